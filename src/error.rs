@@ -1,0 +1,205 @@
+//! The one error: what could not be found out or done. What is wrong with an image is a
+//! [`Violation`](crate::Violation), not an error.
+
+use std::{error::Error as StdError, fmt, time::Duration};
+
+/// What kind of thing went wrong.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ErrorKind {
+    /// The call was wrong: a value outside its documented range. User action: mend the call.
+    Usage,
+    /// No credentials, or ones that cannot be used. User action: set them.
+    Credentials,
+    /// A local file or socket failed. User action: see the source.
+    Io,
+    /// The service could not be reached or did not answer in time. User action: check the network
+    /// and the endpoint.
+    Network,
+    /// The service said to slow down. User action: lower the rate, or ask for more quota.
+    Throttled,
+    /// The service refused the request. User action: see its code and message.
+    Refused,
+    /// The service failed. User action: try again later.
+    Service,
+    /// The answer is not what the service documents (HTML, cut, not JSON). User action: check
+    /// endpoint and proxies.
+    Answer,
+}
+
+impl ErrorKind {
+    /// The stable name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Usage => "usage",
+            Self::Credentials => "credentials",
+            Self::Io => "io",
+            Self::Network => "network",
+            Self::Throttled => "throttled",
+            Self::Refused => "refused",
+            Self::Service => "service",
+            Self::Answer => "answer",
+        }
+    }
+}
+
+/// Whether the same call may be made again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Retry {
+    /// After this long.
+    After(Duration),
+    /// It was sent and not answered: it may have been done. A paid call is not repeated blindly.
+    Ambiguous,
+    /// It will not get better.
+    Never,
+}
+
+/// What could not be found out or done.
+///
+/// `Display` is one complete line: what was tried, what the service said, and its request id. The cause is in
+/// [`source`](StdError::source) and never repeated; [`report`](Self::report) prints both. The
+/// source's type is not part of the API.
+pub struct Error {
+    inner: Box<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    kind: ErrorKind,
+    retry: Retry,
+    message: String,
+    service: Option<ServiceReply>,
+    source: Option<Box<dyn StdError + Send + Sync>>,
+}
+
+/// What the service said.
+#[derive(Clone, Debug, Default)]
+struct ServiceReply {
+    code: String,
+    message: String,
+    request_id: Option<String>,
+}
+
+#[cfg_attr(
+    not(any(feature = "client", feature = "cli")),
+    expect(dead_code, reason = "the pure core cannot fail")
+)]
+impl Error {
+    pub(crate) fn new(kind: ErrorKind, message: impl fmt::Display) -> Self {
+        let message = message.to_string();
+        Self {
+            inner: Box::new(Inner {
+                kind,
+                retry: Retry::Never,
+                message,
+                service: None,
+                source: None,
+            }),
+        }
+    }
+
+    pub(crate) fn with_source(
+        mut self,
+        source: impl Into<Box<dyn StdError + Send + Sync>>,
+    ) -> Self {
+        self.inner.source = Some(source.into());
+        self
+    }
+
+    pub(crate) fn with_retry(mut self, retry: Retry) -> Self {
+        self.inner.retry = retry;
+        self
+    }
+
+    pub(crate) fn with_reply(
+        mut self,
+        code: &str,
+        message: &str,
+        request_id: Option<&str>,
+    ) -> Self {
+        let request_id = request_id.map(str::to_owned);
+        self.inner.service = Some(ServiceReply {
+            code: code.to_owned(),
+            message: message.to_owned(),
+            request_id,
+        });
+        self
+    }
+}
+
+impl Error {
+    /// What kind of thing went wrong.
+    pub const fn kind(&self) -> ErrorKind {
+        self.inner.kind
+    }
+
+    /// Whether the same call may be made again.
+    pub const fn retry(&self) -> Retry {
+        self.inner.retry
+    }
+
+    /// The service's code, when it answered: `588`, `SignatureDoesNotMatch`.
+    pub fn service_code(&self) -> Option<&str> {
+        self.inner.service.as_ref().map(|reply| reply.code.as_str())
+    }
+
+    /// The service's message, when it answered.
+    pub fn service_message(&self) -> Option<&str> {
+        self.inner
+            .service
+            .as_ref()
+            .map(|reply| reply.message.as_str())
+    }
+
+    /// The service's id of the request, to be given to its support.
+    pub fn request_id(&self) -> Option<&str> {
+        self.inner
+            .service
+            .as_ref()
+            .and_then(|reply| reply.request_id.as_deref())
+    }
+
+    /// The error and its causes, in one line.
+    pub fn report(&self) -> String {
+        let mut report = self.to_string();
+        let mut cause = self.source();
+        while let Some(error) = cause {
+            report.push_str(": ");
+            report.push_str(&error.to_string());
+            cause = error.source();
+        }
+        report
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.inner.message)?;
+        let Some(reply) = &self.inner.service else {
+            return Ok(());
+        };
+        write!(f, ": {}", reply.code)?;
+        if !reply.message.is_empty() {
+            write!(f, " {}", reply.message)?;
+        }
+        if let Some(id) = &reply.request_id {
+            write!(f, " (request {id})")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.inner.fmt(f)
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.inner
+            .source
+            .as_ref()
+            .map(|source| -> &(dyn StdError + 'static) { source.as_ref() })
+    }
+}

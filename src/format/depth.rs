@@ -1,0 +1,18 @@
+//! How far a file is read.
+
+/// How far a file is read and what is checked on the way; each depth includes those before it.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(rename_all = "kebab-case")
+)]
+pub enum Depth {
+    /// Format and dimensions, from the first bytes.
+    Header,
+    /// The file's structure to its end: chunk order and checksums, markers, blocks, trailers,
+    /// truncation, what follows the end, frames counted.
+    #[default]
+    Structure,
+}

@@ -1,0 +1,92 @@
+//! What parsers state.
+
+use super::{Defect, DefectKind, Defects, Dimensions};
+
+/// How a pixel's colour is stored.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(rename_all = "kebab-case")
+)]
+pub enum ColorType {
+    /// One channel.
+    Gray,
+    /// One channel and transparency.
+    GrayAlpha,
+    /// Indices into a palette.
+    Palette,
+    /// Three channels of light (BMP's BGR too).
+    Rgb,
+    /// Three channels of light and transparency.
+    Rgba,
+    /// Luma and two differences, the usual JPEG.
+    YCbCr,
+    /// Four inks.
+    Cmyk,
+    /// Four inks as luma, two differences and black.
+    Ycck,
+}
+
+/// The EXIF orientation tag, 1 to 8 (Exif 2.3, table 5): reported, never applied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct Orientation(u8);
+
+impl Orientation {
+    /// The tag's value, if it is one of the eight that have a meaning.
+    pub fn new(tag: u16) -> Option<Self> {
+        u8::try_from(tag)
+            .ok()
+            .filter(|tag| (1..=8).contains(tag))
+            .map(Self)
+    }
+
+    /// 1 to 8.
+    pub const fn tag(self) -> u8 {
+        self.0
+    }
+
+    /// Whether a viewer that obeys the tag swaps width and height.
+    pub const fn swaps_sides(self) -> bool {
+        self.0 >= 5
+    }
+}
+
+/// The facts that a parser has stated so far. A fact once stated is not taken back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Facts {
+    pub(crate) dimensions: Option<Dimensions>,
+    /// Whole frames counted so far; 1 for a still image once it is known to be one.
+    pub(crate) frames: u32,
+    /// Whether `frames` will not grow any more.
+    pub(crate) frames_final: bool,
+    /// Bits per channel, or per index of a palette.
+    pub(crate) bit_depth: Option<u8>,
+    pub(crate) color: Option<ColorType>,
+    pub(crate) orientation: Option<Orientation>,
+    /// Offset just after the last byte that belongs to the image; what follows is trailing.
+    pub(crate) end: Option<u64>,
+    pub(crate) defects: Defects,
+}
+
+impl Facts {
+    pub(crate) const fn new() -> Self {
+        Self {
+            dimensions: None,
+            frames: 0,
+            frames_final: false,
+            bit_depth: None,
+            color: None,
+            orientation: None,
+            end: None,
+            defects: Defects::new(),
+        }
+    }
+
+    /// States a defect; only the first of a kind is kept.
+    pub(crate) fn defect(&mut self, kind: DefectKind, offset: u64) {
+        self.defects.add(Defect::new(kind, offset));
+    }
+}

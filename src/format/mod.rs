@@ -1,0 +1,287 @@
+//! Image formats: their names, how their first bytes look, and one push parser for each that is
+//! measured.
+//!
+//! A parser says what *is* in the bytes. It knows no limit of the moderation service and cannot
+//! fail: what is wrong with a file is a [`Defect`], a fact like the others.
+
+mod bytes;
+mod defect;
+mod depth;
+mod facts;
+mod sniff;
+
+pub(crate) mod bmp;
+pub(crate) mod gif;
+pub(crate) mod jpeg;
+pub(crate) mod png;
+pub(crate) mod webp;
+
+use std::fmt;
+
+pub use self::depth::Depth;
+pub use defect::{Defect, DefectClass, DefectKind, Defects};
+pub use facts::{ColorType, Orientation};
+
+pub(crate) use facts::Facts;
+pub(crate) use sniff::{SNIFF_BYTES, Sniffed, sniff, sniff_all};
+
+/// A file format that is recognised by its content.
+///
+/// The moderation service scans the first four; [`Webp`](Self::Webp) is measured too and can be
+/// allowed ([`Requirements::allow_format`](crate::Requirements::allow_format)). The others are
+/// recognised so that a refusal can name them.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(rename_all = "kebab-case")
+)]
+pub enum Format {
+    /// Portable Network Graphics, with APNG.
+    Png,
+    /// JPEG in any of its processes (ITU-T T.81).
+    Jpeg,
+    /// Graphics Interchange Format, 87a and 89a.
+    Gif,
+    /// Windows and OS/2 bitmap.
+    Bmp,
+    /// WebP.
+    Webp,
+    /// Tagged Image File Format and what builds on it (camera raw files too).
+    Tiff,
+    /// High Efficiency Image File Format with HEVC.
+    Heic,
+    /// AV1 Image File Format.
+    Avif,
+    /// Windows icon or cursor.
+    Ico,
+    /// Adobe Photoshop document.
+    Psd,
+    /// Scalable Vector Graphics.
+    Svg,
+    /// Portable Document Format.
+    Pdf,
+    /// An HTML page, which servers send in place of an image.
+    Html,
+    /// ZIP archive and what builds on it (office documents too).
+    Zip,
+    /// JPEG XL.
+    JpegXl,
+}
+
+impl Format {
+    /// Every format, in order of declaration.
+    pub const ALL: [Self; 15] = [
+        Self::Png,
+        Self::Jpeg,
+        Self::Gif,
+        Self::Bmp,
+        Self::Webp,
+        Self::Tiff,
+        Self::Heic,
+        Self::Avif,
+        Self::Ico,
+        Self::Psd,
+        Self::Svg,
+        Self::Pdf,
+        Self::Html,
+        Self::Zip,
+        Self::JpegXl,
+    ];
+
+    /// The stable lower-case name, as in JSON: `png`, `jpeg`, `jpeg-xl`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Png => "png",
+            Self::Jpeg => "jpeg",
+            Self::Gif => "gif",
+            Self::Bmp => "bmp",
+            Self::Webp => "webp",
+            Self::Tiff => "tiff",
+            Self::Heic => "heic",
+            Self::Avif => "avif",
+            Self::Ico => "ico",
+            Self::Psd => "psd",
+            Self::Svg => "svg",
+            Self::Pdf => "pdf",
+            Self::Html => "html",
+            Self::Zip => "zip",
+            Self::JpegXl => "jpeg-xl",
+        }
+    }
+
+    /// The media type that is registered for the format, or the usual one.
+    pub const fn media_type(self) -> &'static str {
+        match self {
+            Self::Png => "image/png",
+            Self::Jpeg => "image/jpeg",
+            Self::Gif => "image/gif",
+            Self::Bmp => "image/bmp",
+            Self::Webp => "image/webp",
+            Self::Tiff => "image/tiff",
+            Self::Heic => "image/heic",
+            Self::Avif => "image/avif",
+            Self::Ico => "image/vnd.microsoft.icon",
+            Self::Psd => "image/vnd.adobe.photoshop",
+            Self::Svg => "image/svg+xml",
+            Self::Pdf => "application/pdf",
+            Self::Html => "text/html",
+            Self::Zip => "application/zip",
+            Self::JpegXl => "image/jxl",
+        }
+    }
+
+    /// The usual file name extension, without the dot.
+    pub const fn extension(self) -> &'static str {
+        match self {
+            Self::Jpeg => "jpg",
+            Self::JpegXl => "jxl",
+            _ => self.name(),
+        }
+    }
+
+    /// The format that a file name extension (without the dot, any case) claims; `None` for one
+    /// that claims nothing.
+    pub fn from_extension(extension: &str) -> Option<Self> {
+        let lower = extension.to_ascii_lowercase();
+        Some(match lower.as_str() {
+            "png" | "apng" => Self::Png,
+            "jpg" | "jpeg" | "jpe" | "jfif" => Self::Jpeg,
+            "gif" => Self::Gif,
+            "bmp" | "dib" => Self::Bmp,
+            "webp" => Self::Webp,
+            "tif" | "tiff" => Self::Tiff,
+            "heic" | "heif" => Self::Heic,
+            "avif" => Self::Avif,
+            "ico" | "cur" => Self::Ico,
+            "psd" => Self::Psd,
+            "svg" => Self::Svg,
+            "pdf" => Self::Pdf,
+            "html" | "htm" => Self::Html,
+            "zip" => Self::Zip,
+            "jxl" => Self::JpegXl,
+            _ => return None,
+        })
+    }
+
+    /// The format that a media type (as in `Content-Type`, parameters ignored) claims; `None` for
+    /// one that claims nothing, such as `application/octet-stream`.
+    pub fn from_media_type(media_type: &str) -> Option<Self> {
+        let essence = media_type
+            .split(';')
+            .next()
+            .unwrap_or_default()
+            .trim()
+            .to_ascii_lowercase();
+        Some(match essence.as_str() {
+            "image/png" | "image/apng" | "image/x-png" => Self::Png,
+            "image/jpeg" | "image/jpg" | "image/pjpeg" => Self::Jpeg,
+            "image/gif" => Self::Gif,
+            "image/bmp" | "image/x-bmp" | "image/x-ms-bmp" => Self::Bmp,
+            "image/webp" => Self::Webp,
+            "image/tiff" => Self::Tiff,
+            "image/heic" | "image/heif" => Self::Heic,
+            "image/avif" => Self::Avif,
+            "image/vnd.microsoft.icon" | "image/x-icon" => Self::Ico,
+            "image/vnd.adobe.photoshop" => Self::Psd,
+            "image/svg+xml" => Self::Svg,
+            "application/pdf" => Self::Pdf,
+            "text/html" | "application/xhtml+xml" => Self::Html,
+            "application/zip" => Self::Zip,
+            "image/jxl" => Self::JpegXl,
+            _ => return None,
+        })
+    }
+
+    /// How messages call the format: `PNG`, `JPEG XL`.
+    pub(crate) const fn title(self) -> &'static str {
+        match self {
+            Self::Png => "PNG",
+            Self::Jpeg => "JPEG",
+            Self::Gif => "GIF",
+            Self::Bmp => "BMP",
+            Self::Webp => "WebP",
+            Self::Tiff => "TIFF",
+            Self::Heic => "HEIC",
+            Self::Avif => "AVIF",
+            Self::Ico => "ICO",
+            Self::Psd => "PSD",
+            Self::Svg => "SVG",
+            Self::Pdf => "PDF",
+            Self::Html => "HTML",
+            Self::Zip => "ZIP",
+            Self::JpegXl => "JPEG XL",
+        }
+    }
+
+    #[expect(
+        clippy::as_conversions,
+        reason = "a fieldless enum's discriminant, in constant context"
+    )]
+    pub(crate) const fn bit(self) -> u32 {
+        1 << self as u32
+    }
+}
+
+impl fmt::Display for Format {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.title())
+    }
+}
+
+/// Width and height in pixels, as stored in the file: before any orientation tag is applied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct Dimensions {
+    /// Pixels in a row.
+    pub width: u32,
+    /// Rows.
+    pub height: u32,
+}
+
+impl Dimensions {
+    /// Width and height in pixels.
+    pub const fn new(width: u32, height: u32) -> Self {
+        Self { width, height }
+    }
+
+    /// Width times height, which cannot overflow.
+    pub fn pixels(self) -> u64 {
+        u64::from(self.width) * u64::from(self.height)
+    }
+}
+
+impl fmt::Display for Dimensions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}x{}", self.width, self.height)
+    }
+}
+
+/// What a parser needs next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Progress {
+    /// More bytes: the walk goes on.
+    More,
+    /// Nothing: the asked depth is reached, or the file's own end. The inspector counts what
+    /// follows.
+    Done,
+    /// Nothing: the file is broken here and the parser cannot find its way any more. The defect is
+    /// in the facts.
+    Failed,
+}
+
+/// A format's push parser.
+///
+/// Chunks may be cut anywhere: the facts are the same for any chunking of the same bytes, and a
+/// fact once stated stands. Neither method allocates below payload depth, indexes without a check,
+/// or does arithmetic that can overflow.
+pub(crate) trait Parser {
+    /// Reads all of `input`, whose first byte is the file's byte `offset`. Not called again after
+    /// `Done` or `Failed`.
+    fn push(&mut self, input: &[u8], offset: u64, facts: &mut Facts) -> Progress;
+
+    /// The file ended after `len` bytes while the parser still wanted more: states what that means,
+    /// usually a truncation.
+    fn finish(&mut self, len: u64, facts: &mut Facts);
+}

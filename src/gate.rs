@@ -1,0 +1,89 @@
+//! Judging bytes while they pass, for upload handlers.
+
+use crate::{
+    inspect::{Claim, Depth, Inspection, Inspector},
+    requirements::Requirements,
+    verdict::{Accepted, Rejected},
+};
+
+/// Judges an upload while it comes in, and refuses it at the first byte that condemns it. The bytes
+/// themselves pass by: nothing is kept.
+///
+/// ```
+/// use greenlight::{Gate, Requirements};
+///
+/// # let body: Vec<&[u8]> = vec![b"<!doctype html>", b"<title>no image</title>"];
+/// let mut gate = Gate::new(Requirements::ASYNC);
+/// let refused = body.iter().find_map(|chunk| gate.push(chunk).err());
+/// assert_eq!(refused.unwrap().violations()[0].code().name(), "image/format-unsupported");
+/// ```
+#[derive(Debug)]
+pub struct Gate {
+    requirements: Requirements,
+    inspector: Inspector,
+    /// The facts that were last found harmless, and below which number of bytes they stay so.
+    harmless: Option<Inspection>,
+}
+
+impl Gate {
+    /// A gate at [`Depth::Structure`].
+    pub const fn new(requirements: Requirements) -> Self {
+        Self::at(Depth::Structure, requirements)
+    }
+
+    /// A gate at `depth`.
+    pub const fn at(depth: Depth, requirements: Requirements) -> Self {
+        Self {
+            requirements,
+            inspector: Inspector::new(depth),
+            harmless: None,
+        }
+    }
+
+    /// Notes what somebody says of the file; see [`Inspector::claim`].
+    pub fn claim(&mut self, claim: Claim) {
+        self.inspector.claim(claim);
+    }
+
+    /// Takes the upload's next bytes, any number of them.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`Rejected`] as soon as the bytes so far are enough to reject, and again for every
+    /// later call.
+    pub fn push(&mut self, chunk: &[u8]) -> Result<(), Rejected> {
+        self.inspector.push(chunk);
+        let inspection = *self.inspector.inspection();
+        let learnt = self
+            .harmless
+            .is_none_or(|harmless| !harmless.says_the_same(&inspection));
+        if (learnt || inspection.bytes_seen() > self.requirements.max_bytes())
+            && self.requirements.condemns(&inspection)
+        {
+            return self
+                .requirements
+                .judge(inspection)
+                .into_result()
+                .map(|_| ());
+        }
+        self.harmless = Some(inspection);
+        Ok(())
+    }
+
+    /// The facts so far.
+    pub const fn inspection(&self) -> &Inspection {
+        self.inspector.inspection()
+    }
+
+    /// The upload ended here.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`Rejected`] for an upload that does not meet the requirements, or that the depth
+    /// cannot decide.
+    pub fn finish(self) -> Result<Accepted, Rejected> {
+        self.requirements
+            .judge(self.inspector.finish())
+            .into_result()
+    }
+}

@@ -1,0 +1,158 @@
+//! The URL of an image: the text as given and what it parses to.
+
+use std::fmt;
+
+use url::{Host, Url};
+
+use crate::inspect::Claim;
+
+/// The URL of an image.
+///
+/// The text is kept as it was given, because that is what the moderation service receives; the
+/// parsed form is what the probe reads. `url::Url` repairs silently (tabs vanish, `\` becomes `/`),
+/// so a text that would need it is refused: both must name the same thing.
+///
+/// `Debug` and `Display` hide what may be secret (user name, password, query values); [`as_str`](Self::as_str) does
+/// not.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct ImageUrl {
+    raw: Box<str>,
+    parsed: Url,
+}
+
+/// Why a text is not the URL of an image.
+#[non_exhaustive]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum UrlError {
+    /// Not an absolute URL with a host, or one with characters that a URL cannot hold (RFC 3986,
+    /// 2).
+    #[error("not a usable URL: {reason}")]
+    Malformed {
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Neither http nor https.
+    #[error("scheme `{scheme}` is not http or https")]
+    Scheme {
+        /// The scheme as given.
+        scheme: String,
+    },
+}
+
+impl ImageUrl {
+    /// Parses an absolute http or https URL.
+    ///
+    /// Length and user information are judged later, by
+    /// [`Requirements`](crate::Requirements::judge_url): they can be set.
+    ///
+    /// # Errors
+    ///
+    /// [`UrlError::Scheme`] for another scheme; [`UrlError::Malformed`] for a text that is not an
+    /// absolute URL or that holds control characters, white space or backslashes.
+    pub fn parse(text: &str) -> Result<Self, UrlError> {
+        let malformed = |reason: &str| UrlError::Malformed {
+            reason: reason.to_owned(),
+        };
+        if text.is_empty() {
+            return Err(malformed("it is empty"));
+        }
+        if let Some(found) = text
+            .chars()
+            .find(|c| c.is_control() || c.is_whitespace() || *c == '\\')
+        {
+            return Err(malformed(&format!(
+                "it holds {}, which must be percent-encoded",
+                found.escape_unicode()
+            )));
+        }
+        let parsed = Url::parse(text).map_err(|error| match error {
+            url::ParseError::RelativeUrlWithoutBase => {
+                malformed("it has no scheme; write http:// or https:// first")
+            }
+            other => malformed(&other.to_string()),
+        })?;
+        if !matches!(parsed.scheme(), "http" | "https") {
+            return Err(UrlError::Scheme {
+                scheme: parsed.scheme().to_owned(),
+            });
+        }
+        let after_scheme = text
+            .split_once(':')
+            .map(|(_, rest)| rest)
+            .unwrap_or_default();
+        if !after_scheme.starts_with("//") || after_scheme.starts_with("///") {
+            return Err(malformed("two slashes and a host must follow the scheme"));
+        }
+        Ok(Self {
+            raw: text.into(),
+            parsed,
+        })
+    }
+
+    /// The text as given, secrets and all.
+    pub fn as_str(&self) -> &str {
+        &self.raw
+    }
+
+    /// How many characters the text has.
+    pub fn char_count(&self) -> usize {
+        self.raw.chars().count()
+    }
+
+    /// Whether it is an https URL.
+    pub fn is_https(&self) -> bool {
+        self.parsed.scheme() == "https"
+    }
+
+    /// The host's name or address, as parsed.
+    pub fn host(&self) -> &str {
+        self.parsed.host_str().unwrap_or_default()
+    }
+
+    /// Whether it carries a user name or password.
+    pub fn has_credentials(&self) -> bool {
+        !self.parsed.username().is_empty() || self.parsed.password().is_some()
+    }
+
+    /// What the path's extension claims the image is.
+    pub fn claim(&self) -> Option<Claim> {
+        Claim::from_name(self.parsed.path())
+    }
+
+    #[cfg_attr(
+        not(feature = "probe"),
+        expect(dead_code, reason = "only the probe reads it")
+    )]
+    pub(crate) fn parsed(&self) -> &Url {
+        &self.parsed
+    }
+
+    #[cfg_attr(
+        not(feature = "probe"),
+        expect(dead_code, reason = "only the probe reads it")
+    )]
+    pub(crate) fn parsed_host(&self) -> Option<Host<&str>> {
+        self.parsed.host()
+    }
+}
+
+/// `scheme://host/path?…`: without user information, and with the query's values masked.
+impl fmt::Display for ImageUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}://{}", self.parsed.scheme(), self.host())?;
+        if let Some(port) = self.parsed.port() {
+            write!(f, ":{port}")?;
+        }
+        f.write_str(self.parsed.path())?;
+        if self.parsed.query().is_some() {
+            f.write_str("?\u{2026}")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for ImageUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ImageUrl({self})")
+    }
+}

@@ -1,0 +1,201 @@
+//! What bytes say.
+
+use super::{ColorType, Defects, Depth, Orientation};
+use crate::format::{Dimensions, Facts, Format};
+
+/// What the first bytes say a file is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Identity {
+    /// It takes more bytes to say.
+    Undecided,
+    /// A format that is known by name.
+    Format(Format),
+    /// None of the formats known by name.
+    NotAnImage,
+}
+
+/// Who says what a file is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClaimSource {
+    /// The file name's or the URL path's extension.
+    Extension,
+    /// The `Content-Type` of a response or an upload.
+    ContentType,
+}
+
+/// What somebody says a file is, without looking.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Claim {
+    /// Who says it.
+    pub source: ClaimSource,
+    /// What they say.
+    pub format: Format,
+}
+
+impl Claim {
+    /// The claim of a file name (or a URL's path) by its extension, if it makes one.
+    pub fn from_name(name: &str) -> Option<Self> {
+        let (_, extension) = name.rsplit_once('.')?;
+        Some(Self {
+            source: ClaimSource::Extension,
+            format: Format::from_extension(extension)?,
+        })
+    }
+
+    /// The claim of a `Content-Type`, if it makes one.
+    pub fn from_content_type(content_type: &str) -> Option<Self> {
+        Some(Self {
+            source: ClaimSource::ContentType,
+            format: Format::from_media_type(content_type)?,
+        })
+    }
+}
+
+/// What a file's bytes say, as far as they were read. Facts only: whether they are acceptable is
+/// asked of [`Requirements`](crate::Requirements).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Inspection {
+    pub(super) depth: Depth,
+    pub(super) identity: Identity,
+    pub(super) facts: Facts,
+    pub(super) bytes_seen: u64,
+    pub(super) announced_len: Option<u64>,
+    /// Whether the parser reached the asked depth's end.
+    pub(super) walked: bool,
+    /// Whether the file's last byte was seen.
+    pub(super) ended: bool,
+    claims: [Option<Claim>; 2],
+}
+
+impl Inspection {
+    pub(super) const fn new(depth: Depth) -> Self {
+        Self {
+            depth,
+            identity: Identity::Undecided,
+            facts: Facts::new(),
+            bytes_seen: 0,
+            announced_len: None,
+            walked: false,
+            ended: false,
+            claims: [None; 2],
+        }
+    }
+
+    pub(super) fn claim(&mut self, claim: Claim) {
+        let slot = self
+            .claims
+            .iter_mut()
+            .find(|held| held.is_none_or(|held| held.source == claim.source));
+        if let Some(slot) = slot {
+            *slot = Some(claim);
+        }
+    }
+
+    /// How far the bytes were to be read.
+    pub const fn depth(&self) -> Depth {
+        self.depth
+    }
+
+    /// What the first bytes say the file is.
+    pub const fn identity(&self) -> Identity {
+        self.identity
+    }
+
+    /// The format, once it is known and has a name.
+    pub const fn format(&self) -> Option<Format> {
+        match self.identity {
+            Identity::Format(format) => Some(format),
+            Identity::Undecided | Identity::NotAnImage => None,
+        }
+    }
+
+    /// Width and height in pixels, as stored.
+    pub const fn dimensions(&self) -> Option<Dimensions> {
+        self.facts.dimensions
+    }
+
+    /// How many bytes were pushed.
+    pub const fn bytes_seen(&self) -> u64 {
+        self.bytes_seen
+    }
+
+    /// The file's length in bytes: counted if its end was seen, else as announced, else unknown.
+    pub fn len(&self) -> Option<u64> {
+        if self.ended {
+            Some(self.bytes_seen)
+        } else {
+            self.announced_len
+        }
+    }
+
+    /// Whether the file was seen to its end and holds nothing.
+    pub const fn is_empty(&self) -> bool {
+        self.ended && self.bytes_seen == 0
+    }
+
+    /// Whether the file was seen to its end.
+    pub const fn is_ended(&self) -> bool {
+        self.ended
+    }
+
+    /// Whether everything the depth asks for was looked at.
+    pub const fn is_complete(&self) -> bool {
+        self.walked
+            || (self.ended && matches!(self.identity, Identity::Format(_) | Identity::NotAnImage))
+    }
+
+    /// Whole frames counted, once their number is final: 1 for a still image. `None` below
+    /// structure depth for formats that do not say it in the header.
+    pub const fn frames(&self) -> Option<u32> {
+        if self.facts.frames_final {
+            Some(self.facts.frames)
+        } else {
+            None
+        }
+    }
+
+    /// Whether more than one frame was seen.
+    pub const fn is_animated(&self) -> bool {
+        self.facts.frames > 1
+    }
+
+    /// Bits per channel, or per index of a palette.
+    pub const fn bit_depth(&self) -> Option<u8> {
+        self.facts.bit_depth
+    }
+
+    /// How a pixel's colour is stored.
+    pub const fn color_type(&self) -> Option<ColorType> {
+        self.facts.color
+    }
+
+    /// The EXIF orientation, reported and not applied.
+    pub const fn orientation(&self) -> Option<Orientation> {
+        self.facts.orientation
+    }
+
+    /// Bytes after the image's own end, once that end was seen.
+    pub fn trailing_bytes(&self) -> Option<u64> {
+        self.facts
+            .end
+            .map(|end| self.bytes_seen.saturating_sub(end))
+    }
+
+    /// What is wrong with the bytes.
+    pub const fn defects(&self) -> &Defects {
+        &self.facts.defects
+    }
+
+    /// Whether nothing but the number of bytes differs.
+    pub(crate) fn says_the_same(&self, other: &Self) -> bool {
+        Self {
+            bytes_seen: other.bytes_seen,
+            ..*self
+        } == *other
+    }
+
+    /// What was said of the file without looking.
+    pub fn claims(&self) -> impl Iterator<Item = Claim> + '_ {
+        self.claims.iter().flatten().copied()
+    }
+}

@@ -1,0 +1,267 @@
+//! Facts from bytes: [`Inspector`] takes chunks as they come, [`Inspection`] is what they say.
+//!
+//! ```
+//! use greenlight::{Depth, Inspection, Inspector};
+//!
+//! # let bytes: &[u8] = b"GIF89a";
+//! let whole = Inspection::of(bytes);
+//!
+//! let mut inspector = Inspector::new(Depth::Structure);
+//! for chunk in bytes.chunks(3) {
+//!     inspector.push(chunk);
+//! }
+//! assert_eq!(inspector.finish(), whole);
+//! ```
+
+mod inspection;
+
+use std::io::{self, Read};
+
+use crate::format::{
+    self, Format, Parser, Progress, SNIFF_BYTES, Sniffed, bmp::Bmp, gif::Gif, jpeg::Jpeg, png::Png,
+    sniff, webp::Webp,
+};
+
+pub use crate::format::{ColorType, Defect, DefectClass, DefectKind, Defects, Depth, Orientation};
+pub use inspection::{Claim, ClaimSource, Identity, Inspection};
+
+/// How much of a file [`Inspection::read`] holds at a time, in bytes.
+const READ_BUFFER: usize = 64 * 1024;
+
+/// Takes a file's bytes in chunks of any size and states what they are. It cannot fail: what is
+/// wrong with the bytes is a fact too.
+#[derive(Debug)]
+pub struct Inspector {
+    inspection: Inspection,
+    state: State,
+}
+
+#[derive(Debug)]
+enum State {
+    /// The format is not known yet; the bytes so far are held.
+    Sniffing {
+        held: [u8; SNIFF_BYTES],
+        len: usize,
+    },
+    Walking(Walker),
+    /// Nothing more is learnt from the bytes but their number.
+    Settled,
+}
+
+#[derive(Debug)]
+enum Walker {
+    Png(Png),
+    Jpeg(Jpeg),
+    Gif(Gif),
+    Bmp(Bmp),
+    Webp(Webp),
+}
+
+impl Walker {
+    fn new(format: Format, depth: Depth) -> Option<Self> {
+        Some(match format {
+            Format::Png => Self::Png(Png::new(depth)),
+            Format::Jpeg => Self::Jpeg(Jpeg::new(depth)),
+            Format::Gif => Self::Gif(Gif::new(depth)),
+            Format::Bmp => Self::Bmp(Bmp::new(depth)),
+            Format::Webp => Self::Webp(Webp::new(depth)),
+            _ => return None,
+        })
+    }
+
+    fn parser(&mut self) -> &mut dyn Parser {
+        match self {
+            Self::Png(parser) => parser,
+            Self::Jpeg(parser) => parser,
+            Self::Gif(parser) => parser,
+            Self::Bmp(parser) => parser,
+            Self::Webp(parser) => parser,
+        }
+    }
+}
+
+impl Inspector {
+    /// An inspector that reads as far as `depth`.
+    pub const fn new(depth: Depth) -> Self {
+        Self {
+            inspection: Inspection::new(depth),
+            state: State::Sniffing {
+                held: [0; SNIFF_BYTES],
+                len: 0,
+            },
+        }
+    }
+
+    /// Notes what somebody says of the file: its name's extension or a `Content-Type`. The bytes
+    /// decide; a claim that they contradict becomes the warning `image/type-mismatch`. At most one
+    /// claim of each source is kept.
+    pub fn claim(&mut self, claim: Claim) {
+        self.inspection.claim(claim);
+    }
+
+    /// Notes the length that is announced for the whole file (`Content-Length`, a file's metadata),
+    /// in bytes. It stands for the size while the end has not been seen.
+    pub const fn announce_len(&mut self, len: u64) {
+        self.inspection.announced_len = Some(len);
+    }
+
+    /// Takes the file's next bytes, any number of them.
+    pub fn push(&mut self, chunk: &[u8]) {
+        let offset = self.inspection.bytes_seen;
+        self.inspection.bytes_seen =
+            offset.saturating_add(u64::try_from(chunk.len()).unwrap_or(u64::MAX));
+        match &mut self.state {
+            State::Sniffing { held, len } if *len == 0 => match sniff(chunk) {
+                // A whole slice takes this way: nothing is copied.
+                Sniffed::Is(format) => self.walk(format, chunk, offset),
+                Sniffed::Unknown => self.unknown(),
+                Sniffed::NeedMore => {
+                    if let Some(room) = held.get_mut(..chunk.len()) {
+                        room.copy_from_slice(chunk);
+                        *len = chunk.len();
+                    }
+                }
+            },
+            State::Sniffing { .. } => self.sniff_on(chunk, offset),
+            State::Walking(walker) => {
+                let progress = walker
+                    .parser()
+                    .push(chunk, offset, &mut self.inspection.facts);
+                self.after(progress);
+            }
+            State::Settled => {}
+        }
+        self.note_trailing();
+    }
+
+    /// The facts so far.
+    pub const fn inspection(&self) -> &Inspection {
+        &self.inspection
+    }
+
+    /// Whether more bytes can add a fact other than their number.
+    pub const fn is_settled(&self) -> bool {
+        matches!(self.state, State::Settled)
+    }
+
+    /// The file ended here: states what that means.
+    pub fn finish(mut self) -> Inspection {
+        self.inspection.ended = true;
+        if let State::Sniffing { held, len } = self.state {
+            // The rest will not come: what the held bytes say so far is all they say.
+            let head = held.get(..len).unwrap_or_default();
+            match format::sniff_all(head) {
+                Some(format) => {
+                    let head = held;
+                    self.walk(format, head.get(..len).unwrap_or_default(), 0);
+                }
+                None if len > 0 => self.unknown(),
+                None => {}
+            }
+        }
+        if let State::Walking(walker) = &mut self.state {
+            walker
+                .parser()
+                .finish(self.inspection.bytes_seen, &mut self.inspection.facts);
+        }
+        self.note_trailing();
+        self.inspection
+    }
+
+    fn sniff_on(&mut self, chunk: &[u8], offset: u64) {
+        let State::Sniffing { held, len } = &mut self.state else {
+            return;
+        };
+        let taken = chunk.len().min(SNIFF_BYTES.saturating_sub(*len));
+        let end = len.saturating_add(taken);
+        if let (Some(room), Some(head)) = (held.get_mut(*len..end), chunk.get(..taken)) {
+            room.copy_from_slice(head);
+        }
+        *len = end;
+        let held = *held;
+        match sniff(held.get(..end).unwrap_or_default()) {
+            Sniffed::Is(format) => {
+                self.walk(format, held.get(..end).unwrap_or_default(), 0);
+                if let State::Walking(walker) = &mut self.state {
+                    let rest = chunk.get(taken..).unwrap_or_default();
+                    let at = offset.saturating_add(u64::try_from(taken).unwrap_or(u64::MAX));
+                    let progress = walker.parser().push(rest, at, &mut self.inspection.facts);
+                    self.after(progress);
+                }
+            }
+            Sniffed::Unknown => self.unknown(),
+            Sniffed::NeedMore => {}
+        }
+    }
+
+    fn walk(&mut self, format: Format, bytes: &[u8], offset: u64) {
+        self.inspection.identity = Identity::Format(format);
+        match Walker::new(format, self.inspection.depth) {
+            Some(mut walker) => {
+                let progress = walker
+                    .parser()
+                    .push(bytes, offset, &mut self.inspection.facts);
+                self.state = State::Walking(walker);
+                self.after(progress);
+            }
+            None => self.state = State::Settled,
+        }
+    }
+
+    fn unknown(&mut self) {
+        self.inspection.identity = Identity::NotAnImage;
+        self.state = State::Settled;
+    }
+
+    fn after(&mut self, progress: Progress) {
+        match progress {
+            Progress::More => {}
+            Progress::Done => {
+                self.inspection.walked = true;
+                self.state = State::Settled;
+            }
+            Progress::Failed => self.state = State::Settled,
+        }
+    }
+
+    /// Bytes beyond the image's own end are stated as they come.
+    fn note_trailing(&mut self) {
+        if let Some(end) = self.inspection.facts.end
+            && self.inspection.bytes_seen > end
+        {
+            self.inspection.facts.defect(DefectKind::TrailingBytes, end);
+        }
+    }
+}
+
+impl Inspection {
+    /// What `bytes`, a whole file, are: at [`Depth::Structure`].
+    pub fn of(bytes: &[u8]) -> Self {
+        Self::at(Depth::Structure, bytes)
+    }
+
+    /// What `bytes`, a whole file, are: at `depth`.
+    pub fn at(depth: Depth, bytes: &[u8]) -> Self {
+        let mut inspector = Inspector::new(depth);
+        inspector.push(bytes);
+        inspector.finish()
+    }
+
+    /// What a reader's bytes are, to its end: at `depth`, 64 KB held at a time.
+    ///
+    /// # Errors
+    ///
+    /// Returns the reader's error. What is wrong with the bytes is never an error.
+    pub fn read(depth: Depth, mut reader: impl Read) -> io::Result<Self> {
+        let mut inspector = Inspector::new(depth);
+        let mut buffer = vec![0; READ_BUFFER];
+        loop {
+            match reader.read(&mut buffer) {
+                Ok(0) => return Ok(inspector.finish()),
+                Ok(read) => inspector.push(buffer.get(..read).unwrap_or_default()),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+}

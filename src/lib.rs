@@ -1,0 +1,35 @@
+#![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+pub mod download;
+mod error;
+pub mod format;
+mod gate;
+mod image_url;
+pub mod inspect;
+pub mod requirements;
+pub mod verdict;
+
+#[cfg(feature = "probe")]
+pub mod probe;
+
+#[cfg(feature = "client")]
+pub mod green;
+
+#[cfg(feature = "sandbox")]
+pub mod sandbox;
+
+#[cfg(feature = "cli")]
+#[doc(hidden)]
+pub mod cli;
+
+pub use download::Download;
+pub use error::{Error, ErrorKind, Retry};
+pub use format::{Dimensions, Format};
+pub use gate::Gate;
+pub use image_url::{ImageUrl, UrlError};
+pub use inspect::{Depth, Inspection, Inspector};
+#[cfg(feature = "probe")]
+// pub use probe::Probe;
+pub use requirements::Requirements;
+pub use verdict::{Accepted, Decision, Rejected, Verdict, Violation};

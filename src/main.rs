@@ -1,0 +1,3 @@
+//! The command `greenlight`.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! Reading a URL within one deadline, guarded against private addresses.

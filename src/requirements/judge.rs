@@ -1,0 +1,468 @@
+//! The judgement: pure, from facts and requirements to a verdict.
+
+use super::Requirements;
+use crate::{
+    download::{Download, Ending, TlsFault},
+    format::{DefectClass, DefectKind, Dimensions, Format},
+    image_url::{ImageUrl, UrlError},
+    inspect::{ClaimSource, Identity, Inspection},
+    verdict::{Code, Enforcement, Measure, Severity, Verdict, Violation},
+};
+
+impl Requirements {
+    /// Judges bytes. Facts that are still to come (a stream that has not ended) make it
+    /// inconclusive, not rejected; a rejection stands whatever follows.
+    pub fn judge(&self, inspection: Inspection) -> Verdict {
+        let mut findings = Findings::new(self);
+        findings.image(&inspection);
+        let Findings {
+            violations,
+            missing,
+            ..
+        } = findings;
+        Verdict::new((), violations, missing, Some(inspection), None)
+    }
+
+    /// Judges a URL by its text alone. What only a download can tell is missing, so the verdict
+    /// never accepts.
+    pub fn judge_url(&self, url: ImageUrl) -> Verdict<ImageUrl> {
+        let mut findings = Findings::new(self);
+        findings.url(&url);
+        findings.missing.push("the image, which was not downloaded");
+        let Findings {
+            violations,
+            missing,
+            ..
+        } = findings;
+        Verdict::new(url, violations, missing, None, None)
+    }
+
+    /// Judges a download: the URL's text, how the download went, and the image's bytes.
+    pub fn judge_download(&self, download: Download) -> Verdict<ImageUrl> {
+        let mut findings = Findings::new(self);
+        findings.url(download.url());
+        findings.download(&download);
+        findings.image(download.inspection());
+        if findings.is_rejected() {
+            findings.missing.clear();
+        }
+        let Findings {
+            violations,
+            missing,
+            ..
+        } = findings;
+        let inspection = *download.inspection();
+        Verdict::new(
+            download.url().clone(),
+            violations,
+            missing,
+            Some(inspection),
+            Some(download),
+        )
+    }
+
+    /// Whether the facts so far are enough to reject, without making a verdict of them.
+    pub(crate) fn condemns(&self, inspection: &Inspection) -> bool {
+        let mut findings = Findings::new(self);
+        findings.image(inspection);
+        findings.is_rejected()
+    }
+}
+
+impl Verdict<String> {
+    /// The verdict of a text that is no URL at all.
+    pub fn of_text(text: String, error: &UrlError) -> Self {
+        let (code, measured, limit) = match error {
+            UrlError::Malformed { reason } => (
+                Code::UrlMalformed,
+                Measure::from(reason.as_str()),
+                Measure::None,
+            ),
+            UrlError::Scheme { scheme } => (
+                Code::UrlScheme,
+                Measure::from(scheme.as_str()),
+                Measure::from("http, https"),
+            ),
+        };
+        let violation = Violation::new(code, Severity::Reject, error.to_string(), measured, limit);
+        Self::new(text, vec![violation], Vec::new(), None, None)
+    }
+}
+
+/// A verdict in the making.
+struct Findings<'a> {
+    asked: &'a Requirements,
+    violations: Vec<Violation>,
+    missing: Vec<&'static str>,
+}
+
+impl<'a> Findings<'a> {
+    const fn new(asked: &'a Requirements) -> Self {
+        Self {
+            asked,
+            violations: Vec::new(),
+            missing: Vec::new(),
+        }
+    }
+
+    fn is_rejected(&self) -> bool {
+        self.violations
+            .iter()
+            .any(|violation| violation.severity() == Severity::Reject)
+    }
+
+    /// States that a rule is broken, as heavily as it is enforced.
+    fn broken(
+        &mut self,
+        code: Code,
+        measured: impl Into<Measure>,
+        limit: impl Into<Measure>,
+        message: String,
+    ) {
+        let enforcement = self.asked.rules[code.index()];
+        self.broken_as(code, enforcement, measured.into(), limit.into(), message);
+    }
+
+    fn broken_as(
+        &mut self,
+        code: Code,
+        enforcement: Enforcement,
+        measured: Measure,
+        limit: Measure,
+        message: String,
+    ) {
+        if let Some(severity) = enforcement.severity() {
+            self.violations
+                .push(Violation::new(code, severity, message, measured, limit));
+        }
+    }
+
+    fn url(&mut self, url: &ImageUrl) {
+        let (chars, limit) = (url.char_count(), self.asked.max_url_chars);
+        if chars > limit {
+            let message =
+                format!("URL has {chars} characters, at most {limit} are taken: shorten it");
+            self.broken(Code::UrlTooLong, number(chars), number(limit), message);
+        }
+        if url.has_credentials() {
+            let message =
+                "URL carries a user name or password: remove it, the service would store it"
+                    .to_owned();
+            self.broken(Code::UrlCredentials, Measure::None, Measure::None, message);
+        }
+    }
+
+    fn image(&mut self, inspection: &Inspection) {
+        self.size(inspection);
+        match inspection.identity() {
+            Identity::Undecided if inspection.is_ended() => {}
+            Identity::Undecided => self.missing.push("the format"),
+            Identity::NotAnImage => {
+                let message = "not an image: the first bytes are of no known format".to_owned();
+                self.broken(
+                    Code::ImageNotAnImage,
+                    Measure::None,
+                    self.formats(),
+                    message,
+                );
+            }
+            Identity::Format(format) if self.asked.allows(format) => {
+                self.dimensions(format, inspection);
+                self.defects(inspection);
+                if !inspection.is_complete() {
+                    self.missing.push("the rest of the file");
+                }
+            }
+            Identity::Format(format) => {
+                let message = format!("{format} is not scanned: convert it to {}", self.formats());
+                self.broken(
+                    Code::ImageFormatUnsupported,
+                    format.name(),
+                    self.formats(),
+                    message,
+                );
+            }
+        }
+        self.claims(inspection);
+    }
+
+    fn size(&mut self, inspection: &Inspection) {
+        if inspection.is_empty() {
+            self.broken(
+                Code::ImageEmpty,
+                0,
+                Measure::None,
+                "the file is empty".to_owned(),
+            );
+            return;
+        }
+        let size = inspection
+            .bytes_seen()
+            .max(inspection.len().unwrap_or_default());
+        let (max, warn) = (self.asked.max_bytes, self.asked.warn_bytes);
+        if size > max {
+            let message = format!("{size} bytes, at most {max}: compress or scale it down");
+            self.broken(Code::ImageTooLarge, size, max, message);
+        } else if size > warn {
+            let message = format!(
+                "{size} bytes is over {warn}: the service may count a megabyte as 10^6 bytes"
+            );
+            let enforcement = lighter(
+                self.asked.rules[Code::ImageTooLarge.index()],
+                Enforcement::Warn,
+            );
+            self.broken_as(
+                Code::ImageTooLarge,
+                enforcement,
+                size.into(),
+                warn.into(),
+                message,
+            );
+        }
+        if inspection.len().is_none() {
+            self.missing.push("the size");
+        }
+    }
+
+    fn dimensions(&mut self, format: Format, inspection: &Inspection) {
+        let Some(dimensions) = inspection.dimensions() else {
+            if !inspection.is_ended() {
+                self.missing.push("the dimensions");
+            }
+            return;
+        };
+        let Dimensions { width, height } = dimensions;
+        let measured = dimensions.to_string();
+        let smallest = Dimensions::new(self.asked.min_width, self.asked.min_height);
+        if width < smallest.width || height < smallest.height {
+            let message = format!("{measured} pixels, at least {smallest}: send a larger version");
+            self.broken(
+                Code::ImageTooSmall,
+                measured.as_str(),
+                smallest.to_string(),
+                message,
+            );
+        }
+        let side = self.asked.max_side;
+        if width > side || height > side {
+            let message = format!(
+                "{measured} pixels, at most {side} in width or height: scale it down or cut it"
+            );
+            self.broken(
+                Code::ImageSideTooLong,
+                measured.as_str(),
+                u64::from(side),
+                message,
+            );
+        }
+        let pixels = dimensions.pixels();
+        let most = if format == Format::Gif {
+            self.asked.max_gif_pixels
+        } else {
+            self.asked.max_pixels
+        };
+        if pixels > most {
+            let message = format!("{pixels} pixels, at most {most} in a {format}: scale it down");
+            self.broken(Code::ImageTooManyPixels, pixels, most, message);
+        }
+    }
+
+    fn defects(&mut self, inspection: &Inspection) {
+        for (kind, offset) in inspection.defects().iter() {
+            let code = match kind.class() {
+                DefectClass::Corrupt => Code::ImageCorrupt,
+                DefectClass::Truncated => Code::ImageTruncated,
+                DefectClass::Trailing => Code::ImageTrailingBytes,
+            };
+            let enforcement = lighter(
+                self.asked.rules[code.index()],
+                self.asked.defects[kind.index()],
+            );
+            let place = offset
+                .map(|offset| format!(" at byte {offset}"))
+                .unwrap_or_default();
+            let measured = match (kind, inspection.trailing_bytes()) {
+                (DefectKind::TrailingBytes, Some(bytes)) => bytes.into(),
+                _ => format!("{kind}{place}").into(),
+            };
+            let message = format!(
+                "{}{place}: {}",
+                kind.description(),
+                advice(enforcement, kind.class())
+            );
+            self.broken_as(code, enforcement, measured, Measure::None, message);
+        }
+    }
+
+    fn claims(&mut self, inspection: &Inspection) {
+        let actual = match inspection.identity() {
+            Identity::Undecided => return,
+            Identity::Format(format) => Some(format),
+            Identity::NotAnImage => None,
+        };
+        for claim in inspection
+            .claims()
+            .filter(|claim| Some(claim.format) != actual)
+        {
+            let who = match claim.source {
+                ClaimSource::Extension => "the name",
+                ClaimSource::ContentType => "the Content-Type",
+            };
+            let is = actual.map_or("no image", Format::title);
+            let message = format!(
+                "{who} says {}, the content is {is}: the content decides",
+                claim.format
+            );
+            self.broken(
+                Code::ImageTypeMismatch,
+                actual.map_or("unknown", Format::name),
+                claim.format.name(),
+                message,
+            );
+        }
+    }
+
+    fn download(&mut self, download: &Download) {
+        let after = || format!("after {} ms", download.elapsed().as_millis());
+        let host = download.url().host();
+        match download.ending() {
+            Ending::Complete | Ending::Stopped => {}
+            Ending::TooSlow => {
+                let phase = download.phase().name();
+                let limit = millis(download.limit());
+                let message = format!(
+                    "not downloaded within {limit} ms ({phase}): serve it faster or smaller"
+                );
+                self.broken(
+                    Code::DownloadTooSlow,
+                    millis(download.elapsed()),
+                    limit,
+                    message,
+                );
+            }
+            Ending::Blocked { target, reason } => {
+                let message = format!("{target} is refused: {reason}");
+                self.broken(
+                    Code::UrlPrivateAddress,
+                    target.as_str(),
+                    Measure::None,
+                    message,
+                );
+            }
+            Ending::Dns(reason) => {
+                let message = format!("{host} cannot be resolved: {reason}");
+                self.broken(Code::DownloadDns, host, Measure::None, message);
+            }
+            Ending::Connect(reason) => {
+                let message = format!("no connection to {host} {}: {reason}", after());
+                self.broken(
+                    Code::DownloadConnect,
+                    reason.as_str(),
+                    Measure::None,
+                    message,
+                );
+            }
+            Ending::Tls(fault, reason) => {
+                let message = format!("TLS with {host} failed: {}: {reason}", tls_words(*fault));
+                self.broken(Code::DownloadTls, tls_words(*fault), Measure::None, message);
+            }
+            Ending::Redirects(reason) => {
+                let message = format!("{reason}: give the URL that holds the image");
+                self.broken(
+                    Code::DownloadRedirects,
+                    number(download.hops().len()),
+                    Measure::None,
+                    message,
+                );
+            }
+            Ending::Status => {
+                let status = download.status().unwrap_or_default();
+                let message =
+                    format!("server answered {status}, 200 is needed: check the URL in a browser");
+                self.broken(Code::DownloadStatus, u64::from(status), 200, message);
+            }
+            Ending::Incomplete(reason) => {
+                let message = format!(
+                    "the connection ended after {} bytes: {reason}",
+                    download.bytes()
+                );
+                self.broken(
+                    Code::DownloadIncomplete,
+                    download.bytes(),
+                    declared(download),
+                    message,
+                );
+            }
+            Ending::Protocol(reason) => {
+                let message = format!("the answer breaks the protocol: {reason}");
+                self.broken(
+                    Code::DownloadProtocol,
+                    reason.as_str(),
+                    Measure::None,
+                    message,
+                );
+            }
+            Ending::Encoded(encoding) => {
+                let message = format!(
+                    "the body is compressed ({encoding}) though not asked for: serve it as it is"
+                );
+                self.broken(
+                    Code::DownloadEncoding,
+                    encoding.as_str(),
+                    "identity",
+                    message,
+                );
+            }
+        }
+    }
+
+    /// The formats that are scanned, as a text.
+    fn formats(&self) -> Measure {
+        let names: Vec<_> = Format::ALL
+            .iter()
+            .filter(|format| self.asked.allows(**format))
+            .map(|format| format.title())
+            .collect();
+        names.join(", ").into()
+    }
+}
+
+fn declared(download: &Download) -> Measure {
+    download
+        .content_length()
+        .map_or(Measure::None, Measure::Number)
+}
+
+fn number(number: usize) -> u64 {
+    u64::try_from(number).unwrap_or(u64::MAX)
+}
+
+fn millis(time: std::time::Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+const fn lighter(one: Enforcement, other: Enforcement) -> Enforcement {
+    match (one, other) {
+        (Enforcement::Off, _) | (_, Enforcement::Off) => Enforcement::Off,
+        (Enforcement::Warn, _) | (_, Enforcement::Warn) => Enforcement::Warn,
+        (Enforcement::Reject, Enforcement::Reject) => Enforcement::Reject,
+    }
+}
+
+const fn advice(enforcement: Enforcement, class: DefectClass) -> &'static str {
+    match (enforcement, class) {
+        (Enforcement::Reject, DefectClass::Truncated) => "send the whole file",
+        (Enforcement::Reject, _) => "save the image again",
+        (Enforcement::Warn | Enforcement::Off, _) => "decoders usually tolerate it",
+    }
+}
+
+const fn tls_words(fault: TlsFault) -> &'static str {
+    match fault {
+        TlsFault::Expired => "the certificate has expired",
+        TlsFault::NotYetValid => "the certificate is not valid yet",
+        TlsFault::WrongHost => "the certificate is for another host",
+        TlsFault::UnknownIssuer => "the certificate's issuer is unknown",
+        TlsFault::Other => "the handshake failed",
+    }
+}

@@ -1,0 +1,1 @@
+//! A stand-in moderation service for tests and trials.

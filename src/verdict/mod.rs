@@ -1,0 +1,249 @@
+//! Facts joined with requirements: accepted, rejected or not decidable, and why.
+
+mod code;
+mod violation;
+
+use std::fmt;
+
+use crate::{download::Download, image_url::ImageUrl, inspect::Inspection};
+
+pub use code::Code;
+pub use violation::{Enforcement, Measure, Severity, Violation};
+
+/// What becomes of an image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(rename_all = "kebab-case")
+)]
+pub enum Decision {
+    /// Every requirement is met.
+    Accept,
+    /// A requirement is not met.
+    Reject,
+    /// A fact is missing that a requirement asks for. Never submitted.
+    Inconclusive,
+}
+
+impl Decision {
+    /// `accept`, `reject`, `inconclusive`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Accept => "accept",
+            Self::Reject => "reject",
+            Self::Inconclusive => "inconclusive",
+        }
+    }
+}
+
+impl fmt::Display for Decision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// The judgement of one image. `S` is what was judged: nothing but bytes (`()`), or an
+/// [`ImageUrl`].
+#[derive(Clone, Debug)]
+pub struct Verdict<S = ()> {
+    subject: S,
+    findings: Findings,
+}
+
+/// What a verdict says, whatever it is about.
+#[derive(Clone, Debug)]
+struct Findings {
+    violations: Vec<Violation>,
+    missing: Vec<&'static str>,
+    inspection: Option<Inspection>,
+    download: Option<Box<Download>>,
+}
+
+impl Findings {
+    fn decision(&self) -> Decision {
+        if self
+            .violations
+            .iter()
+            .any(|violation| violation.severity() == Severity::Reject)
+        {
+            Decision::Reject
+        } else if self.missing.is_empty() {
+            Decision::Accept
+        } else {
+            Decision::Inconclusive
+        }
+    }
+}
+
+impl<S> Verdict<S> {
+    pub(crate) fn new(
+        subject: S,
+        violations: Vec<Violation>,
+        missing: Vec<&'static str>,
+        inspection: Option<Inspection>,
+        download: Option<Download>,
+    ) -> Self {
+        let download = download.map(Box::new);
+        Self {
+            subject,
+            findings: Findings {
+                violations,
+                missing,
+                inspection,
+                download,
+            },
+        }
+    }
+
+    /// What was judged.
+    pub const fn subject(&self) -> &S {
+        &self.subject
+    }
+
+    /// What becomes of the image: rejected if any violation rejects, else not decidable if a fact
+    /// is missing.
+    pub fn decision(&self) -> Decision {
+        self.findings.decision()
+    }
+
+    /// Whether every requirement is met.
+    pub fn is_accepted(&self) -> bool {
+        self.decision() == Decision::Accept
+    }
+
+    /// What is wrong with the image, warnings too.
+    pub fn violations(&self) -> &[Violation] {
+        &self.findings.violations
+    }
+
+    /// The facts that are missing for a decision, in words.
+    pub fn missing(&self) -> &[&'static str] {
+        &self.findings.missing
+    }
+
+    /// What the bytes say, if any were seen.
+    pub const fn inspection(&self) -> Option<&Inspection> {
+        self.findings.inspection.as_ref()
+    }
+
+    /// What the download was, if there was one.
+    pub fn download(&self) -> Option<&Download> {
+        self.findings.download.as_deref()
+    }
+
+    /// The receipt that lets the image through.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`Rejected`] for any other decision than [`Decision::Accept`].
+    pub fn into_result(self) -> Result<Accepted<S>, Rejected> {
+        match self.decision() {
+            Decision::Accept => Ok(Accepted {
+                subject: self.subject,
+                findings: self.findings,
+            }),
+            Decision::Reject | Decision::Inconclusive => Err(Rejected {
+                findings: Box::new(self.findings),
+            }),
+        }
+    }
+}
+
+/// The receipt of an accepting verdict, the only way to get one.
+#[derive(Clone, Debug)]
+pub struct Accepted<S = ()> {
+    subject: S,
+    findings: Findings,
+}
+
+impl<S> Accepted<S> {
+    /// What was accepted.
+    pub const fn subject(&self) -> &S {
+        &self.subject
+    }
+
+    /// What was accepted, without the receipt.
+    pub fn into_subject(self) -> S {
+        self.subject
+    }
+
+    /// What the bytes say.
+    pub const fn inspection(&self) -> Option<&Inspection> {
+        self.findings.inspection.as_ref()
+    }
+
+    /// What the download was, if there was one.
+    pub fn download(&self) -> Option<&Download> {
+        self.findings.download.as_deref()
+    }
+
+    /// Warnings, which do not stop the image.
+    pub fn warnings(&self) -> &[Violation] {
+        &self.findings.violations
+    }
+
+    /// The same receipt for the same bytes under a URL.
+    #[cfg_attr(
+        not(feature = "client"),
+        expect(dead_code, reason = "only an upload moves bytes to a URL")
+    )]
+    pub(crate) fn moved_to(self, url: ImageUrl) -> Accepted<ImageUrl> {
+        Accepted {
+            subject: url,
+            findings: self.findings,
+        }
+    }
+}
+
+/// An image that was not let through. As an error it names the first reason.
+#[derive(Clone, Debug)]
+pub struct Rejected {
+    findings: Box<Findings>,
+}
+
+impl Rejected {
+    /// [`Decision::Reject`] or [`Decision::Inconclusive`].
+    pub fn decision(&self) -> Decision {
+        self.findings.decision()
+    }
+
+    /// What is wrong with the image, warnings too.
+    pub fn violations(&self) -> &[Violation] {
+        &self.findings.violations
+    }
+
+    /// The facts that are missing for a decision, in words.
+    pub fn missing(&self) -> &[&'static str] {
+        &self.findings.missing
+    }
+
+    /// What the bytes say, if any were seen.
+    pub const fn inspection(&self) -> Option<&Inspection> {
+        self.findings.inspection.as_ref()
+    }
+
+    /// What the download was, if there was one.
+    pub fn download(&self) -> Option<&Download> {
+        self.findings.download.as_deref()
+    }
+}
+
+impl fmt::Display for Rejected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self
+            .violations()
+            .iter()
+            .find(|violation| violation.severity() == Severity::Reject)
+        {
+            Some(violation) => write!(f, "image rejected: {}: {violation}", violation.code()),
+            None => write!(
+                f,
+                "image not decidable: unknown: {}",
+                self.missing().join(", ")
+            ),
+        }
+    }
+}
+
+impl std::error::Error for Rejected {}

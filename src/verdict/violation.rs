@@ -1,0 +1,150 @@
+//! One requirement that is not met.
+
+use std::fmt;
+
+use super::Code;
+
+/// How much a violation weighs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(rename_all = "kebab-case")
+)]
+pub enum Severity {
+    /// It is worth knowing, and does not stop the image.
+    Warn,
+    /// It stops the image.
+    Reject,
+}
+
+impl Severity {
+    /// `warn`, `reject`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Warn => "warn",
+            Self::Reject => "reject",
+        }
+    }
+}
+
+/// What is done about a rule that is broken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Enforcement {
+    /// Nothing: the rule is switched off.
+    Off,
+    /// A violation of [`Severity::Warn`].
+    Warn,
+    /// A violation of [`Severity::Reject`].
+    Reject,
+}
+
+impl Enforcement {
+    pub(crate) const fn severity(self) -> Option<Severity> {
+        match self {
+            Self::Off => None,
+            Self::Warn => Some(Severity::Warn),
+            Self::Reject => Some(Severity::Reject),
+        }
+    }
+}
+
+/// A measured value or the limit it is held against.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(untagged))]
+pub enum Measure {
+    /// A number, in the unit that the code implies: bytes, pixels, characters, milliseconds.
+    Number(u64),
+    /// A short text: `120x80`, `png/crc at byte 33`.
+    Text(String),
+    /// Nothing to say.
+    None,
+}
+
+impl From<u64> for Measure {
+    fn from(number: u64) -> Self {
+        Self::Number(number)
+    }
+}
+
+impl From<String> for Measure {
+    fn from(text: String) -> Self {
+        Self::Text(text)
+    }
+}
+
+impl From<&str> for Measure {
+    fn from(text: &str) -> Self {
+        Self::Text(text.to_owned())
+    }
+}
+
+impl fmt::Display for Measure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Number(number) => write!(f, "{number}"),
+            Self::Text(text) => f.write_str(text),
+            Self::None => Ok(()),
+        }
+    }
+}
+
+/// A requirement that is not met. `Display` is its message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+pub struct Violation {
+    code: Code,
+    severity: Severity,
+    message: String,
+    measured: Measure,
+    limit: Measure,
+}
+
+impl Violation {
+    pub(crate) const fn new(
+        code: Code,
+        severity: Severity,
+        message: String,
+        measured: Measure,
+        limit: Measure,
+    ) -> Self {
+        Self {
+            code,
+            severity,
+            message,
+            measured,
+            limit,
+        }
+    }
+
+    /// The stable code.
+    pub const fn code(&self) -> Code {
+        self.code
+    }
+
+    /// Whether it stops the image.
+    pub const fn severity(&self) -> Severity {
+        self.severity
+    }
+
+    /// One line that says what is wrong and what to do. Not stable: match on the code.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// What was measured.
+    pub const fn measured(&self) -> &Measure {
+        &self.measured
+    }
+
+    /// What it was held against.
+    pub const fn limit(&self) -> &Measure {
+        &self.limit
+    }
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
