@@ -78,8 +78,46 @@ impl<const N: usize> Gather<N> {
         Some(core::mem::replace(&mut self.held, [0; N]))
     }
 
+    /// Takes back the first `len` bytes of what [`fill`](Self::fill) returned: the field is longer.
+    pub(crate) fn hold(&mut self, field: [u8; N], len: usize) {
+        self.held = field;
+        self.len = len.min(N);
+    }
+
+    /// The bytes held of a field that is not complete.
+    pub(crate) fn partial(&self) -> &[u8] {
+        self.held.get(..self.len).unwrap_or_default()
+    }
+
     /// How many bytes are held of a field that is not complete.
     pub(crate) const fn held(&self) -> usize {
         self.len
     }
+}
+
+/// The `N` bytes at `at`; zeros where there are not so many.
+fn bytes<const N: usize>(field: &[u8], at: usize) -> [u8; N] {
+    let found = field.get(at..).and_then(<[u8]>::first_chunk);
+    found.copied().unwrap_or([0; N])
+}
+
+/// The big-endian number in the four bytes at `at`, which the field has.
+pub(crate) fn be32(field: &[u8], at: usize) -> u32 {
+    u32::from_be_bytes(bytes(field, at))
+}
+
+/// The little-endian number in the four bytes at `at`, which the field has.
+pub(crate) fn le32(field: &[u8], at: usize) -> u32 {
+    u32::from_le_bytes(bytes(field, at))
+}
+
+/// The little-endian number in the two bytes at `at`, which the field has.
+pub(crate) fn le16(field: &[u8], at: usize) -> u16 {
+    u16::from_le_bytes(bytes(field, at))
+}
+
+/// The little-endian number in the three bytes at `at`, if there are so many.
+pub(crate) fn le24(field: &[u8], at: usize) -> Option<u32> {
+    let [a, b, c] = *field.get(at..)?.first_chunk()?;
+    Some(u32::from_le_bytes([a, b, c, 0]))
 }

@@ -62,10 +62,46 @@ defect_kinds! {
     TrailingBytes, "any/trailing-bytes", Trailing, "warn", "bytes follow the image's own end";
     ZeroDimension, "any/zero-dimension", Corrupt, "reject", "width or height is zero";
     // PNG (W3C PNG, third edition).
+    PngFirstChunk, "png/first-chunk", Corrupt, "reject", "the first chunk is not IHDR";
+    PngApple, "png/apple", Corrupt, "reject", "the file is of Apple's own variant, which only iOS reads";
+    PngHeaderLength, "png/header-length", Corrupt, "reject", "IHDR does not have 13 bytes";
+    PngHeaderField, "png/header-field", Corrupt, "reject", "IHDR holds a size, depth, colour type or method that is not allowed";
+    PngCriticalCrc, "png/critical-crc", Corrupt, "reject", "the checksum of a chunk with pixels, palette or header is wrong";
+    PngAncillaryCrc, "png/ancillary-crc", Corrupt, "warn", "the checksum of a chunk that decoders may skip is wrong";
+    PngChunkLength, "png/chunk-length", Corrupt, "reject", "a chunk declares 2^31 bytes or more";
+    PngChunkName, "png/chunk-name", Corrupt, "reject", "a chunk's name is not of four letters";
+    PngUnknownCritical, "png/unknown-critical", Corrupt, "reject", "a chunk that may not be skipped is unknown";
+    PngDuplicate, "png/duplicate", Corrupt, "reject", "IHDR or PLTE stands twice";
+    PngChunkOrder, "png/chunk-order", Corrupt, "reject", "IDAT chunks are apart, or PLTE follows them";
+    PngAncillaryOrder, "png/ancillary-order", Corrupt, "warn", "a chunk that decoders may skip is out of its place, or there twice";
+    PngNoPalette, "png/no-palette", Corrupt, "reject", "an image of palette indices has no palette";
+    PngPaletteLength, "png/palette-length", Corrupt, "reject", "PLTE is not of 1 to 256 colours";
+    PngPaletteUnused, "png/palette-unused", Corrupt, "warn", "a grey image has a palette, or there are more colours than indices";
+    PngNoImageData, "png/no-image-data", Corrupt, "reject", "there is no IDAT, or nothing in it";
+    PngShortImageData, "png/short-image-data", Corrupt, "reject", "there is less image data than so many pixels can be packed into";
+    PngZlibHeader, "png/zlib-header", Corrupt, "reject", "the image data does not begin as a zlib stream";
+    PngEndNotEmpty, "png/end-not-empty", Corrupt, "warn", "IEND holds bytes";
+    PngAnimation, "png/animation", Corrupt, "warn", "the animation's frames and what is said of them disagree; viewers show the still image";
     // JPEG (ITU-T T.81).
     // GIF (GIF89a specification).
+    GifNoTrailer, "gif/no-trailer", Truncated, "warn", "the trailer is missing after whole frames";
+    GifNoFrames, "gif/no-frames", Corrupt, "reject", "there is no frame";
+    GifUnknownBlock, "gif/unknown-block", Corrupt, "reject", "a block begins with an unknown byte";
+    GifPadding, "gif/padding", Corrupt, "warn", "zero bytes stand between blocks";
+    GifExtension, "gif/extension", Corrupt, "warn", "an extension is unknown or not of its length";
+    GifZeroScreen, "gif/zero-screen", Corrupt, "warn", "the screen has no pixels; the first frame is measured in its place";
+    GifZeroFrame, "gif/zero-frame", Corrupt, "reject", "a frame has no pixels";
+    GifFrameOutside, "gif/frame-outside", Corrupt, "warn", "a frame is not within the screen";
+    GifNoColorTable, "gif/no-color-table", Corrupt, "warn", "a frame has no colour table";
+    GifCodeSize, "gif/code-size", Corrupt, "reject", "a frame's code size is impossible";
+    GifUnusualCodeSize, "gif/unusual-code-size", Corrupt, "warn", "a frame's code size is outside 2 to 8";
+    GifNoImageData, "gif/no-image-data", Corrupt, "reject", "a frame has no data";
+    GifShortImageData, "gif/short-image-data", Corrupt, "reject", "a frame has less data than so many pixels can be packed into";
     // BMP.
     // WebP (RFC 9649).
+    WebpRiffLength, "webp/riff-length", Corrupt, "reject", "a chunk goes beyond the length that the file declares";
+    WebpFrameHeader, "webp/frame-header", Corrupt, "reject", "the image data does not begin as it should";
+    WebpNoImage, "webp/no-image", Corrupt, "reject", "there is no image in the file";
 }
 
 impl DefectKind {

@@ -8,6 +8,7 @@ mod bytes;
 mod defect;
 mod depth;
 mod facts;
+mod markup;
 mod sniff;
 
 pub(crate) mod bmp;
@@ -23,6 +24,7 @@ pub use defect::{Defect, DefectClass, DefectKind, Defects};
 pub use facts::{ColorType, Orientation};
 
 pub(crate) use facts::Facts;
+pub(crate) use markup::{Found, Markup};
 pub(crate) use sniff::{SNIFF_BYTES, Sniffed, sniff, sniff_all};
 
 /// A file format that is recognised by its content.

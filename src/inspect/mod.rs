@@ -18,8 +18,8 @@ mod inspection;
 use std::io::{self, Read};
 
 use crate::format::{
-    self, Format, Parser, Progress, SNIFF_BYTES, Sniffed, bmp::Bmp, gif::Gif, jpeg::Jpeg, png::Png,
-    sniff, webp::Webp,
+    self, Format, Found, Markup, Parser, Progress, SNIFF_BYTES, Sniffed, bmp::Bmp, gif::Gif,
+    jpeg::Jpeg, png::Png, sniff, webp::Webp,
 };
 
 pub use crate::format::{ColorType, Defect, DefectClass, DefectKind, Defects, Depth, Orientation};
@@ -39,13 +39,41 @@ pub struct Inspector {
 #[derive(Debug)]
 enum State {
     /// The format is not known yet; the bytes so far are held.
-    Sniffing {
-        held: [u8; SNIFF_BYTES],
-        len: usize,
-    },
+    Sniffing(Head),
+    /// A text of tags, which the first one will name.
+    Reading(Markup),
     Walking(Walker),
     /// Nothing more is learnt from the bytes but their number.
     Settled,
+}
+
+/// The first bytes, while they are too few to tell.
+#[derive(Clone, Copy, Debug)]
+struct Head {
+    held: [u8; SNIFF_BYTES],
+    len: usize,
+}
+
+impl Head {
+    const EMPTY: Self = Self {
+        held: [0; SNIFF_BYTES],
+        len: 0,
+    };
+
+    /// Holds what there is room for, and returns the rest of `chunk`.
+    fn hold<'a>(&mut self, chunk: &'a [u8]) -> &'a [u8] {
+        let free = self.held.get_mut(self.len..).unwrap_or_default();
+        let (taken, rest) = chunk.split_at(chunk.len().min(free.len()));
+        for (free, byte) in free.iter_mut().zip(taken) {
+            *free = *byte;
+        }
+        self.len = self.len.saturating_add(taken.len());
+        rest
+    }
+
+    fn bytes(&self) -> &[u8] {
+        self.held.get(..self.len).unwrap_or_default()
+    }
 }
 
 #[derive(Debug)]
@@ -85,10 +113,7 @@ impl Inspector {
     pub const fn new(depth: Depth) -> Self {
         Self {
             inspection: Inspection::new(depth),
-            state: State::Sniffing {
-                held: [0; SNIFF_BYTES],
-                len: 0,
-            },
+            state: State::Sniffing(Head::EMPTY),
         }
     }
 
@@ -108,29 +133,8 @@ impl Inspector {
     /// Takes the file's next bytes, any number of them.
     pub fn push(&mut self, chunk: &[u8]) {
         let offset = self.inspection.bytes_seen;
-        self.inspection.bytes_seen =
-            offset.saturating_add(u64::try_from(chunk.len()).unwrap_or(u64::MAX));
-        match &mut self.state {
-            State::Sniffing { held, len } if *len == 0 => match sniff(chunk) {
-                // A whole slice takes this way: nothing is copied.
-                Sniffed::Is(format) => self.walk(format, chunk, offset),
-                Sniffed::Unknown => self.unknown(),
-                Sniffed::NeedMore => {
-                    if let Some(room) = held.get_mut(..chunk.len()) {
-                        room.copy_from_slice(chunk);
-                        *len = chunk.len();
-                    }
-                }
-            },
-            State::Sniffing { .. } => self.sniff_on(chunk, offset),
-            State::Walking(walker) => {
-                let progress = walker
-                    .parser()
-                    .push(chunk, offset, &mut self.inspection.facts);
-                self.after(progress);
-            }
-            State::Settled => {}
-        }
+        self.inspection.bytes_seen = offset.saturating_add(length(chunk));
+        self.advance(chunk, offset);
         self.note_trailing();
     }
 
@@ -147,64 +151,86 @@ impl Inspector {
     /// The file ended here: states what that means.
     pub fn finish(mut self) -> Inspection {
         self.inspection.ended = true;
-        if let State::Sniffing { held, len } = self.state {
+        match self.state {
             // The rest will not come: what the held bytes say so far is all they say.
-            let head = held.get(..len).unwrap_or_default();
-            match format::sniff_all(head) {
-                Some(format) => {
-                    let head = held;
-                    self.walk(format, head.get(..len).unwrap_or_default(), 0);
-                }
-                None if len > 0 => self.unknown(),
-                None => {}
-            }
+            State::Sniffing(head) if head.len > 0 => match format::sniff_all(head.bytes()) {
+                Some(format) => self.enter(Sniffed::Is(format), head.bytes()),
+                None => self.unknown(),
+            },
+            State::Reading(markup) => match markup.finish() {
+                Some(format) => self.inspection.identity = Identity::Format(format),
+                None => self.unknown(),
+            },
+            State::Sniffing(_) | State::Walking(_) | State::Settled => {}
         }
         if let State::Walking(walker) = &mut self.state {
-            walker
-                .parser()
-                .finish(self.inspection.bytes_seen, &mut self.inspection.facts);
+            let Inspection {
+                bytes_seen, facts, ..
+            } = &mut self.inspection;
+            walker.parser().finish(*bytes_seen, facts);
         }
         self.note_trailing();
         self.inspection
     }
 
-    fn sniff_on(&mut self, chunk: &[u8], offset: u64) {
-        let State::Sniffing { held, len } = &mut self.state else {
-            return;
-        };
-        let taken = chunk.len().min(SNIFF_BYTES.saturating_sub(*len));
-        let end = len.saturating_add(taken);
-        if let (Some(room), Some(head)) = (held.get_mut(*len..end), chunk.get(..taken)) {
-            room.copy_from_slice(head);
-        }
-        *len = end;
-        let held = *held;
-        match sniff(held.get(..end).unwrap_or_default()) {
-            Sniffed::Is(format) => {
-                self.walk(format, held.get(..end).unwrap_or_default(), 0);
-                if let State::Walking(walker) = &mut self.state {
-                    let rest = chunk.get(taken..).unwrap_or_default();
-                    let at = offset.saturating_add(u64::try_from(taken).unwrap_or(u64::MAX));
-                    let progress = walker.parser().push(rest, at, &mut self.inspection.facts);
-                    self.after(progress);
+    fn advance(&mut self, chunk: &[u8], offset: u64) {
+        match &mut self.state {
+            State::Sniffing(head) if head.len == 0 => match sniff(chunk) {
+                Sniffed::NeedMore => {
+                    head.hold(chunk);
                 }
+                // A whole slice takes this way: nothing is copied.
+                said => self.enter(said, chunk),
+            },
+            State::Sniffing(head) => {
+                let rest = head.hold(chunk);
+                let head = *head;
+                let said = sniff(head.bytes());
+                if said != Sniffed::NeedMore {
+                    self.enter(said, head.bytes());
+                    self.advance(rest, length(head.bytes()));
+                }
+            }
+            State::Reading(markup) => {
+                let found = markup.push(chunk);
+                self.settle(found);
+            }
+            State::Walking(walker) => {
+                let progress = walker
+                    .parser()
+                    .push(chunk, offset, &mut self.inspection.facts);
+                self.after(progress);
+            }
+            State::Settled => {}
+        }
+    }
+
+    /// Takes up what the first bytes say, and reads them.
+    fn enter(&mut self, said: Sniffed, head: &[u8]) {
+        match said {
+            Sniffed::Is(format) => {
+                self.inspection.identity = Identity::Format(format);
+                self.state = Walker::new(format, self.inspection.depth)
+                    .map_or(State::Settled, State::Walking);
+                self.advance(head, 0);
+            }
+            Sniffed::Markup => {
+                self.state = State::Reading(Markup::new());
+                self.advance(head, 0);
             }
             Sniffed::Unknown => self.unknown(),
             Sniffed::NeedMore => {}
         }
     }
 
-    fn walk(&mut self, format: Format, bytes: &[u8], offset: u64) {
-        self.inspection.identity = Identity::Format(format);
-        match Walker::new(format, self.inspection.depth) {
-            Some(mut walker) => {
-                let progress = walker
-                    .parser()
-                    .push(bytes, offset, &mut self.inspection.facts);
-                self.state = State::Walking(walker);
-                self.after(progress);
+    fn settle(&mut self, found: Found) {
+        match found {
+            Found::Is(format) => {
+                self.inspection.identity = Identity::Format(format);
+                self.state = State::Settled;
             }
-            None => self.state = State::Settled,
+            Found::Unknown => self.unknown(),
+            Found::NeedMore => {}
         }
     }
 
@@ -264,4 +290,8 @@ impl Inspection {
             }
         }
     }
+}
+
+fn length(bytes: &[u8]) -> u64 {
+    u64::try_from(bytes.len()).unwrap_or(u64::MAX)
 }
