@@ -74,8 +74,13 @@ pub enum TlsFault {
 pub enum Ending {
     /// The whole body was read.
     Complete,
-    /// It was stopped on purpose: enough was known, or a fact condemned the image.
+    /// It was stopped on purpose: enough was known.
     Stopped,
+    /// It was stopped on purpose: a fact condemned the image.
+    Refused {
+        /// The code of the rule that the image breaks: `image/too-large`.
+        rule: &'static str,
+    },
     /// The deadline passed.
     TooSlow,
     /// The address rule refused an address.
@@ -95,12 +100,17 @@ pub enum Ending {
     Redirects(String),
     /// The server answered with a status that carries no image.
     Status,
+    /// The connection was reset, or the server took the stream back.
+    Reset(String),
     /// The connection ended before the answer did.
     Incomplete(String),
     /// The server broke the protocol.
     Protocol(String),
     /// The body came with a `Content-Encoding` that was not asked for.
     Encoded(String),
+    /// This machine could not ask: no file handle or port is left, or no resolver thread. It says
+    /// nothing of the server.
+    Local(String),
 }
 
 /// One answer on the way.
@@ -127,6 +137,7 @@ pub struct Download {
     pub(crate) elapsed: Duration,
     pub(crate) limit: Duration,
     pub(crate) bytes: u64,
+    pub(crate) retries: u32,
     pub(crate) inspection: Inspection,
 }
 
@@ -150,6 +161,7 @@ impl Download {
             elapsed: Duration::ZERO,
             limit,
             bytes: 0,
+            retries: 0,
             inspection: *Inspector::new(depth).inspection(),
         }
     }
@@ -217,6 +229,11 @@ impl Download {
     /// How many bytes of body were taken.
     pub const fn bytes(&self) -> u64 {
         self.bytes
+    }
+
+    /// How often a request was repeated because nothing at all was answered.
+    pub const fn retries(&self) -> u32 {
+        self.retries
     }
 
     /// What the bytes say.

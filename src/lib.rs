@@ -29,5 +29,7 @@ pub use format::{Dimensions, Format};
 pub use gate::Gate;
 pub use image_url::{ImageUrl, UrlError};
 pub use inspect::{Depth, Inspection, Inspector};
+#[cfg(feature = "probe")]
+pub use probe::Probe;
 pub use requirements::Requirements;
 pub use verdict::{Accepted, Decision, Rejected, Verdict, Violation};

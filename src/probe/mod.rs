@@ -1,1 +1,235 @@
-//! Reading a URL within one deadline, guarded against private addresses.
+//! Reads a URL within one deadline, guarded against private addresses and hostile servers.
+//!
+//! ```no_run
+//! use greenlight::{ImageUrl, Probe, Requirements};
+//!
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! let url = ImageUrl::parse("https://example.com/image.png")?;
+//! let verdict = Probe::new().check(&url, &Requirements::ASYNC).await?;
+//! for violation in verdict.violations() {
+//!     eprintln!("{}: {violation}", violation.code());
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # What it holds to
+//!
+//! * One deadline over everything: name, connection, TLS, every redirect, head and body.
+//! * One function opens sockets, and it takes an address that the [`AddressPolicy`] has let through.
+//!   Every redirect starts over with the policy. The address that was checked is the address that is
+//!   connected to, so a name that answers differently the second time gains nothing.
+//! * No proxy from the environment, no cookies, no Referer of its own, no compression.
+//! * What crosses the wire is bounded, whatever the server sends; nothing is kept of it.
+//! * What a server does wrong is a fact in the [`Download`], not an error.
+
+mod address;
+mod builder;
+mod clock;
+mod connect;
+mod connection;
+mod failure;
+mod fetch;
+mod follow;
+mod full_mode;
+mod header_mode;
+
+mod policy;
+mod pool;
+mod read;
+mod record;
+mod resolve;
+mod tls;
+
+use std::{sync::Arc, time::Duration};
+
+use http::{HeaderMap, HeaderName, HeaderValue, header};
+use tokio::time;
+use tokio_rustls::TlsConnector;
+
+use crate::{
+    download::{Download, Ending},
+    error::{Error, ErrorKind},
+    image_url::ImageUrl,
+    inspect::Depth,
+    requirements::Requirements,
+    verdict::{Decision, Verdict},
+};
+
+pub use address::{AddressClass, classify};
+pub use builder::ProbeBuilder;
+pub use policy::{AddressPolicy, EntryError, Refusal, RefusalReason};
+
+/// How much of a file a probe reads.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Mode {
+    /// The whole file, over a connection of its own: what the service's own download meets.
+    #[default]
+    Full,
+    /// As much as decides on format and dimensions, by a Range request, over connections that are
+    /// used again. The size is what the server says. For dry runs over many URLs.
+    Header,
+}
+
+/// Which HTTP versions a probe speaks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum HttpVersions {
+    /// HTTP/2 where TLS agrees on it, else HTTP/1.1.
+    #[default]
+    Any,
+    /// HTTP/1.1 only.
+    Http1,
+    /// HTTP/2 only, without TLS too.
+    Http2,
+}
+
+impl HttpVersions {
+    const fn is_h2_only(self) -> bool {
+        matches!(self, Self::Http2)
+    }
+}
+
+/// Reads URLs. Cheap to clone: clones share connections and limits.
+#[derive(Clone, Debug)]
+pub struct Probe {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    policy: AddressPolicy,
+    deadline: Option<Duration>,
+    depth: Depth,
+    mode: Mode,
+    max_redirects: usize,
+    versions: HttpVersions,
+    user_agent: HeaderValue,
+    headers: HeaderMap,
+    resolver: resolve::Resolver,
+    tls: TlsConnector,
+    pool: Arc<pool::Pool>,
+}
+
+impl Inner {
+    /// A full download opens a new connection each time; see [`Mode::Full`].
+    const fn reuses_connections(&self) -> bool {
+        matches!(self.mode, Mode::Header)
+    }
+}
+
+impl Probe {
+    /// A probe with the defaults of [`ProbeBuilder`].
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A probe to be set up.
+    pub fn builder() -> ProbeBuilder {
+        ProbeBuilder::new()
+    }
+
+    /// Reads the image at `url` and judges the URL, the download and the image.
+    ///
+    /// A URL whose text alone breaks a rule is not asked for.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error of kind [`ErrorKind::Io`] when this machine could not ask: it has no file
+    /// handle or port left, or every resolver thread is taken. What is wrong with the server or the
+    /// image is in the verdict.
+    pub async fn check(
+        &self,
+        url: &ImageUrl,
+        requirements: &Requirements,
+    ) -> Result<Verdict<ImageUrl>, Error> {
+        let by_text = requirements.judge_url(url.clone());
+        if by_text.decision() == Decision::Reject {
+            return Ok(by_text);
+        }
+        let download = self.download(url, requirements).await;
+        match download.ending() {
+            Ending::Local(reason) => Err(Error::new(
+                ErrorKind::Io,
+                format_args!("probe {url}: {reason}"),
+            )),
+            _ => Ok(requirements.judge_download(download)),
+        }
+    }
+
+    /// Reads the image at `url` and states the facts. Reading stops as soon as they break one of the
+    /// requirements.
+    pub async fn download(&self, url: &ImageUrl, requirements: &Requirements) -> Download {
+        let probe = &*self.inner;
+        let limit = probe
+            .deadline
+            .unwrap_or_else(|| requirements.download_time());
+        let depth = match probe.mode {
+            Mode::Full => probe.depth,
+            Mode::Header => Depth::Header,
+        };
+        let mut record = record::Record::new(url.clone(), limit, depth, *requirements);
+        let deadline = record.deadline();
+        let download = async {
+            match probe.mode {
+                Mode::Full => full_mode::download(probe, &mut record, url).await,
+                Mode::Header => header_mode::download(probe, &mut record, url).await,
+            }
+        };
+        let ending = match time::timeout_at(deadline, download).await {
+            Ok(Ok(ending) | Err(ending)) => ending,
+            Err(_elapsed) => Ending::TooSlow,
+        };
+        record.finish(ending)
+    }
+}
+
+impl Default for Probe {
+    fn default() -> Self {
+        ProbeBuilder::new()
+            .build()
+            .expect("the defaults hold no certificate or header that could be wrong")
+    }
+}
+
+impl std::fmt::Debug for Inner {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Probe")
+            .field("policy", &self.policy)
+            .field("deadline", &self.deadline)
+            .field("depth", &self.depth)
+            .field("mode", &self.mode)
+            .field("max_redirects", &self.max_redirects)
+            .field("versions", &self.versions)
+            .field("resolver", &self.resolver)
+            .field("pool", &self.pool)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Headers that the request itself decides: setting them could change what the server is asked.
+fn is_reserved(name: &HeaderName) -> bool {
+    [
+        header::ACCEPT_ENCODING,
+        header::CONNECTION,
+        header::CONTENT_LENGTH,
+        header::EXPECT,
+        header::HOST,
+        header::IF_RANGE,
+        header::RANGE,
+        header::TE,
+        header::TRAILER,
+        header::TRANSFER_ENCODING,
+        header::UPGRADE,
+    ]
+    .contains(name)
+}
+
+/// Headers that may follow a redirect to another origin: they hold no secret.
+fn is_harmless_elsewhere(name: &HeaderName) -> bool {
+    [
+        header::ACCEPT,
+        header::ACCEPT_LANGUAGE,
+        header::ORIGIN,
+        header::REFERER,
+    ]
+    .contains(name)
+}

@@ -63,9 +63,18 @@ impl Requirements {
 
     /// Whether the facts so far are enough to reject, without making a verdict of them.
     pub(crate) fn condemns(&self, inspection: &Inspection) -> bool {
+        self.condemned_by(inspection).is_some()
+    }
+
+    /// The first rule that the facts so far break.
+    pub(crate) fn condemned_by(&self, inspection: &Inspection) -> Option<Code> {
         let mut findings = Findings::new(self);
         findings.image(inspection);
-        findings.is_rejected()
+        findings
+            .violations
+            .iter()
+            .find(|violation| violation.severity() == Severity::Reject)
+            .map(Violation::code)
     }
 }
 
@@ -326,7 +335,10 @@ impl<'a> Findings<'a> {
         let after = || format!("after {} ms", download.elapsed().as_millis());
         let host = download.url().host();
         match download.ending() {
-            Ending::Complete | Ending::Stopped => {}
+            Ending::Complete | Ending::Stopped | Ending::Refused { .. } => {}
+            Ending::Local(_) => self
+                .missing
+                .push("the download, which this machine could not do"),
             Ending::TooSlow => {
                 let phase = download.phase().name();
                 let limit = millis(download.limit());
@@ -381,7 +393,7 @@ impl<'a> Findings<'a> {
                     format!("server answered {status}, 200 is needed: check the URL in a browser");
                 self.broken(Code::DownloadStatus, u64::from(status), 200, message);
             }
-            Ending::Incomplete(reason) => {
+            Ending::Reset(reason) | Ending::Incomplete(reason) => {
                 let message = format!(
                     "the connection ended after {} bytes: {reason}",
                     download.bytes()

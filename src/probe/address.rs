@@ -1,0 +1,175 @@
+//! The address rule: which addresses a stranger's URL may lead to. Pure, and without dependencies.
+//!
+//! IPv4 is public unless it lies in one of these blocks:
+//!
+//! | block | what it is | source |
+//! |---|---|---|
+//! | `0.0.0.0/8` | this network | RFC 791, 3.2 |
+//! | `10.0.0.0/8`, `172.16.0.0/12`, `192.168.0.0/16` | private use | RFC 1918 |
+//! | `100.64.0.0/10` | shared by carriers; holds `100.100.100.200` | RFC 6598 |
+//! | `127.0.0.0/8` | loopback | RFC 1122, `3.2.1.3` |
+//! | `169.254.0.0/16` | link-local; holds `169.254.169.254` | RFC 3927 |
+//! | `192.0.0.0/24` | protocol assignments | RFC 6890 |
+//! | `192.0.2.0/24`, `198.51.100.0/24`, `203.0.113.0/24` | documentation | RFC 5737 |
+//! | `192.88.99.0/24` | 6to4 relays, withdrawn | RFC 7526 |
+//! | `198.18.0.0/15` | benchmarks | RFC 2544 |
+//! | `224.0.0.0/4` | multicast | RFC 5771 |
+//! | `240.0.0.0/4` | reserved, and the broadcast address | RFC 1112, 4; RFC 8190 |
+//!
+//! IPv6 is public only inside `2000::/3` (RFC 4291, 2.4 and the IANA registry of global unicast
+//! addresses), and there not in:
+//!
+//! | block | what it is | source |
+//! |---|---|---|
+//! | `2001::/23` | protocol assignments: Teredo, benchmarks, ORCHID and others | RFC 2928, 4380, 5180, 7343 |
+//! | `2001:db8::/32`, `3fff::/20` | documentation | RFC 3849, 9637 |
+//! | `2002::/16` | 6to4, which embeds an IPv4 address | RFC 3056 |
+//! | interface `0:5efe:`… or `200:5efe:`… | ISATAP, which embeds an IPv4 address | RFC 5214, 6.1 |
+//!
+//! That leaves out loopback `::1` and `::/128` (RFC 4291), unique local `fc00::/7` (RFC 4193), link-local
+//! `fe80::/10` and site-local `fec0::/10` (RFC 4291, RFC 3879), multicast `ff00::/8`, discard `100::/64`
+//! (RFC 6666), segment routing `5f00::/16` (RFC 9602), the local NAT64 block `64:ff9b:1::/48` (RFC 8215)
+//! and IPv4-compatible addresses `::/96` (RFC 4291, `2.5.5.1`). Two forms are judged by the IPv4 address
+//! that they embed, because a socket reaches just that: IPv4-mapped `::ffff:0:0/96` (RFC 4291, `2.5.5.2`)
+//! and the NAT64 prefix `64:ff9b::/96` (RFC 6052), which networks with DNS64 cannot do without.
+
+use std::{
+    fmt,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+};
+
+/// Why an address is not public.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum AddressClass {
+    /// The unspecified address or the host's own network.
+    ThisNetwork,
+    /// Private use, unique local or site-local.
+    Private,
+    /// Shared by a carrier's customers.
+    Shared,
+    /// The machine itself.
+    Loopback,
+    /// The local link.
+    LinkLocal,
+    /// Set aside for protocols, benchmarks or segment routing.
+    Protocol,
+    /// For examples in texts.
+    Documentation,
+    /// A group, or everybody.
+    Multicast,
+    /// An IPv6 form that leads to another address: 6to4, Teredo, ISATAP, IPv4-compatible.
+    Embedding,
+    /// Not assigned to anything.
+    Reserved,
+    /// A cloud's metadata service, which hands out credentials.
+    Metadata,
+}
+
+impl AddressClass {
+    /// The class in words, as in "… address".
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::ThisNetwork => "unspecified",
+            Self::Private => "private",
+            Self::Shared => "carrier-shared",
+            Self::Loopback => "loopback",
+            Self::LinkLocal => "link-local",
+            Self::Protocol => "protocol-assignment",
+            Self::Documentation => "documentation",
+            Self::Multicast => "multicast",
+            Self::Embedding => "tunnel",
+            Self::Reserved => "reserved",
+            Self::Metadata => "cloud-metadata",
+        }
+    }
+}
+
+impl fmt::Display for AddressClass {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// Says why an address is not public; `None` for a public one.
+///
+/// The module's tables are the rule. [`AddressPolicy`](super::AddressPolicy) makes exceptions to it.
+pub fn classify(address: IpAddr) -> Option<AddressClass> {
+    if is_metadata(address) {
+        return Some(AddressClass::Metadata);
+    }
+    match address {
+        IpAddr::V4(v4) => classify_v4(v4),
+        IpAddr::V6(v6) => match embedded(v6) {
+            Some(v4) => classify(IpAddr::V4(v4)),
+            None => classify_v6(v6),
+        },
+    }
+}
+
+/// The metadata services of clouds: link-local in general, Alibaba's, AWS' and Google's over IPv6,
+/// and Azure's wire server, which has an address that looks public.
+const METADATA: [IpAddr; 5] = [
+    IpAddr::V4(Ipv4Addr::new(169, 254, 169, 254)),
+    IpAddr::V4(Ipv4Addr::new(100, 100, 100, 200)),
+    IpAddr::V4(Ipv4Addr::new(168, 63, 129, 16)),
+    IpAddr::V6(Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254)),
+    IpAddr::V6(Ipv6Addr::new(0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254)),
+];
+
+/// Whether the address, or the one it embeds, is a cloud's metadata service.
+pub(super) fn is_metadata(address: IpAddr) -> bool {
+    METADATA.contains(&canonical(address))
+}
+
+/// The address a socket reaches: the embedded IPv4 address where there is one.
+pub(super) fn canonical(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(_) => address,
+        IpAddr::V6(v6) => embedded(v6).map_or(address, IpAddr::V4),
+    }
+}
+
+const fn embedded(address: Ipv6Addr) -> Option<Ipv4Addr> {
+    match address.segments() {
+        [0, 0, 0, 0, 0, 0xffff, high, low] | [0x64, 0xff9b, 0, 0, 0, 0, high, low] => {
+            let ([a, b], [c, d]) = (high.to_be_bytes(), low.to_be_bytes());
+            Some(Ipv4Addr::new(a, b, c, d))
+        }
+        _ => None,
+    }
+}
+
+const fn classify_v4(address: Ipv4Addr) -> Option<AddressClass> {
+    Some(match address.octets() {
+        [0, ..] => AddressClass::ThisNetwork,
+        [10, ..] | [172, 16..=31, ..] | [192, 168, ..] => AddressClass::Private,
+        [100, 64..=127, ..] => AddressClass::Shared,
+        [127, ..] => AddressClass::Loopback,
+        [169, 254, ..] => AddressClass::LinkLocal,
+        [192, 0, 0, _] | [198, 18..=19, ..] => AddressClass::Protocol,
+        [192, 0, 2, _] | [198, 51, 100, _] | [203, 0, 113, _] => AddressClass::Documentation,
+        [192, 88, 99, _] => AddressClass::Embedding,
+        [224..=239, ..] | [255, 255, 255, 255] => AddressClass::Multicast,
+        [240..=255, ..] => AddressClass::Reserved,
+        _ => return None,
+    })
+}
+
+const fn classify_v6(address: Ipv6Addr) -> Option<AddressClass> {
+    Some(match address.segments() {
+        [0, 0, 0, 0, 0, 0, 0, 0] => AddressClass::ThisNetwork,
+        [0, 0, 0, 0, 0, 0, 0, 1] => AddressClass::Loopback,
+        [0, 0, 0, 0, 0, 0, ..] | [0x2001, 0, ..] | [0x2002, ..] => AddressClass::Embedding,
+        [_, _, _, _, 0 | 0x200, 0x5efe, ..] => AddressClass::Embedding,
+        [0xfc00..=0xfdff, ..] | [0xfec0..=0xfeff, ..] => AddressClass::Private,
+        [0xfe80..=0xfebf, ..] => AddressClass::LinkLocal,
+        [0xff00..=0xffff, ..] => AddressClass::Multicast,
+        [0x2001, 0xdb8, ..] | [0x3fff, 0..=0xfff, ..] => AddressClass::Documentation,
+        [0x2001, 1..=0x1ff, ..] | [0x64, 0xff9b, ..] | [0x5f00, ..] | [0x100, 0, 0, 0, ..] => {
+            AddressClass::Protocol
+        }
+        [0x2000..=0x3fff, ..] => return None,
+        _ => AddressClass::Reserved,
+    })
+}

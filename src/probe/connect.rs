@@ -1,0 +1,176 @@
+//! The one function that opens sockets, and the bytes that cross them, counted.
+
+use std::{
+    io,
+    net::{Shutdown, SocketAddr},
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use socket2::SockRef;
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    net::TcpStream,
+    task::JoinSet,
+    time,
+};
+
+use super::policy::Vetted;
+
+/// How long one address is waited for before the next is tried beside it (RFC 8305, 5).
+const HEAD_START: Duration = Duration::from_millis(250);
+
+/// Opens a connection to the first of the addresses that answers. They are tried in their order,
+/// each with a head start before the next (RFC 8305).
+pub(super) async fn dial(addresses: &[Vetted]) -> io::Result<(TcpStream, SocketAddr)> {
+    if let [only] = addresses {
+        return open(*only).await;
+    }
+    let mut attempts = JoinSet::new();
+    let mut waiting = addresses.iter();
+    let mut failure = None;
+    loop {
+        match waiting.next() {
+            Some(next) => {
+                attempts.spawn(open(*next));
+            }
+            None if attempts.is_empty() => break,
+            None => {}
+        }
+        let answer = if waiting.as_slice().is_empty() {
+            attempts.join_next().await
+        } else {
+            match time::timeout(HEAD_START, attempts.join_next()).await {
+                Ok(answer) => answer,
+                Err(_next_one_too) => continue,
+            }
+        };
+        match answer {
+            Some(Ok(Ok(connected))) => return Ok(connected),
+            Some(Ok(Err(error))) => failure = Some(error),
+            Some(Err(_)) | None => {}
+        }
+    }
+    Err(failure.unwrap_or_else(|| io::Error::other("no address answered")))
+}
+
+/// Opens a connection to a vetted address. Nothing else in the probe opens one.
+async fn open(address: Vetted) -> io::Result<(TcpStream, SocketAddr)> {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one place that opens sockets, after the address rule"
+    )]
+    let tcp = TcpStream::connect(address.get()).await?;
+    let peer = tcp.peer_addr()?;
+    if (peer.ip(), peer.port()) != (address.get().ip(), address.get().port()) {
+        return Err(io::Error::other(format!(
+            "connected to {peer} in place of {}",
+            address.get()
+        )));
+    }
+    tcp.set_nodelay(true)?;
+    Ok((tcp, peer))
+}
+
+/// What crossed a connection.
+#[derive(Debug, Default)]
+pub(super) struct Counters {
+    /// Bytes that came over the wire, TLS and all.
+    received: AtomicU64,
+    /// How many may come before the connection is cut.
+    allowed: AtomicU64,
+}
+
+impl Counters {
+    pub(super) fn received(&self) -> u64 {
+        self.received.load(Ordering::Relaxed)
+    }
+
+    /// Lets `bytes` more come in.
+    pub(super) fn allow(&self, bytes: u64) {
+        self.allowed
+            .store(self.received().saturating_add(bytes), Ordering::Relaxed);
+    }
+}
+
+/// More came over the wire than any honest answer needs.
+#[derive(Debug, thiserror::Error)]
+#[error("more bytes came than the answer can need")]
+pub(super) struct TooMuch;
+
+/// A socket that counts what it receives and cuts it off.
+#[derive(Debug)]
+pub(super) struct Wire {
+    tcp: Arc<TcpStream>,
+    counters: Arc<Counters>,
+}
+
+impl Wire {
+    pub(super) fn new(tcp: Arc<TcpStream>, counters: Arc<Counters>) -> Self {
+        Self { tcp, counters }
+    }
+}
+
+impl AsyncRead for Wire {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let allowed = self.counters.allowed.load(Ordering::Relaxed);
+        if self.counters.received() > allowed {
+            return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, TooMuch)));
+        }
+        loop {
+            ready!(self.tcp.poll_read_ready(cx))?;
+            match self.tcp.try_read(buffer.initialize_unfilled()) {
+                Ok(read) => {
+                    buffer.advance(read);
+                    let read = u64::try_from(read).unwrap_or(u64::MAX);
+                    self.counters.received.fetch_add(read, Ordering::Relaxed);
+                    return Poll::Ready(Ok(()));
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => return Poll::Ready(Err(error)),
+            }
+        }
+    }
+}
+
+impl AsyncWrite for Wire {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        loop {
+            ready!(self.tcp.poll_write_ready(cx))?;
+            match self.tcp.try_write(bytes) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                done => return Poll::Ready(done),
+            }
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(SockRef::from(&*self.tcp).shutdown(Shutdown::Write))
+    }
+}
+
+/// Whether an idle socket is open and silent. Bytes that nobody asked for would answer the next
+/// request in place of its own answer.
+pub(super) fn is_silent(tcp: &TcpStream) -> bool {
+    let mut byte = [std::mem::MaybeUninit::uninit()];
+    SockRef::from(tcp)
+        .peek(&mut byte)
+        .is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
+}

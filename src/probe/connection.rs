@@ -1,0 +1,256 @@
+//! One HTTP connection, driven by whoever waits for it: no task of its own, so dropping it ends it.
+
+use std::{
+    future::poll_fn,
+    io,
+    net::SocketAddr,
+    pin::{Pin, pin},
+    sync::{Arc, Mutex, PoisonError},
+    task::{Context, Poll, Waker},
+};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::Empty;
+use hyper::{
+    body::{Body, Frame, Incoming},
+    client::conn::{http1, http2},
+};
+use hyper_util::rt::TokioIo;
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    net::TcpStream,
+    task::JoinSet,
+};
+use tokio_rustls::client::TlsStream;
+
+use super::connect::{self, Counters, Wire};
+
+/// How much of one stream's body a server may send ahead (RFC 9113, 6.9.2). With the default of
+/// hyper, a body that is not read to its end has crossed the wire in megabytes.
+const STREAM_WINDOW: u32 = 65_535;
+
+type Io = TokioIo<Transport>;
+type Nothing = Empty<Bytes>;
+
+/// The bytes of a connection, behind TLS or not.
+#[derive(Debug)]
+pub(super) enum Transport {
+    Plain(Wire),
+    Tls(Box<TlsStream<Wire>>),
+}
+
+impl Transport {
+    /// Whether TLS agreed on HTTP/2 (RFC 7301).
+    pub(super) fn agreed_on_h2(&self) -> bool {
+        match self {
+            Self::Plain(_) => false,
+            Self::Tls(tls) => tls.get_ref().1.alpn_protocol() == Some(b"h2"),
+        }
+    }
+}
+
+impl AsyncRead for Transport {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(wire) => Pin::new(wire).poll_read(cx, buffer),
+            Self::Tls(tls) => Pin::new(tls).poll_read(cx, buffer),
+        }
+    }
+}
+
+impl AsyncWrite for Transport {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Plain(wire) => Pin::new(wire).poll_write(cx, bytes),
+            Self::Tls(tls) => Pin::new(tls).poll_write(cx, bytes),
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(wire) => Pin::new(wire).poll_flush(cx),
+            Self::Tls(tls) => Pin::new(tls).poll_flush(cx),
+        }
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(wire) => Pin::new(wire).poll_shutdown(cx),
+            Self::Tls(tls) => Pin::new(tls).poll_shutdown(cx),
+        }
+    }
+}
+
+/// A connection that takes one request at a time.
+pub(super) struct Connection {
+    driver: Driver,
+    pub(super) tcp: Arc<TcpStream>,
+    pub(super) counters: Arc<Counters>,
+    pub(super) peer: SocketAddr,
+    /// Whether it has answered before.
+    pub(super) used: bool,
+}
+
+enum Driver {
+    Http1 {
+        sender: http1::SendRequest<Nothing>,
+        /// `None` once it has ended.
+        connection: Option<Box<http1::Connection<Io, Nothing>>>,
+    },
+    Http2 {
+        sender: http2::SendRequest<Nothing>,
+        connection: Option<Pin<Box<http2::Connection<Io, Nothing, Tasks>>>>,
+        tasks: Tasks,
+    },
+}
+
+impl Connection {
+    /// Sets HTTP up over `transport`.
+    pub(super) async fn new(
+        transport: Transport,
+        h2: bool,
+        tcp: Arc<TcpStream>,
+        counters: Arc<Counters>,
+        peer: SocketAddr,
+    ) -> hyper::Result<Self> {
+        let io = TokioIo::new(transport);
+        let driver = if h2 {
+            let tasks = Tasks::default();
+            let (sender, connection) = http2::Builder::new(tasks.clone())
+                .initial_stream_window_size(STREAM_WINDOW)
+                .handshake(io)
+                .await?;
+            Driver::Http2 {
+                sender,
+                connection: Some(Box::pin(connection)),
+                tasks,
+            }
+        } else {
+            let (sender, connection) = http1::Builder::new().handshake(io).await?;
+            Driver::Http1 {
+                sender,
+                connection: Some(Box::new(connection)),
+            }
+        };
+        Ok(Self {
+            driver,
+            tcp,
+            counters,
+            peer,
+            used: false,
+        })
+    }
+
+    pub(super) const fn is_h2(&self) -> bool {
+        matches!(self.driver, Driver::Http2 { .. })
+    }
+
+    /// Sends a request and waits for its answer's head.
+    pub(super) async fn send(
+        &mut self,
+        request: Request<Nothing>,
+    ) -> hyper::Result<Response<Incoming>> {
+        self.used = true;
+        match &mut self.driver {
+            Driver::Http1 { sender, .. } => {
+                let answer = sender.send_request(request);
+                self.drive(answer).await
+            }
+            Driver::Http2 { sender, .. } => {
+                let answer = sender.send_request(request);
+                self.drive(answer).await
+            }
+        }
+    }
+
+    /// Waits for the next piece of an answer's body; `None` at its end.
+    pub(super) async fn frame(
+        &mut self,
+        body: &mut Incoming,
+    ) -> Option<hyper::Result<Frame<Bytes>>> {
+        let mut body = Pin::new(body);
+        self.drive(poll_fn(move |cx| body.as_mut().poll_frame(cx)))
+            .await
+    }
+
+    /// Whether it can take another request: open, at rest, and silent.
+    pub(super) fn is_idle(&mut self) -> bool {
+        self.poll_connection(&mut Context::from_waker(Waker::noop()));
+        match &self.driver {
+            Driver::Http1 { sender, connection } => {
+                connection.is_some() && sender.is_ready() && connect::is_silent(&self.tcp)
+            }
+            Driver::Http2 {
+                sender, connection, ..
+            } => connection.is_some() && sender.is_ready(),
+        }
+    }
+
+    /// Waits for `wanted` while the connection is kept going.
+    async fn drive<F: Future>(&mut self, wanted: F) -> F::Output {
+        let mut wanted = pin!(wanted);
+        poll_fn(|cx| {
+            self.poll_connection(cx);
+            wanted.as_mut().poll(cx)
+        })
+        .await
+    }
+
+    /// Moves the connection on. Why it ended is told to whoever waits for an answer from it.
+    fn poll_connection(&mut self, cx: &mut Context<'_>) {
+        match &mut self.driver {
+            Driver::Http1 { connection, .. } => {
+                if let Some(driven) = connection
+                    && Pin::new(driven.as_mut()).poll(cx).is_ready()
+                {
+                    *connection = None;
+                }
+            }
+            Driver::Http2 { connection, .. } => {
+                if let Some(driven) = connection
+                    && driven.as_mut().poll(cx).is_ready()
+                {
+                    *connection = None;
+                }
+            }
+        }
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        if let Driver::Http2 { tasks, .. } = &self.driver {
+            tasks.abort();
+        }
+    }
+}
+
+/// The tasks that hyper's HTTP/2 cannot do without, ended with their connection.
+#[derive(Clone, Default)]
+struct Tasks(Arc<Mutex<JoinSet<()>>>);
+
+impl Tasks {
+    fn abort(&self) {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .abort_all();
+    }
+}
+
+impl<F: Future<Output = ()> + Send + 'static> hyper::rt::Executor<F> for Tasks {
+    fn execute(&self, task: F) {
+        let mut tasks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        while tasks.try_join_next().is_some() {}
+        tasks.spawn(task);
+    }
+}

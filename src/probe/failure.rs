@@ -1,0 +1,91 @@
+//! What went wrong on the wire, in the words of [`Ending`].
+
+use std::{error::Error as StdError, io};
+
+use super::connect::TooMuch;
+use crate::download::Ending;
+
+/// What a failed exchange says of the server.
+pub(super) fn exchange(error: &hyper::Error) -> Ending {
+    if let Some(error) = find::<h2::Error>(error)
+        && !error.is_io()
+    {
+        return h2(error);
+    }
+    if find::<TooMuch>(error).is_some() {
+        return Ending::Protocol(TooMuch.to_string());
+    }
+    if let Some(error) = find::<io::Error>(error) {
+        return stream(error);
+    }
+    if error.is_incomplete_message() || error.is_canceled() || error.is_closed() {
+        return Ending::Incomplete("it was closed".to_owned());
+    }
+    Ending::Protocol(error.to_string())
+}
+
+/// What a failed read or write says of the server.
+pub(super) fn stream(error: &io::Error) -> Ending {
+    match error.kind() {
+        io::ErrorKind::ConnectionReset
+        | io::ErrorKind::ConnectionAborted
+        | io::ErrorKind::BrokenPipe
+        | io::ErrorKind::NotConnected => Ending::Reset("it was reset".to_owned()),
+        io::ErrorKind::UnexpectedEof => Ending::Incomplete("it was closed".to_owned()),
+        _ => Ending::Protocol(error.to_string()),
+    }
+}
+
+/// What a connection that could not be opened says of the server, or of this machine.
+pub(super) fn connect(error: &io::Error) -> Ending {
+    if is_local(error) {
+        return Ending::Local(format!("cannot open a socket: {error}"));
+    }
+    let reason = match error.kind() {
+        io::ErrorKind::Other => error.to_string(),
+        kind => kind.to_string(),
+    };
+    Ending::Connect(reason)
+}
+
+/// Whether this machine has run out of something: file handles, ports, memory.
+fn is_local(error: &io::Error) -> bool {
+    const ENFILE: i32 = 23;
+    const EMFILE: i32 = 24;
+    const ENOBUFS: i32 = 105;
+    matches!(
+        error.kind(),
+        io::ErrorKind::AddrNotAvailable | io::ErrorKind::OutOfMemory
+    ) || (cfg!(unix) && matches!(error.raw_os_error(), Some(ENFILE | EMFILE | ENOBUFS)))
+}
+
+fn h2(error: &h2::Error) -> Ending {
+    let reason = error
+        .reason()
+        .map_or_else(|| error.to_string(), |reason| reason.to_string());
+    match (error.is_remote(), error.is_reset()) {
+        (true, true) => Ending::Reset(format!("the stream was reset: {reason}")),
+        (true, false) => Ending::Reset(format!("the server ended it: {reason}")),
+        (false, _) => Ending::Protocol(reason),
+    }
+}
+
+/// The first error of type `E` in the chain of causes.
+fn find<'a, E: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Option<&'a E> {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        if let Some(found) = error.downcast_ref() {
+            return Some(found);
+        }
+        // An `io::Error` does not give the error it wraps as its source, but that one's source.
+        if let Some(found) = error
+            .downcast_ref::<io::Error>()
+            .and_then(io::Error::get_ref)
+            .and_then(|inner| inner.downcast_ref())
+        {
+            return Some(found);
+        }
+        cause = error.source();
+    }
+    None
+}

@@ -1,0 +1,270 @@
+//! One hop: rule, resolve, rule, connect, TLS, request, and the answer's head.
+
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+};
+
+use bytes::Bytes;
+use http::{
+    HeaderValue, Request, Uri,
+    header::{ACCEPT, ACCEPT_ENCODING, HOST, RANGE, USER_AGENT},
+    response,
+};
+use http_body_util::Empty;
+use hyper::body::Incoming;
+use url::{Host, Position};
+
+use super::{
+    Inner,
+    connect::{self, Counters, Wire},
+    connection::{Connection, Transport},
+    failure,
+    policy::Vetted,
+    pool::Origin,
+    record::Record,
+    resolve, tls,
+};
+use crate::{
+    download::{Ending, Phase},
+    image_url::ImageUrl,
+};
+
+/// What may cross the wire besides a body: heads, TLS, and HTTP/2's frames.
+const OVERHEAD: u64 = 2 << 20;
+
+/// An answer whose body has not been read.
+pub(super) struct Answer {
+    pub(super) origin: Origin,
+    pub(super) head: response::Parts,
+    pub(super) body: Incoming,
+    pub(super) connection: Connection,
+}
+
+/// The bytes of a file that are asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Window {
+    pub(super) first: u64,
+    pub(super) last: u64,
+}
+
+/// Where a hop leads, and how it is asked.
+pub(super) struct Hop<'a> {
+    pub(super) url: &'a ImageUrl,
+    pub(super) window: Option<Window>,
+    /// Whether it leads to where the download began.
+    pub(super) at_home: bool,
+}
+
+/// Asks for a hop's URL. Where nothing at all was answered it asks once more, on a new connection.
+pub(super) async fn fetch(
+    probe: &Inner,
+    record: &mut Record,
+    hop: &Hop<'_>,
+) -> Result<Answer, Ending> {
+    let origin = origin(hop.url)?;
+    let mut fresh = false;
+    loop {
+        let mut connection = match probe.pool.take(&origin).filter(|_| !fresh) {
+            Some(connection) => connection,
+            None => match open(probe, record, hop.url, &origin).await {
+                Err(ending) if record.retries == 0 && nothing_answered(&ending) => {
+                    record.retries += 1;
+                    fresh = true;
+                    continue;
+                }
+                opened => opened?,
+            },
+        };
+        record.peer(connection.peer);
+        record.enter(Phase::FirstByte);
+        connection.counters.allow(
+            record
+                .asked()
+                .max_bytes()
+                .saturating_mul(2)
+                .saturating_add(OVERHEAD),
+        );
+        let before = connection.counters.received();
+        match connection
+            .send(request(probe, hop, connection.is_h2())?)
+            .await
+        {
+            Ok(answer) => {
+                let (head, body) = answer.into_parts();
+                record.hop(hop.url, &head);
+                return Ok(Answer {
+                    origin,
+                    head,
+                    body,
+                    connection,
+                });
+            }
+            Err(error) => {
+                let ending = failure::exchange(&error);
+                // Over TLS and HTTP/2 the server's own tickets and settings come without a question.
+                let silent =
+                    connection.counters.received() == before || origin.https || connection.is_h2();
+                if record.retries > 0 || !silent || !nothing_answered(&ending) {
+                    return Err(ending);
+                }
+                record.retries += 1;
+                fresh = true;
+            }
+        }
+    }
+}
+
+/// Whether the failure is one that a second try may not meet.
+const fn nothing_answered(ending: &Ending) -> bool {
+    matches!(
+        ending,
+        Ending::Connect(_) | Ending::Reset(_) | Ending::Incomplete(_)
+    )
+}
+
+fn origin(url: &ImageUrl) -> Result<Origin, Ending> {
+    let parsed = url.parsed();
+    let port = parsed
+        .port_or_known_default()
+        .filter(|port| *port > 0)
+        .ok_or_else(|| Ending::Connect("the URL names port 0".to_owned()))?;
+    Ok(Origin {
+        https: url.is_https(),
+        host: url.host().into(),
+        port,
+    })
+}
+
+/// Opens a connection to the URL's host: only to addresses that the policy lets through.
+async fn open(
+    probe: &Inner,
+    record: &mut Record,
+    url: &ImageUrl,
+    origin: &Origin,
+) -> Result<Connection, Ending> {
+    let addresses = vetted(probe, record, url, origin).await?;
+    record.enter(Phase::Connect);
+    let (tcp, peer) = connect::dial(&addresses)
+        .await
+        .map_err(|error| failure::connect(&error))?;
+    record.peer(peer);
+    let tcp = Arc::new(tcp);
+    let counters = Arc::new(Counters::default());
+    counters.allow(OVERHEAD);
+    let wire = Wire::new(Arc::clone(&tcp), Arc::clone(&counters));
+    let transport = if origin.https {
+        record.enter(Phase::Tls);
+        secure(probe, url, wire).await?
+    } else {
+        Transport::Plain(wire)
+    };
+    let h2 = transport.agreed_on_h2() || (!origin.https && probe.versions.is_h2_only());
+    Connection::new(transport, h2, tcp, counters, peer)
+        .await
+        .map_err(|error| failure::exchange(&error))
+}
+
+/// The addresses of the URL's host that may be connected to.
+async fn vetted(
+    probe: &Inner,
+    record: &mut Record,
+    url: &ImageUrl,
+    origin: &Origin,
+) -> Result<Vec<Vetted>, Ending> {
+    record.enter(Phase::Resolve);
+    let (name, addresses) = match url.parsed_host() {
+        Some(Host::Ipv4(v4)) => (None, vec![IpAddr::V4(v4)]),
+        Some(Host::Ipv6(v6)) => (None, vec![IpAddr::V6(v6)]),
+        Some(Host::Domain(name)) => {
+            let addresses = look_up(probe, record, name).await?;
+            (Some(name), addresses)
+        }
+        None => return Err(Ending::Dns("the URL has no host".to_owned())),
+    };
+    let mut vetted = Vec::with_capacity(addresses.len());
+    let mut refusal = None;
+    for address in addresses {
+        match probe.policy.vet(SocketAddr::new(address, origin.port)) {
+            Ok(address) => vetted.push(address),
+            Err(refused) => refusal = refusal.or(Some(refused)),
+        }
+    }
+    match refusal {
+        Some(refusal) if vetted.is_empty() => Err(Ending::Blocked {
+            target: name.map_or_else(|| refusal.target().to_string(), str::to_owned),
+            reason: refusal.to_string(),
+        }),
+        _ => Ok(vetted),
+    }
+}
+
+async fn look_up(probe: &Inner, record: &Record, name: &str) -> Result<Vec<IpAddr>, Ending> {
+    let ticket = tokio::time::timeout_at(record.deadline(), probe.resolver.ready())
+        .await
+        .map_err(|_elapsed| {
+            Ending::Local("every resolver thread waits for a name server".to_owned())
+        })?;
+    probe
+        .resolver
+        .resolve(name, ticket)
+        .await
+        .map_err(|error| Ending::Dns(resolve::reason(&error)))
+}
+
+async fn secure(probe: &Inner, url: &ImageUrl, wire: Wire) -> Result<Transport, Ending> {
+    let host = url
+        .parsed_host()
+        .ok_or_else(|| Ending::Dns("the URL has no host".to_owned()))?;
+    let name = tls::server_name(&host)
+        .map_err(|reason| Ending::Tls(crate::download::TlsFault::Other, reason))?;
+    match probe.tls.connect(name, wire).await {
+        Ok(secured) => Ok(Transport::Tls(Box::new(secured))),
+        Err(error) => Err(match tls::fault(&error) {
+            Some((fault, reason)) => Ending::Tls(fault, reason),
+            None => failure::stream(&error),
+        }),
+    }
+}
+
+/// The request for a hop.
+fn request(probe: &Inner, hop: &Hop<'_>, h2: bool) -> Result<Request<Empty<Bytes>>, Ending> {
+    let unsendable = |what: &str| Ending::Local(format!("cannot send the URL's {what}"));
+    let parsed = hop.url.parsed();
+    let text = if h2 {
+        format!(
+            "{}://{}{}",
+            parsed.scheme(),
+            &parsed[Position::BeforeHost..Position::AfterPort],
+            &parsed[Position::BeforePath..Position::AfterQuery]
+        )
+    } else {
+        parsed[Position::BeforePath..Position::AfterQuery].to_owned()
+    };
+    let uri = Uri::try_from(text).map_err(|_invalid| unsendable("path"))?;
+    let mut request = Request::new(Empty::new());
+    *request.uri_mut() = uri;
+    let headers = request.headers_mut();
+    if h2 {
+        *request.version_mut() = http::Version::HTTP_2;
+    } else {
+        let host = HeaderValue::from_str(&parsed[Position::BeforeHost..Position::AfterPort])
+            .map_err(|_invalid| unsendable("host"))?;
+        headers.insert(HOST, host);
+    }
+    let headers = request.headers_mut();
+    headers.insert(USER_AGENT, probe.user_agent.clone());
+    headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
+    headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    for (name, value) in &probe.headers {
+        if hop.at_home || super::is_harmless_elsewhere(name) {
+            headers.insert(name, value.clone());
+        }
+    }
+    if let Some(Window { first, last }) = hop.window {
+        let range = HeaderValue::try_from(format!("bytes={first}-{last}"))
+            .map_err(|_invalid| unsendable("range"))?;
+        headers.insert(RANGE, range);
+    }
+    Ok(request)
+}

@@ -1,0 +1,94 @@
+//! Redirects: every hop starts over, with the rule before anything else.
+
+use http::{StatusCode, header, response};
+
+use super::{
+    Inner,
+    fetch::{self, Answer, Hop, Window},
+    record::Record,
+};
+use crate::{
+    download::Ending,
+    image_url::{ImageUrl, UrlError},
+};
+
+/// Asks for `url` and follows where the answers lead, at most as often as the probe may.
+pub(super) async fn follow(
+    probe: &Inner,
+    record: &mut Record,
+    url: &ImageUrl,
+    window: Option<Window>,
+) -> Result<(ImageUrl, Answer), Ending> {
+    let home = url.parsed().origin();
+    let mut visited = vec![url.clone()];
+    loop {
+        let Some(current) = visited.last() else {
+            return Err(Ending::Redirects("there is no URL".to_owned()));
+        };
+        let hop = Hop {
+            url: current,
+            window,
+            at_home: current.parsed().origin() == home,
+        };
+        let answer = fetch::fetch(probe, record, &hop).await?;
+        if !is_redirect(answer.head.status) {
+            let last = visited.pop().unwrap_or_else(|| url.clone());
+            return Ok((last, answer));
+        }
+        let next = location(current, &answer.head)?;
+        if visited.len() > probe.max_redirects {
+            let most = probe.max_redirects;
+            let times = if most == 1 { "redirect" } else { "redirects" };
+            return Err(Ending::Redirects(format!("more than {most} {times}")));
+        }
+        if visited.contains(&next) {
+            return Err(Ending::Redirects(format!("redirects lead back to {next}")));
+        }
+        visited.push(next);
+        let Answer {
+            origin,
+            body,
+            connection,
+            ..
+        } = answer;
+        if probe.reuses_connections() {
+            probe.pool.settle(origin, connection, body);
+        }
+    }
+}
+
+/// Whether the status sends elsewhere (RFC 9110, 15.4). 300 leaves a choice, 304 answers a question
+/// that was not asked, 305 and 306 are no longer used.
+const fn is_redirect(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308)
+}
+
+/// Where a redirect leads.
+fn location(from: &ImageUrl, head: &response::Parts) -> Result<ImageUrl, Ending> {
+    let status = head.status.as_u16();
+    let nowhere = |reason: &str| Ending::Redirects(format!("{status} {reason}"));
+    let mut locations = head.headers.get_all(header::LOCATION).iter();
+    let location = locations
+        .next()
+        .ok_or_else(|| nowhere("without a Location leads nowhere"))?;
+    if locations.any(|other| other != location) {
+        return Err(nowhere("with two Locations leads nowhere"));
+    }
+    let text = location
+        .to_str()
+        .map_err(|_invalid| nowhere("with a Location that is not text leads nowhere"))?;
+    let mut next = from
+        .parsed()
+        .join(text)
+        .map_err(|_invalid| nowhere("with a Location that is not a URL leads nowhere"))?;
+    next.set_fragment(None);
+    ImageUrl::parse(next.as_str()).map_err(|error| match error {
+        UrlError::Scheme { scheme } => nowhere(&format!(
+            "leads to scheme `{}`, which is not http or https",
+            scheme.chars().take(20).collect::<String>()
+        )),
+        UrlError::Malformed { .. } => {
+            nowhere("with a Location that is not a usable URL leads nowhere")
+        }
+    })
+}

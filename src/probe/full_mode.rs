@@ -1,0 +1,26 @@
+//! Full mode: the whole file, as a stranger would download it.
+
+use http::StatusCode;
+
+use super::{
+    Inner, follow,
+    read::{self, Stop, Until},
+    record::Record,
+};
+use crate::{download::Ending, image_url::ImageUrl};
+
+/// Downloads the whole file. The connections are new ones: one that stands already would hide what
+/// it takes to open it.
+pub(super) async fn download(
+    probe: &Inner,
+    record: &mut Record,
+    url: &ImageUrl,
+) -> Result<Ending, Ending> {
+    let (_, mut answer) = follow::follow(probe, record, url, None).await?;
+    read::check_head(&answer, StatusCode::OK)?;
+    let stop = match record.begin_body(read::framed_len(&answer)) {
+        Some(code) => Stop::Refused(code),
+        None => read::read(record, &mut answer, Until::End).await?,
+    };
+    Ok(stop.ending())
+}

@@ -1,0 +1,175 @@
+//! Header mode: the first window of a file decides, by a Range request (RFC 9110, 14).
+//!
+//! The first window is 64 KB; a file that is still undecided after it is asked for the next, 8 times
+//! larger. The size is what `Content-Range` or the body's framing says. A server that does not know
+//! ranges answers 200 and is read until the inspector is settled; one that answers 416, 403, or 206
+//! with a range that was not asked for gets one plain GET. A connection whose rest is short is used
+//! again.
+
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+
+use super::{
+    Inner,
+    fetch::{Answer, Window},
+    follow,
+    read::{self, Stop, Until},
+    record::Record,
+};
+use crate::{download::Ending, image_url::ImageUrl};
+
+/// How many bytes are asked for first. A JPEG's dimensions come after its EXIF thumbnail and colour
+/// profile, a few ten KB.
+const FIRST_WINDOW: u64 = 64 * 1024;
+/// How much larger each next window is.
+const GROWTH: u64 = 8;
+
+/// What a 206 says it holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Part {
+    first: u64,
+    last: u64,
+    total: Option<u64>,
+}
+
+/// Reads as many windows as it takes to decide.
+pub(super) async fn download(
+    probe: &Inner,
+    record: &mut Record,
+    url: &ImageUrl,
+) -> Result<Ending, Ending> {
+    let mut size = FIRST_WINDOW;
+    let mut window = Window {
+        first: 0,
+        last: size - 1,
+    };
+    let mut url = url.clone();
+    let mut version: Option<(Option<u64>, Option<HeaderValue>)> = None;
+    loop {
+        let (last_url, mut answer) = follow::follow(probe, record, &url, Some(window)).await?;
+        if answer.head.status == StatusCode::OK {
+            return whole(probe, record, answer).await;
+        }
+        let part = match answer.head.status {
+            StatusCode::PARTIAL_CONTENT => part(&answer, window),
+            StatusCode::RANGE_NOT_SATISFIABLE | StatusCode::FORBIDDEN => None,
+            _ => return Err(Ending::Status),
+        };
+        let changed = |part: &Part| {
+            let now = (part.total, etag(&answer.head.headers));
+            version.get_or_insert_with(|| now.clone()) != &now
+        };
+        let Some(part) = part.filter(|part| !{ changed }(part)) else {
+            return plain(probe, record, &last_url, answer).await;
+        };
+        read::check_head(&answer, StatusCode::PARTIAL_CONTENT)?;
+        let refused = if window.first == 0 {
+            record.begin_body(part.total)
+        } else {
+            None
+        };
+        let stop = match refused {
+            Some(code) => Stop::Refused(code),
+            None => read::read(record, &mut answer, Until::Settled).await?,
+        };
+        settle(probe, answer);
+        if stop != Stop::End {
+            return Ok(stop.ending());
+        }
+        let after = part.last.saturating_add(1);
+        if part.total == Some(after) {
+            return Ok(Ending::Complete);
+        }
+        size = size.saturating_mul(GROWTH);
+        window = Window {
+            first: after,
+            last: after.saturating_add(size).saturating_sub(1),
+        };
+        // Where the redirects led is asked on, so that every window is of the same file.
+        url = last_url;
+    }
+}
+
+/// Asks once more, without a range.
+async fn plain(
+    probe: &Inner,
+    record: &mut Record,
+    url: &ImageUrl,
+    odd: Answer,
+) -> Result<Ending, Ending> {
+    settle(probe, odd);
+    let (_, answer) = follow::follow(probe, record, url, None).await?;
+    if answer.head.status != StatusCode::OK {
+        return Err(Ending::Status);
+    }
+    whole(probe, record, answer).await
+}
+
+/// Reads an answer that holds the file from its first byte on.
+async fn whole(probe: &Inner, record: &mut Record, mut answer: Answer) -> Result<Ending, Ending> {
+    read::check_head(&answer, StatusCode::OK)?;
+    let stop = match record.begin_body(read::framed_len(&answer)) {
+        Some(code) => Stop::Refused(code),
+        None => read::read(record, &mut answer, Until::Settled).await?,
+    };
+    settle(probe, answer);
+    Ok(stop.ending())
+}
+
+fn settle(probe: &Inner, answer: Answer) {
+    let Answer {
+        origin,
+        body,
+        connection,
+        ..
+    } = answer;
+    probe.pool.settle(origin, connection, body);
+}
+
+/// The part of the file that a 206 holds, if it is one that was asked for.
+fn part(answer: &Answer, asked: Window) -> Option<Part> {
+    let headers = &answer.head.headers;
+    let mut ranges = headers.get_all(header::CONTENT_RANGE).iter();
+    let range = ranges.next()?.to_str().ok()?;
+    if ranges.next().is_some() {
+        return None;
+    }
+    let part = parse_content_range(range)?;
+    let len = part.last.checked_sub(part.first)?.checked_add(1)?;
+    let fits = part.first == asked.first
+        && part.last <= asked.last
+        && part.total.is_none_or(|total| part.last < total)
+        // A part that ends before the window does ends with the file.
+        && (part.last == asked.last || part.total.is_none_or(|total| part.last + 1 == total))
+        && read::framed_len(answer).is_none_or(|framed| framed == len);
+    fits.then_some(part)
+}
+
+/// `bytes 0-65535/2650000` or `bytes 0-65535/*` (RFC 9110, 14.4).
+fn parse_content_range(text: &str) -> Option<Part> {
+    let (unit, rest) = text.trim().split_once(' ')?;
+    let (range, total) = rest.trim().split_once('/')?;
+    let (first, last) = range.split_once('-')?;
+    if !unit.eq_ignore_ascii_case("bytes") {
+        return None;
+    }
+    Some(Part {
+        first: decimal(first)?,
+        last: decimal(last)?,
+        total: match total.trim() {
+            "*" => None,
+            total => Some(decimal(total)?),
+        },
+    })
+}
+
+fn decimal(text: &str) -> Option<u64> {
+    let text = text.trim();
+    text.bytes()
+        .all(|byte| byte.is_ascii_digit())
+        .then(|| text.parse().ok())
+        .flatten()
+}
+
+fn etag(headers: &HeaderMap) -> Option<HeaderValue> {
+    headers.get(header::ETAG).cloned()
+}

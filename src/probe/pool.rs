@@ -1,0 +1,141 @@
+//! Connections that may answer again.
+
+use std::{
+    collections::HashMap,
+    fmt,
+    sync::{Arc, Mutex, PoisonError, Weak},
+    time::Duration,
+};
+
+use hyper::body::{Body, Incoming};
+use tokio::{task::JoinSet, time};
+
+use super::{
+    clock::{self, Instant},
+    connection::Connection,
+};
+
+/// The rest of a body that is read so that its connection can be used again, in bytes. More costs
+/// more than a new connection does.
+const MAX_DRAIN: u64 = 128 * 1024;
+/// How long that may take.
+const MAX_DRAIN_TIME: Duration = Duration::from_secs(1);
+/// How long an idle connection is kept. Servers close theirs after 5 s and more.
+const MAX_IDLE: Duration = Duration::from_secs(4);
+
+/// Where a connection leads.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Origin {
+    pub(super) https: bool,
+    pub(super) host: Box<str>,
+    pub(super) port: u16,
+}
+
+/// Idle connections by origin, at most so many in all.
+pub(super) struct Pool {
+    capacity: usize,
+    idle: Mutex<HashMap<Origin, Vec<Idle>>>,
+    drains: Mutex<JoinSet<()>>,
+}
+
+struct Idle {
+    connection: Connection,
+    since: Instant,
+}
+
+impl Pool {
+    /// A pool that holds `capacity` connections; one of 0 holds none.
+    pub(super) fn new(capacity: usize) -> Arc<Self> {
+        Arc::new(Self {
+            capacity,
+            idle: Mutex::default(),
+            drains: Mutex::default(),
+        })
+    }
+
+    /// A connection to `origin` that is at rest, open and silent.
+    pub(super) fn take(&self, origin: &Origin) -> Option<Connection> {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let held = idle.get_mut(origin)?;
+        let mut found = None;
+        while let Some(mut last) = held.pop() {
+            if clock::now() - last.since < MAX_IDLE && last.connection.is_idle() {
+                found = Some(last.connection);
+                break;
+            }
+        }
+        if held.is_empty() {
+            idle.remove(origin);
+        }
+        found
+    }
+
+    /// Keeps the connection if it can answer again, once the rest of `body` has been read. That
+    /// happens beside what the caller does next, and only if the rest is short.
+    pub(super) fn settle(
+        self: &Arc<Self>,
+        origin: Origin,
+        mut connection: Connection,
+        mut body: Incoming,
+    ) {
+        if self.capacity == 0 {
+            return;
+        }
+        if body.is_end_stream() {
+            self.put(origin, connection);
+            return;
+        }
+        if body.size_hint().upper().is_none_or(|rest| rest > MAX_DRAIN) {
+            return;
+        }
+        let pool = Arc::downgrade(self);
+        let drain = async move {
+            while let Some(frame) = connection.frame(&mut body).await {
+                if frame.is_err() {
+                    return;
+                }
+            }
+            if let Some(pool) = Weak::upgrade(&pool) {
+                pool.put(origin, connection);
+            }
+        };
+        let mut drains = self.drains.lock().unwrap_or_else(PoisonError::into_inner);
+        while drains.try_join_next().is_some() {}
+        if drains.len() < self.capacity {
+            drains.spawn(async move {
+                // A rest that does not come in time takes its connection with it.
+                drop(time::timeout(MAX_DRAIN_TIME, drain).await);
+            });
+        }
+    }
+
+    fn put(&self, origin: Origin, mut connection: Connection) {
+        if !connection.is_idle() {
+            return;
+        }
+        let now = clock::now();
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let held: usize = idle.values().map(Vec::len).sum();
+        if held >= self.capacity {
+            idle.retain(|_, held| {
+                held.retain(|idle| now - idle.since < MAX_IDLE);
+                !held.is_empty()
+            });
+            if idle.values().map(Vec::len).sum::<usize>() >= self.capacity {
+                return;
+            }
+        }
+        idle.entry(origin).or_default().push(Idle {
+            connection,
+            since: now,
+        });
+    }
+}
+
+impl fmt::Debug for Pool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pool")
+            .field("capacity", &self.capacity)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,100 @@
+//! Reading a body: inspected as it comes, never kept, and left as soon as a fact condemns it.
+
+use http::{HeaderMap, StatusCode, header};
+use hyper::body::Body;
+
+use super::{failure, fetch::Answer, record::Record};
+use crate::{download::Ending, verdict::Code};
+
+/// How far a body is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Until {
+    /// To its end.
+    End,
+    /// Until the inspector has seen what its depth asks for.
+    Settled,
+}
+
+/// Why reading stopped without a failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stop {
+    /// The body is over.
+    End,
+    /// The inspector has seen what its depth asks for.
+    Settled,
+    /// A rule is broken.
+    Refused(Code),
+    /// One byte more than the largest file has been seen.
+    Limit,
+}
+
+impl Stop {
+    /// The ending, for a body that is the whole file.
+    pub(super) const fn ending(self) -> Ending {
+        match self {
+            Self::End => Ending::Complete,
+            Self::Settled | Self::Limit => Ending::Stopped,
+            Self::Refused(code) => Ending::Refused { rule: code.name() },
+        }
+    }
+}
+
+/// Checks that an answer's head promises an image's bytes as they are.
+pub(super) fn check_head(answer: &Answer, wanted: StatusCode) -> Result<(), Ending> {
+    if answer.head.status != wanted {
+        return Err(Ending::Status);
+    }
+    match coding(&answer.head.headers) {
+        Some(coding) => Err(Ending::Encoded(coding)),
+        None => Ok(()),
+    }
+}
+
+/// The coding that hides the image's bytes, if there is one.
+fn coding(headers: &HeaderMap) -> Option<String> {
+    let codings = |name, plain: &'static str| {
+        headers
+            .get_all(name)
+            .iter()
+            .flat_map(|value| value.as_bytes().split(|byte| *byte == b','))
+            .map(|coding| String::from_utf8_lossy(coding).trim().to_ascii_lowercase())
+            .find(move |coding| !coding.is_empty() && coding != plain)
+    };
+    codings(header::CONTENT_ENCODING, "identity")
+        .or_else(|| codings(header::TRANSFER_ENCODING, "chunked"))
+        .map(|coding| coding.chars().take(40).collect())
+}
+
+/// The length of the answer's body, where its framing holds the server to it.
+pub(super) fn framed_len(answer: &Answer) -> Option<u64> {
+    answer.body.size_hint().exact()
+}
+
+/// Reads on.
+pub(super) async fn read(
+    record: &mut Record,
+    answer: &mut Answer,
+    until: Until,
+) -> Result<Stop, Ending> {
+    let limit = record.asked().max_bytes().saturating_add(1);
+    loop {
+        if until == Until::Settled && record.inspector().is_settled() {
+            return Ok(Stop::Settled);
+        }
+        let left = limit.saturating_sub(record.seen());
+        if left == 0 {
+            return Ok(Stop::Limit);
+        }
+        let frame = match answer.connection.frame(&mut answer.body).await {
+            None => return Ok(Stop::End),
+            Some(frame) => frame.map_err(|error| failure::exchange(&error))?,
+        };
+        let Some(bytes) = frame.data_ref() else {
+            continue;
+        };
+        let taken = usize::try_from(left).map_or(bytes.len(), |left| left.min(bytes.len()));
+        if let Some(code) = record.push(bytes.get(..taken).unwrap_or_default()) {
+            return Ok(Stop::Refused(code));
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! The facts of a download while it runs. They outlive a deadline that cuts the download off.
+
+use std::time::Duration;
+
+use http::{Version, response};
+
+use super::clock::{self, Instant};
+use crate::{
+    download::{Download, Ending, Hop, Phase},
+    image_url::ImageUrl,
+    inspect::{Claim, Depth, Inspection, Inspector},
+    requirements::Requirements,
+    verdict::Code,
+};
+
+/// A download in the making.
+pub(super) struct Record {
+    download: Download,
+    asked: Requirements,
+    depth: Depth,
+    inspector: Inspector,
+    /// The facts that were last found harmless.
+    harmless: Option<Inspection>,
+    started: Instant,
+    /// When the phase under way began.
+    entered: Instant,
+    /// How many requests were repeated.
+    pub(super) retries: u32,
+}
+
+impl Record {
+    pub(super) fn new(url: ImageUrl, limit: Duration, depth: Depth, asked: Requirements) -> Self {
+        let now = clock::now();
+        Self {
+            download: Download::new(url, limit, depth),
+            asked,
+            depth,
+            inspector: Inspector::new(depth),
+            harmless: None,
+            started: now,
+            entered: now,
+            retries: 0,
+        }
+    }
+
+    /// When the download must have ended.
+    pub(super) fn deadline(&self) -> Instant {
+        self.started + self.download.limit
+    }
+
+    pub(super) const fn asked(&self) -> &Requirements {
+        &self.asked
+    }
+
+    /// Another phase begins, and the one before it ends.
+    pub(super) fn enter(&mut self, phase: Phase) {
+        self.close_phase();
+        self.download.phase = phase;
+    }
+
+    fn close_phase(&mut self) {
+        let now = clock::now();
+        let took = now - self.entered;
+        self.entered = now;
+        let timings = &mut self.download.timings;
+        let total = match self.download.phase {
+            Phase::Resolve => &mut timings.resolve,
+            Phase::Connect => &mut timings.connect,
+            Phase::Tls => &mut timings.tls,
+            Phase::FirstByte => &mut timings.first_byte,
+            Phase::Body => &mut timings.body,
+        };
+        *total += took;
+    }
+
+    /// An answer's head came.
+    pub(super) fn hop(&mut self, url: &ImageUrl, head: &response::Parts) {
+        self.download.hops.push(Hop {
+            url: url.to_string(),
+            status: head.status.as_u16(),
+        });
+        self.download.http_version = Some(match head.version {
+            Version::HTTP_09 => "HTTP/0.9",
+            Version::HTTP_10 => "HTTP/1.0",
+            Version::HTTP_11 => "HTTP/1.1",
+            Version::HTTP_2 => "HTTP/2",
+            _ => "HTTP/3",
+        });
+        self.download.content_type = head
+            .headers
+            .get(http::header::CONTENT_TYPE)
+            .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
+        self.download.content_length = None;
+    }
+
+    pub(super) fn peer(&mut self, peer: std::net::SocketAddr) {
+        self.download.remote = Some(peer);
+    }
+
+    /// A body begins at the image's first byte; what was inspected before is void.
+    pub(super) fn begin_body(&mut self, len: Option<u64>) -> Option<Code> {
+        self.enter(Phase::Body);
+        self.inspector = Inspector::new(self.depth);
+        self.harmless = None;
+        if let Some(claim) = self.download.url.claim() {
+            self.inspector.claim(claim);
+        }
+        let content_type = self.download.content_type.as_deref();
+        if let Some(claim) = content_type.and_then(Claim::from_content_type) {
+            self.inspector.claim(claim);
+        }
+        self.download.content_length = len;
+        if let Some(len) = len {
+            self.inspector.announce_len(len);
+        }
+        self.condemned()
+    }
+
+    /// Takes the image's next bytes, and says which rule they break.
+    pub(super) fn push(&mut self, bytes: &[u8]) -> Option<Code> {
+        self.inspector.push(bytes);
+        self.download.bytes = self
+            .download
+            .bytes
+            .saturating_add(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
+        self.condemned()
+    }
+
+    /// The rule that the facts so far break. Facts that did not change are not judged again.
+    fn condemned(&mut self) -> Option<Code> {
+        let inspection = *self.inspector.inspection();
+        let known = self
+            .harmless
+            .is_some_and(|harmless| harmless.says_the_same(&inspection));
+        if known && inspection.bytes_seen() <= self.asked.max_bytes() {
+            return None;
+        }
+        let code = self.asked.condemned_by(&inspection);
+        if code.is_none() {
+            self.harmless = Some(inspection);
+        }
+        code
+    }
+
+    pub(super) const fn inspector(&self) -> &Inspector {
+        &self.inspector
+    }
+
+    /// How many of the image's bytes were seen, from its first on.
+    pub(super) const fn seen(&self) -> u64 {
+        self.inspector.inspection().bytes_seen()
+    }
+
+    /// The download ended.
+    pub(super) fn finish(mut self, ending: Ending) -> Download {
+        self.close_phase();
+        let mut download = self.download;
+        download.elapsed = self.entered - self.started;
+        download.retries = self.retries;
+        download.inspection = match ending {
+            Ending::Complete => self.inspector.finish(),
+            _ => *self.inspector.inspection(),
+        };
+        download.ending = ending;
+        download
+    }
+}
