@@ -1,1 +1,3 @@
 //! The tests of the public surface, one module a theme.
+
+mod fixtures;

@@ -1,0 +1,86 @@
+//! The fixture images: the committed bytes are what the generator makes.
+
+#[path = "../../fixtures/catalogue/mod.rs"]
+mod catalogue;
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+    sync::LazyLock,
+};
+
+use catalogue::Fixture;
+use greenlight::verdict::Code;
+
+/// Every fixture, made once.
+static ALL: LazyLock<Vec<Fixture>> = LazyLock::new(catalogue::all);
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures")
+}
+
+fn files_in(folder: &Path, found: &mut BTreeSet<PathBuf>) {
+    for entry in fs::read_dir(folder).expect("the folder is committed") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            files_in(&path, found);
+        } else {
+            found.insert(path);
+        }
+    }
+}
+
+#[test]
+fn every_committed_image_is_what_the_generator_makes() {
+    let images = folder().join("images");
+    let mut committed = BTreeSet::new();
+    files_in(&images, &mut committed);
+    for fixture in ALL.iter() {
+        let path = images.join(fixture.path);
+        assert!(
+            fs::read(&path).unwrap() == fixture.bytes,
+            "{} differs",
+            fixture.path
+        );
+        assert!(committed.remove(&path), "{} stands twice", fixture.path);
+    }
+    assert_eq!(
+        committed,
+        BTreeSet::new(),
+        "files that the generator does not make"
+    );
+}
+
+#[test]
+fn the_page_about_the_images_is_what_the_generator_writes() {
+    let page = fs::read_to_string(folder().join("README.md")).unwrap();
+    assert!(page == catalogue::readme(&ALL));
+}
+
+#[test]
+fn every_code_that_bytes_can_raise_has_a_fixture() {
+    let held: BTreeSet<&str> = ALL
+        .iter()
+        .flat_map(|fixture| fixture.codes)
+        .copied()
+        .collect();
+    let asked: BTreeSet<&str> = Code::ALL
+        .iter()
+        .map(|code| code.name())
+        .filter(|name| name.starts_with("image/") && *name != "image/too-large")
+        .collect();
+    assert_eq!(held, asked);
+}
+
+#[test]
+fn accepted_fixtures_name_every_answer_of_the_sandbox() {
+    let accepted = || ALL.iter().filter(|fixture| fixture.is_accepted());
+    for word in ["porn", "sexy"] {
+        assert!(
+            accepted().any(|fixture| fixture.path.contains(word)),
+            "{word}"
+        );
+    }
+    assert!(accepted().any(|fixture| !fixture.path.contains("in-its-name")));
+}
