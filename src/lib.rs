@@ -1,4 +1,9 @@
-#![doc = include_str!("../README.md")]
+// The README's examples use the default features; without them it would not compile.
+#![cfg_attr(all(feature = "probe", feature = "client"), doc = include_str!("../README.md"))]
+#![cfg_attr(
+    not(all(feature = "probe", feature = "client")),
+    doc = "Decides whether Alibaba Cloud's image moderation can scan an image: the core, without network."
+)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod download;

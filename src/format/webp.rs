@@ -172,7 +172,7 @@ fn lossless(body: &[u8]) -> Option<(Dimensions, ColorType)> {
         return None;
     };
     let bits = u32::from_le_bytes([a, b, c, d]);
-    let side = |shift| ((bits >> shift) & 0x3fff).saturating_add(1);
+    let side = |shift: u32| ((bits >> shift) & 0x3fff).saturating_add(1);
     let color = if bits & (1 << 28) == 0 {
         ColorType::Rgb
     } else {

@@ -1,3 +1,7 @@
 //! The tests of the public surface, one module a theme.
 
 mod fixtures;
+mod gate;
+mod image_url;
+mod imports;
+mod requirements;

@@ -1,0 +1,77 @@
+//! The gate: a refusal at the first byte that condemns.
+
+use greenlight::{Decision, Gate, Requirements, inspect::Claim, verdict::Code};
+
+use crate::requirements::bmp;
+
+/// Pushes `bytes` in chunks of `size` and says after how many bytes they were refused, and why.
+fn refusal(mut gate: Gate, bytes: &[u8], size: usize) -> Option<(usize, Code)> {
+    let mut pushed = 0;
+    for chunk in bytes.chunks(size) {
+        pushed += chunk.len();
+        if let Err(rejected) = gate.push(chunk) {
+            return Some((pushed, rejected.violations()[0].code()));
+        }
+    }
+    gate.finish()
+        .err()
+        .map(|rejected| (pushed, rejected.violations()[0].code()))
+}
+
+#[test]
+fn a_small_image_is_refused_by_its_header() {
+    let image = bmp(255, 300);
+    for size in [1, 7, 4096, image.len()] {
+        let (pushed, code) =
+            refusal(Gate::new(Requirements::ASYNC), &image, size).expect("it is refused");
+        assert_eq!(code, Code::ImageTooSmall);
+        assert!(
+            pushed <= 64 + size,
+            "refused only after {pushed} bytes in chunks of {size}"
+        );
+    }
+}
+
+#[test]
+fn a_good_image_passes_whatever_the_chunks() {
+    let image = bmp(300, 300);
+    for size in [1000, 4096, image.len()] {
+        assert_eq!(refusal(Gate::new(Requirements::ASYNC), &image, size), None);
+    }
+}
+
+#[test]
+fn a_file_is_refused_one_byte_over_the_limit() {
+    let image = bmp(300, 300);
+    let limit = image.len() - 5000;
+    let requirements = Requirements::ASYNC.with_max_bytes(u64::try_from(limit).unwrap());
+    let (pushed, code) = refusal(Gate::new(requirements), &image, 1).expect("it is refused");
+    assert_eq!((pushed, code), (limit + 1, Code::ImageTooLarge));
+}
+
+#[test]
+fn an_upload_that_stops_early_is_refused_at_its_end() {
+    let image = bmp(300, 300);
+    let cut = &image[..image.len() - 1];
+    let (pushed, code) = refusal(Gate::new(Requirements::ASYNC), cut, 4096).expect("it is refused");
+    assert_eq!((pushed, code), (cut.len(), Code::ImageTruncated));
+}
+
+#[test]
+fn no_bytes_are_an_empty_image() {
+    let rejected = Gate::new(Requirements::ASYNC)
+        .finish()
+        .expect_err("nothing is no image");
+    assert_eq!(rejected.decision(), Decision::Reject);
+    assert_eq!(rejected.violations()[0].code(), Code::ImageEmpty);
+}
+
+#[test]
+fn a_claim_that_the_bytes_contradict_is_a_warning() {
+    let mut gate = Gate::new(Requirements::ASYNC);
+    gate.claim(Claim::from_content_type("image/png; charset=x").expect("it claims PNG"));
+    gate.push(&bmp(300, 300))
+        .expect("a warning does not stop it");
+    let accepted = gate.finish().expect("a warning does not stop it");
+    assert_eq!(accepted.warnings()[0].code(), Code::ImageTypeMismatch);
+}

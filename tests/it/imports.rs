@@ -1,0 +1,256 @@
+//! Which module may import which: the table of ARCHITECTURE.md held against the source.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// Low to high: a module may name only itself and those before it.
+const ORDER: [&str; 16] = [
+    "clock",
+    "error",
+    "format",
+    "inspect",
+    "image_url",
+    "download",
+    "verdict",
+    "requirements",
+    "gate",
+    "probe",
+    "green",
+    "ledger",
+    "pipeline",
+    "sandbox",
+    "axum",
+    "cli",
+];
+
+/// What a part may never name, however low it stands.
+const NEVER: [(&str, &[&str]); 7] = [
+    (
+        "green/sign",
+        &["tokio::", "reqwest::", "SystemTime", "Instant::", "clock::"],
+    ),
+    (
+        "green/wire",
+        &["tokio::", "reqwest::", "SystemTime", "Instant::", "clock::"],
+    ),
+    (
+        "format/",
+        &["std::net", "std::fs", "tokio::", "reqwest::", "std::time"],
+    ),
+    (
+        "requirements/",
+        &[
+            "std::net",
+            "std::fs",
+            "tokio::",
+            "reqwest::",
+            "SystemTime",
+            "Instant::",
+        ],
+    ),
+    (
+        "probe/address",
+        &["tokio::", "hyper", "std::time", "std::fs"],
+    ),
+    (
+        "sandbox/",
+        &["green::sign", "green::wire", "TcpStream::connect"],
+    ),
+    ("ledger/", &["reqwest::", "hyper", "TcpStream"]),
+];
+
+#[test]
+fn every_module_imports_only_what_stands_below_it() {
+    let exports = root_exports();
+    let mut wrong = Vec::new();
+    let mut edges = 0;
+    for (file, code) in sources() {
+        let Some(module) = module_of(&file) else {
+            continue;
+        };
+        let rank = rank(&module).unwrap_or_else(|| panic!("{module} is not in the table"));
+        for name in crate_names(&code) {
+            let target = exports.get(&name).cloned().unwrap_or(name);
+            if target == module {
+                continue;
+            }
+            let Some(target_rank) = self::rank(&target) else {
+                wrong.push(format!(
+                    "{} names crate::{target}, which is not in the table",
+                    file.display()
+                ));
+                continue;
+            };
+            edges += 1;
+            if target_rank > rank {
+                wrong.push(format!(
+                    "{} ({module}) names {target}, which stands above it",
+                    file.display()
+                ));
+            }
+        }
+    }
+    assert!(
+        edges > 20,
+        "only {edges} imports were found: the reader of `use` lines is broken"
+    );
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn pure_parts_name_no_socket_clock_or_runtime() {
+    let mut wrong = Vec::new();
+    for (file, code) in sources() {
+        let path = file.to_string_lossy().replace('\\', "/");
+        for (part, never) in NEVER {
+            if path.starts_with(part) {
+                wrong.extend(
+                    never
+                        .iter()
+                        .filter(|name| code.contains(**name))
+                        .map(|name| format!("{path} names {name}")),
+                );
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn only_the_probe_and_the_client_open_connections() {
+    let opens = [
+        "TcpStream::connect",
+        "TcpSocket::",
+        "reqwest::Client",
+        "UdpSocket::",
+    ];
+    let offenders: BTreeSet<_> = sources()
+        .into_iter()
+        .filter(|(_, code)| opens.iter().any(|call| code.contains(call)))
+        .map(|(file, _)| module_of(&file).unwrap_or_default())
+        .collect();
+    let allowed = BTreeSet::from(["probe".to_owned(), "green".to_owned()]);
+    assert!(
+        offenders.is_subset(&allowed),
+        "connections are opened in {offenders:?}"
+    );
+    assert!(
+        !offenders.is_empty(),
+        "nobody opens a connection: the search is broken"
+    );
+}
+
+fn rank(module: &str) -> Option<usize> {
+    ORDER.iter().position(|name| *name == module)
+}
+
+/// Every source file below `src`, by its path there, without comments and string-free of doc examples.
+fn sources() -> Vec<(PathBuf, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut found = Vec::new();
+    let mut folders = vec![root.clone()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).expect("src can be listed") {
+            let path = entry.expect("src can be listed").path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let text = fs::read_to_string(&path).expect("a source file can be read");
+                let code = text
+                    .lines()
+                    .filter(|line| !line.trim_start().starts_with("//"))
+                    .collect::<Vec<_>>()
+                    .join("\n");
+                let inside = path
+                    .strip_prefix(&root)
+                    .expect("it lies below src")
+                    .to_owned();
+                found.push((inside, code));
+            }
+        }
+    }
+    found
+}
+
+/// The top-level module a file belongs to; `None` for the crate's root and the binary.
+fn module_of(file: &Path) -> Option<String> {
+    let first = file
+        .components()
+        .next()?
+        .as_os_str()
+        .to_string_lossy()
+        .into_owned();
+    let module = first.strip_suffix(".rs").unwrap_or(&first).to_owned();
+    (!matches!(module.as_str(), "lib" | "main")).then_some(module)
+}
+
+/// The names that follow `crate::` anywhere in the code, `use` groups opened.
+fn crate_names(code: &str) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    for (at, _) in code.match_indices("crate::") {
+        let before = code[..at].chars().next_back();
+        if before.is_some_and(|c| c.is_alphanumeric() || c == '_' || c == '$') {
+            continue;
+        }
+        let rest = &code[at + "crate::".len()..];
+        match rest.strip_prefix('{') {
+            Some(group) => names.extend(group_names(group)),
+            None => names.extend(leading_name(rest)),
+        }
+    }
+    names
+}
+
+/// The first name of every item of a `use` group, up to the brace that closes it.
+fn group_names(group: &str) -> Vec<String> {
+    let mut depth = 0_usize;
+    let mut item = String::new();
+    let mut names = Vec::new();
+    for c in group.chars() {
+        match c {
+            '{' => depth += 1,
+            '}' if depth == 0 => break,
+            '}' => depth -= 1,
+            ',' if depth == 0 => names.extend(leading_name(&std::mem::take(&mut item))),
+            _ if depth == 0 => item.push(c),
+            _ => {}
+        }
+    }
+    names.extend(leading_name(&item));
+    names
+}
+
+fn leading_name(path: &str) -> Option<String> {
+    let name: String = path
+        .trim_start()
+        .chars()
+        .take_while(|c| c.is_alphanumeric() || *c == '_')
+        .collect();
+    (!name.is_empty() && name != "self").then_some(name)
+}
+
+/// What the crate's root exports again, and from which module.
+fn root_exports() -> BTreeMap<String, String> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/lib.rs");
+    let code = fs::read_to_string(root).expect("the crate's root can be read");
+    let mut exports = BTreeMap::new();
+    for statement in code.split(';') {
+        let Some((_, path)) = statement.split_once("pub use ") else {
+            continue;
+        };
+        let Some((module, names)) = path.split_once("::") else {
+            continue;
+        };
+        for name in group_names(names.trim_start_matches('{')) {
+            exports.insert(name, module.to_owned());
+        }
+    }
+    assert!(
+        exports.contains_key("Verdict"),
+        "the root's exports were not understood: {exports:?}"
+    );
+    exports
+}

@@ -1,0 +1,240 @@
+//! The judgement: which facts break which rule.
+
+use greenlight::{
+    Decision, Format, Inspection, Inspector, Requirements, Violation,
+    inspect::{Claim, DefectKind},
+    verdict::{Code, Enforcement, Measure, Severity},
+};
+
+/// An uncompressed 24-bit BMP, the one format that needs no coder.
+pub(crate) fn bmp(width: u32, height: u32) -> Vec<u8> {
+    let row = (usize::try_from(width).unwrap() * 3).next_multiple_of(4);
+    let mut file = bmp_header(width, height);
+    file.resize(54 + row * usize::try_from(height).unwrap(), 0x7f);
+    file
+}
+
+fn bmp_header(width: u32, height: u32) -> Vec<u8> {
+    let row = (u64::from(width) * 3).next_multiple_of(4);
+    let pixels = row * u64::from(height);
+    let mut file = b"BM".to_vec();
+    file.extend(u32::try_from(54 + pixels).unwrap_or(0).to_le_bytes());
+    file.extend([0, 0, 0, 0, 54, 0, 0, 0, 40, 0, 0, 0]);
+    file.extend(width.to_le_bytes());
+    file.extend(height.to_le_bytes());
+    file.extend([1, 0, 24, 0, 0, 0, 0, 0]);
+    file.extend(u32::try_from(pixels).unwrap_or(0).to_le_bytes());
+    file.extend([0; 16]);
+    file
+}
+
+/// A GIF's header and screen, and nothing of its frames.
+fn gif_header(width: u16, height: u16) -> Vec<u8> {
+    let mut file = b"GIF89a".to_vec();
+    file.extend(width.to_le_bytes());
+    file.extend(height.to_le_bytes());
+    file.extend([0, 0, 0]);
+    file
+}
+
+/// The facts of a file whose end has not come yet.
+fn so_far(bytes: &[u8]) -> Inspection {
+    let mut inspector = Inspector::new(greenlight::Depth::Structure);
+    inspector.push(bytes);
+    *inspector.inspection()
+}
+
+fn codes(requirements: Requirements, inspection: Inspection) -> Vec<(Code, Severity)> {
+    let verdict = requirements.judge(inspection);
+    verdict
+        .violations()
+        .iter()
+        .map(|violation| (violation.code(), violation.severity()))
+        .collect()
+}
+
+#[test]
+fn sides_and_pixels_are_held_against_the_documented_limits() {
+    let rejected = |code| vec![(code, Severity::Reject)];
+    let cases = [
+        (bmp_header(256, 256), vec![]),
+        (bmp_header(255, 256), rejected(Code::ImageTooSmall)),
+        (bmp_header(256, 255), rejected(Code::ImageTooSmall)),
+        (bmp_header(30_000, 300), vec![]),
+        (bmp_header(30_001, 300), rejected(Code::ImageSideTooLong)),
+        (bmp_header(300, 30_001), rejected(Code::ImageSideTooLong)),
+        (bmp_header(25_000, 10_000), vec![]),
+        (
+            bmp_header(25_000, 10_001),
+            rejected(Code::ImageTooManyPixels),
+        ),
+        (gif_header(2_048, 2_048), vec![]),
+        (gif_header(2_049, 2_048), rejected(Code::ImageTooManyPixels)),
+    ];
+    for (bytes, expected) in cases {
+        let inspection = so_far(&bytes);
+        assert_eq!(
+            codes(Requirements::ASYNC, inspection),
+            expected,
+            "{inspection:?}"
+        );
+    }
+}
+
+#[test]
+fn a_violation_tells_measure_limit_and_what_to_do() {
+    let verdict = Requirements::ASYNC.judge(so_far(&bmp_header(120, 80)));
+    let violation: &Violation = &verdict.violations()[0];
+    assert_eq!(violation.measured(), &Measure::Text("120x80".to_owned()));
+    assert_eq!(violation.limit(), &Measure::Text("256x256".to_owned()));
+    assert_eq!(
+        violation.to_string(),
+        "120x80 pixels, at least 256x256: send a larger version"
+    );
+}
+
+#[test]
+fn megabytes_are_binary_to_reject_and_decimal_to_warn() {
+    let sized = |len: u64| {
+        let mut inspector = Inspector::new(greenlight::Depth::Header);
+        inspector.push(&bmp_header(300, 300));
+        inspector.announce_len(len);
+        *inspector.inspection()
+    };
+    let cases = [
+        (Requirements::ASYNC, 20_000_000, vec![]),
+        (
+            Requirements::ASYNC,
+            20_000_001,
+            vec![(Code::ImageTooLarge, Severity::Warn)],
+        ),
+        (
+            Requirements::ASYNC,
+            20 << 20,
+            vec![(Code::ImageTooLarge, Severity::Warn)],
+        ),
+        (
+            Requirements::ASYNC,
+            (20 << 20) + 1,
+            vec![(Code::ImageTooLarge, Severity::Reject)],
+        ),
+        (Requirements::SYNC, 5_000_000, vec![]),
+        (
+            Requirements::SYNC,
+            5_000_001,
+            vec![(Code::ImageTooLarge, Severity::Warn)],
+        ),
+        (
+            Requirements::SYNC,
+            (5 << 20) + 1,
+            vec![(Code::ImageTooLarge, Severity::Reject)],
+        ),
+    ];
+    for (requirements, len, expected) in cases {
+        assert_eq!(codes(requirements, sized(len)), expected, "{len} bytes");
+    }
+}
+
+#[test]
+fn a_stream_without_end_is_inconclusive_and_never_accepted() {
+    let verdict = Requirements::ASYNC.judge(so_far(&bmp_header(300, 300)));
+    assert_eq!(verdict.decision(), Decision::Inconclusive);
+    assert_eq!(verdict.missing(), ["the rest of the file", "the size"]);
+    assert!(verdict.into_result().is_err());
+}
+
+#[test]
+fn a_whole_image_is_accepted() {
+    let verdict = Requirements::ASYNC.judge(Inspection::of(&bmp(300, 300)));
+    assert_eq!(
+        (verdict.decision(), verdict.violations()),
+        (Decision::Accept, &[][..])
+    );
+}
+
+#[test]
+fn every_rule_can_be_made_a_warning_or_switched_off() {
+    let image = Inspection::of(&bmp(100, 100));
+    let warn = Requirements::ASYNC.enforce(Code::ImageTooSmall, Enforcement::Warn);
+    assert_eq!(codes(warn, image), [(Code::ImageTooSmall, Severity::Warn)]);
+    let off = Requirements::ASYNC.enforce(Code::ImageTooSmall, Enforcement::Off);
+    assert_eq!(codes(off, image), []);
+    let smaller = Requirements::ASYNC.with_min_width(100).with_min_height(100);
+    assert_eq!(codes(smaller, image), []);
+}
+
+#[test]
+fn a_single_defect_can_be_judged_otherwise() {
+    let mut bytes = bmp(300, 300);
+    bytes.extend(b"and more");
+    let trailing = Inspection::of(&bytes);
+    assert_eq!(
+        codes(Requirements::ASYNC, trailing),
+        [(Code::ImageTrailingBytes, Severity::Warn)]
+    );
+    let strict = Requirements::ASYNC.enforce_defect(DefectKind::TrailingBytes, Enforcement::Reject);
+    assert_eq!(
+        codes(strict, trailing),
+        [(Code::ImageTrailingBytes, Severity::Reject)]
+    );
+    let off = Requirements::ASYNC.enforce(Code::ImageTrailingBytes, Enforcement::Off);
+    assert_eq!(codes(off, trailing), []);
+}
+
+#[test]
+fn formats_are_allowed_and_refused_by_name() {
+    let image = Inspection::of(&bmp(300, 300));
+    let without = Requirements::ASYNC.refuse_format(Format::Bmp);
+    assert_eq!(
+        codes(without, image),
+        [(Code::ImageFormatUnsupported, Severity::Reject)]
+    );
+    assert_eq!(codes(without.allow_format(Format::Bmp), image), []);
+    let page =
+        Inspection::of(b"<!DOCTYPE html><html><head><title>404</title></head><body></body></html>");
+    assert_eq!(
+        codes(Requirements::ASYNC, page),
+        [(Code::ImageFormatUnsupported, Severity::Reject)]
+    );
+    let text = Inspection::of(&[b'x'; 100]);
+    assert_eq!(
+        codes(Requirements::ASYNC, text),
+        [(Code::ImageNotAnImage, Severity::Reject)]
+    );
+}
+
+#[test]
+fn a_rejection_stands_whatever_follows() {
+    let image = bmp(255, 300);
+    let mut inspector = Inspector::new(greenlight::Depth::Structure);
+    let mut rejected = false;
+    for byte in &image {
+        inspector.push(&[*byte]);
+        let now = Requirements::ASYNC
+            .judge(*inspector.inspection())
+            .decision()
+            == Decision::Reject;
+        assert!(
+            now || !rejected,
+            "taken back after {} bytes",
+            inspector.inspection().bytes_seen()
+        );
+        rejected = now;
+    }
+    assert!(rejected);
+}
+
+#[test]
+fn claims_are_compared_with_the_content() {
+    let mut inspector = Inspector::new(greenlight::Depth::Structure);
+    inspector.claim(Claim::from_name("photo.PNG").expect("an extension claims"));
+    inspector.push(&bmp(300, 300));
+    let verdict = Requirements::ASYNC.judge(inspector.finish());
+    assert_eq!(verdict.decision(), Decision::Accept);
+    let violation = &verdict.violations()[0];
+    assert_eq!(violation.code(), Code::ImageTypeMismatch);
+    assert_eq!(violation.measured(), &Measure::Text("bmp".to_owned()));
+    assert_eq!(violation.limit(), &Measure::Text("png".to_owned()));
+    assert!(Claim::from_name("photo").is_none() && Claim::from_name("photo.dat").is_none());
+    assert!(Claim::from_content_type("application/octet-stream").is_none());
+}
