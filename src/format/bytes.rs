@@ -30,10 +30,12 @@ impl<'a> Cursor<'a> {
 
     /// Takes up to `most` bytes.
     pub(crate) fn take(&mut self, most: u64) -> &'a [u8] {
-        let most = usize::try_from(most)
-            .unwrap_or(usize::MAX)
-            .min(self.rest.len());
-        let (taken, rest) = self.rest.split_at(most);
+        self.take_len(usize::try_from(most).unwrap_or(usize::MAX))
+    }
+
+    /// Takes up to `most` bytes.
+    pub(crate) fn take_len(&mut self, most: usize) -> &'a [u8] {
+        let (taken, rest) = self.rest.split_at(most.min(self.rest.len()));
         self.rest = rest;
         self.offset = self
             .offset
@@ -63,25 +65,28 @@ impl<const N: usize> Gather<N> {
 
     /// Takes bytes until `want` (at most `N`) are held; then returns them and is empty again.
     pub(crate) fn fill(&mut self, cursor: &mut Cursor<'_>, want: usize) -> Option<[u8; N]> {
-        let want = want.min(N);
-        let missing = want.saturating_sub(self.len);
-        let taken = cursor.take(u64::try_from(missing).unwrap_or(u64::MAX));
-        let end = self.len.saturating_add(taken.len());
-        if let Some(room) = self.held.get_mut(self.len..end) {
-            room.copy_from_slice(taken);
-        }
-        self.len = end;
-        if end < want {
+        if !self.gather(cursor, want) {
             return None;
         }
         self.len = 0;
         Some(core::mem::replace(&mut self.held, [0; N]))
     }
 
-    /// Takes back the first `len` bytes of what [`fill`](Self::fill) returned: the field is longer.
-    pub(crate) fn hold(&mut self, field: [u8; N], len: usize) {
-        self.held = field;
-        self.len = len.min(N);
+    /// Takes bytes until `want` (at most `N`) are held; whether they are.
+    pub(crate) fn gather(&mut self, cursor: &mut Cursor<'_>, want: usize) -> bool {
+        let want = want.min(N);
+        let taken = cursor.take_len(want.saturating_sub(self.len));
+        let end = self.len.saturating_add(taken.len());
+        if let Some(room) = self.held.get_mut(self.len..end) {
+            room.copy_from_slice(taken);
+        }
+        self.len = end;
+        end >= want
+    }
+
+    /// Forgets what is held.
+    pub(crate) const fn clear(&mut self) {
+        self.len = 0;
     }
 
     /// The bytes held of a field that is not complete.

@@ -116,16 +116,17 @@ impl Markup {
             },
             (State::Comment { .. }, _) => State::Comment { dashes: 0 },
             (State::Doctype, b' ' | b'\t' | b'\r' | b'\n') if self.len == 0 => State::Doctype,
-            (State::Doctype | State::Element, b' ' | b'\t' | b'\r' | b'\n' | b'>' | b'/' | b'[') => {
-                match (self.root(), self.state) {
-                    (Some(format), _) => return Found::Is(format),
-                    (None, State::Element) => return Found::Unknown,
-                    (None, _) if byte == b'>' => State::Between,
-                    (None, _) => State::Rest {
-                        subset: byte == b'[',
-                    },
-                }
-            }
+            (
+                State::Doctype | State::Element,
+                b' ' | b'\t' | b'\r' | b'\n' | b'>' | b'/' | b'[',
+            ) => match (self.root(), self.state) {
+                (Some(format), _) => return Found::Is(format),
+                (None, State::Element) => return Found::Unknown,
+                (None, _) if byte == b'>' => State::Between,
+                (None, _) => State::Rest {
+                    subset: byte == b'[',
+                },
+            },
             (State::Doctype | State::Element, _) => self.note(byte),
             (State::Rest { .. }, b'[') => State::Rest { subset: true },
             (State::Rest { .. }, b']') => State::Rest { subset: false },

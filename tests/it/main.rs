@@ -5,3 +5,4 @@ mod gate;
 mod image_url;
 mod imports;
 mod requirements;
+mod corpus;

@@ -1,24 +1,327 @@
-//! Gif.
+//! GIF, versions 87a and 89a (Graphics Interchange Format, version 89a, CompuServe 1990).
 
-use super::Depth;
-use super::{Facts, Parser, Progress};
-use crate::format::DefectKind;
+mod frame;
 
+use self::frame::Frame;
+use super::{
+    ColorType, DefectKind, Depth, Dimensions, Facts, Parser, Progress,
+    bytes::{Cursor, Gather, le16},
+};
+
+/// Signature, version and logical screen descriptor.
+const HEADER: usize = 13;
+
+/// Walks a GIF block by block. Sub-blocks are skipped by their lengths.
 #[derive(Debug)]
-pub(crate) struct Gif;
+pub(crate) struct Gif {
+    depth: Depth,
+    state: State,
+    field: Gather<HEADER>,
+    screen: Screen,
+    frame: Frame,
+    /// Bytes still to come of the colour table or the sub-block that is being skipped.
+    left: usize,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum State {
+    Header,
+    GlobalTable,
+    /// Before a block's first byte.
+    Block,
+    /// Before an extension's label.
+    Label,
+    /// Before an extension's first sub-block.
+    Extension {
+        label: u8,
+    },
+    ExtensionData,
+    Descriptor,
+    LocalTable,
+    CodeSize,
+    ImageData,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Screen {
+    width: u16,
+    height: u16,
+    has_table: bool,
+}
+
+impl Screen {
+    const fn is_zero(self) -> bool {
+        self.width == 0 || self.height == 0
+    }
+}
 
 impl Gif {
-    pub(crate) fn new(_depth: Depth) -> Self {
-        Self
+    pub(crate) fn new(depth: Depth) -> Self {
+        Self {
+            depth,
+            state: State::Header,
+            field: Gather::new(),
+            screen: Screen::default(),
+            frame: Frame::default(),
+            left: 0,
+        }
+    }
+
+    /// GIF89a, 18.
+    fn header(&mut self, header: &[u8; HEADER], facts: &mut Facts) -> Progress {
+        let flags = header[10];
+        self.screen = Screen {
+            width: le16(header, 6),
+            height: le16(header, 8),
+            has_table: flags & 0x80 != 0,
+        };
+        facts.color = Some(ColorType::Palette);
+        if self.screen.has_table {
+            facts.bit_depth = Some(table_bits(flags));
+        }
+        self.left = table_bytes(flags);
+        self.state = State::GlobalTable;
+        if self.screen.is_zero() {
+            facts.defect(DefectKind::GifZeroScreen, 6);
+            return Progress::More;
+        }
+        facts.dimensions = Some(self.screen_dimensions());
+        if self.depth == Depth::Header {
+            Progress::Done
+        } else {
+            Progress::More
+        }
+    }
+
+    fn screen_dimensions(&self) -> Dimensions {
+        Dimensions::new(self.screen.width.into(), self.screen.height.into())
+    }
+
+    /// Takes a block's first byte, at `offset`.
+    fn block(&mut self, introducer: u8, offset: u64, facts: &mut Facts) -> Progress {
+        self.state = match introducer {
+            0x21 => State::Label,
+            0x2c => State::Descriptor,
+            0x3b => {
+                facts.end = Some(offset.saturating_add(1));
+                close(offset, facts);
+                return Progress::Done;
+            }
+            0 => {
+                facts.defect(DefectKind::GifPadding, offset);
+                State::Block
+            }
+            _ => {
+                facts.defect(DefectKind::GifUnknownBlock, offset);
+                return Progress::Failed;
+            }
+        };
+        Progress::More
+    }
+
+    /// GIF89a, 20.
+    fn descriptor(&mut self, descriptor: &[u8], offset: u64, facts: &mut Facts) -> Progress {
+        self.frame = Frame::new(descriptor);
+        let Dimensions { width, height } = self.frame.dimensions;
+        if width == 0 || height == 0 {
+            facts.defect(DefectKind::GifZeroFrame, offset);
+        } else if self.screen.is_zero() {
+            // There is no screen to stick out of: the first frame is one.
+            facts.dimensions.get_or_insert(self.frame.dimensions);
+        } else if !self.frame.is_within(self.screen_dimensions()) {
+            facts.defect(DefectKind::GifFrameOutside, offset);
+        }
+        let flags = self.frame.flags;
+        if flags & 0x80 != 0 {
+            facts.bit_depth.get_or_insert(table_bits(flags));
+        } else if !self.screen.has_table {
+            facts.defect(DefectKind::GifNoColorTable, offset);
+        }
+        self.left = table_bytes(flags);
+        self.state = State::LocalTable;
+        if self.depth == Depth::Header {
+            Progress::Done
+        } else {
+            Progress::More
+        }
+    }
+
+    fn code_size(&mut self, size: u8, offset: u64, facts: &mut Facts) {
+        match size {
+            2..=8 => {}
+            1 | 9..=11 => facts.defect(DefectKind::GifUnusualCodeSize, offset),
+            _ => facts.defect(DefectKind::GifCodeSize, offset),
+        }
+        self.frame.code_size = size;
+        self.frame.start = offset.saturating_add(1);
+        self.state = State::ImageData;
+    }
+
+    /// The frame's last sub-block was read; `offset` is just behind.
+    fn end_frame(&mut self, offset: u64, facts: &mut Facts) {
+        self.frame.check(offset, facts);
+        facts.frames = facts.frames.saturating_add(1);
+        self.state = State::Block;
+    }
+
+    /// The first sub-block's length of the extensions that have a fixed one (GIF89a, 23 to 26).
+    fn extension(&mut self, label: u8, first: u8, offset: u64, facts: &mut Facts) {
+        let fits = match label {
+            0xf9 => first == 4,
+            0x01 => first == 12,
+            0xff => first == 11,
+            0xfe => true,
+            _ => false,
+        };
+        if !fits {
+            facts.defect(DefectKind::GifExtension, offset);
+        }
+    }
+
+    /// Skips what is left of a colour table; whether it is behind.
+    fn skip(&mut self, cursor: &mut Cursor<'_>) -> bool {
+        let skipped = cursor.take_len(self.left).len();
+        self.left = self.left.saturating_sub(skipped);
+        self.left == 0
+    }
+
+    /// Skips sub-blocks (GIF89a, 15); whether their terminator is behind.
+    fn skip_sub_blocks(&mut self, cursor: &mut Cursor<'_>) -> bool {
+        let input = cursor.rest();
+        let mut left = self.left;
+        let mut rest = input;
+        let ended = loop {
+            let Some((size, behind)) = rest.get(left..).and_then(<[u8]>::split_first) else {
+                self.left = left.saturating_sub(rest.len());
+                cursor.take_len(input.len());
+                return false;
+            };
+            rest = behind;
+            left = usize::from(*size);
+            if left == 0 {
+                break rest;
+            }
+        };
+        self.left = 0;
+        cursor.take_len(input.len().saturating_sub(ended.len()));
+        true
     }
 }
 
 impl Parser for Gif {
-    fn push(&mut self, _input: &[u8], _offset: u64, _facts: &mut Facts) -> Progress {
-        Progress::More
+    fn push(&mut self, input: &[u8], offset: u64, facts: &mut Facts) -> Progress {
+        let mut cursor = Cursor::new(input, offset);
+        loop {
+            let at = cursor.offset();
+            let progress = match self.state {
+                State::Header => match self.field.fill(&mut cursor, HEADER) {
+                    Some(header) => self.header(&header, facts),
+                    None => return Progress::More,
+                },
+                State::GlobalTable => {
+                    if !self.skip(&mut cursor) {
+                        return Progress::More;
+                    }
+                    self.state = State::Block;
+                    Progress::More
+                }
+                State::LocalTable => {
+                    if !self.skip(&mut cursor) {
+                        return Progress::More;
+                    }
+                    self.state = State::CodeSize;
+                    Progress::More
+                }
+                State::Descriptor => match self.field.fill(&mut cursor, 9) {
+                    Some(descriptor) => self.descriptor(&descriptor, at, facts),
+                    None => return Progress::More,
+                },
+                State::ExtensionData => {
+                    if !self.skip_sub_blocks(&mut cursor) {
+                        return Progress::More;
+                    }
+                    self.state = State::Block;
+                    Progress::More
+                }
+                State::ImageData => {
+                    if !self.skip_sub_blocks(&mut cursor) {
+                        return Progress::More;
+                    }
+                    self.end_frame(cursor.offset(), facts);
+                    Progress::More
+                }
+                State::Block | State::Label | State::Extension { .. } | State::CodeSize => {
+                    match cursor.byte() {
+                        Some(byte) => self.byte(byte, at, facts),
+                        None => return Progress::More,
+                    }
+                }
+            };
+            if progress != Progress::More {
+                return progress;
+            }
+        }
     }
 
     fn finish(&mut self, len: u64, facts: &mut Facts) {
-        facts.defect(DefectKind::Truncated, len);
+        match self.state {
+            State::Header => {
+                let partial = self.field.partial();
+                let screen = Dimensions::new(le16(partial, 6).into(), le16(partial, 8).into());
+                if partial.len() >= 10 && screen.pixels() != 0 {
+                    facts.dimensions = Some(screen);
+                }
+                facts.defect(DefectKind::Truncated, len);
+            }
+            State::Block if facts.frames > 0 => {
+                facts.defect(DefectKind::GifNoTrailer, len);
+                close(len, facts);
+            }
+            _ => facts.defect(DefectKind::Truncated, len),
+        }
+    }
+}
+
+impl Gif {
+    /// Takes the one byte that the state asks for.
+    fn byte(&mut self, byte: u8, offset: u64, facts: &mut Facts) -> Progress {
+        match self.state {
+            State::Block => return self.block(byte, offset, facts),
+            State::Label => self.state = State::Extension { label: byte },
+            State::Extension { label } => {
+                self.extension(label, byte, offset, facts);
+                self.left = usize::from(byte);
+                self.state = if byte == 0 {
+                    State::Block
+                } else {
+                    State::ExtensionData
+                };
+            }
+            State::CodeSize => self.code_size(byte, offset, facts),
+            _ => {}
+        }
+        Progress::More
+    }
+}
+
+/// The last frame is behind.
+fn close(offset: u64, facts: &mut Facts) {
+    if facts.frames == 0 {
+        facts.defect(DefectKind::GifNoFrames, offset);
+    }
+    facts.frames_final = true;
+}
+
+/// Bits of an index into a colour table.
+const fn table_bits(flags: u8) -> u8 {
+    (flags & 7).saturating_add(1)
+}
+
+/// How long a colour table is, in bytes: three for each of 2 to 256 colours.
+fn table_bytes(flags: u8) -> usize {
+    if flags & 0x80 == 0 {
+        0
+    } else {
+        3_usize << table_bits(flags)
     }
 }

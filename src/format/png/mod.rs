@@ -1,24 +1,373 @@
-//! Png.
+//! PNG (W3C Portable Network Graphics, third edition) with its animations.
 
-use super::Depth;
-use super::{Facts, Parser, Progress};
-use crate::format::DefectKind;
+mod animation;
+mod header;
+mod order;
 
+use crc32fast::Hasher;
+
+use self::{
+    animation::{Animation, FramePlace},
+    header::Header,
+    order::Order,
+};
+use super::{
+    DefectKind, Depth, Dimensions, Facts, Parser, Progress,
+    bytes::{Cursor, Gather, be32},
+};
+
+/// Signature and IHDR, whole: length, name, 13 bytes, checksum.
+const HEAD: usize = 33;
+
+/// The longest beginning of a chunk's body that is looked at: fcTL, whole.
+const LOOKED_AT: usize = 26;
+
+/// The most bytes that deflate unpacks from one (two bits stand for 258 bytes).
+const DEFLATE_RATIO: u64 = 1032;
+
+/// Walks a PNG chunk by chunk, checking every checksum.
 #[derive(Debug)]
-pub(crate) struct Png;
+pub(crate) struct Png {
+    depth: Depth,
+    state: State,
+    field: Gather<HEAD>,
+    header: Header,
+    crc: Hasher,
+    chunk: Chunk,
+    order: Order,
+    animation: Animation,
+    /// Bytes of image data so far.
+    packed: u64,
+    /// The first bytes of the image data.
+    zlib: Gather<2>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum State {
+    Head,
+    ChunkHeader,
+    Body,
+    Crc,
+}
+
+/// The chunk that is being read.
+#[derive(Clone, Copy, Debug, Default)]
+struct Chunk {
+    name: [u8; 4],
+    /// Offset of its length.
+    start: u64,
+    len: u32,
+    /// Bytes of its body still to come.
+    left: u32,
+}
+
+impl Chunk {
+    /// PNG 5.4: a small first letter.
+    const fn is_ancillary(&self) -> bool {
+        self.name[0] & 0x20 != 0
+    }
+
+    const fn is_image_data(&self) -> bool {
+        matches!(&self.name, b"IDAT")
+    }
+
+    /// How much of its body is looked at.
+    fn looked_at(&self) -> usize {
+        let most = match &self.name {
+            b"acTL" => 8,
+            b"fcTL" => LOOKED_AT,
+            b"fdAT" => 4,
+            _ => 0,
+        };
+        usize::try_from(self.len).unwrap_or(most).min(most)
+    }
+}
 
 impl Png {
-    pub(crate) fn new(_depth: Depth) -> Self {
-        Self
+    pub(crate) fn new(depth: Depth) -> Self {
+        Self {
+            depth,
+            state: State::Head,
+            field: Gather::new(),
+            header: Header::default(),
+            crc: Hasher::new(),
+            chunk: Chunk::default(),
+            order: Order::default(),
+            animation: Animation::default(),
+            packed: 0,
+            zlib: Gather::new(),
+        }
+    }
+
+    fn head(&mut self, head: &[u8; HEAD], facts: &mut Facts) -> Progress {
+        const AT: u64 = 8;
+        let [.., l0, l1, l2, l3, n0, n1, n2, n3] =
+            head.first_chunk::<16>().copied().unwrap_or_default();
+        match &[n0, n1, n2, n3] {
+            b"IHDR" => {}
+            b"CgBI" => {
+                facts.defect(DefectKind::PngApple, AT);
+                return Progress::Failed;
+            }
+            _ => {
+                facts.defect(DefectKind::PngFirstChunk, AT);
+                return Progress::Failed;
+            }
+        }
+        let fields = head
+            .get(16..)
+            .and_then(<[u8]>::first_chunk)
+            .copied()
+            .unwrap_or_default();
+        self.header = Header::new(&fields);
+        self.state_header(facts);
+        if u32::from_be_bytes([l0, l1, l2, l3]) != 13 {
+            facts.defect(DefectKind::PngHeaderLength, AT);
+            return Progress::Failed;
+        }
+        if crc32fast::hash(head.get(12..29).unwrap_or_default()) != be32(head, 29) {
+            facts.defect(DefectKind::PngCriticalCrc, AT);
+        }
+        self.state = State::ChunkHeader;
+        if self.depth == Depth::Header {
+            Progress::Done
+        } else {
+            Progress::More
+        }
+    }
+
+    fn state_header(&self, facts: &mut Facts) {
+        const AT: u64 = 16;
+        let dimensions = self.header.dimensions();
+        if dimensions.pixels() == 0 {
+            facts.defect(DefectKind::ZeroDimension, AT);
+        } else {
+            facts.dimensions = Some(dimensions);
+        }
+        if !self.header.is_legal() {
+            facts.defect(DefectKind::PngHeaderField, AT);
+        }
+        facts.color = self.header.color_type();
+        facts.bit_depth = Some(self.header.bit_depth);
+    }
+
+    /// PNG 5.3: length and name.
+    fn chunk_header(&mut self, header: &[u8], facts: &mut Facts, start: u64) -> Progress {
+        let len = be32(header, 0);
+        let name = be32(header, 4).to_be_bytes();
+        if !name.iter().all(u8::is_ascii_alphabetic) {
+            facts.defect(DefectKind::PngChunkName, start);
+            return Progress::Failed;
+        }
+        if len > header::MAX {
+            facts.defect(DefectKind::PngChunkLength, start);
+            return Progress::Failed;
+        }
+        self.chunk = Chunk {
+            name,
+            start,
+            len,
+            left: len,
+        };
+        self.crc = Hasher::new();
+        self.crc.update(&name);
+        self.begin(facts);
+        self.state = State::Body;
+        Progress::More
+    }
+
+    /// Holds a chunk's place and length against the rules.
+    fn begin(&mut self, facts: &mut Facts) {
+        let Chunk {
+            name, start, len, ..
+        } = self.chunk;
+        let mut defect = |kind| facts.defect(kind, start);
+        match &name {
+            b"IHDR" => defect(DefectKind::PngDuplicate),
+            b"PLTE" => {
+                if self.order.palette {
+                    defect(DefectKind::PngDuplicate);
+                }
+                if self.order.image {
+                    defect(DefectKind::PngChunkOrder);
+                }
+                if !self.order.allows_palette() {
+                    defect(DefectKind::PngAncillaryOrder);
+                }
+                self.palette(len, facts);
+                self.order.palette = true;
+            }
+            b"IDAT" => {
+                if self.order.image && !self.order.image_open {
+                    defect(DefectKind::PngChunkOrder);
+                }
+                if self.header.color == 3 && !self.order.palette {
+                    defect(DefectKind::PngNoPalette);
+                }
+                self.order.image = true;
+                self.order.image_open = true;
+                self.packed = self.packed.saturating_add(len.into());
+                self.animation.image_data();
+                return;
+            }
+            b"IEND" if len != 0 => defect(DefectKind::PngEndNotEmpty),
+            b"IEND" => {}
+            _ if self.chunk.is_ancillary() => {
+                if !self.order.allows(name) {
+                    defect(DefectKind::PngAncillaryOrder);
+                }
+            }
+            _ => defect(DefectKind::PngUnknownCritical),
+        }
+        if self.order.image_open {
+            self.order.image_open = false;
+            self.animation.close(facts);
+        }
+    }
+
+    /// PNG 11.2.2.
+    fn palette(&self, len: u32, facts: &mut Facts) {
+        let colors = len / 3;
+        let whole = colors.saturating_mul(3) == len && (1..=256).contains(&colors);
+        let kind = match self.header.color {
+            3 if whole && colors <= self.header.indices() => return,
+            3 if whole => DefectKind::PngPaletteUnused,
+            3 => DefectKind::PngPaletteLength,
+            2 | 6 if whole => return,
+            // A suggestion only.
+            _ => DefectKind::PngPaletteUnused,
+        };
+        facts.defect(kind, self.chunk.start);
+    }
+
+    /// Reads on in a chunk's body; whether it is behind.
+    fn body(&mut self, cursor: &mut Cursor<'_>, facts: &mut Facts) -> bool {
+        let at = cursor.offset();
+        let body = cursor.take(self.chunk.left.into());
+        self.crc.update(body);
+        let len = u32::try_from(body.len()).unwrap_or(self.chunk.left);
+        self.chunk.left = self.chunk.left.saturating_sub(len);
+        let looked_at = self.chunk.looked_at();
+        if looked_at > 0 {
+            self.field.gather(&mut Cursor::new(body, at), looked_at);
+        } else if self.chunk.is_image_data() && self.zlib.held() < 2 {
+            self.zlib_header(body, at, facts);
+        }
+        if self.chunk.left > 0 {
+            return false;
+        }
+        self.look(facts);
+        self.state = State::Crc;
+        true
+    }
+
+    /// Reads what was held of the body, now that it is behind.
+    fn look(&mut self, facts: &mut Facts) {
+        let Chunk { name, start, .. } = self.chunk;
+        let body = self.field.partial();
+        match &name {
+            b"acTL" if self.order.image => facts.defect(DefectKind::PngAnimation, start),
+            b"acTL" => self.animation.control(body, start, facts),
+            b"fcTL" => {
+                let place = FramePlace {
+                    canvas: self.header.dimensions(),
+                    before_image: !self.order.image,
+                    offset: start,
+                };
+                self.animation.frame(body, place, facts);
+            }
+            b"fdAT" => self.animation.frame_data(body, start, facts),
+            _ => {}
+        }
+        self.field.clear();
+    }
+
+    /// RFC 1950, 2.2: deflate, a window of at most 32 KB, no preset dictionary, a check.
+    fn zlib_header(&mut self, body: &[u8], offset: u64, facts: &mut Facts) {
+        if !self.zlib.gather(&mut Cursor::new(body, offset), 2) {
+            return;
+        }
+        let [method, flags] = *self.zlib.partial() else {
+            return;
+        };
+        let sum = u16::from_be_bytes([method, flags]);
+        if method & 0x0f != 8 || method >> 4 > 7 || flags & 0x20 != 0 || sum % 31 != 0 {
+            facts.defect(DefectKind::PngZlibHeader, offset);
+        }
+    }
+
+    fn crc(&mut self, expected: u32, end: u64, facts: &mut Facts) -> Progress {
+        let crc = core::mem::replace(&mut self.crc, Hasher::new());
+        if crc.finalize() != expected {
+            let kind = if self.chunk.is_ancillary() {
+                DefectKind::PngAncillaryCrc
+            } else {
+                DefectKind::PngCriticalCrc
+            };
+            facts.defect(kind, self.chunk.start);
+        }
+        if &self.chunk.name == b"IEND" {
+            self.end(end, facts);
+            return Progress::Done;
+        }
+        self.state = State::ChunkHeader;
+        Progress::More
+    }
+
+    fn end(&mut self, end: u64, facts: &mut Facts) {
+        let unpacked = self.header.unpacked(self.header.dimensions());
+        if self.packed == 0 {
+            facts.defect(DefectKind::PngNoImageData, self.chunk.start);
+        } else if self.packed.saturating_mul(DEFLATE_RATIO) < unpacked {
+            facts.defect(DefectKind::PngShortImageData, self.chunk.start);
+        }
+        self.animation.finish(self.chunk.start, facts);
+        facts.end = Some(end);
     }
 }
 
 impl Parser for Png {
-    fn push(&mut self, _input: &[u8], _offset: u64, _facts: &mut Facts) -> Progress {
-        Progress::More
+    fn push(&mut self, input: &[u8], offset: u64, facts: &mut Facts) -> Progress {
+        let mut cursor = Cursor::new(input, offset);
+        loop {
+            let at = cursor.offset();
+            let progress = match self.state {
+                State::Head => match self.field.fill(&mut cursor, HEAD) {
+                    Some(head) => self.head(&head, facts),
+                    None => return Progress::More,
+                },
+                State::ChunkHeader => {
+                    let start = at.saturating_sub(u64::try_from(self.field.held()).unwrap_or(0));
+                    match self.field.fill(&mut cursor, 8) {
+                        Some(header) => self.chunk_header(&header, facts, start),
+                        None => return Progress::More,
+                    }
+                }
+                State::Body => {
+                    if !self.body(&mut cursor, facts) {
+                        return Progress::More;
+                    }
+                    Progress::More
+                }
+                State::Crc => match self.field.fill(&mut cursor, 4) {
+                    Some(crc) => self.crc(be32(&crc, 0), cursor.offset(), facts),
+                    None => return Progress::More,
+                },
+            };
+            if progress != Progress::More {
+                return progress;
+            }
+        }
     }
 
     fn finish(&mut self, len: u64, facts: &mut Facts) {
+        if matches!(self.state, State::Head) {
+            let partial = self.field.partial();
+            let size = Dimensions::new(be32(partial, 16), be32(partial, 20));
+            if partial.get(12..16) == Some(b"IHDR") && partial.len() >= 24 && size.pixels() != 0 {
+                facts.dimensions = Some(size);
+            }
+        }
         facts.defect(DefectKind::Truncated, len);
     }
 }

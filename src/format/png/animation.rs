@@ -1,0 +1,112 @@
+//! The pictures of a file: the still one, and the frames of an animation (PNG 11.3.6).
+
+use crate::format::{DefectKind, Dimensions, Facts, bytes::be32};
+
+/// Counts pictures and follows the animation's sequence numbers.
+///
+/// A still image that is not the animation's first frame is a picture too: it is what is seen where
+/// animations are not played.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Animation {
+    /// How many frames acTL declares.
+    declared: Option<u32>,
+    /// How many fcTL chunks came.
+    frames: u32,
+    sequence: u32,
+    /// The size of the frame whose data comes next.
+    frame: Option<Dimensions>,
+    /// Whether the picture that is open has data.
+    has_data: bool,
+}
+
+impl Animation {
+    /// acTL: how many frames there are.
+    pub(super) fn control(&mut self, body: &[u8], offset: u64, facts: &mut Facts) {
+        let declared = be32(body, 0);
+        if body.len() != 8 || declared == 0 || self.declared.is_some() {
+            facts.defect(DefectKind::PngAnimation, offset);
+        }
+        self.declared = Some(declared);
+    }
+
+    /// fcTL: a frame begins. Its first is the still image if it stands before IDAT, and then it
+    /// covers the canvas.
+    pub(super) fn frame(&mut self, body: &[u8], place: FramePlace, facts: &mut Facts) {
+        let FramePlace {
+            canvas,
+            before_image,
+            offset,
+        } = place;
+        self.sequence(body, offset, facts);
+        if self.frame.is_some() && !self.has_data {
+            facts.defect(DefectKind::PngAnimation, offset);
+        }
+        self.close(facts);
+        let size = Dimensions::new(be32(body, 4), be32(body, 8));
+        let (x, y) = (be32(body, 12), be32(body, 16));
+        let within = x.checked_add(size.width).is_some_and(|x| x <= canvas.width)
+            && y.checked_add(size.height)
+                .is_some_and(|y| y <= canvas.height);
+        let fits = if before_image {
+            size == canvas && (x, y) == (0, 0)
+        } else {
+            size.pixels() != 0 && within
+        };
+        if body.len() != 26 || !fits {
+            facts.defect(DefectKind::PngAnimation, offset);
+        }
+        self.frames = self.frames.saturating_add(1);
+        self.frame = Some(size);
+    }
+
+    /// IDAT: the open picture has data.
+    pub(super) const fn image_data(&mut self) {
+        self.has_data = true;
+    }
+
+    /// fdAT: so has the open frame.
+    pub(super) fn frame_data(&mut self, body: &[u8], offset: u64, facts: &mut Facts) {
+        self.sequence(body, offset, facts);
+        if self.frame.is_none() || self.declared.is_none() {
+            facts.defect(DefectKind::PngAnimation, offset);
+        } else if body.len() == 4 {
+            self.has_data = true;
+        }
+    }
+
+    /// The number that fcTL and fdAT begin with, one more than the last.
+    fn sequence(&mut self, body: &[u8], offset: u64, facts: &mut Facts) {
+        let number = be32(body, 0);
+        if body.len() < 4 || number != self.sequence {
+            facts.defect(DefectKind::PngAnimation, offset);
+        }
+        self.sequence = number.saturating_add(1);
+    }
+
+    /// The open picture is whole.
+    pub(super) fn close(&mut self, facts: &mut Facts) {
+        if core::mem::take(&mut self.has_data) {
+            facts.frames = facts.frames.saturating_add(1);
+            self.frame = None;
+        }
+    }
+
+    /// The file is at its end.
+    pub(super) fn finish(&mut self, offset: u64, facts: &mut Facts) {
+        let hangs = self.frame.is_some() && !self.has_data;
+        self.close(facts);
+        let miscounted = self.declared.unwrap_or_default() != self.frames;
+        if hangs || miscounted {
+            facts.defect(DefectKind::PngAnimation, offset);
+        }
+        facts.frames_final = true;
+    }
+}
+
+/// Where an fcTL stands.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct FramePlace {
+    pub(super) canvas: Dimensions,
+    pub(super) before_image: bool,
+    pub(super) offset: u64,
+}

@@ -1,0 +1,113 @@
+//! The image header, IHDR (PNG 11.2.1).
+
+use crate::format::{ColorType, Dimensions, bytes::be32};
+
+/// The largest number that a four-byte field may hold (PNG 7.1).
+pub(super) const MAX: u32 = 0x7fff_ffff;
+
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Header {
+    pub(super) width: u32,
+    pub(super) height: u32,
+    pub(super) bit_depth: u8,
+    pub(super) color: u8,
+    compression: u8,
+    filter: u8,
+    pub(super) interlace: u8,
+}
+
+impl Header {
+    pub(super) fn new(fields: &[u8; 13]) -> Self {
+        let [.., bit_depth, color, compression, filter, interlace] = *fields;
+        Self {
+            width: be32(fields, 0),
+            height: be32(fields, 4),
+            bit_depth,
+            color,
+            compression,
+            filter,
+            interlace,
+        }
+    }
+
+    pub(super) const fn dimensions(&self) -> Dimensions {
+        Dimensions::new(self.width, self.height)
+    }
+
+    /// Whether every field, and bit depth and colour type together, are allowed.
+    pub(super) const fn is_legal(&self) -> bool {
+        let depth_fits = match self.color {
+            0 => matches!(self.bit_depth, 1 | 2 | 4 | 8 | 16),
+            2 | 4 | 6 => matches!(self.bit_depth, 8 | 16),
+            3 => matches!(self.bit_depth, 1 | 2 | 4 | 8),
+            _ => false,
+        };
+        depth_fits
+            && self.width <= MAX
+            && self.height <= MAX
+            && self.compression == 0
+            && self.filter == 0
+            && self.interlace <= 1
+    }
+
+    pub(super) const fn color_type(&self) -> Option<ColorType> {
+        match self.color {
+            0 => Some(ColorType::Gray),
+            2 => Some(ColorType::Rgb),
+            3 => Some(ColorType::Palette),
+            4 => Some(ColorType::GrayAlpha),
+            6 => Some(ColorType::Rgba),
+            _ => None,
+        }
+    }
+
+    /// How many indices there are.
+    pub(super) fn indices(&self) -> u32 {
+        1_u32.checked_shl(self.bit_depth.into()).unwrap_or(u32::MAX)
+    }
+
+    pub(super) fn bits_per_pixel(&self) -> u64 {
+        let channels: u64 = match self.color {
+            2 => 3,
+            4 => 2,
+            6 => 4,
+            _ => 1,
+        };
+        channels.saturating_mul(self.bit_depth.into())
+    }
+
+    /// The bytes that a picture of this size unpacks to: for each row of each pass (PNG 8) a filter
+    /// type and its pixels, whole bytes.
+    pub(super) fn unpacked(&self, size: Dimensions) -> u64 {
+        self.passes(size)
+            .map(|(row, rows)| row.saturating_mul(rows))
+            .fold(0, u64::saturating_add)
+    }
+
+    /// For each pass, the length of its rows in bytes, filter types included, and their number.
+    /// Passes without pixels are left out.
+    pub(super) fn passes(&self, size: Dimensions) -> impl Iterator<Item = (u64, u64)> + use<> {
+        /// Where the passes of Adam7 begin and how far apart their pixels are: columns, then rows.
+        const ADAM7: &[[u32; 4]] = &[
+            [0, 8, 0, 8],
+            [4, 8, 0, 8],
+            [0, 4, 4, 8],
+            [2, 4, 0, 4],
+            [0, 2, 2, 4],
+            [1, 2, 0, 2],
+            [0, 1, 1, 2],
+        ];
+        const WHOLE: &[[u32; 4]] = &[[0, 1, 0, 1]];
+        let bits = self.bits_per_pixel();
+        let passes = if self.interlace == 1 { ADAM7 } else { WHOLE };
+        passes
+            .iter()
+            .map(move |[x, x_step, y, y_step]| {
+                let columns = u64::from(size.width.saturating_sub(*x).div_ceil(*x_step));
+                let rows = u64::from(size.height.saturating_sub(*y).div_ceil(*y_step));
+                let row = columns.saturating_mul(bits).div_ceil(8).saturating_add(1);
+                if columns == 0 { (row, 0) } else { (row, rows) }
+            })
+            .filter(|(_, rows)| *rows != 0)
+    }
+}

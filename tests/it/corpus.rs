@@ -1,0 +1,298 @@
+//! Every file of a corpus whose truth is known: format, dimensions, and what a dozen independent
+//! readers think of it. Runs when `GREENLIGHT_CORPUS` names the folder.
+//!
+//! `truth.tsv` holds the readers' consensus; `made.manifest.tsv` the files that were made to a
+//! recipe, whose truth by construction wins. `corpus_exceptions.tsv`, here, lists the rows that are
+//! not followed, each with its reason.
+
+use std::{
+    collections::HashMap,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use greenlight::{Dimensions, Format, Inspection, inspect::Depth};
+
+const EXCEPTIONS: &str = include_str!("corpus_exceptions.tsv");
+
+/// The depths that the table shows, shallow to deep.
+const DEPTHS: [Depth; 2] = [Depth::Header, Depth::Structure];
+
+/// What must be found of the files that most decoders refuse: at structure depth, in percent.
+const FOUND_BY_STRUCTURE: [(Format, f64); 2] = [(Format::Png, 98.0), (Format::Gif, 88.0)];
+
+/// How many percent of the files that decoders tolerate may be refused.
+const TOLERATED_REFUSED: f64 = 0.3;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Truth {
+    Clean,
+    Tolerated,
+    Corrupt,
+    /// Readers disagree, or it is of a format that is not decoded here.
+    Open,
+}
+
+struct Row {
+    path: String,
+    format: String,
+    /// How firm the dimensions are: `agree`, `majority`, `weak`, `-`.
+    firmness: String,
+    dimensions: Option<Dimensions>,
+    truth: Truth,
+}
+
+#[test]
+fn the_corpus_is_read_as_a_dozen_independent_readers_read_it() {
+    let Some(root) = std::env::var_os("GREENLIGHT_CORPUS").map(PathBuf::from) else {
+        println!("skipped: GREENLIGHT_CORPUS names no folder");
+        return;
+    };
+    let rows = read_rows(&root);
+    assert!(rows.len() > 2000, "truth.tsv is cut: {} rows", rows.len());
+    let mut complaints = Vec::new();
+    let mut tallies: HashMap<(Format, Truth), Tally> = HashMap::new();
+    for row in &rows {
+        let bytes = fs::read(root.join(&row.path)).unwrap();
+        let inspections = DEPTHS.map(|depth| Inspection::at(depth, &bytes));
+        for inspection in &inspections {
+            compare(row, inspection, &mut complaints);
+        }
+        if let Some(format) = measured(&row.format) {
+            let tally = tallies.entry((format, row.truth)).or_default();
+            tally.note(&row.path, &inspections, format);
+        }
+    }
+    print_table(&tallies);
+    check_rates(&tallies, &mut complaints);
+    assert!(
+        complaints.is_empty(),
+        "{} complaints:\n{}",
+        complaints.len(),
+        complaints.join("\n")
+    );
+}
+
+/// How many files there are, and by which depth how many of them are refused.
+#[derive(Default)]
+struct Tally {
+    files: usize,
+    refused: [usize; DEPTHS.len()],
+    /// Refused by the deepest.
+    refused_paths: Vec<String>,
+    passed_paths: Vec<String>,
+}
+
+impl Tally {
+    fn note(&mut self, path: &str, inspections: &[Inspection], format: Format) {
+        self.files += 1;
+        let refused: Vec<_> = inspections
+            .iter()
+            .map(|inspection| is_refused(inspection, format))
+            .collect();
+        for (count, refused) in self.refused.iter_mut().zip(&refused) {
+            *count += usize::from(*refused);
+        }
+        if refused.last() == Some(&true) {
+            let defects = inspections.last().unwrap().defects();
+            self.refused_paths.push(format!("{path}: {defects:?}"));
+        } else {
+            self.passed_paths.push(path.to_owned());
+        }
+    }
+
+    fn percent(&self, depth: usize) -> f64 {
+        100.0 * f64::from(u32::try_from(self.refused[depth]).unwrap())
+            / f64::from(u32::try_from(self.files.max(1)).unwrap())
+    }
+}
+
+/// Whether a defect that is not tolerated by default is among them, or the format is not seen.
+fn is_refused(inspection: &Inspection, format: Format) -> bool {
+    inspection.format() != Some(format)
+        || inspection
+            .defects()
+            .iter()
+            .any(|(kind, _)| !kind.is_tolerated())
+}
+
+fn compare(row: &Row, inspection: &Inspection, complaints: &mut Vec<String>) {
+    let seen = inspection.format();
+    let right = match row.format.as_str() {
+        "none" => seen.is_none_or(|format| !is_measured(format)),
+        name => match named(name) {
+            Some(format) => seen == Some(format),
+            None => seen.is_none(),
+        },
+    };
+    if !right && !is_excepted(&row.path, "format") {
+        complaints.push(format!(
+            "{}: format {seen:?}, truth {}",
+            row.path, row.format
+        ));
+    }
+    let firm = matches!(row.firmness.as_str(), "agree" | "majority");
+    let known = seen.is_some_and(is_measured) && firm;
+    if known && inspection.dimensions() != row.dimensions && !is_excepted(&row.path, "dimensions") {
+        complaints.push(format!(
+            "{}: {:?} at {:?}, truth {:?} ({})",
+            row.path,
+            inspection.dimensions(),
+            inspection.depth(),
+            row.dimensions,
+            row.firmness,
+        ));
+    }
+}
+
+fn check_rates(tallies: &HashMap<(Format, Truth), Tally>, complaints: &mut Vec<String>) {
+    let structure = DEPTHS.len() - 1;
+    for (format, least) in FOUND_BY_STRUCTURE {
+        if let Some(clean) = tallies.get(&(format, Truth::Clean)) {
+            for path in &clean.refused_paths {
+                complaints.push(format!("clean but refused: {path}"));
+            }
+        }
+        if let Some(tolerated) = tallies.get(&(format, Truth::Tolerated))
+            && tolerated.percent(structure) > TOLERATED_REFUSED
+        {
+            for path in &tolerated.refused_paths {
+                complaints.push(format!("tolerated but refused: {path}"));
+            }
+        }
+        if let Some(corrupt) = tallies.get(&(format, Truth::Corrupt))
+            && corrupt.percent(structure) < least
+        {
+            complaints.push(format!(
+                "{format}: {:.1} % of the corrupt found, at least {least} %: {:#?}",
+                corrupt.percent(structure),
+                corrupt.passed_paths
+            ));
+        }
+    }
+}
+
+fn print_table(tallies: &HashMap<(Format, Truth), Tally>) {
+    println!("refused of             files  header  structure");
+    for format in [Format::Png, Format::Jpeg, Format::Gif, Format::Bmp] {
+        for truth in [Truth::Clean, Truth::Tolerated, Truth::Corrupt, Truth::Open] {
+            let Some(tally) = tallies.get(&(format, truth)) else {
+                continue;
+            };
+            print!(
+                "{:<10}{:<12}{:>6}",
+                format.name(),
+                format!("{truth:?}"),
+                tally.files
+            );
+            for depth in 0..DEPTHS.len() {
+                print!("  {:>5.1} %", tally.percent(depth));
+            }
+            println!();
+        }
+    }
+}
+
+fn is_excepted(path: &str, what: &str) -> bool {
+    EXCEPTIONS
+        .lines()
+        .filter(|line| !line.starts_with('#'))
+        .any(|line| {
+            let mut fields = line.split('\t');
+            fields.next() == Some(path) && fields.next() == Some(what)
+        })
+}
+
+/// The format that the truth's name stands for, if it is one of those that are known by name.
+fn named(name: &str) -> Option<Format> {
+    Some(match name {
+        "heif" => Format::Heic,
+        "jxl" => Format::JpegXl,
+        "cur" => Format::Ico,
+        name => *Format::ALL.iter().find(|format| format.name() == name)?,
+    })
+}
+
+fn is_measured(format: Format) -> bool {
+    matches!(
+        format,
+        Format::Png | Format::Jpeg | Format::Gif | Format::Bmp | Format::Webp
+    )
+}
+
+fn measured(name: &str) -> Option<Format> {
+    named(name).filter(|format| is_measured(*format))
+}
+
+fn read_rows(root: &Path) -> Vec<Row> {
+    let made = read_made(root);
+    let truth = fs::read_to_string(root.join("truth.tsv")).unwrap();
+    let rows = truth.lines().skip(1).map(|line| {
+        let fields: Vec<_> = line.split('\t').collect();
+        let truth = match fields[7] {
+            "clean" => Truth::Clean,
+            "tolerated" => Truth::Tolerated,
+            "corrupt" => Truth::Corrupt,
+            _ => Truth::Open,
+        };
+        let mut row = Row {
+            path: fields[0].to_owned(),
+            format: fields[3].to_owned(),
+            firmness: fields[6].to_owned(),
+            dimensions: dimensions(fields[5]),
+            truth,
+        };
+        if let Some(made) = row
+            .path
+            .strip_prefix("made/")
+            .and_then(|file| made.get(file))
+        {
+            made.correct(&mut row);
+        }
+        row
+    });
+    rows.filter(|row| !is_excepted(&row.path, "skip")).collect()
+}
+
+/// A file made to a recipe.
+struct Made {
+    dimensions: Option<Dimensions>,
+    status: String,
+}
+
+impl Made {
+    /// The recipe says more than readers do.
+    fn correct(&self, row: &mut Row) {
+        if let Some(dimensions) = self.dimensions {
+            row.dimensions = Some(dimensions);
+            row.firmness = "agree".to_owned();
+        }
+        match self.status.as_str() {
+            "valid" => row.truth = Truth::Clean,
+            "tolerated" => row.truth = Truth::Tolerated,
+            "corrupt" => row.truth = Truth::Corrupt,
+            _ => {}
+        }
+    }
+}
+
+fn read_made(root: &Path) -> HashMap<String, Made> {
+    let manifest = fs::read_to_string(root.join("made.manifest.tsv")).unwrap();
+    manifest
+        .lines()
+        .skip(1)
+        .map(|line| {
+            let fields: Vec<_> = line.split('\t').collect();
+            let made = Made {
+                dimensions: dimensions(fields[2]),
+                status: fields[3].to_owned(),
+            };
+            (fields[0].to_owned(), made)
+        })
+        .collect()
+}
+
+fn dimensions(text: &str) -> Option<Dimensions> {
+    let (width, height) = text.split_once('x')?;
+    Some(Dimensions::new(width.parse().ok()?, height.parse().ok()?))
+}
