@@ -83,6 +83,32 @@ defect_kinds! {
     PngEndNotEmpty, "png/end-not-empty", Corrupt, "warn", "IEND holds bytes";
     PngAnimation, "png/animation", Corrupt, "warn", "the animation's frames and what is said of them disagree; viewers show the still image";
     // JPEG (ITU-T T.81).
+    JpegJunk, "jpeg/junk", Corrupt, "warn", "bytes that belong to no segment stand between two";
+    JpegStrayMarker, "jpeg/stray-marker", Corrupt, "warn", "a restart marker stands outside of coded data";
+    JpegUnknownMarker, "jpeg/unknown-marker", Corrupt, "reject", "a marker is of a reserved code";
+    JpegSecondStart, "jpeg/second-start", Corrupt, "reject", "an image starts inside the image";
+    JpegSegmentLength, "jpeg/segment-length", Corrupt, "reject", "a segment is too short for what it holds";
+    JpegSegmentExcess, "jpeg/segment-excess", Corrupt, "reject", "a segment is longer than what it holds";
+    JpegFrameHeader, "jpeg/frame-header", Corrupt, "reject", "the frame's precision, components or sampling are not legal";
+    JpegNoFrame, "jpeg/no-frame", Corrupt, "reject", "a scan or the end comes before the frame header";
+    JpegSecondFrame, "jpeg/second-frame", Corrupt, "reject", "there is a second frame header";
+    JpegRareProcess, "jpeg/rare-process", Corrupt, "warn", "the process is one that few decoders know: arithmetic, lossless or not of 8 bits";
+    JpegUnsupportedProcess, "jpeg/unsupported-process", Corrupt, "reject", "the process is one that no common decoder knows: hierarchical or JPEG-LS";
+    JpegLateHeight, "jpeg/late-height", Corrupt, "warn", "the height is stated after the first scan";
+    JpegQuantizationTable, "jpeg/quantization-table", Corrupt, "reject", "a quantisation table's precision or number is not legal";
+    JpegZeroQuantizer, "jpeg/zero-quantizer", Corrupt, "warn", "a quantiser is zero";
+    JpegHuffmanTable, "jpeg/huffman-table", Corrupt, "reject", "a Huffman table is not a code or its number is not legal";
+    JpegNoQuantizationTable, "jpeg/no-quantization-table", Corrupt, "reject", "a scan uses a quantisation table that is not defined";
+    JpegNoHuffmanTable, "jpeg/no-huffman-table", Corrupt, "reject", "a scan uses a Huffman table that is not defined";
+    JpegDefaultTables, "jpeg/default-tables", Corrupt, "warn", "no Huffman table is defined, as in motion JPEG";
+    JpegScanHeader, "jpeg/scan-header", Corrupt, "reject", "a scan's components, tables or parameters are not legal";
+    JpegScanParameters, "jpeg/scan-parameters", Corrupt, "warn", "a scan's band or point transform is not what its process demands";
+    JpegNoScan, "jpeg/no-scan", Corrupt, "reject", "the end comes before any scan";
+    JpegComponentMissing, "jpeg/component-missing", Corrupt, "reject", "no scan holds one of the components";
+    JpegScanShort, "jpeg/scan-short", Corrupt, "reject", "a scan has fewer bits than its blocks need";
+    JpegRestartOrder, "jpeg/restart-order", Corrupt, "reject", "a restart marker is out of order or not announced";
+    JpegRestartCount, "jpeg/restart-count", Corrupt, "warn", "a scan has too few or too many restart markers";
+    JpegMultiPicture, "jpeg/multi-picture", Trailing, "warn", "further pictures are announced to follow the first";
     // GIF (GIF89a specification).
     GifNoTrailer, "gif/no-trailer", Truncated, "warn", "the trailer is missing after whole frames";
     GifNoFrames, "gif/no-frames", Corrupt, "reject", "there is no frame";

@@ -1,0 +1,182 @@
+//! The frame: process, size and components (T.81 B.2.2).
+
+use super::{AppSegments, DefectKind};
+use crate::format::{ColorType, Dimensions};
+
+/// How the samples are coded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Process {
+    pub(super) kind: Kind,
+    pub(super) arithmetic: bool,
+    /// A frame that is a difference to the one before it in a hierarchy.
+    pub(super) differential: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Baseline,
+    Extended,
+    Progressive,
+    Lossless,
+    /// JPEG-LS (ITU-T T.87), which uses T.81's segments.
+    Ls,
+}
+
+impl Process {
+    /// The process of a start-of-frame marker (T.81 table B.1, T.87 C.1).
+    pub(super) const fn of_marker(code: u8) -> Self {
+        let kind = match code {
+            0xC0 => Kind::Baseline,
+            0xF7 => Kind::Ls,
+            _ => match code & 3 {
+                1 => Kind::Extended,
+                2 => Kind::Progressive,
+                _ => Kind::Lossless,
+            },
+        };
+        Self {
+            kind,
+            arithmetic: matches!(code, 0xC9..=0xCF),
+            differential: matches!(code, 0xC5..=0xC7 | 0xCD..=0xCF),
+        }
+    }
+
+    /// Whether samples are coded as blocks of 8 by 8 coefficients.
+    pub(super) const fn has_blocks(self) -> bool {
+        !matches!(self.kind, Kind::Lossless | Kind::Ls)
+    }
+
+    const fn allows_precision(self, precision: u8) -> bool {
+        match self.kind {
+            Kind::Baseline => precision == 8,
+            Kind::Extended | Kind::Progressive => precision == 8 || precision == 12,
+            Kind::Lossless | Kind::Ls => precision >= 2 && precision <= 16,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Component {
+    pub(super) id: u8,
+    /// Blocks across and down in an MCU, 1 to 4.
+    pub(super) across: u8,
+    pub(super) down: u8,
+    pub(super) quantization: u8,
+}
+
+/// More components than this no common decoder takes (T.81 allows 255 outside of progressive).
+pub(super) const COMPONENTS: usize = 4;
+
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Frame {
+    pub(super) process: Process,
+    pub(super) precision: u8,
+    pub(super) width: u16,
+    /// 0 until a DNL segment says it.
+    pub(super) height: u16,
+    pub(super) count: u8,
+    pub(super) components: [Component; COMPONENTS],
+    /// Which components a scan has held, a bit for each.
+    pub(super) seen: u8,
+}
+
+impl Frame {
+    /// A frame by the first six bytes of its segment.
+    pub(super) fn new(process: Process, field: &[u8; super::FIELD]) -> Self {
+        let [
+            precision,
+            height_high,
+            height_low,
+            width_high,
+            width_low,
+            count,
+            ..,
+        ] = *field;
+        Self {
+            process,
+            precision,
+            width: u16::from_be_bytes([width_high, width_low]),
+            height: u16::from_be_bytes([height_high, height_low]),
+            count,
+            components: [Component::default(); COMPONENTS],
+            seen: 0,
+        }
+    }
+
+    pub(super) const fn check(&self) -> Result<(), DefectKind> {
+        if self.width == 0 {
+            Err(DefectKind::ZeroDimension)
+        } else if !self.process.allows_precision(self.precision) || !matches!(self.count, 1..=4) {
+            Err(DefectKind::JpegFrameHeader)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Its size, once both sides are known.
+    pub(super) fn dimensions(&self) -> Option<Dimensions> {
+        (self.width > 0 && self.height > 0)
+            .then(|| Dimensions::new(u32::from(self.width), u32::from(self.height)))
+    }
+
+    /// Takes the parameters of component `index`.
+    pub(super) fn set_component(
+        &mut self,
+        index: u8,
+        [id, sampling, quantization]: [u8; 3],
+    ) -> Result<(), DefectKind> {
+        let (across, down) = (sampling >> 4, sampling & 15);
+        if !(1..=4).contains(&across) || !(1..=4).contains(&down) || quantization > 3 {
+            return Err(DefectKind::JpegFrameHeader);
+        }
+        if let Some(component) = self.components.get_mut(usize::from(index)) {
+            *component = Component {
+                id,
+                across,
+                down,
+                quantization,
+            };
+        }
+        Ok(())
+    }
+
+    pub(super) fn components(&self) -> &[Component] {
+        self.components
+            .get(..usize::from(self.count))
+            .unwrap_or_default()
+    }
+
+    /// Whether every component was in a scan.
+    pub(super) fn is_covered(&self) -> bool {
+        let all = 1_u8
+            .checked_shl(u32::from(self.count))
+            .map_or(u8::MAX, |bit| bit.wrapping_sub(1));
+        self.seen & all == all
+    }
+
+    /// The colour as decoders guess it (JFIF 1.02; Adobe technical note 5116).
+    pub(super) fn color(&self, app: AppSegments) -> Option<ColorType> {
+        match (self.components(), app.adobe_transform) {
+            ([_], _) => Some(ColorType::Gray),
+            ([_, _, _], Some(0)) if !app.jfif => Some(ColorType::Rgb),
+            ([red, green, blue], None)
+                if !app.jfif && [red.id, green.id, blue.id] == [b'R', b'G', b'B'] =>
+            {
+                Some(ColorType::Rgb)
+            }
+            ([_, _, _], _) => Some(ColorType::YCbCr),
+            ([_, _, _, _], Some(2)) => Some(ColorType::Ycck),
+            ([_, _, _, _], _) => Some(ColorType::Cmyk),
+            _ => None,
+        }
+    }
+
+    /// The largest sampling factors, across and down.
+    pub(super) fn max_sampling(&self) -> (u8, u8) {
+        self.components()
+            .iter()
+            .fold((1, 1), |(across, down), component| {
+                (across.max(component.across), down.max(component.down))
+            })
+    }
+}

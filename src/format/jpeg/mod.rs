@@ -1,0 +1,182 @@
+//! JPEG in all its processes (ITU-T T.81 | ISO/IEC 10918-1): segments walked by their length,
+//! coded data walked from one 0xFF to the next.
+
+#![warn(clippy::arithmetic_side_effects, clippy::indexing_slicing)]
+
+mod exif;
+mod frame;
+mod marker;
+mod scan;
+mod segment;
+
+use super::{
+    DefectKind, Depth, Facts, Parser, Progress,
+    bytes::{Cursor, Gather},
+};
+use frame::Frame;
+use marker::Marker;
+use scan::Scan;
+use segment::Segment;
+
+/// The longest field that is gathered at once: a Huffman table's class, number and code counts.
+const FIELD: usize = 17;
+
+#[derive(Debug)]
+pub(crate) struct Jpeg {
+    depth: Depth,
+    state: State,
+    gather: Gather<FIELD>,
+    /// Which tables are defined, a bit for each number.
+    tables: Tables,
+    /// MCUs between restart markers; 0 for none (T.81 B.2.4.4).
+    restart_interval: u16,
+    app: AppSegments,
+    frame: Option<Frame>,
+    /// Scans so far.
+    scans: u32,
+    scan: Scan,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum State {
+    /// Before a marker's code. `fill` says that an 0xFF was seen.
+    Marker { fill: bool },
+    /// Before the length of the segment that `marker`, at `at`, begins.
+    Length { marker: Marker, at: u64 },
+    /// In a segment.
+    Segment(Segment),
+    /// In coded data. `fill` says that the last byte was an 0xFF.
+    Coded { fill: bool },
+    /// Nothing more is read.
+    Over(Progress),
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Tables {
+    quantization: u8,
+    dc: u8,
+    ac: u8,
+}
+
+/// What the application segments said that matters here.
+#[derive(Clone, Copy, Debug, Default)]
+struct AppSegments {
+    jfif: bool,
+    /// The colour transform of Adobe's APP14 segment.
+    adobe_transform: Option<u8>,
+    /// A multi-picture index (CIPA DC-007) was seen.
+    multi_picture: bool,
+}
+
+impl Jpeg {
+    pub(crate) fn new(depth: Depth) -> Self {
+        Self {
+            depth,
+            state: State::Marker { fill: false },
+            gather: Gather::new(),
+            tables: Tables::default(),
+            restart_interval: 0,
+            app: AppSegments::default(),
+            frame: None,
+            scans: 0,
+            scan: Scan::default(),
+        }
+    }
+
+    /// Looks for the next marker. Fill bytes before its code are legal (T.81 B.1.1.2); anything
+    /// else between segments is junk that decoders skip.
+    fn find_marker(&mut self, fill: bool, cursor: &mut Cursor<'_>, facts: &mut Facts) {
+        let at = cursor.offset();
+        if !fill {
+            let rest = cursor.rest();
+            let junk = memchr::memchr(0xFF, rest).unwrap_or(rest.len());
+            cursor.take(u64::try_from(junk).unwrap_or(u64::MAX));
+            if junk > 0 {
+                facts.defect(DefectKind::JpegJunk, at);
+            }
+            if cursor.byte().is_some() {
+                self.state = State::Marker { fill: true };
+            }
+            return;
+        }
+        match cursor.byte() {
+            None | Some(0xFF) => {}
+            Some(0x00) => {
+                facts.defect(DefectKind::JpegJunk, at.saturating_sub(1));
+                self.state = State::Marker { fill: false };
+            }
+            Some(code) => self.begin(Marker::new(code), at.saturating_sub(1), facts),
+        }
+    }
+
+    /// Acts on a marker outside of coded data, whose 0xFF is at `at`.
+    fn begin(&mut self, marker: Marker, at: u64, facts: &mut Facts) {
+        self.state = State::Marker { fill: false };
+        match marker {
+            Marker::Soi if at == 0 => {}
+            Marker::Soi => facts.defect(DefectKind::JpegSecondStart, at),
+            Marker::Eoi => self.end(at, facts),
+            Marker::Restart(_) | Marker::Temporary => {
+                facts.defect(DefectKind::JpegStrayMarker, at);
+            }
+            Marker::Reserved => self.fail(DefectKind::JpegUnknownMarker, at, facts),
+            _ => self.state = State::Length { marker, at },
+        }
+    }
+
+    fn read_length(&mut self, marker: Marker, at: u64, cursor: &mut Cursor<'_>, facts: &mut Facts) {
+        let Some([high, low, ..]) = self.gather.fill(cursor, 2) else {
+            return;
+        };
+        let length = u16::from_be_bytes([high, low]);
+        if let Some(left) = length.checked_sub(2) {
+            self.open(marker, at, left, facts);
+        } else {
+            facts.defect(DefectKind::JpegSegmentLength, at);
+            self.state = State::Marker { fill: false };
+        }
+    }
+
+    /// The end of the image, whose marker is at `at`.
+    fn end(&mut self, at: u64, facts: &mut Facts) {
+        self.state = State::Over(Progress::Done);
+        facts.end = Some(at.saturating_add(2));
+        match &self.frame {
+            None => facts.defect(DefectKind::JpegNoFrame, at),
+            Some(_) if self.scans == 0 => facts.defect(DefectKind::JpegNoScan, at),
+            Some(frame) => {
+                if !frame.is_covered() {
+                    facts.defect(DefectKind::JpegComponentMissing, at);
+                }
+            }
+        }
+        if self.app.multi_picture {
+            facts.defect(DefectKind::JpegMultiPicture, at);
+        }
+    }
+
+    fn fail(&mut self, kind: DefectKind, at: u64, facts: &mut Facts) {
+        facts.defect(kind, at);
+        self.state = State::Over(Progress::Failed);
+    }
+}
+
+impl Parser for Jpeg {
+    fn push(&mut self, input: &[u8], offset: u64, facts: &mut Facts) -> Progress {
+        let mut cursor = Cursor::new(input, offset);
+        loop {
+            match self.state {
+                State::Over(progress) => return progress,
+                _ if cursor.is_empty() => return Progress::More,
+                State::Marker { fill } => self.find_marker(fill, &mut cursor, facts),
+                State::Length { marker, at } => self.read_length(marker, at, &mut cursor, facts),
+                State::Segment(segment) => self.read_segment(segment, &mut cursor, facts),
+                State::Coded { fill } => self.walk_coded(fill, &mut cursor, facts),
+            }
+        }
+    }
+
+    fn finish(&mut self, len: u64, facts: &mut Facts) {
+        facts.defect(DefectKind::Truncated, len);
+    }
+}

@@ -1,0 +1,344 @@
+//! Scans: their headers (T.81 B.2.3) and the coded data after them.
+
+use super::{
+    Cursor, DefectKind, Facts, Jpeg, State,
+    frame::{COMPONENTS, Component, Frame, Kind},
+    marker::Marker,
+    segment::{Next, Part},
+};
+
+/// The scan that is being read.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Scan {
+    /// The offset of its marker.
+    at: u64,
+    /// The offset of its first coded byte.
+    start: u64,
+    count: u8,
+    /// Its components, by their place in the frame.
+    components: [u8; COMPONENTS],
+    /// The tables' numbers: DC in the upper half, AC in the lower.
+    tables: [u8; COMPONENTS],
+    /// First and last coefficient of the band.
+    band: (u8, u8),
+    /// Point transform: high (of the scan before), low.
+    approximation: (u8, u8),
+    /// Restart markers so far.
+    restarts: u32,
+}
+
+impl Scan {
+    /// Its components by their place in the frame, with their tables.
+    pub(super) fn components(&self) -> impl Iterator<Item = (u8, u8)> + '_ {
+        self.components
+            .iter()
+            .copied()
+            .zip(self.tables.iter().copied())
+            .take(usize::from(self.count))
+    }
+
+    /// Whether it codes DC coefficients for the first time.
+    fn needs_dc(&self, kind: Kind) -> bool {
+        match kind {
+            Kind::Baseline | Kind::Extended | Kind::Lossless => true,
+            Kind::Progressive => self.band.0 == 0 && self.approximation.0 == 0,
+            Kind::Ls => false,
+        }
+    }
+
+    fn needs_ac(&self, kind: Kind) -> bool {
+        match kind {
+            Kind::Baseline | Kind::Extended => true,
+            Kind::Progressive => self.band.1 > 0,
+            Kind::Lossless | Kind::Ls => false,
+        }
+    }
+}
+
+impl Jpeg {
+    pub(super) fn scan_head(&mut self, count: u8) -> Result<Next, DefectKind> {
+        let known = self.frame.map_or(0, |frame| frame.count);
+        if count == 0 || count > known {
+            return Err(DefectKind::JpegScanHeader);
+        }
+        self.scan = Scan {
+            count,
+            ..Scan::default()
+        };
+        Ok(Next::Part(Part::ScanComponent(0)))
+    }
+
+    pub(super) fn scan_component(
+        &mut self,
+        index: u8,
+        id: u8,
+        tables: u8,
+    ) -> Result<Next, DefectKind> {
+        let scan = &mut self.scan;
+        let place = self
+            .frame
+            .as_ref()
+            .and_then(|frame| {
+                frame
+                    .components()
+                    .iter()
+                    .zip(0_u8..)
+                    .filter(|(component, _)| component.id == id)
+                    .map(|(_, place)| place)
+                    .find(|place| {
+                        !scan
+                            .components()
+                            .take(usize::from(index))
+                            .any(|(held, _)| held == *place)
+                    })
+            })
+            .ok_or(DefectKind::JpegScanHeader)?;
+        if tables >> 4 > 3 || tables & 15 > 3 {
+            return Err(DefectKind::JpegScanHeader);
+        }
+        if let Some(held) = scan.components.get_mut(usize::from(index)) {
+            *held = place;
+        }
+        if let Some(held) = scan.tables.get_mut(usize::from(index)) {
+            *held = tables;
+        }
+        let next = index.saturating_add(1);
+        Ok(Next::Part(if next < scan.count {
+            Part::ScanComponent(next)
+        } else {
+            Part::ScanTail
+        }))
+    }
+
+    pub(super) fn scan_tail(
+        &mut self,
+        [start, end, approximation]: [u8; 3],
+        at: u64,
+        facts: &mut Facts,
+    ) -> Result<(), DefectKind> {
+        let Some(frame) = &mut self.frame else {
+            return Ok(());
+        };
+        let scan = &mut self.scan;
+        scan.band = (start, end);
+        scan.approximation = (approximation >> 4, approximation & 15);
+        for (place, _) in scan.components() {
+            frame.seen |= 1 << (place & 7);
+        }
+        match frame.process.kind {
+            // What the other parameters must be is certain here, and decoders ignore them.
+            Kind::Baseline | Kind::Extended => {
+                if (scan.band, approximation) != ((0, 63), 0) {
+                    facts.defect(DefectKind::JpegScanParameters, at);
+                }
+            }
+            Kind::Progressive => check_progressive(scan)?,
+            Kind::Lossless => {
+                if !(1..=7).contains(&start) {
+                    facts.defect(DefectKind::JpegScanParameters, at);
+                }
+            }
+            Kind::Ls => {}
+        }
+        if scan.count > 1 && frame.process.has_blocks() && blocks_in_mcu(frame, scan) > 10 {
+            return Err(DefectKind::JpegScanHeader);
+        }
+        self.check_tables(at, facts);
+        Ok(())
+    }
+
+    /// Whether the tables that the scan names are defined.
+    fn check_tables(&self, at: u64, facts: &mut Facts) {
+        let Some(frame) = &self.frame else { return };
+        let process = frame.process;
+        let has = |tables: u8, number: u8| tables >> (number & 7) & 1 == 1;
+        for (place, tables) in self.scan.components() {
+            let quantization = component(frame, place).quantization;
+            if process.has_blocks() && !has(self.tables.quantization, quantization) {
+                facts.defect(DefectKind::JpegNoQuantizationTable, at);
+            }
+            if process.arithmetic || process.kind == Kind::Ls {
+                continue;
+            }
+            let lacks_dc = self.scan.needs_dc(process.kind) && !has(self.tables.dc, tables >> 4);
+            let lacks_ac = self.scan.needs_ac(process.kind) && !has(self.tables.ac, tables & 15);
+            if lacks_dc || lacks_ac {
+                // Motion JPEG leaves out all of them and means those of T.81 annex K.
+                let kind = if self.tables.dc == 0 && self.tables.ac == 0 {
+                    DefectKind::JpegDefaultTables
+                } else {
+                    DefectKind::JpegNoHuffmanTable
+                };
+                facts.defect(kind, at);
+            }
+        }
+    }
+
+    /// The scan's header, whose marker is at `at`, is read: coded data follows.
+    pub(super) fn begin_scan(&mut self, at: u64, _facts: &mut Facts) {
+        self.scans = self.scans.saturating_add(1);
+        self.scan.at = at;
+        self.scan.start = 0;
+        self.state = State::Coded { fill: false };
+    }
+
+    /// Walks coded data from one 0xFF to the next: stuffed zeros belong to it, restart markers
+    /// count up, any other marker ends it.
+    pub(super) fn walk_coded(&mut self, fill: bool, cursor: &mut Cursor<'_>, facts: &mut Facts) {
+        if self.scan.start == 0 {
+            self.scan.start = cursor.offset();
+        }
+        if !fill {
+            let (bytes, ends_in_fill) = coded_run(cursor.rest());
+            cursor.take(u64::try_from(bytes).unwrap_or(u64::MAX));
+            self.state = State::Coded { fill: ends_in_fill };
+            return;
+        }
+        let at = cursor.offset().saturating_sub(1);
+        let Some(code) = cursor.byte() else { return };
+        self.state = State::Coded { fill: false };
+        match (code, Marker::new(code)) {
+            (0x00, _) => {}
+            // T.87 A.1 stuffs a bit, not a byte.
+            (0x01..=0x7F, _) if self.is_ls() => {}
+            (0xFF, _) => self.state = State::Coded { fill: true },
+            (_, Marker::Restart(number)) => self.restart(number, at, facts),
+            (_, marker) => {
+                self.end_scan(marker, at, facts);
+                self.begin(marker, at, facts);
+            }
+        }
+    }
+
+    fn is_ls(&self) -> bool {
+        self.frame
+            .as_ref()
+            .is_some_and(|frame| frame.process.kind == Kind::Ls)
+    }
+
+    fn restart(&mut self, number: u8, at: u64, facts: &mut Facts) {
+        if u32::from(number) != self.scan.restarts & 7 || self.restart_interval == 0 {
+            facts.defect(DefectKind::JpegRestartOrder, at);
+        }
+        self.scan.restarts = self.scan.restarts.saturating_add(1);
+    }
+
+    /// The coded data ended before `marker`, at `at`.
+    fn end_scan(&mut self, marker: Marker, at: u64, facts: &mut Facts) {
+        let Some(frame) = &self.frame else { return };
+        if frame.height == 0 {
+            if marker != Marker::NumberOfLines {
+                facts.defect(DefectKind::ZeroDimension, at);
+            }
+            return;
+        }
+        let mcus = mcus(frame, &self.scan);
+        let interval = u64::from(self.restart_interval);
+        if interval > 0
+            && u64::from(self.scan.restarts).saturating_add(1) != mcus.div_ceil(interval)
+        {
+            facts.defect(DefectKind::JpegRestartCount, at);
+        }
+        let bits = at.saturating_sub(self.scan.start).saturating_mul(8);
+        if bits < self.least_bits(frame, mcus) {
+            facts.defect(DefectKind::JpegScanShort, at);
+        }
+    }
+
+    /// The fewest bits that can code the scan: a Huffman code has at least one.
+    fn least_bits(&self, frame: &Frame, mcus: u64) -> u64 {
+        if frame.process.arithmetic {
+            return 0;
+        }
+        let kind = frame.process.kind;
+        let per_block = match kind {
+            Kind::Baseline | Kind::Extended => 2,
+            Kind::Progressive => u64::from(self.scan.band.0 == 0),
+            Kind::Lossless | Kind::Ls => return 0,
+        };
+        let blocks = if self.scan.count > 1 {
+            u64::from(blocks_in_mcu(frame, &self.scan))
+        } else {
+            1
+        };
+        mcus.saturating_mul(blocks).saturating_mul(per_block)
+    }
+}
+
+/// How much of coded data `bytes` begins with, up to and with an 0xFF that a zero does not follow
+/// (or that is the last byte); and whether there is one.
+fn coded_run(bytes: &[u8]) -> (usize, bool) {
+    let mut rest = bytes;
+    let mut run = 0_usize;
+    while let Some(found) = memchr::memchr(0xFF, rest) {
+        match rest.get(found.saturating_add(1)..) {
+            Some([0x00, after @ ..]) => {
+                rest = after;
+                run = run.saturating_add(found).saturating_add(2);
+            }
+            _ => return (run.saturating_add(found).saturating_add(1), true),
+        }
+    }
+    (bytes.len(), false)
+}
+
+/// T.81 G.1.1.1.1: DC coefficients alone or interleaved, a band of AC coefficients of one
+/// component, a refinement by one bit.
+fn check_progressive(scan: &Scan) -> Result<(), DefectKind> {
+    let ((start, end), (high, low)) = (scan.band, scan.approximation);
+    let band_is_legal = if start == 0 {
+        end == 0
+    } else {
+        start <= end && end <= 63 && scan.count == 1
+    };
+    let steps_by_one = high == 0 || high.checked_sub(1) == Some(low);
+    if band_is_legal && steps_by_one && low <= 13 {
+        Ok(())
+    } else {
+        Err(DefectKind::JpegScanHeader)
+    }
+}
+
+fn component(frame: &Frame, place: u8) -> Component {
+    frame
+        .components
+        .get(usize::from(place))
+        .copied()
+        .unwrap_or_default()
+}
+
+/// Blocks in an MCU of an interleaved scan.
+pub(super) fn blocks_in_mcu(frame: &Frame, scan: &Scan) -> u16 {
+    scan.components()
+        .map(|(place, _)| component(frame, place))
+        .map(|component| u16::from(component.across).saturating_mul(u16::from(component.down)))
+        .sum()
+}
+
+/// MCUs in the scan (T.81 A.2).
+pub(super) fn mcus(frame: &Frame, scan: &Scan) -> u64 {
+    let unit = if frame.process.has_blocks() { 8 } else { 1 };
+    let (most_across, most_down) = frame.max_sampling();
+    let side = |pixels: u16, factor: u8, most: u8| {
+        let (pixels, factor, most) = (u64::from(pixels), u64::from(factor), u64::from(most));
+        if scan.count == 1 {
+            // Not interleaved: the component's own blocks (A.2.2).
+            pixels
+                .saturating_mul(factor)
+                .div_ceil(most.max(1))
+                .div_ceil(unit)
+        } else {
+            pixels.div_ceil(most.max(1).saturating_mul(unit))
+        }
+    };
+    let first = scan
+        .components()
+        .next()
+        .map(|(place, _)| component(frame, place))
+        .unwrap_or_default();
+    side(frame.width, first.across, most_across).saturating_mul(side(
+        frame.height,
+        first.down,
+        most_down,
+    ))
+}

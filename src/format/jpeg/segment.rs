@@ -1,0 +1,474 @@
+//! What stands in a segment (T.81 B.2), field by field.
+
+use super::{
+    Cursor, DefectKind, Depth, Facts, Jpeg, Progress, State,
+    exif::{Exif, ExifNeed},
+    frame::{Frame, Kind, Process},
+    marker::Marker,
+};
+
+/// A segment whose length is read.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Segment {
+    /// The offset of its marker.
+    at: u64,
+    /// Bytes of it to come.
+    left: u16,
+    part: Part,
+}
+
+/// Which part of a segment comes next.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Part {
+    /// Nothing of interest, to the segment's end.
+    Rest,
+    Jfif,
+    Exif(Exif),
+    MultiPicture,
+    Adobe,
+    FrameHead(Process),
+    FrameComponent(u8),
+    Hierarchy,
+    QuantizationHead,
+    /// `high` is the first byte of a two-byte value that was cut.
+    QuantizationValues {
+        left: u16,
+        wide: bool,
+        high: Option<u8>,
+    },
+    HuffmanHead,
+    HuffmanSymbols {
+        left: u16,
+        dc: bool,
+    },
+    RestartInterval,
+    Lines,
+    ScanHead,
+    ScanComponent(u8),
+    ScanTail,
+}
+
+/// How the next part is read.
+enum Need {
+    Field(u16),
+    /// Up to so many bytes as they come.
+    Bytes(u16),
+    Rest,
+}
+
+impl Part {
+    /// The first part of a segment of `marker`. What a depth does not ask for is skipped.
+    const fn first(marker: Marker, depth: Depth) -> Self {
+        match (marker, depth) {
+            (Marker::Frame(process), _) => Self::FrameHead(process),
+            (Marker::Hierarchy, _) => Self::Hierarchy,
+            (Marker::App(0), _) => Self::Jfif,
+            (Marker::App(1), _) => Self::Exif(Exif::new()),
+            (Marker::App(14), _) => Self::Adobe,
+            (Marker::NumberOfLines, _) => Self::Lines,
+            (Marker::Scan, _) => Self::ScanHead,
+            (_, Depth::Header) => Self::Rest,
+            (Marker::App(_), _) => Self::MultiPicture,
+            (Marker::HuffmanTables, _) => Self::HuffmanHead,
+            (Marker::QuantizationTables, _) => Self::QuantizationHead,
+            (Marker::RestartInterval, _) => Self::RestartInterval,
+            _ => Self::Rest,
+        }
+    }
+
+    const fn need(self) -> Need {
+        match self {
+            Self::Rest => Need::Rest,
+            Self::Jfif => Need::Field(5),
+            Self::Exif(exif) => match exif.need() {
+                ExifNeed::Field(bytes) => Need::Field(bytes),
+                ExifNeed::Skip(bytes) => Need::Bytes(bytes),
+                ExifNeed::Nothing => Need::Rest,
+            },
+            Self::MultiPicture => Need::Field(4),
+            Self::Adobe => Need::Field(12),
+            Self::FrameHead(_) | Self::Hierarchy => Need::Field(6),
+            Self::FrameComponent(_) | Self::ScanTail => Need::Field(3),
+            Self::QuantizationHead | Self::ScanHead => Need::Field(1),
+            Self::HuffmanHead => Need::Field(17),
+            Self::QuantizationValues { left, .. } | Self::HuffmanSymbols { left, .. } => {
+                Need::Bytes(left)
+            }
+            Self::RestartInterval | Self::Lines | Self::ScanComponent(_) => Need::Field(2),
+        }
+    }
+
+    /// Whether the image cannot be read without this part.
+    const fn is_vital(self) -> bool {
+        matches!(
+            self,
+            Self::FrameHead(_)
+                | Self::FrameComponent(_)
+                | Self::Hierarchy
+                | Self::ScanHead
+                | Self::ScanComponent(_)
+                | Self::ScanTail
+        )
+    }
+
+    const fn is_table(self) -> bool {
+        self.begins_table()
+            || matches!(
+                self,
+                Self::QuantizationValues { .. }
+                    | Self::HuffmanSymbols { .. }
+                    | Self::RestartInterval
+                    | Self::Lines
+            )
+    }
+
+    const fn begins_table(self) -> bool {
+        matches!(self, Self::QuantizationHead | Self::HuffmanHead)
+    }
+}
+
+impl Jpeg {
+    /// Begins a segment of `left` bytes after its length.
+    pub(super) fn open(&mut self, marker: Marker, at: u64, left: u16, facts: &mut Facts) {
+        let part = Part::first(marker, self.depth);
+        match marker {
+            Marker::Frame(_) if self.frame.is_some() => {
+                return self.fail(DefectKind::JpegSecondFrame, at, facts);
+            }
+            Marker::Scan if self.frame.is_none() => {
+                return self.fail(DefectKind::JpegNoFrame, at, facts);
+            }
+            _ => {}
+        }
+        self.go_on(Segment { at, left, part }, part, facts);
+    }
+
+    /// Goes on to the next part of a segment, or past its end.
+    fn go_on(&mut self, segment: Segment, part: Part, facts: &mut Facts) {
+        let Segment { at, left, .. } = segment;
+        let wanted = match part.need() {
+            Need::Field(bytes) => bytes,
+            Need::Bytes(bytes) => bytes.min(1),
+            Need::Rest => 0,
+        };
+        let part = if left >= wanted {
+            part
+        } else if part.is_vital() {
+            return self.fail(DefectKind::JpegSegmentLength, at, facts);
+        } else {
+            // An empty table segment does no harm.
+            if part.is_table() && !(left == 0 && part.begins_table()) {
+                facts.defect(DefectKind::JpegSegmentLength, at);
+            }
+            Part::Rest
+        };
+        self.state = if left == 0 {
+            State::Marker { fill: false }
+        } else {
+            State::Segment(Segment { at, left, part })
+        };
+    }
+
+    pub(super) fn read_segment(
+        &mut self,
+        segment: Segment,
+        cursor: &mut Cursor<'_>,
+        facts: &mut Facts,
+    ) {
+        let Segment { at, left, part } = segment;
+        match part.need() {
+            Need::Rest => {
+                let skipped = took(cursor.take(u64::from(left)));
+                let left = left.saturating_sub(skipped);
+                self.go_on(Segment { left, ..segment }, part, facts);
+            }
+            Need::Bytes(most) => {
+                let bytes = cursor.take(u64::from(most.min(left)));
+                let left = left.saturating_sub(took(bytes));
+                let next = take_bytes(part, bytes, at, facts);
+                self.follow(Segment { left, ..segment }, next, facts);
+            }
+            Need::Field(bytes) => {
+                let Some(field) = self.gather.fill(cursor, usize::from(bytes)) else {
+                    return;
+                };
+                let left = left.saturating_sub(bytes);
+                let next = self.take_field(part, &field, at, facts);
+                self.follow(Segment { left, ..segment }, next, facts);
+            }
+        }
+    }
+
+    fn follow(&mut self, segment: Segment, next: Result<Next, DefectKind>, facts: &mut Facts) {
+        match next {
+            Err(kind) if segment.part.is_vital() => self.fail(kind, segment.at, facts),
+            Err(kind) => {
+                facts.defect(kind, segment.at);
+                self.go_on(segment, Part::Rest, facts);
+            }
+            Ok(_) if matches!(self.state, State::Over(_)) => {}
+            Ok(Next::Part(part)) => self.go_on(segment, part, facts),
+            Ok(Next::End) => {
+                if segment.left > 0 {
+                    facts.defect(DefectKind::JpegSegmentExcess, segment.at);
+                }
+                self.go_on(segment, Part::Rest, facts);
+            }
+            Ok(Next::Coded) => {
+                if segment.left > 0 {
+                    facts.defect(DefectKind::JpegSegmentExcess, segment.at);
+                }
+                self.begin_scan(segment.at, facts);
+            }
+        }
+    }
+
+    fn take_field(
+        &mut self,
+        part: Part,
+        field: &[u8; super::FIELD],
+        at: u64,
+        facts: &mut Facts,
+    ) -> Result<Next, DefectKind> {
+        Ok(match part {
+            Part::Jfif => {
+                self.app.jfif |= field.starts_with(b"JFIF\0");
+                Next::Part(Part::Rest)
+            }
+            Part::Exif(mut exif) => {
+                let found = exif.take(field);
+                facts.orientation = facts.orientation.or(found);
+                Next::Part(Part::Exif(exif))
+            }
+            Part::MultiPicture => {
+                self.app.multi_picture |= field.starts_with(b"MPF\0");
+                Next::Part(Part::Rest)
+            }
+            Part::Adobe => {
+                if field.starts_with(b"Adobe") {
+                    self.app.adobe_transform = field.get(11).copied();
+                }
+                Next::Part(Part::Rest)
+            }
+            Part::FrameHead(process) => {
+                let frame = Frame::new(process, field);
+                facts.dimensions = frame.dimensions();
+                frame.check()?;
+                self.frame = Some(frame);
+                Next::Part(Part::FrameComponent(0))
+            }
+            Part::FrameComponent(index) => self.frame_component(index, field, at, facts)?,
+            Part::Hierarchy => {
+                self.hierarchy(field, at, facts);
+                Next::Part(Part::Rest)
+            }
+            Part::QuantizationHead => {
+                let [head, ..] = *field;
+                let (precision, number) = (head >> 4, head & 15);
+                if precision > 1 || number > 3 {
+                    return Err(DefectKind::JpegQuantizationTable);
+                }
+                self.tables.quantization |= 1 << number;
+                Next::Part(Part::QuantizationValues {
+                    left: if precision == 0 { 64 } else { 128 },
+                    wide: precision == 1,
+                    high: None,
+                })
+            }
+            Part::HuffmanHead => self.huffman_head(field)?,
+            Part::RestartInterval => {
+                let [high, low, ..] = *field;
+                self.restart_interval = u16::from_be_bytes([high, low]);
+                Next::End
+            }
+            Part::Lines => {
+                let [high, low, ..] = *field;
+                self.lines(u16::from_be_bytes([high, low]), at, facts)
+            }
+            Part::ScanHead => {
+                let [count, ..] = *field;
+                self.scan_head(count)?
+            }
+            Part::ScanComponent(index) => {
+                let [id, tables, ..] = *field;
+                self.scan_component(index, id, tables)?
+            }
+            Part::ScanTail => {
+                let [start, end, approximation, ..] = *field;
+                self.scan_tail([start, end, approximation], at, facts)?;
+                Next::Coded
+            }
+            Part::Rest | Part::QuantizationValues { .. } | Part::HuffmanSymbols { .. } => {
+                Next::Part(Part::Rest)
+            }
+        })
+    }
+
+    fn frame_component(
+        &mut self,
+        index: u8,
+        field: &[u8; super::FIELD],
+        at: u64,
+        facts: &mut Facts,
+    ) -> Result<Next, DefectKind> {
+        let Some(frame) = &mut self.frame else {
+            return Ok(Next::End);
+        };
+        let [id, sampling, quantization, ..] = *field;
+        frame.set_component(index, [id, sampling, quantization])?;
+        let next = index.saturating_add(1);
+        if next < frame.count {
+            return Ok(Next::Part(Part::FrameComponent(next)));
+        }
+        facts.bit_depth = Some(frame.precision);
+        facts.color = frame.color(self.app);
+        facts.frames = 1;
+        facts.frames_final = true;
+        if frame.process.kind == Kind::Ls || frame.process.differential {
+            facts.defect(DefectKind::JpegUnsupportedProcess, at);
+        } else if frame.process.arithmetic
+            || frame.process.kind == Kind::Lossless
+            || frame.precision != 8
+        {
+            facts.defect(DefectKind::JpegRareProcess, at);
+        }
+        if self.depth == Depth::Header && facts.dimensions.is_some() {
+            self.state = State::Over(Progress::Done);
+        }
+        Ok(Next::End)
+    }
+
+    /// A hierarchy of frames (T.81 annex J): its size is stated, what follows is not walked.
+    fn hierarchy(&mut self, field: &[u8; super::FIELD], at: u64, facts: &mut Facts) {
+        let process = Process::of_marker(0xC5);
+        facts.dimensions = Frame::new(process, field).dimensions();
+        facts.defect(DefectKind::JpegUnsupportedProcess, at);
+        self.state = State::Over(Progress::Failed);
+    }
+
+    fn huffman_head(&mut self, field: &[u8; super::FIELD]) -> Result<Next, DefectKind> {
+        let [head, counts @ ..] = field;
+        let (class, number) = (head >> 4, head & 15);
+        let symbols = counts.iter().map(|count| u16::from(*count)).sum();
+        if class > 1 || number > 3 || symbols > 256 || !is_prefix_code(counts) {
+            return Err(DefectKind::JpegHuffmanTable);
+        }
+        let dc = class == 0;
+        if dc {
+            self.tables.dc |= 1 << number;
+        } else {
+            self.tables.ac |= 1 << number;
+        }
+        Ok(if symbols == 0 {
+            Next::Part(Part::HuffmanHead)
+        } else {
+            Next::Part(Part::HuffmanSymbols { left: symbols, dc })
+        })
+    }
+
+    /// The number of lines, which a frame that did not know it states after its first scan
+    /// (T.81 B.2.5).
+    fn lines(&mut self, lines: u16, at: u64, facts: &mut Facts) -> Next {
+        match &mut self.frame {
+            Some(frame) if frame.height == 0 && lines > 0 => {
+                frame.height = lines;
+                facts.dimensions = frame.dimensions();
+                facts.defect(DefectKind::JpegLateHeight, at);
+            }
+            _ => return Next::Part(Part::Rest),
+        }
+        if self.depth == Depth::Header {
+            self.state = State::Over(Progress::Done);
+        }
+        Next::End
+    }
+}
+
+/// What follows a part.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Next {
+    Part(Part),
+    /// The segment's end; bytes that are left are too many.
+    End,
+    /// The same, and coded data after it.
+    Coded,
+}
+
+/// Takes bytes of a part that is read as it comes.
+fn take_bytes(part: Part, bytes: &[u8], at: u64, facts: &mut Facts) -> Result<Next, DefectKind> {
+    let count = took(bytes);
+    Ok(match part {
+        Part::Exif(mut exif) => match exif.need() {
+            ExifNeed::Skip(wanted) if wanted > count => {
+                Next::Part(Part::Exif(exif.seek(wanted.saturating_sub(count))))
+            }
+            _ => {
+                exif.skipped();
+                Next::Part(Part::Exif(exif))
+            }
+        },
+        Part::QuantizationValues { left, wide, high } => {
+            let high = check_quantizers(bytes, wide, high, at, facts);
+            match left.saturating_sub(count) {
+                0 => Next::Part(Part::QuantizationHead),
+                left => Next::Part(Part::QuantizationValues { left, wide, high }),
+            }
+        }
+        Part::HuffmanSymbols { left, dc } => {
+            // A DC symbol is a number of bits (T.81 F.1.2.1.1, H.1.2.2).
+            if dc && bytes.iter().any(|symbol| *symbol > 16) {
+                return Err(DefectKind::JpegHuffmanTable);
+            }
+            match left.saturating_sub(count) {
+                0 => Next::Part(Part::HuffmanHead),
+                left => Next::Part(Part::HuffmanSymbols { left, dc }),
+            }
+        }
+        _ => Next::Part(Part::Rest),
+    })
+}
+
+/// Whether codes of these lengths fit in 16 bits, the code of ones left free (T.81 C.2).
+fn is_prefix_code(counts: &[u8; 16]) -> bool {
+    let mut free = 1_u32;
+    counts.iter().all(|count| {
+        free = free.saturating_mul(2);
+        match free.checked_sub(u32::from(*count)) {
+            Some(left) => {
+                free = left;
+                true
+            }
+            None => false,
+        }
+    })
+}
+
+/// States a zero among the quantisers. Returns the first byte of a value that is cut.
+fn check_quantizers(
+    bytes: &[u8],
+    wide: bool,
+    mut high: Option<u8>,
+    at: u64,
+    facts: &mut Facts,
+) -> Option<u8> {
+    let mut zero = false;
+    if wide {
+        for byte in bytes {
+            match high.take() {
+                None => high = Some(*byte),
+                Some(first) => zero |= first == 0 && *byte == 0,
+            }
+        }
+    } else {
+        zero = bytes.contains(&0);
+    }
+    if zero {
+        facts.defect(DefectKind::JpegZeroQuantizer, at);
+    }
+    high
+}
+
+/// The length of bytes that a two-byte length bounds.
+fn took(bytes: &[u8]) -> u16 {
+    u16::try_from(bytes.len()).unwrap_or(u16::MAX)
+}
