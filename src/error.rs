@@ -69,6 +69,10 @@ struct Inner {
     retry: Retry,
     message: String,
     service: Option<ServiceReply>,
+    /// What to do about it, or what else is known.
+    hint: Option<String>,
+    attempts: u32,
+    data_ids: Vec<String>,
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
@@ -93,6 +97,9 @@ impl Error {
                 retry: Retry::Never,
                 message,
                 service: None,
+                hint: None,
+                attempts: 0,
+                data_ids: Vec::new(),
                 source: None,
             }),
         }
@@ -111,18 +118,33 @@ impl Error {
         self
     }
 
+    /// Adds what the service said, made harmless to print.
     pub(crate) fn with_reply(
         mut self,
         code: &str,
         message: &str,
         request_id: Option<&str>,
     ) -> Self {
-        let request_id = request_id.map(str::to_owned);
         self.inner.service = Some(ServiceReply {
-            code: code.to_owned(),
-            message: message.to_owned(),
-            request_id,
+            code: harmless(code, 64),
+            message: harmless(message, 400),
+            request_id: request_id.map(|id| harmless(id, 128)),
         });
+        self
+    }
+
+    pub(crate) fn with_hint(mut self, hint: impl fmt::Display) -> Self {
+        self.inner.hint = Some(hint.to_string());
+        self
+    }
+
+    pub(crate) fn with_attempts(mut self, attempts: u32) -> Self {
+        self.inner.attempts = attempts;
+        self
+    }
+
+    pub(crate) fn with_data_ids(mut self, data_ids: Vec<String>) -> Self {
+        self.inner.data_ids = data_ids;
         self
     }
 }
@@ -159,6 +181,17 @@ impl Error {
             .and_then(|reply| reply.request_id.as_deref())
     }
 
+    /// How many requests were sent or tried for the call; 0 when it is not known or none was.
+    pub const fn attempts(&self) -> u32 {
+        self.inner.attempts
+    }
+
+    /// For a submission that may have been done ([`Retry::Ambiguous`]): the dataIds of its tasks.
+    /// They are what it can be settled by; submitting them again may be billed again.
+    pub fn data_ids(&self) -> &[String] {
+        &self.inner.data_ids
+    }
+
     /// The error and its causes, in one line.
     pub fn report(&self) -> String {
         let mut report = self.to_string();
@@ -175,15 +208,20 @@ impl Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.inner.message)?;
-        let Some(reply) = &self.inner.service else {
-            return Ok(());
-        };
-        write!(f, ": {}", reply.code)?;
-        if !reply.message.is_empty() {
-            write!(f, " {}", reply.message)?;
+        if let Some(reply) = &self.inner.service {
+            write!(f, ": {}", reply.code)?;
+            if !reply.message.is_empty() {
+                write!(f, " {}", reply.message)?;
+            }
+            if let Some(id) = &reply.request_id {
+                write!(f, " (request {id})")?;
+            }
         }
-        if let Some(id) = &reply.request_id {
-            write!(f, " (request {id})")?;
+        if let Some(hint) = &self.inner.hint {
+            write!(f, "; {hint}")?;
+        }
+        if self.inner.attempts > 1 {
+            write!(f, "; tried {} times", self.inner.attempts)?;
         }
         Ok(())
     }
@@ -202,4 +240,28 @@ impl StdError for Error {
             .as_ref()
             .map(|source| -> &(dyn StdError + 'static) { source.as_ref() })
     }
+}
+
+/// Text from outside, fit for a terminal and a log: at most `max` characters, with control
+/// characters, line separators and marks that turn the direction of text escaped.
+#[cfg_attr(
+    not(any(feature = "client", feature = "cli")),
+    expect(dead_code, reason = "the pure core cannot fail")
+)]
+pub(crate) fn harmless(text: &str, max: usize) -> String {
+    let mut out = String::with_capacity(text.len().min(max));
+    for (count, c) in text.chars().enumerate() {
+        if count == max {
+            out.push('\u{2026}');
+            break;
+        }
+        let harmful = c.is_control()
+            || matches!(c, '\u{061c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
+        if harmful {
+            out.extend(c.escape_unicode());
+        } else {
+            out.push(c);
+        }
+    }
+    out
 }

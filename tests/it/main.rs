@@ -2,6 +2,12 @@
 
 mod fixtures;
 mod gate;
+#[cfg(feature = "client")]
+mod green;
+#[cfg(feature = "client")]
+mod green_server;
+#[cfg(feature = "client")]
+mod green_sign;
 mod image_url;
 mod imports;
 mod requirements;

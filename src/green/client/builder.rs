@@ -1,0 +1,193 @@
+//! How a client is set up.
+
+use std::{sync::Arc, time::Duration};
+
+use super::{Client, Inner, Settings, http::Http};
+use crate::{
+    error::{Error, ErrorKind, harmless},
+    green::{
+        clock::Clock,
+        credentials::{Cache, ProvideCredentials},
+        endpoint::{Endpoint, Network},
+        poll::Rhythm,
+        retry::Budget,
+    },
+};
+
+/// Sets up a [`Client`].
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct ClientBuilder {
+    region: Option<String>,
+    network: Network,
+    endpoint: Option<String>,
+    credentials: Option<Arc<dyn ProvideCredentials>>,
+    api_version: String,
+    biz_type: Option<String>,
+    proxy: Proxy,
+    settings: Settings,
+}
+
+/// Which proxy requests go through.
+#[derive(Clone, Debug)]
+pub(super) enum Proxy {
+    None,
+    Environment,
+    Url(String),
+}
+
+impl ClientBuilder {
+    pub(super) fn new() -> Self {
+        Self {
+            region: None,
+            network: Network::Public,
+            endpoint: None,
+            credentials: None,
+            api_version: "2018-05-09".to_owned(),
+            biz_type: None,
+            proxy: Proxy::None,
+            settings: Settings {
+                deadline: Duration::from_secs(30),
+                attempt_timeout: Duration::from_secs(10),
+                attempts: 3,
+                poll: Rhythm::default(),
+            },
+        }
+    }
+
+    /// Uses the documented host of a region: `ap-southeast-1`, `cn-beijing`, `cn-shanghai`,
+    /// `cn-shenzhen`, `eu-central-1` or `us-east-1`.
+    pub fn region(mut self, region: &str) -> Self {
+        self.region = Some(region.to_owned());
+        self
+    }
+
+    /// Uses the region's host on the internet (the default) or inside Alibaba Cloud.
+    pub const fn network(mut self, network: Network) -> Self {
+        self.network = network;
+        self
+    }
+
+    /// Uses a host that is named: `https://host[:port]`, or http on loopback. It wins over
+    /// [`region`](Self::region).
+    pub fn endpoint(mut self, endpoint: &str) -> Self {
+        self.endpoint = Some(endpoint.to_owned());
+        self
+    }
+
+    /// Uses credentials, or a source of them. There is no default: a client does not look for keys
+    /// in places that nobody named.
+    pub fn credentials(mut self, source: impl ProvideCredentials + 'static) -> Self {
+        self.credentials = Some(Arc::new(source));
+        self
+    }
+
+    /// Sends another `x-acs-version` than `2018-05-09`. Earlier ones are switched off.
+    pub fn api_version(mut self, version: &str) -> Self {
+        self.api_version = version.to_owned();
+        self
+    }
+
+    /// Names a business scene made in the console, which chooses the policy.
+    pub fn biz_type(mut self, biz_type: &str) -> Self {
+        self.biz_type = Some(biz_type.to_owned());
+        self
+    }
+
+    /// Sends requests through a proxy. Without this, and without
+    /// [`proxy_from_env`](Self::proxy_from_env), they go straight, whatever the environment says.
+    pub fn proxy(mut self, url: &str) -> Self {
+        self.proxy = Proxy::Url(url.to_owned());
+        self
+    }
+
+    /// Obeys `HTTPS_PROXY` and its like.
+    pub fn proxy_from_env(mut self) -> Self {
+        self.proxy = Proxy::Environment;
+        self
+    }
+
+    /// Limits the time of one call, with all its attempts and waits. Default: 30 seconds.
+    pub const fn deadline(mut self, time: Duration) -> Self {
+        self.settings.deadline = time;
+        self
+    }
+
+    /// Limits the time of one attempt. Default: 10 seconds.
+    pub const fn attempt_timeout(mut self, time: Duration) -> Self {
+        self.settings.attempt_timeout = time;
+        self
+    }
+
+    /// Makes at most this many attempts at one call. Default: 3.
+    pub const fn max_attempts(mut self, attempts: u32) -> Self {
+        self.settings.attempts = attempts;
+        self
+    }
+
+    /// Waits this long before the first and between later requests for results. Default: 5 seconds,
+    /// as the service advises.
+    pub const fn poll_interval(mut self, time: Duration) -> Self {
+        self.settings.poll.interval = time;
+        self
+    }
+
+    /// Gives up waiting for results after this long. Default, and at most: an hour, for which the
+    /// service keeps them.
+    pub fn wait_at_most(mut self, time: Duration) -> Self {
+        self.settings.poll.limit = time.min(Rhythm::KEPT);
+        self
+    }
+
+    /// Finishes the client. Nothing is sent.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Usage`] when neither region nor endpoint is given, the region is unknown, or
+    /// endpoint, API version, business scene or proxy cannot be used;
+    /// [`ErrorKind::Credentials`] when none are given.
+    pub fn build(self) -> Result<Client, Error> {
+        let endpoint = match (&self.endpoint, &self.region) {
+            (Some(endpoint), _) => Endpoint::parse(endpoint)?,
+            (None, Some(region)) => Endpoint::of_region(region, self.network)?,
+            (None, None) => {
+                return Err(Error::new(
+                    ErrorKind::Usage,
+                    "no region and no endpoint is named",
+                ));
+            }
+        };
+        let credentials = self.credentials.ok_or_else(|| {
+            Error::new(ErrorKind::Credentials, "no source of credentials is named")
+        })?;
+        check_token("API version", &self.api_version)?;
+        if let Some(biz_type) = &self.biz_type {
+            check_token("business scene", biz_type)?;
+        }
+        Ok(Client {
+            inner: Arc::new(Inner {
+                endpoint,
+                api_version: self.api_version,
+                biz_type: self.biz_type,
+                settings: self.settings,
+                credentials: Cache::new(credentials),
+                clock: Clock::default(),
+                budget: Budget::new(),
+                http: Http::new(&self.proxy)?,
+            }),
+        })
+    }
+}
+
+fn check_token(what: &str, text: &str) -> Result<(), Error> {
+    if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Ok(());
+    }
+    Err(Error::new(
+        ErrorKind::Usage,
+        format!(
+            "{what} is empty or holds characters that do not print as ASCII: {}",
+            harmless(text, 80)
+        ),
+    ))
+}

@@ -1,0 +1,69 @@
+//! The one place where the client reads clocks.
+
+use std::{
+    sync::atomic::{AtomicI64, Ordering},
+    time::{Duration, SystemTime},
+};
+
+use jiff::{
+    SignedDuration, Timestamp,
+    fmt::rfc2822::{DateTimeParser, DateTimePrinter},
+};
+use tokio::time::Instant;
+
+/// The wall clock as the service sees it: this machine's, put right by what the service said.
+#[derive(Debug, Default)]
+pub(crate) struct Clock {
+    /// Seconds that the service is ahead.
+    skew: AtomicI64,
+}
+
+impl Clock {
+    /// A shift that no clock needs: an answer that asks for more is not believed.
+    const MAX_SKEW: i64 = 366 * 24 * 60 * 60;
+
+    pub(crate) fn now(&self) -> Timestamp {
+        let skew = SignedDuration::from_secs(self.skew.load(Ordering::Relaxed));
+        let local = local_now();
+        local.checked_add(skew).unwrap_or(local)
+    }
+
+    /// Learns the service's time from the `Date` of an answer that arrived just now and took
+    /// `elapsed`. Says whether that moved the clock by more than a network's delay.
+    pub(crate) fn learn(&self, date: &str, elapsed: Duration) -> bool {
+        let Ok(theirs) = DateTimeParser::new().parse_timestamp(date) else {
+            return false;
+        };
+        let half = i64::try_from(elapsed.as_secs() / 2).unwrap_or(0);
+        let ours = local_now().as_second().saturating_sub(half);
+        let skew = theirs.as_second().saturating_sub(ours);
+        if skew.abs() > Self::MAX_SKEW {
+            return false;
+        }
+        let before = self.skew.swap(skew, Ordering::Relaxed);
+        skew.abs_diff(before) > 30
+    }
+
+    /// Seconds that the service is ahead, as far as is known.
+    pub(crate) fn skew_seconds(&self) -> i64 {
+        self.skew.load(Ordering::Relaxed)
+    }
+}
+
+/// A time that only moves forward, for deadlines.
+pub(crate) fn instant() -> Instant {
+    Instant::now()
+}
+
+/// `Tue, 17 Jan 2017 10:16:36 GMT` (RFC 9110, 5.6.7), whatever the machine's language.
+pub(crate) fn http_date(time: Timestamp) -> String {
+    DateTimePrinter::new()
+        .timestamp_to_rfc9110_string(&time)
+        .expect("the years of `Timestamp` end at 9999, as RFC 9110's do")
+}
+
+/// This machine's time.
+#[expect(clippy::disallowed_methods, reason = "the seam")]
+pub(crate) fn local_now() -> Timestamp {
+    Timestamp::try_from(SystemTime::now()).unwrap_or(Timestamp::UNIX_EPOCH)
+}

@@ -1,0 +1,64 @@
+//! Credentials kept until they are about to expire.
+
+use std::{sync::Arc, time::Duration};
+
+use jiff::{SignedDuration, Timestamp};
+use tokio::sync::Mutex;
+
+use super::{Credentials, ProvideCredentials};
+use crate::error::{Error, ErrorKind};
+
+/// A provider and what it provided last.
+#[derive(Debug)]
+pub(in crate::green) struct Cache {
+    provider: Arc<dyn ProvideCredentials>,
+    held: Mutex<Option<Credentials>>,
+}
+
+impl Cache {
+    /// New ones are fetched when less than this is left, as the official libraries do.
+    const FRESH: Duration = Duration::from_secs(15 * 60);
+
+    /// Held ones are used when new ones cannot be had, as long as this is left.
+    const USABLE: Duration = Duration::from_secs(60);
+
+    pub(in crate::green) fn new(provider: Arc<dyn ProvideCredentials>) -> Self {
+        Self {
+            provider,
+            held: Mutex::new(None),
+        }
+    }
+
+    /// Gives credentials that are good at `now`, and fetches new ones when it is time to: one fetch
+    /// at a time, while others wait for it. A failure is not kept.
+    pub(in crate::green) async fn get(&self, now: Timestamp) -> Result<Credentials, Error> {
+        let mut held = self.held.lock().await;
+        if let Some(credentials) = held.as_ref().filter(|held| held.lasts(now, Self::FRESH)) {
+            return Ok(credentials.clone());
+        }
+        let failure = match self.provider.provide().await {
+            // What a provider says is short-lived is taken at its word.
+            Ok(Some(new)) if new.lasts(now, Duration::ZERO) => {
+                *held = Some(new.clone());
+                return Ok(new);
+            }
+            Ok(Some(_)) => Error::new(ErrorKind::Credentials, "credentials have expired"),
+            Ok(None) => Error::new(ErrorKind::Credentials, "no source has credentials"),
+            Err(error) => error,
+        };
+        match held.as_ref().filter(|held| held.lasts(now, Self::USABLE)) {
+            Some(credentials) => Ok(credentials.clone()),
+            None => Err(failure),
+        }
+    }
+}
+
+impl Credentials {
+    /// Whether more than `margin` is left at `now`.
+    fn lasts(&self, now: Timestamp, margin: Duration) -> bool {
+        let Some(expiry) = self.expiry else {
+            return true;
+        };
+        SignedDuration::try_from(margin).is_ok_and(|margin| expiry.duration_since(now) > margin)
+    }
+}

@@ -1,0 +1,138 @@
+//! Keys: what they are and where they come from.
+//!
+//! Only this module and [`sign`](super::sign) see secret bytes. `Debug` and `Display` of everything
+//! here show `<redacted>` in their place.
+
+mod cache;
+mod env;
+
+pub(super) use cache::Cache;
+pub use env::FromEnvironment;
+
+use std::{fmt, future::Future, pin::Pin, sync::Arc, time::SystemTime};
+
+use jiff::Timestamp;
+
+use crate::error::{Error, ErrorKind};
+
+/// Text that is not shown.
+#[derive(Clone)]
+pub(super) struct Secret(Arc<str>);
+
+impl Secret {
+    pub(super) fn new(text: &str) -> Self {
+        Self(text.into())
+    }
+
+    pub(super) fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("<redacted>")
+    }
+}
+
+/// An AccessKey pair, or temporary credentials with their security token.
+#[derive(Clone, Debug)]
+pub struct Credentials {
+    access_key_id: Arc<str>,
+    access_key_secret: Secret,
+    security_token: Option<Secret>,
+    expiry: Option<Timestamp>,
+}
+
+impl Credentials {
+    /// Takes an AccessKey pair.
+    pub fn new(access_key_id: &str, access_key_secret: &str) -> Self {
+        Self {
+            access_key_id: access_key_id.into(),
+            access_key_secret: Secret::new(access_key_secret),
+            security_token: None,
+            expiry: None,
+        }
+    }
+
+    /// Adds the security token that temporary credentials (STS) come with.
+    #[must_use]
+    pub fn with_security_token(mut self, token: &str) -> Self {
+        self.security_token = Some(Secret::new(token));
+        self
+    }
+
+    /// Says when the credentials end. Without it they are taken to last.
+    #[must_use]
+    pub fn with_expiry(mut self, expiry: SystemTime) -> Self {
+        self.expiry = Timestamp::try_from(expiry).ok();
+        self
+    }
+
+    /// The AccessKey id, which is not secret.
+    pub fn access_key_id(&self) -> &str {
+        &self.access_key_id
+    }
+
+    /// Whether a security token comes with the keys.
+    pub const fn is_temporary(&self) -> bool {
+        self.security_token.is_some()
+    }
+
+    /// When the credentials end, if they do.
+    pub fn expiry(&self) -> Option<SystemTime> {
+        self.expiry.map(SystemTime::from)
+    }
+
+    pub(super) fn secret(&self) -> &Secret {
+        &self.access_key_secret
+    }
+
+    pub(super) const fn token(&self) -> Option<&Secret> {
+        self.security_token.as_ref()
+    }
+
+    /// Refuses what could not be sent as a header, or not be meant: empty or with white space.
+    fn checked(self, source: &str) -> Result<Self, Error> {
+        let sound = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic());
+        let wrong = if !sound(&self.access_key_id) {
+            "AccessKey id"
+        } else if !sound(self.access_key_secret.expose()) {
+            "AccessKey secret"
+        } else if !self.token().is_none_or(|token| sound(token.expose())) {
+            "security token"
+        } else {
+            return Ok(self);
+        };
+        Err(Error::new(
+            ErrorKind::Credentials,
+            format!(
+                "credentials cannot be used: the {wrong} from {source} is empty or holds \
+                 characters that do not print as ASCII"
+            ),
+        ))
+    }
+}
+
+/// What [`ProvideCredentials::provide`] returns.
+pub type Provided<'a> =
+    Pin<Box<dyn Future<Output = Result<Option<Credentials>, Error>> + Send + 'a>>;
+
+/// A source of credentials.
+pub trait ProvideCredentials: fmt::Debug + Send + Sync {
+    /// Gets credentials; `None` when this source has none to give, so that the next one is asked.
+    ///
+    /// The client asks again before they expire, one request at a time, and keeps the answer until
+    /// then.
+    ///
+    /// # Errors
+    ///
+    /// When the source ought to have credentials but they cannot be had or used.
+    fn provide(&self) -> Provided<'_>;
+}
+
+impl ProvideCredentials for Credentials {
+    fn provide(&self) -> Provided<'_> {
+        Box::pin(async { Ok(Some(self.clone().checked("the caller")?)) })
+    }
+}

@@ -1,0 +1,116 @@
+//! Where the service is.
+
+use std::fmt;
+
+use url::{Host, Url};
+
+use crate::error::{Error, ErrorKind, harmless};
+
+/// The regions in which the service documents hosts of its own (endpoints page, 107743).
+///
+/// Others are not guessed: the official libraries send some of them to Singapore or Shanghai
+/// without a word, and where images are looked at is a legal matter.
+const REGIONS: [&str; 6] = [
+    "ap-southeast-1",
+    "cn-beijing",
+    "cn-shanghai",
+    "cn-shenzhen",
+    "eu-central-1",
+    "us-east-1",
+];
+
+/// The base of all requests: scheme, host and port.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) struct Endpoint {
+    base: Url,
+}
+
+/// Which of a region's hosts is used.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Network {
+    /// The host on the internet.
+    #[default]
+    Public,
+    /// The host that is reached from inside Alibaba Cloud only.
+    Vpc,
+}
+
+impl Endpoint {
+    pub(super) fn of_region(region: &str, network: Network) -> Result<Self, Error> {
+        if !REGIONS.contains(&region) {
+            return Err(Error::new(
+                ErrorKind::Usage,
+                format!(
+                    "no host is documented for region {}; name an endpoint, or one of: {}",
+                    harmless(region, 40),
+                    REGIONS.join(", ")
+                ),
+            ));
+        }
+        let host = match network {
+            Network::Public => "green",
+            Network::Vpc => "green-vpc",
+        };
+        Self::parse(&format!("https://{host}.{region}.aliyuncs.com"))
+    }
+
+    /// Takes `https://host[:port]`; http only for this machine itself, because the security token
+    /// and the images' URLs would cross the network in the clear.
+    pub(super) fn parse(text: &str) -> Result<Self, Error> {
+        let refuse = |reason: &str| {
+            Err(Error::new(
+                ErrorKind::Usage,
+                format!("endpoint cannot be used: {reason}: {}", harmless(text, 200)),
+            ))
+        };
+        let Ok(base) = Url::parse(text) else {
+            return refuse("it is not a URL");
+        };
+        let Some(host) = base.host() else {
+            return refuse("it has no host");
+        };
+        if !base.username().is_empty() || base.password().is_some() {
+            return Err(Error::new(
+                ErrorKind::Usage,
+                "endpoint cannot be used: it holds a user name or password",
+            ));
+        }
+        match base.scheme() {
+            "https" => {}
+            "http" if is_loopback(&host) => {}
+            "http" => return refuse("http is for loopback only; write https"),
+            _ => return refuse("its scheme is not https"),
+        }
+        if !matches!(base.path(), "" | "/") || base.query().is_some() || base.fragment().is_some() {
+            return refuse("it holds more than scheme, host and port");
+        }
+        Ok(Self { base })
+    }
+
+    pub(super) fn url(&self, path: &str) -> Url {
+        let mut url = self.base.clone();
+        url.set_path(path);
+        url
+    }
+}
+
+fn is_loopback(host: &Host<&str>) -> bool {
+    match host {
+        Host::Domain(name) => name.eq_ignore_ascii_case("localhost"),
+        Host::Ipv4(address) => address.is_loopback(),
+        Host::Ipv6(address) => address.is_loopback(),
+    }
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.base.as_str().trim_end_matches('/'))
+    }
+}
+
+impl fmt::Debug for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Endpoint({self})")
+    }
+}

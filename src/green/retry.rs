@@ -1,0 +1,174 @@
+//! What a failure means for the next attempt: pure classification.
+
+use std::time::Duration;
+
+use crate::error::{ErrorKind, Retry};
+
+/// What a failed attempt allows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Class {
+    /// Too fast; the service may have said for how long to wait.
+    Throttled(Option<Duration>),
+    /// The service failed for now and says to try again.
+    Temporary,
+    /// It may have been bad luck: one more attempt, no more.
+    Once,
+    /// No connection was made, so nothing was sent.
+    NotSent,
+    /// The service holds our clock for wrong. Worth another attempt if that taught us its time.
+    Clock,
+    /// It was sent, or part of it, and no answer of the service came back.
+    Ambiguous,
+    /// It will not get better.
+    Never,
+}
+
+/// Whether a call may be made twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Effect {
+    /// It costs money each time it is done.
+    Paid,
+    /// Doing it twice changes nothing.
+    Repeatable,
+}
+
+impl Class {
+    /// What a service code means (returned-results page, 53414; public error codes, 3060193).
+    pub(super) const fn of_service_code(code: u16) -> Self {
+        match code {
+            // EXCEED_QUOTA, and what HTTP says of the same.
+            588 | 429 => Self::Throttled(None),
+            // GENERAL_ERROR, ServiceUnavailable, DB_FAILED, TIMEOUT, CACHE_FAILED,
+            // CONNECTION_POOL_FULL.
+            500 | 503 | 580 | 581 | 585 | 591 => Self::Temporary,
+            // DOWNLOAD_FAILED, ALGO_FAILED, MQ_FAILED, DOWNLOAD_TIMEOUT.
+            480 | 586 | 587 | 592 => Self::Once,
+            _ => Self::Never,
+        }
+    }
+
+    /// What a gateway's code means (OpenAPI client errors, 434846).
+    pub(super) fn of_gateway_code(code: &str, status: u16) -> Self {
+        match code {
+            _ if code.starts_with("Throttling") => Self::Throttled(None),
+            _ if code.starts_with("InvalidTimeStamp") => Self::Clock,
+            // Every attempt has a nonce of its own: that one was used means that it arrived twice,
+            // and the other arrival was answered elsewhere.
+            "SignatureNonceUsed" => Self::Ambiguous,
+            "InternalError" | "ServiceUnavailable" | "ServiceUnavailableTemporary" => {
+                Self::Temporary
+            }
+            _ if status == 429 => Self::Throttled(None),
+            _ if status >= 500 => Self::Temporary,
+            _ => Self::Never,
+        }
+    }
+
+    /// What a status means whose body is not the service's: somebody between answered, or the
+    /// answer was damaged.
+    pub(super) const fn of_foreign_answer(status: u16) -> Self {
+        match status {
+            429 => Self::Throttled(None),
+            // RFC 9110, 15.6.4: the server is not able to handle the request.
+            503 => Self::Temporary,
+            300..=499 => Self::Never,
+            _ => Self::Ambiguous,
+        }
+    }
+
+    /// The verdict for whoever made the call.
+    pub(super) fn verdict(self, effect: Effect) -> Retry {
+        match (self, effect) {
+            (Self::Throttled(wait), _) => Retry::After(wait.unwrap_or(THROTTLED_BASE)),
+            (Self::Temporary | Self::NotSent | Self::Once, _)
+            | (Self::Ambiguous, Effect::Repeatable) => Retry::After(BASE),
+            (Self::Ambiguous, Effect::Paid) => Retry::Ambiguous,
+            (Self::Clock | Self::Never, _) => Retry::Never,
+        }
+    }
+
+    /// The kind of error for an answer of this class.
+    pub(super) const fn kind(self) -> ErrorKind {
+        match self {
+            Self::Throttled(_) => ErrorKind::Throttled,
+            Self::Temporary => ErrorKind::Service,
+            Self::NotSent => ErrorKind::Network,
+            Self::Once | Self::Clock | Self::Ambiguous | Self::Never => ErrorKind::Refused,
+        }
+    }
+}
+
+const BASE: Duration = Duration::from_millis(100);
+const THROTTLED_BASE: Duration = Duration::from_secs(1);
+const CAP: Duration = Duration::from_secs(20);
+
+/// The longest wait before attempt `attempt` + 1: doubles from a tenth of a second (a second when
+/// throttled) to twenty.
+pub(super) fn ceiling(class: Class, attempt: u32) -> Duration {
+    let base = match class {
+        Class::Throttled(_) => THROTTLED_BASE,
+        _ => BASE,
+    };
+    let doublings = attempt.saturating_sub(1).min(16);
+    base.saturating_mul(1 << doublings).min(CAP)
+}
+
+/// The wait before the next attempt: full jitter (a random part of [`ceiling`], `random` being in
+/// [0, 1)), on top of what the service asked for.
+pub(super) fn delay(class: Class, attempt: u32, random: f64) -> Duration {
+    let asked = match class {
+        Class::Throttled(Some(asked)) => asked,
+        Class::Clock => return Duration::ZERO,
+        _ => Duration::ZERO,
+    };
+    asked.saturating_add(ceiling(class, attempt).mul_f64(random.clamp(0.0, 1.0)))
+}
+
+/// Whether another attempt is worth it, deadline and budget aside. `attempt` counts those made.
+pub(super) const fn may_repeat(class: Class, effect: Effect, attempt: u32, most: u32) -> bool {
+    let most = match class {
+        Class::Throttled(_) | Class::Temporary | Class::NotSent => most,
+        Class::Ambiguous => match effect {
+            Effect::Paid => 1,
+            Effect::Repeatable => most,
+        },
+        Class::Once | Class::Clock => 2,
+        Class::Never => 1,
+    };
+    attempt < most
+}
+
+/// A store of repetitions shared by all calls, so that an outage fails fast: each repetition takes
+/// from it, each success puts a little back.
+#[derive(Debug)]
+pub(super) struct Budget {
+    left: std::sync::atomic::AtomicU32,
+}
+
+impl Budget {
+    const FULL: u32 = 500;
+    const COST: u32 = 10;
+    const REFUND: u32 = 2;
+
+    pub(super) const fn new() -> Self {
+        Self {
+            left: std::sync::atomic::AtomicU32::new(Self::FULL),
+        }
+    }
+
+    /// Takes one repetition, if there is one.
+    pub(super) fn take(&self) -> bool {
+        use std::sync::atomic::Ordering::Relaxed;
+        self.left
+            .fetch_update(Relaxed, Relaxed, |left| left.checked_sub(Self::COST))
+            .is_ok()
+    }
+
+    /// Notes a success.
+    pub(super) fn refund(&self) {
+        use std::sync::atomic::Ordering::Relaxed;
+        let _ = self.left.fetch_update(Relaxed, Relaxed, |left| {
+            Some(left.saturating_add(Self::REFUND).min(Self::FULL))
+        });
+    }
+}

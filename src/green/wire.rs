@@ -1,0 +1,202 @@
+//! What goes over the wire: requests as the service's pages write them, answers read leniently.
+//!
+//! The pages, their tables and their samples disagree about capitals, absent and null fields, so an
+//! answer is read field by field: a name is looked up as written and with a capital, a value of
+//! another type counts as absent, and what is not known here is let be.
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use super::{
+    ids::{DataId, RequestId},
+    scene::Scene,
+    task::Batch,
+};
+use crate::error::harmless;
+
+pub(super) const ASYNC_SCAN: &str = "/green/image/asyncscan";
+pub(super) const RESULTS: &str = "/green/image/results";
+
+/// The body of `/green/image/scan` and `/green/image/asyncscan`.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ScanRequest<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) biz_type: Option<&'a str>,
+    pub(super) scenes: &'a [Scene],
+    pub(super) tasks: Vec<TaskRequest<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct TaskRequest<'a> {
+    data_id: &'a DataId,
+    url: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    interval: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_frames: Option<u32>,
+}
+
+impl<'a> ScanRequest<'a> {
+    pub(super) fn new(batch: &'a Batch, scenes: &'a [Scene], biz_type: Option<&'a str>) -> Self {
+        let tasks = batch
+            .tasks()
+            .map(|(data_id, task)| TaskRequest {
+                data_id,
+                url: task.url().as_str(),
+                interval: task.interval(),
+                max_frames: task.max_frames(),
+            })
+            .collect();
+        Self {
+            biz_type,
+            scenes,
+            tasks,
+        }
+    }
+}
+
+/// What an answer is, once it is known to be one of the service's.
+#[derive(Debug)]
+pub(super) enum Answer {
+    /// The service's envelope.
+    Service(Envelope),
+    /// The gateway's refusal, before the service was reached.
+    Gateway(GatewayError),
+}
+
+/// `{"code","msg","requestId","data"}`.
+#[derive(Debug)]
+pub(super) struct Envelope {
+    pub(super) code: u16,
+    pub(super) message: String,
+    pub(super) request_id: Option<RequestId>,
+    pub(super) data: Vec<Object>,
+}
+
+/// `{"Code","Message","RequestId","HostId","Recommend"}`.
+#[derive(Debug)]
+pub(super) struct GatewayError {
+    pub(super) code: String,
+    pub(super) message: String,
+    pub(super) request_id: Option<RequestId>,
+}
+
+/// Why a body is not an answer of the service.
+#[derive(Debug, thiserror::Error)]
+#[error("{reason}; the body begins: {beginning}")]
+pub(super) struct NotAnAnswer {
+    reason: &'static str,
+    beginning: String,
+}
+
+impl NotAnAnswer {
+    fn new(reason: &'static str, body: &[u8]) -> Self {
+        let head = body.get(..body.len().min(160)).unwrap_or_default();
+        let beginning = harmless(&String::from_utf8_lossy(head), 120);
+        let beginning = if beginning.is_empty() {
+            "(nothing)".to_owned()
+        } else {
+            format!("`{beginning}`")
+        };
+        Self { reason, beginning }
+    }
+}
+
+impl Answer {
+    pub(super) fn parse(body: &[u8]) -> Result<Self, NotAnAnswer> {
+        let first = body.iter().find(|byte| !byte.is_ascii_whitespace());
+        let reason = match first {
+            None => "the answer has no body",
+            Some(b'<') => "the answer is HTML or XML, not JSON",
+            Some(_) => "the answer is not a JSON object",
+        };
+        let value: Value = serde_json::from_slice(body).map_err(|error| {
+            let reason = if error.is_eof() && first == Some(&b'{') {
+                "the answer's JSON is cut off"
+            } else {
+                reason
+            };
+            NotAnAnswer::new(reason, body)
+        })?;
+        let Value::Object(map) = value else {
+            return Err(NotAnAnswer::new(reason, body));
+        };
+        Self::from_object(&Object(map))
+            .ok_or_else(|| NotAnAnswer::new("the answer has no code", body))
+    }
+
+    fn from_object(object: &Object) -> Option<Self> {
+        let request_id = object.text("requestId").map(RequestId::new);
+        let message = object
+            .text("msg")
+            .or_else(|| object.text("message"))
+            .unwrap_or_default()
+            .to_owned();
+        if let Some(code) = object.code() {
+            return Some(Self::Service(Envelope {
+                code,
+                message,
+                request_id,
+                data: object.objects("data"),
+            }));
+        }
+        let code = object.text("code")?.to_owned();
+        Some(Self::Gateway(GatewayError {
+            code,
+            message,
+            request_id,
+        }))
+    }
+}
+
+/// A JSON object read leniently.
+#[derive(Clone, Debug)]
+pub(super) struct Object(Map<String, Value>);
+
+impl Object {
+    /// The field of this name, as written or with a capital; null counts as absent.
+    fn get(&self, name: &str) -> Option<&Value> {
+        let found = self.0.get(name).or_else(|| {
+            let mut letters = name.chars();
+            let first = letters.next()?.to_ascii_uppercase();
+            let capital: String = std::iter::once(first).chain(letters).collect();
+            self.0.get(&capital)
+        });
+        found.filter(|value| !value.is_null())
+    }
+
+    pub(super) fn text(&self, name: &str) -> Option<&str> {
+        self.get(name)?.as_str()
+    }
+
+    pub(super) fn number(&self, name: &str) -> Option<f64> {
+        let value = self.get(name)?;
+        let number = value
+            .as_f64()
+            .or_else(|| value.as_str()?.trim().parse().ok());
+        number.filter(|number| number.is_finite())
+    }
+
+    /// The service's numeric code, which some write as a text.
+    pub(super) fn code(&self) -> Option<u16> {
+        let value = self.get("code")?;
+        value
+            .as_u64()
+            .and_then(|code| u16::try_from(code).ok())
+            .or_else(|| value.as_str()?.parse().ok())
+    }
+
+    /// The objects in a list; one that stands alone counts as a list of one.
+    pub(super) fn objects(&self, name: &str) -> Vec<Self> {
+        match self.get(name) {
+            Some(Value::Array(values)) => values
+                .iter()
+                .filter_map(|value| value.as_object().cloned().map(Self))
+                .collect(),
+            Some(Value::Object(map)) => vec![Self(map.clone())],
+            _ => Vec::new(),
+        }
+    }
+}
