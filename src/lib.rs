@@ -37,6 +37,8 @@ pub use green::{
     Batch, Client, Credentials, DataId, Outcome, OutcomeDecision, Refusal, RequestId, Scene,
     SceneResult, Submission, Submitted, Suggestion, Task, TaskId, TaskReport, TaskState,
 };
+#[cfg(feature = "stream")]
+pub use gate::{GateError, Gated, Receipt};
 pub use image_url::{ImageUrl, UrlError};
 pub use inspect::{Depth, Inspection, Inspector};
 #[cfg(feature = "probe")]

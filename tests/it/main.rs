@@ -12,3 +12,7 @@ mod image_url;
 mod imports;
 mod requirements;
 mod corpus;
+#[cfg(feature = "stream")]
+mod images;
+#[cfg(feature = "stream")]
+mod upload_gate;

@@ -1,5 +1,17 @@
 //! Judging bytes while they pass, for upload handlers.
 
+#[cfg(feature = "stream")]
+mod gated;
+#[cfg(feature = "stream")]
+mod read;
+#[cfg(feature = "stream")]
+mod stream;
+
+#[cfg(feature = "stream")]
+pub use gated::{Gated, Receipt};
+#[cfg(feature = "stream")]
+pub use stream::GateError;
+
 use crate::{
     inspect::{Claim, Depth, Inspection, Inspector},
     requirements::Requirements,
@@ -21,7 +33,8 @@ use crate::{
 pub struct Gate {
     requirements: Requirements,
     inspector: Inspector,
-    /// The facts that were last found harmless, and below which number of bytes they stay so.
+    /// The facts that were last found harmless. While the same is said of more bytes they stay so,
+    /// up to the size limit.
     harmless: Option<Inspection>,
 }
 
@@ -45,6 +58,17 @@ impl Gate {
         self.inspector.claim(claim);
     }
 
+    /// Notes the length that is announced for the whole image (a raw body's `Content-Length`), in
+    /// bytes: one that is too large is refused before a byte has come.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`Rejected`] if the announced length alone is enough to reject.
+    pub fn announce_len(&mut self, len: u64) -> Result<(), Rejected> {
+        self.inspector.announce_len(len);
+        self.judge()
+    }
+
     /// Takes the upload's next bytes, any number of them.
     ///
     /// # Errors
@@ -53,21 +77,7 @@ impl Gate {
     /// later call.
     pub fn push(&mut self, chunk: &[u8]) -> Result<(), Rejected> {
         self.inspector.push(chunk);
-        let inspection = *self.inspector.inspection();
-        let learnt = self
-            .harmless
-            .is_none_or(|harmless| !harmless.says_the_same(&inspection));
-        if (learnt || inspection.bytes_seen() > self.requirements.max_bytes())
-            && self.requirements.condemns(&inspection)
-        {
-            return self
-                .requirements
-                .judge(inspection)
-                .into_result()
-                .map(|_| ());
-        }
-        self.harmless = Some(inspection);
-        Ok(())
+        self.judge()
     }
 
     /// The facts so far.
@@ -85,5 +95,29 @@ impl Gate {
         self.requirements
             .judge(self.inspector.finish())
             .into_result()
+    }
+
+    /// Judges only what is new: most chunks add nothing but their length.
+    fn judge(&mut self) -> Result<(), Rejected> {
+        let inspection = *self.inspector.inspection();
+        let is_judged = self.harmless.is_some_and(|harmless| {
+            harmless.says_the_same(&inspection)
+                && self.is_over(&harmless) == self.is_over(&inspection)
+        });
+        if !is_judged {
+            if self.requirements.condemns(&inspection) {
+                return self
+                    .requirements
+                    .judge(inspection)
+                    .into_result()
+                    .map(|_| ());
+            }
+            self.harmless = Some(inspection);
+        }
+        Ok(())
+    }
+
+    const fn is_over(&self, inspection: &Inspection) -> bool {
+        inspection.bytes_seen() > self.requirements.max_bytes()
     }
 }

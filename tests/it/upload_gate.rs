@@ -1,0 +1,245 @@
+//! The gate over streams and readers.
+
+use std::{
+    io,
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use futures_util::{StreamExt, stream};
+use greenlight::{Decision, Gate, GateError, Requirements, verdict::Code};
+use proptest::prelude::*;
+use tokio::io::{AsyncRead, AsyncReadExt, ReadBuf};
+
+use crate::images::png;
+
+type Chunk = Result<Vec<u8>, io::Error>;
+
+fn chunks(bytes: &[u8], size: usize) -> Vec<Chunk> {
+    bytes.chunks(size).map(|chunk| Ok(chunk.to_vec())).collect()
+}
+
+fn run<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap()
+        .block_on(future)
+}
+
+#[test]
+fn a_good_image_passes_a_stream_unchanged_and_leaves_a_receipt() {
+    let image = png(300, 300, 10_000);
+    run(async {
+        let mut gated = Gate::new(Requirements::ASYNC).over(stream::iter(chunks(&image, 1_000)));
+        let receipt = gated.receipt();
+        let mut passed = Vec::new();
+        while let Some(chunk) = gated.next().await {
+            assert!(receipt.result().is_none(), "no verdict before the end");
+            passed.extend(chunk.unwrap());
+        }
+        assert_eq!(passed, image);
+        let accepted = receipt.into_result().unwrap();
+        assert_eq!(
+            accepted.inspection().unwrap().bytes_seen(),
+            u64::try_from(image.len()).unwrap()
+        );
+    });
+}
+
+#[test]
+fn chunks_are_handed_on_and_not_copied() {
+    let image = bytes::Bytes::from(png(300, 300, 10_000));
+    run(async {
+        let source = stream::iter([Ok::<_, io::Error>(image.clone())]);
+        let mut gated = Gate::new(Requirements::ASYNC).over(source);
+        let passed = gated.next().await.unwrap().unwrap();
+        assert_eq!(passed.as_ptr(), image.as_ptr());
+    });
+}
+
+#[test]
+fn a_stream_is_refused_at_the_first_chunk_that_condemns_and_not_read_on() {
+    let small = png(100, 100, 50_000);
+    run(async {
+        let mut gated = Gate::new(Requirements::ASYNC).over(stream::iter(chunks(&small, 64)));
+        let receipt = gated.receipt();
+        // 64 bytes hold the signature and the header with the dimensions.
+        let Some(Err(GateError::Refused(rejected))) = gated.next().await else {
+            panic!("not refused at the first chunk");
+        };
+        assert_eq!(rejected.violations()[0].code(), Code::ImageTooSmall);
+        assert!(gated.next().await.is_none(), "nothing follows a refusal");
+        let code = receipt.into_result().unwrap_err().violations()[0].code();
+        assert_eq!(code, Code::ImageTooSmall);
+        let left = gated.into_source().count().await;
+        assert_eq!(left, small.len().div_ceil(64) - 1);
+    });
+}
+
+#[test]
+fn a_truncated_stream_ends_in_an_error_and_not_in_a_clean_end() {
+    let image = png(300, 300, 10_000);
+    let cut = &image[..5_000];
+    run(async {
+        let gated = Gate::new(Requirements::ASYNC).over(stream::iter(chunks(cut, 1_000)));
+        let receipt = gated.receipt();
+        let items: Vec<_> = gated.collect().await;
+        assert_eq!(items.len(), 6);
+        assert!(matches!(&items[5], Err(GateError::Refused(rejected))
+            if rejected.violations()[0].code() == Code::ImageTruncated));
+        assert_eq!(
+            receipt.into_result().unwrap_err().decision(),
+            Decision::Reject
+        );
+    });
+}
+
+#[test]
+fn a_failing_stream_gives_its_own_error_and_no_verdict_in_favour() {
+    run(async {
+        let broken = vec![
+            Ok(png(300, 300, 0)),
+            Err(io::Error::from(io::ErrorKind::ConnectionReset)),
+        ];
+        let gated = Gate::new(Requirements::ASYNC).over(stream::iter(broken));
+        let receipt = gated.receipt();
+        let items: Vec<_> = gated.collect().await;
+        assert!(matches!(&items[1], Err(GateError::Source(error))
+            if error.kind() == io::ErrorKind::ConnectionReset));
+        let rejected = receipt.into_result().unwrap_err();
+        assert_eq!(rejected.decision(), Decision::Inconclusive);
+        assert!(rejected.inspection().unwrap().dimensions().is_some());
+    });
+}
+
+#[test]
+fn a_source_that_nobody_reads_is_not_accepted() {
+    let gated = Gate::new(Requirements::ASYNC).over(stream::iter(chunks(&png(300, 300, 0), 64)));
+    let receipt = gated.receipt();
+    drop(gated);
+    let rejected = receipt.into_result().unwrap_err();
+    assert_eq!(rejected.decision(), Decision::Inconclusive);
+}
+
+#[test]
+fn a_good_image_passes_a_reader_unchanged_and_leaves_a_receipt() {
+    let image = png(300, 300, 10_000);
+    run(async {
+        let mut gated = Gate::new(Requirements::ASYNC).over(image.as_slice());
+        let receipt = gated.receipt();
+        let mut passed = Vec::new();
+        gated.read_to_end(&mut passed).await.unwrap();
+        assert_eq!(passed, image);
+        assert!(receipt.into_result().is_ok());
+        assert_eq!(gated.read(&mut [0; 8]).await.unwrap(), 0, "the end stays");
+    });
+}
+
+#[test]
+fn a_reader_repeats_its_refusal_and_gives_no_byte_of_the_condemning_chunk() {
+    let small = png(100, 100, 50_000);
+    run(async {
+        let mut gated = Gate::new(Requirements::ASYNC).over(small.as_slice());
+        let mut passed = Vec::new();
+        for _ in 0..3 {
+            let error = gated.read_to_end(&mut passed).await.unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::InvalidData);
+            assert!(error.to_string().contains("image/too-small"), "{error}");
+        }
+        assert!(passed.is_empty());
+    });
+}
+
+/// A reader that gives one byte at a time and is interrupted before each.
+struct Stutter<'a> {
+    rest: &'a [u8],
+    interrupt: bool,
+}
+
+impl AsyncRead for Stutter<'_> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        self.interrupt = !self.interrupt;
+        if self.interrupt {
+            return Poll::Ready(Err(io::ErrorKind::Interrupted.into()));
+        }
+        if let Some((first, rest)) = self.rest.split_first() {
+            buf.put_slice(&[*first]);
+            self.rest = rest;
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+#[test]
+fn an_interrupted_reader_may_be_read_on() {
+    let image = png(300, 300, 0);
+    run(async {
+        let source = Stutter {
+            rest: &image,
+            interrupt: false,
+        };
+        let mut gated = Gate::new(Requirements::ASYNC).over(source);
+        let mut passed = Vec::new();
+        let mut byte = [0];
+        loop {
+            match gated.read(&mut byte).await {
+                Ok(0) => break,
+                Ok(_) => passed.push(byte[0]),
+                Err(error) => assert_eq!(error.kind(), io::ErrorKind::Interrupted),
+            }
+        }
+        assert_eq!(passed, image);
+        assert!(gated.receipt().into_result().is_ok());
+    });
+}
+
+#[test]
+fn an_announced_length_over_the_limit_is_refused_before_the_first_byte() {
+    let mut gate = Gate::new(Requirements::SYNC);
+    gate.announce_len(5 << 20).unwrap();
+    let rejected = gate.announce_len((5 << 20) + 1).unwrap_err();
+    assert_eq!(rejected.violations()[0].code(), Code::ImageTooLarge);
+    assert!(
+        gate.push(b"\x89PNG").is_err(),
+        "it is refused for every later call"
+    );
+}
+
+proptest! {
+    /// The gate's verdict does not depend on how the bytes are cut, nor on who carries them.
+    #[test]
+    fn any_chunking_gives_the_verdict_of_the_whole(
+        side in 200_u32..300,
+        filler in 0_usize..2_000,
+        cut in 0.5_f64..=1.0,
+        size in 1_usize..500,
+    ) {
+        let image = png(side, side, filler);
+        #[expect(clippy::as_conversions, clippy::cast_possible_truncation, clippy::cast_sign_loss,
+            clippy::cast_precision_loss, reason = "a share of a small number")]
+        let image = &image[..(image.len() as f64 * cut) as usize];
+        let mut gate = Gate::new(Requirements::ASYNC);
+        let whole = gate.push(image).and_then(|()| gate.finish());
+        run(async {
+            let gated = Gate::new(Requirements::ASYNC).over(stream::iter(chunks(image, size)));
+            let streamed = gated.receipt();
+            let _ = gated.count().await;
+            let mut gated = Gate::new(Requirements::ASYNC).over(image);
+            let read = gated.receipt();
+            let mut buffer = vec![0; size];
+            while gated.read(&mut buffer).await.is_ok_and(|read| read > 0) {}
+            for verdict in [streamed.into_result(), read.into_result()] {
+                prop_assert_eq!(verdict.is_ok(), whole.is_ok());
+                if let (Err(one), Err(other)) = (&verdict, &whole) {
+                    // A later chunk may add a violation; the first is the same.
+                    prop_assert_eq!(one.violations()[0].code(), other.violations()[0].code());
+                }
+            }
+            Ok(())
+        })?;
+    }
+}
