@@ -32,13 +32,13 @@ pub use download::Download;
 pub use error::{Error, ErrorKind, Retry};
 pub use format::{Dimensions, Format};
 pub use gate::Gate;
+#[cfg(feature = "stream")]
+pub use gate::{GateError, Gated, Receipt};
 #[cfg(feature = "client")]
 pub use green::{
     Batch, Client, Credentials, DataId, Outcome, OutcomeDecision, Refusal, RequestId, Scene,
     SceneResult, Submission, Submitted, Suggestion, Task, TaskId, TaskReport, TaskState,
 };
-#[cfg(feature = "stream")]
-pub use gate::{GateError, Gated, Receipt};
 pub use image_url::{ImageUrl, UrlError};
 pub use inspect::{Depth, Inspection, Inspector};
 #[cfg(feature = "probe")]

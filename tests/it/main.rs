@@ -1,5 +1,6 @@
 //! The tests of the public surface, one module a theme.
 
+mod corpus;
 mod fixtures;
 mod gate;
 #[cfg(feature = "client")]
@@ -9,10 +10,9 @@ mod green_server;
 #[cfg(feature = "client")]
 mod green_sign;
 mod image_url;
-mod imports;
-mod requirements;
-mod corpus;
 #[cfg(feature = "stream")]
 mod images;
+mod imports;
+mod requirements;
 #[cfg(feature = "stream")]
 mod upload_gate;
