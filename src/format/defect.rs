@@ -124,6 +124,15 @@ defect_kinds! {
     GifNoImageData, "gif/no-image-data", Corrupt, "reject", "a frame has no data";
     GifShortImageData, "gif/short-image-data", Corrupt, "reject", "a frame has less data than so many pixels can be packed into";
     // BMP.
+    BmpHeaderSize, "bmp/header-size", Corrupt, "reject", "the header's size is that of no version";
+    BmpPlanes, "bmp/planes", Corrupt, "warn", "the number of planes is not one";
+    BmpCompression, "bmp/compression", Corrupt, "reject", "the compression is one that most decoders do not know";
+    BmpRareCompression, "bmp/rare-compression", Corrupt, "warn", "the compression is one that few decoders know: OS/2 Huffman";
+    BmpBitDepth, "bmp/bit-depth", Corrupt, "reject", "the bits of a pixel are not those that the compression allows";
+    BmpTopDownRle, "bmp/top-down-rle", Corrupt, "warn", "run lengths are stored from the top down";
+    BmpPaletteSize, "bmp/palette-size", Corrupt, "warn", "the palette has more colours than a pixel can name";
+    BmpPixelOffset, "bmp/pixel-offset", Corrupt, "warn", "the pixels are said to start inside the header";
+    BmpMasks, "bmp/masks", Corrupt, "reject", "the channels' masks are empty, overlap or have holes";
     // WebP (RFC 9649).
     WebpRiffLength, "webp/riff-length", Corrupt, "reject", "a chunk goes beyond the length that the file declares";
     WebpFrameHeader, "webp/frame-header", Corrupt, "reject", "the image data does not begin as it should";

@@ -1,0 +1,126 @@
+//! Windows and OS/2 bitmaps: `BITMAPCOREHEADER`, OS/2 2.x, `BITMAPINFOHEADER` and its
+//! extensions to version 5 (Microsoft Win32 documentation, "Bitmap Header Types"; IBM OS/2
+//! toolkit, `BITMAPINFOHEADER2`).
+
+#![warn(clippy::arithmetic_side_effects, clippy::indexing_slicing)]
+
+mod header;
+
+use super::{
+    DefectKind, Depth, Facts, Parser, Progress,
+    bytes::{Cursor, Gather},
+};
+use header::{FILE_HEADER, Header, Masks};
+
+/// The longest field that is gathered at once: the image header after its size.
+const FIELD: usize = 36;
+
+#[derive(Debug)]
+pub(crate) struct Bmp {
+    depth: Depth,
+    state: State,
+    gather: Gather<FIELD>,
+    header: Header,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum State {
+    /// Before the file header and the image header's size.
+    Start,
+    /// Before the image header's fields.
+    Fields,
+    /// Before the channel masks.
+    Masks,
+    /// In a palette or pixels, which are not looked at.
+    Body,
+    /// Nothing more is read.
+    Over(Progress),
+}
+
+impl Bmp {
+    pub(crate) fn new(depth: Depth) -> Self {
+        Self {
+            depth,
+            state: State::Start,
+            gather: Gather::new(),
+            header: Header::default(),
+        }
+    }
+
+    fn start(&mut self, cursor: &mut Cursor<'_>, facts: &mut Facts) {
+        let Some(field) = self.gather.fill(cursor, 18) else {
+            return;
+        };
+        self.header = Header::new(&field);
+        if !self.header.size_is_known() {
+            facts.defect(DefectKind::BmpHeaderSize, FILE_HEADER);
+        }
+        self.state = State::Fields;
+    }
+
+    fn fields(&mut self, cursor: &mut Cursor<'_>, facts: &mut Facts) {
+        let Some(field) = self.gather.fill(cursor, self.header.fields_len()) else {
+            return;
+        };
+        self.header.set_fields(&field, facts);
+        self.state = if self.depth == Depth::Header {
+            State::Over(Progress::Done)
+        } else if self.header.masks_len() > 0 {
+            State::Masks
+        } else {
+            self.body(facts)
+        };
+    }
+
+    fn masks(&mut self, cursor: &mut Cursor<'_>, facts: &mut Facts) {
+        let len = self.header.masks_len();
+        let Some(field) = self.gather.fill(cursor, len) else {
+            return;
+        };
+        let masks = Masks::new(&field, self.header.bits());
+        if let Err(kind) = masks.check() {
+            facts.defect(kind, self.header.masks_at());
+        }
+        self.state = self.body(facts);
+    }
+
+    /// All fields are read: what is certain of the body is stated.
+    fn body(&mut self, facts: &mut Facts) -> State {
+        facts.end = self.header.pixels_end();
+        State::Body
+    }
+
+    fn skip_body(&mut self, cursor: &mut Cursor<'_>, facts: &mut Facts) {
+        cursor.take(u64::MAX);
+        if facts.end.is_some_and(|end| cursor.offset() >= end) {
+            self.state = State::Over(Progress::Done);
+        }
+    }
+}
+
+impl Parser for Bmp {
+    fn push(&mut self, input: &[u8], offset: u64, facts: &mut Facts) -> Progress {
+        let mut cursor = Cursor::new(input, offset);
+        loop {
+            match self.state {
+                State::Over(progress) => return progress,
+                _ if cursor.is_empty() => return Progress::More,
+                State::Start => self.start(&mut cursor, facts),
+                State::Fields => self.fields(&mut cursor, facts),
+                State::Masks => self.masks(&mut cursor, facts),
+                State::Body => self.skip_body(&mut cursor, facts),
+            }
+        }
+    }
+
+    fn finish(&mut self, len: u64, facts: &mut Facts) {
+        let whole = match self.state {
+            State::Over(_) => true,
+            State::Body => self.header.pixels_end().is_none() && len > self.header.pixels_start(),
+            State::Start | State::Fields | State::Masks => false,
+        };
+        if !whole {
+            facts.defect(DefectKind::Truncated, len);
+        }
+    }
+}
