@@ -1,37 +1,4 @@
 //! The address rule: which addresses a stranger's URL may lead to. Pure, and without dependencies.
-//!
-//! IPv4 is public unless it lies in one of these blocks:
-//!
-//! | block | what it is | source |
-//! |---|---|---|
-//! | `0.0.0.0/8` | this network | RFC 791, 3.2 |
-//! | `10.0.0.0/8`, `172.16.0.0/12`, `192.168.0.0/16` | private use | RFC 1918 |
-//! | `100.64.0.0/10` | shared by carriers; holds `100.100.100.200` | RFC 6598 |
-//! | `127.0.0.0/8` | loopback | RFC 1122, `3.2.1.3` |
-//! | `169.254.0.0/16` | link-local; holds `169.254.169.254` | RFC 3927 |
-//! | `192.0.0.0/24` | protocol assignments | RFC 6890 |
-//! | `192.0.2.0/24`, `198.51.100.0/24`, `203.0.113.0/24` | documentation | RFC 5737 |
-//! | `192.88.99.0/24` | 6to4 relays, withdrawn | RFC 7526 |
-//! | `198.18.0.0/15` | benchmarks | RFC 2544 |
-//! | `224.0.0.0/4` | multicast | RFC 5771 |
-//! | `240.0.0.0/4` | reserved, and the broadcast address | RFC 1112, 4; RFC 8190 |
-//!
-//! IPv6 is public only inside `2000::/3` (RFC 4291, 2.4 and the IANA registry of global unicast
-//! addresses), and there not in:
-//!
-//! | block | what it is | source |
-//! |---|---|---|
-//! | `2001::/23` | protocol assignments: Teredo, benchmarks, ORCHID and others | RFC 2928, 4380, 5180, 7343 |
-//! | `2001:db8::/32`, `3fff::/20` | documentation | RFC 3849, 9637 |
-//! | `2002::/16` | 6to4, which embeds an IPv4 address | RFC 3056 |
-//! | interface `0:5efe:`… or `200:5efe:`… | ISATAP, which embeds an IPv4 address | RFC 5214, 6.1 |
-//!
-//! That leaves out loopback `::1` and `::/128` (RFC 4291), unique local `fc00::/7` (RFC 4193), link-local
-//! `fe80::/10` and site-local `fec0::/10` (RFC 4291, RFC 3879), multicast `ff00::/8`, discard `100::/64`
-//! (RFC 6666), segment routing `5f00::/16` (RFC 9602), the local NAT64 block `64:ff9b:1::/48` (RFC 8215)
-//! and IPv4-compatible addresses `::/96` (RFC 4291, `2.5.5.1`). Two forms are judged by the IPv4 address
-//! that they embed, because a socket reaches just that: IPv4-mapped `::ffff:0:0/96` (RFC 4291, `2.5.5.2`)
-//! and the NAT64 prefix `64:ff9b::/96` (RFC 6052), which networks with DNS64 cannot do without.
 
 use std::{
     fmt,
@@ -93,7 +60,40 @@ impl fmt::Display for AddressClass {
 
 /// Says why an address is not public; `None` for a public one.
 ///
-/// The module's tables are the rule. [`AddressPolicy`](super::AddressPolicy) makes exceptions to it.
+/// [`AddressPolicy`](super::AddressPolicy) makes exceptions to this rule.
+///
+/// IPv4 is public unless it lies in one of these blocks:
+///
+/// | block | what it is | source |
+/// |---|---|---|
+/// | `0.0.0.0/8` | this network | RFC 791, 3.2 |
+/// | `10.0.0.0/8`, `172.16.0.0/12`, `192.168.0.0/16` | private use | RFC 1918 |
+/// | `100.64.0.0/10` | shared by carriers; holds `100.100.100.200` | RFC 6598 |
+/// | `127.0.0.0/8` | loopback | RFC 1122, 3.2.1.3 |
+/// | `169.254.0.0/16` | link-local; holds `169.254.169.254` | RFC 3927 |
+/// | `192.0.0.0/24` | protocol assignments | RFC 6890 |
+/// | `192.0.2.0/24`, `198.51.100.0/24`, `203.0.113.0/24` | documentation | RFC 5737 |
+/// | `192.88.99.0/24` | 6to4 relays, withdrawn | RFC 7526 |
+/// | `198.18.0.0/15` | benchmarks | RFC 2544 |
+/// | `224.0.0.0/4` | multicast | RFC 5771 |
+/// | `240.0.0.0/4` | reserved, and the broadcast address | RFC 1112, 4; RFC 8190 |
+///
+/// IPv6 is public only inside `2000::/3` (RFC 4291, 2.4 and the IANA registry of global unicast
+/// addresses), and there not in:
+///
+/// | block | what it is | source |
+/// |---|---|---|
+/// | `2001::/23` | protocol assignments: Teredo, benchmarks, ORCHID and others | RFC 2928, 4380, 5180, 7343 |
+/// | `2001:db8::/32`, `3fff::/20` | documentation | RFC 3849, 9637 |
+/// | `2002::/16` | 6to4, which embeds an IPv4 address | RFC 3056 |
+/// | interface `0:5efe:`… or `200:5efe:`… | ISATAP, which embeds an IPv4 address | RFC 5214, 6.1 |
+///
+/// That leaves out loopback `::1` and `::/128` (RFC 4291), unique local `fc00::/7` (RFC 4193), link-local
+/// `fe80::/10` and site-local `fec0::/10` (RFC 4291, RFC 3879), multicast `ff00::/8`, discard `100::/64`
+/// (RFC 6666), segment routing `5f00::/16` (RFC 9602), the local NAT64 block `64:ff9b:1::/48` (RFC 8215)
+/// and IPv4-compatible addresses `::/96` (RFC 4291, 2.5.5.1). Two forms are judged by the IPv4 address
+/// that they embed, because a socket reaches just that: IPv4-mapped `::ffff:0:0/96` (RFC 4291, 2.5.5.2)
+/// and the NAT64 prefix `64:ff9b::/96` (RFC 6052), which networks with DNS64 cannot do without.
 pub fn classify(address: IpAddr) -> Option<AddressClass> {
     if is_metadata(address) {
         return Some(AddressClass::Metadata);
@@ -160,9 +160,11 @@ const fn classify_v6(address: Ipv6Addr) -> Option<AddressClass> {
     Some(match address.segments() {
         [0, 0, 0, 0, 0, 0, 0, 0] => AddressClass::ThisNetwork,
         [0, 0, 0, 0, 0, 0, 0, 1] => AddressClass::Loopback,
-        [0, 0, 0, 0, 0, 0, ..] | [0x2001, 0, ..] | [0x2002, ..] => AddressClass::Embedding,
-        [_, _, _, _, 0 | 0x200, 0x5efe, ..] => AddressClass::Embedding,
-        [0xfc00..=0xfdff, ..] | [0xfec0..=0xfeff, ..] => AddressClass::Private,
+        [0, 0, 0, 0, 0, 0, ..]
+        | [0x2001, 0, ..]
+        | [0x2002, ..]
+        | [_, _, _, _, 0 | 0x200, 0x5efe, ..] => AddressClass::Embedding,
+        [0xfc00..=0xfdff | 0xfec0..=0xfeff, ..] => AddressClass::Private,
         [0xfe80..=0xfebf, ..] => AddressClass::LinkLocal,
         [0xff00..=0xffff, ..] => AddressClass::Multicast,
         [0x2001, 0xdb8, ..] | [0x3fff, 0..=0xfff, ..] => AddressClass::Documentation,

@@ -16,3 +16,5 @@ mod imports;
 mod requirements;
 #[cfg(feature = "stream")]
 mod upload_gate;
+#[cfg(feature = "probe")]
+mod probe_address;

@@ -1,0 +1,459 @@
+//! The address rule against the RFCs, and the policy's exceptions to it.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use greenlight::probe::{AddressClass, AddressPolicy, RefusalReason, classify};
+use proptest::prelude::*;
+
+/// Addresses and what the RFCs say of them: the first and last of every block, and their
+/// neighbours. `None` is public.
+const TABLE: &[(&str, Option<AddressClass>)] = {
+    use AddressClass::*;
+    &[
+        // RFC 791, RFC 1122: this network.
+        ("0.0.0.0", Some(ThisNetwork)),
+        ("0.255.255.255", Some(ThisNetwork)),
+        ("1.0.0.0", None),
+        // RFC 1918.
+        ("9.255.255.255", None),
+        ("10.0.0.0", Some(Private)),
+        ("10.255.255.255", Some(Private)),
+        ("11.0.0.0", None),
+        ("172.15.255.255", None),
+        ("172.16.0.0", Some(Private)),
+        ("172.31.255.255", Some(Private)),
+        ("172.32.0.0", None),
+        ("192.167.255.255", None),
+        ("192.168.0.0", Some(Private)),
+        ("192.168.255.255", Some(Private)),
+        ("192.169.0.0", None),
+        // RFC 6598.
+        ("100.63.255.255", None),
+        ("100.64.0.0", Some(Shared)),
+        ("100.127.255.255", Some(Shared)),
+        ("100.128.0.0", None),
+        // RFC 1122: loopback.
+        ("126.255.255.255", None),
+        ("127.0.0.0", Some(Loopback)),
+        ("127.0.0.1", Some(Loopback)),
+        ("127.255.255.255", Some(Loopback)),
+        ("128.0.0.0", None),
+        // RFC 3927.
+        ("169.253.255.255", None),
+        ("169.254.0.0", Some(LinkLocal)),
+        ("169.254.255.255", Some(LinkLocal)),
+        ("169.255.0.0", None),
+        // The vendors' metadata services.
+        ("169.254.169.254", Some(Metadata)),
+        ("100.100.100.200", Some(Metadata)),
+        ("168.63.129.16", Some(Metadata)),
+        ("168.63.129.15", None),
+        ("fd00:ec2::254", Some(Metadata)),
+        ("fd20:ce::254", Some(Metadata)),
+        // RFC 6890.
+        ("192.0.0.0", Some(Protocol)),
+        ("192.0.0.255", Some(Protocol)),
+        ("192.0.1.0", None),
+        // RFC 5737.
+        ("192.0.2.0", Some(Documentation)),
+        ("192.0.2.255", Some(Documentation)),
+        ("192.0.3.0", None),
+        ("198.51.100.7", Some(Documentation)),
+        ("198.51.101.0", None),
+        ("203.0.113.255", Some(Documentation)),
+        ("203.0.114.0", None),
+        // RFC 7526.
+        ("192.88.99.1", Some(Embedding)),
+        ("192.88.98.255", None),
+        // RFC 2544.
+        ("198.17.255.255", None),
+        ("198.18.0.0", Some(Protocol)),
+        ("198.19.255.255", Some(Protocol)),
+        ("198.20.0.0", None),
+        // RFC 5771, RFC 1112, RFC 8190.
+        ("223.255.255.255", None),
+        ("224.0.0.1", Some(Multicast)),
+        ("239.255.255.255", Some(Multicast)),
+        ("240.0.0.0", Some(Reserved)),
+        ("255.255.255.254", Some(Reserved)),
+        ("255.255.255.255", Some(Multicast)),
+        // Public ones in use.
+        ("8.8.8.8", None),
+        ("47.88.73.1", None),
+        ("93.184.215.14", None),
+        // RFC 4291: unspecified, loopback, IPv4-compatible.
+        ("::", Some(ThisNetwork)),
+        ("::1", Some(Loopback)),
+        ("::2", Some(Embedding)),
+        ("::8.8.8.8", Some(Embedding)),
+        ("::ffff", Some(Embedding)),
+        // RFC 4291, 2.5.5.2: judged by the IPv4 address.
+        ("::ffff:127.0.0.1", Some(Loopback)),
+        ("::ffff:10.1.2.3", Some(Private)),
+        ("::ffff:169.254.169.254", Some(Metadata)),
+        ("::ffff:8.8.8.8", None),
+        // RFC 2765: the old translated form.
+        ("::ffff:0:127.0.0.1", Some(Reserved)),
+        // RFC 6052: judged by the IPv4 address. RFC 8215: local.
+        ("64:ff9b::8.8.8.8", None),
+        ("64:ff9b::127.0.0.1", Some(Loopback)),
+        ("64:ff9b::100.100.100.200", Some(Metadata)),
+        ("64:ff9b::192.168.1.1", Some(Private)),
+        ("64:ff9b:1::8.8.8.8", Some(Protocol)),
+        ("64:ff9b:0:0:0:1:808:808", Some(Protocol)),
+        // RFC 6666.
+        ("100::1", Some(Protocol)),
+        ("100:0:0:1::", Some(Reserved)),
+        // RFC 2928, 4380, 5180, 7343, 9374.
+        ("2001::1", Some(Embedding)),
+        ("2001:0:4136:e378:8000:63bf:3fff:fdd2", Some(Embedding)),
+        ("2001:1::1", Some(Protocol)),
+        ("2001:2::1", Some(Protocol)),
+        ("2001:10::1", Some(Protocol)),
+        ("2001:20::1", Some(Protocol)),
+        ("2001:1ff:ffff:ffff:ffff:ffff:ffff:ffff", Some(Protocol)),
+        ("2001:200::1", None),
+        // RFC 3849, RFC 9637.
+        ("2001:db7:ffff::1", None),
+        ("2001:db8::1", Some(Documentation)),
+        ("2001:db9::1", None),
+        ("3fff::1", Some(Documentation)),
+        ("3fff:fff:ffff::1", Some(Documentation)),
+        ("3fff:1000::1", None),
+        // RFC 3056.
+        ("2002:7f00:1::1", Some(Embedding)),
+        ("2002:808:808::1", Some(Embedding)),
+        ("2003::1", None),
+        // RFC 5214.
+        ("2400:3200::5efe:127.0.0.1", Some(Embedding)),
+        ("2400:3200::200:5efe:8.8.8.8", Some(Embedding)),
+        // RFC 9602, RFC 4193, RFC 4291, RFC 3879.
+        ("5f00::1", Some(Protocol)),
+        ("fc00::1", Some(Private)),
+        ("fdff:ffff::1", Some(Private)),
+        ("fe80::1", Some(LinkLocal)),
+        ("febf::1", Some(LinkLocal)),
+        ("fec0::1", Some(Private)),
+        ("ff02::1", Some(Multicast)),
+        // Outside 2000::/3 nothing is assigned for use.
+        ("1fff::1", Some(Reserved)),
+        ("2000::1", None),
+        ("4000::1", Some(Reserved)),
+        ("e000::1", Some(Reserved)),
+        // Public ones in use.
+        ("2400:3200::1", None),
+        ("2606:4700:4700::1111", None),
+        ("2a00:1450:4001:80b::200e", None),
+    ]
+};
+
+#[test]
+fn every_address_is_what_its_rfc_says() {
+    for (text, expected) in TABLE {
+        let address: IpAddr = text.parse().unwrap();
+        assert_eq!(classify(address), *expected, "{text}");
+    }
+    assert!(TABLE.len() >= 60);
+}
+
+#[test]
+fn without_exceptions_the_policy_is_the_rule() {
+    let policy = AddressPolicy::new();
+    for (text, expected) in TABLE {
+        let address: IpAddr = text.parse().unwrap();
+        for port in [80, 443, 8080] {
+            let refusal = policy.check(SocketAddr::new(address, port)).err();
+            let reason = refusal.map(|refusal| refusal.reason());
+            assert_eq!(reason, expected.map(RefusalReason::Address), "{text}");
+        }
+    }
+}
+
+/// Allow entries, deny entries, target, whether it is let through.
+type PolicyCase = (
+    &'static [&'static str],
+    &'static [&'static str],
+    &'static str,
+    bool,
+);
+
+#[test]
+fn exceptions_reach_as_far_as_they_say() {
+    let cases: &[PolicyCase] = &[
+        (&["127.0.0.0/8"], &[], "127.0.0.1:80", true),
+        (&["127.0.0.0/8"], &[], "127.9.9.9:8080", true),
+        (&["127.0.0.0/8"], &[], "128.0.0.1:8080", true),
+        (&["127.0.0.0/8"], &[], "10.0.0.1:80", false),
+        // No port in the entry: the default ports.
+        (&["127.0.0.0/8"], &[], "127.0.0.1:22", false),
+        (&["127.0.0.0/8"], &[], "127.0.0.1:6667", false),
+        // A port in the entry: that one alone, even one that is closed by default.
+        (&["127.0.0.1/32:8080"], &[], "127.0.0.1:8080", true),
+        (&["127.0.0.1/32:8080"], &[], "127.0.0.1:8081", false),
+        (&["127.0.0.1/32:8080"], &[], "127.0.0.1:80", false),
+        (&["127.0.0.1/32:8080"], &[], "127.0.0.2:8080", false),
+        (&["127.0.0.1/32:22"], &[], "127.0.0.1:22", true),
+        (&["93.184.215.14/32:81"], &[], "93.184.215.14:81", true),
+        (&["93.184.215.14/32:81"], &[], "93.184.215.15:81", false),
+        // Short forms.
+        (&["127.0.0.1"], &[], "127.0.0.1:80", true),
+        (&["127.0.0.1:8080"], &[], "127.0.0.1:8080", true),
+        (&["127.0.0.1:8080"], &[], "127.0.0.1:8081", false),
+        // The mapped form reaches the same socket.
+        (&["127.0.0.0/8"], &[], "[::ffff:127.0.0.1]:80", true),
+        (&["127.0.0.0/8"], &[], "[64:ff9b::127.0.0.1]:80", false),
+        // IPv6.
+        (&["::1"], &[], "[::1]:8080", true),
+        (&["[::1]:8080"], &[], "[::1]:8080", true),
+        (&["[::1]/128:8080"], &[], "[::1]:8081", false),
+        (&["fd00::/8"], &[], "[fd12::1]:443", true),
+        (&["fd00::/8"], &[], "[fc12::1]:443", false),
+        (&["::/0"], &[], "[fe80::1]:443", true),
+        (&["::/0"], &[], "10.0.0.1:443", false),
+        (&["0.0.0.0/0"], &[], "10.0.0.1:443", true),
+        // Deny wins, over the rule and over allow.
+        (&[], &["8.8.8.0/24"], "8.8.8.8:443", false),
+        (&[], &["8.8.8.0/24"], "8.8.9.8:443", true),
+        (&[], &["8.8.8.0/24"], "[::ffff:8.8.8.8]:443", false),
+        (&[], &["8.8.8.0/24"], "[64:ff9b::8.8.8.8]:443", false),
+        (&[], &["8.8.8.8/32:443"], "8.8.8.8:443", false),
+        (&[], &["8.8.8.8/32:443"], "8.8.8.8:80", true),
+        (&["10.0.0.0/8"], &["10.1.0.0/16"], "10.1.2.3:80", false),
+        (&["10.1.2.3/32:80"], &["10.0.0.0/8"], "10.1.2.3:80", false),
+        (&["10.0.0.0/8"], &["10.1.0.0/16"], "10.2.2.3:80", true),
+        // Metadata services, unless named alone.
+        (&["169.254.0.0/16"], &[], "169.254.169.254:80", false),
+        (&["169.254.0.0/16"], &[], "169.254.1.1:80", true),
+        (&["169.254.169.254/31"], &[], "169.254.169.254:80", false),
+        (&["169.254.169.254/31:80"], &[], "169.254.169.254:80", false),
+        (&["0.0.0.0/0:80"], &[], "169.254.169.254:80", false),
+        (
+            &["0.0.0.0/0", "::/0"],
+            &[],
+            "[::ffff:169.254.169.254]:80",
+            false,
+        ),
+        (&["169.254.169.254/32"], &[], "169.254.169.254:80", true),
+        (&["169.254.169.254/32:80"], &[], "169.254.169.254:80", true),
+        (
+            &["169.254.169.254"],
+            &["169.254.0.0/16"],
+            "169.254.169.254:80",
+            false,
+        ),
+        (&["100.64.0.0/10"], &[], "100.100.100.200:80", false),
+        (&["100.64.0.0/10"], &[], "100.100.100.201:80", true),
+        (&["100.100.100.200/32"], &[], "100.100.100.200:80", true),
+        (
+            &["64:ff9b::/96"],
+            &[],
+            "[64:ff9b::100.100.100.200]:80",
+            false,
+        ),
+        (&["fd00::/8"], &[], "[fd00:ec2::254]:80", false),
+    ];
+    for (allow, deny, target, expected) in cases {
+        let mut policy = AddressPolicy::new();
+        for entry in *allow {
+            policy = policy.allow(entry).unwrap();
+        }
+        for entry in *deny {
+            policy = policy.deny(entry).unwrap();
+        }
+        let answer = policy.check(target.parse().unwrap());
+        assert_eq!(
+            answer.is_ok(),
+            *expected,
+            "{target} under allow {allow:?} deny {deny:?}: {answer:?}"
+        );
+    }
+}
+
+#[test]
+fn ports_are_those_of_the_web_unless_set() {
+    let open = |policy: &AddressPolicy, port| {
+        policy
+            .check(SocketAddr::new(Ipv4Addr::new(8, 8, 8, 8).into(), port))
+            .is_ok()
+    };
+    let policy = AddressPolicy::new();
+    for port in [80, 443, 1024, 3000, 8000, 8080, 8443, 65_535] {
+        assert!(open(&policy, port), "{port}");
+    }
+    // WHATWG Fetch, "bad port".
+    for port in [
+        0, 1, 21, 22, 23, 25, 81, 110, 143, 389, 587, 993, 1719, 1720, 1723, 2049, 3659, 4045,
+        4190, 5060, 5061, 6000, 6566, 6665, 6669, 6679, 6697, 10_080,
+    ] {
+        assert!(!open(&policy, port), "{port}");
+    }
+    let policy = AddressPolicy::new().ports([443]);
+    assert!(open(&policy, 443) && !open(&policy, 80) && !open(&policy, 8080));
+}
+
+#[test]
+fn a_refusal_names_the_option_that_would_allow_it() {
+    let cases = [
+        (
+            "127.0.0.1:8080",
+            "127.0.0.1 is a loopback address: allow it with --allow-address 127.0.0.1/32:8080",
+        ),
+        (
+            "[fe80::1]:80",
+            "fe80::1 is a link-local address: allow it with --allow-address [fe80::1]/128:80",
+        ),
+        (
+            "8.8.8.8:22",
+            "port 22 is not open to probes: allow it with --allow-address 8.8.8.8/32:22",
+        ),
+        (
+            "0.0.0.0:80",
+            "0.0.0.0 is an unspecified address: allow it with --allow-address 0.0.0.0/32:80",
+        ),
+        (
+            "[::ffff:10.0.0.1]:80",
+            "::ffff:10.0.0.1 is a private address: allow it with --allow-address [::ffff:10.0.0.1]/128:80",
+        ),
+    ];
+    for (target, expected) in cases {
+        let target: SocketAddr = target.parse().unwrap();
+        let refusal = AddressPolicy::new().check(target).unwrap_err();
+        assert_eq!(refusal.to_string(), expected);
+        let option = expected.rsplit(' ').next().unwrap();
+        let policy = AddressPolicy::new().allow(option).unwrap();
+        assert_eq!(policy.check(target), Ok(()), "{option}");
+    }
+    let policy = AddressPolicy::new().deny("8.8.8.8").unwrap();
+    let refusal = policy.check("8.8.8.8:80".parse().unwrap()).unwrap_err();
+    assert_eq!(
+        refusal.to_string(),
+        "8.8.8.8 at port 80 is denied: remove the deny entry"
+    );
+}
+
+#[test]
+fn an_entry_that_is_none_is_refused_with_its_reason() {
+    let cases = [
+        ("", "it does not begin with an IP address"),
+        ("localhost", "it does not begin with an IP address"),
+        ("127.1/8", "it does not begin with an IP address"),
+        ("0x7f.0.0.1/8", "it does not begin with an IP address"),
+        ("[127.0.0.1", "it does not begin with an IP address"),
+        (
+            "10.0.0.0/33",
+            "the prefix is not a number of at most 32 bits",
+        ),
+        ("::/129", "the prefix is not a number of at most 128 bits"),
+        ("10.0.0.0/", "the prefix is not a number of at most 32 bits"),
+        (
+            "10.0.0.0/+8",
+            "the prefix is not a number of at most 32 bits",
+        ),
+        (
+            "10.0.0.0/8/9",
+            "the prefix is not a number of at most 32 bits",
+        ),
+        ("10.0.0.0/8:", "the port is not a number from 1 to 65535"),
+        ("10.0.0.0/8:0", "the port is not a number from 1 to 65535"),
+        (
+            "10.0.0.0/8:65536",
+            "the port is not a number from 1 to 65535",
+        ),
+        (
+            "10.0.0.0/8:http",
+            "the port is not a number from 1 to 65535",
+        ),
+        (
+            "10.1.2.3/8",
+            "the address has bits outside the prefix, write 10.0.0.0/8",
+        ),
+        (
+            "fd00::1/8:80",
+            "the address has bits outside the prefix, write [fd00::]/8:80",
+        ),
+    ];
+    for (entry, reason) in cases {
+        let error = AddressPolicy::new().allow(entry).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            format!("address entry `{entry}` is not `CIDR` or `CIDR:PORT`: {reason}")
+        );
+    }
+}
+
+fn address() -> impl Strategy<Value = IpAddr> {
+    prop_oneof![
+        any::<u32>().prop_map(|bits| IpAddr::V4(Ipv4Addr::from_bits(bits))),
+        any::<u128>().prop_map(|bits| IpAddr::V6(Ipv6Addr::from_bits(bits))),
+        // Where the special blocks are.
+        any::<u128>().prop_map(|bits| IpAddr::V6(Ipv6Addr::from_bits(bits >> 96 | 0x2001 << 112))),
+        any::<u32>().prop_map(|bits| IpAddr::V6(Ipv4Addr::from_bits(bits).to_ipv6_mapped())),
+    ]
+}
+
+proptest! {
+    /// What std is sure about is never called public here.
+    #[test]
+    fn what_std_knows_to_be_private_is_refused(address in address()) {
+        let known = match address.to_canonical() {
+            IpAddr::V4(v4) => {
+                v4.is_private() || v4.is_loopback() || v4.is_link_local() || v4.is_broadcast()
+                    || v4.is_documentation() || v4.is_unspecified() || v4.is_multicast()
+            }
+            IpAddr::V6(v6) => {
+                v6.is_loopback() || v6.is_unspecified() || v6.is_multicast()
+                    || v6.is_unique_local() || v6.is_unicast_link_local()
+            }
+        };
+        prop_assert!(!known || classify(address).is_some());
+    }
+
+    /// An IPv4 address is judged alike however it is written.
+    #[test]
+    fn embedded_addresses_are_judged_by_what_they_embed(bits in any::<u32>()) {
+        let plain = Ipv4Addr::from_bits(bits);
+        let expected = classify(plain.into());
+        prop_assert_eq!(classify(plain.to_ipv6_mapped().into()), expected);
+        let nat64 = Ipv6Addr::from_bits(0x0064_ff9b << 96 | u128::from(bits));
+        prop_assert_eq!(classify(nat64.into()), expected);
+    }
+
+    /// No IPv6 address outside `2000::/3` is public but the two embedding forms.
+    #[test]
+    fn public_ipv6_lies_in_global_unicast(bits in any::<u128>()) {
+        let address = Ipv6Addr::from_bits(bits);
+        if classify(address.into()).is_none() {
+            prop_assert_eq!(bits >> 125, 1);
+        }
+    }
+
+    /// A deny entry closes all that it holds, whatever else is said.
+    #[test]
+    fn deny_always_wins(address in address(), port in 1_u16.., prefix in 0_u32..=32) {
+        let bits = match address {
+            IpAddr::V4(_) => 32,
+            IpAddr::V6(_) => 128,
+        };
+        let prefix = prefix.min(bits);
+        let network = match address {
+            IpAddr::V4(v4) => IpAddr::V4(Ipv4Addr::from_bits(
+                v4.to_bits() & u32::MAX.checked_shl(32 - prefix).unwrap_or(0),
+            )),
+            IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(
+                v6.to_bits() & u128::MAX.checked_shl(128 - prefix).unwrap_or(0),
+            )),
+        };
+        let target = SocketAddr::new(address, port);
+        let single = match address {
+            IpAddr::V4(v4) => format!("{v4}/32:{port}"),
+            IpAddr::V6(v6) => format!("[{v6}]/128:{port}"),
+        };
+        let allowed = AddressPolicy::new().allow(&single).unwrap();
+        prop_assert!(allowed.check(target).is_ok());
+        let denied = allowed.deny(&format!("{network}/{prefix}")).unwrap();
+        prop_assert_eq!(
+            denied.check(target).map_err(|refusal| refusal.reason()),
+            Err(RefusalReason::Denied)
+        );
+    }
+}
