@@ -244,10 +244,6 @@ impl StdError for Error {
 
 /// Text from outside, fit for a terminal and a log: at most `max` characters, with control
 /// characters, line separators and marks that turn the direction of text escaped.
-#[cfg_attr(
-    not(any(feature = "client", feature = "cli")),
-    expect(dead_code, reason = "the pure core cannot fail")
-)]
 pub(crate) fn harmless(text: &str, max: usize) -> String {
     let mut out = String::with_capacity(text.len().min(max));
     for (count, c) in text.chars().enumerate() {

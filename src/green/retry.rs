@@ -47,7 +47,7 @@ impl Class {
         }
     }
 
-    /// What a gateway's code means (OpenAPI client errors, 434846).
+    /// What a gateway's code means (page on client errors, 434846).
     pub(super) fn of_gateway_code(code: &str, status: u16) -> Self {
         match code {
             _ if code.starts_with("Throttling") => Self::Throttled(None),

@@ -1,5 +1,7 @@
 //! The client against a scripted server.
 
+#![allow(clippy::unwrap_used, reason = "a test may fail anywhere")]
+
 use std::time::Duration;
 
 use greenlight::{

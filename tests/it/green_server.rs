@@ -1,6 +1,8 @@
 //! A server on loopback that answers from a script, byte by byte as told, and keeps what it was
 //! sent.
 
+#![allow(clippy::unwrap_used, reason = "a test may fail anywhere")]
+
 use std::{
     collections::VecDeque,
     sync::{Arc, Mutex},
@@ -34,16 +36,6 @@ impl Step {
 
     pub(crate) fn text(status: u16, body: &str) -> Self {
         Self::Answer(status, Vec::new(), body.as_bytes().to_vec())
-    }
-
-    pub(crate) fn with_header(self, name: &'static str, value: &str) -> Self {
-        match self {
-            Self::Answer(status, mut headers, body) => {
-                headers.push((name, value.to_owned()));
-                Self::Answer(status, headers, body)
-            }
-            other => other,
-        }
     }
 }
 
@@ -106,10 +98,6 @@ impl Server {
         format!("http://{}", self.address)
     }
 
-    pub(crate) fn address(&self) -> std::net::SocketAddr {
-        self.address
-    }
-
     pub(crate) fn requests(&self) -> Vec<Request> {
         self.requests.lock().unwrap().clone()
     }
@@ -137,7 +125,7 @@ async fn serve(mut stream: TcpStream, script: Script, requests: Arc<Mutex<Vec<Re
             Step::Answer(status, headers, body) => {
                 let mut head = format!("HTTP/1.1 {status} X\r\ncontent-length: {}\r\n", body.len());
                 for (name, value) in headers {
-                    head.push_str(&format!("{name}: {value}\r\n"));
+                    head = format!("{head}{name}: {value}\r\n");
                 }
                 head.push_str("\r\n");
                 let _ = stream.write_all(head.as_bytes()).await;

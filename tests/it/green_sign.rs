@@ -1,5 +1,7 @@
 //! Signatures against requests that the official libraries signed.
 
+#![allow(clippy::unwrap_used, reason = "a test may fail anywhere")]
+
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use greenlight::{
     Credentials,

@@ -84,7 +84,7 @@ impl ClientBuilder {
 
     /// Sends another `x-acs-version` than `2018-05-09`. Earlier ones are switched off.
     pub fn api_version(mut self, version: &str) -> Self {
-        self.api_version = version.to_owned();
+        version.clone_into(&mut self.api_version);
         self
     }
 

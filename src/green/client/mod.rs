@@ -68,10 +68,6 @@ impl Client {
     /// When the whole request was refused or could not be made. With
     /// [`Retry::Ambiguous`](crate::Retry::Ambiguous) it was sent and not answered: it may have been
     /// done and billed, was not repeated, and [`Error::data_ids`] names its tasks.
-    #[expect(
-        clippy::needless_pass_by_value,
-        reason = "a batch is submitted once: what is paid for is given away"
-    )]
     pub async fn submit(&self, batch: Batch, scenes: &[Scene]) -> Result<Submission, Error> {
         check_scenes(scenes)?;
         let body = to_json(&ScanRequest::new(

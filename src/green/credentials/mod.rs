@@ -35,7 +35,7 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// An AccessKey pair, or temporary credentials with their security token.
+/// An access key pair, or temporary credentials with their security token.
 #[derive(Clone, Debug)]
 pub struct Credentials {
     access_key_id: Arc<str>,
@@ -45,7 +45,7 @@ pub struct Credentials {
 }
 
 impl Credentials {
-    /// Takes an AccessKey pair.
+    /// Takes an access key pair.
     pub fn new(access_key_id: &str, access_key_secret: &str) -> Self {
         Self {
             access_key_id: access_key_id.into(),
@@ -69,7 +69,7 @@ impl Credentials {
         self
     }
 
-    /// The AccessKey id, which is not secret.
+    /// The access key's id, which is not secret.
     pub fn access_key_id(&self) -> &str {
         &self.access_key_id
     }
@@ -96,9 +96,9 @@ impl Credentials {
     fn checked(self, source: &str) -> Result<Self, Error> {
         let sound = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic());
         let wrong = if !sound(&self.access_key_id) {
-            "AccessKey id"
+            "access key id"
         } else if !sound(self.access_key_secret.expose()) {
-            "AccessKey secret"
+            "access key secret"
         } else if !self.token().is_none_or(|token| sound(token.expose())) {
             "security token"
         } else {
