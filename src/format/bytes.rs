@@ -24,10 +24,6 @@ impl<'a> Cursor<'a> {
         self.rest
     }
 
-    pub(crate) const fn is_empty(&self) -> bool {
-        self.rest.is_empty()
-    }
-
     /// Takes up to `most` bytes.
     pub(crate) fn take(&mut self, most: u64) -> &'a [u8] {
         self.take_len(usize::try_from(most).unwrap_or(usize::MAX))
@@ -82,6 +78,12 @@ impl<const N: usize> Gather<N> {
         }
         self.len = end;
         end >= want
+    }
+
+    /// Takes back the first `len` bytes of what [`fill`](Self::fill) returned: the field is longer.
+    pub(crate) fn hold(&mut self, field: [u8; N], len: usize) {
+        self.held = field;
+        self.len = len.min(N);
     }
 
     /// Forgets what is held.

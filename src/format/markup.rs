@@ -94,7 +94,9 @@ impl Markup {
     fn step(&mut self, byte: u8) -> Found {
         self.state = match (self.state, byte) {
             (State::Between, b' ' | b'\t' | b'\r' | b'\n')
-            | (State::Rest { subset: false }, b'>') => State::Between,
+            | (State::Rest { subset: false }, b'>')
+            | (State::Instruction { mark: true }, b'>')
+            | (State::Comment { dashes: 2.. }, b'>') => State::Between,
             (State::Between, b'<') => State::Open,
             (State::Open, b'?') => State::Instruction { mark: false },
             (State::Open, b'!') => self.named(State::Declaration),
@@ -102,15 +104,13 @@ impl Markup {
                 self.named(State::Element);
                 self.note(byte)
             }
-            (State::Between | State::Open, _) => return Found::Unknown,
-            (State::Instruction { mark: true }, b'>') => State::Between,
             (State::Instruction { .. }, _) => State::Instruction { mark: byte == b'?' },
             (State::Declaration, b'-') if self.name() == b"-" => State::Comment { dashes: 0 },
             (State::Declaration, b'a'..=b'z' | b'-') => self.note(byte),
-            (State::Declaration, b'>') => return Found::Unknown,
-            (State::Declaration, _) if self.name() == b"doctype" => self.named(State::Doctype),
-            (State::Declaration, _) => return Found::Unknown,
-            (State::Comment { dashes: 2.. }, b'>') => State::Between,
+            (State::Declaration, b' ' | b'\t' | b'\r' | b'\n') if self.name() == b"doctype" => {
+                self.named(State::Doctype)
+            }
+            (State::Between | State::Open | State::Declaration, _) => return Found::Unknown,
             (State::Comment { dashes }, b'-') => State::Comment {
                 dashes: dashes.saturating_add(1),
             },

@@ -24,7 +24,7 @@ impl Default for Frame {
 }
 
 impl Frame {
-    /// Reads an image descriptor (GIF89a, 20) without its first byte.
+    /// Reads an image descriptor (clause 20) without its first byte.
     pub(super) fn new(descriptor: &[u8]) -> Self {
         let side = |at| u32::from(le16(descriptor, at));
         Self {

@@ -1,4 +1,4 @@
-//! GIF, versions 87a and 89a (Graphics Interchange Format, version 89a, CompuServe 1990).
+//! GIF, versions 87a and 89a. Numbers of clauses are those of the `GIF89a` specification.
 
 mod frame;
 
@@ -67,7 +67,7 @@ impl Gif {
         }
     }
 
-    /// GIF89a, 18.
+    /// Clause 18.
     fn header(&mut self, header: &[u8; HEADER], facts: &mut Facts) -> Progress {
         let flags = header[10];
         self.screen = Screen {
@@ -119,15 +119,19 @@ impl Gif {
         Progress::More
     }
 
-    /// GIF89a, 20.
+    /// Clause 20.
     fn descriptor(&mut self, descriptor: &[u8], offset: u64, facts: &mut Facts) -> Progress {
         self.frame = Frame::new(descriptor);
         let Dimensions { width, height } = self.frame.dimensions;
         if width == 0 || height == 0 {
             facts.defect(DefectKind::GifZeroFrame, offset);
         } else if self.screen.is_zero() {
-            // There is no screen to stick out of: the first frame is one.
-            facts.dimensions.get_or_insert(self.frame.dimensions);
+            // There is no screen to stick out of: the first frame gives what it lacks.
+            let side = |screen: u16, frame| if screen == 0 { frame } else { screen.into() };
+            facts.dimensions.get_or_insert(Dimensions::new(
+                side(self.screen.width, width),
+                side(self.screen.height, height),
+            ));
         } else if !self.frame.is_within(self.screen_dimensions()) {
             facts.defect(DefectKind::GifFrameOutside, offset);
         }
@@ -164,20 +168,6 @@ impl Gif {
         self.state = State::Block;
     }
 
-    /// The first sub-block's length of the extensions that have a fixed one (GIF89a, 23 to 26).
-    fn extension(&mut self, label: u8, first: u8, offset: u64, facts: &mut Facts) {
-        let fits = match label {
-            0xf9 => first == 4,
-            0x01 => first == 12,
-            0xff => first == 11,
-            0xfe => true,
-            _ => false,
-        };
-        if !fits {
-            facts.defect(DefectKind::GifExtension, offset);
-        }
-    }
-
     /// Skips what is left of a colour table; whether it is behind.
     fn skip(&mut self, cursor: &mut Cursor<'_>) -> bool {
         let skipped = cursor.take_len(self.left).len();
@@ -185,7 +175,7 @@ impl Gif {
         self.left == 0
     }
 
-    /// Skips sub-blocks (GIF89a, 15); whether their terminator is behind.
+    /// Skips sub-blocks (clause 15); whether their terminator is behind.
     fn skip_sub_blocks(&mut self, cursor: &mut Cursor<'_>) -> bool {
         let input = cursor.rest();
         let mut left = self.left;
@@ -289,7 +279,7 @@ impl Gif {
             State::Block => return self.block(byte, offset, facts),
             State::Label => self.state = State::Extension { label: byte },
             State::Extension { label } => {
-                self.extension(label, byte, offset, facts);
+                extension(label, byte, offset, facts);
                 self.left = usize::from(byte);
                 self.state = if byte == 0 {
                     State::Block
@@ -323,5 +313,19 @@ fn table_bytes(flags: u8) -> usize {
         0
     } else {
         3_usize << table_bits(flags)
+    }
+}
+
+/// The first sub-block's length of the extensions that have a fixed one (clauses 23 to 26).
+fn extension(label: u8, first: u8, offset: u64, facts: &mut Facts) {
+    let fits = match label {
+        0xf9 => first == 4,
+        0x01 => first == 12,
+        0xff => first == 11,
+        0xfe => true,
+        _ => false,
+    };
+    if !fits {
+        facts.defect(DefectKind::GifExtension, offset);
     }
 }

@@ -19,6 +19,9 @@ use super::{
 /// Signature and IHDR, whole: length, name, 13 bytes, checksum.
 const HEAD: usize = 33;
 
+/// The same behind Apple's `CgBI` chunk of four bytes.
+const APPLE_HEAD: usize = HEAD + 16;
+
 /// The longest beginning of a chunk's body that is looked at: fcTL, whole.
 const LOOKED_AT: usize = 26;
 
@@ -30,7 +33,7 @@ const DEFLATE_RATIO: u64 = 1032;
 pub(crate) struct Png {
     depth: Depth,
     state: State,
-    field: Gather<HEAD>,
+    field: Gather<APPLE_HEAD>,
     header: Header,
     crc: Hasher,
     chunk: Chunk,
@@ -45,6 +48,7 @@ pub(crate) struct Png {
 #[derive(Clone, Copy, Debug)]
 enum State {
     Head,
+    AppleHead,
     ChunkHeader,
     Body,
     Crc,
@@ -99,29 +103,20 @@ impl Png {
         }
     }
 
-    fn head(&mut self, head: &[u8; HEAD], facts: &mut Facts) -> Progress {
+    fn head(&mut self, head: &[u8; APPLE_HEAD], facts: &mut Facts) -> Progress {
         const AT: u64 = 8;
-        let [.., l0, l1, l2, l3, n0, n1, n2, n3] =
-            head.first_chunk::<16>().copied().unwrap_or_default();
-        match &[n0, n1, n2, n3] {
-            b"IHDR" => {}
-            b"CgBI" => {
-                facts.defect(DefectKind::PngApple, AT);
-                return Progress::Failed;
-            }
-            _ => {
-                facts.defect(DefectKind::PngFirstChunk, AT);
-                return Progress::Failed;
-            }
+        if head.get(8..16) == Some(b"\0\0\0\x04CgBI") {
+            facts.defect(DefectKind::PngApple, AT);
+            self.field.hold(*head, HEAD);
+            self.state = State::AppleHead;
+            return Progress::More;
         }
-        let fields = head
-            .get(16..)
-            .and_then(<[u8]>::first_chunk)
-            .copied()
-            .unwrap_or_default();
-        self.header = Header::new(&fields);
-        self.state_header(facts);
-        if u32::from_be_bytes([l0, l1, l2, l3]) != 13 {
+        if head.get(12..16) != Some(b"IHDR") {
+            facts.defect(DefectKind::PngFirstChunk, AT);
+            return Progress::Failed;
+        }
+        self.state_header(head, 16, facts);
+        if be32(head, 8) != 13 {
             facts.defect(DefectKind::PngHeaderLength, AT);
             return Progress::Failed;
         }
@@ -136,16 +131,19 @@ impl Png {
         }
     }
 
-    fn state_header(&self, facts: &mut Facts) {
-        const AT: u64 = 16;
+    /// Takes the fields of IHDR, which are at `at`.
+    fn state_header(&mut self, head: &[u8], at: usize, facts: &mut Facts) {
+        let fields = head.get(at..).and_then(<[u8]>::first_chunk);
+        self.header = Header::new(&fields.copied().unwrap_or_default());
+        let at = u64::try_from(at).unwrap_or_default();
         let dimensions = self.header.dimensions();
         if dimensions.pixels() == 0 {
-            facts.defect(DefectKind::ZeroDimension, AT);
+            facts.defect(DefectKind::ZeroDimension, at);
         } else {
             facts.dimensions = Some(dimensions);
         }
         if !self.header.is_legal() {
-            facts.defect(DefectKind::PngHeaderField, AT);
+            facts.defect(DefectKind::PngHeaderField, at);
         }
         facts.color = self.header.color_type();
         facts.bit_depth = Some(self.header.bit_depth);
@@ -334,6 +332,16 @@ impl Parser for Png {
             let progress = match self.state {
                 State::Head => match self.field.fill(&mut cursor, HEAD) {
                     Some(head) => self.head(&head, facts),
+                    None => return Progress::More,
+                },
+                State::AppleHead => match self.field.fill(&mut cursor, APPLE_HEAD) {
+                    // Its pixels are packed in a way of its own: there is no going on.
+                    Some(head) => {
+                        if head.get(28..32) == Some(b"IHDR") {
+                            self.state_header(&head, 32, facts);
+                        }
+                        return Progress::Failed;
+                    }
                     None => return Progress::More,
                 },
                 State::ChunkHeader => {

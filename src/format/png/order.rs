@@ -67,7 +67,7 @@ impl Order {
         true
     }
 
-    const fn stands(&self, place: Place) -> bool {
+    const fn stands(self, place: Place) -> bool {
         match place {
             Place::BeforePalette => !self.palette && !self.image,
             Place::AfterPalette | Place::BeforeImage => !self.image,
