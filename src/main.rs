@@ -1,3 +1,7 @@
 //! The command `greenlight`.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    greenlight::cli::run()
+}

@@ -1,1 +1,57 @@
-//! The command.
+//! The command `greenlight`: sources in, one line each out.
+//!
+//! Data goes to stdout, everything else to stderr; [`terminal`] is the only place that prints.
+
+mod args;
+mod check;
+mod duration;
+mod exit;
+mod human;
+mod interrupt;
+mod list;
+mod pipeline;
+mod printer;
+mod report;
+mod sanitize;
+mod source;
+mod terminal;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use tokio::runtime;
+
+use args::{Arguments, Command};
+use exit::{Exit, Failure};
+use interrupt::Interrupt;
+
+/// Runs the command with the process's arguments and says how it went.
+pub fn run() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(answer) => return terminal::answer(&answer).into(),
+    };
+    let exit = start(arguments.command).unwrap_or_else(|failure| {
+        terminal::failure(&failure);
+        Exit::Failed
+    });
+    exit.into()
+}
+
+fn start(command: Command) -> Result<Exit, Failure> {
+    let runtime = runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::new(format!("cannot start the async runtime: {error}")))?;
+    let exit = runtime.block_on(dispatch(command));
+    // A thread that hangs on a dead file system or a name server must not keep the command alive.
+    runtime.shutdown_background();
+    exit
+}
+
+async fn dispatch(command: Command) -> Result<Exit, Failure> {
+    let interrupt = Interrupt::listen();
+    match command {
+        Command::Check(options) => check::run(options, interrupt).await,
+    }
+}

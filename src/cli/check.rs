@@ -1,0 +1,265 @@
+//! `greenlight check`: verdicts without an account.
+
+use std::{
+    cell::RefCell,
+    fs::File,
+    io::{self, Read},
+    num::NonZeroUsize,
+    path::Path,
+    sync::Arc,
+    thread,
+    time::Duration,
+};
+
+use super::{
+    args::CheckOptions,
+    exit::{Exit, Failure},
+    interrupt::Interrupt,
+    pipeline::{Limits, Pipeline, Place, Work},
+    printer::{self, Printer},
+    report::{Report, Tally},
+    source::{Item, What},
+    terminal,
+};
+use crate::{
+    image_url::ImageUrl,
+    inspect::{Claim, Depth, Identity, Inspection, Inspector},
+    requirements::Requirements,
+    verdict::{Accepted, Verdict},
+};
+
+/// How much of a file a thread holds, in bytes.
+const BUFFER: usize = 128 * 1024;
+
+/// How much of a file is read first when its header may be enough, in bytes.
+const FIRST_READ: usize = 4 * 1024;
+
+/// How long what is done is waited for after an interruption.
+const WINDING_UP: Duration = Duration::from_secs(1);
+
+/// Checks all sources and prints a line each.
+pub(crate) async fn run(options: CheckOptions, mut interrupt: Interrupt) -> Result<Exit, Failure> {
+    let mut checks = start(&options, Checker::new(&options)?)?;
+    let mut printer = Printer::new(options.format, "checked");
+    count_ahead(&options, &printer);
+    let mut tally = Tally::default();
+    let exit = async {
+        let exit = print_all(&mut checks, &mut printer, &mut tally, &mut interrupt).await?;
+        printer.finish(&tally)?;
+        Ok(exit)
+    };
+    let exit = exit.await;
+    printer::ended(exit, || tally.exit())
+}
+
+async fn print_all(
+    checks: &mut Pipeline<Checked>,
+    printer: &mut Printer,
+    tally: &mut Tally,
+    interrupt: &mut Interrupt,
+) -> io::Result<Exit> {
+    loop {
+        let checked = tokio::select! {
+            biased;
+            () = interrupt.wait() => break,
+            checked = checks.next() => checked,
+        };
+        let Some(checked) = checked else {
+            return Ok(tally.exit());
+        };
+        print(&checked, printer, tally)?;
+    }
+    checks.stop();
+    let rest = async {
+        while let Some(checked) = checks.next_done().await {
+            print(&checked, printer, tally)?;
+        }
+        Ok::<_, io::Error>(())
+    };
+    let rest = tokio::time::timeout(WINDING_UP, rest).await;
+    let at_least = if rest.is_err() { "at least " } else { "" };
+    rest.unwrap_or(Ok(()))?;
+    let (done, left) = (tally.sources(), checks.left());
+    let message = format!("interrupted: {done} done, {at_least}{left} left");
+    printer.terminal().error(&message);
+    Ok(Exit::Interrupted)
+}
+
+fn print(checked: &Checked, printer: &mut Printer, tally: &mut Tally) -> io::Result<()> {
+    tally.add(&checked.report);
+    printer.complain(checked);
+    printer.print(&checked.report)
+}
+
+/// Begins to check all sources that the options name.
+pub(crate) fn start(
+    options: &CheckOptions,
+    checker: Checker,
+) -> Result<Pipeline<Checked>, Failure> {
+    let concurrency = usize::from(options.concurrency);
+    let processors = thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    let limits = Limits {
+        threads: concurrency.min(processors),
+        tasks: concurrency,
+        window: concurrency.saturating_mul(4).saturating_add(64),
+    };
+    let sources = options.sources()?;
+    Ok(Pipeline::start(Arc::new(checker), sources, limits))
+}
+
+/// Goes through the sources beforehand if there is a bar to be given a length. Standard input can
+/// be read only once.
+pub(crate) fn count_ahead(options: &CheckOptions, printer: &Printer) {
+    let bar = printer.terminal().progress().clone();
+    if bar.is_hidden() || options.from.as_deref().is_some_and(|from| from == "-") {
+        return;
+    }
+    if let Ok(sources) = options.sources() {
+        thread::spawn(move || {
+            let total = sources.count();
+            terminal::set_total(&bar, u64::try_from(total).unwrap_or(u64::MAX));
+        });
+    }
+}
+
+/// What became of one source.
+#[derive(Debug)]
+pub(crate) struct Checked {
+    pub(crate) report: Report,
+    /// The receipt of an accepted URL.
+    pub(crate) accepted: Option<Accepted<ImageUrl>>,
+    /// Whether it is a list's line that holds no source.
+    pub(crate) is_bad_line: bool,
+}
+
+impl Checked {
+    fn new(report: Report) -> Self {
+        Self {
+            report,
+            accepted: None,
+            is_bad_line: false,
+        }
+    }
+}
+
+/// Checks one source.
+pub(crate) struct Checker {
+    requirements: Requirements,
+    depth: Depth,
+}
+
+impl Checker {
+    pub(crate) fn new(options: &CheckOptions) -> Result<Self, Failure> {
+        Ok(Self {
+            requirements: options.requirements(),
+            depth: options.depth.into(),
+        })
+    }
+
+    fn file(&self, path: &Path) -> io::Result<Inspection> {
+        let mut file = File::open(path)?;
+        let mut inspector = Inspector::new(self.depth);
+        let name = path.file_name().and_then(|name| name.to_str());
+        if let Some(claim) = name.and_then(Claim::from_name) {
+            inspector.claim(claim);
+        }
+        // Files that the system makes up as they are read say 0.
+        let len = file.metadata()?.len();
+        if len > 0 {
+            inspector.announce_len(len);
+        }
+        with_buffer(|buffer| {
+            let mut most = match self.depth {
+                Depth::Header => FIRST_READ,
+                _ => BUFFER,
+            };
+            while !(len > 0 && self.is_enough(&inspector)) {
+                let room = buffer.get_mut(..most).unwrap_or_default();
+                match file.read(room) {
+                    Ok(0) => return Ok(inspector.finish()),
+                    Ok(read) => inspector.push(room.get(..read).unwrap_or_default()),
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                    Err(error) => return Err(error),
+                }
+                most = most.saturating_mul(4).min(BUFFER);
+            }
+            Ok(*inspector.inspection())
+        })
+    }
+
+    /// Whether the rest of a file whose length is known can be left unread.
+    fn is_enough(&self, inspector: &Inspector) -> bool {
+        let facts = inspector.inspection();
+        let is_refused = match facts.identity() {
+            Identity::Undecided => false,
+            Identity::NotAnImage => true,
+            Identity::Format(format) => !self.requirements.allows(format),
+        };
+        facts.bytes_seen() > self.requirements.max_bytes()
+            || is_refused
+            || (self.depth == Depth::Header && inspector.is_settled())
+    }
+
+    async fn url(&self, source: String) -> Checked {
+        let url = match ImageUrl::parse(&source) {
+            Ok(url) => url,
+            Err(error) => {
+                let verdict = Verdict::of_text(String::new(), &error);
+                return Checked::new(Report::of(source, &verdict));
+            }
+        };
+        let verdict = self.requirements.judge_url(url);
+        let report = Report::of(source, &verdict);
+        Checked {
+            accepted: verdict.into_result().ok(),
+            ..Checked::new(report)
+        }
+    }
+}
+
+impl Work for Checker {
+    type Item = Item;
+    type Output = Checked;
+
+    fn place(&self, item: &Item) -> Place {
+        match item.what {
+            What::Url => Place::Task,
+            What::File(_) | What::Unusable(_) => Place::Thread,
+        }
+    }
+
+    fn block(&self, Item { source, what }: Item) -> Checked {
+        match what {
+            What::File(path) => Checked::new(match self.file(&path) {
+                Ok(inspection) => Report::of(source, &self.requirements.judge(inspection)),
+                Err(error) => Report::failed(source, format!("cannot read: {error}")),
+            }),
+            What::Unusable(unusable) => Checked {
+                is_bad_line: unusable.is_bad_line,
+                ..Checked::new(Report::failed(source, unusable.reason))
+            },
+            What::Url => Checked::new(Report::failed(source, "not a file".to_owned())),
+        }
+    }
+
+    async fn wait(&self, item: Item) -> Checked {
+        self.url(item.source).await
+    }
+
+    fn name(&self, item: &Item) -> String {
+        item.source.clone()
+    }
+
+    fn panicked(&self, source: String) -> Checked {
+        let error = "a mistake in this program: please report it, with the image".to_owned();
+        Checked::new(Report::failed(source, error))
+    }
+}
+
+/// Lends the thread's buffer.
+fn with_buffer<T>(read: impl FnOnce(&mut [u8]) -> T) -> T {
+    thread_local! {
+        static HELD: RefCell<Vec<u8>> = RefCell::new(vec![0; BUFFER]);
+    }
+    HELD.with_borrow_mut(|buffer| read(buffer))
+}

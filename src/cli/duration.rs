@@ -1,0 +1,67 @@
+//! Durations as they are written on the command line: `200ms`, `3s`, `10m`, `1h`.
+
+use std::time::Duration;
+
+/// Reads a whole number with its unit.
+pub(crate) fn parse(text: &str) -> Result<Duration, String> {
+    const EXPECTED: &str = "write a whole number and its unit: 200ms, 3s, 10m, 1h";
+    let unit_at = text.find(|c: char| !c.is_ascii_digit()).ok_or(EXPECTED)?;
+    let (number, unit) = text.split_at(unit_at);
+    let number: u64 = number.parse().map_err(|_| EXPECTED)?;
+    let millis = match unit {
+        "ms" => Some(number),
+        "s" => number.checked_mul(1_000),
+        "m" => number.checked_mul(60_000),
+        "h" => number.checked_mul(3_600_000),
+        _ => return Err(EXPECTED.to_owned()),
+    };
+    millis
+        .filter(|millis| *millis <= LONGEST_MILLIS)
+        .map(Duration::from_millis)
+        .ok_or_else(|| "at most 24h".to_owned())
+}
+
+/// Like [`parse`], for a time that must pass.
+pub(crate) fn parse_positive(text: &str) -> Result<Duration, String> {
+    let duration = parse(text)?;
+    if duration.is_zero() {
+        return Err("it must be longer than nothing".to_owned());
+    }
+    Ok(duration)
+}
+
+/// A day: longer than any deadline or wait that makes sense here.
+const LONGEST_MILLIS: u64 = 24 * 3_600_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_whole_numbers_with_a_unit() {
+        for (text, millis) in [
+            ("200ms", Some(200)),
+            ("3s", Some(3_000)),
+            ("10m", Some(600_000)),
+            ("24h", Some(86_400_000)),
+            ("0s", Some(0)),
+            ("25h", None),
+            ("99999999999999999999s", None),
+            ("18446744073709551615m", None),
+            ("", None),
+            ("3", None),
+            ("s", None),
+            ("1.5s", None),
+            ("-3s", None),
+            ("3 s", None),
+            ("3S", None),
+            ("3sec", None),
+            ("3\u{b5}s", None),
+        ] {
+            let parsed = parse(text).ok().map(|duration| duration.as_millis());
+            assert_eq!(parsed, millis, "{text}");
+        }
+        assert!(parse_positive("0ms").is_err());
+        assert!(parse_positive("1ms").is_ok());
+    }
+}

@@ -1,0 +1,190 @@
+//! What is said of one source, in the shape that is printed.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::exit::Exit;
+use crate::{
+    download::Download,
+    verdict::{Code, Decision, Verdict, Violation},
+};
+
+/// One source's line. The order of the fields is the order of the keys.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Report {
+    pub(crate) source: String,
+    pub(crate) decision: Decision,
+    pub(crate) format: Option<&'static str>,
+    pub(crate) width: Option<u32>,
+    pub(crate) height: Option<u32>,
+    /// The image's size.
+    pub(crate) bytes: Option<u64>,
+    pub(crate) frames: Option<u32>,
+    pub(crate) violations: Vec<Violation>,
+    pub(crate) download: Option<DownloadReport>,
+    pub(crate) error: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(crate) struct DownloadReport {
+    pub(crate) status: Option<u16>,
+    /// How many answers there were, redirects included.
+    pub(crate) hops: usize,
+    pub(crate) elapsed_ms: u64,
+    /// How many bytes of body were taken.
+    pub(crate) bytes: u64,
+}
+
+impl Report {
+    pub(crate) fn of<S>(source: String, verdict: &Verdict<S>) -> Self {
+        let inspection = verdict.inspection();
+        let dimensions = inspection.and_then(|facts| facts.dimensions());
+        let download = verdict.download();
+        let decision = verdict.decision();
+        let error = (decision == Decision::Inconclusive)
+            .then(|| format!("not decidable, unknown: {}", verdict.missing().join(", ")));
+        Self {
+            source,
+            decision,
+            format: inspection
+                .and_then(|facts| facts.format())
+                .map(|format| format.name()),
+            width: dimensions.map(|dimensions| dimensions.width),
+            height: dimensions.map(|dimensions| dimensions.height),
+            bytes: inspection
+                .and_then(|facts| facts.len())
+                .or_else(|| download.and_then(Download::content_length)),
+            frames: inspection.and_then(|facts| facts.frames()),
+            violations: verdict.violations().to_vec(),
+            download: download.map(DownloadReport::of),
+            error,
+        }
+    }
+
+    /// The names of [`fields`](Self::fields).
+    pub(crate) const fn columns() -> [&'static str; 13] {
+        [
+            "source",
+            "decision",
+            "format",
+            "width",
+            "height",
+            "bytes",
+            "frames",
+            "violations",
+            "status",
+            "hops",
+            "elapsed_ms",
+            "download_bytes",
+            "error",
+        ]
+    }
+
+    /// The same as the line's keys, flat: an absent value is empty, violations are their codes.
+    pub(crate) fn fields(&self) -> [String; 13] {
+        let codes: Vec<_> = self
+            .violations
+            .iter()
+            .map(|violation| violation.code().name())
+            .collect();
+        let download = self.download;
+        [
+            self.source.clone(),
+            self.decision.to_string(),
+            text(self.format),
+            text(self.width),
+            text(self.height),
+            text(self.bytes),
+            text(self.frames),
+            codes.join(" "),
+            text(download.and_then(|download| download.status)),
+            text(download.map(|download| download.hops)),
+            text(download.map(|download| download.elapsed_ms)),
+            text(download.map(|download| download.bytes)),
+            text(self.error.as_ref()),
+        ]
+    }
+
+    /// A source that could not be looked at.
+    pub(crate) fn failed(source: String, error: String) -> Self {
+        Self {
+            source,
+            decision: Decision::Inconclusive,
+            format: None,
+            width: None,
+            height: None,
+            bytes: None,
+            frames: None,
+            violations: Vec::new(),
+            download: None,
+            error: Some(error),
+        }
+    }
+}
+
+impl DownloadReport {
+    fn of(download: &Download) -> Self {
+        Self {
+            status: download.status(),
+            hops: download.hops().len(),
+            elapsed_ms: u64::try_from(download.elapsed().as_millis()).unwrap_or(u64::MAX),
+            bytes: download.bytes(),
+        }
+    }
+}
+
+/// Counts over all sources.
+#[derive(Debug, Default)]
+pub(crate) struct Tally {
+    decisions: BTreeMap<Decision, u64>,
+    violations: BTreeMap<Code, u64>,
+}
+
+impl Tally {
+    pub(crate) fn add(&mut self, report: &Report) {
+        count(&mut self.decisions, report.decision);
+        for violation in &report.violations {
+            count(&mut self.violations, violation.code());
+        }
+    }
+
+    pub(crate) fn sources(&self) -> u64 {
+        self.decisions.values().sum()
+    }
+
+    pub(crate) fn decisions(&self) -> impl Iterator<Item = (Decision, u64)> {
+        self.decisions
+            .iter()
+            .map(|(decision, times)| (*decision, *times))
+    }
+
+    /// The codes that were found, the most frequent first.
+    pub(crate) fn violations(&self) -> Vec<(Code, u64)> {
+        let mut found: Vec<_> = self
+            .violations
+            .iter()
+            .map(|(code, n)| (*code, *n))
+            .collect();
+        found.sort_by_key(|(code, times)| (std::cmp::Reverse(*times), *code));
+        found
+    }
+
+    pub(crate) fn exit(&self) -> Exit {
+        let worst = self.decisions.keys().map(|decision| match decision {
+            Decision::Accept => Exit::Success,
+            Decision::Reject => Exit::Rejected,
+            Decision::Inconclusive => Exit::Failed,
+        });
+        worst.max().unwrap_or(Exit::Success)
+    }
+}
+
+fn text(value: Option<impl ToString>) -> String {
+    value.map(|value| value.to_string()).unwrap_or_default()
+}
+
+fn count<K: Ord>(counts: &mut BTreeMap<K, u64>, key: K) {
+    let times = counts.entry(key).or_default();
+    *times = times.saturating_add(1);
+}

@@ -1,0 +1,217 @@
+//! From arguments, folders and lists to single images.
+
+use std::{
+    ffi::OsString,
+    fs,
+    path::{Path, PathBuf},
+    vec,
+};
+
+use walkdir::{DirEntry, WalkDir};
+
+use super::list::List;
+
+/// One image to check.
+#[derive(Debug)]
+pub(crate) struct Item {
+    /// The text as given; for a folder's member the folder joined with the path inside it.
+    pub(crate) source: String,
+    pub(crate) what: What,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum What {
+    File(PathBuf),
+    Url,
+    /// Not an image to check: says why.
+    Unusable(Unusable),
+}
+
+/// Why a source cannot be checked.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Unusable {
+    pub(crate) reason: String,
+    /// Whether it is a list's line that holds no source at all.
+    pub(crate) is_bad_line: bool,
+}
+
+/// All images that the arguments and a list name, in their order, found as they are asked for: a
+/// list is streamed, and of a folder one directory a level is held.
+pub(crate) struct Sources {
+    given: vec::IntoIter<OsString>,
+    list: Option<List>,
+    folder: Option<Folder>,
+}
+
+impl Sources {
+    pub(crate) fn new(given: Vec<OsString>, list: Option<List>) -> Self {
+        Self {
+            given: given.into_iter(),
+            list,
+            folder: None,
+        }
+    }
+
+    /// Turns a source into an item, or into a folder to go through.
+    fn enter(&mut self, source: OsString, place: Option<String>) -> Option<Item> {
+        let shown = source.to_string_lossy().into_owned();
+        if source.to_str().is_some_and(is_url) {
+            return Some(Item {
+                source: shown,
+                what: What::Url,
+            });
+        }
+        let path = PathBuf::from(source);
+        let reason = match fs::metadata(&path) {
+            Ok(found) if found.is_dir() => {
+                self.folder = Some(Folder::new(&path, place));
+                return None;
+            }
+            Ok(found) if found.is_file() => {
+                return Some(Item {
+                    source: shown,
+                    what: What::File(path),
+                });
+            }
+            // A pipe or a device may never end.
+            Ok(_) => "neither a file nor a folder".to_owned(),
+            Err(error) => format!("cannot read: {error}"),
+        };
+        Some(unusable(shown, place.as_deref(), reason, false))
+    }
+}
+
+impl Iterator for Sources {
+    type Item = Item;
+
+    fn next(&mut self) -> Option<Item> {
+        loop {
+            if let Some(folder) = &mut self.folder {
+                match folder.next() {
+                    Some(item) => return Some(item),
+                    None => self.folder = None,
+                }
+            }
+            if let Some(source) = self.given.next() {
+                if let Some(item) = self.enter(source, None) {
+                    return Some(item);
+                }
+                continue;
+            }
+            let line = self.list.as_mut()?.next()?;
+            if let Some(fault) = line.fault {
+                return Some(unusable(line.text, Some(&line.place), fault, true));
+            }
+            if let Some(item) = self.enter(line.text.into(), Some(line.place)) {
+                return Some(item);
+            }
+        }
+    }
+}
+
+/// Whether a source is meant as a URL: another scheme, or http without its slashes, is a wrong URL
+/// rather than a path that does not exist.
+fn is_url(source: &str) -> bool {
+    let begins_with = |scheme: &str| {
+        source
+            .get(..scheme.len())
+            .is_some_and(|start| start.eq_ignore_ascii_case(scheme))
+    };
+    source.contains("://") || begins_with("http:") || begins_with("https:")
+}
+
+fn unusable(source: String, place: Option<&str>, reason: String, is_bad_line: bool) -> Item {
+    let reason = match place {
+        Some(place) => format!("{place}: {reason}"),
+        None => reason,
+    };
+    Item {
+        source,
+        what: What::Unusable(Unusable {
+            reason,
+            is_bad_line,
+        }),
+    }
+}
+
+/// The regular files of a folder and of those in it, by name. Links are not followed, so none can
+/// lead in a circle or out of the folder.
+struct Folder {
+    entries: Box<dyn Iterator<Item = walkdir::Result<DirEntry>> + Send>,
+    place: Option<String>,
+}
+
+impl Folder {
+    fn new(path: &Path, place: Option<String>) -> Self {
+        let entries = WalkDir::new(path)
+            .sort_by_file_name()
+            .into_iter()
+            .filter_entry(|entry| entry.depth() == 0 || !is_hidden(entry));
+        Self {
+            entries: Box::new(entries),
+            place,
+        }
+    }
+}
+
+impl Iterator for Folder {
+    type Item = Item;
+
+    fn next(&mut self) -> Option<Item> {
+        loop {
+            match self.entries.next()? {
+                Ok(entry) if entry.file_type().is_file() => {
+                    let path = entry.into_path();
+                    return Some(Item {
+                        source: path.to_string_lossy().into_owned(),
+                        what: What::File(path),
+                    });
+                }
+                Ok(_) => {}
+                Err(error) => {
+                    let path = error.path().unwrap_or(Path::new(""));
+                    let source = path.to_string_lossy().into_owned();
+                    let reason = match error.io_error() {
+                        Some(cause) => format!("cannot read: {cause}"),
+                        None => format!("cannot read: {error}"),
+                    };
+                    return Some(unusable(source, self.place.as_deref(), reason, false));
+                }
+            }
+        }
+    }
+}
+
+fn is_hidden(entry: &DirEntry) -> bool {
+    entry.file_name().as_encoded_bytes().starts_with(b".")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_source_with_a_scheme_is_a_url() {
+        for source in [
+            "http://a/b",
+            "HTTPS://a",
+            "ftp://x",
+            "http:/x",
+            "https:x",
+            "data://x",
+        ] {
+            assert!(is_url(source), "{source}");
+        }
+        for source in [
+            "",
+            "a.png",
+            "./http/x",
+            "httpx",
+            "C:\\a.png",
+            "http",
+            "\u{e9}:/",
+        ] {
+            assert!(!is_url(source), "{source}");
+        }
+    }
+}

@@ -1,0 +1,225 @@
+//! The only place that prints. Data goes to stdout untouched or as sanitised cells; messages go to
+//! stderr, sanitised.
+
+use std::{
+    env,
+    io::{self, BufWriter, IsTerminal, Stdout, Write},
+    time::Duration,
+};
+
+use anstyle::{AnsiColor, Style};
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::{
+    exit::{Exit, Failure},
+    sanitize::sanitize,
+};
+
+/// What a text means, which a terminal shows as a colour. Everything reads without.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Tone {
+    Plain,
+    Good,
+    Bad,
+    Unsure,
+    Faint,
+    Heading,
+}
+
+impl Tone {
+    fn style(self) -> Style {
+        let style = Style::new();
+        match self {
+            Self::Plain => style,
+            Self::Good => style.fg_color(Some(AnsiColor::Green.into())),
+            Self::Bad => style.fg_color(Some(AnsiColor::Red.into())),
+            Self::Unsure => style.fg_color(Some(AnsiColor::Yellow.into())),
+            Self::Faint => style.dimmed(),
+            Self::Heading => style.bold(),
+        }
+    }
+}
+
+/// A piece of a line, padded to a width: a positive one aligns left, a negative one right.
+#[derive(Clone, Debug)]
+pub(crate) struct Cell {
+    text: String,
+    width: usize,
+    right: bool,
+    tone: Tone,
+}
+
+impl Cell {
+    pub(crate) fn new(text: impl Into<String>) -> Self {
+        Self {
+            text: text.into(),
+            width: 0,
+            right: false,
+            tone: Tone::Plain,
+        }
+    }
+
+    pub(crate) fn left(mut self, width: usize) -> Self {
+        self.width = width;
+        self
+    }
+
+    pub(crate) fn right(mut self, width: usize) -> Self {
+        self.width = width;
+        self.right = true;
+        self
+    }
+
+    pub(crate) fn tone(mut self, tone: Tone) -> Self {
+        self.tone = tone;
+        self
+    }
+}
+
+/// Standard output, with the progress bar that shares the screen with it.
+pub(crate) struct Terminal {
+    stdout: BufWriter<Stdout>,
+    is_terminal: bool,
+    is_coloured: bool,
+    progress: ProgressBar,
+}
+
+impl Terminal {
+    /// Takes standard output, and shows progress if standard error is a terminal.
+    pub(crate) fn open(verb: &'static str) -> Self {
+        let stdout = io::stdout();
+        let is_terminal = stdout.is_terminal();
+        Self {
+            stdout: BufWriter::new(stdout),
+            is_terminal,
+            is_coloured: is_terminal && colours_are_wanted(),
+            progress: progress(verb),
+        }
+    }
+
+    /// Prints one line of cells, and what the reader can see so far with it.
+    pub(crate) fn row(&mut self, cells: &[Cell]) -> io::Result<()> {
+        let mut line = String::new();
+        for (index, cell) in cells.iter().enumerate() {
+            if index > 0 {
+                line.push_str("  ");
+            }
+            push_cell(&mut line, cell, self.is_coloured);
+        }
+        line.truncate(line.trim_end().len());
+        line.push('\n');
+        self.data(line.as_bytes())
+    }
+
+    /// Prints data as it is.
+    pub(crate) fn data(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let stdout = &mut self.stdout;
+        let mut print = || {
+            stdout.write_all(bytes)?;
+            stdout.flush()
+        };
+        if self.is_terminal {
+            self.progress.suspend(print)
+        } else {
+            print()
+        }
+    }
+
+    /// Prints a message to standard error: `error: …`.
+    pub(crate) fn error(&self, message: &str) {
+        self.progress.suspend(|| say("error", message));
+    }
+
+    /// Prints a message to standard error: `note: …`.
+    pub(crate) fn note(&self, message: &str) {
+        self.progress.suspend(|| say("note", message));
+    }
+
+    /// The bar to be moved on.
+    pub(crate) fn progress(&self) -> &ProgressBar {
+        &self.progress
+    }
+
+    pub(crate) fn finish(&self) {
+        self.progress.finish_and_clear();
+    }
+}
+
+/// Prints why the command could not do its work.
+pub(crate) fn failure(failure: &Failure) {
+    say("error", &failure.to_string());
+    if let Some(hint) = failure.advice() {
+        say("hint", hint);
+    }
+}
+
+/// Prints help, the version, or what is wrong with the arguments.
+pub(crate) fn answer(answer: &clap::Error) -> Exit {
+    // Whoever closed the pipe does not want to read on.
+    let _ = answer.print();
+    if answer.use_stderr() {
+        Exit::Failed
+    } else {
+        Exit::Success
+    }
+}
+
+fn say(label: &str, message: &str) {
+    let mut stderr = io::stderr();
+    let label = if stderr.is_terminal() && colours_are_wanted() {
+        let tone = if label == "error" {
+            Tone::Bad
+        } else {
+            Tone::Heading
+        };
+        let style = tone.style().bold();
+        format!("{style}{label}{style:#}")
+    } else {
+        label.to_owned()
+    };
+    let _ = writeln!(stderr, "{label}: {}", sanitize(message));
+}
+
+/// <https://no-color.org>: any value but an empty one switches colours off.
+fn colours_are_wanted() -> bool {
+    let is_set = |name| env::var_os(name).is_some_and(|value| !value.is_empty());
+    !is_set("NO_COLOR") && env::var_os("TERM").is_none_or(|terminal| terminal != "dumb")
+}
+
+fn push_cell(line: &mut String, cell: &Cell, is_coloured: bool) {
+    let text = sanitize(&cell.text);
+    let padding = cell.width.saturating_sub(text.chars().count());
+    let pad = " ".repeat(padding);
+    if cell.right {
+        line.push_str(&pad);
+    }
+    if is_coloured && cell.tone != Tone::Plain {
+        let style = cell.tone.style();
+        line.push_str(&format!("{style}{text}{style:#}"));
+    } else {
+        line.push_str(&text);
+    }
+    if !cell.right {
+        line.push_str(&pad);
+    }
+}
+
+fn progress(verb: &'static str) -> ProgressBar {
+    if !io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let bar = ProgressBar::no_length().with_message(verb);
+    bar.set_style(style("{spinner} {pos} {msg}, {per_sec}, {elapsed}"));
+    bar.enable_steady_tick(Duration::from_millis(200));
+    bar
+}
+
+/// Turns the spinner into a bar, once it is known how many there are.
+pub(crate) fn set_total(bar: &ProgressBar, total: u64) {
+    bar.set_length(total);
+    bar.set_style(style("{wide_bar} {pos}/{len} {msg}, {per_sec}, {eta} left"));
+}
+
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
+}
