@@ -13,7 +13,7 @@ use std::{
 
 use super::{
     args::CheckOptions,
-    exit::{Exit, Failure},
+    exit::{Exit, Failure, reason},
     interrupt::Interrupt,
     pipeline::{Limits, Pipeline, Place, Work},
     printer::{self, Printer},
@@ -232,7 +232,7 @@ impl Work for Checker {
         match what {
             What::File(path) => Checked::new(match self.file(&path) {
                 Ok(inspection) => Report::of(source, &self.requirements.judge(inspection)),
-                Err(error) => Report::failed(source, format!("cannot read: {error}")),
+                Err(error) => Report::failed(source, format!("cannot read: {}", reason(&error))),
             }),
             What::Unusable(unusable) => Checked {
                 is_bad_line: unusable.is_bad_line,

@@ -6,7 +6,7 @@ use std::{
     io::{self, BufRead, BufReader, Read},
 };
 
-use super::exit::Failure;
+use super::exit::{Failure, reason};
 
 /// The longest line that is read as a source, in bytes: far more than a URL or a path may have.
 const LONGEST_LINE: usize = 64 * 1024;
@@ -49,11 +49,11 @@ impl List {
         });
         match file {
             Ok(file) => Ok(Self::new(&shown, BufReader::new(file))),
-            Err(error) => Err(
-                Failure::new(format!("cannot read the list `{shown}`: {error}")).hint(
-                    "--from takes a text file with one source a line, or - for standard input",
-                ),
-            ),
+            Err(error) => Err(Failure::new(format!(
+                "cannot read the list `{shown}`: {}",
+                reason(&error)
+            ))
+            .hint("--from takes a text file with one source a line, or - for standard input")),
         }
     }
 
@@ -116,7 +116,9 @@ impl Iterator for List {
                 Ok(false) => return None,
                 Err(error) => {
                     self.failed = true;
-                    return Some(self.line(b"", Some(format!("cannot read on: {error}"))));
+                    return Some(
+                        self.line(b"", Some(format!("cannot read on: {}", reason(&error)))),
+                    );
                 }
             }
             let mut text = self.buffer.as_slice();

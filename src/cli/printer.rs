@@ -5,7 +5,7 @@ use std::io;
 use super::{
     args::Format,
     check::Checked,
-    exit::{Exit, Failure},
+    exit::{Exit, Failure, reason},
     human,
     report::{Report, Tally},
     terminal::Terminal,
@@ -91,7 +91,7 @@ pub(crate) fn ended(
         Ok(exit) => Ok(exit),
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(so_far()),
         Err(error) => {
-            let message = format!("cannot write to standard output: {error}");
+            let message = format!("cannot write to standard output: {}", reason(&error));
             Err(Failure::new(message))
         }
     }

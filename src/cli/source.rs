@@ -9,7 +9,7 @@ use std::{
 
 use walkdir::{DirEntry, WalkDir};
 
-use super::list::List;
+use super::{exit::reason, list::List};
 
 /// One image to check.
 #[derive(Debug)]
@@ -75,7 +75,7 @@ impl Sources {
             }
             // A pipe or a device may never end.
             Ok(_) => "neither a file nor a folder".to_owned(),
-            Err(error) => format!("cannot read: {error}"),
+            Err(error) => format!("cannot read: {}", reason(&error)),
         };
         Some(unusable(shown, place.as_deref(), reason, false))
     }
@@ -172,8 +172,8 @@ impl Iterator for Folder {
                     let path = error.path().unwrap_or(Path::new(""));
                     let source = path.to_string_lossy().into_owned();
                     let reason = match error.io_error() {
-                        Some(cause) => format!("cannot read: {cause}"),
-                        None => format!("cannot read: {error}"),
+                        Some(cause) => format!("cannot read: {}", reason(cause)),
+                        None => format!("cannot read: {}", error),
                     };
                     return Some(unusable(source, self.place.as_deref(), reason, false));
                 }

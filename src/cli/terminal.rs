@@ -40,7 +40,7 @@ impl Tone {
     }
 }
 
-/// A piece of a line, padded to a width: a positive one aligns left, a negative one right.
+/// A piece of a line, padded to a width if it is a column.
 #[derive(Clone, Debug)]
 pub(crate) struct Cell {
     text: String,
@@ -100,10 +100,12 @@ impl Terminal {
     /// Prints one line of cells, and what the reader can see so far with it.
     pub(crate) fn row(&mut self, cells: &[Cell]) -> io::Result<()> {
         let mut line = String::new();
+        let mut gap = "";
         for (index, cell) in cells.iter().enumerate() {
             if index > 0 {
-                line.push_str("  ");
+                line.push_str(gap);
             }
+            gap = if cell.width > 0 { "  " } else { " " };
             push_cell(&mut line, cell, self.is_coloured);
         }
         line.truncate(line.trim_end().len());

@@ -18,3 +18,5 @@ mod requirements;
 mod upload_gate;
 #[cfg(feature = "probe")]
 mod probe_address;
+#[cfg(feature = "cli")]
+mod cli;

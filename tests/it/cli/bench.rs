@@ -1,0 +1,147 @@
+//! A folder of a test's own, and the command run in it.
+
+use std::{
+    fmt, fs,
+    io::{Read, Write},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    thread,
+};
+
+/// A folder that is empty when the test begins.
+pub(crate) struct Bench {
+    dir: PathBuf,
+}
+
+/// What a run of the command left.
+pub(crate) struct Run {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl Bench {
+    pub(crate) fn new(name: &str) -> Self {
+        let dir = Path::new(env!("CARGO_TARGET_TMPDIR"))
+            .join("cli")
+            .join(name);
+        let _ = fs::remove_dir_all(&dir);
+        fs::create_dir_all(&dir).expect("the test's folder can be made");
+        Self { dir }
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.dir.join(name)
+    }
+
+    pub(crate) fn write(&self, name: &str, bytes: impl AsRef<[u8]>) {
+        let path = self.path(name);
+        fs::create_dir_all(path.parent().expect("it is in the folder")).unwrap();
+        fs::write(path, bytes).unwrap();
+    }
+
+    /// Copies one of the project's images.
+    pub(crate) fn fixture(&self, image: &str, name: &str) {
+        let images = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/images");
+        self.write(name, fs::read(images.join(image)).unwrap());
+    }
+
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_greenlight"));
+        command
+            .args(args)
+            .current_dir(&self.dir)
+            .env_clear()
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        command
+    }
+
+    pub(crate) fn run(&self, args: &[&str]) -> Run {
+        Run::of(self.command(args).spawn().unwrap())
+    }
+
+    pub(crate) fn run_with_input(&self, args: &[&str], input: impl AsRef<[u8]>) -> Run {
+        let mut child = self.command(args).stdin(Stdio::piped()).spawn().unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        let input = input.as_ref().to_vec();
+        let writer = thread::spawn(move || {
+            // The command may end before it has read everything.
+            let _ = stdin.write_all(&input);
+        });
+        let run = Run::of(child);
+        writer.join().unwrap();
+        run
+    }
+}
+
+impl Run {
+    pub(crate) fn of(child: Child) -> Self {
+        let output = child.wait_with_output().unwrap();
+        Self {
+            code: output.status.code(),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+
+    /// Each line of stdout as a JSON value.
+    pub(crate) fn json(&self) -> Vec<serde_json::Value> {
+        self.stdout
+            .lines()
+            .map(|line| serde_json::from_str(line).expect(line))
+            .collect()
+    }
+
+    /// One key of every line.
+    pub(crate) fn texts(&self, key: &str) -> Vec<String> {
+        self.json()
+            .iter()
+            .map(|line| line[key].as_str().unwrap_or_default().to_owned())
+            .collect()
+    }
+
+    /// The same with a changing text replaced.
+    pub(crate) fn with(mut self, text: &str, name: &str) -> Self {
+        self.stdout = self.stdout.replace(text, name);
+        self.stderr = self.stderr.replace(text, name);
+        self
+    }
+
+    /// The same with the numbers after each occurrence of `key` replaced.
+    pub(crate) fn without_numbers_after(mut self, key: &str) -> Self {
+        let mut masked = String::new();
+        let mut rest = self.stdout.as_str();
+        while let Some((before, after)) = rest.split_once(key) {
+            masked.push_str(before);
+            masked.push_str(key);
+            masked.push('N');
+            rest = after.trim_start_matches(|c: char| c.is_ascii_digit());
+        }
+        masked.push_str(rest);
+        self.stdout = masked;
+        self
+    }
+}
+
+impl fmt::Display for Run {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.code {
+            Some(code) => writeln!(f, "exit: {code}")?,
+            None => writeln!(f, "exit: by a signal")?,
+        }
+        writeln!(f, "----- stdout -----\n{}", self.stdout)?;
+        write!(f, "----- stderr -----\n{}", self.stderr)
+    }
+}
+
+/// Reads to the next line's end, a byte at a time.
+pub(crate) fn read_line(from: &mut impl Read) -> String {
+    let mut line = Vec::new();
+    let mut byte = [0];
+    while from.read(&mut byte).unwrap() == 1 && byte[0] != b'\n' {
+        line.push(byte[0]);
+    }
+    String::from_utf8(line).unwrap()
+}

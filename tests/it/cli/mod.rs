@@ -1,0 +1,8 @@
+//! The command, run as a process.
+
+mod bench;
+mod check;
+mod list;
+mod messages;
+mod printing;
+mod site;

@@ -1,0 +1,117 @@
+//! What becomes of hostile names, closed pipes and interruptions.
+
+use std::{io::Read, process::Command, time::Duration};
+
+use super::{
+    bench::{Bench, Run, read_line},
+    site::{Page, Site},
+};
+
+#[test]
+fn names_cannot_steer_the_terminal() {
+    let bench = Bench::new("printing-names");
+    let names = [
+        "title\u{1b}]0;owned\u{7}.png",
+        "red\u{1b}[31m.png",
+        "over\rwritten.png",
+        "two\nlines.png",
+        "gnp\u{202e}exe.png",
+        "iso\u{2066}late\u{2069}.png",
+        "line\u{2028}end\u{2029}.png",
+        "c1\u{9b}31m.png",
+    ];
+    for name in names {
+        bench.write(&format!("in/{name}"), "");
+    }
+    let run = bench.run(&["check", "in", "no\u{1b}[2Jsuch.png", "http://\u{1b}[31m/"]);
+    let text = format!("{}{}", run.stdout, run.stderr);
+    let harmful = |c: char| {
+        (c.is_control() && c != '\n')
+            || ('\u{202a}'..='\u{202e}').contains(&c)
+            || ('\u{2066}'..='\u{2069}').contains(&c)
+            || ('\u{2028}'..='\u{2029}').contains(&c)
+    };
+    assert!(!text.contains(harmful), "{text:?}");
+    assert!(text.contains(r"in/two\u{a}lines.png"), "{text}");
+    assert!(text.contains(r"in/title\u{1b}]0;owned\u{7}.png"), "{text}");
+    assert!(text.contains(r"in/gnp\u{202e}exe.png"), "{text}");
+
+    let run = bench.run(&["check", "in", "--format", "jsonl"]);
+    let mut sources = run.texts("source");
+    let mut given = names.map(|name| format!("in/{name}"));
+    sources.sort();
+    given.sort();
+    assert_eq!(sources, given, "JSON holds the names as they are");
+}
+
+#[test]
+fn colours_are_for_terminals() {
+    let bench = Bench::new("printing-colours");
+    let mut command = bench.command(&["check", "no.png"]);
+    let run = Run::of(command.env("TERM", "xterm-256color").spawn().unwrap());
+    assert!(!run.to_string().contains('\u{1b}'), "{run}");
+}
+
+#[test]
+fn a_closed_pipe_ends_the_command_quietly() {
+    let bench = Bench::new("printing-pipe");
+    for format in ["human", "jsonl", "csv"] {
+        let lines: String = (0..20_000).map(|n| format!("ftp://host/{n}\n")).collect();
+        bench.write("list.txt", lines);
+        let args = ["check", "--from", "list.txt", "--format", format];
+        let mut child = bench.command(&args).spawn().unwrap();
+        let mut stdout = child.stdout.take().unwrap();
+        read_line(&mut stdout);
+        drop(stdout);
+        let run = Run::of(child);
+        assert_eq!(run.code, Some(1), "{format}: {run}");
+        assert_eq!(run.stderr, "", "{format}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupted_check_prints_what_is_done_and_says_what_is_left() {
+    let bench = Bench::new("printing-interrupt");
+    let slow = Page::image("image/png", "").after(Duration::from_secs(20));
+    let site = Site::start([("/slow.png", slow)]);
+    let mut list = "ftp://one\nftp://two\n".to_owned();
+    list.push_str(&site.url("/slow.png"));
+    list.push_str("\nftp://three\nftp://four\n");
+    bench.write("list.txt", list);
+    let allowed = site.allowed();
+    let args = [
+        "check",
+        "--from",
+        "list.txt",
+        "--format",
+        "jsonl",
+        "--timeout",
+        "30s",
+        "--allow-address",
+        &allowed,
+    ];
+    let mut child = bench.command(&args).spawn().unwrap();
+    let mut stdout = child.stdout.take().unwrap();
+    for source in ["ftp://one", "ftp://two"] {
+        assert!(read_line(&mut stdout).contains(source));
+    }
+    let id = child.id().to_string();
+    assert!(
+        Command::new("kill")
+            .args(["-INT", &id])
+            .status()
+            .unwrap()
+            .success()
+    );
+    let mut rest = String::new();
+    stdout.read_to_string(&mut rest).unwrap();
+    let run = Run::of(child);
+    assert_eq!(run.code, Some(130), "{run}");
+    let sources: Vec<_> = rest
+        .lines()
+        .filter_map(|line| line.split('"').nth(3))
+        .collect();
+    assert_eq!(sources, ["ftp://three", "ftp://four"]);
+    assert_eq!(run.stderr, "error: interrupted: 4 done, 1 left\n");
+}

@@ -1,0 +1,100 @@
+//! A small web site on loopback: a file a path, each as slow as wanted.
+
+use std::{
+    collections::HashMap,
+    io::{BufRead, BufReader, Write},
+    net::{SocketAddr, TcpListener, TcpStream},
+    sync::Arc,
+    thread,
+    time::Duration,
+};
+
+pub(crate) struct Site {
+    address: SocketAddr,
+}
+
+#[derive(Clone)]
+pub(crate) struct Page {
+    status: &'static str,
+    head: String,
+    body: Vec<u8>,
+    delay: Duration,
+}
+
+impl Page {
+    pub(crate) fn image(media_type: &str, body: impl Into<Vec<u8>>) -> Self {
+        Self {
+            status: "200 OK",
+            head: format!("Content-Type: {media_type}\r\n"),
+            body: body.into(),
+            delay: Duration::ZERO,
+        }
+    }
+
+    pub(crate) fn redirect(to: &str) -> Self {
+        Self {
+            status: "302 Found",
+            head: format!("Location: {to}\r\n"),
+            body: Vec::new(),
+            delay: Duration::ZERO,
+        }
+    }
+
+    pub(crate) fn after(mut self, delay: Duration) -> Self {
+        self.delay = delay;
+        self
+    }
+}
+
+impl Site {
+    pub(crate) fn start(pages: impl IntoIterator<Item = (&'static str, Page)>) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let pages: HashMap<_, _> = pages.into_iter().collect();
+        let pages = Arc::new(pages);
+        thread::spawn(move || {
+            for stream in listener.incoming().map_while(Result::ok) {
+                let pages = Arc::clone(&pages);
+                thread::spawn(move || answer(&stream, &pages));
+            }
+        });
+        Self { address }
+    }
+
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    /// The option's value that lets the probe reach this site alone.
+    pub(crate) fn allowed(&self) -> String {
+        format!("127.0.0.1/32:{}", self.address.port())
+    }
+
+    pub(crate) fn authority(&self) -> String {
+        self.address.to_string()
+    }
+}
+
+fn answer(stream: &TcpStream, pages: &HashMap<&str, Page>) -> Option<()> {
+    let mut lines = BufReader::new(stream).lines();
+    loop {
+        let request = lines.next()?.ok()?;
+        let path = request.split(' ').nth(1)?.to_owned();
+        while !lines.next()?.ok()?.is_empty() {}
+        let missing = Page {
+            status: "404 Not Found",
+            ..Page::image("text/plain", "nothing here")
+        };
+        let page = pages.get(path.as_str()).cloned().unwrap_or(missing);
+        thread::sleep(page.delay);
+        let head = format!(
+            "HTTP/1.1 {}\r\n{}Content-Length: {}\r\n\r\n",
+            page.status,
+            page.head,
+            page.body.len()
+        );
+        let mut stream = stream;
+        stream.write_all(head.as_bytes()).ok()?;
+        stream.write_all(&page.body).ok()?;
+    }
+}
