@@ -1,11 +1,15 @@
 //! The arguments.
 
-use std::{ffi::OsString, time::Duration};
+use std::{ffi::OsString, net::SocketAddr, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::{duration, exit::Failure, list::List, source::Sources};
-use crate::{inspect::Depth, requirements::Requirements};
+use crate::{
+    inspect::Depth,
+    probe::{AddressPolicy, EntryError, Mode, Probe},
+    requirements::Requirements,
+};
 
 /// Tells which images Alibaba Cloud's image moderation can scan, and why it would refuse the
 /// others; submits only what passes, and brings the results home.
@@ -93,7 +97,7 @@ pub(crate) struct CheckOptions {
 
     /// Lets URLs lead to addresses that are not public, such as 10.0.0.0/8 or 127.0.0.1/32:8080
     /// (that port alone); may be repeated
-    #[arg(long = "allow-address", value_name = "CIDR[:PORT]")]
+    #[arg(long = "allow-address", value_name = "CIDR[:PORT]", value_parser = address_entry)]
     pub(crate) allow_addresses: Vec<String>,
 }
 
@@ -114,6 +118,28 @@ impl CheckOptions {
             asked = asked.with_min_height(pixels);
         }
         asked
+    }
+
+    /// The probe that the options ask for, which may also reach `own`, an address of this command's.
+    pub(crate) fn probe(&self, own: Option<SocketAddr>) -> Result<Probe, Failure> {
+        let own = own.map(|own| match own {
+            SocketAddr::V4(own) => format!("{}/32:{}", own.ip(), own.port()),
+            SocketAddr::V6(own) => format!("{}/128:{}", own.ip(), own.port()),
+        });
+        let mut policy = AddressPolicy::new();
+        for entry in self.allow_addresses.iter().chain(&own) {
+            policy = policy
+                .allow(entry)
+                .map_err(|error| Failure::new(error.to_string()))?;
+        }
+        Probe::builder()
+            .policy(policy)
+            .deadline(self.timeout)
+            .depth(self.depth.into())
+            .mode(self.probe.into())
+            .concurrency(usize::from(self.concurrency))
+            .build()
+            .map_err(|error| Failure::new(error.report()))
     }
 
     /// Opens the list, if there is one, and lines up all sources.
@@ -154,9 +180,22 @@ pub(crate) enum ProbeMode {
     Header,
 }
 
+impl From<ProbeMode> for Mode {
+    fn from(mode: ProbeMode) -> Self {
+        match mode {
+            ProbeMode::Full => Self::Full,
+            ProbeMode::Header => Self::Header,
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
     Human,
     Jsonl,
     Csv,
+}
+
+fn address_entry(text: &str) -> Result<String, EntryError> {
+    AddressPolicy::new().allow(text).map(|_| text.to_owned())
 }

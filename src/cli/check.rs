@@ -24,6 +24,7 @@ use super::{
 use crate::{
     image_url::ImageUrl,
     inspect::{Claim, Depth, Identity, Inspection, Inspector},
+    probe::Probe,
     requirements::Requirements,
     verdict::{Accepted, Verdict},
 };
@@ -146,6 +147,7 @@ impl Checked {
 pub(crate) struct Checker {
     requirements: Requirements,
     depth: Depth,
+    probe: Probe,
 }
 
 impl Checker {
@@ -153,6 +155,7 @@ impl Checker {
         Ok(Self {
             requirements: options.requirements(),
             depth: options.depth.into(),
+            probe: options.probe(None)?,
         })
     }
 
@@ -208,7 +211,10 @@ impl Checker {
                 return Checked::new(Report::of(source, &verdict));
             }
         };
-        let verdict = self.requirements.judge_url(url);
+        let verdict = match self.probe.check(&url, &self.requirements).await {
+            Ok(verdict) => verdict,
+            Err(error) => return Checked::new(Report::failed(source, error.report())),
+        };
         let report = Report::of(source, &verdict);
         Checked {
             accepted: verdict.into_result().ok(),
