@@ -9,10 +9,32 @@ fn what_cannot_be_read_has_a_line_and_outranks_a_rejection() {
     let bench = Bench::new("check-unreadable");
     bench.write("empty.png", "");
     let run = bench.run(&["check", "empty.png", "no-such.png", "ftp://host/a.png"]);
-    assert_snapshot!(run, @"");
+    assert_snapshot!(run, @r"
+    exit: 2
+    ----- stdout -----
+    DECISION      FORMAT         PIXELS       BYTES  SOURCE
+    reject        -                   -           0  empty.png
+                  image/empty: the file is empty
+    inconclusive  -                   -           -  no-such.png
+                  error: cannot read: No such file or directory
+    reject        -                   -           -  ftp://host/a.png
+                  url/scheme: scheme `ftp` is not http or https
+
+    3 sources: 2 reject, 1 inconclusive
+         1  url/scheme
+         1  image/empty
+
+    ----- stderr -----
+    ");
     assert_eq!(bench.run(&["check", "empty.png"]).code, Some(1));
     let run = bench.run(&["check", "no-such.png", "--format", "jsonl"]);
-    assert_snapshot!(run, @"");
+    assert_snapshot!(run, @r#"
+    exit: 2
+    ----- stdout -----
+    {"source":"no-such.png","decision":"inconclusive","format":null,"width":null,"height":null,"bytes":null,"frames":null,"violations":[],"download":null,"error":"cannot read: No such file or directory"}
+
+    ----- stderr -----
+    "#);
 }
 
 #[test]

@@ -27,7 +27,20 @@ fn a_bad_line_is_reported_with_its_number_and_the_rest_goes_on() {
     list.extend(std::iter::repeat_n(b'x', 100_000));
     list.extend(b"\nhttp://a b/\nftp://last");
     let run = bench.run_with_input(&["check", "--from", "-", "--format", "jsonl"], list);
-    assert_snapshot!(run, @"");
+    assert_snapshot!(run, @r#"
+    exit: 2
+    ----- stdout -----
+    {"source":"ftp://one","decision":"reject","format":null,"width":null,"height":null,"bytes":null,"frames":null,"violations":[{"code":"url/scheme","severity":"reject","message":"scheme `ftp` is not http or https","measured":"ftp","limit":"http, https"}],"download":null,"error":null}
+    {"source":"��.png","decision":"inconclusive","format":null,"width":null,"height":null,"bytes":null,"frames":null,"violations":[],"download":null,"error":"stdin line 3: not UTF-8"}
+    {"source":"no-such.png","decision":"inconclusive","format":null,"width":null,"height":null,"bytes":null,"frames":null,"violations":[],"download":null,"error":"stdin line 4: cannot read: No such file or directory"}
+    {"source":"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…","decision":"inconclusive","format":null,"width":null,"height":null,"bytes":null,"frames":null,"violations":[],"download":null,"error":"stdin line 5: longer than 65536 bytes"}
+    {"source":"http://a b/","decision":"reject","format":null,"width":null,"height":null,"bytes":null,"frames":null,"violations":[{"code":"url/malformed","severity":"reject","message":"not a usable URL: it holds \\u{20}, which must be percent-encoded","measured":"it holds \\u{20}, which must be percent-encoded","limit":null}],"download":null,"error":null}
+    {"source":"ftp://last","decision":"reject","format":null,"width":null,"height":null,"bytes":null,"frames":null,"violations":[{"code":"url/scheme","severity":"reject","message":"scheme `ftp` is not http or https","measured":"ftp","limit":"http, https"}],"download":null,"error":null}
+
+    ----- stderr -----
+    error: stdin line 3: not UTF-8
+    error: stdin line 5: longer than 65536 bytes
+    "#);
 }
 
 #[test]
@@ -46,7 +59,13 @@ fn a_list_may_name_folders() {
 fn an_empty_list_is_no_failure() {
     let bench = Bench::new("list-empty");
     let run = bench.run_with_input(&["check", "--from", "-"], "\n# nothing\n");
-    assert_snapshot!(run, @"");
+    assert_snapshot!(run, @r"
+    exit: 0
+    ----- stdout -----
+    0 sources
+
+    ----- stderr -----
+    ");
 }
 
 #[test]
