@@ -139,7 +139,7 @@ fn megabytes_are_binary_to_reject_and_decimal_to_warn() {
 fn a_stream_without_end_is_inconclusive_and_never_accepted() {
     let verdict = Requirements::ASYNC.judge(so_far(&bmp_header(300, 300)));
     assert_eq!(verdict.decision(), Decision::Inconclusive);
-    assert_eq!(verdict.missing(), ["the rest of the file", "the size"]);
+    assert_eq!(verdict.missing(), ["the size", "the rest of the file"]);
     assert!(verdict.into_result().is_err());
 }
 
