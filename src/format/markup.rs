@@ -94,9 +94,12 @@ impl Markup {
     fn step(&mut self, byte: u8) -> Found {
         self.state = match (self.state, byte) {
             (State::Between, b' ' | b'\t' | b'\r' | b'\n')
-            | (State::Rest { subset: false }, b'>')
-            | (State::Instruction { mark: true }, b'>')
-            | (State::Comment { dashes: 2.. }, b'>') => State::Between,
+            | (
+                State::Rest { subset: false }
+                | State::Instruction { mark: true }
+                | State::Comment { dashes: 2.. },
+                b'>',
+            ) => State::Between,
             (State::Between, b'<') => State::Open,
             (State::Open, b'?') => State::Instruction { mark: false },
             (State::Open, b'!') => self.named(State::Declaration),

@@ -25,7 +25,12 @@ const EXCEPTIONS: &str = include_str!("corpus_exceptions.tsv");
 const DEPTHS: [Depth; 2] = [Depth::Header, Depth::Structure];
 
 /// What must be found of the files that most decoders refuse: at structure depth, in percent.
-const FOUND_BY_STRUCTURE: [(Format, f64); 2] = [(Format::Png, 98.0), (Format::Gif, 88.0)];
+const FOUND_BY_STRUCTURE: [(Format, f64); 4] = [
+    (Format::Png, 98.0),
+    (Format::Jpeg, 88.0),
+    (Format::Gif, 88.0),
+    (Format::Bmp, 40.0),
+];
 
 /// How many percent of the files that decoders tolerate may be refused.
 const TOLERATED_REFUSED: f64 = 0.3;
@@ -270,12 +275,13 @@ struct Made {
 impl Made {
     /// The recipe says more than readers do.
     fn correct(&self, row: &mut Row) {
-        row.dimensions = self.dimensions;
-        row.firmness = if self.dimensions.is_some() {
-            "agree".to_owned()
-        } else {
-            "-".to_owned()
-        };
+        // Of some damaged files readers tell no size at all.
+        if row.firmness != "-" {
+            row.dimensions = self.dimensions;
+            self.dimensions
+                .map_or("-", |_| "agree")
+                .clone_into(&mut row.firmness);
+        }
         // Files of formats that are not scanned are all called "none".
         if self.status != "refused" {
             row.format.clone_from(&self.format);

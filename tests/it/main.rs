@@ -1,5 +1,7 @@
 //! The tests of the public surface, one module a theme.
 
+#[cfg(feature = "cli")]
+mod cli;
 mod corpus;
 mod fixtures;
 mod gate;
@@ -13,6 +15,9 @@ mod image_url;
 #[cfg(feature = "stream")]
 mod images;
 mod imports;
+mod inspect;
+#[cfg(feature = "probe")]
+mod probe_address;
 mod requirements;
 #[cfg(feature = "stream")]
 mod upload_gate;

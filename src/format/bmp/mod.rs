@@ -15,7 +15,7 @@ use header::{FILE_HEADER, Header, Masks};
 /// The longest field that is gathered at once: the image header after its size.
 const FIELD: usize = 36;
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Bmp {
     depth: Depth,
     state: State,

@@ -1,0 +1,519 @@
+//! The inspector: what it says of the fixtures, and what holds for any bytes.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "helpers of tests; what they unwrap is in the fixtures"
+)]
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::LazyLock,
+};
+
+use greenlight::{
+    Dimensions, Format, Inspection, Inspector,
+    inspect::{ColorType, DefectKind, Depth, Identity},
+};
+use proptest::prelude::*;
+
+const DEPTHS: [Depth; 2] = [Depth::Header, Depth::Structure];
+
+struct Fixture {
+    name: String,
+    bytes: Vec<u8>,
+}
+
+/// Every fixture image, in order of its name.
+static FIXTURES: LazyLock<Vec<Fixture>> = LazyLock::new(|| {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/images");
+    let mut paths = Vec::new();
+    collect(&root, &mut paths);
+    paths.sort();
+    let fixtures = paths.into_iter().map(|path| Fixture {
+        name: path.strip_prefix(&root).unwrap().display().to_string(),
+        bytes: fs::read(path).unwrap(),
+    });
+    fixtures.collect()
+});
+
+fn collect(folder: &Path, paths: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            collect(&path, paths);
+        } else {
+            paths.push(path);
+        }
+    }
+}
+
+fn fixture(name: &str) -> &'static [u8] {
+    let found = FIXTURES.iter().find(|fixture| fixture.name == name);
+    &found.unwrap_or_else(|| panic!("no fixture {name}")).bytes
+}
+
+fn in_chunks(depth: Depth, bytes: &[u8], mut cuts: impl Iterator<Item = usize>) -> Inspection {
+    let mut inspector = Inspector::new(depth);
+    let mut rest = bytes;
+    while !rest.is_empty() {
+        let cut = cuts.next().unwrap_or(rest.len()).min(rest.len());
+        let (chunk, behind) = rest.split_at(cut);
+        inspector.push(chunk);
+        rest = behind;
+    }
+    inspector.finish()
+}
+
+/// Whether a scanned format was seen, with its size, and nothing wrong that is not tolerated.
+fn passes(inspection: &Inspection) -> bool {
+    inspection.format().is_some()
+        && inspection.dimensions().is_some()
+        && !inspection
+            .defects()
+            .iter()
+            .any(|(kind, _)| !kind.is_tolerated())
+}
+
+fn kinds(inspection: &Inspection) -> Vec<DefectKind> {
+    inspection.defects().iter().map(|(kind, _)| kind).collect()
+}
+
+#[test]
+fn a_byte_at_a_time_says_the_same_as_all_at_once() {
+    for fixture in FIXTURES.iter() {
+        for depth in DEPTHS {
+            assert_eq!(
+                in_chunks(depth, &fixture.bytes, std::iter::repeat(1)),
+                Inspection::at(depth, &fixture.bytes),
+                "{}",
+                fixture.name
+            );
+        }
+    }
+}
+
+#[test]
+fn a_reader_says_the_same_as_a_slice() {
+    for fixture in FIXTURES.iter() {
+        for depth in DEPTHS {
+            assert_eq!(
+                Inspection::read(depth, &fixture.bytes[..]).unwrap(),
+                Inspection::at(depth, &fixture.bytes),
+                "{}",
+                fixture.name
+            );
+        }
+    }
+}
+
+#[test]
+fn an_image_that_is_cut_anywhere_does_not_pass() {
+    for fixture in FIXTURES.iter() {
+        let whole = Inspection::of(&fixture.bytes);
+        // Without what follows its end an image is still whole.
+        let trailing = usize::try_from(whole.trailing_bytes().unwrap_or(0)).unwrap();
+        let image = &fixture.bytes[..fixture.bytes.len() - trailing];
+        let mut inspector = Inspector::new(Depth::Structure);
+        for (len, byte) in image.iter().enumerate() {
+            let cut = inspector.clone().finish();
+            // Between two frames an animation can only be seen to lack its trailer, which viewers
+            // do without.
+            let at_frame_end = cut.defects().contains(DefectKind::GifNoTrailer);
+            assert!(
+                !passes(&cut) || at_frame_end,
+                "{} passes with {len} of {} bytes",
+                fixture.name,
+                image.len()
+            );
+            inspector.push(&[*byte]);
+        }
+    }
+}
+
+#[test]
+fn a_growing_prefix_never_takes_back_a_fact() {
+    for fixture in FIXTURES.iter() {
+        for depth in DEPTHS {
+            let mut inspector = Inspector::new(depth);
+            let mut before = *inspector.inspection();
+            for byte in &fixture.bytes {
+                inspector.push(&[*byte]);
+                let now = *inspector.inspection();
+                assert_grows(&before, &now, &fixture.name);
+                before = now;
+            }
+            assert_grows(&before, &inspector.finish(), &fixture.name);
+        }
+    }
+}
+
+fn assert_grows(before: &Inspection, now: &Inspection, name: &str) {
+    if before.identity() != Identity::Undecided {
+        assert_eq!(now.identity(), before.identity(), "{name}");
+    }
+    if before.dimensions().is_some() {
+        assert_eq!(now.dimensions(), before.dimensions(), "{name}");
+    }
+    if before.frames().is_some() {
+        assert_eq!(now.frames(), before.frames(), "{name}");
+    }
+    if before.bit_depth().is_some() {
+        assert_eq!(now.bit_depth(), before.bit_depth(), "{name}");
+    }
+    if before.color_type().is_some() {
+        assert_eq!(now.color_type(), before.color_type(), "{name}");
+    }
+    if before.orientation().is_some() {
+        assert_eq!(now.orientation(), before.orientation(), "{name}");
+    }
+    assert!(!before.is_animated() || now.is_animated(), "{name}");
+    assert!(!before.is_complete() || now.is_complete(), "{name}");
+    let placed: Vec<_> = before.defects().iter().collect();
+    for (kind, offset) in placed {
+        assert!(
+            now.defects().iter().any(|held| held == (kind, offset)),
+            "{name}: {kind} is gone"
+        );
+    }
+}
+
+#[test]
+fn the_bytes_of_an_inspector_are_few() {
+    assert!(
+        size_of::<Inspector>() < 512,
+        "{} bytes",
+        size_of::<Inspector>()
+    );
+}
+
+#[test]
+fn every_prefix_of_a_mark_is_undecided_and_then_nothing() {
+    for (mark, format) in [
+        (&b"\x89PNG\r\n\x1a\n"[..], Format::Png),
+        (b"\xff\xd8\xff", Format::Jpeg),
+        (b"GIF87a", Format::Gif),
+        (b"GIF89a", Format::Gif),
+        (b"RIFF\0\0\0\0WEBP", Format::Webp),
+        (b"II*\0", Format::Tiff),
+        (b"MM\0*", Format::Tiff),
+        (b"II+\0\x08\0\0\0", Format::Tiff),
+        (b"8BPS", Format::Psd),
+        (b"%PDF-", Format::Pdf),
+        (b"PK\x03\x04", Format::Zip),
+        (b"\xff\x0a", Format::JpegXl),
+        (b"\0\0\0\x0cJXL \r\n\x87\n", Format::JpegXl),
+        (b"\0\0\x02\0\x01\0\x20\x20", Format::Ico),
+        (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", Format::Heic),
+        (b"\0\0\0\x18ftypmif1\0\0\0\0mif1avif", Format::Avif),
+        (b"\0\0\0\x1cftypavif\0\0\0\0avifmif1miaf", Format::Avif),
+    ] {
+        let mut inspector = Inspector::new(Depth::Header);
+        for (len, byte) in mark.iter().enumerate() {
+            assert_eq!(
+                inspector.inspection().identity(),
+                Identity::Undecided,
+                "{len} bytes of {mark:?}"
+            );
+            inspector.push(&[*byte]);
+        }
+        assert_eq!(inspector.inspection().format(), Some(format), "{mark:?}");
+    }
+}
+
+#[test]
+fn bytes_that_only_look_like_a_mark_are_no_image() {
+    for bytes in [
+        &b"\x89PNG\n\x1a\n and more"[..],
+        b"GIF88a......",
+        b"\xff\xd8 no marker",
+        b"RIFF....WAVEfmt ",
+        b"BMW is a maker of cars, and this is a text",
+        b"BM",
+        b"\n\x89PNG\r\n\x1a\n",
+        b"\0\0\x02\0\0\0\0\0\0\0\0\0",
+        b"\0\0\0\x18ftypisom\0\0\x02\0isomiso2",
+        b"{\"json\": true}",
+        b"   ",
+        b"<",
+        b"</html>",
+        b"<?xml version='1.0'?><feed/>",
+        &[0; 100],
+    ] {
+        let inspection = Inspection::of(bytes);
+        assert_eq!(inspection.identity(), Identity::NotAnImage, "{bytes:?}");
+    }
+}
+
+#[test]
+fn markup_is_named_by_its_first_element() {
+    let prolog = format!("<?xml version='1.0'?><!-- {} -->\r\n", "long ".repeat(1000));
+    for (text, format) in [
+        (
+            "<svg xmlns='http://www.w3.org/2000/svg'/>".to_owned(),
+            Format::Svg,
+        ),
+        ("\u{feff}<svg>".to_owned(), Format::Svg),
+        ("<svg".to_owned(), Format::Svg),
+        (format!("{prolog}<svg:svg>"), Format::Svg),
+        (
+            format!("{prolog}<!DOCTYPE svg PUBLIC '-//W3C//DTD SVG 1.1//EN'>"),
+            Format::Svg,
+        ),
+        (
+            "<!DOCTYPE note [<!ENTITY a '<html>'>]><svg >".to_owned(),
+            Format::Svg,
+        ),
+        ("  <!doctype html>".to_owned(), Format::Html),
+        (
+            "<!-- > -- -><html> --><HTML lang=en>".to_owned(),
+            Format::Html,
+        ),
+        ("<h1>404</h1>".to_owned(), Format::Html),
+    ] {
+        assert_eq!(
+            Inspection::of(text.as_bytes()).format(),
+            Some(format),
+            "{text}"
+        );
+        let bare = text.trim_start_matches('\u{feff}');
+        let utf16: Vec<_> = bare.encode_utf16().flat_map(u16::to_le_bytes).collect();
+        let marked = [&b"\xff\xfe"[..], &utf16].concat();
+        assert_eq!(
+            Inspection::of(&marked).format(),
+            Some(format),
+            "{text} in UTF-16"
+        );
+    }
+}
+
+#[test]
+fn facts_of_the_fixtures() {
+    for (name, color, bits, frames) in [
+        ("png/gray-1-bit.png", ColorType::Gray, 1, 1),
+        ("png/gray-16-bit.png", ColorType::Gray, 16, 1),
+        ("png/gray-alpha.png", ColorType::GrayAlpha, 8, 1),
+        ("png/palette.png", ColorType::Palette, 8, 1),
+        ("png/rgba.png", ColorType::Rgba, 8, 1),
+        ("png/animated.png", ColorType::Rgb, 8, 3),
+        ("png/interlaced.png", ColorType::Rgb, 8, 1),
+        ("gif/87a.gif", ColorType::Palette, 4, 1),
+        ("gif/animated.gif", ColorType::Palette, 4, 3),
+        ("webp/lossless.webp", ColorType::Rgb, 8, 1),
+        ("webp/lossy.webp", ColorType::YCbCr, 8, 1),
+        ("webp/animated.webp", ColorType::Rgb, 8, 2),
+    ] {
+        let inspection = Inspection::of(fixture(name));
+        assert_eq!(kinds(&inspection), [], "{name}");
+        assert_eq!(inspection.color_type(), Some(color), "{name}");
+        assert_eq!(inspection.bit_depth(), Some(bits), "{name}");
+        assert_eq!(inspection.frames(), Some(frames), "{name}");
+        assert_eq!(inspection.trailing_bytes(), Some(0), "{name}");
+    }
+}
+
+#[test]
+fn flaws_of_the_fixtures() {
+    for (name, expected) in [
+        ("png/cut-in-data.png", &[DefectKind::Truncated][..]),
+        ("png/cut-before-end.png", &[DefectKind::Truncated]),
+        ("png/wrong-crc.png", &[DefectKind::PngCriticalCrc]),
+        ("png/zero-width.png", &[DefectKind::ZeroDimension]),
+        ("png/archive-appended.png", &[DefectKind::TrailingBytes]),
+        ("gif/cut-in-frame.gif", &[DefectKind::Truncated]),
+        ("gif/unknown-block.gif", &[DefectKind::GifUnknownBlock]),
+        ("gif/text-appended.gif", &[DefectKind::TrailingBytes]),
+    ] {
+        assert_eq!(kinds(&Inspection::of(fixture(name))), expected, "{name}");
+    }
+}
+
+#[test]
+fn a_screen_without_pixels_takes_the_first_frames_size() {
+    let mut file = fixture("gif/89a.gif").to_vec();
+    let whole = Inspection::of(&file);
+    file[6..10].fill(0);
+    let inspection = Inspection::at(Depth::Header, &file);
+    assert_eq!(inspection.dimensions(), whole.dimensions());
+    assert_eq!(kinds(&inspection), [DefectKind::GifZeroScreen]);
+}
+
+#[test]
+fn a_header_that_is_cut_behind_the_size_still_tells_it() {
+    let png = &fixture("png/rgb.png")[..24];
+    let gif = &fixture("gif/89a.gif")[..10];
+    for bytes in [png, gif] {
+        let inspection = Inspection::at(Depth::Header, bytes);
+        assert!(inspection.dimensions().is_some());
+        assert_eq!(kinds(&inspection), [DefectKind::Truncated]);
+    }
+}
+
+/// A PNG of one pixel's header and chunks that a test gives.
+fn png_of(color: u8, chunks: &[(&[u8; 4], &[u8])]) -> Vec<u8> {
+    let mut header = [0, 0, 0, 1, 0, 0, 0, 1, 8, color, 0, 0, 0];
+    header[9] = color;
+    let mut file = b"\x89PNG\r\n\x1a\n".to_vec();
+    let all = [(b"IHDR", &header[..])]
+        .into_iter()
+        .chain(chunks.iter().copied());
+    for (name, body) in all {
+        file.extend(u32::try_from(body.len()).unwrap().to_be_bytes());
+        file.extend(name);
+        file.extend(body);
+        file.extend(crc32fast::hash(&[&name[..], body].concat()).to_be_bytes());
+    }
+    file
+}
+
+#[test]
+fn chunks_of_a_png_stand_in_their_order() {
+    /// One grey or indexed pixel: a zlib stream of one stored block.
+    const PIXEL: &[u8] = b"\x78\x01\x01\x02\0\xfd\xff\0\0\0\x02\0\x01";
+    let image: (&[u8; 4], &[u8]) = (b"IDAT", PIXEL);
+    let end: (&[u8; 4], &[u8]) = (b"IEND", b"");
+    let palette: (&[u8; 4], &[u8]) = (b"PLTE", b"rgb");
+    let gamma: (&[u8; 4], &[u8]) = (b"gAMA", &[0, 1, 0, 0]);
+    for (color, chunks, expected) in [
+        (0, &[image, end][..], &[][..]),
+        (0, &[gamma, image, (b"tEXt", b"a\0b"), end], &[]),
+        (3, &[palette, image, end], &[]),
+        (3, &[image, end], &[DefectKind::PngNoPalette]),
+        (
+            3,
+            &[(b"PLTE", b"rgbr"), image, end],
+            &[DefectKind::PngPaletteLength],
+        ),
+        (
+            3,
+            &[palette, palette, image, end],
+            &[DefectKind::PngDuplicate],
+        ),
+        (0, &[palette, image, end], &[DefectKind::PngPaletteUnused]),
+        (2, &[image, palette, end], &[DefectKind::PngChunkOrder]),
+        (0, &[image, gamma, end], &[DefectKind::PngAncillaryOrder]),
+        (
+            0,
+            &[gamma, gamma, image, end],
+            &[DefectKind::PngAncillaryOrder],
+        ),
+        (
+            2,
+            &[(b"tRNS", &[0; 6]), palette, image, end],
+            &[DefectKind::PngAncillaryOrder],
+        ),
+        (
+            0,
+            &[image, (b"tIME", &[0; 7]), image, end],
+            &[DefectKind::PngChunkOrder],
+        ),
+        (0, &[image, image, end], &[]),
+        (0, &[end], &[DefectKind::PngNoImageData]),
+        (0, &[(b"IDAT", b""), end], &[DefectKind::PngNoImageData]),
+        (0, &[(b"IDAT", b"abc"), end], &[DefectKind::PngZlibHeader]),
+        (
+            0,
+            &[(b"ABCD", b""), image, end],
+            &[DefectKind::PngUnknownCritical],
+        ),
+        (
+            0,
+            &[(b"AB1D", b""), image, end],
+            &[DefectKind::PngChunkName],
+        ),
+        (0, &[image, (b"IEND", b"x")], &[DefectKind::PngEndNotEmpty]),
+        (0, &[image], &[DefectKind::Truncated]),
+        (4, &[image, end], &[]),
+        (5, &[image, end], &[DefectKind::PngHeaderField]),
+        (
+            0,
+            &[(b"acTL", &[0; 8]), image, end],
+            &[DefectKind::PngAnimation],
+        ),
+    ] {
+        let file = png_of(color, chunks);
+        let inspection = Inspection::of(&file);
+        assert_eq!(
+            kinds(&inspection),
+            expected,
+            "colour type {color}, {chunks:?}"
+        );
+        assert_eq!(inspection.dimensions(), Some(Dimensions::new(1, 1)));
+    }
+}
+
+#[test]
+fn a_still_picture_beside_the_animation_is_counted_too() {
+    let control: (&[u8; 4], &[u8]) = (b"acTL", &[0, 0, 0, 1, 0, 0, 0, 0]);
+    let mut frame = [0; 26];
+    frame[7] = 1;
+    frame[11] = 1;
+    let chunks: [(&[u8; 4], &[u8]); 5] = [
+        control,
+        (b"IDAT", b"\x78\x01\x03\0"),
+        (b"fcTL", &frame),
+        (b"fdAT", b"\0\0\0\x01\x78\x01\x03\0"),
+        (b"IEND", b""),
+    ];
+    let inspection = Inspection::of(&png_of(0, &chunks));
+    assert_eq!(inspection.frames(), Some(2));
+    assert_eq!(kinds(&inspection), []);
+}
+
+/// Bytes that are a fixture with some of them changed, or that begin like a format.
+fn hostile() -> impl Strategy<Value = Vec<u8>> {
+    let damage = prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..12);
+    let damaged = (any::<prop::sample::Index>(), damage).prop_map(|(which, damage)| {
+        let mut bytes = which.get(&FIXTURES[..]).bytes.clone();
+        bytes.truncate(40_000);
+        if !bytes.is_empty() {
+            for (place, byte) in damage {
+                let place = place.index(bytes.len());
+                bytes[place] = byte;
+            }
+        }
+        bytes
+    });
+    let marks = prop::sample::select(vec![
+        &b"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR"[..],
+        b"\xff\xd8\xff",
+        b"GIF89a",
+        b"BM",
+        b"RIFF\xff\0\0\0WEBP",
+        b"<",
+        b"",
+    ]);
+    let noise = prop::collection::vec(any::<u8>(), 0..2000);
+    let begun = (marks, noise).prop_map(|(mark, noise)| [mark, &noise].concat());
+    prop_oneof![3 => damaged, 1 => begun]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(256))]
+
+    #[test]
+    fn any_chunking_of_any_bytes_says_the_same(
+        bytes in hostile(),
+        cuts in prop::collection::vec(0_usize..600, 0..40),
+    ) {
+        for depth in DEPTHS {
+            let whole = Inspection::at(depth, &bytes);
+            prop_assert_eq!(in_chunks(depth, &bytes, cuts.iter().copied()), whole);
+            prop_assert_eq!(whole.bytes_seen(), u64::try_from(bytes.len()).unwrap());
+            prop_assert!(whole.is_complete() || bytes.is_empty());
+        }
+    }
+
+    #[test]
+    fn what_a_prefix_says_stands(bytes in hostile(), at in any::<prop::sample::Index>()) {
+        let (head, tail) = bytes.split_at(at.index(bytes.len() + 1));
+        for depth in DEPTHS {
+            let mut inspector = Inspector::new(depth);
+            inspector.push(head);
+            let before = *inspector.inspection();
+            inspector.push(tail);
+            assert_grows(&before, inspector.inspection(), "after the rest");
+            assert_grows(&before, &inspector.finish(), "at the end");
+        }
+    }
+}
