@@ -6,6 +6,12 @@ use crate::format::{ColorType, Dimensions};
 /// Bytes of the file header, before the image header.
 pub(super) const FILE_HEADER: u64 = 14;
 
+/// The offset of the channels' masks, inside the header or after it.
+pub(super) const MASKS: u64 = 54;
+
+/// The offset of width and height.
+const SIDES: u64 = 18;
+
 /// How the pixels are coded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Compression {
@@ -60,36 +66,56 @@ impl Header {
         matches!(self.size, 12 | 16..=64 | 108 | 124)
     }
 
-    /// Bytes of the fields after the size. Of a version that is not known, those of
-    /// `BITMAPINFOHEADER`.
-    pub(super) fn fields_len(&self) -> usize {
-        match self.size {
-            12 => 8,
-            16..=40 => usize::try_from(self.size.saturating_sub(4)).unwrap_or(FIELD),
-            _ => FIELD,
-        }
+    /// Bytes of width and height.
+    pub(super) const fn sides_len(&self) -> usize {
+        if self.is_core() { 4 } else { 8 }
     }
 
-    /// Takes the fields after the size; those that a short version lacks are zero.
-    pub(super) fn set_fields(&mut self, field: &[u8; FIELD], facts: &mut Facts) {
-        let planes;
+    pub(super) fn set_sides(&mut self, field: &[u8; FIELD], facts: &mut Facts) {
         if self.is_core() {
             self.width = u32::from(short(field, 0));
             self.height = u32::from(short(field, 2));
-            planes = short(field, 4);
-            self.bits = short(field, 6);
         } else {
             let (width, height) = (signed(field, 0), signed(field, 4));
             self.width = u32::try_from(width).unwrap_or_default();
             self.height = height.unsigned_abs();
             self.top_down = height < 0;
-            planes = short(field, 8);
-            self.bits = short(field, 10);
-            self.compression = self.compression_of(long(field, 12));
-            self.stated_len = long(field, 16);
-            self.colors = long(field, 28);
         }
-        self.state(planes, facts);
+        if self.width == 0 || self.height == 0 {
+            facts.defect(DefectKind::ZeroDimension, SIDES);
+        } else {
+            facts.dimensions = Some(Dimensions::new(self.width, self.height));
+        }
+        facts.frames = 1;
+        facts.frames_final = true;
+    }
+
+    /// Bytes of the fields after width and height, those that have a meaning here. Of a version
+    /// that is not known, those of `BITMAPINFOHEADER`.
+    pub(super) fn fields_len(&self) -> usize {
+        match self.size {
+            12 => 4,
+            16..=40 => usize::try_from(self.size.saturating_sub(12)).unwrap_or(FIELD),
+            _ => FIELD,
+        }
+    }
+
+    /// Takes the fields after width and height; those that a short version lacks are zero.
+    pub(super) fn set_fields(&mut self, field: &[u8; FIELD], facts: &mut Facts) {
+        self.bits = short(field, 2);
+        if !self.is_core() {
+            self.compression = self.compression_of(long(field, 4));
+            self.stated_len = long(field, 8);
+            self.colors = long(field, 20);
+        }
+        if short(field, 0) != 1 {
+            facts.defect(DefectKind::BmpPlanes, self.fields_at());
+        }
+        self.state(facts);
+    }
+
+    fn fields_at(&self) -> u64 {
+        SIDES.saturating_add(if self.is_core() { 4 } else { 8 })
     }
 
     fn compression_of(&self, number: u32) -> Compression {
@@ -104,34 +130,24 @@ impl Header {
         }
     }
 
-    fn state(&self, planes: u16, facts: &mut Facts) {
-        const FIELDS: u64 = 18;
-        if self.width == 0 || self.height == 0 {
-            facts.defect(DefectKind::ZeroDimension, FIELDS);
-        } else {
-            facts.dimensions = Some(Dimensions::new(self.width, self.height));
-        }
-        facts.frames = 1;
-        facts.frames_final = true;
-        if planes != 1 {
-            facts.defect(DefectKind::BmpPlanes, FIELDS);
-        }
+    fn state(&self, facts: &mut Facts) {
+        let at = self.fields_at();
         if self.compression == Compression::Other {
-            facts.defect(DefectKind::BmpCompression, FIELDS);
+            facts.defect(DefectKind::BmpCompression, at);
         } else if !self.bits_are_legal() {
-            facts.defect(DefectKind::BmpBitDepth, FIELDS);
+            facts.defect(DefectKind::BmpBitDepth, at);
         } else {
             self.state_color(facts);
         }
         if self.compression == Compression::Huffman {
-            facts.defect(DefectKind::BmpRareCompression, FIELDS);
+            facts.defect(DefectKind::BmpRareCompression, at);
         }
         let is_run_length = matches!(self.compression, Compression::Rle4 | Compression::Rle8);
         if self.top_down && is_run_length {
-            facts.defect(DefectKind::BmpTopDownRle, FIELDS);
+            facts.defect(DefectKind::BmpTopDownRle, at);
         }
         if self.is_palette() && u64::from(self.colors) > self.most_colors() {
-            facts.defect(DefectKind::BmpPaletteSize, FIELDS);
+            facts.defect(DefectKind::BmpPaletteSize, at);
         }
         if u64::from(self.offset) < self.palette_start() {
             facts.defect(DefectKind::BmpPixelOffset, 10);
@@ -181,11 +197,6 @@ impl Header {
             (Compression::Masks, _) => 12,
             _ => 0,
         }
-    }
-
-    #[expect(clippy::unused_self, reason = "reads as a question to the header")]
-    pub(super) const fn masks_at(&self) -> u64 {
-        FILE_HEADER + 40
     }
 
     /// Where the palette starts, if there is one.

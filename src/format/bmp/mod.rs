@@ -10,10 +10,10 @@ use super::{
     DefectKind, Depth, Facts, Parser, Progress,
     bytes::{Cursor, Gather},
 };
-use header::{FILE_HEADER, Header, Masks};
+use header::{FILE_HEADER, Header, MASKS, Masks};
 
-/// The longest field that is gathered at once: the image header after its size.
-const FIELD: usize = 36;
+/// The longest field that is gathered at once: the image header after width and height.
+const FIELD: usize = 28;
 
 #[derive(Clone, Debug)]
 pub(crate) struct Bmp {
@@ -27,7 +27,9 @@ pub(crate) struct Bmp {
 enum State {
     /// Before the file header and the image header's size.
     Start,
-    /// Before the image header's fields.
+    /// Before width and height.
+    Sides,
+    /// Before the image header's other fields.
     Fields,
     /// Before the channel masks.
     Masks,
@@ -55,6 +57,14 @@ impl Bmp {
         if !self.header.size_is_known() {
             facts.defect(DefectKind::BmpHeaderSize, FILE_HEADER);
         }
+        self.state = State::Sides;
+    }
+
+    fn sides(&mut self, cursor: &mut Cursor<'_>, facts: &mut Facts) {
+        let Some(field) = self.gather.fill(cursor, self.header.sides_len()) else {
+            return;
+        };
+        self.header.set_sides(&field, facts);
         self.state = State::Fields;
     }
 
@@ -68,8 +78,9 @@ impl Bmp {
         } else if self.header.masks_len() > 0 {
             State::Masks
         } else {
-            self.body(facts)
+            State::Body
         };
+        self.state_end(facts);
     }
 
     fn masks(&mut self, cursor: &mut Cursor<'_>, facts: &mut Facts) {
@@ -79,15 +90,17 @@ impl Bmp {
         };
         let masks = Masks::new(&field, self.header.bits());
         if let Err(kind) = masks.check() {
-            facts.defect(kind, self.header.masks_at());
+            facts.defect(kind, MASKS);
         }
-        self.state = self.body(facts);
+        self.state = State::Body;
+        self.state_end(facts);
     }
 
-    /// All fields are read: what is certain of the body is stated.
-    fn body(&mut self, facts: &mut Facts) -> State {
-        facts.end = self.header.pixels_end();
-        State::Body
+    /// States where the image ends, once all fields are read.
+    fn state_end(&self, facts: &mut Facts) {
+        if matches!(self.state, State::Body) {
+            facts.end = self.header.pixels_end();
+        }
     }
 
     fn skip_body(&mut self, cursor: &mut Cursor<'_>, facts: &mut Facts) {
@@ -106,6 +119,7 @@ impl Parser for Bmp {
                 State::Over(progress) => return progress,
                 _ if cursor.is_empty() => return Progress::More,
                 State::Start => self.start(&mut cursor, facts),
+                State::Sides => self.sides(&mut cursor, facts),
                 State::Fields => self.fields(&mut cursor, facts),
                 State::Masks => self.masks(&mut cursor, facts),
                 State::Body => self.skip_body(&mut cursor, facts),
@@ -117,7 +131,7 @@ impl Parser for Bmp {
         let whole = match self.state {
             State::Over(_) => true,
             State::Body => self.header.pixels_end().is_none() && len > self.header.pixels_start(),
-            State::Start | State::Fields | State::Masks => false,
+            State::Start | State::Sides | State::Fields | State::Masks => false,
         };
         if !whole {
             facts.defect(DefectKind::Truncated, len);
