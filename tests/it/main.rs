@@ -2,6 +2,7 @@
 
 #[cfg(feature = "cli")]
 mod cli;
+mod bmp;
 mod corpus;
 mod fixtures;
 mod gate;
@@ -18,6 +19,7 @@ mod imports;
 mod inspect;
 #[cfg(feature = "probe")]
 mod probe_address;
+mod jpeg;
 mod requirements;
 #[cfg(feature = "stream")]
 mod upload_gate;

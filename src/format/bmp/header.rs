@@ -1,7 +1,10 @@
 //! The file header and the image header in all its versions.
 
 use super::{DefectKind, FIELD, Facts};
-use crate::format::{ColorType, Dimensions};
+use crate::format::{
+    ColorType, Dimensions,
+    bytes::{le16, le32},
+};
 
 /// Bytes of the file header, before the image header.
 pub(super) const FILE_HEADER: u64 = 14;
@@ -50,8 +53,8 @@ impl Header {
     /// The file header and the image header's size.
     pub(super) fn new(field: &[u8; FIELD]) -> Self {
         Self {
-            offset: long(field, 10),
-            size: long(field, 14),
+            offset: le32(field, 10),
+            size: le32(field, 14),
             ..Self::default()
         }
     }
@@ -73,10 +76,10 @@ impl Header {
 
     pub(super) fn set_sides(&mut self, field: &[u8; FIELD], facts: &mut Facts) {
         if self.is_core() {
-            self.width = u32::from(short(field, 0));
-            self.height = u32::from(short(field, 2));
+            self.width = u32::from(le16(field, 0));
+            self.height = u32::from(le16(field, 2));
         } else {
-            let (width, height) = (signed(field, 0), signed(field, 4));
+            let (width, height) = (le32(field, 0).cast_signed(), le32(field, 4).cast_signed());
             self.width = u32::try_from(width).unwrap_or_default();
             self.height = height.unsigned_abs();
             self.top_down = height < 0;
@@ -102,13 +105,13 @@ impl Header {
 
     /// Takes the fields after width and height; those that a short version lacks are zero.
     pub(super) fn set_fields(&mut self, field: &[u8; FIELD], facts: &mut Facts) {
-        self.bits = short(field, 2);
+        self.bits = le16(field, 2);
         if !self.is_core() {
-            self.compression = self.compression_of(long(field, 4));
-            self.stated_len = long(field, 8);
-            self.colors = long(field, 20);
+            self.compression = self.compression_of(le32(field, 4));
+            self.stated_len = le32(field, 8);
+            self.colors = le32(field, 20);
         }
-        if short(field, 0) != 1 {
+        if le16(field, 0) != 1 {
             facts.defect(DefectKind::BmpPlanes, self.fields_at());
         }
         self.state(facts);
@@ -252,8 +255,8 @@ pub(super) struct Masks {
 impl Masks {
     pub(super) fn new(field: &[u8; FIELD], bits: u16) -> Self {
         Self {
-            color: [long(field, 0), long(field, 4), long(field, 8)],
-            alpha: long(field, 12),
+            color: [le32(field, 0), le32(field, 4), le32(field, 8)],
+            alpha: le32(field, 12),
             bits,
         }
     }
@@ -278,24 +281,4 @@ impl Masks {
             Ok(())
         }
     }
-}
-
-fn short(field: &[u8; FIELD], at: usize) -> u16 {
-    u16::from_le_bytes(part(field, at))
-}
-
-fn long(field: &[u8; FIELD], at: usize) -> u32 {
-    u32::from_le_bytes(part(field, at))
-}
-
-fn signed(field: &[u8; FIELD], at: usize) -> i32 {
-    i32::from_le_bytes(part(field, at))
-}
-
-fn part<const N: usize>(field: &[u8; FIELD], at: usize) -> [u8; N] {
-    field
-        .get(at..)
-        .and_then(|rest| rest.first_chunk())
-        .copied()
-        .unwrap_or([0; N])
 }

@@ -117,7 +117,7 @@ impl Parser for Bmp {
         loop {
             match self.state {
                 State::Over(progress) => return progress,
-                _ if cursor.is_empty() => return Progress::More,
+                _ if cursor.rest().is_empty() => return Progress::More,
                 State::Start => self.start(&mut cursor, facts),
                 State::Sides => self.sides(&mut cursor, facts),
                 State::Fields => self.fields(&mut cursor, facts),

@@ -167,7 +167,7 @@ impl Parser for Jpeg {
         loop {
             match self.state {
                 State::Over(progress) => return progress,
-                _ if cursor.is_empty() => return Progress::More,
+                _ if cursor.rest().is_empty() => return Progress::More,
                 State::Marker { fill } => self.find_marker(fill, &mut cursor, facts),
                 State::Length { marker, at } => self.read_length(marker, at, &mut cursor, facts),
                 State::Segment(segment) => self.read_segment(segment, &mut cursor, facts),

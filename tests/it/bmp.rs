@@ -1,0 +1,388 @@
+//! BMP: every header there is, what its fields may say, and where the pixels end.
+
+use std::fs;
+
+use greenlight::{
+    Depth, Dimensions, Format, Inspection, Inspector,
+    inspect::{ColorType, DefectKind},
+};
+use proptest::prelude::*;
+
+/// A bitmap by its fields.
+#[derive(Clone)]
+struct Bmp {
+    header: u32,
+    width: i32,
+    height: i32,
+    planes: u16,
+    bits: u16,
+    compression: u32,
+    colors: u32,
+    masks: Vec<u32>,
+    /// Where the pixels start; right after what stands before them when absent.
+    offset: Option<u32>,
+    pixels: usize,
+}
+
+impl Bmp {
+    /// 5 by 3 pixels without compression.
+    fn new(header: u32, bits: u16) -> Self {
+        let row = (5 * usize::from(bits)).div_ceil(32) * 4;
+        Self {
+            header,
+            width: 5,
+            height: 3,
+            planes: 1,
+            bits,
+            compression: 0,
+            colors: 0,
+            masks: Vec::new(),
+            offset: None,
+            pixels: row * 3,
+        }
+    }
+
+    fn bytes(&self) -> Vec<u8> {
+        let mut head = self.header.to_le_bytes().to_vec();
+        if self.header == 12 {
+            let side = |side: i32| u16::try_from(side).unwrap().to_le_bytes();
+            head.extend_from_slice(&side(self.width));
+            head.extend_from_slice(&side(self.height));
+            head.extend_from_slice(&self.planes.to_le_bytes());
+            head.extend_from_slice(&self.bits.to_le_bytes());
+        } else {
+            head.extend_from_slice(&self.width.to_le_bytes());
+            head.extend_from_slice(&self.height.to_le_bytes());
+            head.extend_from_slice(&self.planes.to_le_bytes());
+            head.extend_from_slice(&self.bits.to_le_bytes());
+            for field in [self.compression, 0, 0, 0, self.colors, 0] {
+                head.extend_from_slice(&field.to_le_bytes());
+            }
+            head.extend(self.masks.iter().flat_map(|mask| mask.to_le_bytes()));
+            let masks = if self.header == 40 {
+                self.masks.len() * 4
+            } else {
+                0
+            };
+            head.resize(usize::try_from(self.header).unwrap() + masks, 0);
+        }
+        if self.bits <= 8 {
+            let entry = if self.header == 12 { 3 } else { 4 };
+            let colors = if self.colors == 0 {
+                1 << self.bits
+            } else {
+                self.colors
+            };
+            head.resize(
+                head.len() + usize::try_from(colors.min(1 << self.bits)).unwrap() * entry,
+                0,
+            );
+        }
+        let start = u32::try_from(14 + head.len()).unwrap();
+        let mut file = b"BM\0\0\0\0\0\0\0\0".to_vec();
+        file.extend_from_slice(&self.offset.unwrap_or(start).to_le_bytes());
+        file.extend(head);
+        file.resize(file.len() + self.pixels, 0);
+        file
+    }
+}
+
+fn defects(bytes: &[u8]) -> Vec<DefectKind> {
+    Inspection::of(bytes)
+        .defects()
+        .iter()
+        .map(|(kind, _)| kind)
+        .collect()
+}
+
+fn fixtures() -> Vec<(String, Vec<u8>)> {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/images/bmp");
+    let mut files: Vec<_> = fs::read_dir(folder)
+        .expect("the folder is committed")
+        .map(|entry| {
+            let path = entry.unwrap().path();
+            (path.display().to_string(), fs::read(path).unwrap())
+        })
+        .filter(|(_, bytes)| Inspection::of(bytes).format() == Some(Format::Bmp))
+        .collect();
+    files.sort();
+    assert!(files.len() >= 10);
+    files
+}
+
+#[test]
+fn every_header_gives_size_depth_and_colour() {
+    for header in [12, 16, 24, 40, 52, 56, 64, 108, 124] {
+        for (bits, depth, color) in [
+            (1, 1, ColorType::Palette),
+            (4, 4, ColorType::Palette),
+            (8, 8, ColorType::Palette),
+            (24, 8, ColorType::Rgb),
+        ] {
+            let bytes = Bmp::new(header, bits).bytes();
+            let inspection = Inspection::of(&bytes);
+            assert_eq!(inspection.dimensions(), Some(Dimensions::new(5, 3)));
+            assert_eq!(inspection.bit_depth(), Some(depth));
+            assert_eq!(inspection.color_type(), Some(color));
+            assert_eq!(inspection.frames(), Some(1));
+            assert_eq!(inspection.trailing_bytes(), Some(0));
+            assert_eq!(defects(&bytes), [], "{header} {bits}");
+            assert!(inspection.is_complete());
+        }
+    }
+}
+
+#[test]
+fn a_header_verdict_takes_26_bytes() {
+    let bytes = Bmp::new(40, 24).bytes();
+    let mut inspector = Inspector::new(Depth::Header);
+    inspector.push(&bytes[..25]);
+    assert_eq!(inspector.inspection().dimensions(), None);
+    inspector.push(&bytes[25..26]);
+    let dimensions = inspector.inspection().dimensions();
+    assert_eq!(dimensions, Some(Dimensions::new(5, 3)));
+}
+
+#[test]
+fn a_negative_height_is_a_picture_from_the_top_down() {
+    let bmp = Bmp {
+        height: -3,
+        ..Bmp::new(40, 24)
+    };
+    assert_eq!(defects(&bmp.bytes()), []);
+    let dimensions = Inspection::of(&bmp.bytes()).dimensions();
+    assert_eq!(dimensions, Some(Dimensions::new(5, 3)));
+    let lowest = Bmp {
+        height: i32::MIN,
+        ..bmp
+    };
+    let dimensions = Inspection::of(&lowest.bytes()).dimensions();
+    assert_eq!(dimensions, Some(Dimensions::new(5, 1 << 31)));
+    assert_eq!(defects(&lowest.bytes()), [DefectKind::Truncated]);
+}
+
+#[test]
+fn masks_may_stand_in_the_header_or_after_it() {
+    let rgb = vec![0xf800, 0x07e0, 0x001f];
+    for header in [40, 52, 56, 108, 124] {
+        let mut masks = rgb.clone();
+        if header > 52 {
+            masks.push(0);
+        }
+        let bmp = Bmp {
+            compression: 3,
+            masks,
+            ..Bmp::new(header, 16)
+        };
+        assert_eq!(defects(&bmp.bytes()), [], "{header}");
+        for masks in [
+            vec![0, 0x07e0, 0x001f],
+            vec![0xf800, 0xffe0, 0x001f],
+            vec![0xf800, 0x0760, 0x001f],
+            vec![0x000f_0000, 0x07e0, 0x001f],
+        ] {
+            let bmp = Bmp {
+                masks,
+                ..bmp.clone()
+            };
+            assert_eq!(defects(&bmp.bytes()), [DefectKind::BmpMasks], "{header}");
+        }
+    }
+}
+
+#[test]
+fn what_most_decoders_refuse_is_named() {
+    let plain = Bmp::new(40, 24);
+    for (kind, bmp) in [
+        (
+            DefectKind::BmpHeaderSize,
+            Bmp {
+                header: 66,
+                ..plain.clone()
+            },
+        ),
+        (
+            DefectKind::BmpHeaderSize,
+            Bmp {
+                header: 168,
+                ..plain.clone()
+            },
+        ),
+        (
+            DefectKind::BmpCompression,
+            Bmp {
+                compression: 4,
+                bits: 0,
+                ..plain.clone()
+            },
+        ),
+        (
+            DefectKind::BmpCompression,
+            Bmp {
+                compression: 5,
+                bits: 0,
+                ..plain.clone()
+            },
+        ),
+        (
+            DefectKind::BmpCompression,
+            Bmp {
+                compression: 99,
+                ..plain.clone()
+            },
+        ),
+        (DefectKind::BmpBitDepth, Bmp::new(40, 5)),
+        (DefectKind::BmpBitDepth, Bmp::new(12, 16)),
+        (
+            DefectKind::BmpBitDepth,
+            Bmp {
+                compression: 1,
+                ..plain.clone()
+            },
+        ),
+        (
+            DefectKind::BmpBitDepth,
+            Bmp {
+                compression: 2,
+                ..Bmp::new(40, 8)
+            },
+        ),
+        (
+            DefectKind::ZeroDimension,
+            Bmp {
+                width: 0,
+                ..plain.clone()
+            },
+        ),
+        (
+            DefectKind::ZeroDimension,
+            Bmp {
+                width: -5,
+                ..plain.clone()
+            },
+        ),
+        (
+            DefectKind::ZeroDimension,
+            Bmp {
+                height: 0,
+                ..plain.clone()
+            },
+        ),
+        (
+            DefectKind::Truncated,
+            Bmp {
+                pixels: 47,
+                ..plain.clone()
+            },
+        ),
+        (
+            DefectKind::Truncated,
+            Bmp {
+                offset: Some(5000),
+                ..plain.clone()
+            },
+        ),
+        (
+            DefectKind::Truncated,
+            Bmp {
+                width: 100_000,
+                height: 100_000,
+                ..plain.clone()
+            },
+        ),
+    ] {
+        assert_eq!(defects(&bmp.bytes()).first(), Some(&kind));
+        assert!(!kind.is_tolerated(), "{kind}");
+    }
+}
+
+#[test]
+fn what_decoders_tolerate_is_a_warning() {
+    let plain = Bmp::new(40, 8);
+    for (kind, bmp) in [
+        (
+            DefectKind::BmpPlanes,
+            Bmp {
+                planes: 0,
+                ..plain.clone()
+            },
+        ),
+        (
+            DefectKind::BmpPaletteSize,
+            Bmp {
+                colors: 70_000,
+                ..plain.clone()
+            },
+        ),
+        (
+            DefectKind::BmpPixelOffset,
+            Bmp {
+                offset: Some(0),
+                ..plain.clone()
+            },
+        ),
+        (
+            DefectKind::TrailingBytes,
+            Bmp {
+                pixels: plain.pixels + 2,
+                ..plain.clone()
+            },
+        ),
+        (
+            DefectKind::BmpTopDownRle,
+            Bmp {
+                compression: 1,
+                height: -3,
+                ..plain.clone()
+            },
+        ),
+    ] {
+        assert_eq!(defects(&bmp.bytes()), [kind]);
+        assert!(kind.is_tolerated(), "{kind}");
+    }
+}
+
+#[test]
+fn no_prefix_of_plain_pixels_is_accepted() {
+    for (header, bits) in [(12, 1), (40, 8), (124, 24)] {
+        let bytes = Bmp::new(header, bits).bytes();
+        for len in 14..bytes.len() {
+            let kinds = defects(&bytes[..len]);
+            let has_format = Inspection::of(&bytes[..len]).format().is_some();
+            assert!(
+                !has_format || kinds == [DefectKind::Truncated],
+                "{header} {len}"
+            );
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn any_chunking_of_any_damaged_file_gives_the_same_facts(
+        file in any::<prop::sample::Index>(),
+        damage in prop::collection::vec((0_usize..140, any::<u8>()), 0..6),
+        cuts in prop::collection::vec(1_usize..70, 1..40),
+        depth in prop::sample::select(vec![Depth::Header, Depth::Structure]),
+    ) {
+        let files = fixtures();
+        let (_, mut bytes) = file.get(&files).clone();
+        for (place, value) in damage {
+            if let Some(byte) = bytes.get_mut(place) {
+                *byte = value;
+            }
+        }
+        let whole = Inspection::at(depth, &bytes);
+        let mut inspector = Inspector::new(depth);
+        let mut rest = bytes.as_slice();
+        for cut in cuts.iter().cycle() {
+            if rest.is_empty() {
+                break;
+            }
+            let (chunk, after) = rest.split_at((*cut).min(rest.len()));
+            inspector.push(chunk);
+            rest = after;
+        }
+        prop_assert_eq!(inspector.finish(), whole);
+    }
+}

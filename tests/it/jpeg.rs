@@ -1,0 +1,633 @@
+//! JPEG: what is read from its header, walked in its structure, and named when it is wrong.
+
+use std::fs;
+
+use greenlight::{
+    Depth, Dimensions, Format, Inspection, Inspector,
+    inspect::{ColorType, DefectKind},
+};
+use proptest::prelude::*;
+
+/// A JPEG in the making, part by part.
+#[derive(Clone, Default)]
+struct Jpeg(Vec<u8>);
+
+impl Jpeg {
+    fn new() -> Self {
+        Self(vec![0xff, 0xd8])
+    }
+
+    fn raw(mut self, bytes: &[u8]) -> Self {
+        self.0.extend_from_slice(bytes);
+        self
+    }
+
+    fn segment(self, code: u8, body: &[u8]) -> Self {
+        let [high, low] = u16::try_from(body.len() + 2).unwrap().to_be_bytes();
+        self.raw(&[0xff, code, high, low]).raw(body)
+    }
+
+    /// A quantisation table of ones.
+    fn quantizers(self, number: u8) -> Self {
+        let mut body = vec![1; 65];
+        body[0] = number;
+        self.segment(0xdb, &body)
+    }
+
+    /// A Huffman table whose one code, a single 0, means `symbol`.
+    fn huffman(self, class_and_number: u8, symbol: u8) -> Self {
+        let mut body = vec![0; 18];
+        body[0] = class_and_number;
+        body[1] = 1;
+        body[17] = symbol;
+        self.segment(0xc4, &body)
+    }
+
+    fn tables(self) -> Self {
+        self.quantizers(0).huffman(0x00, 0).huffman(0x10, 0)
+    }
+
+    fn frame(self, code: u8, width: u16, height: u16, components: &[[u8; 3]]) -> Self {
+        self.frame_of(code, 8, width, height, components)
+    }
+
+    fn frame_of(self, code: u8, bits: u8, width: u16, height: u16, components: &[[u8; 3]]) -> Self {
+        let mut body = vec![bits];
+        body.extend_from_slice(&height.to_be_bytes());
+        body.extend_from_slice(&width.to_be_bytes());
+        body.push(u8::try_from(components.len()).unwrap());
+        body.extend_from_slice(&components.concat());
+        self.segment(code, &body)
+    }
+
+    fn scan(self, components: &[u8], parameters: [u8; 3], coded: &[u8]) -> Self {
+        let mut body = vec![u8::try_from(components.len()).unwrap()];
+        body.extend(components.iter().flat_map(|id| [*id, 0]));
+        body.extend_from_slice(&parameters);
+        self.segment(0xda, &body).raw(coded)
+    }
+
+    fn end(self) -> Vec<u8> {
+        self.raw(&[0xff, 0xd9]).0
+    }
+}
+
+const GRAY: &[[u8; 3]] = &[[1, 0x11, 0]];
+const COLOR: &[[u8; 3]] = &[[1, 0x22, 0], [2, 0x11, 0], [3, 0x11, 0]];
+
+/// The parameters of a sequential scan.
+const WHOLE: [u8; 3] = [0, 63, 0];
+
+/// Coded data of one gray block of 8 by 8: DC and end of block, a bit each.
+const BLOCK: &[u8] = &[0x3f];
+
+/// 8 by 8 pixels of gray, whole and correct.
+fn smallest() -> Vec<u8> {
+    Jpeg::new()
+        .tables()
+        .frame(0xc0, 8, 8, GRAY)
+        .scan(&[1], WHOLE, BLOCK)
+        .end()
+}
+
+fn fixtures() -> Vec<(String, Vec<u8>)> {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/images/jpeg");
+    let mut files: Vec<_> = fs::read_dir(folder)
+        .expect("the folder is committed")
+        .map(|entry| {
+            let path = entry.unwrap().path();
+            (path.display().to_string(), fs::read(path).unwrap())
+        })
+        .filter(|(_, bytes)| Inspection::of(bytes).format() == Some(Format::Jpeg))
+        .collect();
+    files.sort();
+    assert!(files.len() >= 10);
+    files
+}
+
+fn defects(bytes: &[u8]) -> Vec<DefectKind> {
+    Inspection::of(bytes)
+        .defects()
+        .iter()
+        .map(|(kind, _)| kind)
+        .collect()
+}
+
+fn is_refused(inspection: &Inspection) -> bool {
+    inspection
+        .defects()
+        .iter()
+        .any(|(kind, _)| !kind.is_tolerated())
+}
+
+#[test]
+fn every_start_of_frame_gives_the_size_at_header_depth() {
+    for code in [
+        0xc0, 0xc1, 0xc2, 0xc3, 0xc5, 0xc6, 0xc7, 0xc9, 0xca, 0xcb, 0xcd, 0xce, 0xcf, 0xf7, 0xde,
+    ] {
+        let bytes = Jpeg::new().frame(code, 640, 480, COLOR).0;
+        let mut inspector = Inspector::new(Depth::Header);
+        inspector.push(&bytes);
+        let inspection = inspector.inspection();
+        assert_eq!(
+            inspection.dimensions(),
+            Some(Dimensions::new(640, 480)),
+            "{code:x}"
+        );
+        assert!(inspector.is_settled(), "{code:x}");
+    }
+}
+
+#[test]
+fn tables_and_comments_that_look_like_frames_are_skipped_by_their_length() {
+    let bytes = Jpeg::new()
+        .segment(
+            0xfe,
+            b"\xff\xc0\x00\x0b\x08\x00\x01\x00\x01\x01\x01\x11\x00",
+        )
+        .segment(0xe5, &[0xff; 60_000])
+        .frame(0xc0, 300, 200, GRAY)
+        .0;
+    for chunk in [1, 2, 3, 1000, 100_000] {
+        let mut inspector = Inspector::new(Depth::Header);
+        for chunk in bytes.chunks(chunk) {
+            inspector.push(chunk);
+        }
+        let inspection = inspector.finish();
+        assert_eq!(inspection.dimensions(), Some(Dimensions::new(300, 200)));
+        assert!(inspection.defects().is_empty());
+    }
+}
+
+/// An APP1 segment's body: `entries` in the 0th directory, `gap` bytes before it.
+fn exif(order: &[u8; 2], gap: u32, entries: &[(u16, u16, u16)]) -> Vec<u8> {
+    let big = order == b"MM";
+    let short = |value: u16| {
+        if big {
+            value.to_be_bytes()
+        } else {
+            value.to_le_bytes()
+        }
+    };
+    let long = |value: u32| {
+        if big {
+            value.to_be_bytes()
+        } else {
+            value.to_le_bytes()
+        }
+    };
+    let mut body = b"Exif\0\0".to_vec();
+    body.extend_from_slice(order);
+    body.extend_from_slice(&short(42));
+    body.extend_from_slice(&long(8 + gap));
+    body.extend(vec![0xAA; usize::try_from(gap).unwrap()]);
+    body.extend_from_slice(&short(u16::try_from(entries.len()).unwrap()));
+    for (tag, kind, value) in entries {
+        body.extend_from_slice(&short(*tag));
+        body.extend_from_slice(&short(*kind));
+        body.extend_from_slice(&long(1));
+        body.extend_from_slice(&short(*value));
+        body.extend_from_slice(&[0, 0]);
+    }
+    body
+}
+
+#[test]
+fn orientation_is_read_in_both_byte_orders_and_any_chunking() {
+    let others = [(0x010f, 2, 9), (0x0112, 3, 6), (0x0128, 3, 2)];
+    for order in [b"II", b"MM"] {
+        for gap in [0, 7, 300] {
+            let bytes = Jpeg::new()
+                .segment(0xe1, &exif(order, gap, &others))
+                .frame(0xc0, 300, 200, GRAY)
+                .0;
+            for chunk in [1, 5, 64, 4096] {
+                let mut inspector = Inspector::new(Depth::Header);
+                for chunk in bytes.chunks(chunk) {
+                    inspector.push(chunk);
+                }
+                let orientation = inspector.inspection().orientation();
+                assert_eq!(orientation.map(|value| value.tag()), Some(6));
+                let dimensions = inspector.inspection().dimensions();
+                assert_eq!(dimensions, Some(Dimensions::new(300, 200)));
+            }
+        }
+    }
+}
+
+#[test]
+fn an_orientation_without_a_meaning_is_none() {
+    for entry in [
+        (0x0112, 3, 0),
+        (0x0112, 3, 9),
+        (0x0112, 4, 6),
+        (0x0113, 3, 6),
+    ] {
+        let bytes = Jpeg::new()
+            .segment(0xe1, &exif(b"MM", 0, &[entry]))
+            .frame(0xc0, 300, 200, GRAY)
+            .0;
+        let inspection = Inspection::at(Depth::Header, &bytes);
+        assert_eq!(inspection.orientation(), None, "{entry:?}");
+    }
+}
+
+#[test]
+fn a_cut_directory_is_no_defect_and_no_size() {
+    let mut body = exif(b"II", 0, &[(0x0100, 3, 4000), (0x0101, 3, 3000)]);
+    body.extend_from_slice(&smallest());
+    for len in 0..body.len() {
+        let bytes = Jpeg::new()
+            .segment(0xe1, &body[..len])
+            .frame(0xc0, 300, 200, GRAY)
+            .0;
+        let inspection = Inspection::at(Depth::Header, &bytes);
+        assert_eq!(inspection.dimensions(), Some(Dimensions::new(300, 200)));
+        assert!(inspection.defects().is_empty());
+    }
+}
+
+#[test]
+fn colour_is_what_decoders_guess() {
+    let adobe = |transform: u8| [b"Adobe\0\x64\0\0\0\0".as_slice(), &[transform]].concat();
+    let inks: &[[u8; 3]] = &[[1, 0x11, 0], [2, 0x11, 0], [3, 0x11, 0], [4, 0x11, 0]];
+    let letters: &[[u8; 3]] = &[[b'R', 0x11, 0], [b'G', 0x11, 0], [b'B', 0x11, 0]];
+    let plain = Jpeg::new;
+    let jfif = || Jpeg::new().segment(0xe0, b"JFIF\0\x01\x02\0\0\x01\0\x01\0\0");
+    let marked = |transform| Jpeg::new().segment(0xee, &adobe(transform));
+    for (head, components, color) in [
+        (plain(), GRAY, ColorType::Gray),
+        (plain(), COLOR, ColorType::YCbCr),
+        (plain(), letters, ColorType::Rgb),
+        (jfif(), letters, ColorType::YCbCr),
+        (marked(0), COLOR, ColorType::Rgb),
+        (marked(1), COLOR, ColorType::YCbCr),
+        (plain(), inks, ColorType::Cmyk),
+        (marked(0), inks, ColorType::Cmyk),
+        (marked(2), inks, ColorType::Ycck),
+    ] {
+        let bytes = head.frame(0xc0, 16, 16, components).0;
+        let inspection = Inspection::at(Depth::Header, &bytes);
+        assert_eq!(inspection.color_type(), Some(color));
+        assert_eq!(inspection.bit_depth(), Some(8));
+        assert_eq!(inspection.frames(), Some(1));
+    }
+}
+
+#[test]
+fn the_smallest_jpeg_has_no_defect() {
+    let inspection = Inspection::of(&smallest());
+    assert_eq!(inspection.format(), Some(Format::Jpeg));
+    assert_eq!(inspection.dimensions(), Some(Dimensions::new(8, 8)));
+    assert!(inspection.defects().is_empty());
+    assert!(inspection.is_complete());
+    assert_eq!(inspection.trailing_bytes(), Some(0));
+}
+
+#[test]
+fn what_decoders_tolerate_is_a_warning() {
+    let head = || Jpeg::new().tables().frame(0xc0, 8, 8, GRAY);
+    let zeros = {
+        let mut body = vec![0; 65];
+        body[0] = 0;
+        body
+    };
+    let cases = [
+        (
+            DefectKind::JpegJunk,
+            head().raw(b"junk").scan(&[1], WHOLE, BLOCK).end(),
+        ),
+        (
+            DefectKind::JpegJunk,
+            head().raw(&[0xff, 0x00]).scan(&[1], WHOLE, BLOCK).end(),
+        ),
+        (
+            DefectKind::JpegStrayMarker,
+            head().raw(&[0xff, 0xd3]).scan(&[1], WHOLE, BLOCK).end(),
+        ),
+        (
+            DefectKind::JpegScanParameters,
+            head().scan(&[1], [0, 0, 0], BLOCK).end(),
+        ),
+        (
+            DefectKind::JpegZeroQuantizer,
+            head().segment(0xdb, &zeros).scan(&[1], WHOLE, BLOCK).end(),
+        ),
+        (
+            DefectKind::JpegDefaultTables,
+            Jpeg::new()
+                .quantizers(0)
+                .frame(0xc0, 8, 8, GRAY)
+                .scan(&[1], WHOLE, BLOCK)
+                .end(),
+        ),
+        (
+            DefectKind::JpegLateHeight,
+            Jpeg::new()
+                .tables()
+                .frame(0xc0, 8, 0, GRAY)
+                .scan(&[1], WHOLE, BLOCK)
+                .segment(0xdc, &[0, 8])
+                .end(),
+        ),
+        (
+            DefectKind::JpegMultiPicture,
+            Jpeg::new()
+                .segment(0xe2, b"MPF\0II*\0")
+                .tables()
+                .frame(0xc0, 8, 8, GRAY)
+                .scan(&[1], WHOLE, BLOCK)
+                .end(),
+        ),
+        (DefectKind::TrailingBytes, [smallest(), vec![0; 3]].concat()),
+    ];
+    for (kind, bytes) in cases {
+        assert_eq!(defects(&bytes), [kind]);
+        assert!(kind.is_tolerated(), "{kind}");
+        let inspection = Inspection::of(&bytes);
+        assert_eq!(
+            inspection.dimensions(),
+            Some(Dimensions::new(8, 8)),
+            "{kind}"
+        );
+        assert!(inspection.is_complete(), "{kind}");
+    }
+}
+
+#[test]
+fn fill_bytes_before_markers_are_legal() {
+    let bytes = Jpeg::new()
+        .raw(&[0xff, 0xff])
+        .tables()
+        .raw(&[0xff])
+        .frame(0xc0, 8, 8, GRAY)
+        .raw(&[0xff; 5])
+        .scan(&[1], WHOLE, BLOCK)
+        .raw(&[0xff, 0xff])
+        .end();
+    assert_eq!(defects(&bytes), []);
+}
+
+#[test]
+fn what_most_decoders_refuse_is_named() {
+    let head = || Jpeg::new().tables().frame(0xc0, 8, 8, GRAY);
+    let scan = |jpeg: Jpeg| jpeg.scan(&[1], WHOLE, BLOCK).end();
+    let mut oversubscribed = vec![0; 20];
+    oversubscribed[1] = 3;
+    let cases = [
+        (
+            DefectKind::JpegUnknownMarker,
+            head().raw(&[0xff, 0x3a]).end(),
+        ),
+        (DefectKind::JpegSecondStart, scan(head().raw(&[0xff, 0xd8]))),
+        (
+            DefectKind::JpegSegmentLength,
+            scan(head().raw(&[0xff, 0xfe, 0, 1])),
+        ),
+        (
+            DefectKind::JpegSegmentLength,
+            scan(head().segment(0xdb, &[1; 30])),
+        ),
+        (
+            DefectKind::JpegSegmentExcess,
+            scan(head().segment(0xdd, &[0, 0, 0])),
+        ),
+        (
+            DefectKind::JpegFrameHeader,
+            Jpeg::new().frame_of(0xc0, 12, 8, 8, GRAY).end(),
+        ),
+        (
+            DefectKind::JpegFrameHeader,
+            Jpeg::new().frame(0xc0, 8, 8, &[[1, 0x51, 0]]).end(),
+        ),
+        (
+            DefectKind::JpegFrameHeader,
+            Jpeg::new().frame(0xc0, 8, 8, &[[1, 0x11, 0]; 9]).end(),
+        ),
+        (
+            DefectKind::JpegFrameHeader,
+            Jpeg::new().frame(0xc0, 8, 8, &[]).end(),
+        ),
+        (DefectKind::JpegNoFrame, scan(Jpeg::new().tables())),
+        (DefectKind::JpegNoFrame, Jpeg::new().tables().end()),
+        (
+            DefectKind::JpegSecondFrame,
+            scan(head().frame(0xc0, 8, 8, GRAY)),
+        ),
+        (
+            DefectKind::JpegUnsupportedProcess,
+            scan(Jpeg::new().tables().frame(0xc5, 8, 8, GRAY)),
+        ),
+        (
+            DefectKind::JpegQuantizationTable,
+            scan(head().segment(0xdb, &[0x24; 65])),
+        ),
+        (
+            DefectKind::JpegHuffmanTable,
+            scan(head().segment(0xc4, &oversubscribed)),
+        ),
+        (
+            DefectKind::JpegNoQuantizationTable,
+            scan(
+                Jpeg::new()
+                    .huffman(0x00, 0)
+                    .huffman(0x10, 0)
+                    .frame(0xc0, 8, 8, GRAY),
+            ),
+        ),
+        (
+            DefectKind::JpegNoHuffmanTable,
+            scan(
+                Jpeg::new()
+                    .quantizers(0)
+                    .huffman(0x10, 0)
+                    .frame(0xc0, 8, 8, GRAY),
+            ),
+        ),
+        (
+            DefectKind::JpegScanHeader,
+            head().scan(&[2], WHOLE, BLOCK).end(),
+        ),
+        (
+            DefectKind::JpegScanHeader,
+            head().scan(&[1, 1], WHOLE, BLOCK).end(),
+        ),
+        (
+            DefectKind::JpegScanHeader,
+            head().scan(&[], WHOLE, BLOCK).end(),
+        ),
+        (
+            DefectKind::JpegScanHeader,
+            Jpeg::new()
+                .tables()
+                .frame(0xc2, 8, 8, GRAY)
+                .scan(&[1], [1, 0, 0], BLOCK)
+                .end(),
+        ),
+        (DefectKind::JpegNoScan, head().end()),
+        (
+            DefectKind::JpegComponentMissing,
+            Jpeg::new()
+                .tables()
+                .frame(0xc0, 8, 8, COLOR)
+                .scan(&[1], WHOLE, BLOCK)
+                .end(),
+        ),
+        (
+            DefectKind::JpegScanShort,
+            head().scan(&[1], WHOLE, &[]).end(),
+        ),
+        (
+            DefectKind::JpegScanShort,
+            Jpeg::new()
+                .tables()
+                .frame(0xc0, 65_500, 65_500, GRAY)
+                .scan(&[1], WHOLE, &[0; 9000])
+                .end(),
+        ),
+        (
+            DefectKind::JpegRestartOrder,
+            head().scan(&[1], WHOLE, &[0x3f, 0xff, 0xd0]).end(),
+        ),
+        (
+            DefectKind::ZeroDimension,
+            Jpeg::new()
+                .tables()
+                .frame(0xc0, 8, 0, GRAY)
+                .scan(&[1], WHOLE, BLOCK)
+                .end(),
+        ),
+        (
+            DefectKind::ZeroDimension,
+            Jpeg::new().frame(0xc0, 0, 8, GRAY).end(),
+        ),
+        (DefectKind::Truncated, head().scan(&[1], WHOLE, BLOCK).0),
+    ];
+    for (kind, bytes) in cases {
+        assert_eq!(defects(&bytes).first(), Some(&kind));
+        assert!(!kind.is_tolerated(), "{kind}");
+    }
+}
+
+#[test]
+fn restart_markers_count_from_zero_and_are_counted() {
+    // Two blocks across and two down, one to an interval.
+    let head = || {
+        Jpeg::new()
+            .tables()
+            .frame(0xc0, 16, 16, GRAY)
+            .segment(0xdd, &[0, 1])
+    };
+    let coded = |order: &[u8]| {
+        let mut bytes = BLOCK.to_vec();
+        for code in order {
+            bytes.extend_from_slice(&[0xff, *code]);
+            bytes.extend_from_slice(BLOCK);
+        }
+        head().scan(&[1], WHOLE, &bytes).end()
+    };
+    assert_eq!(defects(&coded(&[0xd0, 0xd1, 0xd2])), []);
+    assert_eq!(
+        defects(&coded(&[0xd0, 0xd2, 0xd1])),
+        [DefectKind::JpegRestartOrder]
+    );
+    assert_eq!(
+        defects(&coded(&[0xd0, 0xd1])),
+        [DefectKind::JpegRestartCount]
+    );
+}
+
+#[test]
+fn the_size_of_a_thumbnail_is_never_taken() {
+    let oriented = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/fixtures/images/jpeg/exif-orientation-6.jpg"
+    );
+    let inspection = Inspection::of(&fs::read(oriented).unwrap());
+    assert_eq!(inspection.orientation().map(|value| value.tag()), Some(6));
+    assert_eq!(inspection.dimensions(), Some(Dimensions::new(320, 256)));
+}
+
+#[test]
+fn no_prefix_is_accepted() {
+    let files = fixtures();
+    let whole = files
+        .iter()
+        .filter(|(_, bytes)| Inspection::of(bytes).defects().is_empty());
+    let mut seen = 0;
+    for (path, bytes) in whole {
+        seen += 1;
+        for len in 4..bytes.len() {
+            let inspection = Inspection::of(&bytes[..len]);
+            assert!(is_refused(&inspection), "{path} cut to {len} bytes");
+        }
+    }
+    assert!(seen >= 5);
+}
+
+#[test]
+fn a_growing_prefix_takes_no_fact_back() {
+    for (path, bytes) in fixtures() {
+        let mut inspector = Inspector::new(Depth::Structure);
+        let mut before = *inspector.inspection();
+        for byte in &bytes {
+            inspector.push(&[*byte]);
+            let now = *inspector.inspection();
+            let kept = before
+                .defects()
+                .iter()
+                .all(|(kind, _)| now.defects().contains(kind));
+            assert!(kept, "{path}");
+            for (was, is) in [
+                (
+                    before.dimensions().map(|value| value.to_string()),
+                    now.dimensions().map(|value| value.to_string()),
+                ),
+                (
+                    before.color_type().map(|value| format!("{value:?}")),
+                    now.color_type().map(|value| format!("{value:?}")),
+                ),
+                (
+                    before.orientation().map(|value| value.tag().to_string()),
+                    now.orientation().map(|value| value.tag().to_string()),
+                ),
+                (
+                    before.frames().map(|value| value.to_string()),
+                    now.frames().map(|value| value.to_string()),
+                ),
+            ] {
+                assert!(was.is_none() || was == is, "{path}: {was:?} became {is:?}");
+            }
+            before = now;
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn any_chunking_of_any_damaged_file_gives_the_same_facts(
+        file in any::<prop::sample::Index>(),
+        damage in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..6),
+        cuts in prop::collection::vec(1_usize..700, 1..40),
+        depth in prop::sample::select(vec![Depth::Header, Depth::Structure]),
+    ) {
+        let files = fixtures();
+        let (_, mut bytes) = file.get(&files).clone();
+        for (place, value) in damage {
+            let place = place.index(bytes.len());
+            bytes[place] = value;
+        }
+        let whole = Inspection::at(depth, &bytes);
+        let mut inspector = Inspector::new(depth);
+        let mut rest = bytes.as_slice();
+        for cut in cuts.iter().cycle() {
+            if rest.is_empty() {
+                break;
+            }
+            let (chunk, after) = rest.split_at((*cut).min(rest.len()));
+            inspector.push(chunk);
+            rest = after;
+        }
+        prop_assert_eq!(inspector.finish(), whole);
+    }
+}
