@@ -74,8 +74,8 @@ fn location(from: &ImageUrl, head: &response::Parts) -> Result<ImageUrl, Ending>
     if locations.any(|other| other != location) {
         return Err(nowhere("with two Locations leads nowhere"));
     }
-    let text = location
-        .to_str()
+    // Some servers write what is beyond ASCII as it is.
+    let text = str::from_utf8(location.as_bytes())
         .map_err(|_invalid| nowhere("with a Location that is not text leads nowhere"))?;
     let mut next = from
         .parsed()

@@ -20,10 +20,12 @@ mod inspect;
 #[cfg(feature = "probe")]
 mod probe_address;
 mod jpeg;
+#[cfg(feature = "probe")]
+mod probe;
+#[cfg(feature = "probe")]
+mod probe_address;
+#[cfg(feature = "probe")]
+mod probe_server;
 mod requirements;
 #[cfg(feature = "stream")]
 mod upload_gate;
-#[cfg(feature = "probe")]
-mod probe_address;
-#[cfg(feature = "cli")]
-mod cli;
