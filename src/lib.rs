@@ -21,6 +21,9 @@ pub mod probe;
 #[cfg(feature = "client")]
 pub mod green;
 
+#[cfg(feature = "axum")]
+pub mod axum;
+
 #[cfg(feature = "sandbox")]
 pub mod sandbox;
 

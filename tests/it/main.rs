@@ -27,5 +27,7 @@ mod probe_address;
 #[cfg(feature = "probe")]
 mod probe_server;
 mod requirements;
+#[cfg(feature = "axum")]
+mod upload;
 #[cfg(feature = "stream")]
 mod upload_gate;

@@ -1,0 +1,129 @@
+//! What a route asks of its uploads.
+
+use std::{borrow::Cow, time::Duration};
+
+use ::axum::Extension;
+
+use crate::{format::Depth, gate::Gate, requirements::Requirements};
+
+/// What a route asks of its uploads, and how long it bears with them.
+///
+/// It reaches the extractors as a layer of the route; a route without one asks for
+/// [`UploadPolicy::default`], what the asynchronous scan asks.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use axum::{Router, routing::post};
+/// use greenlight::{Requirements, axum::{ImageBody, ImageField, Problem, UploadPolicy}};
+///
+/// async fn avatar(ImageField(image): ImageField) -> Result<(), Problem> {
+///     image.finish().await?;
+///     Ok(())
+/// }
+///
+/// async fn photo(ImageBody(image): ImageBody) -> Result<(), Problem> {
+///     image.finish().await?;
+///     Ok(())
+/// }
+///
+/// let avatars = UploadPolicy::new(Requirements::SYNC.with_max_side(4_096)).with_field("avatar");
+/// let photos = UploadPolicy::new(Requirements::ASYNC).with_min_rate(65_536, Duration::from_secs(5));
+/// let app: Router = Router::new()
+///     .route("/avatar", post(avatar).layer(avatars.layer()))
+///     .route("/photo", post(photo).layer(photos.layer()));
+/// ```
+#[derive(Clone, Debug)]
+pub struct UploadPolicy {
+    pub(super) requirements: Requirements,
+    depth: Depth,
+    pub(super) field: Cow<'static, str>,
+    pub(super) other_bytes: u64,
+    pub(super) min_rate: u32,
+    pub(super) patience: Duration,
+    drain_bytes: Option<u64>,
+    pub(super) drain_time: Duration,
+}
+
+impl UploadPolicy {
+    /// A policy with these requirements and the defaults that the other methods name.
+    pub const fn new(requirements: Requirements) -> Self {
+        Self {
+            requirements,
+            depth: Depth::Structure,
+            field: Cow::Borrowed("image"),
+            other_bytes: 64 << 10,
+            min_rate: 8 << 10,
+            patience: Duration::from_secs(10),
+            drain_bytes: None,
+            drain_time: Duration::from_secs(2),
+        }
+    }
+
+    /// Reads the image as far as `depth`. The default is [`Depth::Structure`].
+    #[must_use]
+    pub const fn with_depth(mut self, depth: Depth) -> Self {
+        self.depth = depth;
+        self
+    }
+
+    /// Names the form field that holds the image. The default is `image`.
+    #[must_use]
+    pub fn with_field(mut self, name: impl Into<Cow<'static, str>>) -> Self {
+        self.field = name.into();
+        self
+    }
+
+    /// Takes at most `bytes` of form besides the image's own: other fields, headers, boundaries.
+    /// The default is 65 536.
+    #[must_use]
+    pub const fn with_other_bytes(mut self, bytes: u64) -> Self {
+        self.other_bytes = bytes;
+        self
+    }
+
+    /// Ends an upload that is slower than `bytes_per_second`, measured while the server waits for
+    /// it: it may fall behind by `patience`, which is also the longest it may fall silent. The
+    /// default is 8 192 bytes a second and 10 seconds; with 0 bytes only silence ends it.
+    #[must_use]
+    pub const fn with_min_rate(mut self, bytes_per_second: u32, patience: Duration) -> Self {
+        self.min_rate = bytes_per_second;
+        self.patience = patience;
+        self
+    }
+
+    /// Reads on behind a refusal for at most `bytes` and `time`, and throws away what comes: a
+    /// client that writes its whole request before it reads would otherwise find a closed
+    /// connection in place of the answer. The default is the requirements' largest file once more,
+    /// and 2 seconds.
+    #[must_use]
+    pub const fn with_drain(mut self, bytes: u64, time: Duration) -> Self {
+        self.drain_bytes = Some(bytes);
+        self.drain_time = time;
+        self
+    }
+
+    /// The policy as a layer for a route or a router.
+    pub const fn layer(self) -> Extension<Self> {
+        Extension(self)
+    }
+
+    pub(super) const fn gate(&self) -> Gate {
+        Gate::at(self.depth, self.requirements)
+    }
+
+    /// The most that is read of one request, drained bytes included.
+    pub(super) fn max_read(&self) -> u64 {
+        let limit = self.requirements.max_bytes();
+        limit
+            .saturating_add(self.other_bytes)
+            .saturating_add(self.drain_bytes.unwrap_or(limit))
+    }
+}
+
+/// What the asynchronous scan asks: [`Requirements::ASYNC`].
+impl Default for UploadPolicy {
+    fn default() -> Self {
+        Self::new(Requirements::ASYNC)
+    }
+}

@@ -1,0 +1,338 @@
+//! One image on its way in.
+
+use std::{
+    future::poll_fn,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use ::axum::extract::Request;
+use bytes::Bytes;
+use futures_core::Stream;
+
+use super::{
+    Problem, UploadPolicy,
+    body::Upstream,
+    multipart::{Event, Field, Multipart},
+};
+use crate::{
+    gate::Gate,
+    inspect::{Claim, Inspection},
+    verdict::Accepted,
+};
+
+/// An image on its way in: a stream of its bytes, judged as they pass.
+///
+/// The bytes come from [`chunk`](Self::chunk), or from the [`Stream`] that it also is. An error ends
+/// them; whatever was stored by then is to be thrown away. [`finish`](Self::finish) gives the
+/// receipt.
+#[derive(Debug)]
+pub struct Upload {
+    upstream: Upstream,
+    source: Source,
+    judge: Judge,
+    file_name: Option<String>,
+    content_type: Option<String>,
+}
+
+#[derive(Debug)]
+enum Source {
+    Body,
+    Form(Form),
+}
+
+#[derive(Debug)]
+enum Judge {
+    /// Bytes are to come.
+    Open(Gate),
+    /// The image's end was seen, and is good.
+    Passed(Accepted),
+    /// A problem was returned.
+    Over,
+}
+
+impl Upload {
+    /// The image is the body.
+    pub(super) fn of_body(
+        request: Request,
+        content_type: Option<String>,
+        policy: &UploadPolicy,
+    ) -> Result<Self, Problem> {
+        let (head, body) = request.into_parts();
+        let upstream = Upstream::new(body, &head.headers, policy);
+        let mut gate = policy.gate();
+        claim(&mut gate, None, content_type.as_deref());
+        if let Some(len) = upstream.announced_len() {
+            gate.announce_len(len)?;
+        }
+        Ok(Self {
+            upstream,
+            source: Source::Body,
+            judge: Judge::Open(gate),
+            file_name: None,
+            content_type,
+        })
+    }
+
+    /// The image is a field of a form, which is read up to it.
+    pub(super) async fn of_form(
+        request: Request,
+        content_type: &str,
+        policy: UploadPolicy,
+    ) -> Result<Self, Problem> {
+        let (head, body) = request.into_parts();
+        let mut upstream = Upstream::new(body, &head.headers, &policy);
+        let parser = Multipart::new(content_type).ok_or(Problem::NotMultipart)?;
+        if let Some(len) = upstream.announced_len() {
+            // The image's own length is not announced, but it is no less than this.
+            policy
+                .gate()
+                .announce_len(len.saturating_sub(policy.other_bytes))?;
+        }
+        let gate = policy.gate();
+        let mut form = Form {
+            parser,
+            field: policy.field.into_owned(),
+            other_bytes: policy.other_bytes,
+            left: policy.other_bytes,
+            stage: Stage::Before,
+        };
+        let field = poll_fn(|cx| form.poll_field(&mut upstream, cx)).await?;
+        let mut upload = Self {
+            upstream,
+            source: Source::Form(form),
+            judge: Judge::Open(gate),
+            file_name: field.file_name,
+            content_type: field.content_type,
+        };
+        if let Judge::Open(gate) = &mut upload.judge {
+            claim(
+                gate,
+                upload.file_name.as_deref(),
+                upload.content_type.as_deref(),
+            );
+        }
+        Ok(upload)
+    }
+
+    /// The name that the client gives the file, as it was sent: it may hold a path or anything else.
+    pub fn file_name(&self) -> Option<&str> {
+        self.file_name.as_deref()
+    }
+
+    /// The media type that the client claims.
+    pub fn content_type(&self) -> Option<&str> {
+        self.content_type.as_deref()
+    }
+
+    /// The facts so far.
+    pub fn inspection(&self) -> Option<&Inspection> {
+        match &self.judge {
+            Judge::Open(gate) => Some(gate.inspection()),
+            Judge::Passed(accepted) => accepted.inspection(),
+            Judge::Over => None,
+        }
+    }
+
+    /// The image's next bytes, `None` at its end.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`Problem`] when the image is refused, or when the request cannot be read. After
+    /// that there is nothing more.
+    pub async fn chunk(&mut self) -> Result<Option<Bytes>, Problem> {
+        poll_fn(|cx| self.poll_chunk(cx)).await
+    }
+
+    /// Reads what is left, and gives the receipt.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`Problem`] when the image is refused, or when the request cannot be read.
+    pub async fn finish(mut self) -> Result<Accepted, Problem> {
+        while self.chunk().await?.is_some() {}
+        match std::mem::replace(&mut self.judge, Judge::Over) {
+            Judge::Passed(accepted) => Ok(accepted),
+            Judge::Open(_) | Judge::Over => Err(Problem::Incomplete {
+                reason: "it was given up before".to_owned(),
+            }),
+        }
+    }
+
+    fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, Problem>> {
+        if matches!(self.judge, Judge::Over) {
+            return Poll::Ready(Ok(None));
+        }
+        let next = ready!(self.poll_judged(cx));
+        if next.is_err() {
+            self.judge = Judge::Over;
+            // Not when the handler returns: it may clean up first, and the client waits.
+            self.upstream.let_go();
+        }
+        Poll::Ready(next)
+    }
+
+    fn poll_judged(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, Problem>> {
+        loop {
+            let next = match &mut self.source {
+                Source::Body => ready!(self.upstream.poll_chunk(cx))?,
+                Source::Form(form) => ready!(form.poll_image(&mut self.upstream, cx))?,
+            };
+            match (next, &mut self.judge) {
+                (Some(chunk), Judge::Open(gate)) => {
+                    gate.push(&chunk)?;
+                    return Poll::Ready(Ok(Some(chunk)));
+                }
+                (None, Judge::Open(_)) => {
+                    let Judge::Open(gate) = std::mem::replace(&mut self.judge, Judge::Over) else {
+                        return Poll::Ready(Ok(None));
+                    };
+                    self.judge = Judge::Passed(gate.finish()?);
+                    // What follows the image in its form is read before the end is stated.
+                }
+                (_, Judge::Passed(_) | Judge::Over) => return Poll::Ready(Ok(None)),
+            }
+        }
+    }
+}
+
+impl Stream for Upload {
+    type Item = Result<Bytes, Problem>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.poll_chunk(cx).map(Result::transpose)
+    }
+}
+
+fn claim(gate: &mut Gate, file_name: Option<&str>, content_type: Option<&str>) {
+    let claims = [
+        file_name.and_then(Claim::from_name),
+        content_type.and_then(Claim::from_content_type),
+    ];
+    for claim in claims.into_iter().flatten() {
+        gate.claim(claim);
+    }
+}
+
+/// A form with the image in one of its fields.
+#[derive(Debug)]
+struct Form {
+    parser: Multipart,
+    field: String,
+    /// What may come besides the image, and what of that is left.
+    other_bytes: u64,
+    left: u64,
+    stage: Stage,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    /// Other fields, or none yet.
+    Before,
+    Image,
+    /// The image ended; the form has not.
+    After,
+    /// The form ended; the request may not have.
+    Epilogue,
+}
+
+impl Form {
+    /// Reads up to the image's field.
+    fn poll_field(
+        &mut self,
+        upstream: &mut Upstream,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Field, Problem>> {
+        loop {
+            match ready!(self.poll_event(upstream, cx))? {
+                Event::Field(field) if field.name == self.field => {
+                    self.stage = Stage::Image;
+                    return Poll::Ready(Ok(field));
+                }
+                Event::End => {
+                    let name = self.field.clone();
+                    return Poll::Ready(Err(Problem::MissingField { name }));
+                }
+                Event::Field(_) | Event::Data(_) | Event::FieldEnd | Event::NeedMore => {}
+            }
+        }
+    }
+
+    /// The image's next bytes: `None` once at its end, and again at the request's.
+    fn poll_image(
+        &mut self,
+        upstream: &mut Upstream,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Option<Bytes>, Problem>> {
+        loop {
+            if self.stage == Stage::Epilogue {
+                // It is read to its end so that the connection can be used again.
+                match ready!(upstream.poll_chunk(cx))? {
+                    Some(chunk) => self.spend(chunk.len())?,
+                    None => return Poll::Ready(Ok(None)),
+                }
+                continue;
+            }
+            match ready!(self.poll_event(upstream, cx))? {
+                Event::Data(data) if self.stage == Stage::Image => {
+                    return Poll::Ready(Ok(Some(data)));
+                }
+                Event::FieldEnd if self.stage == Stage::Image => {
+                    self.stage = Stage::After;
+                    return Poll::Ready(Ok(None));
+                }
+                Event::Field(field) if field.name == self.field => {
+                    return Poll::Ready(Err(Problem::TwoFields { name: field.name }));
+                }
+                Event::End => self.stage = Stage::Epilogue,
+                Event::Field(_) | Event::Data(_) | Event::FieldEnd | Event::NeedMore => {}
+            }
+        }
+    }
+
+    fn poll_event(
+        &mut self,
+        upstream: &mut Upstream,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Event, Problem>> {
+        loop {
+            let event = self
+                .parser
+                .next()
+                .map_err(|reason| Problem::Malformed { reason })?;
+            match event {
+                Event::NeedMore => match ready!(upstream.poll_chunk(cx))? {
+                    Some(chunk) => self.parser.push(chunk),
+                    None => {
+                        let reason = "it ends before its closing boundary";
+                        return Poll::Ready(Err(Problem::Malformed { reason }));
+                    }
+                },
+                Event::Data(data) if self.stage != Stage::Image => self.spend(data.len())?,
+                Event::Field(_) => {
+                    // A header costs at least this, so that endless empty fields end too.
+                    self.spend(FIELD_COST)?;
+                    return Poll::Ready(Ok(event));
+                }
+                event => return Poll::Ready(Ok(event)),
+            }
+        }
+    }
+
+    /// Counts what is not the image.
+    fn spend(&mut self, bytes: usize) -> Result<(), Problem> {
+        let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
+        match self.left.checked_sub(bytes) {
+            Some(left) => {
+                self.left = left;
+                Ok(())
+            }
+            None => Err(Problem::FormTooLarge {
+                limit: self.other_bytes,
+            }),
+        }
+    }
+}
+
+/// What a field's header counts for, in bytes.
+const FIELD_COST: usize = 128;

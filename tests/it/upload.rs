@@ -1,0 +1,730 @@
+//! The axum extractors, over real sockets.
+
+#![expect(clippy::disallowed_methods, reason = "the client's side, on loopback")]
+
+use std::{
+    io::{Read, Write},
+    net::{Shutdown, SocketAddr, TcpStream},
+    sync::mpsc,
+    thread,
+    time::Duration,
+};
+
+use axum::{
+    Router,
+    extract::{Request, State},
+    middleware,
+    response::Response,
+    routing::post,
+};
+use greenlight::{
+    Requirements,
+    axum::{ImageBody, ImageField, Problem, Upload, UploadPolicy},
+    verdict::{Code, Enforcement},
+};
+use proptest::prelude::*;
+
+use crate::images::{gif, jpeg, png};
+
+/// A server on loopback; it ends with the test.
+struct Server {
+    addr: SocketAddr,
+    /// What the handlers saw, in order.
+    seen: mpsc::Receiver<Result<(), Problem>>,
+    _runtime: tokio::runtime::Runtime,
+}
+
+type Seen = State<mpsc::Sender<Result<(), Problem>>>;
+
+async fn field(State(seen): Seen, image: Result<ImageField, Problem>) -> Result<String, Problem> {
+    let stored = match image {
+        Ok(ImageField(image)) => store(image).await,
+        Err(problem) => Err(problem),
+    };
+    let _ = seen.send(stored.as_ref().map(|_| ()).map_err(Problem::clone));
+    stored
+}
+
+async fn body(State(seen): Seen, image: Result<ImageBody, Problem>) -> Result<String, Problem> {
+    let stored = match image {
+        Ok(ImageBody(image)) => store(image).await,
+        Err(problem) => Err(problem),
+    };
+    let _ = seen.send(stored.as_ref().map(|_| ()).map_err(Problem::clone));
+    stored
+}
+
+/// Stores the image nowhere, and says what it would have stored.
+async fn store(mut image: Upload) -> Result<String, Problem> {
+    let name = image.file_name().unwrap_or("-").to_owned();
+    let mut stored = Vec::new();
+    while let Some(chunk) = image.chunk().await? {
+        stored.extend_from_slice(&chunk);
+    }
+    let accepted = image.finish().await?;
+    let warnings: Vec<_> = accepted
+        .warnings()
+        .iter()
+        .map(|w| w.code().name())
+        .collect();
+    Ok(describe(&name, &stored, &warnings.join(" ")))
+}
+
+fn describe(name: &str, bytes: &[u8], warnings: &str) -> String {
+    let crc = crc32fast::hash(bytes);
+    format!("{name}: {} bytes, {crc:08x} [{warnings}]", bytes.len())
+}
+
+/// A layer of somebody else's that allows 1 000 bytes.
+async fn limit(request: Request) -> Request {
+    request.map(|body| axum::body::Body::new(http_body_util::Limited::new(body, 1_000)))
+}
+
+fn serve(policy: UploadPolicy) -> Server {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .unwrap();
+    let (sender, seen) = mpsc::channel();
+    let app = Router::new()
+        .route("/field", post(field))
+        .route("/body", post(body))
+        .layer(policy.layer())
+        .route("/default", post(body))
+        .route(
+            "/limited",
+            post(field).layer(middleware::map_request(limit)),
+        )
+        .with_state(sender);
+    let listener = runtime
+        .block_on(tokio::net::TcpListener::bind("127.0.0.1:0"))
+        .unwrap();
+    let addr = listener.local_addr().unwrap();
+    runtime.spawn(async move { axum::serve(listener, app).await });
+    Server {
+        addr,
+        seen,
+        _runtime: runtime,
+    }
+}
+
+fn serve_async() -> Server {
+    serve(UploadPolicy::new(Requirements::ASYNC))
+}
+
+/// A response with its status and head apart.
+#[derive(Debug)]
+struct Reply {
+    status: u16,
+    head: String,
+    body: String,
+}
+
+impl Reply {
+    fn code(&self) -> String {
+        let document: serde_json::Value = serde_json::from_str(&self.body).unwrap();
+        document["code"].as_str().unwrap().to_owned()
+    }
+}
+
+impl Server {
+    fn connect(&self) -> TcpStream {
+        let stream = TcpStream::connect(self.addr).unwrap();
+        stream.set_nodelay(true).unwrap();
+        stream
+            .set_read_timeout(Some(Duration::from_secs(20)))
+            .unwrap();
+        stream
+            .set_write_timeout(Some(Duration::from_secs(20)))
+            .unwrap();
+        stream
+    }
+
+    /// Writes everything, and only then reads.
+    fn send(&self, request: &[u8]) -> Reply {
+        let mut stream = self.connect();
+        stream.write_all(request).unwrap();
+        read(&mut stream)
+    }
+
+    fn post_form(&self, form: &[u8]) -> Reply {
+        self.send(&[head("/field", FORM, form.len()).as_bytes(), form].concat())
+    }
+
+    fn post_body(&self, image: &[u8]) -> Reply {
+        self.send(&[head("/body", "image/png", image.len()).as_bytes(), image].concat())
+    }
+}
+
+/// Reads one response, to the length it states.
+fn read(stream: &mut TcpStream) -> Reply {
+    try_read(stream).expect("a response")
+}
+
+fn try_read(stream: &mut TcpStream) -> Option<Reply> {
+    let mut bytes = Vec::new();
+    let mut byte = [0];
+    while !bytes.ends_with(b"\r\n\r\n") {
+        if stream.read(&mut byte).ok()? == 0 {
+            return None;
+        }
+        bytes.push(byte[0]);
+    }
+    let head = String::from_utf8(bytes).unwrap();
+    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+    let len = header(&head, "content-length").map_or(0, |len| len.parse().unwrap());
+    let mut body = vec![0; len];
+    stream.read_exact(&mut body).ok()?;
+    Some(Reply {
+        status,
+        head,
+        body: String::from_utf8(body).unwrap(),
+    })
+}
+
+fn header<'a>(head: &'a str, name: &str) -> Option<&'a str> {
+    head.lines()
+        .filter_map(|line| line.split_once(": "))
+        .find_map(|(held, value)| held.eq_ignore_ascii_case(name).then_some(value))
+}
+
+const FORM: &str = "multipart/form-data; boundary=xYzZY";
+
+fn head(path: &str, content_type: &str, len: usize) -> String {
+    format!(
+        "POST {path} HTTP/1.1\r\nHost: test\r\nContent-Type: {content_type}\r\n\
+         Content-Length: {len}\r\n\r\n"
+    )
+}
+
+/// A form of fields: their Content-Disposition parameters, and their bytes.
+fn form(fields: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut form = Vec::new();
+    for (disposition, bytes) in fields {
+        form.extend(
+            format!("--xYzZY\r\nContent-Disposition: form-data; {disposition}\r\n\r\n").bytes(),
+        );
+        form.extend(*bytes);
+        form.extend(b"\r\n");
+    }
+    form.extend(b"--xYzZY--\r\n");
+    form
+}
+
+fn image_form(image: &[u8]) -> Vec<u8> {
+    form(&[(r#"name="image"; filename="photo.png""#, image)])
+}
+
+/// The same bytes under `Transfer-Encoding: chunked`, in chunks of `size`.
+fn chunked(path: &str, content_type: &str, bytes: &[u8], size: usize) -> Vec<u8> {
+    let mut request = format!(
+        "POST {path} HTTP/1.1\r\nHost: test\r\nContent-Type: {content_type}\r\n\
+         Transfer-Encoding: chunked\r\n\r\n"
+    )
+    .into_bytes();
+    for chunk in bytes.chunks(size) {
+        request.extend(format!("{:x}\r\n", chunk.len()).bytes());
+        request.extend(chunk);
+        request.extend(b"\r\n");
+    }
+    request.extend(b"0\r\n\r\n");
+    request
+}
+
+#[test]
+fn a_good_image_arrives_unchanged_however_it_is_sent() {
+    let server = serve_async();
+    let image = png(300, 300, 100_000);
+    let in_form = describe("photo.png", &image, "");
+    let in_body = describe("-", &image, "");
+
+    assert_eq!(server.post_form(&image_form(&image)).body, in_form);
+    assert_eq!(server.post_body(&image).body, in_body);
+    for size in [1, 1_000, 70_000] {
+        let request = chunked("/field", FORM, &image_form(&image), size);
+        assert_eq!(server.send(&request).body, in_form);
+        let request = chunked("/body", "image/png", &image, size);
+        assert_eq!(server.send(&request).body, in_body);
+    }
+}
+
+#[test]
+fn a_good_image_arrives_unchanged_one_byte_a_packet() {
+    let server = serve_async();
+    let image = gif(256, 256);
+    let form = image_form(&image);
+    let mut stream = server.connect();
+    for byte in [head("/field", FORM, form.len()).as_bytes(), &form].concat() {
+        stream.write_all(&[byte]).unwrap();
+    }
+    let reply = read(&mut stream);
+    let expected = describe("photo.png", &image, "image/type-mismatch");
+    assert_eq!((reply.status, reply.body), (200, expected));
+}
+
+#[test]
+fn a_larger_image_than_axums_default_limit_arrives() {
+    let server = serve_async();
+    let image = jpeg(19 << 20);
+    let reply = server.post_form(&image_form(&image));
+    let expected = describe("photo.png", &image, "image/type-mismatch");
+    assert_eq!((reply.status, reply.body), (200, expected));
+    let warned = jpeg(20_500_000);
+    let reply = server.post_body(&warned);
+    assert!(reply.body.contains("image/too-large"), "{}", reply.body);
+    assert_eq!(reply.status, 200);
+}
+
+#[test]
+fn a_route_without_a_policy_asks_for_what_the_asynchronous_scan_asks() {
+    let server = serve(UploadPolicy::new(Requirements::SYNC));
+    let image = png(300, 300, 6 << 20);
+    let request = [
+        head("/default", "image/png", image.len()).as_bytes(),
+        &image,
+    ]
+    .concat();
+    assert_eq!(server.send(&request).status, 200);
+    assert_eq!(server.post_body(&image).code(), "image/too-large");
+}
+
+#[test]
+fn each_violation_has_its_status_and_its_code() {
+    let good = png(300, 300, 1_000);
+    let mut corrupt = good.clone();
+    corrupt[20] ^= 1; // the header's checksum no longer holds
+    let mut trailing = good.clone();
+    trailing.extend([0; 100]);
+    let mut large = png(300, 300, 5 << 20);
+    let table: [(&str, &[u8], u16); 11] = [
+        (
+            "image/not-an-image",
+            b"<!doctype html><title>x</title>",
+            415,
+        ),
+        (
+            "image/format-unsupported",
+            b"II*\0\x08\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0",
+            415,
+        ),
+        ("image/empty", b"", 422),
+        ("image/too-small", &gif(10, 10), 422),
+        ("image/too-small", &png(300, 255, 0), 422),
+        ("image/side-too-long", &png(30_001, 256, 0)[..1_000], 422),
+        ("image/too-many-pixels", &gif(2_049, 2_049), 422),
+        ("image/truncated", &good[..good.len() - 20], 422),
+        ("image/corrupt", &corrupt, 422),
+        ("image/trailing-bytes", &trailing, 422),
+        ("image/too-large", &large, 413),
+    ];
+    let strict = Requirements::SYNC.enforce_defect(
+        greenlight::inspect::DefectKind::TrailingBytes,
+        Enforcement::Reject,
+    );
+    let server = serve(UploadPolicy::new(strict));
+    for (code, image, status) in table {
+        let form = image_form(image);
+        let replies = [
+            server.post_form(&form),
+            server.post_body(image),
+            server.send(&chunked("/field", FORM, &form, 4_000)),
+            server.send(&chunked("/body", "image/png", image, 4_000)),
+        ];
+        for reply in replies {
+            assert_eq!(
+                (reply.status, reply.code().as_str()),
+                (status, code),
+                "{reply:?}"
+            );
+            let media_type = header(&reply.head, "content-type");
+            assert_eq!(media_type, Some("application/problem+json"));
+        }
+    }
+
+    // Both numbers of a limit are in the answer.
+    large.truncate((5 << 20) + 1);
+    let reply = server.post_body(&large);
+    let document: serde_json::Value = serde_json::from_str(&reply.body).unwrap();
+    assert_eq!(document["status"], 413);
+    assert_eq!(document["title"], "Payload Too Large");
+    assert_eq!(document["type"], "about:blank");
+    let violation = &document["violations"][0];
+    assert_eq!(violation["measured"], (5 << 20) + 1);
+    assert_eq!(violation["limit"], 5 << 20);
+    assert_eq!(violation["severity"], "reject");
+}
+
+#[test]
+fn a_claim_that_the_bytes_contradict_can_be_refused() {
+    let strict = Requirements::ASYNC.enforce(Code::ImageTypeMismatch, Enforcement::Reject);
+    let server = serve(UploadPolicy::new(strict));
+    let reply = server.post_form(&form(&[(
+        r#"name="image"; filename="a.jpg""#,
+        &png(300, 300, 0),
+    )]));
+    assert_eq!(
+        (reply.status, reply.code().as_str()),
+        (415, "image/type-mismatch")
+    );
+}
+
+#[test]
+fn other_fields_are_skipped_up_to_their_limit() {
+    let server = serve(UploadPolicy::new(Requirements::ASYNC).with_field("photo"));
+    let image = png(300, 300, 0);
+    let caption = vec![b'x'; 30_000];
+    let fields: [(&str, &[u8]); 4] = [
+        (r#"name="csrf""#, b"token"),
+        (r#"name="image"; filename="not this one.png""#, &caption),
+        (r#"name="photo"; filename="p.png""#, &image),
+        (r#"name="caption""#, &caption),
+    ];
+    let reply = server.post_form(&form(&fields));
+    assert_eq!(
+        (reply.status, reply.body),
+        (200, describe("p.png", &image, ""))
+    );
+
+    let long = vec![b'x'; 66_000];
+    for place in [0, 3] {
+        let mut fields = fields;
+        fields[place].1 = &long;
+        let reply = server.post_form(&form(&fields));
+        assert_eq!(
+            (reply.status, reply.code().as_str()),
+            (413, "upload/too-large")
+        );
+    }
+    // Endless empty fields are not free either.
+    let reply = server.post_form(&form(&[(r#"name="""#, b"" as &[u8]); 600]));
+    assert_eq!(
+        (reply.status, reply.code().as_str()),
+        (413, "upload/too-large")
+    );
+}
+
+#[test]
+fn a_form_that_is_none_gets_a_clear_answer() {
+    let image = png(300, 300, 1_000);
+    let good = image_form(&image);
+    let two = form(&[(r#"name="image""#, &image), (r#"name="image""#, &image)]);
+    let no_name = form(&[("filename=x", &image)]);
+    let endless_header = [b"--xYzZY\r\nX: ".to_vec(), vec![b'x'; 20_000]].concat();
+    let table: [(&str, &str, &[u8]); 12] = [
+        ("upload/not-multipart", "", &good),
+        ("upload/not-multipart", "image/png", &image),
+        ("upload/not-multipart", "multipart/form-data", &good),
+        (
+            "upload/not-multipart",
+            "multipart/mixed; boundary=xYzZY",
+            &good,
+        ),
+        (
+            "upload/malformed",
+            "multipart/form-data; boundary=other",
+            &[good.clone(), vec![0; 20_000]].concat(),
+        ),
+        (
+            "upload/malformed",
+            "multipart/form-data; boundary=other",
+            &good[..100],
+        ),
+        ("upload/malformed", FORM, &good[..good.len() - 10]),
+        ("upload/malformed", FORM, b""),
+        ("upload/malformed", FORM, &no_name),
+        ("upload/malformed", FORM, &endless_header),
+        (
+            "upload/missing-field",
+            FORM,
+            &form(&[(r#"name="other""#, b"x")]),
+        ),
+        ("upload/two-fields", FORM, &two),
+    ];
+    let server = serve_async();
+    for (code, content_type, form) in table {
+        for request in [
+            [head("/field", content_type, form.len()).as_bytes(), form].concat(),
+            chunked("/field", content_type, form, 500),
+        ] {
+            let reply = server.send(&request);
+            assert_eq!(
+                (reply.status, reply.code().as_str()),
+                (400, code),
+                "{reply:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_length_that_is_wrong_gets_a_clear_answer() {
+    let server = serve_async();
+    let form = image_form(&png(300, 300, 1_000));
+    // Shorter than the form: the rest is taken for the next request.
+    let short = [head("/field", FORM, form.len() - 10).as_bytes(), &form].concat();
+    let reply = server.send(&short);
+    assert_eq!(
+        (reply.status, reply.code().as_str()),
+        (400, "upload/malformed")
+    );
+    // Longer: the client ends its side and still listens.
+    let mut stream = server.connect();
+    let long = [head("/field", FORM, form.len() + 10).as_bytes(), &form].concat();
+    stream.write_all(&long).unwrap();
+    stream.shutdown(Shutdown::Write).unwrap();
+    if let Some(reply) = try_read(&mut stream) {
+        assert_eq!(
+            (reply.status, reply.code().as_str()),
+            (400, "upload/incomplete")
+        );
+    }
+    let [_, seen] = [(); 2].map(|()| server.seen.recv().unwrap());
+    assert!(matches!(seen, Err(Problem::Incomplete { .. })), "{seen:?}");
+}
+
+#[test]
+fn an_upload_that_is_aborted_is_no_image() {
+    let server = serve_async();
+    let image = png(300, 300, 1_000_000);
+    let form = image_form(&image);
+    for (path, bytes) in [("/field", &form), ("/body", &image)] {
+        let mut stream = server.connect();
+        stream
+            .write_all(head(path, FORM, bytes.len()).as_bytes())
+            .unwrap();
+        stream.write_all(&bytes[..500_000]).unwrap();
+        drop(stream);
+        let seen = server.seen.recv_timeout(Duration::from_secs(20)).unwrap();
+        assert!(matches!(seen, Err(Problem::Incomplete { .. })), "{seen:?}");
+    }
+    assert_eq!(server.post_body(&image).status, 200);
+}
+
+#[test]
+fn an_upload_that_falls_silent_or_trickles_is_ended() {
+    let patience = Duration::from_millis(300);
+    let server = serve(UploadPolicy::new(Requirements::ASYNC).with_min_rate(1 << 20, patience));
+    let image = png(300, 300, 1_000_000);
+    let form = image_form(&image);
+    for (path, bytes) in [("/field", &form), ("/body", &image)] {
+        let mut stream = server.connect();
+        stream
+            .write_all(head(path, FORM, bytes.len()).as_bytes())
+            .unwrap();
+        stream.write_all(&bytes[..1_000]).unwrap();
+        let reply = read(&mut stream);
+        assert_eq!(
+            (reply.status, reply.code().as_str()),
+            (408, "upload/too-slow")
+        );
+        assert_eq!(header(&reply.head, "connection"), Some("close"));
+    }
+    // A byte every 50 ms is never silent for long, but earns next to nothing.
+    let mut stream = server.connect();
+    let mut writer = stream.try_clone().unwrap();
+    let trickle = thread::spawn(move || {
+        let _ = writer.write_all(head("/body", "image/png", image.len()).as_bytes());
+        for byte in image {
+            if writer.write_all(&[byte]).is_err() {
+                break;
+            }
+            thread::sleep(Duration::from_millis(50));
+        }
+    });
+    let reply = read(&mut stream);
+    assert_eq!(
+        (reply.status, reply.code().as_str()),
+        (408, "upload/too-slow")
+    );
+    drop(stream);
+    trickle.join().unwrap();
+}
+
+#[test]
+fn a_client_that_writes_before_it_reads_sees_the_refusal_every_time() {
+    let server = serve_async();
+    for len in [1 << 20, 5 << 20, 19 << 20] {
+        let mut bad = gif(16, 16);
+        bad.resize(len, 0);
+        let form = image_form(&bad);
+        for _ in 0..10 {
+            for reply in [server.post_form(&form), server.post_body(&bad)] {
+                assert_eq!(
+                    (reply.status, reply.code().as_str()),
+                    (422, "image/too-small")
+                );
+            }
+        }
+    }
+    // Too large is known before the first byte; up to twice the limit the answer still arrives.
+    let large = vec![0; 35 << 20];
+    for _ in 0..5 {
+        for reply in [
+            server.post_form(&image_form(&large)),
+            server.post_body(&large),
+        ] {
+            assert_eq!(
+                (reply.status, reply.code().as_str()),
+                (413, "image/too-large")
+            );
+        }
+    }
+}
+
+#[test]
+fn a_refusal_comes_before_the_upload_ends() {
+    let server = serve_async();
+    let bad = gif(16, 16);
+    for (path, bytes) in [("/field", image_form(&bad)), ("/body", bad)] {
+        let mut stream = server.connect();
+        // The client says it has a megabyte, sends its beginning and waits.
+        stream
+            .write_all(head(path, FORM, 1 << 20).as_bytes())
+            .unwrap();
+        stream.write_all(&bytes[..bytes.len() - 15]).unwrap();
+        let reply = read(&mut stream);
+        assert_eq!(
+            (reply.status, reply.code().as_str()),
+            (422, "image/too-small")
+        );
+    }
+}
+
+#[test]
+fn a_connection_serves_on_after_a_refusal_that_was_drained() {
+    let server = serve_async();
+    let mut bad = gif(16, 16);
+    bad.resize(1 << 20, 0);
+    let image = png(300, 300, 0);
+    let mut stream = server.connect();
+    for _ in 0..3 {
+        for (bytes, status) in [(&bad, 422), (&image, 200)] {
+            stream
+                .write_all(head("/body", "image/png", bytes.len()).as_bytes())
+                .unwrap();
+            stream.write_all(bytes).unwrap();
+            assert_eq!(read(&mut stream).status, status);
+        }
+    }
+}
+
+#[test]
+fn an_endless_upload_is_not_drained_for_ever() {
+    let policy = UploadPolicy::new(Requirements::SYNC).with_drain(1 << 20, Duration::from_secs(2));
+    let server = serve(policy);
+    let mut stream = server.connect();
+    let start = chunked("/body", "image/gif", &gif(16, 16), 1_000);
+    stream.write_all(&start[..start.len() - 5]).unwrap();
+    let piece = [b"10000\r\n".as_slice(), &[0; 0x10000], b"\r\n"].concat();
+    // 64 MB are more than the limits and every buffer on the way hold.
+    let is_ended = (0..1_000).any(|_| stream.write_all(&piece).is_err());
+    assert!(is_ended, "the connection is still read");
+}
+
+#[test]
+fn a_client_that_waits_to_be_asked_is_not_asked_for_a_refused_upload() {
+    let server = serve_async();
+    let expecting =
+        |path, len| head(path, FORM, len).replace("\r\n\r\n", "\r\nExpect: 100-continue\r\n\r\n");
+    for path in ["/field", "/body"] {
+        let mut stream = server.connect();
+        stream
+            .write_all(expecting(path, 25_000_000).as_bytes())
+            .unwrap();
+        let reply = read(&mut stream);
+        assert_eq!(
+            (reply.status, reply.code().as_str()),
+            (413, "image/too-large")
+        );
+    }
+    let mut stream = server.connect();
+    let image = png(300, 300, 0);
+    stream
+        .write_all(expecting("/body", image.len()).as_bytes())
+        .unwrap();
+    assert_eq!(read(&mut stream).status, 100);
+    stream.write_all(&image).unwrap();
+    assert_eq!(read(&mut stream).status, 200);
+}
+
+#[test]
+fn somebody_elses_limit_is_answered_as_such() {
+    let server = serve_async();
+    let form = image_form(&png(300, 300, 0));
+    let request = [head("/limited", FORM, form.len()).as_bytes(), &form].concat();
+    let reply = server.send(&request);
+    assert_eq!(
+        (reply.status, reply.code().as_str()),
+        (413, "upload/too-large")
+    );
+}
+
+#[test]
+fn many_uploads_at_once_do_not_mix() {
+    let server = serve_async();
+    let images: Vec<_> = (0..8).map(|n| png(300, 300, 50_000 + n)).collect();
+    thread::scope(|scope| {
+        let clients: Vec<_> = (0..256)
+            .map(|n| {
+                let (server, images) = (server.addr, &images);
+                thread::Builder::new()
+                    .stack_size(256 << 10)
+                    .spawn_scoped(scope, move || {
+                        let image = &images[n % images.len()];
+                        let form = image_form(image);
+                        let mut stream = TcpStream::connect(server).unwrap();
+                        stream
+                            .write_all(head("/field", FORM, form.len()).as_bytes())
+                            .unwrap();
+                        stream.write_all(&form).unwrap();
+                        let reply = read(&mut stream);
+                        assert_eq!(reply.body, describe("photo.png", image, ""));
+                    })
+                    .unwrap()
+            })
+            .collect();
+        for client in clients {
+            client.join().unwrap();
+        }
+    });
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(64) })]
+
+    /// Whatever stands in a form, there is an answer and the server serves on.
+    #[test]
+    fn no_form_is_without_an_answer(
+        start in 0_usize..200,
+        noise in proptest::collection::vec(any::<u8>(), 0..300),
+        end in 0_usize..200,
+    ) {
+        thread_local! {
+            static SERVER: Server = serve_async();
+        }
+        SERVER.with(|server| {
+            let good = image_form(&gif(256, 256));
+            let form = [&good[..start.min(good.len())], &noise, &good[good.len() - end.min(good.len())..]].concat();
+            let reply = server.post_form(&form);
+            assert!(matches!(reply.status, 200 | 400 | 413 | 415 | 422), "{reply:?}");
+        });
+    }
+}
+
+/// The types that a handler holds can move between threads.
+#[test]
+fn an_upload_can_be_moved_to_another_task() {
+    fn is_send<T: Send>() -> bool {
+        true
+    }
+    assert!(is_send::<Upload>() && is_send::<Problem>() && is_send::<UploadPolicy>());
+}
+
+/// The fallback answer of a problem is the one that handlers give.
+#[test]
+fn a_problem_is_a_response() {
+    use axum::response::IntoResponse;
+    let response: Response = Problem::TooSlow.into_response();
+    assert_eq!(response.status(), 408);
+}
