@@ -120,8 +120,8 @@ impl ImageUrl {
     }
 
     #[cfg_attr(
-        not(feature = "probe"),
-        expect(dead_code, reason = "only the probe reads it")
+        not(any(feature = "probe", feature = "ledger")),
+        expect(dead_code, reason = "only the probe and the ledger read it")
     )]
     pub(crate) fn parsed(&self) -> &Url {
         &self.parsed

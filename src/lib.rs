@@ -23,6 +23,8 @@ pub mod green;
 
 #[cfg(feature = "axum")]
 pub mod axum;
+#[cfg(feature = "ledger")]
+pub mod ledger;
 
 #[cfg(feature = "sandbox")]
 pub mod sandbox;

@@ -29,5 +29,10 @@ mod probe_server;
 mod requirements;
 #[cfg(feature = "axum")]
 mod upload;
+#[cfg(feature = "ledger")]
+mod ledger;
+#[cfg(feature = "probe")]
+mod probe_address;
+mod requirements;
 #[cfg(feature = "stream")]
 mod upload_gate;

@@ -1,0 +1,107 @@
+//! What every [`Ledger`] must do, as a suite that any implementation can run in its own tests.
+//!
+//! ```no_run
+//! # use std::sync::Arc;
+//! use greenlight::ledger::{Ledger, conformance};
+//!
+//! # async fn new_ledger() -> Arc<dyn Ledger> { unimplemented!() }
+//! # async fn example() {
+//! for case in conformance::CASES {
+//!     case.run(new_ledger().await).await; // each with an empty ledger; panics with what went wrong
+//! }
+//! # }
+//! ```
+
+mod intake;
+mod results;
+mod submit;
+mod trial;
+
+use std::{fmt, pin::Pin, sync::Arc};
+
+use super::Ledger;
+use trial::Trial;
+
+/// One thing that a ledger must do.
+pub struct Case {
+    name: &'static str,
+    run: fn(Trial) -> Pin<Box<dyn Future<Output = ()> + Send>>,
+}
+
+impl Case {
+    /// What the ledger must do, as a sentence.
+    pub const fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// Tries it with an empty ledger.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the ledger does not do it.
+    pub async fn run(&self, ledger: Arc<dyn Ledger>) {
+        (self.run)(Trial::new(ledger)).await;
+    }
+}
+
+impl fmt::Debug for Case {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Case").field(&self.name).finish()
+    }
+}
+
+macro_rules! cases {
+    ($($area:ident: $($case:ident,)*;)*) => {
+        /// All cases. They do not depend on each other.
+        pub const CASES: &[Case] = &[$($(
+            Case { name: stringify!($case), run: |trial| Box::pin($area::$case(trial)) },
+        )*)*];
+    };
+}
+
+cases! {
+    intake:
+        an_image_is_noted_once_and_each_of_its_sources_is_kept,
+        a_source_noted_again_is_not_kept_twice,
+        an_image_refused_at_once_goes_to_the_outbox,
+        a_claim_is_exclusive_until_its_lease_ends,
+        claims_come_in_the_order_of_their_time,
+        released_images_are_due_at_once,
+        findings_under_a_lost_lease_are_ignored,
+        failures_to_read_are_counted_and_put_off,
+        facts_are_kept_with_the_image,
+        rows_are_read_in_pages_and_by_state,
+    ;
+    submit:
+        a_batch_leaves_out_what_is_no_longer_held,
+        answered_images_are_polled_by_their_expiry,
+        refused_images_are_retried_or_given_up,
+        a_refused_batch_can_be_split_at_once,
+        an_image_that_the_answer_leaves_out_is_uncertain,
+        without_an_answer_nothing_is_sent_again_before_the_settling_time,
+        uncertain_images_wait_for_ever_if_asked_to,
+        images_left_by_a_crash_are_settled,
+        a_late_answer_settles_an_uncertain_image,
+        an_answer_after_the_next_batch_is_stray_and_not_forgotten,
+        one_task_id_for_two_images_is_believed_once,
+        an_unknown_batch_is_an_error,
+        a_quota_grants_a_burst_and_then_makes_wait,
+        a_quota_slows_down_for_all,
+        more_than_a_burst_is_an_error,
+    ;
+    results:
+        an_outcome_reaches_every_source_with_its_data_id,
+        a_source_that_comes_late_gets_the_outcome,
+        the_first_outcome_stands,
+        a_running_task_is_asked_again_later,
+        a_callback_settles_an_image_whose_answer_was_lost,
+        a_failed_task_is_retried_or_given_up,
+        a_late_outcome_raises_the_dead,
+        an_expired_result_is_submitted_once_more,
+        the_outbox_repeats_until_acknowledged,
+        dead_images_are_retried_by_class,
+        the_backlog_says_what_is_due,
+        everything_is_counted,
+        an_unknown_task_is_ignored,
+    ;
+}

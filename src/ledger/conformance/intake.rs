@@ -1,0 +1,170 @@
+use super::{
+    super::{Fate, Finding, Judgement, Known, Rows, State, Work},
+    trial::{Trial, at, image, key, reason, retry_at},
+};
+
+pub(super) async fn an_image_is_noted_once_and_each_of_its_sources_is_kept(trial: Trial) {
+    let noted = trial
+        .enqueue(vec![image(1, 1), image(2, 2), image(1, 3)], at(0))
+        .await;
+    let new: Vec<_> = noted
+        .iter()
+        .map(|noted| (noted.new_image, noted.new_source, noted.state))
+        .collect();
+    let received = State::Received;
+    assert_eq!(
+        new,
+        [
+            (true, true, received),
+            (true, true, received),
+            (false, true, received)
+        ]
+    );
+    let rows = trial.rows().await;
+    let rows: Vec<_> = rows
+        .iter()
+        .map(|row| (row.key, row.source.line, row.source.data_id.as_deref()))
+        .collect();
+    assert_eq!(
+        rows,
+        [
+            (key(1), 1, Some("user-1")),
+            (key(2), 2, Some("user-2")),
+            (key(1), 3, Some("user-3"))
+        ]
+    );
+    assert_eq!(trial.claim(Work::Probe, 10, at(1)).await.len(), 2);
+}
+
+pub(super) async fn a_source_noted_again_is_not_kept_twice(trial: Trial) {
+    trial.enqueue(vec![image(1, 1)], at(0)).await;
+    let again = trial.enqueue(vec![image(1, 1)], at(5)).await;
+    assert!(!again[0].new_image && !again[0].new_source);
+    let mut other_name = image(1, 1);
+    other_name.source.data_id = None;
+    let other_name = trial.enqueue(vec![other_name], at(5)).await;
+    assert!(!other_name[0].new_image && other_name[0].new_source);
+    assert_eq!(trial.rows().await.len(), 2);
+}
+
+pub(super) async fn an_image_refused_at_once_goes_to_the_outbox(trial: Trial) {
+    let mut refused = image(1, 1);
+    refused.known = Known::Rejected(reason("url/malformed"));
+    let noted = trial.enqueue(vec![refused], at(0)).await;
+    assert_eq!(noted[0].state, State::Rejected);
+    assert_eq!(trial.claim(Work::Probe, 10, at(1)).await, []);
+    assert_eq!(trial.row(1).await.reason, Some(reason("url/malformed")));
+    let outbox = [("user-1".to_owned(), State::Rejected)];
+    assert_eq!(trial.outbox().await, outbox);
+}
+
+pub(super) async fn a_claim_is_exclusive_until_its_lease_ends(trial: Trial) {
+    trial.enqueue(vec![image(1, 1)], at(0)).await;
+    let first = trial.claim(Work::Probe, 10, at(0)).await;
+    assert_eq!(first.len(), 1);
+    assert_eq!(first[0].url, "https://example.com/1.png");
+    assert_eq!(trial.claim(Work::Probe, 10, at(29)).await, []);
+    assert_eq!(trial.claim(Work::Submit, 10, at(29)).await, []);
+    let second = trial.claim(Work::Probe, 10, at(30)).await;
+    assert_eq!(second.len(), 1);
+    assert_ne!(first[0].hold.lease, second[0].hold.lease);
+}
+
+pub(super) async fn claims_come_in_the_order_of_their_time(trial: Trial) {
+    trial.enqueue(vec![image(2, 1)], at(0)).await;
+    trial.enqueue(vec![image(1, 2), image(3, 3)], at(1)).await;
+    trial.enqueue(vec![image(4, 4)], at(9)).await;
+    let keys = |claimed: Vec<super::super::Claimed>| -> Vec<_> {
+        claimed.iter().map(|claimed| claimed.hold.key).collect()
+    };
+    assert_eq!(
+        keys(trial.claim(Work::Probe, 2, at(5)).await),
+        [key(2), key(1)]
+    );
+    assert_eq!(keys(trial.claim(Work::Probe, 2, at(5)).await), [key(3)]);
+}
+
+pub(super) async fn released_images_are_due_at_once(trial: Trial) {
+    trial.enqueue(vec![image(1, 1)], at(0)).await;
+    let hold = trial.claim(Work::Probe, 10, at(0)).await[0].hold;
+    let release = |now| trial.ledger.release(vec![hold], now);
+    assert_eq!(release(at(1)).await.expect("release"), 1);
+    assert_eq!(trial.claim(Work::Probe, 10, at(1)).await.len(), 1);
+    assert_eq!(release(at(2)).await.expect("release"), 0, "somebody has it");
+}
+
+pub(super) async fn findings_under_a_lost_lease_are_ignored(trial: Trial) {
+    trial.enqueue(vec![image(1, 1)], at(0)).await;
+    let slow = trial.claim(Work::Probe, 10, at(0)).await[0].hold;
+    let fast = trial.claim(Work::Probe, 10, at(31)).await[0].hold;
+    let rejected = Judgement::Rejected(reason("image/too-small"));
+    assert_eq!(trial.find(slow, rejected, at(32)).await, 0);
+    assert_eq!(trial.find(fast, Judgement::Accepted, at(33)).await, 1);
+    assert_eq!(trial.state(1).await, State::Probed);
+    let repeated = trial.find(fast, Judgement::Accepted, at(34)).await;
+    assert_eq!(repeated, 0, "a finding ends the claim");
+}
+
+pub(super) async fn failures_to_read_are_counted_and_put_off(trial: Trial) {
+    trial.enqueue(vec![image(1, 1)], at(0)).await;
+    let hold = trial.claim(Work::Probe, 10, at(0)).await[0].hold;
+    let fate = retry_at(60, "download/too-slow");
+    trial.find(hold, Judgement::Unreachable(fate), at(1)).await;
+    assert_eq!(trial.state(1).await, State::Unreachable);
+    assert_eq!(trial.claim(Work::Probe, 10, at(59)).await, []);
+    let second = &trial.claim(Work::Probe, 10, at(60)).await[0];
+    assert_eq!(second.attempts, 1);
+    let not_its_fault = Judgement::Unreachable(Fate::Again { at: at(61) });
+    trial.find(second.hold, not_its_fault, at(60)).await;
+    let third = &trial.claim(Work::Probe, 10, at(61)).await[0];
+    assert_eq!(third.attempts, 1);
+    assert_eq!(trial.outbox().await, []);
+    let dead = Judgement::Unreachable(Fate::Dead(reason("download/dns")));
+    trial.find(third.hold, dead, at(62)).await;
+    let row = trial.row(1).await;
+    assert_eq!(
+        (row.state, row.reason),
+        (State::Dead, Some(reason("download/dns")))
+    );
+    assert_eq!(trial.outbox().await.len(), 1);
+}
+
+pub(super) async fn facts_are_kept_with_the_image(trial: Trial) {
+    trial.enqueue(vec![image(1, 1)], at(0)).await;
+    let finding = Finding {
+        hold: trial.claim(Work::Probe, 10, at(0)).await[0].hold,
+        judgement: Judgement::Accepted,
+        facts: Some("{\"width\":300}".to_owned()),
+    };
+    let recorded = trial.ledger.record_findings(vec![finding], at(1)).await;
+    assert_eq!(recorded.expect("record findings"), 1);
+    let claimed = &trial.claim(Work::Submit, 10, at(2)).await[0];
+    assert_eq!(claimed.facts.as_deref(), Some("{\"width\":300}"));
+    assert_eq!(claimed.attempts, 0);
+    let row = trial.row(1).await;
+    assert_eq!(row.facts.as_deref(), Some("{\"width\":300}"));
+}
+
+pub(super) async fn rows_are_read_in_pages_and_by_state(trial: Trial) {
+    trial
+        .enqueue((1..=5).map(|n| image(n, n.into())).collect(), at(0))
+        .await;
+    let hold = trial.claim(Work::Probe, 1, at(0)).await[0].hold;
+    trial.find(hold, Judgement::Accepted, at(0)).await;
+    let page = |after, limit, state| {
+        let rows = Rows {
+            after,
+            limit,
+            state,
+        };
+        let ledger = &trial.ledger;
+        async move { ledger.rows(rows).await.expect("rows") }
+    };
+    let first = page(0, 2, None).await;
+    let rest = page(first[1].number, 10, None).await;
+    let keys: Vec<_> = first.iter().chain(&rest).map(|row| row.key).collect();
+    assert_eq!(keys, [key(1), key(2), key(3), key(4), key(5)]);
+    let probed = page(0, 10, Some(State::Probed)).await;
+    assert_eq!(probed.len(), 1);
+    assert_eq!(probed[0].key, key(1));
+}

@@ -1,0 +1,264 @@
+use super::{
+    super::{EXPIRED_CLASS, Entry, Fate, Key, Resubmit, State, Update, Work},
+    trial::{Trial, at, image, key, reason, retry_at, task},
+};
+
+pub(super) async fn an_outcome_reaches_every_source_with_its_data_id(trial: Trial) {
+    trial.submitted(1, at(0)).await;
+    trial.enqueue(vec![image(1, 7), image(1, 8)], at(1)).await;
+    assert_eq!(trial.outbox().await, []);
+    assert_eq!(trial.decide(1, at(9)).await, 1);
+    let expected = ["user-1", "user-7", "user-8"];
+    let expected = expected.map(|data_id| (data_id.to_owned(), State::Decided));
+    assert_eq!(trial.outbox().await, expected);
+    let row = trial.row(1).await;
+    assert_eq!(row.outcome.as_deref(), Some("outcome 1"));
+    assert_eq!(row.task_id, Some(task(1)));
+    assert_eq!(trial.polls(at(999)).await, []);
+}
+
+async fn acknowledge_all(trial: &Trial) {
+    let outbox = trial.ledger.undelivered(None, 1000).await;
+    let ids = outbox
+        .expect("undelivered")
+        .iter()
+        .map(|entry| entry.id)
+        .collect();
+    let acknowledged = trial.ledger.acknowledge(ids, at(100)).await;
+    acknowledged.expect("acknowledge");
+}
+
+pub(super) async fn a_source_that_comes_late_gets_the_outcome(trial: Trial) {
+    trial.submitted(1, at(0)).await;
+    trial.decide(1, at(9)).await;
+    acknowledge_all(&trial).await;
+    assert_eq!(trial.state(1).await, State::Delivered);
+    let noted = trial.enqueue(vec![image(1, 2)], at(10)).await;
+    assert_eq!(noted[0].state, State::Decided);
+    let outbox = [("user-2".to_owned(), State::Decided)];
+    assert_eq!(trial.outbox().await, outbox);
+    assert_eq!(trial.claim(Work::Probe, 9, at(99)).await, []);
+    assert_eq!(trial.claim(Work::Submit, 9, at(99)).await, []);
+    acknowledge_all(&trial).await;
+    trial.enqueue(vec![image(1, 2)], at(11)).await;
+    assert_eq!(trial.outbox().await, [], "it has the outcome already");
+}
+
+pub(super) async fn the_first_outcome_stands(trial: Trial) {
+    trial.submitted(1, at(0)).await;
+    assert_eq!(trial.decide(1, at(9)).await, 1);
+    let other = Update::Decided("other".to_owned());
+    assert_eq!(trial.update(1, other, at(10)).await, 0);
+    let failed = Update::Failed(Fate::Dead(reason("task/586")));
+    assert_eq!(trial.update(1, failed, at(11)).await, 0);
+    assert_eq!(trial.update(1, Update::Expired, at(12)).await, 0);
+    let row = trial.row(1).await;
+    assert_eq!(
+        (row.state, row.outcome.as_deref()),
+        (State::Decided, Some("outcome 1"))
+    );
+    assert_eq!(trial.outbox().await.len(), 1);
+}
+
+pub(super) async fn a_running_task_is_asked_again_later(trial: Trial) {
+    trial.submitted(1, at(0)).await;
+    assert_eq!(trial.polls(at(5)).await.len(), 1);
+    let running = Update::Processing { poll_at: at(12) };
+    assert_eq!(trial.update(1, running, at(6)).await, 0);
+    assert_eq!(trial.polls(at(11)).await, []);
+    assert_eq!(trial.polls(at(12)).await.len(), 1);
+}
+
+pub(super) async fn a_callback_settles_an_image_whose_answer_was_lost(trial: Trial) {
+    trial.accepted(2, at(0)).await;
+    let (batch, _) = trial.begin(2, at(0)).await;
+    let decided = || Update::Decided("by callback".to_owned());
+    let by_callback = |number: u8, now| {
+        let key = Some(key(number));
+        trial.update_keyed(task(number), key, decided(), now)
+    };
+    assert_eq!(by_callback(1, at(3)).await, 1);
+    assert_eq!(trial.state(1).await, State::Decided);
+    let recovered = trial.ledger.recover(Resubmit::WhenSettled, at(60)).await;
+    assert_eq!(recovered.expect("recover").resubmitted, 1);
+    assert_eq!(by_callback(2, at(61)).await, 1);
+    assert_eq!(trial.claim(Work::Submit, 9, at(62)).await, []);
+    let found = trial.ledger.find_task(task(2)).await;
+    assert_eq!(found.expect("find task"), Some(key(2)));
+    let answer = vec![(key(1), Entry::Task(task(1)))];
+    assert_eq!(trial.answer(batch, answer, at(63)).await, 0);
+    assert_eq!(trial.state(1).await, State::Decided);
+    assert_eq!(by_callback(1, at(64)).await, 0, "a callback may come twice");
+}
+
+pub(super) async fn a_failed_task_is_retried_or_given_up(trial: Trial) {
+    let batch = trial.submitted(2, at(0)).await;
+    let retried = Update::Failed(retry_at(20, "task/592"));
+    assert_eq!(trial.update(1, retried.clone(), at(9)).await, 1);
+    assert_eq!(trial.update(1, retried, at(9)).await, 0, "said twice");
+    let row = trial.row(1).await;
+    assert_eq!((row.state, row.attempts), (State::Probed, 1));
+    let dead = Update::Failed(Fate::Dead(reason("task/590")));
+    assert_eq!(trial.update(2, dead, at(9)).await, 1);
+    assert_eq!(trial.state(2).await, State::Dead);
+    assert_eq!(trial.outbox().await, [("user-2".to_owned(), State::Dead)]);
+    let old_answer = vec![(key(1), Entry::Task(task(1)))];
+    trial.answer(batch, old_answer, at(10)).await;
+    assert_eq!(trial.state(1).await, State::Probed, "that task has failed");
+    assert_eq!(trial.claim(Work::Submit, 9, at(20)).await.len(), 1);
+}
+
+pub(super) async fn a_late_outcome_raises_the_dead(trial: Trial) {
+    trial.submitted(1, at(0)).await;
+    let dead = Update::Failed(Fate::Dead(reason("task/581")));
+    trial.update(1, dead, at(9)).await;
+    assert_eq!(trial.decide(1, at(10)).await, 1);
+    assert_eq!(trial.row(1).await.reason, None);
+    assert_eq!(
+        trial.outbox().await,
+        [("user-1".to_owned(), State::Decided)]
+    );
+}
+
+pub(super) async fn an_expired_result_is_submitted_once_more(trial: Trial) {
+    trial.submitted(1, at(0)).await;
+    assert_eq!(trial.update(1, Update::Expired, at(3700)).await, 1);
+    assert_eq!(trial.state(1).await, State::Expired);
+    assert_eq!(trial.polls(at(3700)).await, []);
+    let (batch, keys) = trial.begin(9, at(3700)).await;
+    assert_eq!(keys, [key(1)]);
+    let entry = vec![(key(1), Entry::Task(task(2)))];
+    trial.answer(batch, entry, at(3701)).await;
+    assert_eq!(
+        trial.update(1, Update::Expired, at(3702)).await,
+        0,
+        "the old task"
+    );
+    assert_eq!(trial.state(1).await, State::Submitted);
+    assert_eq!(trial.update(2, Update::Expired, at(9999)).await, 1);
+    let row = trial.row(1).await;
+    let class = row.reason.map(|reason| reason.class);
+    assert_eq!(
+        (row.state, class.as_deref()),
+        (State::Dead, Some(EXPIRED_CLASS))
+    );
+    let stats = trial.ledger.stats(at(9999)).await.expect("stats");
+    assert_eq!((stats.expired, stats.tasks), (1, 2));
+}
+
+pub(super) async fn the_outbox_repeats_until_acknowledged(trial: Trial) {
+    trial.submitted(2, at(0)).await;
+    trial.enqueue(vec![image(1, 9)], at(1)).await;
+    trial.decide(1, at(9)).await;
+    trial.decide(2, at(9)).await;
+    let read = |after, limit| async move {
+        let entries = trial.ledger.undelivered(after, limit).await;
+        (entries.expect("undelivered"), trial)
+    };
+    let (all, trial) = read(None, 1000).await;
+    let ids: Vec<_> = all.iter().map(|entry| entry.id).collect();
+    assert_eq!(ids.len(), 3);
+    assert!(ids.is_sorted());
+    let repeated = trial
+        .ledger
+        .undelivered(None, 2)
+        .await
+        .expect("undelivered");
+    assert_eq!(repeated, all[..2]);
+    let rest = trial.ledger.undelivered(Some(ids[0]), 10).await;
+    assert_eq!(rest.expect("undelivered"), all[1..]);
+    let acknowledge = |id| trial.ledger.acknowledge(vec![id], at(10));
+    acknowledge(ids[0]).await.expect("acknowledge");
+    assert_eq!(
+        trial.state(1).await,
+        State::Decided,
+        "its other source waits"
+    );
+    acknowledge(ids[1]).await.expect("acknowledge");
+    acknowledge(ids[1]).await.expect("acknowledge twice");
+    assert_eq!(trial.state(1).await, State::Delivered);
+    assert_eq!(
+        trial.outbox().await,
+        [("user-2".to_owned(), State::Decided)]
+    );
+    acknowledge(ids[2]).await.expect("acknowledge");
+    assert_eq!(trial.outbox().await, []);
+}
+
+pub(super) async fn dead_images_are_retried_by_class(trial: Trial) {
+    trial.submitted(3, at(0)).await;
+    for (number, class) in [(1, "task/592"), (2, "task/590"), (3, "task/592")] {
+        let dead = Update::Failed(Fate::Dead(reason(class)));
+        trial.update(number, dead, at(9)).await;
+    }
+    let class = |class: &str| vec![class.to_owned()];
+    let retry = |classes| trial.ledger.retry(classes, at(20));
+    assert_eq!(retry(class("none")).await.expect("retry"), 0);
+    assert_eq!(retry(class("task/592")).await.expect("retry"), 2);
+    let row = trial.row(1).await;
+    assert_eq!(
+        (row.state, row.attempts, row.reason),
+        (State::Probed, 0, None)
+    );
+    assert_eq!(trial.outbox().await, [("user-2".to_owned(), State::Dead)]);
+    let claimed = trial.claim(Work::Submit, 9, at(20)).await;
+    let keys: Vec<Key> = claimed.iter().map(|claimed| claimed.hold.key).collect();
+    assert_eq!(keys, [key(1), key(3)]);
+    assert_eq!(retry(Vec::new()).await.expect("retry"), 1);
+    assert_eq!(trial.state(2).await, State::Probed);
+}
+
+pub(super) async fn the_backlog_says_what_is_due(trial: Trial) {
+    let backlog = || async { trial.ledger.backlog().await.expect("backlog") };
+    assert_eq!(backlog().await.due, []);
+    trial.submitted(1, at(0)).await;
+    trial.enqueue(vec![image(2, 2)], at(3)).await;
+    let found = backlog().await;
+    let due = [(State::Received, at(3)), (State::Submitted, at(5))];
+    assert_eq!(
+        (found.due.as_slice(), found.first_expiry),
+        (due.as_slice(), Some(at(3600)))
+    );
+    trial.decide(1, at(9)).await;
+    let found = backlog().await;
+    assert_eq!((found.due.len(), found.first_expiry), (1, None));
+}
+
+pub(super) async fn everything_is_counted(trial: Trial) {
+    trial.submitted(3, at(0)).await;
+    trial.enqueue(vec![image(1, 8), image(9, 9)], at(1)).await;
+    trial.decide(1, at(9)).await;
+    let dead = Update::Failed(Fate::Dead(reason("task/590")));
+    trial.update(2, dead, at(9)).await;
+    let stats = trial.ledger.stats(at(30)).await.expect("stats");
+    let states = [
+        State::Received,
+        State::Submitted,
+        State::Decided,
+        State::Dead,
+    ];
+    assert_eq!(states.map(|state| stats.count(state)), [1, 1, 1, 1]);
+    assert_eq!(stats.count(State::Uncertain), 0);
+    assert_eq!(stats.images(), 4);
+    assert_eq!(stats.classes, [(State::Dead, "task/590".to_owned(), 1)]);
+    assert_eq!((stats.sources, stats.undelivered, stats.tasks), (5, 3, 3));
+    assert_eq!(
+        (stats.sent_last_minute, stats.oldest_unpolled),
+        (3, Some(at(0)))
+    );
+    let later = trial.ledger.stats(at(61)).await.expect("stats");
+    assert_eq!(later.sent_last_minute, 0);
+}
+
+pub(super) async fn an_unknown_task_is_ignored(trial: Trial) {
+    trial.submitted(1, at(0)).await;
+    assert_eq!(trial.decide(99, at(1)).await, 0);
+    let stranger = Update::Decided("x".to_owned());
+    let changed = trial
+        .update_keyed(task(98), Some(key(98)), stranger, at(1))
+        .await;
+    assert_eq!(changed, 0);
+    let found = trial.ledger.find_task(task(99)).await;
+    assert_eq!(found.expect("find task"), None);
+    assert_eq!(trial.state(1).await, State::Submitted);
+}

@@ -1,0 +1,251 @@
+use std::time::Duration;
+
+use super::{
+    super::{Answer, BatchId, Entry, Fate, Limit, Permit, Quota, Resubmit, State, Work},
+    trial::{Trial, at, key, reason, retry_at, task},
+};
+
+pub(super) async fn a_batch_leaves_out_what_is_no_longer_held(trial: Trial) {
+    trial.accepted(2, at(0)).await;
+    let old = trial.claim(Work::Submit, 1, at(0)).await[0].hold;
+    let new = trial.claim(Work::Submit, 2, at(31)).await;
+    assert_eq!(new.len(), 2);
+    let other = new.iter().find(|claimed| claimed.hold.key != old.key);
+    let other = other.expect("the other image").hold;
+    let (_, keys) = trial.begin_held(vec![old, other], at(32)).await;
+    assert_eq!(keys, [other.key]);
+    let (_, keys) = trial.begin_held(vec![old], at(32)).await;
+    assert_eq!(keys, []);
+    let (_, keys) = trial.begin_held(vec![other], at(33)).await;
+    assert_eq!(keys, [], "it is on its way already");
+    assert_eq!(trial.claim(Work::Submit, 9, at(40)).await, []);
+}
+
+pub(super) async fn answered_images_are_polled_by_their_expiry(trial: Trial) {
+    trial.accepted(3, at(0)).await;
+    let (first, keys) = trial.begin(1, at(0)).await;
+    let (second, others) = trial.begin(2, at(0)).await;
+    let entry = |&key, number| (key, Entry::Task(task(number)));
+    let late: Vec<_> = others
+        .iter()
+        .zip(2..)
+        .map(|(key, n)| entry(key, n))
+        .collect();
+    assert_eq!(trial.answer(second, late, at(2)).await, 0);
+    trial.answer(first, vec![entry(&keys[0], 1)], at(1)).await;
+    assert_eq!(trial.polls(at(5)).await, []);
+    assert_eq!(trial.polls(at(6)).await.len(), 1);
+    assert_eq!(trial.polls(at(6)).await, [], "handed out already");
+    let again = trial.polls(at(60)).await;
+    assert_eq!(again.len(), 3);
+    assert_eq!(again[0].task_id, task(1));
+    assert_eq!(
+        (again[0].submitted_at, again[0].expires_at),
+        (at(1), at(3601))
+    );
+    assert_eq!(trial.row(1).await.task_id, Some(task(1)));
+    assert_eq!(trial.claim(Work::Submit, 9, at(100)).await, []);
+}
+
+pub(super) async fn refused_images_are_retried_or_given_up(trial: Trial) {
+    trial.accepted(3, at(0)).await;
+    let (batch, _) = trial.begin(3, at(0)).await;
+    let entries = vec![
+        (key(1), Entry::Refused(retry_at(10, "submit/592"))),
+        (key(2), Entry::Refused(Fate::Dead(reason("submit/590")))),
+        (key(3), Entry::Task(task(3))),
+    ];
+    trial.answer(batch, entries, at(1)).await;
+    let row = trial.row(1).await;
+    assert_eq!((row.state, row.attempts), (State::Probed, 1));
+    assert_eq!(row.reason, Some(reason("submit/592")));
+    assert_eq!(trial.state(2).await, State::Dead);
+    assert_eq!(trial.state(3).await, State::Submitted);
+    assert_eq!(trial.outbox().await, [("user-2".to_owned(), State::Dead)]);
+    assert_eq!(trial.claim(Work::Submit, 9, at(9)).await, []);
+    let again = trial.claim(Work::Submit, 9, at(10)).await;
+    assert_eq!((again.len(), again[0].attempts), (1, 1));
+}
+
+pub(super) async fn a_refused_batch_can_be_split_at_once(trial: Trial) {
+    trial.accepted(2, at(0)).await;
+    let claimed = trial.claim(Work::Submit, 2, at(0)).await;
+    let holds: Vec<_> = claimed.iter().map(|claimed| claimed.hold).collect();
+    let (batch, _) = trial.begin_held(holds.clone(), at(0)).await;
+    let refused = Answer::Refused {
+        request_id: None,
+        fate: Fate::Again { at: at(30) },
+    };
+    trial.record(batch, refused, at(1)).await;
+    assert_eq!(trial.state(1).await, State::Probed);
+    assert_eq!(trial.row(1).await.attempts, 0);
+    assert_eq!(trial.claim(Work::Submit, 9, at(2)).await, []);
+    let (left, keys) = trial.begin_held(vec![holds[0]], at(2)).await;
+    assert_eq!(keys, [holds[0].key]);
+    let (right, keys) = trial.begin_held(vec![holds[1]], at(2)).await;
+    assert_eq!(keys, [holds[1].key]);
+    assert_ne!(left, right);
+    assert_ne!(left, batch);
+}
+
+pub(super) async fn an_image_that_the_answer_leaves_out_is_uncertain(trial: Trial) {
+    trial.accepted(2, at(0)).await;
+    let (batch, _) = trial.begin(2, at(0)).await;
+    let entries = vec![(key(2), Entry::Task(task(2)))];
+    trial.answer(batch, entries, at(1)).await;
+    assert_eq!(trial.state(1).await, State::Uncertain);
+    assert_eq!(trial.state(2).await, State::Submitted);
+}
+
+async fn recover(trial: &Trial, resubmit: Resubmit, seconds: u64) -> (u64, u64) {
+    let recovered = trial.ledger.recover(resubmit, at(seconds)).await;
+    let recovered = recovered.expect("recover");
+    (recovered.uncertain, recovered.resubmitted)
+}
+
+pub(super) async fn without_an_answer_nothing_is_sent_again_before_the_settling_time(trial: Trial) {
+    trial.accepted(2, at(0)).await;
+    let (batch, _) = trial.begin(2, at(0)).await;
+    trial.record(batch, Answer::Unknown, at(10)).await;
+    assert_eq!(trial.state(1).await, State::Uncertain);
+    assert_eq!(recover(&trial, Resubmit::WhenSettled, 59).await, (0, 0));
+    assert_eq!(trial.claim(Work::Submit, 9, at(59)).await, []);
+    assert_eq!(recover(&trial, Resubmit::WhenSettled, 60).await, (0, 2));
+    assert_eq!(trial.claim(Work::Submit, 9, at(60)).await.len(), 2);
+    let stats = trial.ledger.stats(at(60)).await.expect("stats");
+    assert_eq!(stats.resubmitted, 2);
+}
+
+pub(super) async fn uncertain_images_wait_for_ever_if_asked_to(trial: Trial) {
+    trial.accepted(1, at(0)).await;
+    trial.begin(1, at(0)).await;
+    assert_eq!(recover(&trial, Resubmit::Never, 60).await, (1, 0));
+    assert_eq!(recover(&trial, Resubmit::Never, 9_999).await, (0, 0));
+    assert_eq!(trial.state(1).await, State::Uncertain);
+    assert_eq!(recover(&trial, Resubmit::WhenSettled, 9_999).await, (0, 1));
+}
+
+pub(super) async fn images_left_by_a_crash_are_settled(trial: Trial) {
+    trial.accepted(1, at(0)).await;
+    let (_, keys) = trial.begin(1, at(0)).await;
+    assert_eq!(keys, [key(1)]);
+    assert_eq!(recover(&trial, Resubmit::WhenSettled, 59).await, (0, 0));
+    assert_eq!(trial.state(1).await, State::Sending);
+    assert_eq!(recover(&trial, Resubmit::WhenSettled, 60).await, (1, 1));
+    assert_eq!(trial.state(1).await, State::Probed);
+}
+
+pub(super) async fn a_late_answer_settles_an_uncertain_image(trial: Trial) {
+    trial.accepted(2, at(0)).await;
+    let (batch, _) = trial.begin(2, at(0)).await;
+    trial.record(batch, Answer::Unknown, at(10)).await;
+    let entry = |number| vec![(key(number), Entry::Task(task(number)))];
+    assert_eq!(trial.answer(batch, entry(1), at(20)).await, 0);
+    assert_eq!(trial.state(1).await, State::Submitted);
+    recover(&trial, Resubmit::WhenSettled, 60).await;
+    assert_eq!(trial.state(2).await, State::Probed);
+    let hold = trial.claim(Work::Submit, 9, at(60)).await[0].hold;
+    assert_eq!(trial.answer(batch, entry(2), at(61)).await, 0);
+    assert_eq!(trial.state(2).await, State::Submitted);
+    let (_, keys) = trial.begin_held(vec![hold], at(62)).await;
+    assert_eq!(keys, [], "it must not be paid twice");
+}
+
+pub(super) async fn an_answer_after_the_next_batch_is_stray_and_not_forgotten(trial: Trial) {
+    trial.accepted(1, at(0)).await;
+    let (first, _) = trial.begin(1, at(0)).await;
+    recover(&trial, Resubmit::WhenSettled, 60).await;
+    let (second, _) = trial.begin(1, at(60)).await;
+    let stray = trial
+        .answer(first, vec![(key(1), Entry::Task(task(1)))], at(61))
+        .await;
+    assert_eq!(stray, 1);
+    assert_eq!(trial.state(1).await, State::Sending);
+    trial
+        .answer(second, vec![(key(1), Entry::Task(task(2)))], at(62))
+        .await;
+    assert_eq!(trial.row(1).await.task_id, Some(task(2)));
+    for number in [1, 2] {
+        let found = trial.ledger.find_task(task(number)).await;
+        assert_eq!(found.expect("find task"), Some(key(1)));
+    }
+    let repeated = trial
+        .answer(first, vec![(key(1), Entry::Task(task(1)))], at(63))
+        .await;
+    assert_eq!(repeated, 0, "counted once");
+    assert_eq!(trial.row(1).await.task_id, Some(task(2)));
+    let stats = trial.ledger.stats(at(63)).await.expect("stats");
+    assert_eq!(stats.tasks, 2);
+    assert_eq!(trial.decide(1, at(64)).await, 1, "either task decides");
+}
+
+pub(super) async fn one_task_id_for_two_images_is_believed_once(trial: Trial) {
+    trial.accepted(2, at(0)).await;
+    let (batch, _) = trial.begin(2, at(0)).await;
+    let entries = vec![
+        (key(1), Entry::Task(task(1))),
+        (key(2), Entry::Task(task(1))),
+    ];
+    trial.answer(batch, entries, at(1)).await;
+    assert_eq!(trial.state(1).await, State::Submitted);
+    assert_eq!(trial.state(2).await, State::Uncertain);
+}
+
+pub(super) async fn an_unknown_batch_is_an_error(trial: Trial) {
+    let batch = BatchId([7; 16]);
+    let answer = trial.ledger.record_answer(batch, Answer::Unknown, at(0));
+    assert!(answer.await.is_err());
+}
+
+fn one_an_hour(burst: u32) -> Quota {
+    Quota {
+        operation: "submit".to_owned(),
+        limit: Limit {
+            interval: Duration::from_secs(3600),
+            burst,
+        },
+    }
+}
+
+/// The wait, asserted to lie within a minute below `hours`: tests take less than that.
+fn assert_waits(permit: Permit, hours: u64) {
+    let Permit::Wait(wait) = permit else {
+        panic!("granted, though it must wait {hours} h");
+    };
+    let seconds = hours * 3600;
+    assert!(
+        wait.as_secs() <= seconds && wait.as_secs() + 60 > seconds,
+        "waits {wait:?}, not {hours} h"
+    );
+}
+
+pub(super) async fn a_quota_grants_a_burst_and_then_makes_wait(trial: Trial) {
+    let ask = |cost| trial.ledger.permit(one_an_hour(3), cost);
+    assert_eq!(ask(2).await.expect("permit"), Permit::Granted);
+    assert_waits(ask(2).await.expect("permit"), 1);
+    assert_eq!(ask(1).await.expect("permit"), Permit::Granted);
+    assert_waits(ask(1).await.expect("permit"), 1);
+    assert_waits(ask(3).await.expect("permit"), 3);
+    let other = Quota {
+        operation: "query".to_owned(),
+        ..one_an_hour(3)
+    };
+    let other = trial.ledger.permit(other, 3).await;
+    assert_eq!(other.expect("permit"), Permit::Granted);
+}
+
+pub(super) async fn a_quota_slows_down_for_all(trial: Trial) {
+    let quota = one_an_hour(10);
+    let pause = Duration::from_secs(2 * 3600);
+    let slowed = trial.ledger.slow_down(quota.clone(), pause).await;
+    slowed.expect("slow down");
+    let one = trial.ledger.permit(quota.clone(), 1).await;
+    assert_waits(one.expect("permit"), 2);
+    let two = trial.ledger.permit(quota, 2).await;
+    assert_waits(two.expect("permit"), 3);
+}
+
+pub(super) async fn more_than_a_burst_is_an_error(trial: Trial) {
+    let permit = trial.ledger.permit(one_an_hour(3), 4).await;
+    assert!(permit.is_err(), "it would wait for ever");
+}

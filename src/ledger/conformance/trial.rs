@@ -1,0 +1,205 @@
+//! A ledger under test, with the steps that cases have in common.
+
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use super::super::{
+    Answer, BatchId, Claimed, Enqueued, Entry, Fate, Finding, Hold, Judgement, Key, Known, Ledger,
+    NewImage, Poll, Reason, Row, Rows, Source, State, TaskUpdate, Update, Work,
+};
+
+/// A time, in seconds after an arbitrary beginning.
+pub(super) fn at(seconds: u64) -> SystemTime {
+    UNIX_EPOCH + Duration::from_secs(1_700_000_000 + seconds)
+}
+
+pub(super) const LEASE: Duration = Duration::from_secs(30);
+
+pub(super) fn key(number: u8) -> Key {
+    Key::from_bytes([number; 32])
+}
+
+pub(super) fn reason(class: &str) -> Reason {
+    Reason {
+        class: class.to_owned(),
+        message: format!("because of {class}"),
+    }
+}
+
+pub(super) fn image(number: u8, line: u64) -> NewImage {
+    NewImage {
+        key: key(number),
+        url: format!("https://example.com/{number}.png"),
+        known: Known::Nothing,
+        source: Source {
+            origin: "list.txt".to_owned(),
+            line,
+            data_id: Some(format!("user-{line}")),
+            text: None,
+        },
+    }
+}
+
+pub(super) fn task(number: u8) -> String {
+    format!("img-{number}")
+}
+
+#[derive(Debug)]
+pub(super) struct Trial {
+    pub(super) ledger: Arc<dyn Ledger>,
+}
+
+impl Trial {
+    pub(super) fn new(ledger: Arc<dyn Ledger>) -> Self {
+        Self { ledger }
+    }
+
+    pub(super) async fn enqueue(&self, images: Vec<NewImage>, now: SystemTime) -> Vec<Enqueued> {
+        self.ledger.enqueue(images, now).await.expect("enqueue")
+    }
+
+    pub(super) async fn claim(&self, work: Work, limit: usize, now: SystemTime) -> Vec<Claimed> {
+        let claimed = self.ledger.claim(work, limit, LEASE, now).await;
+        claimed.expect("claim")
+    }
+
+    pub(super) async fn find(&self, hold: Hold, judgement: Judgement, now: SystemTime) -> usize {
+        let finding = Finding {
+            hold,
+            judgement,
+            facts: None,
+        };
+        let recorded = self.ledger.record_findings(vec![finding], now).await;
+        recorded.expect("record findings")
+    }
+
+    /// Notes images 1 to `count` and takes them through the probe, all at `now`.
+    pub(super) async fn accepted(&self, count: u8, now: SystemTime) {
+        let images = (1..=count).map(|number| image(number, number.into()));
+        self.enqueue(images.collect(), now).await;
+        for claimed in self.claim(Work::Probe, count.into(), now).await {
+            let recorded = self.find(claimed.hold, Judgement::Accepted, now).await;
+            assert_eq!(recorded, 1, "an accepted image is recorded");
+        }
+    }
+
+    /// Claims up to `limit` accepted images and begins a batch that is settled after 60 s.
+    pub(super) async fn begin(&self, limit: usize, now: SystemTime) -> (BatchId, Vec<Key>) {
+        let claimed = self.claim(Work::Submit, limit, now).await;
+        let holds = claimed.iter().map(|claimed| claimed.hold).collect();
+        self.begin_held(holds, now).await
+    }
+
+    pub(super) async fn begin_held(
+        &self,
+        holds: Vec<Hold>,
+        now: SystemTime,
+    ) -> (BatchId, Vec<Key>) {
+        let settle_at = now + Duration::from_secs(60);
+        let begun = self.ledger.begin_batch(holds, settle_at, now).await;
+        let begun = begun.expect("begin batch");
+        (begun.batch, begun.keys)
+    }
+
+    /// Records an answer whose results may be asked for after 5 s and are kept for an hour. Answers
+    /// the number of stray tasks.
+    pub(super) async fn answer(
+        &self,
+        batch: BatchId,
+        entries: Vec<(Key, Entry)>,
+        now: SystemTime,
+    ) -> usize {
+        let answer = Answer::Answered {
+            request_id: Some("request".to_owned()),
+            poll_at: now + Duration::from_secs(5),
+            expires_at: now + Duration::from_secs(3600),
+            entries,
+        };
+        self.record(batch, answer, now).await
+    }
+
+    pub(super) async fn record(&self, batch: BatchId, answer: Answer, now: SystemTime) -> usize {
+        let stray = self.ledger.record_answer(batch, answer, now).await;
+        stray.expect("record answer").tasks
+    }
+
+    /// Submits images 1 to `count`, each with the task of its number.
+    pub(super) async fn submitted(&self, count: u8, now: SystemTime) -> BatchId {
+        self.accepted(count, now).await;
+        let (batch, keys) = self.begin(count.into(), now).await;
+        assert_eq!(keys.len(), usize::from(count), "all are part of the batch");
+        let entries = (1..=count).map(|number| (key(number), Entry::Task(task(number))));
+        self.answer(batch, entries.collect(), now).await;
+        batch
+    }
+
+    pub(super) async fn polls(&self, now: SystemTime) -> Vec<Poll> {
+        let polls = self.ledger.due_polls(100, LEASE, now).await;
+        polls.expect("due polls")
+    }
+
+    pub(super) async fn update(&self, number: u8, update: Update, now: SystemTime) -> usize {
+        self.update_keyed(task(number), None, update, now).await
+    }
+
+    pub(super) async fn update_keyed(
+        &self,
+        task_id: String,
+        key: Option<Key>,
+        update: Update,
+        now: SystemTime,
+    ) -> usize {
+        let update = TaskUpdate {
+            task_id,
+            key,
+            update,
+        };
+        let changed = self.ledger.record_outcomes(vec![update], now).await;
+        changed.expect("record outcomes")
+    }
+
+    pub(super) async fn decide(&self, number: u8, now: SystemTime) -> usize {
+        let outcome = format!("outcome {number}");
+        self.update(number, Update::Decided(outcome), now).await
+    }
+
+    pub(super) async fn rows(&self) -> Vec<Row> {
+        let all = Rows {
+            after: 0,
+            limit: 1000,
+            state: None,
+        };
+        self.ledger.rows(all).await.expect("rows")
+    }
+
+    /// The first row of an image.
+    pub(super) async fn row(&self, number: u8) -> Row {
+        let rows = self.rows().await;
+        let row = rows.into_iter().find(|row| row.key == key(number));
+        row.expect("the image has a row")
+    }
+
+    pub(super) async fn state(&self, number: u8) -> State {
+        self.row(number).await.state
+    }
+
+    /// The outbox: data ids and states.
+    pub(super) async fn outbox(&self) -> Vec<(String, State)> {
+        let outbox = self.ledger.undelivered(None, 1000).await;
+        let entry = |row: Row| (row.source.data_id.unwrap_or_default(), row.state);
+        outbox
+            .expect("undelivered")
+            .into_iter()
+            .map(|undelivered| entry(undelivered.row))
+            .collect()
+    }
+}
+
+pub(super) fn retry_at(seconds: u64, class: &str) -> Fate {
+    Fate::Retry {
+        at: at(seconds),
+        reason: reason(class),
+    }
+}

@@ -1,0 +1,150 @@
+//! What makes two images the same: under one scope, the same canonical URL or the same bytes.
+
+use std::fmt;
+
+use sha2::{Digest, Sha256};
+
+use crate::image_url::ImageUrl;
+
+/// Under which terms a ledger's images are scanned. Images are the same only under the same terms,
+/// so a ledger has one scope for good.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Scope {
+    account: String,
+    service: String,
+    scenes: Vec<String>,
+    policy: String,
+}
+
+impl Scope {
+    /// A scope: who pays, which service (its endpoint's host), and what is looked for. Order and
+    /// repetition of `scenes` do not matter.
+    pub fn new(account: &str, service: &str, scenes: &[&str]) -> Self {
+        let mut scenes: Vec<String> = scenes.iter().map(|&scene| scene.to_owned()).collect();
+        scenes.sort_unstable();
+        scenes.dedup();
+        Self {
+            account: account.to_owned(),
+            service: service.to_owned(),
+            scenes,
+            policy: String::new(),
+        }
+    }
+
+    /// Names the version of the policy that outcomes depend on, such as the business type. Another
+    /// policy makes other images of the same URLs.
+    #[must_use]
+    pub fn with_policy(mut self, policy: &str) -> Self {
+        policy.clone_into(&mut self.policy);
+        self
+    }
+
+    /// Who pays.
+    pub fn account(&self) -> &str {
+        &self.account
+    }
+
+    /// Which service.
+    pub fn service(&self) -> &str {
+        &self.service
+    }
+
+    /// What is looked for, sorted.
+    pub fn scenes(&self) -> &[String] {
+        &self.scenes
+    }
+
+    /// The version of the policy; empty if there is none.
+    pub fn policy(&self) -> &str {
+        &self.policy
+    }
+}
+
+/// The identity of an image within and beyond its ledger: SHA-256 over the scope and the canonical
+/// URL or the content's hash. Submitted as the image's data id, in lower-case hex, so that
+/// callbacks find their image.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Key([u8; 32]);
+
+impl Key {
+    /// The key of an image by its URL. URLs that differ only in what a server never sees (case of
+    /// the host, default port, fragment) have the same key.
+    pub fn of_url(scope: &Scope, url: &ImageUrl) -> Self {
+        let mut canonical = url.parsed().clone();
+        canonical.set_fragment(None);
+        Self::digest(scope, b"url", canonical.as_str().as_bytes())
+    }
+
+    /// The key of an image by the SHA-256 of its bytes.
+    pub fn of_content(scope: &Scope, sha256: &[u8; 32]) -> Self {
+        Self::digest(scope, b"content", sha256)
+    }
+
+    /// The key of a text that is no URL, so that it has its place and its rejection is reported.
+    pub fn of_text(scope: &Scope, text: &str) -> Self {
+        Self::digest(scope, b"text", text.as_bytes())
+    }
+
+    /// The key with these bytes.
+    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// The key's bytes.
+    pub const fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
+    /// The key written as [`Display`](fmt::Display) writes it: 64 lower-case hexadecimal digits.
+    pub fn parse(text: &str) -> Option<Self> {
+        let digits = text.as_bytes();
+        if digits.len() != 64 {
+            return None;
+        }
+        let mut bytes = [0; 32];
+        for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
+            let &[high, low] = pair else { return None };
+            *byte = hex_digit(high)? << 4 | hex_digit(low)?;
+        }
+        Some(Self(bytes))
+    }
+
+    /// Each part is preceded by its length, so that no two lists of parts read the same.
+    fn digest(scope: &Scope, kind: &[u8], subject: &[u8]) -> Self {
+        let scene_count = scope.scenes.len().to_string();
+        let head = [
+            b"greenlight image key 1".as_slice(),
+            scope.account.as_bytes(),
+            scope.service.as_bytes(),
+            scope.policy.as_bytes(),
+            scene_count.as_bytes(),
+        ];
+        let scenes = scope.scenes.iter().map(String::as_bytes);
+        let mut hash = Sha256::new();
+        for part in head.into_iter().chain(scenes).chain([kind, subject]) {
+            hash.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
+            hash.update(part);
+        }
+        Self(hash.finalize().into())
+    }
+}
+
+const fn hex_digit(digit: u8) -> Option<u8> {
+    match digit {
+        b'0'..=b'9' => Some(digit - b'0'),
+        b'a'..=b'f' => Some(digit - b'a' + 10),
+        _ => None,
+    }
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Key({self})")
+    }
+}

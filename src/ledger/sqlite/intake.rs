@@ -1,0 +1,259 @@
+//! From a list to an accepted image: noting, claiming, findings.
+
+use std::collections::HashMap;
+
+use rusqlite::{Connection, OptionalExtension as _, named_params, params};
+
+use super::{
+    super::{
+        Claimed, Enqueued, Finding, Hold, Judgement, Lease, NewImage, State, Work, record::Known,
+    },
+    fault::Fault,
+    outbox,
+    report::state_at,
+    submit::{Claim, apply_fate},
+};
+
+pub(super) fn enqueue(
+    db: &Connection,
+    images: &[NewImage],
+    now: i64,
+) -> Result<Vec<Enqueued>, Fault> {
+    let mut origins = HashMap::new();
+    images
+        .iter()
+        .map(|image| {
+            let name = image.source.origin.as_str();
+            let origin = match origins.get(name) {
+                Some(&id) => id,
+                None => *origins.entry(name).or_insert(origin_id(db, name)?),
+            };
+            enqueue_one(db, image, origin, now)
+        })
+        .collect()
+}
+
+fn origin_id(db: &Connection, name: &str) -> Result<i64, Fault> {
+    db.prepare_cached("INSERT INTO origin (name) VALUES (?1) ON CONFLICT DO NOTHING")?
+        .execute([name])?;
+    Ok(db
+        .prepare_cached("SELECT id FROM origin WHERE name = ?1")?
+        .query_row([name], |row| row.get(0))?)
+}
+
+fn enqueue_one(
+    db: &Connection,
+    image: &NewImage,
+    origin: i64,
+    now: i64,
+) -> Result<Enqueued, Fault> {
+    let inserted = insert_image(db, image, now)?;
+    let (id, state) = match inserted {
+        Some(found) => found,
+        None => db
+            .prepare_cached("SELECT id, state FROM image WHERE key = ?1")?
+            .query_row([image.key.as_bytes()], |row| {
+                Ok((row.get(0)?, state_at(row, 1)?))
+            })?,
+    };
+    let source = db
+        .prepare_cached(
+            "INSERT INTO source (image, origin, line, data_id, text) VALUES (?1, ?2, ?3, ?4, ?5)
+             ON CONFLICT DO NOTHING RETURNING id",
+        )?
+        .query_row(
+            params![
+                id,
+                origin,
+                i64::try_from(image.source.line).unwrap_or(i64::MAX),
+                image.source.data_id,
+                image.source.text,
+            ],
+            |row| row.get::<_, i64>(0),
+        )
+        .optional()?;
+    let state = match source {
+        Some(source) if state.is_final() => outbox::put_late(db, source, id, state)?,
+        _ => state,
+    };
+    Ok(Enqueued {
+        new_image: inserted.is_some(),
+        new_source: source.is_some(),
+        state,
+    })
+}
+
+/// The new image's row, or `None` if its key is there.
+fn insert_image(
+    db: &Connection,
+    image: &NewImage,
+    now: i64,
+) -> Result<Option<(i64, State)>, Fault> {
+    let (state, reason) = match &image.known {
+        Known::Nothing => (State::Received, None),
+        Known::Checked => (State::Checked, None),
+        Known::Rejected(reason) => (State::Rejected, Some(reason)),
+    };
+    let id = db
+        .prepare_cached(
+            "INSERT INTO image (key, url, state, next_at, class, message)
+             VALUES (:key, :url, :state, :next_at, :class, :message)
+             ON CONFLICT (key) DO NOTHING RETURNING id",
+        )?
+        .query_row(
+            named_params! {
+                ":key": image.key.as_bytes(),
+                ":url": image.url,
+                ":state": state.code(),
+                ":next_at": (!state.is_final()).then_some(now),
+                ":class": reason.map(|reason| &reason.class),
+                ":message": reason.map(|reason| &reason.message),
+            },
+            |row| row.get(0),
+        )
+        .optional()?;
+    Ok(id.map(|id| (id, state)))
+}
+
+pub(super) fn claim(
+    db: &Connection,
+    work: Work,
+    limit: usize,
+    now: i64,
+    until: i64,
+) -> Result<Vec<Claimed>, Fault> {
+    // Few wait a second time, so they may go first; within a state the index has them in order of
+    // time.
+    let states: &[State] = match work {
+        Work::Probe => &[State::Unreachable, State::Checked, State::Received],
+        Work::Submit => &[State::Expired, State::Probed],
+    };
+    let mut due = Vec::new();
+    for &state in states {
+        due_in(db, state, now, limit.saturating_sub(due.len()), &mut due)?;
+    }
+    if due.is_empty() {
+        return Ok(Vec::new());
+    }
+    let lease = next_lease(db)?;
+    let mut hold = db.prepare_cached("UPDATE image SET lease = ?1, next_at = ?2 WHERE id = ?3")?;
+    due.into_iter()
+        .map(|(id, mut claimed)| {
+            hold.execute(params![lease.0, until, id])?;
+            claimed.hold.lease = lease;
+            Ok(claimed)
+        })
+        .collect()
+}
+
+fn due_in(
+    db: &Connection,
+    state: State,
+    now: i64,
+    limit: usize,
+    due: &mut Vec<(i64, Claimed)>,
+) -> Result<(), Fault> {
+    let mut statement = db.prepare_cached(
+        "SELECT id, key, url, attempts, facts FROM image INDEXED BY image_due
+         WHERE state = ?1 AND next_at <= ?2 ORDER BY next_at, id LIMIT ?3",
+    )?;
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let rows = statement.query_map(params![state.code(), now, limit], |row| {
+        let claimed = Claimed {
+            hold: Hold {
+                key: super::Key::from_bytes(row.get(1)?),
+                lease: Lease(0),
+            },
+            url: row.get(2)?,
+            state,
+            attempts: row.get(3)?,
+            facts: row.get(4)?,
+        };
+        Ok((row.get(0)?, claimed))
+    })?;
+    for row in rows {
+        due.push(row?);
+    }
+    Ok(())
+}
+
+fn next_lease(db: &Connection) -> Result<Lease, Fault> {
+    let last = db
+        .prepare_cached("UPDATE tally SET value = value + 1 WHERE name = 'lease' RETURNING value")?
+        .query_row([], |row| row.get(0))?;
+    Ok(Lease(last))
+}
+
+pub(super) fn release(db: &Connection, holds: &[Hold], now: i64) -> Result<usize, Fault> {
+    let mut statement = db.prepare_cached(
+        "UPDATE image SET next_at = ?1, lease = NULL
+         WHERE key = ?2 AND lease = ?3 AND state IN (?4, ?5, ?6, ?7, ?8)",
+    )?;
+    let mut released = 0;
+    for hold in holds {
+        released += statement.execute(params![
+            now,
+            hold.key.as_bytes(),
+            hold.lease.0,
+            State::Received.code(),
+            State::Checked.code(),
+            State::Unreachable.code(),
+            State::Probed.code(),
+            State::Expired.code(),
+        ])?;
+    }
+    Ok(released)
+}
+
+pub(super) fn record_findings(
+    db: &Connection,
+    findings: &[Finding],
+    now: i64,
+) -> Result<usize, Fault> {
+    let mut recorded = 0;
+    for finding in findings {
+        let Some(id) = held_for_probe(db, finding.hold)? else {
+            continue;
+        };
+        if let Some(facts) = &finding.facts {
+            db.prepare_cached("UPDATE image SET facts = ?2 WHERE id = ?1")?
+                .execute(params![id, facts])?;
+        }
+        match &finding.judgement {
+            Judgement::Accepted => {
+                db.prepare_cached(
+                    "UPDATE image SET state = ?2, next_at = ?3, accepted = 1, attempts = 0,
+                            lease = NULL, class = NULL, message = NULL
+                     WHERE id = ?1",
+                )?
+                .execute(params![id, State::Probed.code(), now])?;
+            }
+            Judgement::Rejected(reason) => {
+                outbox::finish(db, id, State::Rejected, Some(reason))?;
+            }
+            Judgement::Unreachable(fate) => {
+                apply_fate(db, id, fate, State::Unreachable, Claim::Ended)?;
+            }
+        }
+        recorded += 1;
+    }
+    Ok(recorded)
+}
+
+fn held_for_probe(db: &Connection, hold: Hold) -> Result<Option<i64>, Fault> {
+    Ok(db
+        .prepare_cached(
+            "SELECT id FROM image WHERE key = ?1 AND lease = ?2 AND state IN (?3, ?4, ?5)",
+        )?
+        .query_row(
+            params![
+                hold.key.as_bytes(),
+                hold.lease.0,
+                State::Received.code(),
+                State::Checked.code(),
+                State::Unreachable.code(),
+            ],
+            |row| row.get(0),
+        )
+        .optional()?)
+}

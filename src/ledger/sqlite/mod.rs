@@ -1,0 +1,399 @@
+//! The ledger as one SQLite file.
+
+mod fault;
+mod intake;
+mod outbox;
+mod quota;
+mod report;
+mod results;
+mod schema;
+mod submit;
+mod worker;
+
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+use rusqlite::{Connection, OpenFlags};
+
+use super::{
+    Answer, Backlog, BatchId, Begun, Claimed, DeliveryId, Enqueued, Finding, Hold, Key, Ledger,
+    NewImage, Permit, Poll, Quota, Recovered, Reply, Resubmit, Row, Rows, Scope, Stats, Stray,
+    TaskUpdate, Undelivered, Work,
+    time::{span_to_millis, to_millis},
+};
+use crate::error::{Error, ErrorKind};
+use fault::Fault;
+use worker::{Mode, Worker};
+
+/// A [`Ledger`] in one SQLite file (write-ahead log, `synchronous=FULL`).
+///
+/// One thread writes, and commits together what comes together; another reads. Processes on one
+/// machine may share the file; a network file system must not hold it. Clones share the threads.
+/// Dropping the last one waits until what was asked for is written.
+///
+/// The file holds URLs with everything in them, signatures too: it is made with the permissions
+/// that the process gives new files.
+#[derive(Clone)]
+pub struct SqliteLedger {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    path: PathBuf,
+    scope: Scope,
+    writer: Worker,
+    reader: Worker,
+}
+
+/// How a [`SqliteLedger`] is opened.
+#[derive(Clone, Copy, Debug)]
+pub struct SqliteOptions {
+    lock_wait: Duration,
+    group: usize,
+    max_bytes: Option<u64>,
+    read_only: bool,
+}
+
+impl SqliteLedger {
+    /// Opens the ledger at `path` for `scope`, or makes it.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error of kind [`Usage`](ErrorKind::Usage) for a file that is no ledger, that a
+    /// newer version wrote, or that belongs to another scope; of kind [`Io`](ErrorKind::Io) for one
+    /// that is damaged, read-only, locked for too long or on a full disk.
+    pub fn open(path: &Path, scope: &Scope) -> Result<Self, Error> {
+        Self::options().open(path, scope)
+    }
+
+    /// Opens a ledger that exists, whatever its scope.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open), and for a file that does not exist.
+    pub fn open_existing(path: &Path) -> Result<Self, Error> {
+        Self::options().open_existing(path)
+    }
+
+    /// Opens it in another way.
+    pub const fn options() -> SqliteOptions {
+        SqliteOptions {
+            lock_wait: Duration::from_secs(30),
+            group: 256,
+            max_bytes: None,
+            read_only: false,
+        }
+    }
+
+    /// Under which terms its images are scanned.
+    pub fn scope(&self) -> &Scope {
+        &self.inner.scope
+    }
+
+    /// Where the file is.
+    pub fn path(&self) -> &Path {
+        &self.inner.path
+    }
+}
+
+impl SqliteOptions {
+    /// Waits so long for another process to finish writing; 30 seconds unless told.
+    #[must_use]
+    pub const fn lock_wait(mut self, wait: Duration) -> Self {
+        self.lock_wait = wait;
+        self
+    }
+
+    /// Commits up to so many calls together; 256 unless told.
+    #[must_use]
+    pub const fn group_commit(mut self, calls: usize) -> Self {
+        self.group = calls;
+        self
+    }
+
+    /// Lets the file grow no larger than so many bytes, as if the disk ended there.
+    #[must_use]
+    pub const fn max_bytes(mut self, bytes: u64) -> Self {
+        self.max_bytes = Some(bytes);
+        self
+    }
+
+    /// Only reads: every call that writes fails.
+    #[must_use]
+    pub const fn read_only(mut self) -> Self {
+        self.read_only = true;
+        self
+    }
+
+    /// Opens the ledger at `path` for `scope`, or makes it.
+    ///
+    /// # Errors
+    ///
+    /// As [`SqliteLedger::open`].
+    pub fn open(self, path: &Path, scope: &Scope) -> Result<SqliteLedger, Error> {
+        self.open_bound(path, Some(scope))
+    }
+
+    /// Opens a ledger that exists, whatever its scope.
+    ///
+    /// # Errors
+    ///
+    /// As [`SqliteLedger::open_existing`].
+    pub fn open_existing(self, path: &Path) -> Result<SqliteLedger, Error> {
+        if !path.is_file() {
+            let message = format!("open ledger: there is no such file: {}", path.display());
+            return Err(Error::new(ErrorKind::Io, message));
+        }
+        self.open_bound(path, None)
+    }
+
+    fn open_bound(self, path: &Path, scope: Option<&Scope>) -> Result<SqliteLedger, Error> {
+        let failed = |fault: Fault| fault.into_error("open ledger", path);
+        let mut writer = self.connect(path).map_err(failed)?;
+        let scope = self.prepare(&mut writer, scope).map_err(failed)?;
+        let reader = self.connect(path).map_err(failed)?;
+        let threads = || -> Result<_, std::io::Error> {
+            let writer = Worker::start("ledger-writer", writer, Mode::Write(self.group))?;
+            let reader = Worker::start("ledger-reader", reader, Mode::Read)?;
+            Ok((writer, reader))
+        };
+        let (writer, reader) = threads().map_err(|error| {
+            Error::new(ErrorKind::Io, "open ledger: start a thread").with_source(error)
+        })?;
+        Ok(SqliteLedger {
+            inner: Arc::new(Inner {
+                path: path.to_owned(),
+                scope,
+                writer,
+                reader,
+            }),
+        })
+    }
+
+    fn connect(self, path: &Path) -> Result<Connection, Fault> {
+        let access = if self.read_only {
+            OpenFlags::SQLITE_OPEN_READ_ONLY
+        } else {
+            OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE
+        };
+        let db = Connection::open_with_flags(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+        db.busy_timeout(self.lock_wait)?;
+        db.set_prepared_statement_cache_capacity(64);
+        db.pragma_update(None, "cache_size", -CACHE_KIB)?;
+        Ok(db)
+    }
+
+    /// Makes the writer's connection durable and the file one of ours.
+    fn prepare(self, db: &mut Connection, scope: Option<&Scope>) -> Result<Scope, Fault> {
+        schema::check(db)?;
+        if !self.read_only {
+            let mode: String =
+                db.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0))?;
+            if mode != "wal" {
+                return Err(Fault::unusable(format!(
+                    "its file system allows no write-ahead log (journal mode `{mode}`)"
+                )));
+            }
+            db.pragma_update(None, "synchronous", "FULL")?;
+            self.limit_size(db)?;
+            schema::migrate(db)?;
+            if let Some(scope) = scope {
+                schema::bind(db, scope)?;
+            }
+        }
+        let found = schema::read_scope(db)?
+            .ok_or_else(|| Fault::unusable("it was made but never used; name its scope"))?;
+        if let Some(scope) = scope {
+            schema::compare(&found, scope)?;
+        }
+        Ok(found)
+    }
+
+    fn limit_size(self, db: &Connection) -> Result<(), Fault> {
+        let Some(bytes) = self.max_bytes else {
+            return Ok(());
+        };
+        let page: i64 = db.pragma_query_value(None, "page_size", |row| row.get(0))?;
+        let pages = i64::try_from(bytes).unwrap_or(i64::MAX) / page.max(1);
+        db.pragma_update_and_check(None, "max_page_count", pages.max(1), |_| Ok(()))?;
+        Ok(())
+    }
+}
+
+/// What each connection may keep of the file in memory, in KiB.
+const CACHE_KIB: i64 = 32 * 1024;
+
+impl Inner {
+    async fn write<T: Send + 'static>(
+        &self,
+        operation: &'static str,
+        work: impl FnOnce(&Connection) -> Result<T, Fault> + Send + 'static,
+    ) -> Result<T, Error> {
+        let done = self.writer.call(work).await;
+        done.map_err(|fault| fault.into_error(operation, &self.path))
+    }
+
+    async fn read<T: Send + 'static>(
+        &self,
+        operation: &'static str,
+        work: impl FnOnce(&Connection) -> Result<T, Fault> + Send + 'static,
+    ) -> Result<T, Error> {
+        let done = self.reader.call(work).await;
+        done.map_err(|fault| fault.into_error(operation, &self.path))
+    }
+}
+
+impl Ledger for SqliteLedger {
+    fn enqueue(&self, images: Vec<NewImage>, now: SystemTime) -> Reply<'_, Vec<Enqueued>> {
+        let now = to_millis(now);
+        Box::pin(
+            self.inner
+                .write("note images", move |db| intake::enqueue(db, &images, now)),
+        )
+    }
+
+    fn claim(
+        &self,
+        work: Work,
+        limit: usize,
+        lease: Duration,
+        now: SystemTime,
+    ) -> Reply<'_, Vec<Claimed>> {
+        let now = to_millis(now);
+        let until = now.saturating_add(span_to_millis(lease));
+        Box::pin(self.inner.write("claim images", move |db| {
+            intake::claim(db, work, limit, now, until)
+        }))
+    }
+
+    fn release(&self, holds: Vec<Hold>, now: SystemTime) -> Reply<'_, usize> {
+        let now = to_millis(now);
+        Box::pin(
+            self.inner
+                .write("release images", move |db| intake::release(db, &holds, now)),
+        )
+    }
+
+    fn record_findings(&self, findings: Vec<Finding>, now: SystemTime) -> Reply<'_, usize> {
+        let now = to_millis(now);
+        Box::pin(self.inner.write("record findings", move |db| {
+            intake::record_findings(db, &findings, now)
+        }))
+    }
+
+    fn begin_batch(
+        &self,
+        holds: Vec<Hold>,
+        settle_at: SystemTime,
+        now: SystemTime,
+    ) -> Reply<'_, Begun> {
+        let (now, settle_at) = (to_millis(now), to_millis(settle_at));
+        Box::pin(self.inner.write("begin batch", move |db| {
+            submit::begin_batch(db, &holds, settle_at, now)
+        }))
+    }
+
+    fn record_answer(&self, batch: BatchId, answer: Answer, now: SystemTime) -> Reply<'_, Stray> {
+        let now = to_millis(now);
+        Box::pin(self.inner.write("record answer", move |db| {
+            submit::record_answer(db, batch, &answer, now)
+        }))
+    }
+
+    fn due_polls(&self, limit: usize, hold: Duration, now: SystemTime) -> Reply<'_, Vec<Poll>> {
+        let now = to_millis(now);
+        let until = now.saturating_add(span_to_millis(hold));
+        Box::pin(self.inner.write("find due polls", move |db| {
+            results::due_polls(db, limit, now, until)
+        }))
+    }
+
+    fn record_outcomes(&self, updates: Vec<TaskUpdate>, now: SystemTime) -> Reply<'_, usize> {
+        let now = to_millis(now);
+        Box::pin(self.inner.write("record outcomes", move |db| {
+            results::record_outcomes(db, &updates, now)
+        }))
+    }
+
+    fn recover(&self, resubmit: Resubmit, now: SystemTime) -> Reply<'_, Recovered> {
+        let now = to_millis(now);
+        Box::pin(
+            self.inner
+                .write("recover", move |db| submit::recover(db, resubmit, now)),
+        )
+    }
+
+    fn permit(&self, quota: Quota, cost: u32) -> Reply<'_, Permit> {
+        Box::pin(async move {
+            quota::check(&quota, cost)?;
+            self.inner
+                .write("ask for a permit", move |db| {
+                    quota::permit(db, &quota, cost)
+                })
+                .await
+        })
+    }
+
+    fn slow_down(&self, quota: Quota, pause: Duration) -> Reply<'_, ()> {
+        Box::pin(
+            self.inner
+                .write("slow down", move |db| quota::slow_down(db, &quota, pause)),
+        )
+    }
+
+    fn undelivered(&self, after: Option<DeliveryId>, limit: usize) -> Reply<'_, Vec<Undelivered>> {
+        Box::pin(self.inner.read("read outbox", move |db| {
+            outbox::undelivered(db, after, limit)
+        }))
+    }
+
+    fn acknowledge(&self, deliveries: Vec<DeliveryId>, _now: SystemTime) -> Reply<'_, ()> {
+        Box::pin(self.inner.write("acknowledge deliveries", move |db| {
+            outbox::acknowledge(db, &deliveries)
+        }))
+    }
+
+    fn retry(&self, classes: Vec<String>, now: SystemTime) -> Reply<'_, u64> {
+        let now = to_millis(now);
+        Box::pin(
+            self.inner
+                .write("retry", move |db| results::retry(db, &classes, now)),
+        )
+    }
+
+    fn find_task(&self, task_id: String) -> Reply<'_, Option<Key>> {
+        Box::pin(
+            self.inner
+                .read("find task", move |db| results::find_task(db, &task_id)),
+        )
+    }
+
+    fn backlog(&self) -> Reply<'_, Backlog> {
+        Box::pin(self.inner.read("read backlog", report::backlog))
+    }
+
+    fn stats(&self, now: SystemTime) -> Reply<'_, Stats> {
+        let now = to_millis(now);
+        Box::pin(self.inner.read("count", move |db| report::stats(db, now)))
+    }
+
+    fn rows(&self, rows: Rows) -> Reply<'_, Vec<Row>> {
+        Box::pin(
+            self.inner
+                .read("read rows", move |db| report::rows(db, rows)),
+        )
+    }
+}
+
+impl fmt::Debug for SqliteLedger {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SqliteLedger")
+            .field("path", &self.inner.path)
+            .field("scope", &self.inner.scope)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,97 @@
+//! Outcomes on their way to a consumer that may die: kept until it says that it has them.
+
+use rusqlite::{Connection, OptionalExtension as _, params};
+
+use super::{
+    super::{DeliveryId, Reason, State, Undelivered},
+    fault::Fault,
+    report::{ROW_COLUMNS, ROW_TABLES, row_at},
+};
+
+/// Ends an image in a final state and puts that in the outbox for each of its sources.
+pub(super) fn finish(
+    db: &Connection,
+    image: i64,
+    state: State,
+    reason: Option<&Reason>,
+) -> Result<(), Fault> {
+    db.prepare_cached(
+        "UPDATE image SET state = ?2, class = ?3, message = ?4, next_at = NULL, expires_at = NULL,
+                lease = NULL
+         WHERE id = ?1",
+    )?
+    .execute(params![
+        image,
+        state.code(),
+        reason.map(|reason| &reason.class),
+        reason.map(|reason| &reason.message),
+    ])?;
+    db.prepare_cached("DELETE FROM outbox WHERE image = ?1")?
+        .execute([image])?;
+    db.prepare_cached(
+        "INSERT INTO outbox (source, image) SELECT id, image FROM source WHERE image = ?1
+         ORDER BY id",
+    )?
+    .execute([image])?;
+    Ok(())
+}
+
+/// Puts the outcome of an image that ended before in the outbox for a source that came later.
+/// Answers the image's state since.
+pub(super) fn put_late(
+    db: &Connection,
+    source: i64,
+    image: i64,
+    state: State,
+) -> Result<State, Fault> {
+    db.prepare_cached("INSERT INTO outbox (source, image) VALUES (?1, ?2)")?
+        .execute([source, image])?;
+    if state != State::Delivered {
+        return Ok(state);
+    }
+    db.prepare_cached("UPDATE image SET state = ?2 WHERE id = ?1")?
+        .execute(params![image, State::Decided.code()])?;
+    Ok(State::Decided)
+}
+
+pub(super) fn undelivered(
+    db: &Connection,
+    after: Option<DeliveryId>,
+    limit: usize,
+) -> Result<Vec<Undelivered>, Fault> {
+    let mut statement = db.prepare_cached(&format!(
+        "SELECT {ROW_COLUMNS}, outbox.id AS delivery
+         FROM {ROW_TABLES} JOIN outbox ON outbox.source = source.id
+         WHERE outbox.id > ?1 ORDER BY outbox.id LIMIT ?2"
+    ))?;
+    let after = after.map_or(0, |id| id.0);
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let rows = statement.query_map([after, limit], |row| {
+        Ok(Undelivered {
+            id: DeliveryId(row.get("delivery")?),
+            row: row_at(row)?,
+        })
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+pub(super) fn acknowledge(db: &Connection, deliveries: &[DeliveryId]) -> Result<(), Fault> {
+    let mut remove = db.prepare_cached("DELETE FROM outbox WHERE id = ?1 RETURNING image")?;
+    let mut deliver = db.prepare_cached(
+        "UPDATE image SET state = ?2 WHERE id = ?1 AND state = ?3
+         AND NOT EXISTS (SELECT 1 FROM outbox WHERE image = ?1)",
+    )?;
+    for delivery in deliveries {
+        let image: Option<i64> = remove
+            .query_row([delivery.0], |row| row.get(0))
+            .optional()?;
+        if let Some(image) = image {
+            deliver.execute(params![
+                image,
+                State::Delivered.code(),
+                State::Decided.code()
+            ])?;
+        }
+    }
+    Ok(())
+}

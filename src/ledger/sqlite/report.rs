@@ -1,0 +1,170 @@
+//! What the ledger holds, read without stopping the writer.
+
+use rusqlite::{Connection, OptionalExtension as _, Row as SqlRow, params, types::Type};
+
+use super::{
+    super::{Backlog, Key, Reason, Row, Rows, Source, State, Stats, time::from_millis},
+    fault::Fault,
+    submit,
+};
+
+/// States in which something is to be done some time.
+const ACTIVE: [State; 8] = [
+    State::Received,
+    State::Checked,
+    State::Unreachable,
+    State::Probed,
+    State::Expired,
+    State::Sending,
+    State::Uncertain,
+    State::Submitted,
+];
+
+pub(super) fn backlog(db: &Connection) -> Result<Backlog, Fault> {
+    let mut first = db.prepare_cached(
+        "SELECT next_at FROM image INDEXED BY image_due
+         WHERE state = ?1 AND next_at IS NOT NULL ORDER BY next_at LIMIT 1",
+    )?;
+    let mut due = Vec::new();
+    for state in ACTIVE {
+        let at: Option<i64> = first
+            .query_row([state.code()], |row| row.get(0))
+            .optional()?;
+        due.extend(at.map(|at| (state, from_millis(at))));
+    }
+    let first_expiry: Option<i64> = db
+        .prepare_cached(
+            "SELECT expires_at FROM image INDEXED BY image_expiry
+             WHERE expires_at IS NOT NULL ORDER BY expires_at LIMIT 1",
+        )?
+        .query_row([], |row| row.get(0))
+        .optional()?;
+    Ok(Backlog {
+        due,
+        first_expiry: first_expiry.map(from_millis),
+    })
+}
+
+pub(super) fn stats(db: &Connection, now: i64) -> Result<Stats, Fault> {
+    let count = |sql: &str| -> Result<u64, Fault> {
+        let value: i64 = db.prepare_cached(sql)?.query_row([], |row| row.get(0))?;
+        Ok(u64::try_from(value).unwrap_or(0))
+    };
+    let mut stats = Stats {
+        sources: count("SELECT COUNT(*) FROM source")?,
+        undelivered: count("SELECT COUNT(*) FROM outbox")?,
+        tasks: count("SELECT COUNT(*) FROM task")?,
+        resubmitted: count("SELECT value FROM tally WHERE name = 'resubmitted'")?,
+        expired: count("SELECT value FROM tally WHERE name = 'expired'")?,
+        oldest_unpolled: oldest_unpolled(db)?,
+        ..Stats::default()
+    };
+    let sent: i64 = db
+        .prepare_cached(
+            "SELECT COALESCE(SUM(images), 0) FROM batch WHERE sent_at > ?1 AND state <> ?2",
+        )?
+        .query_row(
+            params![now.saturating_sub(60_000), submit::REFUSED],
+            |row| row.get(0),
+        )?;
+    stats.sent_last_minute = u64::try_from(sent).unwrap_or(0);
+    count_states(db, &mut stats)?;
+    Ok(stats)
+}
+
+fn oldest_unpolled(db: &Connection) -> Result<Option<std::time::SystemTime>, Fault> {
+    let at: Option<i64> = db
+        .prepare_cached(
+            "SELECT submitted_at FROM image INDEXED BY image_expiry JOIN task ON task.id = image.task
+             WHERE expires_at IS NOT NULL ORDER BY expires_at LIMIT 1",
+        )?
+        .query_row([], |row| row.get(0))
+        .optional()?;
+    Ok(at.map(from_millis))
+}
+
+fn count_states(db: &Connection, stats: &mut Stats) -> Result<(), Fault> {
+    let mut statement = db.prepare_cached(
+        "SELECT state, class, COUNT(*) FROM image GROUP BY state, class ORDER BY state, class",
+    )?;
+    let rows = statement.query_map([], |row| {
+        let count: i64 = row.get(2)?;
+        Ok((
+            state_at(row, 0)?,
+            row.get::<_, Option<String>>(1)?,
+            u64::try_from(count).unwrap_or(0),
+        ))
+    })?;
+    for row in rows {
+        let (state, class, count) = row?;
+        match stats.states.last_mut() {
+            Some((last, sum)) if *last == state => *sum = sum.saturating_add(count),
+            _ => stats.states.push((state, count)),
+        }
+        stats
+            .classes
+            .extend(class.map(|class| (state, class, count)));
+    }
+    Ok(())
+}
+
+/// What [`row_at`] reads, and whence.
+pub(super) const ROW_COLUMNS: &str = "source.id AS number, origin.name AS origin, line, data_id,
+    text, key, url, image.state AS state, attempts, class, message, task.name AS task, facts,
+    outcome";
+pub(super) const ROW_TABLES: &str = "source JOIN image ON image.id = source.image
+    JOIN origin ON origin.id = source.origin LEFT JOIN task ON task.id = image.task";
+
+pub(super) fn row_at(row: &SqlRow<'_>) -> rusqlite::Result<Row> {
+    let line: i64 = row.get("line")?;
+    let class: Option<String> = row.get("class")?;
+    let message: Option<String> = row.get("message")?;
+    let state: u8 = row.get("state")?;
+    Ok(Row {
+        number: row.get("number")?,
+        source: Source {
+            origin: row.get("origin")?,
+            line: u64::try_from(line).unwrap_or(0),
+            data_id: row.get("data_id")?,
+            text: row.get("text")?,
+        },
+        key: Key::from_bytes(row.get("key")?),
+        url: row.get("url")?,
+        state: state_of(state)?,
+        attempts: row.get("attempts")?,
+        reason: class.map(|class| Reason {
+            class,
+            message: message.unwrap_or_default(),
+        }),
+        task_id: row.get("task")?,
+        facts: row.get("facts")?,
+        outcome: row.get("outcome")?,
+    })
+}
+
+pub(super) fn state_at(row: &SqlRow<'_>, column: usize) -> rusqlite::Result<State> {
+    state_of(row.get(column)?)
+}
+
+fn state_of(code: u8) -> rusqlite::Result<State> {
+    State::from_code(code).ok_or_else(|| {
+        rusqlite::Error::FromSqlConversionFailure(
+            0,
+            Type::Integer,
+            format!("unknown state {code}").into(),
+        )
+    })
+}
+
+pub(super) fn rows(db: &Connection, rows: Rows) -> Result<Vec<Row>, Fault> {
+    let mut statement = db.prepare_cached(&format!(
+        "SELECT {ROW_COLUMNS} FROM {ROW_TABLES}
+         WHERE source.id > ?1 AND (?2 IS NULL OR image.state = ?2) ORDER BY source.id LIMIT ?3"
+    ))?;
+    let limit = i64::try_from(rows.limit).unwrap_or(i64::MAX);
+    let found = statement.query_map(
+        params![rows.after, rows.state.map(State::code), limit],
+        row_at,
+    )?;
+    Ok(found.collect::<Result<_, _>>()?)
+}

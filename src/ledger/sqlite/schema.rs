@@ -1,0 +1,174 @@
+//! The tables, and how an older file becomes a newer one.
+
+use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior, params};
+
+use super::{super::key::Scope, fault::Fault};
+
+/// What tells a ledger from any other SQLite file.
+const APPLICATION_ID: i32 = 0x4772_6e4c;
+
+/// One script a version, in order; never changed once released. Version n is what the first n make.
+const MIGRATIONS: &[&str] = &[V1];
+
+/// `next_at` is when something is to be done with the image, and NULL when nothing is: the indexes
+/// leave such rows out by exactly that condition, because SQLite uses a partial index only where it
+/// sees the condition implied, as it does by `next_at <= ?` but not by `state = ?`. The hot queries
+/// name their index, so that they fail rather than scan.
+const V1: &str = "
+CREATE TABLE scope (account TEXT NOT NULL, service TEXT NOT NULL, policy TEXT NOT NULL);
+CREATE TABLE scene (name TEXT NOT NULL);
+CREATE TABLE tally (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+INSERT INTO tally VALUES ('lease', 0), ('resubmitted', 0), ('expired', 0);
+CREATE TABLE image (
+    id INTEGER PRIMARY KEY,
+    key BLOB NOT NULL UNIQUE,
+    url TEXT NOT NULL,
+    state INTEGER NOT NULL,
+    next_at INTEGER,
+    lease INTEGER,
+    attempts INTEGER NOT NULL DEFAULT 0,
+    accepted INTEGER NOT NULL DEFAULT 0,
+    expirations INTEGER NOT NULL DEFAULT 0,
+    batch INTEGER,
+    task INTEGER,
+    expires_at INTEGER,
+    class TEXT,
+    message TEXT,
+    facts TEXT,
+    outcome TEXT
+);
+CREATE INDEX image_due ON image (state, next_at) WHERE next_at IS NOT NULL;
+CREATE INDEX image_expiry ON image (expires_at, next_at) WHERE expires_at IS NOT NULL;
+CREATE TABLE batch (
+    id INTEGER PRIMARY KEY,
+    uuid BLOB NOT NULL UNIQUE,
+    state INTEGER NOT NULL,
+    sent_at INTEGER NOT NULL,
+    images INTEGER NOT NULL,
+    request_id TEXT
+);
+CREATE INDEX batch_sent ON batch (sent_at);
+CREATE TABLE task (
+    id INTEGER PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE,
+    image INTEGER NOT NULL,
+    batch INTEGER,
+    state INTEGER NOT NULL,
+    submitted_at INTEGER NOT NULL
+);
+CREATE TABLE origin (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
+CREATE TABLE source (
+    id INTEGER PRIMARY KEY,
+    image INTEGER NOT NULL,
+    origin INTEGER NOT NULL,
+    line INTEGER NOT NULL,
+    data_id TEXT,
+    text TEXT
+);
+CREATE UNIQUE INDEX source_once ON source (image, origin, line, COALESCE(data_id, ''));
+CREATE TABLE outbox (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    source INTEGER NOT NULL,
+    image INTEGER NOT NULL
+);
+CREATE INDEX outbox_image ON outbox (image);
+CREATE TABLE quota (operation TEXT PRIMARY KEY, free_at INTEGER NOT NULL) WITHOUT ROWID;
+";
+
+/// Brings the file to this version, or says why it cannot be used.
+pub(super) fn migrate(db: &mut Connection) -> Result<(), Fault> {
+    let current = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
+    // Immediate, so that of two processes that open a new file one waits for the other.
+    let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let version = check(&transaction)?;
+    if version < current {
+        let done = usize::try_from(version).unwrap_or(0);
+        for script in MIGRATIONS.iter().skip(done) {
+            transaction.execute_batch(script)?;
+        }
+        transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+        transaction.pragma_update(None, "user_version", current)?;
+    }
+    transaction.commit()?;
+    Ok(())
+}
+
+/// Which version the file is of, 0 for an empty one.
+pub(super) fn check(db: &Connection) -> Result<i64, Fault> {
+    let current = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
+    let version: i64 = db.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    let application: i32 = db.pragma_query_value(None, "application_id", |row| row.get(0))?;
+    let tables: i64 = db.query_row("SELECT COUNT(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    let is_empty = tables == 0 && application == 0 && version == 0;
+    if !is_empty && application != APPLICATION_ID {
+        return Err(Fault::unusable(
+            "it is a database of something else; name another file",
+        ));
+    }
+    if version > current {
+        return Err(Fault::unusable(format!(
+            "it was written by a newer greenlight (schema {version}, this one knows {current})"
+        )));
+    }
+    Ok(version)
+}
+
+/// Writes the scope into a new ledger, or compares it with the one that is there.
+pub(super) fn bind(db: &mut Connection, scope: &Scope) -> Result<(), Fault> {
+    let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    match read_scope(&transaction)? {
+        None => {
+            transaction.execute(
+                "INSERT INTO scope VALUES (?1, ?2, ?3)",
+                params![scope.account(), scope.service(), scope.policy()],
+            )?;
+            for scene in scope.scenes() {
+                transaction.execute("INSERT INTO scene VALUES (?1)", [scene])?;
+            }
+        }
+        Some(found) => compare(&found, scope)?,
+    }
+    transaction.commit()?;
+    Ok(())
+}
+
+pub(super) fn compare(found: &Scope, wanted: &Scope) -> Result<(), Fault> {
+    let differs = |what: &str, found: &str, wanted: &str| {
+        Err(Fault::unusable(format!(
+            "it belongs to {what} `{found}`, not `{wanted}`; name another file"
+        )))
+    };
+    if found.account() != wanted.account() {
+        return differs("account", found.account(), wanted.account());
+    }
+    if found.service() != wanted.service() {
+        return differs("service", found.service(), wanted.service());
+    }
+    if found.scenes() != wanted.scenes() {
+        let (found, wanted) = (found.scenes().join(","), wanted.scenes().join(","));
+        return differs("scenes", &found, &wanted);
+    }
+    if found.policy() != wanted.policy() {
+        return differs("policy", found.policy(), wanted.policy());
+    }
+    Ok(())
+}
+
+pub(super) fn read_scope(db: &Connection) -> Result<Option<Scope>, Fault> {
+    let head = db
+        .query_row("SELECT account, service, policy FROM scope", [], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+        })
+        .optional()?;
+    let Some((account, service, policy)): Option<(String, String, String)> = head else {
+        return Ok(None);
+    };
+    let mut statement = db.prepare("SELECT name FROM scene ORDER BY name")?;
+    let scenes: Vec<String> = statement
+        .query_map([], |row| row.get(0))?
+        .collect::<Result<_, _>>()?;
+    let scenes: Vec<&str> = scenes.iter().map(String::as_str).collect();
+    Ok(Some(
+        Scope::new(&account, &service, &scenes).with_policy(&policy),
+    ))
+}

@@ -1,0 +1,313 @@
+//! The paid part: batches, their answers, and what to do when there is none.
+
+use rusqlite::{Connection, OptionalExtension as _, params};
+
+use super::{
+    super::{
+        Answer, BatchId, Begun, Entry, Fate, Hold, Key, Recovered, Resubmit, State, Stray,
+        time::to_millis,
+    },
+    fault::Fault,
+    outbox,
+};
+
+/// States of a batch.
+const SENDING: u8 = 0;
+const ANSWERED: u8 = 1;
+pub(super) const REFUSED: u8 = 2;
+const UNKNOWN: u8 = 3;
+
+/// States of a task.
+pub(super) const OPEN: u8 = 0;
+pub(super) const DECIDED: u8 = 1;
+pub(super) const FAILED: u8 = 2;
+pub(super) const EXPIRED: u8 = 3;
+
+pub(super) fn begin_batch(
+    db: &Connection,
+    holds: &[Hold],
+    settle_at: i64,
+    now: i64,
+) -> Result<Begun, Fault> {
+    let (id, uuid): (i64, [u8; 16]) = db
+        .prepare_cached(
+            "INSERT INTO batch (uuid, state, sent_at, images)
+             VALUES (randomblob(16), ?1, ?2, 0) RETURNING id, uuid",
+        )?
+        .query_row(params![SENDING, now], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let mut send = db.prepare_cached(
+        "UPDATE image SET state = ?1, batch = ?2, next_at = ?3
+         WHERE key = ?4 AND lease = ?5 AND state IN (?6, ?7)",
+    )?;
+    let mut keys = Vec::with_capacity(holds.len());
+    for hold in holds {
+        let sent = send.execute(params![
+            State::Sending.code(),
+            id,
+            settle_at,
+            hold.key.as_bytes(),
+            hold.lease.0,
+            State::Probed.code(),
+            State::Expired.code(),
+        ])?;
+        if sent > 0 {
+            keys.push(hold.key);
+        }
+    }
+    if keys.is_empty() {
+        db.prepare_cached("DELETE FROM batch WHERE id = ?1")?
+            .execute([id])?;
+    } else {
+        db.prepare_cached("UPDATE batch SET images = ?2 WHERE id = ?1")?
+            .execute(params![id, i64::try_from(keys.len()).unwrap_or(i64::MAX)])?;
+    }
+    Ok(Begun {
+        batch: BatchId(uuid),
+        keys,
+    })
+}
+
+pub(super) fn record_answer(
+    db: &Connection,
+    batch: BatchId,
+    answer: &Answer,
+    now: i64,
+) -> Result<Stray, Fault> {
+    let Some(id) = db
+        .prepare_cached("SELECT id FROM batch WHERE uuid = ?1")?
+        .query_row([batch.0], |row| row.get(0))
+        .optional()?
+    else {
+        return Err(Fault::unusable("it knows no such batch"));
+    };
+    match answer {
+        Answer::Answered {
+            request_id,
+            poll_at,
+            expires_at,
+            entries,
+        } => {
+            close_batch(db, id, ANSWERED, request_id.as_deref())?;
+            let task = NewTask {
+                batch: id,
+                submitted_at: now,
+                poll_at: to_millis(*poll_at),
+                expires_at: to_millis(*expires_at),
+            };
+            let stray = record_entries(db, &task, entries)?;
+            doubt(db, id)?;
+            Ok(stray)
+        }
+        Answer::Refused { request_id, fate } => {
+            close_batch(db, id, REFUSED, request_id.as_deref())?;
+            for image in images_of(db, id)? {
+                apply_fate(db, image, fate, State::Probed, Claim::Kept)?;
+            }
+            Ok(Stray::default())
+        }
+        Answer::Unknown => {
+            close_batch(db, id, UNKNOWN, None)?;
+            doubt(db, id)?;
+            Ok(Stray::default())
+        }
+    }
+}
+
+fn close_batch(db: &Connection, id: i64, state: u8, request_id: Option<&str>) -> Result<(), Fault> {
+    db.prepare_cached(
+        "UPDATE batch SET state = ?2, request_id = COALESCE(?3, request_id) WHERE id = ?1",
+    )?
+    .execute(params![id, state, request_id])?;
+    Ok(())
+}
+
+/// What the tasks of one answer have in common.
+struct NewTask {
+    batch: i64,
+    submitted_at: i64,
+    poll_at: i64,
+    expires_at: i64,
+}
+
+fn record_entries(
+    db: &Connection,
+    task: &NewTask,
+    entries: &[(Key, Entry)],
+) -> Result<Stray, Fault> {
+    let mut stray = Stray::default();
+    for (key, entry) in entries {
+        let Some((image, state, waits)) = find_sent(db, key, task.batch)? else {
+            continue;
+        };
+        match entry {
+            Entry::Task(name) => {
+                let is_new = insert_task(db, name, image, Some(task.batch), task.submitted_at)?;
+                if waits {
+                    // Not if the service gave the id to another image before: then nothing is known
+                    // of this one.
+                    follow_task(db, image, name, task)?;
+                } else if is_new {
+                    stray.tasks += 1;
+                }
+            }
+            // Put back by recovery and refused late: it is where it should be.
+            Entry::Refused(_) if state == State::Probed.code() => {}
+            Entry::Refused(fate) if waits => {
+                apply_fate(db, image, fate, State::Probed, Claim::Ended)?;
+            }
+            Entry::Refused(_) => {}
+        }
+    }
+    Ok(stray)
+}
+
+/// The image, its state, and whether it still waits for this batch's answer: recovery may have
+/// given the batch up, but as long as nothing else was sent since, a late answer is the answer.
+fn find_sent(db: &Connection, key: &Key, batch: i64) -> Result<Option<(i64, u8, bool)>, Fault> {
+    Ok(db
+        .prepare_cached(
+            "SELECT id, state, batch IS ?2 AND state IN (?3, ?4, ?5) FROM image WHERE key = ?1",
+        )?
+        .query_row(
+            params![
+                key.as_bytes(),
+                batch,
+                State::Sending.code(),
+                State::Uncertain.code(),
+                State::Probed.code(),
+            ],
+            |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
+        )
+        .optional()?)
+}
+
+/// Keeps the task id for ever. Answers whether it is new.
+pub(super) fn insert_task(
+    db: &Connection,
+    name: &str,
+    image: i64,
+    batch: Option<i64>,
+    submitted_at: i64,
+) -> Result<bool, Fault> {
+    let inserted = db
+        .prepare_cached(
+            "INSERT INTO task (name, image, batch, state, submitted_at)
+             VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (name) DO NOTHING",
+        )?
+        .execute(params![name, image, batch, OPEN, submitted_at])?;
+    Ok(inserted > 0)
+}
+
+fn follow_task(db: &Connection, image: i64, name: &str, task: &NewTask) -> Result<(), Fault> {
+    db.prepare_cached(
+        "UPDATE image SET state = ?2, task = task.id, next_at = ?4, expires_at = ?5, lease = NULL,
+                class = NULL, message = NULL
+         FROM task WHERE image.id = ?1 AND task.name = ?3 AND task.image = ?1",
+    )?
+    .execute(params![
+        image,
+        State::Submitted.code(),
+        name,
+        task.poll_at,
+        task.expires_at
+    ])?;
+    Ok(())
+}
+
+/// Images of the batch that nobody answered for. Their settling time stays.
+fn doubt(db: &Connection, batch: i64) -> Result<(), Fault> {
+    db.prepare_cached(
+        "UPDATE image INDEXED BY image_due SET state = ?1
+         WHERE state = ?2 AND next_at IS NOT NULL AND batch = ?3",
+    )?
+    .execute(params![
+        State::Uncertain.code(),
+        State::Sending.code(),
+        batch
+    ])?;
+    Ok(())
+}
+
+/// Images that wait for the batch's answer. Few images are on their way at a time, so no index by
+/// batch is kept.
+fn images_of(db: &Connection, batch: i64) -> Result<Vec<i64>, Fault> {
+    let mut statement = db.prepare_cached(
+        "SELECT id FROM image INDEXED BY image_due
+         WHERE state IN (?1, ?2) AND next_at IS NOT NULL AND batch = ?3",
+    )?;
+    let rows = statement.query_map(
+        params![State::Sending.code(), State::Uncertain.code(), batch],
+        |row| row.get(0),
+    )?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+pub(super) fn recover(db: &Connection, resubmit: Resubmit, now: i64) -> Result<Recovered, Fault> {
+    let uncertain = db
+        .prepare_cached(
+            "UPDATE image INDEXED BY image_due SET state = ?1 WHERE state = ?2 AND next_at <= ?3",
+        )?
+        .execute(params![State::Uncertain.code(), State::Sending.code(), now])?;
+    let resubmitted = match resubmit {
+        Resubmit::Never => 0,
+        // `batch` stays, so that a late answer is still taken.
+        Resubmit::WhenSettled => db
+            .prepare_cached(
+                "UPDATE image INDEXED BY image_due SET state = ?1, lease = NULL
+                 WHERE state = ?2 AND next_at <= ?3",
+            )?
+            .execute(params![State::Probed.code(), State::Uncertain.code(), now])?,
+    };
+    let count = |rows: usize| u64::try_from(rows).unwrap_or(u64::MAX);
+    if resubmitted > 0 {
+        add_to_tally(db, "resubmitted", resubmitted)?;
+    }
+    Ok(Recovered {
+        uncertain: count(uncertain),
+        resubmitted: count(resubmitted),
+    })
+}
+
+pub(super) fn add_to_tally(db: &Connection, name: &str, count: usize) -> Result<(), Fault> {
+    db.prepare_cached("UPDATE tally SET value = value + ?2 WHERE name = ?1")?
+        .execute(params![name, i64::try_from(count).unwrap_or(i64::MAX)])?;
+    Ok(())
+}
+
+/// What becomes of the claim that an image was held by.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Claim {
+    Kept,
+    Ended,
+}
+
+/// Puts an image back into `state` or gives it up.
+pub(super) fn apply_fate(
+    db: &Connection,
+    image: i64,
+    fate: &Fate,
+    state: State,
+    claim: Claim,
+) -> Result<(), Fault> {
+    let (at, reason) = match fate {
+        Fate::Dead(reason) => return outbox::finish(db, image, State::Dead, Some(reason)),
+        Fate::Again { at } => (at, None),
+        Fate::Retry { at, reason } => (at, Some(reason)),
+    };
+    db.prepare_cached(
+        "UPDATE image SET state = ?2, next_at = ?3, attempts = attempts + ?4, batch = NULL,
+                expires_at = NULL, class = COALESCE(?5, class), message = COALESCE(?6, message),
+                lease = CASE WHEN ?7 THEN lease END
+         WHERE id = ?1",
+    )?
+    .execute(params![
+        image,
+        state.code(),
+        to_millis(*at),
+        i64::from(reason.is_some()),
+        reason.map(|reason| &reason.class),
+        reason.map(|reason| &reason.message),
+        claim == Claim::Kept,
+    ])?;
+    Ok(())
+}

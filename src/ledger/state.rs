@@ -1,0 +1,111 @@
+//! The states of an image and which may follow which.
+
+use std::fmt;
+
+macro_rules! states {
+    ($($variant:ident = $code:literal, $name:literal, $text:literal;)*) => {
+        /// Where an image is on its way.
+        ///
+        /// | state | stored as | what it says |
+        /// |---|---|---|
+        $(#[doc = concat!("| `", $name, "` | ", stringify!($code), " | ", $text, " |")])*
+        #[non_exhaustive]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum State {
+            $(#[doc = concat!("`", $name, "`: ", $text, ".")] $variant,)*
+        }
+
+        impl State {
+            /// Every state, in order of declaration.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
+
+            /// The stable name.
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name,)* }
+            }
+
+            /// The number it is stored as, which never changes.
+            pub const fn code(self) -> u8 {
+                match self { $(Self::$variant => $code,)* }
+            }
+
+            /// The state stored as this number.
+            pub const fn from_code(code: u8) -> Option<Self> {
+                match code { $($code => Some(Self::$variant),)* _ => None }
+            }
+        }
+    };
+}
+
+states! {
+    Received = 0, "received", "noted, nothing known";
+    Checked = 1, "checked", "the URL's text meets the requirements";
+    Probed = 2, "probed", "accepted, waits to be submitted";
+    Sending = 3, "sending", "part of a request that may be on its way";
+    Submitted = 4, "submitted", "the service gave a task id";
+    Decided = 5, "decided", "the outcome is known";
+    Delivered = 6, "delivered", "every source's consumer has the outcome";
+    Rejected = 10, "rejected", "does not meet the requirements";
+    Unreachable = 11, "unreachable", "could not be read, will be tried again";
+    Uncertain = 12, "uncertain", "sent, and no answer is known";
+    Expired = 13, "expired", "the service no longer has the result; will be submitted again";
+    Dead = 14, "dead", "given up, with a class that says why";
+}
+
+impl State {
+    /// The state of this name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|state| state.name() == name)
+    }
+
+    /// Whether nothing more is done unless somebody asks.
+    pub const fn is_final(self) -> bool {
+        matches!(
+            self,
+            Self::Decided | Self::Delivered | Self::Rejected | Self::Dead
+        )
+    }
+
+    /// Whether one event may take an image from this state to `next`.
+    ///
+    /// A callback can decide an image that the ledger believes not submitted: its answer was lost.
+    pub const fn may_become(self, next: Self) -> bool {
+        match self {
+            Self::Received | Self::Checked | Self::Unreachable => matches!(
+                next,
+                Self::Probed | Self::Rejected | Self::Unreachable | Self::Dead | Self::Decided
+            ),
+            Self::Probed => matches!(next, Self::Sending | Self::Submitted | Self::Decided),
+            Self::Sending => matches!(
+                next,
+                Self::Submitted | Self::Uncertain | Self::Probed | Self::Dead | Self::Decided
+            ),
+            Self::Uncertain => matches!(
+                next,
+                Self::Submitted | Self::Probed | Self::Dead | Self::Decided
+            ),
+            Self::Submitted => matches!(
+                next,
+                Self::Decided | Self::Probed | Self::Expired | Self::Dead
+            ),
+            Self::Expired => matches!(next, Self::Sending | Self::Decided),
+            Self::Decided => matches!(next, Self::Delivered),
+            Self::Delivered => matches!(next, Self::Decided),
+            Self::Rejected => matches!(next, Self::Received | Self::Probed),
+            Self::Dead => matches!(next, Self::Received | Self::Probed | Self::Decided),
+        }
+    }
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+#[cfg(feature = "serde")]
+impl serde::Serialize for State {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
+}

@@ -1,0 +1,159 @@
+//! The ledger: conformance, files that cannot be used, several users of one file, and no sequence
+//! of events that reaches an illegal state or forgets a task id.
+
+#![allow(clippy::unwrap_used, reason = "a test may fail anywhere")]
+
+mod files;
+mod properties;
+
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use greenlight::{
+    ImageUrl,
+    ledger::{Key, Known, Ledger, NewImage, Scope, Source, SqliteLedger, State, conformance},
+};
+
+pub(crate) fn block_on<T>(work: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    runtime.unwrap().block_on(work)
+}
+
+/// A path of its own for every call; the files of earlier runs are gone.
+pub(crate) fn fresh_path(name: &str) -> PathBuf {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("ledger");
+    std::fs::create_dir_all(&folder).unwrap();
+    let path = folder.join(format!("{name}-{}-{count}.db", std::process::id()));
+    for suffix in ["", "-wal", "-shm"] {
+        drop(std::fs::remove_file(format!("{}{suffix}", path.display())));
+    }
+    path
+}
+
+fn scope() -> Scope {
+    Scope::new("account", "green.example.com", &["porn", "ad"])
+}
+
+fn fresh(name: &str) -> SqliteLedger {
+    SqliteLedger::open(&fresh_path(name), &scope()).unwrap()
+}
+
+fn at(seconds: u64) -> SystemTime {
+    UNIX_EPOCH + Duration::from_secs(1_700_000_000 + seconds)
+}
+
+fn image(number: u32) -> NewImage {
+    let url = format!("https://example.com/{number}.png");
+    NewImage {
+        key: Key::of_url(&scope(), &ImageUrl::parse(&url).unwrap()),
+        url,
+        known: Known::Nothing,
+        source: Source {
+            origin: "list.txt".to_owned(),
+            line: number.into(),
+            ..Source::default()
+        },
+    }
+}
+
+#[test]
+fn sqlite_does_what_every_ledger_must() {
+    for case in conformance::CASES {
+        println!("{}", case.name()); // shown when it fails
+        block_on(case.run(Arc::new(fresh("conformance"))));
+    }
+}
+
+#[test]
+fn ledgers_can_be_shared_between_threads_as_trait_objects() {
+    fn shared<T: Send + Sync + 'static>(_: &T) {}
+    let ledger: Arc<dyn Ledger> = Arc::new(fresh("object"));
+    shared(&ledger);
+    assert!(format!("{ledger:?}").contains("green.example.com"));
+}
+
+#[test]
+fn states_have_stable_numbers_and_names() {
+    for &state in State::ALL {
+        assert_eq!(State::from_code(state.code()), Some(state));
+        assert_eq!(State::from_name(state.name()), Some(state));
+    }
+    let codes: Vec<u8> = State::ALL.iter().map(|state| state.code()).collect();
+    assert_eq!(codes, [0, 1, 2, 3, 4, 5, 6, 10, 11, 12, 13, 14]);
+    assert_eq!(State::from_code(99), None);
+    assert_eq!(State::from_name("lost"), None);
+}
+
+#[test]
+fn keys_are_the_same_for_what_a_server_cannot_tell_apart() {
+    let key = |url: &str| Key::of_url(&scope(), &ImageUrl::parse(url).unwrap());
+    let plain = key("https://example.com/a.png?b=1");
+    for same in [
+        "https://EXAMPLE.com/a.png?b=1",
+        "https://example.com:443/a.png?b=1",
+        "https://example.com/a.png?b=1#part",
+        "https://example.com/x/../a.png?b=1",
+    ] {
+        assert_eq!(key(same), plain, "{same}");
+    }
+    for other in [
+        "http://example.com/a.png?b=1",
+        "https://example.com/A.png?b=1",
+        "https://example.com/a.png?b=2",
+        "https://example.com/a.png",
+        "https://example.com:444/a.png?b=1",
+    ] {
+        assert_ne!(key(other), plain, "{other}");
+    }
+}
+
+#[test]
+fn keys_differ_by_every_part_of_the_scope_but_not_by_the_order_of_scenes() {
+    let url = ImageUrl::parse("https://example.com/a.png").unwrap();
+    let key = |scope: &Scope| Key::of_url(scope, &url);
+    let base = Scope::new("account", "service", &["ad", "porn"]);
+    assert_eq!(
+        key(&base),
+        key(&Scope::new("account", "service", &["porn", "ad", "porn"]))
+    );
+    for other in [
+        Scope::new("accounts", "ervice", &["ad", "porn"]),
+        Scope::new("account", "other", &["ad", "porn"]),
+        Scope::new("account", "service", &["adporn"]),
+        Scope::new("account", "service", &["ad"]),
+        base.clone().with_policy("v2"),
+    ] {
+        assert_ne!(key(&other), key(&base), "{other:?}");
+    }
+    let text = Key::of_text(&base, url.as_str());
+    assert_ne!(text, key(&base));
+    assert_ne!(text, Key::of_content(&base, &[0; 32]));
+}
+
+#[test]
+fn a_key_is_a_data_id_and_reads_back() {
+    let key = image(1).key;
+    let text = key.to_string();
+    assert_eq!(text.len(), 64);
+    assert_eq!(Key::parse(&text), Some(key));
+    assert_eq!(Key::from_bytes(*key.as_bytes()), key);
+    for wrong in [
+        "",
+        "zz",
+        &text[1..],
+        &text.to_uppercase(),
+        &text.replace('a', "g"),
+    ] {
+        assert_eq!(Key::parse(wrong), None, "{wrong}");
+    }
+}

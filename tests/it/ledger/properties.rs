@@ -1,0 +1,479 @@
+//! Whatever happens in whatever order: no illegal state, no task id forgotten, nothing sent again
+//! while its first sending may still be answered, and in the end every image has an outcome.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    time::{Duration, SystemTime},
+};
+
+use greenlight::ledger::{
+    Answer, BatchId, Entry, Fate, Finding, Hold, Judgement, Key, Ledger, Reason, Resubmit, Row,
+    Rows, SqliteLedger, State, TaskUpdate, Update, Work,
+};
+use proptest::prelude::*;
+
+use super::{at, block_on, fresh_path, image, scope};
+
+const IMAGES: u32 = 4;
+const LEASE: Duration = Duration::from_secs(20);
+const SETTLE: Duration = Duration::from_secs(60);
+
+#[derive(Clone, Copy, Debug)]
+enum Event {
+    Enqueue(u32),
+    Claim(Work, usize),
+    Release(usize),
+    Find(usize, Verdict),
+    Begin(usize, usize),
+    Answer(usize, [Reply; 4]),
+    Refuse(usize, Verdict),
+    Lose(usize),
+    Poll,
+    Tell(usize, News),
+    Callback(u32, News),
+    Recover(Resubmit),
+    Acknowledge(usize),
+    Retry,
+    Pass(u64),
+    Reopen,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Verdict {
+    Good,
+    Bad,
+    Again,
+    Later,
+    Dead,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Reply {
+    Task,
+    OldTask(usize),
+    Refused(Verdict),
+    Silence,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum News {
+    Running,
+    Decided,
+    Failed(Verdict),
+    Expired,
+}
+
+fn verdict() -> impl Strategy<Value = Verdict> {
+    use Verdict::{Again, Bad, Dead, Good, Later};
+    prop::sample::select(vec![Good, Good, Good, Bad, Again, Later, Dead])
+}
+
+fn reply() -> impl Strategy<Value = Reply> {
+    prop_oneof![
+        4 => Just(Reply::Task),
+        1 => any::<usize>().prop_map(Reply::OldTask),
+        1 => verdict().prop_map(Reply::Refused),
+        1 => Just(Reply::Silence),
+    ]
+}
+
+fn news() -> impl Strategy<Value = News> {
+    prop_oneof![
+        Just(News::Running),
+        Just(News::Decided),
+        verdict().prop_map(News::Failed),
+        Just(News::Expired),
+    ]
+}
+
+fn event() -> impl Strategy<Value = Event> {
+    use Event::{
+        Acknowledge, Answer, Begin, Callback, Claim, Enqueue, Find, Lose, Pass, Poll, Recover,
+        Refuse, Release, Reopen, Retry, Tell,
+    };
+    let which = any::<usize>;
+    prop_oneof![
+        2 => (0..IMAGES).prop_map(Enqueue),
+        4 => (1..4_usize).prop_map(|limit| Claim(Work::Probe, limit)),
+        4 => (1..4_usize).prop_map(|limit| Claim(Work::Submit, limit)),
+        1 => which().prop_map(Release),
+        6 => (which(), verdict()).prop_map(|(hold, verdict)| Find(hold, verdict)),
+        6 => (which(), 1..4_usize).prop_map(|(hold, count)| Begin(hold, count)),
+        5 => (which(), [reply(), reply(), reply(), reply()])
+            .prop_map(|(batch, replies)| Answer(batch, replies)),
+        1 => (which(), verdict()).prop_map(|(batch, verdict)| Refuse(batch, verdict)),
+        1 => which().prop_map(Lose),
+        2 => Just(Poll),
+        5 => (which(), news()).prop_map(|(task, news)| Tell(task, news)),
+        1 => (0..IMAGES, news()).prop_map(|(image, news)| Callback(image, news)),
+        2 => Just(Recover(Resubmit::WhenSettled)),
+        1 => Just(Recover(Resubmit::Never)),
+        1 => which().prop_map(Acknowledge),
+        1 => Just(Retry),
+        3 => (1..70_u64).prop_map(Pass),
+        1 => Just(Reopen),
+    ]
+}
+
+/// What was sent for an image last, as the outside knows it.
+struct Sending {
+    batch: BatchId,
+    settle_at: SystemTime,
+    answered: bool,
+}
+
+struct World {
+    path: std::path::PathBuf,
+    ledger: SqliteLedger,
+    now: SystemTime,
+    holds: Vec<Hold>,
+    batches: Vec<(BatchId, Vec<Key>)>,
+    /// Every task id that the ledger was told, and the image it was told for first.
+    tasks: BTreeMap<String, Key>,
+    sendings: HashMap<Key, Sending>,
+    states: HashMap<Key, State>,
+}
+
+impl World {
+    fn new() -> Self {
+        let path = fresh_path("property");
+        let ledger = SqliteLedger::open(&path, &scope()).unwrap();
+        Self {
+            path,
+            ledger,
+            now: at(0),
+            holds: Vec::new(),
+            batches: Vec::new(),
+            tasks: BTreeMap::new(),
+            sendings: HashMap::new(),
+            states: HashMap::new(),
+        }
+    }
+
+    fn fate(&self, verdict: Verdict) -> Fate {
+        let reason = Reason {
+            class: "made/up".to_owned(),
+            message: format!("{verdict:?}"),
+        };
+        let at = self.now + Duration::from_secs(5);
+        match verdict {
+            Verdict::Good | Verdict::Again => Fate::Again { at },
+            Verdict::Later => Fate::Retry { at, reason },
+            Verdict::Bad | Verdict::Dead => Fate::Dead(reason),
+        }
+    }
+
+    fn update(&self, news: News) -> Update {
+        match news {
+            News::Running => Update::Processing {
+                poll_at: self.now + Duration::from_secs(5),
+            },
+            News::Decided => Update::Decided("outcome".to_owned()),
+            News::Failed(verdict) => Update::Failed(self.fate(verdict)),
+            News::Expired => Update::Expired,
+        }
+    }
+
+    fn new_task(&mut self, key: Key) -> String {
+        let name = format!("img-{}", self.tasks.len());
+        self.tasks.insert(name.clone(), key);
+        name
+    }
+
+    fn is_known(&self, key: Key) -> bool {
+        self.states.contains_key(&key)
+    }
+
+    async fn apply(&mut self, event: Event) {
+        match event {
+            Event::Enqueue(number) => {
+                let noted = self.ledger.enqueue(vec![image(number)], self.now).await;
+                noted.unwrap();
+            }
+            Event::Claim(work, limit) => {
+                let claimed = self
+                    .ledger
+                    .claim(work, limit, LEASE, self.now)
+                    .await
+                    .unwrap();
+                for claimed in &claimed {
+                    let state = self.states[&claimed.hold.key];
+                    assert_eq!(claimed.state, state);
+                    assert!(!state.is_final() && state != State::Sending, "{state}");
+                }
+                self.holds
+                    .extend(claimed.into_iter().map(|claimed| claimed.hold));
+            }
+            Event::Release(index) => {
+                if let Some(&hold) = pick(&self.holds, index) {
+                    self.ledger.release(vec![hold], self.now).await.unwrap();
+                }
+            }
+            Event::Find(index, verdict) => self.find(index, verdict).await,
+            Event::Begin(index, count) => self.begin(index, count).await,
+            Event::Answer(index, replies) => self.answer(index, replies).await,
+            Event::Refuse(index, verdict) => {
+                let fate = self.fate(verdict);
+                let refused = Answer::Refused {
+                    request_id: None,
+                    fate,
+                };
+                self.settle(index, refused, true).await;
+            }
+            Event::Lose(index) => self.settle(index, Answer::Unknown, false).await,
+            Event::Poll => {
+                let polls = self.ledger.due_polls(10, LEASE, self.now).await.unwrap();
+                assert!(polls.is_sorted_by_key(|poll| poll.expires_at));
+                for poll in polls {
+                    assert_eq!(self.tasks[&poll.task_id], poll.key);
+                }
+            }
+            Event::Tell(index, news) => {
+                let names: Vec<String> = self.tasks.keys().cloned().collect();
+                if let Some(name) = pick(&names, index) {
+                    self.tell(name.clone(), None, news).await;
+                }
+            }
+            Event::Callback(number, news) => {
+                let key = image(number).key;
+                if self.is_known(key) {
+                    let name = self.new_task(key);
+                    self.tell(name, Some(key), news).await;
+                }
+            }
+            Event::Recover(resubmit) => {
+                self.ledger.recover(resubmit, self.now).await.unwrap();
+            }
+            Event::Acknowledge(count) => {
+                let outbox = self.ledger.undelivered(None, count % 3 + 1).await.unwrap();
+                let ids = outbox.iter().map(|entry| entry.id).collect();
+                self.ledger.acknowledge(ids, self.now).await.unwrap();
+            }
+            Event::Retry => {
+                self.ledger.retry(Vec::new(), self.now).await.unwrap();
+            }
+            Event::Pass(seconds) => self.now += Duration::from_secs(seconds),
+            Event::Reopen => {
+                self.ledger = SqliteLedger::open(&self.path, &scope()).unwrap();
+            }
+        }
+    }
+
+    async fn find(&mut self, index: usize, verdict: Verdict) {
+        let Some(&hold) = pick(&self.holds, index) else {
+            return;
+        };
+        let judgement = match (verdict, self.fate(verdict)) {
+            (Verdict::Good, _) => Judgement::Accepted,
+            (Verdict::Bad, Fate::Dead(reason)) => Judgement::Rejected(reason),
+            (_, fate) => Judgement::Unreachable(fate),
+        };
+        let finding = Finding {
+            hold,
+            judgement,
+            facts: None,
+        };
+        self.ledger
+            .record_findings(vec![finding], self.now)
+            .await
+            .unwrap();
+    }
+
+    async fn begin(&mut self, index: usize, count: usize) {
+        let start = index % (self.holds.len() + 1);
+        let holds: Vec<Hold> = self.holds.iter().skip(start).take(count).copied().collect();
+        let settle_at = self.now + SETTLE;
+        let begun = self
+            .ledger
+            .begin_batch(holds, settle_at, self.now)
+            .await
+            .unwrap();
+        for &key in &begun.keys {
+            let state = self.states[&key];
+            assert!(
+                matches!(state, State::Probed | State::Expired),
+                "sent from {state}"
+            );
+            let sending = Sending {
+                batch: begun.batch,
+                settle_at,
+                answered: false,
+            };
+            if let Some(before) = self.sendings.insert(key, sending) {
+                assert!(
+                    before.answered || before.settle_at <= self.now,
+                    "sent again while the first may still be answered"
+                );
+            }
+        }
+        if !begun.keys.is_empty() {
+            self.batches.push((begun.batch, begun.keys));
+        }
+    }
+
+    async fn answer(&mut self, index: usize, replies: [Reply; 4]) {
+        let Some((batch, keys)) = pick(&self.batches, index).cloned() else {
+            return;
+        };
+        let mut entries = Vec::new();
+        for (key, reply) in keys.into_iter().zip(replies) {
+            let entry = match reply {
+                Reply::Task => Entry::Task(self.new_task(key)),
+                Reply::OldTask(index) => {
+                    let names: Vec<&String> = self.tasks.keys().collect();
+                    match pick(&names, index) {
+                        Some(&name) => Entry::Task(name.clone()),
+                        None => continue,
+                    }
+                }
+                Reply::Refused(verdict) => Entry::Refused(self.fate(verdict)),
+                Reply::Silence => continue,
+            };
+            if let Some(sending) = self.sendings.get_mut(&key)
+                && sending.batch == batch
+            {
+                sending.answered = true;
+            }
+            entries.push((key, entry));
+        }
+        let answer = Answer::Answered {
+            request_id: None,
+            poll_at: self.now,
+            expires_at: self.now + Duration::from_secs(3600),
+            entries,
+        };
+        self.ledger
+            .record_answer(batch, answer, self.now)
+            .await
+            .unwrap();
+    }
+
+    async fn settle(&mut self, index: usize, answer: Answer, answered: bool) {
+        let Some((batch, keys)) = pick(&self.batches, index).cloned() else {
+            return;
+        };
+        for key in keys {
+            if let Some(sending) = self.sendings.get_mut(&key)
+                && sending.batch == batch
+            {
+                sending.answered |= answered;
+            }
+        }
+        self.ledger
+            .record_answer(batch, answer, self.now)
+            .await
+            .unwrap();
+    }
+
+    async fn tell(&mut self, task_id: String, key: Option<Key>, news: News) {
+        if let Some(sending) = self
+            .tasks
+            .get(&task_id)
+            .and_then(|key| self.sendings.get_mut(key))
+            && key.is_some()
+        {
+            sending.answered = true;
+        }
+        let update = self.update(news);
+        let update = TaskUpdate {
+            task_id,
+            key,
+            update,
+        };
+        self.ledger
+            .record_outcomes(vec![update], self.now)
+            .await
+            .unwrap();
+    }
+
+    async fn rows(&self) -> Vec<Row> {
+        let all = Rows {
+            after: 0,
+            limit: 100,
+            state: None,
+        };
+        self.ledger.rows(all).await.unwrap()
+    }
+
+    async fn check(&mut self) {
+        for row in self.rows().await {
+            let before = self.states.insert(row.key, row.state);
+            if let Some(before) = before
+                && before != row.state
+            {
+                assert!(
+                    before.may_become(row.state),
+                    "{before} became {}",
+                    row.state
+                );
+            }
+            match row.state {
+                State::Submitted => assert!(row.task_id.is_some()),
+                State::Decided | State::Delivered => assert!(row.outcome.is_some()),
+                State::Rejected | State::Dead => assert!(row.reason.is_some()),
+                _ => {}
+            }
+        }
+        for (name, &key) in &self.tasks {
+            let found = self.ledger.find_task(name.clone()).await.unwrap();
+            assert_eq!(found, Some(key), "{name} is forgotten");
+        }
+    }
+
+    /// From here on all goes well.
+    async fn finish(&mut self) {
+        for _ in 0..20 {
+            self.now += Duration::from_secs(120);
+            self.apply(Event::Recover(Resubmit::WhenSettled)).await;
+            self.check().await;
+            self.holds.clear();
+            self.apply(Event::Claim(Work::Probe, 9)).await;
+            for index in 0..self.holds.len() {
+                self.apply(Event::Find(index, Verdict::Good)).await;
+            }
+            self.check().await;
+            self.holds.clear();
+            self.apply(Event::Claim(Work::Submit, 9)).await;
+            self.batches.clear();
+            self.apply(Event::Begin(0, 9)).await;
+            self.check().await;
+            self.apply(Event::Answer(0, [Reply::Task; 4])).await;
+            self.check().await;
+            let polls = self.ledger.due_polls(9, LEASE, self.now).await.unwrap();
+            for poll in polls {
+                self.tell(poll.task_id, None, News::Decided).await;
+            }
+            self.check().await;
+        }
+        for (key, state) in &self.states {
+            assert!(state.is_final(), "{key} is stuck: {state}");
+        }
+        let backlog = self.ledger.backlog().await.unwrap();
+        assert_eq!((backlog.due, backlog.first_expiry), (Vec::new(), None));
+        self.apply(Event::Acknowledge(2)).await;
+        self.check().await;
+    }
+}
+
+fn pick<T>(from: &[T], index: usize) -> Option<&T> {
+    from.get(index.checked_rem(from.len())?)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_sequence_of_events_loses_an_image_or_a_task(
+        events in prop::collection::vec(event(), 1..60),
+    ) {
+        block_on(async {
+            let mut world = World::new();
+            for event in events {
+                world.apply(event).await;
+                world.check().await;
+            }
+            world.finish().await;
+            drop(std::fs::remove_file(&world.path));
+        });
+    }
+}
