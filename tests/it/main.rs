@@ -1,8 +1,8 @@
 //! The tests of the public surface, one module a theme.
 
+mod bmp;
 #[cfg(feature = "cli")]
 mod cli;
-mod bmp;
 mod corpus;
 mod fixtures;
 mod gate;
@@ -17,9 +17,9 @@ mod image_url;
 mod images;
 mod imports;
 mod inspect;
-#[cfg(feature = "probe")]
-mod probe_address;
 mod jpeg;
+#[cfg(feature = "ledger")]
+mod ledger;
 #[cfg(feature = "probe")]
 mod probe;
 #[cfg(feature = "probe")]
@@ -29,10 +29,5 @@ mod probe_server;
 mod requirements;
 #[cfg(feature = "axum")]
 mod upload;
-#[cfg(feature = "ledger")]
-mod ledger;
-#[cfg(feature = "probe")]
-mod probe_address;
-mod requirements;
 #[cfg(feature = "stream")]
 mod upload_gate;
