@@ -4,6 +4,8 @@ mod bmp;
 #[cfg(feature = "cli")]
 mod cli;
 mod corpus;
+#[cfg(feature = "cli")]
+mod corpus_check;
 mod fixtures;
 mod gate;
 #[cfg(feature = "client")]
