@@ -1,1 +1,393 @@
-//! A stand-in moderation service for tests and trials.
+//! A stand-in moderation service on loopback, for tests and trials: it verifies signatures as the
+//! gateway does, keeps tasks, and answers like the service of version 2018-05-09. It needs no
+//! account and costs nothing.
+//!
+//! **Which answer an image gets** is decided by the last part of its URL's path, in any case. In
+//! scene `porn`, a name that contains `porn` is labelled `porn` and suggested to be blocked, one
+//! that contains `sexy` is labelled `sexy` and suggested for review. In the other scenes a name
+//! with one of the scene's documented labels as a word of its own (`weapon-1.jpg`) is labelled so
+//! and blocked. Every other image is `normal` and passes.
+//!
+//! A task's first questions for results are answered with 280 (as many as
+//! [`polls`](SandboxBuilder::polls) says), then it is done; after an hour it has expired (594).
+//! What the service refuses is refused. What it does at places that are not documented is chosen
+//! so that a careful client gets through and a careless one is found out.
+//!
+//! It listens on loopback unless told otherwise, holds bounded memory for any number of requests,
+//! and stops when it is dropped.
+//!
+//! ```
+//! # async fn example() -> Result<(), greenlight::Error> {
+//! use greenlight::sandbox::Sandbox;
+//!
+//! let sandbox = Sandbox::builder().polls(2).serve("fixtures/images").start().await?;
+//! let url = sandbox.url_for("png/rgb.png")?;
+//! // … a client for `sandbox.endpoint()` with `sandbox.credentials()` submits `url` …
+//! assert_eq!(sandbox.paid(), 0);
+//! # Ok(())
+//! # }
+//! ```
+
+mod answers;
+mod clock;
+mod fault;
+mod files;
+mod gateway;
+mod ids;
+mod oss;
+mod routes;
+mod serve;
+mod service;
+mod tasks;
+
+use std::{
+    fmt, io,
+    net::{Ipv4Addr, SocketAddr},
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex},
+    time::{Duration, SystemTime},
+};
+
+use tokio::{net::TcpListener, task::JoinHandle};
+
+use crate::error::{Error, ErrorKind};
+
+pub use fault::{Fault, Share, When};
+pub use service::Operation;
+
+/// A running stand-in service. Dropping it stops it and closes its connections.
+#[derive(Debug)]
+pub struct Sandbox {
+    address: SocketAddr,
+    state: Arc<State>,
+    task: JoinHandle<()>,
+}
+
+/// What the handlers share.
+#[derive(Debug)]
+struct State {
+    key: AccessKey,
+    polls: u32,
+    clock: clock::Clock,
+    ids: ids::Ids,
+    gateway: gateway::Gateway,
+    tasks: Mutex<tasks::Tasks>,
+    files: files::Files,
+    oss: oss::Oss,
+    plan: fault::Plan,
+    counts: Mutex<Counts>,
+}
+
+impl State {
+    fn count(&self, note: impl FnOnce(&mut Counts)) {
+        note(&mut self.counts.lock().expect("no holder panics"));
+    }
+}
+
+/// What happened so far.
+#[derive(Clone, Copy, Debug, Default)]
+struct Counts {
+    requests: u64,
+    paid: u64,
+    billed: u64,
+}
+
+impl Counts {
+    fn pay(&mut self, scenes: usize) {
+        self.paid += 1;
+        self.billed += u64::try_from(scenes).unwrap_or(u64::MAX);
+    }
+}
+
+impl Sandbox {
+    /// Starts one with every default: a free port of 127.0.0.1, the default key, results at the
+    /// first question.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error of kind [`ErrorKind::Io`] when no socket can be opened.
+    pub async fn start() -> Result<Self, Error> {
+        Self::builder().start().await
+    }
+
+    /// Settings for one.
+    pub fn builder() -> SandboxBuilder {
+        SandboxBuilder::default()
+    }
+
+    /// The endpoint for a client: `http://127.0.0.1:40123`.
+    pub fn endpoint(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Where it listens.
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The key that requests must be signed with.
+    pub fn credentials(&self) -> &AccessKey {
+        &self.state.key
+    }
+
+    /// The URL of a file in the served folder; `file` is a path below the folder, or a whole one.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error of kind [`ErrorKind::Usage`] when no folder is served, or the file does
+    /// not lie in it or is hidden.
+    pub fn url_for(&self, file: impl AsRef<Path>) -> Result<String, Error> {
+        let file = file.as_ref();
+        self.state
+            .files
+            .path_of(file)
+            .map(|path| self.endpoint() + &path)
+            .ok_or_else(|| {
+                Error::new(
+                    ErrorKind::Usage,
+                    format_args!("cannot serve a file outside the folder: {}", file.display()),
+                )
+            })
+    }
+
+    /// Serves one more file, wherever it lies, and returns its URL, which ends in the file's name.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error of kind [`ErrorKind::Io`] when there is no such file.
+    pub fn publish(&self, file: impl AsRef<Path>) -> Result<String, Error> {
+        let file = file.as_ref();
+        let path = self.state.files.publish(file).map_err(|error| {
+            Error::new(
+                ErrorKind::Io,
+                format_args!("cannot serve a file: {}", file.display()),
+            )
+            .with_source(error)
+        })?;
+        Ok(self.endpoint() + &path)
+    }
+
+    /// How many tasks were taken: what was paid for, were this the service.
+    pub fn paid(&self) -> u64 {
+        self.counts().paid
+    }
+
+    /// How many scans were billed: a task counts once for each scene.
+    pub fn billed(&self) -> u64 {
+        self.counts().billed
+    }
+
+    /// How many requests came for an operation, the refused ones and those that met a fault
+    /// included.
+    pub fn requests(&self) -> u64 {
+        self.counts().requests
+    }
+
+    /// The bytes of an object that was uploaded, by its key.
+    pub fn object(&self, key: &str) -> Option<Vec<u8>> {
+        self.state.oss.object(key)
+    }
+
+    /// Lets the next request of this operation that is not spoken for meet a fault.
+    pub fn inject(&self, operation: Operation, fault: Fault) {
+        self.state.plan.add(operation, fault);
+    }
+
+    /// Sets the sandbox's clock; it goes on from there. A time that no calendar holds is ignored.
+    pub fn set_clock(&self, to: SystemTime) {
+        if let Ok(to) = to.try_into() {
+            self.state.clock.set(to);
+        }
+    }
+
+    /// Puts the sandbox's clock forward: tasks and credentials age, and clients seem to be late.
+    pub fn put_clock_forward(&self, by: Duration) {
+        self.state.clock.forward(by);
+    }
+
+    /// Puts the sandbox's clock back: clients seem to be early.
+    pub fn put_clock_back(&self, by: Duration) {
+        self.state.clock.back(by);
+    }
+
+    fn counts(&self) -> Counts {
+        *self.state.counts.lock().expect("no holder panics")
+    }
+}
+
+impl Drop for Sandbox {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// Settings of a [`Sandbox`].
+#[derive(Clone, Debug)]
+pub struct SandboxBuilder {
+    listen: SocketAddr,
+    key: AccessKey,
+    polls: u32,
+    remember: usize,
+    folder: Option<PathBuf>,
+    upload_lifetime: Duration,
+    faults: Vec<(Operation, Fault)>,
+}
+
+impl Default for SandboxBuilder {
+    fn default() -> Self {
+        Self {
+            listen: (Ipv4Addr::LOCALHOST, 0).into(),
+            key: AccessKey {
+                id: "sandbox-key-id".to_owned(),
+                secret: "sandbox-key-secret".to_owned(),
+                token: None,
+            },
+            polls: 0,
+            remember: 100_000,
+            folder: None,
+            upload_lifetime: Duration::from_secs(3600),
+            faults: Vec::new(),
+        }
+    }
+}
+
+impl SandboxBuilder {
+    /// Listens here. Defaults to a free port of 127.0.0.1.
+    #[must_use]
+    pub fn listen(mut self, address: SocketAddr) -> Self {
+        self.listen = address;
+        self
+    }
+
+    /// Takes requests of this key. Defaults to `sandbox-key-id` and `sandbox-key-secret`.
+    #[must_use]
+    pub fn key(mut self, id: &str, secret: &str) -> Self {
+        id.clone_into(&mut self.key.id);
+        secret.clone_into(&mut self.key.secret);
+        self
+    }
+
+    /// Asks for this security token besides, as for temporary credentials. Defaults to none.
+    #[must_use]
+    pub fn security_token(mut self, token: &str) -> Self {
+        self.key.token = Some(token.to_owned());
+        self
+    }
+
+    /// Answers a task's first `count` questions for results with 280. Defaults to 0.
+    #[must_use]
+    pub const fn polls(mut self, count: u32) -> Self {
+        self.polls = count;
+        self
+    }
+
+    /// Remembers at most `count` tasks and forgets the oldest: they answer 594. Defaults to
+    /// 100 000.
+    #[must_use]
+    pub const fn remember(mut self, count: usize) -> Self {
+        self.remember = count;
+        self
+    }
+
+    /// Serves the files of a folder. Hidden ones are not served.
+    #[must_use]
+    pub fn serve(mut self, folder: impl AsRef<Path>) -> Self {
+        self.folder = Some(folder.as_ref().to_owned());
+        self
+    }
+
+    /// Lets upload credentials expire after this long. Defaults to one hour.
+    #[must_use]
+    pub const fn upload_lifetime(mut self, lifetime: Duration) -> Self {
+        self.upload_lifetime = lifetime;
+        self
+    }
+
+    /// Lets the next request of this operation that is not spoken for meet a fault.
+    #[must_use]
+    pub fn fault(mut self, operation: Operation, fault: Fault) -> Self {
+        self.faults.push((operation, fault));
+        self
+    }
+
+    /// Starts it. It runs on the current tokio runtime.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error of kind [`ErrorKind::Io`] when the address cannot be listened on or the
+    /// folder cannot be read.
+    pub async fn start(self) -> Result<Sandbox, Error> {
+        let folder = self.folder.as_deref();
+        let files = files::Files::new(folder).map_err(|error| {
+            let folder = folder.unwrap_or(Path::new("")).display();
+            Error::new(
+                ErrorKind::Io,
+                format_args!("cannot serve a folder: {folder}"),
+            )
+            .with_source(error)
+        })?;
+        let cannot_listen = |error: io::Error| {
+            let message = format_args!("cannot listen: {}", self.listen);
+            Error::new(ErrorKind::Io, message).with_source(error)
+        };
+        let listener = TcpListener::bind(self.listen)
+            .await
+            .map_err(cannot_listen)?;
+        let address = listener.local_addr().map_err(cannot_listen)?;
+        let clock = clock::Clock::default();
+        let state = Arc::new(State {
+            ids: ids::Ids::new(clock.now()),
+            key: self.key,
+            polls: self.polls,
+            clock,
+            gateway: gateway::Gateway::default(),
+            tasks: Mutex::new(tasks::Tasks::new(self.remember)),
+            files,
+            oss: oss::Oss::new(self.upload_lifetime),
+            plan: fault::Plan::default(),
+            counts: Mutex::default(),
+        });
+        for (operation, fault) in self.faults {
+            state.plan.add(operation, fault);
+        }
+        let task = tokio::spawn(serve::run(listener, routes::router(Arc::clone(&state))));
+        Ok(Sandbox {
+            address,
+            state,
+            task,
+        })
+    }
+}
+
+/// The key of the sandbox's only account.
+#[derive(Clone)]
+pub struct AccessKey {
+    id: String,
+    secret: String,
+    token: Option<String>,
+}
+
+impl AccessKey {
+    /// The access key id.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// The access key secret.
+    pub fn secret(&self) -> &str {
+        &self.secret
+    }
+
+    /// The security token, if requests must carry one.
+    pub fn token(&self) -> Option<&str> {
+        self.token.as_deref()
+    }
+}
+
+impl fmt::Debug for AccessKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AccessKey")
+            .field("id", &self.id)
+            .finish_non_exhaustive()
+    }
+}

@@ -29,6 +29,8 @@ mod probe_address;
 #[cfg(feature = "probe")]
 mod probe_server;
 mod requirements;
+#[cfg(feature = "sandbox")]
+mod sandbox;
 #[cfg(feature = "axum")]
 mod upload;
 #[cfg(feature = "stream")]

@@ -1,0 +1,92 @@
+//! What can go wrong on the way and in the service, at a test's word.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::Mutex,
+    time::Duration,
+};
+
+use super::Operation;
+
+/// When a fault strikes: before the request is executed, or after (the reply is lost, the tasks
+/// are made and paid for).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum When {
+    /// Nothing was done.
+    Before,
+    /// Everything was done.
+    After,
+}
+
+/// Which elements of a request a fault takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Share {
+    /// All.
+    All,
+    /// Those at even places, from the first.
+    Half,
+    /// The first.
+    First,
+}
+
+impl Share {
+    pub(super) const fn takes(self, index: usize) -> bool {
+        match self {
+            Self::All => true,
+            Self::Half => index.is_multiple_of(2),
+            Self::First => index == 0,
+        }
+    }
+}
+
+/// A fault of one request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Fault {
+    /// The service answers this code (HTTP 200) and does nothing: 588 over the quota, 500, 580 …
+    Service(i64),
+    /// A share of the elements answers this code; of a scan, they are not executed.
+    Tasks(i64, Share),
+    /// The gateway throttles: this HTTP status, with `x-acs-retry-after` (milliseconds) if given.
+    Throttled(u16, Option<Duration>),
+    /// The gateway fails: this HTTP status, with its JSON.
+    Gateway(u16, When),
+    /// A proxy on the way answers an HTML page with this HTTP status.
+    Html(u16, When),
+    /// The answer comes this much later.
+    Delay(Duration),
+    /// The answer is HTTP 200 without a body; the request was executed.
+    Empty,
+    /// The answer is whole for HTTP, its JSON cut in the middle; the request was executed.
+    CutBody,
+    /// The answer is shorter than its `Content-Length`, then the connection closes; the request
+    /// was executed.
+    ShortBody,
+    /// The connection closes without an answer.
+    Close(When),
+    /// The answer's elements come in another order.
+    Shuffled,
+    /// A share of the answer's elements is missing; of a scan, they were executed.
+    Missing(Share),
+    /// All tasks are forgotten before the question: they answer 594.
+    Forgotten,
+}
+
+/// The faults to come: one a request of the operation, in order.
+#[derive(Debug, Default)]
+pub(super) struct Plan {
+    next: Mutex<HashMap<Operation, VecDeque<Fault>>>,
+}
+
+impl Plan {
+    pub(super) fn add(&self, operation: Operation, fault: Fault) {
+        let mut next = self.next.lock().expect("no holder panics");
+        next.entry(operation).or_default().push_back(fault);
+    }
+
+    pub(super) fn take(&self, operation: Operation) -> Option<Fault> {
+        let mut next = self.next.lock().expect("no holder panics");
+        next.get_mut(&operation)?.pop_front()
+    }
+}

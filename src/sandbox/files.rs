@@ -1,0 +1,225 @@
+//! Local files under a URL: a folder, and single files that are published by name.
+
+use std::{
+    fs::File,
+    io::{self, Read as _, Seek as _, SeekFrom},
+    ops::Range,
+    path::{Component, Path, PathBuf},
+    sync::Mutex,
+};
+
+use axum::{
+    body::{Body, Bytes},
+    http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header},
+};
+use http_body_util::Channel;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+
+use crate::format::Format;
+
+/// Everything but what stands for itself in a path.
+const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
+
+/// How much of a file is held at a time, in bytes.
+const PIECE: usize = 64 * 1024;
+
+/// What is served.
+#[derive(Debug, Default)]
+pub(super) struct Files {
+    /// The folder, without symbolic links in its own path.
+    root: Option<PathBuf>,
+    published: Mutex<Vec<PathBuf>>,
+}
+
+impl Files {
+    pub(super) fn new(folder: Option<&Path>) -> io::Result<Self> {
+        Ok(Self {
+            root: folder.map(Path::canonicalize).transpose()?,
+            published: Mutex::default(),
+        })
+    }
+
+    /// The path of a URL for a file below the folder, given below it or whole.
+    pub(super) fn path_of(&self, file: &Path) -> Option<String> {
+        let root = self.root.as_ref()?;
+        let whole = root.join(file).canonicalize().ok()?;
+        let below = whole.strip_prefix(root).ok()?;
+        let mut path = "/files".to_owned();
+        for component in below.components() {
+            let Component::Normal(name) = component else {
+                return None;
+            };
+            path.push('/');
+            path.extend(utf8_percent_encode(name.to_str()?, ESCAPED));
+        }
+        (below.components().count() > 0 && visible(below)).then_some(path)
+    }
+
+    /// Makes one file available, wherever it lies; its name is kept.
+    pub(super) fn publish(&self, file: &Path) -> io::Result<String> {
+        let whole = file.canonicalize()?;
+        let name = file
+            .file_name()
+            .map(|name| name.to_string_lossy().into_owned())
+            .unwrap_or_default();
+        let mut published = self.published.lock().expect("no holder panics");
+        let number = published.len();
+        published.push(whole);
+        Ok(format!(
+            "/published/{number}/{}",
+            utf8_percent_encode(&name, ESCAPED)
+        ))
+    }
+
+    /// The file of `/files/…`: below the folder, not hidden, not reached by a link that leads out.
+    pub(super) fn below(&self, encoded: &str) -> Option<PathBuf> {
+        let root = self.root.as_ref()?;
+        let mut path = root.clone();
+        for part in encoded.split('/') {
+            let name = percent_decode_str(part).decode_utf8().ok()?;
+            let hidden = name.is_empty() || name.starts_with('.');
+            if hidden || name.contains(['/', '\\', '\0', ':']) {
+                return None;
+            }
+            path.push(&*name);
+        }
+        let whole = path.canonicalize().ok()?;
+        let below = whole.strip_prefix(root).ok()?;
+        visible(below).then_some(whole)
+    }
+
+    /// The file of `/published/NUMBER/…`.
+    pub(super) fn published(&self, encoded: &str) -> Option<PathBuf> {
+        let (number, _) = encoded.split_once('/')?;
+        let number: usize = number.parse().ok()?;
+        let published = self.published.lock().expect("no holder panics");
+        published.get(number).cloned()
+    }
+}
+
+fn visible(below: &Path) -> bool {
+    below.components().all(|component| match component {
+        Component::Normal(name) => !name.as_encoded_bytes().starts_with(b"."),
+        _ => false,
+    })
+}
+
+/// Answers with a file, or the part of it that is asked for.
+pub(super) async fn serve(method: &Method, headers: &HeaderMap, path: PathBuf) -> Response<Body> {
+    let media_type = media_type(&path);
+    let opened = tokio::task::spawn_blocking(move || open(&path)).await;
+    let Ok(Ok((mut file, len))) = opened else {
+        return empty(StatusCode::NOT_FOUND);
+    };
+    let asked = headers
+        .get(header::RANGE)
+        .and_then(|value| value.to_str().ok());
+    let (status, range) = match asked.and_then(|text| parse_range(text, len)) {
+        None => (StatusCode::OK, 0..len),
+        Some(Ok(range)) => (StatusCode::PARTIAL_CONTENT, range),
+        Some(Err(Unsatisfiable)) => {
+            let mut response = empty(StatusCode::RANGE_NOT_SATISFIABLE);
+            set(
+                &mut response,
+                header::CONTENT_RANGE,
+                &format!("bytes */{len}"),
+            );
+            return response;
+        }
+    };
+    let mut response = empty(status);
+    set(&mut response, header::ACCEPT_RANGES, "bytes");
+    set(&mut response, header::CONTENT_TYPE, media_type);
+    let length = range.end - range.start;
+    set(&mut response, header::CONTENT_LENGTH, &length.to_string());
+    if status == StatusCode::PARTIAL_CONTENT {
+        let text = format!("bytes {}-{}/{len}", range.start, range.end - 1);
+        set(&mut response, header::CONTENT_RANGE, &text);
+    }
+    if method != Method::HEAD && length > 0 {
+        if file.seek(SeekFrom::Start(range.start)).is_err() {
+            return empty(StatusCode::INTERNAL_SERVER_ERROR);
+        }
+        *response.body_mut() = stream(file, length);
+    }
+    response
+}
+
+fn open(path: &Path) -> io::Result<(File, u64)> {
+    let file = File::open(path)?;
+    let metadata = file.metadata()?;
+    if !metadata.is_file() {
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
+    Ok((file, metadata.len()))
+}
+
+fn media_type(path: &Path) -> &'static str {
+    path.extension()
+        .and_then(|extension| Format::from_extension(extension.to_str()?))
+        .map_or("application/octet-stream", Format::media_type)
+}
+
+struct Unsatisfiable;
+
+/// The range that a `Range` header asks for (RFC 9110 14.2); `None` for what is to be ignored:
+/// other units, several ranges, nonsense.
+fn parse_range(text: &str, len: u64) -> Option<Result<Range<u64>, Unsatisfiable>> {
+    let (first, last) = text.strip_prefix("bytes=")?.trim().split_once('-')?;
+    let number = |text: &str| {
+        let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+        digits.then(|| text.parse().unwrap_or(u64::MAX))
+    };
+    let range = match (number(first), number(last)) {
+        (None, Some(suffix)) if first.is_empty() => len.saturating_sub(suffix)..len,
+        (Some(first), None) if last.is_empty() => first..len,
+        (Some(first), Some(last)) if first <= last => first..len.min(last.saturating_add(1)),
+        _ => return None,
+    };
+    Some(if range.is_empty() {
+        Err(Unsatisfiable)
+    } else {
+        Ok(range)
+    })
+}
+
+/// The next `length` bytes of a file, piece by piece as the client takes them.
+fn stream(file: File, length: u64) -> Body {
+    let (mut sender, body) = Channel::<Bytes, io::Error>::new(1);
+    tokio::spawn(async move {
+        let mut rest = file.take(length);
+        loop {
+            let read = tokio::task::spawn_blocking(move || {
+                let mut piece = vec![0; PIECE];
+                let count = rest.read(&mut piece)?;
+                piece.truncate(count);
+                Ok::<_, io::Error>((rest, piece))
+            })
+            .await;
+            let Ok(Ok((after, piece))) = read else {
+                sender.abort(io::ErrorKind::Other.into());
+                return;
+            };
+            if piece.is_empty() || sender.send_data(piece.into()).await.is_err() {
+                return;
+            }
+            rest = after;
+        }
+    });
+    Body::new(body)
+}
+
+pub(super) fn empty(status: StatusCode) -> Response<Body> {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = status;
+    response
+}
+
+pub(super) fn set(response: &mut Response<Body>, name: header::HeaderName, value: &str) {
+    let value = HeaderValue::from_str(value).expect("digits and words are header text");
+    response.headers_mut().insert(name, value);
+}

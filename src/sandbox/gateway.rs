@@ -1,0 +1,308 @@
+//! The gateway (POP) before the service: who calls, and is the request whole and fresh? It shares
+//! no code with the signer of this package, so that each is a check of the other.
+//!
+//! Sources: the common parameters, signature and public error code pages of the service (2018-05-09
+//! version; read in 2026-03), and what the official clients are seen to send.
+
+use std::{
+    collections::{HashSet, VecDeque},
+    sync::Mutex,
+};
+
+use axum::http::{HeaderMap, Method, StatusCode, Uri};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use jiff::{SignedDuration, Timestamp};
+use md5::Md5;
+use sha1::{Digest as _, Sha1};
+
+use super::{AccessKey, clock::parse_http_date};
+
+/// How far a request's date may be from the gateway's clock.
+const MAX_SKEW: SignedDuration = SignedDuration::from_mins(15);
+
+/// Nonces that are remembered; the oldest is forgotten first.
+const MAX_NONCES: usize = 100_000;
+
+/// The only version that is still served; an earlier one answers `InvalidAction.NotFound`.
+const VERSION: &str = "2018-05-09";
+
+/// Why the gateway refuses a request.
+#[derive(Debug)]
+pub(super) struct Refusal {
+    pub(super) status: StatusCode,
+    pub(super) code: String,
+    pub(super) message: String,
+}
+
+impl Refusal {
+    pub(super) fn new(status: StatusCode, code: &str, message: impl Into<String>) -> Self {
+        Self {
+            status,
+            code: code.to_owned(),
+            message: message.into(),
+        }
+    }
+
+    fn bad(code: &str, message: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, code, message)
+    }
+
+    fn missing(parameter: &str) -> Self {
+        Self::bad(
+            &format!("Missing{parameter}"),
+            format!("{parameter} is mandatory for this action."),
+        )
+    }
+}
+
+/// What the gateway looks at.
+pub(super) struct Request<'a> {
+    pub(super) method: &'a Method,
+    pub(super) uri: &'a Uri,
+    pub(super) headers: &'a HeaderMap,
+    pub(super) body: &'a [u8],
+}
+
+/// The gateway's memory.
+#[derive(Debug, Default)]
+pub(super) struct Gateway {
+    nonces: Mutex<Nonces>,
+}
+
+#[derive(Debug, Default)]
+struct Nonces {
+    used: HashSet<[u8; 20]>,
+    order: VecDeque<[u8; 20]>,
+}
+
+impl Gateway {
+    /// Lets a request through or says why not.
+    pub(super) fn admit(
+        &self,
+        request: &Request<'_>,
+        key: &AccessKey,
+        now: Timestamp,
+    ) -> Result<(), Refusal> {
+        let (id, signature) = authorization(request)?;
+        if id != key.id() {
+            return Err(Refusal::new(
+                StatusCode::NOT_FOUND,
+                "InvalidAccessKeyId.NotFound",
+                "Specified access key is not found.",
+            ));
+        }
+        required(request, "x-acs-version", "Version", VERSION, || {
+            Refusal::bad(
+                "InvalidAction.NotFound",
+                "Specified api is not found, please check your url and method.",
+            )
+        })?;
+        required(
+            request,
+            "x-acs-signature-method",
+            "SignatureMethod",
+            "HMAC-SHA1",
+            || {
+                Refusal::bad(
+                    "InvalidSignatureMethod",
+                    "Specified signature method is not valid.",
+                )
+            },
+        )?;
+        required(
+            request,
+            "x-acs-signature-version",
+            "SignatureVersion",
+            "1.0",
+            || {
+                Refusal::bad(
+                    "InvalidSignatureVersion",
+                    "Specified signature version is not valid.",
+                )
+            },
+        )?;
+        check_date(request, now)?;
+        check_md5(request)?;
+        check_signature(request, key, &signature)?;
+        check_token(request, key)?;
+        self.check_nonce(request)
+    }
+
+    /// The official Python and Java clients send no nonce, so its absence is tolerated.
+    fn check_nonce(&self, request: &Request<'_>) -> Result<(), Refusal> {
+        let Some(nonce) = text(request, "x-acs-signature-nonce")? else {
+            return Ok(());
+        };
+        let hash: [u8; 20] = Sha1::digest(nonce).into();
+        let mut nonces = self.nonces.lock().expect("no holder panics");
+        if !nonces.used.insert(hash) {
+            return Err(Refusal::bad(
+                "SignatureNonceUsed",
+                "Specified signature nonce was used already.",
+            ));
+        }
+        nonces.order.push_back(hash);
+        if nonces.order.len() > MAX_NONCES
+            && let Some(oldest) = nonces.order.pop_front()
+        {
+            nonces.used.remove(&oldest);
+        }
+        Ok(())
+    }
+}
+
+/// `acs ID:SIGNATURE`.
+fn authorization<'a>(request: &'a Request<'_>) -> Result<(&'a str, Vec<u8>), Refusal> {
+    let header =
+        text(request, "authorization")?.ok_or_else(|| Refusal::missing("Authorization"))?;
+    header
+        .strip_prefix("acs ")
+        .and_then(|rest| rest.split_once(':'))
+        .and_then(|(id, signature)| Some((id, STANDARD.decode(signature).ok()?)))
+        .ok_or_else(|| {
+            Refusal::bad(
+                "InvalidAuthorization",
+                "Specified authorization is not of the form acs ID:SIGNATURE.",
+            )
+        })
+}
+
+fn required(
+    request: &Request<'_>,
+    name: &str,
+    parameter: &str,
+    value: &str,
+    otherwise: impl FnOnce() -> Refusal,
+) -> Result<(), Refusal> {
+    match text(request, name)? {
+        None => Err(Refusal::missing(parameter)),
+        Some(found) if found == value => Ok(()),
+        Some(_) => Err(otherwise()),
+    }
+}
+
+/// A header that may stand once, as text.
+fn text<'a>(request: &'a Request<'_>, name: &str) -> Result<Option<&'a str>, Refusal> {
+    let mut values = request.headers.get_all(name).iter();
+    let Some(value) = values.next() else {
+        return Ok(None);
+    };
+    let parameter = || format!("InvalidParameter.{name}");
+    if values.next().is_some() {
+        return Err(Refusal::bad(
+            &parameter(),
+            format!("{name} is given more than once."),
+        ));
+    }
+    std::str::from_utf8(value.as_bytes())
+        .map(Some)
+        .map_err(|_| Refusal::bad(&parameter(), format!("{name} is not UTF-8.")))
+}
+
+fn check_date(request: &Request<'_>, now: Timestamp) -> Result<(), Refusal> {
+    let date = text(request, "date")?.ok_or_else(|| Refusal::missing("Date"))?;
+    let date = parse_http_date(date).ok_or_else(|| {
+        Refusal::bad(
+            "InvalidTimeStamp.Format",
+            "Specified time stamp or date value is not well formatted.",
+        )
+    })?;
+    if now.duration_since(date).abs() > MAX_SKEW {
+        return Err(Refusal::bad(
+            "InvalidTimeStamp.Expired",
+            "Specified time stamp or date value is expired.",
+        ));
+    }
+    Ok(())
+}
+
+/// Some official clients send none, so that the signature does not cover the body; tolerated.
+fn check_md5(request: &Request<'_>) -> Result<(), Refusal> {
+    match text(request, "content-md5")? {
+        Some(said) if said != STANDARD.encode(Md5::digest(request.body)) => Err(Refusal::bad(
+            "ContentMD5NotMatched",
+            "Specified content md5 is not matched with your request body.",
+        )),
+        Some(_) | None => Ok(()),
+    }
+}
+
+fn check_signature(
+    request: &Request<'_>,
+    key: &AccessKey,
+    signature: &[u8],
+) -> Result<(), Refusal> {
+    // Clients differ in how they sign a parameter without a value: `k=` or `k`.
+    let candidates = [string_to_sign(request, "="), string_to_sign(request, "")];
+    let matches = candidates.iter().any(|candidate| {
+        Hmac::<Sha1>::new_from_slice(key.secret().as_bytes())
+            .expect("HMAC takes keys of any length")
+            .chain_update(candidate)
+            .verify_slice(signature)
+            .is_ok()
+    });
+    if matches {
+        return Ok(());
+    }
+    let text = String::from_utf8_lossy(&candidates[0]);
+    Err(Refusal::bad(
+        "SignatureDoesNotMatch",
+        format!(
+            "Specified signature is not matched with our calculation. server string to sign is:{text}"
+        ),
+    ))
+}
+
+/// What the caller should have signed, from the request as it came. `unset` follows the name of a
+/// parameter without a value.
+fn string_to_sign(request: &Request<'_>, unset: &str) -> Vec<u8> {
+    let mut text = request.method.as_str().as_bytes().to_vec();
+    text.push(b'\n');
+    for name in ["accept", "content-md5", "content-type", "date"] {
+        if let Some(value) = request.headers.get(name) {
+            text.extend(value.as_bytes());
+        }
+        text.push(b'\n');
+    }
+    let mut names: Vec<&str> = request
+        .headers
+        .keys()
+        .map(axum::http::HeaderName::as_str)
+        .filter(|name| name.starts_with("x-acs-"))
+        .collect();
+    names.sort_unstable();
+    for name in names {
+        for value in request.headers.get_all(name) {
+            text.extend(name.as_bytes());
+            text.push(b':');
+            text.extend(value.as_bytes());
+            text.push(b'\n');
+        }
+    }
+    text.extend(request.uri.path().as_bytes());
+    let query = request.uri.query().unwrap_or_default();
+    let mut pairs: Vec<_> = url::form_urlencoded::parse(query.as_bytes()).collect();
+    pairs.sort_by(|(one, _), (other, _)| one.as_bytes().cmp(other.as_bytes()));
+    for (index, (name, value)) in pairs.iter().enumerate() {
+        text.push(if index == 0 { b'?' } else { b'&' });
+        text.extend(name.as_bytes());
+        let joint = if value.is_empty() { unset } else { "=" };
+        text.extend(joint.as_bytes());
+        text.extend(value.as_bytes());
+    }
+    text
+}
+
+/// Temporary credentials carry a token, permanent ones none.
+fn check_token(request: &Request<'_>, key: &AccessKey) -> Result<(), Refusal> {
+    match (text(request, "x-acs-security-token")?, key.token()) {
+        (None, Some(_)) => Err(Refusal::missing("SecurityToken")),
+        (Some(given), Some(held)) if given == held => Ok(()),
+        (None, None) => Ok(()),
+        (Some(_), _) => Err(Refusal::bad(
+            "InvalidSecurityToken.MismatchWithAccessKey",
+            "Specified SecurityToken mismatch with the AccessKey.",
+        )),
+    }
+}

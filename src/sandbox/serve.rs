@@ -1,0 +1,82 @@
+//! Connections: how many, how long, and how they end.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use axum::Router;
+use hyper::{server::conn::http1, service::service_fn};
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    service::TowerToHyperService,
+};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::Semaphore,
+    task::JoinSet,
+};
+
+/// Connections at a time; the next one waits.
+const MAX_CONNECTIONS: usize = 256;
+
+/// How long a connection may stay without a whole request head.
+const IDLE: Duration = Duration::from_secs(60);
+
+/// Marks an answer that is not to be sent: the connection closes in its place.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct HangUp;
+
+impl fmt::Display for HangUp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("connection closed on purpose")
+    }
+}
+
+impl std::error::Error for HangUp {}
+
+/// Takes connections until it is aborted, which aborts them too.
+pub(super) async fn run(listener: TcpListener, router: Router) {
+    let room = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let mut connections = JoinSet::new();
+    loop {
+        let Ok(place) = Arc::clone(&room).acquire_owned().await else {
+            return;
+        };
+        let accepted = loop {
+            tokio::select! {
+                accepted = listener.accept() => break accepted,
+                Some(_) = connections.join_next() => {}
+            }
+        };
+        let Ok((stream, _)) = accepted else {
+            // Out of file handles, usually: some will be free soon.
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            continue;
+        };
+        let router = router.clone();
+        connections.spawn(async move {
+            connection(stream, router).await;
+            drop(place);
+        });
+    }
+}
+
+async fn connection(stream: TcpStream, router: Router) {
+    let _ = stream.set_nodelay(true);
+    let service = TowerToHyperService::new(router);
+    let service = service_fn(move |request| {
+        let answer = hyper::service::Service::call(&service, request);
+        async move {
+            match answer.await {
+                Ok(response) if response.extensions().get::<HangUp>().is_some() => Err(HangUp),
+                Ok(response) => Ok(response),
+                Err(never) => match never {},
+            }
+        }
+    });
+    // A broken connection is the client's affair.
+    let _ = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(IDLE)
+        .auto_date_header(false)
+        .serve_connection(TokioIo::new(stream), service)
+        .await;
+}

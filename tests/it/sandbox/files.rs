@@ -1,0 +1,211 @@
+//! Local files under URLs.
+
+use std::{fs, path::PathBuf};
+
+use greenlight::{ErrorKind, sandbox::Sandbox};
+
+use super::{
+    raw::{Answer, Request},
+    start,
+};
+
+fn fixtures() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fixtures/images")
+}
+
+/// A new empty folder of this name under the build's own.
+fn scratch(name: &str) -> PathBuf {
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let _ = fs::remove_dir_all(&folder);
+    fs::create_dir_all(&folder).expect("the build's folder can be written");
+    folder
+}
+
+async fn get(sandbox: &Sandbox, target: &str) -> Answer {
+    Request::new("GET", target).ask(sandbox).await
+}
+
+/// The part of a URL behind the authority.
+fn target(sandbox: &Sandbox, url: &str) -> String {
+    url.strip_prefix(&sandbox.endpoint())
+        .expect("its own URL")
+        .to_owned()
+}
+
+#[tokio::test]
+async fn a_file_of_the_folder_is_served_under_its_url() {
+    let sandbox = start(Sandbox::builder().serve(fixtures())).await;
+    let bytes = fs::read(fixtures().join("png/rgb.png")).unwrap();
+    for file in [PathBuf::from("png/rgb.png"), fixtures().join("png/rgb.png")] {
+        let url = sandbox.url_for(file).unwrap();
+        let answer = get(&sandbox, &target(&sandbox, &url)).await;
+        assert_eq!(answer.status, 200);
+        assert_eq!(answer.header("content-type"), Some("image/png"));
+        assert_eq!(
+            answer.header("content-length"),
+            Some(&*bytes.len().to_string())
+        );
+        assert_eq!(answer.body, bytes);
+    }
+}
+
+#[tokio::test]
+async fn an_empty_and_a_large_file_come_whole() {
+    let folder = scratch("large");
+    fs::write(folder.join("empty"), []).unwrap();
+    let large: Vec<u8> = (0..1_000_003_u32).map(|at| at.to_le_bytes()[1]).collect();
+    fs::write(folder.join("large.bin"), &large).unwrap();
+    let sandbox = start(Sandbox::builder().serve(&folder)).await;
+    let answer = get(&sandbox, "/files/large.bin").await;
+    assert!(answer.body == large);
+    assert_eq!(
+        answer.header("content-type"),
+        Some("application/octet-stream")
+    );
+    let answer = get(&sandbox, "/files/empty").await;
+    assert_eq!((answer.status, answer.body.len()), (200, 0));
+    assert_eq!(answer.header("content-length"), Some("0"));
+}
+
+#[tokio::test]
+async fn names_of_any_kind_survive_the_way_to_a_url_and_back() {
+    let folder = scratch("names");
+    let sub = folder.join("with space");
+    fs::create_dir_all(&sub).unwrap();
+    let names = [
+        "100%.png",
+        "a?b#c.png",
+        "头像.png",
+        "plus+and&.png",
+        "..dots..png",
+    ];
+    for name in names {
+        fs::write(sub.join(name), name).unwrap();
+    }
+    let sandbox = start(Sandbox::builder().serve(&folder)).await;
+    for name in &names[..4] {
+        let url = sandbox.url_for(sub.join(name)).unwrap();
+        assert!(url.is_ascii());
+        let answer = get(&sandbox, &target(&sandbox, &url)).await;
+        assert_eq!(answer.text(), *name, "{url}");
+    }
+    assert!(sandbox.url_for(sub.join(names[4])).is_err(), "hidden");
+}
+
+#[tokio::test]
+async fn a_part_of_a_file_is_served_as_asked() {
+    let folder = scratch("ranges");
+    fs::write(folder.join("digits"), "0123456789").unwrap();
+    let sandbox = start(Sandbox::builder().serve(&folder)).await;
+    for (asked, status, range, body) in [
+        ("bytes=0-3", 206, "bytes 0-3/10", "0123"),
+        ("bytes=4-", 206, "bytes 4-9/10", "456789"),
+        ("bytes=-3", 206, "bytes 7-9/10", "789"),
+        ("bytes=-99", 206, "bytes 0-9/10", "0123456789"),
+        ("bytes=9-99999999999999999999", 206, "bytes 9-9/10", "9"),
+        ("bytes=10-", 416, "bytes */10", ""),
+        ("bytes=-0", 416, "bytes */10", ""),
+        ("bytes=3-1", 200, "", "0123456789"),
+        ("bytes=0-1,3-4", 200, "", "0123456789"),
+        ("bytes=-", 200, "", "0123456789"),
+        ("bytes=+1-2", 200, "", "0123456789"),
+        ("pixels=0-3", 200, "", "0123456789"),
+    ] {
+        let request = Request::new("GET", "/files/digits").with("range", asked);
+        let answer = request.ask(&sandbox).await;
+        assert_eq!((answer.status, answer.text()), (status, body), "{asked}");
+        assert_eq!(
+            answer.header("content-range").unwrap_or_default(),
+            range,
+            "{asked}"
+        );
+    }
+    let head = Request::new("HEAD", "/files/digits").ask(&sandbox).await;
+    assert_eq!(head.header("content-length"), Some("10"));
+    assert_eq!(head.header("accept-ranges"), Some("bytes"));
+    assert!(head.body.is_empty());
+}
+
+#[tokio::test]
+async fn hidden_files_and_what_lies_outside_are_not_served() {
+    let outside = scratch("outside");
+    let folder = outside.join("served");
+    fs::create_dir_all(folder.join(".git")).unwrap();
+    fs::create_dir_all(folder.join("sub")).unwrap();
+    for name in [
+        "secret",
+        "served/.hidden",
+        "served/.git/config",
+        "served/sub/seen",
+    ] {
+        fs::write(outside.join(name), "text").unwrap();
+    }
+    #[cfg(unix)]
+    for (to, name) in [("secret", "link"), ("served/.hidden", "shown"), ("", "up")] {
+        std::os::unix::fs::symlink(outside.join(to), folder.join(name)).unwrap();
+    }
+    let sandbox = start(Sandbox::builder().serve(&folder)).await;
+    assert_eq!(get(&sandbox, "/files/sub/seen").await.status, 200);
+    for path in [
+        "../secret",
+        "%2e%2e/secret",
+        "sub/../../secret",
+        "sub/..%2f..%2fsecret",
+        "sub%2fseen",
+        "sub//seen",
+        "sub/",
+        "sub",
+        "",
+        "/etc/passwd",
+        ".hidden",
+        "%2ehidden",
+        ".git/config",
+        "link",
+        "shown",
+        "up/secret",
+        "missing",
+        "seen%00",
+        "%ff",
+        "sub\\seen",
+    ] {
+        let answer = get(&sandbox, &format!("/files/{path}")).await;
+        assert_eq!(answer.status, 404, "{path}");
+    }
+    for file in ["../secret", ".hidden", "missing", "", ".git/config", "link"] {
+        let error = sandbox.url_for(file).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Usage, "{file}");
+    }
+}
+
+#[tokio::test]
+async fn without_a_folder_there_are_no_files() {
+    let sandbox = start(Sandbox::builder()).await;
+    assert_eq!(get(&sandbox, "/files/png/rgb.png").await.status, 404);
+    assert!(sandbox.url_for("png/rgb.png").is_err());
+    let missing = Sandbox::builder()
+        .serve(fixtures().join("missing"))
+        .start()
+        .await;
+    assert_eq!(missing.unwrap_err().kind(), ErrorKind::Io);
+}
+
+#[tokio::test]
+async fn a_published_file_is_served_wherever_it_lies() {
+    let sandbox = start(Sandbox::builder()).await;
+    let file = fixtures().join("gif/sexy-in-its-name.gif");
+    let url = sandbox.publish(&file).unwrap();
+    assert!(url.ends_with("/sexy-in-its-name.gif"), "{url}");
+    let answer = get(&sandbox, &target(&sandbox, &url)).await;
+    assert_eq!(answer.header("content-type"), Some("image/gif"));
+    assert!(answer.body == fs::read(&file).unwrap());
+    for path in [
+        "/published/1/a.gif",
+        "/published/0",
+        "/published/-1/a",
+        "/published/x/a",
+    ] {
+        assert_eq!(get(&sandbox, path).await.status, 404, "{path}");
+    }
+    let error = sandbox.publish(fixtures().join("missing")).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Io);
+}

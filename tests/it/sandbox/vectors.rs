@@ -1,0 +1,98 @@
+//! Requests that the official clients signed (`fixtures/vectors/green.json`) are admitted, and
+//! refused once anything in them differs.
+
+use greenlight::sandbox::Sandbox;
+use serde_json::Value;
+
+use super::{
+    raw::{Answer, Request},
+    refusal, start,
+};
+
+fn vectors(kind: &str) -> Vec<Value> {
+    let all: Value = serde_json::from_str(include_str!("../../../fixtures/vectors/green.json"))
+        .expect("the vectors are JSON");
+    all[kind].as_array().expect("a list").clone()
+}
+
+fn text<'a>(vector: &'a Value, name: &str) -> &'a str {
+    vector[name].as_str().unwrap_or_default()
+}
+
+/// The request of a vector, as it went over the wire.
+fn request(vector: &Value) -> Request {
+    let url = text(vector, "wire_url");
+    let (_, rest) = url.split_once("//").expect("an absolute URL");
+    let (_, target) = rest.split_once('/').expect("a path");
+    let mut request = Request::new(text(vector, "method"), &format!("/{target}"));
+    request.body = text(vector, "body_utf8").into();
+    for (name, value) in vector["headers"].as_object().expect("headers") {
+        let name = name.to_ascii_lowercase();
+        request = request.with(&name, value.as_str().expect("text"));
+    }
+    request.with("authorization", text(vector, "authorization"))
+}
+
+async fn ask(vector: &Value, request: &Request, secret: &str) -> Answer {
+    let mut builder = Sandbox::builder().key(text(vector, "access_key_id"), secret);
+    if let Some(token) = vector["security_token"].as_str() {
+        builder = builder.security_token(token);
+    }
+    request.ask(&start(builder).await).await
+}
+
+#[tokio::test]
+async fn requests_signed_by_the_official_clients_are_admitted() {
+    let vectors = vectors("roa_hmac_sha1");
+    assert_eq!(vectors.len(), 12);
+    for vector in vectors {
+        let answer = ask(
+            &vector,
+            &request(&vector),
+            text(&vector, "access_key_secret"),
+        )
+        .await;
+        assert_eq!(answer.status, 200, "{}: {}", vector["id"], answer.text());
+        assert!(answer.json()["code"].is_i64(), "{}", vector["id"]);
+    }
+}
+
+#[tokio::test]
+async fn with_another_secret_the_official_clients_text_is_shown_as_they_signed_it() {
+    for vector in vectors("roa_hmac_sha1") {
+        let answer = ask(&vector, &request(&vector), "another").await;
+        assert_eq!(refusal(&answer), (400, "SignatureDoesNotMatch".to_owned()));
+        let message = answer.json();
+        let message = message["Message"].as_str().unwrap().to_owned();
+        let shown = message.split_once("server string to sign is:").unwrap().1;
+        assert_eq!(shown, text(&vector, "string_to_sign"), "{}", vector["id"]);
+    }
+}
+
+#[tokio::test]
+async fn any_change_to_a_signed_request_is_noticed() {
+    for vector in vectors("roa_hmac_sha1") {
+        let good = request(&vector);
+        let mut changed = vec![good.clone().with("x-acs-added", "1")];
+        for (index, (name, value)) in good.headers.iter().enumerate() {
+            let signed = matches!(
+                name.as_str(),
+                "accept" | "content-type" | "content-md5" | "date"
+            );
+            if signed || name.starts_with("x-acs-") {
+                let mut one = good.clone();
+                one.headers[index].1 = format!("{value}x");
+                changed.push(one);
+                changed.push(good.clone().without(name));
+            }
+        }
+        let joint = if good.target.contains('?') { '&' } else { '?' };
+        let mut query = good.clone();
+        query.target.extend([joint, 'z', '=', '1']);
+        changed.push(query);
+        for one in changed {
+            let answer = ask(&vector, &one, text(&vector, "access_key_secret")).await;
+            assert_ne!(answer.status, 200, "{}: {one:?}", vector["id"]);
+        }
+    }
+}
