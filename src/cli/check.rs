@@ -26,7 +26,8 @@ use crate::{
     inspect::{Claim, Depth, Identity, Inspection, Inspector},
     probe::Probe,
     requirements::Requirements,
-    verdict::{Accepted, Verdict},
+    sandbox::Sandbox,
+    verdict::{Accepted, Decision, Verdict},
 };
 
 /// How much of a file a thread holds, in bytes.
@@ -35,8 +36,12 @@ const BUFFER: usize = 128 * 1024;
 /// How much of a file is read first when its header may be enough, in bytes.
 const FIRST_READ: usize = 4 * 1024;
 
+/// Why a local file is not submitted.
+const NO_URL: &str = "a local file has no URL that the service could read: put it on a server, \
+                      or try it with --sandbox";
+
 /// How long what is done is waited for after an interruption.
-const WINDING_UP: Duration = Duration::from_secs(1);
+pub(crate) const WINDING_UP: Duration = Duration::from_secs(1);
 
 /// Checks all sources and prints a line each.
 pub(crate) async fn run(options: CheckOptions, mut interrupt: Interrupt) -> Result<Exit, Failure> {
@@ -148,6 +153,17 @@ pub(crate) struct Checker {
     requirements: Requirements,
     depth: Depth,
     probe: Probe,
+    local: Local,
+}
+
+/// How local files are looked at.
+enum Local {
+    /// Read, which is all that is asked.
+    Read,
+    /// Read, and then there is no way to submit them.
+    ReadOnly,
+    /// Through the sandbox, which gives them a URL.
+    Served(Arc<Sandbox>),
 }
 
 impl Checker {
@@ -156,10 +172,39 @@ impl Checker {
             requirements: options.requirements(),
             depth: options.depth.into(),
             probe: options.probe(None)?,
+            local: Local::Read,
         })
     }
 
-    fn file(&self, path: &Path) -> io::Result<Inspection> {
+    /// The same, where an accepted source is submitted after.
+    pub(crate) fn for_scan(
+        self,
+        options: &CheckOptions,
+        sandbox: Option<Arc<Sandbox>>,
+    ) -> Result<Self, Failure> {
+        let own = sandbox.as_ref().map(|sandbox| sandbox.address());
+        Ok(Self {
+            probe: options.probe(own)?,
+            local: sandbox.map_or(Local::ReadOnly, Local::Served),
+            ..self
+        })
+    }
+
+    fn read(&self, path: &Path, source: String) -> Report {
+        let inspection = match self.inspect(path) {
+            Ok(inspection) => inspection,
+            Err(error) => {
+                return Report::failed(source, format!("cannot read: {}", reason(&error)));
+            }
+        };
+        let mut report = Report::of(source, &self.requirements.judge(inspection));
+        if matches!(self.local, Local::ReadOnly) && report.decision == Decision::Accept {
+            report.error = Some(NO_URL.to_owned());
+        }
+        report
+    }
+
+    fn inspect(&self, path: &Path) -> io::Result<Inspection> {
         let mut file = File::open(path)?;
         let mut inspector = Inspector::new(self.depth);
         let name = path.file_name().and_then(|name| name.to_str());
@@ -203,8 +248,20 @@ impl Checker {
             || (self.depth == Depth::Header && inspector.is_settled())
     }
 
-    async fn url(&self, source: String) -> Checked {
-        let url = match ImageUrl::parse(&source) {
+    /// Checks what the sandbox serves of a local file.
+    async fn served(&self, sandbox: &Sandbox, path: &Path, source: String) -> Checked {
+        if let Err(error) = File::open(path) {
+            let why = format!("cannot read: {}", reason(&error));
+            return Checked::new(Report::failed(source, why));
+        }
+        match sandbox.publish(path) {
+            Ok(url) => self.url(&url, source).await,
+            Err(error) => Checked::new(Report::failed(source, error.report())),
+        }
+    }
+
+    async fn url(&self, url: &str, source: String) -> Checked {
+        let url = match ImageUrl::parse(url) {
             Ok(url) => url,
             Err(error) => {
                 let verdict = Verdict::of_text(String::new(), &error);
@@ -228,18 +285,15 @@ impl Work for Checker {
     type Output = Checked;
 
     fn place(&self, item: &Item) -> Place {
-        match item.what {
-            What::Url => Place::Task,
-            What::File(_) | What::Unusable(_) => Place::Thread,
+        match (&item.what, &self.local) {
+            (What::Url, _) | (What::File(_), Local::Served(_)) => Place::Task,
+            (What::File(_) | What::Unusable(_), _) => Place::Thread,
         }
     }
 
     fn block(&self, Item { source, what }: Item) -> Checked {
         match what {
-            What::File(path) => Checked::new(match self.file(&path) {
-                Ok(inspection) => Report::of(source, &self.requirements.judge(inspection)),
-                Err(error) => Report::failed(source, format!("cannot read: {}", reason(&error))),
-            }),
+            What::File(path) => Checked::new(self.read(&path, source)),
             What::Unusable(unusable) => Checked {
                 is_bad_line: unusable.is_bad_line,
                 ..Checked::new(Report::failed(source, unusable.reason))
@@ -248,8 +302,13 @@ impl Work for Checker {
         }
     }
 
-    async fn wait(&self, item: Item) -> Checked {
-        self.url(item.source).await
+    async fn wait(&self, Item { source, what }: Item) -> Checked {
+        match (what, &self.local) {
+            (What::File(path), Local::Served(sandbox)) => {
+                self.served(sandbox, &path, source).await
+            }
+            _ => self.url(&source.clone(), source).await,
+        }
     }
 
     fn name(&self, item: &Item) -> String {

@@ -2,11 +2,14 @@
 
 use std::{fmt, io, process::ExitCode};
 
+use crate::error::Error;
+
 /// The exit codes. The worst that happened decides: a source that could not be decided outranks one
 /// that was rejected.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Exit {
     /// 0: every source was accepted; for `scan`, every image passed.
+    #[default]
     Success,
     /// 1: some were rejected, or did not pass.
     Rejected,
@@ -49,6 +52,13 @@ impl Failure {
 
     pub(crate) fn advice(&self) -> Option<&str> {
         self.hint.as_deref()
+    }
+}
+
+/// The error and its causes.
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::new(error.report())
     }
 }
 

@@ -9,11 +9,17 @@ mod exit;
 mod human;
 mod interrupt;
 mod list;
+mod outcome;
 mod pipeline;
 mod printer;
+mod queue;
 mod report;
+mod results;
+mod sandbox_cmd;
 mod sanitize;
+mod scan;
 mod source;
+mod submitter;
 mod terminal;
 
 use std::process::ExitCode;
@@ -53,5 +59,8 @@ async fn dispatch(command: Command) -> Result<Exit, Failure> {
     let interrupt = Interrupt::listen();
     match command {
         Command::Check(options) => check::run(options, interrupt).await,
+        Command::Scan(options) => scan::run(options, interrupt).await,
+        Command::Results(options) => results::run(options, interrupt).await,
+        Command::Sandbox(options) => sandbox_cmd::run(options, interrupt).await,
     }
 }

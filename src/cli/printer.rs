@@ -2,11 +2,14 @@
 
 use std::io;
 
+use serde::Serialize;
+
 use super::{
     args::Format,
     check::Checked,
     exit::{Exit, Failure, reason},
     human,
+    outcome::{ResultReport, ScanReport},
     report::{Report, Tally},
     terminal::Terminal,
 };
@@ -42,9 +45,7 @@ impl Printer {
     }
 
     pub(crate) fn print(&mut self, report: &Report) -> io::Result<()> {
-        let is_first = self.printed == 0;
-        self.printed = self.printed.saturating_add(1);
-        self.terminal.progress().inc(1);
+        let is_first = self.count();
         match self.format {
             Format::Human => {
                 if is_first {
@@ -52,23 +53,71 @@ impl Printer {
                 }
                 human::row(&mut self.terminal, report)
             }
-            Format::Jsonl => {
-                let mut line = serde_json::to_vec(report)?;
-                line.push(b'\n');
-                self.terminal.data(&line)
-            }
-            Format::Csv => {
-                let mut lines = csv::Writer::from_writer(Vec::new());
+            Format::Jsonl => self.json(report),
+            Format::Csv => self.csv(is_first.then(Report::columns), report.fields()),
+        }
+    }
+
+    pub(crate) fn print_scan(&mut self, report: &ScanReport) -> io::Result<()> {
+        let is_first = self.count();
+        match self.format {
+            Format::Human => {
                 if is_first {
-                    lines.write_record(Report::columns())?;
+                    human::scan_heading(&mut self.terminal)?;
                 }
-                lines.write_record(report.fields())?;
-                let lines = lines
-                    .into_inner()
-                    .map_err(csv::IntoInnerError::into_error)?;
-                self.terminal.data(&lines)
+                human::scan_row(&mut self.terminal, report)
+            }
+            Format::Jsonl => self.json(report),
+            Format::Csv => {
+                let columns = || Report::columns().into_iter().chain(ScanReport::own_columns());
+                let fields = report.check.fields().into_iter().chain(report.own_fields());
+                self.csv(is_first.then(columns), fields)
             }
         }
+    }
+
+    pub(crate) fn print_result(&mut self, report: &ResultReport) -> io::Result<()> {
+        let is_first = self.count();
+        match self.format {
+            Format::Human => {
+                if is_first {
+                    human::result_heading(&mut self.terminal)?;
+                }
+                human::result_row(&mut self.terminal, report)
+            }
+            Format::Jsonl => self.json(report),
+            Format::Csv => self.csv(is_first.then(ResultReport::columns), report.fields()),
+        }
+    }
+
+    /// Counts a line; whether it is the first.
+    fn count(&mut self) -> bool {
+        let is_first = self.printed == 0;
+        self.printed = self.printed.saturating_add(1);
+        self.terminal.progress().inc(1);
+        is_first
+    }
+
+    fn json(&mut self, report: &impl Serialize) -> io::Result<()> {
+        let mut line = serde_json::to_vec(report)?;
+        line.push(b'\n');
+        self.terminal.data(&line)
+    }
+
+    fn csv(
+        &mut self,
+        columns: Option<impl IntoIterator<Item = &'static str>>,
+        fields: impl IntoIterator<Item = String>,
+    ) -> io::Result<()> {
+        let mut lines = csv::Writer::from_writer(Vec::new());
+        if let Some(columns) = columns {
+            lines.write_record(columns)?;
+        }
+        lines.write_record(fields)?;
+        let lines = lines
+            .into_inner()
+            .map_err(csv::IntoInnerError::into_error)?;
+        self.terminal.data(&lines)
     }
 
     /// Prints what all of it comes to, for people.

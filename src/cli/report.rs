@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::exit::Exit;
+use super::{
+    exit::Exit,
+    outcome::{ScanOutcome, ScanReport},
+};
 use crate::{
     download::Download,
     verdict::{Code, Decision, Verdict, Violation},
@@ -106,6 +109,14 @@ impl Report {
         ]
     }
 
+    pub(crate) const fn exit(&self) -> Exit {
+        match self.decision {
+            Decision::Accept => Exit::Success,
+            Decision::Reject => Exit::Rejected,
+            Decision::Inconclusive => Exit::Failed,
+        }
+    }
+
     /// A source that could not be looked at.
     pub(crate) fn failed(source: String, error: String) -> Self {
         Self {
@@ -137,12 +148,35 @@ impl DownloadReport {
 /// Counts over all sources.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
+    outcomes: BTreeMap<ScanOutcome, u64>,
     decisions: BTreeMap<Decision, u64>,
     violations: BTreeMap<Code, u64>,
+    worst: Exit,
+    left: u64,
 }
 
 impl Tally {
     pub(crate) fn add(&mut self, report: &Report) {
+        self.worst = self.worst.max(report.exit());
+        self.count(report);
+    }
+
+    pub(crate) fn add_scan(&mut self, report: &ScanReport) {
+        self.worst = self.worst.max(report.exit());
+        count(&mut self.outcomes, report.outcome);
+        self.count(&report.check);
+    }
+
+    /// Notes how many sources are not done at the end.
+    pub(crate) fn leave(&mut self, sources: u64) {
+        self.left = sources;
+    }
+
+    pub(crate) const fn left(&self) -> u64 {
+        self.left
+    }
+
+    fn count(&mut self, report: &Report) {
         count(&mut self.decisions, report.decision);
         for violation in &report.violations {
             count(&mut self.violations, violation.code());
@@ -159,6 +193,12 @@ impl Tally {
             .map(|(decision, times)| (*decision, *times))
     }
 
+    pub(crate) fn outcomes(&self) -> impl Iterator<Item = (ScanOutcome, u64)> {
+        self.outcomes
+            .iter()
+            .map(|(outcome, times)| (*outcome, *times))
+    }
+
     /// The codes that were found, the most frequent first.
     pub(crate) fn violations(&self) -> Vec<(Code, u64)> {
         let mut found: Vec<_> = self
@@ -170,17 +210,14 @@ impl Tally {
         found
     }
 
-    pub(crate) fn exit(&self) -> Exit {
-        let worst = self.decisions.keys().map(|decision| match decision {
-            Decision::Accept => Exit::Success,
-            Decision::Reject => Exit::Rejected,
-            Decision::Inconclusive => Exit::Failed,
-        });
-        worst.max().unwrap_or(Exit::Success)
+    /// How the worst of them lets the command end.
+    pub(crate) const fn exit(&self) -> Exit {
+        self.worst
     }
 }
 
-fn text(value: Option<impl ToString>) -> String {
+/// A value's text; nothing for none.
+pub(crate) fn text(value: Option<impl ToString>) -> String {
     value.map(|value| value.to_string()).unwrap_or_default()
 }
 

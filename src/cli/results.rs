@@ -1,0 +1,52 @@
+//! `greenlight results`: asks for tasks that were submitted before.
+
+use std::{collections::HashMap, io};
+
+use super::{
+    args::ResultsOptions,
+    exit::{Exit, Failure},
+    interrupt::Interrupt,
+    outcome::ResultReport,
+    printer::{self, Printer},
+};
+use crate::{
+    error::Error,
+    green::{Client, TaskId},
+};
+
+/// Prints a line for each task, in the order given.
+pub(crate) async fn run(
+    options: ResultsOptions,
+    mut interrupt: Interrupt,
+) -> Result<Exit, Failure> {
+    let client = options.service.client()?.build()?;
+    let mut printer = Printer::new(options.format, "asked for");
+    let mut worst = Exit::Success;
+    for tasks in options.tasks.chunks(Client::MAX_RESULTS) {
+        let reports = tokio::select! {
+            biased;
+            () = interrupt.wait() => return Ok(Exit::Interrupted),
+            reports = ask(&client, tasks) => reports?,
+        };
+        for report in reports {
+            worst = worst.max(report.exit());
+            if let Err(error) = printer.print_result(&report) {
+                return printer::ended(Err(error), || worst);
+            }
+        }
+    }
+    Ok(worst)
+}
+
+async fn ask(client: &Client, tasks: &[TaskId]) -> Result<Vec<ResultReport>, Error> {
+    let reports = client.results(tasks).await?;
+    let reports: HashMap<_, _> = reports
+        .iter()
+        .map(|report| (report.task_id(), report))
+        .collect();
+    let in_order = tasks.iter().map(|task| match reports.get(task) {
+        Some(report) => ResultReport::of(report),
+        None => ResultReport::unknown(task.to_string()),
+    });
+    Ok(in_order.collect())
+}

@@ -1,0 +1,60 @@
+//! `greenlight sandbox`: a stand-in service to try things with.
+
+use super::{
+    args::SandboxOptions,
+    exit::{Exit, Failure},
+    interrupt::Interrupt,
+    printer,
+    terminal::{Cell, Terminal, Tone},
+};
+use crate::sandbox::Sandbox;
+
+/// Runs a sandbox until it is interrupted.
+pub(crate) async fn run(
+    options: SandboxOptions,
+    mut interrupt: Interrupt,
+) -> Result<Exit, Failure> {
+    let sandbox = options.start().await?;
+    let mut terminal = Terminal::open("");
+    if let Err(error) = introduce(&mut terminal, &sandbox, &options) {
+        return printer::ended(Err(error), || Exit::Success);
+    }
+    interrupt.wait().await;
+    Ok(Exit::Interrupted)
+}
+
+/// Says where it is and how it is used.
+fn introduce(
+    terminal: &mut Terminal,
+    sandbox: &Sandbox,
+    options: &SandboxOptions,
+) -> std::io::Result<()> {
+    let endpoint = sandbox.endpoint();
+    let key = sandbox.credentials();
+    let secret = match options.key {
+        Some(_) => "the secret of --key",
+        None => key.secret(),
+    };
+    let address = sandbox.address();
+    let mut lines = vec![
+        format!("sandbox listening on {endpoint}"),
+        String::new(),
+        "It stands in for the moderation service; to use it:".to_owned(),
+        format!("  export ALIBABA_CLOUD_ACCESS_KEY_ID={}", key.id()),
+        format!("  export ALIBABA_CLOUD_ACCESS_KEY_SECRET={secret}"),
+        format!("  greenlight scan URL... --endpoint {endpoint}"),
+    ];
+    if let Some(folder) = &options.serve {
+        let allowed = format!("--allow-address {}/32:{}", address.ip(), address.port());
+        lines.push(String::new());
+        lines.push(format!("Files of {} are served:", folder.display()));
+        lines.push(format!("  {endpoint}/files/NAME, with {allowed}"));
+    }
+    lines.push(String::new());
+    lines.push("Ctrl-C ends it".to_owned());
+    for (index, line) in lines.into_iter().enumerate() {
+        let tone = if index == 0 { Tone::Heading } else { Tone::Plain };
+        terminal.row(&[Cell::new(line).tone(tone)])?;
+    }
+    Ok(())
+}
