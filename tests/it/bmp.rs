@@ -45,7 +45,7 @@ impl Bmp {
     fn bytes(&self) -> Vec<u8> {
         let mut head = self.header.to_le_bytes().to_vec();
         if self.header == 12 {
-            let side = |side: i32| u16::try_from(side).unwrap().to_le_bytes();
+            let side = |side: i32| u16::try_from(side).expect("a small number").to_le_bytes();
             head.extend_from_slice(&side(self.width));
             head.extend_from_slice(&side(self.height));
             head.extend_from_slice(&self.planes.to_le_bytes());
@@ -64,7 +64,10 @@ impl Bmp {
             } else {
                 0
             };
-            head.resize(usize::try_from(self.header).unwrap() + masks, 0);
+            head.resize(
+                usize::try_from(self.header).expect("a small number") + masks,
+                0,
+            );
         }
         if self.bits <= 8 {
             let entry = if self.header == 12 { 3 } else { 4 };
@@ -74,11 +77,12 @@ impl Bmp {
                 self.colors
             };
             head.resize(
-                head.len() + usize::try_from(colors.min(1 << self.bits)).unwrap() * entry,
+                head.len()
+                    + usize::try_from(colors.min(1 << self.bits)).expect("a small number") * entry,
                 0,
             );
         }
-        let start = u32::try_from(14 + head.len()).unwrap();
+        let start = u32::try_from(14 + head.len()).expect("a small number");
         let mut file = b"BM\0\0\0\0\0\0\0\0".to_vec();
         file.extend_from_slice(&self.offset.unwrap_or(start).to_le_bytes());
         file.extend(head);
@@ -95,13 +99,18 @@ fn defects(bytes: &[u8]) -> Vec<DefectKind> {
         .collect()
 }
 
+fn assert_refused(kind: DefectKind, bytes: &[u8]) {
+    assert_eq!(defects(bytes).first(), Some(&kind));
+    assert!(!kind.is_tolerated(), "{kind}");
+}
+
 fn fixtures() -> Vec<(String, Vec<u8>)> {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/images/bmp");
     let mut files: Vec<_> = fs::read_dir(folder)
         .expect("the folder is committed")
         .map(|entry| {
-            let path = entry.unwrap().path();
-            (path.display().to_string(), fs::read(path).unwrap())
+            let path = entry.expect("an entry").path();
+            (path.display().to_string(), fs::read(path).expect("a file"))
         })
         .filter(|(_, bytes)| Inspection::of(bytes).format() == Some(Format::Bmp))
         .collect();
@@ -247,6 +256,15 @@ fn what_most_decoders_refuse_is_named() {
                 ..Bmp::new(40, 8)
             },
         ),
+    ] {
+        assert_refused(kind, &bmp.bytes());
+    }
+}
+
+#[test]
+fn sides_of_zero_and_pixels_that_end_too_early_are_named() {
+    let plain = Bmp::new(40, 24);
+    for (kind, bmp) in [
         (
             DefectKind::ZeroDimension,
             Bmp {
@@ -291,8 +309,7 @@ fn what_most_decoders_refuse_is_named() {
             },
         ),
     ] {
-        assert_eq!(defects(&bmp.bytes()).first(), Some(&kind));
-        assert!(!kind.is_tolerated(), "{kind}");
+        assert_refused(kind, &bmp.bytes());
     }
 }
 

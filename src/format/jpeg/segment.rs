@@ -130,13 +130,14 @@ impl Part {
 impl Jpeg {
     /// Begins a segment of `left` bytes after its length.
     pub(super) fn open(&mut self, marker: Marker, at: u64, left: u16, facts: &mut Facts) {
-        let part = Part::first(marker, self.depth);
+        let mut part = Part::first(marker, self.depth);
         match marker {
             Marker::Frame(_) if self.frame.is_some() => {
                 return self.fail(DefectKind::JpegSecondFrame, at, facts);
             }
             Marker::Scan if self.frame.is_none() => {
-                return self.fail(DefectKind::JpegNoFrame, at, facts);
+                facts.defect(DefectKind::JpegNoFrame, at);
+                part = Part::Rest;
             }
             _ => {}
         }
