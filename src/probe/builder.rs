@@ -3,10 +3,11 @@
 use std::{io, net::IpAddr, sync::Arc, time::Duration};
 
 use http::{HeaderMap, HeaderName, HeaderValue};
+use tokio::sync::Semaphore;
 
 use super::{
-    AddressPolicy, HttpVersions, Inner, Mode, Probe, is_reserved, pool::Pool, resolve::Resolver,
-    tls,
+    AddressPolicy, HttpVersions, Inner, Mode, Probe, is_reserved, limits::Limits, pool::Pool,
+    resolve::Resolver, tls,
 };
 use crate::{
     error::{Error, ErrorKind},
@@ -30,6 +31,8 @@ pub struct ProbeBuilder {
     resolver: Option<Resolver>,
     resolver_threads: usize,
     concurrency: usize,
+    per_host: usize,
+    pace: Duration,
 }
 
 impl ProbeBuilder {
@@ -47,6 +50,8 @@ impl ProbeBuilder {
             resolver: None,
             resolver_threads: 32,
             concurrency: 64,
+            per_host: 8,
+            pace: Duration::ZERO,
         }
     }
 
@@ -144,6 +149,21 @@ impl ProbeBuilder {
         self
     }
 
+    /// Sets how many downloads from one host may be under way at a time. The host is the one that
+    /// the URL names, wherever it redirects to. Default: 8.
+    #[must_use]
+    pub const fn concurrency_per_host(mut self, downloads: usize) -> Self {
+        self.per_host = downloads;
+        self
+    }
+
+    /// Sets how long after a download from a host began the next from it may begin. Default: 0.
+    #[must_use]
+    pub const fn pace_per_host(mut self, pace: Duration) -> Self {
+        self.pace = pace;
+        self
+    }
+
     /// Makes the probe.
     ///
     /// # Errors
@@ -151,8 +171,13 @@ impl ProbeBuilder {
     /// Returns an error of kind [`ErrorKind::Usage`] for a header that cannot be sent or that the
     /// probe itself sets, for root certificates that are not PEM, and for a limit of 0.
     pub fn build(self) -> Result<Probe, Error> {
-        if self.concurrency == 0 || self.resolver_threads == 0 {
-            return Err(usage("concurrency must be at least 1"));
+        let most = Semaphore::MAX_PERMITS;
+        for limit in [self.concurrency, self.per_host, self.resolver_threads] {
+            if !(1..=most).contains(&limit) {
+                return Err(usage(format_args!(
+                    "concurrency must be from 1 to {most}: {limit}"
+                )));
+            }
         }
         let user_agent = match self.user_agent.as_str() {
             "" => HeaderValue::from_static(USER_AGENT),
@@ -186,6 +211,8 @@ impl ProbeBuilder {
                     .resolver
                     .unwrap_or_else(|| Resolver::system(self.resolver_threads)),
                 pool: Pool::new(pooled),
+                concurrency: self.concurrency,
+                limits: Limits::new(self.concurrency, self.per_host, self.pace),
             }),
         })
     }

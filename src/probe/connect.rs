@@ -84,11 +84,23 @@ pub(super) struct Counters {
     received: AtomicU64,
     /// How many may come before the connection is cut.
     allowed: AtomicU64,
+    /// Bytes that TLS gave out, or the wire itself.
+    read: AtomicU64,
 }
 
 impl Counters {
     pub(super) fn received(&self) -> u64 {
         self.received.load(Ordering::Relaxed)
+    }
+
+    /// How many bytes of answers came, without TLS' own.
+    pub(super) fn read(&self) -> u64 {
+        self.read.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn add_read(&self, bytes: usize) {
+        let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
+        self.read.fetch_add(bytes, Ordering::Relaxed);
     }
 
     /// Lets `bytes` more come in.
@@ -113,6 +125,10 @@ pub(super) struct Wire {
 impl Wire {
     pub(super) fn new(tcp: Arc<TcpStream>, counters: Arc<Counters>) -> Self {
         Self { tcp, counters }
+    }
+
+    pub(super) fn counters(&self) -> &Counters {
+        &self.counters
     }
 }
 

@@ -56,10 +56,16 @@ impl AsyncRead for Transport {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Plain(wire) => Pin::new(wire).poll_read(cx, buffer),
-            Self::Tls(tls) => Pin::new(tls).poll_read(cx, buffer),
-        }
+        let before = buffer.filled().len();
+        let (polled, counters) = match self.get_mut() {
+            Self::Plain(wire) => (Pin::new(&mut *wire).poll_read(cx, buffer), wire.counters()),
+            Self::Tls(tls) => {
+                let polled = Pin::new(&mut *tls).poll_read(cx, buffer);
+                (polled, tls.get_ref().0.counters())
+            }
+        };
+        counters.add_read(buffer.filled().len().saturating_sub(before));
+        polled
     }
 }
 

@@ -24,6 +24,20 @@ pub(super) fn exchange(error: &hyper::Error) -> Ending {
     Ending::Protocol(error.to_string())
 }
 
+/// Whether the failure is one that a server makes without having looked at the request, as far as
+/// its kind can tell.
+pub(super) fn is_unanswered(error: &hyper::Error) -> bool {
+    if let Some(error) = find::<h2::Error>(error)
+        && !error.is_io()
+    {
+        let reason = error.reason();
+        return error.is_remote()
+            && (reason == Some(h2::Reason::REFUSED_STREAM)
+                || (error.is_go_away() && reason == Some(h2::Reason::NO_ERROR)));
+    }
+    matches!(exchange(error), Ending::Reset(_) | Ending::Incomplete(_))
+}
+
 /// What a failed read or write says of the server.
 pub(super) fn stream(error: &io::Error) -> Ending {
     match error.kind() {

@@ -85,7 +85,7 @@ pub(super) async fn fetch(
                 .saturating_mul(2)
                 .saturating_add(OVERHEAD),
         );
-        let before = connection.counters.received();
+        let before = connection.counters.read();
         match connection
             .send(request(probe, hop, connection.is_h2())?)
             .await
@@ -101,12 +101,10 @@ pub(super) async fn fetch(
                 });
             }
             Err(error) => {
-                let ending = failure::exchange(&error);
-                // Over TLS and HTTP/2 the server's own tickets and settings come without a question.
-                let silent =
-                    connection.counters.received() == before || origin.https || connection.is_h2();
-                if record.retries > 0 || !silent || !nothing_answered(&ending) {
-                    return Err(ending);
+                // HTTP/2's settings come without a question.
+                let silent = connection.counters.read() == before || connection.is_h2();
+                if record.retries > 0 || !silent || !failure::is_unanswered(&error) {
+                    return Err(failure::exchange(&error));
                 }
                 record.retries += 1;
                 fresh = true;

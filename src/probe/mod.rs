@@ -33,6 +33,8 @@ mod fetch;
 mod follow;
 mod full_mode;
 mod header_mode;
+mod limits;
+mod list;
 
 mod policy;
 mod pool;
@@ -58,6 +60,7 @@ use crate::{
 
 pub use address::{AddressClass, classify};
 pub use builder::ProbeBuilder;
+pub use list::Checks;
 pub use policy::{AddressPolicy, EntryError, Refusal, RefusalReason};
 
 /// How much of a file a probe reads.
@@ -107,6 +110,8 @@ struct Inner {
     resolver: resolve::Resolver,
     tls: TlsConnector,
     pool: Arc<pool::Pool>,
+    concurrency: usize,
+    limits: Arc<limits::Limits>,
 }
 
 impl Inner {
@@ -157,8 +162,11 @@ impl Probe {
 
     /// Reads the image at `url` and states the facts. Reading stops as soon as they break one of the
     /// requirements.
+    ///
+    /// The download waits for its turn under the limits of concurrency; the clock starts then.
     pub async fn download(&self, url: &ImageUrl, requirements: &Requirements) -> Download {
         let probe = &*self.inner;
+        let _slot = probe.limits.enter(url.host()).await;
         let limit = probe
             .deadline
             .unwrap_or_else(|| requirements.download_time());

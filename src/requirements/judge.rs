@@ -1,8 +1,10 @@
 //! The judgement: pure, from facts and requirements to a verdict.
 
+mod download;
+
 use super::Requirements;
 use crate::{
-    download::{Download, Ending, TlsFault},
+    download::Download,
     format::{DefectClass, DefectKind, Dimensions, Format},
     image_url::{ImageUrl, UrlError},
     inspect::{ClaimSource, Identity, Inspection},
@@ -331,103 +333,6 @@ impl<'a> Findings<'a> {
         }
     }
 
-    fn download(&mut self, download: &Download) {
-        let after = || format!("after {} ms", download.elapsed().as_millis());
-        let host = download.url().host();
-        match download.ending() {
-            Ending::Complete | Ending::Stopped | Ending::Refused { .. } => {}
-            Ending::Local(_) => self
-                .missing
-                .push("the download, which this machine could not do"),
-            Ending::TooSlow => {
-                let phase = download.phase().name();
-                let limit = millis(download.limit());
-                let message = format!(
-                    "not downloaded within {limit} ms ({phase}): serve it faster or smaller"
-                );
-                self.broken(
-                    Code::DownloadTooSlow,
-                    millis(download.elapsed()),
-                    limit,
-                    message,
-                );
-            }
-            Ending::Blocked { target, reason } => {
-                let message = format!("{target} is refused: {reason}");
-                self.broken(
-                    Code::UrlPrivateAddress,
-                    target.as_str(),
-                    Measure::None,
-                    message,
-                );
-            }
-            Ending::Dns(reason) => {
-                let message = format!("{host} cannot be resolved: {reason}");
-                self.broken(Code::DownloadDns, host, Measure::None, message);
-            }
-            Ending::Connect(reason) => {
-                let message = format!("no connection to {host} {}: {reason}", after());
-                self.broken(
-                    Code::DownloadConnect,
-                    reason.as_str(),
-                    Measure::None,
-                    message,
-                );
-            }
-            Ending::Tls(fault, reason) => {
-                let message = format!("TLS with {host} failed: {}: {reason}", tls_words(*fault));
-                self.broken(Code::DownloadTls, tls_words(*fault), Measure::None, message);
-            }
-            Ending::Redirects(reason) => {
-                let message = format!("{reason}: give the URL that holds the image");
-                self.broken(
-                    Code::DownloadRedirects,
-                    number(download.hops().len()),
-                    Measure::None,
-                    message,
-                );
-            }
-            Ending::Status => {
-                let status = download.status().unwrap_or_default();
-                let message =
-                    format!("server answered {status}, 200 is needed: check the URL in a browser");
-                self.broken(Code::DownloadStatus, u64::from(status), 200, message);
-            }
-            Ending::Reset(reason) | Ending::Incomplete(reason) => {
-                let message = format!(
-                    "the connection ended after {} bytes: {reason}",
-                    download.bytes()
-                );
-                self.broken(
-                    Code::DownloadIncomplete,
-                    download.bytes(),
-                    declared(download),
-                    message,
-                );
-            }
-            Ending::Protocol(reason) => {
-                let message = format!("the answer breaks the protocol: {reason}");
-                self.broken(
-                    Code::DownloadProtocol,
-                    reason.as_str(),
-                    Measure::None,
-                    message,
-                );
-            }
-            Ending::Encoded(encoding) => {
-                let message = format!(
-                    "the body is compressed ({encoding}) though not asked for: serve it as it is"
-                );
-                self.broken(
-                    Code::DownloadEncoding,
-                    encoding.as_str(),
-                    "identity",
-                    message,
-                );
-            }
-        }
-    }
-
     /// The formats that are scanned, as a text.
     fn formats(&self) -> Measure {
         let names: Vec<_> = Format::ALL
@@ -439,18 +344,8 @@ impl<'a> Findings<'a> {
     }
 }
 
-fn declared(download: &Download) -> Measure {
-    download
-        .content_length()
-        .map_or(Measure::None, Measure::Number)
-}
-
 fn number(number: usize) -> u64 {
     u64::try_from(number).unwrap_or(u64::MAX)
-}
-
-fn millis(time: std::time::Duration) -> u64 {
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 const fn lighter(one: Enforcement, other: Enforcement) -> Enforcement {
@@ -466,15 +361,5 @@ const fn advice(enforcement: Enforcement, class: DefectClass) -> &'static str {
         (Enforcement::Reject, DefectClass::Truncated) => "send the whole file",
         (Enforcement::Reject, _) => "save the image again",
         (Enforcement::Warn | Enforcement::Off, _) => "decoders usually tolerate it",
-    }
-}
-
-const fn tls_words(fault: TlsFault) -> &'static str {
-    match fault {
-        TlsFault::Expired => "the certificate has expired",
-        TlsFault::NotYetValid => "the certificate is not valid yet",
-        TlsFault::WrongHost => "the certificate is for another host",
-        TlsFault::UnknownIssuer => "the certificate's issuer is unknown",
-        TlsFault::Other => "the handshake failed",
     }
 }

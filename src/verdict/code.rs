@@ -49,6 +49,8 @@ codes! {
     DownloadIncomplete, "download/incomplete", "the connection ends before the answer does";
     DownloadProtocol, "download/protocol", "the server breaks the protocol";
     DownloadEncoding, "download/encoding", "the body is compressed though that was not asked for";
+    DownloadWebPage, "download/web-page", "the server answers with a web page in place of an image";
+    DownloadContentType, "download/content-type", "the Content-Type is not that of an image";
     ImageEmpty, "image/empty", "there are no bytes";
     ImageNotAnImage, "image/not-an-image", "the bytes are of no known image format";
     ImageFormatUnsupported, "image/format-unsupported", "the format is known but not scanned";
