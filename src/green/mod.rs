@@ -7,22 +7,33 @@
 mod client;
 mod clock;
 mod credentials;
+mod detail;
 mod endpoint;
+mod feedback;
+mod frames;
 mod ids;
+mod options;
 mod outcome;
+mod pace;
 mod poll;
 mod retry;
 mod scene;
 pub mod sign;
 mod task;
+mod trace;
 mod wire;
 
 pub use client::{Client, ClientBuilder};
 pub use credentials::{Credentials, FromEnvironment, ProvideCredentials, Provided};
+pub use detail::{Details, Face, FramePart, LibraryHit, Person, Place};
 pub use endpoint::Network;
+pub use feedback::Feedback;
+pub use frames::Coverage;
 pub use ids::{DataId, RequestId, TaskId};
+pub use options::{Callback, ClientInfo, CryptType, ScanOptions};
 pub use outcome::{
-    Outcome, OutcomeDecision, Refusal, SceneResult, Submission, Submitted, TaskReport, TaskState,
+    Outcome, OutcomeDecision, Refusal, Scanned, SceneResult, Submission, Submitted, TaskReport,
+    TaskState,
 };
 pub use poll::Watch;
 pub use scene::{Scene, Suggestion};

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use serde::{Deserialize, Serialize};
 
 use super::{
+    detail::{Details, LibraryHit},
     ids::{DataId, RequestId, TaskId},
     retry::{Class, Effect},
     scene::{Scene, Suggestion},
@@ -54,6 +55,10 @@ impl Refusal {
         &self.message
     }
 
+    pub(super) fn is_throttling(&self) -> bool {
+        matches!(Class::of_service_code(self.code), Class::Throttled(_))
+    }
+
     /// Whether the same image may be submitted again: [`Retry::Ambiguous`] when the answer does not
     /// say whether the task was taken.
     pub fn retry(&self) -> Retry {
@@ -91,41 +96,25 @@ pub struct Submitted {
 }
 
 impl Submission {
-    /// Joins the answer to the batch by dataId, or by URL where the answer names none; never by
-    /// position, because the order of the answer is not documented.
     pub(super) fn join(batch: &Batch, envelope: &Envelope) -> Self {
-        let mut found: HashMap<&str, Result<TaskId, Refusal>> = HashMap::new();
-        let mut strays = Vec::new();
-        for element in &envelope.data {
-            let task_id = element.text("taskId").and_then(|id| TaskId::parse(id).ok());
-            let entry = name_of(batch, element).filter(|name| !found.contains_key(name));
-            match (entry, task_id) {
-                (Some(name), Some(id)) => {
-                    found.insert(name, Ok(id));
-                }
-                (Some(name), None) => {
-                    found.insert(name, Err(refusal_of(element)));
-                }
-                (None, Some(id)) => strays.push(id),
-                (None, None) => {}
-            }
-        }
-        let entries = batch
-            .tasks()
-            .map(|(data_id, task)| Submitted {
+        let Joined { elements, others } = Joined::of(batch, envelope);
+        let entries = batch.tasks().zip(elements).map(|((data_id, task), found)| {
+            let result = match found {
+                None => Err(Refusal::unanswered(
+                    "the answer holds nothing about this task; it may have been taken",
+                )),
+                Some(element) => task_id(element).ok_or_else(|| refusal_of(element)),
+            };
+            Submitted {
                 data_id: data_id.clone(),
                 url: task.url().clone(),
-                result: found.remove(data_id.as_str()).unwrap_or_else(|| {
-                    Err(Refusal::unanswered(
-                        "the answer holds nothing about this task; it may have been taken",
-                    ))
-                }),
-            })
-            .collect();
+                result,
+            }
+        });
         Self {
             request_id: envelope.request_id.clone(),
-            entries,
-            strays,
+            entries: entries.collect(),
+            strays: others.into_iter().filter_map(task_id).collect(),
         }
     }
 
@@ -177,19 +166,50 @@ impl Submitted {
     }
 }
 
-/// The name in the batch that an element of the answer is about.
-fn name_of<'a>(batch: &'a Batch, element: &Object) -> Option<&'a str> {
-    if let Some(data_id) = element.text("dataId") {
-        return batch
+/// The elements of an answer, joined to the tasks of its batch by dataId, or by URL where an
+/// element names none; never by position, because the order of the answer is not documented.
+struct Joined<'a> {
+    /// One for each task, in the order of the batch.
+    elements: Vec<Option<&'a Object>>,
+    /// Those that belong to no task, or to one that has its element already.
+    others: Vec<&'a Object>,
+}
+
+impl<'a> Joined<'a> {
+    fn of(batch: &Batch, envelope: &'a Envelope) -> Self {
+        let names: HashMap<&str, usize> = batch
             .tasks()
-            .map(|(name, _)| name.as_str())
-            .find(|name| *name == data_id);
+            .enumerate()
+            .map(|(at, (data_id, _))| (data_id.as_str(), at))
+            .collect();
+        let mut elements = vec![None; batch.len()];
+        let mut others = Vec::new();
+        for element in &envelope.data {
+            let at = match element.text("dataId") {
+                Some(data_id) => names.get(data_id).copied(),
+                None => element.text("url").and_then(|url| of_url(batch, url)),
+            };
+            match at.and_then(|at| elements.get_mut(at)) {
+                Some(slot @ None) => *slot = Some(element),
+                _ => others.push(element),
+            }
+        }
+        Self { elements, others }
     }
-    let url = element.text("url")?;
-    let mut of_url = batch.tasks().filter(|(_, task)| task.url().as_str() == url);
-    let (name, _) = of_url.next()?;
-    // Two tasks of one URL cannot be told apart.
-    of_url.next().is_none().then(|| name.as_str())
+}
+
+/// The one task of this URL; two of one URL cannot be told apart.
+fn of_url(batch: &Batch, url: &str) -> Option<usize> {
+    let mut of_url = batch
+        .tasks()
+        .enumerate()
+        .filter(|(_, (_, task))| task.url().as_str() == url);
+    let (at, _) = of_url.next()?;
+    of_url.next().is_none().then_some(at)
+}
+
+fn task_id(element: &Object) -> Option<TaskId> {
+    TaskId::parse(element.text("taskId")?).ok()
 }
 
 fn refusal_of(element: &Object) -> Refusal {
@@ -198,6 +218,62 @@ fn refusal_of(element: &Object) -> Refusal {
             Refusal::unanswered("the answer holds no id for this task; it may have been taken")
         }
         Some(_) => Refusal::of(element),
+    }
+}
+
+/// What a synchronous scan says of one task.
+#[derive(Clone, Debug)]
+pub struct Scanned {
+    data_id: DataId,
+    url: ImageUrl,
+    task_id: Option<TaskId>,
+    result: Result<Outcome, Refusal>,
+}
+
+impl Scanned {
+    pub(super) fn join(batch: &Batch, envelope: &Envelope) -> Vec<Self> {
+        let joined = Joined::of(batch, envelope);
+        let entries = batch.tasks().zip(joined.elements);
+        entries
+            .map(|((data_id, task), found)| Self {
+                data_id: data_id.clone(),
+                url: task.url().clone(),
+                task_id: found.and_then(task_id),
+                result: match found {
+                    None => Err(Refusal::unanswered(
+                        "the answer holds nothing about this task; it may have been billed",
+                    )),
+                    Some(element) => match element.code() {
+                        Some(200) => Ok(Outcome::of(element)),
+                        _ => Err(Refusal::of(element)),
+                    },
+                },
+            })
+            .collect()
+    }
+
+    /// The task's name.
+    pub const fn data_id(&self) -> &DataId {
+        &self.data_id
+    }
+
+    /// Where the image is.
+    pub const fn url(&self) -> &ImageUrl {
+        &self.url
+    }
+
+    /// The service's id of the task, for [`feedback`](super::Client::feedback).
+    pub const fn task_id(&self) -> Option<&TaskId> {
+        self.task_id.as_ref()
+    }
+
+    /// What was found, or why the image was not scanned.
+    ///
+    /// # Errors
+    ///
+    /// The service's refusal of this image.
+    pub const fn result(&self) -> Result<&Outcome, &Refusal> {
+        self.result.as_ref()
     }
 }
 
@@ -333,6 +409,12 @@ impl std::fmt::Display for OutcomeDecision {
 pub struct Outcome {
     decision: OutcomeDecision,
     results: Vec<SceneResult>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    stored_url: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    library_hits: Vec<LibraryHit>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    extras: Option<String>,
 }
 
 impl Outcome {
@@ -345,6 +427,16 @@ impl Outcome {
         Self {
             decision: OutcomeDecision::of(&results),
             results,
+            stored_url: element
+                .text("storedUrl")
+                .or_else(|| element.text("storeUrl"))
+                .map(str::to_owned),
+            library_hits: element
+                .objects("extras")
+                .iter()
+                .flat_map(LibraryHit::all)
+                .collect(),
+            extras: element.json("extras"),
         }
     }
 
@@ -357,6 +449,21 @@ impl Outcome {
     pub fn results(&self) -> &[SceneResult] {
         &self.results
     }
+
+    /// Where the image is kept as evidence, for accounts that keep it.
+    pub fn stored_url(&self) -> Option<&str> {
+        self.stored_url.as_deref()
+    }
+
+    /// Libraries of the account's own that were hit.
+    pub fn library_hits(&self) -> &[LibraryHit] {
+        &self.library_hits
+    }
+
+    /// What the service adds in `extras`, as JSON.
+    pub fn extras(&self) -> Option<&str> {
+        self.extras.as_deref()
+    }
 }
 
 /// What the service found in an image for one scene.
@@ -366,6 +473,8 @@ pub struct SceneResult {
     label: String,
     suggestion: Suggestion,
     rate: Option<f64>,
+    #[serde(flatten)]
+    details: Details,
 }
 
 impl SceneResult {
@@ -376,6 +485,7 @@ impl SceneResult {
             label: text("label").to_owned(),
             suggestion: Suggestion::from_word(text("suggestion")),
             rate: result.number("rate"),
+            details: Details::of(result),
         }
     }
 
@@ -397,5 +507,10 @@ impl SceneResult {
     /// How sure the service is, 0 to 100. Its pages say not to decide by it.
     pub const fn rate(&self) -> Option<f64> {
         self.rate
+    }
+
+    /// What was found besides.
+    pub const fn details(&self) -> &Details {
+        &self.details
     }
 }

@@ -12,6 +12,7 @@ use md5::{Digest, Md5};
 use sha1::Sha1;
 
 use super::credentials::{Credentials, Secret};
+use crate::error::harmless;
 
 /// The parts of a request that are signed.
 #[derive(Clone, Copy, Debug)]
@@ -43,6 +44,54 @@ impl Signature {
     /// The value of the `Authorization` header.
     pub fn authorization(&self) -> &str {
         &self.authorization
+    }
+
+    /// Says in words how the text that the service signed differs from the one signed here, without
+    /// the security token.
+    pub fn difference(&self, theirs: &str) -> String {
+        let theirs = theirs.trim_end();
+        if theirs == self.string_to_sign {
+            return "both sides signed the same text, so the secret does not belong to this \
+                    access key id"
+                .to_owned();
+        }
+        let (mut ours, mut theirs) = (self.string_to_sign.lines(), theirs.lines());
+        let mut found = String::new();
+        for number in 1_u32..=64 {
+            let (line, other) = (ours.next(), theirs.next());
+            if line.is_none() && other.is_none() {
+                break;
+            }
+            if line != other {
+                let separator = if found.is_empty() { "" } else { "; " };
+                let (line, other) = (shown(line), shown(other));
+                let _ = write!(
+                    found,
+                    "{separator}line {number}: the service has {other}, the client signed {line}"
+                );
+                if found.len() > 600 {
+                    break;
+                }
+            }
+        }
+        if found.is_empty() {
+            found.push_str("the two sides signed texts that differ in their line ends");
+        }
+        found
+    }
+}
+
+/// A line of a string to sign, fit to be shown.
+fn shown(line: Option<&str>) -> String {
+    match line {
+        None => "no such line".to_owned(),
+        Some("") => "an empty line".to_owned(),
+        Some(line) => match line.split_once(':') {
+            Some((name, _)) if name.trim().to_ascii_lowercase().ends_with("security-token") => {
+                format!("`{}:<redacted>`", harmless(name, 40))
+            }
+            _ => format!("`{}`", harmless(line, 120)),
+        },
     }
 }
 

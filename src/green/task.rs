@@ -1,8 +1,12 @@
 //! What is submitted.
 
-use std::{collections::HashSet, fmt};
+use std::{collections::HashSet, fmt, time::SystemTime};
 
-use super::ids::DataId;
+use super::{
+    frames::{Coverage, Frames},
+    ids::DataId,
+    options::ClientInfo,
+};
 use crate::{
     error::{Error, ErrorKind},
     image_url::ImageUrl,
@@ -15,23 +19,48 @@ use crate::{
 pub struct Task {
     url: ImageUrl,
     data_id: Option<DataId>,
+    frames: Frames,
+    /// The file's length in bytes, if it is known.
+    len: Option<u64>,
     interval: Option<u32>,
     max_frames: Option<u32>,
+    created: Option<SystemTime>,
+    client_info: Option<ClientInfo>,
 }
 
 impl Task {
+    /// How many frames of an animation, or parts of a long image, are looked at unless
+    /// [`with_frame_cap`](Self::with_frame_cap) says otherwise. Each is billed as an image.
+    pub const FRAME_CAP: u32 = 10;
+
     /// Makes a task of an image that was accepted.
+    ///
+    /// An animation, and an image so long that the service cuts it into parts, gets the `interval`
+    /// and `maxFrames` that spread [`FRAME_CAP`](Self::FRAME_CAP) looks evenly over it: by itself
+    /// the service looks at the first only, and what is in the second passes unseen. What remains
+    /// unseen is in [`coverage`](Self::coverage).
     pub fn new(accepted: Accepted<ImageUrl>) -> Self {
-        Self::unchecked(accepted.into_subject())
+        let inspection = accepted.inspection().copied();
+        let mut task = Self::unchecked(accepted.into_subject());
+        if let Some(inspection) = inspection {
+            task.frames = Frames::of(&inspection);
+            task.len = inspection.len();
+        }
+        task.with_frame_cap(Self::FRAME_CAP)
     }
 
-    /// Makes a task of an image that nobody looked at. The service bills what it cannot scan, too.
+    /// Makes a task of an image that nobody looked at. The service bills what it cannot scan, too,
+    /// and of an animation it looks at the first frame only.
     pub const fn unchecked(url: ImageUrl) -> Self {
         Self {
             url,
             data_id: None,
+            frames: Frames::Unknown,
+            len: None,
             interval: None,
             max_frames: None,
+            created: None,
+            client_info: None,
         }
     }
 
@@ -42,17 +71,41 @@ impl Task {
         self
     }
 
-    /// Has one of every `interval` frames of an animation, or parts of a long image, looked at.
+    /// Spreads at most `frames` looks (at least one) over an animation or a long image, as far as
+    /// its frames are known. Each is billed as an image.
+    #[must_use]
+    pub fn with_frame_cap(mut self, frames: u32) -> Self {
+        let spread = self.frames.spread(frames);
+        self.interval = spread.map(|(interval, _)| interval);
+        self.max_frames = spread.map(|(_, max_frames)| max_frames);
+        self
+    }
+
+    /// Has one of every `interval` frames looked at, whatever is known of the image.
     #[must_use]
     pub const fn with_interval(mut self, interval: u32) -> Self {
         self.interval = Some(interval);
         self
     }
 
-    /// Has at most `frames` frames looked at. Each is billed.
+    /// Has at most `frames` frames looked at, whatever is known of the image. Each is billed.
     #[must_use]
     pub const fn with_max_frames(mut self, frames: u32) -> Self {
         self.max_frames = Some(frames);
+        self
+    }
+
+    /// Says when the image was made or published.
+    #[must_use]
+    pub const fn with_time(mut self, created: SystemTime) -> Self {
+        self.created = Some(created);
+        self
+    }
+
+    /// Says who published the image, with what.
+    #[must_use]
+    pub fn with_client_info(mut self, client_info: ClientInfo) -> Self {
+        self.client_info = Some(client_info);
         self
     }
 
@@ -75,6 +128,31 @@ impl Task {
     pub const fn max_frames(&self) -> Option<u32> {
         self.max_frames
     }
+
+    /// How much of the image is looked at; `None` when nobody looked at it here. A coverage that is
+    /// not [whole](Coverage::is_whole) deserves a warning.
+    pub fn coverage(&self) -> Option<Coverage> {
+        self.frames.coverage(self.interval, self.max_frames)
+    }
+
+    /// How many images are billed for it, at most, for one scene.
+    pub fn billed(&self) -> u32 {
+        self.coverage()
+            .map_or(self.max_frames.unwrap_or(1), |coverage| coverage.seen())
+            .max(1)
+    }
+
+    pub(super) const fn len(&self) -> Option<u64> {
+        self.len
+    }
+
+    pub(super) const fn created(&self) -> Option<SystemTime> {
+        self.created
+    }
+
+    pub(super) const fn client_info(&self) -> Option<&ClientInfo> {
+        self.client_info.as_ref()
+    }
 }
 
 impl fmt::Debug for Task {
@@ -84,7 +162,7 @@ impl fmt::Debug for Task {
             .field("url", &self.url)
             .field("interval", &self.interval)
             .field("max_frames", &self.max_frames)
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 
@@ -155,6 +233,13 @@ impl Batch {
     #[expect(clippy::len_without_is_empty, reason = "a batch is never empty")]
     pub fn len(&self) -> usize {
         self.entries.len()
+    }
+
+    /// How many images are billed for it, at most, for one scene.
+    pub fn billed(&self) -> u32 {
+        self.entries
+            .iter()
+            .fold(0, |sum, entry| sum.saturating_add(entry.task.billed()))
     }
 
     /// The tasks and their names, in the order given.

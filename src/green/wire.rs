@@ -4,57 +4,109 @@
 //! answer is read field by field: a name is looked up as written and with a capital, a value of
 //! another type counts as absent, and what is not known here is let be.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::{
-    ids::{DataId, RequestId},
-    scene::Scene,
+    ids::{DataId, RequestId, TaskId},
+    options::{ClientInfo, CryptType, ScanOptions},
+    scene::{Scene, Suggestion},
     task::Batch,
 };
 use crate::error::harmless;
 
 pub(super) const ASYNC_SCAN: &str = "/green/image/asyncscan";
+pub(super) const FEEDBACK: &str = "/green/image/feedback";
 pub(super) const RESULTS: &str = "/green/image/results";
+pub(super) const SYNC_SCAN: &str = "/green/image/scan";
+pub(super) const UPLOAD_CREDENTIALS: &str = "/green/credentials/uploadcredentials";
 
 /// The body of `/green/image/scan` and `/green/image/asyncscan`.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct ScanRequest<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) biz_type: Option<&'a str>,
-    pub(super) scenes: &'a [Scene],
-    pub(super) tasks: Vec<TaskRequest<'a>>,
+    biz_type: Option<&'a str>,
+    scenes: &'a [Scene],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    callback: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    seed: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    crypt_type: Option<CryptType>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    offline: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    extras: Option<&'a Map<String, Value>>,
+    tasks: Vec<TaskRequest<'a>>,
 }
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct TaskRequest<'a> {
+struct TaskRequest<'a> {
     data_id: &'a DataId,
     url: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    time: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     interval: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     max_frames: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client_info: Option<&'a ClientInfo>,
 }
 
 impl<'a> ScanRequest<'a> {
-    pub(super) fn new(batch: &'a Batch, scenes: &'a [Scene], biz_type: Option<&'a str>) -> Self {
-        let tasks = batch
-            .tasks()
-            .map(|(data_id, task)| TaskRequest {
-                data_id,
-                url: task.url().as_str(),
-                interval: task.interval(),
-                max_frames: task.max_frames(),
-            })
-            .collect();
+    pub(super) fn new(
+        batch: &'a Batch,
+        options: &'a ScanOptions,
+        biz_type: Option<&'a str>,
+    ) -> Self {
+        let callback = options.callback.as_ref();
+        let tasks = batch.tasks().map(|(data_id, task)| TaskRequest {
+            data_id,
+            url: task.url().as_str(),
+            time: task.created().and_then(epoch_millis),
+            interval: task.interval(),
+            max_frames: task.max_frames(),
+            client_info: task.client_info(),
+        });
         Self {
-            biz_type,
-            scenes,
-            tasks,
+            biz_type: options.biz_type.as_deref().or(biz_type),
+            scenes: &options.scenes,
+            callback: callback.map(|callback| callback.url.as_str()),
+            seed: callback.map(|callback| callback.seed.as_str()),
+            crypt_type: callback.map(|callback| callback.crypt_type),
+            offline: options.near_line,
+            extras: options.extras.as_ref(),
+            tasks: tasks.collect(),
         }
     }
+}
+
+/// Milliseconds since 1970, as the official samples write times.
+fn epoch_millis(time: SystemTime) -> Option<u64> {
+    let since = time.duration_since(UNIX_EPOCH).ok()?;
+    u64::try_from(since.as_millis()).ok()
+}
+
+/// The body of `/green/image/feedback`.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct FeedbackRequest<'a> {
+    pub(super) task_id: &'a TaskId,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) suggestion: Option<&'a Suggestion>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) url: Option<&'a str>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    pub(super) scenes: &'a [Scene],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) label: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) note: Option<&'a str>,
 }
 
 /// What an answer is, once it is known to be one of the service's.
@@ -84,47 +136,39 @@ pub(super) struct GatewayError {
 }
 
 /// Why a body is not an answer of the service.
-#[derive(Debug, thiserror::Error)]
-#[error("{reason}; the body begins: {beginning}")]
-pub(super) struct NotAnAnswer {
-    reason: &'static str,
-    beginning: String,
-}
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct NotAnAnswer(&'static str);
 
 impl NotAnAnswer {
-    fn new(reason: &'static str, body: &[u8]) -> Self {
-        let head = body.get(..body.len().min(160)).unwrap_or_default();
-        let beginning = harmless(&String::from_utf8_lossy(head), 120);
-        let beginning = if beginning.is_empty() {
-            "(nothing)".to_owned()
-        } else {
-            format!("`{beginning}`")
+    /// The reason, with the beginning of the body.
+    pub(super) fn shown(self, body: &str) -> String {
+        let beginning = match harmless(body.trim(), 120) {
+            text if text.is_empty() => "(nothing)".to_owned(),
+            text => format!("`{text}`"),
         };
-        Self { reason, beginning }
+        format!("{}; the body begins: {beginning}", self.0)
     }
 }
 
 impl Answer {
     pub(super) fn parse(body: &[u8]) -> Result<Self, NotAnAnswer> {
         let first = body.iter().find(|byte| !byte.is_ascii_whitespace());
-        let reason = match first {
+        let foreign = NotAnAnswer(match first {
             None => "the answer has no body",
             Some(b'<') => "the answer is HTML or XML, not JSON",
             Some(_) => "the answer is not a JSON object",
-        };
+        });
         let value: Value = serde_json::from_slice(body).map_err(|error| {
-            let reason = if error.is_eof() && first == Some(&b'{') {
-                "the answer's JSON is cut off"
+            if error.is_eof() && first == Some(&b'{') {
+                NotAnAnswer("the answer's JSON is cut off")
             } else {
-                reason
-            };
-            NotAnAnswer::new(reason, body)
+                foreign
+            }
         })?;
         let Value::Object(map) = value else {
-            return Err(NotAnAnswer::new(reason, body));
+            return Err(foreign);
         };
-        Self::from_object(&Object(map))
-            .ok_or_else(|| NotAnAnswer::new("the answer has no code", body))
+        Self::from_object(&Object(map)).ok_or(NotAnAnswer("the answer has no code"))
     }
 
     fn from_object(object: &Object) -> Option<Self> {
@@ -177,6 +221,23 @@ impl Object {
             .as_f64()
             .or_else(|| value.as_str()?.trim().parse().ok());
         number.filter(|number| number.is_finite())
+    }
+
+    /// The texts in a list; a text that stands alone counts as a list of one.
+    pub(super) fn texts(&self, name: &str) -> Vec<String> {
+        match self.get(name) {
+            Some(Value::Array(values)) => values
+                .iter()
+                .filter_map(|value| value.as_str().map(str::to_owned))
+                .collect(),
+            Some(Value::String(text)) => vec![text.clone()],
+            _ => Vec::new(),
+        }
+    }
+
+    /// The field as JSON text.
+    pub(super) fn json(&self, name: &str) -> Option<String> {
+        self.get(name).map(ToString::to_string)
     }
 
     /// The service's numeric code, which some write as a text.

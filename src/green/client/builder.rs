@@ -1,6 +1,6 @@
 //! How a client is set up.
 
-use std::{sync::Arc, time::Duration};
+use std::{num::NonZeroU32, sync::Arc, time::Duration};
 
 use super::{Client, Inner, Settings, http::Http};
 use crate::{
@@ -9,10 +9,17 @@ use crate::{
         clock::Clock,
         credentials::{Cache, ProvideCredentials},
         endpoint::{Endpoint, Network},
+        options::ClientInfo,
+        pace::Pace,
         poll::Rhythm,
         retry::Budget,
     },
+    requirements::Requirements,
 };
+
+/// What an account has unless it asked for more: 50 requests and 50 images a second (pages on the
+/// operations' limits, 70409 and 84456).
+const QUOTA: NonZeroU32 = NonZeroU32::new(50).expect("50 is not zero");
 
 /// Sets up a [`Client`].
 #[derive(Clone, Debug)]
@@ -24,7 +31,11 @@ pub struct ClientBuilder {
     credentials: Option<Arc<dyn ProvideCredentials>>,
     api_version: String,
     biz_type: Option<String>,
+    client_info: Option<ClientInfo>,
+    client_info_name: &'static str,
     proxy: Proxy,
+    requests_per_second: NonZeroU32,
+    images_per_second: NonZeroU32,
     settings: Settings,
 }
 
@@ -45,11 +56,16 @@ impl ClientBuilder {
             credentials: None,
             api_version: "2018-05-09".to_owned(),
             biz_type: None,
+            client_info: None,
+            client_info_name: "ClientInfo",
             proxy: Proxy::None,
+            requests_per_second: QUOTA,
+            images_per_second: QUOTA,
             settings: Settings {
                 deadline: Duration::from_secs(30),
                 attempt_timeout: Duration::from_secs(10),
                 attempts: 3,
+                sync_max_bytes: Requirements::SYNC.max_bytes(),
                 poll: Rhythm::default(),
             },
         }
@@ -94,6 +110,19 @@ impl ClientBuilder {
         self
     }
 
+    /// Says with every request who publishes the images, with what.
+    pub fn client_info(mut self, client_info: ClientInfo) -> Self {
+        self.client_info = Some(client_info);
+        self
+    }
+
+    /// Names the query's parameter for [`client_info`](Self::client_info) as the service's pages do,
+    /// `clientInfo`, and not as every official library does, `ClientInfo`.
+    pub const fn client_info_as_documented(mut self) -> Self {
+        self.client_info_name = "clientInfo";
+        self
+    }
+
     /// Sends requests through a proxy. Without this, and without
     /// [`proxy_from_env`](Self::proxy_from_env), they go straight, whatever the environment says.
     pub fn proxy(mut self, url: &str) -> Self {
@@ -107,7 +136,9 @@ impl ClientBuilder {
         self
     }
 
-    /// Limits the time of one call, with all its attempts and waits. Default: 30 seconds.
+    /// Limits the time of one call, with all its attempts and the waits between them, from its
+    /// first attempt on: waiting for its turn at the client's own pace is not counted. Default: 30
+    /// seconds.
     pub const fn deadline(mut self, time: Duration) -> Self {
         self.settings.deadline = time;
         self
@@ -122,6 +153,25 @@ impl ClientBuilder {
     /// Makes at most this many attempts at one call. Default: 3.
     pub const fn max_attempts(mut self, attempts: u32) -> Self {
         self.settings.attempts = attempts;
+        self
+    }
+
+    /// Makes at most this many requests a second, by all clones of the client. Default: 50.
+    pub const fn requests_per_second(mut self, rate: NonZeroU32) -> Self {
+        self.requests_per_second = rate;
+        self
+    }
+
+    /// Submits at most this many images a second, by all clones of the client. Default: 50.
+    pub const fn images_per_second(mut self, rate: NonZeroU32) -> Self {
+        self.images_per_second = rate;
+        self
+    }
+
+    /// Lets the synchronous scan take larger images than [`Requirements::SYNC`] does: pages since
+    /// 2026 name 20 MB.
+    pub const fn sync_max_bytes(mut self, bytes: u64) -> Self {
+        self.settings.sync_max_bytes = bytes;
         self
     }
 
@@ -164,15 +214,21 @@ impl ClientBuilder {
         if let Some(biz_type) = &self.biz_type {
             check_token("business scene", biz_type)?;
         }
+        let client_info = self.client_info.map(|client_info| {
+            let value = serde_json::to_string(&client_info).unwrap_or_default();
+            (self.client_info_name.to_owned(), value)
+        });
         Ok(Client {
             inner: Arc::new(Inner {
                 endpoint,
                 api_version: self.api_version,
                 biz_type: self.biz_type,
+                client_info,
                 settings: self.settings,
                 credentials: Cache::new(credentials),
                 clock: Clock::default(),
                 budget: Budget::new(),
+                pace: Pace::new(self.requests_per_second, self.images_per_second),
                 http: Http::new(&self.proxy)?,
             }),
         })

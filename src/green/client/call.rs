@@ -6,7 +6,7 @@ use reqwest::{
     Method,
     header::{HeaderMap, HeaderName, HeaderValue},
 };
-use tokio::time::{sleep, timeout_at};
+use tokio::time::{Instant, sleep, timeout_at};
 
 use super::{
     Client,
@@ -20,9 +20,13 @@ use crate::{
         ids::{DataId, Nonce},
         retry::{self, Class, Effect},
         sign::{self, Parts, Signature},
-        wire::{Answer, Envelope, GatewayError},
+        trace::Attempt,
+        wire::{Answer, Envelope},
     },
 };
+
+/// What stands before the text that the gateway signed, in its message.
+const SERVER_STRING: &str = "server string to sign is:";
 
 /// A call of one operation.
 #[derive(Debug)]
@@ -34,6 +38,8 @@ pub(super) struct Call<'a> {
     pub(super) effect: Effect,
     /// The names of what is paid for.
     pub(super) data_ids: Vec<&'a DataId>,
+    /// How many images are submitted, for the pace.
+    pub(super) images: u32,
     /// How long an attempt may take.
     pub(super) timeout: Duration,
 }
@@ -47,85 +53,112 @@ struct Failure {
 impl Client {
     /// Makes a call: attempts until one succeeds, none is allowed any more, or time is up.
     pub(super) async fn call(&self, call: Call<'_>) -> Result<Envelope, Error> {
-        let settings = &self.inner.settings;
-        let deadline = clock::instant() + settings.deadline;
-        let mut attempt = 0;
+        let inner = &self.inner;
+        inner.pace.admit(call.images).await;
+        let deadline = clock::instant() + inner.settings.deadline;
+        let mut number = 0;
         loop {
-            attempt += 1;
-            let Failure { class, error } = match self.attempt(&call, deadline).await {
+            number += 1;
+            let attempt = Attempt::new(call.operation, number, &inner.endpoint);
+            let sent = attempt.run(self.attempt(&call, &attempt, deadline));
+            let Failure { class, error } = match sent.await {
                 Ok(envelope) => {
-                    self.inner.budget.refund();
+                    inner.budget.refund();
+                    attempt.succeeded(envelope.request_id.as_ref().map(AsRef::as_ref));
                     return Ok(envelope);
                 }
                 Err(failure) => failure,
             };
-            let wait = retry::delay(class, attempt, fastrand::f64());
-            let repeat = retry::may_repeat(class, call.effect, attempt, settings.attempts)
-                && clock::instant() + wait < deadline
-                && self.inner.budget.take();
-            if !repeat {
-                return Err(call.finish(error, class, attempt));
+            attempt.failed(&error);
+            if matches!(class, Class::Throttled(_)) {
+                inner.pace.slow_down();
             }
-            sleep(wait).await;
+            let wait = retry::delay(class, number, fastrand::f64());
+            let again = retry::may_repeat(class, call.effect, number, inner.settings.attempts)
+                && clock::instant() + wait < deadline
+                && inner.budget.take()
+                && timeout_at(deadline, async {
+                    sleep(wait).await;
+                    inner.pace.admit(call.images).await;
+                })
+                .await
+                .is_ok();
+            if !again {
+                return Err(call.finish(error, class, number));
+            }
         }
     }
 
     async fn attempt(
         &self,
         call: &Call<'_>,
-        deadline: tokio::time::Instant,
+        attempt: &Attempt,
+        deadline: Instant,
     ) -> Result<Envelope, Failure> {
         let inner = &self.inner;
-        let before_sending = |error| Failure {
-            class: Class::Never,
-            error,
-        };
-        let credentials = timeout_at(deadline, inner.credentials.get(inner.clock.now()))
-            .await
-            .map_err(|_| {
-                before_sending(call.error(ErrorKind::Credentials, "no credentials in time"))
-            })?
-            .map_err(before_sending)?;
+        let credentials = self.credentials(call, deadline).await?;
         let (headers, signature) = self.sign(call, &credentials);
-        let url = inner.endpoint.url(call.path);
+        let mut url = inner.endpoint.url(call.path);
+        if let Some((name, value)) = &inner.client_info {
+            url.query_pairs_mut().append_pair(name, value);
+        }
         let started = clock::instant();
         let send = inner
             .http
-            .send(Method::POST, url, headers, call.body.clone());
+            .send(Method::POST, url, headers, call.body.clone().into());
         let sent = timeout_at(deadline.min(started + call.timeout), send).await;
         let reply = match sent {
             Ok(Ok(reply)) => reply,
             Ok(Err(fault)) => return Err(call.fault(fault)),
             Err(_) => return Err(call.timed_out(started.elapsed())),
         };
+        attempt.status(reply.status);
         let answer = match Answer::parse(&reply.body) {
-            Ok(Answer::Service(envelope)) if envelope.is_success() => {
-                return Ok(envelope);
-            }
+            Ok(Answer::Service(envelope)) if envelope.is_success() => return Ok(envelope),
             Ok(answer) => answer,
             Err(not_an_answer) => {
-                let class = Class::of_foreign_answer(reply.status).told(&reply);
-                let error = call
-                    .error(
-                        ErrorKind::Answer,
-                        &format!("HTTP {} from {}", reply.status, inner.endpoint),
-                    )
-                    .with_source(not_an_answer);
-                return Err(Failure { class, error });
+                let body = credentials.scrub(&String::from_utf8_lossy(&reply.body));
+                return Err(Failure {
+                    class: Class::of_foreign_answer(reply.status).told(&reply),
+                    error: call
+                        .error(
+                            ErrorKind::Answer,
+                            &format!("HTTP {} from {}", reply.status, inner.endpoint),
+                        )
+                        .with_source(not_an_answer.shown(&body)),
+                });
             }
         };
-        let mut failure = call.refused(&answer, &reply, &signature);
+        let mut failure = call.refused(&answer, &reply, &signature, &credentials);
         if failure.class == Class::Clock {
             let date = reply.header("date").unwrap_or_default();
             if !inner.clock.learn(date, started.elapsed()) {
                 failure.class = Class::Never;
             }
             failure.error = failure.error.with_hint(format!(
-                "this machine's clock is {} seconds off the service's",
+                "this machine's clock is {} seconds behind the service's",
                 inner.clock.skew_seconds()
             ));
         }
         Err(failure)
+    }
+
+    async fn credentials(
+        &self,
+        call: &Call<'_>,
+        deadline: Instant,
+    ) -> Result<Credentials, Failure> {
+        let inner = &self.inner;
+        let got = timeout_at(deadline, inner.credentials.get(inner.clock.now())).await;
+        let error = match got {
+            Ok(Ok(credentials)) => return Ok(credentials),
+            Ok(Err(error)) => error,
+            Err(_) => call.error(ErrorKind::Credentials, "no credentials in time"),
+        };
+        Err(Failure {
+            class: Class::Never,
+            error,
+        })
     }
 
     /// The full documented set of headers, with a nonce and a date of this attempt's own.
@@ -146,11 +179,17 @@ impl Client {
         if let Some(token) = credentials.token() {
             headers.push(("x-acs-security-token", token.expose()));
         }
+        let query: Vec<(&str, &str)> = self
+            .inner
+            .client_info
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+            .collect();
         let signature = sign::roa(
             &Parts {
                 method: "POST",
                 path: call.path,
-                query: &[],
+                query: &query,
                 headers: &headers,
             },
             credentials,
@@ -200,32 +239,41 @@ impl Call<'_> {
         }
     }
 
-    fn refused(&self, answer: &Answer, reply: &Reply, _signature: &Signature) -> Failure {
+    fn refused(
+        &self,
+        answer: &Answer,
+        reply: &Reply,
+        signature: &Signature,
+        credentials: &Credentials,
+    ) -> Failure {
         let (class, code, message, request_id) = match answer {
-            Answer::Service(Envelope {
-                code,
-                message,
-                request_id,
-                ..
-            }) => {
-                let class = Class::of_service_code(*code);
-                (class, code.to_string(), message, request_id)
-            }
-            Answer::Gateway(GatewayError {
-                code,
-                message,
-                request_id,
-            }) => {
-                let class = Class::of_gateway_code(code, reply.status);
-                (class, code.clone(), message, request_id)
-            }
+            Answer::Service(envelope) => (
+                Class::of_service_code(envelope.code),
+                envelope.code.to_string(),
+                &envelope.message,
+                &envelope.request_id,
+            ),
+            Answer::Gateway(error) => (
+                Class::of_gateway_code(&error.code, reply.status),
+                error.code.clone(),
+                &error.message,
+                &error.request_id,
+            ),
         };
         let class = class.told(reply);
-        let error = Error::new(class.kind(), format!("{} refused", self.operation)).with_reply(
+        let (message, theirs) = match message.split_once(SERVER_STRING) {
+            Some((before, theirs)) => (before.trim_end(), Some(theirs)),
+            None => (message.as_str(), None),
+        };
+        let request_id = request_id.as_ref().map(AsRef::as_ref);
+        let mut error = Error::new(class.kind(), format!("{} refused", self.operation)).with_reply(
             &code,
-            message,
-            request_id.as_ref().map(AsRef::as_ref),
+            &credentials.scrub(message),
+            request_id,
         );
+        if let Some(theirs) = theirs {
+            error = error.with_hint(credentials.scrub(&signature.difference(theirs)));
+        }
         Failure { class, error }
     }
 

@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use reqwest::{Method, Proxy as HttpProxy, header::HeaderMap, redirect};
+use reqwest::{Body, Method, Proxy as HttpProxy, header::HeaderMap, redirect};
 use rustls::{ClientConfig, RootCertStore, crypto::ring};
 use url::Url;
 
@@ -108,7 +108,7 @@ impl Http {
         method: Method,
         url: Url,
         headers: HeaderMap,
-        body: Vec<u8>,
+        body: Body,
     ) -> Result<Reply, Fault> {
         let request = self
             .client

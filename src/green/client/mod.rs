@@ -4,7 +4,7 @@ mod builder;
 mod call;
 mod http;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 pub use builder::ClientBuilder;
 
@@ -13,14 +13,20 @@ use super::{
     clock::Clock,
     credentials::Cache,
     endpoint::Endpoint,
+    feedback::Feedback,
     ids::TaskId,
-    outcome::{Submission, TaskReport},
+    options::ScanOptions,
+    outcome::{Scanned, Submission, Submitted, TaskReport},
+    pace::Pace,
     retry::{Budget, Effect},
     scene::Scene,
     task::Batch,
-    wire::{ASYNC_SCAN, RESULTS, ScanRequest},
+    wire::{ASYNC_SCAN, FEEDBACK, FeedbackRequest, RESULTS, SYNC_SCAN, ScanRequest},
 };
 use crate::error::{Error, ErrorKind};
+
+/// How long a synchronous scan may take (asynchronous moderation page, 2026-03: "up to 6 s").
+const SYNC_TIMEOUT: Duration = Duration::from_secs(6);
 
 /// The client of one account in one region. Clones share connections, credentials and limits.
 #[derive(Clone, Debug)]
@@ -33,19 +39,23 @@ struct Inner {
     endpoint: Endpoint,
     api_version: String,
     biz_type: Option<String>,
+    /// Name and value of the query's parameter.
+    client_info: Option<(String, String)>,
     settings: Settings,
     credentials: Cache,
     clock: Clock,
     budget: Budget,
+    pace: Pace,
     http: Http,
 }
 
 /// How long and how often is tried.
 #[derive(Clone, Debug)]
 struct Settings {
-    deadline: std::time::Duration,
-    attempt_timeout: std::time::Duration,
+    deadline: Duration,
+    attempt_timeout: Duration,
     attempts: u32,
+    sync_max_bytes: u64,
     poll: super::poll::Rhythm,
 }
 
@@ -58,7 +68,8 @@ impl Client {
         ClientBuilder::new()
     }
 
-    /// Submits a batch to the asynchronous scan. Each image is billed once per scene.
+    /// Submits a batch to the asynchronous scan. Each image is billed once per scene, and each frame
+    /// that is looked at is an image.
     ///
     /// Tasks are refused one by one: see [`Submission::entries`]. If the future is dropped, the
     /// request may or may not have been sent.
@@ -69,23 +80,70 @@ impl Client {
     /// [`Retry::Ambiguous`](crate::Retry::Ambiguous) it was sent and not answered: it may have been
     /// done and billed, was not repeated, and [`Error::data_ids`] names its tasks.
     pub async fn submit(&self, batch: Batch, scenes: &[Scene]) -> Result<Submission, Error> {
-        check_scenes(scenes)?;
-        let body = to_json(&ScanRequest::new(
-            &batch,
-            scenes,
-            self.inner.biz_type.as_deref(),
-        ))?;
-        let envelope = self
-            .call(Call {
-                operation: "submit",
-                path: ASYNC_SCAN,
-                body,
-                effect: Effect::Paid,
-                data_ids: batch.tasks().map(|(id, _)| id).collect(),
-                timeout: self.inner.settings.attempt_timeout,
-            })
-            .await?;
-        Ok(Submission::join(&batch, &envelope))
+        self.submit_with(batch, &ScanOptions::new(scenes)).await
+    }
+
+    /// As [`submit`](Self::submit), with everything that a scan can be told.
+    ///
+    /// # Errors
+    ///
+    /// As for [`submit`](Self::submit).
+    pub async fn submit_with(
+        &self,
+        batch: Batch,
+        options: &ScanOptions,
+    ) -> Result<Submission, Error> {
+        let timeout = self.inner.settings.attempt_timeout;
+        let call = self.scan_call("submit", ASYNC_SCAN, &batch, options, timeout)?;
+        let envelope = self.call(call).await?;
+        let submission = Submission::join(&batch, &envelope);
+        let throttled =
+            |entry: &Submitted| entry.result().is_err_and(|refusal| refusal.is_throttling());
+        if submission.entries().iter().any(throttled) {
+            self.inner.pace.slow_down();
+        }
+        Ok(submission)
+    }
+
+    /// Scans a batch at once: the answer holds the outcomes, and takes up to six seconds. Billed as
+    /// [`submit`](Self::submit) is.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Usage`] for an image that is known to be larger than the synchronous scan takes
+    /// ([`Requirements::SYNC`](crate::Requirements::SYNC)), and for options that it does not have (callback,
+    /// near-line); else as for [`submit`](Self::submit).
+    pub async fn scan(&self, batch: Batch, options: &ScanOptions) -> Result<Vec<Scanned>, Error> {
+        self.check_sync(&batch, options)?;
+        let call = self.scan_call("scan", SYNC_SCAN, &batch, options, SYNC_TIMEOUT)?;
+        let envelope = self.call(call).await?;
+        Ok(Scanned::join(&batch, &envelope))
+    }
+
+    /// Tells the service what it should have said of an image.
+    ///
+    /// # Errors
+    ///
+    /// When the service refused it or could not be reached.
+    pub async fn feedback(&self, feedback: &Feedback) -> Result<(), Error> {
+        let body = to_json(&FeedbackRequest {
+            task_id: &feedback.task_id,
+            suggestion: feedback.suggestion.as_ref(),
+            url: feedback.url.as_deref(),
+            scenes: &feedback.scenes,
+            label: feedback.label.as_deref(),
+            note: feedback.note.as_deref(),
+        })?;
+        let call = Call {
+            operation: "feedback",
+            path: FEEDBACK,
+            body,
+            effect: Effect::Repeatable,
+            data_ids: Vec::new(),
+            images: 0,
+            timeout: self.inner.settings.attempt_timeout,
+        };
+        self.call(call).await.map(drop)
     }
 
     /// Asks once for the results of tasks. Asking is repeatable, and tasks are matched by id: one
@@ -113,6 +171,7 @@ impl Client {
                 body: to_json(&tasks)?,
                 effect: Effect::Repeatable,
                 data_ids: Vec::new(),
+                images: 0,
                 timeout: self.inner.settings.attempt_timeout,
             })
             .await?;
@@ -122,19 +181,47 @@ impl Client {
             .collect())
     }
 
+    fn scan_call<'a>(
+        &self,
+        operation: &'static str,
+        path: &'static str,
+        batch: &'a Batch,
+        options: &ScanOptions,
+        timeout: Duration,
+    ) -> Result<Call<'a>, Error> {
+        options.check()?;
+        let biz_type = self.inner.biz_type.as_deref();
+        Ok(Call {
+            operation,
+            path,
+            body: to_json(&ScanRequest::new(batch, options, biz_type))?,
+            effect: Effect::Paid,
+            data_ids: batch.tasks().map(|(id, _)| id).collect(),
+            images: batch.billed(),
+            timeout,
+        })
+    }
+
+    fn check_sync(&self, batch: &Batch, options: &ScanOptions) -> Result<(), Error> {
+        let usage = |what: String| Err(Error::new(ErrorKind::Usage, what));
+        if options.callback.is_some() || options.near_line.is_some() {
+            return usage("a synchronous scan has neither callback nor near-line mode".to_owned());
+        }
+        let most = self.inner.settings.sync_max_bytes;
+        let large = batch
+            .tasks()
+            .find_map(|(id, task)| Some((id, task.len().filter(|len| *len > most)?)));
+        match large {
+            Some((id, len)) => usage(format!(
+                "image {id} is too large for a synchronous scan: {len} bytes, at most {most}"
+            )),
+            None => Ok(()),
+        }
+    }
+
     pub(super) fn rhythm(&self) -> &super::poll::Rhythm {
         &self.inner.settings.poll
     }
-}
-
-fn check_scenes(scenes: &[Scene]) -> Result<(), Error> {
-    if scenes.is_empty() {
-        return Err(Error::new(
-            ErrorKind::Usage,
-            "name at least one scene: without one nothing is looked for",
-        ));
-    }
-    Ok(())
 }
 
 fn to_json(value: &impl serde::Serialize) -> Result<Vec<u8>, Error> {

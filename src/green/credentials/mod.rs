@@ -92,6 +92,16 @@ impl Credentials {
         self.security_token.as_ref()
     }
 
+    /// Takes the secret and the token out of a text from outside: a server may send back what it
+    /// was sent.
+    pub(super) fn scrub(&self, text: &str) -> String {
+        let mut scrubbed = text.replace(self.access_key_secret.expose(), "<redacted>");
+        if let Some(token) = self.token() {
+            scrubbed = scrubbed.replace(token.expose(), "<redacted>");
+        }
+        scrubbed
+    }
+
     /// Refuses what could not be sent as a header, or not be meant: empty or with white space.
     fn checked(self, source: &str) -> Result<Self, Error> {
         let sound = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic());

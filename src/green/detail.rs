@@ -1,0 +1,182 @@
+//! What the service found where in an image. Every part is optional: the service leaves out what is
+//! empty, and gives some only to accounts that asked for it.
+
+use serde::{Deserialize, Serialize};
+
+use super::wire::Object;
+
+/// What was found besides label and suggestion.
+#[non_exhaustive]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Details {
+    /// A finer label, for accounts that asked for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sublabel: Option<String>,
+    /// The parts of a long image that were found to violate.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub frames: Vec<FramePart>,
+    /// Words that were hit.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub hint_words: Vec<String>,
+    /// What QR codes say.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub qrcodes: Vec<String>,
+    /// Where QR codes are; `name` holds what each says.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub qrcode_places: Vec<Place>,
+    /// Where mini-program codes are.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub program_codes: Vec<Place>,
+    /// Where logos are, with type and name.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub logos: Vec<Place>,
+    /// Where faces of known persons are, and whose they may be.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub faces: Vec<Face>,
+    /// The text in the image.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub texts: Vec<String>,
+}
+
+/// A part of a long image.
+#[non_exhaustive]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FramePart {
+    /// Where the part can be looked at for five minutes.
+    pub url: String,
+    /// How sure the service is, 0 to 100.
+    pub rate: Option<f64>,
+}
+
+/// A rectangle in the image, in pixels, and what is there.
+#[non_exhaustive]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Place {
+    /// Left side.
+    pub x: f64,
+    /// Upper side.
+    pub y: f64,
+    /// Width.
+    pub w: f64,
+    /// Height.
+    pub h: f64,
+    /// Its type, such as `TV`.
+    pub kind: Option<String>,
+    /// Its name, or the text it holds.
+    pub name: Option<String>,
+}
+
+/// A face.
+#[non_exhaustive]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Face {
+    /// Where it is.
+    pub place: Place,
+    /// Whose it may be.
+    pub persons: Vec<Person>,
+}
+
+/// A known person.
+#[non_exhaustive]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Person {
+    /// The service's id.
+    pub id: Option<String>,
+    /// The name.
+    pub name: Option<String>,
+    /// How sure the service is, 0 to 100.
+    pub rate: Option<f64>,
+}
+
+/// A library of the account's own that was hit.
+#[non_exhaustive]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LibraryHit {
+    /// The library's code.
+    pub code: Option<String>,
+    /// The library's name.
+    pub name: Option<String>,
+    /// The text that was hit.
+    pub context: Option<String>,
+}
+
+fn text(object: &Object, name: &str) -> Option<String> {
+    object.text(name).map(str::to_owned)
+}
+
+impl Details {
+    pub(super) fn of(result: &Object) -> Self {
+        let places = |name: &str| result.objects(name).iter().map(Place::of).collect();
+        Self {
+            sublabel: text(result, "sublabel"),
+            frames: result
+                .objects("frames")
+                .iter()
+                .map(|frame| FramePart {
+                    url: text(frame, "url").unwrap_or_default(),
+                    rate: frame.number("rate"),
+                })
+                .collect(),
+            hint_words: result
+                .objects("hintWordsInfo")
+                .iter()
+                .filter_map(|hint| text(hint, "context"))
+                .collect(),
+            qrcodes: result.texts("qrcodeData"),
+            qrcode_places: places("qrcodeLocations"),
+            program_codes: places("programCodeData"),
+            logos: places("logoData"),
+            faces: result.objects("sfaceData").iter().map(Face::of).collect(),
+            texts: result.texts("ocrData"),
+        }
+    }
+}
+
+impl Place {
+    fn of(object: &Object) -> Self {
+        let side = |name| object.number(name).unwrap_or_default();
+        Self {
+            x: side("x"),
+            y: side("y"),
+            w: side("w"),
+            h: side("h"),
+            kind: text(object, "type"),
+            name: text(object, "name").or_else(|| text(object, "qrcode")),
+        }
+    }
+}
+
+impl Face {
+    fn of(object: &Object) -> Self {
+        Self {
+            place: Place::of(object),
+            persons: object
+                .objects("faces")
+                .iter()
+                .map(|face| Person {
+                    id: text(face, "id"),
+                    name: text(face, "name"),
+                    rate: face.number("rate"),
+                })
+                .collect(),
+        }
+    }
+}
+
+impl LibraryHit {
+    /// The hits in `extras`, which one page shows as a list in an object and clients take flat.
+    pub(super) fn all(extras: &Object) -> Vec<Self> {
+        let mut hits = extras.objects("hitLibInfo");
+        if hits.is_empty() && extras.text("libCode").is_some() {
+            hits.push(extras.clone());
+        }
+        hits.iter()
+            .map(|hit| Self {
+                code: text(hit, "libCode"),
+                name: text(hit, "libName"),
+                context: text(hit, "context"),
+            })
+            .collect()
+    }
+}

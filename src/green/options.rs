@@ -1,0 +1,189 @@
+//! What a scan is told besides its images.
+
+use std::{collections::BTreeMap, fmt};
+
+use serde::Serialize;
+
+use super::scene::Scene;
+use crate::error::{Error, ErrorKind, harmless};
+
+/// What a scan is told besides its images.
+#[derive(Clone, Debug)]
+pub struct ScanOptions {
+    pub(super) scenes: Vec<Scene>,
+    pub(super) biz_type: Option<String>,
+    pub(super) callback: Option<Callback>,
+    pub(super) near_line: Option<bool>,
+    pub(super) extras: Option<serde_json::Map<String, serde_json::Value>>,
+}
+
+impl ScanOptions {
+    /// Asks for these scenes; every image is billed once for each.
+    pub fn new(scenes: &[Scene]) -> Self {
+        Self {
+            scenes: scenes.to_vec(),
+            biz_type: None,
+            callback: None,
+            near_line: None,
+            extras: None,
+        }
+    }
+
+    /// Names a business scene made in the console, instead of the client's.
+    #[must_use]
+    pub fn with_biz_type(mut self, biz_type: &str) -> Self {
+        self.biz_type = Some(biz_type.to_owned());
+        self
+    }
+
+    /// Has the results of an asynchronous scan sent to a URL.
+    #[must_use]
+    pub fn with_callback(mut self, callback: Callback) -> Self {
+        self.callback = Some(callback);
+        self
+    }
+
+    /// Queues an asynchronous scan, to be begun within 24 hours, where the service would otherwise
+    /// refuse what exceeds the quota (`offline`; asynchronous moderation page, 2021).
+    #[must_use]
+    pub const fn near_line(mut self) -> Self {
+        self.near_line = Some(true);
+        self
+    }
+
+    /// Adds parameters that single scenes take (`extras`), such as the type of a card for `ocr`.
+    #[must_use]
+    pub fn with_extras(mut self, extras: serde_json::Map<String, serde_json::Value>) -> Self {
+        self.extras = Some(extras);
+        self
+    }
+
+    pub(super) fn check(&self) -> Result<(), Error> {
+        if self.scenes.is_empty() {
+            return Err(Error::new(
+                ErrorKind::Usage,
+                "name at least one scene: without one nothing is looked for",
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// How the service makes the checksum of a callback.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub enum CryptType {
+    /// SHA-256.
+    #[default]
+    #[serde(rename = "SHA256")]
+    Sha256,
+    /// SM3 (GB/T 32905).
+    #[serde(rename = "SM3")]
+    Sm3,
+}
+
+/// Where results are sent, and the seed of the checksum that proves their origin.
+#[derive(Clone)]
+pub struct Callback {
+    pub(super) url: String,
+    pub(super) seed: String,
+    pub(super) crypt_type: CryptType,
+}
+
+impl Callback {
+    /// Takes an http or https URL and a seed, which is a shared secret.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Usage`] when the URL is neither http nor https or is longer than 2 048
+    /// characters, or when the seed is not `[A-Za-z0-9_]{1,64}`.
+    pub fn new(url: &str, seed: &str) -> Result<Self, Error> {
+        let usage = |what: String| Err(Error::new(ErrorKind::Usage, what));
+        let parsed = url::Url::parse(url).ok();
+        if url.chars().count() > 2_048
+            || parsed.is_none_or(|parsed| !matches!(parsed.scheme(), "http" | "https"))
+        {
+            return usage(format!(
+                "callback is not an http or https URL: {}",
+                harmless(url, 80)
+            ));
+        }
+        let sound = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+        if !(1..=64).contains(&seed.len()) || !seed.bytes().all(sound) {
+            return usage("callback's seed is not 1 to 64 letters, digits and `_`".to_owned());
+        }
+        Ok(Self {
+            url: url.to_owned(),
+            seed: seed.to_owned(),
+            crypt_type: CryptType::Sha256,
+        })
+    }
+
+    /// Has the checksum made in another way than SHA-256.
+    #[must_use]
+    pub const fn with_crypt_type(mut self, crypt_type: CryptType) -> Self {
+        self.crypt_type = crypt_type;
+        self
+    }
+}
+
+impl fmt::Debug for Callback {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Callback")
+            .field("seed", &"<redacted>")
+            .field("crypt_type", &self.crypt_type)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Who published an image, and with what: the service's `ClientInfo`. Personal data, so `Debug`
+/// shows only which fields are set.
+#[derive(Clone, Default, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct ClientInfo {
+    fields: BTreeMap<&'static str, String>,
+}
+
+impl fmt::Debug for ClientInfo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.fields.keys()).finish()
+    }
+}
+
+macro_rules! client_info {
+    ($($method:ident, $name:literal, $text:literal;)*) => {
+        impl ClientInfo {
+            /// Says nothing yet.
+            pub const fn new() -> Self {
+                Self { fields: BTreeMap::new() }
+            }
+
+            $(
+                #[doc = concat!("Sets `", $name, "`: ", $text, ".")]
+                #[must_use]
+                pub fn $method(mut self, value: &str) -> Self {
+                    self.fields.insert($name, value.to_owned());
+                    self
+                }
+            )*
+        }
+    };
+}
+
+client_info! {
+    sdk_version, "sdkVersion", "the version of the library";
+    cfg_version, "cfgVersion", "the version of its configuration";
+    user_type, "userType", "the kind of account, such as `taobao` or `others`";
+    user_id, "userId", "the account's id";
+    user_nick, "userNick", "the account's name";
+    avatar, "avatar", "the URL of the account's picture";
+    imei, "imei", "the device's IMEI";
+    imsi, "imsi", "the device's IMSI";
+    umid, "umid", "the device's fingerprint";
+    ip, "ip", "the publisher's address";
+    os, "os", "the device's operating system";
+    channel, "channel", "the channel of distribution";
+    host_app_name, "hostAppName", "the application's name";
+    host_package, "hostPackage", "the application's package";
+    host_version, "hostVersion", "the application's version";
+}
