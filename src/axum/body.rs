@@ -140,7 +140,8 @@ fn broken(error: &::axum::Error) -> Problem {
     Problem::Incomplete { reason: last }
 }
 
-/// A leaky bucket of time: waiting empties it, bytes fill it up to the patience.
+/// A leaky bucket of time: waiting empties it, bytes fill it up to the patience. The only place of
+/// the extractors that asks for the time, of the runtime.
 #[derive(Debug)]
 struct Pace {
     rate: u32,

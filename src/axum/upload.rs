@@ -38,15 +38,15 @@ pub struct Upload {
 #[derive(Debug)]
 enum Source {
     Body,
-    Form(Form),
+    Form(Box<Form>),
 }
 
 #[derive(Debug)]
 enum Judge {
     /// Bytes are to come.
-    Open(Gate),
+    Open(Box<Gate>),
     /// The image's end was seen, and is good.
-    Passed(Accepted),
+    Passed(Box<Accepted>),
     /// A problem was returned.
     Over,
 }
@@ -68,7 +68,7 @@ impl Upload {
         Ok(Self {
             upstream,
             source: Source::Body,
-            judge: Judge::Open(gate),
+            judge: Judge::Open(Box::new(gate)),
             file_name: None,
             content_type,
         })
@@ -89,7 +89,7 @@ impl Upload {
                 .gate()
                 .announce_len(len.saturating_sub(policy.other_bytes))?;
         }
-        let gate = policy.gate();
+        let mut gate = policy.gate();
         let mut form = Form {
             parser,
             field: policy.field.into_owned(),
@@ -98,21 +98,18 @@ impl Upload {
             stage: Stage::Before,
         };
         let field = poll_fn(|cx| form.poll_field(&mut upstream, cx)).await?;
-        let mut upload = Self {
+        claim(
+            &mut gate,
+            field.file_name.as_deref(),
+            field.content_type.as_deref(),
+        );
+        Ok(Self {
             upstream,
-            source: Source::Form(form),
-            judge: Judge::Open(gate),
+            source: Source::Form(Box::new(form)),
+            judge: Judge::Open(Box::new(gate)),
             file_name: field.file_name,
             content_type: field.content_type,
-        };
-        if let Judge::Open(gate) = &mut upload.judge {
-            claim(
-                gate,
-                upload.file_name.as_deref(),
-                upload.content_type.as_deref(),
-            );
-        }
-        Ok(upload)
+        })
     }
 
     /// The name that the client gives the file, as it was sent: it may hold a path or anything else.
@@ -152,7 +149,7 @@ impl Upload {
     pub async fn finish(mut self) -> Result<Accepted, Problem> {
         while self.chunk().await?.is_some() {}
         match std::mem::replace(&mut self.judge, Judge::Over) {
-            Judge::Passed(accepted) => Ok(accepted),
+            Judge::Passed(accepted) => Ok(*accepted),
             Judge::Open(_) | Judge::Over => Err(Problem::Incomplete {
                 reason: "it was given up before".to_owned(),
             }),
@@ -187,7 +184,7 @@ impl Upload {
                     let Judge::Open(gate) = std::mem::replace(&mut self.judge, Judge::Over) else {
                         return Poll::Ready(Ok(None));
                     };
-                    self.judge = Judge::Passed(gate.finish()?);
+                    self.judge = Judge::Passed(Box::new(gate.finish()?));
                     // What follows the image in its form is read before the end is stated.
                 }
                 (_, Judge::Passed(_) | Judge::Over) => return Poll::Ready(Ok(None)),
@@ -301,13 +298,13 @@ impl Form {
                 .next()
                 .map_err(|reason| Problem::Malformed { reason })?;
             match event {
-                Event::NeedMore => match ready!(upstream.poll_chunk(cx))? {
-                    Some(chunk) => self.parser.push(chunk),
-                    None => {
+                Event::NeedMore => {
+                    let Some(chunk) = ready!(upstream.poll_chunk(cx))? else {
                         let reason = "it ends before its closing boundary";
                         return Poll::Ready(Err(Problem::Malformed { reason }));
-                    }
-                },
+                    };
+                    self.parser.push(chunk);
+                }
                 Event::Data(data) if self.stage != Stage::Image => self.spend(data.len())?,
                 Event::Field(_) => {
                     // A header costs at least this, so that endless empty fields end too.

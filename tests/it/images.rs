@@ -1,23 +1,25 @@
 //! Images made for the tests: as small as their format allows, or as long as asked.
 
+#![allow(clippy::unwrap_used, reason = "a test may fail anywhere")]
+
 /// A gray PNG of `width` x `height`, with a private chunk of `filler` bytes between its header and
 /// its pixels.
 pub(crate) fn png(width: u32, height: u32, filler: usize) -> Vec<u8> {
     let mut file = b"\x89PNG\r\n\x1a\n".to_vec();
     let mut header = [width.to_be_bytes(), height.to_be_bytes()].concat();
     header.extend([8, 0, 0, 0, 0]);
-    chunk(&mut file, b"IHDR", &header);
+    chunk(&mut file, *b"IHDR", &header);
     if filler > 0 {
-        chunk(&mut file, b"fiLl", &vec![0x55; filler]);
+        chunk(&mut file, *b"fiLl", &vec![0x55; filler]);
     }
     let row = usize::try_from(width).unwrap() + 1;
     let pixels = vec![0; row * usize::try_from(height).unwrap()];
-    chunk(&mut file, b"IDAT", &stored(&pixels));
-    chunk(&mut file, b"IEND", &[]);
+    chunk(&mut file, *b"IDAT", &stored(&pixels));
+    chunk(&mut file, *b"IEND", &[]);
     file
 }
 
-fn chunk(file: &mut Vec<u8>, kind: &[u8; 4], data: &[u8]) {
+fn chunk(file: &mut Vec<u8>, kind: [u8; 4], data: &[u8]) {
     file.extend(u32::try_from(data.len()).unwrap().to_be_bytes());
     let start = file.len();
     file.extend(kind);
@@ -78,7 +80,7 @@ fn segment(file: &mut Vec<u8>, marker: u8, data: &[u8]) {
     file.extend(data);
 }
 
-/// A GIF of one black frame. The pixels are not all there beyond 2x2; only the headers count.
+/// The beginning of a GIF, up to the first pixels.
 pub(crate) fn gif(width: u16, height: u16) -> Vec<u8> {
     let size = [width.to_le_bytes(), height.to_le_bytes()].concat();
     let mut file = b"GIF89a".to_vec();

@@ -28,6 +28,8 @@ mod probe;
 mod probe_address;
 #[cfg(feature = "probe")]
 mod probe_server;
+#[cfg(feature = "probe")]
+mod probe_address;
 mod requirements;
 #[cfg(feature = "sandbox")]
 mod sandbox;

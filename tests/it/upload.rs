@@ -1,5 +1,6 @@
 //! The axum extractors, over real sockets.
 
+#![allow(clippy::unwrap_used, reason = "a test may fail anywhere")]
 #![expect(clippy::disallowed_methods, reason = "the client's side, on loopback")]
 
 use std::{
@@ -252,7 +253,7 @@ fn a_good_image_arrives_unchanged_however_it_is_sent() {
 #[test]
 fn a_good_image_arrives_unchanged_one_byte_a_packet() {
     let server = serve_async();
-    let image = gif(256, 256);
+    let image = jpeg(100);
     let form = image_form(&image);
     let mut stream = server.connect();
     for byte in [head("/field", FORM, form.len()).as_bytes(), &form].concat() {
@@ -293,14 +294,14 @@ fn a_route_without_a_policy_asks_for_what_the_asynchronous_scan_asks() {
 fn each_violation_has_its_status_and_its_code() {
     let good = png(300, 300, 1_000);
     let mut corrupt = good.clone();
-    corrupt[20] ^= 1; // the header's checksum no longer holds
+    corrupt[30] ^= 1; // the header's checksum
     let mut trailing = good.clone();
     trailing.extend([0; 100]);
     let mut large = png(300, 300, 5 << 20);
     let table: [(&str, &[u8], u16); 11] = [
         (
             "image/not-an-image",
-            b"<!doctype html><title>x</title>",
+            b"no image, however long one looks at it",
             415,
         ),
         (
@@ -397,7 +398,7 @@ fn other_fields_are_skipped_up_to_their_limit() {
         );
     }
     // Endless empty fields are not free either.
-    let reply = server.post_form(&form(&[(r#"name="""#, b"" as &[u8]); 600]));
+    let reply = server.post_form(&form(&vec![(r#"name="""#, b"".as_slice()); 600]));
     assert_eq!(
         (reply.status, reply.code().as_str()),
         (413, "upload/too-large")
@@ -616,7 +617,7 @@ fn an_endless_upload_is_not_drained_for_ever() {
     let mut stream = server.connect();
     let start = chunked("/body", "image/gif", &gif(16, 16), 1_000);
     stream.write_all(&start[..start.len() - 5]).unwrap();
-    let piece = [b"10000\r\n".as_slice(), &[0; 0x10000], b"\r\n"].concat();
+    let piece = [b"10000\r\n".as_slice(), &vec![0; 0x10000], b"\r\n"].concat();
     // 64 MB are more than the limits and every buffer on the way hold.
     let is_ended = (0..1_000).any(|_| stream.write_all(&piece).is_err());
     assert!(is_ended, "the connection is still read");
@@ -704,7 +705,7 @@ proptest! {
             static SERVER: Server = serve_async();
         }
         SERVER.with(|server| {
-            let good = image_form(&gif(256, 256));
+            let good = image_form(&jpeg(0));
             let form = [&good[..start.min(good.len())], &noise, &good[good.len() - end.min(good.len())..]].concat();
             let reply = server.post_form(&form);
             assert!(matches!(reply.status, 200 | 400 | 413 | 415 | 422), "{reply:?}");
@@ -712,16 +713,11 @@ proptest! {
     }
 }
 
-/// The types that a handler holds can move between threads.
-#[test]
-fn an_upload_can_be_moved_to_another_task() {
-    fn is_send<T: Send>() -> bool {
-        true
-    }
-    assert!(is_send::<Upload>() && is_send::<Problem>() && is_send::<UploadPolicy>());
-}
+/// An upload can be handed to another task, as a handler's state has to be.
+const fn is_send<T: Send + 'static>() {}
+const _: () = is_send::<Upload>();
+const _: () = is_send::<Problem>();
 
-/// The fallback answer of a problem is the one that handlers give.
 #[test]
 fn a_problem_is_a_response() {
     use axum::response::IntoResponse;

@@ -1,5 +1,7 @@
 //! The gate over streams and readers.
 
+#![allow(clippy::unwrap_used, reason = "a test may fail anywhere")]
+
 use std::{
     io,
     pin::Pin,
@@ -140,13 +142,12 @@ fn a_reader_repeats_its_refusal_and_gives_no_byte_of_the_condemning_chunk() {
     let small = png(100, 100, 50_000);
     run(async {
         let mut gated = Gate::new(Requirements::ASYNC).over(small.as_slice());
-        let mut passed = Vec::new();
+        let mut buffer = [0; 1_000];
         for _ in 0..3 {
-            let error = gated.read_to_end(&mut passed).await.unwrap_err();
+            let error = gated.read(&mut buffer).await.unwrap_err();
             assert_eq!(error.kind(), io::ErrorKind::InvalidData);
             assert!(error.to_string().contains("image/too-small"), "{error}");
         }
-        assert!(passed.is_empty());
     });
 }
 
