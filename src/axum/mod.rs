@@ -6,7 +6,7 @@
 //! is the answer too. What a route asks is its [`UploadPolicy`].
 //!
 //! ```
-//! use axum::{Json, Router, routing::post};
+//! use axum::{Router, routing::post};
 //! use greenlight::{Requirements, axum::{ImageField, Problem, UploadPolicy}};
 //!
 //! async fn upload(ImageField(mut image): ImageField) -> Result<String, Problem> {

@@ -18,7 +18,7 @@ impl Gate {
     /// # async fn main() {
     /// use greenlight::{Gate, Requirements};
     ///
-    /// let upload: &[u8] = b"<!doctype html>";
+    /// let upload: &[u8] = b"no image";
     /// let mut bytes = Gate::new(Requirements::ASYNC).over(upload);
     /// let receipt = bytes.receipt();
     ///
