@@ -304,9 +304,7 @@ impl Work for Checker {
 
     async fn wait(&self, Item { source, what }: Item) -> Checked {
         match (what, &self.local) {
-            (What::File(path), Local::Served(sandbox)) => {
-                self.served(sandbox, &path, source).await
-            }
+            (What::File(path), Local::Served(sandbox)) => self.served(sandbox, &path, source).await,
             _ => self.url(&source.clone(), source).await,
         }
     }

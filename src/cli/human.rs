@@ -75,12 +75,7 @@ fn image_heading(terminal: &mut Terminal, first: &str) -> io::Result<()> {
     terminal.row(&row.map(|cell| cell.tone(Tone::Heading)))
 }
 
-fn image_row(
-    terminal: &mut Terminal,
-    first: &str,
-    tone: Tone,
-    report: &Report,
-) -> io::Result<()> {
+fn image_row(terminal: &mut Terminal, first: &str, tone: Tone, report: &Report) -> io::Result<()> {
     let pixels = match (report.width, report.height) {
         (Some(width), Some(height)) => format!("{width}x{height}"),
         _ => "-".to_owned(),

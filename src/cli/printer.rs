@@ -69,7 +69,11 @@ impl Printer {
             }
             Format::Jsonl => self.json(report),
             Format::Csv => {
-                let columns = || Report::columns().into_iter().chain(ScanReport::own_columns());
+                let columns = || {
+                    Report::columns()
+                        .into_iter()
+                        .chain(ScanReport::own_columns())
+                };
                 let fields = report.check.fields().into_iter().chain(report.own_fields());
                 self.csv(is_first.then(columns), fields)
             }

@@ -53,7 +53,11 @@ fn introduce(
     lines.push(String::new());
     lines.push("Ctrl-C ends it".to_owned());
     for (index, line) in lines.into_iter().enumerate() {
-        let tone = if index == 0 { Tone::Heading } else { Tone::Plain };
+        let tone = if index == 0 {
+            Tone::Heading
+        } else {
+            Tone::Plain
+        };
         terminal.row(&[Cell::new(line).tone(tone)])?;
     }
     Ok(())

@@ -28,8 +28,6 @@ mod probe;
 mod probe_address;
 #[cfg(feature = "probe")]
 mod probe_server;
-#[cfg(feature = "probe")]
-mod probe_address;
 mod requirements;
 #[cfg(feature = "sandbox")]
 mod sandbox;
