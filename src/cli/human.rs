@@ -96,12 +96,8 @@ fn image_row(terminal: &mut Terminal, first: &str, tone: Tone, report: &Report) 
 fn scenes(terminal: &mut Terminal, results: &[SceneReport]) -> io::Result<()> {
     for result in results.iter().filter(|result| result.suggestion != "pass") {
         let rate = result.rate.map(|rate| format!(" ({rate})"));
-        let finding = format!(
-            "{} says {}{}",
-            result.suggestion,
-            result.label,
-            rate.unwrap_or_default()
-        );
+        let rate = rate.unwrap_or_default();
+        let finding = format!("{}, {}{rate}", result.label, result.suggestion);
         terminal.row(&[
             Cell::new("").left(FIRST),
             Cell::new(format!("{}:", result.scene)).tone(Tone::Bad),
@@ -143,20 +139,17 @@ pub(crate) fn summary(terminal: &mut Terminal, tally: &Tally) -> io::Result<()> 
     if sources > 0 {
         terminal.row(&[])?;
     }
+    let noun = if sources == 1 { "source" } else { "sources" };
     let decisions = tally
         .decisions()
         .map(|(decision, times)| format!("{times} {decision}"));
+    count_row(terminal, &format!("{sources} {noun}"), decisions)?;
     let outcomes = tally
         .outcomes()
         .map(|(outcome, times)| format!("{times} {}", outcome.name()));
-    let counts: Vec<_> = decisions.chain(outcomes).collect();
-    let noun = if sources == 1 { "source" } else { "sources" };
-    let total = if counts.is_empty() {
-        format!("{sources} {noun}")
-    } else {
-        format!("{sources} {noun}: {}", counts.join(", "))
-    };
-    terminal.row(&[Cell::new(total).tone(Tone::Heading)])?;
+    if tally.outcomes().next().is_some() {
+        count_row(terminal, "outcomes", outcomes)?;
+    }
     for (code, times) in tally.violations() {
         terminal.row(&[
             Cell::new(times.to_string()).right(6),
@@ -164,6 +157,20 @@ pub(crate) fn summary(terminal: &mut Terminal, tally: &Tally) -> io::Result<()> 
         ])?;
     }
     Ok(())
+}
+
+fn count_row(
+    terminal: &mut Terminal,
+    what: &str,
+    counts: impl Iterator<Item = String>,
+) -> io::Result<()> {
+    let counts: Vec<_> = counts.collect();
+    let row = if counts.is_empty() {
+        what.to_owned()
+    } else {
+        format!("{what}: {}", counts.join(", "))
+    };
+    terminal.row(&[Cell::new(row).tone(Tone::Heading)])
 }
 
 const fn outcome_tone(outcome: ScanOutcome) -> Tone {

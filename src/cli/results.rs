@@ -1,6 +1,6 @@
 //! `greenlight results`: asks for tasks that were submitted before.
 
-use std::{collections::HashMap, io};
+use std::collections::HashMap;
 
 use super::{
     args::ResultsOptions,

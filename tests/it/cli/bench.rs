@@ -109,20 +109,34 @@ impl Run {
         self
     }
 
-    /// The same with the numbers after each occurrence of `key` replaced.
-    pub(crate) fn without_numbers_after(mut self, key: &str) -> Self {
-        let mut masked = String::new();
-        let mut rest = self.stdout.as_str();
-        while let Some((before, after)) = rest.split_once(key) {
-            masked.push_str(before);
-            masked.push_str(key);
-            masked.push('N');
-            rest = after.trim_start_matches(|c: char| c.is_ascii_digit());
+    /// The same with the ports of this machine replaced.
+    pub(crate) fn without_ports(mut self) -> Self {
+        for text in [&mut self.stdout, &mut self.stderr] {
+            for host in ["127.0.0.1:", "127.0.0.1/32:"] {
+                *text = mask_numbers(text, host);
+            }
         }
-        masked.push_str(rest);
-        self.stdout = masked;
         self
     }
+
+    /// The same with the numbers after each occurrence of `key` replaced.
+    pub(crate) fn without_numbers_after(mut self, key: &str) -> Self {
+        self.stdout = mask_numbers(&self.stdout, key);
+        self
+    }
+}
+
+fn mask_numbers(text: &str, key: &str) -> String {
+    let mut masked = String::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once(key) {
+        masked.push_str(before);
+        masked.push_str(key);
+        masked.push('N');
+        rest = after.trim_start_matches(|c: char| c.is_ascii_digit());
+    }
+    masked.push_str(rest);
+    masked
 }
 
 impl fmt::Display for Run {

@@ -1,8 +1,13 @@
 //! `greenlight check`.
 
+use std::time::Duration;
+
 use insta::assert_snapshot;
 
-use super::bench::Bench;
+use super::{
+    bench::Bench,
+    site::{Page, Site},
+};
 
 #[test]
 fn what_cannot_be_read_has_a_line_and_outranks_a_rejection() {
@@ -93,4 +98,251 @@ fn a_pipe_is_not_waited_for() {
         ["neither a file nor a folder", "neither a file nor a folder"]
     );
     assert_eq!(run.code, Some(2));
+}
+
+/// Three images: one that passes, one that is too small, one that ends too early.
+fn three_images(name: &str) -> Bench {
+    let bench = Bench::new(name);
+    bench.fixture("png/rgb.png", "in/good.png");
+    bench.fixture("jpeg/too-small.jpg", "in/small.jpg");
+    bench.fixture("bmp/cut-in-rows.bmp", "in/cut.bmp");
+    bench
+}
+
+#[test]
+fn images_are_judged_in_three_formats() {
+    let bench = three_images("check-formats");
+    assert_snapshot!(bench.run(&["check", "in"]), @"");
+    assert_snapshot!(bench.run(&["check", "in", "--format", "jsonl"]), @"");
+    assert_snapshot!(bench.run(&["check", "in", "--format", "csv"]), @"");
+}
+
+#[test]
+fn accepted_images_alone_end_with_0() {
+    let bench = three_images("check-accept");
+    let run = bench.run(&["check", "in/good.png", "in/good.png"]);
+    assert_snapshot!(run, @"");
+}
+
+#[test]
+fn the_keys_of_a_line_have_one_order() {
+    let bench = three_images("check-keys");
+    let run = bench.run(&["check", "in/small.jpg", "--format", "jsonl"]);
+    let keys = [
+        "source",
+        "decision",
+        "format",
+        "width",
+        "height",
+        "bytes",
+        "frames",
+        "violations",
+        "code",
+        "severity",
+        "message",
+        "measured",
+        "limit",
+        "download",
+        "error",
+    ];
+    let mut rest = run.stdout.as_str();
+    for key in keys {
+        let (_, after) = rest.split_once(&format!("\"{key}\":")).expect(key);
+        rest = after;
+    }
+}
+
+#[test]
+fn requirements_follow_the_options() {
+    let bench = three_images("check-requirements");
+    let decision = |args: &[&str]| {
+        let mut all = vec!["check", "--format", "jsonl"];
+        all.extend(args);
+        let run = bench.run(&all);
+        let line = &run.json()[0];
+        let code = line["violations"][0]["code"]
+            .as_str()
+            .unwrap_or("-")
+            .to_owned();
+        format!("{} {code}", line["decision"].as_str().unwrap())
+    };
+    let good = "in/good.png";
+    assert_eq!(decision(&[good]), "accept -");
+    assert_eq!(
+        decision(&[good, "--min-width", "257"]),
+        "reject image/too-small"
+    );
+    assert_eq!(
+        decision(&[good, "--min-height", "257"]),
+        "reject image/too-small"
+    );
+    assert_eq!(
+        decision(&[good, "--max-bytes", "2000"]),
+        "reject image/too-large"
+    );
+    assert_eq!(decision(&["in/small.jpg"]), "reject image/too-small");
+    let small = ["in/small.jpg", "--min-width", "1", "--min-height", "1"];
+    assert_eq!(decision(&small), "accept -");
+}
+
+#[test]
+fn the_synchronous_scan_takes_less_than_the_asynchronous_one() {
+    let bench = Bench::new("check-for");
+    let image = std::fs::read(concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/fixtures/images/png/rgb.png"
+    ));
+    let mut image = image.unwrap();
+    image.resize(6 << 20, 0);
+    bench.write("large.png", &image);
+    let codes = |args: &[&str]| {
+        let run = bench.run(args);
+        let line = run.json().remove(0);
+        let violations = line["violations"].as_array().unwrap().clone();
+        let codes: Vec<_> = violations
+            .iter()
+            .map(|violation| violation["code"].as_str().unwrap().to_owned())
+            .collect();
+        (codes, line["bytes"].as_u64().unwrap())
+    };
+    let jsonl = ["check", "large.png", "--format", "jsonl"];
+    let trailing = "image/trailing-bytes".to_owned();
+    assert_eq!(codes(&jsonl), (vec![trailing.clone()], 6 << 20));
+    let sync = [&jsonl[..], &["--for", "sync"]].concat();
+    assert_eq!(codes(&sync).0, ["image/too-large", &trailing]);
+    image.resize(21 << 20, 0);
+    bench.write("large.png", &image);
+    assert_eq!(
+        codes(&jsonl),
+        (vec!["image/too-large".to_owned(), trailing], 21 << 20)
+    );
+}
+
+#[test]
+fn header_depth_reads_the_header_and_takes_the_size_from_the_file() {
+    let bench = three_images("check-depth");
+    let run = bench.run(&[
+        "check",
+        "in/cut.bmp",
+        "in/good.png",
+        "--depth",
+        "header",
+        "--format",
+        "jsonl",
+    ]);
+    assert_snapshot!(run, @"");
+    let run = bench.run(&["check", "in/cut.bmp", "--depth", "structure"]);
+    assert_eq!(run.code, Some(1));
+}
+
+#[test]
+fn files_folders_and_urls_come_out_in_the_order_they_went_in() {
+    let bench = three_images("check-mixed");
+    let png = std::fs::read(bench.path("in/good.png")).unwrap();
+    let site = Site::start([
+        (
+            "/good.png",
+            Page::image("image/png", png.clone()).after(Duration::from_millis(300)),
+        ),
+        ("/moved", Page::redirect("/good.png")),
+        ("/lies.jpg", Page::image("image/jpeg", png)),
+    ]);
+    let urls = ["/good.png", "/moved", "/lies.jpg", "/none.png"].map(|path| site.url(path));
+    let list = format!("{}\nin/good.png\n{}\nbad\u{1}line\n", urls[1], urls[2]);
+    bench.write("list.txt", list);
+    for format in ["human", "jsonl"] {
+        let run = bench.run(&[
+            "check",
+            &urls[0],
+            "in",
+            "--from",
+            "list.txt",
+            &urls[3],
+            "no.png",
+            "ftp://x",
+            "--allow-address",
+            &site.allowed(),
+            "--format",
+            format,
+            "--concurrency",
+            "3",
+        ]);
+        let run = run
+            .with(&site.authority(), "HOST")
+            .without_numbers_after(r#""elapsed_ms":"#);
+        if format == "human" {
+            assert_snapshot!(run, @"");
+        } else {
+            assert_snapshot!(run, @"");
+        }
+    }
+}
+
+#[test]
+fn order_is_kept_at_any_concurrency() {
+    let bench = three_images("check-order");
+    let png = std::fs::read(bench.path("in/good.png")).unwrap();
+    let paths = ["/0", "/1", "/2", "/3", "/4", "/5", "/6", "/7"];
+    let pages = paths.iter().enumerate().map(|(n, path)| {
+        let delay = Duration::from_millis(if n % 2 == 0 { 120 } else { 0 });
+        (*path, Page::image("image/png", png.clone()).after(delay))
+    });
+    let site = Site::start(pages);
+    let mut sources = Vec::new();
+    for path in paths {
+        sources.push(site.url(path));
+        sources.push("in/good.png".to_owned());
+    }
+    for concurrency in ["1", "2", "64"] {
+        let allowed = site.allowed();
+        let mut args = vec!["check", "--format", "jsonl", "--concurrency", concurrency];
+        args.extend(["--allow-address", &allowed]);
+        args.extend(sources.iter().map(String::as_str));
+        let run = bench.run(&args);
+        assert_eq!(run.texts("source"), sources, "{concurrency}");
+        assert_eq!(run.code, Some(0), "{run}");
+    }
+}
+
+#[test]
+fn the_probe_follows_its_options() {
+    let bench = three_images("check-probe");
+    let png = std::fs::read(bench.path("in/good.png")).unwrap();
+    let site = Site::start([
+        ("/a.png", Page::image("image/png", png.clone())),
+        (
+            "/slow.png",
+            Page::image("image/png", png).after(Duration::from_secs(20)),
+        ),
+    ]);
+    let (url, slow, allowed) = (site.url("/a.png"), site.url("/slow.png"), site.allowed());
+    let code = |args: &[&str]| {
+        let run = bench.run(&[&["check", "--format", "jsonl"], args].concat());
+        let line = run.json().remove(0);
+        line["violations"][0]["code"]
+            .as_str()
+            .unwrap_or("-")
+            .to_owned()
+    };
+    assert_eq!(code(&[&url]), "url/private-address");
+    assert_eq!(
+        code(&[&url, "--allow-address", "127.0.0.1/32:1"]),
+        "url/private-address"
+    );
+    assert_eq!(
+        code(&[
+            &url,
+            "--allow-address",
+            "10.0.0.0/8",
+            "--allow-address",
+            &allowed
+        ]),
+        "-"
+    );
+    assert_eq!(
+        code(&[&url, "--allow-address", &allowed, "--probe", "header"]),
+        "-"
+    );
+    let impatient = [&*slow, "--allow-address", &allowed, "--timeout", "200ms"];
+    assert_eq!(code(&impatient), "download/too-slow");
 }

@@ -5,4 +5,6 @@ mod check;
 mod list;
 mod messages;
 mod printing;
+mod running;
+mod scan;
 mod site;

@@ -1,9 +1,10 @@
 //! What becomes of hostile names, closed pipes and interruptions.
 
-use std::{io::Read, process::Command, time::Duration};
+use std::{io::Read, time::Duration};
 
 use super::{
     bench::{Bench, Run, read_line},
+    running::interrupt,
     site::{Page, Site},
 };
 
@@ -96,14 +97,7 @@ fn an_interrupted_check_prints_what_is_done_and_says_what_is_left() {
     for source in ["ftp://one", "ftp://two"] {
         assert!(read_line(&mut stdout).contains(source));
     }
-    let id = child.id().to_string();
-    assert!(
-        Command::new("kill")
-            .args(["-INT", &id])
-            .status()
-            .unwrap()
-            .success()
-    );
+    interrupt(&child);
     let mut rest = String::new();
     stdout.read_to_string(&mut rest).unwrap();
     let run = Run::of(child);

@@ -1,0 +1,92 @@
+//! `greenlight sandbox`, running.
+
+use std::{
+    io::Read,
+    process::{Child, ChildStdout, Command},
+};
+
+use super::bench::{Bench, Run, read_line};
+
+pub(crate) struct Running<'a> {
+    bench: &'a Bench,
+    child: Option<Child>,
+    stdout: ChildStdout,
+    said: String,
+    pub(crate) endpoint: String,
+}
+
+impl<'a> Running<'a> {
+    pub(crate) fn sandbox(bench: &'a Bench, args: &[&str]) -> Self {
+        let mut child = bench
+            .command(&[&["sandbox"], args].concat())
+            .spawn()
+            .unwrap();
+        let mut stdout = child.stdout.take().unwrap();
+        let said = read_line(&mut stdout);
+        let (_, endpoint) = said.split_once(" on ").expect(&said);
+        Self {
+            bench,
+            child: Some(child),
+            stdout,
+            endpoint: endpoint.to_owned(),
+            said: said + "\n",
+        }
+    }
+
+    /// The URL of a file in the served folder.
+    pub(crate) fn url(&self, file: &str) -> String {
+        format!("{}/files/{file}", self.endpoint)
+    }
+
+    pub(crate) fn allowed(&self) -> String {
+        let (_, port) = self.endpoint.rsplit_once(':').unwrap();
+        format!("127.0.0.1/32:{port}")
+    }
+
+    /// A command with the sandbox's key in its environment.
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
+        let mut command = self.bench.command(args);
+        command
+            .env("ALIBABA_CLOUD_ACCESS_KEY_ID", "sandbox-key-id")
+            .env("ALIBABA_CLOUD_ACCESS_KEY_SECRET", "sandbox-key-secret");
+        command
+    }
+
+    pub(crate) fn run(&self, args: &[&str]) -> Run {
+        let args = [args, &["--endpoint", &self.endpoint]].concat();
+        Run::of(self.command(&args).spawn().unwrap())
+    }
+
+    pub(crate) fn scan(&self, args: &[&str]) -> Run {
+        self.run(&[&["scan"], args].concat())
+    }
+
+    /// Interrupts it, and gives all it said.
+    #[cfg(unix)]
+    pub(crate) fn end(mut self) -> Run {
+        let child = self.child.take().unwrap();
+        interrupt(&child);
+        let mut run = Run::of(child);
+        let mut rest = String::new();
+        self.stdout.read_to_string(&mut rest).unwrap();
+        run.stdout = std::mem::take(&mut self.said) + &rest;
+        run
+    }
+}
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+/// Sends SIGINT, as Ctrl-C does.
+#[cfg(unix)]
+pub(crate) fn interrupt(child: &Child) {
+    let id = child.id().to_string();
+    let sent = Command::new("kill").args(["-INT", &id]).status().unwrap();
+    assert!(sent.success());
+}
