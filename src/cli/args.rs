@@ -156,10 +156,7 @@ impl CheckOptions {
 
     /// The probe that the options ask for, which may also reach `own`, an address of this command's.
     pub(crate) fn probe(&self, own: Option<SocketAddr>) -> Result<Probe, Failure> {
-        let own = own.map(|own| match own {
-            SocketAddr::V4(own) => format!("{}/32:{}", own.ip(), own.port()),
-            SocketAddr::V6(own) => format!("{}/128:{}", own.ip(), own.port()),
-        });
+        let own = own.map(entry_of);
         let mut policy = AddressPolicy::new();
         for entry in self.allow_addresses.iter().chain(&own) {
             policy = policy
@@ -272,8 +269,8 @@ impl ServiceOptions {
         };
         let credentials = Credentials::from_env().map_err(|error| {
             Failure::from(error).hint(
-                "set ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET, and \
-                 ALIBABA_CLOUD_SECURITY_TOKEN for temporary credentials",
+                "the key is read from the environment alone; temporary credentials need \
+                 ALIBABA_CLOUD_SECURITY_TOKEN too",
             )
         })?;
         Ok(client.credentials(credentials))
@@ -401,6 +398,15 @@ pub(crate) enum Format {
     Human,
     Jsonl,
     Csv,
+}
+
+/// The entry that allows one address and port alone.
+pub(crate) fn entry_of(address: SocketAddr) -> String {
+    let (ip, port) = (address.ip(), address.port());
+    match address {
+        SocketAddr::V4(_) => format!("{ip}/32:{port}"),
+        SocketAddr::V6(_) => format!("[{ip}]/128:{port}"),
+    }
 }
 
 fn address_entry(text: &str) -> Result<String, EntryError> {

@@ -1,7 +1,7 @@
 //! `greenlight sandbox`: a stand-in service to try things with.
 
 use super::{
-    args::SandboxOptions,
+    args::{SandboxOptions, entry_of},
     exit::{Exit, Failure},
     interrupt::Interrupt,
     printer,
@@ -32,10 +32,9 @@ fn introduce(
     let endpoint = sandbox.endpoint();
     let key = sandbox.credentials();
     let secret = match options.key {
-        Some(_) => "the secret of --key",
+        Some(_) => "<secret>",
         None => key.secret(),
     };
-    let address = sandbox.address();
     let mut lines = vec![
         format!("sandbox listening on {endpoint}"),
         String::new(),
@@ -45,10 +44,12 @@ fn introduce(
         format!("  greenlight scan URL... --endpoint {endpoint}"),
     ];
     if let Some(folder) = &options.serve {
-        let allowed = format!("--allow-address {}/32:{}", address.ip(), address.port());
+        let allowed = entry_of(sandbox.address());
         lines.push(String::new());
-        lines.push(format!("Files of {} are served:", folder.display()));
-        lines.push(format!("  {endpoint}/files/NAME, with {allowed}"));
+        lines.push(format!("It serves the files of {}:", folder.display()));
+        lines.push(format!(
+            "  greenlight check {endpoint}/files/NAME --allow-address {allowed}"
+        ));
     }
     lines.push(String::new());
     lines.push("Ctrl-C ends it".to_owned());

@@ -126,9 +126,12 @@ impl Worker {
                     self.submitted(&numbers, &submission);
                 }
                 Err(error) => {
-                    self.refused(&numbers, &error);
-                    if !was_answered && error.retry() == Retry::Never {
+                    let is_hopeless = !was_answered && error.retry() == Retry::Never;
+                    if is_hopeless {
                         self.tell(Event::Hopeless(error.report()));
+                    }
+                    self.refused(&numbers, &error);
+                    if is_hopeless {
                         return;
                     }
                 }

@@ -17,13 +17,13 @@ fn what_cannot_be_read_has_a_line_and_outranks_a_rejection() {
     assert_snapshot!(run, @r"
     exit: 2
     ----- stdout -----
-    DECISION      FORMAT         PIXELS       BYTES  SOURCE
-    reject        -                   -           0  empty.png
-                  image/empty: the file is empty
-    inconclusive  -                   -           -  no-such.png
-                  error: cannot read: No such file or directory
-    reject        -                   -           -  ftp://host/a.png
-                  url/scheme: scheme `ftp` is not http or https
+    DECISION       FORMAT         PIXELS       BYTES  SOURCE
+    reject         -                   -           0  empty.png
+                   image/empty: the file is empty
+    inconclusive   -                   -           -  no-such.png
+                   error: cannot read: No such file or directory
+    reject         -                   -           -  ftp://host/a.png
+                   url/scheme: scheme `ftp` is not http or https
 
     3 sources: 2 reject, 1 inconclusive
          1  url/scheme
@@ -112,16 +112,58 @@ fn three_images(name: &str) -> Bench {
 #[test]
 fn images_are_judged_in_three_formats() {
     let bench = three_images("check-formats");
-    assert_snapshot!(bench.run(&["check", "in"]), @"");
-    assert_snapshot!(bench.run(&["check", "in", "--format", "jsonl"]), @"");
-    assert_snapshot!(bench.run(&["check", "in", "--format", "csv"]), @"");
+    assert_snapshot!(bench.run(&["check", "in"]), @r"
+    exit: 1
+    ----- stdout -----
+    DECISION       FORMAT         PIXELS       BYTES  SOURCE
+    reject         bmp           256x256        4127  in/cut.bmp
+                   image/truncated: the file ends before the image does at byte 4127: send the whole file
+    accept         png           256x256        2077  in/good.png
+    reject         jpeg          256x128        2644  in/small.jpg
+                   image/too-small: 256x128 pixels, at least 256x256: send a larger version
+
+    3 sources: 1 accept, 2 reject
+         1  image/too-small
+         1  image/truncated
+
+    ----- stderr -----
+    ");
+    assert_snapshot!(bench.run(&["check", "in", "--format", "jsonl"]), @r#"
+    exit: 1
+    ----- stdout -----
+    {"source":"in/cut.bmp","decision":"reject","format":"bmp","width":256,"height":256,"bytes":4127,"frames":1,"violations":[{"code":"image/truncated","severity":"reject","message":"the file ends before the image does at byte 4127: send the whole file","measured":"any/truncated at byte 4127","limit":null}],"download":null,"error":null}
+    {"source":"in/good.png","decision":"accept","format":"png","width":256,"height":256,"bytes":2077,"frames":1,"violations":[],"download":null,"error":null}
+    {"source":"in/small.jpg","decision":"reject","format":"jpeg","width":256,"height":128,"bytes":2644,"frames":1,"violations":[{"code":"image/too-small","severity":"reject","message":"256x128 pixels, at least 256x256: send a larger version","measured":"256x128","limit":"256x256"}],"download":null,"error":null}
+
+    ----- stderr -----
+    "#);
+    assert_snapshot!(bench.run(&["check", "in", "--format", "csv"]), @r"
+    exit: 1
+    ----- stdout -----
+    source,decision,format,width,height,bytes,frames,violations,status,hops,elapsed_ms,download_bytes,error
+    in/cut.bmp,reject,bmp,256,256,4127,1,image/truncated,,,,,
+    in/good.png,accept,png,256,256,2077,1,,,,,,
+    in/small.jpg,reject,jpeg,256,128,2644,1,image/too-small,,,,,
+
+    ----- stderr -----
+    ");
 }
 
 #[test]
 fn accepted_images_alone_end_with_0() {
     let bench = three_images("check-accept");
     let run = bench.run(&["check", "in/good.png", "in/good.png"]);
-    assert_snapshot!(run, @"");
+    assert_snapshot!(run, @r"
+    exit: 0
+    ----- stdout -----
+    DECISION       FORMAT         PIXELS       BYTES  SOURCE
+    accept         png           256x256        2077  in/good.png
+    accept         png           256x256        2077  in/good.png
+
+    2 sources: 2 accept
+
+    ----- stderr -----
+    ");
 }
 
 #[test]
@@ -230,7 +272,14 @@ fn header_depth_reads_the_header_and_takes_the_size_from_the_file() {
         "--format",
         "jsonl",
     ]);
-    assert_snapshot!(run, @"");
+    assert_snapshot!(run, @r#"
+    exit: 0
+    ----- stdout -----
+    {"source":"in/cut.bmp","decision":"accept","format":"bmp","width":256,"height":256,"bytes":4127,"frames":1,"violations":[],"download":null,"error":null}
+    {"source":"in/good.png","decision":"accept","format":"png","width":256,"height":256,"bytes":2077,"frames":null,"violations":[],"download":null,"error":null}
+
+    ----- stderr -----
+    "#);
     let run = bench.run(&["check", "in/cut.bmp", "--depth", "structure"]);
     assert_eq!(run.code, Some(1));
 }
@@ -271,9 +320,57 @@ fn files_folders_and_urls_come_out_in_the_order_they_went_in() {
             .with(&site.authority(), "HOST")
             .without_numbers_after(r#""elapsed_ms":"#);
         if format == "human" {
-            assert_snapshot!(run, @"");
+            assert_snapshot!(run, @r"
+            exit: 2
+            ----- stdout -----
+            DECISION       FORMAT         PIXELS       BYTES  SOURCE
+            accept         png           256x256        2077  http://HOST/good.png
+            reject         bmp           256x256        4127  in/cut.bmp
+                           image/truncated: the file ends before the image does at byte 4127: send the whole file
+            accept         png           256x256        2077  in/good.png
+            reject         jpeg          256x128        2644  in/small.jpg
+                           image/too-small: 256x128 pixels, at least 256x256: send a larger version
+            reject         -                   -           -  http://HOST/none.png
+                           download/status: server answered 404, 200 is needed: there is nothing at this URL: check it in a browser
+            inconclusive   -                   -           -  no.png
+                           error: cannot read: No such file or directory
+            reject         -                   -           -  ftp://x
+                           url/scheme: scheme `ftp` is not http or https
+            accept         png           256x256        2077  http://HOST/moved
+            accept         png           256x256        2077  in/good.png
+            accept         png           256x256        2077  http://HOST/lies.jpg
+                           warning: image/type-mismatch: the name says JPEG, the content is PNG: the content decides
+                           warning: image/type-mismatch: the Content-Type says JPEG, the content is PNG: the content decides
+            inconclusive   -                   -           -  bad\u{1}line
+                           error: list.txt line 4: cannot read: No such file or directory
+
+            11 sources: 5 accept, 4 reject, 2 inconclusive
+                 2  image/type-mismatch
+                 1  url/scheme
+                 1  download/status
+                 1  image/too-small
+                 1  image/truncated
+
+            ----- stderr -----
+            ");
         } else {
-            assert_snapshot!(run, @"");
+            assert_snapshot!(run, @r#"
+            exit: 2
+            ----- stdout -----
+            {"source":"http://HOST/good.png","decision":"accept","format":"png","width":256,"height":256,"bytes":2077,"frames":1,"violations":[],"download":{"status":200,"hops":1,"elapsed_ms":N,"bytes":2077},"error":null}
+            {"source":"in/cut.bmp","decision":"reject","format":"bmp","width":256,"height":256,"bytes":4127,"frames":1,"violations":[{"code":"image/truncated","severity":"reject","message":"the file ends before the image does at byte 4127: send the whole file","measured":"any/truncated at byte 4127","limit":null}],"download":null,"error":null}
+            {"source":"in/good.png","decision":"accept","format":"png","width":256,"height":256,"bytes":2077,"frames":1,"violations":[],"download":null,"error":null}
+            {"source":"in/small.jpg","decision":"reject","format":"jpeg","width":256,"height":128,"bytes":2644,"frames":1,"violations":[{"code":"image/too-small","severity":"reject","message":"256x128 pixels, at least 256x256: send a larger version","measured":"256x128","limit":"256x256"}],"download":null,"error":null}
+            {"source":"http://HOST/none.png","decision":"reject","format":null,"width":null,"height":null,"bytes":null,"frames":null,"violations":[{"code":"download/status","severity":"reject","message":"server answered 404, 200 is needed: there is nothing at this URL: check it in a browser","measured":404,"limit":200}],"download":{"status":404,"hops":1,"elapsed_ms":N,"bytes":0},"error":null}
+            {"source":"no.png","decision":"inconclusive","format":null,"width":null,"height":null,"bytes":null,"frames":null,"violations":[],"download":null,"error":"cannot read: No such file or directory"}
+            {"source":"ftp://x","decision":"reject","format":null,"width":null,"height":null,"bytes":null,"frames":null,"violations":[{"code":"url/scheme","severity":"reject","message":"scheme `ftp` is not http or https","measured":"ftp","limit":"http, https"}],"download":null,"error":null}
+            {"source":"http://HOST/moved","decision":"accept","format":"png","width":256,"height":256,"bytes":2077,"frames":1,"violations":[],"download":{"status":200,"hops":2,"elapsed_ms":N,"bytes":2077},"error":null}
+            {"source":"in/good.png","decision":"accept","format":"png","width":256,"height":256,"bytes":2077,"frames":1,"violations":[],"download":null,"error":null}
+            {"source":"http://HOST/lies.jpg","decision":"accept","format":"png","width":256,"height":256,"bytes":2077,"frames":1,"violations":[{"code":"image/type-mismatch","severity":"warn","message":"the name says JPEG, the content is PNG: the content decides","measured":"png","limit":"jpeg"},{"code":"image/type-mismatch","severity":"warn","message":"the Content-Type says JPEG, the content is PNG: the content decides","measured":"png","limit":"jpeg"}],"download":{"status":200,"hops":1,"elapsed_ms":N,"bytes":2077},"error":null}
+            {"source":"bad\u0001line","decision":"inconclusive","format":null,"width":null,"height":null,"bytes":null,"frames":null,"violations":[],"download":null,"error":"list.txt line 4: cannot read: No such file or directory"}
+
+            ----- stderr -----
+            "#);
         }
     }
 }
