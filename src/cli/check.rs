@@ -110,7 +110,7 @@ pub(crate) fn start(
         window: concurrency.saturating_mul(4).saturating_add(64),
     };
     let sources = options.sources()?;
-    Ok(Pipeline::start(Arc::new(checker), sources, limits))
+    Ok(Pipeline::start(&Arc::new(checker), sources, limits))
 }
 
 /// Goes through the sources beforehand if there is a bar to be given a length. Standard input can

@@ -27,7 +27,7 @@ impl Interrupt {
     /// Returns once the command was interrupted.
     pub(crate) async fn wait(&mut self) {
         if self.seen.wait_for(|seen| *seen).await.is_err() {
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
     }
 }

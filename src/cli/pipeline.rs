@@ -77,7 +77,7 @@ type Job<W> = (<W as Work>::Item, oneshot::Sender<<W as Work>::Output>);
 
 impl<T: Send + 'static> Pipeline<T> {
     /// Begins to work on `items`. Must be called within a tokio runtime.
-    pub(crate) fn start<W, I>(work: Arc<W>, items: I, limits: Limits) -> Self
+    pub(crate) fn start<W, I>(work: &Arc<W>, items: I, limits: Limits) -> Self
     where
         W: Work<Output = T>,
         I: Iterator<Item = W::Item> + Send + 'static,
@@ -89,10 +89,10 @@ impl<T: Send + 'static> Pipeline<T> {
             permits: Arc::new(Semaphore::new(limits.tasks)),
         });
         let feeder = Feeder {
-            work: Arc::clone(&work),
+            work: Arc::clone(work),
             control: Arc::clone(&control),
             slots: slots_in,
-            jobs: start_threads(&work, &control, limits.threads),
+            jobs: start_threads(work, &control, limits.threads),
             runtime: Handle::current(),
         };
         thread::spawn(move || feeder.feed(items));

@@ -51,7 +51,10 @@ impl<T> Queue<T> {
     }
 
     pub(crate) fn pop_settled(&mut self) -> Option<T> {
-        let entry = self.entries.pop_front_if(|entry| entry.is_settled)?;
+        if !self.entries.front()?.is_settled {
+            return None;
+        }
+        let entry = self.entries.pop_front()?;
         self.first = self.first.saturating_add(1);
         Some(entry.value)
     }

@@ -10,6 +10,8 @@ use super::{
 };
 use crate::{
     download::Download,
+    format::Format,
+    inspect::Inspection,
     verdict::{Code, Decision, Verdict, Violation},
 };
 
@@ -42,7 +44,7 @@ pub(crate) struct DownloadReport {
 impl Report {
     pub(crate) fn of<S>(source: String, verdict: &Verdict<S>) -> Self {
         let inspection = verdict.inspection();
-        let dimensions = inspection.and_then(|facts| facts.dimensions());
+        let dimensions = inspection.and_then(Inspection::dimensions);
         let download = verdict.download();
         let decision = verdict.decision();
         let error = (decision == Decision::Inconclusive)
@@ -50,15 +52,13 @@ impl Report {
         Self {
             source,
             decision,
-            format: inspection
-                .and_then(|facts| facts.format())
-                .map(|format| format.name()),
+            format: inspection.and_then(Inspection::format).map(Format::name),
             width: dimensions.map(|dimensions| dimensions.width),
             height: dimensions.map(|dimensions| dimensions.height),
             bytes: inspection
-                .and_then(|facts| facts.len())
+                .and_then(Inspection::len)
                 .or_else(|| download.and_then(Download::content_length)),
-            frames: inspection.and_then(|facts| facts.frames()),
+            frames: inspection.and_then(Inspection::frames),
             violations: verdict.violations().to_vec(),
             download: download.map(DownloadReport::of),
             error,

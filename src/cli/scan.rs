@@ -116,19 +116,16 @@ impl Scan {
     fn take(&mut self, checked: Checked) {
         self.printer.complain(&checked);
         let mut report = ScanReport::unsubmitted(checked.report);
-        match checked.accepted {
-            Some(accepted) => {
-                let data_id = DataId::random();
-                report.data_id = Some(data_id.to_string());
-                let number = self.queue.push(report);
-                let task = Task::new(accepted).with_data_id(data_id);
-                self.batch.push((number, task));
-            }
-            None => {
-                let number = self.queue.push(report);
-                self.queue.settle(number);
-            }
-        }
+        let Some(accepted) = checked.accepted else {
+            let number = self.queue.push(report);
+            self.queue.settle(number);
+            return;
+        };
+        let data_id = DataId::random();
+        report.data_id = Some(data_id.to_string());
+        let number = self.queue.push(report);
+        let task = Task::new(accepted).with_data_id(data_id);
+        self.batch.push((number, task));
     }
 
     fn send(&mut self) {

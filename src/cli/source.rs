@@ -173,7 +173,7 @@ impl Iterator for Folder {
                     let source = path.to_string_lossy().into_owned();
                     let reason = match error.io_error() {
                         Some(cause) => format!("cannot read: {}", reason(cause)),
-                        None => format!("cannot read: {}", error),
+                        None => format!("cannot read: {error}"),
                     };
                     return Some(unusable(source, self.place.as_deref(), reason, false));
                 }

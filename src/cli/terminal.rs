@@ -3,6 +3,7 @@
 
 use std::{
     env,
+    fmt::Write as _,
     io::{self, BufWriter, IsTerminal, Stdout, Write},
     time::Duration,
 };
@@ -79,7 +80,7 @@ impl Cell {
 /// Standard output, with the progress bar that shares the screen with it.
 pub(crate) struct Terminal {
     stdout: BufWriter<Stdout>,
-    is_terminal: bool,
+    is_screen: bool,
     is_coloured: bool,
     progress: ProgressBar,
 }
@@ -88,11 +89,11 @@ impl Terminal {
     /// Takes standard output, and shows progress if standard error is a terminal.
     pub(crate) fn open(verb: &'static str) -> Self {
         let stdout = io::stdout();
-        let is_terminal = stdout.is_terminal();
+        let is_screen = stdout.is_terminal();
         Self {
             stdout: BufWriter::new(stdout),
-            is_terminal,
-            is_coloured: is_terminal && colours_are_wanted(),
+            is_screen,
+            is_coloured: is_screen && colours_are_wanted(),
             progress: progress(verb),
         }
     }
@@ -120,7 +121,7 @@ impl Terminal {
             stdout.write_all(bytes)?;
             stdout.flush()
         };
-        if self.is_terminal {
+        if self.is_screen {
             self.progress.suspend(print)
         } else {
             print()
@@ -197,7 +198,7 @@ fn push_cell(line: &mut String, cell: &Cell, is_coloured: bool) {
     }
     if is_coloured && cell.tone != Tone::Plain {
         let style = cell.tone.style();
-        line.push_str(&format!("{style}{text}{style:#}"));
+        let _ = write!(line, "{style}{text}{style:#}");
     } else {
         line.push_str(&text);
     }

@@ -57,8 +57,8 @@ fn colours_are_for_terminals() {
 fn a_closed_pipe_ends_the_command_quietly() {
     let bench = Bench::new("printing-pipe");
     for format in ["human", "jsonl", "csv"] {
-        let lines: String = (0..20_000).map(|n| format!("ftp://host/{n}\n")).collect();
-        bench.write("list.txt", lines);
+        let lines: Vec<_> = (0..20_000).map(|n| format!("ftp://host/{n}")).collect();
+        bench.write("list.txt", lines.join("\n"));
         let args = ["check", "--from", "list.txt", "--format", format];
         let mut child = bench.command(&args).spawn().unwrap();
         let mut stdout = child.stdout.take().unwrap();
