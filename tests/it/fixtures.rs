@@ -11,7 +11,7 @@ use std::{
 };
 
 use catalogue::Fixture;
-use greenlight::verdict::Code;
+use greenlight::{Depth, Inspector, Requirements, inspect::Claim, verdict::Code};
 
 /// Every fixture, made once.
 static ALL: LazyLock<Vec<Fixture>> = LazyLock::new(catalogue::all);
@@ -83,4 +83,46 @@ fn accepted_fixtures_name_every_answer_of_the_sandbox() {
         );
     }
     assert!(accepted().any(|fixture| !fixture.path.contains("in-its-name")));
+}
+
+#[test]
+fn every_fixture_is_judged_as_its_row_says() {
+    for fixture in ALL.iter() {
+        let mut inspector = Inspector::new(Depth::Structure);
+        if let Some(claim) = Claim::from_name(fixture.path) {
+            inspector.claim(claim);
+        }
+        inspector.push(&fixture.bytes);
+        let verdict = Requirements::ASYNC.judge(inspector.finish());
+        let found: BTreeSet<&str> = verdict
+            .violations()
+            .iter()
+            .map(|violation| violation.code().name())
+            .collect();
+        let asked: BTreeSet<&str> = fixture.codes.iter().copied().collect();
+        assert_eq!(found, asked, "{}", fixture.path);
+        let accepted = verdict.is_accepted();
+        assert_eq!(accepted, fixture.is_accepted(), "{}", fixture.path);
+    }
+}
+
+#[cfg(feature = "decode")]
+#[test]
+fn every_accepted_fixture_decodes_at_the_measured_size() {
+    use std::io::Cursor;
+
+    use greenlight::{Dimensions, Inspection};
+
+    // The `image` crate does not know OS/2's second header.
+    let known = |fixture: &&Fixture| fixture.is_accepted() && fixture.path != "bmp/os2-v2.bmp";
+    for fixture in ALL.iter().filter(known) {
+        let measured = Inspection::of(&fixture.bytes).dimensions();
+        let decoded = image::ImageReader::new(Cursor::new(&fixture.bytes))
+            .with_guessed_format()
+            .expect("memory can be read")
+            .decode()
+            .unwrap_or_else(|error| panic!("{}: {error}", fixture.path));
+        let decoded = Dimensions::new(decoded.width(), decoded.height());
+        assert_eq!(measured, Some(decoded), "{}", fixture.path);
+    }
 }
