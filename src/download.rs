@@ -64,6 +64,8 @@ pub enum TlsFault {
     WrongHost,
     /// No trusted authority issued the certificate.
     UnknownIssuer,
+    /// The connection ended during the handshake.
+    Cut,
     /// Anything else.
     Other,
 }
@@ -137,6 +139,7 @@ pub struct Download {
     pub(crate) elapsed: Duration,
     pub(crate) limit: Duration,
     pub(crate) bytes: u64,
+    pub(crate) received: u64,
     pub(crate) retries: u32,
     pub(crate) inspection: Inspection,
 }
@@ -161,6 +164,7 @@ impl Download {
             elapsed: Duration::ZERO,
             limit,
             bytes: 0,
+            received: 0,
             retries: 0,
             inspection: *Inspector::new(depth).inspection(),
         }
@@ -229,6 +233,11 @@ impl Download {
     /// How many bytes of body were taken.
     pub const fn bytes(&self) -> u64 {
         self.bytes
+    }
+
+    /// How many bytes came over the wire: heads, redirects and TLS too.
+    pub const fn received(&self) -> u64 {
+        self.received
     }
 
     /// How often a request was repeated because nothing at all was answered.

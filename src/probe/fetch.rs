@@ -26,12 +26,13 @@ use super::{
     resolve, tls,
 };
 use crate::{
-    download::{Ending, Phase},
+    download::{Ending, Phase, TlsFault},
     image_url::ImageUrl,
 };
 
-/// What may cross the wire besides a body: heads, TLS, and HTTP/2's frames.
-const OVERHEAD: u64 = 2 << 20;
+/// What may cross the wire until an answer's head is there: TLS, interim answers, and a head of at
+/// most the 400 KB that hyper takes.
+const HEAD_BYTES: u64 = 512 << 10;
 
 /// An answer whose body has not been read.
 pub(super) struct Answer {
@@ -65,8 +66,16 @@ pub(super) async fn fetch(
     let origin = origin(hop.url)?;
     let mut fresh = false;
     loop {
-        let mut connection = match probe.pool.take(&origin).filter(|_| !fresh) {
-            Some(connection) => connection,
+        let pooled = if fresh {
+            None
+        } else {
+            probe.pool.take(&origin)
+        };
+        let mut connection = match pooled {
+            Some(connection) => {
+                record.wire(connection.peer, &connection.counters);
+                connection
+            }
             None => match open(probe, record, hop.url, &origin).await {
                 Err(ending) if record.retries == 0 && nothing_answered(&ending) => {
                     record.retries += 1;
@@ -76,15 +85,8 @@ pub(super) async fn fetch(
                 opened => opened?,
             },
         };
-        record.peer(connection.peer);
         record.enter(Phase::FirstByte);
-        connection.counters.allow(
-            record
-                .asked()
-                .max_bytes()
-                .saturating_mul(2)
-                .saturating_add(OVERHEAD),
-        );
+        connection.counters.allow(HEAD_BYTES);
         let before = connection.counters.read();
         match connection
             .send(request(probe, hop, connection.is_h2())?)
@@ -92,6 +94,9 @@ pub(super) async fn fetch(
         {
             Ok(answer) => {
                 let (head, body) = answer.into_parts();
+                // Chunks and frames cost an honest server a few percent.
+                let most = record.asked().max_bytes().saturating_mul(2);
+                connection.counters.allow(most.saturating_add(HEAD_BYTES));
                 record.hop(hop.url, &head);
                 return Ok(Answer {
                     origin,
@@ -115,10 +120,7 @@ pub(super) async fn fetch(
 
 /// Whether the failure is one that a second try may not meet.
 const fn nothing_answered(ending: &Ending) -> bool {
-    matches!(
-        ending,
-        Ending::Connect(_) | Ending::Reset(_) | Ending::Incomplete(_)
-    )
+    matches!(ending, Ending::Connect(_) | Ending::Tls(TlsFault::Cut, _))
 }
 
 fn origin(url: &ImageUrl) -> Result<Origin, Ending> {
@@ -146,10 +148,10 @@ async fn open(
     let (tcp, peer) = connect::dial(&addresses)
         .await
         .map_err(|error| failure::connect(&error))?;
-    record.peer(peer);
     let tcp = Arc::new(tcp);
     let counters = Arc::new(Counters::default());
-    counters.allow(OVERHEAD);
+    record.wire(peer, &counters);
+    counters.allow(HEAD_BYTES);
     let wire = Wire::new(Arc::clone(&tcp), Arc::clone(&counters));
     let transport = if origin.https {
         record.enter(Phase::Tls);
@@ -214,13 +216,17 @@ async fn secure(probe: &Inner, url: &ImageUrl, wire: Wire) -> Result<Transport, 
     let host = url
         .parsed_host()
         .ok_or_else(|| Ending::Dns("the URL has no host".to_owned()))?;
-    let name = tls::server_name(&host)
-        .map_err(|reason| Ending::Tls(crate::download::TlsFault::Other, reason))?;
+    let name = tls::server_name(&host).map_err(|reason| Ending::Tls(TlsFault::Other, reason))?;
     match probe.tls.connect(name, wire).await {
         Ok(secured) => Ok(Transport::Tls(Box::new(secured))),
         Err(error) => Err(match tls::fault(&error) {
             Some((fault, reason)) => Ending::Tls(fault, reason),
-            None => failure::stream(&error),
+            None => match failure::stream(&error) {
+                Ending::Reset(reason) | Ending::Incomplete(reason) => {
+                    Ending::Tls(TlsFault::Cut, reason)
+                }
+                other => other,
+            },
         }),
     }
 }

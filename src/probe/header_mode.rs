@@ -76,6 +76,11 @@ pub(super) async fn download(
             return Ok(stop.ending());
         }
         let after = part.last.saturating_add(1);
+        if record.seen() != after {
+            return Err(Ending::Protocol(
+                "a part is not as long as its Content-Range says".to_owned(),
+            ));
+        }
         if part.total == Some(after) {
             return Ok(Ending::Complete);
         }

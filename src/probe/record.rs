@@ -1,10 +1,13 @@
 //! The facts of a download while it runs. They outlive a deadline that cuts the download off.
 
-use std::time::Duration;
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use http::{Version, response};
 
-use super::clock::{self, Instant};
+use super::{
+    clock::{self, Instant},
+    connect::Counters,
+};
 use crate::{
     download::{Download, Ending, Hop, Phase},
     image_url::ImageUrl,
@@ -24,6 +27,8 @@ pub(super) struct Record {
     started: Instant,
     /// When the phase under way began.
     entered: Instant,
+    /// The connection in use, and how much it had received before.
+    wire: Option<(Arc<Counters>, u64)>,
     /// How many requests were repeated.
     pub(super) retries: u32,
 }
@@ -39,6 +44,7 @@ impl Record {
             harmless: None,
             started: now,
             entered: now,
+            wire: None,
             retries: 0,
         }
     }
@@ -93,8 +99,18 @@ impl Record {
         self.download.content_length = None;
     }
 
-    pub(super) fn peer(&mut self, peer: std::net::SocketAddr) {
+    /// A connection to `peer` is used from here on.
+    pub(super) fn wire(&mut self, peer: SocketAddr, counters: &Arc<Counters>) {
+        self.close_wire();
         self.download.remote = Some(peer);
+        self.wire = Some((Arc::clone(counters), counters.received()));
+    }
+
+    fn close_wire(&mut self) {
+        if let Some((counters, before)) = self.wire.take() {
+            let received = counters.received().saturating_sub(before);
+            self.download.received = self.download.received.saturating_add(received);
+        }
     }
 
     /// A body begins at the image's first byte; what was inspected before is void.
@@ -154,6 +170,7 @@ impl Record {
     /// The download ended.
     pub(super) fn finish(mut self, ending: Ending) -> Download {
         self.close_phase();
+        self.close_wire();
         let mut download = self.download;
         download.elapsed = self.entered - self.started;
         download.retries = self.retries;

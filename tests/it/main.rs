@@ -27,6 +27,8 @@ mod probe;
 #[cfg(feature = "probe")]
 mod probe_address;
 #[cfg(feature = "probe")]
+mod probe_hostile;
+#[cfg(feature = "probe")]
 mod probe_server;
 mod requirements;
 #[cfg(feature = "sandbox")]

@@ -74,7 +74,15 @@ impl Server {
         F: Fn(Peer) -> A + Send + Sync + 'static,
         A: Future<Output = ()> + Send + 'static,
     {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Self::start_at("127.0.0.1:0", serve).await
+    }
+
+    pub(crate) async fn start_at<F, A>(address: &str, serve: F) -> Self
+    where
+        F: Fn(Peer) -> A + Send + Sync + 'static,
+        A: Future<Output = ()> + Send + 'static,
+    {
+        let listener = TcpListener::bind(address).await.unwrap();
         let address = listener.local_addr().unwrap();
         let seen = Arc::new(Seen::default());
         let noted = Arc::clone(&seen);

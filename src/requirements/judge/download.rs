@@ -190,6 +190,7 @@ const fn tls_words(fault: TlsFault) -> &'static str {
         TlsFault::NotYetValid => "the certificate is not valid yet",
         TlsFault::WrongHost => "the certificate is for another host",
         TlsFault::UnknownIssuer => "the certificate's issuer is unknown",
+        TlsFault::Cut => "the connection ended during the handshake",
         TlsFault::Other => "the handshake failed",
     }
 }
