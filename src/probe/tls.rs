@@ -81,6 +81,11 @@ pub(super) fn fault(error: &io::Error) -> Option<(TlsFault, String)> {
                 TlsFault::WrongHost
             }
             CertificateError::UnknownIssuer => TlsFault::UnknownIssuer,
+            // What tools make by default when asked for a self-signed certificate says that it is an
+            // authority's. It issued itself.
+            CertificateError::Other(other) if other.to_string() == "CaUsedAsEndEntity" => {
+                TlsFault::UnknownIssuer
+            }
             _ => TlsFault::Other,
         },
         _ => TlsFault::Other,

@@ -30,6 +30,8 @@ mod probe_address;
 mod probe_hostile;
 #[cfg(feature = "probe")]
 mod probe_server;
+#[cfg(feature = "probe")]
+mod probe_tls;
 mod requirements;
 #[cfg(feature = "sandbox")]
 mod sandbox;

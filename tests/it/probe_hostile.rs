@@ -14,7 +14,7 @@ use greenlight::{
     download::Ending,
     probe::{AddressPolicy, Mode},
 };
-use tokio::{net::TcpListener, task::JoinSet, time};
+use tokio::{task::JoinSet, time};
 
 use crate::probe_server::{Peer, Server, answer, builder, jpeg_head, ok, png};
 

@@ -1,0 +1,584 @@
+//! The probe over TLS and HTTP/2, with certificates made here.
+
+#![allow(
+    clippy::as_conversions,
+    clippy::unwrap_used,
+    reason = "tests, with numbers of their own making"
+)]
+
+use std::{
+    net::Ipv4Addr,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use bytes::Bytes;
+use greenlight::{
+    Decision, Download, ImageUrl, Probe, Requirements,
+    download::{Ending, Phase, TlsFault},
+    probe::{HttpVersions, Mode, ProbeBuilder},
+};
+use rcgen::{
+    BasicConstraints, Certificate, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair,
+    KeyUsagePurpose, date_time_ymd,
+};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    time,
+};
+use tokio_rustls::{
+    TlsAcceptor,
+    rustls::{ServerConfig, crypto::ring, pki_types::PrivateKeyDer},
+};
+
+use crate::probe_server::{Peer, Server, builder, ok, png};
+
+const ASYNC: Requirements = Requirements::ASYNC;
+const HOST: &str = "images.example";
+
+/// An authority, and what it issues.
+struct Authority(CertifiedIssuer<'static, KeyPair>);
+
+impl Authority {
+    fn new() -> Self {
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        let mut params = CertificateParams::new([HOST.to_owned()]).unwrap();
+        let name = format!("authority {}", COUNT.fetch_add(1, Ordering::Relaxed));
+        params.distinguished_name.push(DnType::CommonName, name);
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+        let key = KeyPair::generate().unwrap();
+        Self(CertifiedIssuer::self_signed(params, key).unwrap())
+    }
+
+    /// Sets a server up with a certificate for `name`, changed by `change`.
+    fn acceptor(
+        &self,
+        name: &str,
+        protocols: &[&str],
+        change: impl FnOnce(&mut CertificateParams),
+    ) -> TlsAcceptor {
+        let mut params = CertificateParams::new([name.to_owned()]).unwrap();
+        change(&mut params);
+        let key = KeyPair::generate().unwrap();
+        let certificate = params.signed_by(&key, &self.0).unwrap();
+        acceptor(&certificate, &key, protocols)
+    }
+
+    /// Sets a server up with the authority's own certificate.
+    fn self_signed(&self) -> TlsAcceptor {
+        acceptor(self.0.as_ref(), self.0.key(), &[])
+    }
+
+    /// A probe that trusts this authority, and to which every name is loopback.
+    fn probe(&self) -> ProbeBuilder {
+        builder()
+            .resolver(|_host| async { Ok(vec![Ipv4Addr::LOCALHOST.into()]) })
+            .root_certificates(self.0.pem().as_bytes())
+    }
+}
+
+fn acceptor(certificate: &Certificate, key: &KeyPair, protocols: &[&str]) -> TlsAcceptor {
+    let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
+    let provider = Arc::new(ring::default_provider());
+    let mut config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate.der().clone()], key)
+        .unwrap();
+    config.alpn_protocols = protocols
+        .iter()
+        .map(|name| name.as_bytes().to_vec())
+        .collect();
+    TlsAcceptor::from(Arc::new(config))
+}
+
+/// A server that answers over TLS and HTTP/1.1 with an image.
+async fn http1(acceptor: TlsAcceptor) -> Server {
+    Server::start(move |peer| {
+        let acceptor = acceptor.clone();
+        async move {
+            let Ok(mut stream) = acceptor.accept(peer.stream).await else {
+                return;
+            };
+            let mut head = [0; 4096];
+            while stream.read(&mut head).await.is_ok_and(|read| read > 0) {
+                let answer = ok("image/png", &png(300, 300, 0));
+                if stream.write_all(&answer).await.is_err() {
+                    return;
+                }
+            }
+        }
+    })
+    .await
+}
+
+fn url(server: &Server, host: &str) -> ImageUrl {
+    ImageUrl::parse(&format!(
+        "https://{host}:{}/image.png",
+        server.address.port()
+    ))
+    .unwrap()
+}
+
+async fn download(probe: &Probe, server: &Server) -> Download {
+    probe.download(&url(server, HOST), &ASYNC).await
+}
+
+#[tokio::test]
+async fn an_image_over_tls_is_accepted_where_the_issuer_is_trusted() {
+    let authority = Authority::new();
+    let server = http1(authority.acceptor(HOST, &["http/1.1"], |_| {})).await;
+    for mode in [Mode::Full, Mode::Header] {
+        let probe = authority.probe().mode(mode).build().unwrap();
+        let verdict = probe.check(&url(&server, HOST), &ASYNC).await.unwrap();
+        assert_eq!(verdict.decision(), Decision::Accept, "{verdict:?}");
+        let download = verdict.download().unwrap();
+        assert_eq!(download.http_version(), Some("HTTP/1.1"));
+        assert!(download.timings().tls > Duration::ZERO);
+        assert!(download.received() > download.bytes() + 500);
+    }
+}
+
+#[tokio::test]
+async fn faults_of_certificates_are_told_apart() {
+    let (authority, stranger) = (Authority::new(), Authority::new());
+    let expired = |params: &mut CertificateParams| {
+        params.not_before = date_time_ymd(2020, 1, 1);
+        params.not_after = date_time_ymd(2021, 1, 1);
+    };
+    let early = |params: &mut CertificateParams| params.not_before = date_time_ymd(3000, 1, 1);
+    let cases = [
+        (authority.acceptor(HOST, &[], expired), TlsFault::Expired),
+        (authority.acceptor(HOST, &[], early), TlsFault::NotYetValid),
+        (
+            authority.acceptor("other.example", &[], |_| {}),
+            TlsFault::WrongHost,
+        ),
+        (
+            authority.acceptor("*.images.example", &[], |_| {}),
+            TlsFault::WrongHost,
+        ),
+        (
+            stranger.acceptor(HOST, &[], |_| {}),
+            TlsFault::UnknownIssuer,
+        ),
+        (stranger.self_signed(), TlsFault::UnknownIssuer),
+    ];
+    for (acceptor, expected) in cases {
+        let server = http1(acceptor).await;
+        let download = download(&authority.probe().build().unwrap(), &server).await;
+        let Ending::Tls(fault, _) = download.ending() else {
+            panic!("{expected:?}: {:?}", download.ending());
+        };
+        assert_eq!(*fault, expected);
+        assert_eq!(download.phase(), Phase::Tls);
+        let verdict = ASYNC.judge_download(download);
+        assert_eq!(verdict.violations()[0].code().name(), "download/tls");
+    }
+}
+
+#[tokio::test]
+async fn a_certificate_for_an_address_is_good_for_that_address() {
+    let authority = Authority::new();
+    let server = http1(authority.acceptor("127.0.0.1", &[], |_| {})).await;
+    let probe = authority.probe().build().unwrap();
+    let download = probe.download(&url(&server, "127.0.0.1"), &ASYNC).await;
+    assert_eq!(download.ending(), &Ending::Complete);
+    let download = self::download(&probe, &server).await;
+    assert!(matches!(
+        download.ending(),
+        Ending::Tls(TlsFault::WrongHost, _)
+    ));
+}
+
+#[tokio::test]
+async fn handshakes_that_fail_otherwise_are_told_apart() {
+    let authority = Authority::new();
+    let probe = || authority.probe().deadline(Duration::from_millis(500));
+
+    let plain = Server::answering(ok("image/png", &png(300, 300, 0))).await;
+    let answer = Server::start(|mut peer| async move {
+        peer.send(b"HTTP/1.1 400 Bad Request\r\n\r\n").await;
+        peer.close().await;
+    })
+    .await;
+    let alert = Server::start(|mut peer| async move {
+        // handshake_failure (RFC 8446, 6)
+        peer.send([0x15, 3, 3, 0, 2, 2, 40]).await;
+        peer.close().await;
+    })
+    .await;
+    for server in [&answer, &alert] {
+        let download = download(&probe().build().unwrap(), server).await;
+        assert!(
+            matches!(download.ending(), Ending::Tls(TlsFault::Other, _)),
+            "{:?}",
+            download.ending()
+        );
+        assert_eq!(download.retries(), 0);
+    }
+
+    let closes = Server::start(|peer| async { drop(peer) }).await;
+    let resets = Server::start(|mut peer| async move {
+        let mut byte = [0];
+        let _ = peer.stream.read(&mut byte).await;
+        peer.reset();
+    })
+    .await;
+    for server in [&closes, &resets] {
+        let download = download(&probe().build().unwrap(), server).await;
+        assert!(
+            matches!(download.ending(), Ending::Tls(TlsFault::Cut, _)),
+            "{:?}",
+            download.ending()
+        );
+        assert_eq!(download.retries(), 1);
+        assert_eq!(server.seen.connections(), 2);
+    }
+
+    let silent = Server::start(Peer::stall).await;
+    let endless = Server::start(|mut peer| async move {
+        // Handshake records of type 22 that never make a message.
+        while peer.send([0x16, 3, 3, 0, 1, 2]).await {
+            time::sleep(Duration::from_millis(5)).await;
+        }
+    })
+    .await;
+    // One that waits for a request line waits for the rest of it.
+    for server in [&silent, &endless, &plain] {
+        let download = download(&probe().build().unwrap(), server).await;
+        assert!(
+            matches!(download.ending(), Ending::TooSlow | Ending::Tls(..)),
+            "{:?}",
+            download.ending()
+        );
+        assert_eq!(download.phase(), Phase::Tls);
+        assert!(download.elapsed() < Duration::from_millis(800));
+    }
+}
+
+#[tokio::test]
+async fn a_body_over_tls_that_is_cut_without_a_farewell_is_incomplete() {
+    let authority = Authority::new();
+    let acceptor = authority.acceptor(HOST, &[], |_| {});
+    let server = Server::start(move |peer| {
+        let acceptor = acceptor.clone();
+        async move {
+            let mut stream = acceptor.accept(peer.stream).await.unwrap();
+            let mut head = [0; 4096];
+            stream.read(&mut head).await.unwrap();
+            // No length: only TLS' close_notify tells the end from a cut (RFC 8446, 6.1).
+            stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await.unwrap();
+            stream.write_all(&png(300, 300, 0)).await.unwrap();
+            stream.flush().await.unwrap();
+            let (mut tcp, _) = stream.into_inner();
+            tcp.shutdown().await.unwrap();
+            while tcp.read(&mut head).await.is_ok_and(|read| read > 0) {}
+        }
+    })
+    .await;
+    let download = download(&authority.probe().build().unwrap(), &server).await;
+    assert!(
+        matches!(download.ending(), Ending::Incomplete(_)),
+        "{:?}",
+        download.ending()
+    );
+}
+
+#[tokio::test]
+async fn redirects_from_https_are_checked_like_any() {
+    let authority = Authority::new();
+    let acceptor = authority.acceptor(HOST, &[], |_| {});
+    let server = Server::start(move |peer| {
+        let acceptor = acceptor.clone();
+        async move {
+            let mut stream = acceptor.accept(peer.stream).await.unwrap();
+            let mut head = [0; 4096];
+            stream.read(&mut head).await.unwrap();
+            let answer = "HTTP/1.1 302 Found\r\nLocation: http://169.254.169.254/\r\n\r\n";
+            stream.write_all(answer.as_bytes()).await.unwrap();
+            stream.shutdown().await.unwrap();
+        }
+    })
+    .await;
+    let download = download(&authority.probe().build().unwrap(), &server).await;
+    assert!(matches!(download.ending(), Ending::Blocked { .. }));
+}
+
+// HTTP/2
+
+type Respond = h2::server::SendResponse<Bytes>;
+
+/// A server of HTTP/2 over TLS that hands every request to `answer`.
+async fn http2<F, A>(acceptor: TlsAcceptor, answer: F) -> Server
+where
+    F: Fn(usize, Respond) -> A + Clone + Send + Sync + 'static,
+    A: Future<Output = ()> + Send + 'static,
+{
+    let count = Arc::new(AtomicUsize::new(0));
+    Server::start(move |peer| {
+        let (acceptor, answer, count) = (acceptor.clone(), answer.clone(), Arc::clone(&count));
+        async move {
+            let Ok(stream) = acceptor.accept(peer.stream).await else {
+                return;
+            };
+            let Ok(mut connection) = h2::server::handshake(stream).await else {
+                return;
+            };
+            while let Some(Ok((_request, respond))) = connection.accept().await {
+                let number = count.fetch_add(1, Ordering::SeqCst);
+                tokio::spawn(answer(number, respond));
+            }
+        }
+    })
+    .await
+}
+
+/// Sends as much of `body` as flow control lets through.
+async fn send(mut respond: Respond, headers: &[(&str, &str)], body: Bytes, end: bool) {
+    let mut head = http::Response::builder().status(200);
+    for (name, value) in headers {
+        head = head.header(*name, *value);
+    }
+    let Ok(mut stream) = respond.send_response(head.body(()).unwrap(), false) else {
+        return;
+    };
+    let mut rest = body;
+    while !rest.is_empty() {
+        stream.reserve_capacity(rest.len().min(16_384));
+        let room = std::future::poll_fn(|cx| stream.poll_capacity(cx)).await;
+        let Some(Ok(room)) = room else {
+            return;
+        };
+        let piece = rest.split_to(room.min(rest.len()));
+        if stream.send_data(piece, end && rest.is_empty()).is_err() {
+            return;
+        }
+    }
+    if !end {
+        time::sleep(Duration::from_secs(10)).await;
+    }
+}
+
+fn h2_probe(authority: &Authority, mode: Mode) -> Probe {
+    authority
+        .probe()
+        .mode(mode)
+        .deadline(Duration::from_millis(2000))
+        .build()
+        .unwrap()
+}
+
+#[tokio::test]
+async fn an_image_over_http2_is_accepted() {
+    let authority = Authority::new();
+    let file = Bytes::from(png(300, 300, 200_000));
+    let len = file.len().to_string();
+    let server = http2(authority.acceptor(HOST, &["h2", "http/1.1"], |_| {}), {
+        move |_, respond| {
+            let (file, len) = (file.clone(), len.clone());
+            async move {
+                let headers = [("content-type", "image/png"), ("content-length", &*len)];
+                send(respond, &headers, file, true).await;
+            }
+        }
+    })
+    .await;
+    for mode in [Mode::Full, Mode::Header] {
+        let probe = h2_probe(&authority, mode);
+        let verdict = probe.check(&url(&server, HOST), &ASYNC).await.unwrap();
+        assert_eq!(verdict.decision(), Decision::Accept, "{verdict:?}");
+        assert_eq!(verdict.download().unwrap().http_version(), Some("HTTP/2"));
+    }
+    // The versions can be set.
+    let server = http1(authority.acceptor(HOST, &["http/1.1"], |_| {})).await;
+    let probe = authority
+        .probe()
+        .http_versions(HttpVersions::Http2)
+        .build()
+        .unwrap();
+    assert!(matches!(
+        download(&probe, &server).await.ending(),
+        Ending::Tls(TlsFault::Other, _)
+    ));
+    let probe = authority
+        .probe()
+        .http_versions(HttpVersions::Http1)
+        .build()
+        .unwrap();
+    assert_eq!(download(&probe, &server).await.ending(), &Ending::Complete);
+}
+
+#[tokio::test]
+async fn http2_connections_answer_again_though_bodies_are_left_unread() {
+    let authority = Authority::new();
+    let file = Bytes::from(png(300, 300, 4_000_000));
+    let len = file.len().to_string();
+    let server = http2(authority.acceptor(HOST, &["h2"], |_| {}), {
+        move |_, respond| {
+            let (file, len) = (file.clone(), len.clone());
+            async move {
+                // It knows no ranges: the whole file each time, of which the probe reads a little.
+                let headers = [("content-type", "image/png"), ("content-length", &*len)];
+                send(respond, &headers, file, true).await;
+            }
+        }
+    })
+    .await;
+    let probe = h2_probe(&authority, Mode::Header);
+    let mut received = 0;
+    for _ in 0..100 {
+        let verdict = probe.check(&url(&server, HOST), &ASYNC).await.unwrap();
+        assert_eq!(verdict.decision(), Decision::Accept, "{verdict:?}");
+        received += verdict.download().unwrap().received();
+    }
+    assert!(received < 100 * 200_000, "{received}");
+}
+
+#[tokio::test]
+async fn http2_resets_and_farewells_are_told_apart() {
+    use h2::Reason;
+    let authority = Authority::new();
+    let acceptor = || authority.acceptor(HOST, &["h2"], |_| {});
+    let probe = h2_probe(&authority, Mode::Full);
+
+    // Refused streams were not looked at: they are asked for once more.
+    let refuses = http2(acceptor(), |number, mut respond: Respond| async move {
+        if number == 0 {
+            respond.send_reset(Reason::REFUSED_STREAM);
+        } else {
+            send(respond, &[], png(300, 300, 0).into(), true).await;
+        }
+    })
+    .await;
+    let answered = download(&probe, &refuses).await;
+    assert_eq!(answered.ending(), &Ending::Complete);
+    assert_eq!(answered.retries(), 1);
+
+    for reason in [
+        Reason::INTERNAL_ERROR,
+        Reason::CANCEL,
+        Reason::ENHANCE_YOUR_CALM,
+    ] {
+        let resets = http2(acceptor(), move |_, mut respond: Respond| async move {
+            respond.send_reset(reason);
+        })
+        .await;
+        let reset = download(&probe, &resets).await;
+        assert!(matches!(reset.ending(), Ending::Reset(_)), "{reset:?}");
+        assert_eq!(reset.retries(), 0);
+    }
+
+    let later = http2(acceptor(), |_, mut respond: Respond| async move {
+        let head = http::Response::builder().body(()).unwrap();
+        let mut stream = respond.send_response(head, false).unwrap();
+        stream
+            .send_data(Bytes::from(png(300, 300, 0)).slice(..100), false)
+            .unwrap();
+        time::sleep(Duration::from_millis(50)).await;
+        stream.send_reset(Reason::INTERNAL_ERROR);
+    })
+    .await;
+    let reset = download(&probe, &later).await;
+    assert!(matches!(reset.ending(), Ending::Reset(_)), "{reset:?}");
+
+    let lies = http2(acceptor(), |_, respond| async move {
+        let headers = [("content-length", "5000")];
+        send(respond, &headers, png(300, 300, 0).into(), true).await;
+    })
+    .await;
+    let lied = download(&probe, &lies).await;
+    assert!(matches!(lied.ending(), Ending::Protocol(_)), "{lied:?}");
+
+    let stalls = http2(acceptor(), |_, respond| async move {
+        send(respond, &[], png(300, 300, 0).into(), false).await;
+    })
+    .await;
+    let stalled = download(&probe, &stalls).await;
+    assert_eq!(stalled.ending(), &Ending::TooSlow);
+    assert_eq!(stalled.phase(), Phase::Body);
+}
+
+/// A frame (RFC 9113, 4.1).
+fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+    let mut frame = (payload.len() as u32).to_be_bytes()[1..].to_vec();
+    frame.extend([kind, flags]);
+    frame.extend(stream.to_be_bytes());
+    frame.extend(payload);
+    frame
+}
+
+#[tokio::test]
+async fn floods_of_http2_frames_are_cut_off() {
+    let authority = Authority::new();
+    let settings = frame(4, 0, 0, &[]);
+    // Literal header field without indexing: `x: ` and 100 bytes (RFC 7541, 6.2.2).
+    let field = [&[0, 1, b'x', 100][..], &[b'y'; 100]].concat();
+    let floods: [(&str, Vec<u8>, Vec<u8>); 8] = [
+        ("settings", settings.clone(), settings.clone()),
+        ("pings", settings.clone(), frame(6, 0, 0, &[0; 8])),
+        (
+            "unknown frames",
+            settings.clone(),
+            frame(0xbe, 0, 0, &[0; 1000]),
+        ),
+        (
+            "continuations",
+            [settings.clone(), frame(1, 0, 1, &field)].concat(),
+            frame(9, 0, 1, &field),
+        ),
+        (
+            "empty continuations",
+            [settings.clone(), frame(1, 0, 1, &field)].concat(),
+            frame(9, 0, 1, &[]),
+        ),
+        (
+            "data for no stream",
+            settings.clone(),
+            frame(0, 0, 99, &[0; 100]),
+        ),
+        (
+            "window updates",
+            settings.clone(),
+            frame(8, 0, 0, &[0, 0, 0, 1]),
+        ),
+        ("garbage", Vec::new(), b"garbage".repeat(100)),
+    ];
+    for (name, start, more) in floods {
+        let acceptor = authority.acceptor(HOST, &["h2"], |_| {});
+        let server = Server::start(move |peer| {
+            let (acceptor, start, more) = (acceptor.clone(), start.clone(), more.repeat(20));
+            async move {
+                let Ok(mut stream) = acceptor.accept(peer.stream).await else {
+                    return;
+                };
+                let mut sent = stream.write_all(&start).await;
+                while sent.is_ok() {
+                    sent = stream.write_all(&more).await;
+                }
+            }
+        })
+        .await;
+        let probe = h2_probe(&authority, Mode::Full);
+        let download = download(&probe, &server).await;
+        assert!(
+            matches!(
+                download.ending(),
+                Ending::Protocol(_) | Ending::Reset(_) | Ending::TooSlow | Ending::Incomplete(_)
+            ),
+            "{name}: {:?}",
+            download.ending()
+        );
+        assert!(download.elapsed() <= Duration::from_millis(2300), "{name}");
+        assert!(
+            download.received() <= 2 << 20,
+            "{name}: {}",
+            download.received()
+        );
+    }
+}
