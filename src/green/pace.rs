@@ -147,3 +147,60 @@ impl GovernorClock for Ticks {
         clock::instant().duration_since(self.start)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rate(rate: u32) -> NonZeroU32 {
+        NonZeroU32::new(rate).unwrap()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_second_of_images_may_go_at_once_and_the_rest_waits_its_turn() {
+        let pace = Pace::new(rate(50), rate(10));
+        let start = clock::instant();
+        pace.admit(10).await;
+        assert_eq!(start.elapsed(), Duration::ZERO);
+        pace.admit(25).await;
+        let waited = start.elapsed();
+        assert!(waited >= Duration::from_millis(2_400), "{waited:?}");
+        assert!(waited <= Duration::from_millis(2_600), "{waited:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_complaint_halves_the_pace_and_silence_restores_it() {
+        let pace = Pace::new(rate(10), rate(10));
+        let time = async |images| {
+            let start = clock::instant();
+            pace.admit(images).await;
+            start.elapsed()
+        };
+        time(10).await;
+        let fair = time(10).await;
+        pace.slow_down();
+        pace.slow_down();
+        let slow = time(10).await;
+        assert!(
+            slow > fair * 19 / 10 && slow < fair * 21 / 10,
+            "{slow:?} {fair:?}"
+        );
+        sleep(Slowness::RECOVERY).await;
+        time(10).await;
+        let restored = time(10).await;
+        assert!(restored < fair * 11 / 10, "{restored:?}");
+    }
+
+    #[test]
+    fn slowness_is_bounded() {
+        let mut slowness = Slowness::NONE;
+        let mut now = clock::instant();
+        for _ in 0..100 {
+            now += Slowness::TOGETHER;
+            slowness.double(now);
+        }
+        assert_eq!(slowness.factor, Slowness::MOST);
+        slowness.recover(now + 100 * Slowness::RECOVERY);
+        assert_eq!(slowness.factor, 1);
+    }
+}

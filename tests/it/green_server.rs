@@ -37,6 +37,16 @@ impl Step {
     pub(crate) fn text(status: u16, body: &str) -> Self {
         Self::Answer(status, Vec::new(), body.as_bytes().to_vec())
     }
+
+    pub(crate) fn with_header(self, name: &'static str, value: &str) -> Self {
+        match self {
+            Self::Answer(status, mut headers, body) => {
+                headers.push((name, value.to_owned()));
+                Self::Answer(status, headers, body)
+            }
+            other => other,
+        }
+    }
 }
 
 /// A request as it arrived.

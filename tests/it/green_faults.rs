@@ -1,0 +1,380 @@
+//! For each fault of the service: what the caller sees, and how many requests were made.
+
+#![allow(clippy::unwrap_used, reason = "a test may fail anywhere")]
+
+use std::{num::NonZeroU32, time::Duration};
+
+use greenlight::{
+    ErrorKind, Retry, Scene, TaskId,
+    green::{Client, Credentials},
+};
+use serde_json::{Value, json};
+
+use crate::{
+    green::batch,
+    green_server::{Request, Server, Step},
+};
+
+fn accepted(request: &Request) -> Step {
+    let data: Vec<Value> = request.json()["tasks"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|task| {
+            let id = task["dataId"].as_str().unwrap();
+            json!({"code": 200, "dataId": id, "taskId": format!("task-{id}")})
+        })
+        .collect();
+    Step::json(200, &json!({"code": 200, "msg": "OK", "data": data}))
+}
+
+/// Serves the steps, then accepts what is submitted.
+async fn failing_first(steps: Vec<Step>) -> Server {
+    let mut steps = steps.into_iter();
+    Server::with(move |request| steps.next().unwrap_or_else(|| accepted(request))).await
+}
+
+fn service(code: u16) -> Step {
+    Step::json(
+        200,
+        &json!({"code": code, "msg": "MESSAGE", "requestId": "r"}),
+    )
+}
+
+fn gateway(status: u16, code: &str, message: &str) -> Step {
+    let body = json!({"Code": code, "Message": message, "RequestId": "r", "HostId": "h"});
+    Step::json(status, &body)
+}
+
+#[tokio::test]
+async fn each_fault_is_repeated_only_if_the_service_says_that_nothing_was_done() {
+    let cases: Vec<(&str, Step, usize, Option<ErrorKind>)> = vec![
+        ("500", service(500), 2, None),
+        ("580", service(580), 2, None),
+        ("581", service(581), 2, None),
+        ("585", service(585), 2, None),
+        ("591", service(591), 2, None),
+        (
+            "503 of the gateway",
+            gateway(503, "ServiceUnavailable", "busy"),
+            2,
+            None,
+        ),
+        (
+            "500 of the gateway",
+            gateway(500, "InternalError", "oops"),
+            2,
+            None,
+        ),
+        ("503 without a body", Step::text(503, ""), 2, None),
+        ("400", service(400), 1, Some(ErrorKind::Refused)),
+        ("401", service(401), 1, Some(ErrorKind::Refused)),
+        ("403", service(403), 1, Some(ErrorKind::Refused)),
+        ("408", service(408), 1, Some(ErrorKind::Refused)),
+        ("411", service(411), 1, Some(ErrorKind::Refused)),
+        ("589", service(589), 1, Some(ErrorKind::Refused)),
+        ("590", service(590), 1, Some(ErrorKind::Refused)),
+        ("596", service(596), 1, Some(ErrorKind::Refused)),
+        ("an unknown code", service(777), 1, Some(ErrorKind::Refused)),
+        (
+            "a wrong key",
+            gateway(404, "InvalidAccessKeyId.NotFound", "no such key"),
+            1,
+            Some(ErrorKind::Refused),
+        ),
+        (
+            "a nonce that arrived before",
+            gateway(400, "SignatureNonceUsed", "used"),
+            1,
+            Some(ErrorKind::Refused),
+        ),
+        (
+            "a redirect",
+            Step::text(302, ""),
+            1,
+            Some(ErrorKind::Answer),
+        ),
+        (
+            "HTML 502",
+            Step::text(502, "<html>"),
+            1,
+            Some(ErrorKind::Answer),
+        ),
+        (
+            "HTML 200",
+            Step::text(200, "<html>"),
+            1,
+            Some(ErrorKind::Answer),
+        ),
+        ("closed", Step::Close, 1, Some(ErrorKind::Network)),
+    ];
+    for (name, step, requests, kind) in cases {
+        let server = failing_first(vec![step]).await;
+        let result = server.client().submit(batch(&["a"]), &[Scene::Porn]).await;
+        match (result, kind) {
+            (Ok(submission), None) => {
+                assert_eq!(submission.task_ids().count(), 1, "{name}");
+            }
+            (Err(error), Some(kind)) => assert_eq!(error.kind(), kind, "{name}: {error}"),
+            (result, _) => panic!("{name}: {result:?}"),
+        }
+        assert_eq!(server.requests().len(), requests, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn every_attempt_has_a_nonce_and_a_signature_of_its_own() {
+    let server = failing_first(vec![service(500), service(500)]).await;
+    server
+        .client()
+        .submit(batch(&["a"]), &[Scene::Porn])
+        .await
+        .unwrap();
+    let requests = server.requests();
+    let header = |name: &str| {
+        let mut values: Vec<_> = requests.iter().map(|r| r.header(name).unwrap()).collect();
+        values.sort_unstable();
+        values.dedup();
+        values.len()
+    };
+    assert_eq!(requests.len(), 3);
+    assert_eq!(header("x-acs-signature-nonce"), 3);
+    assert_eq!(header("authorization"), 3);
+}
+
+#[tokio::test]
+async fn throttling_is_waited_out_for_as_long_as_the_service_asks() {
+    let throttled = [
+        gateway(400, "Throttling.User", "slow").with_header("x-acs-retry-after", "1"),
+        gateway(429, "Throttling", "slow").with_header("retry-after", "0"),
+        service(588),
+    ];
+    for step in throttled {
+        let server = failing_first(vec![step.clone()]).await;
+        let result = server.client().submit(batch(&["a"]), &[Scene::Porn]).await;
+        assert!(result.is_ok(), "{step:?}");
+        assert_eq!(server.requests().len(), 2, "{step:?}");
+    }
+    // Longer than the deadline: told at once instead of waited for.
+    let asked = gateway(400, "Throttling", "slow").with_header("x-acs-retry-after", "3600000");
+    let server = failing_first(vec![asked]).await;
+    let error = server
+        .client()
+        .submit(batch(&["a"]), &[Scene::Porn])
+        .await
+        .unwrap_err();
+    assert_eq!(error.retry(), Retry::After(Duration::from_secs(3600)));
+    assert_eq!(server.requests().len(), 1);
+}
+
+#[tokio::test]
+async fn an_outage_fails_fast_once_the_budget_of_repetitions_is_spent() {
+    let server = Server::with(|_| service(500)).await;
+    let fast = NonZeroU32::new(10_000).unwrap();
+    let client = server.builder().requests_per_second(fast).build().unwrap();
+    let mut calls = tokio::task::JoinSet::new();
+    for _ in 0..60 {
+        let client = client.clone();
+        calls.spawn(async move { client.results(&[TaskId::parse("a").unwrap()]).await });
+    }
+    let failed = calls
+        .join_all()
+        .await
+        .iter()
+        .filter(|result| result.is_err())
+        .count();
+    // Sixty calls would make 120 repetitions; all clones together have fifty.
+    assert_eq!((failed, server.requests().len()), (60, 60 + 50));
+}
+
+#[tokio::test]
+async fn a_wrong_clock_is_put_right_by_the_service_and_stays_right() {
+    let expired = gateway(400, "InvalidTimeStamp.Expired", "expired")
+        .with_header("date", &shifted_date(server_now(), 3600));
+    let server = failing_first(vec![expired]).await;
+    let client = server.client();
+    client.submit(batch(&["a"]), &[Scene::Porn]).await.unwrap();
+    client.submit(batch(&["b"]), &[Scene::Porn]).await.unwrap();
+    let dates: Vec<_> = server
+        .requests()
+        .iter()
+        .map(|request| seconds(request.header("date").unwrap()))
+        .collect();
+    assert_eq!(dates.len(), 3);
+    assert!(
+        (3_590..=3_610).contains(&(dates[1] - dates[0])),
+        "{dates:?}"
+    );
+    assert!((0..=10).contains(&(dates[2] - dates[1])), "{dates:?}");
+}
+
+#[tokio::test]
+async fn a_time_that_no_clock_is_wrong_by_is_not_believed() {
+    let years = 10 * 366 * 24 * 60 * 60;
+    for date in [shifted_date(server_now(), years), "yesterday".to_owned()] {
+        let expired =
+            gateway(400, "InvalidTimeStamp.Expired", "expired").with_header("date", &date);
+        let server = failing_first(vec![expired]).await;
+        let error = server
+            .client()
+            .submit(batch(&["a"]), &[Scene::Porn])
+            .await
+            .unwrap_err();
+        assert_eq!(error.retry(), Retry::Never);
+        assert_eq!(server.requests().len(), 1);
+    }
+}
+
+fn server_now() -> i64 {
+    jiff::Timestamp::now().as_second()
+}
+
+fn shifted_date(now: i64, by: i64) -> String {
+    let time = jiff::Timestamp::from_second(now + by).unwrap();
+    jiff::fmt::rfc2822::DateTimePrinter::new()
+        .timestamp_to_rfc9110_string(&time)
+        .unwrap()
+}
+
+fn seconds(date: &str) -> i64 {
+    jiff::fmt::rfc2822::DateTimeParser::new()
+        .parse_timestamp(date)
+        .unwrap()
+        .as_second()
+}
+
+#[tokio::test]
+async fn a_clock_that_is_right_is_not_an_excuse_to_ask_again() {
+    let expired = gateway(400, "InvalidTimeStamp.Expired", "expired")
+        .with_header("date", &shifted_date(server_now(), 0));
+    let server = failing_first(vec![expired]).await;
+    let error = server
+        .client()
+        .submit(batch(&["a"]), &[Scene::Porn])
+        .await
+        .unwrap_err();
+    assert_eq!(error.retry(), Retry::Never);
+    assert_eq!(server.requests().len(), 1);
+}
+
+#[tokio::test]
+async fn a_refused_signature_is_explained_without_the_secrets() {
+    let server = Server::with(|request| {
+        let message = format!(
+            "Specified signature is not matched. server string to sign is:POST\n\
+             application/json\n{}\ntext/plain\n{}\nx-acs-security-token:{}\n/green/image/asyncscan",
+            request.header("content-md5").unwrap(),
+            request.header("date").unwrap(),
+            request.header("x-acs-security-token").unwrap(),
+        );
+        gateway(400, "SignatureDoesNotMatch", &message)
+    })
+    .await;
+    let client = server
+        .builder()
+        .credentials(Credentials::new("LTAI", "s3cr3t").with_security_token("t0k3n"))
+        .build()
+        .unwrap();
+    let error = client
+        .submit(batch(&["a"]), &[Scene::Porn])
+        .await
+        .unwrap_err();
+    let report = error.report();
+    assert!(
+        report.contains("line 4: the service has `text/plain`"),
+        "{report}"
+    );
+    assert!(
+        report.contains("the client signed `application/json`"),
+        "{report}"
+    );
+    for secret in ["s3cr3t", "t0k3n", "sig="] {
+        assert!(
+            !report.contains(secret) && !format!("{error:?}").contains(secret),
+            "{report}"
+        );
+    }
+    assert_eq!(error.retry(), Retry::Never);
+}
+
+#[tokio::test]
+async fn a_server_that_sends_back_what_it_was_sent_cannot_leak_it() {
+    let server = Server::with(|request| {
+        let echo: String = request
+            .headers
+            .iter()
+            .map(|(n, v)| format!("{n}: {v}\n"))
+            .collect();
+        let token = request.header("x-acs-security-token").unwrap();
+        Step::text(500, &format!("<pre>{}{token}{echo}</pre>", "x".repeat(100)))
+    })
+    .await;
+    let client = server
+        .builder()
+        .credentials(Credentials::new("LTAI", "s3cr3t").with_security_token("t0k3n-of-a-session"))
+        .build()
+        .unwrap();
+    let error = client
+        .submit(batch(&["a"]), &[Scene::Porn])
+        .await
+        .unwrap_err();
+    let shown = format!("{} {error:?} {client:?}", error.report());
+    for secret in ["s3cr3t", "t0k3n", "sig="] {
+        assert!(!shown.contains(secret), "{shown}");
+    }
+}
+
+#[tokio::test]
+async fn a_port_that_nobody_listens_on_is_tried_again_and_nothing_is_ambiguous() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    drop(listener);
+    let client = Client::builder()
+        .endpoint(&format!("http://{address}"))
+        .credentials(Credentials::new("id", "secret"))
+        .build()
+        .unwrap();
+    let error = client
+        .submit(batch(&["a"]), &[Scene::Porn])
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Network);
+    assert!(matches!(error.retry(), Retry::After(_)));
+    assert_eq!(error.attempts(), 3);
+    assert!(error.data_ids().is_empty());
+}
+
+#[tokio::test]
+async fn no_task_id_of_an_answer_is_dropped() {
+    let server = Server::steps([Step::json(
+        200,
+        &json!({"code": 500, "msg": "PARTLY", "data": [
+            {"code": 200, "dataId": "c", "taskId": "task-c"},
+            {"code": 200, "dataId": "a", "taskId": "task-a"},
+            {"code": 200, "dataId": "a", "taskId": "task-a-again"},
+            {"code": 200, "dataId": "of-another", "taskId": "task-x"},
+            {"code": 200, "url": "https://example.com/b.jpg?sig=s3cret", "taskId": "task-b"},
+            null, 7, {"code": 588, "msg": "EXCEED_QUOTA", "dataId": "d"},
+        ]}),
+    )])
+    .await;
+    let submission = server
+        .client()
+        .submit(batch(&["a", "b", "c", "d", "e"]), &[Scene::Porn])
+        .await
+        .unwrap();
+    let ids: Vec<_> = submission
+        .entries()
+        .iter()
+        .map(|entry| entry.task_id().map(TaskId::as_str))
+        .collect();
+    assert_eq!(
+        ids,
+        [Some("task-a"), Some("task-b"), Some("task-c"), None, None]
+    );
+    let strays: Vec<_> = submission.strays().iter().map(TaskId::as_str).collect();
+    assert_eq!(strays, ["task-a-again", "task-x"]);
+    let refusal = |at: usize| submission.entries()[at].result().unwrap_err();
+    assert!(matches!(refusal(3).retry(), Retry::After(_)));
+    assert_eq!(refusal(4).retry(), Retry::Ambiguous);
+}
