@@ -11,6 +11,7 @@ mod detail;
 mod endpoint;
 mod feedback;
 mod frames;
+mod http;
 mod ids;
 mod options;
 mod outcome;
@@ -24,7 +25,10 @@ mod trace;
 mod wire;
 
 pub use client::{Client, ClientBuilder};
-pub use credentials::{Credentials, FromEnvironment, ProvideCredentials, Provided};
+pub use credentials::{
+    Chain, Credentials, FromCliProfile, FromEcsRole, FromEnvironment, FromIniProfile, FromUri,
+    ProvideCredentials, Provided,
+};
 pub use detail::{Details, Face, FramePart, LibraryHit, Person, Place};
 pub use endpoint::Network;
 pub use feedback::Feedback;

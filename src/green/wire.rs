@@ -200,6 +200,10 @@ impl Answer {
 pub(super) struct Object(Map<String, Value>);
 
 impl Object {
+    pub(super) fn parse(text: &[u8]) -> Option<Self> {
+        serde_json::from_slice(text).ok().map(Self)
+    }
+
     /// The field of this name, as written or with a capital; null counts as absent.
     fn get(&self, name: &str) -> Option<&Value> {
         let found = self.0.get(name).or_else(|| {

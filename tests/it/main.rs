@@ -11,6 +11,8 @@ mod gate;
 #[cfg(feature = "client")]
 mod green;
 #[cfg(feature = "client")]
+mod green_credentials;
+#[cfg(feature = "client")]
 mod green_faults;
 #[cfg(feature = "client")]
 mod green_server;

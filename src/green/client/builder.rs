@@ -2,13 +2,14 @@
 
 use std::{num::NonZeroU32, sync::Arc, time::Duration};
 
-use super::{Client, Inner, Settings, http::Http};
+use super::{Client, Inner, Settings};
 use crate::{
     error::{Error, ErrorKind, harmless},
     green::{
         clock::Clock,
         credentials::{Cache, ProvideCredentials},
         endpoint::{Endpoint, Network},
+        http::{Http, Proxy},
         options::ClientInfo,
         pace::Pace,
         poll::Rhythm,
@@ -37,14 +38,6 @@ pub struct ClientBuilder {
     requests_per_second: NonZeroU32,
     images_per_second: NonZeroU32,
     settings: Settings,
-}
-
-/// Which proxy requests go through.
-#[derive(Clone, Debug)]
-pub(super) enum Proxy {
-    None,
-    Environment,
-    Url(String),
 }
 
 impl ClientBuilder {

@@ -8,15 +8,13 @@ use reqwest::{
 };
 use tokio::time::{Instant, sleep, timeout_at};
 
-use super::{
-    Client,
-    http::{Fault, Reply},
-};
+use super::Client;
 use crate::{
     error::{Error, ErrorKind},
     green::{
         clock,
         credentials::Credentials,
+        http::{Fault, Reply},
         ids::{DataId, Nonce},
         retry::{self, Class, Effect},
         sign::{self, Parts, Signature},

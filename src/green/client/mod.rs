@@ -2,18 +2,18 @@
 
 mod builder;
 mod call;
-mod http;
 
 use std::{sync::Arc, time::Duration};
 
 pub use builder::ClientBuilder;
 
-use self::{call::Call, http::Http};
+use self::call::Call;
 use super::{
     clock::Clock,
     credentials::Cache,
     endpoint::Endpoint,
     feedback::Feedback,
+    http::Http,
     ids::TaskId,
     options::ScanOptions,
     outcome::{Scanned, Submission, Submitted, TaskReport},

@@ -4,10 +4,18 @@
 //! here show `<redacted>` in their place.
 
 mod cache;
+mod chain;
+mod ecs;
 mod env;
+mod profile;
+mod uri;
 
 pub(super) use cache::Cache;
+pub use chain::Chain;
+pub use ecs::FromEcsRole;
 pub use env::FromEnvironment;
+pub use profile::{FromCliProfile, FromIniProfile};
+pub use uri::FromUri;
 
 use std::{fmt, future::Future, pin::Pin, sync::Arc, time::SystemTime};
 

@@ -6,26 +6,33 @@ use reqwest::{Body, Method, Proxy as HttpProxy, header::HeaderMap, redirect};
 use rustls::{ClientConfig, RootCertStore, crypto::ring};
 use url::Url;
 
-use super::builder::Proxy;
 use crate::error::{Error, ErrorKind};
+
+/// Which proxy requests go through.
+#[derive(Clone, Debug)]
+pub(super) enum Proxy {
+    None,
+    Environment,
+    Url(String),
+}
 
 /// The HTTP client.
 #[derive(Clone, Debug)]
-pub(in crate::green) struct Http {
+pub(super) struct Http {
     client: reqwest::Client,
 }
 
 /// What came back.
 #[derive(Debug)]
-pub(in crate::green) struct Reply {
-    pub(in crate::green) status: u16,
-    pub(in crate::green) headers: HeaderMap,
-    pub(in crate::green) body: Vec<u8>,
+pub(super) struct Reply {
+    pub(super) status: u16,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Vec<u8>,
 }
 
 /// Why nothing came back, or not all of it.
 #[derive(Debug)]
-pub(in crate::green) enum Fault {
+pub(super) enum Fault {
     /// No connection was made.
     NotSent(reqwest::Error),
     /// The request was sent, or part of it.
@@ -103,7 +110,7 @@ impl Http {
         })
     }
 
-    pub(in crate::green) async fn send(
+    pub(super) async fn send(
         &self,
         method: Method,
         url: Url,

@@ -1,0 +1,117 @@
+//! Credentials of the role of a cloud server.
+
+use reqwest::{
+    Method,
+    header::{HeaderMap, HeaderName, HeaderValue},
+};
+use url::Url;
+
+use super::{
+    Credentials, ProvideCredentials, Provided,
+    env::variable,
+    uri::{Fetch, failed, handed_out},
+};
+use crate::error::Error;
+
+/// The role of the cloud server (ECS) that this runs on, asked of its metadata service: version 2
+/// only, whose tokens a request that was forged elsewhere cannot have.
+///
+/// The role is the one named here, else `ALIBABA_CLOUD_ECS_METADATA`, else the one that the service
+/// names. With `ALIBABA_CLOUD_ECS_METADATA_DISABLED=true` it has none. Anywhere else than on such a
+/// server nothing answers, which is an error after two seconds: name this source only where it is
+/// meant.
+#[derive(Clone, Debug)]
+pub struct FromEcsRole {
+    base: Url,
+    role: Option<String>,
+    fetch: Fetch,
+}
+
+const TOKEN_TTL: HeaderName = HeaderName::from_static("x-aliyun-ecs-metadata-token-ttl-seconds");
+const TOKEN: HeaderName = HeaderName::from_static("x-aliyun-ecs-metadata-token");
+const ROLES: &str = "/latest/meta-data/ram/security-credentials/";
+
+impl FromEcsRole {
+    /// Asks the metadata service at its fixed address.
+    pub fn new() -> Self {
+        Self {
+            base: Url::parse("http://100.100.100.200").expect("a literal that parses"),
+            role: None,
+            fetch: Fetch::default(),
+        }
+    }
+
+    /// Takes this role.
+    #[must_use]
+    pub fn with_role(mut self, role: &str) -> Self {
+        self.role = Some(role.to_owned());
+        self
+    }
+
+    /// Asks a metadata service elsewhere, such as a stand-in on loopback.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Credentials`](crate::ErrorKind::Credentials) when it is not an http URL.
+    pub fn with_endpoint(mut self, endpoint: &str) -> Result<Self, Error> {
+        self.base = Url::parse(endpoint)
+            .ok()
+            .filter(|url| url.scheme() == "http" && url.has_host())
+            .ok_or_else(|| failed("the metadata service's address is not an http URL"))?;
+        Ok(self)
+    }
+
+    async fn read(&self) -> Result<Option<Credentials>, Error> {
+        let disabled = variable("ALIBABA_CLOUD_ECS_METADATA_DISABLED");
+        if disabled.is_some_and(|value| value.eq_ignore_ascii_case("true")) {
+            return Ok(None);
+        }
+        let ttl = HeaderMap::from_iter([(TOKEN_TTL, HeaderValue::from_static("21600"))]);
+        let token = self.ask(Method::PUT, "/latest/api/token", ttl).await?;
+        let mut token = HeaderValue::from_bytes(token.trim_ascii())
+            .map_err(|_| failed("its token cannot be sent back"))?;
+        token.set_sensitive(true);
+        let headers = HeaderMap::from_iter([(TOKEN, token)]);
+        let role = match self
+            .role
+            .clone()
+            .or_else(|| variable("ALIBABA_CLOUD_ECS_METADATA"))
+        {
+            Some(role) => role,
+            None => {
+                let roles = self.ask(Method::GET, ROLES, headers.clone()).await?;
+                let roles = String::from_utf8_lossy(&roles);
+                roles.lines().next().unwrap_or_default().trim().to_owned()
+            }
+        };
+        if role.is_empty()
+            || !role
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
+        {
+            return Err(failed("the server has no role that can be named"));
+        }
+        let answer = self
+            .ask(Method::GET, &format!("{ROLES}{role}"), headers)
+            .await?;
+        handed_out(&answer).map(Some)
+    }
+
+    async fn ask(&self, method: Method, path: &str, headers: HeaderMap) -> Result<Vec<u8>, Error> {
+        let mut url = self.base.clone();
+        url.set_path(path);
+        Ok(self.fetch.send(method, url, headers).await?.body)
+    }
+}
+
+impl Default for FromEcsRole {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl ProvideCredentials for FromEcsRole {
+    fn provide(&self) -> Provided<'_> {
+        Box::pin(self.read())
+    }
+}

@@ -1,0 +1,313 @@
+//! Where keys come from, and that they stay hidden.
+
+#![allow(clippy::unwrap_used, reason = "a test may fail anywhere")]
+
+use std::{
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, SystemTime},
+};
+
+use greenlight::{
+    Error, ErrorKind, TaskId,
+    green::{
+        Chain, Credentials, FromCliProfile, FromEcsRole, FromIniProfile, FromUri,
+        ProvideCredentials, Provided,
+        sign::{self, Parts},
+    },
+};
+use serde_json::json;
+
+use crate::green_server::{Server, Step};
+
+/// A file that is removed with its folder.
+struct TempFile(PathBuf);
+
+impl TempFile {
+    fn new(text: &str) -> Self {
+        let name = format!("greenlight-{}", greenlight::DataId::random());
+        let path = std::env::temp_dir().join(name);
+        std::fs::write(&path, text).unwrap();
+        Self(path)
+    }
+
+    fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for TempFile {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+/// What two credentials can be told apart by without showing their secrets.
+fn fingerprint(credentials: &Credentials) -> (String, bool) {
+    let parts = Parts {
+        method: "POST",
+        path: "/",
+        query: &[],
+        headers: &[],
+    };
+    let signature = sign::roa(&parts, credentials);
+    (
+        signature.authorization().to_owned(),
+        credentials.is_temporary(),
+    )
+}
+
+async fn same(source: &impl ProvideCredentials, expected: &Credentials) {
+    let found = source.provide().await.unwrap().unwrap();
+    assert_eq!(fingerprint(&found), fingerprint(expected));
+}
+
+async fn fails(source: &impl ProvideCredentials, with: &str) {
+    let error = source.provide().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Credentials);
+    let report = error.report();
+    assert!(report.contains(with), "{report}");
+    assert!(!report.contains("secret-of"), "{report}");
+}
+
+#[tokio::test]
+async fn the_command_line_tools_profiles_are_read() {
+    let file = TempFile::new(
+        &json!({"current": "work", "profiles": [
+            {"name": "default", "mode": "AK", "access_key_id": "LTAId", "access_key_secret": "secret-of-d"},
+            {"name": "work", "mode": "StsToken", "access_key_id": "STS.w",
+             "access_key_secret": "secret-of-w", "sts_token": "token"},
+            {"name": "role", "mode": "RamRoleArn", "access_key_secret": "secret-of-r"},
+            {"name": "empty", "mode": "AK", "access_key_id": "LTAIe", "access_key_secret": ""},
+        ]})
+        .to_string(),
+    );
+    let source = FromCliProfile::new().with_path(file.path());
+    let work = Credentials::new("STS.w", "secret-of-w").with_security_token("token");
+    same(&source, &work).await;
+    let named = |name: &str| source.clone().with_profile(name);
+    same(&named("default"), &Credentials::new("LTAId", "secret-of-d")).await;
+    fails(&named("role"), "mode RamRoleArn is not read").await;
+    fails(&named("none"), "no profile none").await;
+    fails(&named("empty"), "secret").await;
+}
+
+#[tokio::test]
+async fn the_libraries_sections_are_read() {
+    let file = TempFile::new(
+        "# keys\n[default]\ntype = access_key # the usual\naccess_key_id=LTAId\n\
+         access_key_secret = secret-of-d#1\n\n[s]\ntype=sts\naccess_key_id=STS.s\n\
+         access_key_secret=secret-of-s\nsecurity_token=token==\n[r]\ntype=ram_role_arn\n",
+    );
+    let source = FromIniProfile::new().with_path(file.path());
+    let named = |name: &str| source.clone().with_profile(name);
+    same(
+        &named("default"),
+        &Credentials::new("LTAId", "secret-of-d#1"),
+    )
+    .await;
+    let sts = Credentials::new("STS.s", "secret-of-s").with_security_token("token==");
+    same(&named("s"), &sts).await;
+    fails(&named("r"), "type ram_role_arn is not read").await;
+    fails(&named("none"), "no profile none").await;
+}
+
+#[tokio::test]
+async fn a_file_that_was_named_must_exist_and_be_one() {
+    let nowhere = Path::new("/nonexistent/credentials");
+    fails(&FromIniProfile::new().with_path(nowhere), "cannot be read").await;
+    fails(&FromCliProfile::new().with_path(nowhere), "cannot be read").await;
+    let file = TempFile::new("[");
+    fails(
+        &FromCliProfile::new().with_path(file.path()),
+        "not a JSON object",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn an_address_hands_out_temporary_credentials() {
+    let answer = json!({"Code": "Success", "AccessKeyId": "STS.u", "AccessKeySecret": "secret-of-u",
+        "SecurityToken": "token", "Expiration": "2099-01-01T00:00:00Z"});
+    let server = Server::steps([
+        Step::json(200, &answer),
+        Step::json(
+            200,
+            &json!({"Code": "Failed", "AccessKeySecret": "secret-of-u"}),
+        ),
+        Step::json(404, &answer),
+        Step::text(200, "<html>"),
+    ])
+    .await;
+    let source = FromUri::new().with_uri(&format!("{}/keys?key=secret-of-uri", server.url()));
+    let expected = Credentials::new("STS.u", "secret-of-u").with_security_token("token");
+    let found = source.provide().await.unwrap().unwrap();
+    assert_eq!(fingerprint(&found), fingerprint(&expected));
+    assert!(found.expiry().unwrap() > SystemTime::UNIX_EPOCH);
+    fails(&source, "not a success").await;
+    fails(&source, "HTTP 404").await;
+    fails(&source, "not a JSON object").await;
+    fails(
+        &FromUri::new().with_uri("http://example.com/keys"),
+        "neither https nor",
+    )
+    .await;
+    assert!(!format!("{source:?}").contains("secret-of"));
+}
+
+#[tokio::test]
+async fn a_cloud_servers_role_is_asked_for_with_a_token() {
+    let server = Server::with(|request| {
+        let authorised = request.header("x-aliyun-ecs-metadata-token") == Some("meta-token");
+        match (request.method.as_str(), request.path.as_str()) {
+            ("PUT", "/latest/api/token") => Step::text(200, "meta-token"),
+            ("GET", "/latest/meta-data/ram/security-credentials/") if authorised => {
+                Step::text(200, "my-role\n")
+            }
+            ("GET", "/latest/meta-data/ram/security-credentials/my-role") if authorised => {
+                Step::json(
+                    200,
+                    &json!({"Code": "Success", "AccessKeyId": "STS.e",
+                        "AccessKeySecret": "secret-of-e", "SecurityToken": "token",
+                        "Expiration": "2099-01-01T00:00:00Z"}),
+                )
+            }
+            _ => Step::text(403, ""),
+        }
+    })
+    .await;
+    let source = FromEcsRole::new().with_endpoint(&server.url()).unwrap();
+    let expected = Credentials::new("STS.e", "secret-of-e").with_security_token("token");
+    same(&source, &expected).await;
+    assert_eq!(server.requests().len(), 3);
+    same(&source.clone().with_role("my-role"), &expected).await;
+    assert_eq!(server.requests().len(), 5);
+    fails(&source.with_role("../other"), "no role").await;
+}
+
+/// Gives numbered credentials that last for so long, and counts how often it was asked.
+#[derive(Clone, Debug)]
+struct Numbered {
+    asked: Arc<AtomicUsize>,
+    lasting: Option<Duration>,
+    failing: bool,
+}
+
+impl Numbered {
+    fn new(lasting: Option<Duration>) -> Self {
+        Self {
+            asked: Arc::default(),
+            lasting,
+            failing: false,
+        }
+    }
+
+    fn asked(&self) -> usize {
+        self.asked.load(Ordering::SeqCst)
+    }
+}
+
+impl ProvideCredentials for Numbered {
+    fn provide(&self) -> Provided<'_> {
+        Box::pin(async {
+            let number = self.asked.fetch_add(1, Ordering::SeqCst);
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            if self.failing {
+                return Credentials::new("", "").provide().await;
+            }
+            let credentials = Credentials::new(&format!("LTAI{number}"), "secret-of-n");
+            Ok(Some(match self.lasting {
+                Some(time) => credentials.with_expiry(std::time::UNIX_EPOCH + since_epoch() + time),
+                None => credentials,
+            }))
+        })
+    }
+}
+
+fn since_epoch() -> Duration {
+    Duration::from_secs(jiff::Timestamp::now().as_second().try_into().unwrap())
+}
+
+#[tokio::test]
+async fn a_source_that_has_none_is_passed_over_and_one_that_fails_is_not() {
+    let none = Chain::new();
+    assert!(none.provide().await.unwrap().is_none());
+    let chain = Chain::new()
+        .then(none)
+        .then(Credentials::new("LTAIx", "secret-of-x"));
+    same(&chain, &Credentials::new("LTAIx", "secret-of-x")).await;
+    let missing = FromIniProfile::new().with_path(Path::new("/nonexistent"));
+    let chain = Chain::new()
+        .then(missing)
+        .then(Credentials::new("LTAIx", "secret-of-x"));
+    fails(&chain, "cannot be read").await;
+}
+
+async fn asked_by(source: Numbered, calls: usize) -> (usize, Vec<Result<(), Error>>) {
+    let server = Server::with(|_| Step::json(200, &json!({"code": 200, "data": []}))).await;
+    let client = server
+        .builder()
+        .credentials(source.clone())
+        .build()
+        .unwrap();
+    let mut set = tokio::task::JoinSet::new();
+    for _ in 0..calls {
+        let client = client.clone();
+        set.spawn(async move {
+            client
+                .results(&[TaskId::parse("a").unwrap()])
+                .await
+                .map(drop)
+        });
+    }
+    let results = set.join_all().await;
+    (source.asked(), results)
+}
+
+#[tokio::test]
+async fn credentials_are_fetched_once_for_all_and_again_before_they_expire() {
+    let (asked, results) = asked_by(Numbered::new(None), 10).await;
+    assert!(results.iter().all(Result::is_ok));
+    assert_eq!(asked, 1);
+    // An hour left is fresh, ten minutes are not: each call looks for better ones.
+    let (asked, _) = asked_by(Numbered::new(Some(Duration::from_secs(3600))), 10).await;
+    assert_eq!(asked, 1);
+    let (asked, results) = asked_by(Numbered::new(Some(Duration::from_secs(600))), 3).await;
+    assert_eq!(asked, 3);
+    assert!(results.iter().all(Result::is_ok));
+    // What has expired is not used.
+    let (_, results) = asked_by(Numbered::new(Some(Duration::ZERO)), 1).await;
+    let error = results[0].as_ref().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Credentials);
+}
+
+#[tokio::test]
+async fn a_failure_to_fetch_is_told_and_not_kept() {
+    let failing = Numbered {
+        failing: true,
+        ..Numbered::new(None)
+    };
+    let (asked, results) = asked_by(failing, 3).await;
+    assert_eq!(asked, 3);
+    assert!(results.iter().all(|result| {
+        result
+            .as_ref()
+            .is_err_and(|error| error.kind() == ErrorKind::Credentials)
+    }));
+}
+
+#[tokio::test]
+async fn a_key_that_could_not_be_a_header_is_refused_and_not_shown() {
+    for (id, secret) in [
+        ("", "x"),
+        ("a b", "x"),
+        ("id", ""),
+        ("id", "secret-of\n"),
+        ("id", "secret-of\u{e9}"),
+    ] {
+        fails(&Credentials::new(id, secret), "cannot be used").await;
+    }
+}
