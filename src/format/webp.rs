@@ -9,7 +9,7 @@ use super::{
 /// How many bytes of a chunk's body are looked at.
 const LOOKED_AT: usize = 10;
 
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct Webp {
     depth: Depth,
     state: State,

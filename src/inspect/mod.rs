@@ -30,13 +30,13 @@ const READ_BUFFER: usize = 64 * 1024;
 
 /// Takes a file's bytes in chunks of any size and states what they are. It cannot fail: what is
 /// wrong with the bytes is a fact too.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Inspector {
     inspection: Inspection,
     state: State,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 enum State {
     /// The format is not known yet; the bytes so far are held.
     Sniffing(Head),
@@ -76,7 +76,7 @@ impl Head {
     }
 }
 
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 enum Walker {
     Png(Png),
     Jpeg(Jpeg),

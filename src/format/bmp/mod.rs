@@ -15,7 +15,7 @@ use header::{FILE_HEADER, Header, MASKS, Masks};
 /// The longest field that is gathered at once: the image header after width and height.
 const FIELD: usize = 28;
 
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct Bmp {
     depth: Depth,
     state: State,

@@ -12,7 +12,7 @@ use super::{
 const HEADER: usize = 13;
 
 /// Walks a GIF block by block. Sub-blocks are skipped by their lengths.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct Gif {
     depth: Depth,
     state: State,

@@ -21,7 +21,7 @@ use segment::Segment;
 /// The longest field that is gathered at once: a Huffman table's class, number and code counts.
 const FIELD: usize = 17;
 
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct Jpeg {
     depth: Depth,
     state: State,

@@ -29,7 +29,7 @@ const LOOKED_AT: usize = 26;
 const DEFLATE_RATIO: u64 = 1032;
 
 /// Walks a PNG chunk by chunk, checking every checksum.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct Png {
     depth: Depth,
     state: State,
