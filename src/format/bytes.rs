@@ -24,10 +24,6 @@ impl<'a> Cursor<'a> {
         self.rest
     }
 
-    pub(crate) const fn is_empty(&self) -> bool {
-        self.rest.is_empty()
-    }
-
     /// Takes up to `most` bytes.
     pub(crate) fn take(&mut self, most: u64) -> &'a [u8] {
         self.take_len(usize::try_from(most).unwrap_or(usize::MAX))
