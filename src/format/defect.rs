@@ -61,6 +61,7 @@ defect_kinds! {
     Truncated, "any/truncated", Truncated, "reject", "the file ends before the image does";
     TrailingBytes, "any/trailing-bytes", Trailing, "warn", "bytes follow the image's own end";
     ZeroDimension, "any/zero-dimension", Corrupt, "reject", "width or height is zero";
+    NotWalked, "any/not-walked", Corrupt, "warn", "the coded pixels were not looked at: there are too many";
     // PNG (W3C PNG, third edition).
     PngFirstChunk, "png/first-chunk", Corrupt, "reject", "the first chunk is not IHDR";
     PngApple, "png/apple", Corrupt, "reject", "the file is of Apple's own variant, which only iOS reads";
@@ -78,7 +79,10 @@ defect_kinds! {
     PngPaletteLength, "png/palette-length", Corrupt, "reject", "PLTE is not of 1 to 256 colours";
     PngPaletteUnused, "png/palette-unused", Corrupt, "warn", "a grey image has a palette, or there are more colours than indices";
     PngNoImageData, "png/no-image-data", Corrupt, "reject", "there is no IDAT, or nothing in it";
-    PngShortImageData, "png/short-image-data", Corrupt, "reject", "there is less image data than so many pixels can be packed into";
+    PngShortImageData, "png/short-image-data", Corrupt, "reject", "there is less image data than the picture has pixels";
+    PngImageData, "png/image-data", Corrupt, "reject", "the image data cannot be unpacked";
+    PngFilter, "png/filter", Corrupt, "reject", "a row begins with an unknown filter type";
+    PngImageDataEnd, "png/image-data-end", Corrupt, "warn", "the image data goes on after the last row, or its checksum is wrong or missing";
     PngZlibHeader, "png/zlib-header", Corrupt, "reject", "the image data does not begin as a zlib stream";
     PngEndNotEmpty, "png/end-not-empty", Corrupt, "warn", "IEND holds bytes";
     PngAnimation, "png/animation", Corrupt, "warn", "the animation's frames and what is said of them disagree; viewers show the still image";
@@ -122,7 +126,9 @@ defect_kinds! {
     GifCodeSize, "gif/code-size", Corrupt, "reject", "a frame's code size is impossible";
     GifUnusualCodeSize, "gif/unusual-code-size", Corrupt, "warn", "a frame's code size is outside 2 to 8";
     GifNoImageData, "gif/no-image-data", Corrupt, "reject", "a frame has no data";
-    GifShortImageData, "gif/short-image-data", Corrupt, "reject", "a frame has less data than so many pixels can be packed into";
+    GifShortImageData, "gif/short-image-data", Corrupt, "reject", "a frame has less data than pixels";
+    GifImageData, "gif/image-data", Corrupt, "reject", "a frame's data holds a code that means nothing";
+    GifImageDataEnd, "gif/image-data-end", Corrupt, "warn", "a frame's data goes on after its last pixel, or lacks its end code";
     // BMP.
     BmpHeaderSize, "bmp/header-size", Corrupt, "reject", "the header's size is that of no version";
     BmpPlanes, "bmp/planes", Corrupt, "warn", "the number of planes is not one";

@@ -15,4 +15,13 @@ pub enum Depth {
     /// truncation, what follows the end, frames counted.
     #[default]
     Structure,
+    /// The coded pixels too, without making pixels of them: PNG's image data is unpacked, GIF's
+    /// codes are counted, JPEG's Huffman codes and BMP's runs are followed, each against the
+    /// declared size. WebP, and JPEG's arithmetic and lossless processes, are walked as at
+    /// [`Structure`](Self::Structure).
+    Payload,
+    /// Besides, the `image` crate decodes the first picture, as a second opinion. The whole file is
+    /// held for that.
+    #[cfg(feature = "decode")]
+    Decode,
 }

@@ -22,7 +22,7 @@ use greenlight::{Dimensions, Format, Inspection, inspect::Depth};
 const EXCEPTIONS: &str = include_str!("corpus_exceptions.tsv");
 
 /// The depths that the table shows, shallow to deep.
-const DEPTHS: [Depth; 2] = [Depth::Header, Depth::Structure];
+const DEPTHS: [Depth; 3] = [Depth::Header, Depth::Structure, Depth::Payload];
 
 /// What must be found of the files that most decoders refuse: at structure depth, in percent.
 const FOUND_BY_STRUCTURE: [(Format, f64); 4] = [
@@ -31,6 +31,9 @@ const FOUND_BY_STRUCTURE: [(Format, f64); 4] = [
     (Format::Gif, 88.0),
     (Format::Bmp, 40.0),
 ];
+
+/// The same at payload depth.
+const FOUND_BY_PAYLOAD: [(Format, f64); 2] = [(Format::Png, 99.5), (Format::Gif, 99.5)];
 
 /// How many percent of the files that decoders tolerate may be refused.
 const TOLERATED_REFUSED: f64 = 0.3;
@@ -157,34 +160,36 @@ fn compare(row: &Row, inspection: &Inspection, complaints: &mut Vec<String>) {
 }
 
 fn check_rates(tallies: &HashMap<(Format, Truth), Tally>, complaints: &mut Vec<String>) {
-    let structure = DEPTHS.len() - 1;
-    for (format, least) in FOUND_BY_STRUCTURE {
-        if let Some(clean) = tallies.get(&(format, Truth::Clean)) {
-            for path in &clean.refused_paths {
-                complaints.push(format!("clean but refused: {path}"));
+    let deepest = DEPTHS.len() - 1;
+    for ((format, truth), tally) in tallies {
+        let refused = match truth {
+            Truth::Clean => tally.percent(deepest) > 0.0,
+            Truth::Tolerated => tally.percent(deepest) > TOLERATED_REFUSED,
+            Truth::Corrupt | Truth::Open => false,
+        };
+        if refused {
+            for path in &tally.refused_paths {
+                complaints.push(format!("{format}, {truth:?}, but refused: {path}"));
             }
         }
-        if let Some(tolerated) = tallies.get(&(format, Truth::Tolerated))
-            && tolerated.percent(structure) > TOLERATED_REFUSED
-        {
-            for path in &tolerated.refused_paths {
-                complaints.push(format!("tolerated but refused: {path}"));
+    }
+    for (depth, bounds) in [(1, &FOUND_BY_STRUCTURE[..]), (2, &FOUND_BY_PAYLOAD)] {
+        for &(format, least) in bounds {
+            let corrupt = &tallies[&(format, Truth::Corrupt)];
+            if corrupt.percent(depth) < least {
+                complaints.push(format!(
+                    "{format}: {:.1} % of the corrupt found at {:?}, at least {least} %: {:#?}",
+                    corrupt.percent(depth),
+                    DEPTHS[depth],
+                    corrupt.passed_paths
+                ));
             }
-        }
-        if let Some(corrupt) = tallies.get(&(format, Truth::Corrupt))
-            && corrupt.percent(structure) < least
-        {
-            complaints.push(format!(
-                "{format}: {:.1} % of the corrupt found, at least {least} %: {:#?}",
-                corrupt.percent(structure),
-                corrupt.passed_paths
-            ));
         }
     }
 }
 
 fn print_table(tallies: &HashMap<(Format, Truth), Tally>) {
-    println!("refused of             files  header  structure");
+    println!("refused of             files   header  structure payload");
     for format in [Format::Png, Format::Jpeg, Format::Gif, Format::Bmp] {
         for truth in [Truth::Clean, Truth::Tolerated, Truth::Corrupt, Truth::Open] {
             let Some(tally) = tallies.get(&(format, truth)) else {
@@ -197,7 +202,7 @@ fn print_table(tallies: &HashMap<(Format, Truth), Tally>) {
                 tally.files
             );
             for depth in 0..DEPTHS.len() {
-                print!("  {:>5.1} %", tally.percent(depth));
+                print!("  {:>6.1} %", tally.percent(depth));
             }
             println!();
         }

@@ -17,7 +17,7 @@ use greenlight::{
 };
 use proptest::prelude::*;
 
-const DEPTHS: [Depth; 2] = [Depth::Header, Depth::Structure];
+const DEPTHS: [Depth; 3] = [Depth::Header, Depth::Structure, Depth::Payload];
 
 struct Fixture {
     name: String,

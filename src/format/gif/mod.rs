@@ -1,8 +1,12 @@
 //! GIF, versions 87a and 89a. Numbers of clauses are those of the `GIF89a` specification.
 
 mod frame;
+mod lzw;
 
-use self::frame::Frame;
+use self::{
+    frame::Frame,
+    lzw::{Lzw, Outcome},
+};
 use super::{
     ColorType, DefectKind, Depth, Dimensions, Facts, Parser, Progress,
     bytes::{Cursor, Gather, le16},
@@ -21,6 +25,8 @@ pub(crate) struct Gif {
     frame: Frame,
     /// Bytes still to come of the colour table or the sub-block that is being skipped.
     left: usize,
+    /// At payload depth, once there is a frame.
+    lzw: Option<Box<Lzw>>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -64,6 +70,7 @@ impl Gif {
             screen: Screen::default(),
             frame: Frame::default(),
             left: 0,
+            lzw: None,
         }
     }
 
@@ -159,11 +166,26 @@ impl Gif {
         self.frame.code_size = size;
         self.frame.start = offset.saturating_add(1);
         self.state = State::ImageData;
+        if self.depth >= Depth::Payload && matches!(size, 1..=11) {
+            let lzw = self.lzw.get_or_insert_with(|| Box::new(Lzw::new()));
+            lzw.begin(size, self.frame.dimensions.pixels());
+        }
     }
 
     /// The frame's last sub-block was read; `offset` is just behind.
     fn end_frame(&mut self, offset: u64, facts: &mut Facts) {
         self.frame.check(offset, facts);
+        if let Some(lzw) = &self.lzw {
+            let kind = match lzw.finish() {
+                Outcome::Going | Outcome::Whole => None,
+                Outcome::Beyond => Some(DefectKind::GifImageDataEnd),
+                Outcome::Short => Some(DefectKind::GifShortImageData),
+                Outcome::Invalid => Some(DefectKind::GifImageData),
+            };
+            if let Some(kind) = kind {
+                facts.defect(kind, self.frame.start);
+            }
+        }
         facts.frames = facts.frames.saturating_add(1);
         self.state = State::Block;
     }
@@ -195,6 +217,25 @@ impl Gif {
         self.left = 0;
         cursor.take_len(input.len().saturating_sub(ended.len()));
         true
+    }
+
+    /// Reads sub-blocks; whether their terminator is behind.
+    fn read_sub_blocks(&mut self, cursor: &mut Cursor<'_>) -> bool {
+        loop {
+            let data = cursor.take_len(self.left);
+            if let Some(lzw) = &mut self.lzw {
+                lzw.push(data);
+            }
+            self.left = self.left.saturating_sub(data.len());
+            if self.left > 0 {
+                return false;
+            }
+            match cursor.byte() {
+                Some(0) => return true,
+                Some(size) => self.left = size.into(),
+                None => return false,
+            }
+        }
     }
 }
 
@@ -234,7 +275,12 @@ impl Parser for Gif {
                     Progress::More
                 }
                 State::ImageData => {
-                    if !self.skip_sub_blocks(&mut cursor) {
+                    let ended = if self.lzw.is_some() {
+                        self.read_sub_blocks(&mut cursor)
+                    } else {
+                        self.skip_sub_blocks(&mut cursor)
+                    };
+                    if !ended {
                         return Progress::More;
                     }
                     self.end_frame(cursor.offset(), facts);

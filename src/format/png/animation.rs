@@ -17,6 +17,8 @@ pub(super) struct Animation {
     frame: Option<Dimensions>,
     /// Whether the picture that is open has data.
     has_data: bool,
+    /// Whether it is a frame besides the still image.
+    moving: bool,
 }
 
 impl Animation {
@@ -29,9 +31,14 @@ impl Animation {
         self.declared = Some(declared);
     }
 
-    /// fcTL: a frame begins. Its first is the still image if it stands before IDAT, and then it
-    /// covers the canvas.
-    pub(super) fn frame(&mut self, body: &[u8], place: FramePlace, facts: &mut Facts) {
+    /// fcTL: a frame begins, of this size if it is within the canvas. The first is the still image
+    /// if it stands before IDAT, and then it covers the canvas.
+    pub(super) fn frame(
+        &mut self,
+        body: &[u8],
+        place: FramePlace,
+        facts: &mut Facts,
+    ) -> Option<Dimensions> {
         let FramePlace {
             canvas,
             before_image,
@@ -57,6 +64,8 @@ impl Animation {
         }
         self.frames = self.frames.saturating_add(1);
         self.frame = Some(size);
+        self.moving = !before_image;
+        fits.then_some(size)
     }
 
     /// IDAT: the open picture has data.
@@ -81,6 +90,11 @@ impl Animation {
             facts.defect(DefectKind::PngAnimation, offset);
         }
         self.sequence = number.saturating_add(1);
+    }
+
+    /// Whether the last picture that began is a frame besides the still image.
+    pub(super) const fn is_moving(&self) -> bool {
+        self.moving
     }
 
     /// The open picture is whole.

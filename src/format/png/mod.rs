@@ -3,6 +3,7 @@
 mod animation;
 mod header;
 mod order;
+mod payload;
 
 use crc32fast::Hasher;
 
@@ -10,6 +11,7 @@ use self::{
     animation::{Animation, FramePlace},
     header::Header,
     order::Order,
+    payload::{Outcome, Payload},
 };
 use super::{
     DefectKind, Depth, Dimensions, Facts, Parser, Progress,
@@ -28,6 +30,10 @@ const LOOKED_AT: usize = 26;
 /// The most bytes that deflate unpacks from one (two bits stand for 258 bytes).
 const DEFLATE_RATIO: u64 = 1032;
 
+/// The most bytes that are unpacked of one file: those of 250 million pixels of the deepest kind,
+/// and some more.
+const MOST_UNPACKED: u64 = 1 << 31;
+
 /// Walks a PNG chunk by chunk, checking every checksum.
 #[derive(Debug)]
 pub(crate) struct Png {
@@ -43,6 +49,17 @@ pub(crate) struct Png {
     packed: u64,
     /// The first bytes of the image data.
     zlib: Gather<2>,
+    payload: Walk,
+}
+
+/// The unpacking of the pictures, at payload depth.
+#[derive(Debug, Default)]
+struct Walk {
+    payload: Option<Box<Payload>>,
+    /// Offset of the present picture's first chunk, while it is unpacked.
+    picture: Option<u64>,
+    /// Bytes that all pictures so far unpack to.
+    unpacked: u64,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -100,6 +117,7 @@ impl Png {
             animation: Animation::default(),
             packed: 0,
             zlib: Gather::new(),
+            payload: Walk::default(),
         }
     }
 
@@ -202,6 +220,9 @@ impl Png {
                 if self.header.color == 3 && !self.order.palette {
                     defect(DefectKind::PngNoPalette);
                 }
+                if !self.order.image {
+                    self.begin_picture(self.header.dimensions(), facts);
+                }
                 self.order.image = true;
                 self.order.image_open = true;
                 self.packed = self.packed.saturating_add(len.into());
@@ -220,6 +241,60 @@ impl Png {
         if self.order.image_open {
             self.order.image_open = false;
             self.animation.close(facts);
+            self.end_picture(facts);
+        }
+    }
+
+    /// Image data of `size` comes next.
+    fn begin_picture(&mut self, size: Dimensions, facts: &mut Facts) {
+        if self.depth < Depth::Payload || !self.header.is_legal() || size.pixels() == 0 {
+            return;
+        }
+        let start = self.chunk.start;
+        let Walk {
+            payload,
+            picture,
+            unpacked,
+        } = &mut self.payload;
+        *unpacked = unpacked.saturating_add(self.header.unpacked(size));
+        if *unpacked > MOST_UNPACKED {
+            facts.defect(DefectKind::NotWalked, start);
+            return;
+        }
+        match payload {
+            Some(payload) => payload.restart(&self.header, size),
+            None => *payload = Some(Box::new(Payload::new(&self.header, size))),
+        }
+        *picture = Some(start);
+    }
+
+    /// The image data of a picture is behind.
+    fn end_picture(&mut self, facts: &mut Facts) {
+        let (Some(payload), Some(start)) = (&mut self.payload.payload, self.payload.picture.take())
+        else {
+            return;
+        };
+        let kind = match payload.finish() {
+            Outcome::Whole => return,
+            // The still image is not harmed.
+            _ if self.animation.is_moving() => DefectKind::PngAnimation,
+            Outcome::Invalid => DefectKind::PngImageData,
+            Outcome::Filter => DefectKind::PngFilter,
+            Outcome::Short => DefectKind::PngShortImageData,
+            Outcome::Beyond => DefectKind::PngImageDataEnd,
+        };
+        facts.defect(kind, start);
+    }
+
+    /// Unpacks a piece of the present picture's image data.
+    fn unpack(&mut self, data: &[u8]) {
+        if let Walk {
+            payload: Some(payload),
+            picture: Some(_),
+            ..
+        } = &mut self.payload
+        {
+            payload.push(data);
         }
     }
 
@@ -245,11 +320,15 @@ impl Png {
         self.crc.update(body);
         let len = u32::try_from(body.len()).unwrap_or(self.chunk.left);
         self.chunk.left = self.chunk.left.saturating_sub(len);
-        let looked_at = self.chunk.looked_at();
-        if looked_at > 0 {
-            self.field.gather(&mut Cursor::new(body, at), looked_at);
-        } else if self.chunk.is_image_data() && self.zlib.held() < 2 {
-            self.zlib_header(body, at, facts);
+        let mut beginning = Cursor::new(body, at);
+        let looked_at = self.field.gather(&mut beginning, self.chunk.looked_at());
+        if self.chunk.is_image_data() {
+            if self.zlib.held() < 2 {
+                self.zlib_header(body, at, facts);
+            }
+            self.unpack(body);
+        } else if looked_at && &self.chunk.name == b"fdAT" {
+            self.unpack(beginning.rest());
         }
         if self.chunk.left > 0 {
             return false;
@@ -272,7 +351,12 @@ impl Png {
                     before_image: !self.order.image,
                     offset: start,
                 };
-                self.animation.frame(body, place, facts);
+                self.end_picture(facts);
+                let body = self.field.partial();
+                let size = self.animation.frame(body, place, facts);
+                if let (Some(size), true) = (size, self.order.image) {
+                    self.begin_picture(size, facts);
+                }
             }
             b"fdAT" => self.animation.frame_data(body, start, facts),
             _ => {}
@@ -313,6 +397,7 @@ impl Png {
     }
 
     fn end(&mut self, end: u64, facts: &mut Facts) {
+        self.end_picture(facts);
         let unpacked = self.header.unpacked(self.header.dimensions());
         if self.packed == 0 {
             facts.defect(DefectKind::PngNoImageData, self.chunk.start);
