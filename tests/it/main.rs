@@ -36,9 +36,6 @@ mod probe_hostile;
 mod probe_server;
 #[cfg(feature = "probe")]
 mod probe_tls;
-mod probe_address;
-#[cfg(feature = "probe")]
-mod probe_server;
 mod requirements;
 #[cfg(feature = "sandbox")]
 mod sandbox;
