@@ -96,6 +96,12 @@ impl<const N: usize> Gather<N> {
         self.held.get(..self.len).unwrap_or_default()
     }
 
+    /// Where in the file the field begins, with the cursor behind the bytes held.
+    pub(crate) fn start(&self, cursor: &Cursor<'_>) -> u64 {
+        let held = u64::try_from(self.len).unwrap_or(u64::MAX);
+        cursor.offset().saturating_sub(held)
+    }
+
     /// How many bytes are held of a field that is not complete.
     pub(crate) const fn held(&self) -> usize {
         self.len

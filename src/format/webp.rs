@@ -125,11 +125,12 @@ impl Parser for Webp {
                 },
                 State::Body { name, size } => {
                     let want = usize::try_from(size).unwrap_or(LOOKED_AT).min(LOOKED_AT);
+                    let start = self.field.start(&cursor);
                     let Some(body) = self.field.fill(&mut cursor, want) else {
                         return Progress::More;
                     };
                     let body = body.get(..want).unwrap_or_default();
-                    self.body(name, size, body, at, facts);
+                    self.body(name, size, body, start, facts);
                     if self.depth == Depth::Header && facts.dimensions.is_some() {
                         return Progress::Done;
                     }

@@ -447,6 +447,141 @@ fn chunks_of_a_png_stand_in_their_order() {
             "colour type {color}, {chunks:?}"
         );
         assert_eq!(inspection.dimensions(), Some(Dimensions::new(1, 1)));
+        let in_bytes = in_chunks(Depth::Structure, &file, std::iter::repeat(1));
+        assert_eq!(in_bytes, inspection, "in single bytes");
+    }
+}
+
+/// A GIF with a screen of one pixel, and blocks that a test gives.
+fn gif_of(blocks: &[&[u8]]) -> Vec<u8> {
+    let screen: &[u8] = b"GIF89a\x01\0\x01\0\x80\0\0rgbRGB";
+    let mut file = screen.to_vec();
+    file.extend(blocks.concat());
+    file
+}
+
+#[test]
+fn blocks_of_a_gif_are_what_they_should_be() {
+    let frame: &[u8] = b",\0\0\0\0\x01\0\x01\0\0\x02\x02\x44\x01\0";
+    let wide: &[u8] = b",\0\0\0\0\x02\0\x01\0\0\x02\x02\x04\x0a\0";
+    let empty: &[u8] = b",\0\0\0\0\0\0\x01\0\0\x02\x02\x44\x01\0";
+    let no_data: &[u8] = b",\0\0\0\0\x01\0\x01\0\0\x02\0";
+    let huge: &[u8] = b",\0\0\0\0\xff\xff\xff\xff\0\x02\x02\x44\x01\0";
+    let wrong_size: &[u8] = b",\0\0\0\0\x01\0\x01\0\0\x0d\x02\x44\x01\0";
+    let odd_size: &[u8] = b",\0\0\0\0\x01\0\x01\0\0\x01\x01\x0e\0";
+    let control: &[u8] = b"!\xf9\x04\0\0\0\0\0";
+    let comment: &[u8] = b"!\xfe\x02ab\x01c\0";
+    for (blocks, expected) in [
+        (&[control, comment, frame, b";"][..], &[][..]),
+        (&[frame, frame, b";", b"more"], &[DefectKind::TrailingBytes]),
+        (&[b"!\xfe\0", frame, b";"], &[]),
+        (&[frame], &[DefectKind::GifNoTrailer]),
+        (&[frame, b"\0\0;"], &[DefectKind::GifPadding]),
+        (&[frame, b"x;"], &[DefectKind::GifUnknownBlock]),
+        (&[frame, b","], &[DefectKind::Truncated]),
+        (&[comment], &[DefectKind::Truncated]),
+        (&[comment, b";"], &[DefectKind::GifNoFrames]),
+        (
+            &[b"!\xf9\x03\0\0\0\0", frame, b";"],
+            &[DefectKind::GifExtension],
+        ),
+        (
+            &[b"!\x33\x01\0\0", frame, b";"],
+            &[DefectKind::GifExtension],
+        ),
+        (&[wide, b";"], &[DefectKind::GifFrameOutside]),
+        (&[empty, b";"], &[DefectKind::GifZeroFrame]),
+        (&[no_data, b";"], &[DefectKind::GifNoImageData]),
+        (
+            &[huge, b";"],
+            &[DefectKind::GifFrameOutside, DefectKind::GifShortImageData],
+        ),
+        (&[wrong_size, b";"], &[DefectKind::GifCodeSize]),
+        (&[odd_size, b";"], &[DefectKind::GifUnusualCodeSize]),
+    ] {
+        let file = gif_of(blocks);
+        let inspection = Inspection::of(&file);
+        assert_eq!(kinds(&inspection), expected, "{blocks:?}");
+        for depth in DEPTHS {
+            let in_bytes = in_chunks(depth, &file, std::iter::repeat(1));
+            assert_eq!(in_bytes, Inspection::at(depth, &file), "in single bytes");
+        }
+    }
+}
+
+#[test]
+fn codes_of_a_gif_are_counted_against_its_pixels() {
+    let head: &[u8] = b",\0\0\0\0\x01\0\x01\0\0\x02";
+    for (data, expected) in [
+        // Codes of three bits, the lowest first: clear 4, pixel 0, end 5.
+        (&b"\x02\x44\x01\0"[..], None),
+        // The same across sub-blocks.
+        (b"\x01\x44\x01\x01\0", None),
+        // Without the clear code before.
+        (b"\x01\x28\0", None),
+        // Without the end code.
+        (b"\x01\x04\0", Some(DefectKind::GifImageDataEnd)),
+        // Two pixels.
+        (b"\x02\x04\x0a\0", Some(DefectKind::GifImageDataEnd)),
+        // None.
+        (b"\x01\x2c\0", Some(DefectKind::GifShortImageData)),
+        (b"\x01\x04", Some(DefectKind::Truncated)),
+        // 6 before there is such an entry.
+        (b"\x01\x34\0", Some(DefectKind::GifImageData)),
+    ] {
+        let file = gif_of(&[head, data, b";"]);
+        let inspection = Inspection::at(Depth::Payload, &file);
+        assert_eq!(kinds(&inspection), Vec::from_iter(expected), "{data:?}");
+    }
+}
+
+#[test]
+fn image_data_of_a_png_is_held_against_its_rows() {
+    let end: (&[u8; 4], &[u8]) = (b"IEND", b"");
+    for (data, expected) in [
+        // A stored block: the filter type and one pixel; then Adler-32.
+        (&b"\x78\x01\x01\x02\0\xfd\xff\0\0\0\x02\0\x01"[..], None),
+        (
+            b"\x78\x01\x01\x02\0\xfd\xff\x05\0\0\x0c\0\x06",
+            Some(DefectKind::PngFilter),
+        ),
+        (
+            b"\x78\x01\x01\x01\0\xfe\xff\0\0\x01\0\x01",
+            Some(DefectKind::PngShortImageData),
+        ),
+        (
+            b"\x78\x01\x01\x02\0\xfd\xff\0",
+            Some(DefectKind::PngShortImageData),
+        ),
+        (
+            b"\x78\x01\x01\x02\0\xfd\xfe\0\0",
+            Some(DefectKind::PngImageData),
+        ),
+        (b"\x78\x01\x07\0\0", Some(DefectKind::PngImageData)),
+        (
+            b"\x78\x01\x01\x02\0\xfd\xff\0\0\0\x02\0\x02",
+            Some(DefectKind::PngImageDataEnd),
+        ),
+        (
+            b"\x78\x01\x01\x02\0\xfd\xff\0\0",
+            Some(DefectKind::PngImageDataEnd),
+        ),
+        (
+            b"\x78\x01\x01\x03\0\xfc\xff\0\0\0\0\x03\0\x01",
+            Some(DefectKind::PngImageDataEnd),
+        ),
+    ] {
+        let whole: (&[u8; 4], &[u8]) = (b"IDAT", data);
+        let inspection = Inspection::at(Depth::Payload, &png_of(0, &[whole, end]));
+        assert_eq!(kinds(&inspection), Vec::from_iter(expected), "{data:?}");
+        let apart: Vec<(&[u8; 4], &[u8])> = data.chunks(1).map(|byte| (b"IDAT", byte)).collect();
+        let chunks = [&apart[..], &[end]].concat();
+        let inspection = Inspection::at(Depth::Payload, &png_of(0, &chunks));
+        assert_eq!(
+            kinds(&inspection),
+            Vec::from_iter(expected),
+            "{data:?}, a byte in each chunk"
+        );
     }
 }
 

@@ -263,10 +263,13 @@ impl Parser for Gif {
                     self.state = State::CodeSize;
                     Progress::More
                 }
-                State::Descriptor => match self.field.fill(&mut cursor, 9) {
-                    Some(descriptor) => self.descriptor(&descriptor, at, facts),
-                    None => return Progress::More,
-                },
+                State::Descriptor => {
+                    let start = self.field.start(&cursor);
+                    match self.field.fill(&mut cursor, 9) {
+                        Some(descriptor) => self.descriptor(&descriptor, start, facts),
+                        None => return Progress::More,
+                    }
+                }
                 State::ExtensionData => {
                     if !self.skip_sub_blocks(&mut cursor) {
                         return Progress::More;

@@ -315,16 +315,15 @@ impl Png {
 
     /// Reads on in a chunk's body; whether it is behind.
     fn body(&mut self, cursor: &mut Cursor<'_>, facts: &mut Facts) -> bool {
-        let at = cursor.offset();
         let body = cursor.take(self.chunk.left.into());
         self.crc.update(body);
         let len = u32::try_from(body.len()).unwrap_or(self.chunk.left);
         self.chunk.left = self.chunk.left.saturating_sub(len);
-        let mut beginning = Cursor::new(body, at);
+        let mut beginning = Cursor::new(body, 0);
         let looked_at = self.field.gather(&mut beginning, self.chunk.looked_at());
         if self.chunk.is_image_data() {
             if self.zlib.held() < 2 {
-                self.zlib_header(body, at, facts);
+                self.zlib_header(body, facts);
             }
             self.unpack(body);
         } else if looked_at && &self.chunk.name == b"fdAT" {
@@ -365,8 +364,8 @@ impl Png {
     }
 
     /// RFC 1950, 2.2: deflate, a window of at most 32 KB, no preset dictionary, a check.
-    fn zlib_header(&mut self, body: &[u8], offset: u64, facts: &mut Facts) {
-        if !self.zlib.gather(&mut Cursor::new(body, offset), 2) {
+    fn zlib_header(&mut self, body: &[u8], facts: &mut Facts) {
+        if !self.zlib.gather(&mut Cursor::new(body, 0), 2) {
             return;
         }
         let [method, flags] = *self.zlib.partial() else {
@@ -374,7 +373,7 @@ impl Png {
         };
         let sum = u16::from_be_bytes([method, flags]);
         if method & 0x0f != 8 || method >> 4 > 7 || flags & 0x20 != 0 || sum % 31 != 0 {
-            facts.defect(DefectKind::PngZlibHeader, offset);
+            facts.defect(DefectKind::PngZlibHeader, self.chunk.start);
         }
     }
 
@@ -413,7 +412,6 @@ impl Parser for Png {
     fn push(&mut self, input: &[u8], offset: u64, facts: &mut Facts) -> Progress {
         let mut cursor = Cursor::new(input, offset);
         loop {
-            let at = cursor.offset();
             let progress = match self.state {
                 State::Head => match self.field.fill(&mut cursor, HEAD) {
                     Some(head) => self.head(&head, facts),
@@ -430,7 +428,7 @@ impl Parser for Png {
                     None => return Progress::More,
                 },
                 State::ChunkHeader => {
-                    let start = at.saturating_sub(u64::try_from(self.field.held()).unwrap_or(0));
+                    let start = self.field.start(&cursor);
                     match self.field.fill(&mut cursor, 8) {
                         Some(header) => self.chunk_header(&header, facts, start),
                         None => return Progress::More,
