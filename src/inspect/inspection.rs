@@ -181,6 +181,12 @@ impl Inspection {
             .map(|end| self.bytes_seen.saturating_sub(end))
     }
 
+    /// Whether coded pixels were passed over at [`Depth::Payload`]: their coding is one that is not
+    /// walked (arithmetic and lossless JPEG among others), or the walk would have cost too much.
+    pub const fn is_payload_unchecked(&self) -> bool {
+        self.facts.unchecked
+    }
+
     /// What is wrong with the bytes.
     pub const fn defects(&self) -> &Defects {
         &self.facts.defects
