@@ -112,6 +112,10 @@ defect_kinds! {
     JpegScanShort, "jpeg/scan-short", Corrupt, "reject", "a scan has fewer bits than its blocks need";
     JpegRestartOrder, "jpeg/restart-order", Corrupt, "reject", "a restart marker is out of order or not announced";
     JpegRestartCount, "jpeg/restart-count", Corrupt, "warn", "a scan has too few or too many restart markers";
+    JpegHuffmanCode, "jpeg/huffman-code", Corrupt, "reject", "coded data holds bits that are no Huffman code";
+    JpegBlockOverrun, "jpeg/block-overrun", Corrupt, "warn", "a block has more coefficients than there can be";
+    JpegDataShort, "jpeg/data-short", Corrupt, "reject", "coded data ends before the last block does";
+    JpegDataExcess, "jpeg/data-excess", Corrupt, "warn", "coded data goes on after the last block";
     JpegMultiPicture, "jpeg/multi-picture", Trailing, "warn", "further pictures are announced to follow the first";
     // GIF (GIF89a specification).
     GifNoTrailer, "gif/no-trailer", Truncated, "warn", "the trailer is missing after whole frames";

@@ -6,6 +6,7 @@
 mod exif;
 mod frame;
 mod marker;
+mod payload;
 mod scan;
 mod segment;
 
@@ -15,6 +16,7 @@ use super::{
 };
 use frame::Frame;
 use marker::Marker;
+use payload::Payload;
 use scan::Scan;
 use segment::Segment;
 
@@ -35,6 +37,8 @@ pub(crate) struct Jpeg {
     /// Scans so far.
     scans: u32,
     scan: Scan,
+    /// Only at payload depth.
+    payload: Option<Box<Payload>>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -80,6 +84,7 @@ impl Jpeg {
             frame: None,
             scans: 0,
             scan: Scan::default(),
+            payload: (depth >= Depth::Payload).then(Payload::new),
         }
     }
 

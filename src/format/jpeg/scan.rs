@@ -4,6 +4,7 @@ use super::{
     Cursor, DefectKind, Facts, Jpeg, State,
     frame::{COMPONENTS, Component, Frame, Kind},
     marker::Marker,
+    payload::Fed,
     segment::{Next, Part},
 };
 
@@ -21,6 +22,8 @@ pub(super) struct Scan {
     tables: [u8; COMPONENTS],
     /// First and last coefficient of the band.
     band: (u8, u8),
+    /// The offset of the present restart interval's first coded byte.
+    interval_start: u64,
     /// Point transform: high (of the scan before), low.
     approximation: (u8, u8),
     /// Restart markers so far.
@@ -35,6 +38,19 @@ impl Scan {
             .copied()
             .zip(self.tables.iter().copied())
             .take(usize::from(self.count))
+    }
+
+    pub(super) const fn band(&self) -> (u8, u8) {
+        self.band
+    }
+
+    pub(super) const fn starts_with_dc(&self) -> bool {
+        self.band.0 == 0
+    }
+
+    /// Whether it adds a bit to coefficients that an earlier scan coded.
+    pub(super) const fn refines(&self) -> bool {
+        self.approximation.0 > 0
     }
 
     /// Whether it codes DC coefficients for the first time.
@@ -175,21 +191,41 @@ impl Jpeg {
     }
 
     /// The scan's header, whose marker is at `at`, is read: coded data follows.
-    pub(super) fn begin_scan(&mut self, at: u64, _facts: &mut Facts) {
+    pub(super) fn begin_scan(&mut self, at: u64, facts: &mut Facts) {
         self.scans = self.scans.saturating_add(1);
         self.scan.at = at;
         self.scan.start = 0;
         self.state = State::Coded { fill: false };
+        if let (Some(payload), Some(frame)) = (&mut self.payload, &self.frame) {
+            let mcus = mcus(frame, &self.scan);
+            if frame.height == 0 || !payload.begin(frame, &self.scan, mcus, self.restart_interval) {
+                facts.unchecked = true;
+                payload.leave_scan();
+            }
+        }
     }
 
     /// Walks coded data from one 0xFF to the next: stuffed zeros belong to it, restart markers
     /// count up, any other marker ends it.
     pub(super) fn walk_coded(&mut self, fill: bool, cursor: &mut Cursor<'_>, facts: &mut Facts) {
         if self.scan.start == 0 {
+            self.start_interval(cursor.offset());
             self.scan.start = cursor.offset();
         }
         if !fill {
-            let (bytes, ends_in_fill) = coded_run(cursor.rest());
+            let (bytes, ends_in_fill) = match &mut self.payload {
+                None => coded_run(cursor.rest(), |_| {}),
+                Some(payload) => {
+                    let mut fed = Fed::Fine;
+                    let run = coded_run(cursor.rest(), |bytes| {
+                        if fed == Fed::Fine {
+                            fed = payload.feed(bytes);
+                        }
+                    });
+                    self.state_fed(fed, facts);
+                    run
+                }
+            };
             cursor.take(u64::try_from(bytes).unwrap_or(u64::MAX));
             self.state = State::Coded { fill: ends_in_fill };
             return;
@@ -198,15 +234,46 @@ impl Jpeg {
         let Some(code) = cursor.byte() else { return };
         self.state = State::Coded { fill: false };
         match (code, Marker::new(code)) {
-            (0x00, _) => {}
+            (0x00, _) => self.feed_payload(&[0xFF], facts),
             // T.87 A.1 stuffs a bit, not a byte.
             (0x01..=0x7F, _) if self.is_ls() => {}
             (0xFF, _) => self.state = State::Coded { fill: true },
-            (_, Marker::Restart(number)) => self.restart(number, at, facts),
+            (_, Marker::Restart(number)) => {
+                self.end_interval(false, facts);
+                self.restart(number, at, facts);
+                self.start_interval(cursor.offset());
+            }
             (_, marker) => {
+                self.end_interval(true, facts);
                 self.end_scan(marker, at, facts);
                 self.begin(marker, at, facts);
             }
+        }
+    }
+
+    const fn start_interval(&mut self, at: u64) {
+        self.scan.interval_start = at;
+    }
+
+    fn feed_payload(&mut self, bytes: &[u8], facts: &mut Facts) {
+        if let Some(payload) = &mut self.payload {
+            let fed = payload.feed(bytes);
+            self.state_fed(fed, facts);
+        }
+    }
+
+    fn end_interval(&mut self, last: bool, facts: &mut Facts) {
+        if let Some(payload) = &mut self.payload {
+            let fed = payload.end_interval(last);
+            self.state_fed(fed, facts);
+        }
+    }
+
+    fn state_fed(&self, fed: Fed, facts: &mut Facts) {
+        match fed {
+            Fed::Fine => {}
+            Fed::Defect(kind) => facts.defect(kind, self.scan.interval_start),
+            Fed::TooMuch => facts.unchecked = true,
         }
     }
 
@@ -266,19 +333,22 @@ impl Jpeg {
 }
 
 /// How much of coded data `bytes` begins with, up to and with an 0xFF that a zero does not follow
-/// (or that is the last byte); and whether there is one.
-fn coded_run(bytes: &[u8]) -> (usize, bool) {
+/// (or that is the last byte); and whether there is one. What is coded, without stuffed zeros and
+/// that 0xFF, goes to `sink`.
+#[inline]
+fn coded_run(bytes: &[u8], mut sink: impl FnMut(&[u8])) -> (usize, bool) {
     let mut rest = bytes;
-    let mut run = 0_usize;
     while let Some(found) = memchr::memchr(0xFF, rest) {
-        match rest.get(found.saturating_add(1)..) {
-            Some([0x00, after @ ..]) => {
-                rest = after;
-                run = run.saturating_add(found).saturating_add(2);
-            }
-            _ => return (run.saturating_add(found).saturating_add(1), true),
-        }
+        let (coded, marked) = rest.split_at(found);
+        let [_, 0x00, after @ ..] = marked else {
+            sink(coded);
+            let after = marked.len().saturating_sub(1);
+            return (bytes.len().saturating_sub(after), true);
+        };
+        sink(rest.get(..found.saturating_add(1)).unwrap_or_default());
+        rest = after;
     }
+    sink(rest);
     (bytes.len(), false)
 }
 

@@ -187,6 +187,9 @@ impl Jpeg {
                 let bytes = cursor.take(u64::from(most.min(left)));
                 let left = left.saturating_sub(took(bytes));
                 let next = take_bytes(part, bytes, at, facts);
+                if let (Part::HuffmanSymbols { .. }, Some(payload)) = (part, &mut self.payload) {
+                    payload.symbols(bytes);
+                }
                 self.follow(Segment { left, ..segment }, next, facts);
             }
             Need::Field(bytes) => {
@@ -355,6 +358,9 @@ impl Jpeg {
             return Err(DefectKind::JpegHuffmanTable);
         }
         let dc = class == 0;
+        if let Some(payload) = &mut self.payload {
+            payload.define(dc, number, *counts);
+        }
         if dc {
             self.tables.dc |= 1 << number;
         } else {
