@@ -569,6 +569,158 @@ fn the_size_of_a_thumbnail_is_never_taken() {
     assert_eq!(inspection.dimensions(), Some(Dimensions::new(320, 256)));
 }
 
+/// Gray pixels of 16 by 16 in four blocks, in whose coded data a 0 is a code and a 1 is none.
+fn four_blocks(coded: &[u8]) -> Vec<u8> {
+    Jpeg::new()
+        .tables()
+        .frame(0xc0, 16, 16, GRAY)
+        .scan(&[1], WHOLE, coded)
+        .end()
+}
+
+fn payload_defects(bytes: &[u8]) -> Vec<DefectKind> {
+    Inspection::at(Depth::Payload, bytes)
+        .defects()
+        .iter()
+        .map(|(kind, _)| kind)
+        .collect()
+}
+
+#[test]
+fn every_block_is_walked_at_payload_depth() {
+    assert_eq!(payload_defects(&four_blocks(&[0x00])), []);
+    for (coded, kind) in [
+        (vec![0x80, 0x00, 0x00], DefectKind::JpegHuffmanCode),
+        (vec![0x08, 0x00, 0x00], DefectKind::JpegHuffmanCode),
+        (vec![0x00; 3], DefectKind::JpegDataExcess),
+        (vec![0x00; 50_000], DefectKind::JpegDataExcess),
+    ] {
+        assert_eq!(payload_defects(&four_blocks(&coded)), [kind], "{coded:?}");
+    }
+}
+
+#[test]
+fn data_that_ends_before_the_last_block_is_short() {
+    // Every DC coefficient has eleven bits: two bytes a block, four blocks.
+    let of_length = |len: usize| {
+        let bytes = Jpeg::new()
+            .quantizers(0)
+            .huffman(0x00, 11)
+            .huffman(0x10, 0)
+            .frame(0xc0, 16, 16, GRAY)
+            .scan(&[1], WHOLE, &vec![0; len])
+            .end();
+        payload_defects(&bytes)
+    };
+    assert_eq!(of_length(7), []);
+    assert_eq!(of_length(6), [DefectKind::JpegDataShort]);
+    assert_eq!(of_length(1), [DefectKind::JpegDataShort]);
+}
+
+#[test]
+fn a_block_with_more_than_63_coefficients_is_tolerated() {
+    // The one AC code means: four zeros, then a coefficient of one bit. Twelve of them are 60, the
+    // thirteenth ends beyond the block.
+    let bytes = Jpeg::new()
+        .quantizers(0)
+        .huffman(0x00, 0)
+        .huffman(0x10, 0x41)
+        .frame(0xc0, 8, 8, GRAY)
+        .scan(&[1], WHOLE, &[0; 4])
+        .end();
+    assert_eq!(payload_defects(&bytes), [DefectKind::JpegBlockOverrun]);
+}
+
+#[test]
+fn a_restart_interval_must_have_all_of_its_blocks() {
+    let coded = |intervals: [&[u8]; 2]| {
+        let coded = [intervals[0], &[0xff, 0xd0], intervals[1]].concat();
+        let bytes = Jpeg::new()
+            .tables()
+            .frame(0xc0, 80, 16, GRAY)
+            .segment(0xdd, &[0, 10])
+            .scan(&[1], WHOLE, &coded)
+            .end();
+        payload_defects(&bytes)
+    };
+    let whole: &[u8] = &[0, 0, 0x0f];
+    assert_eq!(coded([whole, whole]), []);
+    assert_eq!(coded([&[0, 0, 0, 0], whole]), [DefectKind::JpegDataExcess]);
+    assert_eq!(coded([&[0, 0], whole]), [DefectKind::JpegDataShort]);
+}
+
+#[test]
+fn progressive_scans_follow_their_history() {
+    // DC of four blocks; then in the band 1 to 5 the first block has a coefficient at place 1 and
+    // the code that ends a block comes next.
+    let head = || {
+        Jpeg::new()
+            .quantizers(0)
+            .huffman(0x00, 0)
+            .segment(0xc4, &ac_table([0x01, 0x00, 0x10, 0x20]))
+            .frame(0xc2, 16, 16, GRAY)
+            .scan(&[1], [0, 0, 0x01], &[0x0f])
+            .scan(&[1], [0, 0, 0x10], &[0x5f])
+    };
+    // 00 is a coefficient of one bit, 01 the block's end, 10 the end of two or three blocks, 110
+    // that of four to seven.
+    let first = |jpeg: Jpeg| jpeg.scan(&[1], [1, 5, 0x01], &[0b0010_1101]);
+    let defects = |jpeg: Jpeg| payload_defects(&jpeg.end());
+    assert_eq!(defects(first(head())), []);
+    // A refinement reads a bit for the known coefficient: end of four blocks, that bit.
+    let refine = |coded: &[u8]| defects(first(head()).scan(&[1], [1, 5, 0x10], coded));
+    assert_eq!(refine(&[0b1100_0111]), []);
+    assert_eq!(refine(&[0b1110_0000, 0, 0]), [DefectKind::JpegHuffmanCode]);
+    // A coefficient of two bits cannot be refined into being.
+    let wrong = head()
+        .segment(0xc4, &ac_table([0x02, 0x00, 0x10, 0x20]))
+        .scan(&[1], [1, 5, 0x10], &[0x00; 8]);
+    assert_eq!(defects(wrong), [DefectKind::JpegHuffmanCode]);
+}
+
+/// The body of a table of AC codes: 00, 01, 10 and 110 for these symbols.
+fn ac_table(symbols: [u8; 4]) -> Vec<u8> {
+    let mut body = vec![0; 17];
+    body[0] = 0x10;
+    body[2] = 3;
+    body[3] = 1;
+    body.extend_from_slice(&symbols);
+    body
+}
+
+#[test]
+fn a_process_that_is_not_walked_is_said_to_be_unchecked() {
+    for (code, unchecked) in [(0xc0, false), (0xc1, false), (0xc3, true), (0xc9, true)] {
+        let parameters = if code == 0xc3 { [1, 0, 0] } else { WHOLE };
+        let bytes = Jpeg::new()
+            .tables()
+            .frame(code, 8, 8, GRAY)
+            .scan(&[1], parameters, BLOCK)
+            .end();
+        let at = |depth| Inspection::at(depth, &bytes).is_payload_unchecked();
+        assert_eq!(at(Depth::Payload), unchecked, "{code:x}");
+        assert!(!at(Depth::Structure));
+    }
+}
+
+#[test]
+fn whole_files_have_no_defect_in_their_payload() {
+    let mut whole = 0;
+    for (path, bytes) in fixtures() {
+        let structure = Inspection::of(&bytes);
+        if structure.defects().is_empty() {
+            whole += 1;
+            let payload = Inspection::at(Depth::Payload, &bytes);
+            assert!(
+                payload.defects().is_empty(),
+                "{path}: {:?}",
+                payload.defects()
+            );
+        }
+    }
+    assert!(whole >= 5);
+}
+
 #[test]
 fn no_prefix_is_accepted() {
     let files = fixtures();
@@ -630,7 +782,7 @@ proptest! {
         file in any::<prop::sample::Index>(),
         damage in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..6),
         cuts in prop::collection::vec(1_usize..700, 1..40),
-        depth in prop::sample::select(vec![Depth::Header, Depth::Structure]),
+        depth in prop::sample::select(vec![Depth::Header, Depth::Structure, Depth::Payload]),
     ) {
         let files = fixtures();
         let (_, mut bytes) = file.get(&files).clone();
