@@ -142,6 +142,9 @@ defect_kinds! {
     BmpTopDownRle, "bmp/top-down-rle", Corrupt, "warn", "run lengths are stored from the top down";
     BmpPaletteSize, "bmp/palette-size", Corrupt, "warn", "the palette has more colours than a pixel can name";
     BmpPixelOffset, "bmp/pixel-offset", Corrupt, "warn", "the pixels are said to start inside the header";
+    BmpRleOverrun, "bmp/rle-overrun", Corrupt, "warn", "a run of pixels goes beyond its row";
+    BmpRleOutside, "bmp/rle-outside", Corrupt, "reject", "runs of pixels go beyond the picture";
+    BmpRleNoEnd, "bmp/rle-no-end", Truncated, "warn", "the run lengths' end code is missing after the last row";
     BmpMasks, "bmp/masks", Corrupt, "reject", "the channels' masks are empty, overlap or have holes";
     // WebP (RFC 9649).
     WebpRiffLength, "webp/riff-length", Corrupt, "reject", "a chunk goes beyond the length that the file declares";

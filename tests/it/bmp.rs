@@ -374,13 +374,81 @@ fn no_prefix_of_plain_pixels_is_accepted() {
     }
 }
 
+/// 5 by 3 pixels in run lengths: RLE8 for 8 bits, RLE4 for 4.
+fn runs(bits: u16, coded: &[u8]) -> Inspection {
+    let bmp = Bmp {
+        compression: if bits == 8 { 1 } else { 2 },
+        pixels: 0,
+        ..Bmp::new(40, bits)
+    };
+    Inspection::at(Depth::Payload, &[bmp.bytes(), coded.to_vec()].concat())
+}
+
+#[test]
+fn run_lengths_are_walked_to_their_end() {
+    let rows = [5, 7, 0, 0, 5, 7, 0, 0, 5, 7, 0, 0];
+    // Absolute runs are padded to two bytes; a delta passes pixels; the last row may stay open.
+    for coded in [
+        [rows.as_slice(), &[0, 1]].concat(),
+        vec![5, 7, 0, 0, 0, 2, 2, 1, 3, 7, 0, 1],
+        vec![0, 1],
+    ] {
+        for bits in [8, 4] {
+            let inspection = runs(bits, &coded);
+            assert!(inspection.defects().is_empty(), "{coded:?}");
+            assert_eq!(inspection.trailing_bytes(), Some(0), "{coded:?}");
+        }
+    }
+    assert!(
+        runs(8, &[0, 5, 1, 2, 3, 4, 5, 0, 0, 1])
+            .defects()
+            .is_empty()
+    );
+    assert!(
+        runs(4, &[0, 5, 0x12, 0x34, 0x50, 0, 0, 1])
+            .defects()
+            .is_empty()
+    );
+}
+
+#[test]
+fn wrong_run_lengths_are_named() {
+    let rows = [5, 7, 0, 0, 5, 7, 0, 0, 5, 7, 0, 0];
+    for (kind, coded) in [
+        (DefectKind::BmpRleNoEnd, rows.to_vec()),
+        (DefectKind::BmpRleOverrun, vec![6, 7, 0, 1]),
+        (DefectKind::BmpRleOutside, [&rows[..], &[1, 7]].concat()),
+        (DefectKind::BmpRleOutside, vec![0, 2, 0, 4, 0, 1]),
+        (DefectKind::Truncated, rows[..8].to_vec()),
+        (DefectKind::Truncated, vec![5, 7, 0, 0, 0, 5, 1, 2]),
+        (DefectKind::TrailingBytes, vec![0, 1, 0]),
+    ] {
+        let found: Vec<_> = runs(8, &coded).defects().iter().collect();
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert_eq!(found[0].0, kind, "{coded:?}");
+    }
+}
+
+#[test]
+fn codings_that_are_not_walked_are_said_to_be_unchecked() {
+    let at = |bmp: &Bmp, depth| Inspection::at(depth, &bmp.bytes()).is_payload_unchecked();
+    let huffman = Bmp {
+        compression: 3,
+        ..Bmp::new(64, 1)
+    };
+    assert_eq!(defects(&huffman.bytes()), [DefectKind::BmpRareCompression]);
+    assert!(at(&huffman, Depth::Payload));
+    assert!(!at(&huffman, Depth::Structure));
+    assert!(!at(&Bmp::new(40, 24), Depth::Payload));
+}
+
 proptest! {
     #[test]
     fn any_chunking_of_any_damaged_file_gives_the_same_facts(
         file in any::<prop::sample::Index>(),
         damage in prop::collection::vec((0_usize..140, any::<u8>()), 0..6),
         cuts in prop::collection::vec(1_usize..70, 1..40),
-        depth in prop::sample::select(vec![Depth::Header, Depth::Structure]),
+        depth in prop::sample::select(vec![Depth::Header, Depth::Structure, Depth::Payload]),
     ) {
         let files = fixtures();
         let (_, mut bytes) = file.get(&files).clone();

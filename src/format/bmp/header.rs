@@ -1,6 +1,6 @@
 //! The file header and the image header in all its versions.
 
-use super::{DefectKind, FIELD, Facts};
+use super::{DefectKind, FIELD, Facts, rle::Rle};
 use crate::format::{
     ColorType, Dimensions,
     bytes::{le16, le32},
@@ -228,6 +228,13 @@ impl Header {
             (true, colors) => u64::from(colors).min(self.most_colors()),
         };
         start.saturating_add(colors.saturating_mul(entry))
+    }
+
+    /// The walk through run lengths, if these are some.
+    pub(super) fn runs(&self) -> Option<Rle> {
+        let is_legal = self.bits_are_legal();
+        (is_legal && matches!(self.compression, Compression::Rle4 | Compression::Rle8))
+            .then(|| Rle::new(self.width, self.height, self.compression))
     }
 
     /// Where pixels that are not compressed end: rows are padded to four bytes.

@@ -5,12 +5,14 @@
 #![warn(clippy::arithmetic_side_effects, clippy::indexing_slicing)]
 
 mod header;
+mod rle;
 
 use super::{
     DefectKind, Depth, Facts, Parser, Progress,
     bytes::{Cursor, Gather},
 };
-use header::{FILE_HEADER, Header, MASKS, Masks};
+use header::{Compression, FILE_HEADER, Header, MASKS, Masks};
+use rle::{Rle, Walked};
 
 /// The longest field that is gathered at once: the image header after width and height.
 const FIELD: usize = 28;
@@ -35,6 +37,8 @@ enum State {
     Masks,
     /// In a palette or pixels, which are not looked at.
     Body,
+    /// In run lengths, from `start` on.
+    Runs { rle: Rle, start: u64 },
     /// Nothing more is read.
     Over(Progress),
 }
@@ -96,11 +100,41 @@ impl Bmp {
         self.state_end(facts);
     }
 
-    /// States where the image ends, once all fields are read.
-    fn state_end(&self, facts: &mut Facts) {
-        if matches!(self.state, State::Body) {
-            facts.end = self.header.pixels_end();
+    /// States where the image ends, once all fields are read, and whether the pixels are walked.
+    fn state_end(&mut self, facts: &mut Facts) {
+        if !matches!(self.state, State::Body) {
+            return;
         }
+        facts.end = self.header.pixels_end();
+        if self.depth < Depth::Payload || facts.end.is_some() {
+            return;
+        }
+        match self.header.runs() {
+            Some(rle) if facts.dimensions.is_some() => {
+                let start = self.header.pixels_start();
+                self.state = State::Runs { rle, start };
+            }
+            _ => facts.unchecked = true,
+        }
+    }
+
+    fn walk_runs(&mut self, mut rle: Rle, start: u64, cursor: &mut Cursor<'_>, facts: &mut Facts) {
+        cursor.take(start.saturating_sub(cursor.offset()));
+        let walked = rle.walk(cursor);
+        if rle.has_overrun() {
+            facts.defect(DefectKind::BmpRleOverrun, start);
+        }
+        self.state = match walked {
+            Walked::More => State::Runs { rle, start },
+            Walked::End => {
+                facts.end = Some(cursor.offset());
+                State::Over(Progress::Done)
+            }
+            Walked::Wrong(kind) => {
+                facts.defect(kind, start);
+                State::Over(Progress::Failed)
+            }
+        };
     }
 
     fn skip_body(&mut self, cursor: &mut Cursor<'_>, facts: &mut Facts) {
@@ -123,6 +157,7 @@ impl Parser for Bmp {
                 State::Fields => self.fields(&mut cursor, facts),
                 State::Masks => self.masks(&mut cursor, facts),
                 State::Body => self.skip_body(&mut cursor, facts),
+                State::Runs { rle, start } => self.walk_runs(rle, start, &mut cursor, facts),
             }
         }
     }
@@ -131,6 +166,12 @@ impl Parser for Bmp {
         let whole = match self.state {
             State::Over(_) => true,
             State::Body => self.header.pixels_end().is_none() && len > self.header.pixels_start(),
+            State::Runs { rle, .. } => {
+                if rle.is_whole() {
+                    facts.defect(DefectKind::BmpRleNoEnd, len);
+                }
+                rle.is_whole()
+            }
             State::Start | State::Sides | State::Fields | State::Masks => false,
         };
         if !whole {

@@ -1,0 +1,148 @@
+//! RLE8 and RLE4 (Microsoft Win32 documentation, "Bitmap Compression"): runs walked without
+//! making pixels.
+
+use super::{Compression, Cursor, DefectKind};
+
+/// The walk through run lengths.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Rle {
+    width: u32,
+    height: u32,
+    /// Two pixels to a byte.
+    packed: bool,
+    /// The next pixel, rows counted as they are stored.
+    column: u32,
+    row: u32,
+    step: Step,
+    /// Whether a run went beyond its row.
+    overrun: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    /// Before a run's count, or the zero of an escape.
+    Count,
+    /// Before the colours of `pixels` pixels.
+    Colors {
+        pixels: u8,
+    },
+    /// Before the escape's kind.
+    Escape,
+    /// Before the columns of a delta.
+    Columns,
+    Rows {
+        columns: u8,
+    },
+    /// In an absolute run: its bytes to come, with the one that pads to an even number.
+    Absolute {
+        left: u16,
+    },
+}
+
+/// What a run came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Walked {
+    More,
+    /// The end code was read, or the last row is whole and needs none.
+    End,
+    Wrong(DefectKind),
+}
+
+impl Rle {
+    pub(super) const fn new(width: u32, height: u32, compression: Compression) -> Self {
+        Self {
+            width,
+            height,
+            packed: matches!(compression, Compression::Rle4),
+            column: 0,
+            row: 0,
+            step: Step::Count,
+            overrun: false,
+        }
+    }
+
+    /// Whether a run went beyond its row: decoders cut it.
+    pub(super) const fn has_overrun(&self) -> bool {
+        self.overrun
+    }
+
+    /// Whether every pixel was passed, so that only the end code can be missing.
+    pub(super) fn is_whole(&self) -> bool {
+        let on_last = self.row.saturating_add(1) == self.height && self.column >= self.width;
+        self.row >= self.height || on_last
+    }
+
+    pub(super) fn walk(&mut self, cursor: &mut Cursor<'_>) -> Walked {
+        loop {
+            if let Step::Absolute { left } = self.step {
+                let taken = cursor.take(u64::from(left)).len();
+                let left = left.saturating_sub(u16::try_from(taken).unwrap_or(u16::MAX));
+                if left > 0 {
+                    self.step = Step::Absolute { left };
+                    return Walked::More;
+                }
+                self.step = Step::Count;
+            }
+            let Some(byte) = cursor.byte() else {
+                return Walked::More;
+            };
+            match self.take(byte) {
+                Walked::More => {}
+                end => return end,
+            }
+        }
+    }
+
+    fn take(&mut self, byte: u8) -> Walked {
+        self.step = match (self.step, byte) {
+            (Step::Count, 0) => Step::Escape,
+            (Step::Count, pixels) => Step::Colors { pixels },
+            (Step::Colors { pixels }, _) => {
+                if let Err(kind) = self.pass(pixels) {
+                    return Walked::Wrong(kind);
+                }
+                Step::Count
+            }
+            (Step::Escape, 0) => {
+                self.column = 0;
+                self.row = self.row.saturating_add(1);
+                Step::Count
+            }
+            (Step::Escape, 1) => return Walked::End,
+            (Step::Escape, 2) => Step::Columns,
+            (Step::Escape, pixels) => {
+                if let Err(kind) = self.pass(pixels) {
+                    return Walked::Wrong(kind);
+                }
+                let bytes = if self.packed {
+                    u16::from(pixels).div_ceil(2)
+                } else {
+                    u16::from(pixels)
+                };
+                Step::Absolute {
+                    left: bytes.next_multiple_of(2),
+                }
+            }
+            (Step::Columns, columns) => Step::Rows { columns },
+            (Step::Rows { columns }, rows) => {
+                self.column = self.column.saturating_add(u32::from(columns));
+                self.row = self.row.saturating_add(u32::from(rows));
+                if self.column > self.width || self.row > self.height {
+                    return Walked::Wrong(DefectKind::BmpRleOutside);
+                }
+                Step::Count
+            }
+            (Step::Absolute { .. }, _) => Step::Count,
+        };
+        Walked::More
+    }
+
+    fn pass(&mut self, pixels: u8) -> Result<(), DefectKind> {
+        if self.row >= self.height {
+            return Err(DefectKind::BmpRleOutside);
+        }
+        self.column = self.column.saturating_add(u32::from(pixels));
+        self.overrun |= self.column > self.width;
+        Ok(())
+    }
+}
