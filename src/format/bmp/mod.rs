@@ -25,6 +25,9 @@ pub(crate) struct Bmp {
     header: Header,
 }
 
+/// A parser is held for every stream that is inspected.
+const _: () = assert!(size_of::<Bmp>() <= 150);
+
 #[derive(Clone, Copy, Debug)]
 enum State {
     /// Before the file header and the image header's size.

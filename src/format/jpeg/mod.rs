@@ -41,6 +41,9 @@ pub(crate) struct Jpeg {
     payload: Option<Box<Payload>>,
 }
 
+/// A parser is held for every stream that is inspected.
+const _: () = assert!(size_of::<Jpeg>() <= 300);
+
 #[derive(Clone, Copy, Debug)]
 enum State {
     /// Before a marker's code. `fill` says that an 0xFF was seen.
