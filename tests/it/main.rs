@@ -33,6 +33,8 @@ mod probe_address;
 #[cfg(feature = "probe")]
 mod probe_hostile;
 #[cfg(feature = "probe")]
+mod probe_network;
+#[cfg(feature = "probe")]
 mod probe_server;
 #[cfg(feature = "probe")]
 mod probe_tls;

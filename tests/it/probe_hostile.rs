@@ -161,6 +161,13 @@ fn chunked(body: &[u8]) -> Vec<u8> {
     answer
 }
 
+fn one_byte_chunks(body: &[u8]) -> Vec<u8> {
+    let chunks = body
+        .iter()
+        .map(|byte| [b'1', b'\r', b'\n', *byte, b'\r', b'\n']);
+    chunks.flatten().collect()
+}
+
 fn with(mut start: Vec<u8>, end: &[u8]) -> Vec<u8> {
     start.extend(end);
     start
@@ -204,7 +211,7 @@ fn stalls() -> Vec<Behaviour> {
         Named("trickles chunks of one byte", FULL)
             .trickle(
                 "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
-                b"1\r\n\x89\r\n".repeat(2000),
+                one_byte_chunks(&file),
             )
             .is_too_slow(),
         Named("redirects slowly", BOTH)
@@ -372,13 +379,10 @@ fn lengths_and_chunks() -> Vec<Behaviour> {
             ))
             .is("complete", &[]),
         Named("sends the body in chunks of one byte", FULL)
-            .answer({
-                let mut answer = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n".to_vec();
-                for byte in &file {
-                    answer.extend([b'1', b'\r', b'\n', *byte, b'\r', b'\n']);
-                }
-                with(answer, b"0\r\n\r\n")
-            })
+            .answer(with(
+                b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n".to_vec(),
+                &with(one_byte_chunks(&file), b"0\r\n\r\n"),
+            ))
             .is("complete", &[]),
     ]);
     all

@@ -11,7 +11,7 @@ use std::{
     net::SocketAddr,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicU64, AtomicUsize, Ordering},
+        atomic::{AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -39,18 +39,12 @@ pub(crate) struct Server {
 #[derive(Debug, Default)]
 pub(crate) struct Seen {
     connections: AtomicUsize,
-    sent: AtomicU64,
     requests: Mutex<Vec<String>>,
 }
 
 impl Seen {
     pub(crate) fn connections(&self) -> usize {
         self.connections.load(Ordering::SeqCst)
-    }
-
-    /// How many bytes the kernel took from the server.
-    pub(crate) fn sent(&self) -> u64 {
-        self.sent.load(Ordering::SeqCst)
     }
 
     /// The heads of the requests, in the order they came.
@@ -157,10 +151,7 @@ impl Peer {
         let mut bytes = bytes.as_ref();
         while !bytes.is_empty() {
             match self.stream.write(bytes).await {
-                Ok(sent) => {
-                    self.seen.sent.fetch_add(sent as u64, Ordering::SeqCst);
-                    bytes = &bytes[sent..];
-                }
+                Ok(sent) => bytes = &bytes[sent..],
                 Err(_) => return false,
             }
         }

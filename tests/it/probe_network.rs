@@ -1,0 +1,766 @@
+//! The probe's network: names, addresses, connections that are used again, and lists.
+
+#![allow(
+    clippy::as_conversions,
+    clippy::unwrap_used,
+    reason = "tests, with numbers of their own making"
+)]
+
+use std::{
+    io,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use futures_util::StreamExt;
+use greenlight::{
+    Decision, Dimensions, ImageUrl, Requirements,
+    download::{Ending, Phase},
+    probe::{AddressPolicy, Mode, ProbeBuilder},
+};
+use tokio::{
+    net::{TcpSocket, TcpStream, UdpSocket},
+    time,
+};
+
+use crate::probe_server::{Peer, Server, answer, builder, header, ok, png, probe, ranged};
+
+const ASYNC: Requirements = Requirements::ASYNC;
+
+// Names
+
+/// A name server for A records (RFC 1035): `answers` gives the addresses of the n-th question, and
+/// how long it thinks about it.
+struct Dns {
+    address: SocketAddr,
+    asked: Arc<AtomicUsize>,
+}
+
+impl Dns {
+    async fn start(
+        answers: impl Fn(usize) -> (Duration, Vec<Ipv4Addr>) + Send + Sync + 'static,
+    ) -> Self {
+        let socket = Arc::new(UdpSocket::bind("127.0.0.1:0").await.unwrap());
+        let address = socket.local_addr().unwrap();
+        let asked = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&asked);
+        tokio::spawn(async move {
+            let mut question = [0; 512];
+            while let Ok((len, from)) = socket.recv_from(&mut question).await {
+                let (pause, addresses) = answers(count.fetch_add(1, Ordering::SeqCst));
+                let mut message = question[..len].to_vec();
+                message[2..4].copy_from_slice(&[0x81, 0x80]);
+                message[6..8].copy_from_slice(&(addresses.len() as u16).to_be_bytes());
+                for address in addresses {
+                    message.extend([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 0, 0, 4]);
+                    message.extend(address.octets());
+                }
+                let socket = Arc::clone(&socket);
+                tokio::spawn(async move {
+                    time::sleep(pause).await;
+                    let _ = socket.send_to(&message, from).await;
+                });
+            }
+        });
+        Self { address, asked }
+    }
+
+    fn asked(&self) -> usize {
+        self.asked.load(Ordering::SeqCst)
+    }
+
+    /// A probe that asks this server, and may reach `127.0.0.1` and `127.0.0.3`.
+    fn probe(&self) -> ProbeBuilder {
+        let server = self.address;
+        let policy = AddressPolicy::new().allow("127.0.0.1").unwrap();
+        let policy = policy.allow("127.0.0.3").unwrap();
+        builder()
+            .policy(policy)
+            .resolver(move |host| look_up(server, host))
+    }
+}
+
+/// Asks a name server for the A records of `host`.
+async fn look_up(server: SocketAddr, host: String) -> io::Result<Vec<IpAddr>> {
+    let socket = UdpSocket::bind("127.0.0.1:0").await?;
+    let mut question = vec![0, 7, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0];
+    for label in host.split('.') {
+        question.push(label.len() as u8);
+        question.extend(label.bytes());
+    }
+    question.extend([0, 0, 1, 0, 1]);
+    socket.send_to(&question, server).await?;
+    let mut message = [0; 1500];
+    let len = socket.recv(&mut message).await?;
+    let records = message[question.len()..len].chunks(16);
+    Ok(records
+        .map(|record| IpAddr::from(<[u8; 4]>::try_from(&record[12..]).unwrap()))
+        .collect())
+}
+
+fn named(server: &Server, host: &str) -> ImageUrl {
+    ImageUrl::parse(&format!(
+        "http://{host}:{}/image.png",
+        server.address.port()
+    ))
+    .unwrap()
+}
+
+const GOOD: Ipv4Addr = Ipv4Addr::LOCALHOST;
+const BAD: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
+const OTHER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 3);
+
+/// A good server and, at the same port of an address that is not allowed, a canary.
+async fn pair() -> (Server, Server) {
+    loop {
+        let good = Server::answering(ok("image/png", &png(300, 300, 0))).await;
+        let address = SocketAddr::new(BAD.into(), good.address.port());
+        // Another test may have the port.
+        if let Ok(listener) = tokio::net::TcpListener::bind(address).await {
+            drop(listener);
+            let canary = Server::start_at(&address.to_string(), |peer| async { drop(peer) }).await;
+            return (good, canary);
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_address_that_was_checked_is_the_address_that_is_connected_to() {
+    let (good, canary) = pair().await;
+    let dns =
+        Dns::start(|number| (Duration::ZERO, vec![if number == 0 { GOOD } else { BAD }])).await;
+    let probe = dns.probe().build().unwrap();
+    let url = named(&good, "rebinding.example");
+
+    let first = probe.download(&url, &ASYNC).await;
+    assert_eq!(first.ending(), &Ending::Complete);
+    assert_eq!(first.remote(), Some(good.address));
+    assert_eq!(dns.asked(), 1);
+
+    let second = probe.download(&url, &ASYNC).await;
+    let Ending::Blocked { target, reason } = second.ending() else {
+        panic!("{second:?}");
+    };
+    assert_eq!(target, "rebinding.example");
+    let port = canary.address.port();
+    assert_eq!(
+        *reason,
+        format!(
+            "127.0.0.2 is a loopback address: allow it with --allow-address 127.0.0.2/32:{port}"
+        )
+    );
+    assert_eq!(canary.seen.connections(), 0);
+}
+
+#[tokio::test]
+async fn a_redirect_to_the_same_name_is_resolved_and_checked_again() {
+    let (_, canary) = pair().await;
+    let server = Server::answering(answer("302 Found", &[("Location", "/b")], b"")).await;
+    for mode in [Mode::Full, Mode::Header] {
+        let dns =
+            Dns::start(|number| (Duration::ZERO, vec![if number == 0 { GOOD } else { BAD }])).await;
+        let probe = dns.probe().mode(mode).build().unwrap();
+        let download = probe
+            .download(&named(&server, "rebinding.example"), &ASYNC)
+            .await;
+        assert!(
+            matches!(download.ending(), Ending::Blocked { .. }),
+            "{download:?}"
+        );
+    }
+    assert_eq!(server.seen.requests().len(), 2);
+    assert_eq!(canary.seen.connections(), 0);
+}
+
+#[tokio::test]
+async fn of_mixed_answers_only_the_allowed_addresses_are_tried() {
+    let (good, canary) = pair().await;
+    let dns = Dns::start(|_| (Duration::ZERO, vec![BAD, GOOD, BAD])).await;
+    let probe = dns.probe().build().unwrap();
+    let download = probe.download(&named(&good, "mixed.example"), &ASYNC).await;
+    assert_eq!(download.ending(), &Ending::Complete);
+
+    // Nor when the allowed one does not answer.
+    drop(good);
+    time::sleep(Duration::from_millis(50)).await;
+    let url = named(&canary, "mixed.example");
+    let download = probe.download(&url, &ASYNC).await;
+    assert_eq!(
+        download.ending(),
+        &Ending::Connect("connection refused".to_owned())
+    );
+    assert_eq!(canary.seen.connections(), 0);
+}
+
+#[tokio::test]
+async fn a_slow_name_server_is_cut_by_the_deadline() {
+    let server = Server::answering(ok("image/png", &png(300, 300, 0))).await;
+    let dns = Dns::start(|_| (Duration::from_secs(2), vec![GOOD])).await;
+    let probe = dns
+        .probe()
+        .deadline(Duration::from_millis(300))
+        .build()
+        .unwrap();
+    let download = probe
+        .download(&named(&server, "slow.example"), &ASYNC)
+        .await;
+    assert_eq!(download.ending(), &Ending::TooSlow);
+    assert_eq!(download.phase(), Phase::Resolve);
+    assert!(download.elapsed() < Duration::from_millis(600));
+    assert_eq!(download.timings().resolve, download.elapsed());
+    assert_eq!(server.seen.connections(), 0);
+}
+
+#[tokio::test]
+async fn a_name_without_an_address_is_a_finding() {
+    let dns = Dns::start(|_| (Duration::ZERO, vec![])).await;
+    let probe = dns.probe().build().unwrap();
+    let url = ImageUrl::parse("http://nothing.example/image.png").unwrap();
+    let verdict = probe.check(&url, &ASYNC).await.unwrap();
+    let violation = &verdict.violations()[0];
+    assert_eq!(violation.code().name(), "download/dns");
+    assert_eq!(
+        violation.message(),
+        "nothing.example cannot be resolved: it has no addresses"
+    );
+    assert_eq!(verdict.download().unwrap().phase(), Phase::Resolve);
+}
+
+// Connections
+
+/// A socket whose queue of connections is full: another one waits.
+async fn full(address: &str) -> (SocketAddr, tokio::net::TcpListener, Vec<TcpStream>) {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind(address.parse().unwrap()).unwrap();
+    let listener = socket.listen(0).unwrap();
+    let address = listener.local_addr().unwrap();
+    let mut held = Vec::new();
+    while let Ok(connected) = time::timeout(Duration::from_millis(200), open(address)).await {
+        held.push(connected);
+    }
+    (address, listener, held)
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the test's own end of a connection"
+)]
+async fn open(address: SocketAddr) -> TcpStream {
+    TcpStream::connect(address).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_server_that_accepts_nothing_is_cut_by_the_deadline() {
+    let (address, _listener, _held) = full("127.0.0.1:0").await;
+    let url = ImageUrl::parse(&format!("http://{address}/")).unwrap();
+    let probe = builder()
+        .deadline(Duration::from_millis(300))
+        .build()
+        .unwrap();
+    let download = probe.download(&url, &ASYNC).await;
+    assert_eq!(download.ending(), &Ending::TooSlow);
+    assert_eq!(download.phase(), Phase::Connect);
+    assert!(download.elapsed() < Duration::from_millis(600));
+}
+
+#[tokio::test]
+async fn the_next_address_is_tried_beside_one_that_does_not_answer() {
+    let server = Server::answering(ok("image/png", &png(300, 300, 0))).await;
+    let port = server.address.port();
+    let (_, _listener, _held) = full(&format!("127.0.0.3:{port}")).await;
+    let dns = Dns::start(|_| (Duration::ZERO, vec![OTHER, GOOD])).await;
+    let probe = dns.probe().build().unwrap();
+    let download = probe.download(&named(&server, "two.example"), &ASYNC).await;
+    assert_eq!(download.ending(), &Ending::Complete);
+    assert_eq!(download.remote(), Some(server.address));
+    assert!(download.elapsed() < Duration::from_millis(1000));
+}
+
+#[tokio::test]
+async fn a_request_is_repeated_once_where_nothing_was_answered() {
+    let image = ok("image/png", &png(300, 300, 0));
+    // What the first connection does, whether the second is tried, and the request then answered.
+    type First = fn(Peer) -> Pin<Box<dyn Future<Output = ()> + Send>>;
+    let cases: [(&str, First, bool); 5] = [
+        ("closes", |peer| Box::pin(async { drop(peer) }), true),
+        (
+            "closes after the request",
+            |mut peer| Box::pin(async move { drop(peer.request().await) }),
+            true,
+        ),
+        (
+            "resets after the request",
+            |mut peer| {
+                Box::pin(async move {
+                    peer.request().await;
+                    peer.reset();
+                })
+            },
+            true,
+        ),
+        (
+            "closes in the head",
+            |mut peer| {
+                Box::pin(async move {
+                    peer.request().await;
+                    peer.send("HTTP/1.1 200").await;
+                    peer.close().await;
+                })
+            },
+            false,
+        ),
+        (
+            "closes in the body",
+            |mut peer| {
+                Box::pin(async move {
+                    peer.request().await;
+                    peer.send("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nGIF")
+                        .await;
+                    peer.close().await;
+                })
+            },
+            false,
+        ),
+    ];
+    for (name, first, repeats) in cases {
+        let image = image.clone();
+        let server = Server::start(move |mut peer| {
+            let image = image.clone();
+            async move {
+                if peer.number == 0 {
+                    return first(peer).await;
+                }
+                peer.request().await;
+                peer.send(&image).await;
+                peer.close().await;
+            }
+        })
+        .await;
+        let download = probe(Mode::Full).download(&server.url("/x"), &ASYNC).await;
+        assert_eq!(download.retries(), u32::from(repeats), "{name}");
+        assert_eq!(
+            server.seen.connections(),
+            1 + usize::from(repeats),
+            "{name}"
+        );
+        if repeats {
+            assert_eq!(download.ending(), &Ending::Complete, "{name}");
+        } else {
+            assert!(
+                matches!(download.ending(), Ending::Incomplete(_)),
+                "{name}: {download:?}"
+            );
+        }
+    }
+
+    // And not more than once.
+    let server = Server::start(|peer| async { drop(peer) }).await;
+    let download = probe(Mode::Full).download(&server.url("/x"), &ASYNC).await;
+    assert_eq!((download.retries(), server.seen.connections()), (1, 2));
+    let address = server.address;
+    drop(server);
+    time::sleep(Duration::from_millis(20)).await;
+    let url = ImageUrl::parse(&format!("http://{address}/")).unwrap();
+    let download = probe(Mode::Full).download(&url, &ASYNC).await;
+    assert!(
+        matches!(download.ending(), Ending::Connect(_)),
+        "{download:?}"
+    );
+    assert_eq!(download.retries(), 1);
+}
+
+#[tokio::test]
+async fn a_header_may_follow_to_another_origin_only_if_it_holds_no_secret() {
+    let there = Server::answering(ok("image/png", &png(300, 300, 0))).await;
+    let location = there.url("/image.png").as_str().to_owned();
+    let here = Server::start(move |mut peer| {
+        let location = location.clone();
+        async move {
+            let request = peer.request().await.unwrap();
+            let next = if request.starts_with("GET /a ") {
+                "/b"
+            } else {
+                &location
+            };
+            peer.send(answer("302 Found", &[("Location", next)], b""))
+                .await;
+            peer.close().await;
+        }
+    })
+    .await;
+    let probe = builder()
+        .header("Authorization", "Bearer secret")
+        .header("X-Api-Key", "secret")
+        .header("Referer", "https://shop.example/")
+        .user_agent("tester/1.0")
+        .build()
+        .unwrap();
+    probe.download(&here.url("/a"), &ASYNC).await;
+    let requests = here.seen.requests();
+    assert_eq!(requests.len(), 2);
+    for request in requests {
+        assert_eq!(header(&request, "authorization"), Some("Bearer secret"));
+        assert_eq!(header(&request, "x-api-key"), Some("secret"));
+        assert_eq!(header(&request, "referer"), Some("https://shop.example/"));
+        assert_eq!(header(&request, "user-agent"), Some("tester/1.0"));
+    }
+    let request = &there.seen.requests()[0];
+    assert_eq!(header(request, "authorization"), None);
+    assert_eq!(header(request, "x-api-key"), None);
+    assert_eq!(header(request, "referer"), Some("https://shop.example/"));
+}
+
+// Connections that are used again
+
+/// Serves images of `N` pixels at `/N.png`, and ends each answer with `more`.
+async fn sizes<F, A>(more: F) -> Server
+where
+    F: Fn(Peer) -> A + Clone + Send + Sync + 'static,
+    A: Future<Output = Option<Peer>> + Send + 'static,
+{
+    Server::start(move |mut peer| {
+        let more = more.clone();
+        async move {
+            while let Some(request) = peer.request().await {
+                let side = request.split(['/', '.']).nth(1).unwrap().parse().unwrap();
+                let file = png(side, side, 100_000);
+                peer.send(ranged(&request, "image/png", &file)).await;
+                match more(peer).await {
+                    Some(still) => peer = still,
+                    None => return,
+                }
+            }
+        }
+    })
+    .await
+}
+
+#[tokio::test]
+async fn header_mode_uses_a_connection_again_and_full_mode_does_not() {
+    for (mode, connections) in [(Mode::Header, 1), (Mode::Full, 5)] {
+        let server = sizes(|peer| async { Some(peer) }).await;
+        let probe = probe(mode);
+        for side in [300, 400, 500, 600, 700] {
+            let url = server.url(&format!("/{side}.png"));
+            let verdict = probe.check(&url, &ASYNC).await.unwrap();
+            assert_eq!(verdict.decision(), Decision::Accept);
+            let dimensions = verdict.inspection().unwrap().dimensions();
+            assert_eq!(dimensions, Some(Dimensions::new(side, side)));
+            // The rest of the window is read beside the verdict.
+            time::sleep(Duration::from_millis(50)).await;
+        }
+        assert_eq!(server.seen.connections(), connections, "{mode:?}");
+    }
+}
+
+#[tokio::test]
+async fn bytes_that_nobody_asked_for_never_answer_the_next_request() {
+    let forged = ok("image/png", &png(999, 999, 0));
+    for pause in [0, 1, 20] {
+        let forged = forged.clone();
+        let server = sizes(move |mut peer| {
+            let forged = forged.clone();
+            async move {
+                time::sleep(Duration::from_millis(pause)).await;
+                peer.send(&forged).await;
+                Some(peer)
+            }
+        })
+        .await;
+        let probe = probe(Mode::Header);
+        for side in [300, 400, 500, 600, 700, 800] {
+            let url = server.url(&format!("/{side}.png"));
+            let verdict = probe.check(&url, &ASYNC).await.unwrap();
+            let dimensions = verdict.inspection().unwrap().dimensions();
+            assert_eq!(dimensions, Some(Dimensions::new(side, side)), "{pause} ms");
+            time::sleep(Duration::from_millis(60)).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_connection_that_the_server_closed_unannounced_costs_nothing() {
+    for pause in [0, 5, 40] {
+        let server = sizes(move |peer| async move {
+            time::sleep(Duration::from_millis(pause)).await;
+            peer.close().await;
+            None
+        })
+        .await;
+        let probe = probe(Mode::Header);
+        for _ in 0..10 {
+            let verdict = probe.check(&server.url("/300.png"), &ASYNC).await.unwrap();
+            assert_eq!(verdict.decision(), Decision::Accept, "{verdict:?}");
+            time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_window_of_a_file_that_changed_is_not_joined_to_the_last() {
+    let old = crate::probe_server::jpeg_head(300, 300, 100_000);
+    let new = png(400, 400, 200_000);
+    let server = Server::start(move |mut peer| {
+        let (old, new) = (old.clone(), new.clone());
+        async move {
+            while let Some(request) = peer.request().await {
+                let is_first = header(&request, "range") == Some("bytes=0-65535");
+                let file = if is_first { &old } else { &new };
+                peer.send(ranged(&request, "image/jpeg", file)).await;
+            }
+        }
+    })
+    .await;
+    let verdict = probe(Mode::Header)
+        .check(&server.url("/x"), &ASYNC)
+        .await
+        .unwrap();
+    let inspection = verdict.inspection().unwrap();
+    assert_eq!(inspection.dimensions(), Some(Dimensions::new(400, 400)));
+    assert_eq!(server.seen.requests().len(), 3);
+}
+
+// Lists
+
+/// A server that answers each request after 20 ms and notes how many it holds at a time.
+async fn slow(most: Arc<AtomicUsize>) -> Server {
+    let now = Arc::new(AtomicUsize::new(0));
+    let image = ok("image/png", &png(300, 300, 0));
+    Server::start(move |mut peer| {
+        let (now, most, image) = (Arc::clone(&now), Arc::clone(&most), image.clone());
+        async move {
+            while peer.request().await.is_some() {
+                most.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+                time::sleep(Duration::from_millis(20)).await;
+                now.fetch_sub(1, Ordering::SeqCst);
+                peer.send(&image).await;
+            }
+        }
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_list_comes_back_in_its_order() {
+    let server = sizes(|peer| async {
+        time::sleep(Duration::from_millis(3)).await;
+        Some(peer)
+    })
+    .await;
+    let sides: Vec<u32> = (0..60).map(|at| 300 + at * 37 % 61).collect();
+    let urls: Vec<_> = sides
+        .iter()
+        .map(|side| server.url(&format!("/{side}.png")))
+        .collect();
+    for mode in [Mode::Header, Mode::Full] {
+        let mut checks = probe(mode).check_all(urls.clone(), &ASYNC);
+        let mut found = Vec::new();
+        while let Some(verdict) = checks.next().await {
+            let verdict = verdict.unwrap();
+            assert_eq!(verdict.subject(), &urls[found.len()]);
+            found.push(verdict.inspection().unwrap().dimensions().unwrap().width);
+        }
+        assert_eq!(found, sides);
+    }
+}
+
+#[tokio::test]
+async fn a_host_is_asked_for_eight_at_a_time_and_all_for_as_many_as_set() {
+    let most = Arc::new(AtomicUsize::new(0));
+    let server = slow(Arc::clone(&most)).await;
+    let urls: Vec<_> = (0..40).map(|at| server.url(&format!("/{at}"))).collect();
+    let verdicts: Vec<_> = probe(Mode::Full)
+        .check_all(urls.clone(), &ASYNC)
+        .collect()
+        .await;
+    assert!(
+        verdicts
+            .iter()
+            .all(|verdict| verdict.as_ref().unwrap().is_accepted())
+    );
+    assert_eq!(most.swap(0, Ordering::SeqCst), 8);
+
+    let probe = builder().concurrency_per_host(3).build().unwrap();
+    // The limit is the probe's, whoever drives it.
+    let mut tasks = tokio::task::JoinSet::new();
+    for url in urls.clone() {
+        let probe = probe.clone();
+        tasks.spawn(async move { probe.check(&url, &ASYNC).await.unwrap().is_accepted() });
+    }
+    assert!(tasks.join_all().await.into_iter().all(|accepted| accepted));
+    assert_eq!(most.swap(0, Ordering::SeqCst), 3);
+
+    // Ten names of one server: only the limit over all holds.
+    let names = |at: usize| named(&server, &format!("host-{}.example", at % 10));
+    let probe = builder()
+        .concurrency(5)
+        .resolver(|_| async { Ok(vec![GOOD.into()]) })
+        .build()
+        .unwrap();
+    let verdicts: Vec<_> = probe.check_all((0..40).map(names), &ASYNC).collect().await;
+    assert_eq!(verdicts.len(), 40);
+    assert_eq!(most.load(Ordering::SeqCst), 5);
+}
+
+#[tokio::test]
+async fn waiting_for_a_host_is_not_held_against_its_urls() {
+    let most = Arc::new(AtomicUsize::new(0));
+    let server = slow(most).await;
+    let probe = builder()
+        .concurrency_per_host(1)
+        .deadline(Duration::from_millis(400))
+        .build()
+        .unwrap();
+    // 40 times 20 ms one after the other is more than the deadline of each.
+    let urls = (0..40).map(|at| server.url(&format!("/{at}")));
+    let verdicts: Vec<_> = probe.check_all(urls, &ASYNC).collect().await;
+    assert!(
+        verdicts
+            .iter()
+            .all(|verdict| verdict.as_ref().unwrap().is_accepted())
+    );
+}
+
+#[tokio::test]
+async fn a_pace_spaces_the_downloads_from_one_host() {
+    let server = Server::answering(ok("image/png", &png(300, 300, 0))).await;
+    let probe = builder()
+        .pace_per_host(Duration::from_millis(40))
+        .build()
+        .unwrap();
+    let begun = time::Instant::now();
+    let urls = (0..6).map(|at| server.url(&format!("/{at}")));
+    let verdicts: Vec<_> = probe.check_all(urls, &ASYNC).collect().await;
+    assert_eq!(verdicts.len(), 6);
+    assert!(begun.elapsed() >= Duration::from_millis(200));
+}
+
+#[tokio::test]
+async fn a_list_is_read_only_as_far_ahead_as_it_needs() {
+    let server = Server::answering(ok("image/png", &png(300, 300, 0))).await;
+    let taken = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&taken);
+    let url = server.url("/x");
+    let endless = std::iter::repeat_with(move || {
+        count.fetch_add(1, Ordering::SeqCst);
+        url.clone()
+    });
+    let probe = builder().concurrency(2).build().unwrap();
+    let mut checks = probe.check_all(endless, &ASYNC);
+    assert_eq!(taken.load(Ordering::SeqCst), 0);
+    for _ in 0..20 {
+        checks.next().await.unwrap().unwrap();
+    }
+    let ahead = taken.load(Ordering::SeqCst);
+    assert!((20..=40).contains(&ahead), "{ahead}");
+    // Nobody takes verdicts: nothing more is asked for than what is under way.
+    time::sleep(Duration::from_millis(200)).await;
+    assert_eq!(taken.load(Ordering::SeqCst), ahead);
+}
+
+#[tokio::test]
+async fn dropping_a_list_or_a_check_ends_its_downloads() {
+    let open = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&open);
+    let server = Server::start(move |mut peer| {
+        let open = Arc::clone(&count);
+        async move {
+            open.fetch_add(1, Ordering::SeqCst);
+            // Nothing is answered: the second request never comes, only the end.
+            peer.request().await;
+            peer.request().await;
+            open.fetch_sub(1, Ordering::SeqCst);
+        }
+    })
+    .await;
+    let urls: Vec<_> = (0..20).map(|at| server.url(&format!("/{at}"))).collect();
+    let probe = builder().concurrency_per_host(20).build().unwrap();
+    let mut checks = probe.check_all(urls.clone(), &ASYNC);
+    let first = time::timeout(Duration::from_millis(300), checks.next()).await;
+    assert!(first.is_err());
+    assert_eq!(open.load(Ordering::SeqCst), 20);
+    drop(checks);
+    time::sleep(Duration::from_millis(200)).await;
+    assert_eq!(open.load(Ordering::SeqCst), 0);
+
+    let check = probe.check(&urls[0], &ASYNC);
+    assert!(
+        time::timeout(Duration::from_millis(100), check)
+            .await
+            .is_err()
+    );
+    time::sleep(Duration::from_millis(200)).await;
+    assert_eq!(open.load(Ordering::SeqCst), 0);
+    // The slots came back: another may run.
+    let other = slow(Arc::default()).await;
+    assert!(
+        probe
+            .check(&other.url("/300.png"), &ASYNC)
+            .await
+            .unwrap()
+            .is_accepted()
+    );
+}
+
+#[tokio::test]
+async fn the_same_list_over_many_hosts_is_not_held_up_by_one() {
+    let stuck = Server::start(Peer::stall).await;
+    let quick = Server::answering(ok("image/png", &png(300, 300, 0))).await;
+    let mut urls: Vec<_> = (0..30).map(|at| stuck.url(&format!("/{at}"))).collect();
+    let probe = builder()
+        .concurrency(10)
+        .concurrency_per_host(2)
+        .deadline(Duration::from_millis(500))
+        .resolver(|_| async { Ok(vec![GOOD.into()]) })
+        .build()
+        .unwrap();
+    urls.push(named(&quick, "quick.example"));
+    let mut checks = probe.check_all(urls, &ASYNC);
+    // The stuck host's first two take their deadline; by then the quick one, last in the list, has
+    // long been asked.
+    let first = checks.next().await.unwrap().unwrap();
+    assert_eq!(first.violations()[0].code().name(), "download/too-slow");
+    assert_eq!(quick.seen.requests().len(), 1);
+}
+
+/// What the environment says of proxies is not for the probe.
+#[cfg(feature = "cli")]
+#[tokio::test]
+async fn a_proxy_from_the_environment_is_not_used() {
+    let proxy = Server::answering(ok("image/png", &png(300, 300, 0))).await;
+    let server = Server::answering(ok("image/png", &png(300, 300, 0))).await;
+    let url = server.url("/image.png").as_str().to_owned();
+    let (address, at) = (server.address, format!("http://{}", proxy.address));
+    let done = tokio::task::spawn_blocking(move || {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_greenlight"));
+        for name in [
+            "http_proxy",
+            "HTTP_PROXY",
+            "https_proxy",
+            "HTTPS_PROXY",
+            "all_proxy",
+            "ALL_PROXY",
+        ] {
+            command.env(name, &at);
+        }
+        command
+            .args([
+                "check",
+                "--allow-address",
+                &format!("{}/32:{}", address.ip(), address.port()),
+            ])
+            .arg(url)
+            .output()
+            .unwrap()
+    })
+    .await
+    .unwrap();
+    assert!(done.status.success(), "{done:?}");
+    assert_eq!(server.seen.connections(), 1);
+    assert_eq!(proxy.seen.connections(), 0);
+}
