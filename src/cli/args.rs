@@ -297,9 +297,9 @@ pub(crate) struct SandboxOptions {
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:0")]
     listen: SocketAddr,
 
-    /// The key that requests must be signed with: any invented one, never a real one
-    /// [default: sandbox-key-id:sandbox-key-secret]
-    #[arg(long, value_name = "ID:SECRET")]
+    /// The key that requests must be signed with: any invented one, never a real one. With a token
+    /// it is a temporary key [default: sandbox-key-id:sandbox-key-secret]
+    #[arg(long, value_name = "ID:SECRET[:TOKEN]")]
     pub(crate) key: Option<SandboxKey>,
 
     /// How many questions for a task's results are answered with \"processing\" first
@@ -316,6 +316,9 @@ impl SandboxOptions {
         let mut sandbox = Sandbox::builder().listen(self.listen).polls(self.polls);
         if let Some(key) = &self.key {
             sandbox = sandbox.key(&key.id, &key.secret);
+            if let Some(token) = &key.token {
+                sandbox = sandbox.security_token(token);
+            }
         }
         if let Some(folder) = &self.serve {
             sandbox = sandbox.serve(folder);
@@ -329,17 +332,18 @@ impl SandboxOptions {
 pub(crate) struct SandboxKey {
     id: String,
     secret: String,
+    token: Option<String>,
 }
 
 impl FromStr for SandboxKey {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text.split_once(':') {
-            Some((id, secret)) if !id.is_empty() && !secret.is_empty() => Ok(Self {
-                id: id.to_owned(),
-                secret: secret.to_owned(),
-            }),
+        let mut parts = text.splitn(3, ':').map(str::to_owned);
+        match (parts.next(), parts.next(), parts.next()) {
+            (Some(id), Some(secret), token) if !id.is_empty() && !secret.is_empty() => {
+                Ok(Self { id, secret, token })
+            }
             _ => Err("write an id and a secret with a colon between"),
         }
     }
