@@ -9,7 +9,7 @@ use std::{
     sync::Mutex,
 };
 
-use axum::http::{HeaderMap, Method, StatusCode, Uri};
+use axum::http::{HeaderMap, HeaderName, Method, StatusCode, Uri};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use jiff::{SignedDuration, Timestamp};
@@ -268,7 +268,7 @@ fn string_to_sign(request: &Request<'_>, unset: &str) -> Vec<u8> {
     let mut names: Vec<&str> = request
         .headers
         .keys()
-        .map(axum::http::HeaderName::as_str)
+        .map(HeaderName::as_str)
         .filter(|name| name.starts_with("x-acs-"))
         .collect();
     names.sort_unstable();

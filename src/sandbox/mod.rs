@@ -66,6 +66,7 @@ pub struct Sandbox {
 /// What the handlers share.
 #[derive(Debug)]
 struct State {
+    address: SocketAddr,
     key: AccessKey,
     polls: u32,
     clock: clock::Clock,
@@ -336,6 +337,7 @@ impl SandboxBuilder {
         let address = listener.local_addr().map_err(cannot_listen)?;
         let clock = clock::Clock::default();
         let state = Arc::new(State {
+            address,
             ids: ids::Ids::new(clock.now()),
             key: self.key,
             polls: self.polls,

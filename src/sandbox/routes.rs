@@ -161,8 +161,7 @@ async fn operation(Shared(state): Shared<Arc<State>>, request: Request) -> Respo
         Err(refusal) => return refused(&refusal, &request_id, host),
         Ok(body) => body,
     };
-    let endpoint = format!("http://{host}");
-    let (status, data) = match service::execute(&state, asked, &body, fault.as_ref(), &endpoint) {
+    let (status, data) = match service::execute(&state, asked, &body, fault.as_ref()) {
         Ok(data) => (service::Status::of(200), data),
         Err(status) => (status, None),
     };

@@ -112,7 +112,6 @@ pub(super) fn execute(
     operation: Operation,
     body: &[u8],
     fault: Option<&Fault>,
-    endpoint: &str,
 ) -> Result<Option<Value>, Status> {
     if let Some(Fault::Service(code)) = fault {
         return Err(Status::of(*code));
@@ -124,11 +123,10 @@ pub(super) fn execute(
         Operation::Feedback => feedback(state, body),
         Operation::UploadCredentials => {
             read::<serde_json::Map<String, Value>>(body)?;
-            Ok(Some(state.oss.issue(
-                state.clock.now(),
-                &state.ids,
-                endpoint,
-            )))
+            // By the address, not by the request's Host: an official client leaves the port out.
+            let endpoint = format!("http://{}", state.address);
+            let now = state.clock.now();
+            Ok(Some(state.oss.issue(now, &state.ids, &endpoint)))
         }
     }
 }

@@ -69,6 +69,14 @@ impl Grant {
 }
 
 #[tokio::test]
+async fn uploads_go_to_the_sandbox_whatever_host_the_client_names() {
+    let sandbox = sandbox().await;
+    let request = Request::post(CREDENTIALS, "{}").with("host", "127.0.0.1");
+    let answer = request.signed_for(&sandbox).ask(&sandbox).await;
+    assert_eq!(answer.json()["data"]["ossEndpoint"], sandbox.endpoint());
+}
+
+#[tokio::test]
 async fn an_uploaded_object_can_be_scanned() {
     let sandbox = sandbox().await;
     let grant = grant(&sandbox).await;
