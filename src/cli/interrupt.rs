@@ -1,6 +1,12 @@
 //! Ctrl-C: the first asks the command to come to an end, the second ends it.
 
-use tokio::{signal, sync::watch};
+use std::io;
+
+#[cfg(unix)]
+use tokio::signal::unix;
+#[cfg(windows)]
+use tokio::signal::windows;
+use tokio::sync::watch;
 
 /// Whether the command was interrupted.
 #[derive(Clone, Debug)]
@@ -9,18 +15,18 @@ pub(crate) struct Interrupt {
 }
 
 impl Interrupt {
-    /// Begins to listen for SIGINT.
+    /// Listens for SIGINT from here on.
     pub(crate) fn listen() -> Self {
         let (tell, seen) = watch::channel(false);
-        tokio::spawn(async move {
-            if signal::ctrl_c().await.is_err() {
-                // No handler could be set: SIGINT ends the process as usual.
-                return std::future::pending().await;
-            }
-            let _ = tell.send(true);
-            let _ = signal::ctrl_c().await;
-            insist();
-        });
+        // Where no handler can be set, the signal ends the process as usual.
+        if let Ok(mut signals) = signals() {
+            tokio::spawn(async move {
+                signals.recv().await;
+                let _ = tell.send(true);
+                signals.recv().await;
+                insist();
+            });
+        }
         Self { seen }
     }
 
@@ -30,6 +36,16 @@ impl Interrupt {
             std::future::pending::<()>().await;
         }
     }
+}
+
+#[cfg(unix)]
+fn signals() -> io::Result<unix::Signal> {
+    unix::signal(unix::SignalKind::interrupt())
+}
+
+#[cfg(windows)]
+fn signals() -> io::Result<windows::CtrlC> {
+    windows::ctrl_c()
 }
 
 #[expect(

@@ -469,9 +469,16 @@ fn the_sandbox_says_where_it_is_and_how_to_use_it() {
     ");
     let sandbox = Running::sandbox(&bench, &["--key", "my-id:my-own-secret"]);
     assert_snapshot!(sandbox.end().without_ports(), @r"
-    exit: by a signal
+    exit: 130
     ----- stdout -----
     sandbox listening on http://127.0.0.1:N
+
+    It stands in for the moderation service; to use it:
+      export ALIBABA_CLOUD_ACCESS_KEY_ID=my-id
+      export ALIBABA_CLOUD_ACCESS_KEY_SECRET=<secret>
+      greenlight scan URL... --endpoint http://127.0.0.1:N
+
+    Ctrl-C ends it
 
     ----- stderr -----
     ");
