@@ -219,6 +219,7 @@ async fn cycle(ledger: &SqliteLedger) {
         poll_at: now,
         expires_at: now + hour,
         entries: entries.collect(),
+        strays: Vec::new(),
     };
     ledger
         .record_answer(begun.batch, answer, now)

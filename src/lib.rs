@@ -23,8 +23,11 @@ pub mod green;
 
 #[cfg(feature = "axum")]
 pub mod axum;
-#[cfg(feature = "ledger")]
+#[cfg(any(feature = "ledger", feature = "pipeline"))]
 pub mod ledger;
+
+#[cfg(feature = "pipeline")]
+pub mod pipeline;
 
 #[cfg(feature = "sandbox")]
 pub mod sandbox;

@@ -63,6 +63,7 @@ cases! {
     intake:
         an_image_is_noted_once_and_each_of_its_sources_is_kept,
         a_source_noted_again_is_not_kept_twice,
+        a_source_keeps_its_own_spelling_of_the_url,
         an_image_refused_at_once_goes_to_the_outbox,
         a_claim_is_exclusive_until_its_lease_ends,
         claims_come_in_the_order_of_their_time,
@@ -84,6 +85,7 @@ cases! {
         a_late_answer_settles_an_uncertain_image,
         an_answer_after_the_next_batch_is_stray_and_not_forgotten,
         one_task_id_for_two_images_is_believed_once,
+        task_ids_for_no_image_are_counted_once,
         an_unknown_batch_is_an_error,
         a_quota_grants_a_burst_and_then_makes_wait,
         a_quota_slows_down_for_all,

@@ -38,7 +38,8 @@ pub struct Source {
     pub line: u64,
     /// The user's own name for it, carried through to the outcome.
     pub data_id: Option<String>,
-    /// The text as the list has it, if it differs from the image's URL.
+    /// The text as the list has it, if it differs from the image's URL. A URL that differs from the
+    /// one that its image was noted with is kept here by the ledger.
     pub text: Option<String>,
 }
 
@@ -166,6 +167,8 @@ pub enum Answer {
         expires_at: SystemTime,
         /// What it said.
         entries: Vec<(Key, Entry)>,
+        /// Task ids that it gave for no image of the batch: kept, because they were paid for.
+        strays: Vec<String>,
     },
     /// The whole request was definitely refused, or definitely not sent: nothing was paid.
     ///

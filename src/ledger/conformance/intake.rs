@@ -47,6 +47,17 @@ pub(super) async fn a_source_noted_again_is_not_kept_twice(trial: Trial) {
     assert_eq!(trial.rows().await.len(), 2);
 }
 
+pub(super) async fn a_source_keeps_its_own_spelling_of_the_url(trial: Trial) {
+    let mut other = image(1, 2);
+    other.url = "https://EXAMPLE.com/1.png".to_owned();
+    trial.enqueue(vec![image(1, 1), other], at(0)).await;
+    let rows = trial.rows().await;
+    assert_eq!(rows[0].source.text, None);
+    let text = rows[1].source.text.as_deref();
+    assert_eq!(text, Some("https://EXAMPLE.com/1.png"));
+    assert_eq!(rows[1].url, "https://example.com/1.png");
+}
+
 pub(super) async fn an_image_refused_at_once_goes_to_the_outbox(trial: Trial) {
     let mut refused = image(1, 1);
     refused.known = Known::Rejected(reason("url/malformed"));

@@ -191,6 +191,23 @@ pub(super) async fn one_task_id_for_two_images_is_believed_once(trial: Trial) {
     assert_eq!(trial.state(2).await, State::Uncertain);
 }
 
+pub(super) async fn task_ids_for_no_image_are_counted_once(trial: Trial) {
+    trial.accepted(1, at(0)).await;
+    let (batch, _) = trial.begin(1, at(0)).await;
+    let answer = || Answer::Answered {
+        request_id: None,
+        poll_at: at(5),
+        expires_at: at(3600),
+        entries: vec![(key(1), Entry::Task(task(1)))],
+        strays: vec![task(2), task(3)],
+    };
+    assert_eq!(trial.record(batch, answer(), at(1)).await, 2);
+    assert_eq!(trial.record(batch, answer(), at(2)).await, 0);
+    let stats = trial.ledger.stats(at(2)).await.expect("stats");
+    assert_eq!(stats.tasks, 3);
+    assert_eq!(trial.polls(at(9)).await.len(), 1);
+}
+
 pub(super) async fn an_unknown_batch_is_an_error(trial: Trial) {
     let batch = BatchId([7; 16]);
     let answer = trial.ledger.record_answer(batch, Answer::Unknown, at(0));

@@ -116,6 +116,7 @@ impl Trial {
             poll_at: now + Duration::from_secs(5),
             expires_at: now + Duration::from_secs(3600),
             entries,
+            strays: Vec::new(),
         };
         self.record(batch, answer, now).await
     }

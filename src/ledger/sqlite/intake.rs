@@ -48,12 +48,18 @@ fn enqueue_one(
     now: i64,
 ) -> Result<Enqueued, Fault> {
     let inserted = insert_image(db, image, now)?;
-    let (id, state) = match inserted {
-        Some(found) => found,
+    let (id, state, other_text) = match inserted {
+        Some((id, state)) => (id, state, None),
         None => db
-            .prepare_cached("SELECT id, state FROM image WHERE key = ?1")?
-            .query_row([image.key.as_bytes()], |row| {
-                Ok((row.get(0)?, state_at(row, 1)?))
+            .prepare_cached(
+                "SELECT id, state, CASE WHEN url <> ?2 THEN ?2 END FROM image WHERE key = ?1",
+            )?
+            .query_row(params![image.key.as_bytes(), image.url], |row| {
+                Ok((
+                    row.get(0)?,
+                    state_at(row, 1)?,
+                    row.get::<_, Option<String>>(2)?,
+                ))
             })?,
     };
     let source = db
@@ -67,7 +73,7 @@ fn enqueue_one(
                 origin,
                 i64::try_from(image.source.line).unwrap_or(i64::MAX),
                 image.source.data_id,
-                image.source.text,
+                image.source.text.as_ref().or(other_text.as_ref()),
             ],
             |row| row.get::<_, i64>(0),
         )

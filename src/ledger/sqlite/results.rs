@@ -84,7 +84,7 @@ fn find_or_adopt(db: &Connection, update: &TaskUpdate, now: i64) -> Result<Optio
     let Some(image) = image else {
         return Ok(None);
     };
-    insert_task(db, &update.task_id, image, None, now)?;
+    insert_task(db, &update.task_id, Some(image), None, now)?;
     Ok(find(db, &update.task_id)?.map(|task| Task {
         is_awaited: matches!(task.state, State::Sending | State::Uncertain),
         ..task

@@ -51,7 +51,7 @@ CREATE INDEX batch_sent ON batch (sent_at);
 CREATE TABLE task (
     id INTEGER PRIMARY KEY,
     name TEXT NOT NULL UNIQUE,
-    image INTEGER NOT NULL,
+    image INTEGER,
     batch INTEGER,
     state INTEGER NOT NULL,
     submitted_at INTEGER NOT NULL

@@ -86,6 +86,7 @@ pub(super) fn record_answer(
             poll_at,
             expires_at,
             entries,
+            strays,
         } => {
             close_batch(db, id, ANSWERED, request_id.as_deref())?;
             let task = NewTask {
@@ -94,8 +95,12 @@ pub(super) fn record_answer(
                 poll_at: to_millis(*poll_at),
                 expires_at: to_millis(*expires_at),
             };
-            let stray = record_entries(db, &task, entries)?;
+            let mut stray = record_entries(db, &task, entries)?;
             doubt(db, id)?;
+            for name in strays {
+                let is_new = insert_task(db, name, None, Some(id), now)?;
+                stray.tasks += usize::from(is_new);
+            }
             Ok(stray)
         }
         Answer::Refused { request_id, fate } => {
@@ -141,7 +146,8 @@ fn record_entries(
         };
         match entry {
             Entry::Task(name) => {
-                let is_new = insert_task(db, name, image, Some(task.batch), task.submitted_at)?;
+                let is_new =
+                    insert_task(db, name, Some(image), Some(task.batch), task.submitted_at)?;
                 if waits {
                     // Not if the service gave the id to another image before: then nothing is known
                     // of this one.
@@ -185,7 +191,7 @@ fn find_sent(db: &Connection, key: &Key, batch: i64) -> Result<Option<(i64, u8, 
 pub(super) fn insert_task(
     db: &Connection,
     name: &str,
-    image: i64,
+    image: Option<i64>,
     batch: Option<i64>,
     submitted_at: i64,
 ) -> Result<bool, Fault> {

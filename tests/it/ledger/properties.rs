@@ -341,6 +341,7 @@ impl World {
             poll_at: self.now,
             expires_at: self.now + Duration::from_secs(3600),
             entries,
+            strays: Vec::new(),
         };
         self.ledger
             .record_answer(batch, answer, self.now)

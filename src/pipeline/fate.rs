@@ -1,0 +1,121 @@
+//! What failures mean for images: pure classification.
+
+use std::time::{Duration, SystemTime};
+
+use crate::{
+    error::{Error, ErrorKind, Retry},
+    green::Refusal,
+    ledger::{Fate, Reason},
+    verdict::{Code, Verdict, Violation},
+};
+
+/// How long an image that failed `attempts` times before rests: a second, doubled each time, at
+/// most a minute.
+fn rest(attempts: u32) -> Duration {
+    let doublings = attempts.min(6);
+    Duration::from_secs(1 << doublings).min(Duration::from_secs(60))
+}
+
+/// Once more after a rest, or dead when that was the last of `most` attempts.
+pub(super) fn retry(reason: Reason, attempts: u32, most: u32, now: SystemTime) -> Fate {
+    if attempts.saturating_add(1) >= most {
+        return Fate::Dead(reason);
+    }
+    let at = now + rest(attempts);
+    Fate::Retry { at, reason }
+}
+
+/// What the service's no to one image means; `None` when the image may have been taken.
+pub(super) fn of_refusal(
+    refusal: &Refusal,
+    stage: &str,
+    attempts: u32,
+    most: u32,
+    now: SystemTime,
+) -> Option<Fate> {
+    let reason = Reason {
+        class: format!("{stage}/{}", refusal.code()),
+        message: refusal.to_string(),
+    };
+    match refusal.retry() {
+        Retry::Ambiguous => None,
+        Retry::After(pause) if is_throttling(refusal.code()) => {
+            Some(Fate::Again { at: now + pause })
+        }
+        Retry::After(_) => Some(retry(reason, attempts, most, now)),
+        Retry::Never => Some(Fate::Dead(reason)),
+    }
+}
+
+/// `EXCEED_QUOTA`, and what HTTP says of the same.
+pub(super) const fn is_throttling(code: u16) -> bool {
+    matches!(code, 588 | 429)
+}
+
+/// What an error says about a whole request.
+#[derive(Debug)]
+pub(super) enum Trouble {
+    /// It may have been done.
+    Unknown,
+    /// It was not done; the same may be tried after this long, and if `slow` everybody slows down.
+    Later { pause: Duration, slow: bool },
+    /// It was not done because of what it holds: one image may spoil it for the others.
+    Content(Reason),
+    /// No request will be done.
+    Hopeless,
+}
+
+impl Trouble {
+    pub(super) fn of(error: &Error) -> Self {
+        match error.retry() {
+            Retry::Ambiguous => Self::Unknown,
+            Retry::After(pause) => Self::Later {
+                pause: pause.max(Duration::from_millis(100)),
+                slow: error.kind() == ErrorKind::Throttled,
+            },
+            Retry::Never => Self::of_final(error),
+        }
+    }
+
+    /// Codes that the service gives for what single images hold, when it gives them for a whole
+    /// request: bad parameter, unsafe or unreachable URL, bad or too large file.
+    fn of_final(error: &Error) -> Self {
+        const OF_CONTENT: [&str; 7] = ["400", "401", "403", "404", "480", "589", "590"];
+        match error.service_code() {
+            Some(code) if OF_CONTENT.contains(&code) => Self::Content(Reason {
+                class: format!("submit/{code}"),
+                message: error.to_string(),
+            }),
+            _ => Self::Hopeless,
+        }
+    }
+}
+
+/// Whether another look at an image that could not be read may find another state of affairs.
+pub(super) fn may_pass<S>(verdict: &Verdict<S>) -> bool {
+    let status = verdict.download().and_then(|download| download.status());
+    rejections(verdict).all(|violation| match violation.code() {
+        Code::DownloadDns
+        | Code::DownloadConnect
+        | Code::DownloadTooSlow
+        | Code::DownloadIncomplete
+        | Code::DownloadProtocol => true,
+        Code::DownloadStatus => {
+            status.is_some_and(|status| matches!(status, 408 | 425 | 429 | 500..=599))
+        }
+        _ => false,
+    })
+}
+
+pub(super) fn rejections<S>(verdict: &Verdict<S>) -> impl Iterator<Item = &Violation> {
+    let rejects = |violation: &&Violation| violation.severity() == crate::verdict::Severity::Reject;
+    verdict.violations().iter().filter(rejects)
+}
+
+/// The first violation that rejects.
+pub(super) fn reason<S>(verdict: &Verdict<S>) -> Option<Reason> {
+    rejections(verdict).next().map(|violation| Reason {
+        class: violation.code().name().to_owned(),
+        message: violation.message().to_owned(),
+    })
+}

@@ -1,0 +1,286 @@
+//! Many images, from a list to their outcomes: check, probe, batch, submit, poll, deliver.
+//!
+//! The stages do not hand images to each other: each takes its work from the
+//! [`Ledger`](crate::ledger::Ledger) and puts its result there, so that a crash anywhere loses
+//! nothing, a run that is started again goes on where the last one was, and processes that share a
+//! ledger share the work and the account's rate. What each stage holds in memory is bounded, for a
+//! list of any length.
+//!
+//! ```no_run
+//! # use std::{path::Path, sync::Arc};
+//! # use greenlight::{Probe, Requirements, green::Client, ledger::{Scope, Source, SqliteLedger}};
+//! use greenlight::pipeline::{Line, Pipeline};
+//!
+//! # async fn example(client: Client) -> Result<(), greenlight::Error> {
+//! let scope = Scope::new("my-account", "green.ap-southeast-1.aliyuncs.com", &["porn"]);
+//! let ledger = Arc::new(SqliteLedger::open(Path::new("greenlight.db"), &scope)?);
+//! let lines = ["https://example.com/a.png"].into_iter().zip(1..).map(|(url, line)| Line {
+//!     url: url.to_owned(),
+//!     source: Source { origin: "list".to_owned(), line, ..Source::default() },
+//! });
+//!
+//! let mut run = Pipeline::new(client, Probe::new(), ledger, scope).start(lines);
+//! while let Some(outcomes) = run.next().await? {
+//!     for outcome in &outcomes {
+//!         println!("{} {}", outcome.row.state, outcome.row.url);
+//!     }
+//!     run.acknowledge(&outcomes).await?; // until then they come again, in this run or the next
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! What is guaranteed after a crash is said at [`ledger`](crate::ledger).
+
+mod checkpoint;
+mod clock;
+mod facts;
+mod fate;
+mod intake;
+mod plan;
+mod polling;
+mod probing;
+mod progress;
+mod run;
+mod submitting;
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use crate::{
+    green::{Batch, Client, Scene},
+    ledger::{Ledger, Limit, Quota, Resubmit, Scope, Source},
+    probe::Probe,
+    requirements::Requirements,
+};
+
+pub use checkpoint::Step;
+pub use plan::{Plan, Planning};
+pub use progress::Progress;
+pub use run::{Run, Stopper};
+
+/// One line of a list: a text that should be the URL of an image, and where it stands.
+#[derive(Clone, Debug)]
+pub struct Line {
+    /// The text.
+    pub url: String,
+    /// Where it stands, and the user's own name for it.
+    pub source: Source,
+}
+
+/// A pipeline that was set up. Each setting says its default.
+#[derive(Clone)]
+pub struct Pipeline {
+    client: Client,
+    probe: Probe,
+    ledger: Arc<dyn Ledger>,
+    scope: Scope,
+    settings: Settings,
+    checkpoint: Option<Arc<Checkpoint>>,
+}
+
+type Checkpoint = dyn Fn(Step) + Send + Sync;
+
+#[derive(Clone, Debug)]
+struct Settings {
+    requirements: Requirements,
+    probes: usize,
+    requests: usize,
+    batch: usize,
+    fill_wait: Duration,
+    lease: Duration,
+    send_limit: Duration,
+    settle_after: Duration,
+    resubmit: Resubmit,
+    probe_attempts: u32,
+    submit_attempts: u32,
+    poll_interval: Duration,
+    retention: Duration,
+    submit_quota: Option<Quota>,
+    query_quota: Option<Quota>,
+}
+
+impl Pipeline {
+    /// A pipeline over a ledger of this scope, whose scenes are asked for.
+    ///
+    /// The rate is held in the ledger, for all processes that share it; the client's own limits
+    /// hold besides, and should not be lower.
+    pub fn new(client: Client, probe: Probe, ledger: Arc<dyn Ledger>, scope: Scope) -> Self {
+        let settings = Settings {
+            requirements: Requirements::ASYNC,
+            probes: 128,
+            requests: 8,
+            batch: Batch::MAX,
+            fill_wait: Duration::from_millis(500),
+            lease: Duration::from_secs(60),
+            send_limit: Duration::from_secs(60),
+            settle_after: Duration::from_secs(120),
+            resubmit: Resubmit::WhenSettled,
+            probe_attempts: 3,
+            submit_attempts: 3,
+            poll_interval: Duration::from_secs(5),
+            retention: Duration::from_secs(3600),
+            // Nine tenths of what an account has unless it asked for more (pages on the operations'
+            // limits, 70409 and 84456).
+            submit_quota: Some(quota("submit", 45)),
+            query_quota: Some(quota("query", 45)),
+        };
+        Self {
+            client,
+            probe,
+            ledger,
+            scope,
+            settings,
+            checkpoint: None,
+        }
+    }
+
+    /// Sets what is asked of an image. Default: [`Requirements::ASYNC`].
+    #[must_use]
+    pub const fn requirements(mut self, requirements: Requirements) -> Self {
+        self.settings.requirements = requirements;
+        self
+    }
+
+    /// Sets how many images are claimed for probing at a time; the probe has limits of its own.
+    /// Default: 128.
+    #[must_use]
+    pub fn probes(mut self, images: usize) -> Self {
+        self.settings.probes = images.max(1);
+        self
+    }
+
+    /// Sets how many requests to submit, and as many for results, are under way at a time. Default:
+    /// 8.
+    #[must_use]
+    pub fn requests(mut self, requests: usize) -> Self {
+        self.settings.requests = requests.max(1);
+        self
+    }
+
+    /// Sets how many images a request holds, at most [`Batch::MAX`], the default.
+    #[must_use]
+    pub fn batch(mut self, images: usize) -> Self {
+        self.settings.batch = images.clamp(1, Batch::MAX);
+        self
+    }
+
+    /// Sets how long a batch waits to be full. Default: half a second.
+    #[must_use]
+    pub const fn fill_wait(mut self, wait: Duration) -> Self {
+        self.settings.fill_wait = wait;
+        self
+    }
+
+    /// Sets how long an image is held by a process that may have died. Default: a minute.
+    #[must_use]
+    pub const fn lease(mut self, lease: Duration) -> Self {
+        self.settings.lease = lease;
+        self
+    }
+
+    /// Sets how long one request to submit may take with all its attempts, and after how long from
+    /// its beginning an image without a known answer may be submitted again: late enough that
+    /// callbacks have come. Defaults: one and two minutes.
+    #[must_use]
+    pub fn settle_after(mut self, send_limit: Duration, settle_after: Duration) -> Self {
+        self.settings.send_limit = send_limit;
+        self.settings.settle_after = settle_after.max(send_limit);
+        self
+    }
+
+    /// Sets what becomes of images without a known answer then. Default: [`Resubmit::WhenSettled`].
+    #[must_use]
+    pub const fn resubmit(mut self, resubmit: Resubmit) -> Self {
+        self.settings.resubmit = resubmit;
+        self
+    }
+
+    /// Sets how often an image is probed, and how often it is submitted, before it is given up.
+    /// Defaults: 3 and 3.
+    #[must_use]
+    pub const fn attempts(mut self, probe: u32, submit: u32) -> Self {
+        self.settings.probe_attempts = probe;
+        self.settings.submit_attempts = submit;
+        self
+    }
+
+    /// Sets how long after a submission results are asked for, and how long after that again.
+    /// Default: 5 seconds, as the service advises.
+    #[must_use]
+    pub const fn poll_interval(mut self, interval: Duration) -> Self {
+        self.settings.poll_interval = interval;
+        self
+    }
+
+    /// Sets how long the service keeps results. Default: an hour (asynchronous moderation page,
+    /// 2026-03).
+    #[must_use]
+    pub const fn retention(mut self, retention: Duration) -> Self {
+        self.settings.retention = retention;
+        self
+    }
+
+    /// Sets how many images are submitted, and how many requests for results are made, a second by
+    /// all who share the ledger; `None` leaves it to the client. Default: 45 and 45.
+    #[must_use]
+    pub fn rates(mut self, images: Option<u32>, queries: Option<u32>) -> Self {
+        self.settings.submit_quota = images.map(|rate| quota("submit", rate));
+        self.settings.query_quota = queries.map(|rate| quota("query", rate));
+        self
+    }
+
+    /// Calls `checkpoint` between the durable steps. For tests: it may end the process.
+    #[must_use]
+    pub fn checkpoint(mut self, checkpoint: impl Fn(Step) + Send + Sync + 'static) -> Self {
+        self.checkpoint = Some(Arc::new(checkpoint));
+        self
+    }
+
+    /// Starts to work: notes the lines, and goes on with all that the ledger holds. Runs on the
+    /// current tokio runtime, until it is done, stopped or dropped.
+    pub fn start<L>(&self, lines: L) -> Run
+    where
+        L: IntoIterator<Item = Line>,
+        L::IntoIter: Send + 'static,
+    {
+        Run::start(self.clone(), Some(Box::new(lines.into_iter())))
+    }
+
+    /// Goes on with what the ledger holds.
+    pub fn resume(&self) -> Run {
+        Run::start(self.clone(), None)
+    }
+
+    fn scenes(&self) -> Vec<Scene> {
+        let scenes = self.scope.scenes().iter();
+        scenes.map(|scene| Scene::from_word(scene)).collect()
+    }
+
+    fn reach(&self, step: Step) {
+        if let Some(checkpoint) = &self.checkpoint {
+            checkpoint(step);
+        }
+    }
+}
+
+/// So many a second, and a batch at once: a batch must pass whatever the rate.
+fn quota(operation: &str, rate: u32) -> Quota {
+    let burst = rate.max(u32::try_from(Batch::MAX).unwrap_or(u32::MAX));
+    Quota {
+        operation: operation.to_owned(),
+        limit: Limit {
+            interval: Duration::from_secs(1) / rate.max(1),
+            burst,
+        },
+    }
+}
+
+impl fmt::Debug for Pipeline {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pipeline")
+            .field("ledger", &self.ledger)
+            .field("scope", &self.scope)
+            .field("settings", &self.settings)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,160 @@
+//! From task ids to outcomes.
+
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use tokio::{task::JoinSet, time::sleep};
+
+use super::{
+    Pipeline, Step, clock,
+    fate::{self, Trouble},
+    run::{LOOK_AGAIN, Shared},
+};
+use crate::{
+    error::Error,
+    green::{Client, TaskId, TaskReport, TaskState},
+    ledger::{Fate, Poll, TaskUpdate, Update},
+};
+
+/// For how long a task that is being asked about is not asked about by others.
+const HOLD: Duration = Duration::from_secs(45);
+
+pub(super) async fn run(shared: Arc<Shared>) -> Result<(), Error> {
+    let most = shared.pipeline.settings.requests;
+    let mut asking: JoinSet<Result<(), Error>> = JoinSet::new();
+    let mut failure = None;
+    let mut is_dry = false;
+    while !shared.is_stopping() && failure.is_none() {
+        if !is_dry && asking.len() < most {
+            let ledger = &shared.pipeline.ledger;
+            let polls = ledger.due_polls(Client::MAX_RESULTS, HOLD, clock::now());
+            let polls = polls.await?;
+            is_dry = polls.len() < Client::MAX_RESULTS;
+            if !polls.is_empty() {
+                asking.spawn(ask(Arc::clone(&shared), polls));
+                continue;
+            }
+        }
+        tokio::select! {
+            biased;
+            () = shared.stopped() => {}
+            Some(asked) = asking.join_next(), if !asking.is_empty() => {
+                failure = match asked {
+                    Ok(result) => result.err(),
+                    Err(error) => match error.try_into_panic() {
+                        Ok(panicked) => std::panic::resume_unwind(panicked),
+                        Err(_cancelled) => None,
+                    },
+                };
+            }
+            () = shared.to_poll.notified() => is_dry = false,
+            () = sleep(LOOK_AGAIN) => is_dry = false,
+        }
+    }
+    while let Some(asked) = asking.join_next().await {
+        failure = failure.or(asked.ok().and_then(Result::err));
+    }
+    failure.map_or(Ok(()), Err)
+}
+
+async fn ask(shared: Arc<Shared>, polls: Vec<Poll>) -> Result<(), Error> {
+    let Pipeline {
+        client, settings, ..
+    } = &shared.pipeline;
+    let quota = settings.query_quota.as_ref();
+    if !shared.permit(quota, 1).await? {
+        return postpone(&shared, polls, Duration::ZERO).await;
+    }
+    // Ids come from the service, so they parse.
+    let ids: Vec<TaskId> = polls
+        .iter()
+        .filter_map(|poll| TaskId::parse(&poll.task_id).ok())
+        .collect();
+    match client.results(&ids).await {
+        Ok(reports) => record(&shared, &polls, &reports).await,
+        Err(error) => match Trouble::of(&error) {
+            Trouble::Unknown => postpone(&shared, polls, Duration::from_secs(1)).await,
+            Trouble::Later { pause, slow } => {
+                if slow {
+                    shared.slow_down(quota, pause).await?;
+                }
+                postpone(&shared, polls, pause).await
+            }
+            Trouble::Content(_) | Trouble::Hopeless => {
+                postpone(&shared, polls, Duration::ZERO).await?;
+                Err(error)
+            }
+        },
+    }
+}
+
+/// Lets these tasks be asked about again after `pause`.
+async fn postpone(shared: &Shared, polls: Vec<Poll>, pause: Duration) -> Result<(), Error> {
+    let now = clock::now();
+    let poll_at = now + pause;
+    let updates = polls.into_iter().map(|poll| TaskUpdate {
+        task_id: poll.task_id,
+        key: None,
+        update: Update::Processing { poll_at },
+    });
+    let ledger = &shared.pipeline.ledger;
+    ledger
+        .record_outcomes(updates.collect(), now)
+        .await
+        .map(drop)
+}
+
+async fn record(shared: &Shared, polls: &[Poll], reports: &[TaskReport]) -> Result<(), Error> {
+    let reports: HashMap<&str, &TaskReport> = reports
+        .iter()
+        .map(|report| (report.task_id().as_str(), report))
+        .collect();
+    let updates: Vec<TaskUpdate> = polls
+        .iter()
+        .map(|poll| TaskUpdate {
+            task_id: poll.task_id.clone(),
+            key: None,
+            update: update(shared, poll, reports.get(poll.task_id.as_str()).copied()),
+        })
+        .collect();
+    let count = |which: fn(&Update) -> bool| {
+        updates
+            .iter()
+            .filter(|update| which(&update.update))
+            .count()
+    };
+    let decided = count(|update| matches!(update, Update::Decided(_)));
+    let expired = count(|update| matches!(update, Update::Expired));
+    shared.reach(Step::BeforeOutcomes);
+    let ledger = &shared.pipeline.ledger;
+    ledger.record_outcomes(updates, clock::now()).await?;
+    shared.reach(Step::AfterOutcomes);
+    shared.counters.decided.add(decided);
+    shared.counters.expired.add(expired);
+    shared.to_submit.notify_one();
+    shared.to_deliver.notify_one();
+    Ok(())
+}
+
+fn update(shared: &Shared, poll: &Poll, report: Option<&TaskReport>) -> Update {
+    let settings = &shared.pipeline.settings;
+    let now = clock::now();
+    let later = Update::Processing {
+        poll_at: now + settings.poll_interval,
+    };
+    match report.map(TaskReport::state) {
+        // An answer that leaves a task out says nothing, until its result is no longer kept.
+        None if now > poll.expires_at => Update::Expired,
+        None | Some(TaskState::Processing) => later,
+        Some(TaskState::Expired) => Update::Expired,
+        Some(TaskState::Done(outcome)) => {
+            Update::Decided(serde_json::to_string(outcome).unwrap_or_default())
+        }
+        Some(TaskState::Failed(refusal)) => {
+            let most = settings.submit_attempts;
+            match fate::of_refusal(refusal, "task", poll.attempts, most, now) {
+                None | Some(Fate::Again { .. }) => later,
+                Some(fate) => Update::Failed(fate),
+            }
+        }
+    }
+}

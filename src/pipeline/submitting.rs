@@ -1,0 +1,317 @@
+//! From accepted images to task ids: the part that costs money.
+//!
+//! The order is the protocol: permit, begin (durable), send, record the answer (durable) before
+//! anything else.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::{
+    task::JoinSet,
+    time::{Instant, sleep, timeout},
+};
+
+use super::{
+    Pipeline, Step, clock, facts,
+    fate::{self, Trouble},
+    run::{LOOK_AGAIN, Shared},
+};
+use crate::{
+    error::Error,
+    green::{Batch, Submission, Task},
+    ledger::{Answer, BatchId, Claimed, Entry, Fate, Hold, Key, Reason, Work},
+};
+
+pub(super) async fn run(shared: Arc<Shared>) -> Result<(), Error> {
+    let settings = &shared.pipeline.settings;
+    let mut sending: JoinSet<Result<(), Error>> = JoinSet::new();
+    let mut filling = Filling::default();
+    let mut failure = None;
+    while !shared.is_stopping() && failure.is_none() {
+        if sending.len() < settings.requests {
+            filling.claim(&shared).await?;
+            if filling.is_ready(settings.batch, settings.fill_wait) {
+                let images = filling.take();
+                sending.spawn(send(Arc::clone(&shared), images));
+                continue;
+            }
+        }
+        tokio::select! {
+            biased;
+            () = shared.stopped() => {}
+            Some(sent) = sending.join_next(), if !sending.is_empty() => {
+                failure = failed(sent);
+            }
+            () = shared.to_submit.notified() => filling.is_dry = false,
+            () = sleep(filling.wait(settings.fill_wait)) => filling.is_dry = false,
+        }
+    }
+    let holds = filling.take().iter().map(|image| image.hold).collect();
+    shared.pipeline.ledger.release(holds, clock::now()).await?;
+    while let Some(sent) = sending.join_next().await {
+        failure = failure.or(failed(sent));
+    }
+    failure.map_or(Ok(()), Err)
+}
+
+fn failed(sent: Result<Result<(), Error>, tokio::task::JoinError>) -> Option<Error> {
+    match sent {
+        Ok(result) => result.err(),
+        Err(error) => match error.try_into_panic() {
+            Ok(panicked) => std::panic::resume_unwind(panicked),
+            Err(_cancelled) => None,
+        },
+    }
+}
+
+/// A batch that is being filled.
+#[derive(Default)]
+struct Filling {
+    images: Vec<Claimed>,
+    since: Option<Instant>,
+    /// Whether nothing more was there when it was looked for last.
+    is_dry: bool,
+}
+
+impl Filling {
+    async fn claim(&mut self, shared: &Shared) -> Result<(), Error> {
+        let settings = &shared.pipeline.settings;
+        let free = settings.batch.saturating_sub(self.images.len());
+        if self.is_dry || free == 0 || polling_lags(shared).await? {
+            return Ok(());
+        }
+        let ledger = &shared.pipeline.ledger;
+        let claims = ledger.claim(Work::Submit, free, settings.lease, clock::now());
+        let claimed = claims.await?;
+        self.is_dry = claimed.len() < free;
+        if self.images.is_empty() && !claimed.is_empty() {
+            self.since = Some(clock::instant());
+        }
+        self.images.extend(claimed);
+        Ok(())
+    }
+
+    fn is_ready(&self, full: usize, wait: Duration) -> bool {
+        let waited = self.since.is_some_and(|since| since.elapsed() >= wait);
+        self.images.len() >= full || (waited && !self.images.is_empty())
+    }
+
+    /// How long to sleep until something may be ready.
+    fn wait(&self, wait: Duration) -> Duration {
+        let left = self.since.map(|since| wait.saturating_sub(since.elapsed()));
+        left.map_or(LOOK_AGAIN, |left| left.min(LOOK_AGAIN))
+    }
+
+    fn take(&mut self) -> Vec<Claimed> {
+        self.since = None;
+        std::mem::take(&mut self.images)
+    }
+}
+
+/// Whether results come so close to their expiry that nothing more should be submitted before some
+/// are fetched.
+async fn polling_lags(shared: &Shared) -> Result<bool, Error> {
+    let backlog = shared.pipeline.ledger.backlog().await?;
+    let margin = shared.pipeline.settings.retention / 3;
+    Ok(backlog
+        .first_expiry
+        .is_some_and(|expiry| expiry < clock::now() + margin))
+}
+
+/// Images of one request, and how they are held.
+struct Group(Vec<(Hold, Task, u32)>);
+
+/// Submits images, in halves and halves again if what one of them holds has all refused.
+async fn send(shared: Arc<Shared>, images: Vec<Claimed>) -> Result<(), Error> {
+    let mut groups = vec![group(images)];
+    while let Some(group) = groups.pop() {
+        if group.0.is_empty() {
+            continue;
+        }
+        let holds: Vec<Hold> = group.0.iter().map(|(hold, ..)| *hold).collect();
+        let billed = group
+            .0
+            .iter()
+            .fold(0_u32, |sum, (_, task, _)| sum.saturating_add(task.billed()));
+        shared.reach(Step::BeforePermit);
+        let quota = shared.pipeline.settings.submit_quota.as_ref();
+        if !shared.permit(quota, billed).await? {
+            let rest = groups
+                .iter()
+                .flat_map(|group| &group.0)
+                .map(|(hold, ..)| *hold);
+            let all = holds.into_iter().chain(rest).collect();
+            shared.pipeline.ledger.release(all, clock::now()).await?;
+            return Ok(());
+        }
+        groups.extend(send_group(&shared, group, holds).await?);
+    }
+    Ok(())
+}
+
+fn group(images: Vec<Claimed>) -> Group {
+    let task = |image: Claimed| {
+        // What was accepted has a URL: an image without one was never recorded as accepted.
+        let task = facts::task(image.hold.key, &image.url, image.facts.as_deref())?;
+        Some((image.hold, task, image.attempts))
+    };
+    Group(images.into_iter().filter_map(task).collect())
+}
+
+/// Submits one request. Answers with what is to be submitted once more, in smaller parts.
+async fn send_group(shared: &Shared, group: Group, holds: Vec<Hold>) -> Result<Vec<Group>, Error> {
+    let Pipeline {
+        ledger, settings, ..
+    } = &shared.pipeline;
+    shared.reach(Step::BeforeBegin);
+    let now = clock::now();
+    let begun = ledger
+        .begin_batch(holds, now + settings.settle_after, now)
+        .await?;
+    let mut group = group;
+    group.0.retain(|(hold, ..)| begun.keys.contains(&hold.key));
+    if group.0.is_empty() {
+        return Ok(Vec::new());
+    }
+    let batch = Batch::new(group.0.iter().map(|(_, task, _)| task.clone()))?;
+    shared.counters.sent.add(group.0.len());
+    shared.reach(Step::BeforeSend);
+    let scenes = shared.pipeline.scenes();
+    let sent = timeout(
+        settings.send_limit,
+        shared.pipeline.client.submit(batch, &scenes),
+    )
+    .await;
+    shared.reach(Step::AfterSend);
+    let parts = match sent {
+        Ok(Ok(submission)) => {
+            answered(shared, begun.batch, &group, &submission).await?;
+            Vec::new()
+        }
+        Ok(Err(error)) => not_answered(shared, begun.batch, group, error).await?,
+        Err(_too_long) => {
+            unknown(shared, begun.batch, group.0.len()).await?;
+            Vec::new()
+        }
+    };
+    shared.reach(Step::AfterAnswer);
+    shared.to_poll.notify_one();
+    shared.to_deliver.notify_one();
+    Ok(parts)
+}
+
+async fn answered(
+    shared: &Shared,
+    batch: BatchId,
+    group: &Group,
+    submission: &Submission,
+) -> Result<(), Error> {
+    let Pipeline {
+        ledger, settings, ..
+    } = &shared.pipeline;
+    let now = clock::now();
+    let mut entries = Vec::with_capacity(group.0.len());
+    let mut is_throttled = false;
+    for submitted in submission.entries() {
+        let Some(key) = Key::parse(submitted.data_id().as_str()) else {
+            continue;
+        };
+        let attempts = group.0.iter().find(|(hold, ..)| hold.key == key);
+        let attempts = attempts.map_or(0, |&(.., attempts)| attempts);
+        match submitted.result() {
+            Ok(task) => entries.push((key, Entry::Task(task.to_string()))),
+            Err(refusal) => {
+                is_throttled |= fate::is_throttling(refusal.code());
+                let most = settings.submit_attempts;
+                let fate = fate::of_refusal(refusal, "submit", attempts, most, now);
+                entries.extend(fate.map(|fate| (key, Entry::Refused(fate))));
+            }
+        }
+    }
+    let taken = submission.task_ids().count();
+    let doubtful = group.0.len().saturating_sub(entries.len());
+    let answer = Answer::Answered {
+        request_id: submission.request_id().map(|id| id.as_str().to_owned()),
+        poll_at: now + settings.poll_interval,
+        expires_at: now + settings.retention,
+        entries,
+        strays: submission
+            .strays()
+            .iter()
+            .map(ToString::to_string)
+            .collect(),
+    };
+    ledger.record_answer(batch, answer, now).await?;
+    shared.counters.submitted.add(taken);
+    shared.counters.uncertain.add(doubtful);
+    if is_throttled {
+        let quota = settings.submit_quota.as_ref();
+        shared.slow_down(quota, Duration::from_secs(1)).await?;
+    }
+    Ok(())
+}
+
+async fn not_answered(
+    shared: &Shared,
+    batch: BatchId,
+    group: Group,
+    error: Error,
+) -> Result<Vec<Group>, Error> {
+    let settings = &shared.pipeline.settings;
+    let request_id = error.request_id().map(str::to_owned);
+    let refuse = |fate| {
+        let request_id = request_id.clone();
+        let refused = Answer::Refused { request_id, fate };
+        shared
+            .pipeline
+            .ledger
+            .record_answer(batch, refused, clock::now())
+    };
+    match Trouble::of(&error) {
+        Trouble::Unknown => unknown(shared, batch, group.0.len()).await?,
+        Trouble::Later { pause, slow } => {
+            let at = clock::now() + pause;
+            refuse(Fate::Again { at }).await?;
+            if slow {
+                let quota = settings.submit_quota.as_ref();
+                shared.slow_down(quota, pause).await?;
+            }
+        }
+        Trouble::Content(reason) => return refused(shared, group, reason, refuse).await,
+        Trouble::Hopeless => {
+            let at = clock::now();
+            refuse(Fate::Again { at }).await?;
+            return Err(error);
+        }
+    }
+    Ok(Vec::new())
+}
+
+/// One image alone is given up; more are tried in halves, under the claims they have.
+async fn refused<'a, F>(
+    shared: &Shared,
+    group: Group,
+    reason: Reason,
+    refuse: impl Fn(Fate) -> F,
+) -> Result<Vec<Group>, Error>
+where
+    F: Future<Output = Result<crate::ledger::Stray, Error>> + 'a,
+{
+    let Group(mut images) = group;
+    if images.len() == 1 {
+        refuse(Fate::Dead(reason)).await?;
+        return Ok(Vec::new());
+    }
+    let at = clock::now() + shared.pipeline.settings.lease;
+    refuse(Fate::Again { at }).await?;
+    let right = images.split_off(images.len() / 2);
+    Ok(vec![Group(right), Group(images)])
+}
+
+async fn unknown(shared: &Shared, batch: BatchId, images: usize) -> Result<(), Error> {
+    let ledger = &shared.pipeline.ledger;
+    ledger
+        .record_answer(batch, Answer::Unknown, clock::now())
+        .await?;
+    shared.counters.uncertain.add(images);
+    Ok(())
+}
