@@ -62,6 +62,8 @@ defect_kinds! {
     TrailingBytes, "any/trailing-bytes", Trailing, "warn", "bytes follow the image's own end";
     ZeroDimension, "any/zero-dimension", Corrupt, "reject", "width or height is zero";
     NotWalked, "any/not-walked", Corrupt, "warn", "the coded pixels were not looked at: there are too many";
+    DecoderRefused, "any/decoder-refused", Corrupt, "reject", "the `image` crate does not decode the picture";
+    NotDecoded, "any/not-decoded", Corrupt, "warn", "the `image` crate was not asked: the file or the picture is too large for it, or of a kind that it does not know";
     // PNG (W3C PNG, third edition).
     PngFirstChunk, "png/first-chunk", Corrupt, "reject", "the first chunk is not IHDR";
     PngApple, "png/apple", Corrupt, "reject", "the file is of Apple's own variant, which only iOS reads";

@@ -13,7 +13,11 @@
 //! assert_eq!(inspector.finish(), whole);
 //! ```
 
+#[cfg(feature = "decode")]
+mod decode;
 mod inspection;
+#[cfg(feature = "stream")]
+mod stream;
 
 use std::io::{self, Read};
 
@@ -34,6 +38,9 @@ const READ_BUFFER: usize = 64 * 1024;
 pub struct Inspector {
     inspection: Inspection,
     state: State,
+    /// The whole file, at decode depth, unless it is too long.
+    #[cfg(feature = "decode")]
+    held: Option<Vec<u8>>,
 }
 
 #[derive(Debug)]
@@ -114,6 +121,8 @@ impl Inspector {
         Self {
             inspection: Inspection::new(depth),
             state: State::Sniffing(Head::EMPTY),
+            #[cfg(feature = "decode")]
+            held: Some(Vec::new()),
         }
     }
 
@@ -132,6 +141,13 @@ impl Inspector {
 
     /// Takes the file's next bytes, any number of them.
     pub fn push(&mut self, chunk: &[u8]) {
+        #[cfg(feature = "decode")]
+        self.hold(chunk);
+        self.read(chunk);
+    }
+
+    /// Takes the file's next bytes, without holding them.
+    fn read(&mut self, chunk: &[u8]) {
         let offset = self.inspection.bytes_seen;
         self.inspection.bytes_seen = offset.saturating_add(length(chunk));
         self.advance(chunk, offset);
@@ -150,19 +166,33 @@ impl Inspector {
 
     /// The file ended here: states what that means.
     pub fn finish(mut self) -> Inspection {
-        self.inspection.ended = true;
-        match self.state {
-            // The rest will not come: what the held bytes say so far is all they say.
-            State::Sniffing(head) if head.len > 0 => match format::sniff_all(head.bytes()) {
-                Some(format) => self.enter(Sniffed::Is(format), head.bytes()),
-                None => self.unknown(),
-            },
-            State::Reading(markup) => match markup.finish() {
-                Some(format) => self.inspection.identity = Identity::Format(format),
-                None => self.unknown(),
-            },
-            State::Sniffing(_) | State::Walking(_) | State::Settled => {}
+        self.end();
+        #[cfg(feature = "decode")]
+        {
+            let held = self.held.take();
+            self.decode(held.as_deref());
         }
+        self.inspection
+    }
+
+    fn end(&mut self) {
+        self.inspection.ended = true;
+        let settled = match &self.state {
+            // The rest will not come: what the held bytes say so far is all they say.
+            State::Sniffing(head) if head.len > 0 => {
+                let head = *head;
+                match format::sniff_all(head.bytes()) {
+                    Some(format) => {
+                        self.enter(Sniffed::Is(format), head.bytes());
+                        Found::NeedMore
+                    }
+                    None => Found::Unknown,
+                }
+            }
+            State::Reading(markup) => markup.finish().map_or(Found::Unknown, Found::Is),
+            State::Sniffing(_) | State::Walking(_) | State::Settled => Found::NeedMore,
+        };
+        self.settle(settled);
         if let State::Walking(walker) = &mut self.state {
             let Inspection {
                 bytes_seen, facts, ..
@@ -170,7 +200,32 @@ impl Inspector {
             walker.parser().finish(*bytes_seen, facts);
         }
         self.note_trailing();
-        self.inspection
+    }
+
+    #[cfg(feature = "decode")]
+    fn hold(&mut self, chunk: &[u8]) {
+        if self.inspection.depth < Depth::Decode {
+            return;
+        }
+        if self.inspection.identity == Identity::NotAnImage {
+            self.held = None;
+        }
+        if let Some(held) = &mut self.held {
+            if held.len().saturating_add(chunk.len()) <= decode::MOST_HELD {
+                held.extend_from_slice(chunk);
+            } else {
+                self.held = None;
+            }
+        }
+    }
+
+    #[cfg(feature = "decode")]
+    fn decode(&mut self, file: Option<&[u8]>) {
+        if self.inspection.depth == Depth::Decode
+            && let Some(format) = self.inspection.format()
+        {
+            decode::second_opinion(file, format, &mut self.inspection.facts);
+        }
     }
 
     fn advance(&mut self, chunk: &[u8], offset: u64) {
@@ -269,8 +324,11 @@ impl Inspection {
     /// What `bytes`, a whole file, are: at `depth`.
     pub fn at(depth: Depth, bytes: &[u8]) -> Self {
         let mut inspector = Inspector::new(depth);
-        inspector.push(bytes);
-        inspector.finish()
+        inspector.read(bytes);
+        inspector.end();
+        #[cfg(feature = "decode")]
+        inspector.decode(Some(bytes));
+        inspector.inspection
     }
 
     /// What a reader's bytes are, to its end: at `depth`, 64 KB held at a time.

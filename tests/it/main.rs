@@ -23,6 +23,10 @@ mod image_url;
 mod images;
 mod imports;
 mod inspect;
+#[cfg(feature = "decode")]
+mod inspect_decode;
+#[cfg(feature = "stream")]
+mod inspect_stream;
 mod jpeg;
 #[cfg(feature = "ledger")]
 mod ledger;

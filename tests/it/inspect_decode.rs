@@ -1,0 +1,60 @@
+//! The second opinion.
+
+use std::{fs, path::Path};
+
+use greenlight::{
+    Inspection, Inspector,
+    inspect::{DefectKind, Depth},
+};
+
+fn fixture(name: &str) -> Vec<u8> {
+    let images = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/images");
+    fs::read(images.join(name)).expect("the fixture is committed")
+}
+
+#[test]
+fn a_decoder_has_nothing_against_sound_pictures() {
+    for name in [
+        "png/rgb.png",
+        "gif/animated.gif",
+        "jpeg/progressive.jpg",
+        "bmp/v5.bmp",
+    ] {
+        let file = fixture(name);
+        let inspection = Inspection::at(Depth::Decode, &file);
+        assert!(inspection.defects().is_empty(), "{name}: {inspection:?}");
+        let mut inspector = Inspector::new(Depth::Decode);
+        for chunk in file.chunks(500) {
+            inspector.push(chunk);
+        }
+        assert_eq!(inspector.finish(), inspection, "{name} in chunks");
+    }
+}
+
+#[test]
+fn a_decoder_may_refuse_what_is_only_a_warning_here() {
+    // Of a frame without a colour table there is nothing to be seen but numbers.
+    let file = b"GIF89a\x01\0\x01\0\0\0\0,\0\0\0\0\x01\0\x01\0\0\x02\x02\x44\x01\0;";
+    let payload = Inspection::at(Depth::Payload, file);
+    let decode = Inspection::at(Depth::Decode, file);
+    assert!(payload.defects().contains(DefectKind::GifNoColorTable));
+    assert!(!payload.defects().contains(DefectKind::DecoderRefused));
+    assert!(decode.defects().contains(DefectKind::DecoderRefused));
+}
+
+#[test]
+fn a_picture_too_large_for_a_decoder_is_not_decoded() {
+    let mut gif = fixture("gif/89a.gif");
+    // The screen, not the frame: what a decoder has to hold.
+    gif[6..10].fill(0xff);
+    let inspection = Inspection::at(Depth::Decode, &gif);
+    assert!(inspection.defects().contains(DefectKind::NotDecoded));
+    assert!(!inspection.defects().contains(DefectKind::DecoderRefused));
+}
+
+#[test]
+fn a_decoder_is_not_asked_about_what_is_refused_anyway() {
+    let inspection = Inspection::at(Depth::Decode, &fixture("png/wrong-crc.png"));
+    assert!(inspection.defects().contains(DefectKind::PngCriticalCrc));
+    assert!(!inspection.defects().contains(DefectKind::DecoderRefused));
+}

@@ -1,0 +1,33 @@
+//! The inspector over streams and asynchronous readers.
+
+use std::{convert::Infallible, fs, io, path::Path};
+
+use futures_util::stream;
+use greenlight::{Inspection, inspect::Depth};
+
+fn fixture() -> Vec<u8> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/images/gif/animated.gif");
+    fs::read(path).expect("the fixture is committed")
+}
+
+#[tokio::test]
+async fn a_stream_says_the_same_as_a_slice() {
+    let file = fixture();
+    let chunks = file.chunks(100).map(Ok::<_, Infallible>);
+    let inspection = Inspection::of_stream(Depth::Payload, stream::iter(chunks)).await;
+    assert_eq!(inspection.unwrap(), Inspection::at(Depth::Payload, &file));
+}
+
+#[tokio::test]
+async fn an_asynchronous_reader_says_the_same_as_a_slice() {
+    let file = fixture();
+    let inspection = Inspection::read_async(Depth::Structure, &file[..]).await;
+    assert_eq!(inspection.unwrap(), Inspection::of(&file));
+}
+
+#[tokio::test]
+async fn a_failing_stream_is_an_error_and_no_image() {
+    let chunks = [Ok(&b"GIF89a"[..]), Err(io::Error::other("gone"))];
+    let failed = Inspection::of_stream(Depth::Structure, stream::iter(chunks)).await;
+    assert_eq!(failed.unwrap_err().to_string(), "gone");
+}
