@@ -89,6 +89,28 @@ impl ImageUrl {
         })
     }
 
+    /// The URL of an object that was uploaded for the service to read, `oss://bucket/key`; `None`
+    /// for names that a URL would change.
+    #[cfg_attr(
+        not(feature = "client"),
+        expect(dead_code, reason = "only an upload makes one")
+    )]
+    pub(crate) fn of_object(bucket: &str, key: &str) -> Option<Self> {
+        let plain = |text: &str, others: &[u8]| {
+            !text.is_empty()
+                && text
+                    .bytes()
+                    .all(|byte| byte.is_ascii_alphanumeric() || others.contains(&byte))
+        };
+        if !plain(bucket, b"-") || !plain(key, b"-_./") || key.starts_with('/') {
+            return None;
+        }
+        let raw = format!("oss://{bucket}/{key}");
+        let parsed = Url::parse(&raw).ok()?;
+        let raw = raw.into_boxed_str();
+        (parsed.as_str() == &*raw).then_some(Self { raw, parsed })
+    }
+
     /// The text as given, secrets and all.
     pub fn as_str(&self) -> &str {
         &self.raw

@@ -39,6 +39,8 @@
 //! nobody wants.
 
 mod body;
+#[cfg(feature = "client")]
+mod callback;
 mod multipart;
 mod policy;
 mod problem;
@@ -49,6 +51,8 @@ use ::axum::{
     http::header,
 };
 
+#[cfg(feature = "client")]
+pub use callback::callbacks;
 pub use policy::UploadPolicy;
 pub use problem::Problem;
 pub use upload::Upload;

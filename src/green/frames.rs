@@ -133,3 +133,27 @@ fn may_be_animated(inspection: &Inspection) -> bool {
             .format()
             .is_some_and(|format| matches!(format, Format::Gif | Format::Webp))
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn looks_are_spread_to_the_last_frame_and_never_more_than_the_cap(
+            total in 2_u32..,
+            cap in 0_u32..,
+        ) {
+            let frames = Frames::Counted(total);
+            let (interval, looks) = frames.spread(cap).unwrap();
+            prop_assert!(looks >= 1 && looks <= cap.max(1));
+            prop_assert!(u64::from(interval) * u64::from(looks) >= u64::from(total));
+            prop_assert!(u64::from(interval) * u64::from(looks - 1) < u64::from(total));
+            let coverage = frames.coverage(Some(interval), Some(looks)).unwrap();
+            prop_assert_eq!(coverage.seen(), looks);
+            prop_assert_eq!(coverage.is_whole(), looks == total);
+        }
+    }
+}

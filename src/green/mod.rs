@@ -4,6 +4,7 @@
 //! request is made at most once unless the service itself said that it was not done; see
 //! [`Retry`](crate::Retry).
 
+pub mod callback;
 mod client;
 mod clock;
 mod credentials;
@@ -22,6 +23,7 @@ mod scene;
 pub mod sign;
 mod task;
 mod trace;
+mod upload;
 mod wire;
 
 pub use client::{Client, ClientBuilder};
@@ -42,3 +44,4 @@ pub use outcome::{
 pub use poll::Watch;
 pub use scene::{Scene, Suggestion};
 pub use task::{Batch, Task};
+pub use upload::Content;

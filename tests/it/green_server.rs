@@ -89,7 +89,15 @@ impl Server {
 
     /// Serves what a function makes of each request.
     pub(crate) async fn with(script: impl FnMut(&Request) -> Step + Send + 'static) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Self::at(([127, 0, 0, 1], 0).into(), script).await
+    }
+
+    /// As [`with`](Self::with), at an address that is known before.
+    pub(crate) async fn at(
+        address: std::net::SocketAddr,
+        script: impl FnMut(&Request) -> Step + Send + 'static,
+    ) -> Self {
+        let listener = TcpListener::bind(address).await.unwrap();
         let server = Self {
             address: listener.local_addr().unwrap(),
             requests: Arc::default(),

@@ -11,6 +11,8 @@ mod gate;
 #[cfg(feature = "client")]
 mod green;
 #[cfg(feature = "client")]
+mod green_callback;
+#[cfg(feature = "client")]
 mod green_credentials;
 #[cfg(feature = "client")]
 mod green_faults;
@@ -18,6 +20,8 @@ mod green_faults;
 mod green_server;
 #[cfg(feature = "client")]
 mod green_sign;
+#[cfg(feature = "client")]
+mod green_upload;
 mod image_url;
 #[cfg(feature = "stream")]
 mod images;

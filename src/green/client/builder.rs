@@ -14,6 +14,7 @@ use crate::{
         pace::Pace,
         poll::Rhythm,
         retry::Budget,
+        upload::Uploads,
     },
     requirements::Requirements,
 };
@@ -27,7 +28,6 @@ const QUOTA: NonZeroU32 = NonZeroU32::new(50).expect("50 is not zero");
 #[must_use]
 pub struct ClientBuilder {
     region: Option<String>,
-    network: Network,
     endpoint: Option<String>,
     credentials: Option<Arc<dyn ProvideCredentials>>,
     api_version: String,
@@ -44,7 +44,6 @@ impl ClientBuilder {
     pub(super) fn new() -> Self {
         Self {
             region: None,
-            network: Network::Public,
             endpoint: None,
             credentials: None,
             api_version: "2018-05-09".to_owned(),
@@ -59,6 +58,8 @@ impl ClientBuilder {
                 attempt_timeout: Duration::from_secs(10),
                 attempts: 3,
                 sync_max_bytes: Requirements::SYNC.max_bytes(),
+                upload_deadline: Duration::from_secs(120),
+                network: Network::Public,
                 poll: Rhythm::default(),
             },
         }
@@ -71,9 +72,10 @@ impl ClientBuilder {
         self
     }
 
-    /// Uses the region's host on the internet (the default) or inside Alibaba Cloud.
+    /// Uses the hosts on the internet (the default) or inside Alibaba Cloud, for requests and
+    /// uploads.
     pub const fn network(mut self, network: Network) -> Self {
-        self.network = network;
+        self.settings.network = network;
         self
     }
 
@@ -143,6 +145,12 @@ impl ClientBuilder {
         self
     }
 
+    /// Limits the time of one upload, with all its attempts. Default: 2 minutes.
+    pub const fn upload_deadline(mut self, time: Duration) -> Self {
+        self.settings.upload_deadline = time;
+        self
+    }
+
     /// Makes at most this many attempts at one call. Default: 3.
     pub const fn max_attempts(mut self, attempts: u32) -> Self {
         self.settings.attempts = attempts;
@@ -192,7 +200,7 @@ impl ClientBuilder {
     pub fn build(self) -> Result<Client, Error> {
         let endpoint = match (&self.endpoint, &self.region) {
             (Some(endpoint), _) => Endpoint::parse(endpoint)?,
-            (None, Some(region)) => Endpoint::of_region(region, self.network)?,
+            (None, Some(region)) => Endpoint::of_region(region, self.settings.network)?,
             (None, None) => {
                 return Err(Error::new(
                     ErrorKind::Usage,
@@ -219,6 +227,7 @@ impl ClientBuilder {
                 client_info,
                 settings: self.settings,
                 credentials: Cache::new(credentials),
+                uploads: Uploads::default(),
                 clock: Clock::default(),
                 budget: Budget::new(),
                 pace: Pace::new(self.requests_per_second, self.images_per_second),

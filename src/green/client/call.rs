@@ -1,7 +1,8 @@
 //! One call: its attempts, each signed afresh, and what their failures mean.
 
-use std::time::Duration;
+use std::{future::Future, time::Duration};
 
+use bytes::Bytes;
 use reqwest::{
     Method,
     header::{HeaderMap, HeaderName, HeaderValue},
@@ -10,7 +11,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use super::Client;
 use crate::{
-    error::{Error, ErrorKind},
+    error::{Error, ErrorKind, Retry},
     green::{
         clock,
         credentials::Credentials,
@@ -32,7 +33,7 @@ pub(super) struct Call<'a> {
     /// The operation's name, for errors.
     pub(super) operation: &'static str,
     pub(super) path: &'static str,
-    pub(super) body: Vec<u8>,
+    pub(super) body: Bytes,
     pub(super) effect: Effect,
     /// The names of what is paid for.
     pub(super) data_ids: Vec<&'a DataId>,
@@ -42,28 +43,59 @@ pub(super) struct Call<'a> {
     pub(super) timeout: Duration,
 }
 
+/// How a call is repeated.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::green) struct Plan {
+    pub(in crate::green) operation: &'static str,
+    pub(in crate::green) effect: Effect,
+    /// How many images are submitted, for the pace.
+    pub(in crate::green) images: u32,
+    /// How long all attempts together may take.
+    pub(in crate::green) deadline: Duration,
+}
+
 /// A failed attempt.
-struct Failure {
-    class: Class,
-    error: Error,
+#[derive(Debug)]
+pub(in crate::green) struct Failure {
+    pub(in crate::green) class: Class,
+    pub(in crate::green) error: Error,
 }
 
 impl Client {
     /// Makes a call: attempts until one succeeds, none is allowed any more, or time is up.
     pub(super) async fn call(&self, call: Call<'_>) -> Result<Envelope, Error> {
+        let plan = Plan {
+            operation: call.operation,
+            effect: call.effect,
+            images: call.images,
+            deadline: self.inner.settings.deadline,
+        };
+        let call = &call;
+        self.repeat(&plan, |attempt, deadline| {
+            self.attempt(call, attempt, deadline)
+        })
+        .await
+        .map_err(|error| call.told(error))
+    }
+
+    /// The one loop of attempts.
+    pub(in crate::green) async fn repeat<T, F: Future<Output = Result<T, Failure>>>(
+        &self,
+        plan: &Plan,
+        make: impl Fn(Attempt, Instant) -> F,
+    ) -> Result<T, Error> {
         let inner = &self.inner;
-        inner.pace.admit(call.images).await;
-        let deadline = clock::instant() + inner.settings.deadline;
+        inner.pace.admit(plan.images).await;
+        let deadline = clock::instant() + plan.deadline;
         let mut number = 0;
         loop {
             number += 1;
-            let attempt = Attempt::new(call.operation, number, &inner.endpoint);
-            let sent = attempt.run(self.attempt(&call, &attempt, deadline));
-            let Failure { class, error } = match sent.await {
-                Ok(envelope) => {
+            let attempt = Attempt::new(plan.operation, number, &inner.endpoint);
+            let Failure { class, error } = match attempt.run(make(attempt.clone(), deadline)).await
+            {
+                Ok(done) => {
                     inner.budget.refund();
-                    attempt.succeeded(envelope.request_id.as_ref().map(AsRef::as_ref));
-                    return Ok(envelope);
+                    return Ok(done);
                 }
                 Err(failure) => failure,
             };
@@ -72,17 +104,22 @@ impl Client {
                 inner.pace.slow_down();
             }
             let wait = retry::delay(class, number, fastrand::f64());
-            let again = retry::may_repeat(class, call.effect, number, inner.settings.attempts)
+            let again = retry::may_repeat(class, plan.effect, number, inner.settings.attempts)
                 && clock::instant() + wait < deadline
                 && inner.budget.take()
                 && timeout_at(deadline, async {
                     sleep(wait).await;
-                    inner.pace.admit(call.images).await;
+                    inner.pace.admit(plan.images).await;
                 })
                 .await
                 .is_ok();
             if !again {
-                return Err(call.finish(error, class, number));
+                // What failed before anything was sent has its own verdict.
+                let verdict = match class {
+                    Class::Never => error.retry(),
+                    _ => class.verdict(plan.effect),
+                };
+                return Err(error.with_retry(verdict).with_attempts(number));
             }
         }
     }
@@ -90,7 +127,7 @@ impl Client {
     async fn attempt(
         &self,
         call: &Call<'_>,
-        attempt: &Attempt,
+        attempt: Attempt,
         deadline: Instant,
     ) -> Result<Envelope, Failure> {
         let inner = &self.inner;
@@ -107,23 +144,26 @@ impl Client {
         let sent = timeout_at(deadline.min(started + call.timeout), send).await;
         let reply = match sent {
             Ok(Ok(reply)) => reply,
-            Ok(Err(fault)) => return Err(call.fault(fault)),
-            Err(_) => return Err(call.timed_out(started.elapsed())),
+            Ok(Err(fault)) => return Err(Failure::of_fault(call.operation, fault)),
+            Err(_) => return Err(Failure::of_timeout(call.operation, started.elapsed())),
         };
         attempt.status(reply.status);
         let answer = match Answer::parse(&reply.body) {
-            Ok(Answer::Service(envelope)) if envelope.is_success() => return Ok(envelope),
+            Ok(Answer::Service(envelope)) if envelope.is_success() => {
+                attempt.succeeded(envelope.request_id.as_ref().map(AsRef::as_ref));
+                return Ok(envelope);
+            }
             Ok(answer) => answer,
             Err(not_an_answer) => {
                 let body = credentials.scrub(&String::from_utf8_lossy(&reply.body));
                 return Err(Failure {
                     class: Class::of_foreign_answer(reply.status).told(&reply),
-                    error: call
-                        .error(
-                            ErrorKind::Answer,
-                            &format!("HTTP {} from {}", reply.status, inner.endpoint),
-                        )
-                        .with_source(not_an_answer.shown(&body)),
+                    error: failed(
+                        call.operation,
+                        ErrorKind::Answer,
+                        &format_args!("HTTP {} from {}", reply.status, inner.endpoint),
+                    )
+                    .with_source(not_an_answer.shown(&body)),
                 });
             }
         };
@@ -151,12 +191,13 @@ impl Client {
         let error = match got {
             Ok(Ok(credentials)) => return Ok(credentials),
             Ok(Err(error)) => error,
-            Err(_) => call.error(ErrorKind::Credentials, "no credentials in time"),
+            Err(_) => failed(
+                call.operation,
+                ErrorKind::Credentials,
+                &"no credentials in time",
+            ),
         };
-        Err(Failure {
-            class: Class::Never,
-            error,
-        })
+        Err(Failure::for_good(error))
     }
 
     /// The full documented set of headers, with a nonce and a date of this attempt's own.
@@ -208,35 +249,44 @@ fn header_map(headers: &[(&'static str, &str)]) -> HeaderMap {
     map
 }
 
-impl Call<'_> {
-    fn error(&self, kind: ErrorKind, what: &str) -> Error {
-        Error::new(kind, format!("{} failed: {what}", self.operation))
-    }
-
-    fn fault(&self, fault: Fault) -> Failure {
+impl Failure {
+    /// What a fault of the connection means.
+    pub(in crate::green) fn of_fault(operation: &str, fault: Fault) -> Self {
         let (class, kind) = match &fault {
             Fault::NotSent(_) => (Class::NotSent, ErrorKind::Network),
             Fault::Lost(_) => (Class::Ambiguous, ErrorKind::Network),
             Fault::TooLong => (Class::Ambiguous, ErrorKind::Answer),
         };
-        let error = self.error(kind, &fault.to_string());
-        let error = match std::error::Error::source(&fault) {
-            None => error,
-            Some(_) => error.with_source(fault.into_source()),
-        };
-        Failure { class, error }
+        let error = failed(operation, kind, &fault).with_source(fault.into_source());
+        Self { class, error }
     }
 
-    fn timed_out(&self, elapsed: Duration) -> Failure {
-        Failure {
+    /// What it means that no answer came in time.
+    pub(in crate::green) fn of_timeout(operation: &str, elapsed: Duration) -> Self {
+        let what = format!("no answer within {:.1} s", elapsed.as_secs_f64());
+        Self {
             class: Class::Ambiguous,
-            error: self.error(
-                ErrorKind::Network,
-                &format!("no answer within {:.1} s", elapsed.as_secs_f64()),
-            ),
+            error: failed(operation, ErrorKind::Network, &what),
         }
     }
 
+    pub(in crate::green) const fn for_good(error: Error) -> Self {
+        Self {
+            class: Class::Never,
+            error,
+        }
+    }
+}
+
+pub(in crate::green) fn failed(
+    operation: &str,
+    kind: ErrorKind,
+    what: &dyn std::fmt::Display,
+) -> Error {
+    Error::new(kind, format!("{operation} failed: {what}"))
+}
+
+impl Call<'_> {
     fn refused(
         &self,
         answer: &Answer,
@@ -276,10 +326,8 @@ impl Call<'_> {
     }
 
     /// What the caller is told in the end.
-    fn finish(&self, error: Error, class: Class, attempts: u32) -> Error {
-        let verdict = class.verdict(self.effect);
-        let error = error.with_retry(verdict).with_attempts(attempts);
-        if verdict != crate::error::Retry::Ambiguous {
+    fn told(&self, error: Error) -> Error {
+        if error.retry() != Retry::Ambiguous {
             return error;
         }
         let names = self.data_ids.iter().map(ToString::to_string).collect();
@@ -313,7 +361,7 @@ impl Envelope {
 }
 
 impl Reply {
-    fn header(&self, name: &str) -> Option<&str> {
+    pub(in crate::green) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
 
@@ -329,7 +377,7 @@ impl Reply {
 
 impl Class {
     /// The class with the wait that the service asks for.
-    fn told(self, reply: &Reply) -> Self {
+    pub(in crate::green) fn told(self, reply: &Reply) -> Self {
         match self {
             Self::Throttled(None) => Self::Throttled(reply.retry_after()),
             other => other,

@@ -1,9 +1,11 @@
 //! The client: operations of the service, each one call.
 
 mod builder;
-mod call;
+pub(super) mod call;
 
 use std::{sync::Arc, time::Duration};
+
+use bytes::Bytes;
 
 pub use builder::ClientBuilder;
 
@@ -11,7 +13,7 @@ use self::call::Call;
 use super::{
     clock::Clock,
     credentials::Cache,
-    endpoint::Endpoint,
+    endpoint::{Endpoint, Network},
     feedback::Feedback,
     http::Http,
     ids::TaskId,
@@ -21,7 +23,11 @@ use super::{
     retry::{Budget, Effect},
     scene::Scene,
     task::Batch,
-    wire::{ASYNC_SCAN, FEEDBACK, FeedbackRequest, RESULTS, SYNC_SCAN, ScanRequest},
+    upload::Uploads,
+    wire::{
+        ASYNC_SCAN, Envelope, FEEDBACK, FeedbackRequest, RESULTS, SYNC_SCAN, ScanRequest,
+        UPLOAD_CREDENTIALS,
+    },
 };
 use crate::error::{Error, ErrorKind};
 
@@ -43,6 +49,7 @@ struct Inner {
     client_info: Option<(String, String)>,
     settings: Settings,
     credentials: Cache,
+    uploads: Uploads,
     clock: Clock,
     budget: Budget,
     pace: Pace,
@@ -56,6 +63,8 @@ struct Settings {
     attempt_timeout: Duration,
     attempts: u32,
     sync_max_bytes: u64,
+    upload_deadline: Duration,
+    network: Network,
     poll: super::poll::Rhythm,
 }
 
@@ -181,6 +190,20 @@ impl Client {
             .collect())
     }
 
+    /// Asks for the temporary credentials of uploads.
+    pub(super) async fn upload_grant(&self) -> Result<Envelope, Error> {
+        let call = Call {
+            operation: "asking for upload credentials",
+            path: UPLOAD_CREDENTIALS,
+            body: Bytes::from_static(b"{}"),
+            effect: Effect::Repeatable,
+            data_ids: Vec::new(),
+            images: 0,
+            timeout: self.inner.settings.attempt_timeout,
+        };
+        self.call(call).await
+    }
+
     fn scan_call<'a>(
         &self,
         operation: &'static str,
@@ -219,13 +242,33 @@ impl Client {
         }
     }
 
+    pub(super) fn http(&self) -> &Http {
+        &self.inner.http
+    }
+
+    pub(super) fn clock(&self) -> &Clock {
+        &self.inner.clock
+    }
+
+    pub(super) fn uploads(&self) -> &Uploads {
+        &self.inner.uploads
+    }
+
+    pub(super) fn network(&self) -> Network {
+        self.inner.settings.network
+    }
+
+    pub(super) fn upload_deadline(&self) -> Duration {
+        self.inner.settings.upload_deadline
+    }
+
     pub(super) fn rhythm(&self) -> &super::poll::Rhythm {
         &self.inner.settings.poll
     }
 }
 
-fn to_json(value: &impl serde::Serialize) -> Result<Vec<u8>, Error> {
-    serde_json::to_vec(value).map_err(|error| {
+fn to_json(value: &impl serde::Serialize) -> Result<Bytes, Error> {
+    serde_json::to_vec(value).map(Bytes::from).map_err(|error| {
         Error::new(ErrorKind::Usage, "cannot write the request").with_source(error)
     })
 }

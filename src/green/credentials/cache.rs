@@ -55,7 +55,7 @@ impl Cache {
 
 impl Credentials {
     /// Whether more than `margin` is left at `now`.
-    fn lasts(&self, now: Timestamp, margin: Duration) -> bool {
+    pub(in crate::green) fn lasts(&self, now: Timestamp, margin: Duration) -> bool {
         let Some(expiry) = self.expiry else {
             return true;
         };

@@ -19,7 +19,9 @@ pub use uri::FromUri;
 
 use std::{fmt, future::Future, pin::Pin, sync::Arc, time::SystemTime};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
+
+use super::wire::Object;
 
 use crate::error::{Error, ErrorKind};
 
@@ -100,6 +102,15 @@ impl Credentials {
         self.security_token.as_ref()
     }
 
+    /// Reads those that the service hands out for uploads.
+    pub(super) fn of_grant(grant: &Object) -> Option<Self> {
+        let expiry = grant.number("expiredTime")?;
+        let mut credentials = Self::new(grant.text("accessKeyId")?, grant.text("accessKeySecret")?)
+            .with_security_token(grant.text("securityToken")?);
+        credentials.expiry = Some(epoch_millis(expiry)?);
+        credentials.checked("the service").ok()
+    }
+
     /// Takes the secret and the token out of a text from outside: a server may send back what it
     /// was sent.
     pub(super) fn scrub(&self, text: &str) -> String {
@@ -130,6 +141,12 @@ impl Credentials {
             ),
         ))
     }
+}
+
+/// A time as milliseconds since 1970.
+fn epoch_millis(millis: f64) -> Option<Timestamp> {
+    let seconds = SignedDuration::try_from_secs_f64(millis / 1000.0).ok()?;
+    Timestamp::from_duration(seconds).ok()
 }
 
 /// What [`ProvideCredentials::provide`] returns.

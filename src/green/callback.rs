@@ -1,0 +1,173 @@
+//! Results that the service sends by itself, to the URL named in [`Callback`](super::Callback).
+//!
+//! It posts a form of two fields: `content`, the JSON of one task's result, and `checksum`, the hex
+//! of SHA-256 (or SM3) over the account's UID, the seed and the content, one after the other
+//! (callback pages, 70436 and 130313). The checksum is all that proves who sent it.
+//!
+//! It repeats a callback that is not answered with 200, up to sixteen times, and may repeat one that
+//! is: whoever handles them keeps the task's id and handles each once. With the features `axum` and
+//! `client` a handler that does so is `greenlight::axum::callbacks`.
+
+use std::fmt;
+
+use sha2::{Digest, Sha256};
+use sm3::Sm3;
+use subtle::ConstantTimeEq;
+
+use super::{
+    credentials::Secret,
+    options::{Callback, CryptType},
+    outcome::TaskReport,
+    wire::Object,
+};
+use crate::error::{Error, ErrorKind};
+
+/// Whether a checksum by SHA-256 is right: that of `uid`, `seed` and `content`, one after the other.
+///
+/// `uid` is the Alibaba Cloud account's, never a RAM user's. `content` are the bytes of the form's
+/// field as they were decoded, not JSON written again. The comparison takes the same time wherever
+/// the two differ. Capitals in the checksum do not matter: no page says which are sent.
+pub fn verify(uid: &str, seed: &str, content: &[u8], checksum: &str) -> bool {
+    verify_with(CryptType::Sha256, uid, seed, content, checksum)
+}
+
+/// As [`verify`], for the way that [`Callback::with_crypt_type`] asked for.
+pub fn verify_with(
+    crypt_type: CryptType,
+    uid: &str,
+    seed: &str,
+    content: &[u8],
+    checksum: &str,
+) -> bool {
+    let Some(given) = unhex(checksum) else {
+        return false;
+    };
+    let parts = [uid.as_bytes(), seed.as_bytes(), content];
+    let right = match crypt_type {
+        CryptType::Sha256 => digest::<Sha256>(parts),
+        CryptType::Sm3 => digest::<Sm3>(parts),
+    };
+    right.as_slice().ct_eq(&given).into()
+}
+
+fn digest<D: Digest>(parts: [&[u8]; 3]) -> Vec<u8> {
+    let mut digest = D::new();
+    for part in parts {
+        digest.update(part);
+    }
+    digest.finalize().to_vec()
+}
+
+fn unhex(text: &str) -> Option<[u8; 32]> {
+    let text = text.as_bytes();
+    let mut bytes = [0; 32];
+    if text.len() != 64 {
+        return None;
+    }
+    for (byte, pair) in bytes.iter_mut().zip(text.chunks_exact(2)) {
+        let digit = |at: usize| char::from(*pair.get(at)?).to_digit(16);
+        *byte = u8::try_from(digit(0)? * 16 + digit(1)?).ok()?;
+    }
+    Some(bytes)
+}
+
+/// Reads one task's result, as the form's field `content` holds it.
+///
+/// # Errors
+///
+/// [`ErrorKind::Answer`] when it is not a JSON object with a task id.
+pub fn parse(content: &[u8]) -> Result<TaskReport, Error> {
+    Object::parse(content)
+        .and_then(|object| TaskReport::of(&object))
+        .ok_or_else(|| {
+            Error::new(
+                ErrorKind::Answer,
+                "callback is not the result of a task: no JSON object with a task id",
+            )
+        })
+}
+
+/// Opens callbacks: checks who sent them and reads them.
+#[derive(Clone)]
+pub struct Verifier {
+    uid: String,
+    seed: Secret,
+    crypt_type: CryptType,
+}
+
+impl Verifier {
+    /// Checks with the Alibaba Cloud account's UID and the seed of this callback.
+    pub fn new(uid: &str, callback: &Callback) -> Self {
+        Self {
+            uid: uid.to_owned(),
+            seed: Secret::new(&callback.seed),
+            crypt_type: callback.crypt_type,
+        }
+    }
+
+    /// Opens the body of a callback: the form as it was posted.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Credentials`] when the checksum is missing or wrong: somebody else sent it.
+    /// [`ErrorKind::Answer`] when it is not the result of a task.
+    pub fn open(&self, form: &[u8]) -> Result<TaskReport, Error> {
+        let forged = || {
+            Error::new(
+                ErrorKind::Credentials,
+                "callback is not from the service: its checksum is wrong",
+            )
+        };
+        let content = field(form, b"content").unwrap_or_default();
+        let checksum = field(form, b"checksum").ok_or_else(forged)?;
+        let checksum = str::from_utf8(&checksum).map_err(|_| forged())?;
+        let seed = self.seed.expose();
+        if !verify_with(self.crypt_type, &self.uid, seed, &content, checksum) {
+            return Err(forged());
+        }
+        parse(&content)
+    }
+}
+
+impl fmt::Debug for Verifier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Verifier")
+            .field("uid", &self.uid)
+            .field("seed", &self.seed)
+            .field("crypt_type", &self.crypt_type)
+            .finish()
+    }
+}
+
+/// The bytes of a form's first field of this name. Decoded here, because the usual decoders repair
+/// what is not UTF-8, and the checksum is over what was sent.
+fn field(form: &[u8], name: &[u8]) -> Option<Vec<u8>> {
+    form.split(|byte| *byte == b'&').find_map(|pair| {
+        let mut halves = pair.splitn(2, |byte| *byte == b'=');
+        let found = unquote(halves.next()?);
+        (found == name).then(|| unquote(halves.next().unwrap_or_default()))
+    })
+}
+
+/// `application/x-www-form-urlencoded` (WHATWG URL, 5.1): `+` is a space, `%XX` a byte.
+fn unquote(text: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let [first, tail @ ..] = rest {
+        rest = tail;
+        let digit = |byte: u8| char::from(byte).to_digit(16);
+        let byte = match (first, tail) {
+            (b'+', _) => b' ',
+            (b'%', [high, low, after @ ..]) => match (digit(*high), digit(*low)) {
+                (Some(high), Some(low)) => {
+                    rest = after;
+                    u8::try_from(high * 16 + low).unwrap_or(b'%')
+                }
+                _ => b'%',
+            },
+            _ => *first,
+        };
+        out.push(byte);
+    }
+    out
+}

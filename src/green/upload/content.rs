@@ -1,0 +1,223 @@
+//! The bytes of an upload, held against the receipt while they are read.
+
+use std::{
+    fmt,
+    io::{self, Read as _},
+    path::{Path, PathBuf},
+    pin::Pin,
+    sync::{Arc, Mutex, PoisonError},
+    task::{Context, Poll, ready},
+};
+
+use bytes::Bytes;
+use http_body::{Frame, SizeHint};
+use reqwest::Body;
+use tokio::sync::mpsc;
+
+use crate::{
+    error::{Error, ErrorKind, harmless},
+    inspect::{Inspection, Inspector},
+};
+
+/// The bytes of an image: in memory, or in a file that is read as it is sent.
+#[derive(Clone)]
+pub struct Content {
+    kind: Kind,
+}
+
+#[derive(Clone)]
+enum Kind {
+    Bytes(Bytes),
+    File(PathBuf),
+}
+
+impl Content {
+    /// Takes bytes in memory.
+    pub fn bytes(bytes: Vec<u8>) -> Self {
+        Self {
+            kind: Kind::Bytes(bytes.into()),
+        }
+    }
+
+    /// Takes a file.
+    pub fn file(path: &Path) -> Self {
+        Self {
+            kind: Kind::File(path.to_owned()),
+        }
+    }
+
+    /// Refuses bytes that are not the accepted ones before anything is sent. Files are looked at
+    /// while they are sent.
+    pub(super) async fn check(&self, accepted: &Inspection, len: u64) -> Result<(), Error> {
+        let Kind::Bytes(bytes) = &self.kind else {
+            return Ok(());
+        };
+        let (bytes, accepted) = (bytes.clone(), *accepted);
+        let check = move || {
+            let mut watch = Watch::new(accepted, len);
+            watch.push(&bytes);
+            watch.finish()
+        };
+        match tokio::task::spawn_blocking(check).await {
+            Ok(checked) => checked,
+            Err(error) => Err(
+                Error::new(ErrorKind::Io, "upload failed: checking was cut short")
+                    .with_source(error),
+            ),
+        }
+    }
+
+    /// The body of a request, and where reading says why it stopped short.
+    pub(super) fn body(&self, accepted: &Inspection, len: u64) -> (Body, ReadFault) {
+        let fault = ReadFault::default();
+        let body = match &self.kind {
+            Kind::Bytes(bytes) => Body::from(bytes.clone()),
+            Kind::File(path) => {
+                let (sender, receiver) = mpsc::channel(2);
+                let (path, accepted, told) = (path.clone(), *accepted, fault.clone());
+                tokio::task::spawn_blocking(move || {
+                    if let Err(error) = read(&path, Watch::new(accepted, len), &sender) {
+                        told.set(error);
+                        let _ = sender.blocking_send(Err(io::ErrorKind::Interrupted.into()));
+                    }
+                });
+                Body::wrap(FileBody {
+                    chunks: receiver,
+                    left: len,
+                })
+            }
+        };
+        (body, fault)
+    }
+}
+
+/// Not the bytes.
+impl fmt::Debug for Content {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.kind {
+            Kind::Bytes(bytes) => write!(f, "Content({} bytes)", bytes.len()),
+            Kind::File(path) => write!(f, "Content({})", path.display()),
+        }
+    }
+}
+
+/// Why reading stopped short.
+#[derive(Clone, Debug, Default)]
+pub(super) struct ReadFault(Arc<Mutex<Option<Error>>>);
+
+impl ReadFault {
+    fn set(&self, error: Error) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+    }
+
+    pub(super) fn take(&self) -> Option<Error> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+/// Looks at bytes again as they pass.
+struct Watch {
+    accepted: Inspection,
+    len: u64,
+    inspector: Inspector,
+}
+
+impl Watch {
+    fn new(accepted: Inspection, len: u64) -> Self {
+        let mut inspector = Inspector::new(accepted.depth());
+        inspector.announce_len(len);
+        Self {
+            accepted,
+            len,
+            inspector,
+        }
+    }
+
+    fn push(&mut self, chunk: &[u8]) {
+        self.inspector.push(chunk);
+    }
+
+    fn finish(self) -> Result<(), Error> {
+        let seen = self.inspector.finish();
+        let same = seen.len() == Some(self.len)
+            && seen.identity() == self.accepted.identity()
+            && seen.dimensions() == self.accepted.dimensions()
+            && seen.frames() == self.accepted.frames()
+            && seen.defects() == self.accepted.defects();
+        if same {
+            return Ok(());
+        }
+        Err(Error::new(
+            ErrorKind::Usage,
+            "upload failed: the content is not what was accepted, or has changed since",
+        ))
+    }
+}
+
+/// Sends a file's chunks. The last is sent only once the whole file is known to be what was
+/// accepted, so that no other is ever complete at the store.
+fn read(
+    path: &Path,
+    mut watch: Watch,
+    chunks: &mpsc::Sender<io::Result<Bytes>>,
+) -> Result<(), Error> {
+    const CHUNK: usize = 64 << 10;
+    let cannot = |error: io::Error| {
+        let path = harmless(&path.to_string_lossy(), 200);
+        Error::new(ErrorKind::Io, format!("upload failed: cannot read {path}")).with_source(error)
+    };
+    // One byte more than accepted shows that there are more.
+    let mut file = std::fs::File::open(path)
+        .map_err(cannot)?
+        .take(watch.len.saturating_add(1));
+    let mut held: Option<Bytes> = None;
+    let mut buffer = vec![0; CHUNK];
+    loop {
+        let count = match file.read(&mut buffer) {
+            Ok(0) => break,
+            Ok(count) => count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(cannot(error)),
+        };
+        let chunk = buffer.get(..count).unwrap_or_default();
+        watch.push(chunk);
+        if let Some(earlier) = held.replace(Bytes::copy_from_slice(chunk))
+            && chunks.blocking_send(Ok(earlier)).is_err()
+        {
+            return Ok(());
+        }
+    }
+    watch.finish()?;
+    if let Some(last) = held {
+        // Whoever does not take it any more has ended the request.
+        let _ = chunks.blocking_send(Ok(last));
+    }
+    Ok(())
+}
+
+/// A file's chunks as the body of a request of known length.
+struct FileBody {
+    chunks: mpsc::Receiver<io::Result<Bytes>>,
+    left: u64,
+}
+
+impl http_body::Body for FileBody {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        let next = ready!(self.chunks.poll_recv(context));
+        if let Some(Ok(chunk)) = &next {
+            let len = u64::try_from(chunk.len()).unwrap_or(u64::MAX);
+            self.left = self.left.saturating_sub(len);
+        }
+        Poll::Ready(next.map(|chunk| chunk.map(Frame::data)))
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.left)
+    }
+}

@@ -1,0 +1,207 @@
+//! Local images: uploaded to where the service reads them.
+//!
+//! The service takes URLs only. For what has none it lends temporary credentials for a bucket of its
+//! own, and reads `oss://bucket/key` from there.
+
+mod content;
+mod grant;
+
+use reqwest::{
+    Method,
+    header::{HeaderMap, HeaderName, HeaderValue},
+};
+use tokio::time::{Instant, timeout_at};
+use uuid::Uuid;
+
+pub use content::Content;
+pub(super) use grant::Uploads;
+
+use self::grant::Grant;
+use super::{
+    client::{
+        Client,
+        call::{Failure, Plan, failed},
+    },
+    clock,
+    http::Reply,
+    retry::{Class, Effect},
+    sign::{self, Parts},
+    trace::Attempt,
+};
+use crate::{
+    error::{Error, ErrorKind},
+    image_url::ImageUrl,
+    inspect::Inspection,
+    verdict::Accepted,
+};
+
+const OPERATION: &str = "upload";
+
+impl Client {
+    /// Uploads an image that was accepted and gives the receipt for it under the URL that the
+    /// service reads. Uploading is not billed.
+    ///
+    /// The name's extension and the type are the format's that the bytes have. A file is sent as it
+    /// is read; it and the bytes are held against the receipt while they are sent, so that what was
+    /// checked is what is uploaded.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Usage`] when the content is not what was accepted; [`ErrorKind::Io`] when a file
+    /// cannot be read; else when the service refused it or could not be reached.
+    pub async fn upload<S>(
+        &self,
+        accepted: Accepted<S>,
+        content: &Content,
+    ) -> Result<Accepted<ImageUrl>, Error> {
+        let image = Image::of(&accepted)?;
+        content.check(&image.inspection, image.len).await?;
+        let plan = Plan {
+            operation: OPERATION,
+            effect: Effect::Repeatable,
+            images: 0,
+            deadline: self.upload_deadline(),
+        };
+        let image = &image;
+        let url = self
+            .repeat(&plan, |attempt, deadline| {
+                self.put(image, content, attempt, deadline)
+            })
+            .await?;
+        Ok(accepted.moved_to(url))
+    }
+
+    async fn put(
+        &self,
+        image: &Image,
+        content: &Content,
+        attempt: Attempt,
+        deadline: Instant,
+    ) -> Result<ImageUrl, Failure> {
+        let grant = self.grant().await.map_err(Failure::for_good)?;
+        let key = grant.key(Uuid::new_v4(), image.extension);
+        let Some(url) = ImageUrl::of_object(&grant.bucket, &key) else {
+            let what = "the service's bucket or folder has no usable name";
+            return Err(Failure::for_good(failed(
+                OPERATION,
+                ErrorKind::Answer,
+                &what,
+            )));
+        };
+        let headers = self.upload_headers(&grant, image, &key);
+        let (body, fault) = content.body(&image.inspection, image.len);
+        let started = clock::instant();
+        let send = self
+            .http()
+            .send(Method::PUT, grant.url(&key), headers, body);
+        let sent = timeout_at(deadline, send).await;
+        if let Some(error) = fault.take() {
+            return Err(Failure::for_good(error));
+        }
+        let reply = match sent {
+            Ok(Ok(reply)) => reply,
+            Ok(Err(fault)) => return Err(Failure::of_fault(OPERATION, fault)),
+            Err(_) => return Err(Failure::of_timeout(OPERATION, started.elapsed())),
+        };
+        attempt.status(reply.status);
+        if (200..300).contains(&reply.status) {
+            return Ok(url);
+        }
+        Err(self.upload_refused(&reply, &grant, started).await)
+    }
+
+    fn upload_headers(&self, grant: &Grant, image: &Image, key: &str) -> HeaderMap {
+        let date = clock::http_date(self.clock().now());
+        let mut headers = vec![("content-type", image.media_type), ("date", date.as_str())];
+        if let Some(token) = grant.credentials.token() {
+            headers.push(("x-oss-security-token", token.expose()));
+        }
+        let path = format!("/{key}");
+        let signature = sign::oss(
+            &Parts {
+                method: "PUT",
+                path: &path,
+                query: &[],
+                headers: &headers,
+            },
+            &grant.bucket,
+            &grant.credentials,
+        );
+        headers.push(("authorization", signature.authorization()));
+        let mut map = HeaderMap::with_capacity(headers.len());
+        for (name, value) in headers {
+            let mut value = HeaderValue::from_str(value)
+                .expect("the grant's credentials were checked to print as ASCII");
+            value.set_sensitive(matches!(name, "authorization" | "x-oss-security-token"));
+            map.insert(HeaderName::from_static(name), value);
+        }
+        map
+    }
+
+    /// What a refusal of the object store means. Its answers are XML.
+    async fn upload_refused(&self, reply: &Reply, grant: &Grant, started: Instant) -> Failure {
+        let body = grant
+            .credentials
+            .scrub(&String::from_utf8_lossy(&reply.body));
+        let code = xml_text(&body, "Code").unwrap_or("HTTP error");
+        let class = match (code, reply.status) {
+            ("RequestTimeTooSkewed", _)
+                if self
+                    .clock()
+                    .learn(reply.header("date").unwrap_or_default(), started.elapsed()) =>
+            {
+                Class::Clock
+            }
+            // The credentials were withdrawn, or ended early: once more with new ones.
+            ("InvalidAccessKeyId" | "SecurityTokenExpired" | "InvalidSecurityToken", _) => {
+                self.uploads().forget().await;
+                Class::Once
+            }
+            (_, 429 | 503) => Class::Throttled(None).told(reply),
+            (_, 500..) => Class::Temporary,
+            _ => Class::Never,
+        };
+        let error = Error::new(class.kind(), "upload refused").with_reply(
+            &format!("{code} (HTTP {})", reply.status),
+            xml_text(&body, "Message").unwrap_or_default(),
+            xml_text(&body, "RequestId"),
+        );
+        Failure { class, error }
+    }
+}
+
+/// What is uploaded.
+#[derive(Debug)]
+struct Image {
+    inspection: Inspection,
+    len: u64,
+    extension: &'static str,
+    media_type: &'static str,
+}
+
+impl Image {
+    fn of<S>(accepted: &Accepted<S>) -> Result<Self, Error> {
+        let unknown = || {
+            failed(
+                OPERATION,
+                ErrorKind::Usage,
+                &"the receipt does not say what the bytes are",
+            )
+        };
+        let inspection = *accepted.inspection().ok_or_else(unknown)?;
+        let format = inspection.format().ok_or_else(unknown)?;
+        Ok(Self {
+            inspection,
+            len: inspection.len().ok_or_else(unknown)?,
+            extension: format.extension(),
+            media_type: format.media_type(),
+        })
+    }
+}
+
+/// The text of the first element of this name.
+fn xml_text<'a>(body: &'a str, name: &str) -> Option<&'a str> {
+    let (_, rest) = body.split_once(&format!("<{name}>"))?;
+    let (text, _) = rest.split_once(&format!("</{name}>"))?;
+    Some(text)
+}

@@ -1,0 +1,189 @@
+//! Results that the service sends by itself.
+
+#![allow(clippy::unwrap_used, reason = "a test may fail anywhere")]
+
+use greenlight::{
+    ErrorKind, OutcomeDecision,
+    green::{
+        Callback, CryptType,
+        callback::{self, Verifier},
+    },
+};
+use serde_json::{Value, json};
+
+const UID: &str = "1234567890123456";
+const SEED: &str = "seed_0123456789";
+
+#[test]
+fn the_documented_checksum_is_recognised_and_no_other() {
+    let vectors: Value =
+        serde_json::from_str(include_str!("../../fixtures/vectors/green.json")).unwrap();
+    let vectors = vectors["callback_checksum"].as_array().unwrap();
+    assert!(vectors.len() >= 3);
+    for vector in vectors {
+        let text = |name: &str| vector[name].as_str().unwrap();
+        let (uid, seed, content) = (text("uid"), text("seed"), text("content").as_bytes());
+        let checksum = text("checksum_sha256_hex");
+        assert!(callback::verify(uid, seed, content, checksum));
+        assert!(callback::verify(
+            uid,
+            seed,
+            content,
+            &checksum.to_uppercase()
+        ));
+        assert!(!callback::verify("2", seed, content, checksum));
+        assert!(!callback::verify(uid, "other", content, checksum));
+        assert!(!callback::verify(uid, seed, b"{}", checksum));
+        for wrong in [
+            "",
+            "00",
+            &checksum[1..],
+            &format!("{checksum}0"),
+            &checksum.replace(|c| c > '0', "g"),
+        ] {
+            assert!(!callback::verify(uid, seed, content, wrong), "{wrong}");
+        }
+    }
+}
+
+#[test]
+fn sm3_is_the_standards() {
+    let documented = "66c7f0f462eeedd9d1f2d46bdc10e4e24167c4875cf2f7a2297da02b8f4ba8e0";
+    let verify = |crypt_type| callback::verify_with(crypt_type, "a", "b", b"c", documented);
+    assert!(verify(CryptType::Sm3));
+    assert!(!verify(CryptType::Sha256));
+}
+
+fn content(task_id: &str) -> String {
+    json!({"code": 200, "msg": "OK", "dataId": "图", "taskId": task_id, "url": "https://e/a+b.jpg",
+        "results": [{"scene": "porn", "label": "normal", "suggestion": "pass", "rate": 99.9}]})
+    .to_string()
+}
+
+/// A checksum by another path than the library's.
+fn checksum(content: &[u8]) -> String {
+    use sha2::Digest as _;
+    let mut text = format!("{UID}{SEED}").into_bytes();
+    text.extend(content);
+    sha2::Sha256::digest(&text)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}
+
+fn form(checksum: &str, content: &[u8]) -> Vec<u8> {
+    let quoted: String = content.iter().map(|byte| format!("%{byte:02X}")).collect();
+    format!("checksum={checksum}&content={quoted}").into_bytes()
+}
+
+fn verifier() -> Verifier {
+    Verifier::new(
+        UID,
+        &Callback::new("https://example.com/hook", SEED).unwrap(),
+    )
+}
+
+#[test]
+fn a_form_is_opened_only_if_the_service_sent_it() {
+    let content = content("task-1");
+    let right = checksum(content.as_bytes());
+    let report = verifier().open(&form(&right, content.as_bytes())).unwrap();
+    assert_eq!(report.task_id().as_str(), "task-1");
+    assert_eq!(report.outcome().unwrap().decision(), OutcomeDecision::Pass);
+
+    let kind = |form: &[u8]| verifier().open(form).unwrap_err().kind();
+    let other = self::content("task-2");
+    assert_eq!(
+        kind(&form(&right, other.as_bytes())),
+        ErrorKind::Credentials
+    );
+    assert_eq!(kind(b""), ErrorKind::Credentials);
+    assert_eq!(kind(b"content=%"), ErrorKind::Credentials);
+    assert_eq!(kind(b"checksum=%ff&content=%zz+"), ErrorKind::Credentials);
+    for nonsense in [&b"{}"[..], b"", b"[1]", b"\xff\xfe", b"{\"code\":200}"] {
+        assert_eq!(
+            kind(&form(&checksum(nonsense), nonsense)),
+            ErrorKind::Answer
+        );
+    }
+    assert!(!format!("{:?}", verifier()).contains(SEED));
+}
+
+#[test]
+fn a_callback_is_checked_before_it_is_sent() {
+    for (url, seed) in [
+        ("ftp://example.com", "s"),
+        ("not a url", "s"),
+        ("https://example.com", ""),
+        ("https://example.com", "a-b"),
+        ("https://example.com", &"s".repeat(65)),
+    ] {
+        assert!(Callback::new(url, seed).is_err(), "{url} {seed}");
+    }
+    let shown = format!(
+        "{:?}",
+        Callback::new("https://example.com/?k=v", SEED).unwrap()
+    );
+    assert!(!shown.contains(SEED) && !shown.contains("k=v"), "{shown}");
+}
+
+#[cfg(feature = "axum")]
+mod route {
+    use std::sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    };
+
+    use axum::Router;
+    use tokio::{
+        io::{AsyncReadExt as _, AsyncWriteExt as _},
+        net::{TcpListener, TcpStream},
+    };
+
+    use super::*;
+
+    async fn post(address: std::net::SocketAddr, body: &[u8]) -> u16 {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        let head = format!(
+            "POST /hook HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
+            body.len()
+        );
+        stream.write_all(head.as_bytes()).await.unwrap();
+        stream.write_all(body).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        answer.split(' ').nth(1).unwrap().parse().unwrap()
+    }
+
+    #[tokio::test]
+    async fn each_result_is_handled_once_and_again_only_if_that_failed() {
+        let handled = Arc::new(AtomicUsize::new(0));
+        let counter = Arc::clone(&handled);
+        let handle = move |_| {
+            let number = counter.fetch_add(1, Ordering::SeqCst);
+            async move {
+                if number == 0 {
+                    Err("the database is away")
+                } else {
+                    Ok(())
+                }
+            }
+        };
+        let app: Router =
+            Router::new().route("/hook", greenlight::axum::callbacks(verifier(), handle));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(async move { axum::serve(listener, app).await });
+
+        let content = content("task-1");
+        let right = form(&checksum(content.as_bytes()), content.as_bytes());
+        assert_eq!(post(address, &right).await, 500);
+        assert_eq!(post(address, &right).await, 200);
+        assert_eq!(post(address, &right).await, 200);
+        assert_eq!(handled.load(Ordering::SeqCst), 2);
+        let forged = form(&"0".repeat(64), content.as_bytes());
+        assert_eq!(post(address, &forged).await, 403);
+        assert_eq!(post(address, &form(&checksum(b"{}"), b"{}")).await, 400);
+        assert_eq!(handled.load(Ordering::SeqCst), 2);
+    }
+}
