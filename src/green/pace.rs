@@ -86,7 +86,7 @@ impl Limit {
             match self.cells.check_n(part) {
                 Ok(Ok(())) => left -= part.get(),
                 Ok(Err(not_until)) => {
-                    sleep(not_until.wait_time_from(self.cells.clock().now())).await
+                    sleep(not_until.wait_time_from(self.cells.clock().now())).await;
                 }
                 // A part is never more than the burst, which is the rate.
                 Err(_) => return,

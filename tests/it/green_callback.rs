@@ -1,6 +1,11 @@
 //! Results that the service sends by itself.
 
 #![allow(clippy::unwrap_used, reason = "a test may fail anywhere")]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::format_collect,
+    reason = "a client of its own, and short texts"
+)]
 
 use greenlight::{
     ErrorKind, OutcomeDecision,
@@ -37,7 +42,7 @@ fn the_documented_checksum_is_recognised_and_no_other() {
         for wrong in [
             "",
             "00",
-            &checksum[1..],
+            checksum.trim_start_matches(|c| c != '0'),
             &format!("{checksum}0"),
             &checksum.replace(|c| c > '0', "g"),
         ] {

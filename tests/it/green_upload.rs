@@ -121,7 +121,10 @@ async fn a_file_is_sent_as_it_is_read() {
         .upload(accepted(&bytes), &Content::file(path))
         .await
         .unwrap();
-    assert!(receipt.subject().as_str().ends_with(".bmp"));
+    assert_eq!(
+        receipt.subject().claim().unwrap().format,
+        greenlight::Format::Bmp
+    );
     let put = puts(&server).pop().unwrap();
     assert_eq!(
         put.header("content-length"),

@@ -18,7 +18,7 @@ use super::{
     http::Http,
     ids::TaskId,
     options::ScanOptions,
-    outcome::{Scanned, Submission, Submitted, TaskReport},
+    outcome::{Refusal, Scanned, Submission, Submitted, TaskReport},
     pace::Pace,
     retry::{Budget, Effect},
     scene::Scene,
@@ -106,8 +106,7 @@ impl Client {
         let call = self.scan_call("submit", ASYNC_SCAN, &batch, options, timeout)?;
         let envelope = self.call(call).await?;
         let submission = Submission::join(&batch, &envelope);
-        let throttled =
-            |entry: &Submitted| entry.result().is_err_and(|refusal| refusal.is_throttling());
+        let throttled = |entry: &Submitted| entry.result().is_err_and(Refusal::is_throttling);
         if submission.entries().iter().any(throttled) {
             self.inner.pace.slow_down();
         }

@@ -20,25 +20,23 @@ use crate::error::Error;
 /// names. With `ALIBABA_CLOUD_ECS_METADATA_DISABLED=true` it has none. Anywhere else than on such a
 /// server nothing answers, which is an error after two seconds: name this source only where it is
 /// meant.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct FromEcsRole {
-    base: Url,
+    /// Where the metadata service is, if not at its fixed address.
+    base: Option<Url>,
     role: Option<String>,
     fetch: Fetch,
 }
 
 const TOKEN_TTL: HeaderName = HeaderName::from_static("x-aliyun-ecs-metadata-token-ttl-seconds");
 const TOKEN: HeaderName = HeaderName::from_static("x-aliyun-ecs-metadata-token");
+const METADATA: &str = "http://100.100.100.200";
 const ROLES: &str = "/latest/meta-data/ram/security-credentials/";
 
 impl FromEcsRole {
     /// Asks the metadata service at its fixed address.
     pub fn new() -> Self {
-        Self {
-            base: Url::parse("http://100.100.100.200").expect("a literal that parses"),
-            role: None,
-            fetch: Fetch::default(),
-        }
+        Self::default()
     }
 
     /// Takes this role.
@@ -54,10 +52,7 @@ impl FromEcsRole {
     ///
     /// [`ErrorKind::Credentials`](crate::ErrorKind::Credentials) when it is not an http URL.
     pub fn with_endpoint(mut self, endpoint: &str) -> Result<Self, Error> {
-        self.base = Url::parse(endpoint)
-            .ok()
-            .filter(|url| url.scheme() == "http" && url.has_host())
-            .ok_or_else(|| failed("the metadata service's address is not an http URL"))?;
+        self.base = Some(base(endpoint)?);
         Ok(self)
     }
 
@@ -72,17 +67,13 @@ impl FromEcsRole {
             .map_err(|_| failed("its token cannot be sent back"))?;
         token.set_sensitive(true);
         let headers = HeaderMap::from_iter([(TOKEN, token)]);
-        let role = match self
-            .role
-            .clone()
-            .or_else(|| variable("ALIBABA_CLOUD_ECS_METADATA"))
-        {
-            Some(role) => role,
-            None => {
-                let roles = self.ask(Method::GET, ROLES, headers.clone()).await?;
-                let roles = String::from_utf8_lossy(&roles);
-                roles.lines().next().unwrap_or_default().trim().to_owned()
-            }
+        let named = self.role.clone();
+        let role = if let Some(role) = named.or_else(|| variable("ALIBABA_CLOUD_ECS_METADATA")) {
+            role
+        } else {
+            let roles = self.ask(Method::GET, ROLES, headers.clone()).await?;
+            let roles = String::from_utf8_lossy(&roles);
+            roles.lines().next().unwrap_or_default().trim().to_owned()
         };
         if role.is_empty()
             || !role
@@ -98,15 +89,12 @@ impl FromEcsRole {
     }
 
     async fn ask(&self, method: Method, path: &str, headers: HeaderMap) -> Result<Vec<u8>, Error> {
-        let mut url = self.base.clone();
+        let mut url = match &self.base {
+            Some(base) => base.clone(),
+            None => base(METADATA)?,
+        };
         url.set_path(path);
         Ok(self.fetch.send(method, url, headers).await?.body)
-    }
-}
-
-impl Default for FromEcsRole {
-    fn default() -> Self {
-        Self::new()
     }
 }
 
@@ -114,4 +102,11 @@ impl ProvideCredentials for FromEcsRole {
     fn provide(&self) -> Provided<'_> {
         Box::pin(self.read())
     }
+}
+
+fn base(endpoint: &str) -> Result<Url, Error> {
+    Url::parse(endpoint)
+        .ok()
+        .filter(|url| url.scheme() == "http" && url.has_host())
+        .ok_or_else(|| failed("the metadata service's address is not an http URL"))
 }
