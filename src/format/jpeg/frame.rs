@@ -82,7 +82,7 @@ pub(super) struct Frame {
 
 impl Frame {
     /// A frame by the first six bytes of its segment.
-    pub(super) fn new(process: Process, field: &[u8; super::FIELD]) -> Self {
+    pub(super) fn new(process: Process, head: [u8; 6]) -> Self {
         let [
             precision,
             height_high,
@@ -90,8 +90,7 @@ impl Frame {
             width_high,
             width_low,
             count,
-            ..,
-        ] = *field;
+        ] = head;
         Self {
             process,
             precision,

@@ -51,4 +51,12 @@ impl Marker {
             0x00 | 0x02..=0xBF | 0xFF => Self::Reserved,
         }
     }
+
+    /// Whether a length follows.
+    pub(super) const fn has_segment(self) -> bool {
+        !matches!(
+            self,
+            Self::Soi | Self::Eoi | Self::Restart(_) | Self::Temporary | Self::Reserved
+        )
+    }
 }

@@ -5,6 +5,7 @@
 
 mod exif;
 mod frame;
+mod leap;
 mod marker;
 mod payload;
 mod scan;
@@ -91,29 +92,29 @@ impl Jpeg {
         }
     }
 
-    /// Looks for the next marker. Fill bytes before its code are legal (T.81 B.1.1.2); anything
-    /// else between segments is junk that decoders skip.
-    fn find_marker(&mut self, fill: bool, cursor: &mut Cursor<'_>, facts: &mut Facts) {
-        let at = cursor.offset();
-        if !fill {
-            let rest = cursor.rest();
-            let junk = memchr::memchr(0xFF, rest).unwrap_or(rest.len());
-            cursor.take(u64::try_from(junk).unwrap_or(u64::MAX));
-            if junk > 0 {
-                facts.defect(DefectKind::JpegJunk, at);
-            }
-            if cursor.byte().is_some() {
-                self.state = State::Marker { fill: true };
-            }
-            return;
+    /// Goes to the next 0xFF; what stands before it is junk that decoders skip.
+    fn skip_to_marker(&mut self, cursor: &mut Cursor<'_>, facts: &mut Facts) {
+        let rest = cursor.rest();
+        let junk = memchr::memchr(0xFF, rest).unwrap_or(rest.len());
+        if junk > 0 {
+            facts.defect(DefectKind::JpegJunk, cursor.offset());
+            cursor.take_len(junk);
         }
+        if cursor.byte().is_some() {
+            self.state = State::Marker { fill: true };
+        }
+    }
+
+    /// Reads a marker's code. Further 0xFF before it are legal fill (T.81 B.1.1.2).
+    fn read_code(&mut self, cursor: &mut Cursor<'_>, facts: &mut Facts) {
+        let at = cursor.offset().saturating_sub(1);
         match cursor.byte() {
             None | Some(0xFF) => {}
             Some(0x00) => {
-                facts.defect(DefectKind::JpegJunk, at.saturating_sub(1));
+                facts.defect(DefectKind::JpegJunk, at);
                 self.state = State::Marker { fill: false };
             }
-            Some(code) => self.begin(Marker::new(code), at.saturating_sub(1), facts),
+            Some(code) => self.begin(Marker::new(code), at, facts),
         }
     }
 
@@ -176,7 +177,13 @@ impl Parser for Jpeg {
             match self.state {
                 State::Over(progress) => return progress,
                 _ if cursor.rest().is_empty() => return Progress::More,
-                State::Marker { fill } => self.find_marker(fill, &mut cursor, facts),
+                State::Marker { fill: false } => {
+                    self.leap(&mut cursor, facts);
+                    if matches!(self.state, State::Marker { .. }) {
+                        self.skip_to_marker(&mut cursor, facts);
+                    }
+                }
+                State::Marker { fill: true } => self.read_code(&mut cursor, facts),
                 State::Length { marker, at } => self.read_length(marker, at, &mut cursor, facts),
                 State::Segment(segment) => self.read_segment(segment, &mut cursor, facts),
                 State::Coded { fill } => self.walk_coded(fill, &mut cursor, facts),

@@ -58,7 +58,7 @@ enum Need {
 
 impl Part {
     /// The first part of a segment of `marker`. What a depth does not ask for is skipped.
-    const fn first(marker: Marker, depth: Depth) -> Self {
+    pub(super) const fn first(marker: Marker, depth: Depth) -> Self {
         match (marker, depth) {
             (Marker::Frame(process), _) => Self::FrameHead(process),
             (Marker::Hierarchy, _) => Self::Hierarchy,
@@ -255,7 +255,7 @@ impl Jpeg {
                 Next::Part(Part::Rest)
             }
             Part::FrameHead(process) => {
-                let frame = Frame::new(process, field);
+                let frame = Frame::new(process, head_of(field));
                 facts.dimensions = frame.dimensions();
                 frame.check()?;
                 self.frame = Some(frame);
@@ -324,6 +324,13 @@ impl Jpeg {
         if next < frame.count {
             return Ok(Next::Part(Part::FrameComponent(next)));
         }
+        self.state_frame(at, facts);
+        Ok(Next::End)
+    }
+
+    /// States what the frame, whose marker is at `at`, says besides its size.
+    pub(super) fn state_frame(&mut self, at: u64, facts: &mut Facts) {
+        let Some(frame) = &self.frame else { return };
         facts.bit_depth = Some(frame.precision);
         facts.color = frame.color(self.app);
         facts.frames = 1;
@@ -339,13 +346,12 @@ impl Jpeg {
         if self.depth == Depth::Header && facts.dimensions.is_some() {
             self.state = State::Over(Progress::Done);
         }
-        Ok(Next::End)
     }
 
     /// A hierarchy of frames (T.81 annex J): its size is stated, what follows is not walked.
     fn hierarchy(&mut self, field: &[u8; super::FIELD], at: u64, facts: &mut Facts) {
         let process = Process::of_marker(0xC5);
-        facts.dimensions = Frame::new(process, field).dimensions();
+        facts.dimensions = Frame::new(process, head_of(field)).dimensions();
         facts.defect(DefectKind::JpegUnsupportedProcess, at);
         self.state = State::Over(Progress::Failed);
     }
@@ -433,6 +439,11 @@ fn take_bytes(part: Part, bytes: &[u8], at: u64, facts: &mut Facts) -> Result<Ne
         }
         _ => Next::Part(Part::Rest),
     })
+}
+
+/// The first six bytes of a field.
+fn head_of(field: &[u8; super::FIELD]) -> [u8; 6] {
+    field.first_chunk().copied().unwrap_or_default()
 }
 
 /// Whether codes of these lengths fit in 16 bits, the code of ones left free (T.81 C.2).

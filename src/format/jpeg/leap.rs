@@ -1,0 +1,114 @@
+//! The short way through segments that lie in a chunk as a whole: no step for each of their fields.
+//! It reads what the steps read; whatever is out of the ordinary is left to them.
+
+use super::{
+    Cursor, FIELD, Facts, Jpeg, State,
+    exif::{Exif, ExifNeed},
+    frame::{Frame, Process},
+    marker::Marker,
+    segment::Part,
+};
+use crate::format::Orientation;
+
+/// A marker and the length of its segment.
+const HEAD: usize = 4;
+
+impl Jpeg {
+    /// Takes the segments that the chunk begins with.
+    pub(super) fn leap(&mut self, cursor: &mut Cursor<'_>, facts: &mut Facts) {
+        while let [0xFF, code, after @ ..] = cursor.rest() {
+            let marker = Marker::new(*code);
+            if marker == Marker::Soi && cursor.offset() == 0 {
+                cursor.take_len(2);
+                continue;
+            }
+            let Some(body) = body(after).filter(|_| marker.has_segment()) else {
+                return;
+            };
+            if !self.take_segment(marker, body, cursor.offset(), facts) {
+                return;
+            }
+            cursor.take_len(body.len().saturating_add(HEAD));
+            if matches!(self.state, State::Over(_)) {
+                return;
+            }
+        }
+    }
+
+    /// Takes a segment. Returns whether it did.
+    fn take_segment(&mut self, marker: Marker, body: &[u8], at: u64, facts: &mut Facts) -> bool {
+        match Part::first(marker, self.depth) {
+            Part::Rest => {}
+            Part::Jfif => self.app.jfif |= body.starts_with(b"JFIF\0"),
+            Part::Exif(exif) => {
+                if facts.orientation.is_none() {
+                    facts.orientation = orientation(exif, body);
+                }
+            }
+            Part::Adobe => {
+                if let ([b'A', b'd', b'o', b'b', b'e', ..], Some(transform)) = (body, body.get(11))
+                {
+                    self.app.adobe_transform = Some(*transform);
+                }
+            }
+            Part::FrameHead(process) => return self.take_frame(process, body, at, facts),
+            _ => return false,
+        }
+        true
+    }
+
+    fn take_frame(&mut self, process: Process, body: &[u8], at: u64, facts: &mut Facts) -> bool {
+        let Some((head, components)) = body.split_first_chunk() else {
+            return false;
+        };
+        let mut frame = Frame::new(process, *head);
+        let (components, rest) = components.as_chunks();
+        if self.frame.is_some()
+            || frame.check().is_err()
+            || components.len() != usize::from(frame.count)
+            || !rest.is_empty()
+        {
+            return false;
+        }
+        for (index, component) in (0..).zip(components) {
+            if frame.set_component(index, *component).is_err() {
+                return false;
+            }
+        }
+        facts.dimensions = frame.dimensions();
+        self.frame = Some(frame);
+        self.state_frame(at, facts);
+        true
+    }
+}
+
+/// The body of the segment whose length `after` begins with, if all of it is there.
+fn body(after: &[u8]) -> Option<&[u8]> {
+    let [high, low, rest @ ..] = after else {
+        return None;
+    };
+    let length = u16::from_be_bytes([*high, *low]).checked_sub(2)?;
+    rest.get(..usize::from(length))
+}
+
+fn orientation(mut exif: Exif, body: &[u8]) -> Option<Orientation> {
+    let mut rest = body;
+    loop {
+        match exif.need() {
+            ExifNeed::Field(len) => {
+                let (taken, after) = rest.split_at_checked(usize::from(len))?;
+                let mut field = [0; FIELD];
+                field.get_mut(..taken.len())?.copy_from_slice(taken);
+                if let Some(found) = exif.take(&field) {
+                    return Some(found);
+                }
+                rest = after;
+            }
+            ExifNeed::Skip(len) => {
+                rest = rest.get(usize::from(len)..)?;
+                exif.skipped();
+            }
+            ExifNeed::Nothing => return None,
+        }
+    }
+}
