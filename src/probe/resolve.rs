@@ -20,13 +20,19 @@ type Answer = Pin<Box<dyn Future<Output = io::Result<Vec<IpAddr>>> + Send>>;
 pub(super) enum Resolver {
     /// `getaddrinfo`. A look-up that is given up keeps its thread until the system answers, and its
     /// permit with it: however slow the name servers are, no more threads wait for them.
-    System(Arc<Semaphore>),
+    System {
+        threads: Arc<Semaphore>,
+        look_up: fn(&str) -> io::Result<Vec<IpAddr>>,
+    },
     Custom(Arc<dyn Fn(String) -> Answer + Send + Sync>),
 }
 
 impl Resolver {
     pub(super) fn system(threads: usize) -> Self {
-        Self::System(Arc::new(Semaphore::new(threads)))
+        Self::System {
+            threads: Arc::new(Semaphore::new(threads)),
+            look_up: system,
+        }
     }
 
     pub(super) fn custom<F, A>(resolve: F) -> Self
@@ -41,7 +47,7 @@ impl Resolver {
     /// name's.
     pub(super) async fn ready(&self) -> Ticket {
         match self {
-            Self::System(threads) => Ticket(threads.clone().acquire_owned().await.ok()),
+            Self::System { threads, .. } => Ticket(Arc::clone(threads).acquire_owned().await.ok()),
             Self::Custom(_) => Ticket(None),
         }
     }
@@ -50,12 +56,14 @@ impl Resolver {
     pub(super) async fn resolve(&self, host: &str, ticket: Ticket) -> io::Result<Vec<IpAddr>> {
         let host = host.to_owned();
         let mut addresses = match self {
-            Self::System(_) => task::spawn_blocking(move || {
-                let _held_until_answered = ticket;
-                system(&host)
-            })
-            .await
-            .map_err(io::Error::other)??,
+            Self::System { look_up, .. } => {
+                let look_up = *look_up;
+                let answer = task::spawn_blocking(move || {
+                    let _held_until_answered = ticket;
+                    look_up(&host)
+                });
+                answer.await.map_err(io::Error::other)??
+            }
             Self::Custom(resolve) => resolve(host).await?,
         };
         addresses.truncate(MAX_ADDRESSES);
@@ -82,7 +90,7 @@ fn system(host: &str) -> io::Result<Vec<IpAddr>> {
 impl fmt::Debug for Resolver {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::System(_) => "Resolver::System",
+            Self::System { .. } => "Resolver::System",
             Self::Custom(_) => "Resolver::Custom",
         })
     }
@@ -95,4 +103,37 @@ pub(super) fn reason(error: &io::Error) -> String {
     text.strip_prefix("failed to lookup address information: ")
         .unwrap_or(&text)
         .to_lowercase()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{net::Ipv4Addr, thread, time::Duration};
+
+    use tokio::time;
+
+    use super::*;
+
+    #[expect(clippy::unnecessary_wraps, reason = "the shape of a look-up")]
+    fn slow(_host: &str) -> io::Result<Vec<IpAddr>> {
+        thread::sleep(Duration::from_millis(300));
+        Ok(vec![Ipv4Addr::LOCALHOST.into()])
+    }
+
+    #[tokio::test]
+    async fn a_look_up_that_is_given_up_keeps_its_thread_counted() {
+        let resolver = Resolver::System {
+            threads: Arc::new(Semaphore::new(1)),
+            look_up: slow,
+        };
+        let ticket = resolver.ready().await;
+        let given_up = resolver.resolve("slow.example", ticket);
+        let given_up = time::timeout(Duration::from_millis(20), given_up).await;
+        assert!(given_up.is_err());
+
+        let early = time::timeout(Duration::from_millis(20), resolver.ready()).await;
+        assert!(early.is_err(), "the thread still waits");
+        let ticket = time::timeout(Duration::from_secs(5), resolver.ready()).await;
+        let addresses = resolver.resolve("slow.example", ticket.unwrap()).await;
+        assert_eq!(addresses.unwrap(), [Ipv4Addr::LOCALHOST]);
+    }
 }

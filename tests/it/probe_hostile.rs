@@ -3,6 +3,7 @@
 
 #![allow(
     clippy::as_conversions,
+    clippy::cast_possible_truncation,
     clippy::unwrap_used,
     reason = "tests, with numbers of their own making"
 )]
@@ -113,15 +114,15 @@ impl Told {
         }
     }
 
-    fn is_too_slow(self) -> Behaviour {
+    fn too_slow(self) -> Behaviour {
         self.is("too-slow", &["download/too-slow"])
     }
 
-    fn is_malformed(self) -> Behaviour {
+    fn malformed(self) -> Behaviour {
         self.is("protocol", &["download/protocol"])
     }
 
-    fn is_incomplete(self) -> Behaviour {
+    fn incomplete(self) -> Behaviour {
         self.is("incomplete", &["download/incomplete"])
     }
 }
@@ -177,43 +178,43 @@ fn stalls() -> Vec<Behaviour> {
     let file = png(300, 300, 0);
     let whole = ok("image/png", &file);
     vec![
-        Named("says nothing", BOTH).serve(Peer::stall).is_too_slow(),
+        Named("says nothing", BOTH).serve(Peer::stall).too_slow(),
         Named("stops in the status line", BOTH)
             .answer_and_stall("HTTP/1.1 20")
-            .is_too_slow(),
+            .too_slow(),
         Named("stops in the headers", BOTH)
             .answer_and_stall("HTTP/1.1 200 OK\r\nContent-Type: ima")
-            .is_too_slow(),
+            .too_slow(),
         Named("stops after the head", BOTH)
             .answer_and_stall("HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
-            .is_too_slow(),
+            .too_slow(),
         Named("stops in the body", FULL)
             .answer_and_stall(&whole[..whole.len() / 2])
-            .is_too_slow(),
+            .too_slow(),
         Named("stops in a chunk's size", BOTH)
             .answer_and_stall("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n10")
-            .is_too_slow(),
+            .too_slow(),
         Named("stops before the last chunk", FULL)
             .answer_and_stall(chunked(&file))
-            .is_too_slow(),
+            .too_slow(),
         Named("trickles the status line", BOTH)
             .trickle("", vec![b'H'; 10_000])
-            .is_too_slow(),
+            .too_slow(),
         Named("trickles an endless header", BOTH)
             .trickle("HTTP/1.1 200 OK\r\nX: ", vec![b'x'; 10_000])
-            .is_too_slow(),
+            .too_slow(),
         Named("trickles the body", FULL)
             .trickle(&whole[..80], &whole[80..])
-            .is_too_slow(),
+            .too_slow(),
         Named("trickles interim answers", BOTH)
             .trickle("", b"HTTP/1.1 100 Continue\r\n\r\n".repeat(500))
-            .is_too_slow(),
+            .too_slow(),
         Named("trickles chunks of one byte", FULL)
             .trickle(
                 "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
                 one_byte_chunks(&file),
             )
-            .is_too_slow(),
+            .too_slow(),
         Named("redirects slowly", BOTH)
             .serve(|mut peer| async move {
                 let request = peer.request().await.unwrap();
@@ -224,7 +225,7 @@ fn stalls() -> Vec<Behaviour> {
                     .await;
                 peer.close().await;
             })
-            .is_too_slow(),
+            .too_slow(),
     ]
 }
 
@@ -235,16 +236,16 @@ fn floods() -> Vec<Behaviour> {
     vec![
         Named("floods with interim answers", BOTH)
             .endless("", b"HTTP/1.1 100 Continue\r\n\r\n".repeat(1000))
-            .is_malformed(),
+            .malformed(),
         Named("never ends its status line", BOTH)
             .endless("HTTP/1.1 200 ", more.clone())
-            .is_malformed(),
+            .malformed(),
         Named("never ends a header", BOTH)
             .endless("HTTP/1.1 200 OK\r\nX: ", more.clone())
-            .is_malformed(),
+            .malformed(),
         Named("never ends its headers", BOTH)
             .endless("HTTP/1.1 200 OK\r\n", b"X-Header: value\r\n".repeat(100))
-            .is_malformed(),
+            .malformed(),
         Named("never ends a body without a length", FULL)
             .endless(
                 with(b"HTTP/1.1 200 OK\r\n\r\n".to_vec(), &start),
@@ -265,13 +266,13 @@ fn floods() -> Vec<Behaviour> {
                 "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5;",
                 more.clone(),
             )
-            .is_malformed(),
+            .malformed(),
         Named("never ends its trailers", FULL)
             .endless(
                 with(chunked(&png(300, 300, 0)), b"0\r\n"),
                 b"X-Trailer: value\r\n".repeat(1000),
             )
-            .is_malformed(),
+            .malformed(),
         Named("redirects with an endless body", BOTH)
             .endless(
                 "HTTP/1.1 302 Found\r\nLocation: http://10.0.0.1/\r\n\r\n",
@@ -296,7 +297,7 @@ fn floods() -> Vec<Behaviour> {
                 &[("Location", &"x".repeat(1 << 20))],
                 b"",
             ))
-            .is_malformed(),
+            .malformed(),
     ]
 }
 
@@ -345,13 +346,13 @@ fn lengths_and_chunks() -> Vec<Behaviour> {
     ];
     let mut all: Vec<_> = malformed
         .into_iter()
-        .map(|(name, headers)| Named(name, BOTH).answer(head(headers)).is_malformed())
+        .map(|(name, headers)| Named(name, BOTH).answer(head(headers)).malformed())
         .collect();
     let len = file.len();
     all.extend([
         Named("announces more than it sends", FULL)
             .answer(head(&format!("Content-Length: {}", len + 1)))
-            .is_incomplete(),
+            .incomplete(),
         Named("announces less than it sends", FULL)
             .answer(head(&format!("Content-Length: {}", len - 1)))
             .is("complete", &["image/truncated"]),
@@ -365,10 +366,10 @@ fn lengths_and_chunks() -> Vec<Behaviour> {
             .answer(
                 "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n100\r\nGIF8",
             )
-            .is_incomplete(),
+            .incomplete(),
         Named("leaves the last chunk out", FULL)
             .answer(chunked(&file))
-            .is_incomplete(),
+            .incomplete(),
         Named("sends chunks and a length that contradicts them", FULL)
             .answer(with(
                 format!(
@@ -415,7 +416,7 @@ fn protocol() -> Vec<Behaviour> {
     ];
     let mut all: Vec<_> = malformed
         .into_iter()
-        .map(|(name, bytes)| Named(name, BOTH).answer(bytes).is_malformed())
+        .map(|(name, bytes)| Named(name, BOTH).answer(bytes).malformed())
         .collect();
     all.extend([
         Named("answers in HTTP/1.0", FULL)
@@ -432,16 +433,16 @@ fn protocol() -> Vec<Behaviour> {
             .is("status", &["download/status"]),
         Named("closes at once", BOTH)
             .serve(Peer::close)
-            .is_incomplete(),
+            .incomplete(),
         Named("closes after the request", BOTH)
             .answer("")
-            .is_incomplete(),
+            .incomplete(),
         Named("closes in the head", BOTH)
             .answer("HTTP/1.1 200 OK\r\nContent-")
-            .is_incomplete(),
+            .incomplete(),
         Named("closes after the head", BOTH)
             .answer("HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
-            .is_incomplete(),
+            .incomplete(),
         Named("resets after the request", BOTH)
             .then("", |peer| async { peer.reset() })
             .is("reset", &["download/incomplete"]),
@@ -540,7 +541,7 @@ fn ranges() -> Vec<Behaviour> {
     vec![
         Named("stops in a part", HEADER)
             .answer_and_stall(&part("bytes 0-65535/900000", &window)[..20_000])
-            .is_too_slow(),
+            .too_slow(),
         Named("announces a part of 8 EiB", HEADER)
             .answer(part("bytes 0-65535/9223372036854775807", &window))
             .is("refused", &["image/too-large"]),
@@ -565,7 +566,7 @@ fn ranges() -> Vec<Behaviour> {
                     .to_vec(),
                 &with(window[..1024].to_vec(), b"\r\n0\r\n\r\n"),
             ))
-            .is_malformed(),
+            .malformed(),
         Named("compresses a part", HEADER)
             .answer(answer(
                 "206 Partial Content",
