@@ -55,22 +55,19 @@ impl Class {
             // Every attempt has a nonce of its own: that one was used means that it arrived twice,
             // and the other arrival was answered elsewhere.
             "SignatureNonceUsed" => Self::Ambiguous,
-            "InternalError" | "ServiceUnavailable" | "ServiceUnavailableTemporary" => {
-                Self::Temporary
-            }
+            _ if code.starts_with("ServiceUnavailable") => Self::Temporary,
             _ if status == 429 => Self::Throttled(None),
-            _ if status >= 500 => Self::Temporary,
+            // "Failed due to some unknown error": nobody says that it failed before it was done.
+            _ if status >= 500 => Self::Ambiguous,
             _ => Self::Never,
         }
     }
 
     /// What a status means whose body is not the service's: somebody between answered, or the
-    /// answer was damaged.
+    /// answer was damaged. Proxies answer 503, too, when a connection breaks under way.
     pub(super) const fn of_foreign_answer(status: u16) -> Self {
         match status {
             429 => Self::Throttled(None),
-            // RFC 9110, 15.6.4: the server is not able to handle the request.
-            503 => Self::Temporary,
             300..=499 => Self::Never,
             _ => Self::Ambiguous,
         }

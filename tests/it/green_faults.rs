@@ -63,10 +63,15 @@ async fn each_fault_is_repeated_only_if_the_service_says_that_nothing_was_done()
         (
             "500 of the gateway",
             gateway(500, "InternalError", "oops"),
-            2,
-            None,
+            1,
+            Some(ErrorKind::Service),
         ),
-        ("503 without a body", Step::text(503, ""), 2, None),
+        (
+            "503 without a body",
+            Step::text(503, ""),
+            1,
+            Some(ErrorKind::Answer),
+        ),
         ("400", service(400), 1, Some(ErrorKind::Refused)),
         ("401", service(401), 1, Some(ErrorKind::Refused)),
         ("403", service(403), 1, Some(ErrorKind::Refused)),

@@ -16,6 +16,8 @@ mod green_callback;
 mod green_credentials;
 #[cfg(feature = "client")]
 mod green_faults;
+#[cfg(all(feature = "client", feature = "sandbox"))]
+mod green_sandbox;
 #[cfg(feature = "client")]
 mod green_server;
 #[cfg(feature = "client")]

@@ -314,7 +314,11 @@ impl Call<'_> {
             None => (message.as_str(), None),
         };
         let request_id = request_id.as_ref().map(AsRef::as_ref);
-        let mut error = Error::new(class.kind(), format!("{} refused", self.operation)).with_reply(
+        let kind = match (class, answer) {
+            (Class::Ambiguous, Answer::Gateway(_)) if reply.status >= 500 => ErrorKind::Service,
+            _ => class.kind(),
+        };
+        let mut error = Error::new(kind, format!("{} refused", self.operation)).with_reply(
             &code,
             &credentials.scrub(message),
             request_id,

@@ -1,0 +1,470 @@
+//! The client against the stand-in service: for each fault what the caller sees, how many tasks
+//! were paid for, and that no task id was lost.
+
+#![allow(clippy::unwrap_used, reason = "a test may fail anywhere")]
+
+use std::{path::Path, time::Duration};
+
+use greenlight::{
+    Batch, Client, Credentials, DataId, Error, ErrorKind, ImageUrl, Inspection, OutcomeDecision,
+    Requirements, Retry, Scene, Submission, Suggestion, Task, TaskId, TaskState,
+    green::{ClientBuilder, Content, Feedback, ScanOptions},
+    sandbox::{Fault, Operation, Sandbox, Share, When},
+};
+
+async fn sandbox() -> Sandbox {
+    Sandbox::builder()
+        .serve("fixtures/images")
+        .start()
+        .await
+        .unwrap()
+}
+
+fn builder(sandbox: &Sandbox) -> ClientBuilder {
+    let key = sandbox.credentials();
+    let mut credentials = Credentials::new(key.id(), key.secret());
+    if let Some(token) = key.token() {
+        credentials = credentials.with_security_token(token);
+    }
+    Client::builder()
+        .endpoint(&sandbox.endpoint())
+        .credentials(credentials)
+        .attempt_timeout(Duration::from_millis(400))
+        .poll_interval(Duration::from_millis(5))
+}
+
+fn client(sandbox: &Sandbox) -> Client {
+    builder(sandbox).build().unwrap()
+}
+
+/// Four images, of which the names say what they are: pass, block, review, pass.
+fn four(sandbox: &Sandbox) -> Batch {
+    let names = [
+        "png/rgb.png",
+        "jpeg/porn-in-its-name.jpg",
+        "gif/sexy-in-its-name.gif",
+        "bmp/v5.bmp",
+    ];
+    let tasks = names.iter().enumerate().map(|(number, name)| {
+        let url = ImageUrl::parse(&sandbox.url_for(name).unwrap()).unwrap();
+        Task::unchecked(url).with_data_id(DataId::parse(&format!("image-{number}")).unwrap())
+    });
+    Batch::new(tasks).unwrap()
+}
+
+async fn submit(sandbox: &Sandbox, client: &Client) -> Result<Submission, Error> {
+    client.submit(four(sandbox), &[Scene::Porn]).await
+}
+
+/// What the caller is to see.
+#[derive(Clone, Copy, Debug)]
+enum Seen {
+    /// This many task ids.
+    Taken(usize),
+    /// Refused for good, by this kind of error.
+    Refused(ErrorKind),
+    /// Not known; all four named.
+    Ambiguous,
+}
+
+#[tokio::test]
+async fn no_fault_of_a_submission_is_paid_for_twice_and_no_id_is_lost() {
+    use Seen::{Ambiguous, Refused, Taken};
+    let wait = Some(Duration::from_millis(1));
+    let cases = [
+        // fault, what is seen, tasks paid for, requests
+        (Fault::Service(588), Taken(4), 4, 2),
+        (Fault::Service(500), Taken(4), 4, 2),
+        (Fault::Service(580), Taken(4), 4, 2),
+        (Fault::Service(591), Taken(4), 4, 2),
+        (Fault::Service(400), Refused(ErrorKind::Refused), 0, 1),
+        (Fault::Service(596), Refused(ErrorKind::Refused), 0, 1),
+        (Fault::Tasks(588, Share::Half), Taken(2), 2, 1),
+        (Fault::Tasks(592, Share::First), Taken(3), 3, 1),
+        (Fault::Tasks(588, Share::All), Taken(0), 0, 1),
+        (Fault::Throttled(400, wait), Taken(4), 4, 2),
+        (Fault::Throttled(429, wait), Taken(4), 4, 2),
+        (Fault::Throttled(503, wait), Taken(4), 4, 2),
+        (Fault::Gateway(503, When::Before), Taken(4), 4, 2),
+        (Fault::Gateway(500, When::Before), Ambiguous, 0, 1),
+        (Fault::Gateway(500, When::After), Ambiguous, 4, 1),
+        (Fault::Html(502, When::Before), Ambiguous, 0, 1),
+        (Fault::Html(502, When::After), Ambiguous, 4, 1),
+        (Fault::Html(503, When::After), Ambiguous, 4, 1),
+        (Fault::Html(200, When::After), Ambiguous, 4, 1),
+        (Fault::Delay(Duration::from_secs(2)), Ambiguous, 4, 1),
+        (Fault::Empty, Ambiguous, 4, 1),
+        (Fault::CutBody, Ambiguous, 4, 1),
+        (Fault::ShortBody, Ambiguous, 4, 1),
+        (Fault::Close(When::Before), Ambiguous, 0, 1),
+        (Fault::Close(When::After), Ambiguous, 4, 1),
+        (Fault::Shuffled, Taken(4), 4, 1),
+        (Fault::Missing(Share::Half), Taken(2), 4, 1),
+        (Fault::Missing(Share::All), Taken(0), 4, 1),
+    ];
+    for (fault, seen, paid, requests) in cases {
+        let sandbox = sandbox().await;
+        sandbox.inject(Operation::AsyncScan, fault.clone());
+        let client = client(&sandbox);
+        let result = submit(&sandbox, &client).await;
+        match (&result, seen) {
+            (Ok(submission), Taken(taken)) => {
+                assert_eq!(submission.task_ids().count(), taken, "{fault:?}");
+                assert!(submission.strays().is_empty());
+                for entry in submission.entries() {
+                    let number = entry.data_id().as_str().strip_prefix("image-").unwrap();
+                    let names = ["rgb.png", "porn-in", "sexy-in", "v5.bmp"];
+                    let name = names[number.parse::<usize>().unwrap()];
+                    assert!(entry.url().as_str().contains(name), "{fault:?}");
+                }
+            }
+            (Err(error), Refused(kind)) => {
+                assert_eq!(
+                    (error.kind(), error.retry()),
+                    (kind, Retry::Never),
+                    "{fault:?}"
+                );
+                assert!(error.data_ids().is_empty(), "{fault:?}");
+            }
+            (Err(error), Ambiguous) => {
+                assert_eq!(
+                    error.retry(),
+                    Retry::Ambiguous,
+                    "{fault:?}: {}",
+                    error.report()
+                );
+                assert_eq!(error.data_ids().len(), 4, "{fault:?}");
+            }
+            _ => panic!("{fault:?}: {result:?}"),
+        }
+        if matches!(fault, Fault::Delay(_)) {
+            // It was sent; whether it is executed, and when, is the service's matter.
+            assert!(sandbox.paid() <= paid);
+        } else {
+            assert_eq!(sandbox.paid(), paid, "{fault:?}");
+        }
+        assert_eq!(sandbox.requests(), requests, "{fault:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_task_that_the_answer_leaves_out_is_ambiguous_and_one_refused_is_not() {
+    let sandbox = sandbox().await;
+    sandbox.inject(Operation::AsyncScan, Fault::Missing(Share::First));
+    sandbox.inject(Operation::AsyncScan, Fault::Tasks(588, Share::First));
+    let client = client(&sandbox);
+    let retry = |submission: &Submission| submission.entries()[0].result().unwrap_err().retry();
+    let left_out = submit(&sandbox, &client).await.unwrap();
+    assert_eq!(retry(&left_out), Retry::Ambiguous);
+    let refused = submit(&sandbox, &client).await.unwrap();
+    assert!(matches!(retry(&refused), Retry::After(_)));
+}
+
+#[tokio::test]
+async fn no_fault_of_a_question_loses_an_outcome() {
+    let faults = [
+        vec![Fault::Service(588)],
+        vec![Fault::Service(500), Fault::Service(500)],
+        vec![Fault::Throttled(400, None)],
+        vec![Fault::Gateway(500, When::Before)],
+        vec![Fault::Gateway(503, When::After)],
+        vec![
+            Fault::Html(502, When::Before),
+            Fault::Html(200, When::After),
+        ],
+        vec![Fault::Delay(Duration::from_secs(2))],
+        vec![Fault::Empty],
+        vec![Fault::CutBody, Fault::ShortBody],
+        vec![Fault::Close(When::Before), Fault::Close(When::After)],
+        vec![Fault::Shuffled],
+        vec![
+            Fault::Missing(Share::Half),
+            Fault::Missing(Share::All),
+            Fault::Missing(Share::First),
+        ],
+        vec![
+            Fault::Tasks(280, Share::All),
+            Fault::Tasks(280, Share::Half),
+        ],
+    ];
+    for faults in faults {
+        let sandbox = Sandbox::builder()
+            .polls(1)
+            .serve("fixtures/images")
+            .start()
+            .await
+            .unwrap();
+        for fault in &faults {
+            sandbox.inject(Operation::Results, fault.clone());
+        }
+        let client = client(&sandbox);
+        let submission = submit(&sandbox, &client).await.unwrap();
+        let reports = client.wait(&submission).await.unwrap();
+        let decisions: Vec<_> = submission
+            .task_ids()
+            .map(|id| {
+                let report = reports
+                    .iter()
+                    .find(|report| report.task_id() == id)
+                    .unwrap();
+                report.outcome().unwrap().decision()
+            })
+            .collect();
+        use OutcomeDecision::{Block, Pass, Review};
+        assert_eq!(decisions, [Pass, Block, Review, Pass], "{faults:?}");
+        assert_eq!(reports.len(), 4, "{faults:?}");
+        assert_eq!(sandbox.paid(), 4, "{faults:?}");
+    }
+}
+
+#[tokio::test]
+async fn tasks_that_are_gone_are_reported_as_such() {
+    let sandbox = sandbox().await;
+    let client = client(&sandbox);
+    let submission = submit(&sandbox, &client).await.unwrap();
+    sandbox.inject(Operation::Results, Fault::Forgotten);
+    let reports = client.wait(&submission).await.unwrap();
+    assert_eq!(reports.len(), 4);
+    assert!(
+        reports
+            .iter()
+            .all(|report| matches!(report.state(), TaskState::Expired))
+    );
+}
+
+#[tokio::test]
+async fn a_task_that_fails_does_not_hold_up_the_others() {
+    let sandbox = sandbox().await;
+    let client = client(&sandbox);
+    let submission = submit(&sandbox, &client).await.unwrap();
+    sandbox.inject(Operation::Results, Fault::Tasks(592, Share::First));
+    let reports = client.wait(&submission).await.unwrap();
+    let failed: Vec<_> = reports
+        .iter()
+        .filter_map(|report| match report.state() {
+            TaskState::Failed(refusal) => Some((report.task_id().clone(), refusal.code())),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(
+        failed,
+        [(submission.task_ids().next().unwrap().clone(), 592)]
+    );
+    assert_eq!(reports.len(), 4);
+}
+
+#[tokio::test]
+async fn a_clock_that_is_hours_off_costs_one_request() {
+    let hours = Duration::from_secs(5 * 3600);
+    for late in [true, false] {
+        let sandbox = sandbox().await;
+        if late {
+            sandbox.put_clock_forward(hours);
+        } else {
+            sandbox.put_clock_back(hours);
+        }
+        let client = client(&sandbox);
+        for _ in 0..3 {
+            assert_eq!(
+                submit(&sandbox, &client).await.unwrap().task_ids().count(),
+                4
+            );
+        }
+        assert_eq!(sandbox.requests(), 4);
+        assert_eq!(sandbox.paid(), 12);
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_secret_is_explained() {
+    let sandbox = sandbox().await;
+    let key = sandbox.credentials();
+    let client = builder(&sandbox)
+        .credentials(Credentials::new(key.id(), "an0ther-secret"))
+        .build()
+        .unwrap();
+    let error = submit(&sandbox, &client).await.unwrap_err();
+    assert_eq!(error.service_code(), Some("SignatureDoesNotMatch"));
+    let report = error.report();
+    assert!(
+        report.contains("both sides signed the same text"),
+        "{report}"
+    );
+    assert!(!report.contains("an0ther"), "{report}");
+}
+
+#[tokio::test]
+async fn temporary_credentials_with_unicode_and_every_option_are_signed_as_the_service_reads_them()
+{
+    use greenlight::green::{Callback, ClientInfo};
+    let sandbox = Sandbox::builder()
+        .security_token("CAIS+token/with==specials")
+        .serve("fixtures/images")
+        .start()
+        .await
+        .unwrap();
+    let info = ClientInfo::new()
+        .user_nick("名 & nick=+%")
+        .ip("127.0.0.2")
+        .user_id("1");
+    for builder in [
+        builder(&sandbox).client_info(info.clone()),
+        builder(&sandbox)
+            .client_info(info.clone())
+            .client_info_as_documented(),
+    ] {
+        let client = builder.biz_type("shop").build().unwrap();
+        let mut extras = serde_json::Map::new();
+        extras.insert("kind".into(), "卡".into());
+        let options = ScanOptions::new(&[Scene::Porn, Scene::Ad])
+            .with_callback(Callback::new("https://example.com/hook", "seed").unwrap())
+            .near_line()
+            .with_extras(extras);
+        let url = sandbox.url_for("png/rgb.png").unwrap();
+        let task = Task::unchecked(ImageUrl::parse(&url).unwrap())
+            .with_interval(2)
+            .with_max_frames(3)
+            .with_time(std::time::UNIX_EPOCH + Duration::from_secs(1_500_000_000))
+            .with_client_info(info.clone());
+        let batch = Batch::new([task]).unwrap();
+        let submission = client.submit_with(batch, &options).await.unwrap();
+        assert_eq!(submission.task_ids().count(), 1);
+    }
+    assert_eq!((sandbox.paid(), sandbox.billed()), (2, 4));
+}
+
+#[tokio::test]
+async fn a_synchronous_scan_answers_at_once() {
+    let sandbox = sandbox().await;
+    let client = client(&sandbox);
+    let options = ScanOptions::new(&[Scene::Porn]);
+    let scanned = client.scan(four(&sandbox), &options).await.unwrap();
+    let decisions: Vec<_> = scanned
+        .iter()
+        .map(|scanned| scanned.result().unwrap().decision())
+        .collect();
+    use OutcomeDecision::{Block, Pass, Review};
+    assert_eq!(decisions, [Pass, Block, Review, Pass]);
+
+    sandbox.inject(Operation::SyncScan, Fault::Close(When::After));
+    let error = client.scan(four(&sandbox), &options).await.unwrap_err();
+    assert_eq!(
+        (error.retry(), error.data_ids().len()),
+        (Retry::Ambiguous, 4)
+    );
+    assert_eq!(sandbox.paid(), 8);
+}
+
+#[tokio::test]
+async fn a_local_image_is_uploaded_submitted_and_decided() {
+    let sandbox = sandbox().await;
+    let client = client(&sandbox);
+    let path = Path::new("fixtures/images/gif/animated.gif");
+    let bytes = std::fs::read(path).unwrap();
+    let accepted = Requirements::ASYNC
+        .judge(Inspection::of(&bytes))
+        .into_result()
+        .unwrap();
+    let frames = accepted.inspection().unwrap().frames().unwrap();
+    sandbox.inject(Operation::UploadCredentials, Fault::Close(When::After));
+    let receipt = client.upload(accepted, &Content::file(path)).await.unwrap();
+    let key = receipt.subject().as_str().to_owned();
+    let key = key
+        .strip_prefix("oss://")
+        .unwrap()
+        .split_once('/')
+        .unwrap()
+        .1;
+    assert_eq!(sandbox.object(key).unwrap(), bytes);
+    assert_eq!(sandbox.paid(), 0);
+
+    let task = Task::new(receipt);
+    assert_eq!(task.max_frames(), Some(frames));
+    let submission = client
+        .submit(Batch::new([task]).unwrap(), &[Scene::Porn])
+        .await
+        .unwrap();
+    let reports = client.wait(&submission).await.unwrap();
+    assert_eq!(
+        reports[0].outcome().unwrap().decision(),
+        OutcomeDecision::Pass
+    );
+    let feedback = Feedback::new(reports[0].task_id().clone())
+        .with_suggestion(Suggestion::Block, &[Scene::Porn])
+        .with_note("a note, 注");
+    client.feedback(&feedback).await.unwrap();
+}
+
+#[tokio::test]
+async fn outcomes_are_given_as_they_arrive_and_more_than_one_request_holds() {
+    let sandbox = Sandbox::builder()
+        .polls(1)
+        .serve("fixtures/images")
+        .start()
+        .await
+        .unwrap();
+    let client = client(&sandbox);
+    let mut ids: Vec<TaskId> = Vec::new();
+    for _ in 0..30 {
+        let batch = four(&sandbox);
+        let submission = client.submit(batch, &[Scene::Porn]).await.unwrap();
+        ids.extend(submission.task_ids().cloned());
+    }
+    let before = sandbox.requests();
+    let mut watch = client.watch(ids.clone());
+    let mut found = Vec::new();
+    while let Some(report) = watch.next().await.unwrap() {
+        found.push(report.task_id().clone());
+    }
+    found.sort();
+    ids.sort();
+    assert_eq!(found, ids);
+    // 120 tasks: two requests a round, two rounds.
+    assert_eq!(sandbox.requests() - before, 4);
+}
+
+#[tokio::test]
+async fn waiting_ends_in_time_and_says_what_is_not_done() {
+    let sandbox = Sandbox::builder()
+        .polls(u32::MAX)
+        .serve("fixtures/images")
+        .start()
+        .await
+        .unwrap();
+    let client = builder(&sandbox)
+        .wait_at_most(Duration::from_millis(60))
+        .build()
+        .unwrap();
+    let submission = submit(&sandbox, &client).await.unwrap();
+    let reports = client.wait(&submission).await.unwrap();
+    assert_eq!(reports.len(), 4);
+    assert!(
+        reports
+            .iter()
+            .all(|report| matches!(report.state(), TaskState::Processing))
+    );
+}
+
+#[tokio::test]
+async fn a_dropped_question_loses_nothing() {
+    let sandbox = Sandbox::builder()
+        .polls(2)
+        .serve("fixtures/images")
+        .start()
+        .await
+        .unwrap();
+    let client = client(&sandbox);
+    let submission = submit(&sandbox, &client).await.unwrap();
+    let mut watch = client.watch(submission.task_ids().cloned());
+    let mut found = 0;
+    loop {
+        match tokio::time::timeout(Duration::from_millis(3), watch.next()).await {
+            Err(_) => {}
+            Ok(next) => match next.unwrap() {
+                Some(_) => found += 1,
+                None => break,
+            },
+        }
+    }
+    assert_eq!(found, 4);
+}
