@@ -9,11 +9,22 @@ use url::Url;
 use crate::error::{Error, ErrorKind};
 
 /// Which proxy requests go through.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) enum Proxy {
     None,
     Environment,
     Url(String),
+}
+
+/// A proxy's URL may hold a password.
+impl fmt::Debug for Proxy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::None => "None",
+            Self::Environment => "Environment",
+            Self::Url(_) => "Url(<redacted>)",
+        })
+    }
 }
 
 /// The HTTP client.

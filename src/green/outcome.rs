@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
 
 use super::{
     detail::{Details, LibraryHit},
@@ -85,6 +86,7 @@ pub struct Submission {
     request_id: Option<RequestId>,
     entries: Vec<Submitted>,
     strays: Vec<TaskId>,
+    taken: Instant,
 }
 
 /// What became of one task of a batch.
@@ -96,7 +98,7 @@ pub struct Submitted {
 }
 
 impl Submission {
-    pub(super) fn join(batch: &Batch, envelope: &Envelope) -> Self {
+    pub(super) fn join(batch: &Batch, envelope: &Envelope, taken: Instant) -> Self {
         let Joined { elements, others } = Joined::of(batch, envelope);
         let entries = batch.tasks().zip(elements).map(|((data_id, task), found)| {
             let result = match found {
@@ -115,7 +117,13 @@ impl Submission {
             request_id: envelope.request_id.clone(),
             entries: entries.collect(),
             strays: others.into_iter().filter_map(task_id).collect(),
+            taken,
         }
+    }
+
+    /// When the tasks were taken: their results are kept for an hour from then.
+    pub(super) const fn taken(&self) -> Instant {
+        self.taken
     }
 
     /// The service's id of the request.

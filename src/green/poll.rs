@@ -57,7 +57,9 @@ pub struct Watch {
 impl Client {
     /// Waits for the outcome of every task of a submission that was taken.
     ///
-    /// A task that is not final in time is reported as it is known: as still processing, or as
+    /// The first question comes five seconds after the submission, the next each five seconds later
+    /// ([`poll_interval`](super::ClientBuilder::poll_interval)), a hundred tasks in one request. A task
+    /// that is not final in time is reported as it is known: as still processing, or as
     /// expired once the service no longer keeps results.
     ///
     /// # Errors
@@ -65,7 +67,7 @@ impl Client {
     /// When the service could not be asked any more, even after repetitions. The outcomes fetched
     /// so far are lost to the caller; [`watch`](Self::watch) gives each as it arrives.
     pub async fn wait(&self, submission: &Submission) -> Result<Vec<TaskReport>, Error> {
-        let mut watch = self.watch(submission.task_ids().cloned());
+        let mut watch = self.watch_since(submission.task_ids().cloned(), submission.taken());
         let mut reports = Vec::with_capacity(watch.open.len());
         while let Some(report) = watch.next().await? {
             reports.push(report);
@@ -75,7 +77,10 @@ impl Client {
 
     /// Watches tasks. The time they are kept for is counted from now.
     pub fn watch(&self, tasks: impl IntoIterator<Item = TaskId>) -> Watch {
-        let now = clock::instant();
+        self.watch_since(tasks, clock::instant())
+    }
+
+    fn watch_since(&self, tasks: impl IntoIterator<Item = TaskId>, taken: Instant) -> Watch {
         let mut seen = HashSet::new();
         let open: VecDeque<_> = tasks
             .into_iter()
@@ -86,8 +91,8 @@ impl Client {
             left_in_round: open.len(),
             open,
             ready: VecDeque::new(),
-            next_round: now + self.rhythm().interval,
-            end: now + self.rhythm().limit,
+            next_round: taken + self.rhythm().interval,
+            end: taken + self.rhythm().limit,
             failing_since: None,
         }
     }

@@ -2,7 +2,7 @@
 
 use std::{num::NonZeroU32, sync::Arc, time::Duration};
 
-use super::{Client, Inner, Settings};
+use super::{Client, InfoParameter, Inner, Settings};
 use crate::{
     error::{Error, ErrorKind, harmless},
     green::{
@@ -217,7 +217,8 @@ impl ClientBuilder {
         }
         let client_info = self.client_info.map(|client_info| {
             let value = serde_json::to_string(&client_info).unwrap_or_default();
-            (self.client_info_name.to_owned(), value)
+            let name = self.client_info_name;
+            InfoParameter { name, value }
         });
         Ok(Client {
             inner: Arc::new(Inner {

@@ -134,8 +134,8 @@ impl Client {
         let credentials = self.credentials(call, deadline).await?;
         let (headers, signature) = self.sign(call, &credentials);
         let mut url = inner.endpoint.url(call.path);
-        if let Some((name, value)) = &inner.client_info {
-            url.query_pairs_mut().append_pair(name, value);
+        if let Some(info) = &inner.client_info {
+            url.query_pairs_mut().append_pair(info.name, &info.value);
         }
         let started = clock::instant();
         let send = inner
@@ -222,7 +222,7 @@ impl Client {
             .inner
             .client_info
             .iter()
-            .map(|(name, value)| (name.as_str(), value.as_str()))
+            .map(|info| (info.name, info.value.as_str()))
             .collect();
         let signature = sign::roa(
             &Parts {

@@ -3,7 +3,7 @@
 mod builder;
 pub(super) mod call;
 
-use std::{sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 
@@ -11,7 +11,7 @@ pub use builder::ClientBuilder;
 
 use self::call::Call;
 use super::{
-    clock::Clock,
+    clock::{self, Clock},
     credentials::Cache,
     endpoint::{Endpoint, Network},
     feedback::Feedback,
@@ -45,8 +45,7 @@ struct Inner {
     endpoint: Endpoint,
     api_version: String,
     biz_type: Option<String>,
-    /// Name and value of the query's parameter.
-    client_info: Option<(String, String)>,
+    client_info: Option<InfoParameter>,
     settings: Settings,
     credentials: Cache,
     uploads: Uploads,
@@ -54,6 +53,19 @@ struct Inner {
     budget: Budget,
     pace: Pace,
     http: Http,
+}
+
+/// Who publishes the images, as the query's parameter says it.
+struct InfoParameter {
+    name: &'static str,
+    value: String,
+}
+
+/// Personal data: not shown.
+impl fmt::Debug for InfoParameter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}=<redacted>", self.name)
+    }
 }
 
 /// How long and how often is tried.
@@ -105,7 +117,7 @@ impl Client {
         let timeout = self.inner.settings.attempt_timeout;
         let call = self.scan_call("submit", ASYNC_SCAN, &batch, options, timeout)?;
         let envelope = self.call(call).await?;
-        let submission = Submission::join(&batch, &envelope);
+        let submission = Submission::join(&batch, &envelope, clock::instant());
         let throttled = |entry: &Submitted| entry.result().is_err_and(Refusal::is_throttling);
         if submission.entries().iter().any(throttled) {
             self.inner.pace.slow_down();
