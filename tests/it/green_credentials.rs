@@ -278,10 +278,19 @@ async fn credentials_are_fetched_once_for_all_and_again_before_they_expire() {
     let (asked, results) = asked_by(Numbered::new(Some(Duration::from_secs(600))), 3).await;
     assert_eq!(asked, 3);
     assert!(results.iter().all(Result::is_ok));
-    // What has expired is not used.
-    let (_, results) = asked_by(Numbered::new(Some(Duration::ZERO)), 1).await;
-    let error = results[0].as_ref().unwrap_err();
+}
+
+#[tokio::test]
+async fn what_has_expired_is_not_used() {
+    let server = Server::with(|_| Step::text(404, "")).await;
+    let expired = Credentials::new("LTAIx", "secret-of-x").with_expiry(SystemTime::UNIX_EPOCH);
+    let client = server.builder().credentials(expired).build().unwrap();
+    let error = client
+        .results(&[TaskId::parse("a").unwrap()])
+        .await
+        .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Credentials);
+    assert!(server.requests().is_empty());
 }
 
 #[tokio::test]

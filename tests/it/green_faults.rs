@@ -384,3 +384,36 @@ async fn no_task_id_of_an_answer_is_dropped() {
     assert!(matches!(refusal(3).retry(), Retry::After(_)));
     assert_eq!(refusal(4).retry(), Retry::Ambiguous);
 }
+
+#[tokio::test]
+async fn requests_go_through_a_proxy_only_if_one_is_named() {
+    let proxy = Server::with(accepted).await;
+    let address = proxy
+        .url()
+        .replacen("http://", "http://user:pr0xy-pass@", 1);
+    let client = Client::builder()
+        .endpoint("http://127.0.0.1:9")
+        .credentials(Credentials::new("id", "secret"))
+        .proxy(&address)
+        .build()
+        .unwrap();
+    client.submit(batch(&["a"]), &[Scene::Porn]).await.unwrap();
+    assert_eq!(
+        proxy.requests()[0].path,
+        "http://127.0.0.1:9/green/image/asyncscan"
+    );
+    let builder = Client::builder().proxy(&address);
+    assert!(!format!("{builder:?} {client:?}").contains("pr0xy"));
+}
+
+#[tokio::test]
+async fn an_endless_answer_is_not_read_to_its_end() {
+    let server = Server::with(|_| Step::text(200, &" ".repeat((16 << 20) + 1))).await;
+    let client = server.builder().max_attempts(1).build().unwrap();
+    let error = client
+        .results(&[TaskId::parse("a").unwrap()])
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Answer);
+    assert!(error.to_string().contains("too long"), "{error}");
+}

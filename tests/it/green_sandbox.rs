@@ -468,3 +468,73 @@ async fn a_dropped_question_loses_nothing() {
     }
     assert_eq!(found, 4);
 }
+
+/// What a client sends: parameters and headers in any order, text in any script.
+fn any_request() -> impl proptest::strategy::Strategy<Value = (Vec<(String, String)>, Vec<usize>)> {
+    use proptest::prelude::*;
+    let parameters = prop::collection::btree_map("[a-zA-Z\u{e9}\u{4e2d}]{1,8}", "\\PC{1,12}", 0..5)
+        .prop_map(|map| map.into_iter().collect::<Vec<_>>())
+        .prop_shuffle();
+    let order = Just((0..9).collect::<Vec<usize>>()).prop_shuffle();
+    (parameters, order)
+}
+
+#[test]
+fn whatever_the_order_and_the_script_the_stand_in_finds_the_same_signature() {
+    use greenlight::green::sign::{self, Parts};
+    use proptest::test_runner::{Config, TestRunner};
+
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let sandbox = runtime.block_on(Sandbox::start()).unwrap();
+    let key = sandbox.credentials();
+    let credentials = Credentials::new(key.id(), key.secret());
+    let body = br#"["no-such-task"]"#;
+    let md5 = sign::content_md5(body);
+    let check = |(parameters, order): (Vec<(String, String)>, Vec<usize>)| {
+        let date = jiff::fmt::rfc2822::DateTimePrinter::new()
+            .timestamp_to_rfc9110_string(&jiff::Timestamp::now())
+            .unwrap();
+        let nonce = DataId::random();
+        let known = [
+            ("accept", "application/json"),
+            ("content-md5", &md5),
+            ("Content-Type", "application/json"),
+            ("date", &date),
+            ("x-acs-signature-method", "HMAC-SHA1"),
+            ("X-Acs-Signature-Nonce", nonce.as_str()),
+            ("x-acs-signature-version", "1.0"),
+            ("x-acs-version", "2018-05-09"),
+            ("x-not-signed", "1"),
+        ];
+        let headers: Vec<(&str, &str)> = order.iter().map(|at| known[*at]).collect();
+        let query: Vec<(&str, &str)> = parameters
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+            .collect();
+        let signature = sign::roa(
+            &Parts {
+                method: "POST",
+                path: "/green/image/results",
+                query: &query,
+                headers: &headers,
+            },
+            &credentials,
+        );
+        let encoded = url::form_urlencoded::Serializer::new(String::new())
+            .extend_pairs(&query)
+            .finish();
+        let target = format!("/green/image/results?{encoded}");
+        let mut request = crate::sandbox::raw::Request::new("POST", target.trim_end_matches('?'));
+        request.body = body.to_vec();
+        for (name, value) in headers {
+            request = request.with(name, value);
+        }
+        let request = request.with("authorization", signature.authorization());
+        let answer = runtime.block_on(request.ask(&sandbox));
+        assert_eq!(answer.json()["code"], 200, "{}", answer.text());
+        Ok(())
+    };
+    TestRunner::new(Config::with_cases(48))
+        .run(&any_request(), check)
+        .unwrap();
+}

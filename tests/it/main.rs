@@ -22,6 +22,8 @@ mod green_sandbox;
 mod green_server;
 #[cfg(feature = "client")]
 mod green_sign;
+#[cfg(all(feature = "client", feature = "tracing"))]
+mod green_trace;
 #[cfg(feature = "client")]
 mod green_upload;
 mod image_url;

@@ -1,7 +1,7 @@
 //! The stand-in service, asked by a client that shares nothing with it.
 
 mod files;
-mod raw;
+pub(crate) mod raw;
 mod uploads;
 mod vectors;
 
