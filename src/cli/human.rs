@@ -1,11 +1,9 @@
 //! The table for people. Column widths are fixed, so that rows can be printed as they come.
 
-use std::io;
-
 use super::{
     outcome::{ResultReport, ScanOutcome, ScanReport, SceneReport},
     report::{Report, Tally},
-    terminal::{Cell, Terminal, Tone},
+    terminal::{Cell, Row, Tone},
 };
 use crate::verdict::{Decision, Severity};
 
@@ -14,57 +12,84 @@ const FORMAT: usize = 8;
 const PIXELS: usize = 11;
 const BYTES: usize = 10;
 
-pub(crate) fn heading(terminal: &mut Terminal) -> io::Result<()> {
-    image_heading(terminal, "DECISION")
+pub(crate) fn check_heading() -> Row {
+    image_heading("DECISION")
 }
 
-pub(crate) fn row(terminal: &mut Terminal, report: &Report) -> io::Result<()> {
+pub(crate) fn check_rows(report: &Report) -> Vec<Row> {
     let decision = report.decision;
-    image_row(terminal, decision.name(), tone(decision), report)?;
-    findings(terminal, report)
+    let mut rows = vec![image_row(decision.name(), decision_tone(decision), report)];
+    rows.extend(findings(report));
+    rows
 }
 
-pub(crate) fn scan_heading(terminal: &mut Terminal) -> io::Result<()> {
-    image_heading(terminal, "OUTCOME")
+pub(crate) fn scan_heading() -> Row {
+    image_heading("OUTCOME")
 }
 
-pub(crate) fn scan_row(terminal: &mut Terminal, report: &ScanReport) -> io::Result<()> {
+pub(crate) fn scan_rows(report: &ScanReport) -> Vec<Row> {
     let tone = match (report.outcome, report.check.decision) {
         (ScanOutcome::NotSubmitted, Decision::Reject) => Tone::Faint,
         (outcome, _) => outcome_tone(outcome),
     };
-    image_row(terminal, report.outcome.name(), tone, &report.check)?;
-    scenes(terminal, &report.results)?;
-    findings(terminal, &report.check)
+    let mut rows = vec![image_row(report.outcome.name(), tone, &report.check)];
+    rows.extend(scenes(&report.results));
+    rows.extend(findings(&report.check));
+    rows
 }
 
-pub(crate) fn result_heading(terminal: &mut Terminal) -> io::Result<()> {
+pub(crate) fn result_heading() -> Row {
     let row = [
         Cell::new("STATE").left(FIRST),
         Cell::new("OUTCOME").left(FIRST),
         Cell::new("TASK"),
     ];
-    terminal.row(&row.map(|cell| cell.tone(Tone::Heading)))
+    row.map(|cell| cell.tone(Tone::Heading)).to_vec()
 }
 
-pub(crate) fn result_row(terminal: &mut Terminal, report: &ResultReport) -> io::Result<()> {
+pub(crate) fn result_rows(report: &ResultReport) -> Vec<Row> {
     let (outcome, tone) = match report.outcome {
         Some(outcome) => (outcome.name(), outcome_tone(outcome)),
         None => ("-", Tone::Plain),
     };
-    terminal.row(&[
+    let mut rows = vec![vec![
         Cell::new(report.state).left(FIRST),
         Cell::new(outcome).left(FIRST).tone(tone),
         Cell::new(&*report.task_id),
-    ])?;
-    scenes(terminal, &report.results)?;
-    match &report.error {
-        Some(error) => error_row(terminal, error),
-        None => Ok(()),
-    }
+    ]];
+    rows.extend(scenes(&report.results));
+    rows.extend(report.error.as_deref().map(error_row));
+    rows
 }
 
-fn image_heading(terminal: &mut Terminal, first: &str) -> io::Result<()> {
+/// How many of each there were.
+pub(crate) fn summary(tally: &Tally) -> Vec<Row> {
+    let sources = tally.sources();
+    let noun = if sources == 1 { "source" } else { "sources" };
+    let mut rows = Vec::new();
+    if sources > 0 {
+        rows.push(Row::new());
+    }
+    let decisions = tally
+        .decisions()
+        .map(|(decision, times)| format!("{times} {decision}"));
+    rows.push(count_row(&format!("{sources} {noun}"), decisions.collect()));
+    let outcomes: Vec<_> = tally
+        .outcomes()
+        .map(|(outcome, times)| format!("{times} {}", outcome.name()))
+        .collect();
+    if !outcomes.is_empty() {
+        rows.push(count_row("outcomes", outcomes));
+    }
+    let violations = tally.violations().into_iter();
+    rows.extend(violations.map(|(code, times)| {
+        let times = Cell::new(times.to_string()).right(6);
+        vec![times, Cell::new(code.name())]
+    }));
+    rows
+}
+
+fn image_heading(first: &str) -> Row {
     let row = [
         Cell::new(first).left(FIRST),
         Cell::new("FORMAT").left(FORMAT),
@@ -72,10 +97,10 @@ fn image_heading(terminal: &mut Terminal, first: &str) -> io::Result<()> {
         Cell::new("BYTES").right(BYTES),
         Cell::new("SOURCE"),
     ];
-    terminal.row(&row.map(|cell| cell.tone(Tone::Heading)))
+    row.map(|cell| cell.tone(Tone::Heading)).to_vec()
 }
 
-fn image_row(terminal: &mut Terminal, first: &str, tone: Tone, report: &Report) -> io::Result<()> {
+fn image_row(first: &str, tone: Tone, report: &Report) -> Row {
     let pixels = match (report.width, report.height) {
         (Some(width), Some(height)) => format!("{width}x{height}"),
         _ => "-".to_owned(),
@@ -83,94 +108,53 @@ fn image_row(terminal: &mut Terminal, first: &str, tone: Tone, report: &Report) 
     let bytes = report
         .bytes
         .map_or("-".to_owned(), |bytes| bytes.to_string());
-    terminal.row(&[
+    vec![
         Cell::new(first).left(FIRST).tone(tone),
         Cell::new(report.format.unwrap_or("-")).left(FORMAT),
         Cell::new(pixels).right(PIXELS),
         Cell::new(bytes).right(BYTES),
         Cell::new(&*report.source),
-    ])
+    ]
 }
 
-/// What the service found, a line each, where it is not simply a pass.
-fn scenes(terminal: &mut Terminal, results: &[SceneReport]) -> io::Result<()> {
-    for result in results.iter().filter(|result| result.suggestion != "pass") {
+/// What the service found, where it is not simply a pass.
+fn scenes(results: &[SceneReport]) -> impl Iterator<Item = Row> {
+    let findings = results.iter().filter(|result| result.suggestion != "pass");
+    findings.map(|result| {
         let rate = result.rate.map(|rate| format!(" ({rate})"));
         let rate = rate.unwrap_or_default();
-        let finding = format!("{}, {}{rate}", result.label, result.suggestion);
-        terminal.row(&[
-            Cell::new("").left(FIRST),
-            Cell::new(format!("{}:", result.scene)).tone(Tone::Bad),
-            Cell::new(finding),
-        ])?;
-    }
-    Ok(())
+        let found = format!("{}, {}{rate}", result.label, result.suggestion);
+        let scene = Cell::new(format!("{}:", result.scene)).tone(Tone::Bad);
+        vec![Cell::new("").left(FIRST), scene, Cell::new(found)]
+    })
 }
 
-/// What is wrong, a line each, below the source's own.
-fn findings(terminal: &mut Terminal, report: &Report) -> io::Result<()> {
-    for violation in &report.violations {
-        let (label, tone) = match violation.severity() {
-            Severity::Reject => (String::new(), Tone::Bad),
-            Severity::Warn => ("warning: ".to_owned(), Tone::Unsure),
+/// What is wrong, a row each, below the source's own.
+fn findings(report: &Report) -> impl Iterator<Item = Row> {
+    let violations = report.violations.iter().map(|violation| {
+        let code = violation.code();
+        let label = match violation.severity() {
+            Severity::Reject => Cell::new(format!("{code}:")).tone(Tone::Bad),
+            Severity::Warn => Cell::new(format!("warning: {code}:")).tone(Tone::Unsure),
         };
-        terminal.row(&[
-            Cell::new("").left(FIRST),
-            Cell::new(format!("{label}{}:", violation.code())).tone(tone),
-            Cell::new(violation.message()),
-        ])?;
-    }
-    match &report.error {
-        Some(error) => error_row(terminal, error),
-        None => Ok(()),
-    }
+        let message = Cell::new(violation.message());
+        vec![Cell::new("").left(FIRST), label, message]
+    });
+    violations.chain(report.error.as_deref().map(error_row))
 }
 
-fn error_row(terminal: &mut Terminal, error: &str) -> io::Result<()> {
-    terminal.row(&[
-        Cell::new("").left(FIRST),
-        Cell::new("error:").tone(Tone::Unsure),
-        Cell::new(error),
-    ])
+fn error_row(error: &str) -> Row {
+    let label = Cell::new("error:").tone(Tone::Unsure);
+    vec![Cell::new("").left(FIRST), label, Cell::new(error)]
 }
 
-pub(crate) fn summary(terminal: &mut Terminal, tally: &Tally) -> io::Result<()> {
-    let sources = tally.sources();
-    if sources > 0 {
-        terminal.row(&[])?;
-    }
-    let noun = if sources == 1 { "source" } else { "sources" };
-    let decisions = tally
-        .decisions()
-        .map(|(decision, times)| format!("{times} {decision}"));
-    count_row(terminal, &format!("{sources} {noun}"), decisions)?;
-    let outcomes = tally
-        .outcomes()
-        .map(|(outcome, times)| format!("{times} {}", outcome.name()));
-    if tally.outcomes().next().is_some() {
-        count_row(terminal, "outcomes", outcomes)?;
-    }
-    for (code, times) in tally.violations() {
-        terminal.row(&[
-            Cell::new(times.to_string()).right(6),
-            Cell::new(code.name()),
-        ])?;
-    }
-    Ok(())
-}
-
-fn count_row(
-    terminal: &mut Terminal,
-    what: &str,
-    counts: impl Iterator<Item = String>,
-) -> io::Result<()> {
-    let counts: Vec<_> = counts.collect();
-    let row = if counts.is_empty() {
+fn count_row(what: &str, counts: Vec<String>) -> Row {
+    let text = if counts.is_empty() {
         what.to_owned()
     } else {
         format!("{what}: {}", counts.join(", "))
     };
-    terminal.row(&[Cell::new(row).tone(Tone::Heading)])
+    vec![Cell::new(text).tone(Tone::Heading)]
 }
 
 const fn outcome_tone(outcome: ScanOutcome) -> Tone {
@@ -181,7 +165,7 @@ const fn outcome_tone(outcome: ScanOutcome) -> Tone {
     }
 }
 
-const fn tone(decision: Decision) -> Tone {
+const fn decision_tone(decision: Decision) -> Tone {
     match decision {
         Decision::Accept => Tone::Good,
         Decision::Reject => Tone::Bad,

@@ -83,13 +83,11 @@ impl ScanReport {
         }
     }
 
-    /// The names of [`own_fields`](Self::own_fields).
-    pub(crate) const fn own_columns() -> [&'static str; 4] {
-        ["data_id", "task_id", "outcome", "results"]
-    }
+    /// The names of [`own_values`](Self::own_values).
+    pub(crate) const OWN_COLUMNS: [&'static str; 4] = ["data_id", "task_id", "outcome", "results"];
 
     /// What the line has beyond its check, flat.
-    pub(crate) fn own_fields(&self) -> [String; 4] {
+    pub(crate) fn own_values(&self) -> [String; 4] {
         [
             text(self.data_id.as_ref()),
             text(self.task_id.as_ref()),
@@ -223,11 +221,11 @@ impl ResultReport {
         }
     }
 
-    pub(crate) const fn columns() -> [&'static str; 6] {
-        ["task_id", "data_id", "state", "outcome", "results", "error"]
-    }
+    /// The names of [`values`](Self::values).
+    pub(crate) const COLUMNS: [&'static str; 6] =
+        ["task_id", "data_id", "state", "outcome", "results", "error"];
 
-    pub(crate) fn fields(&self) -> [String; 6] {
+    pub(crate) fn values(&self) -> [String; 6] {
         [
             self.task_id.clone(),
             text(self.data_id.as_ref()),

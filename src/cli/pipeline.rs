@@ -227,3 +227,88 @@ fn start_threads<W: Work>(
     }
     jobs_in
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Doubles numbers, on a thread or in a task; one of them panics.
+    struct Doubling;
+
+    impl Work for Doubling {
+        type Item = u64;
+        type Output = Result<u64, String>;
+
+        fn place(&self, item: &u64) -> Place {
+            match item % 3 {
+                0 => Place::Task,
+                _ => Place::Thread,
+            }
+        }
+
+        fn block(&self, item: u64) -> Self::Output {
+            assert!(item != 1_000 && item != 1_001, "as the test wants it");
+            Ok(item * 2)
+        }
+
+        async fn wait(&self, item: u64) -> Self::Output {
+            // Tasks overtake each other.
+            for _ in 0..item % 7 {
+                tokio::task::yield_now().await;
+            }
+            assert_ne!(item, 1_002, "as the test wants it");
+            Ok(item * 2)
+        }
+
+        fn name(&self, item: &u64) -> String {
+            item.to_string()
+        }
+
+        fn panicked(&self, name: String) -> Self::Output {
+            Err(name)
+        }
+    }
+
+    const LIMITS: Limits = Limits {
+        threads: 2,
+        tasks: 5,
+        window: 8,
+    };
+
+    #[tokio::test]
+    async fn at_most_a_window_is_begun_ahead_and_order_is_kept() {
+        let begun = Arc::new(AtomicU64::new(0));
+        let counter = Arc::clone(&begun);
+        let items = (0..100_000_u64).inspect(move |_| {
+            counter.fetch_add(1, Ordering::SeqCst);
+        });
+        let mut pipeline = Pipeline::start(&Arc::new(Doubling), items, LIMITS);
+        let mut taken = 0;
+        while let Some(result) = pipeline.next().await {
+            match taken {
+                1_000..=1_002 => assert_eq!(result, Err(taken.to_string())),
+                _ => assert_eq!(result, Ok(taken * 2)),
+            }
+            taken += 1;
+            // The window, and one item that waits for room in it.
+            let ahead = begun.load(Ordering::SeqCst) - taken;
+            assert!(ahead <= 9, "{ahead} ahead at {taken}");
+        }
+        assert_eq!(taken, 100_000);
+    }
+
+    #[tokio::test]
+    async fn after_a_stop_everything_is_either_done_or_left() {
+        let mut pipeline = Pipeline::start(&Arc::new(Doubling), 0..900_u64, LIMITS);
+        let mut done = 0;
+        for _ in 0..100 {
+            assert_eq!(pipeline.next().await, Some(Ok(done * 2)));
+            done += 1;
+        }
+        pipeline.stop();
+        while pipeline.next_done().await.is_some() {
+            done += 1;
+        }
+        assert_eq!(done + pipeline.left(), 900);
+    }
+}

@@ -11,8 +11,70 @@ use super::{
     human,
     outcome::{ResultReport, ScanReport},
     report::{Report, Tally},
-    terminal::Terminal,
+    terminal::{Row, Terminal},
 };
+
+/// What is printed of one source, in each way. As JSON it is serialised.
+pub(crate) trait Line: Serialize {
+    fn heading() -> Row;
+    fn rows(&self) -> Vec<Row>;
+    fn columns() -> Vec<&'static str>;
+    fn fields(&self) -> Vec<String>;
+}
+
+impl Line for Report {
+    fn heading() -> Row {
+        human::check_heading()
+    }
+
+    fn rows(&self) -> Vec<Row> {
+        human::check_rows(self)
+    }
+
+    fn columns() -> Vec<&'static str> {
+        Self::COLUMNS.to_vec()
+    }
+
+    fn fields(&self) -> Vec<String> {
+        self.values().to_vec()
+    }
+}
+
+impl Line for ScanReport {
+    fn heading() -> Row {
+        human::scan_heading()
+    }
+
+    fn rows(&self) -> Vec<Row> {
+        human::scan_rows(self)
+    }
+
+    fn columns() -> Vec<&'static str> {
+        [&Report::COLUMNS[..], &Self::OWN_COLUMNS].concat()
+    }
+
+    fn fields(&self) -> Vec<String> {
+        [&self.check.values()[..], &self.own_values()].concat()
+    }
+}
+
+impl Line for ResultReport {
+    fn heading() -> Row {
+        human::result_heading()
+    }
+
+    fn rows(&self) -> Vec<Row> {
+        human::result_rows(self)
+    }
+
+    fn columns() -> Vec<&'static str> {
+        Self::COLUMNS.to_vec()
+    }
+
+    fn fields(&self) -> Vec<String> {
+        self.values().to_vec()
+    }
+}
 
 /// Prints each result as it comes.
 pub(crate) struct Printer {
@@ -44,91 +106,41 @@ impl Printer {
         &self.terminal
     }
 
-    pub(crate) fn print(&mut self, report: &Report) -> io::Result<()> {
-        let is_first = self.count();
-        match self.format {
-            Format::Human => {
-                if is_first {
-                    human::heading(&mut self.terminal)?;
-                }
-                human::row(&mut self.terminal, report)
-            }
-            Format::Jsonl => self.json(report),
-            Format::Csv => self.csv(is_first.then(Report::columns), report.fields()),
-        }
-    }
-
-    pub(crate) fn print_scan(&mut self, report: &ScanReport) -> io::Result<()> {
-        let is_first = self.count();
-        match self.format {
-            Format::Human => {
-                if is_first {
-                    human::scan_heading(&mut self.terminal)?;
-                }
-                human::scan_row(&mut self.terminal, report)
-            }
-            Format::Jsonl => self.json(report),
-            Format::Csv => {
-                let columns = || {
-                    Report::columns()
-                        .into_iter()
-                        .chain(ScanReport::own_columns())
-                };
-                let fields = report.check.fields().into_iter().chain(report.own_fields());
-                self.csv(is_first.then(columns), fields)
-            }
-        }
-    }
-
-    pub(crate) fn print_result(&mut self, report: &ResultReport) -> io::Result<()> {
-        let is_first = self.count();
-        match self.format {
-            Format::Human => {
-                if is_first {
-                    human::result_heading(&mut self.terminal)?;
-                }
-                human::result_row(&mut self.terminal, report)
-            }
-            Format::Jsonl => self.json(report),
-            Format::Csv => self.csv(is_first.then(ResultReport::columns), report.fields()),
-        }
-    }
-
-    /// Counts a line; whether it is the first.
-    fn count(&mut self) -> bool {
+    /// Prints one source's line.
+    pub(crate) fn print<L: Line>(&mut self, line: &L) -> io::Result<()> {
         let is_first = self.printed == 0;
         self.printed = self.printed.saturating_add(1);
         self.terminal.progress().inc(1);
-        is_first
-    }
-
-    fn json(&mut self, report: &impl Serialize) -> io::Result<()> {
-        let mut line = serde_json::to_vec(report)?;
-        line.push(b'\n');
-        self.terminal.data(&line)
-    }
-
-    fn csv(
-        &mut self,
-        columns: Option<impl IntoIterator<Item = &'static str>>,
-        fields: impl IntoIterator<Item = String>,
-    ) -> io::Result<()> {
-        let mut lines = csv::Writer::from_writer(Vec::new());
-        if let Some(columns) = columns {
-            lines.write_record(columns)?;
+        match self.format {
+            Format::Human => {
+                let mut rows = line.rows();
+                if is_first {
+                    rows.insert(0, L::heading());
+                }
+                self.terminal.rows(&rows)
+            }
+            Format::Jsonl => {
+                let mut text = serde_json::to_vec(line)?;
+                text.push(b'\n');
+                self.terminal.data(&text)
+            }
+            Format::Csv => {
+                let mut text = csv::Writer::from_writer(Vec::new());
+                if is_first {
+                    text.write_record(L::columns())?;
+                }
+                text.write_record(line.fields())?;
+                let text = text.into_inner().map_err(csv::IntoInnerError::into_error)?;
+                self.terminal.data(&text)
+            }
         }
-        lines.write_record(fields)?;
-        let lines = lines
-            .into_inner()
-            .map_err(csv::IntoInnerError::into_error)?;
-        self.terminal.data(&lines)
     }
 
     /// Prints what all of it comes to, for people.
     pub(crate) fn finish(&mut self, tally: &Tally) -> io::Result<()> {
         self.terminal.finish();
         match self.format {
-            Format::Human => human::summary(&mut self.terminal, tally),
+            Format::Human => self.terminal.rows(&human::summary(tally)),
             Format::Jsonl | Format::Csv => Ok(()),
         }
     }

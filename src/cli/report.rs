@@ -65,27 +65,25 @@ impl Report {
         }
     }
 
-    /// The names of [`fields`](Self::fields).
-    pub(crate) const fn columns() -> [&'static str; 13] {
-        [
-            "source",
-            "decision",
-            "format",
-            "width",
-            "height",
-            "bytes",
-            "frames",
-            "violations",
-            "status",
-            "hops",
-            "elapsed_ms",
-            "download_bytes",
-            "error",
-        ]
-    }
+    /// The names of [`values`](Self::values).
+    pub(crate) const COLUMNS: [&'static str; 13] = [
+        "source",
+        "decision",
+        "format",
+        "width",
+        "height",
+        "bytes",
+        "frames",
+        "violations",
+        "status",
+        "hops",
+        "elapsed_ms",
+        "download_bytes",
+        "error",
+    ];
 
     /// The same as the line's keys, flat: an absent value is empty, violations are their codes.
-    pub(crate) fn fields(&self) -> [String; 13] {
+    pub(crate) fn values(&self) -> [String; 13] {
         let codes: Vec<_> = self
             .violations
             .iter()

@@ -30,7 +30,7 @@ pub(crate) async fn run(
         };
         for report in reports {
             worst = worst.max(report.exit());
-            if let Err(error) = printer.print_result(&report) {
+            if let Err(error) = printer.print(&report) {
                 return printer::ended(Err(error), || worst);
             }
         }

@@ -5,7 +5,7 @@ use super::{
     exit::{Exit, Failure},
     interrupt::Interrupt,
     printer,
-    terminal::{Cell, Terminal, Tone},
+    terminal::{Cell, Terminal},
 };
 use crate::sandbox::Sandbox;
 
@@ -41,8 +41,11 @@ fn introduce(
         "It stands in for the moderation service; to use it:".to_owned(),
         format!("  export ALIBABA_CLOUD_ACCESS_KEY_ID={}", key.id()),
         format!("  export ALIBABA_CLOUD_ACCESS_KEY_SECRET={secret}"),
-        format!("  greenlight scan URL... --endpoint {endpoint}"),
     ];
+    if key.token().is_some() {
+        lines.push("  export ALIBABA_CLOUD_SECURITY_TOKEN=<token>".to_owned());
+    }
+    lines.push(format!("  greenlight scan URL... --endpoint {endpoint}"));
     if let Some(folder) = &options.serve {
         let allowed = entry_of(sandbox.address());
         lines.push(String::new());
@@ -53,13 +56,9 @@ fn introduce(
     }
     lines.push(String::new());
     lines.push("Ctrl-C ends it".to_owned());
-    for (index, line) in lines.into_iter().enumerate() {
-        let tone = if index == 0 {
-            Tone::Heading
-        } else {
-            Tone::Plain
-        };
-        terminal.row(&[Cell::new(line).tone(tone)])?;
-    }
-    Ok(())
+    let rows: Vec<_> = lines
+        .into_iter()
+        .map(|line| vec![Cell::new(line)])
+        .collect();
+    terminal.rows(&rows)
 }

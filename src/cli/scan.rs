@@ -185,7 +185,7 @@ impl Scan {
 
     fn print(&mut self, report: &ScanReport) -> io::Result<()> {
         self.tally.add_scan(report);
-        self.printer.print_scan(report)
+        self.printer.print(report)
     }
 
     /// Ends before everything is done: what was paid for is not lost, nothing more is.
@@ -221,7 +221,7 @@ impl Scan {
                 }
             }
             self.tally.add_scan(&report);
-            self.printer.print_scan(&report)?;
+            self.printer.print(&report)?;
         }
         self.tally.leave(left);
         Ok(())

@@ -3,13 +3,13 @@
 
 use std::{
     env,
-    fmt::Write as _,
+    fmt::{self, Write as _},
     io::{self, BufWriter, IsTerminal, Stdout, Write},
     time::Duration,
 };
 
 use anstyle::{AnsiColor, Style};
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 
 use super::{
     exit::{Exit, Failure},
@@ -49,6 +49,9 @@ pub(crate) struct Cell {
     right: bool,
     tone: Tone,
 }
+
+/// A line of a table.
+pub(crate) type Row = Vec<Cell>;
 
 impl Cell {
     pub(crate) fn new(text: impl Into<String>) -> Self {
@@ -98,20 +101,13 @@ impl Terminal {
         }
     }
 
-    /// Prints one line of cells, and what the reader can see so far with it.
-    pub(crate) fn row(&mut self, cells: &[Cell]) -> io::Result<()> {
-        let mut line = String::new();
-        let mut gap = "";
-        for (index, cell) in cells.iter().enumerate() {
-            if index > 0 {
-                line.push_str(gap);
-            }
-            gap = if cell.width > 0 { "  " } else { " " };
-            push_cell(&mut line, cell, self.is_coloured);
+    /// Prints rows of cells, sanitised.
+    pub(crate) fn rows(&mut self, rows: &[Row]) -> io::Result<()> {
+        let mut text = String::new();
+        for row in rows {
+            push_row(&mut text, row, self.is_coloured);
         }
-        line.truncate(line.trim_end().len());
-        line.push('\n');
-        self.data(line.as_bytes())
+        self.data(text.as_bytes())
     }
 
     /// Prints data as it is.
@@ -189,6 +185,18 @@ fn colours_are_wanted() -> bool {
     !is_set("NO_COLOR") && env::var_os("TERM").is_none_or(|terminal| terminal != "dumb")
 }
 
+fn push_row(text: &mut String, row: &Row, is_coloured: bool) {
+    let mut line = String::new();
+    let mut gap = "";
+    for cell in row {
+        line.push_str(gap);
+        push_cell(&mut line, cell, is_coloured);
+        gap = if cell.width > 0 { "  " } else { " " };
+    }
+    text.push_str(line.trim_end());
+    text.push('\n');
+}
+
 fn push_cell(line: &mut String, cell: &Cell, is_coloured: bool) {
     let text = sanitize(&cell.text);
     let padding = cell.width.saturating_sub(text.chars().count());
@@ -212,7 +220,7 @@ fn progress(verb: &'static str) -> ProgressBar {
         return ProgressBar::hidden();
     }
     let bar = ProgressBar::no_length().with_message(verb);
-    bar.set_style(style("{spinner} {pos} {msg}, {per_sec}, {elapsed}"));
+    bar.set_style(style("{spinner} {pos} {msg}, {rate}"));
     bar.enable_steady_tick(Duration::from_millis(200));
     bar
 }
@@ -220,9 +228,13 @@ fn progress(verb: &'static str) -> ProgressBar {
 /// Turns the spinner into a bar, once it is known how many there are.
 pub(crate) fn set_total(bar: &ProgressBar, total: u64) {
     bar.set_length(total);
-    bar.set_style(style("{wide_bar} {pos}/{len} {msg}, {per_sec}, {eta} left"));
+    bar.set_style(style("{bar:30} {pos}/{len} {msg}, {rate}, {eta} left"));
 }
 
 fn style(template: &str) -> ProgressStyle {
-    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
+    ProgressStyle::with_template(template)
+        .unwrap_or_else(|_| ProgressStyle::default_bar())
+        .with_key("rate", |state: &ProgressState, out: &mut dyn fmt::Write| {
+            let _ = write!(out, "{:.0}/s", state.per_sec());
+        })
 }

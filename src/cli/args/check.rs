@@ -1,0 +1,180 @@
+//! What to check, how, and how to say it.
+
+use std::{ffi::OsString, net::SocketAddr, time::Duration};
+
+use clap::{Args, ValueEnum};
+
+use crate::{
+    cli::{duration, exit::Failure, list::List, source::Sources},
+    inspect::Depth,
+    probe::{AddressPolicy, EntryError, Mode, Probe},
+    requirements::Requirements,
+};
+
+/// What to check, how, and how to say it.
+#[derive(Args, Debug)]
+pub(crate) struct CheckOptions {
+    /// Files, folders (every regular file in them, recursively; hidden ones and links are skipped)
+    /// and http or https URLs
+    #[arg(value_name = "SOURCE")]
+    pub(crate) sources: Vec<OsString>,
+
+    /// Reads further sources from a text file, or from standard input for -, one a line; blank
+    /// lines and lines that begin with # are skipped
+    #[arg(long, value_name = "FILE|-")]
+    pub(crate) from: Option<OsString>,
+
+    /// The scan that the images are meant for: async takes up to 20 MB, sync up to 5 MB
+    #[arg(long = "for", value_name = "SCAN", default_value = "async")]
+    pub(crate) scan: Preset,
+
+    /// How far files are read: the header for format and dimensions; the structure to the end,
+    /// which finds truncation and corruption and counts frames; the coded pixels too (payload); a
+    /// decoder as a second opinion, which holds the whole file (decode)
+    #[arg(long, default_value = "structure")]
+    pub(crate) depth: DepthName,
+
+    /// How URLs are read: the whole file, or only as far as format, dimensions and size take
+    /// (an accepted URL is then not known to download in time)
+    #[arg(long, value_name = "MODE", default_value = "full")]
+    pub(crate) probe: ProbeMode,
+
+    /// How results are printed: a table, a JSON object a line, or CSV with a header line
+    #[arg(long, default_value = "human")]
+    pub(crate) format: Format,
+
+    /// How many images are checked at the same time; files are never read by more threads than
+    /// there are processors
+    #[arg(long, value_name = "N", default_value = "64", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub(crate) concurrency: u16,
+
+    /// How long a URL may take in all, from resolving the name to the last byte: 200ms, 3s
+    #[arg(long, value_name = "TIME", default_value = "3s", value_parser = duration::parse_positive)]
+    pub(crate) timeout: Duration,
+
+    /// The largest file, in bytes [default: 20971520, with --for sync 5242880]
+    #[arg(long, value_name = "N")]
+    pub(crate) max_bytes: Option<u64>,
+
+    /// The smallest width, in pixels [default: 256]
+    #[arg(long, value_name = "N")]
+    pub(crate) min_width: Option<u32>,
+
+    /// The smallest height, in pixels [default: 256]
+    #[arg(long, value_name = "N")]
+    pub(crate) min_height: Option<u32>,
+
+    /// Lets URLs lead to addresses that are not public, such as 10.0.0.0/8 or 127.0.0.1/32:8080
+    /// (that port alone); may be repeated
+    #[arg(long = "allow-address", value_name = "CIDR[:PORT]", value_parser = address_entry)]
+    pub(crate) allow_addresses: Vec<String>,
+}
+
+impl CheckOptions {
+    pub(crate) fn requirements(&self) -> Requirements {
+        let mut asked = match self.scan {
+            Preset::Async => Requirements::ASYNC,
+            Preset::Sync => Requirements::SYNC,
+        }
+        .with_download_time(self.timeout);
+        if let Some(bytes) = self.max_bytes {
+            asked = asked.with_max_bytes(bytes);
+        }
+        if let Some(pixels) = self.min_width {
+            asked = asked.with_min_width(pixels);
+        }
+        if let Some(pixels) = self.min_height {
+            asked = asked.with_min_height(pixels);
+        }
+        asked
+    }
+
+    /// The probe that the options ask for, which may also reach `own`, an address of this command's.
+    pub(crate) fn probe(&self, own: Option<SocketAddr>) -> Result<Probe, Failure> {
+        let own = own.map(entry_of);
+        let mut policy = AddressPolicy::new();
+        for entry in self.allow_addresses.iter().chain(&own) {
+            policy = policy
+                .allow(entry)
+                .map_err(|error| Failure::new(error.to_string()))?;
+        }
+        Probe::builder()
+            .policy(policy)
+            .deadline(self.timeout)
+            .depth(self.depth.into())
+            .mode(self.probe.into())
+            .concurrency(usize::from(self.concurrency))
+            .build()
+            .map_err(|error| Failure::new(error.report()))
+    }
+
+    /// Opens the list, if there is one, and lines up all sources.
+    pub(crate) fn sources(&self) -> Result<Sources, Failure> {
+        if self.sources.is_empty() && self.from.is_none() {
+            return Err(Failure::new("no sources are given")
+                .hint("name files, folders or URLs, or a list of them with --from FILE"));
+        }
+        let list = self.from.as_deref().map(List::open).transpose()?;
+        Ok(Sources::new(self.sources.clone(), list))
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Preset {
+    Async,
+    Sync,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum DepthName {
+    Header,
+    Structure,
+    Payload,
+    Decode,
+}
+
+impl From<DepthName> for Depth {
+    fn from(name: DepthName) -> Self {
+        match name {
+            DepthName::Header => Self::Header,
+            DepthName::Structure => Self::Structure,
+            DepthName::Payload => Self::Payload,
+            DepthName::Decode => Self::Decode,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ProbeMode {
+    Full,
+    Header,
+}
+
+impl From<ProbeMode> for Mode {
+    fn from(mode: ProbeMode) -> Self {
+        match mode {
+            ProbeMode::Full => Self::Full,
+            ProbeMode::Header => Self::Header,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    Human,
+    Jsonl,
+    Csv,
+}
+
+/// The entry that allows one address and port alone.
+pub(crate) fn entry_of(address: SocketAddr) -> String {
+    let (ip, port) = (address.ip(), address.port());
+    match address {
+        SocketAddr::V4(_) => format!("{ip}/32:{port}"),
+        SocketAddr::V6(_) => format!("[{ip}]/128:{port}"),
+    }
+}
+
+fn address_entry(text: &str) -> Result<String, EntryError> {
+    AddressPolicy::new().allow(text).map(|_| text.to_owned())
+}

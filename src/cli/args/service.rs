@@ -1,0 +1,190 @@
+//! Which service is asked, and the stand-in for it.
+
+use std::{fmt, net::SocketAddr, path::PathBuf, str::FromStr, time::Duration};
+
+use clap::Args;
+
+use super::{CheckOptions, Format};
+use crate::{
+    cli::{duration, exit::Failure},
+    error::Error,
+    green::{Client, ClientBuilder, Credentials, Scene, TaskId},
+    sandbox::Sandbox,
+};
+
+/// What to scan for, and where.
+#[derive(Args, Debug)]
+pub(crate) struct ScanOptions {
+    #[command(flatten)]
+    pub(crate) check: CheckOptions,
+
+    /// What is looked for, separated by commas: porn, terrorism, ad, qrcode, live, logo
+    #[arg(
+        long,
+        value_name = "SCENES",
+        value_delimiter = ',',
+        default_value = "porn,terrorism"
+    )]
+    pub(crate) scenes: Vec<Scene>,
+
+    #[command(flatten)]
+    pub(crate) service: ServiceOptions,
+
+    /// Submits to a sandbox in this process instead, which also gives local files a URL; needs no
+    /// account, and its outcomes are made up
+    #[arg(long, conflicts_with_all = ["region", "endpoint"])]
+    pub(crate) sandbox: bool,
+
+    /// How long to wait between questions for results [default: 5s, with --sandbox 100ms]
+    #[arg(long, value_name = "TIME", value_parser = duration::parse_positive)]
+    pub(crate) poll: Option<Duration>,
+
+    /// How long to wait for a batch's results in all; the service keeps them for an hour
+    #[arg(long, value_name = "TIME", default_value = "10m", value_parser = duration::parse)]
+    pub(crate) wait: Duration,
+}
+
+impl ScanOptions {
+    pub(crate) async fn start_sandbox(&self) -> Result<Option<Sandbox>, Failure> {
+        if !self.sandbox {
+            return Ok(None);
+        }
+        Ok(Some(Sandbox::start().await?))
+    }
+
+    /// The client of the sandbox, or of the service that is named.
+    pub(crate) fn client(&self, sandbox: Option<&Sandbox>) -> Result<Client, Failure> {
+        let (client, pause) = match sandbox {
+            Some(sandbox) => {
+                let key = sandbox.credentials();
+                let client = Client::builder()
+                    .endpoint(&sandbox.endpoint())
+                    .credentials(Credentials::new(key.id(), key.secret()));
+                (client, Duration::from_millis(100))
+            }
+            None => (self.service.client()?, Duration::from_secs(5)),
+        };
+        let client = client
+            .poll_interval(self.poll.unwrap_or(pause))
+            .wait_at_most(self.wait);
+        Ok(client.build()?)
+    }
+}
+
+/// Where the moderation service is.
+#[derive(Args, Debug)]
+pub(crate) struct ServiceOptions {
+    /// The service's region: ap-southeast-1, cn-shanghai, ...
+    #[arg(long, value_name = "REGION", conflicts_with = "endpoint")]
+    region: Option<String>,
+
+    /// The service's address: https, or http on this machine, as for a sandbox
+    #[arg(long, value_name = "URL")]
+    endpoint: Option<String>,
+}
+
+impl ServiceOptions {
+    pub(crate) fn client(&self) -> Result<ClientBuilder, Failure> {
+        let client = match (&self.region, &self.endpoint) {
+            (Some(region), _) => Client::builder().region(region),
+            (None, Some(endpoint)) => Client::builder().endpoint(endpoint),
+            (None, None) => {
+                return Err(Failure::new("no service is named").hint(
+                    "name one with --region REGION or --endpoint URL; `greenlight scan --sandbox` \
+                     needs no account",
+                ));
+            }
+        };
+        let credentials = Credentials::from_env().map_err(|error| {
+            Failure::from(error).hint(
+                "the key is read from the environment alone; temporary credentials need \
+                 ALIBABA_CLOUD_SECURITY_TOKEN too",
+            )
+        })?;
+        Ok(client.credentials(credentials))
+    }
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ResultsOptions {
+    /// The ids that the service gave the tasks when they were submitted
+    #[arg(value_name = "TASK_ID", required = true, value_parser = task_id)]
+    pub(crate) tasks: Vec<TaskId>,
+
+    #[command(flatten)]
+    pub(crate) service: ServiceOptions,
+
+    /// How results are printed: a table, a JSON object a line, or CSV with a header line
+    #[arg(long, default_value = "human")]
+    pub(crate) format: Format,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct SandboxOptions {
+    /// Where to listen; port 0 takes a free one
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:0")]
+    listen: SocketAddr,
+
+    /// The key that requests must be signed with: any invented one, never a real one. With a token
+    /// it is a temporary key [default: sandbox-key-id:sandbox-key-secret]
+    #[arg(long, value_name = "ID:SECRET[:TOKEN]")]
+    pub(crate) key: Option<SandboxKey>,
+
+    /// How many questions for a task's results are answered with \"processing\" first
+    #[arg(long, value_name = "N", default_value = "0")]
+    polls: u32,
+
+    /// Serves this folder's files, hidden ones excepted, below /files/
+    #[arg(long, value_name = "DIR")]
+    pub(crate) serve: Option<PathBuf>,
+}
+
+impl SandboxOptions {
+    pub(crate) async fn start(&self) -> Result<Sandbox, Failure> {
+        let mut sandbox = Sandbox::builder().listen(self.listen).polls(self.polls);
+        if let Some(key) = &self.key {
+            sandbox = sandbox.key(&key.id, &key.secret);
+            if let Some(token) = &key.token {
+                sandbox = sandbox.security_token(token);
+            }
+        }
+        if let Some(folder) = &self.serve {
+            sandbox = sandbox.serve(folder);
+        }
+        Ok(sandbox.start().await?)
+    }
+}
+
+/// A key for the sandbox. It should be an invented one; if it is not, it is not printed either.
+#[derive(Clone)]
+pub(crate) struct SandboxKey {
+    id: String,
+    secret: String,
+    token: Option<String>,
+}
+
+impl FromStr for SandboxKey {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let mut parts = text.splitn(3, ':').map(str::to_owned);
+        match (parts.next(), parts.next(), parts.next()) {
+            (Some(id), Some(secret), token) if !id.is_empty() && !secret.is_empty() => {
+                Ok(Self { id, secret, token })
+            }
+            _ => Err("write an id and a secret with a colon between"),
+        }
+    }
+}
+
+impl fmt::Debug for SandboxKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SandboxKey")
+            .field("id", &self.id)
+            .finish_non_exhaustive()
+    }
+}
+
+fn task_id(text: &str) -> Result<TaskId, Error> {
+    TaskId::parse(text)
+}
