@@ -285,6 +285,22 @@ fn header_depth_reads_the_header_and_takes_the_size_from_the_file() {
 }
 
 #[test]
+fn every_depth_can_be_asked_for() {
+    let bench = three_images("check-depths");
+    for depth in ["header", "structure", "payload", "decode"] {
+        let run = bench.run(&[
+            "check",
+            "in/good.png",
+            "--depth",
+            depth,
+            "--format",
+            "jsonl",
+        ]);
+        assert_eq!(run.texts("decision"), ["accept"], "{depth}: {run}");
+    }
+}
+
+#[test]
 fn files_folders_and_urls_come_out_in_the_order_they_went_in() {
     let bench = three_images("check-mixed");
     let png = std::fs::read(bench.path("in/good.png")).unwrap();

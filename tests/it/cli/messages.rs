@@ -43,10 +43,12 @@ fn help_names_every_option_with_its_default() {
           --for <SCAN>                   The scan that the images are meant for: async takes up to 20
                                          MB, sync up to 5 MB [default: async] [possible values: async,
                                          sync]
-          --depth <DEPTH>                How far files are read: the header for format and dimensions,
-                                         or the structure to the end, which finds truncation and
-                                         corruption and counts frames [default: structure] [possible
-                                         values: header, structure]
+          --depth <DEPTH>                How far files are read: the header for format and dimensions;
+                                         the structure to the end, which finds truncation and corruption
+                                         and counts frames; the coded pixels too (payload); a decoder as
+                                         a second opinion, which holds the whole file (decode) [default:
+                                         structure] [possible values: header, structure, payload,
+                                         decode]
           --probe <MODE>                 How URLs are read: the whole file, or only as far as format,
                                          dimensions and size take (an accepted URL is then not known to
                                          download in time) [default: full] [possible values: full,
