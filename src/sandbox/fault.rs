@@ -40,12 +40,18 @@ impl Share {
     }
 }
 
-/// A fault of one request.
+/// A fault of one request. What has no meaning for an operation does nothing to it: an
+/// [`Upload`](Operation::Upload) knows delays, failures of the gateway and closed connections.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Fault {
     /// The service answers this code (HTTP 200) and does nothing: 588 over the quota, 500, 580 …
     Service(i64),
+    /// The same, with the code as the HTTP status too; what the service does is not documented.
+    ServiceStatus(u16),
+    /// The answer's envelope is written as the documentation's tables do: `Code`, `Msg`,
+    /// `RequestId`, `Data`.
+    Capitalised,
     /// A share of the elements answers this code; of a scan, they are not executed.
     Tasks(i64, Share),
     /// The gateway throttles: this HTTP status, with `x-acs-retry-after` (milliseconds) if given.
@@ -54,7 +60,7 @@ pub enum Fault {
     Gateway(u16, When),
     /// A proxy on the way answers an HTML page with this HTTP status.
     Html(u16, When),
-    /// The answer comes this much later.
+    /// The answer comes this much later; the request was executed at once.
     Delay(Duration),
     /// The answer is HTTP 200 without a body; the request was executed.
     Empty,

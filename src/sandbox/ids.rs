@@ -65,3 +65,7 @@ pub(super) fn upper_hex(bytes: &[u8]) -> String {
         text
     })
 }
+
+pub(super) fn lower_hex(bytes: &[u8]) -> String {
+    upper_hex(bytes).to_ascii_lowercase()
+}

@@ -13,6 +13,9 @@
 //! What the service refuses is refused. What it does at places that are not documented is chosen
 //! so that a careful client gets through and a careless one is found out.
 //!
+//! A callback is sent when its URL leads to this machine, right after the task was taken; other
+//! URLs are never called.
+//!
 //! It listens on loopback unless told otherwise, holds bounded memory for any number of requests,
 //! and stops when it is dropped.
 //!
@@ -29,6 +32,7 @@
 //! ```
 
 mod answers;
+mod callback;
 mod clock;
 mod fault;
 mod files;
@@ -41,6 +45,7 @@ mod service;
 mod tasks;
 
 use std::{
+    collections::HashMap,
     fmt, io,
     net::{Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
@@ -48,7 +53,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use tokio::{net::TcpListener, task::JoinHandle};
+use tokio::{net::TcpListener, sync::mpsc, task::JoinHandle};
 
 use crate::error::{Error, ErrorKind};
 
@@ -60,7 +65,7 @@ pub use service::Operation;
 pub struct Sandbox {
     address: SocketAddr,
     state: Arc<State>,
-    task: JoinHandle<()>,
+    tasks: [JoinHandle<()>; 2],
 }
 
 /// What the handlers share.
@@ -68,6 +73,7 @@ pub struct Sandbox {
 struct State {
     address: SocketAddr,
     key: AccessKey,
+    uid: String,
     polls: u32,
     clock: clock::Clock,
     ids: ids::Ids,
@@ -76,21 +82,24 @@ struct State {
     files: files::Files,
     oss: oss::Oss,
     plan: fault::Plan,
+    callbacks: mpsc::Sender<callback::Callback>,
     counts: Mutex<Counts>,
 }
 
 impl State {
-    fn count(&self, note: impl FnOnce(&mut Counts)) {
-        note(&mut self.counts.lock().expect("no holder panics"));
+    fn count<T>(&self, note: impl FnOnce(&mut Counts) -> T) -> T {
+        note(&mut self.counts.lock().expect("no holder panics"))
     }
 }
 
 /// What happened so far.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Debug, Default)]
 struct Counts {
-    requests: u64,
+    requests: HashMap<Operation, u64>,
     paid: u64,
     billed: u64,
+    callbacks: u64,
+    callback_tries: u64,
 }
 
 impl Counts {
@@ -170,18 +179,39 @@ impl Sandbox {
 
     /// How many tasks were taken: what was paid for, were this the service.
     pub fn paid(&self) -> u64 {
-        self.counts().paid
+        self.state.count(|counts| counts.paid)
     }
 
     /// How many scans were billed: a task counts once for each scene.
     pub fn billed(&self) -> u64 {
-        self.counts().billed
+        self.state.count(|counts| counts.billed)
     }
 
-    /// How many requests came for an operation, the refused ones and those that met a fault
+    /// How many requests came for any operation, the refused ones and those that met a fault
     /// included.
     pub fn requests(&self) -> u64 {
-        self.counts().requests
+        self.state.count(|counts| counts.requests.values().sum())
+    }
+
+    /// How many requests came for an operation, counted as [`requests`](Self::requests).
+    pub fn requests_of(&self, operation: Operation) -> u64 {
+        let held = |counts: &mut Counts| counts.requests.get(&operation).copied();
+        self.state.count(held).unwrap_or_default()
+    }
+
+    /// How many callbacks were answered with 200.
+    pub fn callbacks(&self) -> u64 {
+        self.state.count(|counts| counts.callbacks)
+    }
+
+    /// How often a callback was sent: up to three times each, until it is answered with 200.
+    pub fn callback_tries(&self) -> u64 {
+        self.state.count(|counts| counts.callback_tries)
+    }
+
+    /// The account's id, which is part of a callback's checksum.
+    pub fn uid(&self) -> &str {
+        &self.state.uid
     }
 
     /// The bytes of an object that was uploaded, by its key.
@@ -210,15 +240,13 @@ impl Sandbox {
     pub fn put_clock_back(&self, by: Duration) {
         self.state.clock.back(by);
     }
-
-    fn counts(&self) -> Counts {
-        *self.state.counts.lock().expect("no holder panics")
-    }
 }
 
 impl Drop for Sandbox {
     fn drop(&mut self) {
-        self.task.abort();
+        for task in &self.tasks {
+            task.abort();
+        }
     }
 }
 
@@ -227,6 +255,7 @@ impl Drop for Sandbox {
 pub struct SandboxBuilder {
     listen: SocketAddr,
     key: AccessKey,
+    uid: String,
     polls: u32,
     remember: usize,
     folder: Option<PathBuf>,
@@ -243,6 +272,7 @@ impl Default for SandboxBuilder {
                 secret: "sandbox-key-secret".to_owned(),
                 token: None,
             },
+            uid: "1234567890123456".to_owned(),
             polls: 0,
             remember: 100_000,
             folder: None,
@@ -272,6 +302,13 @@ impl SandboxBuilder {
     #[must_use]
     pub fn security_token(mut self, token: &str) -> Self {
         self.key.token = Some(token.to_owned());
+        self
+    }
+
+    /// Sends callbacks as this account. Defaults to `1234567890123456`.
+    #[must_use]
+    pub fn uid(mut self, uid: &str) -> Self {
+        uid.clone_into(&mut self.uid);
         self
     }
 
@@ -336,7 +373,10 @@ impl SandboxBuilder {
             .map_err(cannot_listen)?;
         let address = listener.local_addr().map_err(cannot_listen)?;
         let clock = clock::Clock::default();
+        let (callbacks, waiting) = callback::queue();
         let state = Arc::new(State {
+            callbacks,
+            uid: self.uid,
             address,
             ids: ids::Ids::new(clock.now()),
             key: self.key,
@@ -352,11 +392,14 @@ impl SandboxBuilder {
         for (operation, fault) in self.faults {
             state.plan.add(operation, fault);
         }
-        let task = tokio::spawn(serve::run(listener, routes::router(Arc::clone(&state))));
+        let tasks = [
+            tokio::spawn(serve::run(listener, routes::router(Arc::clone(&state)))),
+            tokio::spawn(callback::run(Arc::clone(&state), waiting)),
+        ];
         Ok(Sandbox {
             address,
             state,
-            task,
+            tasks,
         })
     }
 }

@@ -10,8 +10,6 @@ use axum::{
     middleware,
     routing::{any, get, put},
 };
-use http_body_util::Channel;
-use hyper::body::Frame;
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 
@@ -21,7 +19,7 @@ use super::{
     fault::{Fault, When},
     files::{self, empty, set},
     gateway::{self, Refusal},
-    serve::HangUp,
+    serve::{Broken, HangUp},
     service::{self, Operation},
 };
 
@@ -89,40 +87,65 @@ async fn published(
 }
 
 async fn object(Shared(state): Shared<Arc<State>>, request: Request) -> Response<Body> {
-    let (parts, body) = request.into_parts();
-    let put = match read(body, MAX_OBJECT).await {
-        Err(refusal) => Err(refusal),
-        Ok(body) => {
-            let path = percent_decode_str(parts.uri.path()).decode_utf8_lossy();
-            let (bucket, key) = path
-                .trim_start_matches('/')
-                .split_once('/')
-                .unwrap_or_default();
-            let now = state.clock.now();
-            state.oss.put(bucket, key, &parts.headers, body, now)
-        }
-    };
+    let asked = Operation::Upload;
+    state.count(|counts| *counts.requests.entry(asked).or_default() += 1);
     let request_id = state.ids.request();
+    let fault = state.plan.take(asked);
+    let failed = |status: u16| {
+        let message = "We encountered an internal error. Please try again.";
+        Refusal::new(status_code(status), "InternalError", message)
+    };
+    let put = match fault {
+        Some(Fault::Close(When::Before)) => return hang_up(),
+        Some(Fault::Gateway(status, When::Before)) => Err(failed(status)),
+        _ => put_object(&state, request).await,
+    };
+    delay(fault.as_ref()).await;
+    let put = match fault {
+        Some(Fault::Close(When::After)) => return hang_up(),
+        Some(Fault::Gateway(status, When::After)) => Err(failed(status)),
+        _ => put,
+    };
     let mut response = match put {
         Ok(tag) => {
             let mut response = empty(StatusCode::OK);
             set(&mut response, header::ETAG, &tag);
             response
         }
-        Err(refusal) => {
-            let Refusal { code, message, .. } = &refusal;
-            let body = format!(
-                "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>{code}</Code>\
-                 <Message>{message}</Message><RequestId>{request_id}</RequestId></Error>\n"
-            );
-            let mut response = Response::new(Body::from(body));
-            *response.status_mut() = refusal.status;
-            set(&mut response, header::CONTENT_TYPE, "application/xml");
-            response
-        }
+        Err(refusal) => store_error(&refusal, &request_id),
     };
     let name = HeaderName::from_static("x-oss-request-id");
     set(&mut response, name, &request_id);
+    response
+}
+
+/// Keeps the object and gives its tag.
+async fn put_object(state: &State, request: Request) -> Result<String, Refusal> {
+    let (parts, body) = request.into_parts();
+    let body = read(body, MAX_OBJECT).await?;
+    let path = percent_decode_str(parts.uri.path()).decode_utf8_lossy();
+    let (bucket, key) = path
+        .trim_start_matches('/')
+        .split_once('/')
+        .unwrap_or_default();
+    let now = state.clock.now();
+    state.oss.put(bucket, key, &parts.headers, body, now)
+}
+
+/// A refusal as the object store writes it.
+fn store_error(refusal: &Refusal, request_id: &str) -> Response<Body> {
+    let Refusal {
+        code,
+        message,
+        status,
+    } = refusal;
+    let body = format!(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>{code}</Code>\
+         <Message>{message}</Message><RequestId>{request_id}</RequestId></Error>\n"
+    );
+    let mut response = Response::new(Body::from(body));
+    *response.status_mut() = *status;
+    set(&mut response, header::CONTENT_TYPE, "application/xml");
     response
 }
 
@@ -133,12 +156,9 @@ async fn operation(Shared(state): Shared<Arc<State>>, request: Request) -> Respo
     let Some(asked) = asked else {
         return nothing(Shared(state), parts.headers).await;
     };
-    state.count(|counts| counts.requests += 1);
+    state.count(|counts| *counts.requests.entry(asked).or_default() += 1);
     let request_id = state.ids.request();
     let fault = state.plan.take(asked);
-    if let Some(Fault::Delay(time)) = fault {
-        tokio::time::sleep(time).await;
-    }
     let host = host(&parts.headers);
     if let Some(response) = before(fault.as_ref(), &request_id, host) {
         return response;
@@ -166,7 +186,14 @@ async fn operation(Shared(state): Shared<Arc<State>>, request: Request) -> Respo
         Err(status) => (status, None),
     };
     let answer = service::envelope(&status, &request_id, data);
+    delay(fault.as_ref()).await;
     after(fault.as_ref(), &answer, &request_id, host)
+}
+
+async fn delay(fault: Option<&Fault>) {
+    if let Some(Fault::Delay(time)) = fault {
+        tokio::time::sleep(*time).await;
+    }
 }
 
 /// What is answered in place of executing the request.
@@ -199,24 +226,37 @@ fn after(fault: Option<&Fault>, answer: &Value, request_id: &str, host: &str) ->
         Some(Fault::Gateway(status, When::After)) => gateway_failure(*status, request_id, host),
         Some(Fault::Html(status, When::After)) => page(*status),
         Some(Fault::Close(When::After)) => hang_up(),
+        Some(Fault::ServiceStatus(status)) => json_response(status_code(*status), text),
+        Some(Fault::Capitalised) => json_response(StatusCode::OK, capitalised(answer).to_string()),
         Some(Fault::Empty) => json_response(StatusCode::OK, Body::empty()),
         Some(Fault::CutBody) => json_response(StatusCode::OK, first_half(&text)),
         Some(Fault::ShortBody) => {
-            let (mut sender, body) = Channel::<Bytes, HangUp>::new(2);
-            // There is room for one piece, so that it need not be waited for.
-            let _ = sender.try_send(Frame::data(first_half(&text)));
-            sender.abort(HangUp);
             let mut response = json_response(StatusCode::OK, Body::empty());
             set(
                 &mut response,
                 header::CONTENT_LENGTH,
                 &text.len().to_string(),
             );
-            *response.body_mut() = Body::new(body);
+            *response.body_mut() = Body::new(Broken::after(first_half(&text)));
             response
         }
         _ => json_response(StatusCode::OK, text),
     }
+}
+
+fn capitalised(answer: &Value) -> Value {
+    let fields = answer.as_object().into_iter().flatten();
+    let renamed = fields.map(|(name, value)| {
+        let name = match name.as_str() {
+            "code" => "Code",
+            "msg" => "Msg",
+            "requestId" => "RequestId",
+            "data" => "Data",
+            other => other,
+        };
+        (name.to_owned(), value.clone())
+    });
+    Value::Object(renamed.collect())
 }
 
 fn first_half(text: &str) -> Bytes {

@@ -1,9 +1,18 @@
 //! Connections: how many, how long, and how they end.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
 
-use axum::Router;
-use hyper::{server::conn::http1, service::service_fn};
+use axum::{
+    Router,
+    body::{Bytes, HttpBody},
+};
+use hyper::{body::Frame, server::conn::http1, service::service_fn};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
     service::TowerToHyperService,
@@ -31,6 +40,43 @@ impl fmt::Display for HangUp {
 }
 
 impl std::error::Error for HangUp {}
+
+/// A body that ends in a closed connection after its first piece was sent.
+#[derive(Debug)]
+pub(super) struct Broken {
+    piece: Option<Bytes>,
+    sent: bool,
+}
+
+impl Broken {
+    pub(super) const fn after(piece: Bytes) -> Self {
+        Self {
+            piece: Some(piece),
+            sent: false,
+        }
+    }
+}
+
+impl HttpBody for Broken {
+    type Data = Bytes;
+    type Error = HangUp;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, HangUp>>> {
+        if let Some(piece) = self.piece.take() {
+            return Poll::Ready(Some(Ok(Frame::data(piece))));
+        }
+        if self.sent {
+            return Poll::Ready(Some(Err(HangUp)));
+        }
+        // Having to wait, the connection sends what it holds; an error would throw that away.
+        self.sent = true;
+        context.waker().wake_by_ref();
+        Poll::Pending
+    }
+}
 
 /// Takes connections until it is aborted, which aborts them too.
 pub(super) async fn run(listener: TcpListener, router: Router) {

@@ -5,7 +5,12 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{State, answers, fault::Fault, tasks::Held};
+use super::{
+    State, answers,
+    callback::{Callback, Wish},
+    fault::Fault,
+    tasks::Held,
+};
 
 /// Most tasks of one request (a dated copy of the asynchronous page; the samples say 50).
 const MAX_TASKS: usize = 100;
@@ -29,6 +34,8 @@ pub enum Operation {
     Feedback,
     /// `/green/credentials/uploadcredentials`
     UploadCredentials,
+    /// The PUT of an object.
+    Upload,
 }
 
 impl Operation {
@@ -113,8 +120,10 @@ pub(super) fn execute(
     body: &[u8],
     fault: Option<&Fault>,
 ) -> Result<Option<Value>, Status> {
-    if let Some(Fault::Service(code)) = fault {
-        return Err(Status::of(*code));
+    match fault {
+        Some(Fault::Service(code)) => return Err(Status::of(*code)),
+        Some(Fault::ServiceStatus(code)) => return Err(Status::of(i64::from(*code))),
+        _ => {}
     }
     match operation {
         Operation::AsyncScan => scan(state, body, fault, Mode::Async),
@@ -128,6 +137,7 @@ pub(super) fn execute(
             let now = state.clock.now();
             Ok(Some(state.oss.issue(now, &state.ids, &endpoint)))
         }
+        Operation::Upload => Err(Status::of(404)), // an object is put by another way
     }
 }
 
@@ -177,6 +187,11 @@ fn scan(
     let request: ScanRequest = read(body)?;
     check_scan(&request, mode)?;
     let scenes: Arc<[String]> = request.scenes.into();
+    let wish = request.callback.zip(request.seed).map(|(url, seed)| Wish {
+        url,
+        seed,
+        crypt_type: request.crypt_type,
+    });
     let now = state.clock.now();
     let mut elements = Vec::with_capacity(request.tasks.len());
     for (index, task) in request.tasks.into_iter().enumerate() {
@@ -195,6 +210,12 @@ fn scan(
                 polls: 0,
             };
             let id = state.ids.task();
+            if let Some(wish) = &wish
+                && let Some(callback) = Callback::new(&state.uid, wish, &done(&id, &held))
+            {
+                // A full queue is a caller's who does not answer: it loses this one.
+                let _ = state.callbacks.try_send(callback);
+            }
             state.count(|counts| counts.pay(scenes.len()));
             element["taskId"] = json!(id);
             if mode == Mode::Sync {

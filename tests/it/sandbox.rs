@@ -1,5 +1,7 @@
 //! The stand-in service, asked by a client that shares nothing with it.
 
+mod callbacks;
+mod faults;
 mod files;
 pub(crate) mod raw;
 mod uploads;

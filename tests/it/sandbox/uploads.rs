@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use greenlight::sandbox::Sandbox;
+use greenlight::sandbox::{Fault, Operation, Sandbox, When};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde_json::{Value, json};
 use sha1::Sha1;
@@ -208,4 +208,37 @@ async fn upload_credentials_expire() {
         again["data"]["accessKeyId"],
         envelope["data"]["accessKeyId"]
     );
+}
+
+#[tokio::test]
+async fn faults_strike_uploads() {
+    let sandbox = sandbox().await;
+    let grant = grant(&sandbox).await;
+    let key = |name: &str| grant.key(name);
+    let put = async |name: &str, fault: Fault| {
+        sandbox.inject(Operation::Upload, fault);
+        grant.put(&key(name)).send(sandbox.address()).await
+    };
+    let failed = put("a", Fault::Gateway(503, When::Before)).await.unwrap();
+    assert_eq!(failed.status, 503);
+    assert!(failed.text().contains("<Code>InternalError</Code>"));
+    assert!(put("b", Fault::Close(When::Before)).await.is_none());
+    assert!(put("c", Fault::Close(When::After)).await.is_none());
+    assert_eq!(
+        put("d", Fault::Gateway(500, When::After))
+            .await
+            .unwrap()
+            .status,
+        500
+    );
+    assert_eq!(
+        put("e", Fault::Delay(Duration::from_millis(1)))
+            .await
+            .unwrap()
+            .status,
+        200
+    );
+    let kept = ["a", "b", "c", "d", "e"].map(|name| sandbox.object(&key(name)).is_some());
+    assert_eq!(kept, [false, false, true, true, true]);
+    assert_eq!(sandbox.requests_of(Operation::Upload), 5);
 }
