@@ -53,6 +53,8 @@ mod probe_tls;
 mod requirements;
 #[cfg(feature = "sandbox")]
 mod sandbox;
+#[cfg(all(feature = "client", feature = "sandbox"))]
+mod sandbox_sign;
 #[cfg(feature = "axum")]
 mod upload;
 #[cfg(feature = "stream")]
