@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     download::Download,
+    format::Format,
     green::{DataId, Task},
     image_url::ImageUrl,
     ledger::Key,
@@ -53,7 +54,7 @@ pub(super) fn of(verdict: Verdict<ImageUrl>) -> (String, Option<Task>) {
         decision,
         format: inspection
             .and_then(|facts| facts.format())
-            .map(|format| format.name()),
+            .map(Format::name),
         width: dimensions.map(|dimensions| dimensions.width),
         height: dimensions.map(|dimensions| dimensions.height),
         bytes: inspection.and_then(|facts| facts.len()).or(declared),

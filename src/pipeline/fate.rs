@@ -3,6 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use crate::{
+    download::Download,
     error::{Error, ErrorKind, Retry},
     green::Refusal,
     ledger::{Fate, Reason},
@@ -93,7 +94,7 @@ impl Trouble {
 
 /// Whether another look at an image that could not be read may find another state of affairs.
 pub(super) fn may_pass<S>(verdict: &Verdict<S>) -> bool {
-    let status = verdict.download().and_then(|download| download.status());
+    let status = verdict.download().and_then(Download::status);
     rejections(verdict).all(|violation| match violation.code() {
         Code::DownloadDns
         | Code::DownloadConnect

@@ -13,7 +13,7 @@ use crate::{
     ledger::{Key, Scope},
     probe::{Checks, Probe},
     requirements::Requirements,
-    verdict::{Code, Decision, Verdict},
+    verdict::{Code, Decision, Verdict, Violation},
 };
 
 /// What a run would do.
@@ -103,7 +103,7 @@ impl Plan {
             Decision::Inconclusive => &mut self.undecided,
         };
         *count = count.saturating_add(1);
-        let codes: HashSet<Code> = verdict.violations().iter().map(|v| v.code()).collect();
+        let codes: HashSet<Code> = verdict.violations().iter().map(Violation::code).collect();
         for code in codes {
             let count = self.violations.entry(code.name()).or_default();
             *count = count.saturating_add(1);
@@ -144,7 +144,7 @@ impl Plan {
         };
         let tally = Arc::new(Mutex::new(plan));
         let lines = Lines {
-            lines: Box::new(lines.into_iter()),
+            list: Box::new(lines.into_iter()),
             seen: HashSet::new(),
             scope: scope.clone(),
             tally: Arc::clone(&tally),
@@ -187,7 +187,7 @@ fn lock(tally: &Mutex<Plan>) -> std::sync::MutexGuard<'_, Plan> {
 
 /// The distinct URLs of a list. Lines that hold none are judged on the way.
 struct Lines {
-    lines: Box<dyn Iterator<Item = Line> + Send>,
+    list: Box<dyn Iterator<Item = Line> + Send>,
     seen: HashSet<[u8; 16]>,
     scope: Scope,
     tally: Arc<Mutex<Plan>>,
@@ -198,7 +198,7 @@ impl Iterator for Lines {
 
     fn next(&mut self) -> Option<ImageUrl> {
         loop {
-            let line = self.lines.next()?;
+            let line = self.list.next()?;
             let parsed = ImageUrl::parse(&line.url);
             let key = match &parsed {
                 Ok(url) => Key::of_url(&self.scope, url),

@@ -1,6 +1,6 @@
 //! From noted to accepted images.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use tokio::{task::JoinSet, time::sleep};
 
@@ -92,14 +92,12 @@ async fn probe(shared: Arc<Shared>, image: Claimed) -> Finding {
         }
     };
     let requirements = &pipeline.settings.requirements;
-    match pipeline.probe.check(&url, requirements).await {
-        Ok(verdict) => judge(&shared, hold, image.attempts, verdict),
-        // This machine could not ask: not the image's fault.
-        Err(_) => {
-            let at = clock::now() + std::time::Duration::from_secs(1);
-            finding(hold, Judgement::Unreachable(Fate::Again { at }), None)
-        }
+    if let Ok(verdict) = pipeline.probe.check(&url, requirements).await {
+        return judge(&shared, hold, image.attempts, verdict);
     }
+    // This machine could not ask: not the image's fault.
+    let at = clock::now() + Duration::from_secs(1);
+    finding(hold, Judgement::Unreachable(Fate::Again { at }), None)
 }
 
 fn judge(shared: &Shared, hold: Hold, attempts: u32, verdict: Verdict<ImageUrl>) -> Finding {

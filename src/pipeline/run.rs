@@ -115,13 +115,11 @@ impl Shared {
         quota: Option<&Quota>,
         pause: Duration,
     ) -> Result<(), Error> {
-        match quota {
-            Some(quota) => self.pipeline.ledger.slow_down(quota.clone(), pause).await,
-            None => {
-                sleep(pause).await;
-                Ok(())
-            }
+        if let Some(quota) = quota {
+            return self.pipeline.ledger.slow_down(quota.clone(), pause).await;
         }
+        sleep(pause).await;
+        Ok(())
     }
 }
 

@@ -59,3 +59,5 @@ mod sandbox_sign;
 mod upload;
 #[cfg(feature = "stream")]
 mod upload_gate;
+#[cfg(all(feature = "ledger", feature = "pipeline", feature = "sandbox"))]
+mod pipeline;

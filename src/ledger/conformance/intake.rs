@@ -49,7 +49,7 @@ pub(super) async fn a_source_noted_again_is_not_kept_twice(trial: Trial) {
 
 pub(super) async fn a_source_keeps_its_own_spelling_of_the_url(trial: Trial) {
     let mut other = image(1, 2);
-    other.url = "https://EXAMPLE.com/1.png".to_owned();
+    "https://EXAMPLE.com/1.png".clone_into(&mut other.url);
     trial.enqueue(vec![image(1, 1), other], at(0)).await;
     let rows = trial.rows().await;
     assert_eq!(rows[0].source.text, None);

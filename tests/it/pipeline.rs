@@ -1,0 +1,366 @@
+//! The pipeline against the sandbox: every image one outcome, nothing paid twice, whatever happens.
+
+#![allow(clippy::unwrap_used, reason = "a test may fail anywhere")]
+
+mod faults;
+mod kill;
+
+use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
+
+use greenlight::{
+    ErrorKind, Probe, Requirements,
+    green::{Client, Credentials},
+    ledger::{Ledger, Row, Rows, Scope, Source, SqliteLedger, State},
+    pipeline::{Line, Pipeline, Plan, Progress},
+    probe::AddressPolicy,
+    sandbox::{Sandbox, SandboxBuilder},
+};
+
+use super::ledger::{block_on, fresh_path};
+
+const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/images");
+
+/// A sandbox, and a ledger that a pipeline works on.
+struct Bench {
+    sandbox: Sandbox,
+    ledger: Arc<SqliteLedger>,
+}
+
+fn scope() -> Scope {
+    Scope::new("sandbox-key-id", "sandbox", &["porn"])
+}
+
+fn client(endpoint: &str, secret: &str) -> Client {
+    let rate = 100_000.try_into().unwrap();
+    let client = Client::builder()
+        .endpoint(endpoint)
+        .credentials(Credentials::new("sandbox-key-id", secret))
+        .requests_per_second(rate)
+        .images_per_second(rate)
+        .max_attempts(1);
+    client.build().unwrap()
+}
+
+fn probe() -> Probe {
+    let policy = AddressPolicy::new().allow("127.0.0.1/32").unwrap();
+    let probe = Probe::builder().policy(policy.ports(1..=65535));
+    probe.concurrency_per_host(64).build().unwrap()
+}
+
+/// A pipeline that does not wait where the real service asks it to.
+fn pipeline(endpoint: &str, secret: &str, ledger: Arc<dyn Ledger>) -> Pipeline {
+    Pipeline::new(client(endpoint, secret), probe(), ledger, scope())
+        .rates(None, None)
+        .fill_wait(Duration::from_millis(50))
+        .poll_interval(Duration::from_millis(50))
+        .lease(Duration::from_secs(5))
+        .settle_after(Duration::from_millis(1500), Duration::from_millis(1500))
+}
+
+impl Bench {
+    async fn new(sandbox: SandboxBuilder) -> Self {
+        let ledger = SqliteLedger::open(&fresh_path("pipeline"), &scope()).unwrap();
+        Self {
+            sandbox: sandbox.serve(FIXTURES).start().await.unwrap(),
+            ledger: Arc::new(ledger),
+        }
+    }
+
+    fn pipeline(&self) -> Pipeline {
+        let secret = self.sandbox.credentials().secret();
+        pipeline(
+            &self.sandbox.endpoint(),
+            secret,
+            Arc::clone(&self.ledger) as _,
+        )
+    }
+
+    /// Distinct URLs of one good image.
+    fn good(&self, count: u64) -> Vec<Line> {
+        let url = self.url("png/rgb.png");
+        let lines = (1..=count).map(|number| line(&format!("{url}?{number}"), number));
+        lines.collect()
+    }
+
+    fn url(&self, file: &str) -> String {
+        self.sandbox.url_for(file).unwrap()
+    }
+
+    async fn rows(&self) -> Vec<Row> {
+        let all = Rows {
+            after: 0,
+            limit: 100_000,
+            state: None,
+        };
+        self.ledger.rows(all).await.unwrap()
+    }
+}
+
+fn line(url: &str, number: u64) -> Line {
+    Line {
+        url: url.to_owned(),
+        source: Source {
+            origin: "list.txt".to_owned(),
+            line: number,
+            data_id: Some(format!("user-{number}")),
+            text: None,
+        },
+    }
+}
+
+/// Runs to the end and answers what was delivered: the user's ids and states.
+async fn run(pipeline: &Pipeline, lines: Vec<Line>) -> (BTreeMap<String, Row>, Progress) {
+    let mut run = pipeline.start(lines);
+    let mut delivered = BTreeMap::new();
+    while let Some(outcomes) = run.next().await.unwrap() {
+        run.acknowledge(&outcomes).await.unwrap();
+        for outcome in outcomes {
+            let name = outcome.row.source.data_id.clone().unwrap();
+            let twice = delivered.insert(name, outcome.row);
+            assert!(twice.is_none(), "delivered twice: {twice:?}");
+        }
+    }
+    (delivered, run.progress())
+}
+
+#[test]
+fn every_line_gets_one_outcome_and_every_image_is_paid_once() {
+    block_on(async {
+        let bench = Bench::new(Sandbox::builder().polls(1)).await;
+        let mut lines = bench.good(120);
+        let more = [
+            bench.url("png/porn-in-its-name.png"),
+            bench.url("png/sexy-in-its-name.png"),
+            bench.url("png/cut-in-data.png"),
+            bench.url("png/rgb.png") + "?7",
+            "not a url".to_owned(),
+            "http://127.0.0.1:9/nobody.png".to_owned(),
+        ];
+        lines.extend(
+            more.iter()
+                .zip(121..)
+                .map(|(url, number)| line(url, number)),
+        );
+        let pipeline = bench.pipeline().attempts(1, 3);
+        let (delivered, progress) = run(&pipeline, lines).await;
+        assert_eq!(delivered.len(), 126);
+        let state = |number: u32| {
+            let row = &delivered[&format!("user-{number}")];
+            let class = row.reason.as_ref().map(|reason| reason.class.as_str());
+            (row.state, class)
+        };
+        for number in 1..=122 {
+            assert_eq!(state(number), (State::Decided, None), "{number}");
+        }
+        assert_eq!(state(123), (State::Rejected, Some("image/truncated")));
+        assert_eq!(state(124), (State::Decided, None));
+        assert_eq!(state(125), (State::Rejected, Some("url/malformed")));
+        assert_eq!(state(126), (State::Dead, Some("download/connect")));
+        let outcome = |number: u32| {
+            delivered[&format!("user-{number}")]
+                .outcome
+                .clone()
+                .unwrap()
+        };
+        assert!(outcome(1).contains("\"decision\":\"pass\""));
+        assert!(outcome(121).contains("\"decision\":\"block\""));
+        assert!(outcome(122).contains("\"decision\":\"review\""));
+        assert_eq!(bench.sandbox.paid(), 122);
+        assert_eq!(
+            (progress.lines, progress.images, progress.decided),
+            (126, 125, 122)
+        );
+        let stats = bench.ledger.stats(std::time::UNIX_EPOCH).await.unwrap();
+        assert_eq!(
+            (stats.tasks, stats.resubmitted, stats.undelivered),
+            (122, 0, 0)
+        );
+        assert_eq!(stats.count(State::Delivered), 122);
+    });
+}
+
+#[test]
+fn a_list_given_again_pays_nothing_and_delivers_nothing_twice() {
+    block_on(async {
+        let bench = Bench::new(Sandbox::builder()).await;
+        let (first, _) = run(&bench.pipeline(), bench.good(60)).await;
+        assert_eq!((first.len(), bench.sandbox.paid()), (60, 60));
+        let (again, progress) = run(&bench.pipeline(), bench.good(60)).await;
+        assert_eq!((again.len(), progress.lines, progress.images), (0, 60, 0));
+        let mut other_list = bench.good(61);
+        for line in &mut other_list {
+            "other.txt".clone_into(&mut line.source.origin);
+        }
+        let (late, _) = run(&bench.pipeline(), other_list).await;
+        assert_eq!((late.len(), bench.sandbox.paid()), (61, 61));
+        assert!(late.values().all(|row| row.outcome.is_some()));
+    });
+}
+
+#[test]
+fn what_a_consumer_did_not_acknowledge_comes_again_in_the_next_run() {
+    block_on(async {
+        let bench = Bench::new(Sandbox::builder()).await;
+        let mut dies = bench.pipeline().start(bench.good(10));
+        let mut seen = 0;
+        while let Some(outcomes) = dies.next().await.unwrap() {
+            seen += outcomes.len();
+        }
+        assert_eq!(seen, 10);
+        let (delivered, _) = run(&bench.pipeline(), Vec::new()).await;
+        assert_eq!((delivered.len(), bench.sandbox.paid()), (10, 10));
+    });
+}
+
+#[test]
+fn a_stopped_run_saves_the_rest_for_the_next() {
+    block_on(async {
+        let bench = Bench::new(Sandbox::builder()).await;
+        let pipeline = bench.pipeline().batch(10).requests(1).rates(Some(50), None);
+        let mut stopped = pipeline.start(bench.good(300));
+        let mut delivered = 0;
+        while let Some(outcomes) = stopped.next().await.unwrap() {
+            stopped.acknowledge(&outcomes).await.unwrap();
+            delivered += outcomes.len();
+            stopped.stopper().stop();
+        }
+        assert!(delivered > 0 && delivered < 300, "{delivered}");
+        let paid = bench.sandbox.paid();
+        let stats = bench.ledger.stats(std::time::UNIX_EPOCH).await.unwrap();
+        assert_eq!(stats.tasks, paid, "what was sent is recorded");
+        assert_eq!(
+            stats.count(State::Sending) + stats.count(State::Uncertain),
+            0
+        );
+        let (rest, _) = run(&bench.pipeline(), bench.good(300)).await;
+        assert_eq!((rest.len() + delivered, bench.sandbox.paid()), (300, 300));
+    });
+}
+
+#[test]
+fn runs_that_share_a_ledger_share_the_work() {
+    block_on(async {
+        let bench = Bench::new(Sandbox::builder()).await;
+        let path = bench.ledger.path().to_owned();
+        let secret = bench.sandbox.credentials().secret();
+        let other = Arc::new(SqliteLedger::open(&path, &scope()).unwrap());
+        let other = pipeline(&bench.sandbox.endpoint(), secret, other);
+        let mut first = bench.pipeline().start(bench.good(400));
+        let mut second = other.resume();
+        let mut names = Vec::new();
+        let mut take = |outcomes: Option<Vec<greenlight::ledger::Undelivered>>| {
+            let outcomes = outcomes.unwrap_or_default();
+            names.extend(outcomes.iter().map(|outcome| outcome.row.number));
+            outcomes
+        };
+        let (mut first_ends, mut second_ends) = (false, false);
+        while !first_ends || !second_ends {
+            tokio::select! {
+                outcomes = first.next(), if !first_ends => {
+                    let outcomes = take(outcomes.unwrap());
+                    first_ends = outcomes.is_empty();
+                    first.acknowledge(&outcomes).await.unwrap();
+                }
+                outcomes = second.next(), if !second_ends => {
+                    second_ends = take(outcomes.unwrap()).is_empty();
+                }
+            }
+        }
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!((names.len(), bench.sandbox.paid()), (400, 400));
+        let sent = (first.progress().sent, second.progress().sent);
+        assert_eq!(sent.0 + sent.1, 400, "{sent:?}");
+    });
+}
+
+#[test]
+fn an_animation_is_submitted_with_its_frames() {
+    block_on(async {
+        let bench = Bench::new(Sandbox::builder()).await;
+        let lines = vec![line(&bench.url("gif/animated.gif"), 1)];
+        let (delivered, _) = run(&bench.pipeline(), lines).await;
+        let facts = delivered["user-1"].facts.clone().unwrap();
+        let facts: serde_json::Value = serde_json::from_str(&facts).unwrap();
+        assert_eq!(
+            (facts["frames"].as_u64(), facts["decision"].as_str()),
+            (Some(3), Some("accept"))
+        );
+        assert_eq!(
+            (facts["interval"].as_u64(), facts["max_frames"].as_u64()),
+            (Some(1), Some(3))
+        );
+        assert_eq!(facts["download"]["status"], 200);
+    });
+}
+
+#[test]
+fn a_refused_key_ends_the_run_and_kills_no_image() {
+    block_on(async {
+        let bench = Bench::new(Sandbox::builder()).await;
+        let ledger = Arc::clone(&bench.ledger);
+        let wrong = pipeline(&bench.sandbox.endpoint(), "wrong", ledger);
+        let mut refused = wrong.start(bench.good(60));
+        let error = loop {
+            match refused.next().await {
+                Ok(outcomes) => assert!(outcomes.is_some(), "it ends with an error"),
+                Err(error) => break error,
+            }
+        };
+        assert_eq!(error.kind(), ErrorKind::Refused);
+        assert_eq!(error.service_code(), Some("SignatureDoesNotMatch"));
+        assert!(refused.next().await.unwrap().is_none());
+        let stats = bench.ledger.stats(std::time::UNIX_EPOCH).await.unwrap();
+        assert_eq!(stats.count(State::Dead) + stats.count(State::Sending), 0);
+        let (delivered, _) = run(&bench.pipeline(), bench.good(60)).await;
+        assert_eq!((delivered.len(), bench.sandbox.paid()), (60, 60));
+    });
+}
+
+#[test]
+fn a_plan_counts_and_submits_nothing() {
+    block_on(async {
+        let bench = Bench::new(Sandbox::builder()).await;
+        let mut lines = bench.good(51);
+        for url in [
+            bench.url("gif/animated.gif"),
+            bench.url("png/cut-in-data.png"),
+            bench.url("png/rgb.png") + "?1",
+            bench.url("png/rgb.png") + "?1#again",
+            "ftp://example.com/a.png".to_owned(),
+        ] {
+            lines.push(line(&url, 0));
+        }
+        let scope = Scope::new("", "", &["porn", "ad"]);
+        let mut planning = Plan::start(&probe(), &Requirements::ASYNC, &scope, lines);
+        while planning.advance().await.unwrap() {}
+        let plan = planning.plan();
+        assert_eq!((plan.lines(), plan.duplicates()), (56, 2));
+        assert_eq!(
+            (plan.accepted(), plan.rejected(), plan.undecided()),
+            (52, 2, 0)
+        );
+        assert_eq!((plan.requests(), plan.unreadable()), (2, 0));
+        assert_eq!((plan.billed_per_scene(), plan.billed()), (54, 108));
+        assert_eq!(plan.cost(150), 17, "108 at 150 a thousand, rounded up");
+        assert_eq!(plan.violations()["url/scheme"], 1);
+        assert_eq!(plan.violations()["image/truncated"], 1);
+        assert_eq!((bench.sandbox.requests(), bench.sandbox.paid()), (0, 0));
+    });
+}
+
+#[test]
+fn what_is_printed_of_a_pipeline_holds_no_secret() {
+    let ledger = SqliteLedger::open(&fresh_path("debug"), &scope()).unwrap();
+    let pipeline = pipeline(
+        "http://127.0.0.1:9",
+        "sandbox-secret-text",
+        Arc::new(ledger),
+    );
+    let shown = format!("{pipeline:?}");
+    assert!(
+        shown.contains("sandbox-key-id") && !shown.contains("secret-text"),
+        "{shown}"
+    );
+    assert!(Path::new(FIXTURES).is_dir());
+}

@@ -1,0 +1,207 @@
+//! Every fault of the service while a pipeline works: what is paid, and that nothing is lost.
+
+use std::time::Duration;
+
+use greenlight::{
+    Requirements,
+    ledger::{Ledger, Resubmit, State},
+    sandbox::{Fault, Operation, Sandbox, Share, When},
+};
+
+use super::{Bench, block_on, line, run};
+
+const IMAGES: u64 = 120;
+
+/// Runs 120 images in batches of 50 while the first request of an operation meets a fault. Answers
+/// how many were paid, resubmitted and left with a task each.
+async fn meet(operation: Operation, faults: Vec<Fault>) -> (u64, u64) {
+    let bench = Bench::new(Sandbox::builder()).await;
+    let shown = format!("{faults:?}");
+    for fault in faults {
+        bench.sandbox.inject(operation, fault);
+    }
+    let (delivered, _) = run(&bench.pipeline(), bench.good(IMAGES)).await;
+    let decided = delivered.values().filter(|row| row.state == State::Decided);
+    assert_eq!(decided.count(), 120, "{shown}");
+    let stats = bench.ledger.stats(std::time::UNIX_EPOCH).await.unwrap();
+    let known = stats.tasks + stats.resubmitted;
+    let paid = bench.sandbox.paid();
+    assert!(paid <= known, "{shown}: {paid} paid, {known} accounted for");
+    (paid, stats.resubmitted)
+}
+
+#[test]
+fn a_submission_that_was_surely_not_done_is_repeated_for_nothing() {
+    let faults = [
+        Fault::Service(588),
+        Fault::Service(500),
+        Fault::Service(580),
+        Fault::Throttled(429, Some(Duration::from_millis(20))),
+        Fault::Throttled(400, None),
+        Fault::Throttled(503, None),
+        Fault::Gateway(503, When::Before),
+        Fault::Tasks(588, Share::Half),
+        Fault::Tasks(592, Share::First),
+        Fault::Tasks(500, Share::All),
+        Fault::Shuffled,
+        Fault::Delay(Duration::from_millis(300)),
+    ];
+    block_on(async {
+        for fault in faults {
+            let paid = meet(Operation::AsyncScan, vec![fault.clone()]).await;
+            assert_eq!(paid, (IMAGES, 0), "{fault:?}");
+        }
+    });
+}
+
+/// Without callbacks nobody can tell whether the service has them: the price is named and bounded
+/// by what was in flight.
+#[test]
+fn a_submission_without_an_answer_is_repeated_once_its_time_has_come() {
+    let paid_twice = [
+        Fault::Close(When::After),
+        Fault::Html(502, When::After),
+        Fault::Empty,
+        Fault::CutBody,
+        Fault::ShortBody,
+        Fault::Missing(Share::All),
+    ];
+    let paid_once = [Fault::Close(When::Before), Fault::Html(502, When::Before)];
+    block_on(async {
+        for fault in paid_twice {
+            let (paid, resubmitted) = meet(Operation::AsyncScan, vec![fault.clone()]).await;
+            assert!(
+                resubmitted > 0 && resubmitted <= 50,
+                "{fault:?}: {resubmitted}"
+            );
+            assert_eq!(paid, IMAGES + resubmitted, "{fault:?}");
+        }
+        for fault in paid_once {
+            let (paid, resubmitted) = meet(Operation::AsyncScan, vec![fault.clone()]).await;
+            assert!(
+                resubmitted > 0 && resubmitted <= 50,
+                "{fault:?}: {resubmitted}"
+            );
+            assert_eq!(paid, IMAGES, "{fault:?}");
+        }
+        // Longer than the request is waited for.
+        let late = Fault::Delay(Duration::from_secs(3));
+        let (paid, resubmitted) = meet(Operation::AsyncScan, vec![late]).await;
+        assert!(resubmitted > 0 && resubmitted <= 50, "{resubmitted}");
+        assert!(paid <= IMAGES + resubmitted, "{paid}");
+    });
+}
+
+#[test]
+fn a_question_for_results_is_repeated_for_nothing() {
+    let faults = [
+        Fault::Service(500),
+        Fault::Service(588),
+        Fault::Throttled(429, Some(Duration::from_millis(20))),
+        Fault::Gateway(503, When::After),
+        Fault::Html(502, When::After),
+        Fault::Empty,
+        Fault::CutBody,
+        Fault::ShortBody,
+        Fault::Close(When::Before),
+        Fault::Close(When::After),
+        Fault::Shuffled,
+        Fault::Missing(Share::Half),
+        Fault::Missing(Share::All),
+    ];
+    block_on(async {
+        for fault in faults {
+            let paid = meet(Operation::Results, vec![fault.clone(), fault.clone()]).await;
+            assert_eq!(paid, (IMAGES, 0), "{fault:?}");
+        }
+    });
+}
+
+#[test]
+fn a_task_that_failed_for_now_is_submitted_again_and_that_is_known() {
+    block_on(async {
+        let bench = Bench::new(Sandbox::builder()).await;
+        let fault = Fault::Tasks(592, Share::First);
+        bench.sandbox.inject(Operation::Results, fault);
+        let (delivered, _) = run(&bench.pipeline(), bench.good(20)).await;
+        assert!(delivered.values().all(|row| row.state == State::Decided));
+        let stats = bench.ledger.stats(std::time::UNIX_EPOCH).await.unwrap();
+        assert_eq!((bench.sandbox.paid(), stats.tasks), (21, 21));
+    });
+}
+
+#[test]
+fn a_task_that_failed_for_good_is_dead_with_its_code() {
+    block_on(async {
+        let bench = Bench::new(Sandbox::builder()).await;
+        let fault = Fault::Tasks(590, Share::First);
+        bench.sandbox.inject(Operation::Results, fault);
+        let (delivered, _) = run(&bench.pipeline(), bench.good(20)).await;
+        let mut dead = delivered.values().filter(|row| row.state == State::Dead);
+        let reason = dead.next().unwrap().reason.clone().unwrap();
+        assert_eq!(reason.class, "task/590");
+        assert_eq!((dead.count(), bench.sandbox.paid()), (0, 20));
+    });
+}
+
+#[test]
+fn results_that_expired_are_submitted_once_more_and_counted() {
+    block_on(async {
+        let bench = Bench::new(Sandbox::builder()).await;
+        bench.sandbox.inject(Operation::Results, Fault::Forgotten);
+        let (delivered, progress) = run(&bench.pipeline(), bench.good(40)).await;
+        assert!(delivered.values().all(|row| row.state == State::Decided));
+        let stats = bench.ledger.stats(std::time::UNIX_EPOCH).await.unwrap();
+        assert_eq!((stats.expired, stats.resubmitted), (40, 0));
+        assert_eq!(
+            (bench.sandbox.paid(), stats.tasks, progress.expired),
+            (80, 80, 40)
+        );
+    });
+}
+
+/// The sandbox refuses a whole request for one URL that is too long.
+#[test]
+fn one_image_that_spoils_a_batch_does_not_cost_the_others() {
+    block_on(async {
+        let bench = Bench::new(Sandbox::builder()).await;
+        let mut lines = bench.good(50);
+        let long = format!("{}?{}", bench.url("png/rgb.png"), "x".repeat(2100));
+        lines.push(line(&long, 99));
+        let lenient = Requirements::ASYNC.with_max_url_chars(5000);
+        let pipeline = bench.pipeline().requirements(lenient);
+        let (delivered, _) = run(&pipeline, lines).await;
+        assert_eq!((delivered.len(), bench.sandbox.paid()), (51, 50));
+        let spoilt = &delivered["user-99"];
+        let class = spoilt.reason.as_ref().map(|reason| reason.class.as_str());
+        assert_eq!((spoilt.state, class), (State::Dead, Some("submit/400")));
+        let decided = delivered.values().filter(|row| row.state == State::Decided);
+        assert_eq!(decided.count(), 50);
+    });
+}
+
+#[test]
+fn uncertain_images_are_left_for_the_operator_if_asked() {
+    block_on(async {
+        let bench = Bench::new(Sandbox::builder()).await;
+        let lost = Fault::Close(When::After);
+        bench.sandbox.inject(Operation::AsyncScan, lost);
+        let pipeline = bench.pipeline().resubmit(Resubmit::Never);
+        let (delivered, progress) = run(&pipeline, bench.good(30)).await;
+        assert_eq!(
+            delivered.len(),
+            30 - usize::try_from(progress.uncertain).unwrap()
+        );
+        assert!(progress.uncertain > 0);
+        assert_eq!(bench.sandbox.paid(), 30);
+        let uncertain = bench
+            .rows()
+            .await
+            .into_iter()
+            .filter(|row| row.state == State::Uncertain);
+        assert_eq!(
+            uncertain.count(),
+            usize::try_from(progress.uncertain).unwrap()
+        );
+    });
+}
