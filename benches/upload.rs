@@ -38,12 +38,13 @@ use greenlight::{
     Requirements,
     axum::{ImageField, Problem, UploadPolicy},
 };
+use hyper_util::{rt::TokioIo, service::TowerToHyperService};
 
 const MB: usize = 1 << 20;
 
 fn main() {
     match env::args().nth(1).as_deref() {
-        Some("serve") => serve(),
+        Some("serve") => serve(env::args().nth(2).map(|bytes| bytes.parse().unwrap())),
         Some("--bench") => bench(&Scale {
             bytes: 19 * MB,
             rounds: 15,
@@ -65,7 +66,7 @@ struct Scale {
 }
 
 fn bench(scale: &Scale) {
-    let server = Server::start();
+    let server = Server::start(None);
     println!(
         "{} MB images, {} rounds, medians",
         scale.bytes / MB,
@@ -108,16 +109,27 @@ fn bench(scale: &Scale) {
         whole.as_secs_f64() / refusal.as_secs_f64(),
     );
 
-    // A server of its own: what the other rounds left in its allocator does not count.
+    // Servers of their own: what the other rounds left in an allocator does not count.
     drop(server);
-    let server = Server::start();
-    let before = server.memory("VmRSS");
-    server.flood(scale.uploads, &form(&images[0].1));
-    println!(
-        "{} uploads in flight: {:.1} MB at the most, {before:.1} MB before",
-        scale.uploads,
-        server.memory("VmHWM"),
-    );
+    let form = form(&images[0].1);
+    for (path, buffer) in [
+        ("/greenlight", Some(64 << 10)),
+        ("/greenlight", None),
+        ("/axum", None),
+    ] {
+        let server = Server::start(buffer);
+        let before = server.memory("VmRSS");
+        server.flood(path, scale.uploads, &form);
+        println!(
+            "{} uploads in flight to {path}, read buffers of {}: {:.1} MB at the most, {before:.1} MB before",
+            scale.uploads,
+            buffer.map_or("hyper's default".to_owned(), |bytes| format!(
+                "{} KB",
+                bytes >> 10
+            )),
+            server.memory("VmHWM"),
+        );
+    }
 }
 
 /// The server's process.
@@ -127,9 +139,11 @@ struct Server {
 }
 
 impl Server {
-    fn start() -> Self {
+    /// With read buffers of so many bytes for each connection, or hyper's default.
+    fn start(buffer: Option<usize>) -> Self {
         let mut child = Command::new(env::current_exe().unwrap())
             .arg("serve")
+            .args(buffer.map(|bytes| bytes.to_string()))
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
@@ -175,7 +189,7 @@ impl Server {
     }
 
     /// Uploads that are all half way at one moment.
-    fn flood(&self, uploads: usize, form: &[u8]) {
+    fn flood(&self, path: &str, uploads: usize, form: &[u8]) {
         let half = Arc::new(Barrier::new(uploads));
         thread::scope(|scope| {
             for _ in 0..uploads {
@@ -185,9 +199,7 @@ impl Server {
                     .spawn_scoped(scope, move || {
                         let mut stream = self.connect();
                         let (first, second) = form.split_at(form.len() / 2);
-                        stream
-                            .write_all(head("/greenlight", form.len()).as_bytes())
-                            .unwrap();
+                        stream.write_all(head(path, form.len()).as_bytes()).unwrap();
                         stream.write_all(first).unwrap();
                         half.wait();
                         stream.write_all(second).unwrap();
@@ -249,7 +261,7 @@ fn rate(bytes: usize, time: Duration) -> f64 {
 }
 
 #[tokio::main]
-async fn serve() {
+async fn serve(buffer: Option<usize>) {
     let app = Router::new()
         .route(
             "/greenlight",
@@ -258,7 +270,16 @@ async fn serve() {
         .route("/axum", post(to_nowhere).layer(DefaultBodyLimit::disable()));
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     println!("{}", listener.local_addr().unwrap());
-    axum::serve(listener, app).await.unwrap();
+    let Some(buffer) = buffer else {
+        return axum::serve(listener, app).await.unwrap();
+    };
+    loop {
+        let (socket, _) = listener.accept().await.unwrap();
+        let mut http = hyper::server::conn::http1::Builder::new();
+        http.max_buf_size(buffer);
+        let service = TowerToHyperService::new(app.clone());
+        tokio::spawn(http.serve_connection(TokioIo::new(socket), service));
+    }
 }
 
 async fn upload(ImageField(image): ImageField) -> Result<(), Problem> {

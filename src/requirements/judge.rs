@@ -8,7 +8,7 @@ use crate::{
     format::{DefectClass, DefectKind, Dimensions, Format},
     image_url::{ImageUrl, UrlError},
     inspect::{ClaimSource, Identity, Inspection},
-    verdict::{Code, Enforcement, Measure, Severity, Verdict, Violation},
+    verdict::{Accepted, Code, Enforcement, Measure, Severity, Verdict, Violation},
 };
 
 impl Requirements {
@@ -60,6 +60,30 @@ impl Requirements {
             missing,
             Some(inspection),
             Some(download),
+        )
+    }
+
+    /// Judges the URL under which an accepted upload was stored: by its text, while its bytes are
+    /// judged again by what is known of them. That the URL serves these bytes is the caller's word:
+    /// nothing is downloaded.
+    pub fn judge_stored(&self, accepted: &Accepted, url: ImageUrl) -> Verdict<ImageUrl> {
+        let mut findings = Findings::new(self);
+        findings.url(&url);
+        match accepted.inspection() {
+            Some(inspection) => findings.image(inspection),
+            None => findings.missing.push("the image, which was not read"),
+        }
+        let Findings {
+            violations,
+            missing,
+            ..
+        } = findings;
+        Verdict::new(
+            url,
+            violations,
+            missing,
+            accepted.inspection().copied(),
+            None,
         )
     }
 

@@ -9,7 +9,7 @@ use std::{
 };
 
 use futures_util::{StreamExt, stream};
-use greenlight::{Decision, Gate, GateError, Requirements, verdict::Code};
+use greenlight::{Decision, Gate, GateError, ImageUrl, Requirements, verdict::Code};
 use proptest::prelude::*;
 use tokio::io::{AsyncRead, AsyncReadExt, ReadBuf};
 
@@ -243,4 +243,32 @@ proptest! {
             Ok(())
         })?;
     }
+}
+
+/// An upload that was accepted and stored is submitted by its URL.
+#[test]
+fn a_stored_upload_is_accepted_under_a_url_that_is_sound() {
+    let image = png(300, 300, 0);
+    let mut gate = Gate::new(Requirements::ASYNC);
+    gate.push(&image).unwrap();
+    let accepted = gate.finish().unwrap();
+    let url = |text: &str| ImageUrl::parse(text).unwrap();
+
+    let stored = Requirements::ASYNC
+        .judge_stored(&accepted, url("https://images.example.com/a.png"))
+        .into_result()
+        .unwrap();
+    assert_eq!(
+        stored.subject().as_str(),
+        "https://images.example.com/a.png"
+    );
+    assert!(stored.inspection().unwrap().dimensions().is_some());
+
+    let secret = url("https://user:password@images.example.com/a.png");
+    let verdict = Requirements::ASYNC.judge_stored(&accepted, secret);
+    assert_eq!(verdict.violations()[0].code(), Code::UrlCredentials);
+    assert!(!verdict.is_accepted());
+    let strict = Requirements::ASYNC.with_min_width(1_000);
+    let verdict = strict.judge_stored(&accepted, url("https://images.example.com/a.png"));
+    assert_eq!(verdict.violations()[0].code(), Code::ImageTooSmall);
 }

@@ -1,0 +1,172 @@
+// Drops four files on the upload server's page and reads what it says of each.
+//
+//   node page.mjs SERVER PROFILE [SCREENSHOT]
+
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { createInterface } from 'node:readline';
+import { chromium } from 'playwright-core';
+
+const [server, profile, screenshot] = process.argv.slice(2);
+
+const { child, address } = await start(server);
+const browser = await chromium.launchPersistentContext(profile, {
+  executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+  headless: true,
+  args: [
+    '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
+    '--disable-background-networking', '--disable-component-update', '--disable-sync',
+  ],
+  viewport: { width: 800, height: 780 },
+});
+let passed = 0;
+try {
+  const page = await browser.newPage();
+  const faults = [];
+  page.on('pageerror', error => faults.push(String(error)));
+  page.on('console', message => { if (message.type() === 'error') faults.push(message.text()) });
+  await page.goto(address);
+  const item = name => page.locator('#uploads > li').filter({ hasText: name });
+  const settled = name => item(name).and(page.locator('[data-state=accepted], [data-state=refused], [data-state=failed]'));
+
+  await check('four files that are dropped get four answers', async () => {
+    await drop(page);
+    const expected = {
+      'sunset.png': ['accepted', /^accepted: PNG, 640 by 480 pixels$/],
+      'dot.gif': ['refused', /^refused: 16x16 pixels, at least 256x256: /],
+      'notes.jpg': ['refused', /^refused: not an image: /],
+      'poster.jpg': ['refused', /^refused: \d+ bytes, at most 20971520: /],
+    };
+    for (const [name, [state, text]] of Object.entries(expected)) {
+      await settled(name).waitFor({ timeout: 20_000 });
+      assert.equal(await item(name).getAttribute('data-state'), state, name);
+      assert.match(await item(name).locator('.verdict').innerText(), text);
+    }
+  });
+
+  await check('the outcome of what was accepted appears by itself, and its thumbnail', async () => {
+    await item('sunset.png').locator('.outcome[data-decision=pass]').waitFor({ timeout: 20_000 });
+    const width = await item('sunset.png').locator('img').evaluate(image => image.naturalWidth);
+    assert.equal(width, 640);
+  });
+
+  await check('a screen reader is told', async () => {
+    assert.equal(await page.locator('[role=status][aria-live=polite]').count(), 1);
+    await page.waitForFunction(() => document.getElementById('said').textContent.includes('sunset.png'));
+  });
+
+  if (screenshot) {
+    await page.screenshot({ path: screenshot });
+  }
+
+  await check('files are chosen with the keyboard, and what is blocked is shown', async () => {
+    await page.keyboard.press('Tab');
+    assert.equal(await page.evaluate(() => document.activeElement.id), 'files');
+    const chooser = page.waitForEvent('filechooser');
+    await page.keyboard.press('Enter');
+    await (await chooser).setFiles({ name: 'porn.png', mimeType: 'image/png', buffer: await picture(page) });
+    await item('porn.png').locator('.outcome[data-decision=block]').waitFor({ timeout: 20_000 });
+  });
+
+  await check('it can be read in the dark', async () => {
+    const luminance = async () => page.evaluate(() => {
+      const [r, g, b] = getComputedStyle(document.body).backgroundColor.match(/\d+/g).map(Number);
+      return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+    });
+    assert.ok(await luminance() > 200);
+    await page.emulateMedia({ colorScheme: 'dark' });
+    assert.ok(await luminance() < 50);
+  });
+
+  await check('the metrics count it', async () => {
+    const metrics = await (await fetch(`${address}/metrics`)).text();
+    for (const [line, least] of [
+      ['greenlight_uploads_total{verdict="accept"}', 2],
+      ['greenlight_uploads_total{verdict="image/too-small"}', 1],
+      ['greenlight_uploads_total{verdict="image/not-an-image"}', 1],
+      ['greenlight_uploads_total{verdict="image/too-large"}', 1],
+      ['greenlight_outcomes_total{decision="pass"}', 1],
+      ['greenlight_outcomes_total{decision="block"}', 1],
+      ['greenlight_upload_bytes_saved_total', 20_000_000],
+    ]) {
+      const found = metrics.split('\n').find(text => text.startsWith(`${line} `));
+      assert.ok(Number(found?.split(' ')[1]) >= least, `${line}: ${found}`);
+    }
+  });
+
+  await check('nothing went wrong in the page', async () => {
+    // The browser itself notes each answer that is not 200.
+    const unexpected = faults.filter(text => !text.startsWith('Failed to load resource'));
+    assert.deepEqual(unexpected, []);
+  });
+} finally {
+  await browser.close();
+  child.kill();
+}
+console.log(`${passed} passed, 0 failed`);
+
+async function check(what, run) {
+  await run();
+  passed += 1;
+  console.log(`ok: ${what}`);
+}
+
+/** Starts the server on a free port, and reads the address that it prints. */
+async function start(command) {
+  const child = spawn(command, ['127.0.0.1:0'], { stdio: ['ignore', 'pipe', 'inherit'] });
+  for await (const line of createInterface({ input: child.stdout })) {
+    const address = line.match(/^open (\S+)$/)?.[1];
+    if (address) {
+      child.stdout.resume();
+      return { child, address };
+    }
+  }
+  throw new Error('the server ended without an address');
+}
+
+/** Drops the files as a user would: all at once, on the document. */
+async function drop(page) {
+  await page.evaluate(async () => {
+    const bytes = (...parts) => new Blob(parts.map(part => typeof part === 'string'
+      ? Uint8Array.from(part, c => c.charCodeAt(0)) : part));
+    const canvas = new OffscreenCanvas(640, 480);
+    const context = canvas.getContext('2d');
+    const sky = context.createLinearGradient(0, 0, 0, 480);
+    sky.addColorStop(0, '#2b3a67');
+    sky.addColorStop(0.7, '#f28c5e');
+    sky.addColorStop(1, '#ffe3a3');
+    context.fillStyle = sky;
+    context.fillRect(0, 0, 640, 480);
+    context.fillStyle = '#fff3c4';
+    context.arc(320, 360, 60, 0, 7);
+    context.fill();
+    const png = await canvas.convertToBlob({ type: 'image/png' });
+
+    const gif = bytes('GIF89a\x10\0\x10\0\x80\0\0\0\0\0\xff\xff\xff,\0\0\0\0\x10\0\x10\0\0\x02\x0e\x84\x8f\xa9\xcb\xed\x0f\xa3\x9c\xb4\xda\x8b\xb3>\x05\0;');
+    const text = bytes('These are notes, and no picture at all.\n'.repeat(20));
+    // A frame header, and then comments up to 25 MB.
+    const comment = new Uint8Array(65_535).fill(0x78);
+    comment.set([0xff, 0xfe, 0xff, 0xfd]);
+    const jpeg = bytes('\xff\xd8\xff\xc0\0\x0b\x08\x04\0\x04\0\x01\x01\x11\0', ...Array(382).fill(comment));
+
+    const files = [[png, 'sunset.png', 'image/png'], [gif, 'dot.gif', 'image/gif'],
+      [text, 'notes.jpg', 'image/jpeg'], [jpeg, 'poster.jpg', 'image/jpeg']];
+    const transfer = new DataTransfer();
+    for (const [blob, name, type] of files) transfer.items.add(new File([blob], name, { type }));
+    const target = document.getElementById('drop');
+    for (const kind of ['dragenter', 'dragover', 'drop']) {
+      target.dispatchEvent(new DragEvent(kind, { bubbles: true, cancelable: true, dataTransfer: transfer }));
+    }
+  });
+}
+
+/** A good PNG as bytes. */
+async function picture(page) {
+  const bytes = await page.evaluate(async () => {
+    const canvas = new OffscreenCanvas(300, 300);
+    canvas.getContext('2d').fillRect(0, 0, 150, 300);
+    const blob = await canvas.convertToBlob({ type: 'image/png' });
+    return [...new Uint8Array(await blob.arrayBuffer())];
+  });
+  return Buffer.from(bytes);
+}

@@ -1,0 +1,400 @@
+//! A web page that takes images, refuses the bad ones while they are still uploading and submits
+//! the others to moderation.
+//!
+//!     cargo run --release --example upload_server --features full
+//!
+//! Then open <http://127.0.0.1:8080>. Without an account the moderation is the sandbox, which goes
+//! by file names: `porn.jpg` is blocked, `sexy.jpg` is for review. With one, from the environment:
+//!
+//! * `ALIBABA_CLOUD_ACCESS_KEY_ID`, `ALIBABA_CLOUD_ACCESS_KEY_SECRET`: whose bill it goes on.
+//! * `GREENLIGHT_REGION`: `ap-southeast-1` unless set.
+//! * `GREENLIGHT_PUBLIC_URL`: where the service reaches this server. It must, to see the images.
+//! * `GREENLIGHT_UID`: the account's id. With it results come by callback, else they are asked for.
+//!
+//! The address to listen on is the first argument.
+
+#![expect(clippy::print_stdout, reason = "a command says where it listens")]
+
+use std::{
+    collections::VecDeque,
+    convert::Infallible,
+    error::Error,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use axum::{
+    Router,
+    extract::{Path as UrlPath, State},
+    http::{HeaderMap, StatusCode, header},
+    response::{
+        Html, IntoResponse, Response,
+        sse::{Event, KeepAlive, Sse},
+    },
+    routing::{get, post},
+};
+use futures_util::{Stream, StreamExt, stream};
+use greenlight::{
+    Accepted, Batch, Client, DataId, ImageUrl, Inspection, OutcomeDecision, Requirements, Scene,
+    Task, TaskReport, TaskState,
+    axum::{ImageField, Problem, Upload, UploadPolicy},
+    green::{Callback, FromEnvironment, ScanOptions},
+    sandbox::Sandbox,
+};
+use metrics::counter;
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use serde_json::json;
+use tokio::{fs, io::AsyncWriteExt, net::TcpListener, sync::broadcast};
+
+const REQUIREMENTS: Requirements = Requirements::ASYNC;
+const SCENES: [Scene; 2] = [Scene::Porn, Scene::Terrorism];
+
+/// How many outcomes a page that connects anew is told.
+const REMEMBERED: usize = 256;
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let address = std::env::args().nth(1);
+    let listener = TcpListener::bind(address.as_deref().unwrap_or("127.0.0.1:8080")).await?;
+    let folder = tempfile::tempdir()?; // it goes with the process
+    let app = Arc::new(App {
+        moderation: Moderation::start(folder.path()).await?,
+        folder: folder.path().to_owned(),
+        outcomes: Outcomes::new(),
+        metrics: PrometheusBuilder::new().install_recorder()?,
+    });
+    println!("moderation by {}", app.moderation.name);
+    println!("open http://{}", listener.local_addr()?);
+
+    let routes = Router::new()
+        .route("/", get(page))
+        .route(
+            "/upload",
+            post(upload).layer(UploadPolicy::new(REQUIREMENTS).layer()),
+        )
+        .route("/events", get(events))
+        .route("/images/{name}", get(image))
+        .route("/metrics", get(measurements))
+        .with_state(app);
+    tokio::select! {
+        served = axum::serve(listener, routes) => Ok(served?),
+        _ = tokio::signal::ctrl_c() => Ok(()),
+    }
+}
+
+struct App {
+    moderation: Moderation,
+    folder: PathBuf,
+    outcomes: Outcomes,
+    metrics: PrometheusHandle,
+}
+
+async fn page() -> Html<&'static str> {
+    Html(include_str!("upload_server.html"))
+}
+
+/// Takes one image: stored under its id while it is judged, and thrown away again if it is refused.
+async fn upload(
+    State(app): State<Arc<App>>,
+    headers: HeaderMap,
+    image: Result<ImageField, Problem>,
+) -> Response {
+    let id = DataId::random();
+    let stored = match image {
+        Ok(ImageField(image)) => store(&app, &id, image).await,
+        Err(problem) => Err(Failure::Problem(problem)),
+    };
+    match stored {
+        Ok((accepted, name)) => {
+            let answer = describe(&id, &accepted);
+            count(
+                "accept",
+                accepted.inspection().map_or(0, Inspection::bytes_seen),
+                0,
+            );
+            tokio::spawn(moderate(app, id, accepted, name));
+            answer.to_string().into_response()
+        }
+        Err(Failure::Problem(problem)) => {
+            let length = headers.get(header::CONTENT_LENGTH);
+            let length = length.and_then(|text| text.to_str().ok()?.parse().ok());
+            let facts = problem
+                .rejected()
+                .and_then(|rejected| rejected.inspection());
+            let seen = facts.map_or(0, Inspection::bytes_seen);
+            let saved = length.map_or(0, |length: u64| length.saturating_sub(seen));
+            count(problem.code(), seen, saved);
+            problem.into_response()
+        }
+        Err(Failure::Storage(error)) => {
+            count("failed", 0, 0);
+            (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response()
+        }
+    }
+}
+
+enum Failure {
+    Problem(Problem),
+    Storage(std::io::Error),
+}
+
+impl From<Problem> for Failure {
+    fn from(problem: Problem) -> Self {
+        Self::Problem(problem)
+    }
+}
+
+impl From<std::io::Error> for Failure {
+    fn from(error: std::io::Error) -> Self {
+        Self::Storage(error)
+    }
+}
+
+async fn store(app: &App, id: &DataId, mut image: Upload) -> Result<(Accepted, String), Failure> {
+    let name = format!("{id}-{}", harmless(image.file_name().unwrap_or("image")));
+    let path = app.folder.join(&name);
+    let accepted = async {
+        let mut file = fs::File::create(&path).await?;
+        while let Some(chunk) = image.chunk().await? {
+            file.write_all(&chunk).await?;
+        }
+        file.flush().await?;
+        Ok(image.finish().await?)
+    }
+    .await;
+    match accepted {
+        Ok(accepted) => Ok((accepted, name)),
+        Err(failure) => {
+            let _ = fs::remove_file(&path).await;
+            Err(failure)
+        }
+    }
+}
+
+/// What a client calls a file, reduced to what is harmless in a path and a URL.
+fn harmless(name: &str) -> String {
+    let tail: Vec<char> = name.chars().filter(is_harmless).rev().take(40).collect();
+    tail.into_iter().rev().collect()
+}
+
+const fn is_harmless(c: &char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_')
+}
+
+fn describe(id: &DataId, accepted: &Accepted) -> serde_json::Value {
+    let facts = accepted.inspection();
+    let dimensions = facts.and_then(Inspection::dimensions);
+    let warnings: Vec<_> = accepted
+        .warnings()
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    json!({
+        "id": id.as_str(),
+        "format": facts.and_then(Inspection::format).map(|format| format.to_string()),
+        "width": dimensions.map(|dimensions| dimensions.width),
+        "height": dimensions.map(|dimensions| dimensions.height),
+        "warnings": warnings,
+    })
+}
+
+fn count(verdict: &'static str, seen: u64, saved: u64) {
+    counter!("greenlight_uploads_total", "verdict" => verdict).increment(1);
+    counter!("greenlight_upload_bytes_seen_total").increment(seen);
+    counter!("greenlight_upload_bytes_saved_total").increment(saved);
+}
+
+/// Who looks at the images.
+struct Moderation {
+    name: String,
+    client: Client,
+    /// Where the service finds the stored images.
+    images: String,
+    /// Set if results are sent, and not asked for.
+    callback: Option<(Callback, ())>,
+    _sandbox: Option<Sandbox>,
+}
+
+impl Moderation {
+    async fn start(folder: &Path) -> Result<Self, Box<dyn Error>> {
+        match setting("ALIBABA_CLOUD_ACCESS_KEY_ID") {
+            Some(_) => Self::account(),
+            None => Self::sandbox(folder).await,
+        }
+    }
+
+    async fn sandbox(folder: &Path) -> Result<Self, Box<dyn Error>> {
+        let sandbox = Sandbox::builder().polls(1).serve(folder).start().await?;
+        let key = sandbox.credentials();
+        let client = Client::builder()
+            .endpoint(&sandbox.endpoint())
+            .credentials(greenlight::Credentials::new(key.id(), key.secret()))
+            .poll_interval(Duration::from_millis(500))
+            .build()?;
+        let here = folder.join("x");
+        fs::write(&here, "").await?;
+        let images = sandbox.url_for(&here)?;
+        fs::remove_file(&here).await?;
+        Ok(Self {
+            name: format!("the sandbox at {}", sandbox.endpoint()),
+            client,
+            images: images.trim_end_matches('x').to_owned(),
+            callback: None,
+            _sandbox: Some(sandbox),
+        })
+    }
+
+    fn account() -> Result<Self, Box<dyn Error>> {
+        let public = setting("GREENLIGHT_PUBLIC_URL")
+            .ok_or("GREENLIGHT_PUBLIC_URL is not set: the service would not find the images")?;
+        let region = setting("GREENLIGHT_REGION").unwrap_or_else(|| "ap-southeast-1".to_owned());
+        let callback = match setting("GREENLIGHT_UID") {
+            Some(uid) => {
+                // The seed is new with each start: callbacks of earlier submissions are refused.
+                let seed = DataId::random().as_str().replace('-', "");
+                let callback = Callback::new(&format!("{public}/callback"), &seed)?;
+                let _ = uid;
+                Some((callback, ()))
+            }
+            None => None,
+        };
+        Ok(Self {
+            client: Client::builder()
+                .region(&region)
+                .credentials(FromEnvironment)
+                .build()?,
+            name: format!("the service in {region}"),
+            images: format!("{public}/images/"),
+            callback,
+            _sandbox: None,
+        })
+    }
+
+    /// Submits an image, and asks for its outcome unless that comes by itself.
+    async fn look_at(
+        &self,
+        id: &DataId,
+        accepted: &Accepted,
+        name: &str,
+    ) -> Result<Option<TaskReport>, Box<dyn Error + Send + Sync>> {
+        let url = ImageUrl::parse(&format!("{}{name}", self.images))?;
+        let stored = REQUIREMENTS.judge_stored(accepted, url).into_result()?;
+        let batch = Batch::new([Task::new(stored).with_data_id(id.clone())])?;
+        let mut options = ScanOptions::new(&SCENES);
+        if let Some((callback, _)) = &self.callback {
+            options = options.with_callback(callback.clone());
+        }
+        let submission = self.client.submit_with(batch, &options).await?;
+        for entry in submission.entries() {
+            entry.result().map_err(|refusal| refusal.to_string())?;
+        }
+        if self.callback.is_some() {
+            return Ok(None);
+        }
+        Ok(self.client.wait(&submission).await?.pop())
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one place that reads the environment"
+)]
+fn setting(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+async fn moderate(app: Arc<App>, id: DataId, accepted: Accepted, name: String) {
+    match app.moderation.look_at(&id, &accepted, &name).await {
+        Ok(Some(report)) => app.outcomes.tell(&id, &report),
+        Ok(None) => {} // it will come to `callback`
+        Err(error) => app
+            .outcomes
+            .tell_as(&id, "failed", &format!("failed: {error}")),
+    }
+}
+
+/// What became of the images, for the pages that are open.
+struct Outcomes {
+    sender: broadcast::Sender<String>,
+    recent: Mutex<VecDeque<String>>,
+}
+
+impl Outcomes {
+    fn new() -> Self {
+        Self {
+            sender: broadcast::channel(REMEMBERED).0,
+            recent: Mutex::default(),
+        }
+    }
+
+    fn tell(&self, id: &DataId, report: &TaskReport) {
+        let (decision, text) = match report.state() {
+            TaskState::Done(outcome) => {
+                let labels: Vec<_> = outcome
+                    .results()
+                    .iter()
+                    .map(|result| format!("{} in {}", result.label(), result.scene()))
+                    .collect();
+                match outcome.decision() {
+                    OutcomeDecision::Pass => ("pass", "passed".to_owned()),
+                    OutcomeDecision::Review => {
+                        ("review", format!("to be reviewed: {}", labels.join(", ")))
+                    }
+                    OutcomeDecision::Block => ("block", format!("blocked: {}", labels.join(", "))),
+                    _ => ("undecided", "undecided".to_owned()),
+                }
+            }
+            TaskState::Failed(refusal) => ("failed", format!("could not be scanned: {refusal}")),
+            _ => ("undecided", "no outcome in time".to_owned()),
+        };
+        self.tell_as(id, decision, &text);
+    }
+
+    fn tell_as(&self, id: &DataId, decision: &'static str, text: &str) {
+        counter!("greenlight_outcomes_total", "decision" => decision).increment(1);
+        let event = json!({ "id": id.as_str(), "decision": decision, "text": text }).to_string();
+        let mut recent = self.recent.lock().expect("nobody panics with it");
+        if recent.len() == REMEMBERED {
+            recent.pop_front();
+        }
+        recent.push_back(event.clone());
+        let _ = self.sender.send(event); // nobody may be looking
+    }
+
+    /// The recent ones, and then each as it comes.
+    fn follow(&self) -> impl Stream<Item = String> + use<> {
+        let recent = self.recent.lock().expect("nobody panics with it");
+        let receiver = self.sender.subscribe();
+        let coming = stream::unfold(receiver, async |mut receiver| {
+            loop {
+                match receiver.recv().await {
+                    Ok(event) => return Some((event, receiver)),
+                    Err(broadcast::error::RecvError::Lagged(_)) => {}
+                    Err(broadcast::error::RecvError::Closed) => return None,
+                }
+            }
+        });
+        stream::iter(recent.clone()).chain(coming)
+    }
+}
+
+async fn events(State(app): State<Arc<App>>) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
+    let events = app.outcomes.follow();
+    Sse::new(events.map(|event| Ok(Event::default().data(event)))).keep_alive(KeepAlive::default())
+}
+
+/// A stored image, for the service to look at. Its name is not to be guessed.
+async fn image(State(app): State<Arc<App>>, UrlPath(name): UrlPath<String>) -> Response {
+    if name.starts_with('.') || !name.chars().all(|c| is_harmless(&c)) {
+        return StatusCode::NOT_FOUND.into_response();
+    }
+    match fs::read(app.folder.join(name)).await {
+        Ok(bytes) => bytes.into_response(),
+        Err(_) => StatusCode::NOT_FOUND.into_response(),
+    }
+}
+
+async fn measurements(State(app): State<Arc<App>>) -> String {
+    app.metrics.render()
+}
