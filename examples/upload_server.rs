@@ -9,7 +9,9 @@
 //! * `ALIBABA_CLOUD_ACCESS_KEY_ID`, `ALIBABA_CLOUD_ACCESS_KEY_SECRET`: whose bill it goes on.
 //! * `GREENLIGHT_REGION`: `ap-southeast-1` unless set.
 //! * `GREENLIGHT_PUBLIC_URL`: where the service reaches this server. It must, to see the images.
-//! * `GREENLIGHT_UID`: the account's id. With it results come by callback, else they are asked for.
+//! * `GREENLIGHT_UID` and `GREENLIGHT_SEED`: the account's id, and up to 64 random letters and
+//!   digits. With them the results come by callback, without they are asked for.
+//! * `GREENLIGHT_ENDPOINT`: in place of the region's host.
 //!
 //! The address to listen on is the first argument.
 
@@ -19,6 +21,7 @@ use std::{
     collections::VecDeque,
     convert::Infallible,
     error::Error,
+    future::ready,
     path::{Path, PathBuf},
     sync::{Arc, Mutex},
     time::Duration,
@@ -37,9 +40,9 @@ use axum::{
 use futures_util::{Stream, StreamExt, stream};
 use greenlight::{
     Accepted, Batch, Client, DataId, ImageUrl, Inspection, OutcomeDecision, Requirements, Scene,
-    Task, TaskReport, TaskState,
-    axum::{ImageField, Problem, Upload, UploadPolicy},
-    green::{Callback, FromEnvironment, ScanOptions},
+    Suggestion, Task, TaskReport, TaskState,
+    axum::{ImageField, Problem, Upload, UploadPolicy, callbacks},
+    green::{Callback, FromEnvironment, ScanOptions, callback::Verifier},
     sandbox::Sandbox,
 };
 use metrics::counter;
@@ -67,7 +70,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     println!("moderation by {}", app.moderation.name);
     println!("open http://{}", listener.local_addr()?);
 
-    let routes = Router::new()
+    let mut routes = Router::new()
         .route("/", get(page))
         .route(
             "/upload",
@@ -76,7 +79,14 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .route("/events", get(events))
         .route("/images/{name}", get(image))
         .route("/metrics", get(measurements))
-        .with_state(app);
+        .with_state(Arc::clone(&app));
+    if let Some((_, verifier)) = app.moderation.callback.clone() {
+        let handle = move |report: TaskReport| {
+            app.outcomes.tell(&report);
+            ready(Ok::<_, Infallible>(()))
+        };
+        routes = routes.route("/callback", callbacks(verifier, handle));
+    }
     tokio::select! {
         served = axum::serve(listener, routes) => Ok(served?),
         _ = tokio::signal::ctrl_c() => Ok(()),
@@ -212,7 +222,7 @@ struct Moderation {
     /// Where the service finds the stored images.
     images: String,
     /// Set if results are sent, and not asked for.
-    callback: Option<(Callback, ())>,
+    callback: Option<(Callback, Verifier)>,
     _sandbox: Option<Sandbox>,
 }
 
@@ -249,21 +259,22 @@ impl Moderation {
         let public = setting("GREENLIGHT_PUBLIC_URL")
             .ok_or("GREENLIGHT_PUBLIC_URL is not set: the service would not find the images")?;
         let region = setting("GREENLIGHT_REGION").unwrap_or_else(|| "ap-southeast-1".to_owned());
-        let callback = match setting("GREENLIGHT_UID") {
-            Some(uid) => {
-                // The seed is new with each start: callbacks of earlier submissions are refused.
-                let seed = DataId::random().as_str().replace('-', "");
+        let callback = match (setting("GREENLIGHT_UID"), setting("GREENLIGHT_SEED")) {
+            (Some(uid), Some(seed)) => {
                 let callback = Callback::new(&format!("{public}/callback"), &seed)?;
-                let _ = uid;
-                Some((callback, ()))
+                let verifier = Verifier::new(&uid, &callback);
+                Some((callback, verifier))
             }
-            None => None,
+            _ => None,
         };
+        let mut client = Client::builder()
+            .region(&region)
+            .credentials(FromEnvironment);
+        if let Some(endpoint) = setting("GREENLIGHT_ENDPOINT") {
+            client = client.endpoint(&endpoint);
+        }
         Ok(Self {
-            client: Client::builder()
-                .region(&region)
-                .credentials(FromEnvironment)
-                .build()?,
+            client: client.build()?,
             name: format!("the service in {region}"),
             images: format!("{public}/images/"),
             callback,
@@ -306,8 +317,8 @@ fn setting(name: &str) -> Option<String> {
 
 async fn moderate(app: Arc<App>, id: DataId, accepted: Accepted, name: String) {
     match app.moderation.look_at(&id, &accepted, &name).await {
-        Ok(Some(report)) => app.outcomes.tell(&id, &report),
-        Ok(None) => {} // it will come to `callback`
+        Ok(Some(report)) => app.outcomes.tell(&report),
+        Ok(None) => {} // it will come by callback
         Err(error) => app
             .outcomes
             .tell_as(&id, "failed", &format!("failed: {error}")),
@@ -328,21 +339,24 @@ impl Outcomes {
         }
     }
 
-    fn tell(&self, id: &DataId, report: &TaskReport) {
+    fn tell(&self, report: &TaskReport) {
+        let Some(id) = report.data_id() else {
+            return; // every task is submitted with one
+        };
         let (decision, text) = match report.state() {
             TaskState::Done(outcome) => {
-                let labels: Vec<_> = outcome
+                let found: Vec<_> = outcome
                     .results()
                     .iter()
-                    .map(|result| format!("{} in {}", result.label(), result.scene()))
+                    .filter(|result| *result.suggestion() != Suggestion::Pass)
+                    .map(|result| format!("{} ({})", result.label(), result.scene()))
                     .collect();
+                let found = found.join(", ");
                 match outcome.decision() {
                     OutcomeDecision::Pass => ("pass", "passed".to_owned()),
-                    OutcomeDecision::Review => {
-                        ("review", format!("to be reviewed: {}", labels.join(", ")))
-                    }
-                    OutcomeDecision::Block => ("block", format!("blocked: {}", labels.join(", "))),
-                    _ => ("undecided", "undecided".to_owned()),
+                    OutcomeDecision::Review => ("review", format!("to be reviewed: {found}")),
+                    OutcomeDecision::Block => ("block", format!("blocked: {found}")),
+                    _ => ("undecided", format!("undecided: {found}")),
                 }
             }
             TaskState::Failed(refusal) => ("failed", format!("could not be scanned: {refusal}")),

@@ -4,12 +4,14 @@
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { createInterface } from 'node:readline';
 import { chromium } from 'playwright-core';
 
 const [server, profile, screenshot] = process.argv.slice(2);
 
-const { child, address } = await start(server);
+const children = [];
+const { address, moderation } = await start(server);
 const browser = await chromium.launchPersistentContext(profile, {
   executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
   headless: true,
@@ -94,6 +96,31 @@ try {
     }
   });
 
+  await check('with an account the results come by callback, from nobody else', async () => {
+    const [uid, seed] = ['1234567890123456', 'seed_of_the_check'];
+    const { address } = await start(server, {
+      ALIBABA_CLOUD_ACCESS_KEY_ID: 'sandbox-key-id', ALIBABA_CLOUD_ACCESS_KEY_SECRET: 'sandbox-key-secret',
+      GREENLIGHT_ENDPOINT: moderation, GREENLIGHT_PUBLIC_URL: 'http://127.0.0.1:9',
+      GREENLIGHT_UID: uid, GREENLIGHT_SEED: seed,
+    });
+    const form = new FormData();
+    form.append('image', new Blob([await picture(page)]), 'a.png');
+    const { id } = await (await fetch(`${address}/upload`, { method: 'POST', body: form })).json();
+    const content = JSON.stringify({ code: 200, dataId: id, taskId: 'img-1', results: [
+      { scene: 'porn', label: 'sexy', suggestion: 'review', rate: 80 }] });
+    const send = checksum => fetch(`${address}/callback`, {
+      method: 'POST', body: new URLSearchParams({ checksum, content }),
+    });
+    assert.equal((await send('0'.repeat(64))).status, 403);
+    const checksum = createHash('sha256').update(uid + seed + content).digest('hex');
+    assert.equal((await send(checksum)).status, 200);
+    const events = (await fetch(`${address}/events`)).body.getReader();
+    const event = new TextDecoder().decode((await events.read()).value);
+    await events.cancel();
+    assert.match(event, /"decision":"review"/);
+    assert.ok(event.includes(id));
+  });
+
   await check('nothing went wrong in the page', async () => {
     // The browser itself notes each answer that is not 200.
     const unexpected = faults.filter(text => !text.startsWith('Failed to load resource'));
@@ -101,7 +128,7 @@ try {
   });
 } finally {
   await browser.close();
-  child.kill();
+  for (const child of children) child.kill();
 }
 console.log(`${passed} passed, 0 failed`);
 
@@ -111,15 +138,17 @@ async function check(what, run) {
   console.log(`ok: ${what}`);
 }
 
-/** Starts the server on a free port, and reads the address that it prints. */
-async function start(command) {
-  const child = spawn(command, ['127.0.0.1:0'], { stdio: ['ignore', 'pipe', 'inherit'] });
+/** Starts the server on a free port, and reads what it prints: who moderates, and its address. */
+async function start(command, environment = {}) {
+  const child = spawn(command, ['127.0.0.1:0'], {
+    stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, ...environment },
+  });
+  children.push(child);
+  let moderation;
   for await (const line of createInterface({ input: child.stdout })) {
+    moderation = line.match(/^moderation by .* at (\S+)$/)?.[1] ?? moderation;
     const address = line.match(/^open (\S+)$/)?.[1];
-    if (address) {
-      child.stdout.resume();
-      return { child, address };
-    }
+    if (address) return { address, moderation };
   }
   throw new Error('the server ended without an address');
 }
