@@ -38,6 +38,8 @@ mod inspect_stream;
 mod jpeg;
 #[cfg(feature = "ledger")]
 mod ledger;
+#[cfg(all(feature = "ledger", feature = "pipeline", feature = "sandbox"))]
+mod pipeline;
 #[cfg(feature = "probe")]
 mod probe;
 #[cfg(feature = "probe")]
@@ -59,5 +61,3 @@ mod sandbox_sign;
 mod upload;
 #[cfg(feature = "stream")]
 mod upload_gate;
-#[cfg(all(feature = "ledger", feature = "pipeline", feature = "sandbox"))]
-mod pipeline;
