@@ -6,6 +6,7 @@ mod cli;
 mod corpus;
 #[cfg(feature = "cli")]
 mod corpus_check;
+mod crashes;
 mod fixtures;
 mod gate;
 #[cfg(feature = "client")]

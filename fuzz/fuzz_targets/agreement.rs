@@ -1,0 +1,38 @@
+//! Where nothing is found wrong and the `image` crate reads the header too, both see the same
+//! format and size.
+
+#![no_main]
+
+use std::io::Cursor;
+
+use greenlight::{Format, Inspection, inspect::DefectKind};
+use image::{ImageFormat, ImageReader};
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|bytes: &[u8]| {
+    let inspection = Inspection::of(bytes);
+    let (Some(format), Some(dimensions)) = (inspection.format(), inspection.dimensions()) else {
+        return;
+    };
+    let known = match format {
+        Format::Png => ImageFormat::Png,
+        Format::Jpeg => ImageFormat::Jpeg,
+        Format::Gif => ImageFormat::Gif,
+        Format::Bmp => ImageFormat::Bmp,
+        _ => return,
+    };
+    let refused = inspection
+        .defects()
+        .iter()
+        .any(|(kind, _)| !kind.is_tolerated());
+    // The size of such a screen is a choice.
+    if refused || inspection.defects().contains(DefectKind::GifZeroScreen) {
+        return;
+    }
+    let guessed = image::guess_format(bytes).ok();
+    assert!(guessed.is_none_or(|guessed| guessed == known), "{guessed:?}");
+    let reader = ImageReader::with_format(Cursor::new(bytes), known);
+    if let Ok(theirs) = reader.into_dimensions() {
+        assert_eq!((dimensions.width, dimensions.height), theirs);
+    }
+});

@@ -1,0 +1,27 @@
+//! What the fuzzer once found: every file in `fixtures/crashes` is read at every depth, whole and
+//! byte by byte.
+
+use std::{fs, path::Path};
+
+use greenlight::{Inspection, Inspector, inspect::Depth};
+
+#[test]
+fn what_once_broke_an_inspector_is_read_to_its_end() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/crashes");
+    let mut files = 0;
+    for entry in fs::read_dir(folder).expect("the folder is committed") {
+        let path = entry.unwrap().path();
+        let bytes = fs::read(&path).unwrap();
+        for depth in [Depth::Header, Depth::Structure, Depth::Payload] {
+            let whole = Inspection::at(depth, &bytes);
+            assert!(whole.is_complete() || bytes.is_empty(), "{}", path.display());
+            let mut inspector = Inspector::new(depth);
+            for byte in &bytes {
+                inspector.push(&[*byte]);
+            }
+            assert_eq!(inspector.finish(), whole, "{} at {depth:?}", path.display());
+        }
+        files += 1;
+    }
+    assert!(files > 0);
+}
