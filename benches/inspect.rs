@@ -48,13 +48,13 @@ fn main() {
 }
 
 /// A group of measures on one picture, with those that every format has.
-fn group<'a>(
-    criterion: &'a mut Criterion,
-    picture: &Picture,
-) -> BenchmarkGroup<'a, WallTime> {
+fn group<'a>(criterion: &'a mut Criterion, picture: &Picture) -> BenchmarkGroup<'a, WallTime> {
     let bytes = &picture.bytes[..];
     let inspection = Inspection::at(Depth::Payload, bytes);
-    assert!(inspection.is_complete() && inspection.defects().is_empty(), "{inspection:?}");
+    assert!(
+        inspection.is_complete() && inspection.defects().is_empty(),
+        "{inspection:?}"
+    );
     let mut group = criterion.benchmark_group(picture.name);
     group.throughput(Throughput::Elements(1));
     group.bench_function("header/greenlight", |b| {
@@ -133,7 +133,9 @@ fn gif(criterion: &mut Criterion, picture: &Picture) {
     group.sample_size(20);
     group.bench_function("payload/gif", |b| {
         b.iter(|| {
-            let mut decoder = gif::DecodeOptions::new().read_info(Cursor::new(black_box(bytes))).unwrap();
+            let mut decoder = gif::DecodeOptions::new()
+                .read_info(Cursor::new(black_box(bytes)))
+                .unwrap();
             while decoder.read_next_frame().unwrap().is_some() {}
         });
     });

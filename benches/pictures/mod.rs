@@ -32,7 +32,11 @@ fn photo(width: u32, height: u32) -> Vec<u8> {
             let (fx, fy) = (f64::from(x), f64::from(y));
             let wave = (fx * 0.021).sin() * (fy * 0.017).cos() * 60.0;
             let ripple = (fx * 0.31 + fy * 0.23).sin() * 12.0;
-            let edge = if (x / 160 + y / 120) % 3 == 0 { 40.0 } else { 0.0 };
+            let edge = if (x / 160 + y / 120) % 3 == 0 {
+                40.0
+            } else {
+                0.0
+            };
             for shift in [0.0, 25.0, 50.0] {
                 let grain = noise.next(9) as f64 - 4.0;
                 let slope = fx / f64::from(width) * 70.0 + shift;
@@ -65,7 +69,9 @@ pub(crate) fn png(name: &'static str, side: u32, color: png::ColorType) -> Pictu
     let photo = photo(width, height);
     let (depth, pixels): (_, Cow<'_, [u8]>) = match color {
         png::ColorType::Rgba => {
-            let opaque = photo.chunks(3).flat_map(|p| [p[0], p[1], p[2], p[0] | 0x80]);
+            let opaque = photo
+                .chunks(3)
+                .flat_map(|p| [p[0], p[1], p[2], p[0] | 0x80]);
             (png::BitDepth::Eight, opaque.collect())
         }
         png::ColorType::Grayscale => {
@@ -83,7 +89,11 @@ pub(crate) fn png(name: &'static str, side: u32, color: png::ColorType) -> Pictu
     encoder.set_color(color);
     encoder.set_depth(depth);
     if color == png::ColorType::Indexed {
-        encoder.set_palette((0..=255).flat_map(|i| [i, i / 2, 255 - i]).collect::<Vec<u8>>());
+        encoder.set_palette(
+            (0..=255)
+                .flat_map(|i| [i, i / 2, 255 - i])
+                .collect::<Vec<u8>>(),
+        );
     }
     let mut writer = encoder.write_header().unwrap();
     writer.write_image_data(&pixels).unwrap();

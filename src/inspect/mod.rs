@@ -151,7 +151,7 @@ impl Inspector {
         let offset = self.inspection.bytes_seen;
         self.inspection.bytes_seen = offset.saturating_add(length(chunk));
         self.advance(chunk, offset);
-        self.note_trailing();
+        self.inspection.note_trailing();
     }
 
     /// The facts so far.
@@ -199,7 +199,7 @@ impl Inspector {
             } = &mut self.inspection;
             walker.parser().finish(*bytes_seen, facts);
         }
-        self.note_trailing();
+        self.inspection.note_trailing();
     }
 
     #[cfg(feature = "decode")]
@@ -304,15 +304,6 @@ impl Inspector {
             Progress::Failed => self.state = State::Settled,
         }
     }
-
-    /// Bytes beyond the image's own end are stated as they come.
-    fn note_trailing(&mut self) {
-        if let Some(end) = self.inspection.facts.end
-            && self.inspection.bytes_seen > end
-        {
-            self.inspection.facts.defect(DefectKind::TrailingBytes, end);
-        }
-    }
 }
 
 impl Inspection {
@@ -323,12 +314,48 @@ impl Inspection {
 
     /// What `bytes`, a whole file, are: at `depth`.
     pub fn at(depth: Depth, bytes: &[u8]) -> Self {
-        let mut inspector = Inspector::new(depth);
-        inspector.read(bytes);
-        inspector.end();
+        let Sniffed::Is(format) = sniff(bytes) else {
+            let mut inspector = Inspector::new(depth);
+            inspector.read(bytes);
+            inspector.end();
+            return inspector.inspection;
+        };
+        let mut inspection = Self::new(depth);
+        inspection.identity = Identity::Format(format);
+        inspection.bytes_seen = length(bytes);
+        inspection.ended = true;
+        match format {
+            Format::Png => inspection.whole(Png::new(depth), bytes),
+            Format::Jpeg => inspection.whole(Jpeg::new(depth), bytes),
+            Format::Gif => inspection.whole(Gif::new(depth), bytes),
+            Format::Bmp => inspection.whole(Bmp::new(depth), bytes),
+            Format::Webp => inspection.whole(Webp::new(depth), bytes),
+            _ => {}
+        }
         #[cfg(feature = "decode")]
-        inspector.decode(Some(bytes));
-        inspector.inspection
+        if depth == Depth::Decode {
+            decode::second_opinion(Some(bytes), format, &mut inspection.facts);
+        }
+        inspection
+    }
+
+    /// Reads a whole file, with no state but the parser's.
+    fn whole(&mut self, mut parser: impl Parser, bytes: &[u8]) {
+        match parser.push(bytes, 0, &mut self.facts) {
+            Progress::More => parser.finish(self.bytes_seen, &mut self.facts),
+            Progress::Done => self.walked = true,
+            Progress::Failed => {}
+        }
+        self.note_trailing();
+    }
+
+    /// States bytes beyond the image's own end as they come.
+    fn note_trailing(&mut self) {
+        if let Some(end) = self.facts.end
+            && self.bytes_seen > end
+        {
+            self.facts.defect(DefectKind::TrailingBytes, end);
+        }
     }
 
     /// What a reader's bytes are, to its end: at `depth`, 64 KB held at a time.

@@ -14,7 +14,11 @@ fn what_once_broke_an_inspector_is_read_to_its_end() {
         let bytes = fs::read(&path).unwrap();
         for depth in [Depth::Header, Depth::Structure, Depth::Payload] {
             let whole = Inspection::at(depth, &bytes);
-            assert!(whole.is_complete() || bytes.is_empty(), "{}", path.display());
+            assert!(
+                whole.is_complete() || bytes.is_empty(),
+                "{}",
+                path.display()
+            );
             let mut inspector = Inspector::new(depth);
             for byte in &bytes {
                 inspector.push(&[*byte]);
