@@ -6,7 +6,7 @@ use super::{
     exif::{Exif, ExifNeed},
     frame::{Frame, Process},
     marker::Marker,
-    segment::Part,
+    segment::{Need, Next, Part},
 };
 use crate::format::Orientation;
 
@@ -29,7 +29,7 @@ impl Jpeg {
                 return;
             }
             cursor.take_len(body.len().saturating_add(HEAD));
-            if matches!(self.state, State::Over(_)) {
+            if !matches!(self.state, State::Marker { .. }) {
                 return;
             }
         }
@@ -52,9 +52,46 @@ impl Jpeg {
                 }
             }
             Part::FrameHead(process) => return self.take_frame(process, body, at, facts),
+            Part::ScanHead if self.frame.is_none() => return false,
+            part if part.begins_table() || matches!(part, Part::ScanHead) => {
+                return self.take_parts(part, body, at, facts);
+            }
             _ => return false,
         }
         true
+    }
+
+    /// Takes tables, one after the other, or a scan's header.
+    fn take_parts(&mut self, part: Part, body: &[u8], at: u64, facts: &mut Facts) -> bool {
+        let (mut part, mut rest) = (part, body);
+        while !rest.is_empty() {
+            let next = match part.need() {
+                Need::Field(len) => {
+                    let Some((field, after)) = take_field(rest, len) else {
+                        return false;
+                    };
+                    rest = after;
+                    self.take_field(part, &field, at, facts)
+                }
+                Need::Bytes(len) => {
+                    let Some((bytes, after)) = rest.split_at_checked(usize::from(len)) else {
+                        return false;
+                    };
+                    rest = after;
+                    self.take_bytes(part, bytes, at, facts)
+                }
+                Need::Rest => return false,
+            };
+            match next {
+                Ok(Next::Part(next)) => part = next,
+                Ok(Next::Coded) if rest.is_empty() => {
+                    self.begin_scan(at, facts);
+                    return true;
+                }
+                _ => return false,
+            }
+        }
+        part.begins_table()
     }
 
     fn take_frame(&mut self, process: Process, body: &[u8], at: u64, facts: &mut Facts) -> bool {
@@ -91,14 +128,20 @@ fn body(after: &[u8]) -> Option<&[u8]> {
     rest.get(..usize::from(length))
 }
 
+/// A field of `len` bytes, and what follows it.
+fn take_field(bytes: &[u8], len: u16) -> Option<([u8; FIELD], &[u8])> {
+    let (taken, after) = bytes.split_at_checked(usize::from(len))?;
+    let mut field = [0; FIELD];
+    field.get_mut(..taken.len())?.copy_from_slice(taken);
+    Some((field, after))
+}
+
 fn orientation(mut exif: Exif, body: &[u8]) -> Option<Orientation> {
     let mut rest = body;
     loop {
         match exif.need() {
             ExifNeed::Field(len) => {
-                let (taken, after) = rest.split_at_checked(usize::from(len))?;
-                let mut field = [0; FIELD];
-                field.get_mut(..taken.len())?.copy_from_slice(taken);
+                let (field, after) = take_field(rest, len)?;
                 if let Some(found) = exif.take(&field) {
                     return Some(found);
                 }

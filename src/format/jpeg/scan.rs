@@ -226,8 +226,11 @@ impl Jpeg {
                     run
                 }
             };
-            cursor.take(u64::try_from(bytes).unwrap_or(u64::MAX));
-            self.state = State::Coded { fill: ends_in_fill };
+            cursor.take_len(bytes.saturating_sub(usize::from(ends_in_fill)));
+            if !self.ends_before_segment(cursor, facts) {
+                cursor.take_len(usize::from(ends_in_fill));
+                self.state = State::Coded { fill: ends_in_fill };
+            }
             return;
         }
         let at = cursor.offset().saturating_sub(1);
@@ -249,6 +252,20 @@ impl Jpeg {
                 self.begin(marker, at, facts);
             }
         }
+    }
+
+    /// Ends the scan if a segment follows whose marker lies in the chunk, which stays unread.
+    fn ends_before_segment(&mut self, cursor: &Cursor<'_>, facts: &mut Facts) -> bool {
+        let [0xFF, code @ 0x80..=0xFE, ..] = cursor.rest() else {
+            return false;
+        };
+        let marker = Marker::new(*code);
+        if marker.has_segment() {
+            self.end_interval(true, facts);
+            self.end_scan(marker, cursor.offset(), facts);
+            self.state = State::Marker { fill: false };
+        }
+        marker.has_segment()
     }
 
     const fn start_interval(&mut self, at: u64) {

@@ -49,7 +49,8 @@ pub(super) enum Part {
 }
 
 /// How the next part is read.
-enum Need {
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Need {
     Field(u16),
     /// Up to so many bytes as they come.
     Bytes(u16),
@@ -76,7 +77,7 @@ impl Part {
         }
     }
 
-    const fn need(self) -> Need {
+    pub(super) const fn need(self) -> Need {
         match self {
             Self::Rest => Need::Rest,
             Self::Jfif => Need::Field(5),
@@ -122,7 +123,7 @@ impl Part {
             )
     }
 
-    const fn begins_table(self) -> bool {
+    pub(super) const fn begins_table(self) -> bool {
         matches!(self, Self::QuantizationHead | Self::HuffmanHead)
     }
 }
@@ -186,10 +187,7 @@ impl Jpeg {
             Need::Bytes(most) => {
                 let bytes = cursor.take(u64::from(most.min(left)));
                 let left = left.saturating_sub(took(bytes));
-                let next = take_bytes(part, bytes, at, facts);
-                if let (Part::HuffmanSymbols { .. }, Some(payload)) = (part, &mut self.payload) {
-                    payload.symbols(bytes);
-                }
+                let next = self.take_bytes(part, bytes, at, facts);
                 self.follow(Segment { left, ..segment }, next, facts);
             }
             Need::Field(bytes) => {
@@ -227,7 +225,21 @@ impl Jpeg {
         }
     }
 
-    fn take_field(
+    /// Takes bytes of a part that is read as they come.
+    pub(super) fn take_bytes(
+        &mut self,
+        part: Part,
+        bytes: &[u8],
+        at: u64,
+        facts: &mut Facts,
+    ) -> Result<Next, DefectKind> {
+        if let (Part::HuffmanSymbols { .. }, Some(payload)) = (part, &mut self.payload) {
+            payload.symbols(bytes);
+        }
+        read_bytes(part, bytes, at, facts)
+    }
+
+    pub(super) fn take_field(
         &mut self,
         part: Part,
         field: &[u8; super::FIELD],
@@ -407,8 +419,8 @@ pub(super) enum Next {
     Coded,
 }
 
-/// Takes bytes of a part that is read as it comes.
-fn take_bytes(part: Part, bytes: &[u8], at: u64, facts: &mut Facts) -> Result<Next, DefectKind> {
+/// What bytes of a part say that is read as they come.
+fn read_bytes(part: Part, bytes: &[u8], at: u64, facts: &mut Facts) -> Result<Next, DefectKind> {
     let count = took(bytes);
     Ok(match part {
         Part::Exif(mut exif) => match exif.need() {
