@@ -233,10 +233,14 @@ impl Jpeg {
         at: u64,
         facts: &mut Facts,
     ) -> Result<Next, DefectKind> {
+        let next = read_bytes(part, bytes, at, facts);
         if let (Part::HuffmanSymbols { .. }, Some(payload)) = (part, &mut self.payload) {
-            payload.symbols(bytes);
+            match next {
+                Ok(_) => payload.symbols(bytes),
+                Err(_) => payload.forget(),
+            }
         }
-        read_bytes(part, bytes, at, facts)
+        next
     }
 
     pub(super) fn take_field(

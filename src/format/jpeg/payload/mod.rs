@@ -127,6 +127,13 @@ impl Payload {
         }
     }
 
+    /// Forgets the table whose definition was begun: it is not one.
+    pub(super) fn forget(&mut self) {
+        if let Some(slot) = self.definitions.slot() {
+            *slot = None;
+        }
+    }
+
     /// Begins a scan of `mcus` MCUs. Returns whether it is walked.
     pub(super) fn begin(&mut self, frame: &Frame, scan: &Scan, mcus: u64, interval: u16) -> bool {
         self.buffer.clear();
