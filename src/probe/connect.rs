@@ -25,6 +25,29 @@ use super::policy::Vetted;
 /// How long one address is waited for before the next is tried beside it (RFC 8305, 5).
 const HEAD_START: Duration = Duration::from_millis(250);
 
+/// More addresses than this are not tried.
+const MAX_ATTEMPTS: usize = 8;
+
+/// Puts addresses into the order they are tried in: IPv6 and IPv4 in turn, the resolver's first
+/// before all (RFC 8305, 4), so that a network without one of them costs one head start.
+pub(super) fn in_turn(addresses: &mut Vec<Vetted>) {
+    let Some(first) = addresses.first().map(|first| first.get().is_ipv6()) else {
+        return;
+    };
+    let (same, other): (Vec<_>, Vec<_>) = addresses
+        .drain(..)
+        .partition(|address| address.get().is_ipv6() == first);
+    let (mut same, mut other) = (same.into_iter(), other.into_iter());
+    while addresses.len() < MAX_ATTEMPTS {
+        let before = addresses.len();
+        addresses.extend(same.next());
+        addresses.extend(other.next());
+        if addresses.len() == before {
+            return;
+        }
+    }
+}
+
 /// Opens a connection to the first of the addresses that answers. They are tried in their order,
 /// each with a head start before the next (RFC 8305).
 pub(super) async fn dial(addresses: &[Vetted]) -> io::Result<(TcpStream, SocketAddr)> {

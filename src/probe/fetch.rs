@@ -159,7 +159,7 @@ async fn open(
     } else {
         Transport::Plain(wire)
     };
-    let h2 = transport.agreed_on_h2() || (!origin.https && probe.versions.is_h2_only());
+    let h2 = transport.agreed_on_h2() || probe.versions.is_h2_only();
     Connection::new(transport, h2, tcp, counters, peer)
         .await
         .map_err(|error| failure::exchange(&error))
@@ -190,6 +190,7 @@ async fn vetted(
             Err(refused) => refusal = refusal.or(Some(refused)),
         }
     }
+    connect::in_turn(&mut vetted);
     match refusal {
         Some(refusal) if vetted.is_empty() => Err(Ending::Blocked {
             target: name.map_or_else(|| refusal.target().to_string(), str::to_owned),

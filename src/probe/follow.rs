@@ -5,12 +5,15 @@ use http::{StatusCode, header, response};
 use super::{
     Inner,
     fetch::{self, Answer, Hop, Window},
-    record::Record,
+    record::{self, Record},
 };
 use crate::{
     download::Ending,
     image_url::{ImageUrl, UrlError},
 };
+
+/// Longer URLs than this are not followed to. Servers take at most 8 to 16 KB in a request line.
+const MAX_URL_BYTES: usize = 16_384;
 
 /// Asks for `url` and follows where the answers lead, at most as often as the probe may.
 pub(super) async fn follow(
@@ -42,7 +45,8 @@ pub(super) async fn follow(
             return Err(Ending::Redirects(format!("more than {most} {times}")));
         }
         if visited.contains(&next) {
-            return Err(Ending::Redirects(format!("redirects lead back to {next}")));
+            let back = record::shortened(next.to_string());
+            return Err(Ending::Redirects(format!("redirects lead back to {back}")));
         }
         visited.push(next);
         let Answer {
@@ -82,6 +86,11 @@ fn location(from: &ImageUrl, head: &response::Parts) -> Result<ImageUrl, Ending>
         .join(text)
         .map_err(|_invalid| nowhere("with a Location that is not a URL leads nowhere"))?;
     next.set_fragment(None);
+    if next.as_str().len() > MAX_URL_BYTES {
+        return Err(nowhere(&format!(
+            "leads to a URL of more than {MAX_URL_BYTES} bytes"
+        )));
+    }
     ImageUrl::parse(next.as_str()).map_err(|error| match error {
         UrlError::Scheme { scheme } => nowhere(&format!(
             "leads to scheme `{}`, which is not http or https",

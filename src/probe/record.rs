@@ -82,7 +82,7 @@ impl Record {
     /// An answer's head came.
     pub(super) fn hop(&mut self, url: &ImageUrl, head: &response::Parts) {
         self.download.hops.push(Hop {
-            url: url.to_string(),
+            url: shortened(url.to_string()),
             status: head.status.as_u16(),
         });
         self.download.http_version = Some(match head.version {
@@ -95,7 +95,7 @@ impl Record {
         self.download.content_type = head
             .headers
             .get(http::header::CONTENT_TYPE)
-            .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
+            .map(|value| shortened(String::from_utf8_lossy(value.as_bytes()).into_owned()));
         self.download.content_length = None;
     }
 
@@ -180,5 +180,19 @@ impl Record {
         };
         download.ending = ending;
         download
+    }
+}
+
+/// What a server said, cut to what a person reads: it is kept for every URL of a list.
+pub(super) fn shortened(text: String) -> String {
+    const MOST: usize = 500;
+    match text.char_indices().nth(MOST) {
+        Some((end, _)) => {
+            let mut text = text;
+            text.truncate(end);
+            text.push('\u{2026}');
+            text
+        }
+        None => text,
     }
 }

@@ -482,7 +482,7 @@ async fn a_deadline_tells_the_phase_it_cut() {
     assert_eq!(download.ending(), &Ending::TooSlow);
     assert_eq!(download.phase(), Phase::FirstByte);
     assert_eq!(codes(&download), ["download/too-slow"]);
-    assert!(download.elapsed() < Duration::from_millis(600));
+    assert!(download.elapsed() < Duration::from_secs(2));
 
     let half = Server::start(|mut peer| async move {
         peer.request().await;

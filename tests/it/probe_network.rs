@@ -212,7 +212,7 @@ async fn a_slow_name_server_is_cut_by_the_deadline() {
         .await;
     assert_eq!(download.ending(), &Ending::TooSlow);
     assert_eq!(download.phase(), Phase::Resolve);
-    assert!(download.elapsed() < Duration::from_millis(600));
+    assert!(download.elapsed() < Duration::from_secs(2));
     assert_eq!(download.timings().resolve, download.elapsed());
     assert_eq!(server.seen.connections(), 0);
 }
@@ -266,7 +266,7 @@ async fn a_server_that_accepts_nothing_is_cut_by_the_deadline() {
     let download = probe.download(&url, &ASYNC).await;
     assert_eq!(download.ending(), &Ending::TooSlow);
     assert_eq!(download.phase(), Phase::Connect);
-    assert!(download.elapsed() < Duration::from_millis(600));
+    assert!(download.elapsed() < Duration::from_secs(2));
 }
 
 #[tokio::test]
@@ -279,11 +279,56 @@ async fn the_next_address_is_tried_beside_one_that_does_not_answer() {
     let download = probe.download(&named(&server, "two.example"), &ASYNC).await;
     assert_eq!(download.ending(), &Ending::Complete);
     assert_eq!(download.remote(), Some(server.address));
-    assert!(download.elapsed() < Duration::from_secs(1));
+    assert!(download.elapsed() < Duration::from_secs(2));
 }
 
 /// What a server does with its first connection.
 type First = fn(Peer) -> Pin<Box<dyn Future<Output = ()> + Send>>;
+
+#[tokio::test]
+async fn both_families_are_tried_in_turn() {
+    let server = Server::answering(ok("image/png", &png(300, 300, 0))).await;
+    // Of IPv6, nothing answers here: each of these is refused or unreachable.
+    let dead = (1..=20).map(|last| IpAddr::from([0, 0, 0, 0, 0, 0, 0x7f00, last]));
+    let addresses: Vec<_> = dead.chain([GOOD.into()]).collect();
+    let probe = builder()
+        .policy(
+            AddressPolicy::new()
+                .allow("::/0")
+                .unwrap()
+                .allow("127.0.0.1")
+                .unwrap(),
+        )
+        .resolver(move |_| {
+            let addresses = addresses.clone();
+            async move { Ok(addresses) }
+        })
+        .build()
+        .unwrap();
+    let download = probe
+        .download(&named(&server, "many.example"), &ASYNC)
+        .await;
+    assert_eq!(download.ending(), &Ending::Complete, "{download:?}");
+    assert!(download.elapsed() < Duration::from_secs(2));
+}
+
+#[tokio::test]
+async fn what_a_server_says_is_kept_only_in_part() {
+    let kind = "x".repeat(100_000);
+    let server = Server::answering(ok(&kind, &png(300, 300, 0))).await;
+    let download = probe(Mode::Full).download(&server.url("/x"), &ASYNC).await;
+    assert_eq!(download.ending(), &Ending::Complete);
+    assert!(download.content_type().unwrap().len() < 600);
+
+    let path = format!("/{}", "x".repeat(10_000));
+    let server = Server::answering(answer("302 Found", &[("Location", &path)], b"")).await;
+    let download = probe(Mode::Full).download(&server.url("/x"), &ASYNC).await;
+    let Ending::Redirects(reason) = download.ending() else {
+        panic!("{download:?}");
+    };
+    assert!(reason.len() < 600);
+    assert!(download.hops().iter().all(|hop| hop.url.len() < 600));
+}
 
 #[tokio::test]
 async fn a_request_is_repeated_once_where_nothing_was_answered() {
@@ -465,23 +510,29 @@ async fn header_mode_uses_a_connection_again_and_full_mode_does_not() {
 async fn bytes_that_nobody_asked_for_never_answer_the_next_request() {
     let forged = ok("image/png", &png(999, 999, 0));
     for pause in [0, 1, 20] {
-        let forged = forged.clone();
+        let sent = Arc::new(AtomicUsize::new(0));
+        let (forged, count) = (forged.clone(), Arc::clone(&sent));
         let server = sizes(move |mut peer| {
-            let forged = forged.clone();
+            let (forged, count) = (forged.clone(), Arc::clone(&count));
             async move {
                 time::sleep(Duration::from_millis(pause)).await;
                 peer.send(&forged).await;
+                count.fetch_add(1, Ordering::SeqCst);
                 Some(peer)
             }
         })
         .await;
         let probe = probe(Mode::Header);
-        for side in [300, 400, 500, 600, 700, 800] {
+        for (number, side) in (1..).zip([300, 400, 500, 600, 700, 800]) {
             let url = server.url(&format!("/{side}.png"));
             let verdict = probe.check(&url, &ASYNC).await.unwrap();
             let dimensions = verdict.inspection().unwrap().dimensions();
             assert_eq!(dimensions, Some(Dimensions::new(side, side)), "{pause} ms");
-            time::sleep(Duration::from_millis(60)).await;
+            // Once the next request is out, nobody can tell its answer from a forged one.
+            while sent.load(Ordering::SeqCst) < number {
+                time::sleep(Duration::from_millis(5)).await;
+            }
+            time::sleep(Duration::from_millis(5)).await;
         }
     }
 }

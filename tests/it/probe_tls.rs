@@ -259,7 +259,7 @@ async fn handshakes_that_fail_otherwise_are_told_apart() {
             download.ending()
         );
         assert_eq!(download.phase(), Phase::Tls);
-        assert!(download.elapsed() < Duration::from_millis(800));
+        assert!(download.elapsed() < Duration::from_secs(2));
     }
 }
 
@@ -396,6 +396,23 @@ async fn an_image_over_http2_is_accepted() {
         assert_eq!(verdict.decision(), Decision::Accept, "{verdict:?}");
         assert_eq!(verdict.download().unwrap().http_version(), Some("HTTP/2"));
     }
+    // Without TLS it is spoken only where nothing else may be.
+    let plain = Server::start(|peer| async move {
+        let Ok(mut connection) = h2::server::handshake(peer.stream).await else {
+            return;
+        };
+        while let Some(Ok((_request, respond))) = connection.accept().await {
+            tokio::spawn(send(respond, &[], png(300, 300, 0).into(), true));
+        }
+    })
+    .await;
+    let probe = builder()
+        .http_versions(HttpVersions::Http2)
+        .build()
+        .unwrap();
+    let download = probe.download(&plain.url("/image.png"), &ASYNC).await;
+    assert_eq!(download.ending(), &Ending::Complete);
+    assert_eq!(download.http_version(), Some("HTTP/2"));
     // The versions can be set.
     let server = http1(authority.acceptor(HOST, &["http/1.1"], |_| {})).await;
     let probe = authority
@@ -404,7 +421,7 @@ async fn an_image_over_http2_is_accepted() {
         .build()
         .unwrap();
     assert!(matches!(
-        download(&probe, &server).await.ending(),
+        self::download(&probe, &server).await.ending(),
         Ending::Tls(TlsFault::Other, _)
     ));
     let probe = authority
@@ -412,7 +429,10 @@ async fn an_image_over_http2_is_accepted() {
         .http_versions(HttpVersions::Http1)
         .build()
         .unwrap();
-    assert_eq!(download(&probe, &server).await.ending(), &Ending::Complete);
+    assert_eq!(
+        self::download(&probe, &server).await.ending(),
+        &Ending::Complete
+    );
 }
 
 #[tokio::test]
@@ -575,7 +595,7 @@ async fn floods_of_http2_frames_are_cut_off() {
             "{name}: {:?}",
             download.ending()
         );
-        assert!(download.elapsed() <= Duration::from_millis(2300), "{name}");
+        assert!(download.elapsed() <= Duration::from_millis(3300), "{name}");
         assert!(
             download.received() <= 2 << 20,
             "{name}: {}",
