@@ -53,7 +53,11 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use tokio::{net::TcpListener, sync::mpsc, task::JoinHandle};
+use tokio::{
+    net::TcpListener,
+    sync::{Semaphore, mpsc},
+    task::JoinHandle,
+};
 
 use crate::error::{Error, ErrorKind};
 
@@ -83,6 +87,8 @@ struct State {
     oss: oss::Oss,
     plan: fault::Plan,
     callbacks: mpsc::Sender<callback::Callback>,
+    /// Megabytes of bodies that may be read at a time.
+    room: Semaphore,
     counts: Mutex<Counts>,
 }
 
@@ -376,6 +382,7 @@ impl SandboxBuilder {
         let (callbacks, waiting) = callback::queue();
         let state = Arc::new(State {
             callbacks,
+            room: Semaphore::new(routes::ROOM),
             uid: self.uid,
             address,
             ids: ids::Ids::new(clock.now()),

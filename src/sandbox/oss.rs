@@ -111,15 +111,14 @@ impl Oss {
         inner.objects.get(key).map(|bytes| bytes.to_vec())
     }
 
-    /// Keeps an object if the request is signed with temporary credentials that still hold.
-    pub(super) fn put(
+    /// Lets an upload through by its head alone: by temporary credentials that still hold.
+    pub(super) fn admit(
         &self,
         bucket: &str,
         key: &str,
         headers: &HeaderMap,
-        body: Bytes,
         now: Timestamp,
-    ) -> Result<String, Refusal> {
+    ) -> Result<(), Refusal> {
         if bucket != BUCKET {
             return Err(Refusal::new(
                 StatusCode::NOT_FOUND,
@@ -127,8 +126,8 @@ impl Oss {
                 "The specified bucket does not exist.",
             ));
         }
-        let mut inner = self.inner.lock().expect("no holder panics");
-        verify(&inner.credentials, key, headers, &body, now)?;
+        let inner = self.inner.lock().expect("no holder panics");
+        verify(&inner.credentials, key, headers, now)?;
         if !key.starts_with(&format!("{FOLDER}/")) {
             return Err(Refusal::new(
                 StatusCode::FORBIDDEN,
@@ -136,9 +135,28 @@ impl Oss {
                 "You have no right to access this object.",
             ));
         }
-        let tag = upper_hex(&Md5::digest(&body));
-        inner.keep(key, body);
-        Ok(format!("\"{tag}\""))
+        Ok(())
+    }
+
+    /// Keeps an object that was let through and gives its tag.
+    pub(super) fn keep(
+        &self,
+        key: &str,
+        headers: &HeaderMap,
+        body: Bytes,
+    ) -> Result<String, Refusal> {
+        let digest = Md5::digest(&body);
+        if let Some(said) = headers.get("content-md5")
+            && said.as_bytes() != STANDARD.encode(digest).as_bytes()
+        {
+            return Err(Refusal::new(
+                StatusCode::BAD_REQUEST,
+                "InvalidDigest",
+                "The Content-MD5 you specified is not valid.",
+            ));
+        }
+        self.inner.lock().expect("no holder panics").keep(key, body);
+        Ok(format!("\"{}\"", upper_hex(&digest)))
     }
 }
 
@@ -164,7 +182,6 @@ fn verify(
     credentials: &VecDeque<Credential>,
     key: &str,
     headers: &HeaderMap,
-    body: &[u8],
     now: Timestamp,
 ) -> Result<(), Refusal> {
     let denied =
@@ -192,14 +209,6 @@ fn verify(
         return Err(denied(
             "RequestTimeTooSkewed",
             "The difference between the request time and the current time is too large.",
-        ));
-    }
-    let md5 = header("content-md5");
-    if !md5.is_empty() && md5 != STANDARD.encode(Md5::digest(body)) {
-        return Err(Refusal::new(
-            StatusCode::BAD_REQUEST,
-            "InvalidDigest",
-            "The Content-MD5 you specified is not valid.",
         ));
     }
     let text = string_to_sign(Method::PUT.as_str(), &format!("/{BUCKET}/{key}"), headers);

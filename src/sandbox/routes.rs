@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use axum::{
     Router,
-    body::{Body, Bytes, to_bytes},
+    body::{Body, Bytes, HttpBody as _, to_bytes},
     extract::{Request, State as Shared},
     http::{HeaderMap, HeaderName, Method, Response, StatusCode, Uri, header},
     middleware,
@@ -27,6 +27,8 @@ use super::{
 const MAX_BODY: usize = 4 << 20;
 /// The largest object.
 const MAX_OBJECT: usize = 32 << 20;
+/// How many megabytes of bodies are read at a time; the next one waits.
+pub(super) const ROOM: usize = 256;
 /// How long a body may take to come.
 const BODY_TIME: Duration = Duration::from_secs(30);
 
@@ -122,14 +124,15 @@ async fn object(Shared(state): Shared<Arc<State>>, request: Request) -> Response
 /// Keeps the object and gives its tag.
 async fn put_object(state: &State, request: Request) -> Result<String, Refusal> {
     let (parts, body) = request.into_parts();
-    let body = read(body, MAX_OBJECT).await?;
     let path = percent_decode_str(parts.uri.path()).decode_utf8_lossy();
     let (bucket, key) = path
         .trim_start_matches('/')
         .split_once('/')
         .unwrap_or_default();
     let now = state.clock.now();
-    state.oss.put(bucket, key, &parts.headers, body, now)
+    state.oss.admit(bucket, key, &parts.headers, now)?;
+    let body = read(state, body, MAX_OBJECT).await?;
+    state.oss.keep(key, &parts.headers, body)
 }
 
 /// A refusal as the object store writes it.
@@ -163,7 +166,7 @@ async fn operation(Shared(state): Shared<Arc<State>>, request: Request) -> Respo
     if let Some(response) = before(fault.as_ref(), &request_id, host) {
         return response;
     }
-    let admitted = match read(body, MAX_BODY).await {
+    let admitted = match read(&state, body, MAX_BODY).await {
         Err(refusal) => Err(refusal),
         Ok(body) => {
             let request = gateway::Request {
@@ -332,15 +335,31 @@ fn host(headers: &HeaderMap) -> &str {
         .unwrap_or("127.0.0.1")
 }
 
-/// A whole body, within its size and time.
-async fn read(body: Body, most: usize) -> Result<Bytes, Refusal> {
-    match tokio::time::timeout(BODY_TIME, to_bytes(body, most)).await {
-        Ok(Ok(bytes)) => Ok(bytes),
-        Ok(Err(_)) => Err(Refusal::new(
+/// A whole body, within its size and time, once there is room for it.
+async fn read(state: &State, body: Body, most: usize) -> Result<Bytes, Refusal> {
+    let too_large = || {
+        Refusal::new(
             StatusCode::PAYLOAD_TOO_LARGE,
             "RequestEntityTooLarge",
             format!("The request body is not whole or has more than {most} bytes."),
-        )),
+        )
+    };
+    let announced = body.size_hint().upper().map(usize::try_from);
+    let size = match announced {
+        Some(Ok(size)) if size <= most => size,
+        None => most,
+        Some(_) => return Err(too_large()),
+    };
+    let share = u32::try_from(size >> 20)
+        .unwrap_or(u32::MAX)
+        .saturating_add(1);
+    let whole = async {
+        let _room = state.room.acquire_many(share).await;
+        to_bytes(body, most).await
+    };
+    match tokio::time::timeout(BODY_TIME, whole).await {
+        Ok(Ok(bytes)) => Ok(bytes),
+        Ok(Err(_)) => Err(too_large()),
         Err(_) => Err(Refusal::new(
             StatusCode::REQUEST_TIMEOUT,
             "RequestTimeout",

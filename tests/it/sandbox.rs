@@ -294,6 +294,46 @@ async fn a_body_beyond_the_limit_is_refused_unread() {
 }
 
 #[tokio::test]
+async fn hostile_requests_are_refused_and_the_next_one_is_served() {
+    let sandbox = sandbox().await;
+    let deep = "[".repeat(100_000);
+    let nested = Request::post(SCAN, deep).signed_for(&sandbox);
+    assert_eq!(nested.ask(&sandbox).await.json()["code"], 400);
+    let mut crowded = Request::post(SCAN, "{}");
+    for number in 0..500 {
+        crowded = crowded.with(&format!("x-{number}"), "1");
+    }
+    assert_eq!(crowded.ask(&sandbox).await.status, 431);
+    let long = Request::post(SCAN, "{}").with("x-long", &"a".repeat(1 << 20));
+    assert!(
+        long.send(sandbox.address())
+            .await
+            .is_none_or(|answer| answer.status == 431)
+    );
+    let endless = Request::post(SCAN, "{}").with("content-length", "99999999999");
+    assert_eq!(endless.ask(&sandbox).await.status, 413);
+    let overflow = Request::post(SCAN, "{}").with("content-length", "99999999999999999999");
+    assert_eq!(overflow.ask(&sandbox).await.status, 400);
+    let chunked = Request::post(SCAN, "zz\r\n")
+        .with("transfer-encoding", "chunked")
+        .without("content-length");
+    assert!(
+        chunked
+            .send(sandbox.address())
+            .await
+            .is_none_or(|answer| answer.status >= 400)
+    );
+    let not_utf8 = Request::post(SCAN, vec![0xFF; 64]).signed_for(&sandbox);
+    assert_eq!(not_utf8.ask(&sandbox).await.json()["code"], 400);
+    let garbage = Request::new("\u{1}\u{2}", "\u{7f}")
+        .send(sandbox.address())
+        .await;
+    assert!(garbage.is_none_or(|answer| answer.status == 400));
+    let envelope = post(&sandbox, SCAN, &tasks(&["http://example.com/a.png"])).await;
+    assert_eq!((&envelope["code"], sandbox.paid()), (&json!(200), 1));
+}
+
+#[tokio::test]
 async fn the_service_refuses_requests_that_break_its_rules() {
     let sandbox = sandbox().await;
     let task = json!({ "url": "http://example.com/a.png" });

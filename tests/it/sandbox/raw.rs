@@ -121,7 +121,7 @@ impl Request {
         if !names("host") {
             let _ = write!(text, "host: {to}\r\n");
         }
-        if !names("content-length") {
+        if !names("content-length") && !names("transfer-encoding") {
             let _ = write!(text, "content-length: {}\r\n", self.body.len());
         }
         for (name, value) in &self.headers {
