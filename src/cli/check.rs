@@ -2,7 +2,8 @@
 
 use std::{
     cell::RefCell,
-    fs::File,
+    ffi::OsString,
+    fs::{self, File},
     io::{self, Read},
     num::NonZeroUsize,
     path::Path,
@@ -113,11 +114,12 @@ pub(crate) fn start(
     Ok(Pipeline::start(&Arc::new(checker), sources, limits))
 }
 
-/// Goes through the sources beforehand if there is a bar to be given a length. Standard input can
-/// be read only once.
+/// Goes through the sources beforehand if there is a bar to be given a length. A list that is not a
+/// file can be read only once.
 pub(crate) fn count_ahead(options: &CheckOptions, printer: &Printer) {
     let bar = printer.terminal().progress().clone();
-    if bar.is_hidden() || options.from.as_deref().is_some_and(|from| from == "-") {
+    let can_be_read_twice = |list: &OsString| fs::metadata(list).is_ok_and(|list| list.is_file());
+    if bar.is_hidden() || !options.from.as_ref().is_none_or(can_be_read_twice) {
         return;
     }
     if let Ok(sources) = options.sources() {

@@ -70,16 +70,17 @@ pub(crate) fn summary(tally: &Tally) -> Vec<Row> {
     if sources > 0 {
         rows.push(Row::new());
     }
-    let decisions = tally
+    let decisions: Vec<_> = tally
         .decisions()
-        .map(|(decision, times)| format!("{times} {decision}"));
-    rows.push(count_row(&format!("{sources} {noun}"), decisions.collect()));
+        .map(|(decision, times)| format!("{times} {decision}"))
+        .collect();
+    rows.push(count_row(&format!("{sources} {noun}"), &decisions));
     let outcomes: Vec<_> = tally
         .outcomes()
         .map(|(outcome, times)| format!("{times} {}", outcome.name()))
         .collect();
     if !outcomes.is_empty() {
-        rows.push(count_row("outcomes", outcomes));
+        rows.push(count_row("outcomes", &outcomes));
     }
     let violations = tally.violations().into_iter();
     rows.extend(violations.map(|(code, times)| {
@@ -148,7 +149,7 @@ fn error_row(error: &str) -> Row {
     vec![Cell::new("").left(FIRST), label, Cell::new(error)]
 }
 
-fn count_row(what: &str, counts: Vec<String>) -> Row {
+fn count_row(what: &str, counts: &[String]) -> Row {
     let text = if counts.is_empty() {
         what.to_owned()
     } else {

@@ -1,6 +1,6 @@
 //! The command `greenlight`: sources in, one line each out.
 //!
-//! Data goes to stdout, everything else to stderr; [`terminal`] is the only place that prints.
+//! Data goes to stdout, everything else to stderr; `terminal` is the only place that prints.
 
 mod args;
 mod check;

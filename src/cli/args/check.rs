@@ -43,8 +43,8 @@ pub(crate) struct CheckOptions {
     #[arg(long, default_value = "human")]
     pub(crate) format: Format,
 
-    /// How many images are checked at the same time; files are never read by more threads than
-    /// there are processors
+    /// How many images are checked at the same time: of one host at most 8, of files at most as
+    /// many as there are processors
     #[arg(long, value_name = "N", default_value = "64", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(crate) concurrency: u16,
 

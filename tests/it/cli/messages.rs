@@ -56,8 +56,9 @@ fn help_names_every_option_with_its_default() {
           --format <FORMAT>              How results are printed: a table, a JSON object a line, or CSV
                                          with a header line [default: human] [possible values: human,
                                          jsonl, csv]
-          --concurrency <N>              How many images are checked at the same time; files are never
-                                         read by more threads than there are processors [default: 64]
+          --concurrency <N>              How many images are checked at the same time: of one host at
+                                         most 8, of files at most as many as there are processors
+                                         [default: 64]
           --timeout <TIME>               How long a URL may take in all, from resolving the name to the
                                          last byte: 200ms, 3s [default: 3s]
           --max-bytes <N>                The largest file, in bytes [default: 20971520, with --for sync
