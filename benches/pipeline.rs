@@ -1,9 +1,16 @@
-//! What the ledger costs: images noted a second, images a second through the three durable steps of
-//! a submission (claim and begin, answer, outcome), with calls committed together and one by one.
+//! What the pipeline and its ledger cost.
 //!
-//! `cargo bench --bench pipeline --features ledger [-- IMAGES]`. Rounds alternate, so that a busy
-//! machine slows both sides; the median is printed. Numbers depend on how long the disk takes to
-//! make a write durable, which is measured first.
+//! `cargo bench --bench pipeline --features ledger,pipeline,sandbox -- WHAT [IMAGES]`
+//!
+//! * `plan`: a dry run in header mode over loopback, images a second and the process's memory;
+//! * `scan`: a run against the sandbox, no rate limit, the same figures and bytes of ledger;
+//! * `ledger` (the default): images noted a second, images a second through the three durable steps
+//!   of a submission (claim and begin, answer, outcome), with calls committed together and one by
+//!   one.
+//!
+//! The server is another process, so the memory is the pipeline's. Rounds of the ledger's sides
+//! alternate, so that a busy machine slows both; the median is printed. Numbers depend on how long
+//! the disk takes to make a write durable, which is measured first.
 
 #![allow(
     clippy::disallowed_methods,
@@ -15,18 +22,23 @@
 
 use std::{
     fs::{self, File},
-    io::Write as _,
+    io::{BufRead as _, BufReader, Write as _},
     path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
     sync::Arc,
     time::{Duration, Instant, SystemTime},
 };
 
 use greenlight::{
-    ImageUrl,
+    ImageUrl, Probe, Requirements,
+    green::{Client, Credentials},
     ledger::{
         Answer, Entry, Finding, Judgement, Key, Known, Ledger, NewImage, Scope, Source,
         SqliteLedger, TaskUpdate, Update, Work,
     },
+    pipeline::{Line, Pipeline, Plan},
+    probe::{AddressPolicy, Mode},
+    sandbox::Sandbox,
 };
 use tokio::{runtime::Builder, task::JoinSet};
 
@@ -35,18 +47,28 @@ const ROUNDS: usize = 5;
 const LEASE: Duration = Duration::from_secs(600);
 
 fn main() {
+    let mut arguments = std::env::args()
+        .skip(1)
+        .filter(|argument| !argument.starts_with("--"));
+    let what = arguments.next().unwrap_or_else(|| "ledger".to_owned());
+    let images = arguments
+        .next()
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(20_000);
     let runtime = Builder::new_multi_thread()
         .worker_threads(2)
+        .enable_all()
         .build()
         .unwrap();
-    runtime.block_on(measure());
+    match what.as_str() {
+        "serve" => runtime.block_on(serve()),
+        "plan" => runtime.block_on(plan(images)),
+        "scan" => runtime.block_on(scan(images)),
+        _ => runtime.block_on(measure(usize::try_from(images).unwrap())),
+    }
 }
 
-async fn measure() {
-    let images = std::env::args()
-        .skip(1)
-        .find_map(|argument| argument.parse().ok())
-        .unwrap_or(20_000);
+async fn measure(images: usize) {
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("bench-ledger");
     fs::create_dir_all(&folder).unwrap();
     println!(
@@ -236,4 +258,133 @@ async fn cycle(ledger: &SqliteLedger) {
         .record_outcomes(updates.collect(), now)
         .await
         .unwrap();
+}
+
+/// The sandbox, until standard input ends.
+async fn serve() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/images");
+    let sandbox = Sandbox::builder().remember(1_000_000).serve(folder);
+    let sandbox = sandbox.start().await.unwrap();
+    println!("{}", sandbox.endpoint());
+    println!("{}", sandbox.url_for("png/rgb.png").unwrap());
+    let wait = || std::io::stdin().lines().for_each(drop);
+    tokio::task::spawn_blocking(wait).await.unwrap();
+}
+
+struct Server {
+    child: Child,
+    endpoint: String,
+    image: String,
+}
+
+impl Server {
+    fn start() -> Self {
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .arg("serve")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let mut line = || lines.next().unwrap().unwrap();
+        let (endpoint, image) = (line(), line());
+        Self {
+            child,
+            endpoint,
+            image,
+        }
+    }
+
+    fn lines(&self, images: u64) -> impl Iterator<Item = Line> + Send + use<> {
+        let image = self.image.clone();
+        (1..=images).map(move |line| Line {
+            url: format!("{image}?{line}"),
+            source: Source {
+                origin: "list.txt".to_owned(),
+                line,
+                ..Source::default()
+            },
+        })
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        drop(self.child.stdin.take());
+        self.child.wait().unwrap();
+    }
+}
+
+fn probe(mode: Mode) -> Probe {
+    let policy = AddressPolicy::new().allow("127.0.0.1/32").unwrap();
+    let probe = Probe::builder().policy(policy.ports(1..=65535)).mode(mode);
+    probe.concurrency_per_host(64).build().unwrap()
+}
+
+/// The most memory that the process ever had, in MiB.
+fn peak_memory() -> u64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kib = line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<u64>().ok());
+    kib.unwrap_or(0) / 1024
+}
+
+async fn plan(images: u64) {
+    let server = Server::start();
+    let start = Instant::now();
+    let probe = probe(Mode::Header);
+    let lines = server.lines(images);
+    let mut planning = Plan::start(&probe, &Requirements::ASYNC, &scope(), lines);
+    let mut done = 0_u64;
+    while planning.advance().await.unwrap() {
+        done += 1;
+        if done.is_multiple_of(images.div_ceil(5)) {
+            println!("{done} planned, at most {} MiB", peak_memory());
+        }
+    }
+    assert_eq!(planning.plan().accepted(), images);
+    let rate = rate(usize::try_from(images).unwrap(), start);
+    println!("plan: {rate:.0} images/s, at most {} MiB", peak_memory());
+}
+
+async fn scan(images: u64) {
+    let server = Server::start();
+    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("bench-scan.db");
+    drop(fs::remove_file(&path));
+    let ledger = Arc::new(SqliteLedger::open(&path, &scope()).unwrap());
+    let unlimited = 1_000_000.try_into().unwrap();
+    let client = Client::builder()
+        .endpoint(&server.endpoint)
+        .credentials(Credentials::new("sandbox-key-id", "sandbox-key-secret"))
+        .requests_per_second(unlimited)
+        .images_per_second(unlimited)
+        .build()
+        .unwrap();
+    let pipeline = Pipeline::new(client, probe(Mode::Full), Arc::clone(&ledger) as _, scope())
+        .rates(None, None)
+        .poll_interval(Duration::from_millis(500));
+    let start = Instant::now();
+    let mut run = pipeline.start(server.lines(images));
+    let mut delivered = 0;
+    while let Some(outcomes) = run.next().await.unwrap() {
+        run.acknowledge(&outcomes).await.unwrap();
+        let before = delivered * 5 / images;
+        delivered += u64::try_from(outcomes.len()).unwrap();
+        if delivered * 5 / images > before {
+            println!("{delivered} delivered, at most {} MiB", peak_memory());
+        }
+    }
+    let rate = rate(usize::try_from(images).unwrap(), start);
+    let stats = ledger.stats(SystemTime::now()).await.unwrap();
+    assert_eq!(
+        (delivered, stats.tasks, stats.resubmitted),
+        (images, images, 0)
+    );
+    drop((run, pipeline, ledger));
+    let bytes = fs::metadata(&path).unwrap().len() / images;
+    println!(
+        "scan: {rate:.0} images/s, at most {} MiB, {bytes} bytes of ledger an image",
+        peak_memory()
+    );
+    fs::remove_file(path).unwrap();
 }

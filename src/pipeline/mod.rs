@@ -47,8 +47,9 @@ mod submitting;
 use std::{fmt, sync::Arc, time::Duration};
 
 use crate::{
-    green::{Batch, Client, Scene},
-    ledger::{Ledger, Limit, Quota, Resubmit, Scope, Source},
+    error::Error,
+    green::{Batch, Client, Scene, TaskReport},
+    ledger::{Key, Ledger, Limit, Quota, Resubmit, Scope, Source, TaskUpdate},
     probe::Probe,
     requirements::Requirements,
 };
@@ -249,6 +250,28 @@ impl Pipeline {
     /// Goes on with what the ledger holds.
     pub fn resume(&self) -> Run {
         Run::start(self.clone(), None)
+    }
+
+    /// Records what a callback said, once it was verified. Answers whether that was news.
+    ///
+    /// This settles images whose answer was lost: they are not submitted again. A callback may come
+    /// twice, or for an image that this ledger does not hold.
+    ///
+    /// # Errors
+    ///
+    /// When the ledger fails: the service calls again if it is told so.
+    pub async fn record_callback(&self, report: &TaskReport) -> Result<bool, Error> {
+        let key = report.data_id().and_then(|id| Key::parse(id.as_str()));
+        let Some(update) = polling::update_of(&self.settings, report) else {
+            return Ok(false);
+        };
+        let update = TaskUpdate {
+            task_id: report.task_id().to_string(),
+            key,
+            update,
+        };
+        let changed = self.ledger.record_outcomes(vec![update], clock::now());
+        Ok(changed.await? > 0)
     }
 
     fn scenes(&self) -> Vec<Scene> {

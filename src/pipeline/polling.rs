@@ -5,7 +5,7 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 use tokio::{task::JoinSet, time::sleep};
 
 use super::{
-    Pipeline, Step, clock,
+    Pipeline, Settings, Step, clock,
     fate::{self, Trouble},
     run::{LOOK_AGAIN, Shared},
 };
@@ -108,12 +108,13 @@ async fn record(shared: &Shared, polls: &[Poll], reports: &[TaskReport]) -> Resu
         .iter()
         .map(|report| (report.task_id().as_str(), report))
         .collect();
+    let settings = &shared.pipeline.settings;
     let updates: Vec<TaskUpdate> = polls
         .iter()
         .map(|poll| TaskUpdate {
             task_id: poll.task_id.clone(),
             key: None,
-            update: update(shared, poll, reports.get(poll.task_id.as_str()).copied()),
+            update: update(settings, poll, reports.get(poll.task_id.as_str()).copied()),
         })
         .collect();
     let count = |which: fn(&Update) -> bool| {
@@ -135,25 +136,37 @@ async fn record(shared: &Shared, polls: &[Poll], reports: &[TaskReport]) -> Resu
     Ok(())
 }
 
-fn update(shared: &Shared, poll: &Poll, report: Option<&TaskReport>) -> Update {
-    let settings = &shared.pipeline.settings;
+fn update(settings: &Settings, poll: &Poll, report: Option<&TaskReport>) -> Update {
     let now = clock::now();
-    let later = Update::Processing {
-        poll_at: now + settings.poll_interval,
-    };
-    match report.map(TaskReport::state) {
+    let known = report.and_then(|report| news(settings, report, poll.attempts));
+    match (known, report) {
+        (Some(update), _) => update,
         // An answer that leaves a task out says nothing, until its result is no longer kept.
-        None if now > poll.expires_at => Update::Expired,
-        None | Some(TaskState::Processing) => later,
-        Some(TaskState::Expired) => Update::Expired,
-        Some(TaskState::Done(outcome)) => {
-            Update::Decided(serde_json::to_string(outcome).unwrap_or_default())
+        (None, None) if now > poll.expires_at => Update::Expired,
+        (None, _) => Update::Processing {
+            poll_at: now + settings.poll_interval,
+        },
+    }
+}
+
+/// What a callback says, if it is news.
+pub(super) fn update_of(settings: &Settings, report: &TaskReport) -> Option<Update> {
+    news(settings, report, 0)
+}
+
+fn news(settings: &Settings, report: &TaskReport, attempts: u32) -> Option<Update> {
+    match report.state() {
+        TaskState::Processing => None,
+        TaskState::Expired => Some(Update::Expired),
+        TaskState::Done(outcome) => {
+            let outcome = serde_json::to_string(outcome).unwrap_or_default();
+            Some(Update::Decided(outcome))
         }
-        Some(TaskState::Failed(refusal)) => {
+        TaskState::Failed(refusal) => {
             let most = settings.submit_attempts;
-            match fate::of_refusal(refusal, "task", poll.attempts, most, now) {
-                None | Some(Fate::Again { .. }) => later,
-                Some(fate) => Update::Failed(fate),
+            match fate::of_refusal(refusal, "task", attempts, most, clock::now()) {
+                None | Some(Fate::Again { .. }) => None,
+                Some(fate) => Some(Update::Failed(fate)),
             }
         }
     }

@@ -217,6 +217,12 @@ impl Run {
         self.shared.counters.read()
     }
 
+    /// Whether every line of the list is noted. If not, the next run must be given the list again,
+    /// and finds what is noted already.
+    pub fn has_read_all(&self) -> bool {
+        self.shared.intake_done.load(Ordering::Acquire)
+    }
+
     /// What ends it in good order.
     pub fn stopper(&self) -> Stopper {
         Stopper {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use greenlight::{
     Requirements,
+    green::callback,
     ledger::{Ledger, Resubmit, State},
     sandbox::{Fault, Operation, Sandbox, Share, When},
 };
@@ -203,5 +204,44 @@ fn uncertain_images_are_left_for_the_operator_if_asked() {
             uncertain.count(),
             usize::try_from(progress.uncertain).unwrap()
         );
+    });
+}
+
+/// The answer was lost, the callback was not: nothing is paid twice.
+#[test]
+fn a_callback_settles_what_the_answer_would_have_said() {
+    block_on(async {
+        let bench = Bench::new(Sandbox::builder()).await;
+        let lost = Fault::Close(When::After);
+        bench.sandbox.inject(Operation::AsyncScan, lost);
+        let pipeline = bench.pipeline();
+        let mut run = pipeline.start(bench.good(30));
+        while run.progress().uncertain == 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        let uncertain = bench
+            .rows()
+            .await
+            .into_iter()
+            .filter(|row| row.state == State::Uncertain);
+        for (number, row) in uncertain.enumerate() {
+            let content = format!(
+                r#"{{"code":200,"taskId":"img-by-callback-{number}","dataId":"{}","results":[
+                    {{"scene":"porn","label":"normal","suggestion":"pass","rate":99.9}}]}}"#,
+                row.key
+            );
+            let report = callback::parse(content.as_bytes()).unwrap();
+            assert!(pipeline.record_callback(&report).await.unwrap());
+            assert!(
+                !pipeline.record_callback(&report).await.unwrap(),
+                "it came twice"
+            );
+        }
+        let mut delivered = 0;
+        while let Some(outcomes) = run.next().await.unwrap() {
+            delivered += outcomes.len();
+        }
+        assert_eq!((delivered, run.progress().resubmitted), (30, 0));
+        assert_eq!(bench.sandbox.paid(), 30);
     });
 }
