@@ -184,11 +184,16 @@ async fn store(app: &App, id: &DataId, mut image: Upload) -> Result<(Accepted, S
 
 /// What a client calls a file, reduced to what is harmless in a path and a URL.
 fn harmless(name: &str) -> String {
-    let tail: Vec<char> = name.chars().filter(is_harmless).rev().take(40).collect();
+    let tail: Vec<char> = name
+        .chars()
+        .filter(|c| is_harmless(*c))
+        .rev()
+        .take(40)
+        .collect();
     tail.into_iter().rev().collect()
 }
 
-const fn is_harmless(c: &char) -> bool {
+const fn is_harmless(c: char) -> bool {
     c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_')
 }
 
@@ -298,7 +303,7 @@ impl Moderation {
         }
         let submission = self.client.submit_with(batch, &options).await?;
         for entry in submission.entries() {
-            entry.result().map_err(|refusal| refusal.to_string())?;
+            entry.result().map_err(ToString::to_string)?;
         }
         if self.callback.is_some() {
             return Ok(None);
@@ -400,7 +405,7 @@ async fn events(State(app): State<Arc<App>>) -> Sse<impl Stream<Item = Result<Ev
 
 /// A stored image, for the service to look at. Its name is not to be guessed.
 async fn image(State(app): State<Arc<App>>, UrlPath(name): UrlPath<String>) -> Response {
-    if name.starts_with('.') || !name.chars().all(|c| is_harmless(&c)) {
+    if name.starts_with('.') || !name.chars().all(is_harmless) {
         return StatusCode::NOT_FOUND.into_response();
     }
     match fs::read(app.folder.join(name)).await {

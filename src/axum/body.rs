@@ -185,6 +185,8 @@ impl Pace {
             self.left = self.left.saturating_sub(since.elapsed());
         }
         let earned = match u64::try_from(bytes) {
+            // An empty frame is as good as silence.
+            Ok(0) => return,
             Ok(bytes) if self.rate > 0 => Duration::from_secs(bytes) / self.rate,
             _ => self.patience,
         };
