@@ -6,6 +6,7 @@ mod args;
 mod check;
 mod duration;
 mod exit;
+mod html_report;
 mod human;
 mod interrupt;
 mod list;
@@ -14,6 +15,7 @@ mod pipeline;
 mod printer;
 mod queue;
 mod report;
+mod report_cmd;
 mod results;
 mod sandbox_cmd;
 mod sanitize;
@@ -61,6 +63,7 @@ async fn dispatch(command: Command) -> Result<Exit, Failure> {
         Command::Check(options) => check::run(options, interrupt).await,
         Command::Scan(options) => scan::run(options, interrupt).await,
         Command::Results(options) => results::run(options, interrupt).await,
+        Command::Report(options) => report_cmd::run(&options),
         Command::Sandbox(options) => sandbox_cmd::run(options, interrupt).await,
     }
 }

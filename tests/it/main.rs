@@ -27,6 +27,8 @@ mod green_sign;
 mod green_trace;
 #[cfg(feature = "client")]
 mod green_upload;
+#[cfg(feature = "cli")]
+mod html_report;
 mod image_url;
 #[cfg(feature = "stream")]
 mod images;

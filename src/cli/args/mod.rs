@@ -1,11 +1,13 @@
 //! The arguments.
 
 mod check;
+mod report;
 mod service;
 
 use clap::{Parser, Subcommand};
 
 pub(crate) use check::{CheckOptions, Format, entry_of};
+pub(crate) use report::ReportOptions;
 pub(crate) use service::{ResultsOptions, SandboxOptions, ScanOptions};
 
 /// Tells which images Alibaba Cloud's image moderation can scan, and why it would refuse the
@@ -37,6 +39,10 @@ pub(crate) enum Command {
     /// Asks the moderation service for the results of tasks that were submitted before
     Results(ResultsOptions),
 
+    /// Draws the lines of a run as one HTML page, for people who would rather look than read
+    #[command(after_help = REPORT_EXAMPLES)]
+    Report(ReportOptions),
+
     /// Runs a stand-in for the moderation service on this machine, until it is interrupted
     #[command(after_help = SANDBOX_EXAMPLES)]
     Sandbox(SandboxOptions),
@@ -63,6 +69,13 @@ Every scene of every submitted image is billed. The key is read from the environ
 
 Exit codes: 0 all passed, 1 some rejected or not passed, 2 could not decide or failed,
 130 interrupted";
+
+const REPORT_EXAMPLES: &str = "\
+Examples:
+  greenlight check --from urls.txt --format jsonl | greenlight report --html report.html
+  greenlight report --html report.html --from outcomes.jsonl --thumbnails
+
+The page needs no server and loads nothing but the images, and those only with --thumbnails.";
 
 const SANDBOX_EXAMPLES: &str = "\
 Examples:

@@ -1,0 +1,85 @@
+//! One line of a run's results, as far as the report reads it.
+
+use serde::Deserialize;
+
+/// The fields of a line of `check` or `scan --format jsonl` that the report shows. Unknown fields
+/// are passed over and absent ones are empty, so that lines of older and newer versions are read.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Entry {
+    pub(super) source: String,
+    pub(super) decision: String,
+    pub(super) format: Option<String>,
+    pub(super) width: Option<u32>,
+    pub(super) height: Option<u32>,
+    pub(super) bytes: Option<u64>,
+    pub(super) violations: Vec<Finding>,
+    pub(super) download: Option<Fetched>,
+    pub(super) error: Option<String>,
+    pub(super) outcome: Option<String>,
+    pub(super) results: Option<Vec<SceneResult>>,
+}
+
+/// A violation.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Finding {
+    pub(super) code: String,
+    pub(super) severity: String,
+    pub(super) message: String,
+}
+
+/// A download.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Fetched {
+    pub(super) elapsed_ms: Option<u64>,
+}
+
+/// What the service said of one scene.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct SceneResult {
+    pub(super) scene: String,
+    pub(super) suggestion: String,
+}
+
+impl Entry {
+    /// Whether there is nothing to look at: accepted, and passed where it was submitted.
+    pub(super) fn is_fine(&self) -> bool {
+        self.decision == "accept" && matches!(self.outcome.as_deref(), None | Some("pass"))
+    }
+
+    /// The host, for a source that is a URL.
+    pub(super) fn host(&self) -> Option<String> {
+        self.url().and_then(|url| url.host_str().map(str::to_owned))
+    }
+
+    /// The source as an http or https URL, if it is one.
+    pub(super) fn url(&self) -> Option<url::Url> {
+        url::Url::parse(&self.source)
+            .ok()
+            .filter(|url| matches!(url.scheme(), "http" | "https"))
+    }
+
+    /// Why it is not fine, in one line.
+    pub(super) fn reason(&self) -> String {
+        let mut reasons: Vec<&str> = self.error.as_deref().into_iter().collect();
+        reasons.extend(
+            self.violations
+                .iter()
+                .map(|finding| finding.message.as_str()),
+        );
+        reasons.join("; ")
+    }
+
+    /// The codes of its violations.
+    pub(super) fn codes(&self) -> String {
+        let codes: Vec<_> = self
+            .violations
+            .iter()
+            .map(|finding| finding.code.as_str())
+            .collect();
+        codes.join(" ")
+    }
+}

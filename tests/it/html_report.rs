@@ -1,0 +1,200 @@
+//! The report: what is counted, what is shown, and what a hostile line can do to it.
+
+use std::{
+    io::Write,
+    process::{Command, Output, Stdio},
+};
+
+use tempfile::tempdir;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Thumbnails {
+    Hidden,
+    Blurred,
+}
+
+/// The page that the command makes of lines on its standard input.
+fn page(lines: &str, thumbnails: Thumbnails) -> String {
+    let folder = tempdir().expect("a folder can be made");
+    let page = folder.path().join("report.html");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_greenlight"));
+    command.arg("report").arg("--html").arg(&page);
+    if thumbnails == Thumbnails::Blurred {
+        command.arg("--thumbnails");
+    }
+    let mut child = command
+        .stdin(Stdio::piped())
+        .spawn()
+        .expect("the command runs");
+    let mut input = child.stdin.take().expect("it was piped");
+    input.write_all(lines.as_bytes()).expect("it is read");
+    drop(input);
+    assert!(child.wait().expect("it ends").success());
+    std::fs::read_to_string(page).expect("the page is there")
+}
+
+/// A run of `count` lines in every decision, format and outcome.
+fn run(count: u64) -> String {
+    let mut lines = String::new();
+    for n in 0..count {
+        let (decision, violations) = match n % 5 {
+            0 => (
+                "reject",
+                r#"[{"code":"image/too-small","severity":"reject","message":"120x80 pixels, at least 256x256","measured":"120x80","limit":"256x256"}]"#,
+            ),
+            1 => (
+                "inconclusive",
+                r#"[{"code":"image/type-mismatch","severity":"warn","message":"the name says PNG","measured":"jpeg","limit":"png"}]"#,
+            ),
+            _ => ("accept", "[]"),
+        };
+        let outcome = match (decision, n % 7) {
+            ("accept", 0) => "block",
+            ("accept", 1) => "review",
+            ("accept", _) => "pass",
+            _ => "not-submitted",
+        };
+        let (width, height) = (100 + n * 37 % 4000, 80 + n * 53 % 3000);
+        let (bytes, elapsed) = (500 + n * n * 131 % 9_000_000, n * 17 % 3_200);
+        let host = n % 9;
+        lines += &format!(
+            r#"{{"source":"https://host{host}.example/{n}.jpg","decision":"{decision}","format":"jpeg","width":{width},"height":{height},"bytes":{bytes},"frames":1,"violations":{violations},"download":{{"status":200,"hops":0,"elapsed_ms":{elapsed},"bytes":{bytes}}},"error":null,"outcome":"{outcome}","results":[{{"scene":"porn","label":"normal","suggestion":"{outcome}","rate":99.9}}]}}"#
+        );
+        lines.push('\n');
+    }
+    lines
+}
+
+#[test]
+fn counts_of_every_decision_and_outcome_stand_on_the_page() {
+    let page = page(&run(350), Thumbnails::Hidden);
+    for (name, count) in [
+        ("images", 350),
+        ("accepted", 210),
+        ("rejected", 70),
+        ("not decidable", 70),
+        ("passed", 150),
+    ] {
+        let tile = format!("<dd>{count}</dd><dt>{name}</dt>");
+        assert!(page.contains(&tile), "{tile}");
+    }
+    for plot in [
+        "decisions",
+        "outcomes",
+        "scenes",
+        "violations",
+        "warnings",
+        "formats",
+        "sizes",
+        "dimensions",
+        "times",
+        "hosts",
+    ] {
+        assert!(
+            page.contains(&format!("id=\"plot-{plot}\"")),
+            "{plot} is drawn"
+        );
+    }
+    assert_eq!(page.matches("<svg").count(), 10);
+    assert_eq!(
+        page.matches("data-decision=").count(),
+        200,
+        "what is not fine is listed"
+    );
+}
+
+#[test]
+fn the_page_needs_nothing_else() {
+    let page = page(&run(50), Thumbnails::Hidden);
+    assert!(page.contains("default-src 'none'") && page.contains("img-src 'none'"));
+    assert!(!page.contains("<img") && !page.contains("<link rel=\"stylesheet\""));
+    assert!(!page.contains(" src=") && !page.contains("@import"));
+}
+
+#[test]
+fn thumbnails_are_loaded_only_when_asked_and_only_by_http() {
+    let lines = concat!(
+        r#"{"source":"https://a.example/x.png","decision":"reject"}"#,
+        "\n",
+        r#"{"source":"javascript:alert(1)","decision":"reject"}"#,
+        "\n",
+        r#"{"source":"photos/local.png","decision":"reject"}"#,
+    );
+    let page = page(lines, Thumbnails::Blurred);
+    assert_eq!(page.matches("<img").count(), 1);
+    assert!(page.contains(r#"<img src="https://a.example/x.png""#));
+}
+
+#[test]
+fn what_comes_from_outside_is_escaped() {
+    let lines = r#"{"source":"https://a.example/<script>alert(1)</script>","decision":"<b>","error":"\"><img src=x onerror=alert(1)>","outcome":"<i>","violations":[{"code":"<u>","severity":"<s>","message":"<em>"}],"format":"<q>","results":[{"scene":"<p>","suggestion":"</svg><script>"}]}"#;
+    let page = page(lines, Thumbnails::Blurred);
+    for tag in [
+        "<script>alert",
+        "<b>",
+        "<img src=x",
+        "<i>",
+        "<u>",
+        "<em>",
+        "<q>",
+        "</svg><script>",
+    ] {
+        assert!(!page.contains(tag), "{tag} got through");
+    }
+    assert!(page.contains("&lt;script&gt;"));
+}
+
+#[test]
+fn lines_that_cannot_be_read_are_counted_and_named() {
+    let long = "x".repeat((1 << 20) + 10);
+    let lines = format!(
+        "{{\"source\":\"a.png\",\"decision\":\"accept\"}}\n\nnot json\n{long}\n{{\"source\":\"b.png\",\"decision\":\"reject\"}}"
+    );
+    let page = page(&lines, Thumbnails::Hidden);
+    assert!(page.contains("2 lines could not be read"), "{page}");
+    assert!(page.contains("the first is line 3"));
+    assert!(page.contains("<dd>2</dd><dt>images</dt>"));
+}
+
+#[test]
+fn an_empty_run_is_a_page_too() {
+    let page = page("", Thumbnails::Hidden);
+    assert!(page.contains("<dd>0</dd><dt>images</dt>"));
+    assert!(page.contains("None: every image was accepted"));
+}
+
+#[test]
+fn a_long_run_lists_the_first_and_says_so() {
+    let page = page(&run(6_000), Thumbnails::Hidden);
+    assert_eq!(page.matches("data-decision=").count(), 2_000);
+    assert!(page.contains("The first 2000 are listed."));
+    assert!(page.contains("one image in 2"), "points are thinned");
+    assert!(page.len() < 4_000_000, "{} bytes", page.len());
+}
+
+#[test]
+fn what_cannot_be_read_or_written_is_said() {
+    let folder = tempdir().expect("a folder can be made");
+    let lines = run(1);
+    let run = |arguments: &[&str]| -> Output {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_greenlight"));
+        command
+            .current_dir(&folder)
+            .arg("report")
+            .args(arguments)
+            .output()
+            .expect("it runs")
+    };
+    let absent = run(&["--html", "report.html", "--from", "absent.jsonl"]);
+    assert_eq!(absent.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&absent.stderr).contains("cannot read absent.jsonl"));
+    std::fs::write(folder.path().join("run.jsonl"), lines).expect("it is written");
+    let nowhere = run(&["--html", "no/such/report.html", "--from", "run.jsonl"]);
+    assert_eq!(nowhere.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&nowhere.stderr).contains("cannot write no/such/report.html"));
+    assert!(
+        run(&["--html", "report.html", "--from", "run.jsonl"])
+            .status
+            .success()
+    );
+}
