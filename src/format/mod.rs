@@ -279,6 +279,15 @@ pub(crate) enum Progress {
 /// fact once stated stands. Neither method allocates below payload depth, indexes without a check,
 /// or does arithmetic that can overflow.
 pub(crate) trait Parser {
+    /// States what header depth asks of a whole file, without a parser, if that can be; else
+    /// states nothing. The facts are those that a parser states.
+    fn glance(_file: &[u8], _facts: &mut Facts) -> Option<Progress>
+    where
+        Self: Sized,
+    {
+        None
+    }
+
     /// Reads all of `input`, whose first byte is the file's byte `offset`. Not called again after
     /// `Done` or `Failed`.
     fn push(&mut self, input: &[u8], offset: u64, facts: &mut Facts) -> Progress;

@@ -325,11 +325,11 @@ impl Inspection {
         inspection.bytes_seen = length(bytes);
         inspection.ended = true;
         match format {
-            Format::Png => inspection.whole(Png::new(depth), bytes),
-            Format::Jpeg => inspection.whole(Jpeg::new(depth), bytes),
-            Format::Gif => inspection.whole(Gif::new(depth), bytes),
-            Format::Bmp => inspection.whole(Bmp::new(depth), bytes),
-            Format::Webp => inspection.whole(Webp::new(depth), bytes),
+            Format::Png => inspection.whole(Png::new, bytes),
+            Format::Jpeg => inspection.whole(Jpeg::new, bytes),
+            Format::Gif => inspection.whole(Gif::new, bytes),
+            Format::Bmp => inspection.whole(Bmp::new, bytes),
+            Format::Webp => inspection.whole(Webp::new, bytes),
             _ => {}
         }
         #[cfg(feature = "decode")]
@@ -340,7 +340,14 @@ impl Inspection {
     }
 
     /// Reads a whole file, with no state but the parser's.
-    fn whole(&mut self, mut parser: impl Parser, bytes: &[u8]) {
+    fn whole<P: Parser>(&mut self, parser: impl FnOnce(Depth) -> P, bytes: &[u8]) {
+        if self.depth == Depth::Header
+            && let Some(progress) = P::glance(bytes, &mut self.facts)
+        {
+            self.walked = progress == Progress::Done;
+            return;
+        }
+        let mut parser = parser(self.depth);
         match parser.push(bytes, 0, &mut self.facts) {
             Progress::More => parser.finish(self.bytes_seen, &mut self.facts),
             Progress::Done => self.walked = true,

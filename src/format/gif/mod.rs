@@ -59,6 +59,10 @@ impl Screen {
     const fn is_zero(self) -> bool {
         self.width == 0 || self.height == 0
     }
+
+    fn dimensions(self) -> Dimensions {
+        Dimensions::new(self.width.into(), self.height.into())
+    }
 }
 
 impl Gif {
@@ -74,34 +78,19 @@ impl Gif {
         }
     }
 
-    /// Clause 18.
     fn header(&mut self, header: &[u8; HEADER], facts: &mut Facts) -> Progress {
-        let flags = header[10];
-        self.screen = Screen {
-            width: le16(header, 6),
-            height: le16(header, 8),
-            has_table: flags & 0x80 != 0,
-        };
-        facts.color = Some(ColorType::Palette);
-        if self.screen.has_table {
-            facts.bit_depth = Some(table_bits(flags));
-        }
-        self.left = table_bytes(flags);
+        self.screen = read_screen(header, facts);
+        self.left = table_bytes(header[10]);
         self.state = State::GlobalTable;
         if self.screen.is_zero() {
             facts.defect(DefectKind::GifZeroScreen, 6);
             return Progress::More;
         }
-        facts.dimensions = Some(self.screen_dimensions());
         if self.depth == Depth::Header {
             Progress::Done
         } else {
             Progress::More
         }
-    }
-
-    fn screen_dimensions(&self) -> Dimensions {
-        Dimensions::new(self.screen.width.into(), self.screen.height.into())
     }
 
     /// Takes a block's first byte, at `offset`.
@@ -139,7 +128,7 @@ impl Gif {
                 side(self.screen.width, width),
                 side(self.screen.height, height),
             ));
-        } else if !self.frame.is_within(self.screen_dimensions()) {
+        } else if !self.frame.is_within(self.screen.dimensions()) {
             facts.defect(DefectKind::GifFrameOutside, offset);
         }
         let flags = self.frame.flags;
@@ -239,7 +228,35 @@ impl Gif {
     }
 }
 
+/// Reads the logical screen descriptor (clause 18), and states what it says if there is a screen.
+fn read_screen(header: &[u8; HEADER], facts: &mut Facts) -> Screen {
+    let flags = header[10];
+    let screen = Screen {
+        width: le16(header, 6),
+        height: le16(header, 8),
+        has_table: flags & 0x80 != 0,
+    };
+    facts.color = Some(ColorType::Palette);
+    if screen.has_table {
+        facts.bit_depth = Some(table_bits(flags));
+    }
+    if !screen.is_zero() {
+        facts.dimensions = Some(screen.dimensions());
+    }
+    screen
+}
+
 impl Parser for Gif {
+    fn glance(file: &[u8], facts: &mut Facts) -> Option<Progress> {
+        let header: &[u8; HEADER] = file.first_chunk()?;
+        // Without a screen it takes the first frame.
+        if le16(header, 6) == 0 || le16(header, 8) == 0 {
+            return None;
+        }
+        read_screen(header, facts);
+        Some(Progress::Done)
+    }
+
     fn push(&mut self, input: &[u8], offset: u64, facts: &mut Facts) -> Progress {
         let mut cursor = Cursor::new(input, offset);
         loop {

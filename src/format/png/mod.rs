@@ -1,17 +1,20 @@
 //! PNG (W3C Portable Network Graphics, third edition) with its animations.
 
 mod animation;
+mod chunk;
 mod header;
 mod order;
 mod payload;
+mod pictures;
 
 use crc32fast::Hasher;
 
 use self::{
     animation::{Animation, FramePlace},
+    chunk::Chunk,
     header::Header,
     order::Order,
-    payload::{Outcome, Payload},
+    pictures::Pictures,
 };
 use super::{
     DefectKind, Depth, Dimensions, Facts, Parser, Progress,
@@ -21,18 +24,17 @@ use super::{
 /// Signature and IHDR, whole: length, name, 13 bytes, checksum.
 const HEAD: usize = 33;
 
+/// Offset of the first chunk.
+const FIRST_CHUNK: u64 = 8;
+
+/// How Apple's variant begins its first chunk.
+const APPLE: &[u8] = b"\0\0\0\x04CgBI";
+
 /// The same behind Apple's `CgBI` chunk of four bytes.
 const APPLE_HEAD: usize = HEAD + 16;
 
-/// The longest beginning of a chunk's body that is looked at: fcTL, whole.
-const LOOKED_AT: usize = 26;
-
 /// The most bytes that deflate unpacks from one (two bits stand for 258 bytes).
 const DEFLATE_RATIO: u64 = 1032;
-
-/// The most bytes that are unpacked of one file: those of 250 million pixels of the deepest kind,
-/// and some more.
-const MOST_UNPACKED: u64 = 1 << 31;
 
 /// Walks a PNG chunk by chunk, checking every checksum.
 #[derive(Debug)]
@@ -49,17 +51,7 @@ pub(crate) struct Png {
     packed: u64,
     /// The first bytes of the image data.
     zlib: Gather<2>,
-    payload: Walk,
-}
-
-/// The unpacking of the pictures, at payload depth.
-#[derive(Debug, Default)]
-struct Walk {
-    payload: Option<Box<Payload>>,
-    /// Offset of the present picture's first chunk, while it is unpacked.
-    picture: Option<u64>,
-    /// Bytes that all pictures so far unpack to.
-    unpacked: u64,
+    pictures: Pictures,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -69,39 +61,6 @@ enum State {
     ChunkHeader,
     Body,
     Crc,
-}
-
-/// The chunk that is being read.
-#[derive(Clone, Copy, Debug, Default)]
-struct Chunk {
-    name: [u8; 4],
-    /// Offset of its length.
-    start: u64,
-    len: u32,
-    /// Bytes of its body still to come.
-    left: u32,
-}
-
-impl Chunk {
-    /// PNG 5.4: a small first letter.
-    const fn is_ancillary(&self) -> bool {
-        self.name[0] & 0x20 != 0
-    }
-
-    const fn is_image_data(&self) -> bool {
-        matches!(&self.name, b"IDAT")
-    }
-
-    /// How much of its body is looked at.
-    fn looked_at(&self) -> usize {
-        let most = match &self.name {
-            b"acTL" => 8,
-            b"fcTL" => LOOKED_AT,
-            b"fdAT" => 4,
-            _ => 0,
-        };
-        usize::try_from(self.len).unwrap_or(most).min(most)
-    }
 }
 
 impl Png {
@@ -117,54 +76,30 @@ impl Png {
             animation: Animation::default(),
             packed: 0,
             zlib: Gather::new(),
-            payload: Walk::default(),
+            pictures: Pictures::default(),
         }
     }
 
     fn head(&mut self, head: &[u8; APPLE_HEAD], facts: &mut Facts) -> Progress {
-        const AT: u64 = 8;
-        if head.get(8..16) == Some(b"\0\0\0\x04CgBI") {
-            facts.defect(DefectKind::PngApple, AT);
+        if head.get(8..16) == Some(APPLE) {
+            facts.defect(DefectKind::PngApple, FIRST_CHUNK);
             self.field.hold(*head, HEAD);
             self.state = State::AppleHead;
             return Progress::More;
         }
-        if head.get(12..16) != Some(b"IHDR") {
-            facts.defect(DefectKind::PngFirstChunk, AT);
+        let Some(head) = head.first_chunk() else {
             return Progress::Failed;
-        }
-        self.state_header(head, 16, facts);
-        if be32(head, 8) != 13 {
-            facts.defect(DefectKind::PngHeaderLength, AT);
+        };
+        let Some(header) = read_head(head, facts) else {
             return Progress::Failed;
-        }
-        if crc32fast::hash(head.get(12..29).unwrap_or_default()) != be32(head, 29) {
-            facts.defect(DefectKind::PngCriticalCrc, AT);
-        }
+        };
+        self.header = header;
         self.state = State::ChunkHeader;
         if self.depth == Depth::Header {
             Progress::Done
         } else {
             Progress::More
         }
-    }
-
-    /// Takes the fields of IHDR, which are at `at`.
-    fn state_header(&mut self, head: &[u8], at: usize, facts: &mut Facts) {
-        let fields = head.get(at..).and_then(<[u8]>::first_chunk);
-        self.header = Header::new(&fields.copied().unwrap_or_default());
-        let at = u64::try_from(at).unwrap_or_default();
-        let dimensions = self.header.dimensions();
-        if dimensions.pixels() == 0 {
-            facts.defect(DefectKind::ZeroDimension, at);
-        } else {
-            facts.dimensions = Some(dimensions);
-        }
-        if !self.header.is_legal() {
-            facts.defect(DefectKind::PngHeaderField, at);
-        }
-        facts.color = self.header.color_type();
-        facts.bit_depth = Some(self.header.bit_depth);
     }
 
     /// PNG 5.3: length and name.
@@ -247,55 +182,15 @@ impl Png {
 
     /// Image data of `size` comes next.
     fn begin_picture(&mut self, size: Dimensions, facts: &mut Facts) {
-        if self.depth < Depth::Payload || !self.header.is_legal() || size.pixels() == 0 {
-            return;
+        if self.depth >= Depth::Payload && self.header.is_legal() && size.pixels() != 0 {
+            let start = self.chunk.start;
+            self.pictures.begin(&self.header, size, start, facts);
         }
-        let start = self.chunk.start;
-        let Walk {
-            payload,
-            picture,
-            unpacked,
-        } = &mut self.payload;
-        *unpacked = unpacked.saturating_add(self.header.unpacked(size));
-        if *unpacked > MOST_UNPACKED {
-            facts.defect(DefectKind::NotWalked, start);
-            return;
-        }
-        match payload {
-            Some(payload) => payload.restart(&self.header, size),
-            None => *payload = Some(Box::new(Payload::new(&self.header, size))),
-        }
-        *picture = Some(start);
     }
 
     /// The image data of a picture is behind.
     fn end_picture(&mut self, facts: &mut Facts) {
-        let (Some(payload), Some(start)) = (&mut self.payload.payload, self.payload.picture.take())
-        else {
-            return;
-        };
-        let kind = match payload.finish() {
-            Outcome::Whole => return,
-            // The still image is not harmed.
-            _ if self.animation.is_moving() => DefectKind::PngAnimation,
-            Outcome::Invalid => DefectKind::PngImageData,
-            Outcome::Filter => DefectKind::PngFilter,
-            Outcome::Short => DefectKind::PngShortImageData,
-            Outcome::Beyond => DefectKind::PngImageDataEnd,
-        };
-        facts.defect(kind, start);
-    }
-
-    /// Unpacks a piece of the present picture's image data.
-    fn unpack(&mut self, data: &[u8]) {
-        if let Walk {
-            payload: Some(payload),
-            picture: Some(_),
-            ..
-        } = &mut self.payload
-        {
-            payload.push(data);
-        }
+        self.pictures.end(self.animation.is_moving(), facts);
     }
 
     /// PNG 11.2.2.
@@ -325,9 +220,9 @@ impl Png {
             if self.zlib.held() < 2 {
                 self.zlib_header(body, facts);
             }
-            self.unpack(body);
+            self.pictures.push(body);
         } else if looked_at && &self.chunk.name == b"fdAT" {
-            self.unpack(beginning.rest());
+            self.pictures.push(beginning.rest());
         }
         if self.chunk.left > 0 {
             return false;
@@ -408,7 +303,54 @@ impl Png {
     }
 }
 
+/// Reads signature and IHDR, whole; `None` if there is no going on.
+fn read_head(head: &[u8; HEAD], facts: &mut Facts) -> Option<Header> {
+    if head.get(12..16) != Some(b"IHDR") {
+        facts.defect(DefectKind::PngFirstChunk, FIRST_CHUNK);
+        return None;
+    }
+    let header = read_fields(head, 16, facts);
+    if be32(head, 8) != 13 {
+        facts.defect(DefectKind::PngHeaderLength, FIRST_CHUNK);
+        return None;
+    }
+    if crc32fast::hash(head.get(12..29).unwrap_or_default()) != be32(head, 29) {
+        facts.defect(DefectKind::PngCriticalCrc, FIRST_CHUNK);
+    }
+    Some(header)
+}
+
+/// Reads the fields of IHDR, which are at `at`.
+fn read_fields(head: &[u8], at: usize, facts: &mut Facts) -> Header {
+    let fields = head.get(at..).and_then(<[u8]>::first_chunk);
+    let header = Header::new(&fields.copied().unwrap_or_default());
+    let at = u64::try_from(at).unwrap_or_default();
+    let dimensions = header.dimensions();
+    if dimensions.pixels() == 0 {
+        facts.defect(DefectKind::ZeroDimension, at);
+    } else {
+        facts.dimensions = Some(dimensions);
+    }
+    if !header.is_legal() {
+        facts.defect(DefectKind::PngHeaderField, at);
+    }
+    facts.color = header.color_type();
+    facts.bit_depth = Some(header.bit_depth);
+    header
+}
+
 impl Parser for Png {
+    fn glance(file: &[u8], facts: &mut Facts) -> Option<Progress> {
+        let head = file.first_chunk()?;
+        if head.get(8..16) == Some(APPLE) {
+            return None;
+        }
+        Some(match read_head(head, facts) {
+            Some(_) => Progress::Done,
+            None => Progress::Failed,
+        })
+    }
+
     fn push(&mut self, input: &[u8], offset: u64, facts: &mut Facts) -> Progress {
         let mut cursor = Cursor::new(input, offset);
         loop {
@@ -421,7 +363,7 @@ impl Parser for Png {
                     // Its pixels are packed in a way of its own: there is no going on.
                     Some(head) => {
                         if head.get(28..32) == Some(b"IHDR") {
-                            self.state_header(&head, 32, facts);
+                            read_fields(&head, 32, facts);
                         }
                         return Progress::Failed;
                     }
