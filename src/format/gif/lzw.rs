@@ -1,4 +1,4 @@
-//! LZW without pixels (GIF89a, appendix F): the lengths of the strings that codes stand for are
+//! LZW without pixels (appendix F): the lengths of the strings that codes stand for are
 //! all that it takes to count a frame's pixels and to see a code that means nothing.
 
 use core::fmt;
