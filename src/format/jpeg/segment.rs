@@ -236,8 +236,8 @@ impl Jpeg {
         let next = read_bytes(part, bytes, at, facts);
         if let (Part::HuffmanSymbols { .. }, Some(payload)) = (part, &mut self.payload) {
             match next {
-                Ok(_) => payload.symbols(bytes),
-                Err(_) => payload.forget(),
+                Ok(_) => payload.tables().symbols(bytes),
+                Err(_) => payload.tables().forget(),
             }
         }
         next
@@ -381,7 +381,7 @@ impl Jpeg {
         }
         let dc = class == 0;
         if let Some(payload) = &mut self.payload {
-            payload.define(dc, number, *counts);
+            payload.tables().define(dc, number, *counts);
         }
         if dc {
             self.tables.dc |= 1 << number;

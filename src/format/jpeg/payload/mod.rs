@@ -8,6 +8,7 @@
 mod bits;
 mod huffman;
 mod progressive;
+mod tables;
 
 use super::{
     DefectKind,
@@ -15,8 +16,9 @@ use super::{
     scan::Scan,
 };
 use bits::{Ahead, Bits, Buffer, MOST_OF_MCU};
-use huffman::{Definition, Run, Runs, Symbol, Table};
+use huffman::{Run, Runs, Symbol, Table};
 use progressive::{Band, Progression};
+use tables::Tables;
 
 /// Blocks in an MCU, at most (T.81 B.2.3).
 const MCU_BLOCKS: usize = 10;
@@ -35,21 +37,12 @@ enum Broken {
 
 #[derive(Clone, Debug)]
 pub(super) struct Payload {
-    definitions: Definitions,
+    tables: Tables,
     buffer: Buffer,
     ahead: Ahead,
     scan: Option<Walk>,
     progression: Progression,
     scans: u32,
-}
-
-/// The Huffman tables as defined, by class and number.
-#[derive(Clone, Debug, Default)]
-struct Definitions {
-    dc: [Option<Definition>; 4],
-    ac: [Option<Definition>; 4],
-    /// The class and number of the last one.
-    last: (u8, u8),
 }
 
 /// The scan that is walked.
@@ -67,27 +60,23 @@ struct Walk {
     total: u64,
 }
 
-/// What is coded in the scan's blocks.
+/// What is coded in the scan's blocks, and with which tables.
 #[derive(Clone, Debug)]
 enum Coding {
-    /// Sequential: for each block of an MCU its component's place in `tables`.
-    Sequential {
-        blocks: [u8; MCU_BLOCKS],
-        count: u8,
-        tables: [Option<(Box<Table>, Box<Runs>)>; 4],
-    },
+    Sequential(Blocks),
     /// DC coefficients for the first time.
-    Dc {
-        blocks: [u8; MCU_BLOCKS],
-        count: u8,
-        tables: [Option<Box<Table>>; 4],
-    },
+    Dc(Blocks),
     /// A further bit of DC coefficients: one a block.
-    DcBit {
-        count: u8,
-    },
-    Ac(Band, Box<Table>),
-    AcBit(Band, Box<Table>),
+    DcBit(Blocks),
+    Ac(Band),
+    AcBit(Band),
+}
+
+/// The blocks of an MCU: for each the numbers of its tables, DC in the upper half.
+#[derive(Clone, Copy, Debug, Default)]
+struct Blocks {
+    tables: [u8; MCU_BLOCKS],
+    count: u8,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,7 +92,7 @@ enum Interval {
 impl Payload {
     pub(super) fn new() -> Box<Self> {
         Box::new(Self {
-            definitions: Definitions::default(),
+            tables: Tables::default(),
             buffer: Buffer::new(),
             ahead: Ahead::default(),
             scan: None,
@@ -112,26 +101,9 @@ impl Payload {
         })
     }
 
-    /// Begins the definition of a table.
-    pub(super) fn define(&mut self, dc: bool, number: u8, counts: [u8; 16]) {
-        self.definitions.last = (u8::from(!dc), number);
-        if let Some(slot) = self.definitions.slot() {
-            *slot = Some(Definition::new(counts));
-        }
-    }
-
-    /// Takes the next symbols of the table whose definition was begun.
-    pub(super) fn symbols(&mut self, symbols: &[u8]) {
-        if let Some(Some(definition)) = self.definitions.slot() {
-            definition.extend(symbols);
-        }
-    }
-
-    /// Forgets the table whose definition was begun: it is not one.
-    pub(super) fn forget(&mut self) {
-        if let Some(slot) = self.definitions.slot() {
-            *slot = None;
-        }
+    /// The Huffman tables, to define some.
+    pub(super) const fn tables(&mut self) -> &mut Tables {
+        &mut self.tables
     }
 
     /// Begins a scan of `mcus` MCUs. Returns whether it is walked.
@@ -171,44 +143,33 @@ impl Payload {
         }
     }
 
-    fn sequential(&self, frame: &Frame, scan: &Scan) -> Option<Coding> {
-        let (blocks, count) = mcu_blocks(frame, scan)?;
-        let mut tables = [const { None }; 4];
-        for ((_, numbers), slot) in scan.components().zip(&mut tables) {
-            let dc = Table::new(self.definitions.dc(numbers)?);
-            *slot = Some((dc, Runs::new(self.definitions.ac(numbers)?)));
+    fn sequential(&mut self, frame: &Frame, scan: &Scan) -> Option<Coding> {
+        for (_, numbers) in scan.components() {
+            self.tables.make_dc(numbers)?;
+            self.tables.make_runs(numbers)?;
         }
-        Some(Coding::Sequential {
-            blocks,
-            count,
-            tables,
-        })
+        Some(Coding::Sequential(Blocks::new(frame, scan)?))
     }
 
     fn progressive(&mut self, frame: &Frame, scan: &Scan) -> Option<Coding> {
         let refines = scan.refines();
         if scan.starts_with_dc() {
-            let (blocks, count) = mcu_blocks(frame, scan)?;
+            let blocks = Blocks::new(frame, scan)?;
             if refines {
-                return Some(Coding::DcBit { count });
+                return Some(Coding::DcBit(blocks));
             }
-            let mut tables = [const { None }; 4];
-            for ((_, numbers), slot) in scan.components().zip(&mut tables) {
-                *slot = Some(Table::new(self.definitions.dc(numbers)?));
+            for (_, numbers) in scan.components() {
+                self.tables.make_dc(numbers)?;
             }
-            return Some(Coding::Dc {
-                blocks,
-                count,
-                tables,
-            });
+            return Some(Coding::Dc(blocks));
         }
         let (component, numbers) = scan.components().next()?;
-        let band = Band::new(component, scan.band());
-        let table = Table::new(self.definitions.ac(numbers)?);
+        self.tables.make_ac(numbers)?;
+        let band = Band::new(component, scan.band(), numbers);
         Some(if refines {
-            Coding::AcBit(band, table)
+            Coding::AcBit(band)
         } else {
-            Coding::Ac(band, table)
+            Coding::Ac(band)
         })
     }
 
@@ -237,6 +198,7 @@ impl Payload {
                 break;
             }
             let fed = walk.read(
+                &self.tables,
                 &mut self.buffer,
                 &mut self.ahead,
                 &mut self.progression,
@@ -257,6 +219,7 @@ impl Payload {
         let mut fed = Fed::Fine;
         if walk.state == Interval::Open {
             fed = walk.read(
+                &self.tables,
                 &mut self.buffer,
                 &mut self.ahead,
                 &mut self.progression,
@@ -291,50 +254,38 @@ pub(super) enum Fed {
     TooMuch,
 }
 
-impl Definitions {
-    fn slot(&mut self) -> Option<&mut Option<Definition>> {
-        let (class, number) = self.last;
-        let tables = if class == 0 {
-            &mut self.dc
-        } else {
-            &mut self.ac
-        };
-        tables.get_mut(usize::from(number))
-    }
-
-    fn dc(&self, numbers: u8) -> Option<&Definition> {
-        self.dc.get(usize::from(numbers >> 4))?.as_ref()
-    }
-
-    fn ac(&self, numbers: u8) -> Option<&Definition> {
-        self.ac.get(usize::from(numbers & 15))?.as_ref()
-    }
-}
-
-/// For each block of an MCU the place of its component in the scan (T.81 A.2.3).
-fn mcu_blocks(frame: &Frame, scan: &Scan) -> Option<([u8; MCU_BLOCKS], u8)> {
-    let mut blocks = [0; MCU_BLOCKS];
-    let mut count = 0_u8;
-    let alone = scan.components().count() == 1;
-    for ((component, _), place) in scan.components().zip(0_u8..) {
-        let component = frame.components().get(usize::from(component))?;
-        let each = if alone {
-            1
-        } else {
-            component.across.saturating_mul(component.down)
-        };
-        for _ in 0..each {
-            *blocks.get_mut(usize::from(count))? = place;
-            count = count.saturating_add(1);
+impl Blocks {
+    /// The order of T.81 A.2.3.
+    fn new(frame: &Frame, scan: &Scan) -> Option<Self> {
+        let mut blocks = Self::default();
+        let alone = scan.components().count() == 1;
+        for (component, numbers) in scan.components() {
+            let component = frame.components().get(usize::from(component))?;
+            let each = if alone {
+                1
+            } else {
+                component.across.saturating_mul(component.down)
+            };
+            for _ in 0..each {
+                *blocks.tables.get_mut(usize::from(blocks.count))? = numbers;
+                blocks.count = blocks.count.saturating_add(1);
+            }
         }
+        Some(blocks)
     }
-    Some((blocks, count))
+
+    fn tables(&self) -> &[u8] {
+        self.tables
+            .get(..usize::from(self.count))
+            .unwrap_or_default()
+    }
 }
 
 impl Walk {
     /// Reads MCUs as long as the buffer surely holds one more, or `to_end`.
     fn read(
         &mut self,
+        tables: &Tables,
         buffer: &mut Buffer,
         ahead: &mut Ahead,
         progression: &mut Progression,
@@ -346,7 +297,7 @@ impl Walk {
             overrun: false,
         };
         let mut bits = Bits::new(buffer.bytes(), *ahead);
-        let read = self.coding.read(&mut bits, &mut mcus, progression);
+        let read = self.coding.read(tables, &mut bits, &mut mcus, progression);
         let done = self.interval_left.saturating_sub(mcus.left);
         self.interval_left = mcus.left;
         self.left = self.left.saturating_sub(done);
@@ -383,7 +334,7 @@ impl Walk {
         self.left = self.left.saturating_sub(self.interval_left);
         self.interval_left = self.interval.min(self.left);
         self.state = Interval::Open;
-        if let Coding::Ac(band, _) | Coding::AcBit(band, _) = &mut self.coding {
+        if let Coding::Ac(band) | Coding::AcBit(band) = &mut self.coding {
             band.restart(
                 usize::try_from(self.total.saturating_sub(self.left)).unwrap_or(usize::MAX),
             );
@@ -395,52 +346,51 @@ impl Coding {
     /// Reads as many MCUs as there are and as the data allows.
     fn read(
         &mut self,
+        tables: &Tables,
         bits: &mut Bits<'_>,
         mcus: &mut Mcus,
         progression: &mut Progression,
     ) -> Result<(), Broken> {
         match self {
-            Self::Sequential {
-                blocks,
-                count,
-                tables,
-            } => {
-                let blocks = blocks.get(..usize::from(*count)).unwrap_or_default();
-                let tables = tables.each_ref().map(Option::as_ref);
+            Self::Sequential(blocks) => {
+                let found = blocks.tables.map(|numbers| tables.sequential(numbers));
+                let found = found.get(..blocks.tables().len()).unwrap_or_default();
                 while mcus.go_on(bits) {
-                    for place in blocks {
-                        if let Some(Some((dc, ac))) = tables.get(usize::from(*place)) {
-                            mcus.overrun |= block(bits, dc, ac)?;
-                        }
+                    for (dc, ac) in found.iter().flatten() {
+                        mcus.overrun |= block(bits, dc, ac)?;
                     }
                     mcus.count_one(bits);
                 }
             }
-            Self::Dc {
-                blocks,
-                count,
-                tables,
-            } => {
-                let blocks = blocks.get(..usize::from(*count)).unwrap_or_default();
+            Self::Dc(blocks) => {
                 while mcus.go_on(bits) {
-                    for place in blocks {
-                        if let Some(Some(table)) = tables.get(usize::from(*place)) {
-                            bits.refill();
-                            difference(bits, table)?;
-                        }
+                    for table in blocks
+                        .tables()
+                        .iter()
+                        .filter_map(|numbers| tables.dc(*numbers))
+                    {
+                        bits.refill();
+                        difference(bits, table)?;
                     }
                     mcus.count_one(bits);
                 }
             }
-            Self::DcBit { count } => {
-                let count = u32::from(*count);
+            Self::DcBit(blocks) => {
                 while mcus.go_on(bits) {
-                    bits.skip_long(count);
+                    bits.skip_long(u32::from(blocks.count));
                     mcus.count_one(bits);
                 }
             }
-            Self::Ac(band, table) => band.read(bits, mcus, table, progression)?,
-            Self::AcBit(band, table) => band.refine(bits, mcus, table, progression)?,
+            Self::Ac(band) => {
+                if let Some(table) = tables.ac(band.table()) {
+                    band.read(bits, mcus, table, progression)?;
+                }
+            }
+            Self::AcBit(band) => {
+                if let Some(table) = tables.ac(band.table()) {
+                    band.refine(bits, mcus, table, progression)?;
+                }
+            }
         }
         Ok(())
     }

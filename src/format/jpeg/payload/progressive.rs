@@ -30,6 +30,8 @@ pub(super) struct Progression {
 #[derive(Clone, Debug)]
 pub(super) struct Band {
     component: usize,
+    /// The numbers of its tables.
+    tables: u8,
     first: u32,
     last: u32,
     /// Blocks to come that end before they begin.
@@ -103,14 +105,19 @@ impl Progression {
 }
 
 impl Band {
-    pub(super) fn new(component: u8, (first, last): (u8, u8)) -> Self {
+    pub(super) fn new(component: u8, (first, last): (u8, u8), tables: u8) -> Self {
         Self {
             component: usize::from(component),
+            tables,
             first: u32::from(first),
             last: u32::from(last & 63),
             run: 0,
             block: 0,
         }
+    }
+
+    pub(super) const fn table(&self) -> u8 {
+        self.tables
     }
 
     /// Goes on after a restart marker, which ends a run and stands before `block`.

@@ -1,0 +1,92 @@
+//! The Huffman tables of a file, by class and number (T.81 B.2.4.2).
+
+use super::huffman::{Definition, Runs, Table};
+
+/// As defined; what scans look up is made when the first one needs it.
+#[derive(Clone, Debug, Default)]
+pub(in crate::format::jpeg) struct Tables {
+    dc: [Slot; 4],
+    ac: [Slot; 4],
+    /// Whether the last one is of the class DC, and its number.
+    last: (bool, u8),
+}
+
+#[derive(Clone, Debug, Default)]
+struct Slot {
+    definition: Option<Definition>,
+    table: Option<Box<Table>>,
+    runs: Option<Box<Runs>>,
+}
+
+impl Tables {
+    /// Begins the definition of a table.
+    pub(in crate::format::jpeg) fn define(&mut self, dc: bool, number: u8, counts: [u8; 16]) {
+        self.last = (dc, number);
+        if let Some(slot) = self.slot() {
+            *slot = Slot {
+                definition: Some(Definition::new(counts)),
+                ..Slot::default()
+            };
+        }
+    }
+
+    /// Takes the next symbols of the table whose definition was begun.
+    pub(in crate::format::jpeg) fn symbols(&mut self, symbols: &[u8]) {
+        if let Some(definition) = self.slot().and_then(|slot| slot.definition.as_mut()) {
+            definition.extend(symbols);
+        }
+    }
+
+    /// Forgets the table whose definition was begun: it is not one.
+    pub(in crate::format::jpeg) fn forget(&mut self) {
+        if let Some(slot) = self.slot() {
+            *slot = Slot::default();
+        }
+    }
+
+    fn slot(&mut self) -> Option<&mut Slot> {
+        let (dc, number) = self.last;
+        let slots = if dc { &mut self.dc } else { &mut self.ac };
+        slots.get_mut(usize::from(number))
+    }
+
+    /// Makes sure of the DC table that `numbers` names; `None` if it is not defined.
+    pub(super) fn make_dc(&mut self, numbers: u8) -> Option<()> {
+        self.dc.get_mut(usize::from(numbers >> 4))?.make_table()
+    }
+
+    /// The same of an AC table, for progressive scans.
+    pub(super) fn make_ac(&mut self, numbers: u8) -> Option<()> {
+        self.ac.get_mut(usize::from(numbers & 15))?.make_table()
+    }
+
+    /// The same of an AC table, for sequential scans.
+    pub(super) fn make_runs(&mut self, numbers: u8) -> Option<()> {
+        let slot = self.ac.get_mut(usize::from(numbers & 15))?;
+        let definition = slot.definition.as_ref()?;
+        slot.runs.get_or_insert_with(|| Runs::new(definition));
+        Some(())
+    }
+
+    pub(super) fn dc(&self, numbers: u8) -> Option<&Table> {
+        self.dc.get(usize::from(numbers >> 4))?.table.as_deref()
+    }
+
+    pub(super) fn ac(&self, numbers: u8) -> Option<&Table> {
+        self.ac.get(usize::from(numbers & 15))?.table.as_deref()
+    }
+
+    /// DC and AC table of a block in a sequential scan.
+    pub(super) fn sequential(&self, numbers: u8) -> Option<(&Table, &Runs)> {
+        let runs = &self.ac.get(usize::from(numbers & 15))?.runs;
+        Some((self.dc(numbers)?, runs.as_deref()?))
+    }
+}
+
+impl Slot {
+    fn make_table(&mut self) -> Option<()> {
+        let definition = self.definition.as_ref()?;
+        self.table.get_or_insert_with(|| Table::new(definition));
+        Some(())
+    }
+}
