@@ -1,4 +1,4 @@
-//! Results that the service sends by itself, to the URL named in [`Callback`](super::Callback).
+//! Results that the service sends by itself, to the URL named in [`Callback`].
 //!
 //! It posts a form of two fields: `content`, the JSON of one task's result, and `checksum`, the hex
 //! of SHA-256 (or SM3) over the account's UID, the seed and the content, one after the other

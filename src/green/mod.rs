@@ -1,8 +1,28 @@
 //! The client of the moderation service.
 //!
 //! [`Client::submit`] sends a [`Batch`], [`Client::wait`] brings the outcomes home. Every paid
-//! request is made at most once unless the service itself said that it was not done; see
-//! [`Retry`](crate::Retry).
+//! request is made at most once unless the service itself said that it was not done:
+//! [`what_can_go_wrong`] says what that means for each fault, and what is billed.
+//!
+//! ```no_run
+//! use greenlight::{Accepted, Batch, Client, Credentials, ImageUrl, Scene, Task};
+//!
+//! # async fn example(accepted: Accepted<ImageUrl>) -> Result<(), greenlight::Error> {
+//! let client = Client::builder()
+//!     .region("ap-southeast-1")
+//!     .credentials(Credentials::from_env()?)
+//!     .build()?;
+//! let batch = Batch::new([Task::new(accepted)])?;
+//! let submission = client.submit(batch, &[Scene::Porn, Scene::Terrorism]).await?;
+//! let mut watch = client.watch(submission.task_ids().cloned());
+//! while let Some(report) = watch.next().await? {
+//!     if let Some(outcome) = report.outcome() {
+//!         println!("{}: {}", report.task_id(), outcome.decision());
+//!     }
+//! }
+//! # Ok(())
+//! # }
+//! ```
 
 pub mod callback;
 mod client;
@@ -24,6 +44,8 @@ pub mod sign;
 mod task;
 mod trace;
 mod upload;
+#[doc = include_str!("../../docs/what-can-go-wrong.md")]
+pub mod what_can_go_wrong {}
 mod wire;
 
 pub use client::{Client, ClientBuilder};
