@@ -12,6 +12,8 @@ use std::{
     time::Duration,
 };
 
+use tokio::task;
+
 use super::{
     args::CheckOptions,
     exit::{Exit, Failure, reason},
@@ -23,12 +25,13 @@ use super::{
     terminal,
 };
 use crate::{
+    green::{Client, Content},
     image_url::ImageUrl,
     inspect::{Claim, Depth, Identity, Inspection, Inspector},
     probe::Probe,
     requirements::Requirements,
     sandbox::Sandbox,
-    verdict::{Accepted, Decision, Verdict},
+    verdict::{Accepted, Verdict},
 };
 
 /// How much of a file a thread holds, in bytes.
@@ -36,10 +39,6 @@ const BUFFER: usize = 128 * 1024;
 
 /// How much of a file is read first when its header may be enough, in bytes.
 const FIRST_READ: usize = 4 * 1024;
-
-/// Why a local file is not submitted.
-const NO_URL: &str = "a local file has no URL that the service could read: put it on a server, \
-                      or try it with --sandbox";
 
 /// How long what is done is waited for after an interruption.
 pub(crate) const WINDING_UP: Duration = Duration::from_secs(1);
@@ -162,8 +161,8 @@ pub(crate) struct Checker {
 enum Local {
     /// Read, which is all that is asked.
     Read,
-    /// Read, and then there is no way to submit them.
-    ReadOnly,
+    /// Read, and uploaded if they are accepted: then they have a URL that the service reads.
+    Uploaded(Client),
     /// Through the sandbox, which gives them a URL.
     Served(Arc<Sandbox>),
 }
@@ -178,32 +177,36 @@ impl Checker {
         })
     }
 
-    /// The same, where an accepted source is submitted after.
+    /// The same, where every accepted source is to have a URL that the service reads.
     pub(crate) fn for_scan(
         self,
         options: &CheckOptions,
+        client: &Client,
         sandbox: Option<Arc<Sandbox>>,
     ) -> Result<Self, Failure> {
         let own = sandbox.as_ref().map(|sandbox| sandbox.address());
+        let local = match sandbox {
+            Some(sandbox) => Local::Served(sandbox),
+            None => Local::Uploaded(client.clone()),
+        };
         Ok(Self {
             probe: options.probe(own)?,
-            local: sandbox.map_or(Local::ReadOnly, Local::Served),
+            local,
             ..self
         })
     }
 
-    fn read(&self, path: &Path, source: String) -> Report {
-        let inspection = match self.inspect(path) {
-            Ok(inspection) => inspection,
-            Err(error) => {
-                return Report::failed(source, format!("cannot read: {}", reason(&error)));
+    fn read(&self, path: &Path, source: String) -> (Report, Option<Verdict>) {
+        match self.inspect(path) {
+            Ok(inspection) => {
+                let verdict = self.requirements.judge(inspection);
+                (Report::of(source, &verdict), Some(verdict))
             }
-        };
-        let mut report = Report::of(source, &self.requirements.judge(inspection));
-        if matches!(self.local, Local::ReadOnly) && report.decision == Decision::Accept {
-            report.error = Some(NO_URL.to_owned());
+            Err(error) => {
+                let why = format!("cannot read: {}", reason(&error));
+                (Report::failed(source, why), None)
+            }
         }
-        report
     }
 
     fn inspect(&self, path: &Path) -> io::Result<Inspection> {
@@ -250,6 +253,24 @@ impl Checker {
             || (self.depth == Depth::Header && inspector.is_settled())
     }
 
+    /// Checks a local file, and uploads it if it is accepted.
+    async fn uploaded(&self, client: &Client, path: &Path, source: String) -> Checked {
+        let (mut report, verdict) = task::block_in_place(|| self.read(path, source));
+        let Some(Ok(accepted)) = verdict.map(Verdict::into_result) else {
+            return Checked::new(report);
+        };
+        match client.upload(accepted, &Content::file(path)).await {
+            Ok(accepted) => Checked {
+                accepted: Some(accepted),
+                ..Checked::new(report)
+            },
+            Err(error) => {
+                report.error = Some(format!("cannot upload: {}", error.report()));
+                Checked::new(report)
+            }
+        }
+    }
+
     /// Checks what the sandbox serves of a local file.
     async fn served(&self, sandbox: &Sandbox, path: &Path, source: String) -> Checked {
         if let Err(error) = File::open(path) {
@@ -288,14 +309,14 @@ impl Work for Checker {
 
     fn place(&self, item: &Item) -> Place {
         match (&item.what, &self.local) {
-            (What::Url, _) | (What::File(_), Local::Served(_)) => Place::Task,
-            (What::File(_) | What::Unusable(_), _) => Place::Thread,
+            (What::File(_), Local::Read) | (What::Unusable(_), _) => Place::Thread,
+            (What::File(_) | What::Url, _) => Place::Task,
         }
     }
 
     fn block(&self, Item { source, what }: Item) -> Checked {
         match what {
-            What::File(path) => Checked::new(self.read(&path, source)),
+            What::File(path) => Checked::new(self.read(&path, source).0),
             What::Unusable(unusable) => Checked {
                 is_bad_line: unusable.is_bad_line,
                 ..Checked::new(Report::failed(source, unusable.reason))
@@ -307,6 +328,9 @@ impl Work for Checker {
     async fn wait(&self, Item { source, what }: Item) -> Checked {
         match (what, &self.local) {
             (What::File(path), Local::Served(sandbox)) => self.served(sandbox, &path, source).await,
+            (What::File(path), Local::Uploaded(client)) => {
+                self.uploaded(client, &path, source).await
+            }
             _ => self.url(&source.clone(), source).await,
         }
     }

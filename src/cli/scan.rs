@@ -33,7 +33,8 @@ const PATIENCE: Duration = Duration::from_secs(1);
 pub(crate) async fn run(options: ScanOptions, mut interrupt: Interrupt) -> Result<Exit, Failure> {
     let sandbox = options.start_sandbox().await?.map(Arc::new);
     let client = options.client(sandbox.as_deref())?;
-    let checker = Checker::new(&options.check)?.for_scan(&options.check, sandbox.clone())?;
+    let checker = Checker::new(&options.check)?;
+    let checker = checker.for_scan(&options.check, &client, sandbox.clone())?;
     let checks = check::start(&options.check, checker)?;
     let printer = Printer::new(options.check.format, "scanned");
     check::count_ahead(&options.check, &printer);

@@ -63,7 +63,8 @@ Examples:
   greenlight scan --region ap-southeast-1 https://example.com/cat.png
   greenlight scan --region cn-shanghai --scenes porn --from urls.txt --format jsonl
 
-Every scene of every submitted image is billed. The key is read from the environment:
+Every scene of every submitted image is billed. Local files that pass are uploaded to the service's
+own store first, which is not billed. The key is read from the environment:
   ALIBABA_CLOUD_ACCESS_KEY_ID, ALIBABA_CLOUD_ACCESS_KEY_SECRET
   ALIBABA_CLOUD_SECURITY_TOKEN (for temporary credentials)
 

@@ -30,8 +30,8 @@ pub(crate) struct ScanOptions {
     #[command(flatten)]
     pub(crate) service: ServiceOptions,
 
-    /// Submits to a sandbox in this process instead, which also gives local files a URL; needs no
-    /// account, and its outcomes are made up
+    /// Submits to a sandbox in this process instead, which also serves local files under a URL; needs
+    /// no account, and its outcomes are made up
     #[arg(long, conflicts_with_all = ["region", "endpoint"])]
     pub(crate) sandbox: bool,
 
@@ -74,7 +74,8 @@ impl ScanOptions {
 /// Where the moderation service is.
 #[derive(Args, Debug)]
 pub(crate) struct ServiceOptions {
-    /// The service's region: ap-southeast-1, cn-shanghai, ...
+    /// The service's region: ap-southeast-1, cn-beijing, cn-shanghai, cn-shenzhen, eu-central-1 or
+    /// us-east-1
     #[arg(long, value_name = "REGION", conflicts_with = "endpoint")]
     region: Option<String>,
 

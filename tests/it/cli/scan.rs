@@ -290,17 +290,29 @@ fn one_service_is_named_at_most() {
 }
 
 #[test]
-fn a_local_file_has_no_url_without_the_sandbox() {
+fn local_files_that_pass_are_uploaded_to_the_service() {
     let bench = images("scan-local");
     let sandbox = Running::sandbox(&bench, &[]);
-    let run = sandbox.scan(&["in", "--format", "jsonl"]);
-    assert_eq!(
-        run.texts("decision"),
-        ["accept", "accept", "accept", "reject"]
-    );
-    assert_eq!(run.texts("outcome"), ["not-submitted"; 4]);
-    assert_snapshot!(run.texts("error")[0], @r"a local file has no URL that the service could read: put it on a server, or try it with --sandbox");
-    assert_eq!(run.code, Some(2));
+    let run = sandbox.scan(&["in", "--poll", "50ms", "--format", "jsonl"]);
+    let sources = ["in/good.png", "in/porn.png", "in/sexy.gif", "in/small.jpg"];
+    assert_eq!(run.texts("source"), sources, "{run}");
+    // The store names objects itself, so the sandbox finds nothing in their names.
+    let outcomes = ["pass", "pass", "pass", "not-submitted"];
+    assert_eq!(run.texts("outcome"), outcomes, "{run}");
+    assert_eq!(run.json()[0]["download"], serde_json::Value::Null);
+    assert_eq!(run.code, Some(1));
+    let header = ["in/good.png", "--depth", "header", "--poll", "50ms"];
+    assert_eq!(sandbox.scan(&header).code, Some(0));
+}
+
+#[test]
+fn a_file_that_cannot_be_uploaded_is_not_submitted() {
+    let bench = images("scan-upload");
+    let mut command = bench.command(&["scan", "in/good.png", "--endpoint", "http://127.0.0.1:1"]);
+    let run = Run::of(command.envs(KEY).spawn().unwrap());
+    assert_eq!(run.code, Some(2), "{run}");
+    assert!(run.stdout.contains("not-submitted"), "{run}");
+    assert!(run.stdout.contains("error: cannot upload: "), "{run}");
 }
 
 #[test]
