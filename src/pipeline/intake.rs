@@ -1,8 +1,11 @@
 //! From a list's lines to noted images: the URL's text is checked, nothing is asked for.
 
-use std::sync::{Arc, atomic::Ordering};
+use std::{
+    sync::{Arc, atomic::Ordering},
+    thread,
+};
 
-use tokio::{sync::mpsc, task::spawn_blocking};
+use tokio::sync::mpsc;
 
 use super::{Line, Pipeline, Step, clock, fate, run::Shared};
 use crate::{
@@ -21,8 +24,13 @@ pub(super) async fn run(
 ) -> Result<(), Error> {
     let (chunks, mut waiting) = mpsc::channel(2);
     let pipeline = shared.pipeline.clone();
-    // Lists are read from files and pipes, which block.
-    let reader = spawn_blocking(move || read(&pipeline, lines, &chunks));
+    // Lists are read from files and pipes, which block; a runtime that ends would wait for them.
+    let reader = thread::Builder::new()
+        .name("pipeline-list".to_owned())
+        .spawn(move || read(&pipeline, lines, &chunks))
+        .map_err(|error| {
+            Error::new(ErrorKind::Io, "read the list: start a thread").with_source(error)
+        })?;
     loop {
         let chunk = tokio::select! {
             biased;
@@ -32,13 +40,11 @@ pub(super) async fn run(
         let Some(images) = chunk else { break };
         note(&shared, images).await?;
     }
-    let ended = waiting.is_closed();
-    drop(waiting);
-    if ended {
-        // A list that blocks is not waited for when the run was stopped.
-        reader
-            .await
-            .map_err(|_| Error::new(ErrorKind::Io, "read the list: the reader failed"))?;
+    // A list that blocks is not waited for when the run was stopped.
+    if waiting.is_closed() {
+        if let Err(panicked) = reader.join() {
+            std::panic::resume_unwind(panicked);
+        }
         shared.intake_done.store(true, Ordering::Release);
     }
     Ok(())

@@ -180,12 +180,13 @@ impl Pipeline {
     }
 
     /// Sets how long one request to submit may take with all its attempts, and after how long from
-    /// its beginning an image without a known answer may be submitted again: late enough that
-    /// callbacks have come. Defaults: one and two minutes.
+    /// its beginning an image without a known answer may be submitted again: half a second later
+    /// than that at least, and late enough that callbacks have come. Defaults: one and two minutes.
     #[must_use]
     pub fn settle_after(mut self, send_limit: Duration, settle_after: Duration) -> Self {
         self.settings.send_limit = send_limit;
-        self.settings.settle_after = settle_after.max(send_limit);
+        let least = send_limit.saturating_add(Duration::from_millis(500));
+        self.settings.settle_after = settle_after.max(least);
         self
     }
 

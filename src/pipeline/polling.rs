@@ -70,10 +70,14 @@ async fn ask(shared: Arc<Shared>, polls: Vec<Poll>) -> Result<(), Error> {
         .filter_map(|poll| TaskId::parse(&poll.task_id).ok())
         .collect();
     match client.results(&ids).await {
-        Ok(reports) => record(&shared, &polls, &reports).await,
+        Ok(reports) => {
+            shared.outage.ended();
+            record(&shared, &polls, &reports).await
+        }
         Err(error) => match Trouble::of(&error) {
             Trouble::Unknown => postpone(&shared, polls, Duration::from_secs(1)).await,
             Trouble::Later { pause, slow } => {
+                let pause = shared.outage.pause().max(pause);
                 if slow {
                     shared.slow_down(quota, pause).await?;
                 }

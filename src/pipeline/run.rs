@@ -2,7 +2,7 @@
 
 use std::{
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -11,7 +11,7 @@ use std::{
 use tokio::{
     sync::{Notify, watch},
     task::{JoinError, JoinSet},
-    time::{sleep, timeout},
+    time::{Instant, sleep, timeout},
 };
 
 use super::{
@@ -56,6 +56,30 @@ pub(super) struct Shared {
     pub(super) to_poll: Notify,
     pub(super) to_deliver: Notify,
     pub(super) intake_done: AtomicBool,
+    pub(super) outage: Outage,
+}
+
+/// For how long the service has not done what it was asked.
+#[derive(Debug, Default)]
+pub(super) struct Outage {
+    since: Mutex<Option<Instant>>,
+}
+
+impl Outage {
+    const MOST: Duration = Duration::from_secs(60);
+
+    /// How long to leave it alone: as long as the outage lasted so far, so that what is asked of it
+    /// halves with every doubling.
+    pub(super) fn pause(&self) -> Duration {
+        let now = clock::instant();
+        let mut since = self.since.lock().unwrap_or_else(PoisonError::into_inner);
+        let lasted = now.duration_since(*since.get_or_insert(now));
+        lasted.clamp(LOOK_AGAIN, Self::MOST)
+    }
+
+    pub(super) fn ended(&self) {
+        *self.since.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
 }
 
 /// Ends a run in good order, from elsewhere.
@@ -137,6 +161,7 @@ impl Run {
             to_poll: Notify::new(),
             to_deliver: Notify::new(),
             intake_done: AtomicBool::new(lines.is_none()),
+            outage: Outage::default(),
         });
         let mut stages = JoinSet::new();
         if let Some(lines) = lines {

@@ -172,6 +172,17 @@ async fn send_group(shared: &Shared, group: Group, holds: Vec<Hold>) -> Result<V
     if group.0.is_empty() {
         return Ok(Vec::new());
     }
+    // A process that was put to sleep in between must not send what others may have sent since.
+    let late = clock::now().duration_since(now).unwrap_or_default();
+    if late > settings.settle_after.saturating_sub(settings.send_limit) {
+        let fate = Fate::Again { at: clock::now() };
+        let request_id = None;
+        let not_sent = Answer::Refused { request_id, fate };
+        ledger
+            .record_answer(begun.batch, not_sent, clock::now())
+            .await?;
+        return Ok(Vec::new());
+    }
     let batch = Batch::new(group.0.iter().map(|(_, task, _)| task.clone()))?;
     shared.counters.sent.add(group.0.len());
     shared.reach(Step::BeforeSend);
@@ -184,6 +195,7 @@ async fn send_group(shared: &Shared, group: Group, holds: Vec<Hold>) -> Result<V
     shared.reach(Step::AfterSend);
     let parts = match sent {
         Ok(Ok(submission)) => {
+            shared.outage.ended();
             answered(shared, begun.batch, &group, &submission).await?;
             Vec::new()
         }
@@ -269,6 +281,7 @@ async fn not_answered(
     match Trouble::of(&error) {
         Trouble::Unknown => unknown(shared, batch, group.0.len()).await?,
         Trouble::Later { pause, slow } => {
+            let pause = shared.outage.pause().max(pause);
             let at = clock::now() + pause;
             refuse(Fate::Again { at }).await?;
             if slow {

@@ -54,7 +54,7 @@ fn pipeline(endpoint: &str, secret: &str, ledger: Arc<dyn Ledger>) -> Pipeline {
         .fill_wait(Duration::from_millis(50))
         .poll_interval(Duration::from_millis(50))
         .lease(Duration::from_secs(5))
-        .settle_after(Duration::from_millis(1500), Duration::from_millis(1500))
+        .settle_after(Duration::from_millis(1500), Duration::from_secs(3))
 }
 
 impl Bench {

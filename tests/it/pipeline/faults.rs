@@ -86,7 +86,7 @@ fn a_submission_without_an_answer_is_repeated_once_its_time_has_come() {
             assert_eq!(paid, IMAGES, "{fault:?}");
         }
         // Longer than the request is waited for.
-        let late = Fault::Delay(Duration::from_secs(3));
+        let late = Fault::Delay(Duration::from_secs(5));
         let (paid, resubmitted) = meet(Operation::AsyncScan, vec![late]).await;
         assert!(resubmitted > 0 && resubmitted <= 50, "{resubmitted}");
         assert!(paid <= IMAGES + resubmitted, "{paid}");
