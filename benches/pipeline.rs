@@ -360,7 +360,8 @@ async fn scan(images: u64) {
         .images_per_second(unlimited)
         .build()
         .unwrap();
-    let pipeline = Pipeline::new(client, probe(Mode::Full), Arc::clone(&ledger) as _, scope())
+    let shared = Arc::<SqliteLedger>::clone(&ledger);
+    let pipeline = Pipeline::new(client, probe(Mode::Full), shared, scope())
         .rates(None, None)
         .poll_interval(Duration::from_millis(500));
     let start = Instant::now();

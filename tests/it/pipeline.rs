@@ -68,11 +68,8 @@ impl Bench {
 
     fn pipeline(&self) -> Pipeline {
         let secret = self.sandbox.credentials().secret();
-        pipeline(
-            &self.sandbox.endpoint(),
-            secret,
-            Arc::clone(&self.ledger) as _,
-        )
+        let ledger = Arc::<SqliteLedger>::clone(&self.ledger);
+        pipeline(&self.sandbox.endpoint(), secret, ledger)
     }
 
     /// Distinct URLs of one good image.

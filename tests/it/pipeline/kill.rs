@@ -4,6 +4,12 @@
 //!
 //! `GREENLIGHT_KILL_IMAGES` and `GREENLIGHT_KILLS` make it larger: 20000 and 50 take minutes.
 
+#![allow(
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    reason = "the child is told by its environment, and the bill is shown when it fails"
+)]
+
 use std::{
     env,
     process::{Child, Command, Stdio},
