@@ -48,6 +48,7 @@ use greenlight::{
 use metrics::counter;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use serde_json::json;
+use tempfile::NamedTempFile;
 use tokio::{fs, io::AsyncWriteExt, net::TcpListener, sync::broadcast};
 
 const REQUIREMENTS: Requirements = Requirements::ASYNC;
@@ -163,23 +164,18 @@ impl From<std::io::Error> for Failure {
 
 async fn store(app: &App, id: &DataId, mut image: Upload) -> Result<(Accepted, String), Failure> {
     let name = format!("{id}-{}", harmless(image.file_name().unwrap_or("image")));
-    let path = app.folder.join(&name);
-    let accepted = async {
-        let mut file = fs::File::create(&path).await?;
-        while let Some(chunk) = image.chunk().await? {
-            file.write_all(&chunk).await?;
-        }
-        file.flush().await?;
-        Ok(image.finish().await?)
+    // Removed when it is dropped: after a refusal, and when the client goes away.
+    let stored = NamedTempFile::new_in(&app.folder)?;
+    let mut file = fs::File::from_std(stored.reopen()?);
+    while let Some(chunk) = image.chunk().await? {
+        file.write_all(&chunk).await?;
     }
-    .await;
-    match accepted {
-        Ok(accepted) => Ok((accepted, name)),
-        Err(failure) => {
-            let _ = fs::remove_file(&path).await;
-            Err(failure)
-        }
-    }
+    let accepted = image.finish().await?;
+    file.flush().await?;
+    stored
+        .persist(app.folder.join(&name))
+        .map_err(|failed| failed.error)?;
+    Ok((accepted, name))
 }
 
 /// What a client calls a file, reduced to what is harmless in a path and a URL.

@@ -1,6 +1,6 @@
 //! What is answered when an upload is not taken.
 
-use std::fmt;
+use std::{fmt, io};
 
 use ::axum::{
     http::{HeaderValue, StatusCode, header},
@@ -150,6 +150,18 @@ impl fmt::Display for Problem {
 }
 
 impl std::error::Error for Problem {}
+
+/// For whoever reads an upload as a reader (`StreamReader` of tokio-util): the problem is inside.
+impl From<Problem> for io::Error {
+    fn from(problem: Problem) -> Self {
+        let kind = match problem {
+            Problem::TooSlow => io::ErrorKind::TimedOut,
+            Problem::Incomplete { .. } => io::ErrorKind::UnexpectedEof,
+            _ => io::ErrorKind::InvalidData,
+        };
+        Self::new(kind, problem)
+    }
+}
 
 /// RFC 9457, section 3. The type is `about:blank`: `code` says more than a URI of ours could.
 #[derive(Serialize)]

@@ -99,21 +99,20 @@ impl Gate {
 
     /// Judges only what is new: most chunks add nothing but their length.
     fn judge(&mut self) -> Result<(), Rejected> {
-        let inspection = *self.inspector.inspection();
+        let inspection = self.inspector.inspection();
         let is_judged = self.harmless.is_some_and(|harmless| {
-            harmless.says_the_same(&inspection)
-                && self.is_over(&harmless) == self.is_over(&inspection)
+            self.is_over(&harmless) == self.is_over(inspection)
+                && harmless.says_the_same(inspection)
         });
-        if !is_judged {
-            if self.requirements.condemns(&inspection) {
-                return self
-                    .requirements
-                    .judge(inspection)
-                    .into_result()
-                    .map(|_| ());
-            }
-            self.harmless = Some(inspection);
+        if is_judged {
+            return Ok(());
         }
+        let inspection = *inspection;
+        if self.requirements.condemns(&inspection) {
+            let verdict = self.requirements.judge(inspection);
+            return verdict.into_result().map(|_| ());
+        }
+        self.harmless = Some(inspection);
         Ok(())
     }
 

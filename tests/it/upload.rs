@@ -719,6 +719,40 @@ const _: () = is_send::<Upload>();
 const _: () = is_send::<Problem>();
 
 #[test]
+fn a_client_that_never_sends_the_rest_is_let_go() {
+    let policy = UploadPolicy::default().with_drain(1 << 20, Duration::from_millis(200));
+    let server = serve(policy);
+    let mut stream = server.connect();
+    stream
+        .write_all(head("/body", "image/gif", 1 << 20).as_bytes())
+        .unwrap();
+    stream.write_all(&gif(16, 16)).unwrap();
+    assert_eq!(read(&mut stream).status, 422);
+    assert_eq!(
+        stream.read(&mut [0]).unwrap(),
+        0,
+        "the connection is closed"
+    );
+}
+
+#[test]
+fn a_problem_says_as_an_io_error_what_it_is() {
+    use std::io::{Error, ErrorKind};
+    let incomplete = Problem::Incomplete {
+        reason: "gone".to_owned(),
+    };
+    for (problem, kind) in [
+        (Problem::TooSlow, ErrorKind::TimedOut),
+        (incomplete, ErrorKind::UnexpectedEof),
+        (Problem::NotMultipart, ErrorKind::InvalidData),
+    ] {
+        let text = problem.to_string();
+        let error = Error::from(problem);
+        assert_eq!((error.kind(), error.to_string()), (kind, text));
+    }
+}
+
+#[test]
 fn a_problem_is_a_response() {
     use axum::response::IntoResponse;
     let response: Response = Problem::TooSlow.into_response();

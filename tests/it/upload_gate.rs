@@ -115,6 +115,17 @@ fn a_failing_stream_gives_its_own_error_and_no_verdict_in_favour() {
 }
 
 #[test]
+fn a_refusal_is_an_io_error_where_one_is_asked_for() {
+    let gated = Gate::new(Requirements::ASYNC).over(stream::iter(chunks(&[0; 100], 100)));
+    let refused = run(gated
+        .map(|item| item.map_err(io::Error::from))
+        .collect::<Vec<_>>());
+    let error = refused[0].as_ref().unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::InvalidData);
+    assert!(error.get_ref().unwrap().is::<greenlight::Rejected>());
+}
+
+#[test]
 fn a_source_that_nobody_reads_is_not_accepted() {
     let gated = Gate::new(Requirements::ASYNC).over(stream::iter(chunks(&png(300, 300, 0), 64)));
     let receipt = gated.receipt();
