@@ -33,7 +33,12 @@ const FOUND_BY_STRUCTURE: [(Format, f64); 4] = [
 ];
 
 /// The same at payload depth.
-const FOUND_BY_PAYLOAD: [(Format, f64); 2] = [(Format::Png, 99.5), (Format::Gif, 99.5)];
+const FOUND_BY_PAYLOAD: [(Format, f64); 4] = [
+    (Format::Png, 99.5),
+    (Format::Jpeg, 96.0),
+    (Format::Gif, 99.5),
+    (Format::Bmp, 85.0),
+];
 
 /// How many percent of the files that decoders tolerate may be refused.
 const TOLERATED_REFUSED: f64 = 0.3;

@@ -133,6 +133,27 @@ fn an_image_that_is_cut_anywhere_does_not_pass() {
     }
 }
 
+#[test]
+fn at_payload_depth_no_cut_image_passes() {
+    for fixture in FIXTURES.iter() {
+        let whole = Inspection::at(Depth::Payload, &fixture.bytes);
+        let trailing = usize::try_from(whole.trailing_bytes().unwrap_or(0)).unwrap();
+        // Behind the last run stands only a mark of two bytes that it was the last.
+        let mark = if ends_unseen(&fixture.name) { 2 } else { 0 };
+        let len = fixture.bytes.len() - trailing - mark;
+        let cuts = (0..len).step_by(len / 100 + 1).chain(len.checked_sub(1));
+        for cut in cuts {
+            let inspection = Inspection::at(Depth::Payload, &fixture.bytes[..cut]);
+            let at_frame_end = inspection.defects().contains(DefectKind::GifNoTrailer);
+            assert!(
+                !passes(&inspection) || at_frame_end,
+                "{} passes with {cut} of {len} bytes",
+                fixture.name
+            );
+        }
+    }
+}
+
 /// Whether structure does not tell where the image ends: runs of a length that only walking them
 /// finds out.
 fn ends_unseen(name: &str) -> bool {
