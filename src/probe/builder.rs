@@ -194,7 +194,8 @@ impl ProbeBuilder {
         }
         let pooled = match self.mode {
             Mode::Full => 0,
-            Mode::Header => self.concurrency,
+            // While the rest of a body is read, another download is under way already.
+            Mode::Header => self.concurrency.saturating_mul(2),
         };
         Ok(Probe {
             inner: Arc::new(Inner {

@@ -2,13 +2,14 @@
 
 use std::{
     io,
-    net::{Shutdown, SocketAddr},
+    mem::MaybeUninit,
+    net::SocketAddr,
     pin::Pin,
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
-    task::{Context, Poll, ready},
+    task::{Context, Poll},
     time::Duration,
 };
 
@@ -109,6 +110,9 @@ pub(super) struct Counters {
     allowed: AtomicU64,
     /// Bytes that TLS gave out, or the wire itself.
     read: AtomicU64,
+    /// Whether nothing may come: bytes that nobody asked for would answer the next request in place
+    /// of its own answer.
+    resting: AtomicBool,
 }
 
 impl Counters {
@@ -126,6 +130,11 @@ impl Counters {
         self.read.fetch_add(bytes, Ordering::Relaxed);
     }
 
+    /// Says whether anything may come.
+    pub(super) fn rest(&self, resting: bool) {
+        self.resting.store(resting, Ordering::Relaxed);
+    }
+
     /// Lets `bytes` more come in.
     pub(super) fn allow(&self, bytes: u64) {
         self.allowed
@@ -141,12 +150,12 @@ pub(super) struct TooMuch;
 /// A socket that counts what it receives and cuts it off.
 #[derive(Debug)]
 pub(super) struct Wire {
-    tcp: Arc<TcpStream>,
+    tcp: TcpStream,
     counters: Arc<Counters>,
 }
 
 impl Wire {
-    pub(super) fn new(tcp: Arc<TcpStream>, counters: Arc<Counters>) -> Self {
+    pub(super) fn new(tcp: TcpStream, counters: Arc<Counters>) -> Self {
         Self { tcp, counters }
     }
 
@@ -161,23 +170,19 @@ impl AsyncRead for Wire {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let allowed = self.counters.allowed.load(Ordering::Relaxed);
-        if self.counters.received() > allowed {
+        let Self { tcp, counters } = self.get_mut();
+        if counters.received() > counters.allowed.load(Ordering::Relaxed) {
             return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, TooMuch)));
         }
-        loop {
-            ready!(self.tcp.poll_read_ready(cx))?;
-            match self.tcp.try_read(buffer.initialize_unfilled()) {
-                Ok(read) => {
-                    buffer.advance(read);
-                    let read = u64::try_from(read).unwrap_or(u64::MAX);
-                    self.counters.received.fetch_add(read, Ordering::Relaxed);
-                    return Poll::Ready(Ok(()));
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Err(error) => return Poll::Ready(Err(error)),
-            }
+        if counters.resting.load(Ordering::Relaxed) && !is_silent(tcp) {
+            return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
         }
+        let before = buffer.filled().len();
+        let polled = Pin::new(tcp).poll_read(cx, buffer);
+        let read = buffer.filled().len().saturating_sub(before);
+        let read = u64::try_from(read).unwrap_or(u64::MAX);
+        counters.received.fetch_add(read, Ordering::Relaxed);
+        polled
     }
 }
 
@@ -187,28 +192,22 @@ impl AsyncWrite for Wire {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        loop {
-            ready!(self.tcp.poll_write_ready(cx))?;
-            match self.tcp.try_write(bytes) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                done => return Poll::Ready(done),
-            }
-        }
+        Pin::new(&mut self.get_mut().tcp).poll_write(cx, bytes)
     }
 
-    fn poll_flush(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().tcp).poll_flush(cx)
     }
 
-    fn poll_shutdown(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(SockRef::from(&*self.tcp).shutdown(Shutdown::Write))
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().tcp).poll_shutdown(cx)
     }
 }
 
-/// Whether an idle socket is open and silent. Bytes that nobody asked for would answer the next
-/// request in place of its own answer.
-pub(super) fn is_silent(tcp: &TcpStream) -> bool {
-    let mut byte = [std::mem::MaybeUninit::uninit()];
+/// Whether a socket is open and nothing has come. The runtime learns of what came only when it polls
+/// the system; the system itself is asked here.
+fn is_silent(tcp: &TcpStream) -> bool {
+    let mut byte = [MaybeUninit::uninit()];
     SockRef::from(tcp)
         .peek(&mut byte)
         .is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)

@@ -19,12 +19,11 @@ use hyper::{
 use hyper_util::rt::TokioIo;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::TcpStream,
     task::JoinSet,
 };
 use tokio_rustls::client::TlsStream;
 
-use super::connect::{self, Counters, Wire};
+use super::connect::{Counters, Wire};
 
 /// How much of one stream's body a server may send ahead (RFC 9113, 6.9.2). With the default of
 /// hyper, a body that is not read to its end has crossed the wire in megabytes.
@@ -99,7 +98,6 @@ impl AsyncWrite for Transport {
 /// A connection that takes one request at a time.
 pub(super) struct Connection {
     driver: Driver,
-    pub(super) tcp: Arc<TcpStream>,
     pub(super) counters: Arc<Counters>,
     pub(super) peer: SocketAddr,
     /// Whether it has answered before.
@@ -124,7 +122,6 @@ impl Connection {
     pub(super) async fn new(
         transport: Transport,
         h2: bool,
-        tcp: Arc<TcpStream>,
         counters: Arc<Counters>,
         peer: SocketAddr,
     ) -> hyper::Result<Self> {
@@ -149,7 +146,6 @@ impl Connection {
         };
         Ok(Self {
             driver,
-            tcp,
             counters,
             peer,
             used: false,
@@ -188,13 +184,23 @@ impl Connection {
             .await
     }
 
+    /// The next piece of an answer's body, if it has come already.
+    pub(super) fn try_frame(
+        &mut self,
+        body: &mut Incoming,
+    ) -> Poll<Option<hyper::Result<Frame<Bytes>>>> {
+        let cx = &mut Context::from_waker(Waker::noop());
+        self.poll_connection(cx);
+        Pin::new(body).poll_frame(cx)
+    }
+
     /// Whether it can take another request: open, at rest, and silent.
     pub(super) fn is_idle(&mut self) -> bool {
+        self.counters.rest(true);
         self.poll_connection(&mut Context::from_waker(Waker::noop()));
+        self.counters.rest(false);
         match &self.driver {
-            Driver::Http1 { sender, connection } => {
-                connection.is_some() && sender.is_ready() && connect::is_silent(&self.tcp)
-            }
+            Driver::Http1 { sender, connection } => connection.is_some() && sender.is_ready(),
             Driver::Http2 {
                 sender, connection, ..
             } => connection.is_some() && sender.is_ready(),

@@ -148,11 +148,10 @@ async fn open(
     let (tcp, peer) = connect::dial(&addresses)
         .await
         .map_err(|error| failure::connect(&error))?;
-    let tcp = Arc::new(tcp);
     let counters = Arc::new(Counters::default());
     record.wire(peer, &counters);
     counters.allow(HEAD_BYTES);
-    let wire = Wire::new(Arc::clone(&tcp), Arc::clone(&counters));
+    let wire = Wire::new(tcp, Arc::clone(&counters));
     let transport = if origin.https {
         record.enter(Phase::Tls);
         secure(probe, url, wire).await?
@@ -160,7 +159,7 @@ async fn open(
         Transport::Plain(wire)
     };
     let h2 = transport.agreed_on_h2() || probe.versions.is_h2_only();
-    Connection::new(transport, h2, tcp, counters, peer)
+    Connection::new(transport, h2, counters, peer)
         .await
         .map_err(|error| failure::exchange(&error))
 }

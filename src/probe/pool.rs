@@ -4,6 +4,7 @@ use std::{
     collections::HashMap,
     fmt,
     sync::{Arc, Mutex, PoisonError, Weak},
+    task::Poll,
     time::Duration,
 };
 
@@ -81,12 +82,17 @@ impl Pool {
         if self.capacity == 0 {
             return;
         }
-        if body.is_end_stream() {
-            self.put(origin, connection);
-            return;
-        }
         if body.size_hint().upper().is_none_or(|rest| rest > MAX_DRAIN) {
             return;
+        }
+        // Often the rest has come already.
+        loop {
+            match connection.try_frame(&mut body) {
+                Poll::Ready(Some(Ok(_))) => {}
+                Poll::Ready(Some(Err(_))) => return,
+                Poll::Ready(None) => return self.put(origin, connection),
+                Poll::Pending => break,
+            }
         }
         let pool = Arc::downgrade(self);
         let drain = async move {
