@@ -6,7 +6,6 @@
 //! Rounds alternate, so that a busy machine slows all sides; medians are printed.
 
 #![allow(
-    clippy::cast_precision_loss,
     clippy::disallowed_methods,
     clippy::print_stdout,
     clippy::unwrap_used,
@@ -34,7 +33,7 @@ use tokio::{
 
 const ROUNDS: usize = 15;
 const SIGNATURES: u32 = 2_000;
-const BATCHES: usize = 256;
+const BATCHES: u32 = 256;
 
 fn main() {
     let body = body();
@@ -232,7 +231,7 @@ fn per_second(runtime: &Runtime, client: &Client, in_flight: usize) -> f64 {
         running.join_all().await;
         start.elapsed()
     });
-    BATCHES as f64 / taken.as_secs_f64()
+    f64::from(BATCHES) / taken.as_secs_f64()
 }
 
 fn median(mut values: Vec<f64>) -> f64 {

@@ -6,7 +6,8 @@
 use std::{path::Path, time::Duration};
 
 use greenlight::{
-    Batch, Client, Credentials, DataId, Error, ErrorKind, ImageUrl, Inspection, OutcomeDecision,
+    Batch, Client, Credentials, DataId, Error, ErrorKind, ImageUrl, Inspection,
+    OutcomeDecision::{Block, Pass, Review},
     Requirements, Retry, Scene, Submission, Suggestion, Task, TaskId, TaskState,
     green::{ClientBuilder, Content, Feedback, ScanOptions},
     sandbox::{Fault, Operation, Sandbox, Share, When},
@@ -210,7 +211,6 @@ async fn no_fault_of_a_question_loses_an_outcome() {
                 report.outcome().unwrap().decision()
             })
             .collect();
-        use OutcomeDecision::{Block, Pass, Review};
         assert_eq!(decisions, [Pass, Block, Review, Pass], "{faults:?}");
         assert_eq!(reports.len(), 4, "{faults:?}");
         assert_eq!(sandbox.paid(), 4, "{faults:?}");
@@ -343,7 +343,6 @@ async fn a_synchronous_scan_answers_at_once() {
         .iter()
         .map(|scanned| scanned.result().unwrap().decision())
         .collect();
-    use OutcomeDecision::{Block, Pass, Review};
     assert_eq!(decisions, [Pass, Block, Review, Pass]);
 
     sandbox.inject(Operation::SyncScan, Fault::Close(When::After));
@@ -385,10 +384,7 @@ async fn a_local_image_is_uploaded_submitted_and_decided() {
         .await
         .unwrap();
     let reports = client.wait(&submission).await.unwrap();
-    assert_eq!(
-        reports[0].outcome().unwrap().decision(),
-        OutcomeDecision::Pass
-    );
+    assert_eq!(reports[0].outcome().unwrap().decision(), Pass);
     let feedback = Feedback::new(reports[0].task_id().clone())
         .with_suggestion(Suggestion::Block, &[Scene::Porn])
         .with_note("a note, 注");
