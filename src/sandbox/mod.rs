@@ -32,6 +32,7 @@
 //! ```
 
 mod answers;
+mod builder;
 mod callback;
 mod clock;
 mod fault;
@@ -39,6 +40,7 @@ mod files;
 mod gateway;
 mod ids;
 mod oss;
+mod request;
 mod routes;
 mod serve;
 mod service;
@@ -46,21 +48,21 @@ mod tasks;
 
 use std::{
     collections::HashMap,
-    fmt, io,
-    net::{Ipv4Addr, SocketAddr},
-    path::{Path, PathBuf},
+    fmt,
+    net::SocketAddr,
+    path::Path,
     sync::{Arc, Mutex},
     time::{Duration, SystemTime},
 };
 
 use tokio::{
-    net::TcpListener,
     sync::{Semaphore, mpsc},
     task::JoinHandle,
 };
 
 use crate::error::{Error, ErrorKind};
 
+pub use builder::SandboxBuilder;
 pub use fault::{Fault, Share, When};
 pub use service::Operation;
 
@@ -253,161 +255,6 @@ impl Drop for Sandbox {
         for task in &self.tasks {
             task.abort();
         }
-    }
-}
-
-/// Settings of a [`Sandbox`].
-#[derive(Clone, Debug)]
-pub struct SandboxBuilder {
-    listen: SocketAddr,
-    key: AccessKey,
-    uid: String,
-    polls: u32,
-    remember: usize,
-    folder: Option<PathBuf>,
-    upload_lifetime: Duration,
-    faults: Vec<(Operation, Fault)>,
-}
-
-impl Default for SandboxBuilder {
-    fn default() -> Self {
-        Self {
-            listen: (Ipv4Addr::LOCALHOST, 0).into(),
-            key: AccessKey {
-                id: "sandbox-key-id".to_owned(),
-                secret: "sandbox-key-secret".to_owned(),
-                token: None,
-            },
-            uid: "1234567890123456".to_owned(),
-            polls: 0,
-            remember: 100_000,
-            folder: None,
-            upload_lifetime: Duration::from_secs(3600),
-            faults: Vec::new(),
-        }
-    }
-}
-
-impl SandboxBuilder {
-    /// Listens here. Defaults to a free port of 127.0.0.1.
-    #[must_use]
-    pub fn listen(mut self, address: SocketAddr) -> Self {
-        self.listen = address;
-        self
-    }
-
-    /// Takes requests of this key. Defaults to `sandbox-key-id` and `sandbox-key-secret`.
-    #[must_use]
-    pub fn key(mut self, id: &str, secret: &str) -> Self {
-        id.clone_into(&mut self.key.id);
-        secret.clone_into(&mut self.key.secret);
-        self
-    }
-
-    /// Asks for this security token besides, as for temporary credentials. Defaults to none.
-    #[must_use]
-    pub fn security_token(mut self, token: &str) -> Self {
-        self.key.token = Some(token.to_owned());
-        self
-    }
-
-    /// Sends callbacks as this account. Defaults to `1234567890123456`.
-    #[must_use]
-    pub fn uid(mut self, uid: &str) -> Self {
-        uid.clone_into(&mut self.uid);
-        self
-    }
-
-    /// Answers a task's first `count` questions for results with 280. Defaults to 0.
-    #[must_use]
-    pub const fn polls(mut self, count: u32) -> Self {
-        self.polls = count;
-        self
-    }
-
-    /// Remembers at most `count` tasks and forgets the oldest: they answer 594. Defaults to
-    /// 100 000.
-    #[must_use]
-    pub const fn remember(mut self, count: usize) -> Self {
-        self.remember = count;
-        self
-    }
-
-    /// Serves the files of a folder. Hidden ones are not served.
-    #[must_use]
-    pub fn serve(mut self, folder: impl AsRef<Path>) -> Self {
-        self.folder = Some(folder.as_ref().to_owned());
-        self
-    }
-
-    /// Lets upload credentials expire after this long. Defaults to one hour.
-    #[must_use]
-    pub const fn upload_lifetime(mut self, lifetime: Duration) -> Self {
-        self.upload_lifetime = lifetime;
-        self
-    }
-
-    /// Lets the next request of this operation that is not spoken for meet a fault.
-    #[must_use]
-    pub fn fault(mut self, operation: Operation, fault: Fault) -> Self {
-        self.faults.push((operation, fault));
-        self
-    }
-
-    /// Starts it. It runs on the current tokio runtime.
-    ///
-    /// # Errors
-    ///
-    /// Returns an error of kind [`ErrorKind::Io`] when the address cannot be listened on or the
-    /// folder cannot be read.
-    pub async fn start(self) -> Result<Sandbox, Error> {
-        let folder = self.folder.as_deref();
-        let files = files::Files::new(folder).map_err(|error| {
-            let folder = folder.unwrap_or(Path::new("")).display();
-            Error::new(
-                ErrorKind::Io,
-                format_args!("cannot serve a folder: {folder}"),
-            )
-            .with_source(error)
-        })?;
-        let cannot_listen = |error: io::Error| {
-            let message = format_args!("cannot listen: {}", self.listen);
-            Error::new(ErrorKind::Io, message).with_source(error)
-        };
-        let listener = TcpListener::bind(self.listen)
-            .await
-            .map_err(cannot_listen)?;
-        let address = listener.local_addr().map_err(cannot_listen)?;
-        let clock = clock::Clock::default();
-        let (callbacks, waiting) = callback::queue();
-        let state = Arc::new(State {
-            callbacks,
-            room: Semaphore::new(routes::ROOM),
-            uid: self.uid,
-            address,
-            ids: ids::Ids::new(clock.now()),
-            key: self.key,
-            polls: self.polls,
-            clock,
-            gateway: gateway::Gateway::default(),
-            tasks: Mutex::new(tasks::Tasks::new(self.remember)),
-            files,
-            oss: oss::Oss::new(self.upload_lifetime),
-            plan: fault::Plan::default(),
-            counts: Mutex::default(),
-        });
-        for (operation, fault) in self.faults {
-            state.plan.add(operation, fault);
-        }
-        let tasks = [
-            tokio::spawn(serve::run(listener, routes::router(Arc::clone(&state)))),
-            tokio::spawn(callback::run(Arc::clone(&state), waiting)),
-        ];
-        Ok(Sandbox {
-            address,
-            state,
-            tasks,
-        })
     }
 }
 

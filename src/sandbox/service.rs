@@ -2,23 +2,18 @@
 
 use std::sync::Arc;
 
-use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{
     State, answers,
     callback::{Callback, Wish},
     fault::Fault,
+    request::{FeedbackRequest, Mode, ScanRequest, check_scan, check_task, read},
     tasks::Held,
 };
 
-/// Most tasks of one request (a dated copy of the asynchronous page; the samples say 50).
-const MAX_TASKS: usize = 100;
 /// Most task ids of one question (a dated copy of the results page).
 const MAX_TASK_IDS: usize = 100;
-const MAX_URL_CHARS: usize = 2_048;
-const MAX_DATA_ID: usize = 128;
-const MAX_SEED: usize = 64;
 
 /// What is asked of the service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -67,7 +62,7 @@ impl Status {
         }
     }
 
-    fn bad(message: impl Into<String>) -> Self {
+    pub(super) fn bad(message: impl Into<String>) -> Self {
         Self::new(400, format!("BAD_REQUEST: {}", message.into()))
     }
 
@@ -139,43 +134,6 @@ pub(super) fn execute(
         }
         Operation::Upload => Err(Status::of(404)), // an object is put by another way
     }
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Mode {
-    Async,
-    Sync,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct ScanRequest {
-    #[serde(rename = "bizType")]
-    _biz_type: Option<String>,
-    #[serde(default)]
-    scenes: Vec<String>,
-    #[serde(default)]
-    tasks: Vec<TaskRequest>,
-    callback: Option<String>,
-    seed: Option<String>,
-    crypt_type: Option<String>,
-    #[serde(rename = "offline")]
-    _offline: Option<bool>,
-    #[serde(rename = "extras")]
-    _extras: Option<serde_json::Map<String, Value>>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct TaskRequest {
-    data_id: Option<String>,
-    url: Option<String>,
-    interval: Option<u32>,
-    max_frames: Option<u32>,
-}
-
-fn read<T: serde::de::DeserializeOwned>(body: &[u8]) -> Result<T, Status> {
-    serde_json::from_slice(body).map_err(|error| Status::bad(error.to_string()))
 }
 
 fn scan(
@@ -259,85 +217,6 @@ fn arrange(mut elements: Vec<Value>, fault: Option<&Fault>) -> Value {
     Value::Array(elements)
 }
 
-fn check_scan(request: &ScanRequest, mode: Mode) -> Result<(), Status> {
-    if request.scenes.is_empty() {
-        return Err(Status::bad("scenes is required"));
-    }
-    if let Some(scene) = request
-        .scenes
-        .iter()
-        .find(|scene| !answers::is_scene(scene))
-    {
-        return Err(Status::bad(format!("scene is not known: {scene}")));
-    }
-    match request.tasks.len() {
-        0 => return Err(Status::bad("tasks is required")),
-        count if count > MAX_TASKS => {
-            return Err(Status::bad(format!("{count} tasks, at most {MAX_TASKS}")));
-        }
-        _ => {}
-    }
-    if mode == Mode::Sync && request.callback.is_some() {
-        return Err(Status::bad("callback is for the asynchronous scan only"));
-    }
-    match (&request.callback, &request.seed) {
-        (None, None) => {}
-        (Some(_), None) => return Err(Status::bad("seed is required with callback")),
-        // Stricter than documented: a seed alone has no use.
-        (None, Some(_)) => return Err(Status::bad("seed without callback")),
-        (Some(callback), Some(seed)) => {
-            if !has_scheme(callback, &["http://", "https://"]) {
-                return Err(Status::bad("callback is neither http nor https"));
-            }
-            let good = |character: char| character.is_ascii_alphanumeric() || character == '_';
-            if seed.is_empty() || seed.len() > MAX_SEED || !seed.chars().all(good) {
-                return Err(Status::bad("seed is 1 to 64 letters, digits and _"));
-            }
-        }
-    }
-    match request.crypt_type.as_deref() {
-        None | Some("SHA256" | "SM3") => Ok(()),
-        Some(other) => Err(Status::bad(format!("cryptType is not known: {other}"))),
-    }
-}
-
-fn check_task(state: &State, task: &TaskRequest) -> Result<(), Status> {
-    let url = match task.url.as_deref() {
-        None | Some("") => return Err(Status::bad("url is required")),
-        Some(url) => url,
-    };
-    if url.chars().count() > MAX_URL_CHARS {
-        return Err(Status::bad(format!(
-            "url has more than {MAX_URL_CHARS} characters"
-        )));
-    }
-    if !has_scheme(url, &["http://", "https://", "oss://"]) {
-        return Err(Status::bad("url is neither http, https nor oss"));
-    }
-    if let Some(data_id) = &task.data_id {
-        let good = |character: char| character.is_ascii_alphanumeric() || "_-.".contains(character);
-        if data_id.is_empty() || data_id.len() > MAX_DATA_ID || !data_id.chars().all(good) {
-            return Err(Status::bad(
-                "dataId is 1 to 128 letters, digits, _, - and .",
-            ));
-        }
-    }
-    if task.interval == Some(0) || task.max_frames == Some(0) {
-        return Err(Status::bad("interval and maxFrames are at least 1"));
-    }
-    match url.strip_prefix("oss://") {
-        Some(object) => state.oss.check(object),
-        None => Ok(()),
-    }
-}
-
-fn has_scheme(url: &str, schemes: &[&str]) -> bool {
-    schemes.iter().any(|scheme| {
-        url.get(..scheme.len())
-            .is_some_and(|head| head.eq_ignore_ascii_case(scheme))
-    })
-}
-
 fn results(state: &State, body: &[u8], fault: Option<&Fault>) -> Result<Option<Value>, Status> {
     let ids: Vec<String> = read(body)?;
     if ids.is_empty() || ids.len() > MAX_TASK_IDS {
@@ -380,15 +259,6 @@ fn element(id: &str, task: Option<&Held>, code: i64) -> Value {
     });
     finish(&mut element, &Status::of(code));
     element
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct FeedbackRequest {
-    task_id: Option<String>,
-    suggestion: Option<String>,
-    #[serde(default)]
-    scenes: Vec<String>,
 }
 
 fn feedback(state: &State, body: &[u8]) -> Result<Option<Value>, Status> {
