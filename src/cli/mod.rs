@@ -4,6 +4,7 @@
 
 mod args;
 mod check;
+mod checker;
 mod duration;
 mod exit;
 mod html_report;

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::{
     args::Format,
-    check::Checked,
+    checker::Checked,
     exit::{Exit, Failure, reason},
     human,
     outcome::{ResultReport, ScanReport},

@@ -150,7 +150,7 @@ pub(crate) struct Tally {
     decisions: BTreeMap<Decision, u64>,
     violations: BTreeMap<Code, u64>,
     worst: Exit,
-    left: u64,
+    left: String,
 }
 
 impl Tally {
@@ -165,13 +165,15 @@ impl Tally {
         self.count(&report.check);
     }
 
-    /// Notes how many sources are not done at the end.
-    pub(crate) fn leave(&mut self, sources: u64) {
-        self.left = sources;
+    /// Notes how many sources are not done at the end, if that is known exactly.
+    pub(crate) fn leave(&mut self, sources: u64, is_exact: bool) {
+        let at_least = if is_exact { "" } else { "at least " };
+        self.left = format!("{at_least}{sources}");
     }
 
-    pub(crate) const fn left(&self) -> u64 {
-        self.left
+    /// How much was done before the end, and how much was not.
+    pub(crate) fn progress(&self) -> String {
+        format!("{} done, {} left", self.sources(), self.left)
     }
 
     fn count(&mut self, report: &Report) {

@@ -8,7 +8,8 @@ use std::{io, sync::Arc, time::Duration};
 
 use super::{
     args::ScanOptions,
-    check::{self, Checked, Checker},
+    check,
+    checker::{Checked, Checker},
     exit::{Exit, Failure},
     interrupt::Interrupt,
     outcome::{ScanOutcome, ScanReport},
@@ -207,7 +208,7 @@ impl Scan {
             }
         };
         // A list from standard input may never end.
-        let _ = tokio::time::timeout(check::WINDING_UP, rest).await;
+        let rest = tokio::time::timeout(check::WINDING_UP, rest).await;
         let mut left = self.checks.left();
         for (mut report, is_settled) in self.queue.drain() {
             match (&report.task_id, is_settled) {
@@ -224,7 +225,7 @@ impl Scan {
             self.tally.add_scan(&report);
             self.printer.print(&report)?;
         }
-        self.tally.leave(left);
+        self.tally.leave(left, rest.is_ok());
         Ok(())
     }
 
@@ -233,16 +234,16 @@ impl Scan {
             self.printer.finish(&self.tally)?;
             Ok(end)
         });
-        let (done, left) = (self.tally.sources(), self.tally.left());
+        let progress = self.tally.progress();
         let exit = match end {
             Ok(End::Done) => Ok(self.tally.exit()),
             Ok(End::Interrupted) => {
-                let message = format!("interrupted: {done} done, {left} left");
+                let message = format!("interrupted: {progress}");
                 self.printer.terminal().error(&message);
                 Ok(Exit::Interrupted)
             }
             Ok(End::Hopeless(why)) => {
-                let message = format!("stopped with {done} done, {left} left: {why}");
+                let message = format!("stopped, {progress}: {why}");
                 return Err(Failure::new(message).hint(submitter::HINT));
             }
             Err(error) => Err(error),

@@ -9,4 +9,5 @@ mod messages;
 mod printing;
 mod running;
 mod scan;
+mod service;
 mod site;

@@ -1,0 +1,235 @@
+//! `greenlight scan` and `results` against a service, and `greenlight sandbox`, which is one.
+
+use std::time::Duration;
+
+use greenlight::sandbox::Sandbox;
+use insta::assert_snapshot;
+
+use super::{
+    bench::Run,
+    running::{Running, interrupt},
+    scan::{KEY, images},
+};
+
+#[test]
+fn local_files_that_pass_are_uploaded_to_the_service() {
+    let bench = images("scan-local");
+    let sandbox = Running::sandbox(&bench, &[]);
+    let run = sandbox.scan(&["in", "--poll", "50ms", "--format", "jsonl"]);
+    let sources = ["in/good.png", "in/porn.png", "in/sexy.gif", "in/small.jpg"];
+    assert_eq!(run.texts("source"), sources, "{run}");
+    // The store names objects itself, so the sandbox finds nothing in their names.
+    let outcomes = ["pass", "pass", "pass", "not-submitted"];
+    assert_eq!(run.texts("outcome"), outcomes, "{run}");
+    assert_eq!(run.json()[0]["download"], serde_json::Value::Null);
+    assert_eq!(run.code, Some(1));
+    let header = ["in/good.png", "--depth", "header", "--poll", "50ms"];
+    assert_eq!(sandbox.scan(&header).code, Some(0));
+}
+
+#[test]
+fn a_file_that_cannot_be_uploaded_is_not_submitted() {
+    let bench = images("scan-upload");
+    let mut command = bench.command(&["scan", "in/good.png", "--endpoint", "http://127.0.0.1:1"]);
+    let run = Run::of(command.envs(KEY).spawn().unwrap());
+    assert_eq!(run.code, Some(2), "{run}");
+    assert!(run.stdout.contains("not-submitted"), "{run}");
+    assert!(run.stdout.contains("error: cannot upload: "), "{run}");
+}
+
+#[test]
+fn a_sandbox_of_its_own_is_scanned_with() {
+    let bench = images("scan-endpoint");
+    let sandbox = Running::sandbox(&bench, &["--serve", "in", "--polls", "2"]);
+    let (good, porn) = (sandbox.url("good.png"), sandbox.url("porn.png"));
+    let allowed = sandbox.allowed();
+    let run = sandbox.scan(&[
+        &good,
+        &porn,
+        "--allow-address",
+        &allowed,
+        "--poll",
+        "50ms",
+        "--format",
+        "jsonl",
+    ]);
+    assert_eq!(run.texts("outcome"), ["pass", "block"], "{run}");
+    assert_eq!(run.code, Some(1));
+
+    let ids = run.texts("task_id");
+    let run = sandbox.run(&[
+        "results",
+        &ids[1],
+        "no-such-task",
+        &ids[0],
+        "--format",
+        "jsonl",
+    ]);
+    assert_eq!(run.texts("task_id"), [&*ids[1], "no-such-task", &*ids[0]]);
+    assert_eq!(run.texts("outcome"), ["block", "", "pass"]);
+    assert_eq!(run.code, Some(2));
+    assert_eq!(sandbox.run(&["results", &ids[0]]).code, Some(0));
+    let run = sandbox.run(&["results", &ids[1]]).with(&ids[1], "TASK");
+    assert_snapshot!(run, @r"
+    exit: 1
+    ----- stdout -----
+    STATE          OUTCOME        TASK
+    done           block          TASK
+                   porn: porn, block (98.63)
+
+    ----- stderr -----
+    ");
+    let run = sandbox.run(&["results", &ids[1], "--format", "csv"]);
+    assert!(
+        run.stdout
+            .starts_with("task_id,data_id,state,outcome,results,error\n"),
+        "{run}"
+    );
+}
+
+#[test]
+fn results_that_do_not_come_in_time_leave_the_image_undecided() {
+    let bench = images("scan-wait");
+    let sandbox = Running::sandbox(&bench, &["--serve", "in", "--polls", "1000"]);
+    let url = sandbox.url("good.png");
+    let allowed = sandbox.allowed();
+    let run = sandbox.scan(&[
+        &url,
+        "--allow-address",
+        &allowed,
+        "--poll",
+        "50ms",
+        "--wait",
+        "300ms",
+        "--format",
+        "jsonl",
+    ]);
+    assert_eq!(run.texts("outcome"), ["undecided"]);
+    assert_eq!(run.texts("error"), ["no result in time: ask for it later"]);
+    assert_eq!(run.code, Some(2));
+    let run = sandbox.run(&["results", &run.texts("task_id")[0], "--format", "jsonl"]);
+    assert_eq!(run.texts("state"), ["processing"]);
+}
+
+#[test]
+fn a_wrong_key_is_told_and_never_shown() {
+    let bench = images("scan-wrong-key");
+    let sandbox = Running::sandbox(&bench, &["--serve", "in", "--key", "other:words"]);
+    let url = sandbox.url("good.png");
+    let allowed = sandbox.allowed();
+    let mut command = bench.command(&[
+        "scan",
+        &url,
+        "--allow-address",
+        &allowed,
+        "--endpoint",
+        &sandbox.endpoint,
+    ]);
+    let run = Run::of(command.envs(KEY).spawn().unwrap());
+    assert_eq!(run.code, Some(2), "{run}");
+    assert!(run.stderr.contains("InvalidAccessKeyId"), "{run}");
+    assert!(!run.to_string().contains(KEY[1].1), "{run}");
+
+    let mut command = bench.command(&[
+        "scan",
+        &url,
+        "--allow-address",
+        &allowed,
+        "--endpoint",
+        &sandbox.endpoint,
+    ]);
+    command.env(KEY[0].0, "other").env(KEY[1].0, KEY[1].1);
+    let run = Run::of(command.spawn().unwrap());
+    assert!(run.stderr.contains("SignatureDoesNotMatch"), "{run}");
+    assert!(!run.to_string().contains(KEY[1].1), "{run}");
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn an_interrupted_scan_tells_the_tasks_that_were_paid_for() {
+    let bench = images("scan-interrupt");
+    let sandbox = Sandbox::builder().polls(1_000).serve(bench.path("in"));
+    let sandbox = sandbox.start().await.unwrap();
+    let good = sandbox.url_for("good.png").unwrap();
+    let small = sandbox.url_for("small.jpg").unwrap();
+    let allowed = format!("127.0.0.1/32:{}", sandbox.address().port());
+    let endpoint = sandbox.endpoint();
+    let key = sandbox.credentials();
+    let mut command = bench.command(&["scan", &small, &good, &small, "--format", "jsonl"]);
+    command
+        .args(["--allow-address", &allowed, "--endpoint", &endpoint])
+        .env(KEY[0].0, key.id())
+        .env(KEY[1].0, key.secret());
+    let child = command.spawn().unwrap();
+    while sandbox.requests() == 0 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    interrupt(&child);
+    let run = tokio::task::spawn_blocking(|| Run::of(child))
+        .await
+        .unwrap();
+    assert_eq!(run.code, Some(130), "{run}");
+    assert_eq!(
+        run.texts("outcome"),
+        ["not-submitted", "undecided", "not-submitted"],
+        "{run}"
+    );
+    let id = &run.texts("task_id")[1];
+    let error = format!("not waited for: `greenlight results {id}` asks again");
+    assert_eq!(run.texts("error")[1], error);
+    assert_eq!(run.stderr, "error: interrupted: 3 done, 0 left\n");
+}
+
+#[test]
+fn the_sandbox_says_where_it_is_and_how_to_use_it() {
+    let bench = images("sandbox-says");
+    let sandbox = Running::sandbox(&bench, &["--serve", "in"]);
+    assert_snapshot!(sandbox.end().without_ports(), @r"
+    exit: 130
+    ----- stdout -----
+    sandbox listening on http://127.0.0.1:N
+
+    It stands in for the moderation service; to use it:
+      export ALIBABA_CLOUD_ACCESS_KEY_ID=sandbox-key-id
+      export ALIBABA_CLOUD_ACCESS_KEY_SECRET=sandbox-key-secret
+      greenlight scan URL... --endpoint http://127.0.0.1:N
+
+    It serves the files of in:
+      greenlight check http://127.0.0.1:N/files/NAME --allow-address 127.0.0.1/32:N
+
+    Ctrl-C ends it
+
+    ----- stderr -----
+    ");
+    let sandbox = Running::sandbox(&bench, &["--key", "my-id:my-own-secret"]);
+    assert_snapshot!(sandbox.end().without_ports(), @r"
+    exit: 130
+    ----- stdout -----
+    sandbox listening on http://127.0.0.1:N
+
+    It stands in for the moderation service; to use it:
+      export ALIBABA_CLOUD_ACCESS_KEY_ID=my-id
+      export ALIBABA_CLOUD_ACCESS_KEY_SECRET=<secret>
+      greenlight scan URL... --endpoint http://127.0.0.1:N
+
+    Ctrl-C ends it
+
+    ----- stderr -----
+    ");
+}
+
+#[test]
+fn a_sandbox_that_cannot_start_says_why() {
+    let bench = images("sandbox-fails");
+    assert_snapshot!(bench.run(&["sandbox", "--serve", "none"]), @r"
+    exit: 2
+    ----- stdout -----
+
+    ----- stderr -----
+    error: cannot serve a folder: none: No such file or directory (os error 2)
+    ");
+    let run = bench.run(&["sandbox", "--key", "no-colon"]);
+    assert_eq!(run.code, Some(2), "{run}");
+    let run = bench.run(&["sandbox", "--listen", "nowhere"]);
+    assert_eq!(run.code, Some(2), "{run}");
+}
