@@ -29,21 +29,11 @@ const ORDER: [&str; 15] = [
 const NEVER: [(&str, &[&str]); 7] = [
     (
         "green/sign",
-        &[
-            "tokio::",
-            "reqwest::",
-            "SystemTime::now",
-            "Instant::now",
-        ],
+        &["tokio::", "reqwest::", "SystemTime::now", "Instant::now"],
     ),
     (
         "green/wire",
-        &[
-            "tokio::",
-            "reqwest::",
-            "SystemTime::now",
-            "Instant::now",
-        ],
+        &["tokio::", "reqwest::", "SystemTime::now", "Instant::now"],
     ),
     (
         "format/",
