@@ -17,12 +17,7 @@ impl Requirements {
     pub fn judge(&self, inspection: Inspection) -> Verdict {
         let mut findings = Findings::new(self);
         findings.image(&inspection);
-        let Findings {
-            violations,
-            missing,
-            ..
-        } = findings;
-        Verdict::new((), violations, missing, Some(inspection), None)
+        findings.into_verdict((), Some(inspection), None)
     }
 
     /// Judges a URL by its text alone. What only a download can tell is missing, so the verdict
@@ -31,12 +26,7 @@ impl Requirements {
         let mut findings = Findings::new(self);
         findings.url(&url);
         findings.missing.push("the image, which was not downloaded");
-        let Findings {
-            violations,
-            missing,
-            ..
-        } = findings;
-        Verdict::new(url, violations, missing, None, None)
+        findings.into_verdict(url, None, None)
     }
 
     /// Judges a download: the URL's text, how the download went, and the image's bytes.
@@ -48,19 +38,8 @@ impl Requirements {
         if findings.is_rejected() {
             findings.missing.clear();
         }
-        let Findings {
-            violations,
-            missing,
-            ..
-        } = findings;
         let inspection = *download.inspection();
-        Verdict::new(
-            download.url().clone(),
-            violations,
-            missing,
-            Some(inspection),
-            Some(download),
-        )
+        findings.into_verdict(download.url().clone(), Some(inspection), Some(download))
     }
 
     /// Judges the URL under which an accepted upload was stored: by its text, while its bytes are
@@ -73,18 +52,7 @@ impl Requirements {
             Some(inspection) => findings.image(inspection),
             None => findings.missing.push("the image, which was not read"),
         }
-        let Findings {
-            violations,
-            missing,
-            ..
-        } = findings;
-        Verdict::new(
-            url,
-            violations,
-            missing,
-            accepted.inspection().copied(),
-            None,
-        )
+        findings.into_verdict(url, accepted.inspection().copied(), None)
     }
 
     /// Whether the facts so far are enough to reject, without making a verdict of them.
@@ -138,6 +106,15 @@ impl<'a> Findings<'a> {
             violations: Vec::new(),
             missing: Vec::new(),
         }
+    }
+
+    fn into_verdict<S>(
+        self,
+        subject: S,
+        inspection: Option<Inspection>,
+        download: Option<Download>,
+    ) -> Verdict<S> {
+        Verdict::new(subject, self.violations, self.missing, inspection, download)
     }
 
     fn is_rejected(&self) -> bool {
