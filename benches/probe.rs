@@ -143,14 +143,12 @@ fn table(
     }
     println!("| {title} | probes/s | to wrk | CPU µs | sent KB | memory MB |");
     println!("|---|---|---|---|---|---|");
-    let middle = |name: &str, value: fn(&Run) -> f64| {
-        let mut values: Vec<_> = runs[name].iter().map(value).collect();
-        values.sort_by(f64::total_cmp);
-        values[values.len() / 2]
-    };
+    let middle = |name: &str, value: fn(&Run) -> f64| median(runs[name].iter().map(value));
     for name in contenders {
         let ratio = runs.contains_key("wrk").then(|| {
-            let ratio = middle(name, |run| run.per_second) / middle("wrk", |run| run.per_second);
+            // Of each round to its own wrk: what else the machine does changes from round to round.
+            let pairs = runs[name].iter().zip(&runs["wrk"]);
+            let ratio = median(pairs.map(|(run, wrk)| run.per_second / wrk.per_second));
             format!("{ratio:.2}")
         });
         println!(
@@ -163,6 +161,12 @@ fn table(
         );
     }
     println!();
+}
+
+fn median(values: impl Iterator<Item = f64>) -> f64 {
+    let mut values: Vec<_> = values.collect();
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
 }
 
 fn run(name: &str, place: &Place, nginx: &Nginx, port: u16, tls: bool, seconds: u64) -> Run {
