@@ -6,7 +6,6 @@
 //! decoders that make pixels of them.
 
 #![expect(
-    missing_docs,
     clippy::as_conversions,
     clippy::cast_possible_truncation,
     clippy::cast_precision_loss,

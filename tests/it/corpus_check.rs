@@ -1,7 +1,5 @@
 //! The command over a whole corpus in one call. Runs when `GREENLIGHT_CORPUS` names the folder.
 
-#![expect(clippy::print_stdout, reason = "a test that says when it was skipped")]
-
 use std::{collections::HashMap, fs, path::PathBuf, process::Command};
 
 use serde_json::Value;

@@ -57,9 +57,10 @@ fn run(count: u64) -> String {
         let (width, height) = (100 + n * 37 % 4000, 80 + n * 53 % 3000);
         let (bytes, elapsed) = (500 + n * n * 131 % 9_000_000, n * 17 % 3_200);
         let host = n % 9;
-        lines += &format!(
+        let line = format!(
             r#"{{"source":"https://host{host}.example/{n}.jpg","decision":"{decision}","format":"jpeg","width":{width},"height":{height},"bytes":{bytes},"frames":1,"violations":{violations},"download":{{"status":200,"hops":0,"elapsed_ms":{elapsed},"bytes":{bytes}}},"error":null,"outcome":"{outcome}","results":[{{"scene":"porn","label":"normal","suggestion":"{outcome}","rate":99.9}}]}}"#
         );
+        lines.push_str(&line);
         lines.push('\n');
     }
     lines

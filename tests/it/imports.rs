@@ -189,12 +189,13 @@ fn module_of(file: &Path) -> Option<String> {
 /// The names that follow `crate::` anywhere in the code, `use` groups opened.
 fn crate_names(code: &str) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
-    for (at, _) in code.match_indices("crate::") {
-        let before = code[..at].chars().next_back();
+    for (at, prefix) in code.match_indices("crate::") {
+        let (before, rest) = code.split_at(at);
+        let before = before.chars().next_back();
         if before.is_some_and(|c| c.is_alphanumeric() || c == '_' || c == '$') {
             continue;
         }
-        let rest = &code[at + "crate::".len()..];
+        let rest = rest.strip_prefix(prefix).unwrap_or(rest);
         match rest.strip_prefix('{') {
             Some(group) => names.extend(group_names(group)),
             None => names.extend(leading_name(rest)),

@@ -8,9 +8,10 @@ use greenlight::{
 
 /// An uncompressed 24-bit BMP, the one format that needs no coder.
 pub(crate) fn bmp(width: u32, height: u32) -> Vec<u8> {
-    let row = (usize::try_from(width).unwrap() * 3).next_multiple_of(4);
     let mut file = bmp_header(width, height);
-    file.resize(54 + row * usize::try_from(height).unwrap(), 0x7f);
+    let row = (u64::from(width) * 3).next_multiple_of(4);
+    let end = 54 + row * u64::from(height);
+    file.resize(usize::try_from(end).expect("it is small"), 0x7f);
     file
 }
 
