@@ -82,7 +82,7 @@ mod off {
     use crate::error::Error;
 
     /// One attempt at a call, unseen.
-    #[derive(Clone, Copy, Debug)]
+    #[derive(Clone, Debug)]
     pub(in crate::green) struct Attempt;
 
     #[expect(clippy::unused_self, reason = "the twin with the feature uses it")]

@@ -38,6 +38,7 @@ pub mod conformance;
 mod key;
 mod record;
 mod state;
+#[cfg(feature = "ledger")]
 mod time;
 
 #[cfg(feature = "ledger")]
