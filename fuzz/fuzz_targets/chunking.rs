@@ -1,4 +1,4 @@
-//! The same bytes in any chunks say the same, and what a prefix says stands. The first bytes choose
+//! The same bytes in any chunks say the same, and what a prefix says stands. The last bytes choose
 //! the depth and the lengths of the chunks.
 
 #![no_main]
@@ -10,10 +10,10 @@ use greenlight::{
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|input: &[u8]| {
-    let Some((head, bytes)) = input.split_first_chunk::<8>() else {
+    let Some((bytes, tail)) = input.split_last_chunk::<8>() else {
         return;
     };
-    let [depth, cuts @ ..] = *head;
+    let [depth, cuts @ ..] = *tail;
     let depth = match depth % 3 {
         0 => Depth::Header,
         1 => Depth::Structure,
