@@ -704,6 +704,54 @@ fn a_process_that_is_not_walked_is_said_to_be_unchecked() {
 }
 
 #[test]
+fn a_table_that_is_none_gives_the_same_facts_in_pieces() {
+    // Two codes, the second of which means 17 bits.
+    let mut table = vec![0; 19];
+    table[2] = 2;
+    table[18] = 17;
+    let bytes = Jpeg::new()
+        .tables()
+        .segment(0xc4, &table)
+        .frame(0xc0, 8, 8, GRAY)
+        .scan(&[1], WHOLE, BLOCK)
+        .end();
+    let whole = Inspection::at(Depth::Payload, &bytes);
+    assert!(whole.defects().contains(DefectKind::JpegHuffmanTable));
+    assert!(whole.is_payload_unchecked());
+    for size in 1..40 {
+        let mut inspector = Inspector::new(Depth::Payload);
+        for chunk in bytes.chunks(size) {
+            inspector.push(chunk);
+        }
+        assert_eq!(inspector.finish(), whole, "chunks of {size}");
+    }
+}
+
+#[test]
+fn work_that_a_file_is_not_worth_is_left_out() {
+    let bomb = |scans: usize| {
+        let refinement = Jpeg::default()
+            .scan(&[1], [1, 5, 0x10], &[0b1100_0111])
+            .0
+            .repeat(scans);
+        let bytes = Jpeg::new()
+            .quantizers(0)
+            .huffman(0x00, 0)
+            .segment(0xc4, &ac_table([0x01, 0x00, 0x10, 0x20]))
+            .frame(0xc2, 16, 16, GRAY)
+            .scan(&[1], [0, 0, 0x01], &[0x0f])
+            .scan(&[1], [1, 5, 0x01], &[0b0010_1101])
+            .raw(&refinement)
+            .end();
+        Inspection::at(Depth::Payload, &bytes)
+    };
+    assert!(bomb(900).defects().is_empty());
+    assert!(!bomb(900).is_payload_unchecked());
+    assert!(bomb(1100).defects().is_empty());
+    assert!(bomb(1100).is_payload_unchecked());
+}
+
+#[test]
 fn whole_files_have_no_defect_in_their_payload() {
     let mut whole = 0;
     for (path, bytes) in fixtures() {

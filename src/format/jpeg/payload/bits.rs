@@ -8,7 +8,7 @@ const HELD: usize = 16 * 1024;
 pub(super) const MOST_OF_MCU: usize = 10 * 64 * 4;
 
 /// Holds coded data until it is read.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) struct Buffer {
     held: [u8; HELD],
     len: usize,
@@ -58,7 +58,7 @@ pub(super) struct Ahead {
 }
 
 /// Reads bits of held bytes; beyond their end there are zeros without end.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) struct Bits<'a> {
     bytes: &'a [u8],
     next: usize,

@@ -9,7 +9,7 @@ const ENTRIES: usize = 1 << LOOK;
 const END_OF_BLOCK: u32 = 64;
 
 /// A code as a segment defines it.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) struct Definition {
     counts: [u8; 16],
     symbols: [u8; 256],
@@ -48,7 +48,7 @@ pub(super) struct Symbol {
 }
 
 /// Finds the symbol that the next bits code.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) struct Table {
     /// By the next twelve bits: a code's length, and its symbol in the lower byte.
     short: [u16; ENTRIES],
@@ -165,7 +165,7 @@ impl Run {
 
 /// Finds runs of symbols of a sequential block's AC coefficients: as many as twelve bits hold, the
 /// last one's coefficient may lie beyond them.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) struct Runs {
     /// By the next twelve bits: bits and advance of all, in the lower two bytes; 0 for a longer
     /// code.

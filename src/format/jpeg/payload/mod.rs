@@ -35,7 +35,7 @@ enum Broken {
     TooMuch,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) struct Payload {
     tables: Tables,
     buffer: Buffer,
@@ -46,7 +46,7 @@ pub(super) struct Payload {
 }
 
 /// The scan that is walked.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 struct Walk {
     coding: Coding,
     /// MCUs to come in the scan and in the restart interval.
@@ -61,7 +61,7 @@ struct Walk {
 }
 
 /// What is coded in the scan's blocks, and with which tables.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 enum Coding {
     Sequential(Blocks),
     /// DC coefficients for the first time.

@@ -12,14 +12,14 @@ const PAGE: usize = 64;
 /// coefficients. What goes beyond is not walked.
 const MOST_BYTES: usize = 32 << 20;
 
-/// The most blocks that refinements may visit without reading a bit. An honest file, which has no
+/// The most blocks (or pages without any mask) that refinements may visit without reading a bit. An honest file, which has no
 /// more blocks than the masks have room for and a dozen refinements, stays below it.
 const MOST_IDLE: u32 = 1 << 26;
 
 type Page = Box<[u64; PAGE]>;
 
 /// What earlier scans made of the blocks.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) struct Progression {
     components: [Vec<Option<Page>>; 4],
     bytes: usize,
@@ -27,7 +27,7 @@ pub(super) struct Progression {
 }
 
 /// The band that a scan codes of a component, and how far it got.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) struct Band {
     component: usize,
     /// The numbers of its tables.
@@ -214,6 +214,7 @@ impl Band {
             if self.run > 0 {
                 if progression.page(self.component, self.block).is_none() {
                     // No block of the page has a coefficient to refine.
+                    progression.visit_idly()?;
                     let rest = PAGE.wrapping_sub(self.block.wrapping_rem(PAGE));
                     self.pass_run(&mut mcus.left, rest);
                     continue;

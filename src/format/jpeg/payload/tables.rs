@@ -3,7 +3,7 @@
 use super::huffman::{Definition, Runs, Table};
 
 /// As defined; what scans look up is made when the first one needs it.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub(in crate::format::jpeg) struct Tables {
     dc: [Slot; 4],
     ac: [Slot; 4],
@@ -11,7 +11,7 @@ pub(in crate::format::jpeg) struct Tables {
     last: (bool, u8),
 }
 
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 struct Slot {
     definition: Option<Definition>,
     table: Option<Box<Table>>,
