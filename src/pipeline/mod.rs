@@ -48,7 +48,7 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use crate::{
     error::Error,
-    green::{Batch, Client, Scene, TaskReport},
+    green::{Batch, Callback, Client, ScanOptions, Scene, TaskReport},
     ledger::{Key, Ledger, Limit, Quota, Resubmit, Scope, Source, TaskUpdate},
     probe::Probe,
     requirements::Requirements,
@@ -96,6 +96,7 @@ struct Settings {
     submit_attempts: u32,
     poll_interval: Duration,
     retention: Duration,
+    callback: Option<Callback>,
     submit_quota: Option<Quota>,
     query_quota: Option<Quota>,
 }
@@ -120,6 +121,7 @@ impl Pipeline {
             submit_attempts: 3,
             poll_interval: Duration::from_secs(5),
             retention: Duration::from_secs(3600),
+            callback: None,
             // Nine tenths of what an account has unless it asked for more (pages on the operations'
             // limits, 70409 and 84456).
             submit_quota: Some(quota("submit", 45)),
@@ -222,6 +224,16 @@ impl Pipeline {
         self
     }
 
+    /// Has results sent to a URL besides; what comes there is given to
+    /// [`record_callback`](Self::record_callback). Then an answer that is lost costs nothing, as
+    /// long as the callback comes before its images are [settled](Self::settle_after). Default:
+    /// none.
+    #[must_use]
+    pub fn callback(mut self, callback: Callback) -> Self {
+        self.settings.callback = Some(callback);
+        self
+    }
+
     /// Sets how many images are submitted, and how many requests for results are made, a second by
     /// all who share the ledger; `None` leaves it to the client. Default: 45 and 45.
     #[must_use]
@@ -275,9 +287,14 @@ impl Pipeline {
         Ok(changed.await? > 0)
     }
 
-    fn scenes(&self) -> Vec<Scene> {
+    fn scan_options(&self) -> ScanOptions {
         let scenes = self.scope.scenes().iter();
-        scenes.map(|scene| Scene::from_word(scene)).collect()
+        let scenes: Vec<Scene> = scenes.map(|scene| Scene::from_word(scene)).collect();
+        let options = ScanOptions::new(&scenes);
+        match &self.settings.callback {
+            Some(callback) => options.with_callback(callback.clone()),
+            None => options,
+        }
     }
 
     fn reach(&self, step: Step) {

@@ -186,12 +186,9 @@ async fn send_group(shared: &Shared, group: Group, holds: Vec<Hold>) -> Result<V
     let batch = Batch::new(group.0.iter().map(|(_, task, _)| task.clone()))?;
     shared.counters.sent.add(group.0.len());
     shared.reach(Step::BeforeSend);
-    let scenes = shared.pipeline.scenes();
-    let sent = timeout(
-        settings.send_limit,
-        shared.pipeline.client.submit(batch, &scenes),
-    )
-    .await;
+    let options = shared.pipeline.scan_options();
+    let submission = shared.pipeline.client.submit_with(batch, &options);
+    let sent = timeout(settings.send_limit, submission).await;
     shared.reach(Step::AfterSend);
     let parts = match sent {
         Ok(Ok(submission)) => {

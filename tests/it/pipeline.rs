@@ -41,6 +41,11 @@ fn client(endpoint: &str, secret: &str) -> Client {
     client.build().unwrap()
 }
 
+/// A machine that is busy with other tests is no slow server.
+fn requirements() -> Requirements {
+    Requirements::ASYNC.with_download_time(Duration::from_secs(60))
+}
+
 fn probe() -> Probe {
     let policy = AddressPolicy::new().allow("127.0.0.1/32").unwrap();
     let probe = Probe::builder().policy(policy.ports(1..=65535));
@@ -50,6 +55,7 @@ fn probe() -> Probe {
 /// A pipeline that does not wait where the real service asks it to.
 fn pipeline(endpoint: &str, secret: &str, ledger: Arc<dyn Ledger>) -> Pipeline {
     Pipeline::new(client(endpoint, secret), probe(), ledger, scope())
+        .requirements(requirements())
         .rates(None, None)
         .fill_wait(Duration::from_millis(50))
         .poll_interval(Duration::from_millis(50))
@@ -329,7 +335,7 @@ fn a_plan_counts_and_submits_nothing() {
             lines.push(line(&url, 0));
         }
         let scope = Scope::new("", "", &["porn", "ad"]);
-        let mut planning = Plan::start(&probe(), &Requirements::ASYNC, &scope, lines);
+        let mut planning = Plan::start(&probe(), &requirements(), &scope, lines);
         while planning.advance().await.unwrap() {}
         let plan = planning.plan();
         assert_eq!((plan.lines(), plan.duplicates()), (56, 2));

@@ -3,13 +3,12 @@
 use std::time::Duration;
 
 use greenlight::{
-    Requirements,
     green::callback,
     ledger::{Ledger, Resubmit, State},
     sandbox::{Fault, Operation, Sandbox, Share, When},
 };
 
-use super::{Bench, block_on, line, run};
+use super::{Bench, block_on, line, requirements, run};
 
 const IMAGES: u64 = 120;
 
@@ -169,7 +168,7 @@ fn one_image_that_spoils_a_batch_does_not_cost_the_others() {
         let mut lines = bench.good(50);
         let long = format!("{}?{}", bench.url("png/rgb.png"), "x".repeat(2100));
         lines.push(line(&long, 99));
-        let lenient = Requirements::ASYNC.with_max_url_chars(5000);
+        let lenient = requirements().with_max_url_chars(5000);
         let pipeline = bench.pipeline().requirements(lenient);
         let (delivered, _) = run(&pipeline, lines).await;
         assert_eq!((delivered.len(), bench.sandbox.paid()), (51, 50));

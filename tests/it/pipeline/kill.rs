@@ -22,9 +22,15 @@ use std::{
 };
 
 use greenlight::{
+    green::{Callback, callback::Verifier},
     ledger::{Ledger, SqliteLedger, State},
     pipeline::{Pipeline, Step},
     sandbox::Sandbox,
+};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::{TcpListener, TcpStream},
+    runtime::Runtime,
 };
 
 use super::{Bench, block_on, line, pipeline, scope};
@@ -40,6 +46,8 @@ struct Orders {
     endpoint: String,
     ledger: String,
     image: String,
+    /// Where results are sent, or nothing.
+    callback: String,
     images: u64,
     die_at: Option<(Step, u32)>,
 }
@@ -54,10 +62,11 @@ impl Orders {
             endpoint,
             ledger,
             image,
+            callback,
             images,
             ..
         } = self;
-        format!("{endpoint}\n{ledger}\n{image}\n{images}\n{step}\n{pass}")
+        format!("{endpoint}\n{ledger}\n{image}\n{callback}\n{images}\n{step}\n{pass}")
     }
 
     fn read(text: &str) -> Self {
@@ -67,6 +76,7 @@ impl Orders {
             endpoint: part(),
             ledger: part(),
             image: part(),
+            callback: part(),
             images: part().parse().unwrap(),
             die_at: Step::from_name(&part()).zip(part().parse().ok()),
         }
@@ -101,7 +111,12 @@ fn child() {
 fn child_pipeline(orders: &Orders, ledger: Arc<dyn Ledger>) -> Pipeline {
     let passed = AtomicU32::new(0);
     let die_at = orders.die_at;
-    pipeline(&orders.endpoint, "sandbox-key-secret", ledger)
+    let pipeline = pipeline(&orders.endpoint, "sandbox-key-secret", ledger);
+    let pipeline = match orders.callback.as_str() {
+        "" => pipeline,
+        url => pipeline.callback(callback(url)),
+    };
+    pipeline
         .batch(usize::try_from(BATCH).unwrap())
         .requests(usize::try_from(REQUESTS).unwrap())
         .lease(Duration::from_millis(1500))
@@ -115,6 +130,10 @@ fn child_pipeline(orders: &Orders, ledger: Arc<dyn Ledger>) -> Pipeline {
                 unreachable!("still alive: {killed:?}");
             }
         })
+}
+
+fn callback(url: &str) -> Callback {
+    Callback::new(url, "seed_of_the_kill_suite").unwrap()
 }
 
 fn spawn(orders: &Orders) -> Child {
@@ -138,15 +157,82 @@ fn setting(name: &str, default: u64) -> u64 {
 fn no_kill_loses_an_image_or_a_task_or_pays_more_than_was_in_flight() {
     let images = setting("GREENLIGHT_KILL_IMAGES", 400);
     let kills = setting("GREENLIGHT_KILLS", 16);
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .unwrap();
+    let runtime = Runtime::new().unwrap();
     let bench = runtime.block_on(Bench::new(Sandbox::builder().polls(1)));
+    let bill = run_and_kill(&bench, &runtime, "", images, kills);
+    assert!(bill.besides <= bill.resubmitted, "{bill:?}");
+    let most = bill.kills * REQUESTS * BATCH;
+    assert!(bill.resubmitted <= most && bill.lost <= most, "{bill:?}");
+}
+
+#[test]
+fn with_callbacks_no_kill_pays_anything_twice() {
+    let runtime = Runtime::new().unwrap();
+    let bench = runtime.block_on(Bench::new(Sandbox::builder().polls(1)));
+    let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    let verifier = Verifier::new(bench.sandbox.uid(), &callback(&url));
+    runtime.spawn(receive(listener, verifier, bench.pipeline()));
+    let bill = run_and_kill(&bench, &runtime, &url, 300, 12);
+    assert_eq!((bill.besides, bill.lost), (0, 0), "{bill:?}");
+}
+
+/// Receives callbacks, as a server beside the runs would.
+async fn receive(listener: TcpListener, verifier: Verifier, pipeline: Pipeline) {
+    loop {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let (verifier, pipeline) = (verifier.clone(), pipeline.clone());
+        tokio::spawn(async move {
+            let form = read_form(&mut stream).await;
+            // Recorded before it is answered: else it would be lost with this process.
+            let report = verifier.open(&form).unwrap();
+            pipeline.record_callback(&report).await.unwrap();
+            let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+            stream.write_all(answer).await.unwrap();
+        });
+    }
+}
+
+async fn read_form(stream: &mut TcpStream) -> Vec<u8> {
+    let mut request = Vec::new();
+    loop {
+        let head = request.windows(4).position(|window| window == b"\r\n\r\n");
+        if let Some(head) = head {
+            let text = String::from_utf8_lossy(&request[..head]).to_ascii_lowercase();
+            let length = text
+                .lines()
+                .find_map(|line| line.strip_prefix("content-length:"));
+            let length: usize = length.unwrap().trim().parse().unwrap();
+            let body = head + 4;
+            if request.len() >= body + length {
+                return request[body..body + length].to_vec();
+            }
+        }
+        assert!(
+            stream.read_buf(&mut request).await.unwrap() > 0,
+            "it ended early"
+        );
+    }
+}
+
+/// What was paid, and what for.
+#[derive(Debug)]
+struct Bill {
+    kills: u64,
+    /// Paid more than there are images.
+    besides: u64,
+    /// Sent again without knowing whether the first time was paid for.
+    resubmitted: u64,
+    /// Paid, and the task id never arrived.
+    lost: u64,
+}
+
+fn run_and_kill(bench: &Bench, runtime: &Runtime, callback: &str, images: u64, kills: u64) -> Bill {
     let mut orders = Orders {
         endpoint: bench.sandbox.endpoint(),
         ledger: bench.ledger.path().display().to_string(),
         image: bench.url("png/rgb.png"),
+        callback: callback.to_owned(),
         images,
         die_at: None,
     };
@@ -166,15 +252,11 @@ fn no_kill_loses_an_image_or_a_task_or_pays_more_than_was_in_flight() {
         }
     }
     orders.die_at = None;
-    assert!(
-        spawn(&orders).wait().unwrap().success(),
-        "the last run is left alone"
-    );
-    assert!(
-        killed.len() >= usize::try_from(kills / 2).unwrap(),
-        "{killed:?}"
-    );
-    runtime.block_on(account(&bench, images, &killed));
+    let last = spawn(&orders).wait().unwrap();
+    assert!(last.success(), "the last run is left alone");
+    let enough = usize::try_from(kills / 2).unwrap();
+    assert!(killed.len() >= enough, "{killed:?}");
+    runtime.block_on(account(bench, images, &killed))
 }
 
 /// The steps in turn, each at its first, second, … pass; every fourth kill at a time of its own.
@@ -188,34 +270,24 @@ fn plan_of(round: u64) -> (Option<Step>, u32) {
     (Some(step), pass)
 }
 
-async fn account(bench: &Bench, images: u64, killed: &[&str]) {
+async fn account(bench: &Bench, images: u64, killed: &[&str]) -> Bill {
     let rows = bench.rows().await;
-    assert_eq!(
-        u64::try_from(rows.len()).unwrap(),
-        images,
-        "one row for each line"
-    );
+    let count = u64::try_from(rows.len()).unwrap();
+    assert_eq!(count, images, "one row for each line");
     for row in &rows {
         assert_eq!(row.state, State::Delivered, "{row:?}");
         assert!(row.outcome.is_some() && row.task_id.is_some());
     }
     let stats = bench.ledger.stats(std::time::UNIX_EPOCH).await.unwrap();
-    let paid = bench.sandbox.paid();
-    let besides = paid - images;
-    // What the ledger does not know of was sent and not answered before a kill.
-    let lost = paid - stats.tasks;
-    let kills = u64::try_from(killed.len()).unwrap();
-    println!("{kills} kills, {paid} paid for {images}, {lost} task ids never arrived: {killed:?}");
-    assert!(stats.tasks >= images);
-    assert!(
-        besides <= stats.resubmitted,
-        "every second payment is accounted for"
-    );
-    assert!(
-        stats.resubmitted <= kills * REQUESTS * BATCH,
-        "{}",
-        stats.resubmitted
-    );
-    assert!(lost <= stats.resubmitted, "{lost}");
     assert_eq!(stats.undelivered, 0);
+    assert!(stats.tasks >= images);
+    let paid = bench.sandbox.paid();
+    let bill = Bill {
+        kills: u64::try_from(killed.len()).unwrap(),
+        besides: paid - images,
+        resubmitted: stats.resubmitted,
+        lost: paid - stats.tasks,
+    };
+    println!("{images} images, {bill:?}, killed at {killed:?}");
+    bill
 }
