@@ -17,7 +17,7 @@ pub(crate) fn check_heading() -> Row {
 }
 
 pub(crate) fn check_rows(report: &Report) -> Vec<Row> {
-    let decision = report.decision;
+    let decision = report.summary.decision;
     let mut rows = vec![image_row(decision.name(), decision_tone(decision), report)];
     rows.extend(findings(report));
     rows
@@ -28,7 +28,7 @@ pub(crate) fn scan_heading() -> Row {
 }
 
 pub(crate) fn scan_rows(report: &ScanReport) -> Vec<Row> {
-    let tone = match (report.outcome, report.check.decision) {
+    let tone = match (report.outcome, report.check.summary.decision) {
         (ScanOutcome::NotSubmitted, Decision::Reject) => Tone::Faint,
         (outcome, _) => outcome_tone(outcome),
     };
@@ -102,16 +102,17 @@ fn image_heading(first: &str) -> Row {
 }
 
 fn image_row(first: &str, tone: Tone, report: &Report) -> Row {
-    let pixels = match (report.width, report.height) {
+    let pixels = match (report.summary.width, report.summary.height) {
         (Some(width), Some(height)) => format!("{width}x{height}"),
         _ => "-".to_owned(),
     };
     let bytes = report
+        .summary
         .bytes
         .map_or("-".to_owned(), |bytes| bytes.to_string());
     vec![
         Cell::new(first).left(FIRST).tone(tone),
-        Cell::new(report.format.unwrap_or("-")).left(FORMAT),
+        Cell::new(report.summary.format.unwrap_or("-")).left(FORMAT),
         Cell::new(pixels).right(PIXELS),
         Cell::new(bytes).right(BYTES),
         Cell::new(&*report.source),
@@ -132,7 +133,7 @@ fn scenes(results: &[SceneReport]) -> impl Iterator<Item = Row> {
 
 /// What is wrong, a row each, below the source's own.
 fn findings(report: &Report) -> impl Iterator<Item = Row> {
-    let violations = report.violations.iter().map(|violation| {
+    let violations = report.summary.violations.iter().map(|violation| {
         let code = violation.code();
         let label = match violation.severity() {
             Severity::Reject => Cell::new(format!("{code}:")).tone(Tone::Bad),

@@ -74,7 +74,7 @@ impl ScanReport {
     }
 
     pub(crate) fn exit(&self) -> Exit {
-        match (self.outcome, self.check.decision) {
+        match (self.outcome, self.check.summary.decision) {
             _ if self.check.error.is_some() => Exit::Failed,
             (ScanOutcome::Pass, _) => Exit::Success,
             (ScanOutcome::Review | ScanOutcome::Block, _)

@@ -8,59 +8,25 @@ use super::{
     exit::Exit,
     outcome::{ScanOutcome, ScanReport},
 };
-use crate::{
-    download::Download,
-    format::Format,
-    inspect::Inspection,
-    verdict::{Code, Decision, Verdict, Violation},
-};
+use crate::verdict::{Code, Decision, Summary, Verdict};
 
 /// One source's line. The order of the fields is the order of the keys.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Report {
     pub(crate) source: String,
-    pub(crate) decision: Decision,
-    pub(crate) format: Option<&'static str>,
-    pub(crate) width: Option<u32>,
-    pub(crate) height: Option<u32>,
-    /// The image's size.
-    pub(crate) bytes: Option<u64>,
-    pub(crate) frames: Option<u32>,
-    pub(crate) violations: Vec<Violation>,
-    pub(crate) download: Option<DownloadReport>,
+    #[serde(flatten)]
+    pub(crate) summary: Summary,
     pub(crate) error: Option<String>,
-}
-
-#[derive(Clone, Copy, Debug, Serialize)]
-pub(crate) struct DownloadReport {
-    pub(crate) status: Option<u16>,
-    /// How many answers there were, redirects included.
-    pub(crate) hops: usize,
-    pub(crate) elapsed_ms: u64,
-    /// How many bytes of body were taken.
-    pub(crate) bytes: u64,
 }
 
 impl Report {
     pub(crate) fn of<S>(source: String, verdict: &Verdict<S>) -> Self {
-        let inspection = verdict.inspection();
-        let dimensions = inspection.and_then(Inspection::dimensions);
-        let download = verdict.download();
-        let decision = verdict.decision();
-        let error = (decision == Decision::Inconclusive)
+        let summary = verdict.summary();
+        let error = (summary.decision == Decision::Inconclusive)
             .then(|| format!("not decidable, unknown: {}", verdict.missing().join(", ")));
         Self {
             source,
-            decision,
-            format: inspection.and_then(Inspection::format).map(Format::name),
-            width: dimensions.map(|dimensions| dimensions.width),
-            height: dimensions.map(|dimensions| dimensions.height),
-            bytes: inspection
-                .and_then(Inspection::len)
-                .or_else(|| download.and_then(Download::content_length)),
-            frames: inspection.and_then(Inspection::frames),
-            violations: verdict.violations().to_vec(),
-            download: download.map(DownloadReport::of),
+            summary,
             error,
         }
     }
@@ -84,20 +50,21 @@ impl Report {
 
     /// The same as the line's keys, flat: an absent value is empty, violations are their codes.
     pub(crate) fn values(&self) -> [String; 13] {
-        let codes: Vec<_> = self
+        let summary = &self.summary;
+        let codes: Vec<_> = summary
             .violations
             .iter()
             .map(|violation| violation.code().name())
             .collect();
-        let download = self.download;
+        let download = summary.download;
         [
             self.source.clone(),
-            self.decision.to_string(),
-            text(self.format),
-            text(self.width),
-            text(self.height),
-            text(self.bytes),
-            text(self.frames),
+            summary.decision.to_string(),
+            text(summary.format),
+            text(summary.width),
+            text(summary.height),
+            text(summary.bytes),
+            text(summary.frames),
             codes.join(" "),
             text(download.and_then(|download| download.status)),
             text(download.map(|download| download.hops)),
@@ -108,7 +75,7 @@ impl Report {
     }
 
     pub(crate) const fn exit(&self) -> Exit {
-        match self.decision {
+        match self.summary.decision {
             Decision::Accept => Exit::Success,
             Decision::Reject => Exit::Rejected,
             Decision::Inconclusive => Exit::Failed,
@@ -119,26 +86,8 @@ impl Report {
     pub(crate) fn failed(source: String, error: String) -> Self {
         Self {
             source,
-            decision: Decision::Inconclusive,
-            format: None,
-            width: None,
-            height: None,
-            bytes: None,
-            frames: None,
-            violations: Vec::new(),
-            download: None,
+            summary: Summary::unseen(),
             error: Some(error),
-        }
-    }
-}
-
-impl DownloadReport {
-    fn of(download: &Download) -> Self {
-        Self {
-            status: download.status(),
-            hops: download.hops().len(),
-            elapsed_ms: u64::try_from(download.elapsed().as_millis()).unwrap_or(u64::MAX),
-            bytes: download.bytes(),
         }
     }
 }
@@ -177,8 +126,8 @@ impl Tally {
     }
 
     fn count(&mut self, report: &Report) {
-        count(&mut self.decisions, report.decision);
-        for violation in &report.violations {
+        count(&mut self.decisions, report.summary.decision);
+        for violation in &report.summary.violations {
             count(&mut self.violations, violation.code());
         }
     }

@@ -4,63 +4,28 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    download::Download,
-    format::Format,
     green::{DataId, Task},
     image_url::ImageUrl,
     ledger::Key,
-    verdict::{Decision, Verdict, Violation},
+    verdict::{Summary, Verdict},
 };
 
 #[derive(Serialize)]
 struct Facts<'a> {
-    decision: Decision,
-    format: Option<&'static str>,
-    width: Option<u32>,
-    height: Option<u32>,
-    bytes: Option<u64>,
-    frames: Option<u32>,
-    violations: &'a [Violation],
-    download: Option<DownloadFacts>,
+    #[serde(flatten)]
+    summary: &'a Summary,
     #[serde(skip_serializing_if = "Option::is_none")]
     interval: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     max_frames: Option<u32>,
 }
 
-#[derive(Serialize)]
-struct DownloadFacts {
-    status: Option<u16>,
-    hops: usize,
-    elapsed_ms: u64,
-    bytes: u64,
-}
-
 /// The facts of a verdict, as JSON, and what would be submitted of it.
 pub(super) fn of(verdict: Verdict<ImageUrl>) -> (String, Option<Task>) {
-    let decision = verdict.decision();
-    let inspection = verdict.inspection().copied();
-    let dimensions = inspection.and_then(|facts| facts.dimensions());
-    let violations = verdict.violations().to_vec();
-    let download = verdict.download().map(|download| DownloadFacts {
-        status: download.status(),
-        hops: download.hops().len(),
-        elapsed_ms: u64::try_from(download.elapsed().as_millis()).unwrap_or(u64::MAX),
-        bytes: download.bytes(),
-    });
-    let declared = verdict.download().and_then(Download::content_length);
+    let summary = verdict.summary();
     let task = verdict.into_result().ok().map(Task::new);
     let facts = Facts {
-        decision,
-        format: inspection
-            .and_then(|facts| facts.format())
-            .map(Format::name),
-        width: dimensions.map(|dimensions| dimensions.width),
-        height: dimensions.map(|dimensions| dimensions.height),
-        bytes: inspection.and_then(|facts| facts.len()).or(declared),
-        frames: inspection.and_then(|facts| facts.frames()),
-        violations: &violations,
-        download,
+        summary: &summary,
         interval: task.as_ref().and_then(Task::interval),
         max_frames: task.as_ref().and_then(Task::max_frames),
     };

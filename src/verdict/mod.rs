@@ -1,6 +1,7 @@
 //! Facts joined with requirements: accepted, rejected or not decidable, and why.
 
 mod code;
+mod summary;
 mod violation;
 
 use std::fmt;
@@ -8,6 +9,7 @@ use std::fmt;
 use crate::{download::Download, image_url::ImageUrl, inspect::Inspection};
 
 pub use code::Code;
+pub use summary::{DownloadSummary, Summary};
 pub use violation::{Enforcement, Measure, Severity, Violation};
 
 /// What becomes of an image.

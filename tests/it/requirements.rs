@@ -239,3 +239,19 @@ fn claims_are_compared_with_the_content() {
     assert!(Claim::from_name("photo").is_none() && Claim::from_name("photo.dat").is_none());
     assert!(Claim::from_content_type("application/octet-stream").is_none());
 }
+
+#[cfg(feature = "serde")]
+#[test]
+fn a_verdict_serialises_to_the_keys_that_the_command_prints() {
+    let verdict = Requirements::ASYNC.judge(Inspection::of(&bmp(300, 200)));
+    let json = serde_json::to_string(&verdict).expect("it serialises");
+    assert_eq!(
+        json,
+        concat!(
+            r#"{"decision":"reject","format":"bmp","width":300,"height":200,"bytes":180054,"#,
+            r#""frames":1,"violations":[{"code":"image/too-small","severity":"reject","#,
+            r#""message":"300x200 pixels, at least 256x256: send a larger version","#,
+            r#""measured":"300x200","limit":"256x256"}],"download":null}"#
+        )
+    );
+}

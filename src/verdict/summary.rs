@@ -1,0 +1,102 @@
+//! A verdict in flat fields: what the command prints, and what a ledger keeps.
+
+use super::{Decision, Verdict, Violation};
+use crate::{download::Download, format::Format, inspect::Inspection};
+
+/// A verdict in flat fields. With the feature `serde` it serialises to the keys that the command
+/// prints, in their order, and so does a [`Verdict`].
+#[non_exhaustive]
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+pub struct Summary {
+    /// What becomes of the image.
+    pub decision: Decision,
+    /// The format's stable name, once known.
+    pub format: Option<&'static str>,
+    /// Pixels in a row.
+    pub width: Option<u32>,
+    /// Rows.
+    pub height: Option<u32>,
+    /// The image's size in bytes: counted, or else as declared.
+    pub bytes: Option<u64>,
+    /// Whole frames, once their number is final.
+    pub frames: Option<u32>,
+    /// What is wrong with the image, warnings too.
+    pub violations: Vec<Violation>,
+    /// How the download went, if there was one.
+    pub download: Option<DownloadSummary>,
+}
+
+/// A download in flat fields.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+pub struct DownloadSummary {
+    /// The last answer's status.
+    pub status: Option<u16>,
+    /// How many answers there were, redirects included.
+    pub hops: usize,
+    /// How long it took in all, in milliseconds.
+    pub elapsed_ms: u64,
+    /// How many bytes of body were taken.
+    pub bytes: u64,
+}
+
+impl<S> Verdict<S> {
+    /// The verdict in flat fields.
+    pub fn summary(&self) -> Summary {
+        let inspection = self.inspection();
+        let dimensions = inspection.and_then(Inspection::dimensions);
+        let download = self.download();
+        Summary {
+            decision: self.decision(),
+            format: inspection.and_then(Inspection::format).map(Format::name),
+            width: dimensions.map(|dimensions| dimensions.width),
+            height: dimensions.map(|dimensions| dimensions.height),
+            bytes: inspection
+                .and_then(Inspection::len)
+                .or_else(|| download.and_then(Download::content_length)),
+            frames: inspection.and_then(Inspection::frames),
+            violations: self.violations().to_vec(),
+            download: download.map(DownloadSummary::of),
+        }
+    }
+}
+
+impl Summary {
+    /// Of an image that could not be looked at.
+    #[cfg_attr(
+        not(feature = "cli"),
+        expect(dead_code, reason = "the command's alone")
+    )]
+    pub(crate) const fn unseen() -> Self {
+        Self {
+            decision: Decision::Inconclusive,
+            format: None,
+            width: None,
+            height: None,
+            bytes: None,
+            frames: None,
+            violations: Vec::new(),
+            download: None,
+        }
+    }
+}
+
+impl DownloadSummary {
+    fn of(download: &Download) -> Self {
+        Self {
+            status: download.status(),
+            hops: download.hops().len(),
+            elapsed_ms: u64::try_from(download.elapsed().as_millis()).unwrap_or(u64::MAX),
+            bytes: download.bytes(),
+        }
+    }
+}
+
+#[cfg(feature = "serde")]
+impl<S> serde::Serialize for Verdict<S> {
+    fn serialize<T: serde::Serializer>(&self, serializer: T) -> Result<T::Ok, T::Error> {
+        self.summary().serialize(serializer)
+    }
+}
