@@ -12,10 +12,17 @@ fn what_once_broke_an_inspector_is_read_to_its_end() {
     for entry in fs::read_dir(folder).expect("the folder is committed") {
         let path = entry.unwrap().path();
         let bytes = fs::read(&path).unwrap();
+        let header = Inspection::at(Depth::Header, &bytes);
         for depth in [Depth::Header, Depth::Structure, Depth::Payload] {
             let whole = Inspection::at(depth, &bytes);
             assert!(
                 whole.is_complete() || bytes.is_empty(),
+                "{}",
+                path.display()
+            );
+            assert_eq!(
+                whole.dimensions(),
+                header.dimensions(),
                 "{}",
                 path.display()
             );

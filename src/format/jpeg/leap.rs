@@ -112,7 +112,7 @@ impl Jpeg {
                 return false;
             }
         }
-        facts.dimensions = frame.dimensions();
+        facts.dimensions = facts.dimensions.or(frame.dimensions());
         self.frame = Some(frame);
         self.state_frame(at, facts);
         true

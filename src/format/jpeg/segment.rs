@@ -272,7 +272,7 @@ impl Jpeg {
             }
             Part::FrameHead(process) => {
                 let frame = Frame::new(process, head_of(field));
-                facts.dimensions = frame.dimensions();
+                facts.dimensions = facts.dimensions.or(frame.dimensions());
                 frame.check()?;
                 self.frame = Some(frame);
                 Next::Part(Part::FrameComponent(0))
@@ -347,8 +347,8 @@ impl Jpeg {
     /// States what the frame, whose marker is at `at`, says besides its size.
     pub(super) fn state_frame(&mut self, at: u64, facts: &mut Facts) {
         let Some(frame) = &self.frame else { return };
-        facts.bit_depth = Some(frame.precision);
-        facts.color = frame.color(self.app);
+        facts.bit_depth = facts.bit_depth.or(Some(frame.precision));
+        facts.color = facts.color.or(frame.color(self.app));
         facts.frames = 1;
         facts.frames_final = true;
         if frame.process.kind == Kind::Ls || frame.process.differential {
@@ -367,7 +367,8 @@ impl Jpeg {
     /// A hierarchy of frames (T.81 annex J): its size is stated, what follows is not walked.
     fn hierarchy(&mut self, field: &[u8; super::FIELD], at: u64, facts: &mut Facts) {
         let process = Process::of_marker(0xC5);
-        facts.dimensions = Frame::new(process, head_of(field)).dimensions();
+        let frame = Frame::new(process, head_of(field));
+        facts.dimensions = facts.dimensions.or(frame.dimensions());
         facts.defect(DefectKind::JpegUnsupportedProcess, at);
         self.state = State::Over(Progress::Failed);
     }
@@ -401,7 +402,7 @@ impl Jpeg {
         match &mut self.frame {
             Some(frame) if frame.height == 0 && lines > 0 => {
                 frame.height = lines;
-                facts.dimensions = frame.dimensions();
+                facts.dimensions = facts.dimensions.or(frame.dimensions());
                 facts.defect(DefectKind::JpegLateHeight, at);
             }
             _ => return Next::Part(Part::Rest),
