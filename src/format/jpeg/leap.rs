@@ -6,7 +6,7 @@ use super::{
     exif::{Exif, ExifNeed},
     frame::{Frame, Process},
     marker::Marker,
-    segment::{Need, Next, Part},
+    part::{Need, Next, Part},
 };
 use crate::format::Orientation;
 

@@ -7,6 +7,7 @@ mod exif;
 mod frame;
 mod leap;
 mod marker;
+mod part;
 mod payload;
 mod scan;
 mod segment;

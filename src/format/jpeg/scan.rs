@@ -4,8 +4,8 @@ use super::{
     Cursor, DefectKind, Facts, Jpeg, State,
     frame::{COMPONENTS, Component, Frame, Kind},
     marker::Marker,
+    part::{Next, Part},
     payload::Fed,
-    segment::{Next, Part},
 };
 
 /// The scan that is being read.

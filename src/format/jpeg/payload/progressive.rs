@@ -3,7 +3,11 @@
 //! A refinement has a bit for every coefficient that earlier scans made other than zero, so that
 //! these must be known: a mask of 64 bits for each block, kept only where one is not zero.
 
-use super::{Broken, Mcus, bits::Bits, huffman::Table};
+use super::{
+    bits::Bits,
+    coding::{Broken, Mcus},
+    huffman::Table,
+};
 
 /// Blocks whose masks are kept together.
 const PAGE: usize = 64;

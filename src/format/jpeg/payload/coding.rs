@@ -1,0 +1,201 @@
+//! What the MCUs of a scan hold, and how it is read.
+
+use super::{
+    bits::{Bits, MOST_OF_MCU},
+    huffman::{Run, Runs, Symbol, Table},
+    progressive::{Band, Progression},
+    tables::Tables,
+};
+use crate::format::jpeg::{frame::Frame, scan::Scan};
+
+/// Blocks in an MCU, at most (T.81 B.2.3).
+const MCU_BLOCKS: usize = 10;
+
+/// Why a scan's data cannot be walked on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Broken {
+    /// The next bits are no code.
+    Code,
+    /// There is more work than the data is worth.
+    TooMuch,
+}
+
+/// What is coded in the scan's blocks, and with which tables.
+#[derive(Debug)]
+pub(super) enum Coding {
+    Sequential(Blocks),
+    /// DC coefficients for the first time.
+    Dc(Blocks),
+    /// A further bit of DC coefficients: one a block.
+    DcBit(Blocks),
+    Ac(Band),
+    AcBit(Band),
+}
+
+/// The blocks of an MCU: for each the numbers of its tables, DC in the upper half.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Blocks {
+    tables: [u8; MCU_BLOCKS],
+    count: u8,
+}
+
+impl Blocks {
+    /// The order of T.81 A.2.3.
+    pub(super) fn new(frame: &Frame, scan: &Scan) -> Option<Self> {
+        let mut blocks = Self::default();
+        let alone = scan.components().count() == 1;
+        for (component, numbers) in scan.components() {
+            let component = frame.components().get(usize::from(component))?;
+            let each = if alone {
+                1
+            } else {
+                component.across.saturating_mul(component.down)
+            };
+            for _ in 0..each {
+                *blocks.tables.get_mut(usize::from(blocks.count))? = numbers;
+                blocks.count = blocks.count.saturating_add(1);
+            }
+        }
+        Some(blocks)
+    }
+
+    fn tables(&self) -> &[u8] {
+        self.tables
+            .get(..usize::from(self.count))
+            .unwrap_or_default()
+    }
+}
+
+impl Coding {
+    /// Reads as many MCUs as there are and as the data allows.
+    pub(super) fn read(
+        &mut self,
+        tables: &Tables,
+        bits: &mut Bits<'_>,
+        mcus: &mut Mcus,
+        progression: &mut Progression,
+    ) -> Result<(), Broken> {
+        match self {
+            Self::Sequential(blocks) => {
+                let found = blocks.tables.map(|numbers| tables.sequential(numbers));
+                let found = found.get(..blocks.tables().len()).unwrap_or_default();
+                while mcus.go_on(bits) {
+                    for (dc, ac) in found.iter().flatten() {
+                        mcus.overrun |= block(bits, dc, ac)?;
+                    }
+                    mcus.count_one(bits);
+                }
+            }
+            Self::Dc(blocks) => {
+                while mcus.go_on(bits) {
+                    for table in blocks
+                        .tables()
+                        .iter()
+                        .filter_map(|numbers| tables.dc(*numbers))
+                    {
+                        bits.refill();
+                        difference(bits, table)?;
+                    }
+                    mcus.count_one(bits);
+                }
+            }
+            Self::DcBit(blocks) => {
+                while mcus.go_on(bits) {
+                    bits.skip_long(u32::from(blocks.count));
+                    mcus.count_one(bits);
+                }
+            }
+            Self::Ac(band) => {
+                if let Some(table) = tables.ac(band.table()) {
+                    band.read(bits, mcus, table, progression)?;
+                }
+            }
+            Self::AcBit(band) => {
+                if let Some(table) = tables.ac(band.table()) {
+                    band.refine(bits, mcus, table, progression)?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The MCUs of a restart interval, as they are read.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Mcus {
+    pub(super) left: u64,
+    /// Whether the bytes at hand are the interval's last.
+    pub(super) to_end: bool,
+    /// Whether a block had more coefficients than its band.
+    pub(super) overrun: bool,
+}
+
+impl Mcus {
+    /// Whether another MCU is to come and surely at hand.
+    #[inline]
+    pub(super) const fn go_on(&self, bits: &Bits<'_>) -> bool {
+        self.left > 0 && (bits.bytes_left() >= MOST_OF_MCU || (self.to_end && bits.left() >= 0))
+    }
+
+    /// An MCU was read: it counts if it did not end beyond the last byte.
+    #[inline]
+    pub(super) const fn count_one(&mut self, bits: &Bits<'_>) {
+        if !self.to_end || bits.left() >= 0 {
+            self.left = self.left.wrapping_sub(1);
+        }
+    }
+}
+
+/// Reads a DC difference (T.81 F.2.2.1); 32 bits must be ready.
+#[inline]
+fn difference(bits: &mut Bits<'_>, table: &Table) -> Result<(), Broken> {
+    let Symbol { len, value } = table.find(bits.peek());
+    if len == 0 {
+        return Err(Broken::Code);
+    }
+    bits.skip(len.wrapping_add(u32::from(value & 31)));
+    Ok(())
+}
+
+/// Reads a block of a sequential scan (T.81 F.2.2). Returns whether it has more coefficients than
+/// it may: decoders drop those.
+#[inline]
+fn block(bits: &mut Bits<'_>, dc: &Table, ac: &Runs) -> Result<bool, Broken> {
+    bits.refill();
+    difference(bits, dc)?;
+    // The coefficient that comes next.
+    let mut next = 1_u32;
+    loop {
+        if bits.ready() < 32 {
+            bits.refill();
+        }
+        let run = ac.find(bits.peek());
+        let after = next.wrapping_add(run.advance);
+        if run.bits > 0 {
+            if after < 64 {
+                bits.skip(run.bits);
+                next = after;
+                continue;
+            }
+            // The end of the block, or its last coefficient.
+            if after == 64 || (64..128).contains(&after) && run.ends_block() {
+                bits.skip(run.bits);
+                return Ok(false);
+            }
+        }
+        // A long code, or more symbols than the block has left: one at a time.
+        let symbol = ac.find_one(bits.peek());
+        if symbol.len == 0 {
+            return Err(Broken::Code);
+        }
+        let run = Run::of(symbol);
+        bits.skip(run.bits);
+        next = next.wrapping_add(run.advance);
+        if run.ends_block() {
+            return Ok(false);
+        }
+        if next >= 64 {
+            return Ok(next > 64 && symbol.value & 15 != 0);
+        }
+    }
+}
