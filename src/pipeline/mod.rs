@@ -1,10 +1,9 @@
 //! Many images, from a list to their outcomes: check, probe, batch, submit, poll, deliver.
 //!
-//! The stages do not hand images to each other: each takes its work from the
-//! [`Ledger`] and puts its result there, so that a crash anywhere loses
-//! nothing, a run that is started again goes on where the last one was, and processes that share a
-//! ledger share the work and the account's rate. What each stage holds in memory is bounded, for a
-//! list of any length.
+//! The stages do not hand images to each other: each takes its work from the [`Ledger`] and puts
+//! its result there, so that a crash anywhere loses nothing, a run that is started again goes on
+//! where the last one was, and processes that share a ledger share the work and the account's rate.
+//! What each stage holds in memory is bounded, for a list of any length.
 //!
 //! ```no_run
 //! # use std::{path::Path, sync::Arc};
