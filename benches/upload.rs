@@ -74,7 +74,7 @@ fn bench(scale: &Scale) {
     );
 
     let images = [
-        ("jpeg", images::jpeg(scale.bytes)),
+        ("jpeg", photo(scale.bytes)),
         ("png", images::png(300, 300, scale.bytes)),
     ];
     for (name, image) in &images {
@@ -130,6 +130,23 @@ fn bench(scale: &Scale) {
             server.memory("VmHWM"),
         );
     }
+}
+
+/// A JPEG whose bytes are in its coded pixels, as a photo's are: noise, with its 0xFF bytes stuffed.
+fn photo(bytes: usize) -> Vec<u8> {
+    let mut file = images::jpeg(0);
+    file.truncate(file.len() - 2);
+    let mut state = 1_u32;
+    while file.len() < bytes {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        let noise = state.to_be_bytes()[0];
+        file.push(noise);
+        if noise == 0xff {
+            file.push(0);
+        }
+    }
+    file.extend(b"\xff\xd9");
+    file
 }
 
 /// The server's process.
