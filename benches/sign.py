@@ -10,7 +10,7 @@ import time
 from aliyunsdkcore.client import AcsClient
 from aliyunsdkgreen.request.v20180509 import ImageAsyncScanRequest
 
-ROUNDS, PER_ROUND = 15, 200
+ROUNDS, PER_ROUND = 600, 10
 
 body = sys.stdin.buffer.read()
 client = AcsClient("LTAIexampleAccessKeyId00", "exampleSecretKey0123456789ABCD", "cn-shanghai")
