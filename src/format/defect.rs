@@ -207,13 +207,23 @@ const HELD: usize = 8;
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Defects {
     first: [Option<Defect>; HELD],
+    /// Where the image's own end lies, if bytes follow it. Apart from the others, because these bytes
+    /// are seen as they come and a parser's last words only at the file's end: in one list their
+    /// order would depend on the chunks.
+    trailing: Option<u64>,
     kinds: u128,
 }
+
+const _: () = assert!(
+    DefectKind::COUNT <= 128,
+    "a kind is a bit of `Defects::kinds`"
+);
 
 impl Defects {
     pub(crate) const fn new() -> Self {
         Self {
             first: [None; HELD],
+            trailing: None,
             kinds: 0,
         }
     }
@@ -224,7 +234,9 @@ impl Defects {
             return;
         }
         self.kinds |= bit;
-        if let Some(free) = self.first.iter_mut().find(|held| held.is_none()) {
+        if defect.kind == DefectKind::TrailingBytes {
+            self.trailing = Some(defect.offset);
+        } else if let Some(free) = self.first.iter_mut().find(|held| held.is_none()) {
             *free = Some(defect);
         }
     }
@@ -241,11 +253,15 @@ impl Defects {
 
     /// Every kind, with its first place where that is still known.
     pub fn iter(&self) -> impl Iterator<Item = (DefectKind, Option<u64>)> + '_ {
-        let placed = self.first.iter().flatten();
-        let unplaced = DefectKind::ALL.iter().copied().filter(|kind| {
-            self.contains(*kind) && !self.first.iter().flatten().any(|held| held.kind == *kind)
-        });
-        placed
+        let trailing = self
+            .trailing
+            .map(|end| Defect::new(DefectKind::TrailingBytes, end));
+        let placed = move || self.first.iter().flatten().copied().chain(trailing);
+        let unplaced = DefectKind::ALL
+            .iter()
+            .copied()
+            .filter(move |kind| self.contains(*kind) && !placed().any(|held| held.kind == *kind));
+        placed()
             .map(|held| (held.kind, Some(held.offset)))
             .chain(unplaced.map(|kind| (kind, None)))
     }
