@@ -61,7 +61,7 @@ defect_kinds! {
     Truncated, "any/truncated", Truncated, "reject", "the file ends before the image does";
     TrailingBytes, "any/trailing-bytes", Trailing, "warn", "bytes follow the image's own end";
     ZeroDimension, "any/zero-dimension", Corrupt, "reject", "width or height is zero";
-    NotWalked, "any/not-walked", Corrupt, "warn", "the coded pixels were not looked at: there are too many";
+    NotWalked, "any/not-walked", Corrupt, "warn", "coded pixels were not walked: too many, or in a coding that is not walked (arithmetic and lossless JPEG)";
     DecoderRefused, "any/decoder-refused", Corrupt, "reject", "the `image` crate does not decode the picture";
     NotDecoded, "any/not-decoded", Corrupt, "warn", "the `image` crate was not asked: the file or the picture is too large for it, or of a kind that it does not know";
     // PNG (W3C PNG, third edition).

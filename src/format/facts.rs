@@ -68,8 +68,6 @@ pub(crate) struct Facts {
     pub(crate) orientation: Option<Orientation>,
     /// Offset just after the last byte that belongs to the image; what follows is trailing.
     pub(crate) end: Option<u64>,
-    /// Whether coded pixels were passed over at payload depth: their coding is not walked.
-    pub(crate) unchecked: bool,
     pub(crate) defects: Defects,
 }
 
@@ -83,7 +81,6 @@ impl Facts {
             color: None,
             orientation: None,
             end: None,
-            unchecked: false,
             defects: Defects::new(),
         }
     }

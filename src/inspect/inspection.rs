@@ -1,6 +1,6 @@
 //! What bytes say.
 
-use super::{ColorType, Defects, Depth, Orientation};
+use super::{ColorType, DefectKind, Defects, Depth, Orientation};
 use crate::format::{Dimensions, Facts, Format};
 
 /// What the first bytes say a file is.
@@ -184,7 +184,7 @@ impl Inspection {
     /// Whether coded pixels were passed over at [`Depth::Payload`]: their coding is one that is not
     /// walked (arithmetic and lossless JPEG among others), or the walk would have cost too much.
     pub const fn is_payload_unchecked(&self) -> bool {
-        self.facts.unchecked
+        self.facts.defects.contains(DefectKind::NotWalked)
     }
 
     /// What is wrong with the bytes.

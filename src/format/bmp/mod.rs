@@ -117,7 +117,7 @@ impl Bmp {
                 let start = self.header.pixels_start();
                 self.state = State::Runs { rle, start };
             }
-            _ => facts.unchecked = true,
+            _ => facts.defect(DefectKind::NotWalked, self.header.pixels_start()),
         }
     }
 

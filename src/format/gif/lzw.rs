@@ -150,7 +150,11 @@ impl Lzw {
                 continue;
             }
             if code > next {
-                self.outcome = Outcome::Invalid;
+                // What came too much before it comes first, wherever the chunks are cut.
+                self.count(pixels);
+                if self.outcome == Outcome::Going {
+                    self.outcome = Outcome::Invalid;
+                }
                 return;
             }
             // The entry is made before it is looked up: a code may stand for the very string that

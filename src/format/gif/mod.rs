@@ -155,9 +155,15 @@ impl Gif {
         self.frame.code_size = size;
         self.frame.start = offset.saturating_add(1);
         self.state = State::ImageData;
-        if self.depth >= Depth::Payload && matches!(size, 1..=11) {
+        if self.depth < Depth::Payload {
+            return;
+        }
+        if matches!(size, 1..=11) {
             let lzw = self.lzw.get_or_insert_with(|| Box::new(Lzw::new()));
             lzw.begin(size, self.frame.dimensions.pixels());
+        } else {
+            // No codes have this size: the frame before must not go on in this one.
+            self.lzw = None;
         }
     }
 

@@ -199,7 +199,7 @@ impl Jpeg {
         if let (Some(payload), Some(frame)) = (&mut self.payload, &self.frame) {
             let mcus = mcus(frame, &self.scan);
             if frame.height == 0 || !payload.begin(frame, &self.scan, mcus, self.restart_interval) {
-                facts.unchecked = true;
+                facts.defect(DefectKind::NotWalked, at);
                 payload.leave_scan();
             }
         }
@@ -290,7 +290,7 @@ impl Jpeg {
         match fed {
             Fed::Fine => {}
             Fed::Defect(kind) => facts.defect(kind, self.scan.interval_start),
-            Fed::TooMuch => facts.unchecked = true,
+            Fed::TooMuch => facts.defect(DefectKind::NotWalked, self.scan.interval_start),
         }
     }
 
