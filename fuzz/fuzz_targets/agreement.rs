@@ -25,8 +25,9 @@ fuzz_target!(|bytes: &[u8]| {
         .defects()
         .iter()
         .any(|(kind, _)| !kind.is_tolerated());
-    // The size of such a screen is a choice.
-    if refused || inspection.defects().contains(DefectKind::GifZeroScreen) {
+    // The size of such a screen is a choice, and so is where the next segment begins after junk.
+    let choices = [DefectKind::GifZeroScreen, DefectKind::JpegJunk];
+    if refused || choices.iter().any(|kind| inspection.defects().contains(*kind)) {
         return;
     }
     let guessed = image::guess_format(bytes).ok();

@@ -64,7 +64,7 @@ async fn dispatch(command: Command) -> Result<Exit, Failure> {
         Command::Check(options) => check::run(options, interrupt).await,
         Command::Scan(options) => scan::run(options, interrupt).await,
         Command::Results(options) => results::run(options, interrupt).await,
-        Command::Report(options) => report_cmd::run(&options),
+        Command::Report(options) => report_cmd::run(options, interrupt).await,
         Command::Sandbox(options) => sandbox_cmd::run(options, interrupt).await,
     }
 }

@@ -3,7 +3,7 @@
 use std::{
     ffi::OsString,
     fs::{self, File},
-    io::{self, BufRead, BufReader},
+    io::{self, BufRead, BufReader, Write},
     path::Path,
 };
 
@@ -11,22 +11,41 @@ use super::{
     args::ReportOptions,
     exit::{self, Exit, Failure},
     html_report::{self, Thumbnails},
+    interrupt::Interrupt,
+    terminal,
 };
 
-/// Writes the page beside its place first, so that a report that fails leaves the old one alone.
-pub(crate) fn run(options: &ReportOptions) -> Result<Exit, Failure> {
+/// Draws the report on a thread, because its input may be a pipe that never ends.
+pub(crate) async fn run(options: ReportOptions, mut interrupt: Interrupt) -> Result<Exit, Failure> {
+    let drawing = tokio::task::spawn_blocking(move || draw(&options));
+    tokio::select! {
+        biased;
+        () = interrupt.wait() => Ok(Exit::Interrupted),
+        drawn = drawing => {
+            drawn.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
+        }
+    }
+}
+
+fn draw(options: &ReportOptions) -> Result<Exit, Failure> {
     let thumbnails = if options.thumbnails {
         Thumbnails::Blurred
     } else {
         Thumbnails::Hidden
     };
-    let page = html_report::page(open(&options.from)?, thumbnails)
+    let report = html_report::draw(open(&options.from)?, thumbnails)
         .map_err(|error| Failure::new(format!("cannot draw the report: {error}")))?;
-    place(&options.html, &page).map_err(|error| {
+    // The page is whole before its place is touched.
+    place(&options.html, &report.page).map_err(|error| {
         let path = options.html.display();
         Failure::new(format!("cannot write {path}: {}", exit::reason(&error)))
     })?;
-    Ok(Exit::Success)
+    let Some(complaint) = report.complaint else {
+        return Ok(Exit::Success);
+    };
+    let hint = "the report is written without them; it reads what --format jsonl prints";
+    terminal::failure(&Failure::new(complaint).hint(hint));
+    Ok(Exit::Failed)
 }
 
 fn open(from: &OsString) -> Result<Box<dyn BufRead>, Failure> {
@@ -42,8 +61,8 @@ fn open(from: &OsString) -> Result<Box<dyn BufRead>, Failure> {
 }
 
 fn place(path: &Path, page: &str) -> io::Result<()> {
-    let mut beside = path.as_os_str().to_owned();
-    beside.push(".part");
-    fs::write(&beside, page)?;
-    fs::rename(&beside, path)
+    if path.as_os_str() == "-" {
+        return io::stdout().lock().write_all(page.as_bytes());
+    }
+    fs::write(path, page)
 }

@@ -167,10 +167,14 @@ impl Record {
         self.inspector.inspection().bytes_seen()
     }
 
-    /// The download ended.
-    pub(super) fn finish(mut self, ending: Ending) -> Download {
+    /// The clock stops: nothing more is read.
+    pub(super) fn close(&mut self) {
         self.close_phase();
         self.close_wire();
+    }
+
+    /// The closed download ended so.
+    pub(super) fn finish(self, ending: Ending) -> Download {
         let mut download = self.download;
         download.elapsed = self.entered - self.started;
         download.retries = self.retries;

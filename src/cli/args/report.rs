@@ -7,8 +7,8 @@ use clap::Args;
 /// What to draw, and where to.
 #[derive(Args, Debug)]
 pub(crate) struct ReportOptions {
-    /// Where the page is written; a file that is there is replaced
-    #[arg(long, value_name = "FILE")]
+    /// Where the page is written; a file that is there is replaced; - is standard output
+    #[arg(long, value_name = "FILE|-")]
     pub(crate) html: PathBuf,
 
     /// The lines of a run, as check or scan print them with --format jsonl; - is standard input

@@ -44,6 +44,52 @@ pub(super) struct SceneResult {
     pub(super) suggestion: String,
 }
 
+/// A line that is shown, with no more of each field than a person reads.
+#[derive(Clone, Debug)]
+pub(super) struct Listed {
+    pub(super) source: String,
+    pub(super) decision: String,
+    pub(super) outcome: String,
+    pub(super) format: String,
+    pub(super) width: Option<u32>,
+    pub(super) height: Option<u32>,
+    pub(super) bytes: Option<u64>,
+    pub(super) codes: String,
+    pub(super) reason: String,
+}
+
+impl Listed {
+    pub(super) fn of(entry: &Entry) -> Self {
+        Self {
+            source: cut(&entry.source, 2_048),
+            decision: cut(&entry.decision, 60),
+            outcome: cut(entry.outcome.as_deref().unwrap_or_default(), 60),
+            format: cut(entry.format.as_deref().unwrap_or_default(), 60),
+            width: entry.width,
+            height: entry.height,
+            bytes: entry.bytes,
+            codes: cut(&entry.codes(), 300),
+            reason: cut(&entry.reason(), 1_000),
+        }
+    }
+
+    /// The source as an http or https URL, if it is one.
+    pub(super) fn url(&self) -> Option<url::Url> {
+        web_url(&self.source)
+    }
+}
+
+/// The text, or as many of its characters as are shown.
+pub(super) fn cut(text: &str, most: usize) -> String {
+    text.chars().take(most).collect()
+}
+
+fn web_url(source: &str) -> Option<url::Url> {
+    url::Url::parse(source)
+        .ok()
+        .filter(|url| matches!(url.scheme(), "http" | "https"))
+}
+
 impl Entry {
     /// Whether there is nothing to look at: accepted, and passed where it was submitted.
     pub(super) fn is_fine(&self) -> bool {
@@ -52,18 +98,11 @@ impl Entry {
 
     /// The host, for a source that is a URL.
     pub(super) fn host(&self) -> Option<String> {
-        self.url().and_then(|url| url.host_str().map(str::to_owned))
-    }
-
-    /// The source as an http or https URL, if it is one.
-    pub(super) fn url(&self) -> Option<url::Url> {
-        url::Url::parse(&self.source)
-            .ok()
-            .filter(|url| matches!(url.scheme(), "http" | "https"))
+        web_url(&self.source).and_then(|url| url.host_str().map(|host| cut(host, 255)))
     }
 
     /// Why it is not fine, in one line.
-    pub(super) fn reason(&self) -> String {
+    fn reason(&self) -> String {
         let mut reasons: Vec<&str> = self.error.as_deref().into_iter().collect();
         reasons.extend(
             self.violations
@@ -74,7 +113,7 @@ impl Entry {
     }
 
     /// The codes of its violations.
-    pub(super) fn codes(&self) -> String {
+    fn codes(&self) -> String {
         let codes: Vec<_> = self
             .violations
             .iter()

@@ -17,14 +17,25 @@ pub(crate) use page::Thumbnails;
 /// A longer line is no result of ours; it is passed over without being held.
 const MAX_LINE: usize = 1 << 20;
 
+/// The page, and what is to be said besides.
+pub(crate) struct Report {
+    pub(crate) page: String,
+    /// Which lines could not be read, if any.
+    pub(crate) complaint: Option<String>,
+}
+
 /// Makes the page of a run's lines, as `check` or `scan --format jsonl` prints them. Memory is
 /// bounded, however many lines there are. A line that cannot be read is counted and named.
 ///
 /// # Errors
 ///
 /// Returns an error of the reader, or of the library that draws.
-pub(crate) fn page(lines: impl BufRead, thumbnails: Thumbnails) -> Result<String, Box<dyn Error>> {
-    page::page(&read(lines)?, thumbnails)
+pub(crate) fn draw(lines: impl BufRead, thumbnails: Thumbnails) -> Result<Report, Box<dyn Error>> {
+    let tally = read(lines)?;
+    Ok(Report {
+        page: page::page(&tally, thumbnails)?,
+        complaint: tally.complaint(),
+    })
 }
 
 fn read(mut lines: impl BufRead) -> Result<Tally, Box<dyn Error>> {
@@ -42,7 +53,7 @@ fn read(mut lines: impl BufRead) -> Result<Tally, Box<dyn Error>> {
             tally.add_unreadable(number, format!("longer than {MAX_LINE} bytes"));
         } else if !line.trim_ascii().is_empty() {
             match serde_json::from_slice(&line) {
-                Ok(entry) => tally.add(entry),
+                Ok(entry) => tally.add(&entry),
                 Err(error) => tally.add_unreadable(number, error.to_string()),
             }
         }

@@ -4,7 +4,7 @@ use std::error::Error;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use super::{entry::Entry, plots, tally::Tally};
+use super::{entry::Listed, plots, tally::Tally};
 
 const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
@@ -240,7 +240,7 @@ fn lines(tally: &Tally, thumbnails: Thumbnails) -> Markup {
     }
 }
 
-fn line(entry: &Entry, thumbnails: Thumbnails) -> Markup {
+fn line(entry: &Listed, thumbnails: Thumbnails) -> Markup {
     let number = |number: Option<u64>| number.map(|number| number.to_string()).unwrap_or_default();
     html! {
         tr data-decision=(entry.decision) {
@@ -255,13 +255,13 @@ fn line(entry: &Entry, thumbnails: Thumbnails) -> Markup {
             }
             td.source { (entry.source) }
             td { span.decision data-is=(entry.decision) { (entry.decision) } }
-            td { (entry.outcome.as_deref().unwrap_or_default()) }
-            td { (entry.format.as_deref().unwrap_or_default()) }
+            td { (entry.outcome) }
+            td { (entry.format) }
             td.number { (number(entry.width.map(u64::from))) }
             td.number { (number(entry.height.map(u64::from))) }
             td.number { (number(entry.bytes)) }
-            td { (entry.codes()) }
-            td { (entry.reason()) }
+            td { (entry.codes) }
+            td { (entry.reason) }
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::entry::Entry;
+use super::entry::{Entry, Listed, cut};
 
 /// More different names than this are counted together.
 const NAMES: usize = 100;
@@ -34,7 +34,7 @@ pub(super) struct Tally {
     pub(super) points: Points,
     hosts: HashMap<String, Host>,
     pub(super) other_hosts: u64,
-    pub(super) listed: Vec<Entry>,
+    pub(super) listed: Vec<Listed>,
     pub(super) not_fine: u64,
     /// Lines of the input that could not be read, the first of them with its number and reason.
     pub(super) unreadable: u64,
@@ -52,7 +52,7 @@ impl Counts {
             name if self.0.len() < NAMES || self.0.contains_key(name) => name,
             _ => "(others)",
         };
-        *self.0.entry(name.chars().take(60).collect()).or_default() += 1;
+        *self.0.entry(cut(name, 60)).or_default() += 1;
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -128,7 +128,7 @@ impl Points {
 }
 
 impl Tally {
-    pub(super) fn add(&mut self, entry: Entry) {
+    pub(super) fn add(&mut self, entry: &Entry) {
         self.total = self.total.saturating_add(1);
         self.decisions.add(&entry.decision);
         if let Some(outcome) = &entry.outcome {
@@ -145,9 +145,10 @@ impl Tally {
             counts.add(&finding.code);
         }
         for result in entry.results.iter().flatten() {
-            if self.scenes.len() < NAMES || self.scenes.contains_key(&result.scene) {
+            let scene = cut(&result.scene, 60);
+            if self.scenes.len() < NAMES || self.scenes.contains_key(&scene) {
                 self.scenes
-                    .entry(result.scene.clone())
+                    .entry(scene)
                     .or_default()
                     .add(&result.suggestion);
             }
@@ -166,11 +167,11 @@ impl Tally {
         if let (Some(width), Some(height)) = (entry.width, entry.height) {
             self.points.add((width, height, entry.decision == "accept"));
         }
-        self.add_host(&entry);
+        self.add_host(entry);
         if !entry.is_fine() {
             self.not_fine = self.not_fine.saturating_add(1);
             if self.listed.len() < LISTED {
-                self.listed.push(entry);
+                self.listed.push(Listed::of(entry));
             }
         }
     }
@@ -178,6 +179,15 @@ impl Tally {
     pub(super) fn add_unreadable(&mut self, line: u64, reason: String) {
         self.unreadable = self.unreadable.saturating_add(1);
         self.first_unreadable.get_or_insert((line, reason));
+    }
+
+    /// What is said of lines that could not be read, if there were any.
+    pub(super) fn complaint(&self) -> Option<String> {
+        let (line, reason) = self.first_unreadable.as_ref()?;
+        let lines = self.unreadable;
+        Some(format!(
+            "cannot read every line: {lines} are no results, the first is line {line}: {reason}"
+        ))
     }
 
     fn add_host(&mut self, entry: &Entry) {

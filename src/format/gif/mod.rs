@@ -124,10 +124,12 @@ impl Gif {
         } else if self.screen.is_zero() {
             // There is no screen to stick out of: the first frame gives what it lacks.
             let side = |screen: u16, frame| if screen == 0 { frame } else { screen.into() };
-            facts.dimensions.get_or_insert(Dimensions::new(
-                side(self.screen.width, width),
-                side(self.screen.height, height),
-            ));
+            if facts.frames == 0 {
+                facts.dimensions = Some(Dimensions::new(
+                    side(self.screen.width, width),
+                    side(self.screen.height, height),
+                ));
+            }
         } else if !self.frame.is_within(self.screen.dimensions()) {
             facts.defect(DefectKind::GifFrameOutside, offset);
         }
