@@ -13,8 +13,8 @@ enum Thumbnails {
     Blurred,
 }
 
-/// The page that the command makes of lines on its standard input.
-fn page(lines: &str, thumbnails: Thumbnails) -> String {
+/// The page that the command makes of lines on its standard input, and what else it says.
+fn draw(lines: &str, thumbnails: Thumbnails) -> (String, Output) {
     let folder = tempdir().expect("a folder can be made");
     let page = folder.path().join("report.html");
     let mut command = Command::new(env!("CARGO_BIN_EXE_greenlight"));
@@ -24,13 +24,21 @@ fn page(lines: &str, thumbnails: Thumbnails) -> String {
     }
     let mut child = command
         .stdin(Stdio::piped())
+        .stderr(Stdio::piped())
         .spawn()
         .expect("the command runs");
     let mut input = child.stdin.take().expect("it was piped");
     input.write_all(lines.as_bytes()).expect("it is read");
     drop(input);
-    assert!(child.wait().expect("it ends").success());
-    std::fs::read_to_string(page).expect("the page is there")
+    let output = child.wait_with_output().expect("it ends");
+    let page = std::fs::read_to_string(page).expect("the page is there");
+    (page, output)
+}
+
+fn page(lines: &str, thumbnails: Thumbnails) -> String {
+    let (page, output) = draw(lines, thumbnails);
+    assert!(output.status.success());
+    page
 }
 
 /// A run of `count` lines in every decision, format and outcome.
@@ -151,10 +159,20 @@ fn lines_that_cannot_be_read_are_counted_and_named() {
     let lines = format!(
         "{{\"source\":\"a.png\",\"decision\":\"accept\"}}\n\nnot json\n{long}\n{{\"source\":\"b.png\",\"decision\":\"reject\"}}"
     );
-    let page = page(&lines, Thumbnails::Hidden);
+    let (page, output) = draw(&lines, Thumbnails::Hidden);
     assert!(page.contains("2 lines could not be read"), "{page}");
     assert!(page.contains("the first is line 3"));
     assert!(page.contains("<dd>2</dd><dt>images</dt>"));
+    assert_eq!(
+        output.status.code(),
+        Some(2),
+        "what was not read is no success"
+    );
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        said.contains("2 are no results, the first is line 3"),
+        "{said}"
+    );
 }
 
 #[test]
@@ -198,4 +216,39 @@ fn what_cannot_be_read_or_written_is_said() {
             .status
             .success()
     );
+}
+
+#[test]
+fn long_fields_are_cut_and_many_long_lines_stay_small() {
+    let long = "&".repeat(100_000);
+    let line = format!("{{\"source\":\"{long}\",\"decision\":\"reject\",\"error\":\"{long}\"}}\n");
+    let page = page(&line.repeat(20), Thumbnails::Hidden);
+    assert_eq!(page.matches("data-decision=").count(), 20);
+    assert!(page.len() < 20 * 20_000, "{} bytes", page.len());
+}
+
+#[cfg(unix)]
+#[test]
+fn a_link_is_followed_and_standard_output_is_a_place_too() {
+    let folder = tempdir().expect("a folder can be made");
+    std::fs::write(folder.path().join("run.jsonl"), run(3)).expect("it is written");
+    std::fs::write(folder.path().join("mine.part"), "mine").expect("it is written");
+    let target = folder.path().join("target.html");
+    std::os::unix::fs::symlink(&target, folder.path().join("mine")).expect("a link can be made");
+    let to = |place: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_greenlight"));
+        let command = command
+            .current_dir(&folder)
+            .args(["report", "--from", "run.jsonl"]);
+        command.args(["--html", place]).output().expect("it runs")
+    };
+    assert!(to("mine").status.success());
+    let linked = std::fs::read(&target).expect("the link's target was written");
+    assert_eq!(
+        std::fs::read(folder.path().join("mine.part")).expect("it is there"),
+        b"mine"
+    );
+    let output = to("-");
+    assert!(output.status.success());
+    assert_eq!(output.stdout, linked);
 }

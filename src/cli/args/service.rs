@@ -131,7 +131,7 @@ pub(crate) struct SandboxOptions {
     #[arg(long, value_name = "ID:SECRET[:TOKEN]")]
     pub(crate) key: Option<SandboxKey>,
 
-    /// How many questions for a task's results are answered with \"processing\" first
+    /// How many questions for a task's results are answered with `processing` first
     #[arg(long, value_name = "N", default_value = "0")]
     polls: u32,
 
