@@ -125,7 +125,8 @@ async fn upload(
                 0,
             );
             tokio::spawn(moderate(app, id, accepted, name));
-            answer.to_string().into_response()
+            let json = [(header::CONTENT_TYPE, "application/json")];
+            (json, answer.to_string()).into_response()
         }
         Err(Failure::Problem(problem)) => {
             let length = headers.get(header::CONTENT_LENGTH);

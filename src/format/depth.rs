@@ -12,11 +12,11 @@ pub enum Depth {
     /// Format and dimensions, from the first bytes.
     Header,
     /// The file's structure to its end: chunk order and checksums, markers, blocks, trailers,
-    /// truncation, what follows the end, frames counted.
+    /// truncation, what follows the end, frames counted, BMP's runs followed.
     #[default]
     Structure,
     /// The coded pixels too, without making pixels of them: PNG's image data is unpacked, GIF's
-    /// codes are counted, JPEG's Huffman codes and BMP's runs are followed, each against the
+    /// codes are counted and JPEG's Huffman codes are followed, each against the
     /// declared size. WebP, and JPEG's arithmetic and lossless processes, are walked as at
     /// [`Structure`](Self::Structure).
     Payload,

@@ -334,7 +334,9 @@ impl Inspection {
         }
         #[cfg(feature = "decode")]
         if depth == Depth::Decode {
-            decode::second_opinion(Some(bytes), format, &mut inspection.facts);
+            // The bound of a stream holds for a slice too: both say the same.
+            let held = Some(bytes).filter(|bytes| bytes.len() <= decode::MOST_HELD);
+            decode::second_opinion(held, format, &mut inspection.facts);
         }
         inspection
     }

@@ -354,7 +354,10 @@ fn what_decoders_tolerate_is_a_warning() {
             },
         ),
     ] {
-        assert_eq!(defects(&bmp.bytes()), [kind]);
+        let mut found = defects(&bmp.bytes());
+        // The made-up pixels, read as runs, have no mark at their end.
+        found.retain(|found| *found != DefectKind::BmpRleNoEnd);
+        assert_eq!(found, [kind]);
         assert!(kind.is_tolerated(), "{kind}");
     }
 }

@@ -109,15 +109,19 @@ impl Bmp {
             return;
         }
         facts.end = self.header.pixels_end();
-        if self.depth < Depth::Payload || facts.end.is_some() {
+        if facts.end.is_some() {
             return;
         }
+        // Run lengths say only by themselves where they end.
         match self.header.runs() {
             Some(rle) if facts.dimensions.is_some() => {
                 let start = self.header.pixels_start();
                 self.state = State::Runs { rle, start };
             }
-            _ => facts.defect(DefectKind::NotWalked, self.header.pixels_start()),
+            _ if self.depth >= Depth::Payload => {
+                facts.defect(DefectKind::NotWalked, self.header.pixels_start());
+            }
+            _ => {}
         }
     }
 
