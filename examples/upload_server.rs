@@ -135,7 +135,14 @@ async fn upload(
                 .rejected()
                 .and_then(|rejected| rejected.inspection());
             let seen = facts.map_or(0, Inspection::bytes_seen);
-            let saved = length.map_or(0, |length: u64| length.saturating_sub(seen));
+            // Only a refused image saves bytes, and never more than an accepted one may have: the
+            // announced length is a stranger's word.
+            let saved = match (length, facts) {
+                (Some(length), Some(_)) => {
+                    u64::min(length, REQUIREMENTS.max_bytes()).saturating_sub(seen)
+                }
+                _ => 0,
+            };
             count(problem.code(), seen, saved);
             problem.into_response()
         }
