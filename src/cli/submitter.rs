@@ -156,7 +156,12 @@ impl Worker {
                 }),
             }
         }
-        tokio::spawn(watch(self.client.clone(), taken, self.events.clone()));
+        tokio::spawn(watch(
+            self.client.clone(),
+            submission.scenes().to_vec(),
+            taken,
+            self.events.clone(),
+        ));
     }
 
     fn refused(&self, numbers: &[u64], error: &Error) {
@@ -176,8 +181,13 @@ impl Worker {
 }
 
 /// Gives each task's state when it is final, or when the time for waiting is over.
-async fn watch(client: Client, mut open: HashMap<TaskId, u64>, events: UnboundedSender<Event>) {
-    let mut watch = client.watch(open.keys().cloned());
+async fn watch(
+    client: Client,
+    scenes: Vec<Scene>,
+    mut open: HashMap<TaskId, u64>,
+    events: UnboundedSender<Event>,
+) {
+    let mut watch = client.watch(open.keys().cloned()).for_scenes(&scenes);
     let why = loop {
         match watch.next().await {
             Ok(Some(report)) => {

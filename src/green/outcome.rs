@@ -86,6 +86,7 @@ pub struct Submission {
     request_id: Option<RequestId>,
     entries: Vec<Submitted>,
     strays: Vec<TaskId>,
+    scenes: Vec<Scene>,
     taken: Instant,
 }
 
@@ -98,7 +99,12 @@ pub struct Submitted {
 }
 
 impl Submission {
-    pub(super) fn join(batch: &Batch, envelope: &Envelope, taken: Instant) -> Self {
+    pub(super) fn join(
+        batch: &Batch,
+        scenes: &[Scene],
+        envelope: &Envelope,
+        taken: Instant,
+    ) -> Self {
         let Joined { elements, others } = Joined::of(batch, envelope);
         let entries = batch.tasks().zip(elements).map(|((data_id, task), found)| {
             let result = match found {
@@ -117,6 +123,7 @@ impl Submission {
             request_id: envelope.request_id.clone(),
             entries: entries.collect(),
             strays: others.into_iter().filter_map(task_id).collect(),
+            scenes: scenes.to_vec(),
             taken,
         }
     }
@@ -129,6 +136,11 @@ impl Submission {
     /// The service's id of the request.
     pub const fn request_id(&self) -> Option<&RequestId> {
         self.request_id.as_ref()
+    }
+
+    /// What the images are looked at for.
+    pub fn scenes(&self) -> &[Scene] {
+        &self.scenes
     }
 
     /// What became of each task, in the order of the batch.
@@ -239,7 +251,7 @@ pub struct Scanned {
 }
 
 impl Scanned {
-    pub(super) fn join(batch: &Batch, envelope: &Envelope) -> Vec<Self> {
+    pub(super) fn join(batch: &Batch, scenes: &[Scene], envelope: &Envelope) -> Vec<Self> {
         let joined = Joined::of(batch, envelope);
         let entries = batch.tasks().zip(joined.elements);
         entries
@@ -252,7 +264,7 @@ impl Scanned {
                         "the answer holds nothing about this task; it may have been billed",
                     )),
                     Some(element) => match element.code() {
-                        Some(200) => Ok(Outcome::of(element)),
+                        Some(200) => Ok(Outcome::of(element).held_against(scenes)),
                         _ => Err(Refusal::of(element)),
                     },
                 },
@@ -337,6 +349,15 @@ impl TaskReport {
         Some(Self::new(task_id, data_id, state))
     }
 
+    /// The report with its outcome [held against](Outcome::held_against) the scenes that were asked.
+    #[must_use]
+    pub fn held_against(mut self, scenes: &[Scene]) -> Self {
+        if let TaskState::Done(outcome) = self.state {
+            self.state = TaskState::Done(outcome.held_against(scenes));
+        }
+        self
+    }
+
     /// The task's id.
     pub const fn task_id(&self) -> &TaskId {
         &self.task_id
@@ -371,13 +392,14 @@ impl TaskReport {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum OutcomeDecision {
-    /// Every scene says pass.
+    /// Every scene says pass: every one that was asked, where it is known which were.
     Pass,
     /// A scene says review, and none block.
     Review,
     /// A scene says block.
     Block,
-    /// There is no result, or one that is not understood, and none says review or block.
+    /// There is no result, a scene that was asked has none, or one is not understood; and none says
+    /// review or block.
     Undecided,
 }
 
@@ -398,7 +420,7 @@ impl OutcomeDecision {
             Self::Block
         } else if says(&Suggestion::Review) {
             Self::Review
-        } else if !results.is_empty() && results.iter().all(|r| r.suggestion == Suggestion::Pass) {
+        } else if !results.is_empty() && results.iter().all(SceneResult::is_pass) {
             Self::Pass
         } else {
             Self::Undecided
@@ -432,8 +454,15 @@ impl Outcome {
             .iter()
             .map(SceneResult::of)
             .collect();
+        let decision = match OutcomeDecision::of(&results) {
+            // Nobody knows what stood in the place of a result that cannot be read.
+            OutcomeDecision::Pass if results.len() < element.count("results") => {
+                OutcomeDecision::Undecided
+            }
+            decision => decision,
+        };
         Self {
-            decision: OutcomeDecision::of(&results),
+            decision,
             results,
             stored_url: element
                 .text("storedUrl")
@@ -446,6 +475,17 @@ impl Outcome {
                 .collect(),
             extras: element.json("extras"),
         }
+    }
+
+    /// Holds the outcome against the scenes that were asked: a pass without a result for each of
+    /// them is [`Undecided`](OutcomeDecision::Undecided).
+    #[must_use]
+    pub fn held_against(mut self, scenes: &[Scene]) -> Self {
+        let has = |scene: &Scene| self.results.iter().any(|result| result.is_of(scene));
+        if self.decision == OutcomeDecision::Pass && !scenes.iter().all(has) {
+            self.decision = OutcomeDecision::Undecided;
+        }
+        self
     }
 
     /// All scenes' suggestions in one.
@@ -495,6 +535,15 @@ impl SceneResult {
             rate: result.number("rate"),
             details: Details::of(result),
         }
+    }
+
+    /// Whether it passes a scene that it names.
+    fn is_pass(&self) -> bool {
+        self.suggestion == Suggestion::Pass && !self.scene.as_str().is_empty()
+    }
+
+    fn is_of(&self, scene: &Scene) -> bool {
+        self.scene.as_str().eq_ignore_ascii_case(scene.as_str())
     }
 
     /// What the image was looked at for.

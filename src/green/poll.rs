@@ -12,6 +12,7 @@ use super::{
     clock,
     ids::TaskId,
     outcome::{Submission, TaskReport, TaskState},
+    scene::Scene,
 };
 use crate::error::{Error, Retry};
 
@@ -42,6 +43,8 @@ impl Default for Rhythm {
 #[derive(Debug)]
 pub struct Watch {
     client: Client,
+    /// What the tasks were submitted for; empty if that is not known.
+    scenes: Vec<Scene>,
     /// Those not yet final, in the order in which they are asked for.
     open: VecDeque<TaskId>,
     /// How many of `open` are still to be asked for in this round.
@@ -67,7 +70,9 @@ impl Client {
     /// When the service could not be asked any more, even after repetitions. The outcomes fetched
     /// so far are lost to the caller; [`watch`](Self::watch) gives each as it arrives.
     pub async fn wait(&self, submission: &Submission) -> Result<Vec<TaskReport>, Error> {
-        let mut watch = self.watch_since(submission.task_ids().cloned(), submission.taken());
+        let mut watch = self
+            .watch_since(submission.task_ids().cloned(), submission.taken())
+            .for_scenes(submission.scenes());
         let mut reports = Vec::with_capacity(watch.open.len());
         while let Some(report) = watch.next().await? {
             reports.push(report);
@@ -88,6 +93,7 @@ impl Client {
             .collect();
         Watch {
             client: self.clone(),
+            scenes: Vec::new(),
             left_in_round: open.len(),
             open,
             ready: VecDeque::new(),
@@ -101,6 +107,14 @@ impl Client {
 impl Watch {
     /// How long an outage is borne, since the results are kept meanwhile.
     const PATIENCE: Duration = Duration::from_secs(120);
+
+    /// Says what the tasks were submitted for: an outcome that lacks one of these scenes is not a
+    /// pass.
+    #[must_use]
+    pub fn for_scenes(mut self, scenes: &[Scene]) -> Self {
+        self.scenes = scenes.to_vec();
+        self
+    }
 
     /// Waits for the next task to be final, or for the end of the time for waiting; `None` when
     /// every task was given.
@@ -159,7 +173,7 @@ impl Watch {
         let mut answered: HashSet<TaskId> = HashSet::with_capacity(reports.len());
         for report in reports {
             if report.state().is_final() && answered.insert(report.task_id().clone()) {
-                self.ready.push_back(report);
+                self.ready.push_back(report.held_against(&self.scenes));
             }
         }
         // Those that stay open go to the end: they are asked for in the next round.

@@ -253,6 +253,15 @@ impl Object {
             .or_else(|| value.as_str()?.parse().ok())
     }
 
+    /// How many values are in a list, whatever they are.
+    pub(super) fn count(&self, name: &str) -> usize {
+        match self.get(name) {
+            Some(Value::Array(values)) => values.len(),
+            Some(_) => 1,
+            None => 0,
+        }
+    }
+
     /// The objects in a list; one that stands alone counts as a list of one.
     pub(super) fn objects(&self, name: &str) -> Vec<Self> {
         match self.get(name) {

@@ -17,6 +17,8 @@ mod green_callback;
 mod green_credentials;
 #[cfg(feature = "client")]
 mod green_faults;
+#[cfg(feature = "client")]
+mod green_outcome;
 #[cfg(all(feature = "client", feature = "sandbox"))]
 mod green_sandbox;
 #[cfg(feature = "client")]

@@ -117,7 +117,7 @@ impl Client {
         let timeout = self.inner.settings.attempt_timeout;
         let call = self.scan_call("submit", ASYNC_SCAN, &batch, options, timeout)?;
         let envelope = self.call(call).await?;
-        let submission = Submission::join(&batch, &envelope, clock::instant());
+        let submission = Submission::join(&batch, &options.scenes, &envelope, clock::instant());
         let throttled = |entry: &Submitted| entry.result().is_err_and(Refusal::is_throttling);
         if submission.entries().iter().any(throttled) {
             self.inner.pace.slow_down();
@@ -137,7 +137,7 @@ impl Client {
         self.check_sync(&batch, options)?;
         let call = self.scan_call("scan", SYNC_SCAN, &batch, options, SYNC_TIMEOUT)?;
         let envelope = self.call(call).await?;
-        Ok(Scanned::join(&batch, &envelope))
+        Ok(Scanned::join(&batch, &options.scenes, &envelope))
     }
 
     /// Tells the service what it should have said of an image.
