@@ -56,6 +56,14 @@ impl Refusal {
         &self.message
     }
 
+    /// Whether the service may say otherwise of the same task later.
+    pub(super) const fn is_temporary(&self) -> bool {
+        matches!(
+            Class::of_service_code(self.code),
+            Class::Throttled(_) | Class::Temporary
+        )
+    }
+
     pub(super) fn is_throttling(&self) -> bool {
         matches!(Class::of_service_code(self.code), Class::Throttled(_))
     }
@@ -313,7 +321,8 @@ pub enum TaskState {
     Processing,
     /// Done.
     Done(Outcome),
-    /// The service could not scan the image.
+    /// The service could not scan the image; or, with a code that passes (500, 503, 580, 581, 585,
+    /// 588, 591), cannot say yet whether it did.
     Failed(Refusal),
     /// The results are gone (594), or were not fetched within the hour that they are kept.
     Expired,
@@ -322,7 +331,11 @@ pub enum TaskState {
 impl TaskState {
     /// Whether asking again cannot change it.
     pub const fn is_final(&self) -> bool {
-        !matches!(self, Self::Processing)
+        match self {
+            Self::Processing => false,
+            Self::Failed(refusal) => !refusal.is_temporary(),
+            Self::Done(_) | Self::Expired => true,
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Waiting for outcomes.
 
 use std::{
-    collections::{HashSet, VecDeque},
+    collections::{HashMap, HashSet, VecDeque},
     time::Duration,
 };
 
@@ -11,7 +11,7 @@ use super::{
     client::Client,
     clock,
     ids::TaskId,
-    outcome::{Submission, TaskReport, TaskState},
+    outcome::{Refusal, Submission, TaskReport, TaskState},
     scene::Scene,
 };
 use crate::error::{Error, Retry};
@@ -47,6 +47,8 @@ pub struct Watch {
     scenes: Vec<Scene>,
     /// Those not yet final, in the order in which they are asked for.
     open: VecDeque<TaskId>,
+    /// The last refusals of those in `open` that the service could not speak of yet.
+    refused: HashMap<TaskId, Refusal>,
     /// How many of `open` are still to be asked for in this round.
     left_in_round: usize,
     /// Those that arrived and were not given yet.
@@ -62,8 +64,9 @@ impl Client {
     ///
     /// The first question comes five seconds after the submission, the next each five seconds later
     /// ([`poll_interval`](super::ClientBuilder::poll_interval)), a hundred tasks in one request. A task
-    /// that is not final in time is reported as it is known: as still processing, or as
-    /// expired once the service no longer keeps results.
+    /// that is not final in time is reported as it is known: as still processing, with its
+    /// last refusal if that was one that passes, or as expired once the service no longer keeps
+    /// results.
     ///
     /// # Errors
     ///
@@ -96,6 +99,7 @@ impl Client {
             scenes: Vec::new(),
             left_in_round: open.len(),
             open,
+            refused: HashMap::new(),
             ready: VecDeque::new(),
             next_round: taken + self.rhythm().interval,
             end: taken + self.rhythm().limit,
@@ -172,6 +176,15 @@ impl Watch {
         self.left_in_round = self.left_in_round.saturating_sub(count);
         let mut answered: HashSet<TaskId> = HashSet::with_capacity(reports.len());
         for report in reports {
+            match report.state() {
+                TaskState::Failed(refusal) if refusal.is_temporary() => {
+                    self.refused
+                        .insert(report.task_id().clone(), refusal.clone());
+                }
+                _ => {
+                    self.refused.remove(report.task_id());
+                }
+            }
             if report.state().is_final() && answered.insert(report.task_id().clone()) {
                 self.ready.push_back(report.held_against(&self.scenes));
             }
@@ -188,10 +201,10 @@ impl Watch {
     fn give_up(&mut self) {
         let expired = self.client.rhythm().limit >= Rhythm::KEPT;
         for id in self.open.drain(..) {
-            let state = if expired {
-                TaskState::Expired
-            } else {
-                TaskState::Processing
+            let state = match self.refused.remove(&id) {
+                Some(refusal) => TaskState::Failed(refusal),
+                None if expired => TaskState::Expired,
+                None => TaskState::Processing,
             };
             self.ready.push_back(TaskReport::new(id, None, state));
         }

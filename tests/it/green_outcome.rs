@@ -2,7 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may fail anywhere")]
 
-use greenlight::{OutcomeDecision, Scene, TaskId, green::ScanOptions};
+use std::time::Duration;
+
+use greenlight::{OutcomeDecision, Scene, TaskId, TaskState, green::ScanOptions};
 use serde_json::{Value, json};
 
 use crate::{
@@ -84,4 +86,40 @@ async fn a_pass_needs_a_readable_result_for_every_scene_asked() {
         let decision = reports[0].outcome().unwrap().decision();
         assert_eq!(decision, unasked, "by id: {task}");
     }
+}
+
+#[tokio::test]
+async fn a_code_that_passes_is_not_the_end_of_a_task() {
+    for code in [500, 503, 580, 581, 585, 588, 591] {
+        let refused = json!({"code": code, "msg": "LATER", "taskId": "t"});
+        let done = json!({"code": 200, "taskId": "t", "results": [says("porn", "block")]});
+        let server = Server::steps([
+            envelope(&json!([{"code": 200, "dataId": "a", "taskId": "t"}])),
+            envelope(&json!([refused])),
+            envelope(&json!([refused])),
+            envelope(&json!([done])),
+        ])
+        .await;
+        let client = server.client();
+        let submission = client.submit(batch(&["a"]), &[Scene::Porn]).await.unwrap();
+        let reports = client.wait(&submission).await.unwrap();
+        let decision = reports[0].outcome().map(|outcome| outcome.decision());
+        assert_eq!(decision, Some(OutcomeDecision::Block), "{code}");
+    }
+}
+
+#[tokio::test]
+async fn a_code_that_never_passes_is_told_when_the_wait_is_over() {
+    let refused = json!([{"code": 585, "msg": "CACHE_FAILED", "taskId": "t"}]);
+    let server = Server::with(move |_| envelope(&refused)).await;
+    let limit = Duration::from_millis(100);
+    let client = server.builder().wait_at_most(limit).build().unwrap();
+    let mut watch = client.watch([TaskId::parse("t").unwrap()]);
+    let report = watch.next().await.unwrap().unwrap();
+    let TaskState::Failed(refusal) = report.state() else {
+        panic!("{report:?}");
+    };
+    assert_eq!(refusal.code(), 585);
+    assert!(watch.next().await.unwrap().is_none());
+    assert!(server.requests().len() > 1, "asked again");
 }
