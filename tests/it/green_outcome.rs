@@ -103,7 +103,7 @@ async fn a_code_that_passes_is_not_the_end_of_a_task() {
         let client = server.client();
         let submission = client.submit(batch(&["a"]), &[Scene::Porn]).await.unwrap();
         let reports = client.wait(&submission).await.unwrap();
-        let decision = reports[0].outcome().map(|outcome| outcome.decision());
+        let decision = reports[0].outcome().map(greenlight::Outcome::decision);
         assert_eq!(decision, Some(OutcomeDecision::Block), "{code}");
     }
 }
