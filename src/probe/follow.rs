@@ -15,40 +15,40 @@ use crate::{
 /// Longer URLs than this are not followed to. Servers take at most 8 to 16 KB in a request line.
 const MAX_URL_BYTES: usize = 16_384;
 
-/// Asks for `url` and follows where the answers lead, at most as often as the probe may.
+/// Asks for the last URL of the record's route and follows where the answers lead.
+///
+/// The route is the whole download's: a second request goes on where the first one was led, but its
+/// home is still where the download began, and its redirects count with those before.
 pub(super) async fn follow(
     probe: &Inner,
     record: &mut Record,
-    url: &ImageUrl,
     window: Option<Window>,
-) -> Result<(ImageUrl, Answer), Ending> {
-    let home = url.parsed().origin();
-    let mut visited = vec![url.clone()];
+) -> Result<Answer, Ending> {
     loop {
-        let Some(current) = visited.last() else {
+        let [home, ..] = record.route.as_slice() else {
             return Err(Ending::Redirects("there is no URL".to_owned()));
         };
+        let current = record.route.last().unwrap_or(home).clone();
         let hop = Hop {
-            url: current,
+            url: &current,
             window,
-            at_home: current.parsed().origin() == home,
+            at_home: current.parsed().origin() == home.parsed().origin(),
         };
         let answer = fetch::fetch(probe, record, &hop).await?;
         if !is_redirect(answer.head.status) {
-            let last = visited.pop().unwrap_or_else(|| url.clone());
-            return Ok((last, answer));
+            return Ok(answer);
         }
-        let next = location(current, &answer.head)?;
-        if visited.len() > probe.max_redirects {
+        let next = location(&current, &answer.head)?;
+        if record.route.len() > probe.max_redirects {
             let most = probe.max_redirects;
             let times = if most == 1 { "redirect" } else { "redirects" };
             return Err(Ending::Redirects(format!("more than {most} {times}")));
         }
-        if visited.contains(&next) {
+        if record.route.contains(&next) {
             let back = record::shortened(next.to_string());
             return Err(Ending::Redirects(format!("redirects lead back to {back}")));
         }
-        visited.push(next);
+        record.route.push(next);
         let Answer {
             origin,
             body,

@@ -7,16 +7,12 @@ use super::{
     read::{self, Stop, Until},
     record::Record,
 };
-use crate::{download::Ending, image_url::ImageUrl};
+use crate::download::Ending;
 
 /// Downloads the whole file. The connections are new ones: one that stands already would hide what
 /// it takes to open it.
-pub(super) async fn download(
-    probe: &Inner,
-    record: &mut Record,
-    url: &ImageUrl,
-) -> Result<Ending, Ending> {
-    let (_, mut answer) = follow::follow(probe, record, url, None).await?;
+pub(super) async fn download(probe: &Inner, record: &mut Record) -> Result<Ending, Ending> {
+    let mut answer = follow::follow(probe, record, None).await?;
     read::check_head(&answer, StatusCode::OK)?;
     let stop = match record.begin_body(read::framed_len(&answer)) {
         Some(code) => Stop::Refused(code),

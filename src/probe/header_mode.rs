@@ -15,7 +15,7 @@ use super::{
     read::{self, Stop, Until},
     record::Record,
 };
-use crate::{download::Ending, image_url::ImageUrl};
+use crate::download::Ending;
 
 /// How many bytes are asked for first. A JPEG's dimensions come after its EXIF thumbnail and colour
 /// profile, a few ten KB.
@@ -32,20 +32,15 @@ struct Part {
 }
 
 /// Reads as many windows as it takes to decide.
-pub(super) async fn download(
-    probe: &Inner,
-    record: &mut Record,
-    url: &ImageUrl,
-) -> Result<Ending, Ending> {
+pub(super) async fn download(probe: &Inner, record: &mut Record) -> Result<Ending, Ending> {
     let mut size = FIRST_WINDOW;
     let mut window = Window {
         first: 0,
         last: size - 1,
     };
-    let mut url = url.clone();
     let mut version: Option<(Option<u64>, Option<HeaderValue>)> = None;
     loop {
-        let (last_url, mut answer) = follow::follow(probe, record, &url, Some(window)).await?;
+        let mut answer = follow::follow(probe, record, Some(window)).await?;
         if answer.head.status == StatusCode::OK {
             return whole(probe, record, answer).await;
         }
@@ -59,7 +54,7 @@ pub(super) async fn download(
             version.get_or_insert_with(|| now.clone()) != &now
         };
         let Some(part) = part.filter(|part| !{ changed }(part)) else {
-            return plain(probe, record, &last_url, answer).await;
+            return plain(probe, record, answer).await;
         };
         read::check_head(&answer, StatusCode::PARTIAL_CONTENT)?;
         let refused = if window.first == 0 {
@@ -89,20 +84,13 @@ pub(super) async fn download(
             first: after,
             last: after.saturating_add(size).saturating_sub(1),
         };
-        // Where the redirects led is asked on, so that every window is of the same file.
-        url = last_url;
     }
 }
 
 /// Asks once more, without a range.
-async fn plain(
-    probe: &Inner,
-    record: &mut Record,
-    url: &ImageUrl,
-    odd: Answer,
-) -> Result<Ending, Ending> {
+async fn plain(probe: &Inner, record: &mut Record, odd: Answer) -> Result<Ending, Ending> {
     settle(probe, odd);
-    let (_, answer) = follow::follow(probe, record, url, None).await?;
+    let answer = follow::follow(probe, record, None).await?;
     if answer.head.status != StatusCode::OK {
         return Err(Ending::Status);
     }

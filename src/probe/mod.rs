@@ -180,8 +180,8 @@ impl Probe {
         let deadline = record.deadline();
         let download = async {
             match probe.mode {
-                Mode::Full => full_mode::download(probe, &mut record, url).await,
-                Mode::Header => header_mode::download(probe, &mut record, url).await,
+                Mode::Full => full_mode::download(probe, &mut record).await,
+                Mode::Header => header_mode::download(probe, &mut record).await,
             }
         };
         let ending = match time::timeout_at(deadline, download).await {

@@ -24,6 +24,8 @@ pub(super) struct Record {
     inspector: Inspector,
     /// The facts that were last found harmless.
     harmless: Option<Inspection>,
+    /// The URLs that were asked for, from where the download began to where its redirects led.
+    pub(super) route: Vec<ImageUrl>,
     started: Instant,
     /// When the phase under way began.
     entered: Instant,
@@ -37,6 +39,7 @@ impl Record {
     pub(super) fn new(url: ImageUrl, limit: Duration, depth: Depth, asked: Requirements) -> Self {
         let now = clock::now();
         Self {
+            route: vec![url.clone()],
             download: Download::new(url, limit, depth),
             asked,
             depth,

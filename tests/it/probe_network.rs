@@ -463,6 +463,88 @@ async fn a_header_may_follow_to_another_origin_only_if_it_holds_no_secret() {
     assert_eq!(header(request, "referer"), Some("https://shop.example/"));
 }
 
+#[tokio::test]
+async fn no_later_request_of_a_download_takes_a_secret_to_another_origin() {
+    // The second request is for the next window, or a plain one after an odd answer.
+    for odd in [
+        None,
+        Some("416 Range Not Satisfiable"),
+        Some("403 Forbidden"),
+    ] {
+        let file = crate::probe_server::jpeg_head(640, 480, 100_000);
+        let there = Server::start(move |mut peer| {
+            let file = file.clone();
+            async move {
+                while let Some(request) = peer.request().await {
+                    let is_ranged = header(&request, "range").is_some();
+                    peer.send(match odd.filter(|_| is_ranged) {
+                        Some(status) => answer(status, &[], b""),
+                        None => ranged(&request, "image/jpeg", &file),
+                    })
+                    .await;
+                }
+            }
+        })
+        .await;
+        let location = there.url("/image.jpg").as_str().to_owned();
+        let here = Server::answering(answer("302 Found", &[("Location", &location)], b"")).await;
+        let probe = builder()
+            .mode(Mode::Header)
+            .header("Authorization", "Bearer secret")
+            .header("Cookie", "session=secret")
+            .build()
+            .unwrap();
+        probe.download(&here.url("/a"), &ASYNC).await;
+        let requests = there.seen.requests();
+        assert_eq!(requests.len(), 2, "{odd:?}");
+        for request in requests {
+            assert_eq!(header(&request, "authorization"), None, "{odd:?}");
+            assert_eq!(header(&request, "cookie"), None, "{odd:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn redirects_are_counted_over_all_requests_of_a_download() {
+    // Every window is one redirect further on, or back where the first one came from.
+    for (back, expected) in [
+        (false, "more than 1 redirect"),
+        (true, "redirects lead back to"),
+    ] {
+        let file = crate::probe_server::jpeg_head(640, 480, 100_000);
+        let server = Server::start(move |mut peer| {
+            let file = file.clone();
+            async move {
+                while let Some(request) = peer.request().await {
+                    let is_first = header(&request, "range") == Some("bytes=0-65535");
+                    let next = match (request.split(' ').nth(1).unwrap(), is_first) {
+                        ("/a", _) => Some("/b"),
+                        ("/b", false) => Some(if back { "/a" } else { "/c" }),
+                        _ => None,
+                    };
+                    peer.send(match next {
+                        Some(next) => answer("302 Found", &[("Location", next)], b""),
+                        None => ranged(&request, "image/jpeg", &file),
+                    })
+                    .await;
+                }
+            }
+        })
+        .await;
+        let most = if back { 5 } else { 1 };
+        let probe = builder()
+            .mode(Mode::Header)
+            .max_redirects(most)
+            .build()
+            .unwrap();
+        let download = probe.download(&server.url("/a"), &ASYNC).await;
+        let Ending::Redirects(reason) = download.ending() else {
+            panic!("{expected}: {:?}", download.ending());
+        };
+        assert!(reason.starts_with(expected), "{reason}");
+    }
+}
+
 // Connections that are used again
 
 /// Serves images of `N` pixels at `/N.png`, and ends each answer with `more`.
