@@ -119,17 +119,54 @@ const METADATA: [IpAddr; 5] = [
 
 /// Whether the address, or the one it embeds, is a cloud's metadata service.
 pub(super) fn is_metadata(address: IpAddr) -> bool {
-    METADATA.contains(&canonical(address))
+    leads_to(address).any(|reached| METADATA.contains(&reached))
 }
 
-/// The address a socket reaches: the embedded IPv4 address where there is one.
-pub(super) fn canonical(address: IpAddr) -> IpAddr {
-    match address {
-        IpAddr::V4(_) => address,
-        IpAddr::V6(v6) => embedded(v6).map_or(address, IpAddr::V4),
+/// Every address that a packet to this one may arrive at: itself, and what it embeds in any form
+/// that a host or a gateway may take apart. More forms than the rule
+/// judges by, because an address that is closed must stay so on every way there.
+pub(super) fn leads_to(address: IpAddr) -> impl Iterator<Item = IpAddr> {
+    let embedded = match address {
+        IpAddr::V4(_) => [None; 4],
+        IpAddr::V6(v6) => any_embedded(v6),
+    };
+    std::iter::once(address).chain(embedded.into_iter().flatten().map(IpAddr::V4))
+}
+
+/// The IPv4 addresses that one may embed. The local NAT64 block does not say how long its prefix is,
+/// so that each length of RFC 6052, 2.2 is tried.
+fn any_embedded(address: Ipv6Addr) -> [Option<Ipv4Addr>; 4] {
+    let octets = address.octets();
+    let [.., a, b, c, d] = octets;
+    let last = Some(Ipv4Addr::new(a, b, c, d));
+    match address.segments() {
+        // Unspecified and loopback (RFC 4291, 2.5.2 and 2.5.3).
+        [0, 0, 0, 0, 0, 0, 0, 0 | 1] => [None; 4],
+        // Compatible, mapped (RFC 4291, 2.5.5), translated (RFC 2765, 2.1), NAT64, ISATAP.
+        [0, 0, 0, 0, 0, 0 | 0xffff, ..]
+        | [0, 0, 0, 0, 0xffff, 0, ..]
+        | [0x64, 0xff9b, 0, 0, 0, 0, ..]
+        | [_, _, _, _, 0 | 0x200, 0x5efe, ..] => [last, None, None, None],
+        [0x64, 0xff9b, 1, ..] => {
+            let [_, _, _, _, _, _, a, b, _, c, d, e, f, ..] = octets;
+            [
+                last,
+                Some(Ipv4Addr::new(a, b, c, d)),
+                Some(Ipv4Addr::new(b, c, d, e)),
+                Some(Ipv4Addr::new(c, d, e, f)),
+            ]
+        }
+        [0x2002, ..] => {
+            let [_, _, a, b, c, d, ..] = octets;
+            [Some(Ipv4Addr::new(a, b, c, d)), None, None, None]
+        }
+        // Teredo's client, with every bit turned (RFC 4380, 4).
+        [0x2001, 0, ..] => [Some(Ipv4Addr::new(!a, !b, !c, !d)), None, None, None],
+        _ => [None; 4],
     }
 }
 
+/// The IPv4 address that the rule judges in place of one that embeds it.
 const fn embedded(address: Ipv6Addr) -> Option<Ipv4Addr> {
     match address.segments() {
         [0, 0, 0, 0, 0, 0xffff, high, low] | [0x64, 0xff9b, 0, 0, 0, 0, high, low] => {

@@ -213,8 +213,8 @@ impl Entry {
 
     /// Whether it denies the target: as [`holds`](Self::holds), and for every embedded address.
     fn denies(&self, target: SocketAddr) -> bool {
-        let reached = SocketAddr::new(address::canonical(target.ip()), target.port());
-        self.holds(target) || self.holds(reached)
+        address::leads_to(target.ip())
+            .any(|reached| self.holds(SocketAddr::new(reached, target.port())))
     }
 
     fn contains(&self, address: IpAddr) -> bool {
@@ -229,6 +229,19 @@ impl Entry {
             }
             _ => false,
         }
+    }
+
+    /// The same block in IPv4, if it lies in the IPv4-mapped one: both reach the same sockets.
+    fn unmapped(self) -> Self {
+        let mapped = match self.address {
+            IpAddr::V6(v6) => v6.to_ipv4_mapped().zip(self.prefix.checked_sub(96)),
+            IpAddr::V4(_) => None,
+        };
+        mapped.map_or(self, |(v4, prefix)| Self {
+            address: IpAddr::V4(v4),
+            prefix,
+            ..self
+        })
     }
 
     /// Whether it names one address.
@@ -321,7 +334,7 @@ impl FromStr for Entry {
             };
             return Err(fault(EntryFault::HostBits(entry.to_string())));
         }
-        Ok(entry)
+        Ok(entry.unmapped())
     }
 }
 

@@ -269,6 +269,44 @@ fn exceptions_reach_as_far_as_they_say() {
     }
 }
 
+/// The ways to write 169.254.169.254 inside an IPv6 address.
+const EMBEDDED: [&str; 10] = [
+    "::ffff:169.254.169.254",
+    "2002:a9fe:a9fe::1",
+    "::169.254.169.254",
+    "64:ff9b::a9fe:a9fe",
+    "64:ff9b:1::a9fe:a9fe",
+    "64:ff9b:1:a9fe:a9:fe00::",
+    "fe80::5efe:169.254.169.254",
+    "2001:db8::200:5efe:a9fe:a9fe",
+    "::ffff:0:a9fe:a9fe",
+    "2001:0:808:808::5601:5601",
+];
+
+#[test]
+fn what_is_closed_stays_closed_however_it_is_embedded() {
+    let open = AddressPolicy::new().allow("::/0").unwrap();
+    let denied = AddressPolicy::new().deny("169.254.0.0/16").unwrap();
+    for form in EMBEDDED {
+        let target: SocketAddr = format!("[{form}]:80").parse().unwrap();
+        let reason =
+            |policy: &AddressPolicy| policy.check(target).map_err(|refusal| refusal.reason());
+        let metadata = RefusalReason::Address(AddressClass::Metadata);
+        assert_eq!(reason(&open), Err(metadata), "{form}");
+        assert_eq!(reason(&denied), Err(RefusalReason::Denied), "{form}");
+    }
+    let mapped = AddressPolicy::new().deny("::ffff:8.8.0.0/112").unwrap();
+    for (target, is_open) in [
+        ("8.8.8.8:80", false),
+        ("[::ffff:8.8.8.8]:80", false),
+        ("[64:ff9b::8.8.8.8]:80", false),
+        ("8.9.8.8:80", true),
+    ] {
+        let answer = mapped.check(target.parse().unwrap());
+        assert_eq!(answer.is_ok(), is_open, "{target}: {answer:?}");
+    }
+}
+
 #[test]
 fn ports_are_those_of_the_web_unless_set() {
     let open = |policy: &AddressPolicy, port| {
