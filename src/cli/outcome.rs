@@ -63,7 +63,8 @@ impl ScanReport {
                 self.outcome = outcome.decision().into();
                 self.results = SceneReport::all(outcome);
                 if self.outcome == ScanOutcome::Undecided {
-                    self.check.error = Some("the results hold no suggestion".to_owned());
+                    self.check.error =
+                        Some("a scene has no result, or one that cannot be read".to_owned());
                 }
             }
             Answer::None(why) => {

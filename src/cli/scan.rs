@@ -125,8 +125,9 @@ impl Scan {
         };
         let data_id = DataId::random();
         report.data_id = Some(data_id.to_string());
-        let number = self.queue.push(report);
         let task = Task::new(accepted).with_data_id(data_id);
+        report.check.summary.violations.extend(task.warning());
+        let number = self.queue.push(report);
         self.batch.push((number, task));
     }
 

@@ -10,7 +10,7 @@ use super::{
 use crate::{
     error::{Error, ErrorKind},
     image_url::ImageUrl,
-    verdict::Accepted,
+    verdict::{Accepted, Code, Measure, Severity, Violation},
 };
 
 /// One image to be scanned. It costs money once per scene, so it is made from the receipt of an
@@ -130,9 +130,26 @@ impl Task {
     }
 
     /// How much of the image is looked at; `None` when nobody looked at it here. A coverage that is
-    /// not [whole](Coverage::is_whole) deserves a warning.
+    /// not [whole](Coverage::is_whole) has a [`warning`](Self::warning).
     pub fn coverage(&self) -> Option<Coverage> {
         self.frames.coverage(self.interval, self.max_frames)
+    }
+
+    /// Says as a warning, [`Code::ImageFramesUnseen`], that frames or parts stay unseen: measured is
+    /// how many are looked at, the limit how many there are, if they were counted.
+    ///
+    /// Without `interval` the service checks the first frame only (asynchronous moderation page,
+    /// 2021).
+    pub fn warning(&self) -> Option<Violation> {
+        let coverage = self.coverage().filter(|coverage| !coverage.is_whole())?;
+        let total = coverage.total();
+        Some(Violation::new(
+            Code::ImageFramesUnseen,
+            Severity::Warn,
+            format!("the service {coverage}: a pass says nothing of the others"),
+            Measure::Number(coverage.seen().into()),
+            total.map_or(Measure::None, |total| Measure::Number(total.into())),
+        ))
     }
 
     /// How many images are billed for it, at most, for one scene.

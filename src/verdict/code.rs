@@ -62,6 +62,7 @@ codes! {
     ImageCorrupt, "image/corrupt", "the bytes contradict their format";
     ImageTrailingBytes, "image/trailing-bytes", "bytes follow the image's own end";
     ImageTypeMismatch, "image/type-mismatch", "the name or Content-Type claims another format";
+    ImageFramesUnseen, "image/frames-unseen", "the service is not told to look at every frame or part";
 }
 
 impl Code {

@@ -7,6 +7,7 @@ use std::path::Path;
 use greenlight::{
     Accepted, Batch, ErrorKind, ImageUrl, Inspection, Requirements, Retry, Scene, Task,
     green::{Client, Content, ScanOptions},
+    verdict::{Code, Measure, Severity},
 };
 use serde_json::{Value, json};
 
@@ -248,6 +249,13 @@ async fn an_animation_is_looked_at_beyond_its_first_frame() {
     let coverage = long.coverage().unwrap();
     assert_eq!((coverage.total(), coverage.unseen()), (Some(95), Some(85)));
     assert_eq!(coverage.to_string(), "looks at 10 of 95 frames");
+
+    let warning = long.warning().unwrap();
+    assert_eq!(warning.code(), Code::ImageFramesUnseen);
+    assert_eq!(warning.severity(), Severity::Warn);
+    assert_eq!(warning.measured(), &Measure::Number(10));
+    assert_eq!(warning.limit(), &Measure::Number(95));
+    assert_eq!((still.warning(), short.warning()), (None, None));
 
     let whole = long.clone().with_frame_cap(u32::MAX);
     assert!(whole.coverage().unwrap().is_whole());

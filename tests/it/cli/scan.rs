@@ -284,3 +284,40 @@ fn one_service_is_named_at_most() {
         assert!(run.stderr.contains("cannot be used with"), "{run}");
     }
 }
+
+/// A bitmap of one bit a pixel.
+fn bitmap(width: u32, height: u32) -> Vec<u8> {
+    let row = width.div_ceil(32) * 4;
+    let size = 62 + row * height;
+    let mut bmp = b"BM".to_vec();
+    for field in [size, 0, 62, 40, width, height] {
+        bmp.extend(field.to_le_bytes());
+    }
+    bmp.extend([1, 0, 1, 0]);
+    for field in [0, row * height, 2835, 2835, 2, 2, 0, 0x00ff_ffff] {
+        bmp.extend(field.to_le_bytes());
+    }
+    bmp.resize(size.try_into().unwrap(), 0);
+    bmp
+}
+
+#[test]
+fn parts_that_stay_unseen_are_warned_of() {
+    let bench = Bench::new("scan-unseen");
+    bench.write("in/long.bmp", bitmap(256, 256 * 20));
+    bench.write("in/short.bmp", bitmap(256, 256 * 5));
+    let run = bench.run(&["scan", "--sandbox", "in", "--format", "jsonl"]);
+    assert_eq!(run.code, Some(0), "a warning stops nothing");
+    let lines = run.json();
+    let warning = &lines[0]["violations"][0];
+    assert_eq!(warning["code"], "image/frames-unseen");
+    assert_eq!(warning["severity"], "warn");
+    assert_eq!(
+        (&warning["measured"], &warning["limit"]),
+        (&10.into(), &20.into())
+    );
+    assert_eq!(lines[1]["violations"].as_array().unwrap().len(), 0);
+    let run = bench.run(&["scan", "--sandbox", "in"]);
+    let warning = "looks at 10 of 20 frames";
+    assert!(run.stdout.contains(warning), "{}", run.stdout);
+}
