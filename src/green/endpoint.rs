@@ -61,7 +61,7 @@ impl Endpoint {
         let refuse = |reason: &str| {
             Err(Error::new(
                 ErrorKind::Usage,
-                format!("endpoint cannot be used: {reason}: {}", harmless(text, 200)),
+                format!("endpoint cannot be used: {reason}: {}", shown(text)),
             ))
         };
         let Ok(base) = Url::parse(text) else {
@@ -93,6 +93,15 @@ impl Endpoint {
         url.set_path(path);
         url
     }
+}
+
+/// What may be shown of a text that should be an endpoint: nothing if an `@` is in it, and not what
+/// follows a `?` or `#`, parsed or not, because passwords and tokens stand there.
+fn shown(text: &str) -> String {
+    if text.contains('@') {
+        return "<redacted>".to_owned();
+    }
+    harmless(text.split(['?', '#']).next().unwrap_or_default(), 200)
 }
 
 pub(super) fn is_loopback(host: &Host<&str>) -> bool {

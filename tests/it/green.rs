@@ -273,11 +273,16 @@ fn only_safe_and_known_endpoints_are_taken() {
         "ftp://127.0.0.1",
         "green",
         "https://user:pw@example.com",
+        "https://user:pw@host:99999",
+        "user:pw@host",
+        "https:/user:a@pw@host:x",
+        "ftp://user:pw@host?pw",
+        "https://host:99999/?token=pw#pw",
         "https://example.com/path",
     ] {
         let error = build(bad).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Usage, "{bad}");
-        assert!(!error.report().contains("pw"));
+        assert!(!error.report().contains("pw"), "{}", error.report());
     }
     let region = |region: &str| {
         Client::builder()
