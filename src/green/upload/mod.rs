@@ -39,7 +39,7 @@ const OPERATION: &str = "upload";
 
 impl Client {
     /// Uploads an image that was accepted and gives the receipt for it under the URL that the
-    /// service reads. Uploading is not billed.
+    /// service reads. Whether uploading is billed is not documented.
     ///
     /// The name's extension and the type are the format's that the bytes have. A file is sent as it
     /// is read; it and the bytes are held against the receipt while they are sent, so that what was
