@@ -123,8 +123,8 @@ pub(super) fn is_metadata(address: IpAddr) -> bool {
 }
 
 /// Every address that a packet to this one may arrive at: itself, and what it embeds in any form
-/// that a host or a gateway may take apart. More forms than the rule
-/// judges by, because an address that is closed must stay so on every way there.
+/// that a host or a gateway may take apart. More forms than the rule judges by, because an address
+/// that is closed must stay so on every way there.
 pub(super) fn leads_to(address: IpAddr) -> impl Iterator<Item = IpAddr> {
     let embedded = match address {
         IpAddr::V4(_) => [None; 4],
@@ -148,12 +148,13 @@ fn any_embedded(address: Ipv6Addr) -> [Option<Ipv4Addr>; 4] {
         | [0x64, 0xff9b, 0, 0, 0, 0, ..]
         | [_, _, _, _, 0 | 0x200, 0x5efe, ..] => [last, None, None, None],
         [0x64, 0xff9b, 1, ..] => {
-            let [_, _, _, _, _, _, a, b, _, c, d, e, f, ..] = octets;
+            // Octet 8 is left out of every address (RFC 6052, 2.2).
+            let [_, _, _, _, _, _, o6, o7, _, o9, o10, o11, o12, ..] = octets;
             [
                 last,
-                Some(Ipv4Addr::new(a, b, c, d)),
-                Some(Ipv4Addr::new(b, c, d, e)),
-                Some(Ipv4Addr::new(c, d, e, f)),
+                Some(Ipv4Addr::new(o6, o7, o9, o10)),
+                Some(Ipv4Addr::new(o7, o9, o10, o11)),
+                Some(Ipv4Addr::new(o9, o10, o11, o12)),
             ]
         }
         [0x2002, ..] => {
