@@ -62,27 +62,27 @@ pub(super) async fn download(probe: &Inner, record: &mut Record) -> Result<Endin
         } else {
             None
         };
+        let end = part.last.saturating_add(1);
         let stop = match refused {
             Some(code) => Stop::Refused(code),
-            None => read::read(record, &mut answer, Until::Settled).await?,
+            None => read::read(record, &mut answer, Until::Settled { end }).await?,
         };
         settle(probe, answer);
         if stop != Stop::End {
             return Ok(stop.ending());
         }
-        let after = part.last.saturating_add(1);
-        if record.seen() != after {
+        if record.seen() != end {
             return Err(Ending::Protocol(
                 "a part is not as long as its Content-Range says".to_owned(),
             ));
         }
-        if part.total == Some(after) {
+        if part.total == Some(end) {
             return Ok(Ending::Complete);
         }
         size = size.saturating_mul(GROWTH);
         window = Window {
-            first: after,
-            last: after.saturating_add(size).saturating_sub(1),
+            first: end,
+            last: end.saturating_add(size).saturating_sub(1),
         };
     }
 }
@@ -102,7 +102,7 @@ async fn whole(probe: &Inner, record: &mut Record, mut answer: Answer) -> Result
     read::check_head(&answer, StatusCode::OK)?;
     let stop = match record.begin_body(read::framed_len(&answer)) {
         Some(code) => Stop::Refused(code),
-        None => read::read(record, &mut answer, Until::Settled).await?,
+        None => read::read(record, &mut answer, Until::Settled { end: u64::MAX }).await?,
     };
     settle(probe, answer);
     Ok(stop.ending())

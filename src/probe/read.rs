@@ -11,8 +11,9 @@ use crate::{download::Ending, verdict::Code};
 pub(super) enum Until {
     /// To its end.
     End,
-    /// Until the inspector has seen what its depth asks for.
-    Settled,
+    /// Until the inspector has seen what its depth asks for, in an answer that holds the file's bytes
+    /// before this one.
+    Settled { end: u64 },
 }
 
 /// Why reading stopped without a failure.
@@ -77,8 +78,12 @@ pub(super) async fn read(
     until: Until,
 ) -> Result<Stop, Ending> {
     let limit = record.asked().max_bytes().saturating_add(1);
+    let end = match until {
+        Until::End => u64::MAX,
+        Until::Settled { end } => end,
+    };
     loop {
-        if until == Until::Settled && record.inspector().is_settled() {
+        if matches!(until, Until::Settled { .. }) && record.inspector().is_settled() {
             return Ok(Stop::Settled);
         }
         let left = limit.saturating_sub(record.seen());
@@ -92,9 +97,16 @@ pub(super) async fn read(
         let Some(bytes) = frame.data_ref() else {
             continue;
         };
-        let taken = usize::try_from(left).map_or(bytes.len(), |left| left.min(bytes.len()));
-        if let Some(code) = record.push(bytes.get(..taken).unwrap_or_default()) {
+        let promised = end.saturating_sub(record.seen());
+        let room = usize::try_from(left.min(promised)).unwrap_or(usize::MAX);
+        let (taken, surplus) = bytes.split_at(room.min(bytes.len()));
+        if let Some(code) = record.push(taken) {
             return Ok(Stop::Refused(code));
+        }
+        if !surplus.is_empty() && promised < left {
+            return Err(Ending::Protocol(
+                "a part is longer than its Content-Range says".to_owned(),
+            ));
         }
     }
 }

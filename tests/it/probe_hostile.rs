@@ -571,6 +571,13 @@ fn ranges() -> Vec<Behaviour> {
                 }
             })
             .is("refused", &["image/too-large"]),
+        Named("sends a part in chunks that is longer than it says", HEADER)
+            .answer(with(
+                b"HTTP/1.1 206 Partial\r\nContent-Range: bytes 0-65535/900000\r\nTransfer-Encoding: chunked\r\n\r\n10400\r\n"
+                    .to_vec(),
+                &with(jpeg_head(300, 300, 3 << 20)[..66_560].to_vec(), b"\r\n0\r\n\r\n"),
+            ))
+            .malformed(),
         Named("sends a part in chunks that is shorter than it says", HEADER)
             .answer(with(
                 b"HTTP/1.1 206 Partial\r\nContent-Range: bytes 0-65535/900000\r\nTransfer-Encoding: chunked\r\n\r\n400\r\n"

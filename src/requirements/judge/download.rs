@@ -119,7 +119,7 @@ impl Findings<'_> {
             .content_type()
             .filter(|_| status >= 400)
             .and_then(Format::from_media_type)
-            .map(|format| format!(" with a {format}, which does not count"))
+            .map(|format| format!(" with {format} content, which does not count"))
             .unwrap_or_default();
         let message = format!("server answered {status}{image}, 200 is needed: {meaning}");
         self.broken(Code::DownloadStatus, u64::from(status), 200, message);
