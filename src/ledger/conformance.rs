@@ -4,8 +4,7 @@
 //! # use std::sync::Arc;
 //! use greenlight::ledger::{Ledger, conformance};
 //!
-//! # async fn new_ledger() -> Arc<dyn Ledger> { unimplemented!() }
-//! # async fn example() {
+//! # async fn example(new_ledger: impl AsyncFn() -> Arc<dyn Ledger>) {
 //! for case in conformance::CASES {
 //!     case.run(new_ledger().await).await; // each with an empty ledger; panics with what went wrong
 //! }
