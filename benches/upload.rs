@@ -36,15 +36,14 @@ use axum::{
 };
 use greenlight::{
     Requirements,
-    axum::{ImageField, Problem, UploadPolicy},
+    axum::{ImageField, Problem, SmallReads, UploadPolicy},
 };
-use hyper_util::{rt::TokioIo, service::TowerToHyperService};
 
 const MB: usize = 1 << 20;
 
 fn main() {
     match env::args().nth(1).as_deref() {
-        Some("serve") => serve(env::args().nth(2).map(|bytes| bytes.parse().unwrap())),
+        Some("serve") => serve(env::args().nth(2).as_deref() == Some("small")),
         Some("--bench") => bench(&Scale {
             bytes: 19 * MB,
             rounds: 15,
@@ -66,7 +65,7 @@ struct Scale {
 }
 
 fn bench(scale: &Scale) {
-    let server = Server::start(None);
+    let server = Server::start(Reads::Small);
     println!(
         "{} MB images, {} rounds, medians",
         scale.bytes / MB,
@@ -120,24 +119,31 @@ fn bench(scale: &Scale) {
     // Servers of their own: what the other rounds left in an allocator does not count.
     drop(server);
     let form = form(&images[0].1);
-    for (path, buffer) in [
-        ("/greenlight", Some(64 << 10)),
-        ("/greenlight", None),
-        ("/axum", None),
+    for (path, reads) in [
+        ("/greenlight", Reads::Small),
+        ("/greenlight", Reads::Hyper),
+        ("/axum", Reads::Hyper),
     ] {
-        let server = Server::start(buffer);
+        let server = Server::start(reads);
         let before = server.memory("VmRSS");
         server.flood(path, scale.uploads, &form);
         println!(
-            "{} uploads in flight to {path}, read buffers of {}: {:.1} MB at the most, {before:.1} MB before",
+            "{} uploads in flight to {path}, {}: {:.1} MB at the most, {before:.1} MB before",
             scale.uploads,
-            buffer.map_or("hyper's default".to_owned(), |bytes| format!(
-                "{} KB",
-                bytes >> 10
-            )),
+            match reads {
+                Reads::Small => "through SmallReads",
+                Reads::Hyper => "with hyper's own buffers",
+            },
             server.memory("VmHWM"),
         );
     }
+}
+
+/// How the server takes bytes from its sockets.
+#[derive(Clone, Copy)]
+enum Reads {
+    Small,
+    Hyper,
 }
 
 /// A JPEG whose bytes are in its coded pixels, as a photo's are: noise, with its 0xFF bytes stuffed.
@@ -164,11 +170,10 @@ struct Server {
 }
 
 impl Server {
-    /// With read buffers of so many bytes for each connection, or hyper's default.
-    fn start(buffer: Option<usize>) -> Self {
+    fn start(reads: Reads) -> Self {
         let mut child = Command::new(env::current_exe().unwrap())
             .arg("serve")
-            .args(buffer.map(|bytes| bytes.to_string()))
+            .args(matches!(reads, Reads::Small).then_some("small"))
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
@@ -286,7 +291,7 @@ fn rate(bytes: usize, time: Duration) -> f64 {
 }
 
 #[tokio::main]
-async fn serve(buffer: Option<usize>) {
+async fn serve(is_small: bool) {
     // The flood stands still until all are half way; that is not the clients' fault.
     let policy = UploadPolicy::new(Requirements::ASYNC).with_min_rate(0, Duration::from_secs(600));
     let app = Router::new()
@@ -294,15 +299,10 @@ async fn serve(buffer: Option<usize>) {
         .route("/axum", post(to_nowhere).layer(DefaultBodyLimit::disable()));
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     println!("{}", listener.local_addr().unwrap());
-    let Some(buffer) = buffer else {
-        return axum::serve(listener, app).await.unwrap();
-    };
-    loop {
-        let (socket, _) = listener.accept().await.unwrap();
-        let mut http = hyper::server::conn::http1::Builder::new();
-        http.max_buf_size(buffer);
-        let service = TowerToHyperService::new(app.clone());
-        tokio::spawn(http.serve_connection(TokioIo::new(socket), service));
+    if is_small {
+        axum::serve(SmallReads::new(listener), app).await.unwrap();
+    } else {
+        axum::serve(listener, app).await.unwrap();
     }
 }
 

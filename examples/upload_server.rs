@@ -41,7 +41,7 @@ use futures_util::{Stream, StreamExt, stream};
 use greenlight::{
     Accepted, Batch, Client, DataId, ImageUrl, Inspection, OutcomeDecision, Requirements, Scene,
     Suggestion, Task, TaskReport, TaskState,
-    axum::{ImageField, Problem, Upload, UploadPolicy, callbacks},
+    axum::{ImageField, Problem, SmallReads, Upload, UploadPolicy, callbacks},
     green::{Callback, FromEnvironment, ScanOptions, callback::Verifier},
     sandbox::Sandbox,
 };
@@ -89,7 +89,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         routes = routes.route("/callback", callbacks(verifier, handle));
     }
     tokio::select! {
-        served = axum::serve(listener, routes) => Ok(served?),
+        served = axum::serve(SmallReads::new(listener), routes) => Ok(served?),
         _ = tokio::signal::ctrl_c() => Ok(()),
     }
 }

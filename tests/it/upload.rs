@@ -20,7 +20,7 @@ use axum::{
 };
 use greenlight::{
     Requirements,
-    axum::{ImageBody, ImageField, Problem, Upload, UploadPolicy},
+    axum::{ImageBody, ImageField, Problem, SmallReads, Upload, UploadPolicy},
     verdict::{Code, Enforcement},
 };
 use proptest::prelude::*;
@@ -102,7 +102,7 @@ fn serve(policy: UploadPolicy) -> Server {
         .block_on(tokio::net::TcpListener::bind("127.0.0.1:0"))
         .unwrap();
     let addr = listener.local_addr().unwrap();
-    runtime.spawn(async move { axum::serve(listener, app).await });
+    runtime.spawn(async move { axum::serve(SmallReads::new(listener), app).await });
     Server {
         addr,
         seen,
@@ -757,4 +757,37 @@ fn a_problem_is_a_response() {
     use axum::response::IntoResponse;
     let response: Response = Problem::TooSlow.into_response();
     assert_eq!(response.status(), 408);
+}
+
+/// However much a connection has to give, hyper is given little at a time: its buffer grows with
+/// what a read brings.
+#[tokio::test]
+async fn a_read_of_a_plentiful_connection_is_small() {
+    use axum::serve::Listener;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut listener = SmallReads::new(listener);
+    let address = listener.local_addr().unwrap();
+    let client = thread::spawn(move || {
+        let mut stream = TcpStream::connect(address).unwrap();
+        stream.write_all(&vec![7; 1 << 20]).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    });
+    let (mut connection, _) = listener.accept().await;
+    let mut buffer = vec![0; 1 << 20];
+    let (mut total, mut largest) = (0, 0);
+    while total < buffer.len() {
+        let read = connection.read(&mut buffer).await.unwrap();
+        assert!(read > 0, "the connection ended after {total} bytes");
+        total += read;
+        largest = largest.max(read);
+    }
+    assert_eq!(total, 1 << 20);
+    assert!(largest <= 32 << 10, "{largest}");
+    connection.write_all(b"all").await.unwrap();
+    connection.shutdown().await.unwrap();
+    assert_eq!(client.join().unwrap(), "all");
 }
