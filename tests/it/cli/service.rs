@@ -219,6 +219,41 @@ fn the_sandbox_says_where_it_is_and_how_to_use_it() {
 }
 
 #[test]
+fn a_sandbox_on_every_address_names_one_that_can_be_used() {
+    let bench = images("sandbox-everywhere");
+    let sandbox = Running::sandbox(&bench, &["--listen", "0.0.0.0:0", "--serve", "in"]);
+    let (_, port) = sandbox.endpoint.rsplit_once(':').unwrap();
+    let endpoint = format!("http://127.0.0.1:{port}");
+    let command = [
+        "scan",
+        "in/good.png",
+        "--poll",
+        "50ms",
+        "--endpoint",
+        &endpoint,
+    ];
+    let run = Run::of(sandbox.command(&command).spawn().unwrap());
+    assert_eq!(run.code, Some(0), "{run}");
+    assert_snapshot!(sandbox.end().without_ports(), @r"
+    exit: 130
+    ----- stdout -----
+    sandbox listening on http://0.0.0.0:N
+
+    It stands in for the moderation service; to use it:
+      export ALIBABA_CLOUD_ACCESS_KEY_ID=sandbox-key-id
+      export ALIBABA_CLOUD_ACCESS_KEY_SECRET=sandbox-key-secret
+      greenlight scan URL... --endpoint http://127.0.0.1:N
+
+    It serves the files of in:
+      greenlight check http://127.0.0.1:N/files/NAME --allow-address 127.0.0.1/32:N
+
+    Ctrl-C ends it
+
+    ----- stderr -----
+    ");
+}
+
+#[test]
 fn a_sandbox_that_cannot_start_says_why() {
     let bench = images("sandbox-fails");
     assert_snapshot!(bench.run(&["sandbox", "--serve", "none"]), @r"
