@@ -29,13 +29,7 @@ impl Refusal {
     pub(super) fn of(element: &Object) -> Self {
         Self {
             code: element.code().unwrap_or(0),
-            message: harmless(
-                element
-                    .text("msg")
-                    .or_else(|| element.text("message"))
-                    .unwrap_or_default(),
-                400,
-            ),
+            message: harmless(element.message(), 400),
         }
     }
 
@@ -119,7 +113,7 @@ impl Submission {
                 None => Err(Refusal::unanswered(
                     "the answer holds nothing about this task; it may have been taken",
                 )),
-                Some(element) => task_id(element).ok_or_else(|| refusal_of(element)),
+                Some(element) => element.task_id().ok_or_else(|| refusal_of(element)),
             };
             Submitted {
                 data_id: data_id.clone(),
@@ -128,9 +122,9 @@ impl Submission {
             }
         });
         Self {
-            request_id: envelope.request_id.clone(),
+            request_id: envelope.request_id.as_deref().map(RequestId::new),
             entries: entries.collect(),
-            strays: others.into_iter().filter_map(task_id).collect(),
+            strays: others.into_iter().filter_map(Object::task_id).collect(),
             scenes: scenes.to_vec(),
             taken,
         }
@@ -213,8 +207,8 @@ impl<'a> Joined<'a> {
         let mut elements = vec![None; batch.len()];
         let mut others = Vec::new();
         for element in &envelope.data {
-            let at = match element.text("dataId") {
-                Some(data_id) => names.get(data_id).copied(),
+            let at = match element.word("dataId") {
+                Some(data_id) => names.get(data_id.as_str()).copied(),
                 None => element.text("url").and_then(|url| of_url(batch, url)),
             };
             match at.and_then(|at| elements.get_mut(at)) {
@@ -234,10 +228,6 @@ fn of_url(batch: &Batch, url: &str) -> Option<usize> {
         .filter(|(_, (_, task))| task.url().as_str() == url);
     let (at, _) = of_url.next()?;
     of_url.next().is_none().then_some(at)
-}
-
-fn task_id(element: &Object) -> Option<TaskId> {
-    TaskId::parse(element.text("taskId")?).ok()
 }
 
 fn refusal_of(element: &Object) -> Refusal {
@@ -266,7 +256,7 @@ impl Scanned {
             .map(|((data_id, task), found)| Self {
                 data_id: data_id.clone(),
                 url: task.url().clone(),
-                task_id: found.and_then(task_id),
+                task_id: found.and_then(Object::task_id),
                 result: match found {
                     None => Err(Refusal::unanswered(
                         "the answer holds nothing about this task; it may have been billed",
@@ -350,8 +340,10 @@ impl TaskReport {
 
     /// Reads an element of a results answer; `None` for one without a usable id.
     pub(super) fn of(element: &Object) -> Option<Self> {
-        let task_id = TaskId::parse(element.text("taskId")?).ok()?;
-        let data_id = element.text("dataId").and_then(|id| DataId::parse(id).ok());
+        let task_id = element.task_id()?;
+        let data_id = element
+            .word("dataId")
+            .and_then(|id| DataId::parse(&id).ok());
         let state = match element.code() {
             Some(280) => TaskState::Processing,
             Some(594) => TaskState::Expired,

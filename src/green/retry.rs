@@ -38,11 +38,13 @@ impl Class {
         match code {
             // EXCEED_QUOTA, and what HTTP says of the same.
             588 | 429 => Self::Throttled(None),
-            // GENERAL_ERROR, ServiceUnavailable, DB_FAILED, TIMEOUT, CACHE_FAILED,
-            // CONNECTION_POOL_FULL.
-            500 | 503 | 580 | 581 | 585 | 591 => Self::Temporary,
             // DOWNLOAD_FAILED, ALGO_FAILED, MQ_FAILED, DOWNLOAD_TIMEOUT.
             480 | 586 | 587 | 592 => Self::Once,
+            // TOO_LARGE, BAD_FORMAT, EXPIRED, the failed capture of a frame, PERMISSION_DENY.
+            589 | 590 | 594..=596 => Self::Never,
+            // GENERAL_ERROR, ServiceUnavailable, DB_FAILED, TIMEOUT, CACHE_FAILED,
+            // CONNECTION_POOL_FULL, and what else the service says of itself.
+            500..=599 => Self::Temporary,
             _ => Self::Never,
         }
     }
@@ -57,7 +59,8 @@ impl Class {
             "SignatureNonceUsed" => Self::Ambiguous,
             _ if code.starts_with("ServiceUnavailable") => Self::Temporary,
             _ if status == 429 => Self::Throttled(None),
-            // "Failed due to some unknown error": nobody says that it failed before it was done.
+            // "Failed due to some unknown error": the gateway does not know whether the service did
+            // it before that.
             _ if status >= 500 => Self::Ambiguous,
             _ => Self::Never,
         }

@@ -49,36 +49,40 @@ impl Signature {
     /// Says in words how the text that the service signed differs from the one signed here, without
     /// the security token.
     pub fn difference(&self, theirs: &str) -> String {
-        let theirs = theirs.trim_end();
-        if theirs == self.string_to_sign {
-            return "both sides signed the same text, so the secret does not belong to this \
-                    access key id"
-                .to_owned();
+        difference(&self.string_to_sign, theirs)
+    }
+}
+
+/// Says in words how two strings to sign differ.
+pub(super) fn difference(ours: &str, theirs: &str) -> String {
+    let theirs = theirs.trim_end();
+    if theirs == ours {
+        return "both sides signed the same text, so the secret does not belong to this access key id"
+            .to_owned();
+    }
+    let (mut ours, mut theirs) = (ours.lines(), theirs.lines());
+    let mut found = String::new();
+    for number in 1_u32..=64 {
+        let (line, other) = (ours.next(), theirs.next());
+        if line.is_none() && other.is_none() {
+            break;
         }
-        let (mut ours, mut theirs) = (self.string_to_sign.lines(), theirs.lines());
-        let mut found = String::new();
-        for number in 1_u32..=64 {
-            let (line, other) = (ours.next(), theirs.next());
-            if line.is_none() && other.is_none() {
+        if line != other {
+            let separator = if found.is_empty() { "" } else { "; " };
+            let (line, other) = (shown(line), shown(other));
+            let _ = write!(
+                found,
+                "{separator}line {number}: the service has {other}, the client signed {line}"
+            );
+            if found.len() > 600 {
                 break;
             }
-            if line != other {
-                let separator = if found.is_empty() { "" } else { "; " };
-                let (line, other) = (shown(line), shown(other));
-                let _ = write!(
-                    found,
-                    "{separator}line {number}: the service has {other}, the client signed {line}"
-                );
-                if found.len() > 600 {
-                    break;
-                }
-            }
         }
-        if found.is_empty() {
-            found.push_str("the two sides signed texts that differ in their line ends");
-        }
-        found
     }
+    if found.is_empty() {
+        found.push_str("the two sides signed texts that differ in their line ends");
+    }
+    found
 }
 
 /// A line of a string to sign, fit to be shown.

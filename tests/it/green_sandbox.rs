@@ -95,8 +95,9 @@ async fn no_fault_of_a_submission_is_paid_for_twice_and_no_id_is_lost() {
         (Fault::Html(200, When::After), Ambiguous, 4, 1),
         (Fault::Delay(Duration::from_secs(2)), Ambiguous, 4, 1),
         (Fault::Empty, Ambiguous, 4, 1),
-        (Fault::CutBody, Ambiguous, 4, 1),
-        (Fault::ShortBody, Ambiguous, 4, 1),
+        // What came before the cut is kept.
+        (Fault::CutBody, Taken(2), 4, 1),
+        (Fault::ShortBody, Taken(2), 4, 1),
         (Fault::Close(When::Before), Ambiguous, 0, 1),
         (Fault::Close(When::After), Ambiguous, 4, 1),
         (Fault::Shuffled, Taken(4), 4, 1),

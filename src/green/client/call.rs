@@ -15,7 +15,7 @@ use crate::{
     green::{
         clock,
         credentials::Credentials,
-        http::{Fault, Reply},
+        http::{Cause, Fault, Reply},
         ids::{DataId, Nonce},
         retry::{self, Class, Effect},
         sign::{self, Parts, Signature},
@@ -85,7 +85,8 @@ impl Client {
         make: impl Fn(Attempt, Instant) -> F,
     ) -> Result<T, Error> {
         let inner = &self.inner;
-        inner.pace.admit(plan.images).await;
+        let pace = inner.pace.of(plan.effect);
+        pace.admit(plan.images).await;
         let deadline = clock::instant() + plan.deadline;
         let mut number = 0;
         loop {
@@ -101,7 +102,7 @@ impl Client {
             };
             attempt.failed(&error);
             if matches!(class, Class::Throttled(_)) {
-                inner.pace.slow_down();
+                pace.slow_down();
             }
             let wait = retry::delay(class, number, fastrand::f64());
             let again = retry::may_repeat(class, plan.effect, number, inner.settings.attempts)
@@ -109,7 +110,7 @@ impl Client {
                 && inner.budget.take()
                 && timeout_at(deadline, async {
                     sleep(wait).await;
-                    inner.pace.admit(plan.images).await;
+                    pace.admit(plan.images).await;
                 })
                 .await
                 .is_ok();
@@ -138,23 +139,30 @@ impl Client {
             url.query_pairs_mut().append_pair(info.name, &info.value);
         }
         let started = clock::instant();
-        let send = inner
-            .http
-            .send(Method::POST, url, headers, call.body.clone().into());
-        let sent = timeout_at(deadline.min(started + call.timeout), send).await;
-        let reply = match sent {
-            Ok(Ok(reply)) => reply,
-            Ok(Err(fault)) => return Err(Failure::of_fault(call.operation, fault)),
-            Err(_) => return Err(Failure::of_timeout(call.operation, started.elapsed())),
+        let until = deadline.min(started + call.timeout);
+        let body = call.body.clone().into();
+        let sent = inner.http.send(Method::POST, url, headers, body, until);
+        let reply = match sent.await {
+            Ok(reply) => reply,
+            Err(fault) => {
+                return call
+                    .salvaged(fault.part(), &attempt, &credentials)
+                    .ok_or_else(|| Failure::of_fault(call.operation, fault));
+            }
         };
         attempt.status(reply.status);
-        let answer = match Answer::parse(&reply.body) {
+        let answer =
+            Answer::parse(&reply.body).map(|answer| answer.cleaned(|t| credentials.scrub(t)));
+        let answer = match answer {
             Ok(Answer::Service(envelope)) if envelope.is_success() => {
-                attempt.succeeded(envelope.request_id.as_ref().map(AsRef::as_ref));
+                attempt.succeeded(&envelope);
                 return Ok(envelope);
             }
             Ok(answer) => answer,
             Err(not_an_answer) => {
+                if let Some(envelope) = call.salvaged(Some(&reply), &attempt, &credentials) {
+                    return Ok(envelope);
+                }
                 let body = credentials.scrub(&String::from_utf8_lossy(&reply.body));
                 return Err(Failure {
                     class: Class::of_foreign_answer(reply.status).told(&reply),
@@ -254,20 +262,17 @@ impl Failure {
     pub(in crate::green) fn of_fault(operation: &str, fault: Fault) -> Self {
         let (class, kind) = match &fault {
             Fault::NotSent(_) => (Class::NotSent, ErrorKind::Network),
-            Fault::Lost(_) => (Class::Ambiguous, ErrorKind::Network),
-            Fault::TooLong => (Class::Ambiguous, ErrorKind::Answer),
+            Fault::Lost { cause, .. } => match cause {
+                Cause::TooLong => (Class::Ambiguous, ErrorKind::Answer),
+                Cause::Http(_) | Cause::Time(_) => (Class::Ambiguous, ErrorKind::Network),
+            },
         };
-        let error = failed(operation, kind, &fault).with_source(fault.into_source());
+        let error = failed(operation, kind, &fault);
+        let error = match fault.into_source() {
+            Some(source) => error.with_source(source),
+            None => error,
+        };
         Self { class, error }
-    }
-
-    /// What it means that no answer came in time.
-    pub(in crate::green) fn of_timeout(operation: &str, elapsed: Duration) -> Self {
-        let what = format!("no answer within {:.1} s", elapsed.as_secs_f64());
-        Self {
-            class: Class::Ambiguous,
-            error: failed(operation, ErrorKind::Network, &what),
-        }
     }
 
     pub(in crate::green) const fn for_good(error: Error) -> Self {
@@ -287,6 +292,22 @@ pub(in crate::green) fn failed(
 }
 
 impl Call<'_> {
+    /// The tasks that an answer names though it is damaged: they were paid for. A call that may be
+    /// made again is made again.
+    fn salvaged(
+        &self,
+        reply: Option<&Reply>,
+        attempt: &Attempt,
+        credentials: &Credentials,
+    ) -> Option<Envelope> {
+        let reply = reply.filter(|_| self.effect == Effect::Paid)?;
+        let mut envelope = Envelope::salvaged(&reply.body)?;
+        envelope.clean(|text| credentials.scrub(text));
+        attempt.status(reply.status);
+        attempt.succeeded(&envelope);
+        Some(envelope)
+    }
+
     fn refused(
         &self,
         answer: &Answer,
@@ -313,18 +334,17 @@ impl Call<'_> {
             Some((before, theirs)) => (before.trim_end(), Some(theirs)),
             None => (message.as_str(), None),
         };
-        let request_id = request_id.as_ref().map(AsRef::as_ref);
+        let request_id = request_id.as_deref();
         let kind = match (class, answer) {
             (Class::Ambiguous, Answer::Gateway(_)) if reply.status >= 500 => ErrorKind::Service,
             _ => class.kind(),
         };
-        let mut error = Error::new(kind, format!("{} refused", self.operation)).with_reply(
-            &code,
-            &credentials.scrub(message),
-            request_id,
-        );
+        let mut error = Error::new(kind, format!("{} refused", self.operation))
+            .with_reply(&code, message, request_id);
         if let Some(theirs) = theirs {
-            error = error.with_hint(credentials.scrub(&signature.difference(theirs)));
+            // Both without secrets, and before either is cut to a length that is fit to be shown.
+            let ours = credentials.scrub(signature.string_to_sign());
+            error = error.with_hint(sign::difference(&ours, theirs));
         }
         Failure { class, error }
     }
@@ -343,24 +363,23 @@ impl Call<'_> {
 }
 
 impl Fault {
-    fn into_source(self) -> Box<dyn std::error::Error + Send + Sync> {
+    /// What came of the answer.
+    const fn part(&self) -> Option<&Reply> {
         match self {
-            Self::NotSent(error) | Self::Lost(error) => Box::new(error),
-            Self::TooLong => "more than the longest answer that is read".into(),
+            Self::NotSent(_) => None,
+            Self::Lost { part, .. } => part.as_ref(),
         }
     }
-}
 
-impl Envelope {
-    /// Whether the request as a whole was done. The service's own code decides, whatever the HTTP
-    /// status is: how the two relate is not documented. An answer that holds a task id is taken for one
-    /// whatever its own code is: an id that was paid for is not dropped.
-    fn is_success(&self) -> bool {
-        self.code == 200
-            || self
-                .data
-                .iter()
-                .any(|element| element.text("taskId").is_some())
+    fn into_source(self) -> Option<reqwest::Error> {
+        match self {
+            Self::NotSent(Cause::Http(error))
+            | Self::Lost {
+                cause: Cause::Http(error),
+                ..
+            } => Some(error),
+            _ => None,
+        }
     }
 }
 

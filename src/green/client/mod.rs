@@ -120,7 +120,7 @@ impl Client {
         let submission = Submission::join(&batch, &options.scenes, &envelope, clock::instant());
         let throttled = |entry: &Submitted| entry.result().is_err_and(Refusal::is_throttling);
         if submission.entries().iter().any(throttled) {
-            self.inner.pace.slow_down();
+            self.inner.pace.of(Effect::Paid).slow_down();
         }
         Ok(submission)
     }
