@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::wire::Object;
+use super::object::Object;
 
 /// What was found besides label and suggestion.
 #[non_exhaustive]

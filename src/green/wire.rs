@@ -1,8 +1,4 @@
-//! What goes over the wire: requests as the service's pages write them, answers read leniently.
-//!
-//! The pages, their tables and their samples disagree about capitals, absent and null fields, so an
-//! answer is read field by field: a name is looked up whatever its capitals, a value of another type
-//! counts as absent, and what is not known here is let be.
+//! What goes over the wire: requests as the service's pages write them, and its answers.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -11,6 +7,7 @@ use serde_json::{Map, Value};
 
 use super::{
     ids::{DataId, TaskId},
+    object::{Object, without_mark},
     options::{ClientInfo, CryptType, ScanOptions},
     scene::{Scene, Suggestion},
     task::Batch,
@@ -150,9 +147,6 @@ impl NotAnAnswer {
     }
 }
 
-/// A mark that some programs put before UTF-8.
-const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
-
 impl Envelope {
     /// Stands for a code that is missing or is no number.
     pub(super) const NO_CODE: u16 = 0;
@@ -229,7 +223,7 @@ fn elements(body: &[u8]) -> impl Iterator<Item = &[u8]> {
 impl Answer {
     /// Reads a body. Bytes that are not UTF-8 cost the texts that they stand in, not the answer.
     pub(super) fn parse(body: &[u8]) -> Result<Self, NotAnAnswer> {
-        let body = body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(body);
+        let body = without_mark(body);
         let first = body.iter().find(|byte| !byte.is_ascii_whitespace());
         let foreign = NotAnAnswer(match first {
             None => "the answer has no body",
@@ -284,119 +278,5 @@ impl Answer {
             message,
             request_id,
         }))
-    }
-}
-
-/// A JSON object read leniently.
-#[derive(Clone, Debug)]
-pub(super) struct Object(Map<String, Value>);
-
-impl Object {
-    pub(super) fn parse(text: &[u8]) -> Option<Self> {
-        let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
-        let text = String::from_utf8_lossy(text);
-        serde_json::from_str(&text).ok().map(Self)
-    }
-
-    /// The field of this name, as written or in other capitals; null counts as absent.
-    fn get(&self, name: &str) -> Option<&Value> {
-        let is_there = |value: &&Value| !value.is_null();
-        let as_written = self.0.get(name).filter(is_there);
-        as_written.or_else(|| {
-            let mut alike = self
-                .0
-                .iter()
-                .filter(|(found, value)| found.eq_ignore_ascii_case(name) && is_there(value));
-            alike.next().map(|(_, value)| value)
-        })
-    }
-
-    /// A name, which some write as a number.
-    pub(super) fn word(&self, name: &str) -> Option<String> {
-        match self.get(name)? {
-            Value::String(text) => Some(text.trim().to_owned()),
-            // What is not whole was rounded.
-            Value::Number(number) if !number.is_f64() => Some(number.to_string()),
-            _ => None,
-        }
-    }
-
-    /// The id that the service gave a task.
-    pub(super) fn task_id(&self) -> Option<TaskId> {
-        TaskId::parse(&self.word("taskId")?).ok()
-    }
-
-    pub(super) fn text(&self, name: &str) -> Option<&str> {
-        self.get(name)?.as_str()
-    }
-
-    /// What the service says, for people.
-    pub(super) fn message(&self) -> &str {
-        let message = self.text("msg").or_else(|| self.text("message"));
-        message.unwrap_or_default()
-    }
-
-    fn clean_message(&mut self, clean: impl Fn(&str) -> String) {
-        for (name, value) in &mut self.0 {
-            let is_message = ["msg", "message"]
-                .iter()
-                .any(|m| name.eq_ignore_ascii_case(m));
-            if let Value::String(text) = value
-                && is_message
-            {
-                *text = clean(text);
-            }
-        }
-    }
-
-    pub(super) fn number(&self, name: &str) -> Option<f64> {
-        let value = self.get(name)?;
-        let number = value
-            .as_f64()
-            .or_else(|| value.as_str()?.trim().parse().ok());
-        number.filter(|number| number.is_finite())
-    }
-
-    /// The texts in a list; a text that stands alone counts as a list of one.
-    pub(super) fn texts(&self, name: &str) -> Vec<String> {
-        match self.get(name) {
-            Some(Value::Array(values)) => values
-                .iter()
-                .filter_map(|value| value.as_str().map(str::to_owned))
-                .collect(),
-            Some(Value::String(text)) => vec![text.clone()],
-            _ => Vec::new(),
-        }
-    }
-
-    /// The field as JSON text.
-    pub(super) fn json(&self, name: &str) -> Option<String> {
-        self.get(name).map(ToString::to_string)
-    }
-
-    /// The service's numeric code, which some write as a text.
-    pub(super) fn code(&self) -> Option<u16> {
-        self.word("code")?.parse().ok()
-    }
-
-    /// How many values are in a list, whatever they are.
-    pub(super) fn count(&self, name: &str) -> usize {
-        match self.get(name) {
-            Some(Value::Array(values)) => values.len(),
-            Some(_) => 1,
-            None => 0,
-        }
-    }
-
-    /// The objects in a list; one that stands alone counts as a list of one.
-    pub(super) fn objects(&self, name: &str) -> Vec<Self> {
-        match self.get(name) {
-            Some(Value::Array(values)) => values
-                .iter()
-                .filter_map(|value| value.as_object().cloned().map(Self))
-                .collect(),
-            Some(Value::Object(map)) => vec![Self(map.clone())],
-            _ => Vec::new(),
-        }
     }
 }

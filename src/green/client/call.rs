@@ -9,13 +9,16 @@ use reqwest::{
 };
 use tokio::time::{Instant, sleep, timeout_at};
 
-use super::Client;
+use super::{
+    Client,
+    failure::{Failure, failed},
+};
 use crate::{
     error::{Error, ErrorKind, Retry},
     green::{
         clock,
         credentials::Credentials,
-        http::{Cause, Fault, Reply},
+        http::Reply,
         ids::{DataId, Nonce},
         retry::{self, Class, Effect},
         sign::{self, Parts, Signature},
@@ -52,13 +55,6 @@ pub(in crate::green) struct Plan {
     pub(in crate::green) images: u32,
     /// How long all attempts together may take.
     pub(in crate::green) deadline: Duration,
-}
-
-/// A failed attempt.
-#[derive(Debug)]
-pub(in crate::green) struct Failure {
-    pub(in crate::green) class: Class,
-    pub(in crate::green) error: Error,
 }
 
 impl Client {
@@ -176,6 +172,13 @@ impl Client {
             }
         };
         let mut failure = call.refused(&answer, &reply, &signature, &credentials);
+        if failure.class == Class::Key {
+            let now = inner.clock.now();
+            let renewed = timeout_at(deadline, inner.credentials.renew(&credentials, now));
+            if renewed.await != Ok(true) {
+                failure.class = Class::Never;
+            }
+        }
         if failure.class == Class::Clock {
             let date = reply.header("date").unwrap_or_default();
             if !inner.clock.learn(date, started.elapsed()) {
@@ -257,40 +260,6 @@ fn header_map(headers: &[(&'static str, &str)]) -> HeaderMap {
     map
 }
 
-impl Failure {
-    /// What a fault of the connection means.
-    pub(in crate::green) fn of_fault(operation: &str, fault: Fault) -> Self {
-        let (class, kind) = match &fault {
-            Fault::NotSent(_) => (Class::NotSent, ErrorKind::Network),
-            Fault::Lost { cause, .. } => match cause {
-                Cause::TooLong => (Class::Ambiguous, ErrorKind::Answer),
-                Cause::Http(_) | Cause::Time(_) => (Class::Ambiguous, ErrorKind::Network),
-            },
-        };
-        let error = failed(operation, kind, &fault);
-        let error = match fault.into_source() {
-            Some(source) => error.with_source(source),
-            None => error,
-        };
-        Self { class, error }
-    }
-
-    pub(in crate::green) const fn for_good(error: Error) -> Self {
-        Self {
-            class: Class::Never,
-            error,
-        }
-    }
-}
-
-pub(in crate::green) fn failed(
-    operation: &str,
-    kind: ErrorKind,
-    what: &dyn std::fmt::Display,
-) -> Error {
-    Error::new(kind, format!("{operation} failed: {what}"))
-}
-
 impl Call<'_> {
     /// The tasks that an answer names though it is damaged: they were paid for. A call that may be
     /// made again is made again.
@@ -359,51 +328,5 @@ impl Call<'_> {
             "it may have been done and billed, so it was not repeated: {} tasks",
             self.data_ids.len()
         ))
-    }
-}
-
-impl Fault {
-    /// What came of the answer.
-    const fn part(&self) -> Option<&Reply> {
-        match self {
-            Self::NotSent(_) => None,
-            Self::Lost { part, .. } => part.as_ref(),
-        }
-    }
-
-    fn into_source(self) -> Option<reqwest::Error> {
-        match self {
-            Self::NotSent(Cause::Http(error))
-            | Self::Lost {
-                cause: Cause::Http(error),
-                ..
-            } => Some(error),
-            _ => None,
-        }
-    }
-}
-
-impl Reply {
-    pub(in crate::green) fn header(&self, name: &str) -> Option<&str> {
-        self.headers.get(name)?.to_str().ok()
-    }
-
-    /// For how long the service asks to wait: `x-acs-retry-after` in milliseconds, as the official
-    /// libraries read it, or `Retry-After` in seconds (RFC 9110, 10.2.3).
-    fn retry_after(&self) -> Option<Duration> {
-        let number = |name| self.header(name)?.trim().parse::<u32>().ok();
-        number("x-acs-retry-after")
-            .map(|millis| Duration::from_millis(millis.into()))
-            .or_else(|| number("retry-after").map(|secs| Duration::from_secs(secs.into())))
-    }
-}
-
-impl Class {
-    /// The class with the wait that the service asks for.
-    pub(in crate::green) fn told(self, reply: &Reply) -> Self {
-        match self {
-            Self::Throttled(None) => Self::Throttled(reply.retry_after()),
-            other => other,
-        }
     }
 }

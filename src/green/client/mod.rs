@@ -2,6 +2,7 @@
 
 mod builder;
 pub(super) mod call;
+pub(super) mod failure;
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -18,10 +19,12 @@ use super::{
     http::Http,
     ids::TaskId,
     options::ScanOptions,
-    outcome::{Refusal, Scanned, Submission, Submitted, TaskReport},
     pace::Pace,
+    refusal::Refusal,
+    report::TaskReport,
     retry::{Budget, Effect},
     scene::Scene,
+    submission::{Scanned, Submission, Submitted},
     task::Batch,
     upload::Uploads,
     wire::{

@@ -22,7 +22,7 @@ use std::{fmt, future::Future, pin::Pin, sync::Arc, time::SystemTime};
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::wire::Object;
+use super::object::Object;
 
 use crate::error::{Error, ErrorKind};
 

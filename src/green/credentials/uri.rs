@@ -13,7 +13,7 @@ use crate::{
         clock,
         endpoint::is_loopback,
         http::{Http, Proxy, Reply},
-        wire::Object,
+        object::Object,
     },
 };
 

@@ -22,7 +22,8 @@ use self::grant::Grant;
 use super::{
     client::{
         Client,
-        call::{Failure, Plan, failed},
+        call::Plan,
+        failure::{Failure, failed},
     },
     clock,
     http::Reply,
