@@ -52,7 +52,7 @@ mod upload;
 pub mod what_can_go_wrong {}
 mod wire;
 
-pub use client::{Client, ClientBuilder};
+pub use client::{Client, ClientBuilder, SignatureStyle};
 pub use credentials::{
     Chain, Credentials, FromCliProfile, FromEcsRole, FromEnvironment, FromIniProfile, FromUri,
     ProvideCredentials, Provided,

@@ -20,6 +20,17 @@ pub(super) const RESULTS: &str = "/green/image/results";
 pub(super) const SYNC_SCAN: &str = "/green/image/scan";
 pub(super) const UPLOAD_CREDENTIALS: &str = "/green/credentials/uploadcredentials";
 
+/// The name that the operation of a path has at the gateway.
+pub(super) fn action(path: &str) -> &'static str {
+    match path {
+        ASYNC_SCAN => "ImageAsyncScan",
+        FEEDBACK => "ImageScanFeedback",
+        RESULTS => "ImageAsyncScanResults",
+        SYNC_SCAN => "ImageSyncScan",
+        _ => "UploadCredentials",
+    }
+}
+
 /// The body of `/green/image/scan` and `/green/image/asyncscan`.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]

@@ -3,10 +3,7 @@
 use std::{future::Future, time::Duration};
 
 use bytes::Bytes;
-use reqwest::{
-    Method,
-    header::{HeaderMap, HeaderName, HeaderValue},
-};
+use reqwest::Method;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::{
@@ -19,9 +16,9 @@ use crate::{
         clock,
         credentials::Credentials,
         http::Reply,
-        ids::{DataId, Nonce},
+        ids::DataId,
         retry::{self, Class, Effect},
-        sign::{self, Parts, Signature},
+        sign::{self, Signature},
         trace::Attempt,
         wire::{Answer, Envelope},
     },
@@ -210,54 +207,6 @@ impl Client {
         };
         Err(Failure::for_good(error))
     }
-
-    /// The full documented set of headers, with a nonce and a date of this attempt's own.
-    fn sign(&self, call: &Call<'_>, credentials: &Credentials) -> (HeaderMap, Signature) {
-        let nonce = Nonce::random();
-        let date = clock::http_date(self.inner.clock.now());
-        let md5 = sign::content_md5(&call.body);
-        let mut headers = vec![
-            ("accept", "application/json"),
-            ("content-md5", &md5),
-            ("content-type", "application/json"),
-            ("date", &date),
-            ("x-acs-signature-method", "HMAC-SHA1"),
-            ("x-acs-signature-nonce", nonce.as_str()),
-            ("x-acs-signature-version", "1.0"),
-            ("x-acs-version", &self.inner.api_version),
-        ];
-        if let Some(token) = credentials.token() {
-            headers.push(("x-acs-security-token", token.expose()));
-        }
-        let query: Vec<(&str, &str)> = self
-            .inner
-            .client_info
-            .iter()
-            .map(|info| (info.name, info.value.as_str()))
-            .collect();
-        let signature = sign::roa(
-            &Parts {
-                method: "POST",
-                path: call.path,
-                query: &query,
-                headers: &headers,
-            },
-            credentials,
-        );
-        headers.push(("authorization", signature.authorization()));
-        (header_map(&headers), signature)
-    }
-}
-
-fn header_map(headers: &[(&'static str, &str)]) -> HeaderMap {
-    let mut map = HeaderMap::with_capacity(headers.len());
-    for (name, value) in headers {
-        let mut value = HeaderValue::from_str(value)
-            .expect("credentials and settings were checked to print as ASCII");
-        value.set_sensitive(matches!(*name, "authorization" | "x-acs-security-token"));
-        map.insert(HeaderName::from_static(name), value);
-    }
-    map
 }
 
 impl Call<'_> {

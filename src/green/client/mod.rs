@@ -3,12 +3,14 @@
 mod builder;
 pub(super) mod call;
 pub(super) mod failure;
+mod signing;
 
 use std::{fmt, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 
 pub use builder::ClientBuilder;
+pub use signing::SignatureStyle;
 
 use self::call::Call;
 use super::{
@@ -80,6 +82,7 @@ struct Settings {
     sync_max_bytes: u64,
     upload_deadline: Duration,
     network: Network,
+    signature: SignatureStyle,
     poll: super::poll::Rhythm,
 }
 
