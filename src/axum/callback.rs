@@ -22,7 +22,8 @@ use crate::{
 const MAX_BODY: usize = 4 << 20;
 
 /// Makes the route that takes the service's callbacks and gives each task's result to `handle`,
-/// once.
+/// once. What is no result yet ([`TaskState::is_final`](crate::green::TaskState::is_final)) is given
+/// as often as it comes.
 ///
 /// A callback whose checksum is wrong is answered with 403, one that is not the result of a task
 /// with 400. One that is right is answered with 200 after `handle` succeeded, and at once if it did
@@ -65,9 +66,12 @@ where
             Begun::Done => return StatusCode::OK,
             Begun::Running => return StatusCode::SERVICE_UNAVAILABLE,
         };
+        let is_final = report.state().is_final();
         match handle(report).await {
             Ok(()) => {
-                turn.done();
+                if is_final {
+                    turn.done();
+                }
                 StatusCode::OK
             }
             Err(_) => StatusCode::INTERNAL_SERVER_ERROR,

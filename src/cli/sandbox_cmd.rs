@@ -36,7 +36,7 @@ fn introduce(
         None => key.secret(),
     };
     let mut lines = vec![
-        format!("sandbox listening on {endpoint}"),
+        format!("sandbox listening on http://{}", sandbox.address()),
         String::new(),
         "It stands in for the moderation service; to use it:".to_owned(),
         format!("  export ALIBABA_CLOUD_ACCESS_KEY_ID={}", key.id()),
@@ -45,9 +45,15 @@ fn introduce(
     if key.token().is_some() {
         lines.push("  export ALIBABA_CLOUD_SECURITY_TOKEN=<token>".to_owned());
     }
-    lines.push(format!("  greenlight scan URL... --endpoint {endpoint}"));
+    let reached = sandbox.reached();
+    lines.push(if reached.ip().is_loopback() {
+        format!("  greenlight scan URL... --endpoint {endpoint}")
+    } else {
+        "  greenlight sends keys over http to loopback alone: for it, listen on 127.0.0.1"
+            .to_owned()
+    });
     if let Some(folder) = &options.serve {
-        let allowed = entry_of(sandbox.address());
+        let allowed = entry_of(reached);
         lines.push(String::new());
         lines.push(format!("It serves the files of {}:", folder.display()));
         lines.push(format!(

@@ -33,7 +33,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// Checks, submits and prints a line for each source.
 pub(crate) async fn run(options: ScanOptions, mut interrupt: Interrupt) -> Result<Exit, Failure> {
     let sandbox = options.start_sandbox().await?.map(Arc::new);
-    let client = options.client(sandbox.as_deref())?;
+    let client = options.client(sandbox.as_deref()).await?;
     let checker = Checker::new(&options.check)?;
     let checker = checker.for_scan(&options.check, &client, sandbox.clone())?;
     let checks = check::start(&options.check, checker)?;

@@ -16,9 +16,9 @@ use subtle::ConstantTimeEq;
 
 use super::{
     credentials::Secret,
+    object::Object,
     options::{Callback, CryptType},
-    outcome::TaskReport,
-    wire::Object,
+    report::TaskReport,
 };
 use crate::error::{Error, ErrorKind};
 

@@ -62,6 +62,11 @@ pub(crate) fn http_date(time: Timestamp) -> String {
         .expect("the years of `Timestamp` end at 9999, as RFC 9110's do")
 }
 
+/// `2017-01-17T10:16:36Z` (RFC 3339, without fractions).
+pub(crate) fn iso_date(time: Timestamp) -> String {
+    format!("{time:.0}")
+}
+
 /// This machine's time.
 #[expect(clippy::disallowed_methods, reason = "the seam")]
 pub(crate) fn local_now() -> Timestamp {

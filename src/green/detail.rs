@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::wire::Object;
+use super::object::Object;
 
 /// What was found besides label and suggestion.
 #[non_exhaustive]
@@ -155,7 +155,7 @@ impl Face {
                 .objects("faces")
                 .iter()
                 .map(|face| Person {
-                    id: text(face, "id"),
+                    id: face.word("id"),
                     name: text(face, "name"),
                     rate: face.number("rate"),
                 })
@@ -168,12 +168,12 @@ impl LibraryHit {
     /// The hits in `extras`, which one page shows as a list in an object and clients take flat.
     pub(super) fn all(extras: &Object) -> Vec<Self> {
         let mut hits = extras.objects("hitLibInfo");
-        if hits.is_empty() && extras.text("libCode").is_some() {
+        if hits.is_empty() && extras.word("libCode").is_some() {
             hits.push(extras.clone());
         }
         hits.iter()
             .map(|hit| Self {
-                code: text(hit, "libCode"),
+                code: hit.word("libCode"),
                 name: text(hit, "libName"),
                 context: text(hit, "context"),
             })

@@ -88,6 +88,15 @@ impl Endpoint {
         Ok(Self { base })
     }
 
+    /// What the header `Host` says: the host, and the port if it is not the scheme's.
+    pub(super) fn authority(&self) -> String {
+        let host = self.base.host_str().unwrap_or_default();
+        match self.base.port() {
+            Some(port) => format!("{host}:{port}"),
+            None => host.to_owned(),
+        }
+    }
+
     pub(super) fn url(&self, path: &str) -> Url {
         let mut url = self.base.clone();
         url.set_path(path);

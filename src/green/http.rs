@@ -1,11 +1,24 @@
 //! One request, one answer, over reqwest.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    task::{Context, Poll},
+    time::Duration,
+};
 
-use reqwest::{Body, Method, Proxy as HttpProxy, header::HeaderMap, redirect};
+use bytes::Bytes;
+use http_body::{Body as HttpBody, Frame, SizeHint};
+use reqwest::{Body, Method, Proxy as HttpProxy, Response, header::HeaderMap, redirect};
 use rustls::{ClientConfig, RootCertStore, crypto::ring};
+use tokio::time::{Instant, timeout_at};
 use url::Url;
 
+use super::clock;
 use crate::error::{Error, ErrorKind};
 
 /// Which proxy requests go through.
@@ -44,30 +57,84 @@ pub(super) struct Reply {
 /// Why nothing came back, or not all of it.
 #[derive(Debug)]
 pub(super) enum Fault {
-    /// No connection was made.
-    NotSent(reqwest::Error),
+    /// Nothing of the request's body was sent: usually because no connection was made.
+    NotSent(Cause),
     /// The request was sent, or part of it.
-    Lost(reqwest::Error),
+    Lost {
+        cause: Cause,
+        /// What came of the answer.
+        part: Option<Reply>,
+    },
+}
+
+/// What a request met with.
+#[derive(Debug)]
+pub(super) enum Cause {
+    Http(reqwest::Error),
+    /// It took all the time that it had: so much.
+    Time(Duration),
     /// The answer is larger than any of the service's.
     TooLong,
 }
 
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::NotSent(_) => "no connection",
-            Self::Lost(_) => "the answer did not arrive",
-            Self::TooLong => "the answer is too long",
-        })
+        match self {
+            Self::NotSent(Cause::Time(time)) => {
+                write!(f, "no connection within {:.1} s", time.as_secs_f64())
+            }
+            Self::NotSent(_) => f.write_str("no connection"),
+            Self::Lost { cause, .. } => match cause {
+                Cause::Time(time) => write!(f, "no answer within {:.1} s", time.as_secs_f64()),
+                Cause::Http(_) => f.write_str("the answer did not arrive"),
+                Cause::TooLong => f.write_str("the answer is too long"),
+            },
+        }
     }
 }
 
 impl std::error::Error for Fault {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::NotSent(error) | Self::Lost(error) => Some(error),
-            Self::TooLong => None,
+        match self.cause() {
+            Cause::Http(error) => Some(error),
+            Cause::Time(_) | Cause::TooLong => None,
         }
+    }
+}
+
+impl Fault {
+    const fn cause(&self) -> &Cause {
+        match self {
+            Self::NotSent(cause) | Self::Lost { cause, .. } => cause,
+        }
+    }
+}
+
+/// A request's body that tells whether any of it was handed over to be sent. A connection asks for
+/// it only once it is made and its handshake done: where it was not asked for, nothing was done.
+struct Watched {
+    body: Body,
+    handed_over: Arc<AtomicBool>,
+}
+
+impl HttpBody for Watched {
+    type Data = Bytes;
+    type Error = reqwest::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, reqwest::Error>>> {
+        self.handed_over.store(true, Relaxed);
+        Pin::new(&mut self.body).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
     }
 }
 
@@ -121,42 +188,58 @@ impl Http {
         })
     }
 
+    /// Sends a request and reads the answer, until that time at the latest.
     pub(super) async fn send(
         &self,
         method: Method,
         url: Url,
         headers: HeaderMap,
         body: Body,
+        until: Instant,
     ) -> Result<Reply, Fault> {
+        let started = clock::instant();
+        let handed_over = Arc::new(AtomicBool::new(false));
+        let body = Body::wrap(Watched {
+            body,
+            handed_over: Arc::clone(&handed_over),
+        });
         let request = self
             .client
             .request(method, url)
             .headers(headers)
             .body(body)
             .send();
-        let mut response = request.await.map_err(|error| {
-            let error = error.without_url();
-            if error.is_connect() || error.is_builder() {
-                Fault::NotSent(error)
-            } else {
-                Fault::Lost(error)
-            }
-        })?;
-        let mut body = Vec::new();
-        while let Some(chunk) = response
-            .chunk()
-            .await
-            .map_err(|error| Fault::Lost(error.without_url()))?
-        {
-            if body.len().saturating_add(chunk.len()) > Self::MAX_ANSWER {
-                return Err(Fault::TooLong);
-            }
-            body.extend_from_slice(&chunk);
-        }
-        Ok(Reply {
-            status: response.status().as_u16(),
-            headers: std::mem::take(response.headers_mut()),
-            body,
+        let cause = match timeout_at(until, request).await {
+            Ok(Ok(response)) => return read(response, started, until).await,
+            Ok(Err(error)) => Cause::Http(error.without_url()),
+            Err(_) => Cause::Time(started.elapsed()),
+        };
+        let failed_before = matches!(&cause, Cause::Http(e) if e.is_connect() || e.is_builder());
+        Err(if failed_before || !handed_over.load(Relaxed) {
+            Fault::NotSent(cause)
+        } else {
+            Fault::Lost { cause, part: None }
         })
     }
+}
+
+async fn read(mut response: Response, started: Instant, until: Instant) -> Result<Reply, Fault> {
+    let mut reply = Reply {
+        status: response.status().as_u16(),
+        headers: std::mem::take(response.headers_mut()),
+        body: Vec::new(),
+    };
+    let cause = loop {
+        match timeout_at(until, response.chunk()).await {
+            Ok(Ok(Some(chunk))) if reply.body.len() + chunk.len() > Http::MAX_ANSWER => {
+                break Cause::TooLong;
+            }
+            Ok(Ok(Some(chunk))) => reply.body.extend_from_slice(&chunk),
+            Ok(Ok(None)) => return Ok(reply),
+            Ok(Err(error)) => break Cause::Http(error.without_url()),
+            Err(_) => break Cause::Time(started.elapsed()),
+        }
+    };
+    let part = Some(reply);
+    Err(Fault::Lost { cause, part })
 }

@@ -34,13 +34,17 @@ mod feedback;
 mod frames;
 mod http;
 mod ids;
+mod object;
 mod options;
 mod outcome;
 mod pace;
 mod poll;
+mod refusal;
+mod report;
 mod retry;
 mod scene;
 pub mod sign;
+mod submission;
 mod task;
 mod trace;
 mod upload;
@@ -48,7 +52,7 @@ mod upload;
 pub mod what_can_go_wrong {}
 mod wire;
 
-pub use client::{Client, ClientBuilder};
+pub use client::{Client, ClientBuilder, SignatureStyle};
 pub use credentials::{
     Chain, Credentials, FromCliProfile, FromEcsRole, FromEnvironment, FromIniProfile, FromUri,
     ProvideCredentials, Provided,
@@ -59,11 +63,11 @@ pub use feedback::Feedback;
 pub use frames::Coverage;
 pub use ids::{DataId, RequestId, TaskId};
 pub use options::{Callback, ClientInfo, CryptType, ScanOptions};
-pub use outcome::{
-    Outcome, OutcomeDecision, Refusal, Scanned, SceneResult, Submission, Submitted, TaskReport,
-    TaskState,
-};
+pub use outcome::{Outcome, OutcomeDecision, SceneResult};
 pub use poll::Watch;
+pub use refusal::Refusal;
+pub use report::{TaskReport, TaskState};
 pub use scene::{Scene, Suggestion};
+pub use submission::{Scanned, Submission, Submitted};
 pub use task::{Batch, Task};
 pub use upload::Content;

@@ -17,11 +17,20 @@ use tokio::{
     time::{Instant, sleep},
 };
 
-use super::clock;
+use super::{clock, retry::Effect};
+
+/// Limits on paid requests and their images, and apart from them on all other requests: the service
+/// counts each operation by itself, and a question for outcomes must not wait behind submissions
+/// until they expire.
+#[derive(Debug)]
+pub(super) struct Pace {
+    paid: Lane,
+    free: Lane,
+}
 
 /// Limits on requests and on images, and how far they are slowed.
 #[derive(Debug)]
-pub(super) struct Pace {
+pub(super) struct Lane {
     requests: Limit,
     images: Limit,
     slowness: StdMutex<Slowness>,
@@ -38,6 +47,23 @@ struct Limit {
 
 impl Pace {
     pub(super) fn new(requests: NonZeroU32, images: NonZeroU32) -> Self {
+        Self {
+            paid: Lane::new(requests, images),
+            free: Lane::new(requests, images),
+        }
+    }
+
+    /// The lane of calls of this effect.
+    pub(super) const fn of(&self, effect: Effect) -> &Lane {
+        match effect {
+            Effect::Paid => &self.paid,
+            Effect::Repeatable => &self.free,
+        }
+    }
+}
+
+impl Lane {
+    fn new(requests: NonZeroU32, images: NonZeroU32) -> Self {
         let ticks = Ticks {
             start: clock::instant(),
         };
@@ -158,7 +184,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_second_of_images_may_go_at_once_and_the_rest_waits_its_turn() {
-        let pace = Pace::new(rate(50), rate(10));
+        let pace = Lane::new(rate(50), rate(10));
         let start = clock::instant();
         pace.admit(10).await;
         assert_eq!(start.elapsed(), Duration::ZERO);
@@ -170,7 +196,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_complaint_halves_the_pace_and_silence_restores_it() {
-        let pace = Pace::new(rate(10), rate(10));
+        let pace = Lane::new(rate(10), rate(10));
         let time = async |images| {
             let start = clock::instant();
             pace.admit(images).await;
@@ -189,6 +215,29 @@ mod tests {
         time(10).await;
         let restored = time(10).await;
         assert!(restored < fair * 11 / 10, "{restored:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn questions_do_not_wait_behind_submissions() {
+        let pace = Pace::new(rate(10), rate(10));
+        let paid = pace.of(Effect::Paid);
+        for _ in 0..5 {
+            paid.slow_down();
+            sleep(Slowness::TOGETHER).await;
+        }
+        let start = clock::instant();
+        let submitting = async {
+            paid.admit(10).await;
+            paid.admit(10).await;
+            start.elapsed()
+        };
+        let asking = async {
+            pace.of(Effect::Repeatable).admit(0).await;
+            start.elapsed()
+        };
+        let (submitted, asked) = tokio::join!(submitting, asking);
+        assert!(submitted > Duration::from_secs(30), "{submitted:?}");
+        assert_eq!(asked, Duration::ZERO);
     }
 
     #[test]

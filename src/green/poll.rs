@@ -11,8 +11,10 @@ use super::{
     client::Client,
     clock,
     ids::TaskId,
-    outcome::{Refusal, Submission, TaskReport, TaskState},
+    refusal::Refusal,
+    report::{TaskReport, TaskState},
     scene::Scene,
+    submission::Submission,
 };
 use crate::error::{Error, Retry};
 

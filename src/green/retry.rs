@@ -17,6 +17,8 @@ pub(super) enum Class {
     NotSent,
     /// The service holds our clock for wrong. Worth another attempt if that taught us its time.
     Clock,
+    /// The service does not take the key. Worth another attempt if the source has a newer one.
+    Key,
     /// It was sent, or part of it, and no answer of the service came back.
     Ambiguous,
     /// It will not get better.
@@ -38,11 +40,13 @@ impl Class {
         match code {
             // EXCEED_QUOTA, and what HTTP says of the same.
             588 | 429 => Self::Throttled(None),
-            // GENERAL_ERROR, ServiceUnavailable, DB_FAILED, TIMEOUT, CACHE_FAILED,
-            // CONNECTION_POOL_FULL.
-            500 | 503 | 580 | 581 | 585 | 591 => Self::Temporary,
             // DOWNLOAD_FAILED, ALGO_FAILED, MQ_FAILED, DOWNLOAD_TIMEOUT.
             480 | 586 | 587 | 592 => Self::Once,
+            // TOO_LARGE, BAD_FORMAT, EXPIRED, the failed capture of a frame, PERMISSION_DENY.
+            589 | 590 | 594..=596 => Self::Never,
+            // GENERAL_ERROR, ServiceUnavailable, DB_FAILED, TIMEOUT, CACHE_FAILED,
+            // CONNECTION_POOL_FULL, and what else the service says of itself.
+            500..=599 => Self::Temporary,
             _ => Self::Never,
         }
     }
@@ -52,12 +56,19 @@ impl Class {
         match code {
             _ if code.starts_with("Throttling") => Self::Throttled(None),
             _ if code.starts_with("InvalidTimeStamp") => Self::Clock,
+            _ if ["InvalidSecurityToken", "InvalidAccessKeyId"]
+                .iter()
+                .any(|name| code.starts_with(name)) =>
+            {
+                Self::Key
+            }
             // Every attempt has a nonce of its own: that one was used means that it arrived twice,
             // and the other arrival was answered elsewhere.
             "SignatureNonceUsed" => Self::Ambiguous,
             _ if code.starts_with("ServiceUnavailable") => Self::Temporary,
             _ if status == 429 => Self::Throttled(None),
-            // "Failed due to some unknown error": nobody says that it failed before it was done.
+            // "Failed due to some unknown error": the gateway does not know whether the service did
+            // it before that.
             _ if status >= 500 => Self::Ambiguous,
             _ => Self::Never,
         }
@@ -80,7 +91,7 @@ impl Class {
             (Self::Temporary | Self::NotSent | Self::Once, _)
             | (Self::Ambiguous, Effect::Repeatable) => Retry::After(BASE),
             (Self::Ambiguous, Effect::Paid) => Retry::Ambiguous,
-            (Self::Clock | Self::Never, _) => Retry::Never,
+            (Self::Clock | Self::Key | Self::Never, _) => Retry::Never,
         }
     }
 
@@ -90,7 +101,9 @@ impl Class {
             Self::Throttled(_) => ErrorKind::Throttled,
             Self::Temporary => ErrorKind::Service,
             Self::NotSent => ErrorKind::Network,
-            Self::Once | Self::Clock | Self::Ambiguous | Self::Never => ErrorKind::Refused,
+            Self::Once | Self::Clock | Self::Key | Self::Ambiguous | Self::Never => {
+                ErrorKind::Refused
+            }
         }
     }
 }
@@ -115,7 +128,7 @@ pub(super) fn ceiling(class: Class, attempt: u32) -> Duration {
 pub(super) fn delay(class: Class, attempt: u32, random: f64) -> Duration {
     let asked = match class {
         Class::Throttled(Some(asked)) => asked,
-        Class::Clock => return Duration::ZERO,
+        Class::Clock | Class::Key => return Duration::ZERO,
         _ => Duration::ZERO,
     };
     asked.saturating_add(ceiling(class, attempt).mul_f64(random.clamp(0.0, 1.0)))
@@ -129,7 +142,7 @@ pub(super) const fn may_repeat(class: Class, effect: Effect, attempt: u32, most:
             Effect::Paid => 1,
             Effect::Repeatable => most,
         },
-        Class::Once | Class::Clock => 2,
+        Class::Once | Class::Clock | Class::Key => 2,
         Class::Never => 1,
     };
     attempt < most

@@ -13,7 +13,10 @@ mod on {
 
     use tracing::{Instrument as _, Level, Span, event, field::Empty, span};
 
-    use crate::error::Error;
+    use crate::{
+        error::Error,
+        green::{ids::RequestId, wire::Envelope},
+    };
 
     /// One attempt at a call.
     #[derive(Clone, Debug)]
@@ -49,10 +52,10 @@ mod on {
             self.span.record("status", status);
         }
 
-        pub(in crate::green) fn succeeded(&self, request_id: Option<&str>) {
-            self.span.record("code", "200");
-            if let Some(request_id) = request_id {
-                self.span.record("request_id", request_id);
+        pub(in crate::green) fn succeeded(&self, envelope: &Envelope) {
+            self.span.record("code", envelope.code.to_string());
+            if let Some(request_id) = envelope.request_id.as_deref().map(RequestId::new) {
+                self.span.record("request_id", request_id.as_str());
             }
         }
 
@@ -79,7 +82,7 @@ mod on {
 mod off {
     use std::{fmt, future::Future};
 
-    use crate::error::Error;
+    use crate::{error::Error, green::wire::Envelope};
 
     /// One attempt at a call, unseen.
     #[derive(Clone, Debug)]
@@ -97,7 +100,7 @@ mod off {
 
         pub(in crate::green) fn status(&self, _: u16) {}
 
-        pub(in crate::green) fn succeeded(&self, _: Option<&str>) {}
+        pub(in crate::green) fn succeeded(&self, _: &Envelope) {}
 
         pub(in crate::green) fn failed(&self, _: &Error) {}
     }

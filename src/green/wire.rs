@@ -1,8 +1,4 @@
-//! What goes over the wire: requests as the service's pages write them, answers read leniently.
-//!
-//! The pages, their tables and their samples disagree about capitals, absent and null fields, so an
-//! answer is read field by field: a name is looked up as written and with a capital, a value of
-//! another type counts as absent, and what is not known here is let be.
+//! What goes over the wire: requests as the service's pages write them, and its answers.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -10,7 +6,8 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::{
-    ids::{DataId, RequestId, TaskId},
+    ids::{DataId, TaskId},
+    object::{Object, without_mark},
     options::{ClientInfo, CryptType, ScanOptions},
     scene::{Scene, Suggestion},
     task::Batch,
@@ -22,6 +19,17 @@ pub(super) const FEEDBACK: &str = "/green/image/feedback";
 pub(super) const RESULTS: &str = "/green/image/results";
 pub(super) const SYNC_SCAN: &str = "/green/image/scan";
 pub(super) const UPLOAD_CREDENTIALS: &str = "/green/credentials/uploadcredentials";
+
+/// The name that the operation of a path has at the gateway.
+pub(super) fn action(path: &str) -> &'static str {
+    match path {
+        ASYNC_SCAN => "ImageAsyncScan",
+        FEEDBACK => "ImageScanFeedback",
+        RESULTS => "ImageAsyncScanResults",
+        SYNC_SCAN => "ImageSyncScan",
+        _ => "UploadCredentials",
+    }
+}
 
 /// The body of `/green/image/scan` and `/green/image/asyncscan`.
 #[derive(Debug, Serialize)]
@@ -123,7 +131,7 @@ pub(super) enum Answer {
 pub(super) struct Envelope {
     pub(super) code: u16,
     pub(super) message: String,
-    pub(super) request_id: Option<RequestId>,
+    pub(super) request_id: Option<String>,
     pub(super) data: Vec<Object>,
 }
 
@@ -132,7 +140,7 @@ pub(super) struct Envelope {
 pub(super) struct GatewayError {
     pub(super) code: String,
     pub(super) message: String,
-    pub(super) request_id: Option<RequestId>,
+    pub(super) request_id: Option<String>,
 }
 
 /// Why a body is not an answer of the service.
@@ -150,15 +158,91 @@ impl NotAnAnswer {
     }
 }
 
+impl Envelope {
+    /// Stands for a code that is missing or is no number.
+    pub(super) const NO_CODE: u16 = 0;
+
+    /// Whether the request as a whole was done. The service's own code decides, whatever the HTTP
+    /// status is: how the two relate is not documented. An answer that holds a task id is taken for one
+    /// whatever its own code is: an id that was paid for is not dropped.
+    pub(super) fn is_success(&self) -> bool {
+        self.code == 200 || self.names_tasks()
+    }
+
+    fn names_tasks(&self) -> bool {
+        self.data.iter().any(|element| element.task_id().is_some())
+    }
+
+    /// Puts every text that is shown to people through `clean`.
+    pub(super) fn clean(&mut self, clean: impl Fn(&str) -> String) {
+        self.message = clean(&self.message);
+        self.request_id = self.request_id.as_deref().map(&clean);
+        for element in &mut self.data {
+            element.clean_message(&clean);
+        }
+    }
+
+    /// What is whole in a body that is not: it was cut off, or is damaged elsewhere. `None` if that
+    /// names no task.
+    pub(super) fn salvaged(body: &[u8]) -> Option<Self> {
+        let parsed = elements(body).filter_map(Object::parse);
+        let envelope = Self {
+            code: Self::NO_CODE,
+            message: String::new(),
+            request_id: None,
+            data: parsed.collect(),
+        };
+        envelope.names_tasks().then_some(envelope)
+    }
+}
+
+/// The texts of the objects in lists in an object (or in a list), as far as they are whole: where
+/// an answer has the elements of its `data`.
+fn elements(body: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let level = match body.iter().find(|byte| matches!(byte, b'{' | b'[')) {
+        Some(b'[') => 1,
+        _ => 2,
+    };
+    let (mut depth, mut begun) = (0_usize, None);
+    let (mut in_text, mut escaped) = (false, false);
+    body.iter().enumerate().filter_map(move |(at, byte)| {
+        if in_text {
+            in_text = escaped || *byte != b'"';
+            escaped = !escaped && *byte == b'\\';
+            return None;
+        }
+        match byte {
+            b'"' => in_text = true,
+            b'{' | b'[' => {
+                if depth == level {
+                    begun = Some(at);
+                }
+                depth += 1;
+            }
+            b'}' | b']' => {
+                depth = depth.saturating_sub(1);
+                if depth == level {
+                    return body.get(begun.take()?..=at);
+                }
+            }
+            _ => {}
+        }
+        None
+    })
+}
+
 impl Answer {
+    /// Reads a body. Bytes that are not UTF-8 cost the texts that they stand in, not the answer.
     pub(super) fn parse(body: &[u8]) -> Result<Self, NotAnAnswer> {
+        let body = without_mark(body);
         let first = body.iter().find(|byte| !byte.is_ascii_whitespace());
         let foreign = NotAnAnswer(match first {
             None => "the answer has no body",
             Some(b'<') => "the answer is HTML or XML, not JSON",
             Some(_) => "the answer is not a JSON object",
         });
-        let value: Value = serde_json::from_slice(body).map_err(|error| {
+        let text = String::from_utf8_lossy(body);
+        let value: Value = serde_json::from_str(&text).map_err(|error| {
             if error.is_eof() && first == Some(&b'{') {
                 NotAnAnswer("the answer's JSON is cut off")
             } else {
@@ -171,106 +255,39 @@ impl Answer {
         Self::from_object(&Object(map)).ok_or(NotAnAnswer("the answer has no code"))
     }
 
+    /// The answer with every text that is shown to people put through `clean`.
+    pub(super) fn cleaned(self, clean: impl Fn(&str) -> String) -> Self {
+        match self {
+            Self::Service(mut envelope) => {
+                envelope.clean(clean);
+                Self::Service(envelope)
+            }
+            Self::Gateway(error) => Self::Gateway(GatewayError {
+                code: clean(&error.code),
+                message: clean(&error.message),
+                request_id: error.request_id.as_deref().map(&clean),
+            }),
+        }
+    }
+
     fn from_object(object: &Object) -> Option<Self> {
-        let request_id = object.text("requestId").map(RequestId::new);
-        let message = object
-            .text("msg")
-            .or_else(|| object.text("message"))
-            .unwrap_or_default()
-            .to_owned();
-        if let Some(code) = object.code() {
+        let request_id = object.text("requestId").map(str::to_owned);
+        let message = object.message().to_owned();
+        let data = object.objects("data");
+        // Ids are paid for, whatever the code beside them is.
+        let names_tasks = data.iter().any(|element| element.task_id().is_some());
+        if let Some(code) = object.code().or(names_tasks.then_some(Envelope::NO_CODE)) {
             return Some(Self::Service(Envelope {
                 code,
                 message,
                 request_id,
-                data: object.objects("data"),
+                data,
             }));
         }
-        let code = object.text("code")?.to_owned();
         Some(Self::Gateway(GatewayError {
-            code,
+            code: object.word("code")?,
             message,
             request_id,
         }))
-    }
-}
-
-/// A JSON object read leniently.
-#[derive(Clone, Debug)]
-pub(super) struct Object(Map<String, Value>);
-
-impl Object {
-    pub(super) fn parse(text: &[u8]) -> Option<Self> {
-        serde_json::from_slice(text).ok().map(Self)
-    }
-
-    /// The field of this name, as written or with a capital; null counts as absent.
-    fn get(&self, name: &str) -> Option<&Value> {
-        let found = self.0.get(name).or_else(|| {
-            let mut letters = name.chars();
-            let first = letters.next()?.to_ascii_uppercase();
-            let capital: String = std::iter::once(first).chain(letters).collect();
-            self.0.get(&capital)
-        });
-        found.filter(|value| !value.is_null())
-    }
-
-    pub(super) fn text(&self, name: &str) -> Option<&str> {
-        self.get(name)?.as_str()
-    }
-
-    pub(super) fn number(&self, name: &str) -> Option<f64> {
-        let value = self.get(name)?;
-        let number = value
-            .as_f64()
-            .or_else(|| value.as_str()?.trim().parse().ok());
-        number.filter(|number| number.is_finite())
-    }
-
-    /// The texts in a list; a text that stands alone counts as a list of one.
-    pub(super) fn texts(&self, name: &str) -> Vec<String> {
-        match self.get(name) {
-            Some(Value::Array(values)) => values
-                .iter()
-                .filter_map(|value| value.as_str().map(str::to_owned))
-                .collect(),
-            Some(Value::String(text)) => vec![text.clone()],
-            _ => Vec::new(),
-        }
-    }
-
-    /// The field as JSON text.
-    pub(super) fn json(&self, name: &str) -> Option<String> {
-        self.get(name).map(ToString::to_string)
-    }
-
-    /// The service's numeric code, which some write as a text.
-    pub(super) fn code(&self) -> Option<u16> {
-        let value = self.get("code")?;
-        value
-            .as_u64()
-            .and_then(|code| u16::try_from(code).ok())
-            .or_else(|| value.as_str()?.parse().ok())
-    }
-
-    /// How many values are in a list, whatever they are.
-    pub(super) fn count(&self, name: &str) -> usize {
-        match self.get(name) {
-            Some(Value::Array(values)) => values.len(),
-            Some(_) => 1,
-            None => 0,
-        }
-    }
-
-    /// The objects in a list; one that stands alone counts as a list of one.
-    pub(super) fn objects(&self, name: &str) -> Vec<Self> {
-        match self.get(name) {
-            Some(Value::Array(values)) => values
-                .iter()
-                .filter_map(|value| value.as_object().cloned().map(Self))
-                .collect(),
-            Some(Value::Object(map)) => vec![Self(map.clone())],
-            _ => Vec::new(),
-        }
     }
 }

@@ -274,6 +274,7 @@ impl Pipeline {
     /// When the ledger fails: the service calls again if it is told so.
     pub async fn record_callback(&self, report: &TaskReport) -> Result<bool, Error> {
         let key = report.data_id().and_then(|id| Key::parse(id.as_str()));
+        let report = &report.clone().held_against(&self.scenes());
         let Some(update) = polling::update_of(&self.settings, report) else {
             return Ok(false);
         };
@@ -286,10 +287,14 @@ impl Pipeline {
         Ok(changed.await? > 0)
     }
 
-    fn scan_options(&self) -> ScanOptions {
+    /// What is asked for: an outcome without one of these is not a pass.
+    fn scenes(&self) -> Vec<Scene> {
         let scenes = self.scope.scenes().iter();
-        let scenes: Vec<Scene> = scenes.map(|scene| Scene::from_word(scene)).collect();
-        let options = ScanOptions::new(&scenes);
+        scenes.map(|scene| Scene::from_word(scene)).collect()
+    }
+
+    fn scan_options(&self) -> ScanOptions {
+        let options = ScanOptions::new(&self.scenes());
         match &self.settings.callback {
             Some(callback) => options.with_callback(callback.clone()),
             None => options,

@@ -72,7 +72,11 @@ async fn ask(shared: Arc<Shared>, polls: Vec<Poll>) -> Result<(), Error> {
     match client.results(&ids).await {
         Ok(reports) => {
             shared.outage.ended();
-            record(&shared, &polls, &reports).await
+            let scenes = shared.pipeline.scenes();
+            let held = reports
+                .into_iter()
+                .map(|report| report.held_against(&scenes));
+            record(&shared, &polls, &held.collect::<Vec<_>>()).await
         }
         Err(error) => match Trouble::of(&error) {
             Trouble::Unknown => postpone(&shared, polls, Duration::from_secs(1)).await,

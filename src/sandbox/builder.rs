@@ -2,7 +2,7 @@
 
 use std::{
     io,
-    net::{Ipv4Addr, SocketAddr},
+    net::{Ipv4Addr, Ipv6Addr, SocketAddr},
     path::{Path, PathBuf},
     sync::{Arc, Mutex},
     time::Duration,
@@ -144,7 +144,7 @@ impl SandboxBuilder {
             callbacks,
             room: Semaphore::new(routes::ROOM),
             uid: self.uid,
-            address,
+            address: reached(address),
             ids: ids::Ids::new(clock.now()),
             key: self.key,
             polls: self.polls,
@@ -169,4 +169,15 @@ impl SandboxBuilder {
             tasks,
         })
     }
+}
+
+/// Where a client on this machine reaches who listens here: "every address" is no address to go to.
+fn reached(mut address: SocketAddr) -> SocketAddr {
+    if address.ip().is_unspecified() {
+        address.set_ip(match address {
+            SocketAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+            SocketAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+        });
+    }
+    address
 }

@@ -150,12 +150,13 @@ pub(super) async fn serve(method: &Method, headers: &HeaderMap, path: PathBuf) -
 }
 
 fn open(path: &Path) -> io::Result<(File, u64)> {
-    let file = File::open(path)?;
-    let metadata = file.metadata()?;
-    if !metadata.is_file() {
+    // Opening a pipe that nobody writes to would not end.
+    if !path.metadata()?.is_file() {
         return Err(io::ErrorKind::InvalidInput.into());
     }
-    Ok((file, metadata.len()))
+    let file = File::open(path)?;
+    let len = file.metadata()?.len();
+    Ok((file, len))
 }
 
 fn media_type(path: &Path) -> &'static str {

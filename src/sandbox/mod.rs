@@ -77,6 +77,7 @@ pub struct Sandbox {
 /// What the handlers share.
 #[derive(Debug)]
 struct State {
+    /// Where clients on this machine reach it.
     address: SocketAddr,
     key: AccessKey,
     uid: String,
@@ -133,14 +134,20 @@ impl Sandbox {
         SandboxBuilder::default()
     }
 
-    /// The endpoint for a client: `http://127.0.0.1:40123`.
+    /// The endpoint for a client on this machine: `http://127.0.0.1:40123`. Where it listens on every
+    /// address, this names loopback.
     pub fn endpoint(&self) -> String {
-        format!("http://{}", self.address)
+        format!("http://{}", self.state.address)
     }
 
     /// Where it listens.
     pub const fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where clients on this machine reach it: the address in [`endpoint`](Self::endpoint).
+    pub fn reached(&self) -> SocketAddr {
+        self.state.address
     }
 
     /// The key that requests must be signed with.

@@ -89,6 +89,49 @@ async fn a_batch_is_submitted_with_the_whole_documented_set_of_headers() {
     );
 }
 
+/// Put together here by another way than the client's.
+#[tokio::test]
+async fn requests_can_be_signed_in_the_newer_way() {
+    use greenlight::green::{ClientInfo, SignatureStyle, sign};
+    let answer = json!({"code": 200, "data": []});
+    let server = Server::steps([Step::json(200, &answer)]).await;
+    let credentials = Credentials::new("STS.id", "s3cr3t").with_security_token("tok+/==");
+    let client = server
+        .builder()
+        .signature(SignatureStyle::Acs3)
+        .client_info(ClientInfo::new().user_nick("名 &+"))
+        .credentials(credentials.clone())
+        .build()
+        .unwrap();
+    client.submit(batch(&["a"]), &[Scene::Porn]).await.unwrap();
+    let [request] = &server.requests()[..] else {
+        panic!("one request");
+    };
+    let header = |name: &str| request.header(name).unwrap();
+    let names = "content-type;host;x-acs-accesskey-id;x-acs-action;x-acs-content-sha256;x-acs-date;\
+                 x-acs-security-token;x-acs-signature-nonce;x-acs-version";
+    let signed: Vec<(&str, &str)> = names.split(';').map(|name| (name, header(name))).collect();
+    let signature = sign::acs3(
+        &sign::Parts {
+            method: "POST",
+            path: "/green/image/asyncscan",
+            query: &[("ClientInfo", r#"{"userNick":"名 &+"}"#)],
+            headers: &signed,
+        },
+        &credentials,
+    );
+    assert_eq!(header("authorization"), signature.authorization());
+    assert!(header("authorization").contains(names));
+    assert_eq!(header("host"), server.url().replace("http://", ""));
+    assert_eq!(header("x-acs-action"), "ImageAsyncScan");
+    assert_eq!(
+        header("x-acs-content-sha256"),
+        sign::content_sha256(&request.body)
+    );
+    let date = header("x-acs-date");
+    assert!(date.len() == 20 && date.ends_with('Z'), "{date}");
+}
+
 #[tokio::test]
 async fn outcomes_are_waited_for_and_matched_by_id() {
     let done = |id: &str, suggestion: &str| {

@@ -190,5 +190,13 @@ mod route {
         assert_eq!(post(address, &forged).await, 403);
         assert_eq!(post(address, &form(&checksum(b"{}"), b"{}")).await, 400);
         assert_eq!(handled.load(Ordering::SeqCst), 2);
+        // What is no result yet does not stand in the way of the result.
+        let early = br#"{"code": 280, "taskId": "task-2"}"#;
+        assert_eq!(post(address, &form(&checksum(early), early)).await, 200);
+        let late = br#"{"code": 200, "taskId": "task-2", "results": []}"#;
+        for _ in 0..2 {
+            assert_eq!(post(address, &form(&checksum(late), late)).await, 200);
+        }
+        assert_eq!(handled.load(Ordering::SeqCst), 4);
     }
 }

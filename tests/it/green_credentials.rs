@@ -294,6 +294,41 @@ async fn what_has_expired_is_not_used() {
 }
 
 #[tokio::test]
+async fn a_key_that_the_service_refuses_is_asked_for_once_more() {
+    for code in [
+        "InvalidAccessKeyId.Inactive",
+        "InvalidSecurityToken.Expired",
+    ] {
+        let refuse_the_first = move |request: &crate::green_server::Request| {
+            if request.header("authorization").unwrap().contains("LTAI0:") {
+                Step::json(404, &json!({"Code": code, "Message": "no"}))
+            } else {
+                Step::json(200, &json!({"code": 200, "data": []}))
+            }
+        };
+        let task = [TaskId::parse("a").unwrap()];
+        let server = Server::with(refuse_the_first).await;
+        // The source has another the next time it is asked.
+        let source = Numbered::new(None);
+        let client = server
+            .builder()
+            .credentials(source.clone())
+            .build()
+            .unwrap();
+        client.results(&task).await.unwrap();
+        client.results(&task).await.unwrap();
+        assert_eq!((server.requests().len(), source.asked()), (3, 2), "{code}");
+        // The source has always the same.
+        let server = Server::with(refuse_the_first).await;
+        let same = Credentials::new("LTAI0", "secret-of-0");
+        let client = server.builder().credentials(same).build().unwrap();
+        let error = client.results(&task).await.unwrap_err();
+        assert_eq!(error.retry(), greenlight::Retry::Never, "{code}");
+        assert_eq!(server.requests().len(), 1, "{code}");
+    }
+}
+
+#[tokio::test]
 async fn a_failure_to_fetch_is_told_and_not_kept() {
     let failing = Numbered {
         failing: true,

@@ -54,6 +54,14 @@ async fn each_fault_is_repeated_only_if_the_service_says_that_nothing_was_done()
         ("581", service(581), 2, None),
         ("585", service(585), 2, None),
         ("591", service(591), 2, None),
+        ("503", service(503), 2, None),
+        ("a 5xx that no page names", service(504), 2, None),
+        (
+            "500 with HTTP 500",
+            Step::json(500, &json!({"code": 500, "msg": "GENERAL_ERROR"})),
+            2,
+            None,
+        ),
         (
             "503 of the gateway",
             gateway(503, "ServiceUnavailable", "busy"),
@@ -383,6 +391,262 @@ async fn no_task_id_of_an_answer_is_dropped() {
     let refusal = |at: usize| submission.entries()[at].result().unwrap_err();
     assert!(matches!(refusal(3).retry(), Retry::After(_)));
     assert_eq!(refusal(4).retry(), Retry::Ambiguous);
+}
+
+#[tokio::test]
+async fn no_task_id_of_an_odd_answer_is_dropped() {
+    let element = r#"{"code": 200, "dataId": "a", "taskId": "task-a"}"#;
+    let whole = format!(r#"{{"code": 200, "data": [{element}]}}"#);
+    let answers: [(&str, Vec<u8>); 17] = [
+        ("no code", format!(r#"{{"data": [{element}]}}"#).into()),
+        (
+            "no code, one element",
+            format!(r#"{{"data": {element}}}"#).into(),
+        ),
+        (
+            "a word for a code",
+            format!(r#"{{"code": "OK", "data": [{element}]}}"#).into(),
+        ),
+        (
+            "a code out of range",
+            format!(r#"{{"code": -1, "data": [{element}]}}"#).into(),
+        ),
+        (
+            "a gateway's code",
+            format!(r#"{{"Code": "InternalError", "Data": [{element}]}}"#).into(),
+        ),
+        (
+            "capitals",
+            whole
+                .replace("taskId", "TASKID")
+                .replace("data\"", "Data\"")
+                .into(),
+        ),
+        (
+            "null beside it",
+            whole.replace(r#""data""#, r#""data": null, "Data""#).into(),
+        ),
+        ("a list alone", format!("[{element}]").into()),
+        ("a mark before it", format!("\u{feff}{whole}").into()),
+        ("more after it", format!("{whole}<!-- proxied -->").into()),
+        ("more before it", format!("\r\n{whole}").into()),
+        (
+            "white space in it",
+            whole.replace("\"task-a\"", "\" task-a\\n\"").into(),
+        ),
+        (
+            "cut off",
+            format!(r#"{{"code": 200, "data": [{element}, {{"code": 200, "taskId": "ta"#).into(),
+        ),
+        (
+            "cut off in a name",
+            format!(r#"{{"code": 200, "data": [{element}, {{"co"#).into(),
+        ),
+        (
+            "no end",
+            format!(r#"{{"code": 200, "data": [{element}"#).into(),
+        ),
+        (
+            "another element that is no JSON",
+            format!(r#"{{"code": 200, "data": [{{"url": "\ud800"}}, {element}]}}"#).into(),
+        ),
+        ("not UTF-8", {
+            let mut bytes = br#"{"code": 200, "msg": ""#.to_vec();
+            bytes.extend(b"\xb3\xc9\xb9\xa6\xff");
+            bytes.extend(format!(r#"", "data": [{element}]}}"#).bytes());
+            bytes
+        }),
+    ];
+    for (name, body) in answers {
+        for status in [200, 500] {
+            let server = Server::steps([Step::Answer(status, Vec::new(), body.clone())]).await;
+            let submission = server
+                .client()
+                .submit(batch(&["a", "b"]), &[Scene::Porn])
+                .await;
+            let submission =
+                submission.unwrap_or_else(|error| panic!("{name}: {}", error.report()));
+            let ids: Vec<_> = submission.task_ids().map(TaskId::as_str).collect();
+            assert_eq!(ids, ["task-a"], "{name}");
+            // Of the other nothing is known.
+            let other = submission.entries()[1].result().unwrap_err();
+            assert_eq!(other.retry(), Retry::Ambiguous, "{name}");
+            assert_eq!(server.requests().len(), 1, "{name}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn ids_may_be_numbers() {
+    let server = Server::with(|request| match request.path.as_str() {
+        "/green/image/asyncscan" => Step::json(
+            200,
+            &json!({"code": 200, "data": [{"code": 200, "dataId": 7, "taskId": 9_007_199_254_740_993_u64}]}),
+        ),
+        _ => Step::json(
+            200,
+            &json!({"code": 200, "data": [{"code": 594, "dataId": 7, "taskId": 9_007_199_254_740_993_u64}]}),
+        ),
+    })
+    .await;
+    let client = server.client();
+    let submission = client.submit(batch(&["7"]), &[Scene::Porn]).await.unwrap();
+    let ids: Vec<_> = submission.task_ids().map(TaskId::as_str).collect();
+    assert_eq!(ids, ["9007199254740993"]);
+    let reports = client.wait(&submission).await.unwrap();
+    assert_eq!(reports[0].task_id().as_str(), "9007199254740993");
+    assert_eq!(reports[0].data_id().unwrap().as_str(), "7");
+}
+
+/// Of a connection that breaks, and of one that stalls, what came of the answer is kept.
+#[tokio::test]
+async fn ids_that_came_before_the_connection_failed_are_kept() {
+    let body = r#"{"code": 200, "data": [{"code": 200, "dataId": "a", "taskId": "task-a"}, {"da"#;
+    let answer = format!("HTTP/1.1 200 OK\r\ncontent-length: 500\r\n\r\n{body}");
+    for step in [
+        Step::Raw(answer.clone().into_bytes()),
+        Step::RawStall(answer.into_bytes(), Duration::from_secs(60)),
+    ] {
+        let server = Server::steps([step.clone()]).await;
+        let time = Duration::from_millis(500);
+        let client = server.builder().attempt_timeout(time).build().unwrap();
+        let submission = client
+            .submit(batch(&["a", "b"]), &[Scene::Porn])
+            .await
+            .unwrap();
+        let ids: Vec<_> = submission.task_ids().map(TaskId::as_str).collect();
+        assert_eq!(ids, ["task-a"], "{step:?}");
+        let other = submission.entries()[1].result().unwrap_err();
+        assert_eq!(other.retry(), Retry::Ambiguous, "{step:?}");
+    }
+}
+
+/// A secret in a message, a code, a request id or an element's message, written in any way.
+#[tokio::test]
+async fn a_secret_that_comes_back_is_shown_nowhere() {
+    const TOKEN: &str = "CAIS+tok/en==of&a<session>";
+    let each = |write: fn(char) -> String| TOKEN.chars().map(write).collect::<String>();
+    let written = [
+        TOKEN.to_owned(),
+        each(|c| format!("\\u{:04x}", u32::from(c))),
+        each(|c| format!("%{:02X}", u32::from(c))),
+        each(|c| format!("&#{};", u32::from(c))),
+        TOKEN
+            .replace('&', "&amp;")
+            .replace('<', "&lt;")
+            .replace('/', "&#x2F;"),
+    ];
+    for secret in written {
+        let echo = format!("InvalidToken.{secret}");
+        let gateway = json!({"Code": echo, "Message": echo, "RequestId": echo});
+        let service = json!({"code": 400, "msg": echo, "requestId": echo});
+        let task = json!({"code": 400, "msg": echo, "dataId": "a"});
+        let mismatch = format!(
+            "Specified signature is not matched. server string to sign is:POST\n{}{secret}\n{}",
+            "x".repeat(100),
+            "y".repeat(100)
+        );
+        let answers = [
+            Step::json(400, &gateway),
+            Step::json(200, &service),
+            Step::json(
+                200,
+                &json!({"code": 200, "requestId": echo, "data": [task]}),
+            ),
+            Step::json(
+                400,
+                &json!({"Code": "SignatureDoesNotMatch", "Message": mismatch}),
+            ),
+            Step::text(502, &format!("<p>{echo}")),
+            // As the JSON text itself, before anyone reads it.
+            Step::text(200, &format!(r#"{{"code": 400, "msg": "{secret}"}}"#)),
+        ];
+        for step in answers {
+            let server = Server::steps([step.clone()]).await;
+            let client = server
+                .builder()
+                .credentials(
+                    Credentials::new("LTAI", "0123456789secret").with_security_token(TOKEN),
+                )
+                .build()
+                .unwrap();
+            let result = client.submit(batch(&["a"]), &[Scene::Porn]).await;
+            let report = result
+                .as_ref()
+                .map_or_else(greenlight::Error::report, |_| String::new());
+            let shown = format!("{report} {result:?}");
+            let half: String = secret.chars().take(secret.len() / 2).collect();
+            for beginning in ["CAIS+tok", &half] {
+                assert!(!shown.contains(beginning), "{step:?}: {shown}");
+            }
+            assert!(shown.contains("<redacted>"), "{step:?}: {shown}");
+        }
+    }
+}
+
+/// A server whose queue of connections is full: the next one is never made.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the test's own connections, on loopback"
+)]
+#[tokio::test]
+async fn a_connection_that_hangs_is_no_ambiguous_request() {
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind(([127, 0, 0, 1], 0).into()).unwrap();
+    let listener = socket.listen(0).unwrap();
+    let address = listener.local_addr().unwrap();
+    let mut waiting = Vec::new();
+    for _ in 0..8 {
+        let time = Duration::from_millis(200);
+        waiting.push(tokio::time::timeout(time, tokio::net::TcpStream::connect(address)).await);
+    }
+    assert!(waiting.iter().any(Result::is_err), "the queue is full");
+    let client = Client::builder()
+        .endpoint(&format!("http://{address}"))
+        .credentials(Credentials::new("id", "secret"))
+        .attempt_timeout(Duration::from_millis(300))
+        .max_attempts(2)
+        .build()
+        .unwrap();
+    let error = client
+        .submit(batch(&["a"]), &[Scene::Porn])
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Network);
+    assert!(
+        matches!(error.retry(), Retry::After(_)),
+        "{}",
+        error.report()
+    );
+    assert!(
+        error.to_string().contains("no connection within 0.3 s"),
+        "{error}"
+    );
+    assert_eq!(error.attempts(), 2);
+    assert!(error.data_ids().is_empty());
+}
+
+/// The other side takes the connection and does not say a word of TLS.
+#[tokio::test]
+async fn a_handshake_that_hangs_is_no_ambiguous_request() {
+    let server = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = server.local_addr().unwrap();
+    let client = Client::builder()
+        .endpoint(&format!("https://{address}"))
+        .credentials(Credentials::new("id", "secret"))
+        .attempt_timeout(Duration::from_millis(300))
+        .max_attempts(1)
+        .build()
+        .unwrap();
+    let error = client
+        .submit(batch(&["a"]), &[Scene::Porn])
+        .await
+        .unwrap_err();
+    assert!(
+        matches!(error.retry(), Retry::After(_)),
+        "{}",
+        error.report()
+    );
 }
 
 #[tokio::test]

@@ -77,7 +77,13 @@ async fn no_fault_of_a_submission_is_paid_for_twice_and_no_id_is_lost() {
         (Fault::Service(588), Taken(4), 4, 2),
         (Fault::Service(500), Taken(4), 4, 2),
         (Fault::Service(580), Taken(4), 4, 2),
+        (Fault::Service(581), Taken(4), 4, 2),
+        (Fault::Service(585), Taken(4), 4, 2),
         (Fault::Service(591), Taken(4), 4, 2),
+        (Fault::ServiceStatus(500), Taken(4), 4, 2),
+        (Fault::ServiceStatus(588), Taken(4), 4, 2),
+        (Fault::ServiceStatus(403), Refused(ErrorKind::Refused), 0, 1),
+        (Fault::Capitalised, Taken(4), 4, 1),
         (Fault::Service(400), Refused(ErrorKind::Refused), 0, 1),
         (Fault::Service(596), Refused(ErrorKind::Refused), 0, 1),
         (Fault::Tasks(588, Share::Half), Taken(2), 2, 1),
@@ -95,8 +101,9 @@ async fn no_fault_of_a_submission_is_paid_for_twice_and_no_id_is_lost() {
         (Fault::Html(200, When::After), Ambiguous, 4, 1),
         (Fault::Delay(Duration::from_secs(2)), Ambiguous, 4, 1),
         (Fault::Empty, Ambiguous, 4, 1),
-        (Fault::CutBody, Ambiguous, 4, 1),
-        (Fault::ShortBody, Ambiguous, 4, 1),
+        // What came before the cut is kept.
+        (Fault::CutBody, Taken(2), 4, 1),
+        (Fault::ShortBody, Taken(2), 4, 1),
         (Fault::Close(When::Before), Ambiguous, 0, 1),
         (Fault::Close(When::After), Ambiguous, 4, 1),
         (Fault::Shuffled, Taken(4), 4, 1),
@@ -352,6 +359,127 @@ async fn a_synchronous_scan_answers_at_once() {
         (Retry::Ambiguous, 4)
     );
     assert_eq!(sandbox.paid(), 8);
+}
+
+#[tokio::test]
+async fn no_fault_of_a_synchronous_scan_is_paid_for_twice_and_no_outcome_is_lost() {
+    use Seen::{Ambiguous, Refused, Taken};
+    let cases = [
+        // fault, outcomes seen, tasks paid for, requests
+        (Fault::Service(588), Taken(4), 4, 2),
+        (Fault::Service(500), Taken(4), 4, 2),
+        (Fault::ServiceStatus(580), Taken(4), 4, 2),
+        (Fault::Service(590), Refused(ErrorKind::Refused), 0, 1),
+        (Fault::Capitalised, Taken(4), 4, 1),
+        (Fault::Tasks(592, Share::Half), Taken(2), 2, 1),
+        (Fault::Throttled(400, None), Taken(4), 4, 2),
+        (Fault::Gateway(503, When::Before), Taken(4), 4, 2),
+        (Fault::Gateway(500, When::After), Ambiguous, 4, 1),
+        (Fault::Html(502, When::After), Ambiguous, 4, 1),
+        (Fault::Empty, Ambiguous, 4, 1),
+        // What came before the cut is kept.
+        (Fault::CutBody, Taken(2), 4, 1),
+        (Fault::ShortBody, Taken(2), 4, 1),
+        (Fault::Close(When::Before), Ambiguous, 0, 1),
+        (Fault::Close(When::After), Ambiguous, 4, 1),
+        (Fault::Shuffled, Taken(4), 4, 1),
+        (Fault::Missing(Share::Half), Taken(2), 4, 1),
+    ];
+    for (fault, seen, paid, requests) in cases {
+        let sandbox = sandbox().await;
+        sandbox.inject(Operation::SyncScan, fault.clone());
+        let options = ScanOptions::new(&[Scene::Porn]);
+        let result = client(&sandbox).scan(four(&sandbox), &options).await;
+        match (&result, seen) {
+            (Ok(scanned), Taken(taken)) => {
+                assert_eq!(scanned.len(), 4, "{fault:?}");
+                let found = scanned.iter().filter(|scanned| scanned.result().is_ok());
+                assert_eq!(found.count(), taken, "{fault:?}");
+                let right = [Pass, Block, Review, Pass];
+                for (scanned, right) in scanned.iter().zip(right) {
+                    match scanned.result() {
+                        Ok(outcome) => {
+                            assert_eq!(outcome.decision(), right, "{fault:?}");
+                            assert!(scanned.task_id().is_some(), "{fault:?}");
+                        }
+                        Err(refusal) => assert_ne!(refusal.retry(), Retry::Never, "{fault:?}"),
+                    }
+                }
+            }
+            (Err(error), Refused(kind)) => assert_eq!(error.kind(), kind, "{fault:?}"),
+            (Err(error), Ambiguous) => {
+                assert_eq!(error.retry(), Retry::Ambiguous, "{fault:?}");
+                assert_eq!(error.data_ids().len(), 4, "{fault:?}");
+            }
+            _ => panic!("{fault:?}: {result:?}"),
+        }
+        assert_eq!(sandbox.paid(), paid, "{fault:?}");
+        assert_eq!(sandbox.requests(), requests, "{fault:?}");
+    }
+}
+
+#[tokio::test]
+async fn no_fault_of_what_is_free_reaches_the_caller_if_asking_again_helps() {
+    let faults = [
+        Fault::Service(500),
+        Fault::Throttled(429, None),
+        Fault::Gateway(500, When::Before),
+        Fault::Gateway(503, When::After),
+        Fault::Close(When::Before),
+        Fault::Close(When::After),
+        Fault::Html(502, When::After),
+        Fault::Empty,
+        Fault::CutBody,
+        Fault::ShortBody,
+        Fault::Delay(Duration::from_millis(600)),
+    ];
+    let bytes = std::fs::read("fixtures/images/png/rgb.png").unwrap();
+    let content = Content::bytes(bytes.clone());
+    for fault in faults {
+        let sandbox = sandbox().await;
+        let client = client(&sandbox);
+        let accepted = Requirements::ASYNC.judge(Inspection::of(&bytes));
+        for operation in [
+            Operation::UploadCredentials,
+            Operation::Upload,
+            Operation::Feedback,
+        ] {
+            sandbox.inject(operation, fault.clone());
+        }
+        let receipt = client
+            .upload(accepted.into_result().unwrap(), &content)
+            .await;
+        let url = receipt.unwrap().subject().as_str().to_owned();
+        let (_, key) = url.strip_prefix("oss://").unwrap().split_once('/').unwrap();
+        assert_eq!(sandbox.object(key).unwrap(), bytes, "{fault:?}");
+        let submission = submit(&sandbox, &client).await.unwrap();
+        let task = submission.task_ids().next().unwrap().clone();
+        let feedback = Feedback::new(task).with_suggestion(Suggestion::Pass, &[Scene::Porn]);
+        client.feedback(&feedback).await.unwrap();
+        assert_eq!(
+            sandbox.requests_of(Operation::UploadCredentials),
+            2,
+            "{fault:?}"
+        );
+        assert_eq!(sandbox.requests_of(Operation::Feedback), 2, "{fault:?}");
+        assert_eq!(sandbox.paid(), 4, "{fault:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_question_does_not_wait_behind_submissions() {
+    let sandbox = sandbox().await;
+    let one = std::num::NonZeroU32::MIN;
+    let client = builder(&sandbox).requests_per_second(one).build().unwrap();
+    let submission = submit(&sandbox, &client).await.unwrap();
+    let tasks: Vec<TaskId> = submission.task_ids().cloned().collect();
+    let more = submit(&sandbox, &client);
+    let asked = client.results(&tasks);
+    tokio::select! {
+        biased;
+        submission = Box::pin(more) => panic!("submitted first: {submission:?}"),
+        reports = Box::pin(asked) => assert_eq!(reports.unwrap().len(), 4),
+    }
 }
 
 #[tokio::test]

@@ -23,6 +23,8 @@ pub(crate) enum Step {
     Answer(u16, Vec<(&'static str, String)>, Vec<u8>),
     /// Writes these bytes as they are and closes.
     Raw(Vec<u8>),
+    /// Writes these bytes as they are, and closes only after this long.
+    RawStall(Vec<u8>, Duration),
     /// Closes without a word, having read the request.
     Close,
     /// Answers nothing for this long, then closes.
@@ -151,6 +153,11 @@ async fn serve(mut stream: TcpStream, script: Script, requests: Arc<Mutex<Vec<Re
             }
             Step::Raw(bytes) => {
                 let _ = stream.write_all(&bytes).await;
+                return;
+            }
+            Step::RawStall(bytes, time) => {
+                let _ = stream.write_all(&bytes).await;
+                tokio::time::sleep(time).await;
                 return;
             }
             Step::Close => return,

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may fail anywhere")]
 
-use std::path::Path;
+use std::{path::Path, time::Duration};
 
 use greenlight::{
     Accepted, Batch, ErrorKind, ImageUrl, Inspection, Requirements, Retry, Scene, Task,
@@ -63,6 +63,54 @@ async fn upload(client: &Client, bytes: &[u8]) -> Accepted<ImageUrl> {
         .upload(accepted(bytes), &Content::bytes(bytes.to_vec()))
         .await
         .unwrap()
+}
+
+#[tokio::test]
+async fn credentials_that_do_not_come_take_the_time_of_the_upload_and_no_more() {
+    let server = Server::with(|_| Step::Stall(Duration::from_secs(600))).await;
+    let client = server
+        .builder()
+        .upload_deadline(Duration::from_millis(300))
+        .build()
+        .unwrap();
+    let bytes = fixture("png/rgb.png");
+    let content = Content::bytes(bytes.clone());
+    // The second waits for what the first asked for.
+    let both = futures_util::future::join(
+        client.upload(accepted(&bytes), &content),
+        client.upload(accepted(&bytes), &content),
+    );
+    // One call by itself may take thirty seconds.
+    let both = tokio::time::timeout(Duration::from_secs(20), Box::pin(both)).await;
+    for result in <[_; 2]>::from(both.expect("an end")) {
+        let error = result.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Network);
+        assert!(matches!(error.retry(), Retry::After(_)));
+        assert!(
+            error
+                .to_string()
+                .contains("no upload credentials within 0.3 s"),
+            "{error}"
+        );
+    }
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_pipe_is_no_image() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("pipe.png");
+    let made = std::process::Command::new("mkfifo").arg(&path).status();
+    assert!(made.unwrap().success());
+    let server = lending(3600, |_| Step::text(200, "")).await;
+    let receipt = accepted(&fixture("png/rgb.png"));
+    let client = server.client();
+    let error = client
+        .upload(receipt, &Content::file(&path))
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Io, "{error}");
+    assert!(puts(&server).is_empty());
 }
 
 #[tokio::test]

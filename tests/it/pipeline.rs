@@ -54,7 +54,22 @@ fn probe() -> Probe {
 
 /// A pipeline that does not wait where the real service asks it to.
 fn pipeline(endpoint: &str, secret: &str, ledger: Arc<dyn Ledger>) -> Pipeline {
-    Pipeline::new(client(endpoint, secret), probe(), ledger, scope())
+    hasty(Pipeline::new(
+        client(endpoint, secret),
+        probe(),
+        ledger,
+        scope(),
+    ))
+}
+
+/// The same with another scope.
+fn pipeline_of(endpoint: &str, ledger: Arc<dyn Ledger>, scope: Scope) -> Pipeline {
+    let client = client(endpoint, "sandbox-key-secret");
+    hasty(Pipeline::new(client, probe(), ledger, scope))
+}
+
+fn hasty(pipeline: Pipeline) -> Pipeline {
+    pipeline
         .requirements(requirements())
         .rates(None, None)
         .fill_wait(Duration::from_millis(50))

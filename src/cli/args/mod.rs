@@ -64,7 +64,8 @@ Examples:
   greenlight scan --region cn-shanghai --scenes porn --from urls.txt --format jsonl
 
 Every scene of every submitted image is billed. Local files that pass are uploaded to the service's
-own store first, which is not billed. The key is read from the environment:
+own store first; whether that is billed is not documented. The key is read from the environment
+unless --credentials names other places:
   ALIBABA_CLOUD_ACCESS_KEY_ID, ALIBABA_CLOUD_ACCESS_KEY_SECRET
   ALIBABA_CLOUD_SECURITY_TOKEN (for temporary credentials)
 

@@ -2,13 +2,16 @@
 
 use std::{fmt, net::SocketAddr, path::PathBuf, str::FromStr, time::Duration};
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use super::{CheckOptions, Format};
 use crate::{
     cli::{duration, exit::Failure},
     error::Error,
-    green::{Client, ClientBuilder, Credentials, Scene, TaskId},
+    green::{
+        Chain, Client, ClientBuilder, Credentials, FromCliProfile, FromEcsRole, FromEnvironment,
+        FromIniProfile, FromUri, Network, ProvideCredentials as _, Scene, TaskId,
+    },
     sandbox::Sandbox,
 };
 
@@ -53,7 +56,7 @@ impl ScanOptions {
     }
 
     /// The client of the sandbox, or of the service that is named.
-    pub(crate) fn client(&self, sandbox: Option<&Sandbox>) -> Result<Client, Failure> {
+    pub(crate) async fn client(&self, sandbox: Option<&Sandbox>) -> Result<Client, Failure> {
         let (client, pause) = match sandbox {
             Some(sandbox) => {
                 let key = sandbox.credentials();
@@ -62,7 +65,7 @@ impl ScanOptions {
                     .credentials(Credentials::new(key.id(), key.secret()));
                 (client, Duration::from_millis(100))
             }
-            None => (self.service.client()?, Duration::from_secs(5)),
+            None => (self.service.client().await?, Duration::from_secs(5)),
         };
         let client = client
             .poll_interval(self.poll.unwrap_or(pause))
@@ -82,10 +85,50 @@ pub(crate) struct ServiceOptions {
     /// The service's address: https, or http on this machine, as for a sandbox
     #[arg(long, value_name = "URL")]
     endpoint: Option<String>,
+
+    /// Uses the hosts inside Alibaba Cloud, for a command that runs there
+    #[arg(long)]
+    vpc: bool,
+
+    /// Where the key is looked for, in this order, separated by commas
+    #[arg(
+        long,
+        value_name = "SOURCES",
+        value_delimiter = ',',
+        default_value = "env"
+    )]
+    credentials: Vec<KeySource>,
+}
+
+/// A place that keys are in. Nothing is looked at that is not named.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum KeySource {
+    /// The variables ALIBABA_CLOUD_ACCESS_KEY_ID, …_SECRET and ALIBABA_CLOUD_SECURITY_TOKEN
+    Env,
+    /// A profile of the official command line tool: ~/.aliyun/config.json
+    Cli,
+    /// A profile of the official libraries: ~/.alibabacloud/credentials or credentials.ini
+    Ini,
+    /// The address that ALIBABA_CLOUD_CREDENTIALS_URI names
+    Uri,
+    /// The role of the cloud server (ECS) that this runs on
+    Ecs,
+}
+
+impl KeySource {
+    fn add_to(self, chain: Chain) -> Chain {
+        match self {
+            Self::Env => chain.then(FromEnvironment),
+            Self::Cli => chain.then(FromCliProfile::new()),
+            Self::Ini => chain.then(FromIniProfile::new()),
+            Self::Uri => chain.then(FromUri::new()),
+            Self::Ecs => chain.then(FromEcsRole::new()),
+        }
+    }
 }
 
 impl ServiceOptions {
-    pub(crate) fn client(&self) -> Result<ClientBuilder, Failure> {
+    pub(crate) async fn client(&self) -> Result<ClientBuilder, Failure> {
         let client = match (&self.region, &self.endpoint) {
             (Some(region), _) => Client::builder().region(region),
             (None, Some(endpoint)) => Client::builder().endpoint(endpoint),
@@ -96,13 +139,30 @@ impl ServiceOptions {
                 ));
             }
         };
-        let credentials = Credentials::from_env().map_err(|error| {
-            Failure::from(error).hint(
-                "the key is read from the environment alone; temporary credentials need \
-                 ALIBABA_CLOUD_SECURITY_TOKEN too",
-            )
-        })?;
-        Ok(client.credentials(credentials))
+        let client = match self.vpc {
+            true => client.network(Network::Vpc),
+            false => client,
+        };
+        Ok(client.credentials(self.keys().await?))
+    }
+
+    /// The sources that are named. Whether there is a key is seen before any image is looked at.
+    async fn keys(&self) -> Result<Chain, Failure> {
+        let sources = self.credentials.iter();
+        let chain = sources.fold(Chain::new(), |chain, source| source.add_to(chain));
+        let message = match chain.provide().await {
+            Ok(Some(_)) => return Ok(chain),
+            Ok(None) if self.credentials == [KeySource::Env] => {
+                "no credentials: set ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET"
+                    .to_owned()
+            }
+            Ok(None) => "no credentials: no source that --credentials names has any".to_owned(),
+            Err(error) => error.report(),
+        };
+        Err(Failure::new(message).hint(
+            "temporary credentials need ALIBABA_CLOUD_SECURITY_TOKEN too; --credentials names other \
+             places to look at: env, cli, ini, uri, ecs",
+        ))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::{num::NonZeroU32, sync::Arc, time::Duration};
 
-use super::{Client, InfoParameter, Inner, Settings};
+use super::{Client, InfoParameter, Inner, Settings, SignatureStyle};
 use crate::{
     error::{Error, ErrorKind, harmless},
     green::{
@@ -60,6 +60,7 @@ impl ClientBuilder {
                 sync_max_bytes: Requirements::SYNC.max_bytes(),
                 upload_deadline: Duration::from_secs(120),
                 network: Network::Public,
+                signature: SignatureStyle::Roa,
                 poll: Rhythm::default(),
             },
         }
@@ -96,6 +97,12 @@ impl ClientBuilder {
     /// Sends another `x-acs-version` than `2018-05-09`. Earlier ones are switched off.
     pub fn api_version(mut self, version: &str) -> Self {
         version.clone_into(&mut self.api_version);
+        self
+    }
+
+    /// Signs requests in another way than the service's own pages say.
+    pub const fn signature(mut self, style: SignatureStyle) -> Self {
+        self.settings.signature = style;
         self
     }
 
@@ -145,7 +152,8 @@ impl ClientBuilder {
         self
     }
 
-    /// Limits the time of one upload, with all its attempts. Default: 2 minutes.
+    /// Limits the time of one upload, with all its attempts and the question for its credentials.
+    /// Default: 2 minutes.
     pub const fn upload_deadline(mut self, time: Duration) -> Self {
         self.settings.upload_deadline = time;
         self
@@ -157,7 +165,8 @@ impl ClientBuilder {
         self
     }
 
-    /// Makes at most this many requests a second, by all clones of the client. Default: 50.
+    /// Makes at most this many paid requests a second, and as many others, by all clones of the client:
+    /// the service counts its operations apart. Default: 50.
     pub const fn requests_per_second(mut self, rate: NonZeroU32) -> Self {
         self.requests_per_second = rate;
         self

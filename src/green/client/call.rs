@@ -3,22 +3,22 @@
 use std::{future::Future, time::Duration};
 
 use bytes::Bytes;
-use reqwest::{
-    Method,
-    header::{HeaderMap, HeaderName, HeaderValue},
-};
+use reqwest::Method;
 use tokio::time::{Instant, sleep, timeout_at};
 
-use super::Client;
+use super::{
+    Client,
+    failure::{Failure, failed},
+};
 use crate::{
     error::{Error, ErrorKind, Retry},
     green::{
         clock,
         credentials::Credentials,
-        http::{Fault, Reply},
-        ids::{DataId, Nonce},
+        http::Reply,
+        ids::DataId,
         retry::{self, Class, Effect},
-        sign::{self, Parts, Signature},
+        sign::{self, Signature},
         trace::Attempt,
         wire::{Answer, Envelope},
     },
@@ -54,13 +54,6 @@ pub(in crate::green) struct Plan {
     pub(in crate::green) deadline: Duration,
 }
 
-/// A failed attempt.
-#[derive(Debug)]
-pub(in crate::green) struct Failure {
-    pub(in crate::green) class: Class,
-    pub(in crate::green) error: Error,
-}
-
 impl Client {
     /// Makes a call: attempts until one succeeds, none is allowed any more, or time is up.
     pub(super) async fn call(&self, call: Call<'_>) -> Result<Envelope, Error> {
@@ -85,7 +78,8 @@ impl Client {
         make: impl Fn(Attempt, Instant) -> F,
     ) -> Result<T, Error> {
         let inner = &self.inner;
-        inner.pace.admit(plan.images).await;
+        let pace = inner.pace.of(plan.effect);
+        pace.admit(plan.images).await;
         let deadline = clock::instant() + plan.deadline;
         let mut number = 0;
         loop {
@@ -101,7 +95,7 @@ impl Client {
             };
             attempt.failed(&error);
             if matches!(class, Class::Throttled(_)) {
-                inner.pace.slow_down();
+                pace.slow_down();
             }
             let wait = retry::delay(class, number, fastrand::f64());
             let again = retry::may_repeat(class, plan.effect, number, inner.settings.attempts)
@@ -109,7 +103,7 @@ impl Client {
                 && inner.budget.take()
                 && timeout_at(deadline, async {
                     sleep(wait).await;
-                    inner.pace.admit(plan.images).await;
+                    pace.admit(plan.images).await;
                 })
                 .await
                 .is_ok();
@@ -138,23 +132,30 @@ impl Client {
             url.query_pairs_mut().append_pair(info.name, &info.value);
         }
         let started = clock::instant();
-        let send = inner
-            .http
-            .send(Method::POST, url, headers, call.body.clone().into());
-        let sent = timeout_at(deadline.min(started + call.timeout), send).await;
-        let reply = match sent {
-            Ok(Ok(reply)) => reply,
-            Ok(Err(fault)) => return Err(Failure::of_fault(call.operation, fault)),
-            Err(_) => return Err(Failure::of_timeout(call.operation, started.elapsed())),
+        let until = deadline.min(started + call.timeout);
+        let body = call.body.clone().into();
+        let sent = inner.http.send(Method::POST, url, headers, body, until);
+        let reply = match sent.await {
+            Ok(reply) => reply,
+            Err(fault) => {
+                return call
+                    .salvaged(fault.part(), &attempt, &credentials)
+                    .ok_or_else(|| Failure::of_fault(call.operation, fault));
+            }
         };
         attempt.status(reply.status);
-        let answer = match Answer::parse(&reply.body) {
+        let answer =
+            Answer::parse(&reply.body).map(|answer| answer.cleaned(|t| credentials.scrub(t)));
+        let answer = match answer {
             Ok(Answer::Service(envelope)) if envelope.is_success() => {
-                attempt.succeeded(envelope.request_id.as_ref().map(AsRef::as_ref));
+                attempt.succeeded(&envelope);
                 return Ok(envelope);
             }
             Ok(answer) => answer,
             Err(not_an_answer) => {
+                if let Some(envelope) = call.salvaged(Some(&reply), &attempt, &credentials) {
+                    return Ok(envelope);
+                }
                 let body = credentials.scrub(&String::from_utf8_lossy(&reply.body));
                 return Err(Failure {
                     class: Class::of_foreign_answer(reply.status).told(&reply),
@@ -168,6 +169,13 @@ impl Client {
             }
         };
         let mut failure = call.refused(&answer, &reply, &signature, &credentials);
+        if failure.class == Class::Key {
+            let now = inner.clock.now();
+            let renewed = timeout_at(deadline, inner.credentials.renew(&credentials, now));
+            if renewed.await != Ok(true) {
+                failure.class = Class::Never;
+            }
+        }
         if failure.class == Class::Clock {
             let date = reply.header("date").unwrap_or_default();
             if !inner.clock.learn(date, started.elapsed()) {
@@ -199,94 +207,25 @@ impl Client {
         };
         Err(Failure::for_good(error))
     }
-
-    /// The full documented set of headers, with a nonce and a date of this attempt's own.
-    fn sign(&self, call: &Call<'_>, credentials: &Credentials) -> (HeaderMap, Signature) {
-        let nonce = Nonce::random();
-        let date = clock::http_date(self.inner.clock.now());
-        let md5 = sign::content_md5(&call.body);
-        let mut headers = vec![
-            ("accept", "application/json"),
-            ("content-md5", &md5),
-            ("content-type", "application/json"),
-            ("date", &date),
-            ("x-acs-signature-method", "HMAC-SHA1"),
-            ("x-acs-signature-nonce", nonce.as_str()),
-            ("x-acs-signature-version", "1.0"),
-            ("x-acs-version", &self.inner.api_version),
-        ];
-        if let Some(token) = credentials.token() {
-            headers.push(("x-acs-security-token", token.expose()));
-        }
-        let query: Vec<(&str, &str)> = self
-            .inner
-            .client_info
-            .iter()
-            .map(|info| (info.name, info.value.as_str()))
-            .collect();
-        let signature = sign::roa(
-            &Parts {
-                method: "POST",
-                path: call.path,
-                query: &query,
-                headers: &headers,
-            },
-            credentials,
-        );
-        headers.push(("authorization", signature.authorization()));
-        (header_map(&headers), signature)
-    }
-}
-
-fn header_map(headers: &[(&'static str, &str)]) -> HeaderMap {
-    let mut map = HeaderMap::with_capacity(headers.len());
-    for (name, value) in headers {
-        let mut value = HeaderValue::from_str(value)
-            .expect("credentials and settings were checked to print as ASCII");
-        value.set_sensitive(matches!(*name, "authorization" | "x-acs-security-token"));
-        map.insert(HeaderName::from_static(name), value);
-    }
-    map
-}
-
-impl Failure {
-    /// What a fault of the connection means.
-    pub(in crate::green) fn of_fault(operation: &str, fault: Fault) -> Self {
-        let (class, kind) = match &fault {
-            Fault::NotSent(_) => (Class::NotSent, ErrorKind::Network),
-            Fault::Lost(_) => (Class::Ambiguous, ErrorKind::Network),
-            Fault::TooLong => (Class::Ambiguous, ErrorKind::Answer),
-        };
-        let error = failed(operation, kind, &fault).with_source(fault.into_source());
-        Self { class, error }
-    }
-
-    /// What it means that no answer came in time.
-    pub(in crate::green) fn of_timeout(operation: &str, elapsed: Duration) -> Self {
-        let what = format!("no answer within {:.1} s", elapsed.as_secs_f64());
-        Self {
-            class: Class::Ambiguous,
-            error: failed(operation, ErrorKind::Network, &what),
-        }
-    }
-
-    pub(in crate::green) const fn for_good(error: Error) -> Self {
-        Self {
-            class: Class::Never,
-            error,
-        }
-    }
-}
-
-pub(in crate::green) fn failed(
-    operation: &str,
-    kind: ErrorKind,
-    what: &dyn std::fmt::Display,
-) -> Error {
-    Error::new(kind, format!("{operation} failed: {what}"))
 }
 
 impl Call<'_> {
+    /// The tasks that an answer names though it is damaged: they were paid for. A call that may be
+    /// made again is made again.
+    fn salvaged(
+        &self,
+        reply: Option<&Reply>,
+        attempt: &Attempt,
+        credentials: &Credentials,
+    ) -> Option<Envelope> {
+        let reply = reply.filter(|_| self.effect == Effect::Paid)?;
+        let mut envelope = Envelope::salvaged(&reply.body)?;
+        envelope.clean(|text| credentials.scrub(text));
+        attempt.status(reply.status);
+        attempt.succeeded(&envelope);
+        Some(envelope)
+    }
+
     fn refused(
         &self,
         answer: &Answer,
@@ -313,18 +252,17 @@ impl Call<'_> {
             Some((before, theirs)) => (before.trim_end(), Some(theirs)),
             None => (message.as_str(), None),
         };
-        let request_id = request_id.as_ref().map(AsRef::as_ref);
+        let request_id = request_id.as_deref();
         let kind = match (class, answer) {
             (Class::Ambiguous, Answer::Gateway(_)) if reply.status >= 500 => ErrorKind::Service,
             _ => class.kind(),
         };
-        let mut error = Error::new(kind, format!("{} refused", self.operation)).with_reply(
-            &code,
-            &credentials.scrub(message),
-            request_id,
-        );
+        let mut error = Error::new(kind, format!("{} refused", self.operation))
+            .with_reply(&code, message, request_id);
         if let Some(theirs) = theirs {
-            error = error.with_hint(credentials.scrub(&signature.difference(theirs)));
+            // Both without secrets, and before either is cut to a length that is fit to be shown.
+            let ours = credentials.scrub(signature.string_to_sign());
+            error = error.with_hint(sign::difference(&ours, theirs));
         }
         Failure { class, error }
     }
@@ -339,52 +277,5 @@ impl Call<'_> {
             "it may have been done and billed, so it was not repeated: {} tasks",
             self.data_ids.len()
         ))
-    }
-}
-
-impl Fault {
-    fn into_source(self) -> Box<dyn std::error::Error + Send + Sync> {
-        match self {
-            Self::NotSent(error) | Self::Lost(error) => Box::new(error),
-            Self::TooLong => "more than the longest answer that is read".into(),
-        }
-    }
-}
-
-impl Envelope {
-    /// Whether the request as a whole was done. The service's own code decides, whatever the HTTP
-    /// status is: how the two relate is not documented. An answer that holds a task id is taken for one
-    /// whatever its own code is: an id that was paid for is not dropped.
-    fn is_success(&self) -> bool {
-        self.code == 200
-            || self
-                .data
-                .iter()
-                .any(|element| element.text("taskId").is_some())
-    }
-}
-
-impl Reply {
-    pub(in crate::green) fn header(&self, name: &str) -> Option<&str> {
-        self.headers.get(name)?.to_str().ok()
-    }
-
-    /// For how long the service asks to wait: `x-acs-retry-after` in milliseconds, as the official
-    /// libraries read it, or `Retry-After` in seconds (RFC 9110, 10.2.3).
-    fn retry_after(&self) -> Option<Duration> {
-        let number = |name| self.header(name)?.trim().parse::<u32>().ok();
-        number("x-acs-retry-after")
-            .map(|millis| Duration::from_millis(millis.into()))
-            .or_else(|| number("retry-after").map(|secs| Duration::from_secs(secs.into())))
-    }
-}
-
-impl Class {
-    /// The class with the wait that the service asks for.
-    pub(in crate::green) fn told(self, reply: &Reply) -> Self {
-        match self {
-            Self::Throttled(None) => Self::Throttled(reply.retry_after()),
-            other => other,
-        }
     }
 }

@@ -2,12 +2,15 @@
 
 mod builder;
 pub(super) mod call;
+pub(super) mod failure;
+mod signing;
 
 use std::{fmt, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 
 pub use builder::ClientBuilder;
+pub use signing::SignatureStyle;
 
 use self::call::Call;
 use super::{
@@ -18,10 +21,12 @@ use super::{
     http::Http,
     ids::TaskId,
     options::ScanOptions,
-    outcome::{Refusal, Scanned, Submission, Submitted, TaskReport},
     pace::Pace,
+    refusal::Refusal,
+    report::TaskReport,
     retry::{Budget, Effect},
     scene::Scene,
+    submission::{Scanned, Submission, Submitted},
     task::Batch,
     upload::Uploads,
     wire::{
@@ -77,6 +82,7 @@ struct Settings {
     sync_max_bytes: u64,
     upload_deadline: Duration,
     network: Network,
+    signature: SignatureStyle,
     poll: super::poll::Rhythm,
 }
 
@@ -120,7 +126,7 @@ impl Client {
         let submission = Submission::join(&batch, &options.scenes, &envelope, clock::instant());
         let throttled = |entry: &Submitted| entry.result().is_err_and(Refusal::is_throttling);
         if submission.entries().iter().any(throttled) {
-            self.inner.pace.slow_down();
+            self.inner.pace.of(Effect::Paid).slow_down();
         }
         Ok(submission)
     }

@@ -51,9 +51,30 @@ impl Cache {
             None => Err(failure),
         }
     }
+
+    /// Asks for others than those that the service refused, and says whether there are any: the
+    /// source may know of a change that no expiry announced.
+    pub(in crate::green) async fn renew(&self, refused: &Credentials, now: Timestamp) -> bool {
+        {
+            let mut held = self.held.lock().await;
+            // Another call may have done it meanwhile.
+            if held.as_ref().is_some_and(|held| held.is_same_as(refused)) {
+                *held = None;
+            }
+        }
+        let new = self.get(now).await;
+        new.is_ok_and(|new| !new.is_same_as(refused))
+    }
 }
 
 impl Credentials {
+    fn is_same_as(&self, other: &Self) -> bool {
+        let token = |credentials: &Self| credentials.token().map(|token| token.expose().to_owned());
+        self.access_key_id == other.access_key_id
+            && self.access_key_secret.expose() == other.access_key_secret.expose()
+            && token(self) == token(other)
+    }
+
     /// Whether more than `margin` is left at `now`.
     pub(in crate::green) fn lasts(&self, now: Timestamp, margin: Duration) -> bool {
         let Some(expiry) = self.expiry else {

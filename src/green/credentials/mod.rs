@@ -8,6 +8,7 @@ mod chain;
 mod ecs;
 mod env;
 mod profile;
+mod scrub;
 mod uri;
 
 pub(super) use cache::Cache;
@@ -21,7 +22,7 @@ use std::{fmt, future::Future, pin::Pin, sync::Arc, time::SystemTime};
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::wire::Object;
+use super::object::Object;
 
 use crate::error::{Error, ErrorKind};
 
@@ -111,14 +112,12 @@ impl Credentials {
         credentials.checked("the service").ok()
     }
 
-    /// Takes the secret and the token out of a text from outside: a server may send back what it
-    /// was sent.
+    /// Takes the secret and the token out of a text from outside, of which the first pages are kept: a
+    /// server may send back what it was sent, escaped or not.
     pub(super) fn scrub(&self, text: &str) -> String {
-        let mut scrubbed = text.replace(self.access_key_secret.expose(), "<redacted>");
-        if let Some(token) = self.token() {
-            scrubbed = scrubbed.replace(token.expose(), "<redacted>");
-        }
-        scrubbed
+        let secrets = [Some(&self.access_key_secret), self.token()];
+        let secrets: Vec<&str> = secrets.into_iter().flatten().map(Secret::expose).collect();
+        scrub::scrubbed(text, &secrets)
     }
 
     /// Refuses what could not be sent as a header, or not be meant: empty or with white space.

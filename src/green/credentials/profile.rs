@@ -8,7 +8,7 @@ use std::{
 use super::{Credentials, ProvideCredentials, Provided, env::variable};
 use crate::{
     error::{Error, ErrorKind, harmless},
-    green::wire::Object,
+    green::object::Object,
 };
 
 /// `~/.aliyun/config.json`, which the official command line tool writes: profiles of the modes `AK`

@@ -3,16 +3,17 @@
 use std::{fmt, time::Duration};
 
 use reqwest::{Method, header::HeaderMap};
-use tokio::{sync::OnceCell, time::timeout};
+use tokio::sync::OnceCell;
 use url::{Host, Url};
 
 use super::{Credentials, ProvideCredentials, Provided, env::variable};
 use crate::{
     error::{Error, ErrorKind},
     green::{
+        clock,
         endpoint::is_loopback,
         http::{Http, Proxy, Reply},
-        wire::Object,
+        object::Object,
     },
 };
 
@@ -134,9 +135,10 @@ impl Fetch {
             .http
             .get_or_try_init(async || Http::new(&Proxy::None))
             .await?;
-        let reply = timeout(Self::TIMEOUT, http.send(method, url, headers, "".into()))
+        let until = clock::instant() + Self::TIMEOUT;
+        let reply = http
+            .send(method, url, headers, "".into(), until)
             .await
-            .map_err(|_| failed("its server does not answer in time"))?
             .map_err(|fault| failed("its server does not answer").with_source(fault))?;
         match reply.status {
             200 => Ok(reply),

@@ -166,6 +166,10 @@ fn read(
         let path = harmless(&path.to_string_lossy(), 200);
         Error::new(ErrorKind::Io, format!("upload failed: cannot read {path}")).with_source(error)
     };
+    // Opening a pipe that nobody writes to would not end.
+    if !path.metadata().map_err(cannot)?.is_file() {
+        return Err(cannot(io::ErrorKind::InvalidInput.into()));
+    }
     // One byte more than accepted shows that there are more.
     let mut file = std::fs::File::open(path)
         .map_err(cannot)?

@@ -12,7 +12,7 @@ use crate::{
         client::Client,
         credentials::Credentials,
         endpoint::{Endpoint, Network},
-        wire::Object,
+        object::Object,
     },
 };
 

@@ -6,6 +6,8 @@
 mod content;
 mod grant;
 
+use std::sync::Arc;
+
 use reqwest::{
     Method,
     header::{HeaderMap, HeaderName, HeaderValue},
@@ -20,7 +22,8 @@ use self::grant::Grant;
 use super::{
     client::{
         Client,
-        call::{Failure, Plan, failed},
+        call::Plan,
+        failure::{Failure, failed},
     },
     clock,
     http::Reply,
@@ -78,7 +81,7 @@ impl Client {
         attempt: Attempt,
         deadline: Instant,
     ) -> Result<ImageUrl, Failure> {
-        let grant = self.grant().await.map_err(Failure::for_good)?;
+        let grant = self.grant_until(deadline).await?;
         let key = grant.key(Uuid::new_v4(), image.extension);
         let Some(url) = ImageUrl::of_object(&grant.bucket, &key) else {
             let what = "the service's bucket or folder has no usable name";
@@ -91,23 +94,34 @@ impl Client {
         let headers = self.upload_headers(&grant, image, &key);
         let (body, fault) = content.body(&image.inspection, image.len);
         let started = clock::instant();
-        let send = self
+        let url_of_object = grant.url(&key);
+        let sent = self
             .http()
-            .send(Method::PUT, grant.url(&key), headers, body);
-        let sent = timeout_at(deadline, send).await;
+            .send(Method::PUT, url_of_object, headers, body, deadline)
+            .await;
         if let Some(error) = fault.take() {
             return Err(Failure::for_good(error));
         }
-        let reply = match sent {
-            Ok(Ok(reply)) => reply,
-            Ok(Err(fault)) => return Err(Failure::of_fault(OPERATION, fault)),
-            Err(_) => return Err(Failure::of_timeout(OPERATION, started.elapsed())),
-        };
+        let reply = sent.map_err(|fault| Failure::of_fault(OPERATION, fault))?;
         attempt.status(reply.status);
         if (200..300).contains(&reply.status) {
             return Ok(url);
         }
         Err(self.upload_refused(&reply, &grant, started).await)
+    }
+
+    /// The grant, within the time of the upload that it is for.
+    async fn grant_until(&self, deadline: Instant) -> Result<Arc<Grant>, Failure> {
+        let started = clock::instant();
+        if let Ok(grant) = timeout_at(deadline, self.grant()).await {
+            return grant.map_err(Failure::for_good);
+        }
+        let time = started.elapsed().as_secs_f64();
+        let what = format!("no upload credentials within {time:.1} s");
+        Err(Failure {
+            class: Class::Ambiguous,
+            error: failed(OPERATION, ErrorKind::Network, &what),
+        })
     }
 
     fn upload_headers(&self, grant: &Grant, image: &Image, key: &str) -> HeaderMap {

@@ -112,7 +112,7 @@ impl Run {
     /// The same with the ports of this machine replaced.
     pub(crate) fn without_ports(mut self) -> Self {
         for text in [&mut self.stdout, &mut self.stderr] {
-            for host in ["127.0.0.1:", "127.0.0.1/32:"] {
+            for host in ["127.0.0.1:", "127.0.0.1/32:", "0.0.0.0:"] {
                 *text = mask_numbers(text, host);
             }
         }

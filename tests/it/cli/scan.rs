@@ -234,7 +234,7 @@ fn a_missing_key_says_which_variables_to_set() {
 
     ----- stderr -----
     error: no credentials: set ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET
-    hint: the key is read from the environment alone; temporary credentials need ALIBABA_CLOUD_SECURITY_TOKEN too
+    hint: temporary credentials need ALIBABA_CLOUD_SECURITY_TOKEN too; --credentials names other places to look at: env, cli, ini, uri, ecs
     ");
     let mut command = bench.command(&["scan", "in", "--region", "cn-shanghai"]);
     command.env(KEY[0].0, KEY[0].1);
@@ -244,7 +244,7 @@ fn a_missing_key_says_which_variables_to_set() {
 
     ----- stderr -----
     error: credentials are incomplete: ALIBABA_CLOUD_ACCESS_KEY_ID is set and ALIBABA_CLOUD_ACCESS_KEY_SECRET is not
-    hint: the key is read from the environment alone; temporary credentials need ALIBABA_CLOUD_SECURITY_TOKEN too
+    hint: temporary credentials need ALIBABA_CLOUD_SECURITY_TOKEN too; --credentials names other places to look at: env, cli, ini, uri, ecs
     ");
 }
 

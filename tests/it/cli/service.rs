@@ -112,6 +112,39 @@ fn results_that_do_not_come_in_time_leave_the_image_undecided() {
 }
 
 #[test]
+fn keys_are_looked_for_where_and_in_the_order_that_is_named() {
+    let bench = images("scan-sources");
+    let sandbox = Running::sandbox(&bench, &[]);
+    let key = r#"{"current": "a", "profiles": [{"name": "a", "mode": "AK",
+        "access_key_id": "sandbox-key-id", "access_key_secret": "sandbox-key-secret"}]}"#;
+    bench.write("home/.aliyun/config.json", key);
+    let other = "[default]\ntype = access_key\naccess_key_id = other\naccess_key_secret = other\n";
+    bench.write("home/.alibabacloud/credentials", other);
+    let home = bench.path("home");
+    let scan = |sources: &str| {
+        let endpoint = &sandbox.endpoint;
+        let args = [
+            "scan",
+            "in/good.png",
+            "--endpoint",
+            endpoint,
+            "--poll",
+            "50ms",
+        ];
+        let mut command = bench.command(&[&args[..], &["--credentials", sources]].concat());
+        Run::of(command.env("HOME", &home).spawn().unwrap())
+    };
+    assert_eq!(scan("env,cli,ini").code, Some(0));
+    // The first source that has a key is the one that is meant.
+    let run = scan("ini,cli");
+    assert!(run.stdout.contains("InvalidAccessKeyId.NotFound"), "{run}");
+    let run = scan("env,uri");
+    let nothing = "error: no credentials: no source that --credentials names has any\n";
+    assert!(run.stderr.starts_with(nothing), "{run}");
+    assert_eq!((run.code, &*run.stdout), (Some(2), ""), "{run}");
+}
+
+#[test]
 fn a_wrong_key_is_told_and_never_shown() {
     let bench = images("scan-wrong-key");
     let sandbox = Running::sandbox(&bench, &["--serve", "in", "--key", "other:words"]);
@@ -211,6 +244,41 @@ fn the_sandbox_says_where_it_is_and_how_to_use_it() {
       export ALIBABA_CLOUD_ACCESS_KEY_ID=my-id
       export ALIBABA_CLOUD_ACCESS_KEY_SECRET=<secret>
       greenlight scan URL... --endpoint http://127.0.0.1:N
+
+    Ctrl-C ends it
+
+    ----- stderr -----
+    ");
+}
+
+#[test]
+fn a_sandbox_on_every_address_names_one_that_can_be_used() {
+    let bench = images("sandbox-everywhere");
+    let sandbox = Running::sandbox(&bench, &["--listen", "0.0.0.0:0", "--serve", "in"]);
+    let (_, port) = sandbox.endpoint.rsplit_once(':').unwrap();
+    let endpoint = format!("http://127.0.0.1:{port}");
+    let command = [
+        "scan",
+        "in/good.png",
+        "--poll",
+        "50ms",
+        "--endpoint",
+        &endpoint,
+    ];
+    let run = Run::of(sandbox.command(&command).spawn().unwrap());
+    assert_eq!(run.code, Some(0), "{run}");
+    assert_snapshot!(sandbox.end().without_ports(), @r"
+    exit: 130
+    ----- stdout -----
+    sandbox listening on http://0.0.0.0:N
+
+    It stands in for the moderation service; to use it:
+      export ALIBABA_CLOUD_ACCESS_KEY_ID=sandbox-key-id
+      export ALIBABA_CLOUD_ACCESS_KEY_SECRET=sandbox-key-secret
+      greenlight scan URL... --endpoint http://127.0.0.1:N
+
+    It serves the files of in:
+      greenlight check http://127.0.0.1:N/files/NAME --allow-address 127.0.0.1/32:N
 
     Ctrl-C ends it
 

@@ -1,14 +1,17 @@
 //! Every fault of the service while a pipeline works: what is paid, and that nothing is lost.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use greenlight::{
     green::callback,
-    ledger::{Ledger, Resubmit, State},
+    ledger::{Ledger, Resubmit, Rows, Scope, SqliteLedger, State},
     sandbox::{Fault, Operation, Sandbox, Share, When},
 };
 
-use super::{Bench, block_on, line, requirements, run};
+use serde_json::{Value, json};
+
+use super::{Bench, block_on, fresh_path, line, pipeline_of, requirements, run};
+use crate::green_server::{Request, Server, Step};
 
 const IMAGES: u64 = 120;
 
@@ -242,5 +245,82 @@ fn a_callback_settles_what_the_answer_would_have_said() {
         }
         assert_eq!((delivered, run.progress().resubmitted), (30, 0));
         assert_eq!(bench.sandbox.paid(), 30);
+    });
+}
+
+/// Takes every task and finds nothing in scene `porn`; of another scene it says nothing.
+fn of_one_scene(request: &Request) -> Step {
+    let asked = request.json();
+    let data: Vec<_> = match request.path.as_str() {
+        "/green/image/asyncscan" => asked["tasks"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(taken)
+            .collect(),
+        _ => asked.as_array().unwrap().iter().map(calm).collect(),
+    };
+    Step::json(200, &json!({"code": 200, "msg": "OK", "data": data}))
+}
+
+fn taken(task: &Value) -> Value {
+    let id = task["dataId"].as_str().unwrap();
+    json!({"code": 200, "dataId": id, "taskId": format!("task-{id}")})
+}
+
+fn calm(task_id: &Value) -> Value {
+    let calm = json!({"scene": "porn", "label": "normal", "suggestion": "pass", "rate": 99.9});
+    json!({"code": 200, "taskId": task_id, "results": [calm]})
+}
+
+#[test]
+fn a_scene_that_was_asked_and_not_answered_is_not_a_pass() {
+    block_on(async {
+        let bench = Bench::new(Sandbox::builder()).await;
+        let service = Server::with(of_one_scene).await;
+        for (scenes, decision) in [(&["porn"][..], "pass"), (&["porn", "ad"], "undecided")] {
+            let scope = Scope::new("sandbox-key-id", "sandbox", scenes);
+            let ledger = Arc::new(SqliteLedger::open(&fresh_path("scenes"), &scope).unwrap());
+            let pipeline = pipeline_of(&service.url(), Arc::<SqliteLedger>::clone(&ledger), scope);
+            let (delivered, _) = run(&pipeline, bench.good(1)).await;
+            let row = &delivered["user-1"];
+            let found: Value = serde_json::from_str(row.outcome.as_ref().unwrap()).unwrap();
+            assert_eq!(found["decision"], decision, "{scenes:?}");
+        }
+    });
+}
+
+#[test]
+fn a_callback_is_held_against_the_scenes_too() {
+    block_on(async {
+        let bench = Bench::new(Sandbox::builder()).await;
+        // The answer is lost, so that the callback alone decides.
+        bench
+            .sandbox
+            .inject(Operation::AsyncScan, Fault::Close(When::After));
+        let scope = Scope::new("sandbox-key-id", "sandbox", &["porn", "ad"]);
+        let ledger = Arc::new(SqliteLedger::open(&fresh_path("scenes"), &scope).unwrap());
+        let endpoint = bench.sandbox.endpoint();
+        let pipeline = pipeline_of(&endpoint, Arc::<SqliteLedger>::clone(&ledger), scope)
+            .settle_after(Duration::from_secs(600), Duration::from_secs(600));
+        let mut running = pipeline.start(bench.good(1));
+        let key = loop {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            let all = Rows {
+                after: 0,
+                limit: 10,
+                state: Some(State::Uncertain),
+            };
+            if let Some(row) = ledger.rows(all).await.unwrap().first() {
+                break row.key.to_string();
+            }
+        };
+        let mut said = calm(&json!("task-1"));
+        said["dataId"] = key.into();
+        let report = callback::parse(said.to_string().as_bytes()).unwrap();
+        assert!(pipeline.record_callback(&report).await.unwrap());
+        let outcomes = running.next().await.unwrap().unwrap();
+        let outcome = outcomes[0].row.outcome.as_ref().unwrap();
+        assert!(outcome.contains("\"decision\":\"undecided\""), "{outcome}");
     });
 }

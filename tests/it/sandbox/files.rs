@@ -1,6 +1,6 @@
 //! Local files under URLs.
 
-use std::{fs, path::PathBuf};
+use std::{fs, path::PathBuf, time::Duration};
 
 use greenlight::{ErrorKind, sandbox::Sandbox};
 
@@ -208,4 +208,18 @@ async fn a_published_file_is_served_wherever_it_lies() {
     }
     let error = sandbox.publish(fixtures().join("missing")).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Io);
+}
+
+/// Opening a pipe that nobody writes to waits for a writer.
+#[cfg(unix)]
+#[tokio::test]
+async fn a_pipe_in_the_folder_is_no_file() {
+    let folder = scratch("pipe");
+    let made = std::process::Command::new("mkfifo")
+        .arg(folder.join("pipe.png"))
+        .status();
+    assert!(made.unwrap().success());
+    let sandbox = start(Sandbox::builder().serve(&folder)).await;
+    let answer = tokio::time::timeout(Duration::from_secs(10), get(&sandbox, "/files/pipe.png"));
+    assert_eq!(answer.await.expect("an answer").status, 404);
 }

@@ -1,0 +1,98 @@
+//! What a failed attempt means for its call.
+
+use std::time::Duration;
+
+use crate::{
+    error::{Error, ErrorKind},
+    green::{
+        http::{Cause, Fault, Reply},
+        retry::Class,
+    },
+};
+
+/// A failed attempt.
+#[derive(Debug)]
+pub(in crate::green) struct Failure {
+    pub(in crate::green) class: Class,
+    pub(in crate::green) error: Error,
+}
+
+impl Failure {
+    /// What a fault of the connection means.
+    pub(in crate::green) fn of_fault(operation: &str, fault: Fault) -> Self {
+        let (class, kind) = match &fault {
+            Fault::NotSent(_) => (Class::NotSent, ErrorKind::Network),
+            Fault::Lost { cause, .. } => match cause {
+                Cause::TooLong => (Class::Ambiguous, ErrorKind::Answer),
+                Cause::Http(_) | Cause::Time(_) => (Class::Ambiguous, ErrorKind::Network),
+            },
+        };
+        let error = failed(operation, kind, &fault);
+        let error = match fault.into_source() {
+            Some(source) => error.with_source(source),
+            None => error,
+        };
+        Self { class, error }
+    }
+
+    pub(in crate::green) const fn for_good(error: Error) -> Self {
+        Self {
+            class: Class::Never,
+            error,
+        }
+    }
+}
+
+pub(in crate::green) fn failed(
+    operation: &str,
+    kind: ErrorKind,
+    what: &dyn std::fmt::Display,
+) -> Error {
+    Error::new(kind, format!("{operation} failed: {what}"))
+}
+
+impl Fault {
+    /// What came of the answer.
+    pub(super) const fn part(&self) -> Option<&Reply> {
+        match self {
+            Self::NotSent(_) => None,
+            Self::Lost { part, .. } => part.as_ref(),
+        }
+    }
+
+    fn into_source(self) -> Option<reqwest::Error> {
+        match self {
+            Self::NotSent(Cause::Http(error))
+            | Self::Lost {
+                cause: Cause::Http(error),
+                ..
+            } => Some(error),
+            _ => None,
+        }
+    }
+}
+
+impl Reply {
+    pub(in crate::green) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    /// For how long the service asks to wait: `x-acs-retry-after` in milliseconds, as the official
+    /// libraries read it, or `Retry-After` in seconds (RFC 9110, 10.2.3).
+    fn retry_after(&self) -> Option<Duration> {
+        let number = |name| self.header(name)?.trim().parse::<u32>().ok();
+        number("x-acs-retry-after")
+            .map(|millis| Duration::from_millis(millis.into()))
+            .or_else(|| number("retry-after").map(|secs| Duration::from_secs(secs.into())))
+    }
+}
+
+impl Class {
+    /// The class with the wait that the service asks for.
+    pub(in crate::green) fn told(self, reply: &Reply) -> Self {
+        match self {
+            Self::Throttled(None) => Self::Throttled(reply.retry_after()),
+            other => other,
+        }
+    }
+}

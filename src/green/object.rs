@@ -1,0 +1,128 @@
+//! JSON read leniently.
+//!
+//! The service's pages, their tables and their samples disagree about capitals, absent and null
+//! fields, so objects are read field by field: a name is looked up whatever its capitals, a value of
+//! another type counts as absent, and what is not known here is let be.
+
+use serde_json::{Map, Value};
+
+use super::ids::TaskId;
+
+/// A text without the mark that some programs put before UTF-8.
+pub(super) fn without_mark(text: &[u8]) -> &[u8] {
+    text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text)
+}
+
+/// A JSON object read leniently.
+#[derive(Clone, Debug)]
+pub(super) struct Object(pub(super) Map<String, Value>);
+
+impl Object {
+    pub(super) fn parse(text: &[u8]) -> Option<Self> {
+        let text = without_mark(text);
+        let text = String::from_utf8_lossy(text);
+        serde_json::from_str(&text).ok().map(Self)
+    }
+
+    /// The field of this name, as written or in other capitals; null counts as absent.
+    fn get(&self, name: &str) -> Option<&Value> {
+        let is_there = |value: &&Value| !value.is_null();
+        let as_written = self.0.get(name).filter(is_there);
+        as_written.or_else(|| {
+            let mut alike = self
+                .0
+                .iter()
+                .filter(|(found, value)| found.eq_ignore_ascii_case(name) && is_there(value));
+            alike.next().map(|(_, value)| value)
+        })
+    }
+
+    /// A name, which some write as a number.
+    pub(super) fn word(&self, name: &str) -> Option<String> {
+        match self.get(name)? {
+            Value::String(text) => Some(text.trim().to_owned()),
+            // What is not whole was rounded.
+            Value::Number(number) if !number.is_f64() => Some(number.to_string()),
+            _ => None,
+        }
+    }
+
+    /// The id that the service gave a task.
+    pub(super) fn task_id(&self) -> Option<TaskId> {
+        TaskId::parse(&self.word("taskId")?).ok()
+    }
+
+    pub(super) fn text(&self, name: &str) -> Option<&str> {
+        self.get(name)?.as_str()
+    }
+
+    /// What the service says, for people.
+    pub(super) fn message(&self) -> &str {
+        let message = self.text("msg").or_else(|| self.text("message"));
+        message.unwrap_or_default()
+    }
+
+    pub(super) fn clean_message(&mut self, clean: impl Fn(&str) -> String) {
+        for (name, value) in &mut self.0 {
+            let is_message = ["msg", "message"]
+                .iter()
+                .any(|m| name.eq_ignore_ascii_case(m));
+            if let Value::String(text) = value
+                && is_message
+            {
+                *text = clean(text);
+            }
+        }
+    }
+
+    pub(super) fn number(&self, name: &str) -> Option<f64> {
+        let value = self.get(name)?;
+        let number = value
+            .as_f64()
+            .or_else(|| value.as_str()?.trim().parse().ok());
+        number.filter(|number| number.is_finite())
+    }
+
+    /// The texts in a list; a text that stands alone counts as a list of one.
+    pub(super) fn texts(&self, name: &str) -> Vec<String> {
+        match self.get(name) {
+            Some(Value::Array(values)) => values
+                .iter()
+                .filter_map(|value| value.as_str().map(str::to_owned))
+                .collect(),
+            Some(Value::String(text)) => vec![text.clone()],
+            _ => Vec::new(),
+        }
+    }
+
+    /// The field as JSON text.
+    pub(super) fn json(&self, name: &str) -> Option<String> {
+        self.get(name).map(ToString::to_string)
+    }
+
+    /// The service's numeric code, which some write as a text.
+    pub(super) fn code(&self) -> Option<u16> {
+        self.word("code")?.parse().ok()
+    }
+
+    /// How many values are in a list, whatever they are.
+    pub(super) fn count(&self, name: &str) -> usize {
+        match self.get(name) {
+            Some(Value::Array(values)) => values.len(),
+            Some(_) => 1,
+            None => 0,
+        }
+    }
+
+    /// The objects in a list; one that stands alone counts as a list of one.
+    pub(super) fn objects(&self, name: &str) -> Vec<Self> {
+        match self.get(name) {
+            Some(Value::Array(values)) => values
+                .iter()
+                .filter_map(|value| value.as_object().cloned().map(Self))
+                .collect(),
+            Some(Value::Object(map)) => vec![Self(map.clone())],
+            _ => Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! What is known of a task while its outcome is waited for.
+
+use super::{
+    ids::{DataId, TaskId},
+    object::Object,
+    outcome::Outcome,
+    refusal::Refusal,
+    scene::Scene,
+};
+
+/// What is known of a task.
+#[derive(Clone, Debug)]
+pub struct TaskReport {
+    task_id: TaskId,
+    data_id: Option<DataId>,
+    state: TaskState,
+}
+
+/// How far a task is.
+#[non_exhaustive]
+#[derive(Clone, Debug)]
+pub enum TaskState {
+    /// Not done yet (280).
+    Processing,
+    /// Done.
+    Done(Outcome),
+    /// The service could not scan the image; or, with a code that passes (500, 503, 580, 581, 585,
+    /// 588, 591), cannot say yet whether it did.
+    Failed(Refusal),
+    /// The results are gone (594), or were not fetched within the hour that they are kept.
+    Expired,
+}
+
+impl TaskState {
+    /// Whether asking again cannot change it.
+    pub const fn is_final(&self) -> bool {
+        match self {
+            Self::Processing => false,
+            Self::Failed(refusal) => !refusal.is_temporary(),
+            Self::Done(_) | Self::Expired => true,
+        }
+    }
+}
+
+impl TaskReport {
+    pub(super) const fn new(task_id: TaskId, data_id: Option<DataId>, state: TaskState) -> Self {
+        Self {
+            task_id,
+            data_id,
+            state,
+        }
+    }
+
+    /// Reads an element of a results answer; `None` for one without a usable id.
+    pub(super) fn of(element: &Object) -> Option<Self> {
+        let task_id = element.task_id()?;
+        let data_id = element
+            .word("dataId")
+            .and_then(|id| DataId::parse(&id).ok());
+        let state = match element.code() {
+            Some(280) => TaskState::Processing,
+            Some(594) => TaskState::Expired,
+            Some(200) => TaskState::Done(Outcome::of(element)),
+            None if !element.objects("results").is_empty() => TaskState::Done(Outcome::of(element)),
+            _ => TaskState::Failed(Refusal::of(element)),
+        };
+        Some(Self::new(task_id, data_id, state))
+    }
+
+    /// The report with its outcome [held against](Outcome::held_against) the scenes that were asked.
+    #[must_use]
+    pub fn held_against(mut self, scenes: &[Scene]) -> Self {
+        if let TaskState::Done(outcome) = self.state {
+            self.state = TaskState::Done(outcome.held_against(scenes));
+        }
+        self
+    }
+
+    /// The task's id.
+    pub const fn task_id(&self) -> &TaskId {
+        &self.task_id
+    }
+
+    /// The task's name, as the service repeats it.
+    pub const fn data_id(&self) -> Option<&DataId> {
+        self.data_id.as_ref()
+    }
+
+    /// How far the task is.
+    pub const fn state(&self) -> &TaskState {
+        &self.state
+    }
+
+    /// How far the task is, without the names.
+    pub fn into_state(self) -> TaskState {
+        self.state
+    }
+
+    /// What was found, if the task is done.
+    pub const fn outcome(&self) -> Option<&Outcome> {
+        match &self.state {
+            TaskState::Done(outcome) => Some(outcome),
+            _ => None,
+        }
+    }
+}
