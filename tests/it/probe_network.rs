@@ -120,11 +120,9 @@ const OTHER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 3);
 async fn pair() -> (Server, Server) {
     loop {
         let good = Server::answering(ok("image/png", &png(300, 300, 0))).await;
-        let address = SocketAddr::new(BAD.into(), good.address.port());
+        let address = SocketAddr::new(BAD.into(), good.address.port()).to_string();
         // Another test may have the port.
-        if let Ok(listener) = tokio::net::TcpListener::bind(address).await {
-            drop(listener);
-            let canary = Server::start_at(&address.to_string(), |peer| async { drop(peer) }).await;
+        if let Ok(canary) = Server::try_start_at(&address, |peer| async { drop(peer) }).await {
             return (good, canary);
         }
     }
