@@ -54,7 +54,7 @@ impl Record {
 
     /// When the download must have ended.
     pub(super) fn deadline(&self) -> Instant {
-        self.started + self.download.limit
+        clock::after(self.started, self.download.limit)
     }
 
     pub(super) const fn asked(&self) -> &Requirements {

@@ -2,6 +2,7 @@
 
 #![allow(
     clippy::as_conversions,
+    clippy::cast_possible_truncation,
     clippy::unwrap_used,
     reason = "tests, with numbers of their own making"
 )]
@@ -495,6 +496,83 @@ async fn a_deadline_tells_the_phase_it_cut() {
     assert_eq!(download.phase(), Phase::Body);
     assert_eq!(download.inspection().format(), Some(Format::Png));
     assert_eq!(codes(&download), ["download/too-slow"]);
+}
+
+/// The beginning of a PNG of 240 megapixels whose data, 6 MB of them, inflate to 960 MB: one fixed
+/// block (RFC 1951, 3.2.6) of matches, each 258 zeros long.
+fn bomb() -> Vec<u8> {
+    const MATCHES: usize = 960_000_000 / 258;
+    let mut data = vec![0x78, 0x01];
+    let (mut bits, mut held) = (0_u64, 0);
+    let mut put = |value: u64, count: u32| {
+        bits |= value << held;
+        held += count;
+        while held >= 8 {
+            data.push((bits & 0xff) as u8);
+            bits >>= 8;
+            held -= 8;
+        }
+    };
+    // Not the last block, fixed codes; the literal 0: 00110000.
+    put(0b01_0, 3);
+    put(0b0000_1100, 8);
+    for _ in 0..MATCHES {
+        // Length 258: 11000101; distance 1: 00000. Codes are sent from their highest bit.
+        put(0b1010_0011, 8);
+        put(0, 5);
+    }
+    let mut file = b"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR".to_vec();
+    file.extend(30_000_u32.to_be_bytes());
+    file.extend(8_000_u32.to_be_bytes());
+    file.extend([8, 6, 0, 0, 0]);
+    file.extend(crc32fast::hash(&file[12..]).to_be_bytes());
+    file.extend((data.len() as u32 + 1).to_be_bytes());
+    file.extend(b"IDAT");
+    file.extend(data);
+    file
+}
+
+#[tokio::test]
+async fn work_is_cut_by_the_deadline_as_waiting_is() {
+    let mut answer = b"HTTP/1.1 200 OK\r\n\r\n".to_vec();
+    answer.extend(bomb());
+    let server = Server::start(move |mut peer| {
+        let answer = answer.clone();
+        async move {
+            peer.request().await;
+            peer.send(answer).await;
+            peer.stall().await;
+        }
+    })
+    .await;
+    let probe = builder()
+        .depth(Depth::Payload)
+        .deadline(Duration::from_millis(50))
+        .build()
+        .unwrap();
+    let download = probe.download(&server.url("/bomb.png"), &ASYNC).await;
+    assert_eq!(download.ending(), &Ending::TooSlow);
+    assert!(
+        download.elapsed() < Duration::from_millis(500),
+        "{:?} for {} bytes",
+        download.elapsed(),
+        download.bytes()
+    );
+}
+
+#[tokio::test]
+async fn any_deadline_and_pace_can_be_set() {
+    let server = Server::answering(ok("image/png", &png(300, 300, 0))).await;
+    for longest in [Duration::MAX, Duration::from_secs(u64::MAX / 4)] {
+        let probe = builder()
+            .deadline(longest)
+            .pace_per_host(longest)
+            .build()
+            .unwrap();
+        let asked = ASYNC.with_download_time(longest);
+        let verdict = probe.check(&server.url("/x"), &asked).await.unwrap();
+        assert_eq!(verdict.decision(), Decision::Accept);
+    }
 }
 
 #[tokio::test]

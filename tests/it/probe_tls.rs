@@ -298,7 +298,10 @@ where
     F: Fn(Respond) -> A,
     A: Future<Output = ()> + Send + 'static,
 {
-    let Ok(mut connection) = h2::server::handshake(stream).await else {
+    // What may be sent is what the client lets through, not what this end would hold.
+    let mut server = h2::server::Builder::new();
+    server.max_send_buffer_size(16 << 20);
+    let Ok(mut connection) = server.handshake(stream).await else {
         return;
     };
     while let Some(Ok((_request, respond))) = connection.accept().await {
@@ -421,6 +424,38 @@ async fn http2_connections_answer_again_though_bodies_are_left_unread() {
         received += verdict.download().unwrap().received();
     }
     assert!(received < 100 * 200_000, "{received}");
+}
+
+/// A window is what a server may send in one round trip: a whole image must not be too slow only
+/// because the server is far away.
+#[tokio::test]
+async fn a_whole_body_may_be_sent_far_ahead_and_a_window_for_a_header_not() {
+    let authority = Authority::new();
+    for (mode, expected) in [(Mode::Full, 2 << 20..=8 << 20), (Mode::Header, 1..=65_535)] {
+        let ahead = Arc::new(AtomicUsize::new(0));
+        let seen = Arc::clone(&ahead);
+        let server = http2(authority.acceptor(HOST, &["h2"], |_| {}), {
+            move |_, mut respond: Respond| {
+                let ahead = Arc::clone(&seen);
+                async move {
+                    let head = http::Response::new(());
+                    let mut stream = respond.send_response(head, false).unwrap();
+                    stream.reserve_capacity(16 << 20);
+                    let room = std::future::poll_fn(|cx| stream.poll_capacity(cx)).await;
+                    ahead.store(room.unwrap().unwrap(), Ordering::SeqCst);
+                    stream.send_data(png(300, 300, 0).into(), true).unwrap();
+                }
+            }
+        })
+        .await;
+        let answered = download(&h2_probe(&authority, mode), &server).await;
+        assert!(
+            matches!(answered.ending(), Ending::Complete | Ending::Stopped),
+            "{answered:?}"
+        );
+        let ahead = ahead.load(Ordering::SeqCst);
+        assert!(expected.contains(&ahead), "{mode:?}: {ahead}");
+    }
 }
 
 #[tokio::test]
