@@ -60,17 +60,21 @@ pub(super) fn check_head(answer: &Answer, wanted: StatusCode) -> Result<(), Endi
     }
 }
 
+/// What is sent as a coding and is none: the registry's `identity` (RFC 9110, 18.6), and what servers
+/// that were set up wrongly name in its place.
+const PLAIN: [&str; 6] = ["", "identity", "none", "binary", "utf-8", "utf8"];
+
 /// The coding that hides the image's bytes, if there is one.
 fn coding(headers: &HeaderMap) -> Option<String> {
-    let codings = |name, plain: &'static str| {
+    let codings = |name, framing: &'static str| {
         headers
             .get_all(name)
             .iter()
             .flat_map(|value| value.as_bytes().split(|byte| *byte == b','))
             .map(|coding| String::from_utf8_lossy(coding).trim().to_ascii_lowercase())
-            .find(move |coding| !coding.is_empty() && coding != plain)
+            .find(move |coding| coding != framing && !PLAIN.contains(&coding.as_str()))
     };
-    codings(header::CONTENT_ENCODING, "identity")
+    codings(header::CONTENT_ENCODING, "")
         .or_else(|| codings(header::TRANSFER_ENCODING, "chunked"))
         .map(|coding| coding.chars().take(40).collect())
 }

@@ -181,6 +181,9 @@ impl Record {
         let mut download = self.download;
         download.elapsed = self.entered - self.started;
         download.retries = self.retries;
+        if let Some(last) = self.route.last() {
+            download.last_url = last.clone();
+        }
         download.inspection = match ending {
             Ending::Complete => self.inspector.finish(),
             _ => *self.inspector.inspection(),

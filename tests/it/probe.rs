@@ -416,12 +416,24 @@ async fn a_body_that_is_compressed_is_named_and_not_inflated() {
         assert_eq!(codes(&download), ["download/encoding"]);
         assert_eq!(download.bytes(), 0);
     }
-    let server = Server::answering(answer(
-        "200 OK",
-        &[("Content-Encoding", "identity")],
-        &png(300, 300, 0),
-    ))
-    .await;
+    // What names no coding, as servers that were set up wrongly send it, hides nothing.
+    for value in [
+        "identity",
+        "none",
+        "utf-8",
+        "UTF8",
+        "binary",
+        "identity, none",
+        "",
+    ] {
+        let headers = [("Content-Encoding", value)];
+        let server = Server::answering(answer("200 OK", &headers, &png(300, 300, 0))).await;
+        let download = download(&server, Mode::Full).await;
+        assert_eq!(download.ending(), &Ending::Complete, "{value}");
+    }
+    let mut unframed = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: identity\r\n\r\n".to_vec();
+    unframed.extend(png(300, 300, 0));
+    let server = Server::answering(unframed).await;
     assert_eq!(
         download(&server, Mode::Full).await.ending(),
         &Ending::Complete

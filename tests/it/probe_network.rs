@@ -230,6 +230,57 @@ async fn a_name_without_an_address_is_a_finding() {
     assert_eq!(verdict.download().unwrap().phase(), Phase::Resolve);
 }
 
+#[tokio::test]
+async fn a_failure_names_the_host_that_failed_and_not_the_one_that_sent_there() {
+    let closed = Server::start(|peer| async { drop(peer) }).await;
+    let port = closed.address.port();
+    drop(closed);
+    time::sleep(Duration::from_millis(20)).await;
+    let silent = Server::start(|mut peer| async move {
+        peer.send(b"not TLS at all").await;
+        peer.close().await;
+    })
+    .await;
+    let tls = silent.address.port();
+    for (location, code, message) in [
+        (
+            "http://nothing.example/".to_owned(),
+            "download/dns",
+            "nothing.example cannot be resolved",
+        ),
+        (
+            format!("http://other.example:{port}/"),
+            "download/connect",
+            "no connection to other.example",
+        ),
+        (
+            format!("https://other.example:{tls}/"),
+            "download/tls",
+            "TLS with other.example",
+        ),
+    ] {
+        let found = answer("302 Found", &[("Location", &location)], b"");
+        let server = Server::answering(found).await;
+        let probe = builder()
+            .resolver(|host| async move {
+                Ok(match host.as_str() {
+                    "nothing.example" => Vec::new(),
+                    _ => vec![GOOD.into()],
+                })
+            })
+            .build()
+            .unwrap();
+        let url = named(&server, "first.example");
+        let verdict = probe.check(&url, &ASYNC).await.unwrap();
+        let violation = &verdict.violations()[0];
+        assert_eq!(violation.code().name(), code);
+        assert!(violation.message().starts_with(message), "{violation}");
+        let download = verdict.download().unwrap();
+        assert_eq!(download.url(), &url);
+        assert_eq!(download.last_url().as_str(), location);
+    }
+}
+
 // Connections
 
 /// A socket whose queue of connections is full: another one waits.
