@@ -128,6 +128,7 @@ pub struct Hop {
 #[derive(Clone, Debug)]
 pub struct Download {
     pub(crate) url: ImageUrl,
+    pub(crate) last_url: ImageUrl,
     pub(crate) ending: Ending,
     pub(crate) phase: Phase,
     pub(crate) hops: Vec<Hop>,
@@ -152,6 +153,7 @@ impl Download {
     )]
     pub(crate) fn new(url: ImageUrl, limit: Duration, depth: Depth) -> Self {
         Self {
+            last_url: url.clone(),
             url,
             ending: Ending::Stopped,
             phase: Phase::Resolve,
@@ -173,6 +175,11 @@ impl Download {
     /// The URL that was read.
     pub const fn url(&self) -> &ImageUrl {
         &self.url
+    }
+
+    /// The URL that was asked for last: where redirects had led.
+    pub const fn last_url(&self) -> &ImageUrl {
+        &self.last_url
     }
 
     /// How it ended.

@@ -91,12 +91,6 @@ async fn open(address: Vetted) -> io::Result<(TcpStream, SocketAddr)> {
     )]
     let tcp = TcpStream::connect(address.get()).await?;
     let peer = tcp.peer_addr()?;
-    if (peer.ip(), peer.port()) != (address.get().ip(), address.get().port()) {
-        return Err(io::Error::other(format!(
-            "connected to {peer} in place of {}",
-            address.get()
-        )));
-    }
     tcp.set_nodelay(true)?;
     Ok((tcp, peer))
 }

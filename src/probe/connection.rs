@@ -25,10 +25,6 @@ use tokio_rustls::client::TlsStream;
 
 use super::connect::{Counters, Wire};
 
-/// How much of one stream's body a server may send ahead (RFC 9113, 6.9.2). With the default of
-/// hyper, a body that is not read to its end has crossed the wire in megabytes.
-const STREAM_WINDOW: u32 = 65_535;
-
 type Io = TokioIo<Transport>;
 type Nothing = Empty<Bytes>;
 
@@ -118,18 +114,18 @@ enum Driver {
 }
 
 impl Connection {
-    /// Sets HTTP up over `transport`.
+    /// Sets HTTP up over `transport`: HTTP/2 with a window of so many bytes a stream, or HTTP/1.1.
     pub(super) async fn new(
         transport: Transport,
-        h2: bool,
+        http2: Option<u32>,
         counters: Arc<Counters>,
         peer: SocketAddr,
     ) -> hyper::Result<Self> {
         let io = TokioIo::new(transport);
-        let driver = if h2 {
+        let driver = if let Some(window) = http2 {
             let tasks = Tasks::default();
             let (sender, connection) = http2::Builder::new(tasks.clone())
-                .initial_stream_window_size(STREAM_WINDOW)
+                .initial_stream_window_size(window)
                 .handshake(io)
                 .await?;
             Driver::Http2 {

@@ -13,13 +13,23 @@ use tokio::{
 
 use super::clock::{self, Instant};
 
+/// So few hosts are remembered without a look at them.
+const SMALL_CROWD: usize = 1024;
+
 /// The limits of a probe and its clones.
 #[derive(Debug)]
 pub(super) struct Limits {
     all: Arc<Semaphore>,
     per_host: usize,
     pace: Duration,
-    hosts: Mutex<HashMap<Box<str>, Arc<Host>>>,
+    hosts: Mutex<Hosts>,
+}
+
+#[derive(Debug, Default)]
+struct Hosts {
+    known: HashMap<Box<str>, Arc<Host>>,
+    /// With how many those are looked for whose pace need be remembered no longer.
+    crowd: usize,
 }
 
 #[derive(Debug)]
@@ -69,15 +79,31 @@ impl Limits {
 
     fn host(&self, name: &str) -> Arc<Host> {
         let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(host) = hosts.get(name) {
+        if let Some(host) = hosts.known.get(name) {
             return Arc::clone(host);
+        }
+        if hosts.known.len() >= hosts.crowd {
+            let now = clock::now();
+            hosts.known.retain(|_, host| !self.is_unused(host, now));
+            hosts.crowd = hosts.known.len().saturating_mul(2).max(SMALL_CROWD);
         }
         let host = Arc::new(Host {
             permits: Arc::new(Semaphore::new(self.per_host)),
             next: Mutex::new(None),
         });
-        hosts.insert(name.into(), Arc::clone(&host));
+        hosts.known.insert(name.into(), Arc::clone(&host));
         host
+    }
+
+    /// Whether a host may be forgotten: nobody holds it, and another download may begin at once.
+    fn is_unused(&self, host: &Arc<Host>, now: Instant) -> bool {
+        Arc::strong_count(host) == 1
+            && host.permits.available_permits() == self.per_host
+            && host
+                .next
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .is_none_or(|next| next <= now)
     }
 
     /// When the next download from the host may begin.
@@ -85,7 +111,7 @@ impl Limits {
         let now = clock::now();
         let mut next = host.next.lock().unwrap_or_else(PoisonError::into_inner);
         let turn = next.map_or(now, |next| next.max(now));
-        *next = Some(turn + self.pace);
+        *next = Some(clock::after(turn, self.pace));
         turn
     }
 }
@@ -98,18 +124,25 @@ impl Drop for Slot {
             .hosts
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        // A host that nobody uses is forgotten, unless its pace must be remembered.
-        let unused = hosts.get(&self.name).is_some_and(|host| {
-            Arc::strong_count(host) == 1
-                && host.permits.available_permits() == self.limits.per_host
-                && host
-                    .next
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .is_none_or(|next| next <= clock::now())
-        });
-        if unused {
-            hosts.remove(&self.name);
+        let is_unused = |host| self.limits.is_unused(host, clock::now());
+        if hosts.known.get(&self.name).is_some_and(is_unused) {
+            hosts.known.remove(&self.name);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn hosts_are_forgotten_once_their_pace_has_passed() {
+        let limits = Limits::new(8, 2, Duration::from_secs(1));
+        for at in 0..10 * SMALL_CROWD {
+            drop(limits.enter(&format!("host-{at}.example")).await);
+            time::advance(Duration::from_millis(10)).await;
+        }
+        let known = limits.hosts.lock().unwrap().known.len();
+        assert!((100..=2 * SMALL_CROWD).contains(&known), "{known}");
     }
 }

@@ -1,10 +1,19 @@
 //! Reading a body: inspected as it comes, never kept, and left as soon as a fact condemns it.
 
+use std::time::Duration;
+
 use http::{HeaderMap, StatusCode, header};
 use hyper::body::Body;
+use tokio::task;
 
-use super::{failure, fetch::Answer, record::Record};
+use super::{clock, failure, fetch::Answer, record::Record};
 use crate::{download::Ending, verdict::Code};
+
+/// How many bytes are inspected at a time. Data may inflate a thousandfold, and the deadline must be
+/// held over work too.
+const PIECE: usize = 16 * 1024;
+/// How long other downloads wait for the work on this one.
+const MOST_BUSY: Duration = Duration::from_millis(10);
 
 /// How far a body is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,17 +60,21 @@ pub(super) fn check_head(answer: &Answer, wanted: StatusCode) -> Result<(), Endi
     }
 }
 
+/// What is sent as a coding and is none: the registry's `identity` (RFC 9110, 18.6), and what servers
+/// that were set up wrongly name in its place.
+const PLAIN: [&str; 6] = ["", "identity", "none", "binary", "utf-8", "utf8"];
+
 /// The coding that hides the image's bytes, if there is one.
 fn coding(headers: &HeaderMap) -> Option<String> {
-    let codings = |name, plain: &'static str| {
+    let codings = |name, framing: &'static str| {
         headers
             .get_all(name)
             .iter()
             .flat_map(|value| value.as_bytes().split(|byte| *byte == b','))
             .map(|coding| String::from_utf8_lossy(coding).trim().to_ascii_lowercase())
-            .find(move |coding| !coding.is_empty() && coding != plain)
+            .find(move |coding| coding != framing && !PLAIN.contains(&coding.as_str()))
     };
-    codings(header::CONTENT_ENCODING, "identity")
+    codings(header::CONTENT_ENCODING, "")
         .or_else(|| codings(header::TRANSFER_ENCODING, "chunked"))
         .map(|coding| coding.chars().take(40).collect())
 }
@@ -82,6 +95,7 @@ pub(super) async fn read(
         Until::End => u64::MAX,
         Until::Settled { end } => end,
     };
+    let mut rested = clock::now();
     loop {
         if matches!(until, Until::Settled { .. }) && record.inspector().is_settled() {
             return Ok(Stop::Settled);
@@ -100,8 +114,18 @@ pub(super) async fn read(
         let promised = end.saturating_sub(record.seen());
         let room = usize::try_from(left.min(promised)).unwrap_or(usize::MAX);
         let (taken, surplus) = bytes.split_at(room.min(bytes.len()));
-        if let Some(code) = record.push(taken) {
-            return Ok(Stop::Refused(code));
+        for piece in taken.chunks(PIECE) {
+            if let Some(code) = record.push(piece) {
+                return Ok(Stop::Refused(code));
+            }
+            let now = clock::now();
+            if now >= record.deadline() {
+                return Err(Ending::TooSlow);
+            }
+            if now - rested > MOST_BUSY {
+                task::yield_now().await;
+                rested = clock::now();
+            }
         }
         if !surplus.is_empty() && promised < left {
             return Err(Ending::Protocol(

@@ -54,7 +54,7 @@ impl Record {
 
     /// When the download must have ended.
     pub(super) fn deadline(&self) -> Instant {
-        self.started + self.download.limit
+        clock::after(self.started, self.download.limit)
     }
 
     pub(super) const fn asked(&self) -> &Requirements {
@@ -181,6 +181,9 @@ impl Record {
         let mut download = self.download;
         download.elapsed = self.entered - self.started;
         download.retries = self.retries;
+        if let Some(last) = self.route.last() {
+            download.last_url = last.clone();
+        }
         download.inspection = match ending {
             Ending::Complete => self.inspector.finish(),
             _ => *self.inspector.inspection(),

@@ -2,6 +2,7 @@
 
 #![allow(
     clippy::as_conversions,
+    clippy::cast_possible_truncation,
     clippy::unwrap_used,
     reason = "tests, with numbers of their own making"
 )]
@@ -415,12 +416,24 @@ async fn a_body_that_is_compressed_is_named_and_not_inflated() {
         assert_eq!(codes(&download), ["download/encoding"]);
         assert_eq!(download.bytes(), 0);
     }
-    let server = Server::answering(answer(
-        "200 OK",
-        &[("Content-Encoding", "identity")],
-        &png(300, 300, 0),
-    ))
-    .await;
+    // What names no coding, as servers that were set up wrongly send it, hides nothing.
+    for value in [
+        "identity",
+        "none",
+        "utf-8",
+        "UTF8",
+        "binary",
+        "identity, none",
+        "",
+    ] {
+        let headers = [("Content-Encoding", value)];
+        let server = Server::answering(answer("200 OK", &headers, &png(300, 300, 0))).await;
+        let download = download(&server, Mode::Full).await;
+        assert_eq!(download.ending(), &Ending::Complete, "{value}");
+    }
+    let mut unframed = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: identity\r\n\r\n".to_vec();
+    unframed.extend(png(300, 300, 0));
+    let server = Server::answering(unframed).await;
     assert_eq!(
         download(&server, Mode::Full).await.ending(),
         &Ending::Complete
@@ -495,6 +508,67 @@ async fn a_deadline_tells_the_phase_it_cut() {
     assert_eq!(download.phase(), Phase::Body);
     assert_eq!(download.inspection().format(), Some(Format::Png));
     assert_eq!(codes(&download), ["download/too-slow"]);
+}
+
+/// The beginning of a PNG of 240 megapixels whose data, less than 1 MB of them, inflate to 960 MB.
+fn bomb() -> Vec<u8> {
+    // RFC 1951: a block of fixed codes that holds one zero, then one whose codes of one bit each are
+    // the match of 258 bytes, which a code of one bit for the distance 1 follows.
+    let mut data = b"\x78\x01\x62\0\xb0\x03\x07\x02\0\0\0\0\x40\xfe\xaf\x8d\x50".to_vec();
+    data.resize(960_000_000 / 258 / 4, 0x55);
+    let mut file = b"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR".to_vec();
+    file.extend(30_000_u32.to_be_bytes());
+    file.extend(8_000_u32.to_be_bytes());
+    file.extend([8, 6, 0, 0, 0]);
+    let crc = crc32fast::hash(&file[12..]);
+    file.extend(crc.to_be_bytes());
+    file.extend((data.len() as u32 + 1).to_be_bytes());
+    file.extend(b"IDAT");
+    file.extend(data);
+    file
+}
+
+#[tokio::test]
+async fn work_is_cut_by_the_deadline_as_waiting_is() {
+    let mut answer = b"HTTP/1.1 200 OK\r\n\r\n".to_vec();
+    answer.extend(bomb());
+    let server = Server::start(move |mut peer| {
+        let answer = answer.clone();
+        async move {
+            peer.request().await;
+            peer.send(answer).await;
+            peer.stall().await;
+        }
+    })
+    .await;
+    let probe = builder()
+        .depth(Depth::Payload)
+        .deadline(Duration::from_millis(50))
+        .build()
+        .unwrap();
+    let download = probe.download(&server.url("/bomb.png"), &ASYNC).await;
+    assert_eq!(download.ending(), &Ending::TooSlow);
+    assert!(
+        download.elapsed() < Duration::from_millis(500),
+        "{:?} for {} bytes",
+        download.elapsed(),
+        download.bytes()
+    );
+}
+
+#[tokio::test]
+async fn any_deadline_and_pace_can_be_set() {
+    let server = Server::answering(ok("image/png", &png(300, 300, 0))).await;
+    for longest in [Duration::MAX, Duration::from_secs(u64::MAX / 4)] {
+        let probe = builder()
+            .deadline(longest)
+            .pace_per_host(longest)
+            .build()
+            .unwrap();
+        let asked = ASYNC.with_download_time(longest);
+        let verdict = probe.check(&server.url("/x"), &asked).await.unwrap();
+        assert_eq!(verdict.decision(), Decision::Accept);
+    }
 }
 
 #[tokio::test]

@@ -8,155 +8,18 @@
     reason = "tests, with numbers of their own making"
 )]
 
-use std::{pin::Pin, sync::Arc, time::Duration};
+mod tls;
+mod trial;
 
-use greenlight::{
-    Download, Requirements, Verdict,
-    download::Ending,
-    probe::{AddressPolicy, Mode},
-};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
+
 use tokio::{task::JoinSet, time};
 
-use crate::probe_server::{Peer, Server, answer, builder, jpeg_head, ok, png};
-
-/// A small limit, so that little has to cross the wire before it is reached.
-const ASKED: Requirements = Requirements::ASYNC.with_max_bytes(1 << 20);
-
-/// Whatever a server does, no more than this comes over the wire: twice the limit, and what heads
-/// and TLS may take, with a last read.
-const MOST_RECEIVED: u64 = (3 << 20) + (512 << 10);
-
-/// Whatever a server does, a probe ends within this time. Where it is the deadline that ends it, a
-/// shorter one is set, to be quick.
-const MOST_ELAPSED: Duration = Duration::from_millis(3300);
-
-const FULL: &[Mode] = &[Mode::Full];
-const HEADER: &[Mode] = &[Mode::Header];
-const BOTH: &[Mode] = &[Mode::Full, Mode::Header];
-
-type Serve = Arc<dyn Fn(Peer) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync>;
-
-/// One way to misbehave, and what the probe makes of it.
-struct Behaviour {
-    name: &'static str,
-    modes: &'static [Mode],
-    serve: Serve,
-    ending: &'static str,
-    codes: &'static [&'static str],
-}
-
-/// A behaviour in the making: its name and the modes that it is tried in.
-struct Named(&'static str, &'static [Mode]);
-
-impl Named {
-    fn serve<F, A>(self, serve: F) -> Told
-    where
-        F: Fn(Peer) -> A + Send + Sync + 'static,
-        A: Future<Output = ()> + Send + 'static,
-    {
-        Told(self, Arc::new(move |peer| Box::pin(serve(peer))))
-    }
-
-    /// Answers the request with `bytes` and closes.
-    fn answer(self, bytes: impl Into<Vec<u8>>) -> Told {
-        self.then(bytes, Peer::close)
-    }
-
-    /// Answers the request with `bytes` and leaves the connection open.
-    fn answer_and_stall(self, bytes: impl Into<Vec<u8>>) -> Told {
-        self.then(bytes, Peer::stall)
-    }
-
-    /// Answers the request with `start`, then with `more` without end.
-    fn endless(self, start: impl Into<Vec<u8>>, more: impl Into<Vec<u8>>) -> Told {
-        let more: Arc<[u8]> = more.into().into();
-        self.then(start, move |mut peer| {
-            let more = Arc::clone(&more);
-            async move { while peer.send(&more).await {} }
-        })
-    }
-
-    /// Answers the request with `start`, then with `rest` byte by byte.
-    fn trickle(self, start: impl Into<Vec<u8>>, rest: impl Into<Vec<u8>>) -> Told {
-        let rest: Arc<[u8]> = rest.into().into();
-        self.then(start, move |mut peer| {
-            let rest = Arc::clone(&rest);
-            async move {
-                peer.trickle(&rest, Duration::from_millis(5)).await;
-            }
-        })
-    }
-
-    fn then<F, A>(self, bytes: impl Into<Vec<u8>>, then: F) -> Told
-    where
-        F: Fn(Peer) -> A + Send + Sync + Clone + 'static,
-        A: Future<Output = ()> + Send + 'static,
-    {
-        let bytes: Arc<[u8]> = bytes.into().into();
-        self.serve(move |mut peer| {
-            let (bytes, then) = (Arc::clone(&bytes), then.clone());
-            async move {
-                if peer.request().await.is_some() && peer.send(&bytes).await {
-                    then(peer).await;
-                }
-            }
-        })
-    }
-}
-
-struct Told(Named, Serve);
-
-impl Told {
-    fn is(self, ending: &'static str, codes: &'static [&'static str]) -> Behaviour {
-        let Self(Named(name, modes), serve) = self;
-        Behaviour {
-            name,
-            modes,
-            serve,
-            ending,
-            codes,
-        }
-    }
-
-    fn too_slow(self) -> Behaviour {
-        self.is("too-slow", &["download/too-slow"])
-    }
-
-    fn malformed(self) -> Behaviour {
-        self.is("protocol", &["download/protocol"])
-    }
-
-    fn incomplete(self) -> Behaviour {
-        self.is("incomplete", &["download/incomplete"])
-    }
-}
-
-fn name_of(ending: &Ending) -> &'static str {
-    match ending {
-        Ending::Complete => "complete",
-        Ending::Stopped => "stopped",
-        Ending::Refused { .. } => "refused",
-        Ending::TooSlow => "too-slow",
-        Ending::Blocked { .. } => "blocked",
-        Ending::Dns(_) => "dns",
-        Ending::Connect(_) => "connect",
-        Ending::Tls(..) => "tls",
-        Ending::Redirects(_) => "redirects",
-        Ending::Status => "status",
-        Ending::Reset(_) => "reset",
-        Ending::Incomplete(_) => "incomplete",
-        Ending::Protocol(_) => "protocol",
-        Ending::Encoded(_) => "encoded",
-        _ => "another",
-    }
-}
-
-fn codes(verdict: &Verdict<greenlight::ImageUrl>) -> Vec<&'static str> {
-    let violations = verdict.violations().iter();
-    violations
-        .map(|violation| violation.code().name())
-        .collect()
-}
+use crate::{
+    probe_server::{Peer, answer, jpeg_head, ok, png, range, ranged},
+    probe_tls::Authority,
+};
+use trial::{BOTH, Behaviour, CANARY, FULL, HEADER, Lag, Named};
 
 fn chunked(body: &[u8]) -> Vec<u8> {
     let mut answer = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n".to_vec();
@@ -222,7 +85,7 @@ fn stalls() -> Vec<Behaviour> {
         Named("redirects slowly", BOTH)
             .serve(|mut peer| async move {
                 let request = peer.request().await.unwrap();
-                time::sleep(Duration::from_millis(120)).await;
+                time::sleep(Duration::from_millis(800)).await;
                 let at = request.split([' ', '/']).nth(2).unwrap().len();
                 let next = format!("/{}", "x".repeat(at + 1));
                 peer.send(answer("302 Found", &[("Location", &next)], b""))
@@ -456,19 +319,19 @@ fn protocol() -> Vec<Behaviour> {
             .incomplete(),
         Named("resets after the request", BOTH)
             .then("", |peer| async { peer.reset() })
-            .is("reset", &["download/incomplete"]),
+            .reset(),
         Named("resets in the head", BOTH)
             .then("HTTP/1.1 200 OK\r\nContent-", |peer| async {
                 time::sleep(Duration::from_millis(30)).await;
                 peer.reset();
             })
-            .is("reset", &["download/incomplete"]),
+            .reset(),
         Named("resets in the body", FULL)
             .then(ok("image/png", &file)[..500].to_vec(), |peer| async {
                 time::sleep(Duration::from_millis(30)).await;
                 peer.reset();
             })
-            .is("reset", &["download/incomplete"]),
+            .reset(),
     ]);
     all
 }
@@ -561,7 +424,7 @@ fn ranges() -> Vec<Behaviour> {
                 let endless = endless.clone();
                 async move {
                     while let Some(request) = peer.request().await {
-                        let (first, last) = crate::probe_server::range(&request).unwrap();
+                        let (first, last) = range(&request).unwrap();
                         let last = last.min(endless.len() - 1);
                         let range = format!("bytes {first}-{last}/*");
                         if !peer.send(part(&range, &endless[first..=last])).await {
@@ -608,8 +471,7 @@ fn ranges() -> Vec<Behaviour> {
 }
 
 /// Redirects to every kind of address that is not public, and to the canary by every name it has.
-fn redirects(canary: &Server) -> Vec<Behaviour> {
-    let port = canary.address.port();
+fn redirects() -> Vec<Behaviour> {
     let hosts = [
         "127.0.0.2",
         "127.2",
@@ -641,13 +503,21 @@ fn redirects(canary: &Server) -> Vec<Behaviour> {
         "[ff02::1]",
         "[2001:db8::1]",
         "[2001::1]",
+        CANARY,
     ];
     let mut all: Vec<_> = hosts
         .into_iter()
         .map(|host| {
-            let location = format!("http://{host}:{port}/image.png");
             Named("redirects to an address that is not public", BOTH)
-                .answer(answer("302 Found", &[("Location", &location)], b""))
+                .serve(move |mut peer| async move {
+                    // The canary listens at the same port as this server.
+                    let port = peer.stream.local_addr().unwrap().port();
+                    let location = format!("http://{host}:{port}/image.png");
+                    peer.request().await;
+                    peer.send(answer("302 Found", &[("Location", &location)], b""))
+                        .await;
+                    peer.close().await;
+                })
                 .is("blocked", &["url/private-address"])
         })
         .collect();
@@ -687,83 +557,99 @@ fn redirects(canary: &Server) -> Vec<Behaviour> {
     all
 }
 
+/// Connections that are used again, by servers that make use of it.
+fn reuse() -> Vec<Behaviour> {
+    let image = png(300, 300, 100_000);
+    let forged = ok("text/html", b"<!DOCTYPE html><html>");
+    let poisoned = image.clone();
+    let mut all = vec![
+        Named("poisons its connection", HEADER)
+            .serve(move |mut peer| {
+                let (image, forged) = (poisoned.clone(), forged.clone());
+                async move {
+                    while let Some(request) = peer.request().await {
+                        // In one piece: once the next request is out, nobody can tell its answer
+                        // from this one.
+                        let both = with(ranged(&request, "image/png", &image), &forged);
+                        peer.send(both).await;
+                    }
+                }
+            })
+            .is("stopped", &[])
+            .times(5),
+    ];
+    all.push(
+        Named("closes after each answer without saying so", HEADER)
+            .serve(move |mut peer| {
+                let image = image.clone();
+                async move {
+                    let request = peer.request().await.unwrap();
+                    peer.send(ranged(&request, "image/png", &image)).await;
+                    peer.close().await;
+                }
+            })
+            .is("stopped", &[])
+            .times(5),
+    );
+    all.push(
+        Named("answers once and never again", HEADER)
+            .serve(|mut peer| async move {
+                if peer.number == 0 {
+                    let request = peer.request().await.unwrap();
+                    let file = jpeg_head(300, 300, 100_000);
+                    peer.send(ranged(&request, "image/jpeg", &file)).await;
+                }
+                peer.stall().await;
+            })
+            .too_slow(),
+    );
+    all
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_server_gets_more_than_its_finding() {
-    let canary = canary().await;
+    let authority = Authority::new();
+    let root: Arc<str> = authority.pem().into();
     let mut all = stalls();
     all.extend(floods());
     all.extend(lengths_and_chunks());
     all.extend(protocol());
     all.extend(contents());
     all.extend(ranges());
-    all.extend(redirects(&canary));
-    let names: std::collections::BTreeSet<_> = all.iter().map(|one| one.name).collect();
+    all.extend(redirects());
+    all.extend(reuse());
+    all.extend(tls::all(&authority));
+    let names: BTreeSet<_> = all.iter().map(|one| one.name).collect();
     assert!(names.len() >= 60, "{} behaviours", names.len());
 
+    let lag = Arc::new(Lag::measure());
+    let (slow, quick): (Vec<_>, Vec<_>) = all.into_iter().partition(Behaviour::is_slow);
+    // Of those that keep the machine busy, as many at a time as a small one serves without being
+    // slow itself. Those that only wait do so together.
+    let mut found = try_all(quick, 4, &root, &lag).await;
+    found.extend(try_all(slow, usize::MAX, &root, &lag).await);
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+/// Tries each behaviour in each of its modes, so many at a time, and says what is not as expected.
+async fn try_all(
+    behaviours: Vec<Behaviour>,
+    at_once: usize,
+    root: &Arc<str>,
+    lag: &Arc<Lag>,
+) -> Vec<String> {
     let mut found = Vec::new();
-    let mut probes = JoinSet::new();
-    for behaviour in all {
+    let mut trials = JoinSet::new();
+    for behaviour in behaviours.into_iter().map(Arc::new) {
         for mode in behaviour.modes {
-            let serve = Arc::clone(&behaviour.serve);
-            let server = Server::start(move |peer| serve(peer)).await;
-            let is_slow = behaviour.ending == "too-slow";
-            let (name, ending, codes) = (behaviour.name, behaviour.ending, behaviour.codes);
-            probes.spawn(async move {
-                let download = one(&server, *mode, is_slow).await;
-                let faults = faults(&download, ending, codes).into_iter();
-                let named = faults.map(|fault| format!("{name} ({mode:?}): {fault}"));
-                named.collect::<Vec<_>>()
-            });
-            // As many at a time as a small machine serves without being slow itself.
-            if probes.len() >= 16 {
-                found.extend(probes.join_next().await.unwrap().unwrap());
+            let (behaviour, root, lag) =
+                (Arc::clone(&behaviour), Arc::clone(root), Arc::clone(lag));
+            trials.spawn(async move { behaviour.faults(*mode, root.as_bytes(), &lag).await });
+            if trials.len() >= at_once {
+                found.extend(trials.join_next().await.unwrap().unwrap());
             }
         }
     }
-    found.extend(probes.join_all().await.into_iter().flatten());
-    assert!(found.is_empty(), "{}", found.join("\n"));
-    assert_eq!(canary.seen.connections(), 0);
-}
-
-/// A server at an address that no probe here may connect to.
-async fn canary() -> Server {
-    Server::start_at("127.0.0.2:0", |mut peer| async move {
-        peer.send(ok("image/png", &png(300, 300, 0))).await;
-    })
-    .await
-}
-
-async fn one(server: &Server, mode: Mode, is_slow: bool) -> Download {
-    let deadline = if is_slow { 400 } else { 3000 };
-    let policy = AddressPolicy::new().allow("127.0.0.1").unwrap();
-    let probe = builder()
-        .policy(policy)
-        .mode(mode)
-        .deadline(Duration::from_millis(deadline))
-        .build()
-        .unwrap();
-    probe.download(&server.url("/x"), &ASKED).await
-}
-
-/// What is not as expected of a download.
-fn faults(download: &Download, ending: &str, expected: &[&str]) -> Vec<String> {
-    let mut faults = Vec::new();
-    if name_of(download.ending()) != ending {
-        faults.push(format!("{:?} and not {ending}", download.ending()));
-    }
-    let found = codes(&ASKED.judge_download(download.clone()));
-    if found != expected {
-        faults.push(format!("{found:?} and not {expected:?}"));
-    }
-    if download.elapsed() > MOST_ELAPSED {
-        faults.push(format!("took {:?}", download.elapsed()));
-    }
-    if download.received() > MOST_RECEIVED || download.bytes() > ASKED.max_bytes() + 1 {
-        faults.push(format!(
-            "{} bytes came, {} of body",
-            download.received(),
-            download.bytes()
-        ));
-    }
-    faults
+    found.extend(trials.join_all().await.into_iter().flatten());
+    found
 }

@@ -120,11 +120,9 @@ const OTHER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 3);
 async fn pair() -> (Server, Server) {
     loop {
         let good = Server::answering(ok("image/png", &png(300, 300, 0))).await;
-        let address = SocketAddr::new(BAD.into(), good.address.port());
+        let address = SocketAddr::new(BAD.into(), good.address.port()).to_string();
         // Another test may have the port.
-        if let Ok(listener) = tokio::net::TcpListener::bind(address).await {
-            drop(listener);
-            let canary = Server::start_at(&address.to_string(), |peer| async { drop(peer) }).await;
+        if let Ok(canary) = Server::try_start_at(&address, |peer| async { drop(peer) }).await {
             return (good, canary);
         }
     }
@@ -230,6 +228,57 @@ async fn a_name_without_an_address_is_a_finding() {
         "nothing.example cannot be resolved: it has no addresses"
     );
     assert_eq!(verdict.download().unwrap().phase(), Phase::Resolve);
+}
+
+#[tokio::test]
+async fn a_failure_names_the_host_that_failed_and_not_the_one_that_sent_there() {
+    let closed = Server::start(|peer| async { drop(peer) }).await;
+    let port = closed.address.port();
+    drop(closed);
+    time::sleep(Duration::from_millis(20)).await;
+    let silent = Server::start(|mut peer| async move {
+        peer.send(b"not TLS at all").await;
+        peer.close().await;
+    })
+    .await;
+    let tls = silent.address.port();
+    for (location, code, message) in [
+        (
+            "http://nothing.example/".to_owned(),
+            "download/dns",
+            "nothing.example cannot be resolved",
+        ),
+        (
+            format!("http://other.example:{port}/"),
+            "download/connect",
+            "no connection to other.example",
+        ),
+        (
+            format!("https://other.example:{tls}/"),
+            "download/tls",
+            "TLS with other.example",
+        ),
+    ] {
+        let found = answer("302 Found", &[("Location", &location)], b"");
+        let server = Server::answering(found).await;
+        let probe = builder()
+            .resolver(|host| async move {
+                Ok(match host.as_str() {
+                    "nothing.example" => Vec::new(),
+                    _ => vec![GOOD.into()],
+                })
+            })
+            .build()
+            .unwrap();
+        let url = named(&server, "first.example");
+        let verdict = probe.check(&url, &ASYNC).await.unwrap();
+        let violation = &verdict.violations()[0];
+        assert_eq!(violation.code().name(), code);
+        assert!(violation.message().starts_with(message), "{violation}");
+        let download = verdict.download().unwrap();
+        assert_eq!(download.url(), &url);
+        assert_eq!(download.last_url().as_str(), location);
+    }
 }
 
 // Connections
@@ -457,6 +506,13 @@ async fn a_header_may_follow_to_another_origin_only_if_it_holds_no_secret() {
         assert_eq!(header(&request, "referer"), Some("https://shop.example/"));
         assert_eq!(header(&request, "user-agent"), Some("tester/1.0"));
     }
+    // Unless it is set, no server learns where the one before sent the probe from.
+    let silent = crate::probe_server::probe(Mode::Full);
+    silent.download(&here.url("/a?token=secret"), &ASYNC).await;
+    for request in [&here.seen.requests()[2..], &there.seen.requests()[1..]].concat() {
+        assert_eq!(header(&request, "referer"), None);
+        assert_eq!(header(&request, "origin"), None);
+    }
     let request = &there.seen.requests()[0];
     assert_eq!(header(request, "authorization"), None);
     assert_eq!(header(request, "x-api-key"), None);
@@ -545,6 +601,39 @@ async fn redirects_are_counted_over_all_requests_of_a_download() {
     }
 }
 
+/// 0.0.0.0 is a name for the machine itself: who is allowed the one is not allowed the other.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn the_peer_that_was_connected_to_is_checked() {
+    let server = Server::start(|mut peer| async move {
+        peer.request().await;
+        peer.send(ok("image/png", &png(300, 300, 0))).await;
+        peer.close().await;
+    })
+    .await;
+    let port = server.address.port();
+    let url = ImageUrl::parse(&format!("http://0.0.0.0:{port}/image.png")).unwrap();
+    let policy = AddressPolicy::new().allow("0.0.0.0").unwrap();
+    let probe = builder().policy(policy.clone()).build().unwrap();
+    let download = probe.download(&url, &ASYNC).await;
+    assert_eq!(
+        download.ending(),
+        &Ending::Blocked {
+            target: format!("127.0.0.1:{port}"),
+            reason: format!(
+                "127.0.0.1 is a loopback address: allow it with --allow-address 127.0.0.1/32:{port}"
+            ),
+        }
+    );
+    assert!(server.seen.requests().is_empty());
+
+    let policy = policy.allow("127.0.0.1").unwrap();
+    let probe = builder().policy(policy).build().unwrap();
+    let download = probe.download(&url, &ASYNC).await;
+    assert_eq!(download.ending(), &Ending::Complete);
+    assert_eq!(download.remote(), Some(server.address));
+}
+
 // Connections that are used again
 
 /// Serves images of `N` pixels at `/N.png`, and ends each answer with `more`.
@@ -585,6 +674,27 @@ async fn header_mode_uses_a_connection_again_and_full_mode_does_not() {
             time::sleep(Duration::from_millis(50)).await;
         }
         assert_eq!(server.seen.connections(), connections, "{mode:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_whole_file_is_read_to_its_end_for_the_connection_only_if_it_is_short() {
+    // A server that knows no ranges.
+    for (padding, connections) in [(60_000, 1), (2_000_000, 3)] {
+        let image = ok("image/png", &png(300, 300, padding));
+        let server = Server::start(move |mut peer| {
+            let image = image.clone();
+            async move { while peer.request().await.is_some() && peer.send(&image).await {} }
+        })
+        .await;
+        let probe = probe(Mode::Header);
+        for _ in 0..3 {
+            let verdict = probe.check(&server.url("/x"), &ASYNC).await.unwrap();
+            assert_eq!(verdict.decision(), Decision::Accept);
+            assert!(verdict.download().unwrap().bytes() < 500_000);
+            time::sleep(Duration::from_millis(50)).await;
+        }
+        assert_eq!(server.seen.connections(), connections, "{padding}");
     }
 }
 

@@ -8,6 +8,7 @@
 )]
 
 use std::{
+    io,
     net::SocketAddr,
     sync::{
         Arc, Mutex,
@@ -76,8 +77,17 @@ impl Server {
         F: Fn(Peer) -> A + Send + Sync + 'static,
         A: Future<Output = ()> + Send + 'static,
     {
-        let listener = TcpListener::bind(address).await.unwrap();
-        let address = listener.local_addr().unwrap();
+        Self::try_start_at(address, serve).await.unwrap()
+    }
+
+    /// Fails where another listens.
+    pub(crate) async fn try_start_at<F, A>(address: &str, serve: F) -> io::Result<Self>
+    where
+        F: Fn(Peer) -> A + Send + Sync + 'static,
+        A: Future<Output = ()> + Send + 'static,
+    {
+        let listener = TcpListener::bind(address).await?;
+        let address = listener.local_addr()?;
         let seen = Arc::new(Seen::default());
         let noted = Arc::clone(&seen);
         let task = tokio::spawn(async move {
@@ -97,11 +107,11 @@ impl Server {
                 tokio::spawn(time::timeout(Duration::from_secs(20), serving));
             }
         });
-        Self {
+        Ok(Self {
             address,
             seen,
             task,
-        }
+        })
     }
 
     /// A server that answers every request with the same bytes and closes.

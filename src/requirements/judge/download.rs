@@ -12,7 +12,7 @@ use crate::{
 
 impl Findings<'_> {
     pub(super) fn download(&mut self, download: &Download) {
-        let host = download.url().host();
+        let host = download.last_url().host();
         match download.ending() {
             Ending::Complete | Ending::Stopped | Ending::Refused { .. } => {
                 self.slowness(download);
