@@ -218,7 +218,7 @@ impl Work for Checker {
         }
     }
 
-    fn block(&self, Item { source, what }: Item) -> Checked {
+    fn block(&self, Item { source, what, .. }: Item) -> Checked {
         match what {
             What::File(path) => Checked::new(self.read(&path, source).0),
             What::Unusable(unusable) => Checked {
@@ -229,7 +229,7 @@ impl Work for Checker {
         }
     }
 
-    async fn wait(&self, Item { source, what }: Item) -> Checked {
+    async fn wait(&self, Item { source, what, .. }: Item) -> Checked {
         match (what, &self.local) {
             (What::File(path), Local::Served(sandbox)) => self.served(sandbox, &path, source).await,
             (What::File(path), Local::Uploaded(client)) => {

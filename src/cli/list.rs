@@ -2,11 +2,14 @@
 
 use std::{
     ffi::OsStr,
+    fmt,
     fs::File,
     io::{self, BufRead, BufReader, Read},
+    sync::Arc,
 };
 
 use super::exit::{Failure, reason};
+use crate::green::DataId;
 
 /// The longest line that is read as a source, in bytes: far more than a URL or a path may have.
 const LONGEST_LINE: usize = 64 * 1024;
@@ -16,20 +19,36 @@ const SHOWN: usize = 80;
 
 /// A list of sources, read as it is needed.
 pub(crate) struct List {
-    name: String,
+    name: Arc<str>,
     reader: Box<dyn BufRead + Send>,
     line: u64,
     buffer: Vec<u8>,
     failed: bool,
 }
 
+/// A place in a list. `Display`: `urls.txt line 3`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    /// The list's name as it was given, `stdin` for standard input.
+    pub(crate) list: Arc<str>,
+    /// The line's number, from 1.
+    pub(crate) line: u64,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} line {}", self.list, self.line)
+    }
+}
+
 /// A line that names a source, or should.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Line {
-    /// The list's name and the line's number, from 1: `urls.txt line 3`.
-    pub(crate) place: String,
+    pub(crate) place: Place,
     /// What it says; for a bad line as much as can be shown.
     pub(crate) text: String,
+    /// The user's own name for the source.
+    pub(crate) data_id: Option<DataId>,
     /// What is wrong with it.
     pub(crate) fault: Option<String>,
 }
@@ -59,7 +78,7 @@ impl List {
 
     fn new(name: &str, reader: impl BufRead + Send + 'static) -> Self {
         Self {
-            name: name.to_owned(),
+            name: name.into(),
             reader: Box::new(reader),
             line: 0,
             buffer: Vec::new(),
@@ -98,8 +117,12 @@ impl List {
             shown = start.into();
         }
         Line {
-            place: format!("{} line {}", self.name, self.line),
+            place: Place {
+                list: Arc::clone(&self.name),
+                line: self.line,
+            },
             text: shown.into_owned(),
+            data_id: None,
             fault,
         }
     }
@@ -150,7 +173,7 @@ mod tests {
 
     fn read(bytes: &[u8]) -> Vec<(String, String, Option<String>)> {
         let list = List::new("list", io::Cursor::new(bytes.to_vec()));
-        list.map(|line| (line.place, line.text, line.fault))
+        list.map(|line| (line.place.to_string(), line.text, line.fault))
             .collect()
     }
 
@@ -211,7 +234,7 @@ mod tests {
         let reader = BufReader::new(io::Cursor::new(b"a\n").chain(Broken));
         let lines: Vec<_> = List::new("list", reader).collect();
         assert_eq!(lines.len(), 2);
-        assert_eq!(lines[1].place, "list line 2");
+        assert_eq!(lines[1].place.to_string(), "list line 2");
         assert_eq!(lines[1].fault.as_deref(), Some("cannot read on: timed out"));
     }
 }
