@@ -88,6 +88,10 @@ impl Endpoint {
         Ok(Self { base })
     }
 
+    pub(super) fn host(&self) -> &str {
+        self.base.host_str().unwrap_or_default()
+    }
+
     pub(super) fn url(&self, path: &str) -> Url {
         let mut url = self.base.clone();
         url.set_path(path);

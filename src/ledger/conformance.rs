@@ -71,6 +71,9 @@ cases! {
         failures_to_read_are_counted_and_put_off,
         facts_are_kept_with_the_image,
         rows_are_read_in_pages_and_by_state,
+        sources_of_one_line_are_told_apart_by_their_text,
+        lists_that_were_not_read_to_their_end_are_known,
+        data_ids_that_places_share_are_told,
     ;
     submit:
         a_batch_leaves_out_what_is_no_longer_held,
@@ -100,6 +103,8 @@ cases! {
         a_late_outcome_raises_the_dead,
         an_expired_result_is_submitted_once_more,
         the_outbox_repeats_until_acknowledged,
+        the_outbox_is_read_in_the_order_of_the_sources,
+        a_source_that_was_delivered_is_known,
         dead_images_are_retried_by_class,
         the_backlog_says_what_is_due,
         everything_is_counted,

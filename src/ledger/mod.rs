@@ -56,8 +56,9 @@ use crate::error::Error;
 pub use key::{Key, Scope};
 pub use record::{
     Answer, Backlog, BatchId, Begun, Claimed, DeliveryId, EXPIRED_CLASS, Enqueued, Entry, Fate,
-    Finding, Hold, Judgement, Known, Lease, Limit, NewImage, Permit, Poll, Quota, Reason,
-    Recovered, Row, Rows, Source, Stats, Stray, TaskUpdate, Undelivered, Update, Work,
+    Finding, Hold, Judgement, Known, Lease, Limit, NewImage, Ordered, Permit, Poll, Quota, Reason,
+    Recovered, Row, Rows, SharedDataId, Source, Stats, Stray, TaskUpdate, Undelivered, Update,
+    Work,
 };
 #[cfg(feature = "ledger")]
 pub use sqlite::{SqliteLedger, SqliteOptions};
@@ -148,12 +149,26 @@ pub trait Ledger: fmt::Debug + Send + Sync {
     /// `after` first to last. They come again until [`acknowledge`](Self::acknowledge) is called.
     fn undelivered(&self, after: Option<DeliveryId>, limit: usize) -> Reply<'_, Vec<Undelivered>>;
 
+    /// Reads the outbox in the order of the sources: from the row after `after` up to the first that
+    /// is not final, without those whose outcome was acknowledged. At most `limit` outcomes; with
+    /// none the reading may still have come further, see [`Ordered::through`].
+    fn ordered(&self, after: i64, limit: usize) -> Reply<'_, Ordered>;
+
     /// Removes from the outbox what the consumer has safely.
     fn acknowledge(&self, deliveries: Vec<DeliveryId>, now: SystemTime) -> Reply<'_, ()>;
 
     /// Puts dead and rejected images of these classes back to work, or every dead one if `classes`
     /// is empty. Answers how many.
     fn retry(&self, classes: Vec<String>, now: SystemTime) -> Reply<'_, u64>;
+
+    /// Notes whether the list of this name was read to its end. One that was not must be given again
+    /// before everything is done: see [`Stats::unread_lists`]. A list of which nothing was said
+    /// counts as read.
+    fn mark_list(&self, origin: String, is_read: bool) -> Reply<'_, ()>;
+
+    /// Data ids that sources of different places have in common, in order, and up to `limit` of
+    /// them. Reads the whole store.
+    fn shared_data_ids(&self, limit: usize) -> Reply<'_, Vec<SharedDataId>>;
 
     /// Which image a task id belongs to.
     fn find_task(&self, task_id: String) -> Reply<'_, Option<Key>>;

@@ -38,7 +38,8 @@ pub struct Source {
     pub line: u64,
     /// The user's own name for it, carried through to the outcome.
     pub data_id: Option<String>,
-    /// The text as the list has it, if it differs from the image's URL. A URL that differs from the
+    /// The text as the list has it, if it differs from the image's URL. Sources of one line, such as
+    /// the files of a folder, are told apart by it. A URL that differs from the
     /// one that its image was noted with is kept here by the ledger.
     pub text: Option<String>,
 }
@@ -52,6 +53,8 @@ pub struct Enqueued {
     pub new_source: bool,
     /// Where the image is now.
     pub state: State,
+    /// Whether the source had its outcome before: it was acknowledged, and nothing comes for it.
+    pub was_delivered: bool,
 }
 
 /// Why an image was rejected, could not be read, refused or given up.
@@ -296,6 +299,26 @@ pub struct Undelivered {
     pub row: Row,
 }
 
+/// Outcomes in the order of their sources.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ordered {
+    /// Those that nobody acknowledged.
+    pub outcomes: Vec<Undelivered>,
+    /// The [number](Row::number) of the last row that was read, where the next call goes on.
+    pub through: i64,
+}
+
+/// A data id that more than one place has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SharedDataId {
+    /// The data id.
+    pub data_id: String,
+    /// How many sources have it.
+    pub count: u64,
+    /// The first two places: origin and line.
+    pub places: [(String, u64); 2],
+}
+
 /// A source and what is known of its image.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Row {
@@ -364,6 +387,8 @@ pub struct Stats {
     pub sent_last_minute: u64,
     /// When the image was submitted that waits longest for its result.
     pub oldest_unpolled: Option<SystemTime>,
+    /// Lists that were begun and not read to their end.
+    pub unread_lists: Vec<String>,
 }
 
 impl Stats {

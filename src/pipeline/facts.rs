@@ -22,8 +22,11 @@ struct Facts<'a> {
 
 /// The facts of a verdict, as JSON, and what would be submitted of it.
 pub(super) fn of(verdict: Verdict<ImageUrl>) -> (String, Option<Task>) {
-    let summary = verdict.summary();
+    let mut summary = verdict.summary();
     let task = verdict.into_result().ok().map(Task::new);
+    summary
+        .violations
+        .extend(task.as_ref().and_then(Task::warning));
     let facts = Facts {
         summary: &summary,
         interval: task.as_ref().and_then(Task::interval),

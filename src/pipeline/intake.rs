@@ -112,6 +112,8 @@ async fn note(shared: &Shared, images: Vec<NewImage>) -> Result<(), Error> {
     shared.counters.lines.add(lines);
     let new = noted.iter().filter(|noted| noted.new_image).count();
     shared.counters.images.add(new);
+    let delivered = noted.iter().filter(|noted| noted.was_delivered).count();
+    shared.counters.delivered_before.add(delivered);
     shared.to_probe.notify_one();
     shared.to_deliver.notify_one();
     Ok(())

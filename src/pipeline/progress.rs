@@ -28,6 +28,7 @@ macro_rules! counters {
 counters! {
     lines, "Lines read";
     images, "Images that were new to the ledger";
+    delivered_before, "Lines whose outcome was acknowledged in an earlier run";
     probed, "Images probed";
     accepted, "Images that met the requirements";
     rejected, "Images that did not";

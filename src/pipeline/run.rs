@@ -42,6 +42,8 @@ pub struct Run {
     shared: Arc<Shared>,
     stages: JoinSet<Result<(), Error>>,
     handed_out: Option<DeliveryId>,
+    /// Up to which row outcomes were handed out in order.
+    read_through: i64,
     failure: Option<Error>,
 }
 
@@ -175,6 +177,7 @@ impl Run {
             shared,
             stages,
             handed_out: None,
+            read_through: 0,
             failure: None,
         }
     }
@@ -191,20 +194,58 @@ impl Run {
     /// once all that was sent is recorded.
     pub async fn next(&mut self) -> Result<Option<Vec<Undelivered>>, Error> {
         loop {
+            // Asked first: what the stages did before their end is then in the outbox.
+            let is_done = self.stages.is_empty();
             let ledger = &self.shared.pipeline.ledger;
             let outcomes = ledger.undelivered(self.handed_out, DELIVERY).await?;
             if let Some(last) = outcomes.last() {
                 self.handed_out = Some(last.id);
                 return Ok(Some(outcomes));
             }
-            if self.stages.is_empty() {
+            if is_done {
                 return self.failure.take().map_or(Ok(None), Err);
             }
-            tokio::select! {
-                ended = self.stages.join_next() => self.note(ended),
-                () = self.shared.to_deliver.notified() => {}
-                () = sleep(LOOK_AGAIN) => {}
+            self.wait().await;
+        }
+    }
+
+    /// As [`next`](Self::next), in the order of the sources: an outcome waits for those of all
+    /// sources before it, in the ledger and not in memory. Of one that was acknowledged before the
+    /// run nothing comes. When the run was stopped, what stands behind an image that is not done
+    /// stays for the next run.
+    ///
+    /// Not to be mixed with [`next`](Self::next).
+    ///
+    /// # Errors
+    ///
+    /// As for [`next`](Self::next).
+    pub async fn next_in_order(&mut self) -> Result<Option<Vec<Undelivered>>, Error> {
+        loop {
+            // Asked first: what the stages did before their end is then in the ledger.
+            let is_done = self.stages.is_empty();
+            let ledger = &self.shared.pipeline.ledger;
+            let read = ledger.ordered(self.read_through, DELIVERY).await?;
+            let has_moved = read.through > self.read_through;
+            self.read_through = read.through;
+            if !read.outcomes.is_empty() {
+                return Ok(Some(read.outcomes));
             }
+            if has_moved {
+                continue;
+            }
+            if is_done {
+                return self.failure.take().map_or(Ok(None), Err);
+            }
+            self.wait().await;
+        }
+    }
+
+    /// Waits until there may be something new.
+    async fn wait(&mut self) {
+        tokio::select! {
+            ended = self.stages.join_next() => self.note(ended),
+            () = self.shared.to_deliver.notified() => {}
+            () = sleep(LOOK_AGAIN) => {}
         }
     }
 

@@ -1,5 +1,5 @@
 use super::{
-    super::{Fate, Finding, Judgement, Known, Rows, State, Work},
+    super::{Fate, Finding, Judgement, Known, Rows, SharedDataId, State, Work},
     trial::{Trial, at, image, key, reason, retry_at},
 };
 
@@ -178,4 +178,63 @@ pub(super) async fn rows_are_read_in_pages_and_by_state(trial: Trial) {
     let probed = page(0, 10, Some(State::Probed)).await;
     assert_eq!(probed.len(), 1);
     assert_eq!(probed[0].key, key(1));
+}
+
+pub(super) async fn sources_of_one_line_are_told_apart_by_their_text(trial: Trial) {
+    let named = |text: &str| {
+        let mut named = image(1, 1);
+        named.source.text = Some(text.to_owned());
+        named
+    };
+    let noted = trial
+        .enqueue(vec![named("in/a"), named("in/b"), named("in/a")], at(0))
+        .await;
+    let new: Vec<_> = noted.iter().map(|noted| noted.new_source).collect();
+    assert_eq!(new, [true, true, false]);
+}
+
+pub(super) async fn lists_that_were_not_read_to_their_end_are_known(trial: Trial) {
+    let mark = |origin: &str, is_read| trial.ledger.mark_list(origin.to_owned(), is_read);
+    mark("b", false).await.expect("mark list");
+    mark("a", false).await.expect("mark list");
+    let unread = || async {
+        let stats = trial.ledger.stats(at(0)).await;
+        stats.expect("stats").unread_lists
+    };
+    trial.enqueue(vec![image(1, 1)], at(0)).await;
+    assert_eq!(unread().await, ["b", "a"], "nothing was said of list.txt");
+    mark("b", true).await.expect("mark list");
+    assert_eq!(unread().await, ["a"]);
+    mark("b", false).await.expect("mark list");
+    assert_eq!(unread().await.len(), 2, "it is read again");
+}
+
+pub(super) async fn data_ids_that_places_share_are_told(trial: Trial) {
+    let named = |number, line, data_id: Option<&str>| {
+        let mut named = image(number, line);
+        named.source.data_id = data_id.map(str::to_owned);
+        named
+    };
+    let images = vec![
+        named(1, 1, Some("once")),
+        named(2, 2, Some("twice")),
+        named(3, 3, None),
+        named(4, 4, None),
+        named(2, 5, Some("twice")),
+        named(5, 6, Some("thrice")),
+        named(6, 7, Some("thrice")),
+        named(7, 8, Some("thrice")),
+    ];
+    trial.enqueue(images, at(0)).await;
+    let shared = |limit| trial.ledger.shared_data_ids(limit);
+    let found = shared(10).await.expect("shared data ids");
+    let place = |line| ("list.txt".to_owned(), line);
+    let expected = [("twice", 2, 2, 5), ("thrice", 3, 6, 7)];
+    let expected = expected.map(|(data_id, count, first, second)| SharedDataId {
+        data_id: data_id.to_owned(),
+        count,
+        places: [place(first), place(second)],
+    });
+    assert_eq!(found, expected);
+    assert_eq!(shared(1).await.expect("shared data ids"), expected[..1]);
 }

@@ -41,6 +41,15 @@ fn origin_id(db: &Connection, name: &str) -> Result<i64, Fault> {
         .query_row([name], |row| row.get(0))?)
 }
 
+pub(super) fn mark_list(db: &Connection, name: &str, is_read: bool) -> Result<(), Fault> {
+    db.prepare_cached(
+        "INSERT INTO origin (name, is_read) VALUES (?1, ?2)
+         ON CONFLICT (name) DO UPDATE SET is_read = excluded.is_read",
+    )?
+    .execute(params![name, is_read])?;
+    Ok(())
+}
+
 fn enqueue_one(
     db: &Connection,
     image: &NewImage,
@@ -62,30 +71,37 @@ fn enqueue_one(
                 ))
             })?,
     };
+    let text = image.source.text.as_ref().or(other_text.as_ref());
+    let values = params![
+        id,
+        origin,
+        i64::try_from(image.source.line).unwrap_or(i64::MAX),
+        image.source.data_id,
+        text,
+    ];
     let source = db
         .prepare_cached(
             "INSERT INTO source (image, origin, line, data_id, text) VALUES (?1, ?2, ?3, ?4, ?5)
              ON CONFLICT DO NOTHING RETURNING id",
         )?
-        .query_row(
-            params![
-                id,
-                origin,
-                i64::try_from(image.source.line).unwrap_or(i64::MAX),
-                image.source.data_id,
-                image.source.text.as_ref().or(other_text.as_ref()),
-            ],
-            |row| row.get::<_, i64>(0),
-        )
+        .query_row(values, |row| row.get::<_, i64>(0))
         .optional()?;
-    let state = match source {
-        Some(source) if state.is_final() => outbox::put_late(db, source, id, state)?,
-        _ => state,
-    };
-    Ok(Enqueued {
+    let noted = Enqueued {
         new_image: inserted.is_some(),
         new_source: source.is_some(),
         state,
+        was_delivered: false,
+    };
+    Ok(match source {
+        Some(source) if state.is_final() => Enqueued {
+            state: outbox::put_late(db, source, id, state)?,
+            ..noted
+        },
+        None if state.is_final() => Enqueued {
+            was_delivered: !outbox::holds(db, values)?,
+            ..noted
+        },
+        _ => noted,
     })
 }
 

@@ -21,8 +21,8 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::{
     Answer, Backlog, BatchId, Begun, Claimed, DeliveryId, Enqueued, Finding, Hold, Key, Ledger,
-    NewImage, Permit, Poll, Quota, Recovered, Reply, Resubmit, Row, Rows, Scope, Stats, Stray,
-    TaskUpdate, Undelivered, Work,
+    NewImage, Ordered, Permit, Poll, Quota, Recovered, Reply, Resubmit, Row, Rows, Scope,
+    SharedDataId, Stats, Stray, TaskUpdate, Undelivered, Work,
     time::{span_to_millis, to_millis},
 };
 use crate::error::{Error, ErrorKind};
@@ -351,6 +351,13 @@ impl Ledger for SqliteLedger {
         }))
     }
 
+    fn ordered(&self, after: i64, limit: usize) -> Reply<'_, Ordered> {
+        Box::pin(
+            self.inner
+                .read("read outbox", move |db| outbox::ordered(db, after, limit)),
+        )
+    }
+
     fn acknowledge(&self, deliveries: Vec<DeliveryId>, _now: SystemTime) -> Reply<'_, ()> {
         Box::pin(self.inner.write("acknowledge deliveries", move |db| {
             outbox::acknowledge(db, &deliveries)
@@ -363,6 +370,18 @@ impl Ledger for SqliteLedger {
             self.inner
                 .write("retry", move |db| results::retry(db, &classes, now)),
         )
+    }
+
+    fn mark_list(&self, origin: String, is_read: bool) -> Reply<'_, ()> {
+        Box::pin(self.inner.write("mark list", move |db| {
+            intake::mark_list(db, &origin, is_read)
+        }))
+    }
+
+    fn shared_data_ids(&self, limit: usize) -> Reply<'_, Vec<SharedDataId>> {
+        Box::pin(self.inner.read("compare data ids", move |db| {
+            report::shared_data_ids(db, limit)
+        }))
     }
 
     fn find_task(&self, task_id: String) -> Reply<'_, Option<Key>> {

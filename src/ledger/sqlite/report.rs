@@ -3,7 +3,9 @@
 use rusqlite::{Connection, OptionalExtension as _, Row as SqlRow, params, types::Type};
 
 use super::{
-    super::{Backlog, Key, Reason, Row, Rows, Source, State, Stats, time::from_millis},
+    super::{
+        Backlog, Key, Reason, Row, Rows, SharedDataId, Source, State, Stats, time::from_millis,
+    },
     fault::Fault,
     submit,
 };
@@ -57,6 +59,7 @@ pub(super) fn stats(db: &Connection, now: i64) -> Result<Stats, Fault> {
         resubmitted: count("SELECT value FROM tally WHERE name = 'resubmitted'")?,
         expired: count("SELECT value FROM tally WHERE name = 'expired'")?,
         oldest_unpolled: oldest_unpolled(db)?,
+        unread_lists: unread_lists(db)?,
         ..Stats::default()
     };
     let sent: i64 = db
@@ -81,6 +84,47 @@ fn oldest_unpolled(db: &Connection) -> Result<Option<std::time::SystemTime>, Fau
         .query_row([], |row| row.get(0))
         .optional()?;
     Ok(at.map(from_millis))
+}
+
+fn unread_lists(db: &Connection) -> Result<Vec<String>, Fault> {
+    let mut statement =
+        db.prepare_cached("SELECT name FROM origin WHERE NOT is_read ORDER BY id")?;
+    let names = statement.query_map([], |row| row.get(0))?;
+    Ok(names.collect::<Result<_, _>>()?)
+}
+
+pub(super) fn shared_data_ids(db: &Connection, limit: usize) -> Result<Vec<SharedDataId>, Fault> {
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let mut shared = db.prepare_cached(
+        "SELECT data_id, COUNT(*), MIN(id) FROM source WHERE data_id IS NOT NULL
+         GROUP BY data_id HAVING COUNT(*) > 1 ORDER BY MIN(id) LIMIT ?1",
+    )?;
+    let mut second =
+        db.prepare_cached("SELECT MIN(id) FROM source WHERE data_id = ?1 AND id > ?2")?;
+    let mut place = db.prepare_cached(
+        "SELECT origin.name, line FROM source JOIN origin ON origin.id = source.origin
+         WHERE source.id = ?1",
+    )?;
+    let mut place_of = |id: i64| -> rusqlite::Result<(String, u64)> {
+        place.query_row([id], |row| {
+            let line: i64 = row.get(1)?;
+            Ok((row.get(0)?, u64::try_from(line).unwrap_or(0)))
+        })
+    };
+    let found = shared.query_map([limit], |row| {
+        Ok((row.get(0)?, row.get::<_, i64>(1)?, row.get::<_, i64>(2)?))
+    })?;
+    let found: Vec<(String, i64, i64)> = found.collect::<Result<_, _>>()?;
+    let mut ids = Vec::with_capacity(found.len());
+    for (data_id, count, first) in found {
+        let next = second.query_row(params![data_id, first], |row| row.get(0))?;
+        ids.push(SharedDataId {
+            data_id,
+            count: u64::try_from(count).unwrap_or(0),
+            places: [place_of(first)?, place_of(next)?],
+        });
+    }
+    Ok(ids)
 }
 
 fn count_states(db: &Connection, stats: &mut Stats) -> Result<(), Fault> {
@@ -146,7 +190,7 @@ pub(super) fn state_at(row: &SqlRow<'_>, column: usize) -> rusqlite::Result<Stat
     state_of(row.get(column)?)
 }
 
-fn state_of(code: u8) -> rusqlite::Result<State> {
+pub(super) fn state_of(code: u8) -> rusqlite::Result<State> {
     State::from_code(code).ok_or_else(|| {
         rusqlite::Error::FromSqlConversionFailure(
             0,

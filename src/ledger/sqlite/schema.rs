@@ -56,7 +56,11 @@ CREATE TABLE task (
     state INTEGER NOT NULL,
     submitted_at INTEGER NOT NULL
 );
-CREATE TABLE origin (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
+CREATE TABLE origin (
+    id INTEGER PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE,
+    is_read INTEGER NOT NULL DEFAULT 1
+);
 CREATE TABLE source (
     id INTEGER PRIMARY KEY,
     image INTEGER NOT NULL,
@@ -65,7 +69,8 @@ CREATE TABLE source (
     data_id TEXT,
     text TEXT
 );
-CREATE UNIQUE INDEX source_once ON source (image, origin, line, COALESCE(data_id, ''));
+CREATE UNIQUE INDEX source_once
+    ON source (image, origin, line, COALESCE(data_id, ''), COALESCE(text, ''));
 CREATE TABLE outbox (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     source INTEGER NOT NULL,
