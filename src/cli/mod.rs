@@ -10,6 +10,7 @@ mod exit;
 mod html_report;
 mod human;
 mod interrupt;
+mod ledger_row;
 mod list;
 mod outcome;
 mod pipeline;

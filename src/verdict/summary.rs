@@ -14,7 +14,7 @@ pub struct Summary {
     pub decision: Decision,
     /// The format's stable name, once known.
     #[cfg_attr(feature = "serde", serde(deserialize_with = "format_name"))]
-    pub format: Option<&'static str>,
+    pub format: Option<FormatName>,
     /// Pixels in a row.
     pub width: Option<u32>,
     /// Rows.
@@ -28,6 +28,10 @@ pub struct Summary {
     /// How the download went, if there was one.
     pub download: Option<DownloadSummary>,
 }
+
+/// By this name, because a derived `Deserialize` would borrow from its input what is seen to be a
+/// reference.
+type FormatName = &'static str;
 
 /// A download in flat fields.
 #[non_exhaustive]
@@ -97,7 +101,7 @@ impl DownloadSummary {
 }
 
 #[cfg(feature = "serde")]
-fn format_name<'de, D>(deserializer: D) -> Result<Option<&'static str>, D::Error>
+fn format_name<'de, D>(deserializer: D) -> Result<Option<FormatName>, D::Error>
 where
     D: serde::Deserializer<'de>,
 {

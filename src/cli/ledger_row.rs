@@ -1,0 +1,112 @@
+//! What a ledger's row says of a source, in the shape that `scan` prints.
+
+use super::{outcome::ScanReport, report::Report};
+use crate::{
+    green::Outcome,
+    image_url::ImageUrl,
+    ledger::{Reason, Row, State},
+    verdict::{Code, Decision, Measure, Severity, Summary, Verdict, Violation},
+};
+
+impl From<Row> for ScanReport {
+    fn from(row: Row) -> Self {
+        let summary = summary(&row);
+        let is_rejected = summary.decision == Decision::Reject;
+        let source = row.source.text.unwrap_or(row.url);
+        let mut report = Self::unsubmitted(Report {
+            source,
+            summary,
+            error: None,
+        });
+        // Without one of the user's own it is what the service has.
+        let sent = row.task_id.is_some().then(|| row.key.to_string());
+        report.data_id = row.source.data_id.or(sent);
+        report.task_id = row.task_id;
+        match row.state {
+            State::Decided | State::Delivered => decide(&mut report, row.outcome.as_deref()),
+            State::Rejected => {}
+            // A download that failed every time says so in its violations.
+            State::Dead if is_rejected => {}
+            State::Dead => give_up(&mut report, row.reason.unwrap_or_else(unknown)),
+            state => wait(&mut report, state),
+        }
+        report
+    }
+}
+
+/// What was found before the image was submitted.
+fn summary(row: &Row) -> Summary {
+    let facts = row.facts.as_deref();
+    if let Some(summary) = facts.and_then(|facts| serde_json::from_str(facts).ok()) {
+        return summary;
+    }
+    match &row.reason {
+        Some(reason) if row.state == State::Rejected => refused(&row.url, reason),
+        _ => Summary::unseen(),
+    }
+}
+
+/// A text that was refused without a look at the image. The ledger keeps the class alone; what was
+/// measured follows from the text again.
+fn refused(text: &str, reason: &Reason) -> Summary {
+    let code = Code::from_name(&reason.class);
+    if let Err(error) = ImageUrl::parse(text) {
+        let summary = Verdict::of_text(String::new(), &error).summary();
+        let is_same = |violation: &Violation| Some(violation.code()) == code;
+        if summary.violations.iter().any(is_same) {
+            return summary;
+        }
+    }
+    let message = reason.message.clone();
+    let none = || Measure::None;
+    let violation = |code| Violation::new(code, Severity::Reject, message, none(), none());
+    Summary {
+        decision: Decision::Reject,
+        violations: code.map(violation).into_iter().collect(),
+        ..Summary::unseen()
+    }
+}
+
+fn decide(report: &mut ScanReport, outcome: Option<&str>) {
+    let outcome = outcome.and_then(|outcome| serde_json::from_str::<Outcome>(outcome).ok());
+    match outcome {
+        Some(outcome) => report.decide(&outcome),
+        None => report.leave_open("the ledger's outcome cannot be read".to_owned()),
+    }
+}
+
+/// Says why an image was given up, by the stage that its class begins with.
+fn give_up(report: &mut ScanReport, Reason { class, message }: Reason) {
+    match class.split_once('/') {
+        Some(("task", "expired")) => {
+            report.leave_open("the result was no longer kept, twice: submit it again".to_owned());
+        }
+        Some(("task", _)) => {
+            report.leave_open(format!("the service could not scan it: {message}"));
+        }
+        Some(("submit", _)) => {
+            report.check.error = Some(format!("the service did not take it: {message}"));
+        }
+        Some(("probe", _)) => report.check.error = Some(format!("not decidable, {message}")),
+        _ => report.check.error = Some(format!("{class}: {message}")),
+    }
+}
+
+fn wait(report: &mut ScanReport, state: State) {
+    match state {
+        State::Sending | State::Uncertain => {
+            report.leave_open("sent, and no answer is known yet".to_owned());
+        }
+        State::Submitted => report.leave_open("no result yet".to_owned()),
+        State::Expired => report
+            .leave_open("the result was no longer kept: it will be submitted again".to_owned()),
+        state => report.check.error = Some(format!("not submitted yet: {state}")),
+    }
+}
+
+fn unknown() -> Reason {
+    Reason {
+        class: "unknown".to_owned(),
+        message: "the ledger does not say why".to_owned(),
+    }
+}
