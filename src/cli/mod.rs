@@ -13,6 +13,9 @@ mod interrupt;
 mod ledger_row;
 mod list;
 mod outcome;
+#[cfg(feature = "parquet")]
+#[cfg_attr(not(test), expect(dead_code, reason = "what export writes with"))]
+mod parquet_out;
 mod pipeline;
 mod printer;
 mod queue;
