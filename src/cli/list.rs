@@ -76,6 +76,11 @@ impl List {
         }
     }
 
+    /// Its name as it was given, `stdin` for standard input.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
     fn new(name: &str, reader: impl BufRead + Send + 'static) -> Self {
         Self {
             name: name.into(),

@@ -106,12 +106,19 @@ fn check(pipeline: &Pipeline, line: Line) -> NewImage {
 
 async fn note(shared: &Shared, images: Vec<NewImage>) -> Result<(), Error> {
     let lines = images.len();
+    let refused: Vec<bool> = images
+        .iter()
+        .map(|image| matches!(image.known, Known::Rejected(_)))
+        .collect();
     shared.reach(Step::BeforeEnqueue);
     let noted = shared.pipeline.ledger.enqueue(images, clock::now()).await?;
     shared.reach(Step::AfterEnqueue);
     shared.counters.lines.add(lines);
     let new = noted.iter().filter(|noted| noted.new_image).count();
     shared.counters.images.add(new);
+    let refused = noted.iter().zip(refused);
+    let refused = refused.filter(|(noted, refused)| noted.new_image && *refused);
+    shared.counters.refused.add(refused.count());
     let delivered = noted.iter().filter(|noted| noted.was_delivered).count();
     shared.counters.delivered_before.add(delivered);
     shared.to_probe.notify_one();

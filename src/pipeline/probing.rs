@@ -145,6 +145,7 @@ async fn record(shared: &Shared, findings: Vec<Finding>) -> Result<(), Error> {
     };
     let accepted = count(|judgement| matches!(judgement, Judgement::Accepted));
     let rejected = count(|judgement| matches!(judgement, Judgement::Rejected(_)));
+    let unreadable = count(|judgement| matches!(judgement, Judgement::Unreachable(Fate::Dead(_))));
     let probed = findings.len();
     shared.reach(Step::BeforeFindings);
     let ledger = &shared.pipeline.ledger;
@@ -153,6 +154,7 @@ async fn record(shared: &Shared, findings: Vec<Finding>) -> Result<(), Error> {
     shared.counters.probed.add(probed);
     shared.counters.accepted.add(accepted);
     shared.counters.rejected.add(rejected);
+    shared.counters.unreadable.add(unreadable);
     if accepted > 0 {
         shared.to_submit.notify_one();
     }

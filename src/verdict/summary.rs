@@ -8,12 +8,11 @@ use crate::{download::Download, format::Format, inspect::Inspection};
 /// passed over and an unknown format is none.
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Summary {
     /// What becomes of the image.
     pub decision: Decision,
     /// The format's stable name, once known.
-    #[cfg_attr(feature = "serde", serde(deserialize_with = "format_name"))]
     pub format: Option<&'static str>,
     /// Pixels in a row.
     pub width: Option<u32>,
@@ -96,17 +95,39 @@ impl DownloadSummary {
     }
 }
 
+/// As it is read back, before the format's name is looked up.
 #[cfg(feature = "serde")]
-fn format_name<'de, D>(deserializer: D) -> Result<Option<&'static str>, D::Error>
-where
-    D: serde::Deserializer<'de>,
-{
-    use serde::Deserialize as _;
-    let name = Option::<String>::deserialize(deserializer)?;
-    Ok(name.and_then(|name| {
-        let known = Format::ALL.iter().map(|format| format.name());
-        known.into_iter().find(|known| *known == name)
-    }))
+#[derive(serde::Deserialize)]
+struct Kept {
+    decision: Decision,
+    format: Option<String>,
+    width: Option<u32>,
+    height: Option<u32>,
+    bytes: Option<u64>,
+    frames: Option<u32>,
+    violations: Vec<Violation>,
+    download: Option<DownloadSummary>,
+}
+
+/// By hand, because a derived one would borrow the format's name from what is read.
+#[cfg(feature = "serde")]
+impl<'de> serde::Deserialize<'de> for Summary {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let kept = Kept::deserialize(deserializer)?;
+        let mut known = Format::ALL.iter().map(|format| format.name());
+        Ok(Self {
+            decision: kept.decision,
+            format: kept
+                .format
+                .and_then(|name| known.find(|known| *known == name)),
+            width: kept.width,
+            height: kept.height,
+            bytes: kept.bytes,
+            frames: kept.frames,
+            violations: kept.violations,
+            download: kept.download,
+        })
+    }
 }
 
 #[cfg(feature = "serde")]
