@@ -8,12 +8,13 @@ use crate::{download::Download, format::Format, inspect::Inspection};
 /// passed over and an unknown format is none.
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Summary {
     /// What becomes of the image.
     pub decision: Decision,
     /// The format's stable name, once known.
-    pub format: Option<&'static str>,
+    #[cfg_attr(feature = "serde", serde(deserialize_with = "format_name"))]
+    pub format: Option<FormatName>,
     /// Pixels in a row.
     pub width: Option<u32>,
     /// Rows.
@@ -27,6 +28,10 @@ pub struct Summary {
     /// How the download went, if there was one.
     pub download: Option<DownloadSummary>,
 }
+
+/// By this name, because a derived `Deserialize` would borrow from its input what is seen to be a
+/// reference.
+type FormatName = &'static str;
 
 /// A download in flat fields.
 #[non_exhaustive]
@@ -95,39 +100,17 @@ impl DownloadSummary {
     }
 }
 
-/// As it is read back, before the format's name is looked up.
 #[cfg(feature = "serde")]
-#[derive(serde::Deserialize)]
-struct Kept {
-    decision: Decision,
-    format: Option<String>,
-    width: Option<u32>,
-    height: Option<u32>,
-    bytes: Option<u64>,
-    frames: Option<u32>,
-    violations: Vec<Violation>,
-    download: Option<DownloadSummary>,
-}
-
-/// By hand, because a derived one would borrow the format's name from what is read.
-#[cfg(feature = "serde")]
-impl<'de> serde::Deserialize<'de> for Summary {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let kept = Kept::deserialize(deserializer)?;
-        let mut known = Format::ALL.iter().map(|format| format.name());
-        Ok(Self {
-            decision: kept.decision,
-            format: kept
-                .format
-                .and_then(|name| known.find(|known| *known == name)),
-            width: kept.width,
-            height: kept.height,
-            bytes: kept.bytes,
-            frames: kept.frames,
-            violations: kept.violations,
-            download: kept.download,
-        })
-    }
+fn format_name<'de, D>(deserializer: D) -> Result<Option<FormatName>, D::Error>
+where
+    D: serde::Deserializer<'de>,
+{
+    use serde::Deserialize as _;
+    let name = Option::<String>::deserialize(deserializer)?;
+    Ok(name.and_then(|name| {
+        let known = Format::ALL.iter().map(|format| format.name());
+        known.into_iter().find(|known| *known == name)
+    }))
 }
 
 #[cfg(feature = "serde")]

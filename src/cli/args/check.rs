@@ -5,7 +5,12 @@ use std::{ffi::OsString, net::SocketAddr, time::Duration};
 use clap::{Args, ValueEnum};
 
 use crate::{
-    cli::{duration, exit::Failure, list::List, source::Sources},
+    cli::{
+        duration,
+        exit::Failure,
+        list::{Columns, List, ListFormat},
+        source::Sources,
+    },
     inspect::Depth,
     probe::{AddressPolicy, EntryError, Mode, Probe},
     requirements::Requirements,
@@ -29,10 +34,23 @@ pub(crate) struct InputOptions {
     #[arg(value_name = "SOURCE")]
     pub(crate) sources: Vec<OsString>,
 
-    /// Reads further sources from a text file, or from standard input for -, one a line; blank
-    /// lines and lines that begin with # are skipped
+    /// Reads further sources from a list, or from standard input for -: text with one a line (blank
+    /// lines and lines that begin with # are skipped), .csv, .tsv, .jsonl or .parquet
     #[arg(long, value_name = "FILE|-")]
     pub(crate) from: Option<OsString>,
+
+    /// How the list is written [default: as its name's extension says, else text]
+    #[arg(long, value_name = "FORMAT", requires = "from")]
+    pub(crate) list_format: Option<ListFormat>,
+
+    /// The list's column that holds the sources [default: url, or source, or the only one]
+    #[arg(long, value_name = "NAME", requires = "from")]
+    pub(crate) column: Option<String>,
+
+    /// The list's column that holds a data id of your own for each source, which scan prints:
+    /// letters, digits, _, - and ., at most 128 (check makes sure of that and prints none)
+    #[arg(long, value_name = "NAME", requires = "from")]
+    pub(crate) data_id_column: Option<String>,
 }
 
 /// How images are checked, and how that is said.
@@ -130,7 +148,13 @@ impl InputOptions {
             return Err(Failure::new("no sources are given")
                 .hint("name files, folders or URLs, or a list of them with --from FILE"));
         }
-        let list = self.from.as_deref().map(List::open).transpose()?;
+        let columns = Columns {
+            source: self.column.clone(),
+            data_id: self.data_id_column.clone(),
+        };
+        let list = self.from.as_deref();
+        let list = list.map(|name| List::open(name, self.list_format, columns));
+        let list = list.transpose()?;
         Ok(Sources::new(self.sources.clone(), list))
     }
 }

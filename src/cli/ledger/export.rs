@@ -55,7 +55,7 @@ pub(crate) async fn run(options: ExportOptions, mut interrupt: Interrupt) -> Res
         let Some(rows) = rows else {
             break sink.finish();
         };
-        if let Err(error) = sink.write(&rows) {
+        if let Err(error) = sink.write(rows) {
             break Err(error);
         }
     };
@@ -135,10 +135,10 @@ impl Sink {
         })
     }
 
-    fn write(&mut self, rows: &[Row]) -> io::Result<()> {
+    fn write(&mut self, rows: Vec<Row>) -> io::Result<()> {
         let mut text = Vec::new();
         for row in rows {
-            let report = ScanReport::of_row(row);
+            let report = ScanReport::from(row);
             let is_first = !std::mem::replace(&mut self.is_begun, true);
             text.extend(match self.format {
                 ExportFormat::Csv => printer::csv(&report, is_first)?,

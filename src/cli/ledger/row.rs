@@ -1,121 +1,115 @@
-//! A row of the ledger in the shape of a line of `scan`.
+//! What a ledger's row says of a source, in the shape that `scan` prints.
 
 use crate::{
-    cli::{
-        outcome::{ScanOutcome, ScanReport},
-        report::Report,
-    },
-    green::{Outcome, TaskState},
+    cli::{outcome::ScanReport, report::Report},
+    green::Outcome,
     image_url::ImageUrl,
-    ledger::{Row, State},
+    ledger::{Reason, Row, State},
     requirements::Requirements,
     verdict::{Code, Decision, Measure, Severity, Summary, Verdict, Violation},
 };
 
-impl ScanReport {
-    /// What is known of a source, final or not.
-    pub(crate) fn of_row(row: &Row) -> Self {
-        let source = row.source.text.as_ref().unwrap_or(&row.url);
+impl From<Row> for ScanReport {
+    fn from(row: Row) -> Self {
+        let summary = summary(&row);
+        let is_rejected = summary.decision == Decision::Reject;
+        let source = row.source.text.unwrap_or(row.url);
         let mut report = Self::unsubmitted(Report {
-            source: source.clone(),
-            summary: summary(row),
+            source,
+            summary,
             error: None,
         });
-        report.task_id.clone_from(&row.task_id);
-        report.data_id = row.source.data_id.clone().or_else(|| {
-            // What it was submitted as.
-            row.task_id.is_some().then(|| row.key.to_string())
-        });
-        report.note_state(row);
-        report
-    }
-
-    fn note_state(&mut self, row: &Row) {
-        let waits = |why: &str| Some(format!("not done yet: {why}"));
+        // Without one of the user's own it is what the service has.
+        let sent = row.task_id.is_some().then(|| row.key.to_string());
+        report.data_id = row.source.data_id.or(sent);
+        report.task_id = row.task_id;
         match row.state {
-            State::Decided | State::Delivered => {
-                let outcome = row.outcome.as_deref().unwrap_or_default();
-                match serde_json::from_str::<Outcome>(outcome) {
-                    Ok(outcome) => self.note(&TaskState::Done(outcome)),
-                    Err(_) => {
-                        self.outcome = ScanOutcome::Undecided;
-                        self.check.error = Some("the ledger's outcome cannot be read".to_owned());
-                    }
-                }
-            }
-            State::Rejected => {
-                if self.check.summary.decision != Decision::Reject {
-                    self.check.error = row.reason.as_ref().map(|reason| reason.message.clone());
-                }
-            }
-            State::Dead => self.note_death(row),
-            State::Sending | State::Uncertain | State::Submitted | State::Expired => {
-                self.outcome = ScanOutcome::Undecided;
-                self.check.error = waits("it was sent and has no result");
-            }
-            State::Probed => self.check.error = waits("it is checked and not submitted"),
-            State::Received | State::Checked => self.check.error = waits("it is not checked"),
-            State::Unreachable => {
-                self.check.error = waits("it could not be read and is tried again");
-            }
+            State::Decided | State::Delivered => decide(&mut report, row.outcome.as_deref()),
+            // What was found wrong is in the violations, a download that failed every time too.
+            State::Rejected | State::Dead if is_rejected => {}
+            State::Rejected => report.check.error = row.reason.map(|reason| reason.message),
+            State::Dead => give_up(&mut report, row.reason.unwrap_or_else(unknown)),
+            state => wait(&mut report, state),
         }
-    }
-
-    /// Why it was given up. What a check found wrong is in its violations already.
-    fn note_death(&mut self, row: &Row) {
-        let Some(reason) = &row.reason else {
-            self.check.error = Some("given up".to_owned());
-            return;
-        };
-        let message = &reason.message;
-        let (stage, _) = reason.class.split_once('/').unwrap_or_default();
-        self.check.error = match stage {
-            "submit" => Some(format!("the service did not take it: {message}")),
-            "task" => {
-                self.outcome = ScanOutcome::Undecided;
-                Some(format!("the service could not scan it: {message}"))
-            }
-            "probe" => Some(format!("not decidable, {message}")),
-            _ if self.check.summary.decision == Decision::Reject => None,
-            _ => Some(message.clone()),
-        };
+        report
     }
 }
 
-/// What the check found. Of a URL that was refused for its text nothing is kept but the text, which
-/// is judged again.
+/// What was found before the image was submitted.
 fn summary(row: &Row) -> Summary {
-    let kept = row.facts.as_deref();
-    if let Some(summary) = kept.and_then(|facts| serde_json::from_str(facts).ok()) {
+    let facts = row.facts.as_deref();
+    if let Some(summary) = facts.and_then(|facts| serde_json::from_str(facts).ok()) {
         return summary;
     }
-    let code = row.reason.as_ref().map(|reason| reason.class.as_str());
-    let Some(code) = code.and_then(Code::from_name) else {
+    match &row.reason {
+        Some(reason) if row.state == State::Rejected => refused(&row.url, reason),
+        _ => Summary::unseen(),
+    }
+}
+
+/// A text that was refused without a look at the image. The ledger keeps the class alone; what was
+/// measured follows from the text again.
+fn refused(text: &str, reason: &Reason) -> Summary {
+    let Some(code) = Code::from_name(&reason.class) else {
         return Summary::unseen();
     };
-    let judged = judge_text(&row.url);
-    if judged.violations.iter().any(|found| found.code() == code) {
-        return judged;
+    let summary = match ImageUrl::parse(text) {
+        Ok(url) => Requirements::ASYNC.judge_url(url).summary(),
+        Err(error) => Verdict::of_text(String::new(), &error).summary(),
+    };
+    if summary.violations.iter().any(|found| found.code() == code) {
+        return summary;
     }
     // Under rules of another version.
-    let message = row.reason.as_ref().map(|reason| reason.message.clone());
-    let violation = Violation::new(
-        code,
-        Severity::Reject,
-        message.unwrap_or_default(),
-        Measure::None,
-        Measure::None,
-    );
+    let message = reason.message.clone();
+    let none = || Measure::None;
     Summary {
         decision: Decision::Reject,
-        violations: vec![violation],
+        violations: vec![Violation::new(code, Severity::Reject, message, none(), none())],
         ..Summary::unseen()
     }
 }
 
-fn judge_text(text: &str) -> Summary {
-    match ImageUrl::parse(text) {
-        Ok(url) => Requirements::ASYNC.judge_url(url).summary(),
-        Err(error) => Verdict::of_text(String::new(), &error).summary(),
+fn decide(report: &mut ScanReport, outcome: Option<&str>) {
+    let outcome = outcome.and_then(|outcome| serde_json::from_str::<Outcome>(outcome).ok());
+    match outcome {
+        Some(outcome) => report.decide(&outcome),
+        None => report.leave_open("the ledger's outcome cannot be read".to_owned()),
+    }
+}
+
+/// Says why an image was given up, by the stage that its class begins with.
+fn give_up(report: &mut ScanReport, Reason { class, message }: Reason) {
+    match class.split_once('/') {
+        Some(("task", "expired")) => {
+            report.leave_open("the result was no longer kept, twice: submit it again".to_owned());
+        }
+        Some(("task", _)) => {
+            report.leave_open(format!("the service could not scan it: {message}"));
+        }
+        Some(("submit", _)) => {
+            report.check.error = Some(format!("the service did not take it: {message}"));
+        }
+        Some(("probe", _)) => report.check.error = Some(format!("not decidable, {message}")),
+        _ => report.check.error = Some(format!("{class}: {message}")),
+    }
+}
+
+fn wait(report: &mut ScanReport, state: State) {
+    match state {
+        State::Sending | State::Uncertain => {
+            report.leave_open("sent, and no answer is known yet".to_owned());
+        }
+        State::Submitted => report.leave_open("no result yet".to_owned()),
+        State::Expired => report
+            .leave_open("the result was no longer kept: it will be submitted again".to_owned()),
+        state => report.check.error = Some(format!("not submitted yet: {state}")),
+    }
+}
+
+fn unknown() -> Reason {
+    Reason {
+        class: "unknown".to_owned(),
+        message: "the ledger does not say why".to_owned(),
     }
 }

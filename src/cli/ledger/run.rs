@@ -195,10 +195,10 @@ impl Job {
     /// Prints outcomes, and only then says that they are printed.
     async fn deliver(&mut self, outcomes: &[Undelivered]) -> Result<(), End> {
         for outcome in outcomes {
-            let report = ScanReport::of_row(&outcome.row);
-            self.tally.add_scan(&report);
             let class = outcome.row.reason.as_ref().map(|reason| &*reason.class);
             let is_bad_line = class == Some(lines::BAD_LINE);
+            let report = ScanReport::from(outcome.row.clone());
+            self.tally.add_scan(&report);
             self.printer.complain(is_bad_line, &report.check);
             self.printer.print(&report).map_err(End::Unwritable)?;
         }
