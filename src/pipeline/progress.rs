@@ -31,6 +31,7 @@ counters! {
     probed, "Images probed";
     accepted, "Images that met the requirements";
     rejected, "Images that did not";
+    uploaded, "Files uploaded";
     sent, "Images sent";
     submitted, "Images that got a task id";
     uncertain, "Images whose answer is not known";

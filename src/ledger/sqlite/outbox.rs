@@ -5,7 +5,7 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 use super::{
     super::{DeliveryId, Reason, State, Undelivered},
     fault::Fault,
-    report::{ROW_COLUMNS, ROW_TABLES, row_at},
+    report::{ROW_COLUMNS, ROW_JOINS, row_at},
 };
 
 /// Ends an image in a final state and puts that in the outbox for each of its sources.
@@ -60,8 +60,8 @@ pub(super) fn undelivered(
     limit: usize,
 ) -> Result<Vec<Undelivered>, Fault> {
     let mut statement = db.prepare_cached(&format!(
-        "SELECT {ROW_COLUMNS}, outbox.id AS delivery
-         FROM {ROW_TABLES} JOIN outbox ON outbox.source = source.id
+        "SELECT {ROW_COLUMNS} FROM outbox
+         CROSS JOIN source ON source.id = outbox.source {ROW_JOINS}
          WHERE outbox.id > ?1 ORDER BY outbox.id LIMIT ?2"
     ))?;
     let after = after.map_or(0, |id| id.0);

@@ -8,7 +8,7 @@ use super::{super::key::Scope, fault::Fault};
 const APPLICATION_ID: i32 = 0x4772_6e4c;
 
 /// One script a version, in order; never changed once released. Version n is what the first n make.
-const MIGRATIONS: &[&str] = &[V1];
+const MIGRATIONS: &[&str] = &[V1, V2];
 
 /// `next_at` is when something is to be done with the image, and NULL when nothing is: the indexes
 /// leave such rows out by exactly that condition, because SQLite uses a partial index only where it
@@ -75,6 +75,14 @@ CREATE INDEX outbox_image ON outbox (image);
 CREATE TABLE quota (operation TEXT PRIMARY KEY, free_at INTEGER NOT NULL) WITHOUT ROWID;
 ";
 
+/// Images in files: `url` is then a path, as a text or, if it is none, as the bytes it has. And a
+/// source's place in the outbox is found from the source.
+const V2: &str = "
+ALTER TABLE image ADD COLUMN is_file INTEGER NOT NULL DEFAULT 0;
+DROP INDEX outbox_image;
+CREATE UNIQUE INDEX outbox_source ON outbox (image, source);
+";
+
 /// Brings the file to this version, or says why it cannot be used.
 pub(super) fn migrate(db: &mut Connection) -> Result<(), Fault> {
     let current = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
@@ -91,6 +99,19 @@ pub(super) fn migrate(db: &mut Connection) -> Result<(), Fault> {
     }
     transaction.commit()?;
     Ok(())
+}
+
+/// Whether a file can be read as it is.
+pub(super) fn check_current(db: &Connection) -> Result<(), Fault> {
+    let current = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
+    let version = check(db)?;
+    if version == current || version == 0 {
+        return Ok(());
+    }
+    Err(Fault::unusable(format!(
+        "it was written by an older greenlight (schema {version}, this one knows {current}); open \
+         it once for writing"
+    )))
 }
 
 /// Which version the file is of, 0 for an empty one.
