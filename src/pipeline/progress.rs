@@ -34,6 +34,7 @@ counters! {
     accepted, "Images that met the requirements";
     rejected, "Images that did not";
     unreadable, "Images that were given up because they could not be read";
+    uploaded, "Files uploaded";
     sent, "Images sent";
     submitted, "Images that got a task id";
     uncertain, "Images whose answer is not known";

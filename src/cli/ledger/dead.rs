@@ -49,7 +49,10 @@ impl Dead {
             .map(|reason| (reason.class, reason.message))
             .unwrap_or_default();
         Self {
-            source: row.source.text.unwrap_or(row.url),
+            source: row
+                .source
+                .text
+                .unwrap_or_else(|| row.location.text().into_owned()),
             class,
             message,
             attempts: row.attempts,

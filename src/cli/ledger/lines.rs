@@ -2,8 +2,8 @@
 
 use crate::{
     cli::source::{Item, Origin, Sources, What},
-    ledger::Source,
-    pipeline::Line,
+    ledger::{Reason, Source},
+    pipeline::{Line, Subject},
 };
 
 /// What arguments are kept under, which stand in no list.
@@ -11,6 +11,9 @@ pub(crate) const ARGUMENTS: &str = "command line";
 
 /// The class of a list's line that holds no source.
 pub(super) const BAD_LINE: &str = "list/bad-line";
+
+/// The class of a source that is no file that can be read.
+const UNREADABLE: &str = "file/unreadable";
 
 /// Sources as the pipeline takes them, read as they are asked for.
 pub(crate) struct Lines {
@@ -37,10 +40,27 @@ fn line(item: Item) -> Line {
         what,
         origin,
     } = item;
-    let source = place(origin);
-    match what {
-        What::Url | What::File(_) | What::Unusable(_) => Line { url: text, source },
-    }
+    let mut source = place(origin);
+    let subject = match what {
+        What::Url => Subject::Url(text),
+        What::File(path) => {
+            source.text = Some(text);
+            Subject::File(path)
+        }
+        What::Unusable(unusable) => {
+            let class = if unusable.is_bad_line {
+                BAD_LINE
+            } else {
+                UNREADABLE
+            };
+            let reason = Reason {
+                class: class.to_owned(),
+                message: unusable.reason,
+            };
+            Subject::Unusable { text, reason }
+        }
+    };
+    Line { subject, source }
 }
 
 fn place(origin: Origin) -> Source {

@@ -3,17 +3,18 @@
 use crate::{
     cli::{outcome::ScanReport, report::Report},
     green::Outcome,
-    image_url::ImageUrl,
     ledger::{Reason, Row, State},
-    requirements::Requirements,
-    verdict::{Code, Decision, Measure, Severity, Summary, Verdict, Violation},
+    verdict::{Decision, Summary},
 };
 
 impl From<Row> for ScanReport {
     fn from(row: Row) -> Self {
         let summary = summary(&row);
         let is_rejected = summary.decision == Decision::Reject;
-        let source = row.source.text.unwrap_or(row.url);
+        let source = row
+            .source
+            .text
+            .unwrap_or_else(|| row.location.text().into_owned());
         let mut report = Self::unsubmitted(Report {
             source,
             summary,
@@ -38,36 +39,8 @@ impl From<Row> for ScanReport {
 /// What was found before the image was submitted.
 fn summary(row: &Row) -> Summary {
     let facts = row.facts.as_deref();
-    if let Some(summary) = facts.and_then(|facts| serde_json::from_str(facts).ok()) {
-        return summary;
-    }
-    match &row.reason {
-        Some(reason) if row.state == State::Rejected => refused(&row.url, reason),
-        _ => Summary::unseen(),
-    }
-}
-
-/// A text that was refused without a look at the image. The ledger keeps the class alone; what was
-/// measured follows from the text again.
-fn refused(text: &str, reason: &Reason) -> Summary {
-    let Some(code) = Code::from_name(&reason.class) else {
-        return Summary::unseen();
-    };
-    let summary = match ImageUrl::parse(text) {
-        Ok(url) => Requirements::ASYNC.judge_url(url).summary(),
-        Err(error) => Verdict::of_text(String::new(), &error).summary(),
-    };
-    if summary.violations.iter().any(|found| found.code() == code) {
-        return summary;
-    }
-    // Under rules of another version.
-    let message = reason.message.clone();
-    let none = || Measure::None;
-    Summary {
-        decision: Decision::Reject,
-        violations: vec![Violation::new(code, Severity::Reject, message, none(), none())],
-        ..Summary::unseen()
-    }
+    let summary = facts.and_then(|facts| serde_json::from_str(facts).ok());
+    summary.unwrap_or_else(Summary::unseen)
 }
 
 fn decide(report: &mut ScanReport, outcome: Option<&str>) {
@@ -91,7 +64,7 @@ fn give_up(report: &mut ScanReport, Reason { class, message }: Reason) {
             report.check.error = Some(format!("the service did not take it: {message}"));
         }
         Some(("probe", _)) => report.check.error = Some(format!("not decidable, {message}")),
-        _ => report.check.error = Some(format!("{class}: {message}")),
+        _ => report.check.error = Some(message),
     }
 }
 
