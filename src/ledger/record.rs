@@ -49,7 +49,7 @@ impl Location {
 pub enum Known {
     /// Nothing.
     Nothing,
-    /// Its URL's text meets the requirements.
+    /// Its URL's text meets the requirements, or its file is one that can be read.
     Checked,
     /// It is refused without a look at its bytes.
     Rejected(Reason),

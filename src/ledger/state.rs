@@ -39,7 +39,7 @@ macro_rules! states {
 
 states! {
     Received = 0, "received", "noted, nothing known";
-    Checked = 1, "checked", "the URL's text meets the requirements";
+    Checked = 1, "checked", "the URL's text meets the requirements, or the file can be read";
     Probed = 2, "probed", "accepted, waits to be submitted";
     Sending = 3, "sending", "part of a request that may be on its way";
     Submitted = 4, "submitted", "the service gave a task id";

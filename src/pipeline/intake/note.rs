@@ -104,7 +104,7 @@ fn of_file(pipeline: &Pipeline, path: &Path) -> Noted {
         }) => Noted {
             key: Key::of_content(&pipeline.scope, &sha256),
             location,
-            known: Known::Nothing,
+            known: Known::Checked,
             facts: None,
         },
         Ok(Look { verdict, .. }) => {

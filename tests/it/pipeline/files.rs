@@ -29,7 +29,7 @@ fn folder() -> tempfile::TempDir {
 }
 
 /// An image like no other of another number: so many pixels and bytes.
-fn picture(number: u32) -> Vec<u8> {
+pub(super) fn picture(number: u32) -> Vec<u8> {
     png(256 + number % 100, 256 + number / 100, 16)
 }
 
