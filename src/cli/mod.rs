@@ -5,20 +5,21 @@
 mod args;
 mod check;
 mod checker;
+mod clock;
 mod duration;
 mod exit;
 mod html_report;
 mod human;
 mod interrupt;
-mod ledger_row;
+mod ledger;
 mod list;
 mod outcome;
 #[cfg(feature = "parquet")]
 #[cfg_attr(not(test), expect(dead_code, reason = "what export writes with"))]
 mod parquet_out;
 mod pipeline;
+mod plan;
 mod printer;
-mod queue;
 mod report;
 mod report_cmd;
 mod results;
@@ -26,7 +27,6 @@ mod sandbox_cmd;
 mod sanitize;
 mod scan;
 mod source;
-mod submitter;
 mod terminal;
 
 use std::process::ExitCode;
@@ -67,6 +67,12 @@ async fn dispatch(command: Command) -> Result<Exit, Failure> {
     match command {
         Command::Check(options) => check::run(options, interrupt).await,
         Command::Scan(options) => scan::run(options, interrupt).await,
+        Command::Resume(options) => ledger::resume(options.settings, interrupt).await,
+        Command::Status(options) => ledger::status(options).await,
+        Command::Retry(options) => ledger::retry(options).await,
+        Command::Dead(options) => ledger::dead(options).await,
+        Command::Export(options) => ledger::export(options, interrupt).await,
+        Command::Plan(options) => plan::run(options, interrupt).await,
         Command::Results(options) => results::run(options, interrupt).await,
         Command::Report(options) => report_cmd::run(options, interrupt).await,
         Command::Sandbox(options) => sandbox_cmd::run(options, interrupt).await,

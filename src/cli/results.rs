@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::{
-    args::ResultsOptions,
+    args::{ResultsOptions, ServiceOptions},
     exit::{Exit, Failure},
     interrupt::Interrupt,
     outcome::ResultReport,
@@ -19,7 +19,11 @@ pub(crate) async fn run(
     options: ResultsOptions,
     mut interrupt: Interrupt,
 ) -> Result<Exit, Failure> {
-    let client = options.service.client()?.build()?;
+    let client = options
+        .service
+        .client()?
+        .credentials(ServiceOptions::credentials()?)
+        .build()?;
     let mut printer = Printer::new(options.format, "asked for");
     let mut worst = Exit::Success;
     for tasks in options.tasks.chunks(Client::MAX_RESULTS) {

@@ -22,7 +22,6 @@ pub(crate) struct Item {
     /// The text as given; for a folder's member the folder joined with the path inside it.
     pub(crate) source: String,
     pub(crate) what: What,
-    #[expect(dead_code, reason = "read where sources are kept in a ledger")]
     pub(crate) origin: Origin,
 }
 
@@ -71,6 +70,11 @@ impl Sources {
             list,
             folder: None,
         }
+    }
+
+    /// The name of the list, if there is one.
+    pub(crate) fn list_name(&self) -> Option<String> {
+        self.list.as_ref().map(|list| list.name().to_owned())
     }
 
     /// Turns a source into an item, or into a folder to go through.

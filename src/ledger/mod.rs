@@ -56,7 +56,7 @@ use crate::error::Error;
 pub use key::{Key, Scope};
 pub use record::{
     Answer, Backlog, BatchId, Begun, Claimed, DeliveryId, EXPIRED_CLASS, Enqueued, Entry, Fate,
-    Finding, Hold, Judgement, Known, Lease, Limit, NewImage, Ordered, Permit, Poll, Quota, Reason,
+    Finding, Hold, Judgement, Known, Lease, Limit, Location, NewImage, Ordered, Permit, Poll, Quota, Reason,
     Recovered, Row, Rows, SharedDataId, Source, Stats, Stray, TaskUpdate, Undelivered, Update,
     Work,
 };
@@ -100,6 +100,10 @@ pub trait Ledger: fmt::Debug + Send + Sync {
         now: SystemTime,
     ) -> Reply<'_, Vec<Claimed>>;
 
+    /// Holds images for `lease` from now on, by whoever is still at work on them. Answers how many
+    /// were still held.
+    fn extend(&self, holds: Vec<Hold>, lease: Duration, now: SystemTime) -> Reply<'_, usize>;
+
     /// Gives images back before their lease ends, so that a stop does not make the next run wait.
     /// Answers how many were still held.
     fn release(&self, holds: Vec<Hold>, now: SystemTime) -> Reply<'_, usize>;
@@ -107,6 +111,10 @@ pub trait Ledger: fmt::Debug + Send + Sync {
     /// Records what checking and probing found. Findings whose lease is lost are ignored; answers
     /// how many were not.
     fn record_findings(&self, findings: Vec<Finding>, now: SystemTime) -> Reply<'_, usize>;
+
+    /// Records what kept images that were claimed for [`Work::Submit`] from being sent: nothing was
+    /// paid. Those whose lease is lost are left alone; answers how many were not.
+    fn record_unsent(&self, unsent: Vec<(Hold, Fate)>, now: SystemTime) -> Reply<'_, usize>;
 
     /// Makes a batch: from here on its images may have been paid for. Images whose lease is lost
     /// are left out, so only [`Begun::keys`] may be sent, and nothing if there are none.

@@ -1,6 +1,7 @@
 //! A run: its stages, its end, and what it delivers.
 
 use std::{
+    path::PathBuf,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -9,19 +10,20 @@ use std::{
 };
 
 use tokio::{
-    sync::{Notify, watch},
+    sync::{Notify, Semaphore, watch},
     task::{JoinError, JoinSet},
     time::{Instant, sleep, timeout},
 };
 
 use super::{
-    Line, Pipeline, Step, clock, intake, polling, probing,
+    Line, Pipeline, Step, clock, files, intake, polling, probing,
     progress::{Counters, Progress},
     submitting,
 };
 use crate::{
     error::{Error, ErrorKind},
-    ledger::{DeliveryId, Permit, Quota, Resubmit, State, Undelivered},
+    ledger::{DeliveryId, Key, Permit, Quota, Reason, Resubmit, State, Undelivered},
+    verdict::Verdict,
 };
 
 /// How often a stage that found nothing looks again: another process may have put something there.
@@ -59,6 +61,11 @@ pub(super) struct Shared {
     pub(super) to_deliver: Notify,
     pub(super) intake_done: AtomicBool,
     pub(super) outage: Outage,
+    pub(super) upload_outage: Outage,
+    /// How many files are uploaded at a time.
+    pub(super) uploads: Semaphore,
+    /// How many files are judged at a time: one for each processor.
+    readers: Semaphore,
 }
 
 /// For how long the service has not done what it was asked.
@@ -77,6 +84,12 @@ impl Outage {
         let mut since = self.since.lock().unwrap_or_else(PoisonError::into_inner);
         let lasted = now.duration_since(*since.get_or_insert(now));
         lasted.clamp(LOOK_AGAIN, Self::MOST)
+    }
+
+    /// For how long there was no success since the first failure; nothing if there was none since.
+    pub(super) fn lasted(&self) -> Duration {
+        let since = *self.since.lock().unwrap_or_else(PoisonError::into_inner);
+        since.map_or(Duration::ZERO, |since| since.elapsed())
     }
 
     pub(super) fn ended(&self) {
@@ -136,6 +149,28 @@ impl Shared {
         Ok(false)
     }
 
+    /// Judges the bytes of a file, as long as they are those of the image of this key.
+    pub(super) async fn judge_file(
+        &self,
+        path: PathBuf,
+        key: Key,
+    ) -> Result<(Verdict, [u8; 32]), Reason> {
+        let _turn = self.readers.acquire().await.expect("it is never closed");
+        let pipeline = &self.pipeline;
+        let (depth, requirements) = (pipeline.probe.depth(), pipeline.settings.requirements);
+        let look = move || files::look(&path, depth, &requirements);
+        let looked = match tokio::task::spawn_blocking(look).await {
+            Ok(looked) => looked?,
+            Err(error) => std::panic::resume_unwind(error.into_panic()),
+        };
+        match looked.sha256 {
+            Some(sha256) if Key::of_content(&pipeline.scope, &sha256) == key => {
+                Ok((looked.verdict, sha256))
+            }
+            _ => Err(files::changed()),
+        }
+    }
+
     pub(super) async fn slow_down(
         &self,
         quota: Option<&Quota>,
@@ -149,11 +184,16 @@ impl Shared {
     }
 }
 
+fn processors() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
 impl Run {
     pub(super) fn start(
         pipeline: Pipeline,
         lines: Option<Box<dyn Iterator<Item = Line> + Send>>,
     ) -> Self {
+        let uploads = pipeline.settings.uploads;
         let shared = Arc::new(Shared {
             pipeline,
             counters: Counters::default(),
@@ -164,6 +204,9 @@ impl Run {
             to_deliver: Notify::new(),
             intake_done: AtomicBool::new(lines.is_none()),
             outage: Outage::default(),
+            upload_outage: Outage::default(),
+            uploads: Semaphore::new(uploads),
+            readers: Semaphore::new(processors()),
         });
         let mut stages = JoinSet::new();
         if let Some(lines) = lines {

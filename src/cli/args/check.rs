@@ -19,6 +19,16 @@ use crate::{
 /// What to check, how, and how to say it.
 #[derive(Args, Debug)]
 pub(crate) struct CheckOptions {
+    #[command(flatten)]
+    pub(crate) input: InputOptions,
+
+    #[command(flatten)]
+    pub(crate) how: CheckSettings,
+}
+
+/// Which images there are.
+#[derive(Args, Debug)]
+pub(crate) struct InputOptions {
     /// Files, folders (every regular file in them, recursively; hidden ones and links are skipped)
     /// and http or https URLs
     #[arg(value_name = "SOURCE")]
@@ -41,7 +51,11 @@ pub(crate) struct CheckOptions {
     /// letters, digits, _, - and ., at most 128 (check makes sure of that and prints none)
     #[arg(long, value_name = "NAME", requires = "from")]
     pub(crate) data_id_column: Option<String>,
+}
 
+/// How images are checked, and how that is said.
+#[derive(Args, Debug)]
+pub(crate) struct CheckSettings {
     /// The scan that the images are meant for: async takes up to 20 MB, sync up to 5 MB
     #[arg(long = "for", value_name = "SCAN", default_value = "async")]
     pub(crate) scan: Preset,
@@ -88,7 +102,7 @@ pub(crate) struct CheckOptions {
     pub(crate) allow_addresses: Vec<String>,
 }
 
-impl CheckOptions {
+impl CheckSettings {
     pub(crate) fn requirements(&self) -> Requirements {
         let mut asked = match self.scan {
             Preset::Async => Requirements::ASYNC,
@@ -125,7 +139,9 @@ impl CheckOptions {
             .build()
             .map_err(|error| Failure::new(error.report()))
     }
+}
 
+impl InputOptions {
     /// Opens the list, if there is one, and lines up all sources.
     pub(crate) fn sources(&self) -> Result<Sources, Failure> {
         if self.sources.is_empty() && self.from.is_none() {

@@ -1,75 +1,16 @@
 //! Which service is asked, and the stand-in for it.
 
-use std::{fmt, net::SocketAddr, path::PathBuf, str::FromStr, time::Duration};
+use std::{fmt, net::SocketAddr, path::PathBuf, str::FromStr};
 
 use clap::Args;
 
-use super::{CheckOptions, Format};
+use super::Format;
 use crate::{
-    cli::{duration, exit::Failure},
+    cli::exit::Failure,
     error::Error,
-    green::{Client, ClientBuilder, Credentials, Scene, TaskId},
+    green::{Client, ClientBuilder, Credentials, TaskId},
     sandbox::Sandbox,
 };
-
-/// What to scan for, and where.
-#[derive(Args, Debug)]
-pub(crate) struct ScanOptions {
-    #[command(flatten)]
-    pub(crate) check: CheckOptions,
-
-    /// What is looked for, separated by commas: porn, terrorism, ad, qrcode, live, logo
-    #[arg(
-        long,
-        value_name = "SCENES",
-        value_delimiter = ',',
-        default_value = "porn,terrorism"
-    )]
-    pub(crate) scenes: Vec<Scene>,
-
-    #[command(flatten)]
-    pub(crate) service: ServiceOptions,
-
-    /// Submits to a sandbox in this process instead, which also serves local files under a URL; needs
-    /// no account, and its outcomes are made up
-    #[arg(long, conflicts_with_all = ["region", "endpoint"])]
-    pub(crate) sandbox: bool,
-
-    /// How long to wait between questions for results [default: 5s, with --sandbox 100ms]
-    #[arg(long, value_name = "TIME", value_parser = duration::parse_positive)]
-    pub(crate) poll: Option<Duration>,
-
-    /// How long to wait for a batch's results in all; the service keeps them for an hour
-    #[arg(long, value_name = "TIME", default_value = "10m", value_parser = duration::parse)]
-    pub(crate) wait: Duration,
-}
-
-impl ScanOptions {
-    pub(crate) async fn start_sandbox(&self) -> Result<Option<Sandbox>, Failure> {
-        if !self.sandbox {
-            return Ok(None);
-        }
-        Ok(Some(Sandbox::start().await?))
-    }
-
-    /// The client of the sandbox, or of the service that is named.
-    pub(crate) fn client(&self, sandbox: Option<&Sandbox>) -> Result<Client, Failure> {
-        let (client, pause) = match sandbox {
-            Some(sandbox) => {
-                let key = sandbox.credentials();
-                let client = Client::builder()
-                    .endpoint(&sandbox.endpoint())
-                    .credentials(Credentials::new(key.id(), key.secret()));
-                (client, Duration::from_millis(100))
-            }
-            None => (self.service.client()?, Duration::from_secs(5)),
-        };
-        let client = client
-            .poll_interval(self.poll.unwrap_or(pause))
-            .wait_at_most(self.wait);
-        Ok(client.build()?)
-    }
-}
 
 /// Where the moderation service is.
 #[derive(Args, Debug)]
@@ -85,24 +26,35 @@ pub(crate) struct ServiceOptions {
 }
 
 impl ServiceOptions {
+    /// A client of the service that is named, without credentials yet.
     pub(crate) fn client(&self) -> Result<ClientBuilder, Failure> {
-        let client = match (&self.region, &self.endpoint) {
-            (Some(region), _) => Client::builder().region(region),
-            (None, Some(endpoint)) => Client::builder().endpoint(endpoint),
-            (None, None) => {
-                return Err(Failure::new("no service is named").hint(
-                    "name one with --region REGION or --endpoint URL; `greenlight scan --sandbox` \
-                     needs no account",
-                ));
-            }
-        };
-        let credentials = Credentials::from_env().map_err(|error| {
+        match (&self.region, &self.endpoint) {
+            (Some(region), _) => Ok(Client::builder().region(region)),
+            (None, Some(endpoint)) => Ok(Client::builder().endpoint(endpoint)),
+            (None, None) => Err(Failure::new("no service is named").hint(
+                "name one with --region REGION or --endpoint URL; `greenlight scan --sandbox` \
+                 needs no account",
+            )),
+        }
+    }
+
+    /// What the environment holds.
+    pub(crate) fn credentials() -> Result<Credentials, Failure> {
+        Credentials::from_env().map_err(|error| {
             Failure::from(error).hint(
                 "the key is read from the environment alone; temporary credentials need \
                  ALIBABA_CLOUD_SECURITY_TOKEN too",
             )
-        })?;
-        Ok(client.credentials(credentials))
+        })
+    }
+
+    /// What must be said to use the same service: ` --region REGION`.
+    pub(crate) fn argument(&self) -> String {
+        match (&self.region, &self.endpoint) {
+            (Some(region), _) => format!(" --region {region}"),
+            (None, Some(endpoint)) => format!(" --endpoint {endpoint}"),
+            (None, None) => String::new(),
+        }
     }
 }
 

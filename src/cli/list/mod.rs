@@ -169,6 +169,11 @@ impl List {
         Ok(Self::new("stdin", format, rows))
     }
 
+    /// Its name as it was given, `stdin` for standard input.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
     fn new(name: &str, format: ListFormat, rows: Box<dyn Rows>) -> Self {
         Self {
             name: name.into(),

@@ -311,3 +311,23 @@ pub(super) async fn a_source_that_was_delivered_is_known(trial: Trial) {
     let known: Vec<_> = noted.iter().map(|noted| noted.was_delivered).collect();
     assert_eq!(known, [true, false], "another source of it is not");
 }
+
+pub(super) async fn rows_say_what_is_not_delivered_yet(trial: Trial) {
+    trial.submitted(2, at(0)).await;
+    trial.enqueue(vec![image(1, 9)], at(1)).await;
+    assert!(trial.rows().await.iter().all(|row| row.delivery.is_none()));
+    trial.decide(1, at(2)).await;
+    let rows = trial.rows().await;
+    let lines: Vec<_> = rows
+        .iter()
+        .filter(|row| row.delivery.is_some())
+        .map(|row| row.source.line)
+        .collect();
+    assert_eq!(lines, [1, 9], "each source of its own");
+    let deliveries = rows.iter().filter_map(|row| row.delivery);
+    let acknowledged = trial.ledger.acknowledge(deliveries.collect(), at(3)).await;
+    acknowledged.expect("acknowledge");
+    assert!(trial.rows().await.iter().all(|row| row.delivery.is_none()));
+    assert_eq!(trial.state(1).await, State::Delivered);
+    assert_eq!(trial.outbox().await, []);
+}

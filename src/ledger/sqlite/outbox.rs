@@ -5,7 +5,7 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 use super::{
     super::{DeliveryId, Ordered, Reason, State, Undelivered},
     fault::Fault,
-    report::{ROW_COLUMNS, ROW_TABLES, row_at, state_of},
+    report::{ROW_COLUMNS, ROW_JOINS, row_at, state_of},
 };
 
 /// Ends an image in a final state and puts that in the outbox for each of its sources.
@@ -70,8 +70,8 @@ pub(super) fn undelivered(
     limit: usize,
 ) -> Result<Vec<Undelivered>, Fault> {
     let mut statement = db.prepare_cached(&format!(
-        "SELECT {ROW_COLUMNS}, outbox.id AS delivery
-         FROM {ROW_TABLES} JOIN outbox ON outbox.source = source.id
+        "SELECT {ROW_COLUMNS} FROM outbox
+         CROSS JOIN source ON source.id = outbox.source {ROW_JOINS}
          WHERE outbox.id > ?1 ORDER BY outbox.id LIMIT ?2"
     ))?;
     let after = after.map_or(0, |id| id.0);
@@ -90,8 +90,7 @@ const PASSED: i64 = 20_000;
 
 pub(super) fn ordered(db: &Connection, after: i64, limit: usize) -> Result<Ordered, Fault> {
     let mut statement = db.prepare_cached(&format!(
-        "SELECT {ROW_COLUMNS}, outbox.id AS delivery
-         FROM {ROW_TABLES}
+        "SELECT {ROW_COLUMNS} FROM source {ROW_JOINS}
          LEFT JOIN outbox ON outbox.image = source.image AND outbox.source = source.id
          WHERE source.id > ?1 ORDER BY source.id LIMIT ?2"
     ))?;

@@ -4,9 +4,10 @@ use rusqlite::{Connection, OptionalExtension as _, Row as SqlRow, params, types:
 
 use super::{
     super::{
-        Backlog, Key, Reason, Row, Rows, SharedDataId, Source, State, Stats, time::from_millis,
+        Backlog, DeliveryId, Key, Reason, Row, Rows, SharedDataId, Source, State, Stats, time::from_millis,
     },
     fault::Fault,
+    location::location_at,
     submit,
 };
 
@@ -152,11 +153,11 @@ fn count_states(db: &Connection, stats: &mut Stats) -> Result<(), Fault> {
     Ok(())
 }
 
-/// What [`row_at`] reads, and whence.
+/// What [`row_at`] reads, and whence, besides `source` and `outbox`.
 pub(super) const ROW_COLUMNS: &str = "source.id AS number, origin.name AS origin, line, data_id,
-    text, key, url, image.state AS state, attempts, class, message, task.name AS task, facts,
-    outcome";
-pub(super) const ROW_TABLES: &str = "source JOIN image ON image.id = source.image
+    text, key, url, is_file, image.state AS state, attempts, class, message, task.name AS task, facts,
+    outcome, outbox.id AS delivery";
+pub(super) const ROW_JOINS: &str = "JOIN image ON image.id = source.image
     JOIN origin ON origin.id = source.origin LEFT JOIN task ON task.id = image.task";
 
 pub(super) fn row_at(row: &SqlRow<'_>) -> rusqlite::Result<Row> {
@@ -173,7 +174,7 @@ pub(super) fn row_at(row: &SqlRow<'_>) -> rusqlite::Result<Row> {
             text: row.get("text")?,
         },
         key: Key::from_bytes(row.get("key")?),
-        url: row.get("url")?,
+        location: location_at(row)?,
         state: state_of(state)?,
         attempts: row.get("attempts")?,
         reason: class.map(|class| Reason {
@@ -183,6 +184,7 @@ pub(super) fn row_at(row: &SqlRow<'_>) -> rusqlite::Result<Row> {
         task_id: row.get("task")?,
         facts: row.get("facts")?,
         outcome: row.get("outcome")?,
+        delivery: row.get::<_, Option<i64>>("delivery")?.map(DeliveryId),
     })
 }
 
@@ -202,7 +204,8 @@ pub(super) fn state_of(code: u8) -> rusqlite::Result<State> {
 
 pub(super) fn rows(db: &Connection, rows: Rows) -> Result<Vec<Row>, Fault> {
     let mut statement = db.prepare_cached(&format!(
-        "SELECT {ROW_COLUMNS} FROM {ROW_TABLES}
+        "SELECT {ROW_COLUMNS} FROM source
+         LEFT JOIN outbox ON outbox.image = source.image AND outbox.source = source.id {ROW_JOINS}
          WHERE source.id > ?1 AND (?2 IS NULL OR image.state = ?2) ORDER BY source.id LIMIT ?3"
     ))?;
     let limit = i64::try_from(rows.limit).unwrap_or(i64::MAX);

@@ -1,18 +1,20 @@
 //! What a ledger's row says of a source, in the shape that `scan` prints.
 
-use super::{outcome::ScanReport, report::Report};
 use crate::{
+    cli::{outcome::ScanReport, report::Report},
     green::Outcome,
-    image_url::ImageUrl,
     ledger::{Reason, Row, State},
-    verdict::{Code, Decision, Measure, Severity, Summary, Verdict, Violation},
+    verdict::{Decision, Summary},
 };
 
 impl From<Row> for ScanReport {
     fn from(row: Row) -> Self {
         let summary = summary(&row);
         let is_rejected = summary.decision == Decision::Reject;
-        let source = row.source.text.unwrap_or(row.url);
+        let source = row
+            .source
+            .text
+            .unwrap_or_else(|| row.location.text().into_owned());
         let mut report = Self::unsubmitted(Report {
             source,
             summary,
@@ -24,9 +26,9 @@ impl From<Row> for ScanReport {
         report.task_id = row.task_id;
         match row.state {
             State::Decided | State::Delivered => decide(&mut report, row.outcome.as_deref()),
-            State::Rejected => {}
-            // A download that failed every time says so in its violations.
-            State::Dead if is_rejected => {}
+            // What was found wrong is in the violations, a download that failed every time too.
+            State::Rejected | State::Dead if is_rejected => {}
+            State::Rejected => report.check.error = row.reason.map(|reason| reason.message),
             State::Dead => give_up(&mut report, row.reason.unwrap_or_else(unknown)),
             state => wait(&mut report, state),
         }
@@ -37,34 +39,8 @@ impl From<Row> for ScanReport {
 /// What was found before the image was submitted.
 fn summary(row: &Row) -> Summary {
     let facts = row.facts.as_deref();
-    if let Some(summary) = facts.and_then(|facts| serde_json::from_str(facts).ok()) {
-        return summary;
-    }
-    match &row.reason {
-        Some(reason) if row.state == State::Rejected => refused(&row.url, reason),
-        _ => Summary::unseen(),
-    }
-}
-
-/// A text that was refused without a look at the image. The ledger keeps the class alone; what was
-/// measured follows from the text again.
-fn refused(text: &str, reason: &Reason) -> Summary {
-    let code = Code::from_name(&reason.class);
-    if let Err(error) = ImageUrl::parse(text) {
-        let summary = Verdict::of_text(String::new(), &error).summary();
-        let is_same = |violation: &Violation| Some(violation.code()) == code;
-        if summary.violations.iter().any(is_same) {
-            return summary;
-        }
-    }
-    let message = reason.message.clone();
-    let none = || Measure::None;
-    let violation = |code| Violation::new(code, Severity::Reject, message, none(), none());
-    Summary {
-        decision: Decision::Reject,
-        violations: code.map(violation).into_iter().collect(),
-        ..Summary::unseen()
-    }
+    let summary = facts.and_then(|facts| serde_json::from_str(facts).ok());
+    summary.unwrap_or_else(Summary::unseen)
 }
 
 fn decide(report: &mut ScanReport, outcome: Option<&str>) {
@@ -88,7 +64,7 @@ fn give_up(report: &mut ScanReport, Reason { class, message }: Reason) {
             report.check.error = Some(format!("the service did not take it: {message}"));
         }
         Some(("probe", _)) => report.check.error = Some(format!("not decidable, {message}")),
-        _ => report.check.error = Some(format!("{class}: {message}")),
+        _ => report.check.error = Some(message),
     }
 }
 
