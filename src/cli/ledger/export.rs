@@ -24,7 +24,7 @@ use crate::{
 const PAGE: usize = 1000;
 
 /// The next rows after `after`, which moves on; `None` at the end.
-pub(super) async fn page(
+pub(crate) async fn page(
     ledger: &SqliteLedger,
     after: &mut i64,
     state: Option<State>,
