@@ -206,13 +206,13 @@ pub(super) fn dimensions(tally: &Tally) -> Drawn {
             .build_cartesian_2d(axis.clone().log_scale(), axis.log_scale())?;
         chart
             .configure_mesh()
-            .bold_line_style(FAINT.mix(0.35))
-            .light_line_style(FAINT.mix(0.12))
+            .bold_line_style(FAINT.mix(0.2))
+            .light_line_style(TRANSPARENT)
             .axis_style(FAINT)
             .x_desc("width, pixels")
             .y_desc("height, pixels")
-            .x_label_formatter(&|side| grouped(u64::from(*side)))
-            .y_label_formatter(&|side| grouped(u64::from(*side)))
+            .x_label_formatter(&side_label)
+            .y_label_formatter(&side_label)
             .label_style(("sans-serif", 13).into_font().color(&INK))
             .draw()?;
         // What is not accepted on top, because it is less and what is looked for.
@@ -225,6 +225,17 @@ pub(super) fn dimensions(tally: &Tally) -> Drawn {
         root.present()?;
     }
     Ok(svg)
+}
+
+/// What stands at a length on a logarithmic axis: the ones, twos and fives, as others would overlap.
+fn side_label(side: &u32) -> String {
+    let decade = decade_below(*side);
+    let is_labelled = side % decade == 0 && matches!(side / decade, 1 | 2 | 5);
+    if is_labelled {
+        grouped(u64::from(*side))
+    } else {
+        String::new()
+    }
 }
 
 /// The power of ten that is not larger.
