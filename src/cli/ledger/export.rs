@@ -119,8 +119,8 @@ impl Sink {
             part.push(".part");
             let part = PathBuf::from(part);
             let file = File::create(&part).map_err(|error| {
-                let message = format!("cannot write {}: {}", part.display(), reason(&error));
-                Failure::new(message)
+                let path = options.output.display();
+                Failure::new(format!("cannot write {path}: {}", reason(&error)))
             })?;
             Place::File {
                 writer: BufWriter::new(file),

@@ -95,13 +95,14 @@ impl Setup {
 
 /// What to do about a ledger that cannot be used.
 fn explain(error: Error, settings: &ScanSettings) -> Failure {
-    let is_of_others = error.kind() == ErrorKind::Usage;
+    let is_of_others =
+        error.kind() == ErrorKind::Usage && super::open_to_read(&settings.ledger).is_ok();
     let failure = unopened(error, &settings.ledger);
     if !is_of_others {
         return failure;
     }
     failure.hint(
-        "name another file with --ledger FILE: each account, service and choice of scenes has a \
-         ledger of its own; --account names the account of temporary keys",
+        "each account, service and choice of scenes has a ledger of its own, which --ledger FILE \
+         names; keys that change (temporary ones) share one if --account NAME names their account",
     )
 }

@@ -85,21 +85,33 @@ impl Service {
 
     /// `status` beside whatever runs. Needs no key.
     pub(super) fn status(&self) -> Value {
+        self.try_status().unwrap()
+    }
+
+    fn try_status(&self) -> Result<Value, String> {
         let run = self.bench.run(&["status", "--format", "jsonl"]);
-        assert_eq!(run.code, Some(0), "{run}");
-        run.json().remove(0)
+        match run.code {
+            Some(0) => Ok(run.json().remove(0)),
+            _ => Err(run.to_string()),
+        }
     }
 
     /// Waits until a count of the status has come so far.
     pub(super) fn wait_for(&self, count: &str, least: u64) {
         let began = Instant::now();
-        // The ledger is made by the process that is waited for.
-        while !self.bench.path("greenlight.db").exists()
-            || self.status()[count].as_u64().unwrap() < least
-        {
+        loop {
+            // The ledger is made by the process that is waited for.
+            let status = self.try_status();
+            if status
+                .as_ref()
+                .is_ok_and(|status| status[count].as_u64().unwrap() >= least)
+            {
+                return;
+            }
+            let waited = began.elapsed();
             assert!(
-                began.elapsed() < Duration::from_secs(120),
-                "{count} never reached {least}"
+                waited < Duration::from_secs(120),
+                "{count} never reached {least}: {status:?}"
             );
             thread::sleep(Duration::from_millis(20));
         }
