@@ -14,6 +14,9 @@ mod interrupt;
 mod ledger;
 mod list;
 mod outcome;
+#[cfg(feature = "parquet")]
+#[cfg_attr(not(test), expect(dead_code, reason = "what export writes with"))]
+mod parquet_out;
 mod pipeline;
 mod plan;
 mod printer;

@@ -161,11 +161,11 @@ impl<R: BufRead> Records<R> {
             };
             let (result, read, written) = self.parser.read_field(input, &mut self.scratch);
             let lines = count_lines(input.get(..read).unwrap_or_default());
-            piece(
-                record.fields,
-                self.scratch.get(..written).unwrap_or_default(),
-            );
             if !is_end {
+                piece(
+                    record.fields,
+                    self.scratch.get(..written).unwrap_or_default(),
+                );
                 self.reader.consume(read);
                 self.line = self.line.saturating_add(lines);
                 length = length.saturating_add(u64::try_from(read).unwrap_or(u64::MAX));

@@ -142,7 +142,7 @@ impl List {
             failure(&reason(&error), hint)
         })?;
         let rows = match format {
-            ListFormat::Parquet => parquet_rows(file, columns),
+            ListFormat::Parquet => parquet_rows(file, &columns),
             _ => Ok(rows(
                 BufReader::with_capacity(BUFFER, file),
                 format,
@@ -263,12 +263,12 @@ fn rows(
 }
 
 #[cfg(feature = "parquet")]
-fn parquet_rows(file: File, columns: Columns) -> Result<Box<dyn Rows>, Trouble> {
+fn parquet_rows(file: File, columns: &Columns) -> Result<Box<dyn Rows>, Trouble> {
     Ok(Box::new(parquet::ParquetRows::new(file, columns)?))
 }
 
 #[cfg(not(feature = "parquet"))]
-fn parquet_rows(_: File, _: Columns) -> Result<Box<dyn Rows>, Trouble> {
+fn parquet_rows(_: File, _: &Columns) -> Result<Box<dyn Rows>, Trouble> {
     Err(Trouble::new(
         "it is a Parquet file, and this greenlight was built without them",
         "build it with `--features parquet`, or convert the list to CSV or JSON lines",
@@ -293,3 +293,6 @@ fn shown(text: &[u8]) -> String {
         None => start.into_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests;
