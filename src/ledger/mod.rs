@@ -56,9 +56,9 @@ use crate::error::Error;
 pub use key::{Key, Scope};
 pub use record::{
     Answer, Backlog, BatchId, Begun, Claimed, DeliveryId, EXPIRED_CLASS, Enqueued, Entry, Fate,
-    Finding, Hold, Judgement, Known, Lease, Limit, Location, NewImage, Ordered, Permit, Poll, Quota, Reason,
-    Recovered, Row, Rows, SharedDataId, Source, Stats, Stray, TaskUpdate, Undelivered, Update,
-    Work,
+    Finding, Hold, Judgement, Known, Lease, Limit, Location, NewImage, Ordered, Permit, Poll,
+    Quota, Reason, Recovered, Row, Rows, SharedDataId, Source, Stats, Stray, TaskUpdate,
+    Undelivered, Update, Work,
 };
 #[cfg(feature = "ledger")]
 pub use sqlite::{SqliteLedger, SqliteOptions};

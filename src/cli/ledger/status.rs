@@ -240,7 +240,11 @@ impl Line for Status {
             .classes
             .iter()
             .map(
-                |Class { state, name, images }| format!("{state}:{name}:{images}"),
+                |Class {
+                     state,
+                     name,
+                     images,
+                 }| format!("{state}:{name}:{images}"),
             )
             .collect();
         vec![

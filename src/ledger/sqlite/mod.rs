@@ -21,8 +21,8 @@ use std::{
 use rusqlite::{Connection, OpenFlags};
 
 use super::{
-    Answer, Backlog, BatchId, Begun, Claimed, DeliveryId, Enqueued, Fate, Finding, Hold, Key, Ledger,
-    NewImage, Ordered, Permit, Poll, Quota, Recovered, Reply, Resubmit, Row, Rows, Scope,
+    Answer, Backlog, BatchId, Begun, Claimed, DeliveryId, Enqueued, Fate, Finding, Hold, Key,
+    Ledger, NewImage, Ordered, Permit, Poll, Quota, Recovered, Reply, Resubmit, Row, Rows, Scope,
     SharedDataId, Stats, Stray, TaskUpdate, Undelivered, Work,
     time::{span_to_millis, to_millis},
 };

@@ -4,7 +4,8 @@ use rusqlite::{Connection, OptionalExtension as _, Row as SqlRow, params, types:
 
 use super::{
     super::{
-        Backlog, DeliveryId, Key, Reason, Row, Rows, SharedDataId, Source, State, Stats, time::from_millis,
+        Backlog, DeliveryId, Key, Reason, Row, Rows, SharedDataId, Source, State, Stats,
+        time::from_millis,
     },
     fault::Fault,
     location::location_at,

@@ -1,8 +1,11 @@
 //! Ledgers that cannot be used.
 
+use greenlight::sandbox::Sandbox;
 use insta::assert_snapshot;
 
 use super::{KEY, Run, Service, damage};
+#[cfg(unix)]
+use crate::cli::running::interrupt;
 
 #[test]
 fn a_ledger_of_another_account_service_or_scenes_says_what_differs() {
@@ -152,4 +155,24 @@ fn a_sandbox_that_ends_with_the_command_keeps_no_ledger() {
         .run(&["scan", "in", "--no-ledger", "--ledger", "x.db"]);
     assert_eq!(run.code, Some(2));
     assert!(run.stderr.contains("cannot be used with"), "{run}");
+}
+
+#[cfg(unix)]
+#[test]
+fn one_run_at_a_time_uses_a_ledger() {
+    let service = Service::with("refused-second", Sandbox::builder().polls(1_000));
+    let good = service.url("good.png");
+    let child = service.command(&["scan", &good]).spawn().unwrap();
+    service.wait_for("tasks", 1);
+    let second = service.run(&["resume"]);
+    assert_snapshot!(second, @"");
+    interrupt(&child);
+    let first = Run::of(child);
+    assert_eq!(first.code, Some(130), "{first}");
+    assert!(!service.bench.path("greenlight.db-lock").exists());
+    let third = service.run(&["resume", "--wait", "200ms"]);
+    assert!(
+        third.said().starts_with("error: no result came in time"),
+        "{third}"
+    );
 }
