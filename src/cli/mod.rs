@@ -15,7 +15,6 @@ mod ledger;
 mod list;
 mod outcome;
 #[cfg(feature = "parquet")]
-#[cfg_attr(not(test), expect(dead_code, reason = "what export writes with"))]
 mod parquet_out;
 mod pipeline;
 mod plan;

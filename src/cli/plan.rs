@@ -1,11 +1,19 @@
 //! `greenlight plan`: what a scan would submit and cost.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
+use indicatif::ProgressBar;
 use serde::Serialize;
 
 use super::{
     args::{PlanOptions, Price},
+    check,
     exit::{Exit, Failure},
     interrupt::Interrupt,
     ledger::Lines,
@@ -14,6 +22,7 @@ use super::{
     terminal::{Cell, Row, Tone},
 };
 use crate::{
+    error::Error,
     ledger::Scope,
     pipeline::{Plan, Planning},
 };
@@ -22,7 +31,7 @@ use crate::{
 pub(crate) async fn run(options: PlanOptions, mut interrupt: Interrupt) -> Result<Exit, Failure> {
     let PlanOptions {
         input,
-        check,
+        check: how,
         scenes,
         price,
     } = options;
@@ -30,30 +39,47 @@ pub(crate) async fn run(options: PlanOptions, mut interrupt: Interrupt) -> Resul
     let words: Vec<_> = scenes.iter().map(String::as_str).collect();
     let scope = Scope::new("", "", &words);
     let lines = Lines::new(input.sources()?);
-    let mut printer = Printer::new(check.format, "checked");
-    let probe = check.probe(None)?;
-    let mut planning = Plan::start(&probe, &check.requirements(), &scope, lines);
-    let is_whole = tokio::select! {
+    let mut printer = Printer::new(how.format, "checked");
+    let probe = how.probe(None)?;
+    let planning = Plan::start(&probe, &how.requirements(), &scope, lines);
+    let is_stopped = Arc::new(AtomicBool::new(false));
+    let bar = printer.terminal().progress().clone();
+    let mut checking = tokio::spawn(check_all(planning, bar, Arc::clone(&is_stopped)));
+    let checked = tokio::select! {
         biased;
-        () = interrupt.wait() => false,
-        checked = check_all(&mut planning, &printer) => { checked?; true }
+        () = interrupt.wait() => {
+            is_stopped.store(true, Ordering::Relaxed);
+            // A list from standard input may never end.
+            tokio::time::timeout(check::WINDING_UP, checking).await.ok()
+        }
+        checked = &mut checking => Some(checked),
     };
     printer.terminal().finish();
-    let report = PlanReport::of(&planning.plan(), scope.scenes().to_vec(), price, is_whole);
+    let plan = match checked {
+        Some(Ok(plan)) => plan?,
+        Some(Err(failed)) => std::panic::resume_unwind(failed.into_panic()),
+        None => return Ok(Exit::Interrupted),
+    };
+    let is_whole = !is_stopped.load(Ordering::Relaxed);
+    let report = PlanReport::of(&plan, scope.scenes().to_vec(), price, is_whole);
     let printed = printer.print(&report);
     if !is_whole {
-        printer
-            .terminal()
-            .error("interrupted: the plan is of what was checked");
+        let message = "interrupted: the plan is of what was checked";
+        printer.terminal().error(message);
     }
     printer::ended(printed.map(|()| report.exit()), || report.exit())
 }
 
-async fn check_all(planning: &mut Planning, printer: &Printer) -> Result<(), Failure> {
-    while planning.advance().await? {
-        printer.terminal().progress().inc(1);
+/// Checks until there is nothing left, or it is stopped.
+async fn check_all(
+    mut planning: Planning,
+    bar: ProgressBar,
+    is_stopped: Arc<AtomicBool>,
+) -> Result<Plan, Error> {
+    while !is_stopped.load(Ordering::Relaxed) && planning.advance().await? {
+        bar.inc(1);
     }
-    Ok(())
+    Ok(planning.plan())
 }
 
 /// What a scan would be, as it is printed.

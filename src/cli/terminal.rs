@@ -159,6 +159,11 @@ impl Terminal {
         }
     }
 
+    /// Whether people look at standard output.
+    pub(crate) const fn is_screen(&self) -> bool {
+        self.is_screen
+    }
+
     /// Whether progress is drawn, not written.
     pub(crate) fn has_gauges(&self) -> bool {
         self.gauges.is_some()

@@ -3,6 +3,7 @@
 mod dead;
 mod export;
 mod lines;
+mod lock;
 mod progress;
 mod retry;
 mod row;

@@ -48,7 +48,11 @@ pub(crate) async fn scan(
     interrupt: Interrupt,
 ) -> Result<Exit, Failure> {
     let sources = input.sources()?;
-    let Setup { ledger, pipeline } = Setup::begin(&settings)?;
+    let Setup {
+        ledger,
+        pipeline,
+        lock,
+    } = Setup::begin(&settings)?;
     let mut lists = Vec::new();
     if !input.sources.is_empty() {
         lists.push(lines::ARGUMENTS.to_owned());
@@ -59,14 +63,19 @@ pub(crate) async fn scan(
         ledger.mark_list(list.clone(), false).await?;
     }
     let run = pipeline.start(Lines::new(sources));
-    Job::new(run, ledger, settings, &before, lists)
-        .work(interrupt)
-        .await
+    let job = Job::new(run, ledger, settings, &before, lists);
+    let exit = job.work(interrupt).await;
+    lock.release();
+    exit
 }
 
 /// Goes on with what the ledger holds.
 pub(crate) async fn resume(settings: ScanSettings, interrupt: Interrupt) -> Result<Exit, Failure> {
-    let Setup { ledger, pipeline } = Setup::reopen(&settings)?;
+    let Setup {
+        ledger,
+        pipeline,
+        lock,
+    } = Setup::reopen(&settings)?;
     let before = ledger.stats(clock::now()).await?;
     let run = pipeline.resume();
     let job = Job::new(run, ledger, settings, &before, Vec::new());
@@ -77,7 +86,9 @@ pub(crate) async fn resume(settings: ScanSettings, interrupt: Interrupt) -> Resu
         );
         job.printer.terminal().note(&message);
     }
-    job.work(interrupt).await
+    let exit = job.work(interrupt).await;
+    lock.release();
+    exit
 }
 
 struct Job {

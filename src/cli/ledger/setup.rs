@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::unopened;
+use super::{lock::Lock, unopened};
 use crate::{
     cli::{
         args::{POLL, ScanSettings, ServiceOptions},
@@ -27,6 +27,7 @@ const LEASE: Duration = Duration::from_secs(60);
 pub(super) struct Setup {
     pub(super) ledger: Arc<SqliteLedger>,
     pub(super) pipeline: Pipeline,
+    pub(super) lock: Lock,
 }
 
 /// Who asks whom.
@@ -75,9 +76,10 @@ impl Setup {
     }
 
     fn open(settings: &ScanSettings, parties: Parties, scope: Scope) -> Result<Self, Failure> {
-        let ledger = SqliteLedger::open(settings.ledger.path(), &scope)
-            .map_err(|error| explain(error, settings))?;
-        let ledger = Arc::new(ledger);
+        let path = settings.ledger.path();
+        let opened = SqliteLedger::open(path, &scope);
+        let ledger = Arc::new(opened.map_err(|error| explain(error, settings))?);
+        let lock = Lock::take(path)?;
         let how = &settings.check;
         let rate = settings.rate.unwrap_or(RATE);
         let send_limit = SEND_LIMIT.min(settings.settle / 2);
@@ -89,19 +91,24 @@ impl Setup {
             .poll_interval(settings.poll.unwrap_or(POLL))
             .settle_after(send_limit, settings.settle)
             .lease(LEASE.min(settings.settle));
-        Ok(Self { ledger, pipeline })
+        Ok(Self {
+            ledger,
+            pipeline,
+            lock,
+        })
     }
 }
 
 /// What to do about a ledger that cannot be used.
 fn explain(error: Error, settings: &ScanSettings) -> Failure {
-    let is_of_others = error.kind() == ErrorKind::Usage;
+    let is_of_others =
+        error.kind() == ErrorKind::Usage && super::open_to_read(&settings.ledger).is_ok();
     let failure = unopened(error, &settings.ledger);
     if !is_of_others {
         return failure;
     }
     failure.hint(
-        "name another file with --ledger FILE: each account, service and choice of scenes has a \
-         ledger of its own; --account names the account of temporary keys",
+        "each account, service and choice of scenes has a ledger of its own, which --ledger FILE \
+         names; keys that change (temporary ones) share one if --account NAME names their account",
     )
 }

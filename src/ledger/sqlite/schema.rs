@@ -110,8 +110,11 @@ pub(super) fn migrate(db: &mut Connection) -> Result<(), Fault> {
 pub(super) fn check_current(db: &Connection) -> Result<(), Fault> {
     let current = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
     let version = check(db)?;
-    if version == current || version == 0 {
+    if version == current {
         return Ok(());
+    }
+    if version == 0 {
+        return Err(Fault::unusable("it is empty: nothing was noted in it yet"));
     }
     Err(Fault::unusable(format!(
         "it was written by an older greenlight (schema {version}, this one knows {current}); open \
@@ -133,7 +136,8 @@ pub(super) fn check(db: &Connection) -> Result<i64, Fault> {
     }
     if version > current {
         return Err(Fault::unusable(format!(
-            "it was written by a newer greenlight (schema {version}, this one knows {current})"
+            "it was written by a newer greenlight (schema {version}, this one knows {current}); use \
+             that one, or name another file"
         )));
     }
     Ok(version)

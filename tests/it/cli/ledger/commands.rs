@@ -10,8 +10,10 @@ fn mixed(name: &str) -> Service {
     let service = Service::new(name);
     let refused = Fault::Tasks(590, Share::First);
     service.sandbox.inject(Operation::AsyncScan, refused);
+    service.bench.write("first.txt", service.url("good.png"));
+    let run = service.run(&["scan", "--from", "first.txt", "--format", "jsonl"]);
+    assert_eq!(run.texts("outcome"), ["not-submitted"], "{run}");
     let urls = [
-        service.url("good.png"),
         service.url("porn.png"),
         service.url("sexy.gif"),
         service.url("small.jpg"),
@@ -19,17 +21,8 @@ fn mixed(name: &str) -> Service {
     ];
     service.bench.write("list.txt", urls.join("\n"));
     let run = service.run(&["scan", "--from", "list.txt", "--format", "jsonl"]);
-    assert_eq!(
-        run.texts("outcome"),
-        [
-            "not-submitted",
-            "block",
-            "review",
-            "not-submitted",
-            "not-submitted"
-        ],
-        "{run}"
-    );
+    let outcomes = ["block", "review", "not-submitted", "not-submitted"];
+    assert_eq!(run.texts("outcome"), outcomes, "{run}");
     service
 }
 
@@ -37,7 +30,25 @@ fn mixed(name: &str) -> Service {
 fn the_status_counts_states_classes_and_money() {
     let service = mixed("ledger-status");
     let run = service.bench.run(&["status"]);
-    assert_snapshot!(run, @"");
+    assert_snapshot!(run, @r"
+    exit: 0
+    ----- stdout -----
+    ledger      greenlight.db
+    scope       sandbox-key-id at 127.0.0.1, porn,terrorism
+    sources     5, 0 not printed yet
+    images      5, 5 done, 0 left
+    time left   nothing is left to do
+    spend       2 tasks of 2 scenes: 4 billed at least
+
+    dead                  1
+                          1  submit/590
+    delivered             2
+    rejected              2
+                          1  image/too-small
+                          1  url/scheme
+
+    ----- stderr -----
+    ");
     let status = service.status();
     assert_eq!(status["tasks"], 2);
     assert_eq!(status["billed"], 4);
@@ -50,19 +61,40 @@ fn the_status_counts_states_classes_and_money() {
 fn the_dead_are_listed_with_their_reasons_and_tried_again() {
     let service = mixed("ledger-dead");
     let run = service.bench.run(&["dead"]);
-    assert_snapshot!(run.without_ports(), @"");
+    assert_snapshot!(run.without_ports(), @r"
+    exit: 0
+    ----- stdout -----
+    CLASS                 SOURCE
+    submit/590            http://127.0.0.1:N/files/good.png
+                          first.txt line 1: 590 BAD_FORMAT
+
+    ----- stderr -----
+    ");
     let run = service.bench.run(&["dead", "--format", "jsonl"]);
     let dead = &run.json()[0];
     assert_eq!(dead["class"], "submit/590");
     assert_eq!(
         (&dead["list"], &dead["line"]),
-        (&"list.txt".into(), &1.into())
+        (&"first.txt".into(), &1.into())
     );
 
     let unknown = service.bench.run(&["retry", "--class", "submit/591"]);
-    assert_snapshot!(unknown, @"");
+    assert_snapshot!(unknown, @r"
+    exit: 2
+    ----- stdout -----
+
+    ----- stderr -----
+    error: no dead or rejected image is of the class `submit/591`
+    hint: there are: image/too-small, submit/590, url/scheme
+    ");
     let retried = service.bench.run(&["retry", "--class", "submit/590"]);
-    assert_snapshot!(retried, @"");
+    assert_snapshot!(retried, @r"
+    exit: 0
+    ----- stdout -----
+    1 image will be tried again by `greenlight resume`
+
+    ----- stderr -----
+    ");
     assert_eq!(service.status()["left"], 1);
     assert_eq!(service.bench.run(&["dead"]).stdout, "");
 
@@ -124,7 +156,50 @@ fn an_export_is_what_scan_printed() {
     let run = service
         .bench
         .run(&["export", "--output", "no/such/folder.jsonl"]);
-    assert_snapshot!(run, @"");
+    assert_snapshot!(run, @r"
+    exit: 2
+    ----- stdout -----
+
+    ----- stderr -----
+    error: cannot write no/such/folder.jsonl: No such file or directory
+    ");
+}
+
+#[test]
+fn an_export_in_parquet_holds_the_same() {
+    let service = Service::new("ledger-parquet");
+    let run = service.run(&["scan", "in", "no.png", "--format", "jsonl"]);
+    assert_eq!(run.code, Some(2), "{run}");
+    let args = ["export", "--format", "parquet", "--output", "out.parquet"];
+    let exported = service.bench.run(&args);
+    if cfg!(feature = "parquet") {
+        assert_eq!(
+            (exported.code, &*exported.stderr),
+            (Some(0), ""),
+            "{exported}"
+        );
+        // What was written can be read: as a list, whose sources are those of the ledger.
+        let args = [
+            "check",
+            "--from",
+            "out.parquet",
+            "--column",
+            "source",
+            "--format",
+            "jsonl",
+        ];
+        let checked = service.bench.run(&args);
+        assert_eq!(checked.texts("source"), run.texts("source"), "{checked}");
+        let missing = service.bench.path("out.parquet.part");
+        assert!(!missing.exists());
+    } else {
+        assert_eq!(exported.code, Some(2), "{exported}");
+        assert!(
+            exported.stderr.contains("built without Parquet"),
+            "{exported}"
+        );
+        assert!(!service.bench.path("out.parquet.part").exists());
+    }
 }
 
 #[test]
@@ -151,7 +226,7 @@ fn a_plan_says_what_a_scan_would_cost() {
         service.url("good.png"),
         service.url("good.png"),
         service.url("porn.png"),
-        service.url("none.png"),
+        service.url("good.png").replace("good", "none"),
         "ftp://host/x".to_owned(),
         "in/small.jpg".to_owned(),
     ];
@@ -161,7 +236,20 @@ fn a_plan_says_what_a_scan_would_cost() {
     let run = service
         .bench
         .run(&[&args[..], &["--price", "1.80"]].concat());
-    assert_snapshot!(run, @"");
+    assert_snapshot!(run, @r"
+    exit: 1
+    ----- stdout -----
+    sources     6, 1 of them again
+    images      2 accept, 3 reject, 0 inconclusive
+             1  download/status
+             1  image/too-small
+             1  url/scheme
+    requests    1
+    billed      2 images at most of each scene (porn,terrorism), 4 in all
+    cost        0.01 at most, at 1.80 a thousand
+
+    ----- stderr -----
+    ");
     let run = service
         .bench
         .run(&[&args[..], &["--format", "jsonl"]].concat());

@@ -32,7 +32,10 @@ fn broken_lines_have_their_place_among_the_outcomes() {
     ];
     assert_eq!(run.texts("error"), errors, "{run}");
     assert_eq!(run.texts("decision")[1], "inconclusive");
-    assert_snapshot!(run.said(), @"");
+    assert_snapshot!(run.said(), @r"
+    error: list.txt line 2: not UTF-8
+    error: list.txt line 4: longer than 65536 bytes
+    ");
     assert_eq!(service.bench.run(&["export"]).stdout, run.stdout);
 }
 
@@ -53,7 +56,9 @@ fn data_ids_are_carried_through_and_told_where_they_are_not_unique() {
         "{run}"
     );
     assert_eq!(service.sandbox.paid(), 3);
-    assert_snapshot!(run.said(), @"");
+    assert_snapshot!(run.said(), @r"
+    error: the data id `same` stands at 2 places, the first of which are list.csv line 3 and list.csv line 4: each gets its outcome
+    ");
 }
 
 #[test]

@@ -1,8 +1,11 @@
 //! Ledgers that cannot be used.
 
+use greenlight::sandbox::Sandbox;
 use insta::assert_snapshot;
 
 use super::{KEY, Run, Service, damage};
+#[cfg(unix)]
+use crate::cli::running::interrupt;
 
 #[test]
 fn a_ledger_of_another_account_service_or_scenes_says_what_differs() {
@@ -11,16 +14,37 @@ fn a_ledger_of_another_account_service_or_scenes_says_what_differs() {
     assert_eq!(run.code, Some(0), "{run}");
     let mut scan = service.command(&["scan", "in/porn.png"]);
     let run = Run::of(scan.env(KEY[0].0, "another-id").spawn().unwrap());
-    assert_snapshot!(run.without_ports(), @"");
+    assert_snapshot!(run.without_ports(), @r"
+    exit: 2
+    ----- stdout -----
+
+    ----- stderr -----
+    error: open ledger: it belongs to account `sandbox-key-id`, not `another-id`; name another file: greenlight.db
+    hint: each account, service and choice of scenes has a ledger of its own, which --ledger FILE names; keys that change (temporary ones) share one if --account NAME names their account
+    ");
     let run = service.run(&["resume", "--scenes", "ad"]);
-    assert_snapshot!(run.without_ports(), @"");
+    assert_snapshot!(run.without_ports(), @r"
+    exit: 2
+    ----- stdout -----
+
+    ----- stderr -----
+    error: open ledger: it belongs to scenes `porn,terrorism`, not `ad`; name another file: greenlight.db
+    hint: each account, service and choice of scenes has a ledger of its own, which --ledger FILE names; keys that change (temporary ones) share one if --account NAME names their account
+    ");
     let mut scan = service
         .bench
         .command(&["scan", "in/porn.png", "--region", "cn-shanghai"]);
     let key = service.sandbox.credentials();
     scan.env(KEY[0].0, key.id()).env(KEY[1].0, key.secret());
     let run = Run::of(scan.spawn().unwrap());
-    assert_snapshot!(run.without_ports(), @"");
+    assert_snapshot!(run.without_ports(), @r"
+    exit: 2
+    ----- stdout -----
+
+    ----- stderr -----
+    error: open ledger: it belongs to service `127.0.0.1`, not `green.cn-shanghai.aliyuncs.com`; name another file: greenlight.db
+    hint: each account, service and choice of scenes has a ledger of its own, which --ledger FILE names; keys that change (temporary ones) share one if --account NAME names their account
+    ");
     assert_eq!(service.sandbox.paid(), 1);
 }
 
@@ -90,7 +114,13 @@ fn a_damaged_or_newer_ledger_says_so() {
     // The version is the big-endian number at byte 60 of the file's header.
     damage(&path, 60, &99_u32.to_be_bytes());
     let run = service.run(&["resume"]);
-    assert_snapshot!(run, @"");
+    assert_snapshot!(run, @r"
+    exit: 2
+    ----- stdout -----
+
+    ----- stderr -----
+    error: open ledger: it was written by a newer greenlight (schema 99, this one knows 2); use that one, or name another file: greenlight.db
+    ");
 
     std::fs::write(&path, &sound).unwrap();
     damage(&path, 4096 * 3, &vec![0xaa; sound.len() - 4096 * 3]);
@@ -111,11 +141,38 @@ fn a_sandbox_that_ends_with_the_command_keeps_no_ledger() {
     let run = service
         .bench
         .run(&["scan", "--sandbox", "in", "--ledger", "x.db"]);
-    assert_snapshot!(run, @"");
+    assert_snapshot!(run, @r"
+    exit: 2
+    ----- stdout -----
+
+    ----- stderr -----
+    error: a sandbox in this process forgets everything at its end: a ledger of it is of no use
+    hint: run `greenlight sandbox` beside, and scan with the --endpoint that it names
+    ");
     assert!(!service.bench.path("x.db").exists());
     let run = service
         .bench
         .run(&["scan", "in", "--no-ledger", "--ledger", "x.db"]);
     assert_eq!(run.code, Some(2));
     assert!(run.stderr.contains("cannot be used with"), "{run}");
+}
+
+#[cfg(unix)]
+#[test]
+fn one_run_at_a_time_uses_a_ledger() {
+    let service = Service::with("refused-second", Sandbox::builder().polls(1_000));
+    let good = service.url("good.png");
+    let child = service.command(&["scan", &good]).spawn().unwrap();
+    service.wait_for("tasks", 1);
+    let second = service.run(&["resume"]);
+    assert_snapshot!(second, @"");
+    interrupt(&child);
+    let first = Run::of(child);
+    assert_eq!(first.code, Some(130), "{first}");
+    assert!(!service.bench.path("greenlight.db-lock").exists());
+    let third = service.run(&["resume", "--wait", "200ms"]);
+    assert!(
+        third.said().starts_with("error: no result came in time"),
+        "{third}"
+    );
 }
