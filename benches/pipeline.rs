@@ -33,10 +33,10 @@ use greenlight::{
     ImageUrl, Probe, Requirements,
     green::{Client, Credentials},
     ledger::{
-        Answer, Entry, Finding, Judgement, Key, Known, Ledger, NewImage, Scope, Source,
+        Answer, Entry, Finding, Judgement, Key, Known, Ledger, Location, NewImage, Scope, Source,
         SqliteLedger, TaskUpdate, Update, Work,
     },
-    pipeline::{Line, Pipeline, Plan},
+    pipeline::{Line, Pipeline, Plan, Subject},
     probe::{AddressPolicy, Mode},
     sandbox::Sandbox,
 };
@@ -172,8 +172,9 @@ fn image(line: usize) -> NewImage {
     let url = format!("https://images.example.com/catalogue/2026/{line:08}/front.jpg");
     NewImage {
         key: Key::of_url(&scope(), &ImageUrl::parse(&url).unwrap()),
-        url,
+        location: Location::Url(url),
         known: Known::Checked,
+        facts: None,
         source: Source {
             origin: "list.txt".to_owned(),
             line: u64::try_from(line).unwrap(),
@@ -298,7 +299,7 @@ impl Server {
     fn lines(&self, images: u64) -> impl Iterator<Item = Line> + Send + use<> {
         let image = self.image.clone();
         (1..=images).map(move |line| Line {
-            url: format!("{image}?{line}"),
+            subject: Subject::Url(format!("{image}?{line}")),
             source: Source {
                 origin: "list.txt".to_owned(),
                 line,

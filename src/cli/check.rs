@@ -3,7 +3,7 @@
 use std::{ffi::OsString, fs, io, num::NonZeroUsize, sync::Arc, thread, time::Duration};
 
 use super::{
-    args::CheckOptions,
+    args::{CheckOptions, CheckSettings, InputOptions},
     checker::{Checked, Checker},
     exit::{Exit, Failure},
     interrupt::Interrupt,
@@ -18,9 +18,10 @@ pub(crate) const WINDING_UP: Duration = Duration::from_secs(1);
 
 /// Checks all sources and prints a line each.
 pub(crate) async fn run(options: CheckOptions, mut interrupt: Interrupt) -> Result<Exit, Failure> {
-    let mut checks = start(&options, Checker::new(&options)?)?;
-    let mut printer = Printer::new(options.format, "checked");
-    count_ahead(&options, &printer);
+    let CheckOptions { input, how } = options;
+    let mut checks = start(&input, &how, Checker::new(&how)?)?;
+    let mut printer = Printer::new(how.format, "checked");
+    count_ahead(&input, &printer);
     let mut tally = Tally::default();
     let exit = async {
         let exit = print_all(&mut checks, &mut printer, &mut tally, &mut interrupt).await?;
@@ -65,35 +66,36 @@ async fn print_all(
 
 fn print(checked: &Checked, printer: &mut Printer, tally: &mut Tally) -> io::Result<()> {
     tally.add(&checked.report);
-    printer.complain(checked);
+    printer.complain(checked.is_bad_line, &checked.report);
     printer.print(&checked.report)
 }
 
 /// Begins to check all sources that the options name.
 pub(crate) fn start(
-    options: &CheckOptions,
+    input: &InputOptions,
+    how: &CheckSettings,
     checker: Checker,
 ) -> Result<Pipeline<Checked>, Failure> {
-    let concurrency = usize::from(options.concurrency);
+    let concurrency = usize::from(how.concurrency);
     let processors = thread::available_parallelism().map_or(1, NonZeroUsize::get);
     let limits = Limits {
         threads: concurrency.min(processors),
         tasks: concurrency,
         window: concurrency.saturating_mul(4).saturating_add(64),
     };
-    let sources = options.sources()?;
+    let sources = input.sources()?;
     Ok(Pipeline::start(&Arc::new(checker), sources, limits))
 }
 
 /// Goes through the sources beforehand if there is a bar to be given a length. A list that is not a
 /// file can be read only once.
-pub(crate) fn count_ahead(options: &CheckOptions, printer: &Printer) {
+pub(crate) fn count_ahead(input: &InputOptions, printer: &Printer) {
     let bar = printer.terminal().progress().clone();
     let can_be_read_twice = |list: &OsString| fs::metadata(list).is_ok_and(|list| list.is_file());
-    if bar.is_hidden() || !options.from.as_ref().is_none_or(can_be_read_twice) {
+    if bar.is_hidden() || !input.from.as_ref().is_none_or(can_be_read_twice) {
         return;
     }
-    if let Ok(sources) = options.sources() {
+    if let Ok(sources) = input.sources() {
         thread::spawn(move || {
             let total = sources.count();
             terminal::set_total(&bar, u64::try_from(total).unwrap_or(u64::MAX));

@@ -11,7 +11,7 @@ use std::{
 use tokio::task;
 
 use super::{
-    args::CheckOptions,
+    args::CheckSettings,
     exit::{Failure, reason},
     pipeline::{Place, Work},
     report::Report,
@@ -72,7 +72,7 @@ enum Local {
 }
 
 impl Checker {
-    pub(crate) fn new(options: &CheckOptions) -> Result<Self, Failure> {
+    pub(crate) fn new(options: &CheckSettings) -> Result<Self, Failure> {
         Ok(Self {
             requirements: options.requirements(),
             depth: options.depth.into(),
@@ -84,7 +84,7 @@ impl Checker {
     /// The same, where every accepted source is to have a URL that the service reads.
     pub(crate) fn for_scan(
         self,
-        options: &CheckOptions,
+        options: &CheckSettings,
         client: &Client,
         sandbox: Option<Arc<Sandbox>>,
     ) -> Result<Self, Failure> {
@@ -218,7 +218,7 @@ impl Work for Checker {
         }
     }
 
-    fn block(&self, Item { source, what }: Item) -> Checked {
+    fn block(&self, Item { source, what, .. }: Item) -> Checked {
         match what {
             What::File(path) => Checked::new(self.read(&path, source).0),
             What::Unusable(unusable) => Checked {
@@ -229,7 +229,7 @@ impl Work for Checker {
         }
     }
 
-    async fn wait(&self, Item { source, what }: Item) -> Checked {
+    async fn wait(&self, Item { source, what, .. }: Item) -> Checked {
         match (what, &self.local) {
             (What::File(path), Local::Served(sandbox)) => self.served(sandbox, &path, source).await,
             (What::File(path), Local::Uploaded(client)) => {

@@ -30,6 +30,21 @@ pub(crate) fn parse_positive(text: &str) -> Result<Duration, String> {
     Ok(duration)
 }
 
+/// A span for people, in its two largest units: `45s`, `2m 5s`, `3h 20m`, `12d 4h`.
+pub(crate) fn rough(span: Duration) -> String {
+    let seconds = span.as_secs();
+    let (large, small) = match seconds {
+        0..60 => return format!("{seconds}s"),
+        60..3_600 => ((seconds / 60, "m"), (seconds % 60, "s")),
+        3_600..86_400 => ((seconds / 3_600, "h"), (seconds % 3_600 / 60, "m")),
+        _ => ((seconds / 86_400, "d"), (seconds % 86_400 / 3_600, "h")),
+    };
+    if small.0 == 0 {
+        return format!("{}{}", large.0, large.1);
+    }
+    format!("{}{} {}{}", large.0, large.1, small.0, small.1)
+}
+
 /// A day: longer than any deadline or wait that makes sense here.
 const LONGEST_MILLIS: u64 = 24 * 3_600_000;
 
@@ -60,6 +75,18 @@ mod tests {
         ] {
             let parsed = parse(text).ok().map(|duration| duration.as_millis());
             assert_eq!(parsed, millis, "{text}");
+        }
+        for (seconds, text) in [
+            (0, "0s"),
+            (59, "59s"),
+            (60, "1m"),
+            (125, "2m 5s"),
+            (3_600, "1h"),
+            (12_059, "3h 20m"),
+            (86_400, "1d"),
+            (1_051_200, "12d 4h"),
+        ] {
+            assert_eq!(rough(Duration::from_secs(seconds)), text);
         }
         assert!(parse_positive("0ms").is_err());
         assert!(parse_positive("1ms").is_ok());

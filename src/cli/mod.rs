@@ -5,16 +5,20 @@
 mod args;
 mod check;
 mod checker;
+mod clock;
 mod duration;
 mod exit;
 mod html_report;
 mod human;
 mod interrupt;
+mod ledger;
 mod list;
 mod outcome;
+#[cfg(feature = "parquet")]
+mod parquet_out;
 mod pipeline;
+mod plan;
 mod printer;
-mod queue;
 mod report;
 mod report_cmd;
 mod results;
@@ -22,7 +26,6 @@ mod sandbox_cmd;
 mod sanitize;
 mod scan;
 mod source;
-mod submitter;
 mod terminal;
 
 use std::process::ExitCode;
@@ -63,6 +66,12 @@ async fn dispatch(command: Command) -> Result<Exit, Failure> {
     match command {
         Command::Check(options) => check::run(options, interrupt).await,
         Command::Scan(options) => scan::run(options, interrupt).await,
+        Command::Resume(options) => ledger::resume(options.settings, interrupt).await,
+        Command::Status(options) => ledger::status(options).await,
+        Command::Retry(options) => ledger::retry(options).await,
+        Command::Dead(options) => ledger::dead(options).await,
+        Command::Export(options) => ledger::export(options, interrupt).await,
+        Command::Plan(options) => plan::run(options, interrupt).await,
         Command::Results(options) => results::run(options, interrupt).await,
         Command::Report(options) => report_cmd::run(options, interrupt).await,
         Command::Sandbox(options) => sandbox_cmd::run(options, interrupt).await,

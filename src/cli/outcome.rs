@@ -59,19 +59,24 @@ impl ScanReport {
     /// Adds what is known of the task.
     pub(crate) fn note(&mut self, state: &TaskState) {
         match Answer::of(state) {
-            Answer::Outcome(outcome) => {
-                self.outcome = outcome.decision().into();
-                self.results = SceneReport::all(outcome);
-                if self.outcome == ScanOutcome::Undecided {
-                    self.check.error =
-                        Some("a scene has no result, or one that cannot be read".to_owned());
-                }
-            }
-            Answer::None(why) => {
-                self.outcome = ScanOutcome::Undecided;
-                self.check.error = Some(why);
-            }
+            Answer::Outcome(outcome) => self.decide(outcome),
+            Answer::None(why) => self.leave_open(why),
         }
+    }
+
+    /// Adds the outcome.
+    pub(crate) fn decide(&mut self, outcome: &Outcome) {
+        self.outcome = outcome.decision().into();
+        self.results = SceneReport::all(outcome);
+        if self.outcome == ScanOutcome::Undecided {
+            self.check.error = Some("a scene has no result, or one that cannot be read".to_owned());
+        }
+    }
+
+    /// Adds that there is a task, or may be one, and why it has no outcome.
+    pub(crate) fn leave_open(&mut self, why: String) {
+        self.outcome = ScanOutcome::Undecided;
+        self.check.error = Some(why);
     }
 
     pub(crate) fn exit(&self) -> Exit {

@@ -6,7 +6,6 @@ use serde::Serialize;
 
 use super::{
     args::Format,
-    checker::Checked,
     exit::{Exit, Failure, reason},
     human,
     outcome::{ResultReport, ScanReport},
@@ -16,15 +15,16 @@ use super::{
 
 /// What is printed of one source, in each way. As JSON it is serialised.
 pub(crate) trait Line: Serialize {
-    fn heading() -> Row;
+    /// The table's head, if it is one.
+    fn heading() -> Option<Row>;
     fn rows(&self) -> Vec<Row>;
     fn columns() -> Vec<&'static str>;
     fn fields(&self) -> Vec<String>;
 }
 
 impl Line for Report {
-    fn heading() -> Row {
-        human::check_heading()
+    fn heading() -> Option<Row> {
+        Some(human::check_heading())
     }
 
     fn rows(&self) -> Vec<Row> {
@@ -41,8 +41,8 @@ impl Line for Report {
 }
 
 impl Line for ScanReport {
-    fn heading() -> Row {
-        human::scan_heading()
+    fn heading() -> Option<Row> {
+        Some(human::scan_heading())
     }
 
     fn rows(&self) -> Vec<Row> {
@@ -59,8 +59,8 @@ impl Line for ScanReport {
 }
 
 impl Line for ResultReport {
-    fn heading() -> Row {
-        human::result_heading()
+    fn heading() -> Option<Row> {
+        Some(human::result_heading())
     }
 
     fn rows(&self) -> Vec<Row> {
@@ -92,10 +92,28 @@ impl Printer {
         }
     }
 
+    /// For a run that shows its progress itself.
+    pub(crate) fn for_run(format: Format) -> Self {
+        Self {
+            terminal: Terminal::open_for_run(),
+            format,
+            printed: 0,
+        }
+    }
+
+    /// For what is quickly read.
+    pub(crate) fn without_progress(format: Format) -> Self {
+        Self {
+            terminal: Terminal::open_without_progress(),
+            format,
+            printed: 0,
+        }
+    }
+
     /// Tells of a list's line that is no source, where the line that is printed for it is meant for
     /// programs.
-    pub(crate) fn complain(&self, checked: &Checked) {
-        if let (true, Some(error)) = (checked.is_bad_line, &checked.report.error)
+    pub(crate) fn complain(&self, is_bad_line: bool, report: &Report) {
+        if let (true, Some(error)) = (is_bad_line, &report.error)
             && self.format != Format::Human
         {
             self.terminal.error(error);
@@ -106,6 +124,10 @@ impl Printer {
         &self.terminal
     }
 
+    pub(crate) fn terminal_mut(&mut self) -> &mut Terminal {
+        &mut self.terminal
+    }
+
     /// Prints one source's line.
     pub(crate) fn print<L: Line>(&mut self, line: &L) -> io::Result<()> {
         let is_first = self.printed == 0;
@@ -113,26 +135,12 @@ impl Printer {
         self.terminal.progress().inc(1);
         match self.format {
             Format::Human => {
-                let mut rows = line.rows();
-                if is_first {
-                    rows.insert(0, L::heading());
-                }
+                let heading = is_first.then(L::heading).flatten();
+                let rows: Vec<_> = heading.into_iter().chain(line.rows()).collect();
                 self.terminal.rows(&rows)
             }
-            Format::Jsonl => {
-                let mut text = serde_json::to_vec(line)?;
-                text.push(b'\n');
-                self.terminal.data(&text)
-            }
-            Format::Csv => {
-                let mut text = csv::Writer::from_writer(Vec::new());
-                if is_first {
-                    text.write_record(L::columns())?;
-                }
-                text.write_record(line.fields())?;
-                let text = text.into_inner().map_err(csv::IntoInnerError::into_error)?;
-                self.terminal.data(&text)
-            }
+            Format::Jsonl => self.terminal.data(&json(line)?),
+            Format::Csv => self.terminal.data(&csv(line, is_first)?),
         }
     }
 
@@ -144,6 +152,23 @@ impl Printer {
             Format::Jsonl | Format::Csv => Ok(()),
         }
     }
+}
+
+/// A line of JSON.
+pub(crate) fn json<L: Line>(line: &L) -> io::Result<Vec<u8>> {
+    let mut text = serde_json::to_vec(line)?;
+    text.push(b'\n');
+    Ok(text)
+}
+
+/// A record of CSV, with the header before it if it is the first.
+pub(crate) fn csv<L: Line>(line: &L, is_first: bool) -> io::Result<Vec<u8>> {
+    let mut text = csv::Writer::from_writer(Vec::new());
+    if is_first {
+        text.write_record(L::columns())?;
+    }
+    text.write_record(line.fields())?;
+    text.into_inner().map_err(csv::IntoInnerError::into_error)
 }
 
 /// How the command ends when printing ended so. That nobody reads on is no failure (`head`): then

@@ -19,7 +19,10 @@ pub(crate) async fn run(
     options: ResultsOptions,
     mut interrupt: Interrupt,
 ) -> Result<Exit, Failure> {
-    let client = options.service.client().await?.build()?;
+    let client = options.service.client()?;
+    let client = client
+        .credentials(options.service.keys().await?.chain)
+        .build()?;
     let mut printer = Printer::new(options.format, "asked for");
     let mut worst = Exit::Success;
     for tasks in options.tasks.chunks(Client::MAX_RESULTS) {

@@ -4,12 +4,17 @@ use std::{
     ffi::OsString,
     fs,
     path::{Path, PathBuf},
+    sync::Arc,
     vec,
 };
 
 use walkdir::{DirEntry, WalkDir};
 
-use super::{exit::reason, list::List};
+use super::{
+    exit::reason,
+    list::{List, Place},
+};
+use crate::green::DataId;
 
 /// One image to check.
 #[derive(Debug)]
@@ -17,6 +22,18 @@ pub(crate) struct Item {
     /// The text as given; for a folder's member the folder joined with the path inside it.
     pub(crate) source: String,
     pub(crate) what: What,
+    pub(crate) origin: Origin,
+}
+
+/// Where an image comes from. The members of a folder have the folder's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Origin {
+    /// The list's name; none for an argument.
+    pub(crate) list: Option<Arc<str>>,
+    /// The place in the list, or among the arguments, from 1.
+    pub(crate) line: u64,
+    /// The user's own name for it.
+    pub(crate) data_id: Option<DataId>,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -39,6 +56,8 @@ pub(crate) struct Unusable {
 /// list is streamed, and of a folder one directory a level is held.
 pub(crate) struct Sources {
     given: vec::IntoIter<OsString>,
+    /// How many of the arguments were taken.
+    taken: u64,
     list: Option<List>,
     folder: Option<Folder>,
 }
@@ -47,37 +66,45 @@ impl Sources {
     pub(crate) fn new(given: Vec<OsString>, list: Option<List>) -> Self {
         Self {
             given: given.into_iter(),
+            taken: 0,
             list,
             folder: None,
         }
     }
 
+    /// The name of the list, if there is one.
+    pub(crate) fn list_name(&self) -> Option<String> {
+        self.list.as_ref().map(|list| list.name().to_owned())
+    }
+
     /// Turns a source into an item, or into a folder to go through.
-    fn enter(&mut self, source: OsString, place: Option<String>) -> Option<Item> {
+    fn enter(&mut self, source: OsString, entry: Entry) -> Option<Item> {
         let shown = source.to_string_lossy().into_owned();
         if source.to_str().is_some_and(is_url) {
             return Some(Item {
                 source: shown,
                 what: What::Url,
+                origin: entry.origin,
             });
         }
         let path = PathBuf::from(source);
         let reason = match fs::metadata(&path) {
             Ok(found) if found.is_dir() => {
-                self.folder = Some(Folder::new(&path, place));
+                self.folder = Some(Folder::new(&path, entry));
                 return None;
             }
             Ok(found) if found.is_file() => {
                 return Some(Item {
                     source: shown,
                     what: What::File(path),
+                    origin: entry.origin,
                 });
             }
             // A pipe or a device may never end.
             Ok(_) => "neither a file nor a folder".to_owned(),
             Err(error) => format!("cannot read: {}", reason(&error)),
         };
-        Some(unusable(shown, place.as_deref(), reason, false))
+        Some(entry.unusable(shown, &reason, false))
     }
 }
 
@@ -93,16 +120,18 @@ impl Iterator for Sources {
                 }
             }
             if let Some(source) = self.given.next() {
-                if let Some(item) = self.enter(source, None) {
+                self.taken = self.taken.saturating_add(1);
+                if let Some(item) = self.enter(source, Entry::argument(self.taken)) {
                     return Some(item);
                 }
                 continue;
             }
             let line = self.list.as_mut()?.next()?;
+            let entry = Entry::line(line.place, line.data_id);
             if let Some(fault) = line.fault {
-                return Some(unusable(line.text, Some(&line.place), fault, true));
+                return Some(entry.unusable(line.text, &fault, true));
             }
-            if let Some(item) = self.enter(line.text.into(), Some(line.place)) {
+            if let Some(item) = self.enter(line.text.into(), entry) {
                 return Some(item);
             }
         }
@@ -120,17 +149,49 @@ fn is_url(source: &str) -> bool {
     source.contains("://") || begins_with("http:") || begins_with("https:")
 }
 
-fn unusable(source: String, place: Option<&str>, reason: String, is_bad_line: bool) -> Item {
-    let reason = match place {
-        Some(place) => format!("{place}: {reason}"),
-        None => reason,
-    };
-    Item {
-        source,
-        what: What::Unusable(Unusable {
-            reason,
-            is_bad_line,
-        }),
+/// An argument or a line.
+struct Entry {
+    origin: Origin,
+    /// Where it stands, for messages; arguments need no telling.
+    place: Option<Place>,
+}
+
+impl Entry {
+    fn argument(number: u64) -> Self {
+        Self {
+            origin: Origin {
+                list: None,
+                line: number,
+                data_id: None,
+            },
+            place: None,
+        }
+    }
+
+    fn line(place: Place, data_id: Option<DataId>) -> Self {
+        Self {
+            origin: Origin {
+                list: Some(Arc::clone(&place.list)),
+                line: place.line,
+                data_id,
+            },
+            place: Some(place),
+        }
+    }
+
+    fn unusable(&self, source: String, reason: &str, is_bad_line: bool) -> Item {
+        let reason = match &self.place {
+            Some(place) => format!("{place}: {reason}"),
+            None => reason.to_owned(),
+        };
+        Item {
+            source,
+            what: What::Unusable(Unusable {
+                reason,
+                is_bad_line,
+            }),
+            origin: self.origin.clone(),
+        }
     }
 }
 
@@ -138,18 +199,18 @@ fn unusable(source: String, place: Option<&str>, reason: String, is_bad_line: bo
 /// lead in a circle or out of the folder.
 struct Folder {
     entries: Box<dyn Iterator<Item = walkdir::Result<DirEntry>> + Send>,
-    place: Option<String>,
+    entry: Entry,
 }
 
 impl Folder {
-    fn new(path: &Path, place: Option<String>) -> Self {
+    fn new(path: &Path, entry: Entry) -> Self {
         let entries = WalkDir::new(path)
             .sort_by_file_name()
             .into_iter()
             .filter_entry(|entry| entry.depth() == 0 || !is_hidden(entry));
         Self {
             entries: Box::new(entries),
-            place,
+            entry,
         }
     }
 }
@@ -165,6 +226,7 @@ impl Iterator for Folder {
                     return Some(Item {
                         source: path.to_string_lossy().into_owned(),
                         what: What::File(path),
+                        origin: self.entry.origin.clone(),
                     });
                 }
                 Ok(_) => {}
@@ -175,7 +237,7 @@ impl Iterator for Folder {
                         Some(cause) => format!("cannot read: {}", reason(cause)),
                         None => format!("cannot read: {error}"),
                     };
-                    return Some(unusable(source, self.place.as_deref(), reason, false));
+                    return Some(self.entry.unusable(source, &reason, false));
                 }
             }
         }

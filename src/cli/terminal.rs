@@ -9,7 +9,7 @@ use std::{
 };
 
 use anstyle::{AnsiColor, Style};
-use indicatif::{ProgressBar, ProgressState, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressState, ProgressStyle};
 
 use super::{
     exit::{Exit, Failure},
@@ -86,19 +86,87 @@ pub(crate) struct Terminal {
     is_screen: bool,
     is_coloured: bool,
     progress: ProgressBar,
+    gauges: Option<Gauges>,
+}
+
+/// Bars, one below the other.
+struct Gauges {
+    screen: MultiProgress,
+    bars: Vec<ProgressBar>,
+}
+
+/// How far one step of a long run is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Gauge {
+    pub(crate) verb: &'static str,
+    pub(crate) done: u64,
+    pub(crate) total: u64,
 }
 
 impl Terminal {
     /// Takes standard output, and shows progress if standard error is a terminal.
     pub(crate) fn open(verb: &'static str) -> Self {
+        Self {
+            progress: progress(verb),
+            ..Self::open_without_progress()
+        }
+    }
+
+    /// Takes standard output, for a run whose progress is [shown](Self::show) by the caller.
+    pub(crate) fn open_for_run() -> Self {
+        let mut terminal = Self::open_without_progress();
+        if io::stderr().is_terminal() {
+            terminal.gauges = Some(Gauges {
+                screen: MultiProgress::new(),
+                bars: Vec::new(),
+            });
+        }
+        terminal
+    }
+
+    /// Takes standard output, and shows nothing besides.
+    pub(crate) fn open_without_progress() -> Self {
         let stdout = io::stdout();
         let is_screen = stdout.is_terminal();
         Self {
             stdout: BufWriter::new(stdout),
             is_screen,
             is_coloured: is_screen && colours_are_wanted(),
-            progress: progress(verb),
+            progress: ProgressBar::hidden(),
+            gauges: None,
         }
+    }
+
+    /// Shows how far a run is: as bars, or as a line if standard error is no terminal.
+    pub(crate) fn show(&mut self, steps: &[Gauge], pace: &str) {
+        let Some(gauges) = &mut self.gauges else {
+            let steps: Vec<_> = steps.iter().map(Gauge::text).collect();
+            say("progress", &format!("{}{pace}", steps.join(", ")));
+            return;
+        };
+        while gauges.bars.len() < steps.len() {
+            let bar = gauges.screen.add(ProgressBar::no_length());
+            bar.set_style(style("{prefix:>9} {bar:30} {pos}/{len}{msg}"));
+            gauges.bars.push(bar);
+        }
+        for (bar, step) in gauges.bars.iter().zip(steps) {
+            bar.set_prefix(step.verb);
+            bar.set_length(step.total);
+            bar.set_position(step.done);
+        }
+        if let Some(last) = gauges.bars.last() {
+            last.set_message(pace.to_owned());
+        }
+    }
+
+    /// Whether people look at standard output.
+    pub(crate) const fn is_screen(&self) -> bool {
+        self.is_screen
+    }
+
+    /// Whether progress is drawn, not written.
+    pub(crate) fn has_gauges(&self) -> bool {
+        self.gauges.is_some()
     }
 
     /// Prints rows of cells, sanitised.
@@ -117,21 +185,29 @@ impl Terminal {
             stdout.write_all(bytes)?;
             stdout.flush()
         };
-        if self.is_screen {
-            self.progress.suspend(print)
-        } else {
-            print()
+        match (&self.gauges, self.is_screen) {
+            (_, false) => print(),
+            (Some(gauges), true) => gauges.screen.suspend(print),
+            (None, true) => self.progress.suspend(print),
+        }
+    }
+
+    /// Does something on the screen besides progress.
+    fn aside(&self, print: impl FnOnce()) {
+        match &self.gauges {
+            Some(gauges) => gauges.screen.suspend(print),
+            None => self.progress.suspend(print),
         }
     }
 
     /// Prints a message to standard error: `error: …`.
     pub(crate) fn error(&self, message: &str) {
-        self.progress.suspend(|| say("error", message));
+        self.aside(|| say("error", message));
     }
 
     /// Prints a message to standard error: `note: …`.
     pub(crate) fn note(&self, message: &str) {
-        self.progress.suspend(|| say("note", message));
+        self.aside(|| say("note", message));
     }
 
     /// The bar to be moved on.
@@ -141,6 +217,17 @@ impl Terminal {
 
     pub(crate) fn finish(&self) {
         self.progress.finish_and_clear();
+        if let Some(gauges) = &self.gauges {
+            // Nobody is there to be told that it cannot be cleared.
+            let _ = gauges.screen.clear();
+        }
+    }
+}
+
+impl Gauge {
+    fn text(&self) -> String {
+        let Self { verb, done, total } = self;
+        format!("{done} of {total} {verb}")
     }
 }
 

@@ -88,9 +88,13 @@ impl Endpoint {
         Ok(Self { base })
     }
 
+    pub(super) fn host(&self) -> &str {
+        self.base.host_str().unwrap_or_default()
+    }
+
     /// What the header `Host` says: the host, and the port if it is not the scheme's.
     pub(super) fn authority(&self) -> String {
-        let host = self.base.host_str().unwrap_or_default();
+        let host = self.host();
         match self.base.port() {
             Some(port) => format!("{host}:{port}"),
             None => host.to_owned(),

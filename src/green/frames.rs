@@ -8,6 +8,7 @@ use std::fmt;
 use crate::{
     format::{Dimensions, Format},
     inspect::Inspection,
+    verdict::{Code, Measure, Severity, Violation},
 };
 
 /// How much of an image the service is told to look at.
@@ -42,6 +43,20 @@ impl Coverage {
     pub fn is_whole(&self) -> bool {
         self.unseen() == Some(0)
     }
+
+    /// Says as a warning that frames or parts stay unseen.
+    pub(crate) fn warning(&self) -> Option<Violation> {
+        let total = self.total;
+        (!self.is_whole()).then(|| {
+            Violation::new(
+                Code::ImageFramesUnseen,
+                Severity::Warn,
+                format!("the service {self}: a pass says nothing of the others"),
+                Measure::Number(self.seen.into()),
+                total.map_or(Measure::None, |total| Measure::Number(total.into())),
+            )
+        })
+    }
 }
 
 impl fmt::Display for Coverage {
@@ -55,7 +70,7 @@ impl fmt::Display for Coverage {
 
 /// How many frames there are to look at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Frames {
+pub(crate) enum Frames {
     /// Nobody looked.
     Unknown,
     /// There may be more than one.
@@ -66,7 +81,7 @@ pub(super) enum Frames {
 
 impl Frames {
     /// Counts the frames of an animation, or the parts that the service cuts a long image into.
-    pub(super) fn of(inspection: &Inspection) -> Self {
+    pub(crate) fn of(inspection: &Inspection) -> Self {
         let parts = inspection.dimensions().map_or(1, parts);
         match inspection.frames() {
             Some(frames) => Self::Counted(frames.max(parts).max(1)),
@@ -77,7 +92,7 @@ impl Frames {
 
     /// The `interval` and `maxFrames` that spread at most `cap` looks evenly over all frames;
     /// `None` where the service's own way, the first frame only, sees it all.
-    pub(super) fn spread(self, cap: u32) -> Option<(u32, u32)> {
+    pub(crate) fn spread(self, cap: u32) -> Option<(u32, u32)> {
         let cap = cap.max(1);
         match self {
             Self::Unknown | Self::Counted(0 | 1) => None,
@@ -90,7 +105,7 @@ impl Frames {
     }
 
     /// What these settings look at.
-    pub(super) fn coverage(
+    pub(crate) fn coverage(
         self,
         interval: Option<u32>,
         max_frames: Option<u32>,

@@ -61,6 +61,8 @@ pub use detail::{Details, Face, FramePart, LibraryHit, Person, Place};
 pub use endpoint::Network;
 pub use feedback::Feedback;
 pub use frames::Coverage;
+#[cfg(feature = "pipeline")]
+pub(crate) use frames::Frames;
 pub use ids::{DataId, RequestId, TaskId};
 pub use options::{Callback, ClientInfo, CryptType, ScanOptions};
 pub use outcome::{Outcome, OutcomeDecision, SceneResult};

@@ -10,7 +10,7 @@ use super::{
 use crate::{
     error::{Error, ErrorKind},
     image_url::ImageUrl,
-    verdict::{Accepted, Code, Measure, Severity, Violation},
+    verdict::{Accepted, Violation},
 };
 
 /// One image to be scanned. It costs money once per scene, so it is made from the receipt of an
@@ -141,15 +141,7 @@ impl Task {
     /// Without `interval` the service checks the first frame only (asynchronous moderation page,
     /// 2021).
     pub fn warning(&self) -> Option<Violation> {
-        let coverage = self.coverage().filter(|coverage| !coverage.is_whole())?;
-        let total = coverage.total();
-        Some(Violation::new(
-            Code::ImageFramesUnseen,
-            Severity::Warn,
-            format!("the service {coverage}: a pass says nothing of the others"),
-            Measure::Number(coverage.seen().into()),
-            total.map_or(Measure::None, |total| Measure::Number(total.into())),
-        ))
+        self.coverage()?.warning()
     }
 
     /// How many images are billed for it, at most, for one scene.

@@ -1,6 +1,6 @@
 //! What makes two images the same: under one scope, the same canonical URL or the same bytes.
 
-use std::fmt;
+use std::{fmt, path::Path};
 
 use sha2::{Digest, Sha256};
 
@@ -78,6 +78,12 @@ impl Key {
     /// The key of an image by the SHA-256 of its bytes.
     pub fn of_content(scope: &Scope, sha256: &[u8; 32]) -> Self {
         Self::digest(scope, b"content", sha256)
+    }
+
+    /// The key of a file whose bytes are not known, so that it has its place and its rejection is
+    /// reported.
+    pub fn of_path(scope: &Scope, path: &Path) -> Self {
+        Self::digest(scope, b"path", path.as_os_str().as_encoded_bytes())
     }
 
     /// The key of a text that is no URL, so that it has its place and its rejection is reported.

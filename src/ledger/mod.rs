@@ -56,8 +56,9 @@ use crate::error::Error;
 pub use key::{Key, Scope};
 pub use record::{
     Answer, Backlog, BatchId, Begun, Claimed, DeliveryId, EXPIRED_CLASS, Enqueued, Entry, Fate,
-    Finding, Hold, Judgement, Known, Lease, Limit, NewImage, Permit, Poll, Quota, Reason,
-    Recovered, Row, Rows, Source, Stats, Stray, TaskUpdate, Undelivered, Update, Work,
+    Finding, Hold, Judgement, Known, Lease, Limit, Location, NewImage, Ordered, Permit, Poll,
+    Quota, Reason, Recovered, Row, Rows, SharedDataId, Source, Stats, Stray, TaskUpdate,
+    Undelivered, Update, Work,
 };
 #[cfg(feature = "ledger")]
 pub use sqlite::{SqliteLedger, SqliteOptions};
@@ -99,6 +100,10 @@ pub trait Ledger: fmt::Debug + Send + Sync {
         now: SystemTime,
     ) -> Reply<'_, Vec<Claimed>>;
 
+    /// Holds images for `lease` from now on, by whoever is still at work on them. Answers how many
+    /// were still held.
+    fn extend(&self, holds: Vec<Hold>, lease: Duration, now: SystemTime) -> Reply<'_, usize>;
+
     /// Gives images back before their lease ends, so that a stop does not make the next run wait.
     /// Answers how many were still held.
     fn release(&self, holds: Vec<Hold>, now: SystemTime) -> Reply<'_, usize>;
@@ -106,6 +111,10 @@ pub trait Ledger: fmt::Debug + Send + Sync {
     /// Records what checking and probing found. Findings whose lease is lost are ignored; answers
     /// how many were not.
     fn record_findings(&self, findings: Vec<Finding>, now: SystemTime) -> Reply<'_, usize>;
+
+    /// Records what kept images that were claimed for [`Work::Submit`] from being sent: nothing was
+    /// paid. Those whose lease is lost are left alone; answers how many were not.
+    fn record_unsent(&self, unsent: Vec<(Hold, Fate)>, now: SystemTime) -> Reply<'_, usize>;
 
     /// Makes a batch: from here on its images may have been paid for. Images whose lease is lost
     /// are left out, so only [`Begun::keys`] may be sent, and nothing if there are none.
@@ -148,12 +157,26 @@ pub trait Ledger: fmt::Debug + Send + Sync {
     /// `after` first to last. They come again until [`acknowledge`](Self::acknowledge) is called.
     fn undelivered(&self, after: Option<DeliveryId>, limit: usize) -> Reply<'_, Vec<Undelivered>>;
 
+    /// Reads the outbox in the order of the sources: from the row after `after` up to the first that
+    /// is not final, without those whose outcome was acknowledged. At most `limit` outcomes; with
+    /// none the reading may still have come further, see [`Ordered::through`].
+    fn ordered(&self, after: i64, limit: usize) -> Reply<'_, Ordered>;
+
     /// Removes from the outbox what the consumer has safely.
     fn acknowledge(&self, deliveries: Vec<DeliveryId>, now: SystemTime) -> Reply<'_, ()>;
 
     /// Puts dead and rejected images of these classes back to work, or every dead one if `classes`
     /// is empty. Answers how many.
     fn retry(&self, classes: Vec<String>, now: SystemTime) -> Reply<'_, u64>;
+
+    /// Notes whether the list of this name was read to its end. One that was not must be given again
+    /// before everything is done: see [`Stats::unread_lists`]. A list of which nothing was said
+    /// counts as read.
+    fn mark_list(&self, origin: String, is_read: bool) -> Reply<'_, ()>;
+
+    /// Data ids that sources of different places have in common, in order, and up to `limit` of
+    /// them. Reads the whole store.
+    fn shared_data_ids(&self, limit: usize) -> Reply<'_, Vec<SharedDataId>>;
 
     /// Which image a task id belongs to.
     fn find_task(&self, task_id: String) -> Reply<'_, Option<Key>>;

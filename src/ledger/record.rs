@@ -1,7 +1,11 @@
 //! What goes into a ledger and comes out: plain records, which callers and implementations both
 //! build.
 
-use std::time::{Duration, SystemTime};
+use std::{
+    borrow::Cow,
+    path::PathBuf,
+    time::{Duration, SystemTime},
+};
 
 use super::{key::Key, state::State};
 
@@ -10,12 +14,34 @@ use super::{key::Key, state::State};
 pub struct NewImage {
     /// Its identity.
     pub key: Key,
-    /// The text to submit: its URL, or the text that was meant to be one.
-    pub url: String,
+    /// Where it is.
+    pub location: Location,
     /// What is known already.
     pub known: Known,
+    /// What is to be kept of it, as JSON text.
+    pub facts: Option<String>,
     /// Where it came from.
     pub source: Source,
+}
+
+/// Where an image is.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Location {
+    /// At this URL, or nowhere, if that is only a text that was meant to be one.
+    Url(String),
+    /// In this file. Its bytes are the image's identity, and it may be found in another one later:
+    /// an image that still has to be read or uploaded is looked for where it was noted last.
+    File(PathBuf),
+}
+
+impl Location {
+    /// The URL or the path, for people.
+    pub fn text(&self) -> Cow<'_, str> {
+        match self {
+            Self::Url(url) => Cow::Borrowed(url),
+            Self::File(path) => path.to_string_lossy(),
+        }
+    }
 }
 
 /// What is known of an image when it is noted. Of one that is noted already this is ignored.
@@ -23,7 +49,7 @@ pub struct NewImage {
 pub enum Known {
     /// Nothing.
     Nothing,
-    /// Its URL's text meets the requirements.
+    /// Its URL's text meets the requirements, or its file is one that can be read.
     Checked,
     /// It is refused without a look at its bytes.
     Rejected(Reason),
@@ -38,8 +64,9 @@ pub struct Source {
     pub line: u64,
     /// The user's own name for it, carried through to the outcome.
     pub data_id: Option<String>,
-    /// The text as the list has it, if it differs from the image's URL. A URL that differs from the
-    /// one that its image was noted with is kept here by the ledger.
+    /// The text as the list has it, if it differs from the image's location. Sources of one line, such
+    /// as the files of a folder, are told apart by it. A location that differs from the one that its
+    /// image has is kept here by the ledger.
     pub text: Option<String>,
 }
 
@@ -52,6 +79,8 @@ pub struct Enqueued {
     pub new_source: bool,
     /// Where the image is now.
     pub state: State,
+    /// Whether the source had its outcome before: it was acknowledged, and nothing comes for it.
+    pub was_delivered: bool,
 }
 
 /// Why an image was rejected, could not be read, refused or given up.
@@ -90,8 +119,8 @@ pub struct Hold {
 pub struct Claimed {
     /// The image and the claim.
     pub hold: Hold,
-    /// The text to probe or submit.
-    pub url: String,
+    /// Where to read it.
+    pub location: Location,
     /// Where it is.
     pub state: State,
     /// How often it failed while being probed or, once accepted, since then.
@@ -296,6 +325,26 @@ pub struct Undelivered {
     pub row: Row,
 }
 
+/// Outcomes in the order of their sources.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ordered {
+    /// Those that nobody acknowledged.
+    pub outcomes: Vec<Undelivered>,
+    /// The [number](Row::number) of the last row that was read, where the next call goes on.
+    pub through: i64,
+}
+
+/// A data id that more than one place has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SharedDataId {
+    /// The data id.
+    pub data_id: String,
+    /// How many sources have it.
+    pub count: u64,
+    /// The first two places: origin and line.
+    pub places: [(String, u64); 2],
+}
+
 /// A source and what is known of its image.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Row {
@@ -305,9 +354,9 @@ pub struct Row {
     pub source: Source,
     /// The image.
     pub key: Key,
-    /// Its URL.
-    pub url: String,
     /// Where it is.
+    pub location: Location,
+    /// How far it came.
     pub state: State,
     /// How often it failed while being probed or, once accepted, since then.
     pub attempts: u32,
@@ -319,6 +368,19 @@ pub struct Row {
     pub facts: Option<String>,
     /// The outcome, as it was given.
     pub outcome: Option<String>,
+    /// The place in the outbox of what this source waits for: something that is final and was not
+    /// acknowledged yet.
+    pub delivery: Option<DeliveryId>,
+}
+
+impl Row {
+    /// The source as its list has it: its own text, or else the image's location.
+    pub fn text(&self) -> Cow<'_, str> {
+        match &self.source.text {
+            Some(text) => Cow::Borrowed(text),
+            None => self.location.text(),
+        }
+    }
 }
 
 /// Which rows to read.
@@ -364,6 +426,8 @@ pub struct Stats {
     pub sent_last_minute: u64,
     /// When the image was submitted that waits longest for its result.
     pub oldest_unpolled: Option<SystemTime>,
+    /// Lists that were begun and not read to their end.
+    pub unread_lists: Vec<String>,
 }
 
 impl Stats {

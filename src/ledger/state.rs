@@ -39,7 +39,7 @@ macro_rules! states {
 
 states! {
     Received = 0, "received", "noted, nothing known";
-    Checked = 1, "checked", "the URL's text meets the requirements";
+    Checked = 1, "checked", "the URL's text meets the requirements, or the file can be read";
     Probed = 2, "probed", "accepted, waits to be submitted";
     Sending = 3, "sending", "part of a request that may be on its way";
     Submitted = 4, "submitted", "the service gave a task id";
@@ -75,7 +75,10 @@ impl State {
                 next,
                 Self::Probed | Self::Rejected | Self::Unreachable | Self::Dead | Self::Decided
             ),
-            Self::Probed => matches!(next, Self::Sending | Self::Submitted | Self::Decided),
+            Self::Probed => matches!(
+                next,
+                Self::Sending | Self::Submitted | Self::Decided | Self::Dead
+            ),
             Self::Sending => matches!(
                 next,
                 Self::Submitted | Self::Uncertain | Self::Probed | Self::Dead | Self::Decided
@@ -88,7 +91,10 @@ impl State {
                 next,
                 Self::Decided | Self::Probed | Self::Expired | Self::Dead
             ),
-            Self::Expired => matches!(next, Self::Sending | Self::Decided),
+            Self::Expired => matches!(
+                next,
+                Self::Sending | Self::Probed | Self::Decided | Self::Dead
+            ),
             Self::Decided => matches!(next, Self::Delivered),
             Self::Delivered => matches!(next, Self::Decided),
             Self::Rejected => matches!(next, Self::Received | Self::Probed),

@@ -29,6 +29,8 @@ steps! {
     AfterEnqueue, "after-enqueue", "they are noted";
     BeforeFindings, "before-findings", "images were probed and that is not recorded";
     AfterFindings, "after-findings", "it is recorded";
+    BeforeUpload, "before-upload", "files of a batch are not uploaded";
+    AfterUpload, "after-upload", "they are, and that is not recorded";
     BeforePermit, "before-permit", "a batch is full and has no permit";
     BeforeBegin, "before-begin", "it has a permit and is not begun";
     BeforeSend, "before-send", "it is begun and not sent";

@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    green::{DataId, Task},
+    green::{Coverage, DataId, Frames, Task},
     image_url::ImageUrl,
     ledger::Key,
     verdict::{Summary, Verdict},
@@ -20,37 +20,78 @@ struct Facts<'a> {
     max_frames: Option<u32>,
 }
 
-/// The facts of a verdict, as JSON, and what would be submitted of it.
-pub(super) fn of(verdict: Verdict<ImageUrl>) -> (String, Option<Task>) {
-    let summary = verdict.summary();
-    let task = verdict.into_result().ok().map(Task::new);
+/// The facts of a verdict, as JSON. To what is wrong with the image belongs that not all of it will
+/// be looked at.
+pub(super) fn of<S>(verdict: &Verdict<S>) -> String {
+    let look = Look::of(verdict);
+    let mut summary = verdict.summary();
+    summary
+        .violations
+        .extend(look.coverage.as_ref().and_then(Coverage::warning));
     let facts = Facts {
         summary: &summary,
-        interval: task.as_ref().and_then(Task::interval),
-        max_frames: task.as_ref().and_then(Task::max_frames),
+        interval: look.interval,
+        max_frames: look.max_frames,
     };
-    let json = serde_json::to_string(&facts).unwrap_or_default();
-    (json, task)
+    serde_json::to_string(&facts).unwrap_or_default()
+}
+
+/// How many images are billed for what was judged, at most, for one scene: none if it is not
+/// submitted.
+pub(super) fn billed<S>(verdict: &Verdict<S>) -> u32 {
+    if frames(verdict).is_none() {
+        return 0;
+    }
+    let coverage = Look::of(verdict).coverage;
+    coverage.map_or(1, |coverage| coverage.seen().max(1))
+}
+
+/// How an image is to be looked at.
+#[derive(Default)]
+struct Look {
+    interval: Option<u32>,
+    max_frames: Option<u32>,
+    coverage: Option<Coverage>,
+}
+
+impl Look {
+    /// Nothing if it is not to be submitted.
+    fn of<S>(verdict: &Verdict<S>) -> Self {
+        let Some(frames) = frames(verdict) else {
+            return Self::default();
+        };
+        let (interval, max_frames) = frames.spread(Task::FRAME_CAP).unzip();
+        Self {
+            interval,
+            max_frames,
+            coverage: frames.coverage(interval, max_frames),
+        }
+    }
+}
+
+/// The frames of an image that is to be submitted.
+fn frames<S>(verdict: &Verdict<S>) -> Option<Frames> {
+    let inspection = verdict.inspection()?;
+    verdict.is_accepted().then(|| Frames::of(inspection))
 }
 
 #[derive(Default, Deserialize)]
-struct Frames {
+struct Frequency {
     interval: Option<u32>,
     max_frames: Option<u32>,
 }
 
-/// The task of an image that the ledger holds as accepted: the row is the receipt. `None` if its
-/// URL is not one.
-pub(super) fn task(key: Key, url: &str, facts: Option<&str>) -> Option<Task> {
-    let frames: Frames = facts
+/// The task of an image that the ledger holds as accepted: the row is the receipt.
+pub(super) fn task(key: Key, url: ImageUrl, facts: Option<&str>) -> Option<Task> {
+    let frequency: Frequency = facts
         .and_then(|facts| serde_json::from_str(facts).ok())
         .unwrap_or_default();
     let data_id = DataId::parse(&key.to_string()).ok()?;
-    let mut task = Task::unchecked(ImageUrl::parse(url).ok()?).with_data_id(data_id);
-    if let Some(interval) = frames.interval {
+    let mut task = Task::unchecked(url).with_data_id(data_id);
+    if let Some(interval) = frequency.interval {
         task = task.with_interval(interval);
     }
-    if let Some(max_frames) = frames.max_frames {
+    if let Some(max_frames) = frequency.max_frames {
         task = task.with_max_frames(max_frames);
     }
     Some(task)

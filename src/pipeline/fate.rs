@@ -113,6 +113,13 @@ pub(super) fn rejections<S>(verdict: &Verdict<S>) -> impl Iterator<Item = &Viola
     verdict.violations().iter().filter(rejects)
 }
 
+pub(super) fn reason_of(class: &str, message: String) -> Reason {
+    Reason {
+        class: class.to_owned(),
+        message,
+    }
+}
+
 /// The first violation that rejects.
 pub(super) fn reason<S>(verdict: &Verdict<S>) -> Option<Reason> {
     rejections(verdict).next().map(|violation| Reason {

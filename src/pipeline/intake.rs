@@ -1,4 +1,7 @@
-//! From a list's lines to noted images: the URL's text is checked, nothing is asked for.
+//! From a list's lines to noted images: a URL's text is checked and nothing is asked for; a file is
+//! read for its hash.
+
+mod note;
 
 use std::{
     sync::{Arc, atomic::Ordering},
@@ -7,16 +10,15 @@ use std::{
 
 use tokio::sync::mpsc;
 
-use super::{Line, Pipeline, Step, clock, fate, run::Shared};
+use super::{Line, Pipeline, Step, Subject, clock, run::Shared};
 use crate::{
     error::{Error, ErrorKind},
-    image_url::ImageUrl,
-    ledger::{Key, Known, NewImage, Reason},
-    verdict::Decision,
+    ledger::{Known, NewImage},
 };
 
-/// How many lines are noted by one call.
+/// How many lines are noted by one call, and how many of them may be files, which take longer.
 const CHUNK: usize = 500;
+const FILES: usize = 64;
 
 pub(super) async fn run(
     shared: Arc<Shared>,
@@ -52,66 +54,77 @@ pub(super) async fn run(
 
 fn read(
     pipeline: &Pipeline,
-    lines: Box<dyn Iterator<Item = Line> + Send>,
+    mut lines: Box<dyn Iterator<Item = Line> + Send>,
     chunks: &mpsc::Sender<Vec<NewImage>>,
 ) {
-    let mut chunk = Vec::with_capacity(CHUNK);
-    for line in lines {
-        chunk.push(check(pipeline, line));
-        if chunk.len() == CHUNK {
-            let full = std::mem::replace(&mut chunk, Vec::with_capacity(CHUNK));
-            if chunks.blocking_send(full).is_err() {
-                return;
-            }
+    loop {
+        let mut files = 0;
+        let mut chunk = Vec::with_capacity(CHUNK);
+        while chunk.len() < CHUNK
+            && files < FILES
+            && let Some(line) = lines.next()
+        {
+            files += usize::from(matches!(line.subject, Subject::File(_)));
+            chunk.push(line);
         }
-    }
-    if !chunk.is_empty() {
         // Refused only when the run was stopped.
-        drop(chunks.blocking_send(chunk));
+        if chunk.is_empty() || chunks.blocking_send(check(pipeline, chunk, files)).is_err() {
+            return;
+        }
     }
 }
 
-fn check(pipeline: &Pipeline, line: Line) -> NewImage {
-    let Line { url: text, source } = line;
-    let (key, known) = match ImageUrl::parse(&text) {
-        Err(error) => {
-            let verdict = crate::verdict::Verdict::of_text(text.clone(), &error);
-            let reason = fate::reason(&verdict).unwrap_or_else(|| Reason {
-                class: "url/malformed".to_owned(),
-                message: error.to_string(),
-            });
-            (
-                Key::of_text(&pipeline.scope, &text),
-                Known::Rejected(reason),
-            )
-        }
-        Ok(url) => {
-            let key = Key::of_url(&pipeline.scope, &url);
-            let verdict = pipeline.settings.requirements.judge_url(url);
-            match fate::reason(&verdict) {
-                Some(reason) if verdict.decision() == Decision::Reject => {
-                    (key, Known::Rejected(reason))
-                }
-                _ => (key, Known::Checked),
-            }
-        }
-    };
-    NewImage {
-        key,
-        url: text,
-        known,
-        source,
+/// Checks lines in order; with files among them, on as many threads as there are processors.
+fn check(pipeline: &Pipeline, lines: Vec<Line>, files: usize) -> Vec<NewImage> {
+    let threads = thread::available_parallelism().map_or(1, usize::from);
+    if files < 2 || threads < 2 {
+        return lines
+            .into_iter()
+            .map(|line| note::check(pipeline, line))
+            .collect();
     }
+    let part = lines.len().div_ceil(threads.min(files));
+    let mut rest = lines;
+    let mut parts = Vec::new();
+    while !rest.is_empty() {
+        let later = rest.split_off(rest.len().min(part));
+        parts.push(std::mem::replace(&mut rest, later));
+    }
+    thread::scope(|scope| {
+        let running: Vec<_> = parts
+            .into_iter()
+            .map(|part| {
+                scope.spawn(move || {
+                    let checked = part.into_iter().map(|line| note::check(pipeline, line));
+                    checked.collect::<Vec<_>>()
+                })
+            })
+            .collect();
+        let done = running.into_iter().flat_map(|part| match part.join() {
+            Ok(images) => images,
+            Err(panicked) => std::panic::resume_unwind(panicked),
+        });
+        done.collect()
+    })
 }
 
 async fn note(shared: &Shared, images: Vec<NewImage>) -> Result<(), Error> {
     let lines = images.len();
+    let refused: Vec<bool> = images
+        .iter()
+        .map(|image| matches!(image.known, Known::Rejected(_)))
+        .collect();
     shared.reach(Step::BeforeEnqueue);
     let noted = shared.pipeline.ledger.enqueue(images, clock::now()).await?;
     shared.reach(Step::AfterEnqueue);
     shared.counters.lines.add(lines);
     let new = noted.iter().filter(|noted| noted.new_image).count();
     shared.counters.images.add(new);
+    let refused = noted.iter().zip(refused);
+    let refused = refused.filter(|(noted, refused)| noted.new_image && *refused);
+    shared.counters.refused.add(refused.count());
+    let delivered = noted.iter().filter(|noted| noted.was_delivered).count();
+    shared.counters.delivered_before.add(delivered);
     shared.to_probe.notify_one();
     shared.to_deliver.notify_one();
     Ok(())

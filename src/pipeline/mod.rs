@@ -8,20 +8,20 @@
 //! ```no_run
 //! # use std::{path::Path, sync::Arc};
 //! # use greenlight::{Probe, Requirements, green::Client, ledger::{Scope, Source, SqliteLedger}};
-//! use greenlight::pipeline::{Line, Pipeline};
+//! use greenlight::pipeline::{Line, Pipeline, Subject};
 //!
 //! # async fn example(client: Client) -> Result<(), greenlight::Error> {
 //! let scope = Scope::new("my-account", "green.ap-southeast-1.aliyuncs.com", &["porn"]);
 //! let ledger = Arc::new(SqliteLedger::open(Path::new("greenlight.db"), &scope)?);
 //! let lines = ["https://example.com/a.png"].into_iter().zip(1..).map(|(url, line)| Line {
-//!     url: url.to_owned(),
+//!     subject: Subject::Url(url.to_owned()),
 //!     source: Source { origin: "list".to_owned(), line, ..Source::default() },
 //! });
 //!
 //! let mut run = Pipeline::new(client, Probe::new(), ledger, scope).start(lines);
 //! while let Some(outcomes) = run.next().await? {
 //!     for outcome in &outcomes {
-//!         println!("{} {}", outcome.row.state, outcome.row.url);
+//!         println!("{} {}", outcome.row.state, outcome.row.text());
 //!     }
 //!     run.acknowledge(&outcomes).await?; // until then they come again, in this run or the next
 //! }
@@ -35,6 +35,7 @@ mod checkpoint;
 mod clock;
 mod facts;
 mod fate;
+mod files;
 mod intake;
 mod plan;
 mod polling;
@@ -42,13 +43,14 @@ mod probing;
 mod progress;
 mod run;
 mod submitting;
+mod uploading;
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
 
 use crate::{
     error::Error,
     green::{Batch, Callback, Client, ScanOptions, Scene, TaskReport},
-    ledger::{Key, Ledger, Limit, Quota, Resubmit, Scope, Source, TaskUpdate},
+    ledger::{Key, Ledger, Limit, Quota, Reason, Resubmit, Scope, Source, TaskUpdate},
     probe::Probe,
     requirements::Requirements,
 };
@@ -58,13 +60,31 @@ pub use plan::{Plan, Planning};
 pub use progress::Progress;
 pub use run::{Run, Stopper};
 
-/// One line of a list: a text that should be the URL of an image, and where it stands.
+/// One line of a list: what it names, and where it stands.
 #[derive(Clone, Debug)]
 pub struct Line {
-    /// The text.
-    pub url: String,
+    /// What it names.
+    pub subject: Subject,
     /// Where it stands, and the user's own name for it.
     pub source: Source,
+}
+
+/// What a line names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Subject {
+    /// A text that should be the URL of an image.
+    Url(String),
+    /// A file that should be an image. Its bytes are its identity: they are read once when the line
+    /// is, judged when its turn comes, and uploaded right before they are submitted. Whenever they
+    /// are no longer the same, the image is given up rather than others taken for it.
+    File(PathBuf),
+    /// Nothing that could be an image. It is noted as rejected, so that its line has a row too.
+    Unusable {
+        /// The line's text, as far as there is one.
+        text: String,
+        /// Why.
+        reason: Reason,
+    },
 }
 
 /// A pipeline that was set up. Each setting says its default.
@@ -85,6 +105,7 @@ struct Settings {
     requirements: Requirements,
     probes: usize,
     requests: usize,
+    uploads: usize,
     batch: usize,
     fill_wait: Duration,
     lease: Duration,
@@ -110,6 +131,7 @@ impl Pipeline {
             requirements: Requirements::ASYNC,
             probes: 128,
             requests: 8,
+            uploads: 8,
             batch: Batch::MAX,
             fill_wait: Duration::from_millis(500),
             lease: Duration::from_secs(60),
@@ -156,6 +178,13 @@ impl Pipeline {
     #[must_use]
     pub fn requests(mut self, requests: usize) -> Self {
         self.settings.requests = requests.max(1);
+        self
+    }
+
+    /// Sets how many files are uploaded at a time. Default: 8.
+    #[must_use]
+    pub fn uploads(mut self, files: usize) -> Self {
+        self.settings.uploads = files.max(1);
         self
     }
 

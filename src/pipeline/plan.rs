@@ -2,16 +2,23 @@
 
 use std::{
     collections::{BTreeMap, HashSet},
-    sync::{Arc, Mutex, PoisonError},
+    path::PathBuf,
+    sync::Arc,
 };
 
-use super::{Line, facts};
+use tokio::{sync::Semaphore, task::JoinSet};
+
+use super::{
+    Line, Subject, facts,
+    files::{self, Look},
+};
 use crate::{
-    error::Error,
+    error::{Error, ErrorKind},
     green::Batch,
     image_url::ImageUrl,
+    inspect::Depth,
     ledger::{Key, Scope},
-    probe::{Checks, Probe},
+    probe::Probe,
     requirements::Requirements,
     verdict::{Code, Decision, Verdict, Violation},
 };
@@ -56,7 +63,8 @@ impl Plan {
         self.undecided
     }
 
-    /// Images that this machine could not ask for.
+    /// Lines of which nothing is known: they hold no image, their file cannot be read, or this
+    /// machine could not ask for their URL.
     pub const fn unreadable(&self) -> u64 {
         self.unreadable
     }
@@ -88,15 +96,9 @@ impl Plan {
         &self.violations
     }
 
-    fn add(&mut self, verdict: Verdict<ImageUrl>) {
-        self.note(&verdict);
-        let (_, task) = facts::of(verdict);
-        if let Some(task) = task {
-            self.billed_per_scene = self.billed_per_scene.saturating_add(task.billed().into());
-        }
-    }
-
     fn note<S>(&mut self, verdict: &Verdict<S>) {
+        let billed = u64::from(facts::billed(verdict));
+        self.billed_per_scene = self.billed_per_scene.saturating_add(billed);
         let count = match verdict.decision() {
             Decision::Accept => &mut self.accepted,
             Decision::Reject => &mut self.rejected,
@@ -111,12 +113,30 @@ impl Plan {
     }
 }
 
-/// A dry run at work.
-#[derive(Debug)]
+/// A dry run at work. Dropping it ends every download that is under way.
 pub struct Planning {
-    checks: Checks<Lines>,
-    tally: Arc<Mutex<Plan>>,
+    list: Box<dyn Iterator<Item = Line> + Send>,
+    scope: Scope,
+    probe: Probe,
+    requirements: Requirements,
+    /// Files that are read at a time.
+    readers: Arc<Semaphore>,
+    running: JoinSet<Judged>,
+    /// The first halves of the keys that were met: enough to tell millions apart.
+    seen: HashSet<[u8; 16]>,
+    plan: Plan,
 }
+
+/// What one line comes to.
+enum Judged {
+    Url(Box<Verdict<ImageUrl>>),
+    File(Box<Look>),
+    Unreadable,
+}
+
+/// How many lines are read ahead, so that URLs that wait for one host do not keep those of others
+/// from being asked for.
+const AHEAD: usize = 1024;
 
 impl Plan {
     /// Starts a dry run over a list. Nothing is submitted and nothing is kept but the keys of the
@@ -142,85 +162,124 @@ impl Plan {
             scenes: u64::try_from(scope.scenes().len()).unwrap_or(u64::MAX),
             ..Self::default()
         };
-        let tally = Arc::new(Mutex::new(plan));
-        let lines = Lines {
-            list: Box::new(lines.into_iter()),
-            seen: HashSet::new(),
-            scope: scope.clone(),
-            tally: Arc::clone(&tally),
-        };
+        let readers = std::thread::available_parallelism().map_or(1, usize::from);
         Planning {
-            checks: probe.check_all(lines, requirements),
-            tally,
+            list: Box::new(lines.into_iter()),
+            scope: scope.clone(),
+            probe: probe.clone(),
+            requirements: *requirements,
+            readers: Arc::new(Semaphore::new(readers)),
+            running: JoinSet::new(),
+            seen: HashSet::new(),
+            plan,
         }
     }
 }
 
 impl Planning {
-    /// Waits for one more image to be judged; `false` when there is none left.
+    /// Waits for one more image to be judged; `false` when there is none left. Can be dropped and
+    /// called again.
     ///
     /// # Errors
     ///
-    /// None so far: an image that this machine could not ask for is counted as
+    /// When the runtime is shutting down. What could not be read is counted as
     /// [`unreadable`](Plan::unreadable).
     pub async fn advance(&mut self) -> Result<bool, Error> {
-        let Some(checked) = self.checks.next().await else {
-            return Ok(false);
-        };
-        let mut plan = lock(&self.tally);
-        match checked {
-            Ok(verdict) => plan.add(verdict),
-            Err(_) => plan.unreadable = plan.unreadable.saturating_add(1),
+        while self.running.len() < AHEAD
+            && let Some(line) = self.list.next()
+        {
+            self.plan.lines = self.plan.lines.saturating_add(1);
+            self.begin(line.subject);
         }
-        Ok(true)
+        match self.running.join_next().await {
+            None => Ok(false),
+            Some(Ok(judged)) => {
+                self.note(judged);
+                Ok(true)
+            }
+            Some(Err(failed)) => match failed.try_into_panic() {
+                Ok(panicked) => std::panic::resume_unwind(panicked),
+                Err(_cancelled) => Err(Error::new(ErrorKind::Io, "the runtime is shutting down")),
+            },
+        }
     }
 
     /// What is known so far.
     pub fn plan(&self) -> Plan {
-        lock(&self.tally).clone()
+        self.plan.clone()
     }
-}
 
-fn lock(tally: &Mutex<Plan>) -> std::sync::MutexGuard<'_, Plan> {
-    tally.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// The distinct URLs of a list. Lines that hold none are judged on the way.
-struct Lines {
-    list: Box<dyn Iterator<Item = Line> + Send>,
-    seen: HashSet<[u8; 16]>,
-    scope: Scope,
-    tally: Arc<Mutex<Plan>>,
-}
-
-impl Iterator for Lines {
-    type Item = ImageUrl;
-
-    fn next(&mut self) -> Option<ImageUrl> {
-        loop {
-            let line = self.list.next()?;
-            let parsed = ImageUrl::parse(&line.url);
-            let key = match &parsed {
-                Ok(url) => Key::of_url(&self.scope, url),
-                Err(_) => Key::of_text(&self.scope, &line.url),
-            };
-            let mut plan = lock(&self.tally);
-            plan.lines = plan.lines.saturating_add(1);
-            let head = key.as_bytes().first_chunk().copied().unwrap_or_default();
-            if !self.seen.insert(head) {
-                plan.duplicates = plan.duplicates.saturating_add(1);
-                continue;
+    fn begin(&mut self, subject: Subject) {
+        match subject {
+            Subject::Url(text) => match ImageUrl::parse(&text) {
+                Ok(url) => {
+                    if self.is_new(Key::of_url(&self.scope, &url)) {
+                        let check = check(self.probe.clone(), self.requirements, url);
+                        self.running.spawn(check);
+                    }
+                }
+                Err(error) => {
+                    if self.is_new(Key::of_text(&self.scope, &text)) {
+                        self.plan.note(&Verdict::of_text(text, &error));
+                    }
+                }
+            },
+            Subject::File(path) => {
+                let (depth, requirements) = (self.probe.depth(), self.requirements);
+                let look = look(Arc::clone(&self.readers), path, depth, requirements);
+                self.running.spawn(look);
             }
-            match parsed {
-                Ok(url) => return Some(url),
-                Err(error) => plan.note(&Verdict::of_text(line.url, &error)),
+            Subject::Unusable { .. } => self.note(Judged::Unreadable),
+        }
+    }
+
+    /// Whether this is the first line with the image; others are counted.
+    fn is_new(&mut self, key: Key) -> bool {
+        let head = key.as_bytes().first_chunk().copied().unwrap_or_default();
+        let is_new = self.seen.insert(head);
+        self.plan.duplicates = self.plan.duplicates.saturating_add(u64::from(!is_new));
+        is_new
+    }
+
+    fn note(&mut self, judged: Judged) {
+        match judged {
+            Judged::Url(verdict) => self.plan.note(&verdict),
+            Judged::File(look) => {
+                let Look { sha256, verdict } = *look;
+                let key = sha256.map(|sha256| Key::of_content(&self.scope, &sha256));
+                if key.is_none_or(|key| self.is_new(key)) {
+                    self.plan.note(&verdict);
+                }
             }
+            Judged::Unreadable => self.plan.unreadable = self.plan.unreadable.saturating_add(1),
         }
     }
 }
 
-impl std::fmt::Debug for Lines {
+async fn check(probe: Probe, requirements: Requirements, url: ImageUrl) -> Judged {
+    let checked = probe.check(&url, &requirements).await;
+    checked.map_or(Judged::Unreadable, |verdict| Judged::Url(Box::new(verdict)))
+}
+
+async fn look(
+    readers: Arc<Semaphore>,
+    path: PathBuf,
+    depth: Depth,
+    requirements: Requirements,
+) -> Judged {
+    let _turn = readers.acquire().await;
+    let look = move || files::look(&path, depth, &requirements);
+    match tokio::task::spawn_blocking(look).await {
+        Ok(looked) => looked.map_or(Judged::Unreadable, |look| Judged::File(Box::new(look))),
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
+    }
+}
+
+impl std::fmt::Debug for Planning {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Lines").finish_non_exhaustive()
+        f.debug_struct("Planning")
+            .field("plan", &self.plan)
+            .field("running", &self.running.len())
+            .finish_non_exhaustive()
     }
 }

@@ -1,17 +1,20 @@
 //! From noted to accepted images.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use tokio::{task::JoinSet, time::sleep};
+use tokio::{
+    task::{self, JoinError, JoinSet},
+    time::{Instant, sleep},
+};
 
 use super::{
-    Step, clock, facts, fate,
+    Step, clock, facts, fate, files,
     run::{LOOK_AGAIN, Shared},
 };
 use crate::{
     error::Error,
     image_url::ImageUrl,
-    ledger::{Claimed, Fate, Finding, Hold, Judgement, Reason, Work},
+    ledger::{Claimed, Fate, Finding, Hold, Judgement, Location, Reason, Work},
     verdict::{Decision, Verdict},
 };
 
@@ -20,114 +23,191 @@ const RECORD: usize = 64;
 
 /// The class of an image that could not be decided on.
 const UNDECIDED: &str = "probe/undecided";
+/// The class of an image that this program is not up to.
+const PANICKED: &str = "probe/panicked";
 
 pub(super) async fn run(shared: Arc<Shared>) -> Result<(), Error> {
     let settings = &shared.pipeline.settings;
-    let mut running = JoinSet::new();
+    let mut probes = Probes::new();
     let mut findings = Vec::new();
     let mut is_dry = false;
     while !shared.is_stopping() {
-        let free = settings.probes.saturating_sub(running.len());
+        let free = settings.probes.saturating_sub(probes.running.len());
         // In bundles: one call is one durable write.
         if !is_dry && free >= settings.probes.div_ceil(4) {
-            is_dry = claim(&shared, free, &mut running).await? < free;
+            is_dry = probes.claim(&shared, free).await? < free;
         }
+        probes.keep(&shared).await?;
         tokio::select! {
             biased;
             () = shared.stopped() => {}
-            Some(found) = running.join_next(), if !running.is_empty() => {
-                findings.extend(found);
+            Some(found) = probes.running.join_next_with_id(), if !probes.running.is_empty() => {
+                findings.extend(probes.finding(&shared, found));
             }
             () = shared.to_probe.notified() => is_dry = false,
             () = sleep(LOOK_AGAIN) => is_dry = false,
         }
         while findings.len() < RECORD
-            && let Some(found) = running.try_join_next()
+            && let Some(found) = probes.running.try_join_next_with_id()
         {
-            findings.extend(found);
+            findings.extend(probes.finding(&shared, found));
         }
-        if findings.len() >= RECORD || (!findings.is_empty() && running.len() < settings.probes / 2)
+        if findings.len() >= RECORD
+            || (!findings.is_empty() && probes.running.len() < settings.probes / 2)
         {
             record(&shared, std::mem::take(&mut findings)).await?;
         }
     }
-    // A probe takes no longer than its deadline.
-    while let Some(found) = running.join_next().await {
-        findings.extend(found);
+    // What was not read yet costs nothing to read again.
+    probes.running.abort_all();
+    while let Some(found) = probes.running.join_next_with_id().await {
+        findings.extend(probes.finding(&shared, found));
     }
+    let holds = probes.held.into_values().map(|(hold, _)| hold).collect();
+    shared.pipeline.ledger.release(holds, clock::now()).await?;
     if findings.is_empty() {
         return Ok(());
     }
     record(&shared, findings).await
 }
 
-/// Answers how many images there were.
-async fn claim(
-    shared: &Arc<Shared>,
-    most: usize,
-    running: &mut JoinSet<Finding>,
-) -> Result<usize, Error> {
-    let pipeline = &shared.pipeline;
-    let lease = pipeline.settings.lease;
-    let claims = pipeline
-        .ledger
-        .claim(Work::Probe, most, lease, clock::now());
-    let claimed = claims.await?;
-    let count = claimed.len();
-    for image in claimed {
-        running.spawn(probe(Arc::clone(shared), image));
+/// Images that are being looked at.
+struct Probes {
+    running: JoinSet<Finding>,
+    /// What they are held by, and how often they failed before.
+    held: HashMap<task::Id, (Hold, u32)>,
+    held_since: Instant,
+}
+
+impl Probes {
+    fn new() -> Self {
+        Self {
+            running: JoinSet::new(),
+            held: HashMap::new(),
+            held_since: clock::instant(),
+        }
     }
-    Ok(count)
+
+    /// Answers how many images there were.
+    async fn claim(&mut self, shared: &Arc<Shared>, most: usize) -> Result<usize, Error> {
+        let pipeline = &shared.pipeline;
+        let lease = pipeline.settings.lease;
+        let claims = pipeline
+            .ledger
+            .claim(Work::Probe, most, lease, clock::now());
+        let claimed = claims.await?;
+        let count = claimed.len();
+        for image in claimed {
+            let held = (image.hold, image.attempts);
+            let probe = self.running.spawn(probe(Arc::clone(shared), image));
+            self.held.insert(probe.id(), held);
+        }
+        Ok(count)
+    }
+
+    /// Keeps the claims of those that wait long for their turn.
+    async fn keep(&mut self, shared: &Shared) -> Result<(), Error> {
+        let lease = shared.pipeline.settings.lease;
+        if self.held_since.elapsed() < lease / 3 {
+            return Ok(());
+        }
+        self.held_since = clock::instant();
+        let holds = self.held.values().map(|&(hold, _)| hold).collect();
+        let ledger = &shared.pipeline.ledger;
+        ledger.extend(holds, lease, clock::now()).await.map(drop)
+    }
+
+    /// What was found, once it is; nothing when it was not looked for to the end.
+    fn finding(
+        &mut self,
+        shared: &Shared,
+        found: Result<(task::Id, Finding), JoinError>,
+    ) -> Option<Finding> {
+        let id = match &found {
+            Ok((id, _)) => *id,
+            Err(error) => error.id(),
+        };
+        if matches!(&found, Err(error) if error.is_cancelled()) {
+            return None;
+        }
+        let (hold, attempts) = self.held.remove(&id)?;
+        Some(found.map_or_else(
+            |_panicked| {
+                let message = "a mistake in this program kept it from being read".to_owned();
+                let reason = fate::reason_of(PANICKED, message);
+                unreachable(shared, hold, reason, attempts)
+            },
+            |(_, finding)| finding,
+        ))
+    }
 }
 
 async fn probe(shared: Arc<Shared>, image: Claimed) -> Finding {
-    let pipeline = &shared.pipeline;
     let hold = image.hold;
-    let url = match ImageUrl::parse(&image.url) {
+    match image.location {
+        Location::Url(url) => probe_url(&shared, hold, image.attempts, url).await,
+        Location::File(path) => match shared.judge_file(path, hold.key).await {
+            Ok((verdict, _)) => judge(&shared, hold, image.attempts, &verdict),
+            Err(reason) => unreachable(&shared, hold, reason, image.attempts),
+        },
+    }
+}
+
+async fn probe_url(shared: &Shared, hold: Hold, attempts: u32, url: String) -> Finding {
+    let pipeline = &shared.pipeline;
+    let url = match ImageUrl::parse(&url) {
         Ok(url) => url,
         Err(error) => {
-            let verdict = Verdict::of_text(image.url, &error);
+            let verdict = Verdict::of_text(url, &error);
             let reason = fate::reason(&verdict).unwrap_or_else(|| undecided(&verdict));
             return finding(hold, Judgement::Rejected(reason), None);
         }
     };
     let requirements = &pipeline.settings.requirements;
     if let Ok(verdict) = pipeline.probe.check(&url, requirements).await {
-        return judge(&shared, hold, image.attempts, verdict);
+        return judge(shared, hold, attempts, &verdict);
     }
     // This machine could not ask: not the image's fault.
     let at = clock::now() + Duration::from_secs(1);
     finding(hold, Judgement::Unreachable(Fate::Again { at }), None)
 }
 
-fn judge(shared: &Shared, hold: Hold, attempts: u32, verdict: Verdict<ImageUrl>) -> Finding {
+fn judge<S>(shared: &Shared, hold: Hold, attempts: u32, verdict: &Verdict<S>) -> Finding {
     let most = shared.pipeline.settings.probe_attempts;
     let judgement = match verdict.decision() {
         Decision::Accept => Judgement::Accepted,
         Decision::Inconclusive => Judgement::Unreachable(fate::retry(
-            undecided(&verdict),
+            undecided(verdict),
             attempts,
             most,
             clock::now(),
         )),
         Decision::Reject => {
-            let reason = fate::reason(&verdict).unwrap_or_else(|| undecided(&verdict));
-            if fate::may_pass(&verdict) {
+            let reason = fate::reason(verdict).unwrap_or_else(|| undecided(verdict));
+            if fate::may_pass(verdict) {
                 Judgement::Unreachable(fate::retry(reason, attempts, most, clock::now()))
             } else {
                 Judgement::Rejected(reason)
             }
         }
     };
-    let (facts, _) = facts::of(verdict);
-    finding(hold, judgement, Some(facts))
+    finding(hold, judgement, Some(facts::of(verdict)))
+}
+
+/// Of an image that was not read.
+fn unreachable(shared: &Shared, hold: Hold, reason: Reason, attempts: u32) -> Finding {
+    let most = shared.pipeline.settings.probe_attempts;
+    let fate = if files::may_pass(&reason) {
+        fate::retry(reason, attempts, most, clock::now())
+    } else {
+        Fate::Dead(reason)
+    };
+    finding(hold, Judgement::Unreachable(fate), None)
 }
 
 fn undecided<S>(verdict: &Verdict<S>) -> Reason {
-    Reason {
-        class: UNDECIDED.to_owned(),
-        message: format!("unknown: {}", verdict.missing().join(", ")),
-    }
+    let message = format!("unknown: {}", verdict.missing().join(", "));
+    fate::reason_of(UNDECIDED, message)
 }
 
 const fn finding(hold: Hold, judgement: Judgement, facts: Option<String>) -> Finding {
@@ -145,6 +225,7 @@ async fn record(shared: &Shared, findings: Vec<Finding>) -> Result<(), Error> {
     };
     let accepted = count(|judgement| matches!(judgement, Judgement::Accepted));
     let rejected = count(|judgement| matches!(judgement, Judgement::Rejected(_)));
+    let unreadable = count(|judgement| matches!(judgement, Judgement::Unreachable(Fate::Dead(_))));
     let probed = findings.len();
     shared.reach(Step::BeforeFindings);
     let ledger = &shared.pipeline.ledger;
@@ -153,6 +234,7 @@ async fn record(shared: &Shared, findings: Vec<Finding>) -> Result<(), Error> {
     shared.counters.probed.add(probed);
     shared.counters.accepted.add(accepted);
     shared.counters.rejected.add(rejected);
+    shared.counters.unreadable.add(unreadable);
     if accepted > 0 {
         shared.to_submit.notify_one();
     }

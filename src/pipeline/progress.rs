@@ -28,9 +28,13 @@ macro_rules! counters {
 counters! {
     lines, "Lines read";
     images, "Images that were new to the ledger";
+    delivered_before, "Lines whose outcome was acknowledged in an earlier run";
+    refused, "Images refused for their URL's text";
     probed, "Images probed";
     accepted, "Images that met the requirements";
     rejected, "Images that did not";
+    unreadable, "Images that were given up because they could not be read";
+    uploaded, "Files uploaded";
     sent, "Images sent";
     submitted, "Images that got a task id";
     uncertain, "Images whose answer is not known";

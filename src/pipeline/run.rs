@@ -1,6 +1,7 @@
 //! A run: its stages, its end, and what it delivers.
 
 use std::{
+    path::PathBuf,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -9,19 +10,20 @@ use std::{
 };
 
 use tokio::{
-    sync::{Notify, watch},
+    sync::{Notify, Semaphore, watch},
     task::{JoinError, JoinSet},
     time::{Instant, sleep, timeout},
 };
 
 use super::{
-    Line, Pipeline, Step, clock, intake, polling, probing,
+    Line, Pipeline, Step, clock, files, intake, polling, probing,
     progress::{Counters, Progress},
     submitting,
 };
 use crate::{
     error::{Error, ErrorKind},
-    ledger::{DeliveryId, Permit, Quota, Resubmit, State, Undelivered},
+    ledger::{DeliveryId, Key, Permit, Quota, Reason, Resubmit, State, Undelivered},
+    verdict::Verdict,
 };
 
 /// How often a stage that found nothing looks again: another process may have put something there.
@@ -42,6 +44,8 @@ pub struct Run {
     shared: Arc<Shared>,
     stages: JoinSet<Result<(), Error>>,
     handed_out: Option<DeliveryId>,
+    /// Up to which row outcomes were handed out in order.
+    read_through: i64,
     failure: Option<Error>,
 }
 
@@ -57,6 +61,11 @@ pub(super) struct Shared {
     pub(super) to_deliver: Notify,
     pub(super) intake_done: AtomicBool,
     pub(super) outage: Outage,
+    pub(super) upload_outage: Outage,
+    /// How many files are uploaded at a time.
+    pub(super) uploads: Semaphore,
+    /// How many files are judged at a time: one for each processor.
+    readers: Semaphore,
 }
 
 /// For how long the service has not done what it was asked.
@@ -75,6 +84,12 @@ impl Outage {
         let mut since = self.since.lock().unwrap_or_else(PoisonError::into_inner);
         let lasted = now.duration_since(*since.get_or_insert(now));
         lasted.clamp(LOOK_AGAIN, Self::MOST)
+    }
+
+    /// For how long there was no success since the first failure; nothing if there was none since.
+    pub(super) fn lasted(&self) -> Duration {
+        let since = *self.since.lock().unwrap_or_else(PoisonError::into_inner);
+        since.map_or(Duration::ZERO, |since| since.elapsed())
     }
 
     pub(super) fn ended(&self) {
@@ -134,6 +149,28 @@ impl Shared {
         Ok(false)
     }
 
+    /// Judges the bytes of a file, as long as they are those of the image of this key.
+    pub(super) async fn judge_file(
+        &self,
+        path: PathBuf,
+        key: Key,
+    ) -> Result<(Verdict, [u8; 32]), Reason> {
+        let _turn = self.readers.acquire().await.expect("it is never closed");
+        let pipeline = &self.pipeline;
+        let (depth, requirements) = (pipeline.probe.depth(), pipeline.settings.requirements);
+        let look = move || files::look(&path, depth, &requirements);
+        let looked = match tokio::task::spawn_blocking(look).await {
+            Ok(looked) => looked?,
+            Err(error) => std::panic::resume_unwind(error.into_panic()),
+        };
+        match looked.sha256 {
+            Some(sha256) if Key::of_content(&pipeline.scope, &sha256) == key => {
+                Ok((looked.verdict, sha256))
+            }
+            _ => Err(files::changed()),
+        }
+    }
+
     pub(super) async fn slow_down(
         &self,
         quota: Option<&Quota>,
@@ -147,11 +184,16 @@ impl Shared {
     }
 }
 
+fn processors() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
 impl Run {
     pub(super) fn start(
         pipeline: Pipeline,
         lines: Option<Box<dyn Iterator<Item = Line> + Send>>,
     ) -> Self {
+        let uploads = pipeline.settings.uploads;
         let shared = Arc::new(Shared {
             pipeline,
             counters: Counters::default(),
@@ -162,6 +204,9 @@ impl Run {
             to_deliver: Notify::new(),
             intake_done: AtomicBool::new(lines.is_none()),
             outage: Outage::default(),
+            upload_outage: Outage::default(),
+            uploads: Semaphore::new(uploads),
+            readers: Semaphore::new(processors()),
         });
         let mut stages = JoinSet::new();
         if let Some(lines) = lines {
@@ -175,6 +220,7 @@ impl Run {
             shared,
             stages,
             handed_out: None,
+            read_through: 0,
             failure: None,
         }
     }
@@ -191,20 +237,58 @@ impl Run {
     /// once all that was sent is recorded.
     pub async fn next(&mut self) -> Result<Option<Vec<Undelivered>>, Error> {
         loop {
+            // Asked first: what the stages did before their end is then in the outbox.
+            let is_done = self.stages.is_empty();
             let ledger = &self.shared.pipeline.ledger;
             let outcomes = ledger.undelivered(self.handed_out, DELIVERY).await?;
             if let Some(last) = outcomes.last() {
                 self.handed_out = Some(last.id);
                 return Ok(Some(outcomes));
             }
-            if self.stages.is_empty() {
+            if is_done {
                 return self.failure.take().map_or(Ok(None), Err);
             }
-            tokio::select! {
-                ended = self.stages.join_next() => self.note(ended),
-                () = self.shared.to_deliver.notified() => {}
-                () = sleep(LOOK_AGAIN) => {}
+            self.wait().await;
+        }
+    }
+
+    /// As [`next`](Self::next), in the order of the sources: an outcome waits for those of all
+    /// sources before it, in the ledger and not in memory. Of one that was acknowledged before the
+    /// run nothing comes. When the run was stopped, what stands behind an image that is not done
+    /// stays for the next run.
+    ///
+    /// Not to be mixed with [`next`](Self::next).
+    ///
+    /// # Errors
+    ///
+    /// As for [`next`](Self::next).
+    pub async fn next_in_order(&mut self) -> Result<Option<Vec<Undelivered>>, Error> {
+        loop {
+            // Asked first: what the stages did before their end is then in the ledger.
+            let is_done = self.stages.is_empty();
+            let ledger = &self.shared.pipeline.ledger;
+            let read = ledger.ordered(self.read_through, DELIVERY).await?;
+            let has_moved = read.through > self.read_through;
+            self.read_through = read.through;
+            if !read.outcomes.is_empty() {
+                return Ok(Some(read.outcomes));
             }
+            if has_moved {
+                continue;
+            }
+            if is_done {
+                return self.failure.take().map_or(Ok(None), Err);
+            }
+            self.wait().await;
+        }
+    }
+
+    /// Waits until there may be something new.
+    async fn wait(&mut self) {
+        tokio::select! {
+            ended = self.stages.join_next() => self.note(ended),
+            () = self.shared.to_deliver.notified() => {}
+            () = sleep(LOOK_AGAIN) => {}
         }
     }
 

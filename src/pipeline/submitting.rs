@@ -11,13 +11,14 @@ use tokio::{
 };
 
 use super::{
-    Pipeline, Step, clock, facts,
+    Pipeline, Step, clock,
     fate::{self, Trouble},
     run::{LOOK_AGAIN, Shared},
+    uploading::{self, Ready},
 };
 use crate::{
     error::Error,
-    green::{Batch, Submission, Task},
+    green::{Batch, Submission},
     ledger::{Answer, BatchId, Claimed, Entry, Fate, Hold, Key, Reason, Work},
 };
 
@@ -27,6 +28,7 @@ pub(super) async fn run(shared: Arc<Shared>) -> Result<(), Error> {
     let mut filling = Filling::default();
     let mut failure = None;
     while !shared.is_stopping() && failure.is_none() {
+        filling.keep(&shared).await?;
         if sending.len() < settings.requests {
             filling.claim(&shared).await?;
             if filling.is_ready(settings.batch, settings.fill_wait) {
@@ -68,6 +70,8 @@ fn failed(sent: Result<Result<(), Error>, tokio::task::JoinError>) -> Option<Err
 struct Filling {
     images: Vec<Claimed>,
     since: Option<Instant>,
+    /// When the claims were made or made longer last.
+    held_since: Option<Instant>,
     /// Whether nothing more was there when it was looked for last.
     is_dry: bool,
 }
@@ -85,9 +89,28 @@ impl Filling {
         self.is_dry = claimed.len() < free;
         if self.images.is_empty() && !claimed.is_empty() {
             self.since = Some(clock::instant());
+            self.held_since = self.since;
         }
+        // A claim that ran out while this process was held up may have come back to itself.
+        let is_again = |hold: Hold| claimed.iter().any(|image| image.hold.key == hold.key);
+        self.images.retain(|image| !is_again(image.hold));
         self.images.extend(claimed);
         Ok(())
+    }
+
+    /// Keeps the claims while all requests are under way.
+    async fn keep(&mut self, shared: &Shared) -> Result<(), Error> {
+        let lease = shared.pipeline.settings.lease;
+        if self
+            .held_since
+            .is_none_or(|since| since.elapsed() < lease / 3)
+        {
+            return Ok(());
+        }
+        self.held_since = Some(clock::instant());
+        let holds = self.images.iter().map(|image| image.hold).collect();
+        let ledger = &shared.pipeline.ledger;
+        ledger.extend(holds, lease, clock::now()).await.map(drop)
     }
 
     fn is_ready(&self, full: usize, wait: Duration) -> bool {
@@ -103,6 +126,7 @@ impl Filling {
 
     fn take(&mut self) -> Vec<Claimed> {
         self.since = None;
+        self.held_since = None;
         std::mem::take(&mut self.images)
     }
 }
@@ -117,59 +141,72 @@ async fn polling_lags(shared: &Shared) -> Result<bool, Error> {
         .is_some_and(|expiry| expiry < clock::now() + margin))
 }
 
-/// Images of one request, and how they are held.
-struct Group(Vec<(Hold, Task, u32)>);
+/// Images of one request.
+type Group = Vec<Ready>;
 
 /// Submits images, in halves and halves again if what one of them holds has all refused.
 async fn send(shared: Arc<Shared>, images: Vec<Claimed>) -> Result<(), Error> {
-    let mut groups = vec![group(images)];
+    let holds = images.iter().map(|image| image.hold).collect();
+    let ready = held(&shared, holds, uploading::ready(&shared, images)).await?;
+    let mut groups = vec![ready];
     while let Some(group) = groups.pop() {
-        if group.0.is_empty() {
+        if group.is_empty() {
             continue;
         }
-        let holds: Vec<Hold> = group.0.iter().map(|(hold, ..)| *hold).collect();
         let billed = group
-            .0
             .iter()
-            .fold(0_u32, |sum, (_, task, _)| sum.saturating_add(task.billed()));
+            .fold(0_u32, |sum, image| sum.saturating_add(image.task.billed()));
+        let all: Vec<Hold> = groups.iter().chain([&group]).flatten().map(hold).collect();
         shared.reach(Step::BeforePermit);
         let quota = shared.pipeline.settings.submit_quota.as_ref();
-        if !shared.permit(quota, billed).await? {
-            let rest = groups
-                .iter()
-                .flat_map(|group| &group.0)
-                .map(|(hold, ..)| *hold);
-            let all = holds.into_iter().chain(rest).collect();
+        if !held(&shared, all.clone(), shared.permit(quota, billed)).await? {
             shared.pipeline.ledger.release(all, clock::now()).await?;
             return Ok(());
         }
-        groups.extend(send_group(&shared, group, holds).await?);
+        groups.extend(send_group(&shared, group).await?);
     }
     Ok(())
 }
 
-fn group(images: Vec<Claimed>) -> Group {
-    let task = |image: Claimed| {
-        // What was accepted has a URL: an image without one was never recorded as accepted.
-        let task = facts::task(image.hold.key, &image.url, image.facts.as_deref())?;
-        Some((image.hold, task, image.attempts))
-    };
-    Group(images.into_iter().filter_map(task).collect())
+const fn hold(image: &Ready) -> Hold {
+    image.hold
+}
+
+/// Keeps claims while something is done that may take longer than they last.
+async fn held<T>(
+    shared: &Shared,
+    holds: Vec<Hold>,
+    work: impl Future<Output = Result<T, Error>>,
+) -> Result<T, Error> {
+    let lease = shared.pipeline.settings.lease;
+    let mut work = std::pin::pin!(work);
+    loop {
+        match timeout(lease / 3, &mut work).await {
+            Ok(done) => return done,
+            Err(_not_yet) => {
+                let ledger = &shared.pipeline.ledger;
+                ledger.extend(holds.clone(), lease, clock::now()).await?;
+            }
+        }
+    }
 }
 
 /// Submits one request. Answers with what is to be submitted once more, in smaller parts.
-async fn send_group(shared: &Shared, group: Group, holds: Vec<Hold>) -> Result<Vec<Group>, Error> {
+async fn send_group(shared: &Shared, mut group: Group) -> Result<Vec<Group>, Error> {
     let Pipeline {
         ledger, settings, ..
     } = &shared.pipeline;
     shared.reach(Step::BeforeBegin);
     let now = clock::now();
     let begun = ledger
-        .begin_batch(holds, now + settings.settle_after, now)
+        .begin_batch(
+            group.iter().map(hold).collect(),
+            now + settings.settle_after,
+            now,
+        )
         .await?;
-    let mut group = group;
-    group.0.retain(|(hold, ..)| begun.keys.contains(&hold.key));
-    if group.0.is_empty() {
+    group.retain(|image| begun.keys.contains(&image.hold.key));
+    if group.is_empty() {
         return Ok(Vec::new());
     }
     // A process that was put to sleep in between must not send what others may have sent since.
@@ -183,8 +220,8 @@ async fn send_group(shared: &Shared, group: Group, holds: Vec<Hold>) -> Result<V
             .await?;
         return Ok(Vec::new());
     }
-    let batch = Batch::new(group.0.iter().map(|(_, task, _)| task.clone()))?;
-    shared.counters.sent.add(group.0.len());
+    let batch = Batch::new(group.iter().map(|image| image.task.clone()))?;
+    shared.counters.sent.add(group.len());
     shared.reach(Step::BeforeSend);
     let options = shared.pipeline.scan_options();
     let submission = shared.pipeline.client.submit_with(batch, &options);
@@ -198,7 +235,7 @@ async fn send_group(shared: &Shared, group: Group, holds: Vec<Hold>) -> Result<V
         }
         Ok(Err(error)) => not_answered(shared, begun.batch, group, error).await?,
         Err(_too_long) => {
-            unknown(shared, begun.batch, group.0.len()).await?;
+            unknown(shared, begun.batch, group.len()).await?;
             Vec::new()
         }
     };
@@ -211,21 +248,21 @@ async fn send_group(shared: &Shared, group: Group, holds: Vec<Hold>) -> Result<V
 async fn answered(
     shared: &Shared,
     batch: BatchId,
-    group: &Group,
+    group: &[Ready],
     submission: &Submission,
 ) -> Result<(), Error> {
     let Pipeline {
         ledger, settings, ..
     } = &shared.pipeline;
     let now = clock::now();
-    let mut entries = Vec::with_capacity(group.0.len());
+    let mut entries = Vec::with_capacity(group.len());
     let mut is_throttled = false;
     for submitted in submission.entries() {
         let Some(key) = Key::parse(submitted.data_id().as_str()) else {
             continue;
         };
-        let attempts = group.0.iter().find(|(hold, ..)| hold.key == key);
-        let attempts = attempts.map_or(0, |&(.., attempts)| attempts);
+        let image = group.iter().find(|image| image.hold.key == key);
+        let attempts = image.map_or(0, |image| image.attempts);
         match submitted.result() {
             Ok(task) => entries.push((key, Entry::Task(task.to_string()))),
             Err(refusal) => {
@@ -237,7 +274,7 @@ async fn answered(
         }
     }
     let taken = submission.task_ids().count();
-    let doubtful = group.0.len().saturating_sub(entries.len());
+    let doubtful = group.len().saturating_sub(entries.len());
     let answer = Answer::Answered {
         request_id: submission.request_id().map(|id| id.as_str().to_owned()),
         poll_at: now + settings.poll_interval,
@@ -276,7 +313,7 @@ async fn not_answered(
             .record_answer(batch, refused, clock::now())
     };
     match Trouble::of(&error) {
-        Trouble::Unknown => unknown(shared, batch, group.0.len()).await?,
+        Trouble::Unknown => unknown(shared, batch, group.len()).await?,
         Trouble::Later { pause, slow } => {
             let pause = shared.outage.pause().max(pause);
             let at = clock::now() + pause;
@@ -306,7 +343,7 @@ async fn refused<'a, F>(
 where
     F: Future<Output = Result<crate::ledger::Stray, Error>> + 'a,
 {
-    let Group(mut images) = group;
+    let mut images = group;
     if images.len() == 1 {
         refuse(Fate::Dead(reason)).await?;
         return Ok(Vec::new());
@@ -314,7 +351,7 @@ where
     let at = clock::now() + shared.pipeline.settings.lease;
     refuse(Fate::Again { at }).await?;
     let right = images.split_off(images.len() / 2);
-    Ok(vec![Group(right), Group(images)])
+    Ok(vec![right, images])
 }
 
 async fn unknown(shared: &Shared, batch: BatchId, images: usize) -> Result<(), Error> {

@@ -162,6 +162,14 @@ impl Probe {
         }
     }
 
+    /// How far an image's bytes are read.
+    pub(crate) fn depth(&self) -> Depth {
+        match self.inner.mode {
+            Mode::Full => self.inner.depth,
+            Mode::Header => Depth::Header,
+        }
+    }
+
     /// Reads the image at `url` and states the facts. Reading stops as soon as they break one of the
     /// requirements.
     ///
@@ -172,10 +180,7 @@ impl Probe {
         let limit = probe
             .deadline
             .unwrap_or_else(|| requirements.download_time());
-        let depth = match probe.mode {
-            Mode::Full => probe.depth,
-            Mode::Header => Depth::Header,
-        };
+        let depth = self.depth();
         let mut record = record::Record::new(url.clone(), limit, depth, *requirements);
         let deadline = record.deadline();
         let download = async {

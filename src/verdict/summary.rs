@@ -4,15 +4,17 @@ use super::{Decision, Verdict, Violation};
 use crate::{download::Download, format::Format, inspect::Inspection};
 
 /// A verdict in flat fields. With the feature `serde` it serialises to the keys that the command
-/// prints, in their order, and so does a [`Verdict`].
+/// prints, in their order, and so does a [`Verdict`]; of what a newer version wrote, unknown keys are
+/// passed over and an unknown format is none.
 #[non_exhaustive]
-#[derive(Clone, Debug)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Summary {
     /// What becomes of the image.
     pub decision: Decision,
     /// The format's stable name, once known.
-    pub format: Option<&'static str>,
+    #[cfg_attr(feature = "serde", serde(deserialize_with = "format_name"))]
+    pub format: Option<FormatName>,
     /// Pixels in a row.
     pub width: Option<u32>,
     /// Rows.
@@ -27,10 +29,14 @@ pub struct Summary {
     pub download: Option<DownloadSummary>,
 }
 
+/// By this name, because a derived `Deserialize` would borrow from its input what is seen to be a
+/// reference.
+type FormatName = &'static str;
+
 /// A download in flat fields.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct DownloadSummary {
     /// The last answer's status.
     pub status: Option<u16>,
@@ -92,6 +98,19 @@ impl DownloadSummary {
             bytes: download.bytes(),
         }
     }
+}
+
+#[cfg(feature = "serde")]
+fn format_name<'de, D>(deserializer: D) -> Result<Option<FormatName>, D::Error>
+where
+    D: serde::Deserializer<'de>,
+{
+    use serde::Deserialize as _;
+    let name = Option::<String>::deserialize(deserializer)?;
+    Ok(name.and_then(|name| {
+        let known = Format::ALL.iter().map(|format| format.name());
+        known.into_iter().find(|known| *known == name)
+    }))
 }
 
 #[cfg(feature = "serde")]

@@ -51,7 +51,11 @@ impl Enforcement {
 
 /// A measured value or the limit it is held against.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(untagged))]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(untagged)
+)]
 pub enum Measure {
     /// A number, in the unit that the code implies: bytes, pixels, characters, milliseconds.
     Number(u64),
@@ -91,7 +95,7 @@ impl fmt::Display for Measure {
 
 /// A requirement that is not met. `Display` is its message.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Violation {
     code: Code,
     severity: Severity,

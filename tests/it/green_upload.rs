@@ -10,6 +10,7 @@ use greenlight::{
     verdict::{Code, Measure, Severity},
 };
 use serde_json::{Value, json};
+use sha2::Digest as _;
 
 use crate::green_server::{Request, Server, Step};
 
@@ -158,6 +159,33 @@ async fn what_was_uploaded_is_submitted_under_its_url() {
     let request = server.requests().pop().unwrap();
     assert_eq!(request.json()["tasks"][0]["url"], url);
     assert_eq!(request.json()["tasks"][0].get("interval"), None);
+}
+
+/// The same facts and the same length, but not the same bytes.
+#[tokio::test]
+async fn bytes_with_another_hash_are_never_complete_at_the_store() {
+    let server = lending(3600, |_| Step::text(200, "")).await;
+    let bytes = crate::images::png(256, 256, 200_000);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.png");
+    std::fs::write(&path, &bytes).unwrap();
+    let hash: [u8; 32] = sha2::Sha256::digest(&bytes).into();
+    let client = server.client();
+    for content in [Content::file(&path), Content::bytes(bytes.clone())] {
+        let same = content.clone().with_sha256(hash);
+        client.upload(accepted(&bytes), &same).await.unwrap();
+        let other = content.with_sha256([0; 32]);
+        let error = client.upload(accepted(&bytes), &other).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Usage, "{other:?}");
+        assert!(
+            error.to_string().contains("is not what was accepted"),
+            "{error}"
+        );
+    }
+    let whole = puts(&server)
+        .into_iter()
+        .filter(|put| put.body.len() == bytes.len());
+    assert_eq!(whole.count(), 2, "none but those with the hash");
 }
 
 #[tokio::test]

@@ -17,7 +17,9 @@ use std::{
 
 use greenlight::{
     ImageUrl,
-    ledger::{Key, Known, Ledger, NewImage, Scope, Source, SqliteLedger, State, conformance},
+    ledger::{
+        Key, Known, Ledger, Location, NewImage, Scope, Source, SqliteLedger, State, conformance,
+    },
 };
 
 pub(crate) fn block_on<T>(work: impl Future<Output = T>) -> T {
@@ -56,8 +58,9 @@ fn image(number: u32) -> NewImage {
     let url = format!("https://example.com/{number}.png");
     NewImage {
         key: Key::of_url(&scope(), &ImageUrl::parse(&url).unwrap()),
-        url,
+        location: Location::Url(url),
         known: Known::Nothing,
+        facts: None,
         source: Source {
             origin: "list.txt".to_owned(),
             line: number.into(),

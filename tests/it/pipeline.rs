@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may fail anywhere")]
 
 mod faults;
+mod files;
 mod kill;
 
 use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
@@ -11,7 +12,7 @@ use greenlight::{
     ErrorKind, Probe, Requirements,
     green::{Client, Credentials},
     ledger::{Ledger, Row, Rows, Scope, Source, SqliteLedger, State},
-    pipeline::{Line, Pipeline, Plan, Progress},
+    pipeline::{Line, Pipeline, Plan, Progress, Subject},
     probe::AddressPolicy,
     sandbox::{Sandbox, SandboxBuilder},
 };
@@ -116,7 +117,7 @@ impl Bench {
 
 fn line(url: &str, number: u64) -> Line {
     Line {
-        url: url.to_owned(),
+        subject: Subject::Url(url.to_owned()),
         source: Source {
             origin: "list.txt".to_owned(),
             line: number,

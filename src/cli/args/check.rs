@@ -6,7 +6,12 @@ use clap::{Args, ValueEnum};
 
 use super::ReachOptions;
 use crate::{
-    cli::{duration, exit::Failure, list::List, source::Sources},
+    cli::{
+        duration,
+        exit::Failure,
+        list::{Columns, List, ListFormat},
+        source::Sources,
+    },
     inspect::Depth,
     probe::{Mode, Probe},
     requirements::Requirements,
@@ -15,16 +20,43 @@ use crate::{
 /// What to check, how, and how to say it.
 #[derive(Args, Debug)]
 pub(crate) struct CheckOptions {
+    #[command(flatten)]
+    pub(crate) input: InputOptions,
+
+    #[command(flatten)]
+    pub(crate) how: CheckSettings,
+}
+
+/// Which images there are.
+#[derive(Args, Debug)]
+pub(crate) struct InputOptions {
     /// Files, folders (every regular file in them, recursively; hidden ones and links are skipped)
     /// and http or https URLs
     #[arg(value_name = "SOURCE")]
     pub(crate) sources: Vec<OsString>,
 
-    /// Reads further sources from a text file, or from standard input for -, one a line; blank
-    /// lines and lines that begin with # are skipped
+    /// Reads further sources from a list, or from standard input for -: text with one a line (blank
+    /// lines and lines that begin with # are skipped), .csv, .tsv, .jsonl or .parquet
     #[arg(long, value_name = "FILE|-")]
     pub(crate) from: Option<OsString>,
 
+    /// How the list is written [default: as its name's extension says, else text]
+    #[arg(long, value_name = "FORMAT", requires = "from")]
+    pub(crate) list_format: Option<ListFormat>,
+
+    /// The list's column that holds the sources [default: url, or source, or the only one]
+    #[arg(long, value_name = "NAME", requires = "from")]
+    pub(crate) column: Option<String>,
+
+    /// The list's column that holds a data id of your own for each source, which scan prints:
+    /// letters, digits, _, - and ., at most 128 (check makes sure of that and prints none)
+    #[arg(long, value_name = "NAME", requires = "from")]
+    pub(crate) data_id_column: Option<String>,
+}
+
+/// How images are checked, and how that is said.
+#[derive(Args, Debug)]
+pub(crate) struct CheckSettings {
     /// The scan that the images are meant for: async takes up to 20 MB, sync up to 5 MB
     #[arg(long = "for", value_name = "SCAN", default_value = "async")]
     pub(crate) scan: Preset,
@@ -69,7 +101,7 @@ pub(crate) struct CheckOptions {
     pub(crate) reach: ReachOptions,
 }
 
-impl CheckOptions {
+impl CheckSettings {
     pub(crate) fn requirements(&self) -> Requirements {
         let mut asked = match self.scan {
             Preset::Async => Requirements::ASYNC,
@@ -100,14 +132,22 @@ impl CheckOptions {
             .build()
             .map_err(|error| Failure::new(error.report()))
     }
+}
 
+impl InputOptions {
     /// Opens the list, if there is one, and lines up all sources.
     pub(crate) fn sources(&self) -> Result<Sources, Failure> {
         if self.sources.is_empty() && self.from.is_none() {
             return Err(Failure::new("no sources are given")
                 .hint("name files, folders or URLs, or a list of them with --from FILE"));
         }
-        let list = self.from.as_deref().map(List::open).transpose()?;
+        let columns = Columns {
+            source: self.column.clone(),
+            data_id: self.data_id_column.clone(),
+        };
+        let list = self.from.as_deref();
+        let list = list.map(|name| List::open(name, self.list_format, columns));
+        let list = list.transpose()?;
         Ok(Sources::new(self.sources.clone(), list))
     }
 }

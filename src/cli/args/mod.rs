@@ -1,16 +1,24 @@
 //! The arguments.
 
 mod check;
+mod ledger;
+mod plan;
 mod reach;
 mod report;
+mod scan;
 mod service;
 
 use clap::{Parser, Subcommand};
 
-pub(crate) use check::{CheckOptions, Format, entry_of};
+pub(crate) use check::{CheckOptions, CheckSettings, Format, InputOptions, entry_of};
+pub(crate) use ledger::{
+    DeadOptions, ExportFormat, ExportOptions, LedgerOption, RetryOptions, StatusOptions,
+};
+pub(crate) use plan::{PlanOptions, Price};
 pub(crate) use reach::ReachOptions;
 pub(crate) use report::ReportOptions;
-pub(crate) use service::{ResultsOptions, SandboxOptions, ScanOptions};
+pub(crate) use scan::{POLL, ResumeOptions, ScanOptions, ScanSettings};
+pub(crate) use service::{ResultsOptions, SandboxOptions, ServiceOptions};
 
 /// Tells which images Alibaba Cloud's image moderation can scan, and why it would refuse the
 /// others; submits only what passes, and brings the results home.
@@ -38,6 +46,30 @@ pub(crate) enum Command {
     #[command(after_help = SCAN_EXAMPLES)]
     Scan(ScanOptions),
 
+    /// Goes on with what a scan left undone, from its ledger
+    #[command(after_help = RESUME_EXAMPLES)]
+    Resume(ResumeOptions),
+
+    /// Says how far the scan of a ledger is, what it cost and how long it will take
+    #[command(after_help = STATUS_EXAMPLES)]
+    Status(StatusOptions),
+
+    /// Puts dead images of a ledger back to work
+    #[command(after_help = RETRY_EXAMPLES)]
+    Retry(RetryOptions),
+
+    /// Lists the images of a ledger that were given up, and why
+    #[command(after_help = DEAD_EXAMPLES)]
+    Dead(DeadOptions),
+
+    /// Writes what a ledger knows: a row for each source, in the order of the input
+    #[command(after_help = EXPORT_EXAMPLES)]
+    Export(ExportOptions),
+
+    /// Checks images and says what a scan of them would submit and cost; needs no account
+    #[command(after_help = PLAN_EXAMPLES)]
+    Plan(PlanOptions),
+
     /// Asks the moderation service for the results of tasks that were submitted before
     Results(ResultsOptions),
 
@@ -63,7 +95,12 @@ const SCAN_EXAMPLES: &str = "\
 Examples:
   greenlight scan --sandbox fixtures/images
   greenlight scan --region ap-southeast-1 https://example.com/cat.png
-  greenlight scan --region cn-shanghai --scenes porn --from urls.txt --format jsonl
+  greenlight scan --region cn-shanghai --scenes porn --from urls.txt --format jsonl > out.jsonl
+
+What is done is kept in a ledger, greenlight.db unless told. An image is submitted once, however often
+it is listed, scanned or interrupted; `greenlight resume` goes on where a scan ended, and `greenlight
+export` prints everything again. Ctrl-C finishes what was sent; a second one ends at once, and loses
+nothing either.
 
 Every scene of every submitted image is billed. Local files that pass are uploaded to the service's
 own store first; whether that is billed is not documented. The key is read from the environment
@@ -72,12 +109,58 @@ unless --credentials names other places:
   ALIBABA_CLOUD_SECURITY_TOKEN (for temporary credentials)
 
 Exit codes: 0 all passed, 1 some rejected or not passed, 2 could not decide or failed,
-130 interrupted";
+130 interrupted; of the sources that this run prints";
+
+const RESUME_EXAMPLES: &str = "\
+Examples:
+  greenlight resume --region ap-southeast-1
+  greenlight resume --ledger urls.db --region cn-shanghai --format jsonl >> out.jsonl
+
+Give it the options of the scan, without the sources. It prints the sources that no run printed
+before, in the order of the input.
+
+Exit codes as those of scan: of the sources that this run prints";
+
+const STATUS_EXAMPLES: &str = "\
+Examples:
+  greenlight status
+  greenlight status --ledger urls.db --format jsonl
+
+It may run beside a scan, and needs no key.";
+
+const RETRY_EXAMPLES: &str = "\
+Examples:
+  greenlight retry
+  greenlight retry --class download/too-slow,submit/592 --ledger urls.db
+
+Nothing is sent until `greenlight resume` runs. What was submitted before may be billed again.";
+
+const DEAD_EXAMPLES: &str = "\
+Examples:
+  greenlight dead
+  greenlight dead --ledger urls.db --format jsonl";
+
+const EXPORT_EXAMPLES: &str = "\
+Examples:
+  greenlight export > outcomes.jsonl
+  greenlight export --ledger urls.db --format csv --output outcomes.csv
+  greenlight export --format parquet --output outcomes.parquet
+
+The fields are those of scan. It may run beside a scan, and needs no key; what is not done yet says so
+in its field `error`.";
+
+const PLAN_EXAMPLES: &str = "\
+Examples:
+  greenlight plan --from urls.txt --price 1.80
+  greenlight plan photos/ --scenes porn,ad --probe header --format jsonl
+
+Nothing is sent or kept.";
 
 const REPORT_EXAMPLES: &str = "\
 Examples:
   greenlight check --from urls.txt --format jsonl | greenlight report --html report.html
   greenlight report --html report.html --from outcomes.jsonl --thumbnails
+  greenlight report --html report.html --ledger greenlight.db
 
 The page needs no server and loads nothing but the images, and those only with --thumbnails.";
 

@@ -1,78 +1,19 @@
 //! Which service is asked, and the stand-in for it.
 
-use std::{fmt, net::SocketAddr, path::PathBuf, str::FromStr, time::Duration};
+use std::{fmt, net::SocketAddr, path::PathBuf, str::FromStr};
 
 use clap::{Args, ValueEnum};
 
-use super::{CheckOptions, Format};
+use super::Format;
 use crate::{
-    cli::{duration, exit::Failure},
+    cli::exit::Failure,
     error::Error,
     green::{
-        Chain, Client, ClientBuilder, Credentials, FromCliProfile, FromEcsRole, FromEnvironment,
-        FromIniProfile, FromUri, Network, ProvideCredentials as _, Scene, TaskId,
+        Chain, Client, ClientBuilder, FromCliProfile, FromEcsRole, FromEnvironment, FromIniProfile,
+        FromUri, Network, ProvideCredentials as _, TaskId,
     },
     sandbox::Sandbox,
 };
-
-/// What to scan for, and where.
-#[derive(Args, Debug)]
-pub(crate) struct ScanOptions {
-    #[command(flatten)]
-    pub(crate) check: CheckOptions,
-
-    /// What is looked for, separated by commas: porn, terrorism, ad, qrcode, live, logo
-    #[arg(
-        long,
-        value_name = "SCENES",
-        value_delimiter = ',',
-        default_value = "porn,terrorism"
-    )]
-    pub(crate) scenes: Vec<Scene>,
-
-    #[command(flatten)]
-    pub(crate) service: ServiceOptions,
-
-    /// Submits to a sandbox in this process instead, which also serves local files under a URL; needs
-    /// no account, and its outcomes are made up
-    #[arg(long, conflicts_with_all = ["region", "endpoint"])]
-    pub(crate) sandbox: bool,
-
-    /// How long to wait between questions for results [default: 5s, with --sandbox 100ms]
-    #[arg(long, value_name = "TIME", value_parser = duration::parse_positive)]
-    pub(crate) poll: Option<Duration>,
-
-    /// How long to wait for a batch's results in all; the service keeps them for an hour
-    #[arg(long, value_name = "TIME", default_value = "10m", value_parser = duration::parse)]
-    pub(crate) wait: Duration,
-}
-
-impl ScanOptions {
-    pub(crate) async fn start_sandbox(&self) -> Result<Option<Sandbox>, Failure> {
-        if !self.sandbox {
-            return Ok(None);
-        }
-        Ok(Some(Sandbox::start().await?))
-    }
-
-    /// The client of the sandbox, or of the service that is named.
-    pub(crate) async fn client(&self, sandbox: Option<&Sandbox>) -> Result<Client, Failure> {
-        let (client, pause) = match sandbox {
-            Some(sandbox) => {
-                let key = sandbox.credentials();
-                let client = Client::builder()
-                    .endpoint(&sandbox.endpoint())
-                    .credentials(Credentials::new(key.id(), key.secret()));
-                (client, Duration::from_millis(100))
-            }
-            None => (self.service.client().await?, Duration::from_secs(5)),
-        };
-        let client = client
-            .poll_interval(self.poll.unwrap_or(pause))
-            .wait_at_most(self.wait);
-        Ok(client.build()?)
-    }
-}
 
 /// Where the moderation service is.
 #[derive(Args, Debug)]
@@ -127,8 +68,16 @@ impl KeySource {
     }
 }
 
+/// The sources that keys are taken from.
+pub(crate) struct Keys {
+    /// The id of the key that is found now.
+    pub(crate) id: String,
+    pub(crate) chain: Chain,
+}
+
 impl ServiceOptions {
-    pub(crate) async fn client(&self) -> Result<ClientBuilder, Failure> {
+    /// A client of the service that is named, without credentials yet.
+    pub(crate) fn client(&self) -> Result<ClientBuilder, Failure> {
         let client = match (&self.region, &self.endpoint) {
             (Some(region), _) => Client::builder().region(region),
             (None, Some(endpoint)) => Client::builder().endpoint(endpoint),
@@ -139,19 +88,23 @@ impl ServiceOptions {
                 ));
             }
         };
-        let client = match self.vpc {
+        Ok(match self.vpc {
             true => client.network(Network::Vpc),
             false => client,
-        };
-        Ok(client.credentials(self.keys().await?))
+        })
     }
 
     /// The sources that are named. Whether there is a key is seen before any image is looked at.
-    async fn keys(&self) -> Result<Chain, Failure> {
+    pub(crate) async fn keys(&self) -> Result<Keys, Failure> {
         let sources = self.credentials.iter();
         let chain = sources.fold(Chain::new(), |chain, source| source.add_to(chain));
         let message = match chain.provide().await {
-            Ok(Some(_)) => return Ok(chain),
+            Ok(Some(found)) => {
+                return Ok(Keys {
+                    id: found.access_key_id().to_owned(),
+                    chain,
+                });
+            }
             Ok(None) if self.credentials == [KeySource::Env] => {
                 "no credentials: set ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET"
                     .to_owned()
@@ -163,6 +116,28 @@ impl ServiceOptions {
             "temporary credentials need ALIBABA_CLOUD_SECURITY_TOKEN too; --credentials names other \
              places to look at: env, cli, ini, uri, ecs",
         ))
+    }
+
+    /// What must be said to use the same service: ` --region REGION`.
+    pub(crate) fn argument(&self) -> String {
+        let mut said = match (&self.region, &self.endpoint) {
+            (Some(region), _) => format!(" --region {region}"),
+            (None, Some(endpoint)) => format!(" --endpoint {endpoint}"),
+            (None, None) => String::new(),
+        };
+        if self.vpc {
+            said.push_str(" --vpc");
+        }
+        if self.credentials != [KeySource::Env] {
+            let names = self
+                .credentials
+                .iter()
+                .filter_map(ValueEnum::to_possible_value);
+            let names: Vec<_> = names.map(|name| name.get_name().to_owned()).collect();
+            said.push_str(" --credentials ");
+            said.push_str(&names.join(","));
+        }
+        said
     }
 }
 

@@ -95,6 +95,11 @@ impl Client {
         ClientBuilder::new()
     }
 
+    /// The host of the service that is asked.
+    pub fn host(&self) -> &str {
+        self.inner.endpoint.host()
+    }
+
     /// Submits a batch to the asynchronous scan. Each image is billed once per scene, and each frame
     /// that is looked at is an image.
     ///

@@ -12,6 +12,7 @@ use std::{
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 use reqwest::Body;
+use sha2::{Digest as _, Sha256};
 use tokio::sync::mpsc;
 
 use crate::{
@@ -23,6 +24,7 @@ use crate::{
 #[derive(Clone)]
 pub struct Content {
     kind: Kind,
+    sha256: Option<[u8; 32]>,
 }
 
 #[derive(Clone)]
@@ -36,6 +38,7 @@ impl Content {
     pub fn bytes(bytes: Vec<u8>) -> Self {
         Self {
             kind: Kind::Bytes(bytes.into()),
+            sha256: None,
         }
     }
 
@@ -43,6 +46,26 @@ impl Content {
     pub fn file(path: &Path) -> Self {
         Self {
             kind: Kind::File(path.to_owned()),
+            sha256: None,
+        }
+    }
+
+    /// Asks that the bytes have this hash, besides being what the receipt says: then they are the
+    /// very ones, not others of the same size and structure.
+    #[must_use]
+    pub const fn with_sha256(mut self, sha256: [u8; 32]) -> Self {
+        self.sha256 = Some(sha256);
+        self
+    }
+
+    fn watch(&self, accepted: Inspection, len: u64) -> Watch {
+        let mut inspector = Inspector::new(accepted.depth());
+        inspector.announce_len(len);
+        Watch {
+            accepted,
+            len,
+            inspector,
+            hash: self.sha256.map(|expected| (Sha256::new(), expected)),
         }
     }
 
@@ -52,9 +75,9 @@ impl Content {
         let Kind::Bytes(bytes) = &self.kind else {
             return Ok(());
         };
-        let (bytes, accepted) = (bytes.clone(), *accepted);
+        let bytes = bytes.clone();
+        let mut watch = self.watch(*accepted, len);
         let check = move || {
-            let mut watch = Watch::new(accepted, len);
             watch.push(&bytes);
             watch.finish()
         };
@@ -74,9 +97,10 @@ impl Content {
             Kind::Bytes(bytes) => Body::from(bytes.clone()),
             Kind::File(path) => {
                 let (sender, receiver) = mpsc::channel(2);
-                let (path, accepted, told) = (path.clone(), *accepted, fault.clone());
+                let (path, told) = (path.clone(), fault.clone());
+                let watch = self.watch(*accepted, len);
                 tokio::task::spawn_blocking(move || {
-                    if let Err(error) = read(&path, Watch::new(accepted, len), &sender) {
+                    if let Err(error) = read(&path, watch, &sender) {
                         told.set(error);
                         let _ = sender.blocking_send(Err(io::ErrorKind::Interrupted.into()));
                     }
@@ -120,21 +144,16 @@ struct Watch {
     accepted: Inspection,
     len: u64,
     inspector: Inspector,
+    /// The hash so far, and the one that is asked for.
+    hash: Option<(Sha256, [u8; 32])>,
 }
 
 impl Watch {
-    fn new(accepted: Inspection, len: u64) -> Self {
-        let mut inspector = Inspector::new(accepted.depth());
-        inspector.announce_len(len);
-        Self {
-            accepted,
-            len,
-            inspector,
-        }
-    }
-
     fn push(&mut self, chunk: &[u8]) {
         self.inspector.push(chunk);
+        if let Some((hash, _)) = &mut self.hash {
+            hash.update(chunk);
+        }
     }
 
     fn finish(self) -> Result<(), Error> {
@@ -144,7 +163,10 @@ impl Watch {
             && seen.dimensions() == self.accepted.dimensions()
             && seen.frames() == self.accepted.frames()
             && seen.defects() == self.accepted.defects();
-        if same {
+        let same_bytes = self
+            .hash
+            .is_none_or(|(hash, expected)| hash.finalize()[..] == expected);
+        if same && same_bytes {
             return Ok(());
         }
         Err(Error::new(

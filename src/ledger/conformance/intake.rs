@@ -1,6 +1,6 @@
 use super::{
-    super::{Fate, Finding, Judgement, Known, Rows, State, Work},
-    trial::{Trial, at, image, key, reason, retry_at},
+    super::{Fate, Finding, Judgement, Known, Location, NewImage, Rows, SharedDataId, State, Work},
+    trial::{LEASE, Trial, at, image, key, reason, retry_at, url},
 };
 
 pub(super) async fn an_image_is_noted_once_and_each_of_its_sources_is_kept(trial: Trial) {
@@ -49,22 +49,81 @@ pub(super) async fn a_source_noted_again_is_not_kept_twice(trial: Trial) {
 
 pub(super) async fn a_source_keeps_its_own_spelling_of_the_url(trial: Trial) {
     let mut other = image(1, 2);
-    "https://EXAMPLE.com/1.png".clone_into(&mut other.url);
+    other.location = Location::Url("https://EXAMPLE.com/1.png".to_owned());
     trial.enqueue(vec![image(1, 1), other], at(0)).await;
     let rows = trial.rows().await;
     assert_eq!(rows[0].source.text, None);
     let text = rows[1].source.text.as_deref();
     assert_eq!(text, Some("https://EXAMPLE.com/1.png"));
-    assert_eq!(rows[1].url, "https://example.com/1.png");
+    assert_eq!(rows[1].location, url(1));
+    assert_eq!(rows[1].text(), "https://EXAMPLE.com/1.png");
+    assert_eq!(rows[0].text(), "https://example.com/1.png");
 }
+
+fn in_file(number: u8, line: u64, path: &str) -> NewImage {
+    NewImage {
+        location: Location::File(path.into()),
+        ..image(number, line)
+    }
+}
+
+pub(super) async fn an_image_in_a_file_is_read_where_it_was_noted_last(trial: Trial) {
+    trial
+        .enqueue(vec![in_file(1, 1, "/old/a.png")], at(0))
+        .await;
+    trial
+        .enqueue(vec![in_file(1, 2, "/new/a.png")], at(1))
+        .await;
+    let claimed = trial.claim(Work::Probe, 10, at(1)).await;
+    let moved = Location::File("/new/a.png".into());
+    assert_eq!((claimed.len(), &claimed[0].location), (1, &moved));
+    let rows = trial.rows().await;
+    let texts: Vec<_> = rows.iter().map(super::super::Row::text).collect();
+    assert_eq!(texts, ["/old/a.png", "/new/a.png"]);
+    trial
+        .find(
+            claimed[0].hold,
+            Judgement::Rejected(reason("image/empty")),
+            at(2),
+        )
+        .await;
+    let late = in_file(1, 3, "/late/a.png");
+    trial.enqueue(vec![late], at(3)).await;
+    let rows = trial.rows().await;
+    assert_eq!(rows[2].text(), "/late/a.png");
+    assert_eq!(rows[2].location, moved, "it is not read any more");
+}
+
+#[cfg(unix)]
+pub(super) async fn a_path_need_not_be_text(trial: Trial) {
+    use std::os::unix::ffi::OsStringExt as _;
+    let path = std::ffi::OsString::from_vec(b"/pictures/\xff\xfe.png".to_vec());
+    let location = Location::File(path.into());
+    let image = NewImage {
+        location: location.clone(),
+        ..image(1, 1)
+    };
+    trial.enqueue(vec![image], at(0)).await;
+    assert_eq!(trial.row(1).await.location, location);
+    assert_eq!(
+        trial.claim(Work::Probe, 1, at(0)).await[0].location,
+        location
+    );
+}
+
+#[cfg(not(unix))]
+pub(super) async fn a_path_need_not_be_text(_trial: Trial) {}
 
 pub(super) async fn an_image_refused_at_once_goes_to_the_outbox(trial: Trial) {
     let mut refused = image(1, 1);
     refused.known = Known::Rejected(reason("url/malformed"));
+    refused.facts = Some("{\"decision\":\"reject\"}".to_owned());
     let noted = trial.enqueue(vec![refused], at(0)).await;
     assert_eq!(noted[0].state, State::Rejected);
     assert_eq!(trial.claim(Work::Probe, 10, at(1)).await, []);
-    assert_eq!(trial.row(1).await.reason, Some(reason("url/malformed")));
+    let row = trial.row(1).await;
+    assert_eq!(row.reason, Some(reason("url/malformed")));
+    assert_eq!(row.facts.as_deref(), Some("{\"decision\":\"reject\"}"));
     let outbox = [("user-1".to_owned(), State::Rejected)];
     assert_eq!(trial.outbox().await, outbox);
 }
@@ -73,7 +132,7 @@ pub(super) async fn a_claim_is_exclusive_until_its_lease_ends(trial: Trial) {
     trial.enqueue(vec![image(1, 1)], at(0)).await;
     let first = trial.claim(Work::Probe, 10, at(0)).await;
     assert_eq!(first.len(), 1);
-    assert_eq!(first[0].url, "https://example.com/1.png");
+    assert_eq!(first[0].location, url(1));
     assert_eq!(trial.claim(Work::Probe, 10, at(29)).await, []);
     assert_eq!(trial.claim(Work::Submit, 10, at(29)).await, []);
     let second = trial.claim(Work::Probe, 10, at(30)).await;
@@ -102,6 +161,22 @@ pub(super) async fn released_images_are_due_at_once(trial: Trial) {
     assert_eq!(release(at(1)).await.expect("release"), 1);
     assert_eq!(trial.claim(Work::Probe, 10, at(1)).await.len(), 1);
     assert_eq!(release(at(2)).await.expect("release"), 0, "somebody has it");
+}
+
+pub(super) async fn a_claim_can_be_held_longer(trial: Trial) {
+    trial.enqueue(vec![image(1, 1)], at(0)).await;
+    let hold = trial.claim(Work::Probe, 10, at(0)).await[0].hold;
+    let extend = |now| trial.ledger.extend(vec![hold], LEASE, now);
+    assert_eq!(extend(at(20)).await.expect("extend"), 1);
+    assert_eq!(trial.claim(Work::Probe, 10, at(49)).await, []);
+    assert_eq!(
+        extend(at(60)).await.expect("extend"),
+        1,
+        "nobody has it yet"
+    );
+    assert_eq!(trial.claim(Work::Probe, 10, at(90)).await.len(), 1);
+    assert_eq!(extend(at(91)).await.expect("extend"), 0, "somebody has it");
+    assert_eq!(trial.claim(Work::Probe, 10, at(119)).await, []);
 }
 
 pub(super) async fn findings_under_a_lost_lease_are_ignored(trial: Trial) {
@@ -178,4 +253,63 @@ pub(super) async fn rows_are_read_in_pages_and_by_state(trial: Trial) {
     let probed = page(0, 10, Some(State::Probed)).await;
     assert_eq!(probed.len(), 1);
     assert_eq!(probed[0].key, key(1));
+}
+
+pub(super) async fn sources_of_one_line_are_told_apart_by_their_text(trial: Trial) {
+    let named = |text: &str| {
+        let mut named = image(1, 1);
+        named.source.text = Some(text.to_owned());
+        named
+    };
+    let noted = trial
+        .enqueue(vec![named("in/a"), named("in/b"), named("in/a")], at(0))
+        .await;
+    let new: Vec<_> = noted.iter().map(|noted| noted.new_source).collect();
+    assert_eq!(new, [true, true, false]);
+}
+
+pub(super) async fn lists_that_were_not_read_to_their_end_are_known(trial: Trial) {
+    let mark = |origin: &str, is_read| trial.ledger.mark_list(origin.to_owned(), is_read);
+    mark("b", false).await.expect("mark list");
+    mark("a", false).await.expect("mark list");
+    let unread = || async {
+        let stats = trial.ledger.stats(at(0)).await;
+        stats.expect("stats").unread_lists
+    };
+    trial.enqueue(vec![image(1, 1)], at(0)).await;
+    assert_eq!(unread().await, ["b", "a"], "nothing was said of list.txt");
+    mark("b", true).await.expect("mark list");
+    assert_eq!(unread().await, ["a"]);
+    mark("b", false).await.expect("mark list");
+    assert_eq!(unread().await.len(), 2, "it is read again");
+}
+
+pub(super) async fn data_ids_that_places_share_are_told(trial: Trial) {
+    let named = |number, line, data_id: Option<&str>| {
+        let mut named = image(number, line);
+        named.source.data_id = data_id.map(str::to_owned);
+        named
+    };
+    let images = vec![
+        named(1, 1, Some("once")),
+        named(2, 2, Some("twice")),
+        named(3, 3, None),
+        named(4, 4, None),
+        named(2, 5, Some("twice")),
+        named(5, 6, Some("thrice")),
+        named(6, 7, Some("thrice")),
+        named(7, 8, Some("thrice")),
+    ];
+    trial.enqueue(images, at(0)).await;
+    let shared = |limit| trial.ledger.shared_data_ids(limit);
+    let found = shared(10).await.expect("shared data ids");
+    let place = |line| ("list.txt".to_owned(), line);
+    let expected = [("twice", 2, 2, 5), ("thrice", 3, 6, 7)];
+    let expected = expected.map(|(data_id, count, first, second)| SharedDataId {
+        data_id: data_id.to_owned(),
+        count,
+        places: [place(first), place(second)],
+    });
+    assert_eq!(found, expected);
+    assert_eq!(shared(1).await.expect("shared data ids"), expected[..1]);
 }

@@ -262,3 +262,72 @@ pub(super) async fn an_unknown_task_is_ignored(trial: Trial) {
     assert_eq!(found.expect("find task"), None);
     assert_eq!(trial.state(1).await, State::Submitted);
 }
+
+pub(super) async fn the_outbox_is_read_in_the_order_of_the_sources(trial: Trial) {
+    trial.submitted(3, at(0)).await;
+    let lines_from = |after, limit| {
+        let ledger = &trial.ledger;
+        async move {
+            let read = ledger.ordered(after, limit).await.expect("ordered");
+            let entries = read.outcomes.into_iter();
+            let read_lines: (Vec<_>, Vec<_>) = entries
+                .map(|entry| (entry.row.source.line, entry.id))
+                .unzip();
+            (read_lines, read.through)
+        }
+    };
+    trial.decide(2, at(9)).await;
+    trial.decide(3, at(9)).await;
+    assert_eq!(
+        lines_from(0, 10).await,
+        ((Vec::new(), Vec::new()), 0),
+        "the first waits"
+    );
+    trial.decide(1, at(10)).await;
+    let ((lines, ids), through) = lines_from(0, 2).await;
+    assert_eq!(lines, [1, 2]);
+    let ((rest, _), end) = lines_from(through, 10).await;
+    assert_eq!(rest, [3]);
+    let acknowledged = trial.ledger.acknowledge(vec![ids[1]], at(11)).await;
+    acknowledged.expect("acknowledge");
+    let ((left, _), through) = lines_from(0, 10).await;
+    assert_eq!((left, through), (vec![1, 3], end));
+    acknowledge_all(&trial).await;
+    assert_eq!(
+        lines_from(0, 10).await,
+        ((Vec::new(), Vec::new()), end),
+        "what was acknowledged is passed over"
+    );
+}
+
+pub(super) async fn a_source_that_was_delivered_is_known(trial: Trial) {
+    trial.submitted(1, at(0)).await;
+    let again = || trial.enqueue(vec![image(1, 1)], at(9));
+    assert!(!again().await[0].was_delivered, "it has no outcome");
+    trial.decide(1, at(9)).await;
+    assert!(!again().await[0].was_delivered, "its outcome waits");
+    acknowledge_all(&trial).await;
+    let noted = trial.enqueue(vec![image(1, 1), image(1, 2)], at(10)).await;
+    let known: Vec<_> = noted.iter().map(|noted| noted.was_delivered).collect();
+    assert_eq!(known, [true, false], "another source of it is not");
+}
+
+pub(super) async fn rows_say_what_is_not_delivered_yet(trial: Trial) {
+    trial.submitted(2, at(0)).await;
+    trial.enqueue(vec![image(1, 9)], at(1)).await;
+    assert!(trial.rows().await.iter().all(|row| row.delivery.is_none()));
+    trial.decide(1, at(2)).await;
+    let rows = trial.rows().await;
+    let lines: Vec<_> = rows
+        .iter()
+        .filter(|row| row.delivery.is_some())
+        .map(|row| row.source.line)
+        .collect();
+    assert_eq!(lines, [1, 9], "each source of its own");
+    let deliveries = rows.iter().filter_map(|row| row.delivery);
+    let acknowledged = trial.ledger.acknowledge(deliveries.collect(), at(3)).await;
+    acknowledged.expect("acknowledge");
+    assert!(trial.rows().await.iter().all(|row| row.delivery.is_none()));
+    assert_eq!(trial.state(1).await, State::Delivered);
+    assert_eq!(trial.outbox().await, []);
+}

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use super::{
-    super::{Answer, BatchId, Entry, Fate, Limit, Permit, Quota, Resubmit, State, Work},
+    super::{Answer, BatchId, Entry, Fate, Hold, Limit, Permit, Quota, Resubmit, State, Work},
     trial::{Trial, at, key, reason, retry_at, task},
 };
 
@@ -265,4 +265,43 @@ pub(super) async fn a_quota_slows_down_for_all(trial: Trial) {
 pub(super) async fn more_than_a_burst_is_an_error(trial: Trial) {
     let permit = trial.ledger.permit(one_an_hour(3), 4).await;
     assert!(permit.is_err(), "it would wait for ever");
+}
+
+pub(super) async fn what_was_not_sent_is_put_off_or_given_up(trial: Trial) {
+    trial.accepted(3, at(0)).await;
+    let claimed = trial.claim(Work::Submit, 3, at(0)).await;
+    let holds: Vec<Hold> = claimed.iter().map(|claimed| claimed.hold).collect();
+    let [first, second, third] = [holds[0], holds[1], holds[2]];
+    let unsent = vec![
+        (first, Fate::Again { at: at(5) }),
+        (second, retry_at(6, "upload/network")),
+        (third, Fate::Dead(reason("file/changed"))),
+    ];
+    let record = |unsent| trial.ledger.record_unsent(unsent, at(1));
+    assert_eq!(record(unsent).await.expect("record unsent"), 3);
+    assert_eq!(trial.claim(Work::Submit, 3, at(4)).await, []);
+    let again = trial.claim(Work::Submit, 3, at(6)).await;
+    let attempts: Vec<_> = again
+        .iter()
+        .map(|claimed| (claimed.hold.key, claimed.attempts))
+        .collect();
+    assert_eq!(attempts, [(first.key, 0), (second.key, 1)]);
+    let row = trial.row(third.key.as_bytes()[0]).await;
+    assert_eq!(
+        (row.state, row.reason),
+        (State::Dead, Some(reason("file/changed")))
+    );
+    assert_eq!(trial.outbox().await.len(), 1);
+    let late = vec![(first, Fate::Dead(reason("file/changed")))];
+    assert_eq!(
+        record(late).await.expect("record unsent"),
+        0,
+        "its lease is lost"
+    );
+    let (_, keys) = trial
+        .begin_held(again.iter().map(|claimed| claimed.hold).collect(), at(7))
+        .await;
+    assert_eq!(keys.len(), 2, "nothing of it was sent");
+    let sent = vec![(again[0].hold, Fate::Dead(reason("file/changed")))];
+    assert_eq!(record(sent).await.expect("record unsent"), 0, "it was sent");
 }

@@ -7,7 +7,7 @@ use std::{
 
 use super::super::{
     Answer, BatchId, Claimed, Enqueued, Entry, Fate, Finding, Hold, Judgement, Key, Known, Ledger,
-    NewImage, Poll, Reason, Row, Rows, Source, State, TaskUpdate, Update, Work,
+    Location, NewImage, Poll, Reason, Row, Rows, Source, State, TaskUpdate, Update, Work,
 };
 
 /// A time, in seconds after an arbitrary beginning.
@@ -28,11 +28,16 @@ pub(super) fn reason(class: &str) -> Reason {
     }
 }
 
+pub(super) fn url(number: u8) -> Location {
+    Location::Url(format!("https://example.com/{number}.png"))
+}
+
 pub(super) fn image(number: u8, line: u64) -> NewImage {
     NewImage {
         key: key(number),
-        url: format!("https://example.com/{number}.png"),
+        location: url(number),
         known: Known::Nothing,
+        facts: None,
         source: Source {
             origin: "list.txt".to_owned(),
             line,

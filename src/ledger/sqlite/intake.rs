@@ -6,9 +6,10 @@ use rusqlite::{Connection, OptionalExtension as _, named_params, params};
 
 use super::{
     super::{
-        Claimed, Enqueued, Finding, Hold, Judgement, Lease, NewImage, State, Work, record::Known,
+        Claimed, Enqueued, Finding, Hold, Judgement, Lease, Location, NewImage, State, Work, record,
     },
     fault::Fault,
+    location::{LOCATION_COLUMNS, Stored, location_at},
     outbox,
     report::state_at,
     submit::{Claim, apply_fate},
@@ -41,6 +42,15 @@ fn origin_id(db: &Connection, name: &str) -> Result<i64, Fault> {
         .query_row([name], |row| row.get(0))?)
 }
 
+pub(super) fn mark_list(db: &Connection, name: &str, is_read: bool) -> Result<(), Fault> {
+    db.prepare_cached(
+        "INSERT INTO origin (name, is_read) VALUES (?1, ?2)
+         ON CONFLICT (name) DO UPDATE SET is_read = excluded.is_read",
+    )?
+    .execute(params![name, is_read])?;
+    Ok(())
+}
+
 fn enqueue_one(
     db: &Connection,
     image: &NewImage,
@@ -48,44 +58,86 @@ fn enqueue_one(
     now: i64,
 ) -> Result<Enqueued, Fault> {
     let inserted = insert_image(db, image, now)?;
-    let (id, state, other_text) = match inserted {
-        Some((id, state)) => (id, state, None),
-        None => db
-            .prepare_cached(
-                "SELECT id, state, CASE WHEN url <> ?2 THEN ?2 END FROM image WHERE key = ?1",
-            )?
-            .query_row(params![image.key.as_bytes(), image.url], |row| {
-                Ok((
-                    row.get(0)?,
-                    state_at(row, 1)?,
-                    row.get::<_, Option<String>>(2)?,
-                ))
-            })?,
+    let Known { id, state, text } = match inserted {
+        Some((id, state)) => Known {
+            id,
+            state,
+            text: None,
+        },
+        None => known_image(db, image)?,
     };
+    let text = image.source.text.as_ref().or(text.as_ref());
+    let values = params![
+        id,
+        origin,
+        i64::try_from(image.source.line).unwrap_or(i64::MAX),
+        image.source.data_id,
+        text,
+    ];
     let source = db
         .prepare_cached(
             "INSERT INTO source (image, origin, line, data_id, text) VALUES (?1, ?2, ?3, ?4, ?5)
              ON CONFLICT DO NOTHING RETURNING id",
         )?
-        .query_row(
-            params![
-                id,
-                origin,
-                i64::try_from(image.source.line).unwrap_or(i64::MAX),
-                image.source.data_id,
-                image.source.text.as_ref().or(other_text.as_ref()),
-            ],
-            |row| row.get::<_, i64>(0),
-        )
+        .query_row(values, |row| row.get::<_, i64>(0))
         .optional()?;
-    let state = match source {
-        Some(source) if state.is_final() => outbox::put_late(db, source, id, state)?,
-        _ => state,
-    };
-    Ok(Enqueued {
+    let noted = Enqueued {
         new_image: inserted.is_some(),
         new_source: source.is_some(),
         state,
+        was_delivered: false,
+    };
+    Ok(match source {
+        Some(source) if state.is_final() => Enqueued {
+            state: outbox::put_late(db, source, id, state)?,
+            ..noted
+        },
+        None if state.is_final() => Enqueued {
+            was_delivered: !outbox::holds(db, values)?,
+            ..noted
+        },
+        _ => noted,
+    })
+}
+
+/// An image that is there.
+struct Known {
+    id: i64,
+    state: State,
+    /// The new source's own text, if it is not where the image is.
+    text: Option<String>,
+}
+
+/// The image of this key. If its bytes are still needed, it is the file noted last that has them:
+/// whoever noted it has just read it.
+fn known_image(db: &Connection, image: &NewImage) -> Result<Known, Fault> {
+    let sql = format!("SELECT id, state, {LOCATION_COLUMNS} FROM image WHERE key = ?1");
+    let (id, state, location) = db
+        .prepare_cached(&sql)?
+        .query_row([image.key.as_bytes()], |row| {
+            Ok((row.get(0)?, state_at(row, 1)?, location_at(row)?))
+        })?;
+    if location == image.location {
+        return Ok(Known {
+            id,
+            state,
+            text: None,
+        });
+    }
+    let is_read = matches!(state, State::Decided | State::Delivered | State::Rejected);
+    if is_read || matches!(image.location, Location::Url(_)) {
+        let text = Some(image.location.text().into_owned());
+        return Ok(Known { id, state, text });
+    }
+    db.prepare_cached("UPDATE source SET text = ?2 WHERE image = ?1 AND text IS NULL")?
+        .execute(params![id, location.text()])?;
+    let stored = Stored(&image.location);
+    db.prepare_cached("UPDATE image SET url = ?2, is_file = ?3 WHERE id = ?1")?
+        .execute(params![id, stored, stored.is_file()])?;
+    Ok(Known {
+        id,
+        state,
+        text: None,
     })
 }
 
@@ -96,24 +148,27 @@ fn insert_image(
     now: i64,
 ) -> Result<Option<(i64, State)>, Fault> {
     let (state, reason) = match &image.known {
-        Known::Nothing => (State::Received, None),
-        Known::Checked => (State::Checked, None),
-        Known::Rejected(reason) => (State::Rejected, Some(reason)),
+        record::Known::Nothing => (State::Received, None),
+        record::Known::Checked => (State::Checked, None),
+        record::Known::Rejected(reason) => (State::Rejected, Some(reason)),
     };
+    let stored = Stored(&image.location);
     let id = db
         .prepare_cached(
-            "INSERT INTO image (key, url, state, next_at, class, message)
-             VALUES (:key, :url, :state, :next_at, :class, :message)
+            "INSERT INTO image (key, url, is_file, state, next_at, class, message, facts)
+             VALUES (:key, :url, :is_file, :state, :next_at, :class, :message, :facts)
              ON CONFLICT (key) DO NOTHING RETURNING id",
         )?
         .query_row(
             named_params! {
                 ":key": image.key.as_bytes(),
-                ":url": image.url,
+                ":url": stored,
+                ":is_file": stored.is_file(),
                 ":state": state.code(),
                 ":next_at": (!state.is_final()).then_some(now),
                 ":class": reason.map(|reason| &reason.class),
                 ":message": reason.map(|reason| &reason.message),
+                ":facts": image.facts,
             },
             |row| row.get(0),
         )
@@ -159,10 +214,10 @@ fn due_in(
     limit: usize,
     due: &mut Vec<(i64, Claimed)>,
 ) -> Result<(), Fault> {
-    let mut statement = db.prepare_cached(
-        "SELECT id, key, url, attempts, facts FROM image INDEXED BY image_due
-         WHERE state = ?1 AND next_at <= ?2 ORDER BY next_at, id LIMIT ?3",
-    )?;
+    let mut statement = db.prepare_cached(&format!(
+        "SELECT id, key, attempts, facts, {LOCATION_COLUMNS} FROM image INDEXED BY image_due
+         WHERE state = ?1 AND next_at <= ?2 ORDER BY next_at, id LIMIT ?3"
+    ))?;
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     let rows = statement.query_map(params![state.code(), now, limit], |row| {
         let claimed = Claimed {
@@ -170,10 +225,10 @@ fn due_in(
                 key: super::Key::from_bytes(row.get(1)?),
                 lease: Lease(0),
             },
-            url: row.get(2)?,
+            location: location_at(row)?,
             state,
-            attempts: row.get(3)?,
-            facts: row.get(4)?,
+            attempts: row.get(2)?,
+            facts: row.get(3)?,
         };
         Ok((row.get(0)?, claimed))
     })?;
@@ -191,14 +246,23 @@ fn next_lease(db: &Connection) -> Result<Lease, Fault> {
 }
 
 pub(super) fn release(db: &Connection, holds: &[Hold], now: i64) -> Result<usize, Fault> {
-    let mut statement = db.prepare_cached(
-        "UPDATE image SET next_at = ?1, lease = NULL
-         WHERE key = ?2 AND lease = ?3 AND state IN (?4, ?5, ?6, ?7, ?8)",
-    )?;
-    let mut released = 0;
+    hold_until(db, holds, now, "next_at = ?1, lease = NULL")
+}
+
+pub(super) fn extend(db: &Connection, holds: &[Hold], until: i64) -> Result<usize, Fault> {
+    hold_until(db, holds, until, "next_at = ?1")
+}
+
+/// Sets when images are due that are still held. Answers how many there were.
+fn hold_until(db: &Connection, holds: &[Hold], at: i64, change: &str) -> Result<usize, Fault> {
+    let mut statement = db.prepare_cached(&format!(
+        "UPDATE image SET {change}
+         WHERE key = ?2 AND lease = ?3 AND state IN (?4, ?5, ?6, ?7, ?8)"
+    ))?;
+    let mut held = 0;
     for hold in holds {
-        released += statement.execute(params![
-            now,
+        held += statement.execute(params![
+            at,
             hold.key.as_bytes(),
             hold.lease.0,
             State::Received.code(),
@@ -208,7 +272,7 @@ pub(super) fn release(db: &Connection, holds: &[Hold], now: i64) -> Result<usize
             State::Expired.code(),
         ])?;
     }
-    Ok(released)
+    Ok(held)
 }
 
 pub(super) fn record_findings(

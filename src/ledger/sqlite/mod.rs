@@ -2,6 +2,7 @@
 
 mod fault;
 mod intake;
+mod location;
 mod outbox;
 mod quota;
 mod report;
@@ -20,9 +21,9 @@ use std::{
 use rusqlite::{Connection, OpenFlags};
 
 use super::{
-    Answer, Backlog, BatchId, Begun, Claimed, DeliveryId, Enqueued, Finding, Hold, Key, Ledger,
-    NewImage, Permit, Poll, Quota, Recovered, Reply, Resubmit, Row, Rows, Scope, Stats, Stray,
-    TaskUpdate, Undelivered, Work,
+    Answer, Backlog, BatchId, Begun, Claimed, DeliveryId, Enqueued, Fate, Finding, Hold, Key,
+    Ledger, NewImage, Ordered, Permit, Poll, Quota, Recovered, Reply, Resubmit, Row, Rows, Scope,
+    SharedDataId, Stats, Stray, TaskUpdate, Undelivered, Work,
     time::{span_to_millis, to_millis},
 };
 use crate::error::{Error, ErrorKind};
@@ -190,7 +191,9 @@ impl SqliteOptions {
     /// Makes the writer's connection durable and the file one of ours.
     fn prepare(self, db: &mut Connection, scope: Option<&Scope>) -> Result<Scope, Fault> {
         schema::check(db)?;
-        if !self.read_only {
+        if self.read_only {
+            schema::check_current(db)?;
+        } else {
             let mode: String =
                 db.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0))?;
             if mode != "wal" {
@@ -270,6 +273,14 @@ impl Ledger for SqliteLedger {
         }))
     }
 
+    fn extend(&self, holds: Vec<Hold>, lease: Duration, now: SystemTime) -> Reply<'_, usize> {
+        let until = to_millis(now).saturating_add(span_to_millis(lease));
+        Box::pin(
+            self.inner
+                .write("hold images", move |db| intake::extend(db, &holds, until)),
+        )
+    }
+
     fn release(&self, holds: Vec<Hold>, now: SystemTime) -> Reply<'_, usize> {
         let now = to_millis(now);
         Box::pin(
@@ -282,6 +293,12 @@ impl Ledger for SqliteLedger {
         let now = to_millis(now);
         Box::pin(self.inner.write("record findings", move |db| {
             intake::record_findings(db, &findings, now)
+        }))
+    }
+
+    fn record_unsent(&self, unsent: Vec<(Hold, Fate)>, _now: SystemTime) -> Reply<'_, usize> {
+        Box::pin(self.inner.write("record what was not sent", move |db| {
+            submit::record_unsent(db, &unsent)
         }))
     }
 
@@ -351,6 +368,13 @@ impl Ledger for SqliteLedger {
         }))
     }
 
+    fn ordered(&self, after: i64, limit: usize) -> Reply<'_, Ordered> {
+        Box::pin(
+            self.inner
+                .read("read outbox", move |db| outbox::ordered(db, after, limit)),
+        )
+    }
+
     fn acknowledge(&self, deliveries: Vec<DeliveryId>, _now: SystemTime) -> Reply<'_, ()> {
         Box::pin(self.inner.write("acknowledge deliveries", move |db| {
             outbox::acknowledge(db, &deliveries)
@@ -363,6 +387,18 @@ impl Ledger for SqliteLedger {
             self.inner
                 .write("retry", move |db| results::retry(db, &classes, now)),
         )
+    }
+
+    fn mark_list(&self, origin: String, is_read: bool) -> Reply<'_, ()> {
+        Box::pin(self.inner.write("mark list", move |db| {
+            intake::mark_list(db, &origin, is_read)
+        }))
+    }
+
+    fn shared_data_ids(&self, limit: usize) -> Reply<'_, Vec<SharedDataId>> {
+        Box::pin(self.inner.read("compare data ids", move |db| {
+            report::shared_data_ids(db, limit)
+        }))
     }
 
     fn find_task(&self, task_id: String) -> Reply<'_, Option<Key>> {

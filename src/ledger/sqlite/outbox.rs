@@ -3,9 +3,9 @@
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::{
-    super::{DeliveryId, Reason, State, Undelivered},
+    super::{DeliveryId, Ordered, Reason, State, Undelivered},
     fault::Fault,
-    report::{ROW_COLUMNS, ROW_TABLES, row_at},
+    report::{ROW_COLUMNS, ROW_JOINS, row_at, state_of},
 };
 
 /// Ends an image in a final state and puts that in the outbox for each of its sources.
@@ -54,14 +54,24 @@ pub(super) fn put_late(
     Ok(State::Decided)
 }
 
+/// Whether the outcome of a source (image, origin, line, data id, text) waits to be delivered.
+pub(super) fn holds(db: &Connection, source: impl rusqlite::Params) -> Result<bool, Fault> {
+    Ok(db
+        .prepare_cached(
+            "SELECT EXISTS (SELECT 1 FROM outbox JOIN source ON source.id = outbox.source
+             WHERE outbox.image = ?1 AND origin = ?2 AND line = ?3 AND data_id IS ?4 AND text IS ?5)",
+        )?
+        .query_row(source, |row| row.get(0))?)
+}
+
 pub(super) fn undelivered(
     db: &Connection,
     after: Option<DeliveryId>,
     limit: usize,
 ) -> Result<Vec<Undelivered>, Fault> {
     let mut statement = db.prepare_cached(&format!(
-        "SELECT {ROW_COLUMNS}, outbox.id AS delivery
-         FROM {ROW_TABLES} JOIN outbox ON outbox.source = source.id
+        "SELECT {ROW_COLUMNS} FROM outbox
+         CROSS JOIN source ON source.id = outbox.source {ROW_JOINS}
          WHERE outbox.id > ?1 ORDER BY outbox.id LIMIT ?2"
     ))?;
     let after = after.map_or(0, |id| id.0);
@@ -73,6 +83,35 @@ pub(super) fn undelivered(
         })
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// How many rows one call passes over at most, so that it does not hold up other readers.
+const PASSED: i64 = 20_000;
+
+pub(super) fn ordered(db: &Connection, after: i64, limit: usize) -> Result<Ordered, Fault> {
+    let mut statement = db.prepare_cached(&format!(
+        "SELECT {ROW_COLUMNS} FROM source {ROW_JOINS}
+         LEFT JOIN outbox ON outbox.image = source.image AND outbox.source = source.id
+         WHERE source.id > ?1 ORDER BY source.id LIMIT ?2"
+    ))?;
+    let mut rows = statement.query([after, PASSED])?;
+    let mut read = Ordered {
+        through: after,
+        ..Ordered::default()
+    };
+    while read.outcomes.len() < limit
+        && let Some(row) = rows.next()?
+        && state_of(row.get("state")?)?.is_final()
+    {
+        read.through = row.get("number")?;
+        if let Some(id) = row.get::<_, Option<i64>>("delivery")? {
+            read.outcomes.push(Undelivered {
+                id: DeliveryId(id),
+                row: row_at(row)?,
+            });
+        }
+    }
+    Ok(read)
 }
 
 pub(super) fn acknowledge(db: &Connection, deliveries: &[DeliveryId]) -> Result<(), Fault> {

@@ -3,8 +3,12 @@
 use rusqlite::{Connection, OptionalExtension as _, Row as SqlRow, params, types::Type};
 
 use super::{
-    super::{Backlog, Key, Reason, Row, Rows, Source, State, Stats, time::from_millis},
+    super::{
+        Backlog, DeliveryId, Key, Reason, Row, Rows, SharedDataId, Source, State, Stats,
+        time::from_millis,
+    },
     fault::Fault,
+    location::location_at,
     submit,
 };
 
@@ -57,6 +61,7 @@ pub(super) fn stats(db: &Connection, now: i64) -> Result<Stats, Fault> {
         resubmitted: count("SELECT value FROM tally WHERE name = 'resubmitted'")?,
         expired: count("SELECT value FROM tally WHERE name = 'expired'")?,
         oldest_unpolled: oldest_unpolled(db)?,
+        unread_lists: unread_lists(db)?,
         ..Stats::default()
     };
     let sent: i64 = db
@@ -81,6 +86,47 @@ fn oldest_unpolled(db: &Connection) -> Result<Option<std::time::SystemTime>, Fau
         .query_row([], |row| row.get(0))
         .optional()?;
     Ok(at.map(from_millis))
+}
+
+fn unread_lists(db: &Connection) -> Result<Vec<String>, Fault> {
+    let mut statement =
+        db.prepare_cached("SELECT name FROM origin WHERE NOT is_read ORDER BY id")?;
+    let names = statement.query_map([], |row| row.get(0))?;
+    Ok(names.collect::<Result<_, _>>()?)
+}
+
+pub(super) fn shared_data_ids(db: &Connection, limit: usize) -> Result<Vec<SharedDataId>, Fault> {
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let mut shared = db.prepare_cached(
+        "SELECT data_id, COUNT(*), MIN(id) FROM source WHERE data_id IS NOT NULL
+         GROUP BY data_id HAVING COUNT(*) > 1 ORDER BY MIN(id) LIMIT ?1",
+    )?;
+    let mut second =
+        db.prepare_cached("SELECT MIN(id) FROM source WHERE data_id = ?1 AND id > ?2")?;
+    let mut place = db.prepare_cached(
+        "SELECT origin.name, line FROM source JOIN origin ON origin.id = source.origin
+         WHERE source.id = ?1",
+    )?;
+    let mut place_of = |id: i64| -> rusqlite::Result<(String, u64)> {
+        place.query_row([id], |row| {
+            let line: i64 = row.get(1)?;
+            Ok((row.get(0)?, u64::try_from(line).unwrap_or(0)))
+        })
+    };
+    let found = shared.query_map([limit], |row| {
+        Ok((row.get(0)?, row.get::<_, i64>(1)?, row.get::<_, i64>(2)?))
+    })?;
+    let found: Vec<(String, i64, i64)> = found.collect::<Result<_, _>>()?;
+    let mut ids = Vec::with_capacity(found.len());
+    for (data_id, count, first) in found {
+        let next = second.query_row(params![data_id, first], |row| row.get(0))?;
+        ids.push(SharedDataId {
+            data_id,
+            count: u64::try_from(count).unwrap_or(0),
+            places: [place_of(first)?, place_of(next)?],
+        });
+    }
+    Ok(ids)
 }
 
 fn count_states(db: &Connection, stats: &mut Stats) -> Result<(), Fault> {
@@ -108,11 +154,11 @@ fn count_states(db: &Connection, stats: &mut Stats) -> Result<(), Fault> {
     Ok(())
 }
 
-/// What [`row_at`] reads, and whence.
+/// What [`row_at`] reads, and whence, besides `source` and `outbox`.
 pub(super) const ROW_COLUMNS: &str = "source.id AS number, origin.name AS origin, line, data_id,
-    text, key, url, image.state AS state, attempts, class, message, task.name AS task, facts,
-    outcome";
-pub(super) const ROW_TABLES: &str = "source JOIN image ON image.id = source.image
+    text, key, url, is_file, image.state AS state, attempts, class, message, task.name AS task, facts,
+    outcome, outbox.id AS delivery";
+pub(super) const ROW_JOINS: &str = "JOIN image ON image.id = source.image
     JOIN origin ON origin.id = source.origin LEFT JOIN task ON task.id = image.task";
 
 pub(super) fn row_at(row: &SqlRow<'_>) -> rusqlite::Result<Row> {
@@ -129,7 +175,7 @@ pub(super) fn row_at(row: &SqlRow<'_>) -> rusqlite::Result<Row> {
             text: row.get("text")?,
         },
         key: Key::from_bytes(row.get("key")?),
-        url: row.get("url")?,
+        location: location_at(row)?,
         state: state_of(state)?,
         attempts: row.get("attempts")?,
         reason: class.map(|class| Reason {
@@ -139,6 +185,7 @@ pub(super) fn row_at(row: &SqlRow<'_>) -> rusqlite::Result<Row> {
         task_id: row.get("task")?,
         facts: row.get("facts")?,
         outcome: row.get("outcome")?,
+        delivery: row.get::<_, Option<i64>>("delivery")?.map(DeliveryId),
     })
 }
 
@@ -146,7 +193,7 @@ pub(super) fn state_at(row: &SqlRow<'_>, column: usize) -> rusqlite::Result<Stat
     state_of(row.get(column)?)
 }
 
-fn state_of(code: u8) -> rusqlite::Result<State> {
+pub(super) fn state_of(code: u8) -> rusqlite::Result<State> {
     State::from_code(code).ok_or_else(|| {
         rusqlite::Error::FromSqlConversionFailure(
             0,
@@ -158,7 +205,8 @@ fn state_of(code: u8) -> rusqlite::Result<State> {
 
 pub(super) fn rows(db: &Connection, rows: Rows) -> Result<Vec<Row>, Fault> {
     let mut statement = db.prepare_cached(&format!(
-        "SELECT {ROW_COLUMNS} FROM {ROW_TABLES}
+        "SELECT {ROW_COLUMNS} FROM source
+         LEFT JOIN outbox ON outbox.image = source.image AND outbox.source = source.id {ROW_JOINS}
          WHERE source.id > ?1 AND (?2 IS NULL OR image.state = ?2) ORDER BY source.id LIMIT ?3"
     ))?;
     let limit = i64::try_from(rows.limit).unwrap_or(i64::MAX);

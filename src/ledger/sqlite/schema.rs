@@ -8,7 +8,7 @@ use super::{super::key::Scope, fault::Fault};
 const APPLICATION_ID: i32 = 0x4772_6e4c;
 
 /// One script a version, in order; never changed once released. Version n is what the first n make.
-const MIGRATIONS: &[&str] = &[V1];
+const MIGRATIONS: &[&str] = &[V1, V2];
 
 /// `next_at` is when something is to be done with the image, and NULL when nothing is: the indexes
 /// leave such rows out by exactly that condition, because SQLite uses a partial index only where it
@@ -75,6 +75,19 @@ CREATE INDEX outbox_image ON outbox (image);
 CREATE TABLE quota (operation TEXT PRIMARY KEY, free_at INTEGER NOT NULL) WITHOUT ROWID;
 ";
 
+/// Images in files: `url` is then a path, as a text or, if it is none, as the bytes it has. A
+/// source's place in the outbox is found from the source; sources of one line, as a folder's files
+/// are, differ in their text; and lists know whether they were read to their end.
+const V2: &str = "
+ALTER TABLE image ADD COLUMN is_file INTEGER NOT NULL DEFAULT 0;
+DROP INDEX outbox_image;
+CREATE UNIQUE INDEX outbox_source ON outbox (image, source);
+DROP INDEX source_once;
+CREATE UNIQUE INDEX source_once
+    ON source (image, origin, line, COALESCE(data_id, ''), COALESCE(text, ''));
+ALTER TABLE origin ADD COLUMN is_read INTEGER NOT NULL DEFAULT 1;
+";
+
 /// Brings the file to this version, or says why it cannot be used.
 pub(super) fn migrate(db: &mut Connection) -> Result<(), Fault> {
     let current = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
@@ -93,6 +106,22 @@ pub(super) fn migrate(db: &mut Connection) -> Result<(), Fault> {
     Ok(())
 }
 
+/// Whether a file can be read as it is.
+pub(super) fn check_current(db: &Connection) -> Result<(), Fault> {
+    let current = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
+    let version = check(db)?;
+    if version == current {
+        return Ok(());
+    }
+    if version == 0 {
+        return Err(Fault::unusable("it is empty: nothing was noted in it yet"));
+    }
+    Err(Fault::unusable(format!(
+        "it was written by an older greenlight (schema {version}, this one knows {current}); open \
+         it once for writing"
+    )))
+}
+
 /// Which version the file is of, 0 for an empty one.
 pub(super) fn check(db: &Connection) -> Result<i64, Fault> {
     let current = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
@@ -107,7 +136,8 @@ pub(super) fn check(db: &Connection) -> Result<i64, Fault> {
     }
     if version > current {
         return Err(Fault::unusable(format!(
-            "it was written by a newer greenlight (schema {version}, this one knows {current})"
+            "it was written by a newer greenlight (schema {version}, this one knows {current}); use \
+             that one, or name another file"
         )));
     }
     Ok(version)

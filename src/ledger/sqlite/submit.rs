@@ -67,6 +67,27 @@ pub(super) fn begin_batch(
     })
 }
 
+pub(super) fn record_unsent(db: &Connection, unsent: &[(Hold, Fate)]) -> Result<usize, Fault> {
+    let mut find = db.prepare_cached(
+        "SELECT id FROM image WHERE key = ?1 AND lease = ?2 AND state IN (?3, ?4)",
+    )?;
+    let mut recorded = 0;
+    for (hold, fate) in unsent {
+        let held = params![
+            hold.key.as_bytes(),
+            hold.lease.0,
+            State::Probed.code(),
+            State::Expired.code()
+        ];
+        let image: Option<i64> = find.query_row(held, |row| row.get(0)).optional()?;
+        if let Some(image) = image {
+            apply_fate(db, image, fate, State::Probed, Claim::Ended)?;
+            recorded += 1;
+        }
+    }
+    Ok(recorded)
+}
+
 pub(super) fn record_answer(
     db: &Connection,
     batch: BatchId,

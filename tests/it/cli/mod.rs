@@ -4,6 +4,7 @@
 
 mod bench;
 mod check;
+mod ledger;
 mod list;
 mod messages;
 mod printing;

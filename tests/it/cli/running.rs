@@ -57,8 +57,9 @@ impl<'a> Running<'a> {
         Run::of(self.command(&args).spawn().unwrap())
     }
 
+    /// A scan that leaves no ledger: each stands for itself.
     pub(crate) fn scan(&self, args: &[&str]) -> Run {
-        self.run(&[&["scan"], args].concat())
+        self.run(&[&["scan", "--no-ledger"], args].concat())
     }
 
     /// Interrupts it, and gives all it said.

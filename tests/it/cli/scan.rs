@@ -286,7 +286,7 @@ fn one_service_is_named_at_most() {
 }
 
 /// A bitmap of one bit a pixel.
-fn bitmap(width: u32, height: u32) -> Vec<u8> {
+pub(super) fn bitmap(width: u32, height: u32) -> Vec<u8> {
     let row = width.div_ceil(32) * 4;
     let size = 62 + row * height;
     let mut bmp = b"BM".to_vec();

@@ -30,7 +30,13 @@ fn local_files_that_pass_are_uploaded_to_the_service() {
 #[test]
 fn a_file_that_cannot_be_uploaded_is_not_submitted() {
     let bench = images("scan-upload");
-    let mut command = bench.command(&["scan", "in/good.png", "--endpoint", "http://127.0.0.1:1"]);
+    let mut command = bench.command(&[
+        "scan",
+        "in/good.png",
+        "--no-ledger",
+        "--endpoint",
+        "http://127.0.0.1:1",
+    ]);
     let run = Run::of(command.envs(KEY).spawn().unwrap());
     assert_eq!(run.code, Some(2), "{run}");
     assert!(run.stdout.contains("not-submitted"), "{run}");
@@ -152,6 +158,7 @@ fn a_wrong_key_is_told_and_never_shown() {
     let allowed = sandbox.allowed();
     let mut command = bench.command(&[
         "scan",
+        "--no-ledger",
         &url,
         "--allow-address",
         &allowed,
@@ -165,6 +172,7 @@ fn a_wrong_key_is_told_and_never_shown() {
 
     let mut command = bench.command(&[
         "scan",
+        "--no-ledger",
         &url,
         "--allow-address",
         &allowed,
@@ -188,7 +196,15 @@ async fn an_interrupted_scan_tells_the_tasks_that_were_paid_for() {
     let allowed = format!("127.0.0.1/32:{}", sandbox.address().port());
     let endpoint = sandbox.endpoint();
     let key = sandbox.credentials();
-    let mut command = bench.command(&["scan", &small, &good, &small, "--format", "jsonl"]);
+    let mut command = bench.command(&[
+        "scan",
+        "--no-ledger",
+        &small,
+        &good,
+        &small,
+        "--format",
+        "jsonl",
+    ]);
     command
         .args(["--allow-address", &allowed, "--endpoint", &endpoint])
         .env(KEY[0].0, key.id())

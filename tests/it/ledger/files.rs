@@ -87,7 +87,7 @@ fn a_ledger_of_a_newer_version_is_refused() {
     let db = Connection::open(&path).unwrap();
     db.pragma_update(None, "user_version", 999).unwrap();
     drop(db);
-    let words = "a newer greenlight (schema 999, this one knows 1)";
+    let words = "a newer greenlight (schema 999, this one knows 2)";
     refused(
         SqliteLedger::open(&path, &scope()),
         ErrorKind::Usage,
@@ -96,6 +96,56 @@ fn a_ledger_of_a_newer_version_is_refused() {
     );
     let reader = SqliteLedger::options().read_only().open_existing(&path);
     refused(reader, ErrorKind::Usage, words, &path);
+}
+
+fn an_old_ledger(name: &str) -> std::path::PathBuf {
+    let path = fresh_path(name);
+    let db = Connection::open(&path).unwrap();
+    db.execute_batch(include_str!("v1.sql")).unwrap();
+    path
+}
+
+#[test]
+fn a_ledger_of_an_older_version_becomes_one_of_this_and_loses_nothing() {
+    let path = an_old_ledger("older");
+    for _ in 0..2 {
+        let ledger = SqliteLedger::open(&path, &scope()).unwrap();
+        block_on(async {
+            let everything = Rows {
+                after: 0,
+                limit: 9,
+                state: None,
+            };
+            let rows = ledger.rows(everything).await.unwrap();
+            let seen: Vec<_> = rows.iter().map(|row| (row.text(), row.state)).collect();
+            let expected = [
+                ("https://example.com/waits.png".into(), State::Checked),
+                ("https://example.com/decided.png".into(), State::Decided),
+            ];
+            assert_eq!(seen, expected);
+            assert_eq!(rows[1].task_id.as_deref(), Some("img-old"));
+            assert_eq!(rows[1].delivery.map(|delivery| delivery.0), Some(5));
+            let stats = ledger.stats(at(0)).await.unwrap();
+            assert_eq!((stats.resubmitted, stats.expired), (3, 2));
+            let due = ledger.claim(Work::Probe, 9, LEASE, at(0)).await.unwrap();
+            assert_eq!(due.len(), 1);
+            let holds = due.into_iter().map(|claimed| claimed.hold).collect();
+            ledger.release(holds, at(0)).await.unwrap();
+        });
+    }
+}
+
+#[test]
+fn a_ledger_of_an_older_version_is_not_changed_by_who_only_reads() {
+    let path = an_old_ledger("older-read-only");
+    let words = "an older greenlight (schema 1, this one knows 2)";
+    let reader = SqliteLedger::options().read_only().open_existing(&path);
+    refused(reader, ErrorKind::Usage, words, &path);
+    let db = Connection::open(&path).unwrap();
+    let version: i64 = db
+        .pragma_query_value(None, "user_version", |row| row.get(0))
+        .unwrap();
+    assert_eq!(version, 1);
 }
 
 #[test]

@@ -1,8 +1,9 @@
-//! A child process is killed at every named step, and in between, again and again; in the end every
-//! image has one outcome, no task id is lost, and what was paid besides is within what the protocol
-//! allows.
+//! Two processes at a time work on one ledger, and each is killed again and again, at every named
+//! step and in between, while the service has every kind of bad day. In the end every line has one
+//! outcome and was delivered, no task id is lost, and what was paid besides is within what the
+//! protocol allows.
 //!
-//! `GREENLIGHT_KILL_IMAGES` and `GREENLIGHT_KILLS` make it larger: 20000 and 50 take minutes.
+//! `GREENLIGHT_KILL_IMAGES` and `GREENLIGHT_KILLS` make it larger or smaller.
 
 #![allow(
     clippy::disallowed_methods,
@@ -10,143 +11,65 @@
     reason = "the child is told by its environment, and the bill is shown when it fails"
 )]
 
+mod child;
+mod receiver;
+
 use std::{
-    env,
-    process::{Child, Command, Stdio},
+    collections::{BTreeMap, BTreeSet, HashSet},
+    env, fs,
+    path::PathBuf,
+    process::Child,
     sync::{
-        Arc,
-        atomic::{AtomicU32, Ordering},
+        Mutex,
+        atomic::{AtomicU64, Ordering},
     },
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use greenlight::{
-    green::{Callback, callback::Verifier},
-    ledger::{Ledger, SqliteLedger, State},
-    pipeline::{Pipeline, Step},
-    sandbox::Sandbox,
+    ledger::{Ledger, State},
+    pipeline::Step,
+    sandbox::{Fault, Operation, Sandbox, Share, When},
 };
-use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::{TcpListener, TcpStream},
-    runtime::Runtime,
-};
+use tokio::runtime::Runtime;
 
-use super::{Bench, block_on, line, pipeline, scope};
+use super::{Bench, files::picture};
+use child::{Death, Orders};
 
-const CHILD: &str = "GREENLIGHT_KILL_CHILD";
-
-/// Requests under way at a time, and images in each: what one kill may lose the answers of.
+/// Requests under way at a time in one process, and images in each: what one kill may lose the
+/// answers of.
 const REQUESTS: u64 = 2;
-const BATCH: u64 = 10;
+const BATCH: u64 = 50;
 
-/// What the child is told: endpoint, ledger, image, how many, at which step to die, at which pass.
-struct Orders {
-    endpoint: String,
-    ledger: String,
-    image: String,
-    /// Where results are sent, or nothing.
-    callback: String,
-    images: u64,
-    die_at: Option<(Step, u32)>,
+/// Processes at a time.
+const PROCESSES: u64 = 2;
+
+/// Images a second that they may submit together, so that on a fast machine, too, there is work
+/// left for the next to be killed at.
+const RATE: u32 = 600;
+
+/// One line in so many is a file, and one in so many an image that is cut short.
+const FILES: u64 = 100;
+const CUT: u64 = 97;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Url,
+    File,
+    Cut,
 }
 
-impl Orders {
-    fn write(&self) -> String {
-        let (step, pass) = match self.die_at {
-            Some((step, pass)) => (step.name(), pass),
-            None => ("", 0),
-        };
-        let Self {
-            endpoint,
-            ledger,
-            image,
-            callback,
-            images,
-            ..
-        } = self;
-        format!("{endpoint}\n{ledger}\n{image}\n{callback}\n{images}\n{step}\n{pass}")
-    }
-
-    fn read(text: &str) -> Self {
-        let mut parts = text.split('\n');
-        let mut part = || parts.next().unwrap().to_owned();
-        Self {
-            endpoint: part(),
-            ledger: part(),
-            image: part(),
-            callback: part(),
-            images: part().parse().unwrap(),
-            die_at: Step::from_name(&part()).zip(part().parse().ok()),
+impl Kind {
+    const fn of(line: u64) -> Self {
+        if line.is_multiple_of(FILES) {
+            Self::File
+        } else if line.is_multiple_of(CUT) {
+            Self::Cut
+        } else {
+            Self::Url
         }
     }
-}
-
-/// Not a test of its own: what the child runs. Without orders it has nothing to do.
-#[test]
-fn child() {
-    let Ok(orders) = env::var(CHILD) else {
-        assert!(
-            Step::ALL
-                .iter()
-                .all(|step| Step::from_name(step.name()) == Some(*step))
-        );
-        return;
-    };
-    let orders = Orders::read(&orders);
-    block_on(async {
-        let ledger = SqliteLedger::open(orders.ledger.as_ref(), &scope()).unwrap();
-        let pipeline = child_pipeline(&orders, Arc::new(ledger));
-        let lines = (1..=orders.images)
-            .map(|number| line(&format!("{}?{number}", orders.image), number))
-            .collect::<Vec<_>>();
-        let mut run = pipeline.start(lines);
-        while let Some(outcomes) = run.next().await.unwrap() {
-            run.acknowledge(&outcomes).await.unwrap();
-        }
-    });
-}
-
-fn child_pipeline(orders: &Orders, ledger: Arc<dyn Ledger>) -> Pipeline {
-    let passed = AtomicU32::new(0);
-    let die_at = orders.die_at;
-    let pipeline = pipeline(&orders.endpoint, "sandbox-key-secret", ledger);
-    let pipeline = match orders.callback.as_str() {
-        "" => pipeline,
-        // Time enough for callbacks on a busy machine.
-        url => pipeline
-            .callback(callback(url))
-            .settle_after(Duration::from_millis(1500), Duration::from_secs(15)),
-    };
-    pipeline
-        .batch(usize::try_from(BATCH).unwrap())
-        .requests(usize::try_from(REQUESTS).unwrap())
-        .lease(Duration::from_millis(1500))
-        .checkpoint(move |step| {
-            if let Some((at, pass)) = die_at
-                && step == at
-                && passed.fetch_add(1, Ordering::Relaxed) == pass
-            {
-                let own = std::process::id().to_string();
-                let killed = Command::new("kill").args(["-9", &own]).status();
-                unreachable!("still alive: {killed:?}");
-            }
-        })
-}
-
-fn callback(url: &str) -> Callback {
-    Callback::new(url, "seed_of_the_kill_suite").unwrap()
-}
-
-fn spawn(orders: &Orders) -> Child {
-    Command::new(env::current_exe().unwrap())
-        .args(["--exact", "pipeline::kill::child"])
-        .env(CHILD, orders.write())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap()
 }
 
 fn setting(name: &str, default: u64) -> u64 {
@@ -158,13 +81,15 @@ fn setting(name: &str, default: u64) -> u64 {
 
 #[test]
 fn no_kill_loses_an_image_or_a_task_or_pays_more_than_was_in_flight() {
-    let images = setting("GREENLIGHT_KILL_IMAGES", 400);
-    let kills = setting("GREENLIGHT_KILLS", 16);
+    let images = setting("GREENLIGHT_KILL_IMAGES", 20_000);
+    let kills = setting("GREENLIGHT_KILLS", 60);
     let runtime = Runtime::new().unwrap();
     let bench = runtime.block_on(Bench::new(Sandbox::builder().polls(1)));
-    let bill = run_and_kill(&bench, &runtime, "", images, kills);
-    assert!(bill.besides <= bill.resubmitted, "{bill:?}");
-    let most = bill.kills * REQUESTS * BATCH;
+    let suite = Suite::new(&bench, images, kills, None);
+    let bill = suite.run(&runtime);
+    // A request that was under way when its process died or its answer was lost.
+    let most = (bill.kills * REQUESTS + bill.unanswered) * BATCH;
+    assert!(bill.besides <= bill.resubmitted + bill.expired, "{bill:?}");
     assert!(bill.resubmitted <= most && bill.lost <= most, "{bill:?}");
 }
 
@@ -172,126 +97,254 @@ fn no_kill_loses_an_image_or_a_task_or_pays_more_than_was_in_flight() {
 fn with_callbacks_no_kill_pays_anything_twice() {
     let runtime = Runtime::new().unwrap();
     let bench = runtime.block_on(Bench::new(Sandbox::builder().polls(1)));
-    let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
-    let url = format!("http://{}/", listener.local_addr().unwrap());
-    let verifier = Verifier::new(bench.sandbox.uid(), &callback(&url));
-    runtime.spawn(receive(listener, verifier, bench.pipeline()));
-    let bill = run_and_kill(&bench, &runtime, &url, 300, 12);
-    assert_eq!((bill.besides, bill.lost), (0, 0), "{bill:?}");
-}
-
-/// Receives callbacks, as a server beside the runs would.
-async fn receive(listener: TcpListener, verifier: Verifier, pipeline: Pipeline) {
-    loop {
-        let (mut stream, _) = listener.accept().await.unwrap();
-        let (verifier, pipeline) = (verifier.clone(), pipeline.clone());
-        tokio::spawn(async move {
-            let form = read_form(&mut stream).await;
-            let report = verifier.open(&form).unwrap();
-            // A server that may die records first. This one does not, and the sandbox sends one
-            // after the other.
-            let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
-            stream.write_all(answer).await.unwrap();
-            pipeline.record_callback(&report).await.unwrap();
-        });
-    }
-}
-
-async fn read_form(stream: &mut TcpStream) -> Vec<u8> {
-    let mut request = Vec::new();
-    loop {
-        let head = request.windows(4).position(|window| window == b"\r\n\r\n");
-        if let Some(head) = head {
-            let text = String::from_utf8_lossy(&request[..head]).to_ascii_lowercase();
-            let length = text
-                .lines()
-                .find_map(|line| line.strip_prefix("content-length:"));
-            let length: usize = length.unwrap().trim().parse().unwrap();
-            let body = head + 4;
-            if request.len() >= body + length {
-                return request[body..body + length].to_vec();
-            }
-        }
-        assert!(
-            stream.read_buf(&mut request).await.unwrap() > 0,
-            "it ended early"
-        );
-    }
+    let url = receiver::start(&runtime, &bench);
+    let suite = Suite::new(&bench, 2_000, 24, Some(url));
+    let bill = suite.run(&runtime);
+    assert!(bill.unanswered > 0, "{bill:?}");
+    assert_eq!((bill.besides, bill.lost), (bill.expired, 0), "{bill:?}");
 }
 
 /// What was paid, and what for.
 #[derive(Debug)]
 struct Bill {
     kills: u64,
+    /// Requests whose answer a fault took away.
+    unanswered: u64,
     /// Paid more than there are images.
     besides: u64,
     /// Sent again without knowing whether the first time was paid for.
     resubmitted: u64,
+    /// Sent again because the result had expired.
+    expired: u64,
     /// Paid, and the task id never arrived.
     lost: u64,
 }
 
-fn run_and_kill(bench: &Bench, runtime: &Runtime, callback: &str, images: u64, kills: u64) -> Bill {
-    let mut orders = Orders {
-        endpoint: bench.sandbox.endpoint(),
-        ledger: bench.ledger.path().display().to_string(),
-        image: bench.url("png/rgb.png"),
-        callback: callback.to_owned(),
-        images,
-        die_at: None,
-    };
-    let mut killed = Vec::new();
-    for round in 0..kills {
-        let (step, pass) = plan_of(round);
-        orders.die_at = step.map(|step| (step, pass));
-        let mut child = spawn(&orders);
-        if step.is_none() {
-            // At no step in particular: whatever it does by then.
-            thread::sleep(Duration::from_millis(150 + 97 * (round % 11)));
-            child.kill().unwrap();
-        }
-        let status = child.wait().unwrap();
-        if !status.success() {
-            killed.push(step.map_or("any", Step::name));
-        }
-    }
-    orders.die_at = None;
-    let last = spawn(&orders).wait().unwrap();
-    assert!(last.success(), "the last run is left alone");
-    let enough = usize::try_from(kills / 2).unwrap();
-    assert!(killed.len() >= enough, "{killed:?}");
-    runtime.block_on(account(bench, images, &killed))
+struct Suite<'a> {
+    bench: &'a Bench,
+    images: u64,
+    kills: u64,
+    callback: Option<String>,
+    folder: tempfile::TempDir,
+    round: AtomicU64,
+    /// Where processes were killed.
+    killed: Mutex<Vec<&'static str>>,
+    unanswered: AtomicU64,
 }
 
-/// The steps in turn, each at its first, second, … pass; every fourth kill at a time of its own.
-fn plan_of(round: u64) -> (Option<Step>, u32) {
+impl<'a> Suite<'a> {
+    fn new(bench: &'a Bench, images: u64, kills: u64, callback: Option<String>) -> Self {
+        let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+        for line in (1..=images).filter(|line| Kind::of(*line) == Kind::File) {
+            let number = u32::try_from(line / FILES).unwrap();
+            let path = child::file(folder.path(), line);
+            fs::write(path, picture(number)).unwrap();
+        }
+        Self {
+            bench,
+            images,
+            kills,
+            callback,
+            folder,
+            round: AtomicU64::new(0),
+            killed: Mutex::new(Vec::new()),
+            unanswered: AtomicU64::new(0),
+        }
+    }
+
+    fn run(&self, runtime: &Runtime) -> Bill {
+        let started = Instant::now();
+        thread::scope(|scope| {
+            for _ in 0..PROCESSES {
+                scope.spawn(|| self.kill_one_after_the_other(runtime));
+            }
+        });
+        let killing = started.elapsed();
+        let mut last: Vec<Child> = (0..PROCESSES)
+            .map(|_| self.orders(None, true).spawn())
+            .collect();
+        for child in &mut last {
+            assert!(child.wait().unwrap().success(), "the last are left alone");
+        }
+        println!("{killing:?} of killing, {:?} in all", started.elapsed());
+        let bill = runtime.block_on(self.account());
+        println!("{} lines, {bill:?}", self.images);
+        bill
+    }
+
+    fn orders(&self, death: Option<Death>, has_list: bool) -> Orders {
+        Orders {
+            endpoint: self.bench.sandbox.endpoint(),
+            ledger: self.bench.ledger.path().to_owned(),
+            folder: self.folder.path().to_owned(),
+            good: self.bench.url("png/rgb.png"),
+            cut: self.bench.url("png/cut-in-data.png"),
+            callback: self.callback.clone(),
+            images: self.images,
+            has_list,
+            death,
+        }
+    }
+
+    fn kill_one_after_the_other(&self, runtime: &Runtime) {
+        loop {
+            let round = self.round.fetch_add(1, Ordering::SeqCst);
+            if round >= self.kills {
+                return;
+            }
+            self.spoil(round);
+            let death = death_of(round);
+            let stats = runtime.block_on(self.bench.ledger.stats(std::time::UNIX_EPOCH));
+            let at_intake = matches!(
+                death,
+                Some(Death {
+                    step: Step::BeforeEnqueue | Step::AfterEnqueue,
+                    ..
+                })
+            );
+            let has_list = at_intake || stats.unwrap().sources < self.images;
+            let mut child = self.orders(death, has_list).spawn();
+            // At no step in particular: whatever it does by then. Who does not meet its step dies
+            // like that too.
+            let patience = match death {
+                None => Duration::from_millis(100 + random(round) % 400),
+                Some(_) => Duration::from_secs(6),
+            };
+            let met = wait(&mut child, patience);
+            let place = match (met, death) {
+                (Some(true), Some(death)) => death.step.name(),
+                (Some(_), _) => continue, // It had nothing left to do.
+                (None, _) => {
+                    child.kill().unwrap();
+                    child.wait().unwrap();
+                    "any"
+                }
+            };
+            self.killed.lock().unwrap().push(place);
+        }
+    }
+
+    /// A fault for one of the next requests.
+    fn spoil(&self, round: u64) {
+        use Operation::{AsyncScan, Results, Upload, UploadCredentials};
+        let late = Duration::from_secs(3);
+        let retry_after = Some(Duration::from_millis(50));
+        let faults = [
+            (AsyncScan, Fault::Throttled(429, retry_after), false),
+            (Results, Fault::Service(500), false),
+            (AsyncScan, Fault::Close(When::After), true),
+            (Upload, Fault::Gateway(503, When::Before), false),
+            (AsyncScan, Fault::Html(502, When::After), true),
+            (Results, Fault::CutBody, false),
+            (AsyncScan, Fault::Service(588), false),
+            (AsyncScan, Fault::CutBody, true),
+            (Results, Fault::Close(When::After), false),
+            (AsyncScan, Fault::Tasks(588, Share::Half), false),
+            (AsyncScan, Fault::Close(When::Before), true),
+            (UploadCredentials, Fault::Service(500), false),
+            (AsyncScan, Fault::Missing(Share::Half), true),
+            (Results, Fault::Html(502, When::After), false),
+            (AsyncScan, Fault::Delay(late), true),
+            (Results, Fault::Forgotten, false),
+            (AsyncScan, Fault::Service(500), false),
+            (Results, Fault::Missing(Share::Half), false),
+            (AsyncScan, Fault::Shuffled, false),
+            (AsyncScan, Fault::Empty, true),
+        ];
+        let index = usize::try_from(round).unwrap() % faults.len();
+        let (operation, fault, is_unanswered) = faults[index].clone();
+        self.bench.sandbox.inject(operation, fault);
+        self.unanswered
+            .fetch_add(u64::from(is_unanswered), Ordering::SeqCst);
+    }
+
+    async fn account(&self) -> Bill {
+        let killed = self.killed.lock().unwrap().clone();
+        let mut places = BTreeMap::new();
+        for place in &killed {
+            *places.entry(*place).or_insert(0) += 1;
+        }
+        println!("killed {} times: {places:?}", killed.len());
+        let kills = u64::try_from(killed.len()).unwrap();
+        assert!(kills * 10 >= self.kills * 9, "too few were killed: {kills}");
+        if self.kills >= 40 {
+            let missed: Vec<_> = Step::ALL
+                .iter()
+                .filter(|step| !places.contains_key(step.name()))
+                .collect();
+            assert!(missed.is_empty(), "nobody was killed at {missed:?}");
+        }
+        let rows = self.bench.rows().await;
+        let lines: Vec<u64> = rows.iter().map(|row| row.source.line).collect();
+        let distinct: BTreeSet<u64> = lines.iter().copied().collect();
+        assert_eq!(lines.len(), distinct.len(), "one row for each line");
+        assert!(distinct.into_iter().eq(1..=self.images));
+        let mut tasks = HashSet::new();
+        for row in &rows {
+            if Kind::of(row.source.line) == Kind::Cut {
+                assert_eq!(row.state, State::Rejected, "{row:?}");
+                continue;
+            }
+            assert_eq!(row.state, State::Delivered, "{row:?}");
+            assert!(row.outcome.is_some(), "{row:?}");
+            assert!(tasks.insert(row.task_id.clone().unwrap()), "{row:?}");
+        }
+        let delivered = child::delivered(self.folder.path());
+        let numbers: BTreeSet<i64> = rows.iter().map(|row| row.number).collect();
+        assert_eq!(delivered, numbers, "every line's consumer has its outcome");
+        let stats = self
+            .bench
+            .ledger
+            .stats(std::time::UNIX_EPOCH)
+            .await
+            .unwrap();
+        assert_eq!(stats.undelivered, 0);
+        let good = u64::try_from(tasks.len()).unwrap();
+        let paid = self.bench.sandbox.paid();
+        Bill {
+            kills,
+            unanswered: self.unanswered.load(Ordering::SeqCst),
+            besides: paid - good,
+            resubmitted: stats.resubmitted,
+            expired: stats.expired,
+            lost: paid - stats.tasks,
+        }
+    }
+}
+
+/// The steps in turn, each at one of its first passes; every fourth death has a time of its own.
+fn death_of(round: u64) -> Option<Death> {
     if round % 4 == 3 {
-        return (None, 0);
+        return None;
     }
     let index = usize::try_from(round - round / 4).unwrap();
     let step = Step::ALL[index % Step::ALL.len()];
-    let pass = u32::try_from(index / Step::ALL.len()).unwrap();
-    (Some(step), pass)
+    let pass = u32::try_from(random(round) % 3).unwrap();
+    Some(Death { step, pass })
 }
 
-async fn account(bench: &Bench, images: u64, killed: &[&str]) -> Bill {
-    let rows = bench.rows().await;
-    let count = u64::try_from(rows.len()).unwrap();
-    assert_eq!(count, images, "one row for each line");
-    for row in &rows {
-        assert_eq!(row.state, State::Delivered, "{row:?}");
-        assert!(row.outcome.is_some() && row.task_id.is_some());
+/// The same for the same round, in every run of the suite.
+fn random(round: u64) -> u64 {
+    let mut mixed = round.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    mixed ^ (mixed >> 31)
+}
+
+/// Whether the child died within the time, and then, whether by a signal.
+fn wait(child: &mut Child, most: Duration) -> Option<bool> {
+    let until = Instant::now() + most;
+    while Instant::now() < until {
+        if let Some(status) = child.try_wait().unwrap() {
+            let was_killed = status.code().is_none();
+            assert!(was_killed || status.success(), "it failed by itself");
+            return Some(was_killed);
+        }
+        thread::sleep(Duration::from_millis(5));
     }
-    let stats = bench.ledger.stats(std::time::UNIX_EPOCH).await.unwrap();
-    assert_eq!(stats.undelivered, 0);
-    assert!(stats.tasks >= images);
-    let paid = bench.sandbox.paid();
-    let bill = Bill {
-        kills: u64::try_from(killed.len()).unwrap(),
-        besides: paid - images,
-        resubmitted: stats.resubmitted,
-        lost: paid - stats.tasks,
-    };
-    println!("{images} images, {bill:?}, killed at {killed:?}");
-    bill
+    None
+}
+
+/// Where a test's own executable is.
+fn own_path() -> PathBuf {
+    env::current_exe().unwrap()
 }

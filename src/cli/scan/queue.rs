@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 /// A queue whose entries are settled in any order and leave in theirs.
 #[derive(Debug)]
-pub(crate) struct Queue<T> {
+pub(super) struct Queue<T> {
     entries: VecDeque<Entry<T>>,
     /// The front entry's number.
     first: u64,
@@ -27,7 +27,7 @@ impl<T> Default for Queue<T> {
 
 impl<T> Queue<T> {
     /// Adds an entry at the end and numbers it.
-    pub(crate) fn push(&mut self, value: T) -> u64 {
+    pub(super) fn push(&mut self, value: T) -> u64 {
         let number = self
             .first
             .saturating_add(u64::try_from(self.entries.len()).unwrap_or(u64::MAX));
@@ -39,18 +39,18 @@ impl<T> Queue<T> {
     }
 
     /// An entry that is still in the queue.
-    pub(crate) fn get_mut(&mut self, number: u64) -> Option<&mut T> {
+    pub(super) fn get_mut(&mut self, number: u64) -> Option<&mut T> {
         self.entry(number).map(|entry| &mut entry.value)
     }
 
     /// Lets an entry leave once it is at the front.
-    pub(crate) fn settle(&mut self, number: u64) {
+    pub(super) fn settle(&mut self, number: u64) {
         if let Some(entry) = self.entry(number) {
             entry.is_settled = true;
         }
     }
 
-    pub(crate) fn pop_settled(&mut self) -> Option<T> {
+    pub(super) fn pop_settled(&mut self) -> Option<T> {
         if !self.entries.front()?.is_settled {
             return None;
         }
@@ -60,14 +60,14 @@ impl<T> Queue<T> {
     }
 
     /// All entries, and whether they are settled.
-    pub(crate) fn drain(&mut self) -> Vec<(T, bool)> {
+    pub(super) fn drain(&mut self) -> Vec<(T, bool)> {
         let entries = self.entries.drain(..);
         entries
             .map(|entry| (entry.value, entry.is_settled))
             .collect()
     }
 
-    pub(crate) fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.entries.len()
     }
 

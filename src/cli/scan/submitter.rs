@@ -18,13 +18,9 @@ use crate::{
     green::{Batch, Client, Scene, Submission, Task, TaskId, TaskState},
 };
 
-/// What to do when the service refuses everything.
-pub(super) const HINT: &str =
-    "check the endpoint, the key and its rights; nothing that was refused is billed";
-
 /// What became of a task. `number` is its line's.
 #[derive(Debug)]
-pub(crate) enum Event {
+pub(super) enum Event {
     /// It was taken.
     Submitted { number: u64, task_id: TaskId },
     /// It was not taken, or perhaps was.
@@ -43,7 +39,7 @@ pub(crate) enum Event {
 
 /// Takes batches and gives events. Both queues are unbounded here: the number of lines under way is
 /// bounded by who calls.
-pub(crate) struct Submitter {
+pub(super) struct Submitter {
     jobs: Option<UnboundedSender<Vec<(u64, Task)>>>,
     events: UnboundedReceiver<Event>,
     /// Keeps `events` open between jobs.
@@ -53,7 +49,7 @@ pub(crate) struct Submitter {
 }
 
 impl Submitter {
-    pub(crate) fn start(client: Client, scenes: Vec<Scene>) -> Self {
+    pub(super) fn start(client: Client, scenes: Vec<Scene>) -> Self {
         let (jobs, jobs_out) = mpsc::unbounded_channel();
         let (events_in, events) = mpsc::unbounded_channel();
         let is_stopped = Arc::new(AtomicBool::new(false));
@@ -73,7 +69,7 @@ impl Submitter {
     }
 
     /// Submits the tasks as one batch, after those before.
-    pub(crate) fn submit(&self, tasks: Vec<(u64, Task)>) {
+    pub(super) fn submit(&self, tasks: Vec<(u64, Task)>) {
         if let Some(jobs) = &self.jobs {
             // The worker ends only after a stop.
             let _ = jobs.send(tasks);
@@ -81,7 +77,7 @@ impl Submitter {
     }
 
     /// The next event. Can be dropped and called again.
-    pub(crate) async fn next(&mut self) -> Event {
+    pub(super) async fn next(&mut self) -> Event {
         match self.events.recv().await {
             Some(event) => event,
             None => std::future::pending().await,
@@ -89,12 +85,12 @@ impl Submitter {
     }
 
     /// The next event that is there already.
-    pub(crate) fn next_now(&mut self) -> Option<Event> {
+    pub(super) fn next_now(&mut self) -> Option<Event> {
         self.events.try_recv().ok()
     }
 
     /// Submits nothing more. What is given back is done when the request under way is answered.
-    pub(crate) fn stop(&mut self) -> JoinHandle<()> {
+    pub(super) fn stop(&mut self) -> JoinHandle<()> {
         self.is_stopped.store(true, Ordering::SeqCst);
         self.jobs = None;
         self.task.take().unwrap_or_else(|| tokio::spawn(async {}))

@@ -1,4 +1,4 @@
-//! `greenlight scan`: checks, submits what passes, and waits for the outcomes.
+//! `greenlight scan` without a ledger: what is not done at its end is lost.
 //!
 //! Lines stand in a queue in the order of the sources, from their check to their outcome; the
 //! front one is printed as soon as it is settled. The queue is bounded: while it is full nothing
@@ -7,19 +7,22 @@
 use std::{io, sync::Arc, time::Duration};
 
 use super::{
-    args::ScanOptions,
-    check,
-    checker::{Checked, Checker},
-    exit::{Exit, Failure},
-    interrupt::Interrupt,
-    outcome::{ScanOutcome, ScanReport},
-    pipeline::Pipeline,
-    printer::{self, Printer},
+    HINT,
     queue::Queue,
-    report::Tally,
-    submitter::{self, Event, Submitter},
+    submitter::{Event, Submitter},
 };
 use crate::{
+    cli::{
+        args::ScanOptions,
+        check,
+        checker::{Checked, Checker},
+        exit::{Exit, Failure},
+        interrupt::Interrupt,
+        outcome::{ScanOutcome, ScanReport},
+        pipeline::Pipeline,
+        printer::{self, Printer},
+        report::Tally,
+    },
     green::{Batch, DataId, Task},
     sandbox::Sandbox,
 };
@@ -31,14 +34,17 @@ const MOST_LINES: usize = 40 * Batch::MAX;
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Checks, submits and prints a line for each source.
-pub(crate) async fn run(options: ScanOptions, mut interrupt: Interrupt) -> Result<Exit, Failure> {
+pub(super) async fn run(options: ScanOptions, mut interrupt: Interrupt) -> Result<Exit, Failure> {
     let sandbox = options.start_sandbox().await?.map(Arc::new);
-    let client = options.client(sandbox.as_deref()).await?;
-    let checker = Checker::new(&options.check)?;
-    let checker = checker.for_scan(&options.check, &client, sandbox.clone())?;
-    let checks = check::start(&options.check, checker)?;
-    let printer = Printer::new(options.check.format, "scanned");
-    check::count_ahead(&options.check, &printer);
+    let ScanOptions {
+        input, settings, ..
+    } = options;
+    let client = settings.client(sandbox.as_deref()).await?;
+    let how = &settings.check;
+    let checker = Checker::new(how)?.for_scan(how, &client, sandbox.clone())?;
+    let checks = check::start(&input, how, checker)?;
+    let printer = Printer::new(how.format, "scanned");
+    check::count_ahead(&input, &printer);
     if let Some(sandbox) = &sandbox {
         let message = format!(
             "a sandbox at {} stands in for the service: outcomes are made up from file names",
@@ -48,7 +54,7 @@ pub(crate) async fn run(options: ScanOptions, mut interrupt: Interrupt) -> Resul
     }
     let mut scan = Scan {
         checks,
-        submitter: Submitter::start(client, options.scenes.clone()),
+        submitter: Submitter::start(client, settings.scenes()),
         batch: Vec::new(),
         queue: Queue::default(),
         printer,
@@ -116,7 +122,7 @@ impl Scan {
 
     /// Puts a checked source at the end of the queue, and in the batch if it may be submitted.
     fn take(&mut self, checked: Checked) {
-        self.printer.complain(&checked);
+        self.printer.complain(checked.is_bad_line, &checked.report);
         let mut report = ScanReport::unsubmitted(checked.report);
         let Some(accepted) = checked.accepted else {
             let number = self.queue.push(report);
@@ -245,7 +251,7 @@ impl Scan {
             }
             Ok(End::Hopeless(why)) => {
                 let message = format!("stopped, {progress}: {why}");
-                return Err(Failure::new(message).hint(submitter::HINT));
+                return Err(Failure::new(message).hint(HINT));
             }
             Err(error) => Err(error),
         };

@@ -1,0 +1,86 @@
+//! Where the ledger is, and what is done with it.
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, ValueEnum};
+
+use super::Format;
+
+/// The ledger's name unless told.
+const DEFAULT: &str = "greenlight.db";
+
+/// Where the ledger is.
+#[derive(Args, Debug)]
+pub(crate) struct LedgerOption {
+    /// The file that holds what was done and paid for, so that nothing is done or paid for twice
+    /// [default: greenlight.db]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ledger: Option<PathBuf>,
+}
+
+impl LedgerOption {
+    pub(crate) fn path(&self) -> &Path {
+        self.ledger.as_deref().unwrap_or(Path::new(DEFAULT))
+    }
+
+    /// What must be said to use the same ledger: ` --ledger FILE`, or nothing.
+    pub(crate) fn argument(&self) -> String {
+        let named = self.ledger.as_ref();
+        named.map_or(String::new(), |path| {
+            format!(" --ledger {}", path.display())
+        })
+    }
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct StatusOptions {
+    #[command(flatten)]
+    pub(crate) ledger: LedgerOption,
+
+    /// How it is printed: for people, as one JSON object, or as CSV with a header line
+    #[arg(long, default_value = "human")]
+    pub(crate) format: Format,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct RetryOptions {
+    /// The classes of the images that are tried again, dead and rejected ones, as status and dead
+    /// print them; may be repeated, or separated by commas [default: every dead image]
+    #[arg(long = "class", value_name = "CLASS", value_delimiter = ',')]
+    pub(crate) classes: Vec<String>,
+
+    #[command(flatten)]
+    pub(crate) ledger: LedgerOption,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ExportOptions {
+    #[command(flatten)]
+    pub(crate) ledger: LedgerOption,
+
+    /// How sources are written
+    #[arg(long, default_value = "jsonl")]
+    pub(crate) format: ExportFormat,
+
+    /// Where they are written; a file that is there is replaced once all is written; - is standard
+    /// output
+    #[arg(long, value_name = "FILE|-", default_value = "-")]
+    pub(crate) output: PathBuf,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct DeadOptions {
+    #[command(flatten)]
+    pub(crate) ledger: LedgerOption,
+
+    /// How they are printed: a table, a JSON object a line, or CSV with a header line
+    #[arg(long, default_value = "human")]
+    pub(crate) format: Format,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ExportFormat {
+    Jsonl,
+    Csv,
+    Parquet,
+}

@@ -1,0 +1,215 @@
+//! `greenlight export`: a row for each source, in the shape of a line of `scan`.
+
+use std::{
+    ffi::OsString,
+    fs::{self, File},
+    io::{self, BufWriter, Write},
+    path::{Path, PathBuf},
+};
+
+#[cfg(feature = "parquet")]
+use crate::cli::parquet_out::ParquetOut;
+use crate::{
+    cli::{
+        args::{ExportFormat, ExportOptions},
+        exit::{Exit, Failure, reason},
+        interrupt::Interrupt,
+        outcome::ScanReport,
+        printer,
+        terminal::Terminal,
+    },
+    error::Error,
+    ledger::{Ledger, Row, Rows, SqliteLedger, State},
+};
+
+/// How many rows are held at a time.
+const PAGE: usize = 1000;
+
+/// How much is written at a time, in bytes.
+const BUFFER: usize = 64 * 1024;
+
+/// The next rows after `after`, which moves on; `None` at the end.
+pub(crate) async fn page(
+    ledger: &SqliteLedger,
+    after: &mut i64,
+    state: Option<State>,
+) -> Result<Option<Vec<Row>>, Error> {
+    let rows = ledger.rows(Rows {
+        after: *after,
+        limit: PAGE,
+        state,
+    });
+    let rows = rows.await?;
+    Ok(rows.last().map(|row| row.number).map(|last| {
+        *after = last;
+        rows
+    }))
+}
+
+/// Writes all rows.
+pub(crate) async fn run(options: ExportOptions, mut interrupt: Interrupt) -> Result<Exit, Failure> {
+    let ledger = super::open_to_read(&options.ledger)?;
+    let mut sink = Sink::open(&options)?;
+    let mut after = 0;
+    let written = loop {
+        let rows = tokio::select! {
+            biased;
+            () = interrupt.wait() => return Ok(Exit::Interrupted),
+            rows = page(&ledger, &mut after, None) => rows?,
+        };
+        let Some(rows) = rows else {
+            break sink.finish();
+        };
+        if let Err(error) = rows.into_iter().try_for_each(|row| sink.write(row)) {
+            break Err(error);
+        }
+    };
+    match written {
+        Err(error) if options.output.as_os_str() != "-" => {
+            let path = options.output.display();
+            let message = format!("cannot write {path}: {}", reason(&error));
+            Err(Failure::new(message))
+        }
+        written => printer::ended(written.map(|()| Exit::Success), || Exit::Success),
+    }
+}
+
+/// How rows are written, and where to.
+struct Sink {
+    writer: Writer,
+    /// The file that is written beside its place until it is whole, and the place.
+    place: Option<(Part, PathBuf)>,
+}
+
+enum Writer {
+    Jsonl(BufWriter<Out>),
+    Csv {
+        out: BufWriter<Out>,
+        is_begun: bool,
+    },
+    #[cfg(feature = "parquet")]
+    Parquet(Box<ParquetOut<BufWriter<Out>>>),
+}
+
+/// Standard output or a file.
+enum Out {
+    Stdout(Terminal),
+    File(File),
+}
+
+impl Write for Out {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Stdout(terminal) => terminal.data(bytes).map(|()| bytes.len()),
+            Self::File(file) => file.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// A file that is removed unless it is [kept](Self::keep).
+struct Part(Option<PathBuf>);
+
+impl Part {
+    fn keep(mut self, path: &Path) -> io::Result<()> {
+        self.0.take().map_or(Ok(()), |part| fs::rename(part, path))
+    }
+}
+
+impl Drop for Part {
+    fn drop(&mut self) {
+        if let Some(part) = &self.0 {
+            // It stays behind then, and its name says what it is.
+            let _ = fs::remove_file(part);
+        }
+    }
+}
+
+impl Sink {
+    fn open(options: &ExportOptions) -> Result<Self, Failure> {
+        check_format(options.format)?;
+        let (out, place) = if options.output.as_os_str() == "-" {
+            let terminal = Terminal::open_without_progress();
+            if options.format == ExportFormat::Parquet && terminal.is_screen() {
+                return Err(Failure::new("Parquet is nothing to look at")
+                    .hint("--output FILE writes it to a file"));
+            }
+            (Out::Stdout(terminal), None)
+        } else {
+            let mut part = OsString::from(&options.output);
+            part.push(".part");
+            let part = PathBuf::from(part);
+            let file = File::create(&part).map_err(|error| {
+                let path = options.output.display();
+                Failure::new(format!("cannot write {path}: {}", reason(&error)))
+            })?;
+            let place = (Part(Some(part)), options.output.clone());
+            (Out::File(file), Some(place))
+        };
+        let writer = Writer::begin(options.format, BufWriter::with_capacity(BUFFER, out));
+        let writer = writer
+            .map_err(|error| Failure::new(format!("cannot begin to write: {}", reason(&error))))?;
+        Ok(Self { writer, place })
+    }
+
+    fn write(&mut self, row: Row) -> io::Result<()> {
+        let report = ScanReport::from(row);
+        match &mut self.writer {
+            Writer::Jsonl(out) => out.write_all(&printer::json(&report)?),
+            Writer::Csv { out, is_begun } => {
+                let is_first = !std::mem::replace(is_begun, true);
+                out.write_all(&printer::csv(&report, is_first)?)
+            }
+            #[cfg(feature = "parquet")]
+            Writer::Parquet(file) => file.write(&report),
+        }
+    }
+
+    fn finish(self) -> io::Result<()> {
+        let out = match self.writer {
+            Writer::Jsonl(out) | Writer::Csv { out, .. } => out,
+            #[cfg(feature = "parquet")]
+            Writer::Parquet(file) => file.finish()?,
+        };
+        let out = out.into_inner().map_err(io::IntoInnerError::into_error)?;
+        let (Out::File(file), Some((part, path))) = (out, self.place) else {
+            return Ok(());
+        };
+        file.sync_all()?;
+        part.keep(&path)
+    }
+}
+
+impl Writer {
+    fn begin(format: ExportFormat, out: BufWriter<Out>) -> io::Result<Self> {
+        Ok(match format {
+            ExportFormat::Jsonl => Self::Jsonl(out),
+            ExportFormat::Csv => Self::Csv {
+                out,
+                is_begun: false,
+            },
+            #[cfg(feature = "parquet")]
+            ExportFormat::Parquet => Self::Parquet(Box::new(ParquetOut::new(out)?)),
+            #[cfg(not(feature = "parquet"))]
+            ExportFormat::Parquet => return Err(io::ErrorKind::Unsupported.into()),
+        })
+    }
+}
+
+#[cfg(feature = "parquet")]
+#[expect(clippy::unnecessary_wraps, reason = "what was built decides")]
+const fn check_format(_: ExportFormat) -> Result<(), Failure> {
+    Ok(())
+}
+
+#[cfg(not(feature = "parquet"))]
+fn check_format(format: ExportFormat) -> Result<(), Failure> {
+    if format != ExportFormat::Parquet {
+        return Ok(());
+    }
+    Err(Failure::new("this greenlight was built without Parquet")
+        .hint("build it with the feature `parquet`, or write jsonl or csv"))
+}

@@ -1,0 +1,88 @@
+//! What a ledger's row says of a source, in the shape that `scan` prints.
+
+use crate::{
+    cli::{outcome::ScanReport, report::Report},
+    green::Outcome,
+    ledger::{Reason, Row, State},
+    verdict::{Decision, Summary},
+};
+
+impl From<Row> for ScanReport {
+    fn from(row: Row) -> Self {
+        let summary = summary(&row);
+        let is_rejected = summary.decision == Decision::Reject;
+        let source = row
+            .source
+            .text
+            .unwrap_or_else(|| row.location.text().into_owned());
+        let mut report = Self::unsubmitted(Report {
+            source,
+            summary,
+            error: None,
+        });
+        // Without one of the user's own it is what the service has.
+        let sent = row.task_id.is_some().then(|| row.key.to_string());
+        report.data_id = row.source.data_id.or(sent);
+        report.task_id = row.task_id;
+        match row.state {
+            State::Decided | State::Delivered => decide(&mut report, row.outcome.as_deref()),
+            // What was found wrong is in the violations, a download that failed every time too.
+            State::Rejected | State::Dead if is_rejected => {}
+            State::Rejected => report.check.error = row.reason.map(|reason| reason.message),
+            State::Dead => give_up(&mut report, row.reason.unwrap_or_else(unknown)),
+            state => wait(&mut report, state),
+        }
+        report
+    }
+}
+
+/// What was found before the image was submitted.
+fn summary(row: &Row) -> Summary {
+    let facts = row.facts.as_deref();
+    let summary = facts.and_then(|facts| serde_json::from_str(facts).ok());
+    summary.unwrap_or_else(Summary::unseen)
+}
+
+fn decide(report: &mut ScanReport, outcome: Option<&str>) {
+    let outcome = outcome.and_then(|outcome| serde_json::from_str::<Outcome>(outcome).ok());
+    match outcome {
+        Some(outcome) => report.decide(&outcome),
+        None => report.leave_open("the ledger's outcome cannot be read".to_owned()),
+    }
+}
+
+/// Says why an image was given up, by the stage that its class begins with.
+fn give_up(report: &mut ScanReport, Reason { class, message }: Reason) {
+    match class.split_once('/') {
+        Some(("task", "expired")) => {
+            report.leave_open("the result was no longer kept, twice: submit it again".to_owned());
+        }
+        Some(("task", _)) => {
+            report.leave_open(format!("the service could not scan it: {message}"));
+        }
+        Some(("submit", _)) => {
+            report.check.error = Some(format!("the service did not take it: {message}"));
+        }
+        Some(("probe", _)) => report.check.error = Some(format!("not decidable, {message}")),
+        _ => report.check.error = Some(message),
+    }
+}
+
+fn wait(report: &mut ScanReport, state: State) {
+    match state {
+        State::Sending | State::Uncertain => {
+            report.leave_open("sent, and no answer is known yet".to_owned());
+        }
+        State::Submitted => report.leave_open("no result yet".to_owned()),
+        State::Expired => report
+            .leave_open("the result was no longer kept: it will be submitted again".to_owned()),
+        state => report.check.error = Some(format!("not submitted yet: {state}")),
+    }
+}
+
+fn unknown() -> Reason {
+    Reason {
+        class: "unknown".to_owned(),
+        message: "the ledger does not say why".to_owned(),
+    }
+}

@@ -1,0 +1,272 @@
+//! `greenlight status`: how far a scan is.
+
+use std::{collections::BTreeMap, time::SystemTime};
+
+use serde::Serialize;
+
+use crate::{
+    cli::{
+        args::StatusOptions,
+        clock, duration,
+        exit::{Exit, Failure},
+        printer::{self, Line, Printer},
+        report::text,
+        terminal::{Cell, Row as Cells, Tone},
+    },
+    ledger::{Ledger, Scope, State, Stats},
+};
+
+/// Counts what the ledger holds.
+pub(crate) async fn run(options: StatusOptions) -> Result<Exit, Failure> {
+    let ledger = super::open_to_read(&options.ledger)?;
+    let now = clock::now();
+    let stats = ledger.stats(now).await?;
+    let status = Status::of(
+        options.ledger.path().display().to_string(),
+        ledger.scope(),
+        stats,
+        now,
+    );
+    let printed = Printer::without_progress(options.format).print(&status);
+    printer::ended(printed.map(|()| Exit::Success), || Exit::Success)
+}
+
+/// What a ledger holds, as it is printed.
+#[derive(Debug, Serialize)]
+struct Status {
+    ledger: String,
+    account: String,
+    service: String,
+    scenes: Vec<String>,
+    /// Lines that name images.
+    sources: u64,
+    /// Outcomes that no run printed yet.
+    unprinted: u64,
+    images: u64,
+    done: u64,
+    left: u64,
+    states: BTreeMap<&'static str, u64>,
+    classes: Vec<Class>,
+    /// Images sent in the last minute, a second.
+    per_second: f64,
+    /// At that rate.
+    seconds_left: Option<u64>,
+    /// How long the image waits for its result that waits longest.
+    oldest_unpolled_seconds: Option<u64>,
+    /// Task ids received.
+    tasks: u64,
+    /// Images of one scene that are billed, at least.
+    billed: u64,
+    /// What may have been billed besides, because an answer was lost.
+    billed_besides: u64,
+    /// Images submitted again because their result had expired.
+    expired: u64,
+    unread_lists: Vec<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct Class {
+    state: State,
+    #[serde(rename = "class")]
+    name: String,
+    images: u64,
+}
+
+impl Status {
+    fn of(path: String, scope: &Scope, stats: Stats, now: SystemTime) -> Self {
+        let images = stats.images();
+        let states = stats.states.iter();
+        let done = states.clone().filter(|(state, _)| state.is_final());
+        let done: u64 = done.map(|(_, count)| count).sum();
+        let left = images.saturating_sub(done);
+        let scenes = u64::try_from(scope.scenes().len()).unwrap_or(u64::MAX);
+        let sent = stats.sent_last_minute;
+        let oldest = stats.oldest_unpolled;
+        Self {
+            ledger: path,
+            account: scope.account().to_owned(),
+            service: scope.service().to_owned(),
+            scenes: scope.scenes().to_vec(),
+            sources: stats.sources,
+            unprinted: stats.undelivered,
+            images,
+            done,
+            left,
+            states: states
+                .map(|(state, count)| (state.name(), *count))
+                .collect(),
+            per_second: f64::from(u32::try_from(sent).unwrap_or(u32::MAX)) / 60.0,
+            seconds_left: (sent > 0).then(|| left.saturating_mul(60).div_ceil(sent.max(1))),
+            oldest_unpolled_seconds: oldest
+                .map(|since| now.duration_since(since).unwrap_or_default().as_secs()),
+            tasks: stats.tasks,
+            billed: stats.tasks.saturating_mul(scenes),
+            billed_besides: stats.resubmitted.saturating_mul(scenes),
+            expired: stats.expired,
+            unread_lists: stats.unread_lists,
+            classes: stats
+                .classes
+                .into_iter()
+                .map(|(state, name, images)| Class {
+                    state,
+                    name,
+                    images,
+                })
+                .collect(),
+        }
+    }
+
+    fn time_left(&self) -> String {
+        match self.seconds_left {
+            _ if self.left == 0 => "nothing is left to do".to_owned(),
+            Some(seconds) => {
+                let span = duration::rough(std::time::Duration::from_secs(seconds));
+                format!("{span} at {:.1} images a second", self.per_second)
+            }
+            None => "unknown: nothing was sent in the last minute".to_owned(),
+        }
+    }
+
+    fn spend(&self) -> String {
+        let Self { tasks, billed, .. } = self;
+        let count = self.scenes.len();
+        let besides = match self.billed_besides {
+            0 => String::new(),
+            besides => format!(", {besides} more perhaps, whose answers were lost"),
+        };
+        format!("{tasks} tasks of {count} scenes: {billed} billed at least{besides}")
+    }
+}
+
+const LABEL: usize = 10;
+const STATE: usize = 12;
+
+impl Line for Status {
+    fn heading() -> Option<Cells> {
+        None
+    }
+
+    fn rows(&self) -> Vec<Cells> {
+        let pair = |label: &str, text: String| {
+            let label = Cell::new(label).left(LABEL).tone(Tone::Heading);
+            vec![label, Cell::new(text)]
+        };
+        let mut rows = vec![
+            pair("ledger", self.ledger.clone()),
+            pair(
+                "scope",
+                format!(
+                    "{} at {}, {}",
+                    self.account,
+                    self.service,
+                    self.scenes.join(",")
+                ),
+            ),
+            pair(
+                "sources",
+                format!("{}, {} not printed yet", self.sources, self.unprinted),
+            ),
+            pair(
+                "images",
+                format!("{}, {} done, {} left", self.images, self.done, self.left),
+            ),
+            pair("time left", self.time_left()),
+            pair("spend", self.spend()),
+        ];
+        if let Some(seconds) = self.oldest_unpolled_seconds {
+            let span = duration::rough(std::time::Duration::from_secs(seconds));
+            rows.push(pair(
+                "oldest",
+                format!("{span} without a result, of an hour"),
+            ));
+        }
+        if self.expired > 0 {
+            let text = format!("{} results, submitted again", self.expired);
+            rows.push(pair("expired", text));
+        }
+        for list in &self.unread_lists {
+            let text =
+                format!("`{list}` is not read to its end: give it to `greenlight scan` again");
+            rows.push(pair("unread", text));
+        }
+        rows.push(Cells::new());
+        for (state, count) in &self.states {
+            let name = Cell::new(*state).left(STATE);
+            rows.push(vec![name, Cell::new(count.to_string()).right(9)]);
+            let classes = self
+                .classes
+                .iter()
+                .filter(|class| class.state.name() == *state);
+            rows.extend(classes.map(|class| {
+                let count = Cell::new(class.images.to_string()).right(9);
+                let class = Cell::new(&*class.name).tone(Tone::Faint);
+                vec![Cell::new("").left(STATE), count, class]
+            }));
+        }
+        rows
+    }
+
+    fn columns() -> Vec<&'static str> {
+        vec![
+            "ledger",
+            "account",
+            "service",
+            "scenes",
+            "sources",
+            "unprinted",
+            "images",
+            "done",
+            "left",
+            "states",
+            "classes",
+            "per_second",
+            "seconds_left",
+            "oldest_unpolled_seconds",
+            "tasks",
+            "billed",
+            "billed_besides",
+            "expired",
+            "unread_lists",
+        ]
+    }
+
+    fn fields(&self) -> Vec<String> {
+        let states: Vec<_> = self
+            .states
+            .iter()
+            .map(|(state, count)| format!("{state}:{count}"))
+            .collect();
+        let classes: Vec<_> = self
+            .classes
+            .iter()
+            .map(
+                |Class {
+                     state,
+                     name,
+                     images,
+                 }| format!("{state}:{name}:{images}"),
+            )
+            .collect();
+        vec![
+            self.ledger.clone(),
+            self.account.clone(),
+            self.service.clone(),
+            self.scenes.join(" "),
+            self.sources.to_string(),
+            self.unprinted.to_string(),
+            self.images.to_string(),
+            self.done.to_string(),
+            self.left.to_string(),
+            states.join(" "),
+            classes.join(" "),
+            self.per_second.to_string(),
+            text(self.seconds_left),
+            text(self.oldest_unpolled_seconds),
+            self.tasks.to_string(),
+            self.billed.to_string(),
+            self.billed_besides.to_string(),
+            self.expired.to_string(),
+            self.unread_lists.join(" "),
+        ]
+    }
+}

@@ -1,0 +1,299 @@
+//! Lists of sources, of any length: text, CSV, JSON lines and Parquet. A list is read as it is
+//! needed, and of a row no more is held than a source may have.
+
+mod column;
+mod delimited;
+mod jsonl;
+mod lines;
+#[cfg(feature = "parquet")]
+mod parquet;
+mod row;
+mod text;
+
+use std::{
+    ffi::OsStr,
+    fmt,
+    fs::File,
+    io::{self, BufRead, BufReader},
+    path::Path,
+    sync::Arc,
+};
+
+use clap::ValueEnum;
+
+use self::{
+    delimited::DelimitedRows,
+    jsonl::JsonRows,
+    row::{Found, Row, Rows, Trouble},
+    text::TextRows,
+};
+use super::exit::{Failure, reason};
+use crate::green::DataId;
+
+pub(crate) use column::Columns;
+pub(crate) use lines::Lines;
+
+/// The longest text that is taken for a source, in bytes: far more than a URL or a path may have.
+const LONGEST: usize = 64 * 1024;
+
+/// How much of a bad line is shown, in characters.
+const SHOWN: usize = 80;
+
+/// How much of a list is read at a time, in bytes.
+const BUFFER: usize = 64 * 1024;
+
+/// How a list is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ListFormat {
+    /// A source a line
+    Text,
+    /// Fields separated by commas, the first line names the columns
+    Csv,
+    /// The same with tabs
+    Tsv,
+    /// A JSON object or text a line
+    Jsonl,
+    /// Apache Parquet
+    Parquet,
+}
+
+impl ListFormat {
+    /// What a file's name says: text, unless it ends in one of the others' extensions.
+    fn of_name(name: &OsStr) -> Self {
+        let extension = Path::new(name).extension().unwrap_or_default();
+        let is = |wanted: &str| extension.eq_ignore_ascii_case(wanted);
+        match () {
+            () if is("csv") => Self::Csv,
+            () if is("tsv") || is("tab") => Self::Tsv,
+            () if is("jsonl") || is("ndjson") => Self::Jsonl,
+            () if is("parquet") => Self::Parquet,
+            () => Self::Text,
+        }
+    }
+}
+
+/// A list of sources, read as it is needed.
+pub(crate) struct List {
+    name: Arc<str>,
+    unit: &'static str,
+    rows: Box<dyn Rows>,
+    has_begun: bool,
+    has_ended: bool,
+}
+
+/// A place in a list. `Display`: `urls.txt line 3`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    /// The list's name as it was given, `stdin` for standard input.
+    pub(crate) list: Arc<str>,
+    /// The number of the line, or of the row in a table that has no lines, from 1.
+    pub(crate) line: u64,
+    /// Which of the two.
+    unit: &'static str,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {} {}", self.list, self.unit, self.line)
+    }
+}
+
+/// A line that names a source, or should.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Line {
+    pub(crate) place: Place,
+    /// What it says; for a bad line as much as can be shown.
+    pub(crate) text: String,
+    /// The user's own name for the source.
+    pub(crate) data_id: Option<DataId>,
+    /// What is wrong with it.
+    pub(crate) fault: Option<String>,
+}
+
+impl List {
+    /// Opens a file, or standard input for `-`. The columns of a file are looked for at once, those
+    /// of standard input with the first line, because that may take long to come.
+    pub(crate) fn open(
+        name: &OsStr,
+        format: Option<ListFormat>,
+        columns: Columns,
+    ) -> Result<Self, Failure> {
+        let format = format.unwrap_or_else(|| ListFormat::of_name(name));
+        if format == ListFormat::Text && columns != Columns::default() {
+            return Err(Failure::new("a list in plain text has no columns").hint(
+                "name a .csv, .tsv, .jsonl or .parquet file, or say what it is with --list-format",
+            ));
+        }
+        if name == "-" {
+            return Self::of_pipe(format, columns);
+        }
+        let shown = name.to_string_lossy();
+        let failure = |why: &str, hint: &str| {
+            Failure::new(format!("cannot read the list `{shown}`: {why}")).hint(hint)
+        };
+        let file = File::open(name).and_then(|file| {
+            if file.metadata()?.is_dir() {
+                return Err(io::ErrorKind::IsADirectory.into());
+            }
+            Ok(file)
+        });
+        let file = file.map_err(|error| {
+            let hint = "--from takes a list of sources: text with one a line, .csv, .tsv, .jsonl or \
+                        .parquet, or - for standard input";
+            failure(&reason(&error), hint)
+        })?;
+        let rows = match format {
+            ListFormat::Parquet => parquet_rows(file, &columns),
+            _ => Ok(rows(
+                BufReader::with_capacity(BUFFER, file),
+                format,
+                columns,
+            )),
+        };
+        let mut list = Self::new(&shown, format, rows.map_err(|t| failure(&t.why, &t.hint))?);
+        list.begin().map_err(|t| failure(&t.why, &t.hint))?;
+        Ok(list)
+    }
+
+    fn of_pipe(format: ListFormat, columns: Columns) -> Result<Self, Failure> {
+        if format == ListFormat::Parquet {
+            return Err(
+                Failure::new("a Parquet list cannot be read from standard input")
+                    .hint("its directory stands at its end: write it to a file and name that"),
+            );
+        }
+        let rows = rows(
+            BufReader::with_capacity(BUFFER, io::stdin()),
+            format,
+            columns,
+        );
+        Ok(Self::new("stdin", format, rows))
+    }
+
+    /// Its name as it was given, `stdin` for standard input.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn new(name: &str, format: ListFormat, rows: Box<dyn Rows>) -> Self {
+        Self {
+            name: name.into(),
+            unit: match format {
+                ListFormat::Parquet => "row",
+                _ => "line",
+            },
+            rows,
+            has_begun: false,
+            has_ended: false,
+        }
+    }
+
+    fn begin(&mut self) -> Result<(), Trouble> {
+        self.has_begun = true;
+        self.rows.begin()
+    }
+
+    fn row(&mut self) -> Option<Row> {
+        if !self.has_begun
+            && let Err(Trouble { why, hint }) = self.begin()
+        {
+            let found = Found::Unreadable(format!("{why}: {hint}"));
+            return Some(Row { number: 1, found });
+        }
+        self.rows.next()
+    }
+
+    fn line(&self, Row { number, found }: Row) -> Line {
+        let line = |text, data_id, fault| Line {
+            place: Place {
+                list: Arc::clone(&self.name),
+                line: number,
+                unit: self.unit,
+            },
+            text,
+            data_id,
+            fault,
+        };
+        let bad = |text: &[u8], fault| line(shown(text), None, Some(fault));
+        match found {
+            Found::Broken { text, why } => bad(&text, why),
+            Found::Unreadable(why) => bad(b"", why),
+            Found::Source { source, data_id } => {
+                if source.len() > LONGEST {
+                    return bad(&source, format!("longer than {LONGEST} bytes"));
+                }
+                let data_id = match data_id.as_deref().map(parse_data_id).transpose() {
+                    Ok(data_id) => data_id,
+                    Err(fault) => return bad(&source, fault),
+                };
+                match String::from_utf8(source) {
+                    Ok(text) => line(text, data_id, None),
+                    Err(error) => bad(error.as_bytes(), "not UTF-8".to_owned()),
+                }
+            }
+        }
+    }
+}
+
+impl Iterator for List {
+    type Item = Line;
+
+    fn next(&mut self) -> Option<Line> {
+        if self.has_ended {
+            return None;
+        }
+        let row = self.row();
+        self.has_ended = row
+            .as_ref()
+            .is_none_or(|row| matches!(row.found, Found::Unreadable(_)));
+        row.map(|row| self.line(row))
+    }
+}
+
+fn rows(
+    reader: impl BufRead + Send + 'static,
+    format: ListFormat,
+    columns: Columns,
+) -> Box<dyn Rows> {
+    match format {
+        ListFormat::Csv => Box::new(DelimitedRows::new(reader, b',', columns)),
+        ListFormat::Tsv => Box::new(DelimitedRows::new(reader, b'\t', columns)),
+        ListFormat::Jsonl => Box::new(JsonRows::new(reader, columns)),
+        ListFormat::Text | ListFormat::Parquet => Box::new(TextRows::new(reader)),
+    }
+}
+
+#[cfg(feature = "parquet")]
+fn parquet_rows(file: File, columns: &Columns) -> Result<Box<dyn Rows>, Trouble> {
+    Ok(Box::new(parquet::ParquetRows::new(file, columns)?))
+}
+
+#[cfg(not(feature = "parquet"))]
+fn parquet_rows(_: File, _: &Columns) -> Result<Box<dyn Rows>, Trouble> {
+    Err(Trouble::new(
+        "it is a Parquet file, and this greenlight was built without them",
+        "build it with `--features parquet`, or convert the list to CSV or JSON lines",
+    ))
+}
+
+fn parse_data_id(bytes: &[u8]) -> Result<DataId, String> {
+    DataId::parse(&String::from_utf8_lossy(bytes)).map_err(|error| error.to_string())
+}
+
+/// As much of a bad line as is shown.
+fn shown(text: &[u8]) -> String {
+    // Each character takes four bytes at most.
+    let start = text.get(..SHOWN.saturating_mul(4)).unwrap_or(text);
+    let start = String::from_utf8_lossy(start);
+    match start.char_indices().nth(SHOWN) {
+        Some(_) => start
+            .chars()
+            .take(SHOWN)
+            .chain(['\u{2026}'])
+            .collect::<String>(),
+        None => start.into_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

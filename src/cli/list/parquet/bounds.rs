@@ -1,0 +1,260 @@
+//! What a Parquet file may make the library hold. The numbers it declares are looked at first; a
+//! file that no writer makes is refused with a word on which bound it breaks.
+
+use bytes::Bytes;
+use parquet::{
+    basic::Encoding,
+    column::page::{Page, PageMetadata, PageReader},
+    errors::{ParquetError, Result},
+};
+
+use super::thrift::{Compact, Fault, Kind};
+
+/// The longest directory, in bytes. One of ten thousand row groups takes about two million.
+pub(super) const MOST_METADATA: u64 = 16 << 20;
+
+/// The longest page, packed and unpacked, in bytes. Most writers make pages of one million.
+pub(super) const MOST_PAGE: u64 = 64 << 20;
+
+/// The longest page header, in bytes: it may hold the smallest and the largest value.
+pub(super) const MOST_HEADER: usize = 1 << 20;
+
+/// The most values of a dictionary, each of which takes 32 bytes beside its text.
+const MOST_WORDS: u32 = 1 << 22;
+
+/// Groups within groups.
+const MOST_NESTED: usize = 64;
+
+pub(super) fn error(why: impl Into<String>) -> ParquetError {
+    ParquetError::General(why.into())
+}
+
+/// Looks at a file's directory: the schema must be a tree, because the library follows what groups
+/// claim.
+pub(super) fn check_metadata(bytes: &[u8]) -> Result<()> {
+    let mut children = None;
+    let walked = Compact::new(bytes).structure(|id, kind, value| {
+        if (id, kind) == (2, Kind::List) {
+            children = Some(schema(value)?);
+        }
+        Ok((id, kind) == (2, Kind::List))
+    });
+    walked.map_err(|_| error("its directory is damaged"))?;
+    let children = children.ok_or_else(|| error("its directory has no schema"))?;
+    if is_tree(&children) {
+        Ok(())
+    } else {
+        Err(error("its schema is damaged"))
+    }
+}
+
+/// How many children each element of the schema claims.
+fn schema(value: &mut Compact<'_>) -> Result<Vec<u64>, Fault> {
+    let (count, kind) = value.list()?;
+    if kind != Kind::Struct {
+        return Err(Fault::Malformed);
+    }
+    let mut children = Vec::new();
+    for _ in 0..count {
+        let mut claimed = 0;
+        value.structure(|id, kind, value| {
+            if (id, kind) != (5, Kind::Int) {
+                return Ok(false);
+            }
+            claimed = u64::try_from(value.int()?).map_err(|_| Fault::Malformed)?;
+            Ok(true)
+        })?;
+        children.push(claimed);
+    }
+    Ok(children)
+}
+
+/// Whether the elements, each before its children, make one tree that is not too deep.
+fn is_tree(children: &[u64]) -> bool {
+    // How many children are still to come on each level.
+    let mut open = vec![1_u64];
+    for claimed in children {
+        while open.last() == Some(&0) {
+            open.pop();
+        }
+        match open.last_mut() {
+            Some(left) => *left -= 1,
+            None => return false,
+        }
+        if *claimed > 0 {
+            open.push(*claimed);
+        }
+        if open.len() > MOST_NESTED {
+            return false;
+        }
+    }
+    open.iter().all(|left| *left == 0)
+}
+
+/// What a page's header declares.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct PageHead {
+    /// How long the header is, in bytes.
+    pub(super) length: usize,
+    pub(super) packed: u64,
+    pub(super) unpacked: u64,
+    /// How many bytes of the page come first and are never packed.
+    pub(super) levels: u64,
+    pub(super) is_packed: bool,
+}
+
+/// Reads the header that `bytes` begin with.
+pub(super) fn page_head(bytes: &[u8]) -> Result<PageHead, Fault> {
+    let mut header = Compact::new(bytes);
+    let (mut unpacked, mut packed, mut levels, mut is_packed) = (None, None, 0_u64, true);
+    header.structure(|id, kind, value| {
+        match (id, kind) {
+            (2, Kind::Int) => unpacked = Some(size(value)?),
+            (3, Kind::Int) => packed = Some(size(value)?),
+            (8, Kind::Struct) => value.structure(|id, kind, value| {
+                match (id, kind) {
+                    (5 | 6, Kind::Int) => levels = levels.saturating_add(size(value)?),
+                    (7, Kind::True | Kind::False) => is_packed = kind == Kind::True,
+                    _ => return Ok(false),
+                }
+                Ok(true)
+            })?,
+            _ => return Ok(false),
+        }
+        Ok(true)
+    })?;
+    Ok(PageHead {
+        length: bytes.len().saturating_sub(header.left()),
+        packed: packed.ok_or(Fault::Malformed)?,
+        unpacked: unpacked.ok_or(Fault::Malformed)?,
+        levels,
+        is_packed,
+    })
+}
+
+fn size(value: &mut Compact<'_>) -> Result<u64, Fault> {
+    u64::try_from(value.int()?).map_err(|_| Fault::Malformed)
+}
+
+impl PageHead {
+    pub(super) fn check(self) -> Result<Self> {
+        let longest = self.packed.max(self.unpacked);
+        if longest > MOST_PAGE {
+            return Err(error(format!(
+                "a page of {longest} bytes, at most {MOST_PAGE} are read: write the file with \
+                 smaller pages or row groups"
+            )));
+        }
+        Ok(self)
+    }
+}
+
+/// Looks at each page before its values are decoded.
+pub(super) struct Guarded<P> {
+    pub(super) pages: P,
+    /// The fewest bytes that a value of this column takes.
+    pub(super) value_size: u32,
+    pub(super) has_levels: bool,
+}
+
+impl<P: PageReader> PageReader for Guarded<P> {
+    fn get_next_page(&mut self) -> Result<Option<Page>> {
+        let page = self.pages.get_next_page()?;
+        page.map(|page| {
+            self.check(&page)?;
+            Ok(page)
+        })
+        .transpose()
+    }
+
+    fn peek_next_page(&mut self) -> Result<Option<PageMetadata>> {
+        self.pages.peek_next_page()
+    }
+
+    fn skip_next_page(&mut self) -> Result<()> {
+        self.pages.skip_next_page()
+    }
+}
+
+impl<P: PageReader> Iterator for Guarded<P> {
+    type Item = Result<Page>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.get_next_page().transpose()
+    }
+}
+
+impl<P> Guarded<P> {
+    /// The library reserves room for as many values as a dictionary, or the lengths of texts that
+    /// are written by their differences, claim to be.
+    fn check(&self, page: &Page) -> Result<()> {
+        let (buf, encoding, num_values, start) = match page {
+            Page::DictionaryPage {
+                buf, num_values, ..
+            } => return self.check_dictionary(buf, *num_values),
+            Page::DataPage {
+                buf,
+                num_values,
+                encoding,
+                ..
+            } => (buf, *encoding, *num_values, self.after_levels(buf)),
+            Page::DataPageV2 {
+                buf,
+                num_values,
+                encoding,
+                def_levels_byte_len,
+                rep_levels_byte_len,
+                ..
+            } => {
+                let levels = def_levels_byte_len.saturating_add(*rep_levels_byte_len);
+                let start = usize::try_from(levels).ok();
+                (buf, *encoding, *num_values, start)
+            }
+        };
+        let values = start.and_then(|start| buf.get(start..));
+        let values = values.ok_or_else(|| error("a page that is shorter than its levels"))?;
+        match encoding {
+            Encoding::PLAIN
+            | Encoding::RLE_DICTIONARY
+            | Encoding::PLAIN_DICTIONARY
+            | Encoding::DELTA_BINARY_PACKED => Ok(()),
+            Encoding::DELTA_LENGTH_BYTE_ARRAY => check_lengths(values, num_values),
+            encoding => Err(error(format!(
+                "values encoded as {encoding} are not read: write the column plain or with a \
+                 dictionary"
+            ))),
+        }
+    }
+
+    fn check_dictionary(&self, buf: &Bytes, words: u32) -> Result<()> {
+        let room = u64::from(words).saturating_mul(u64::from(self.value_size));
+        let is_possible = u64::try_from(buf.len()).is_ok_and(|length| room <= length);
+        if is_possible && words <= MOST_WORDS {
+            return Ok(());
+        }
+        Err(error(format!("a dictionary that claims {words} values")))
+    }
+
+    /// Where the values of a page of the first kind begin: behind the length of the levels and
+    /// those.
+    fn after_levels(&self, buf: &Bytes) -> Option<usize> {
+        if !self.has_levels {
+            return Some(0);
+        }
+        let length = buf.first_chunk::<4>()?;
+        let length = usize::try_from(u32::from_le_bytes(*length)).ok()?;
+        length.checked_add(4)
+    }
+}
+
+/// The head of the lengths: block size, blocks, and how many lengths there are.
+fn check_lengths(values: &[u8], num_values: u32) -> Result<()> {
+    let mut head = Compact::new(values);
+    let mut number = || head.number();
+    let claimed = number().and_then(|_| number()).and_then(|_| number());
+    match claimed {
+        Ok(claimed) if claimed <= u64::from(num_values) => Ok(()),
+        Ok(claimed) => Err(error(format!("a page that claims {claimed} lengths"))),
+        Err(_) => Err(error("a page whose lengths are damaged")),
+    }
+}

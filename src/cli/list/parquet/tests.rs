@@ -1,0 +1,385 @@
+use std::{io::Write, sync::Arc};
+
+use parquet::{
+    basic::{Compression, Encoding, GzipLevel, ZstdLevel},
+    column::writer::ColumnWriter,
+    data_type::ByteArray,
+    file::{
+        properties::{WriterProperties, WriterPropertiesBuilder, WriterVersion},
+        writer::SerializedFileWriter,
+    },
+    schema::parser::parse_message_type,
+};
+
+use super::{
+    bounds::{check_metadata, page_head},
+    *,
+};
+
+const SCHEMA: &str = "message list { optional binary url (UTF8); optional int64 id; \
+                      required binary note (UTF8); optional int32 small (INTEGER(32, false)); \
+                      repeated binary tags (UTF8); }";
+
+/// A row: a URL and an id, each or none.
+type Values = (Option<String>, Option<i64>);
+
+fn rows_of(count: usize) -> Vec<Values> {
+    (0..count)
+        .map(|n| {
+            let url = (n % 7 != 3).then(|| format!("http://host{}.example/{}.png", n % 5, n / 2));
+            let id = (n % 11 != 5).then(|| i64::try_from(n).unwrap());
+            (url, id)
+        })
+        .collect()
+}
+
+/// Writes the rows, `group` of them in a row group.
+fn write(rows: &[Values], group: usize, properties: WriterPropertiesBuilder) -> Vec<u8> {
+    let schema = Arc::new(parse_message_type(SCHEMA).unwrap());
+    let properties = Arc::new(properties.build());
+    let mut file = SerializedFileWriter::new(Vec::new(), schema, properties).unwrap();
+    for rows in rows.chunks(group) {
+        let mut columns = file.next_row_group().unwrap();
+        let mut at = 0;
+        while let Some(mut column) = columns.next_column().unwrap() {
+            let levels = |is_there: &dyn Fn(&Values) -> bool| -> Vec<i16> {
+                rows.iter().map(|row| i16::from(is_there(row))).collect()
+            };
+            match (at, column.untyped()) {
+                (0, ColumnWriter::ByteArrayColumnWriter(writer)) => {
+                    let urls: Vec<ByteArray> = rows
+                        .iter()
+                        .filter_map(|row| row.0.as_deref().map(ByteArray::from))
+                        .collect();
+                    let levels = levels(&|row| row.0.is_some());
+                    writer.write_batch(&urls, Some(&levels), None).unwrap();
+                }
+                (1, ColumnWriter::Int64ColumnWriter(writer)) => {
+                    let ids: Vec<i64> = rows.iter().filter_map(|row| row.1).collect();
+                    let levels = levels(&|row| row.1.is_some());
+                    writer.write_batch(&ids, Some(&levels), None).unwrap();
+                }
+                (2, ColumnWriter::ByteArrayColumnWriter(writer)) => {
+                    let notes = vec![ByteArray::from("note"); rows.len()];
+                    writer.write_batch(&notes, None, None).unwrap();
+                }
+                (3, ColumnWriter::Int32ColumnWriter(writer)) => {
+                    let numbers = vec![-1; rows.len()];
+                    let levels = levels(&|_| true);
+                    writer.write_batch(&numbers, Some(&levels), None).unwrap();
+                }
+                (4, ColumnWriter::ByteArrayColumnWriter(writer)) => {
+                    let none = vec![0; rows.len()];
+                    writer.write_batch(&[], Some(&none), Some(&none)).unwrap();
+                }
+                _ => panic!("the schema has other columns"),
+            }
+            column.close().unwrap();
+            at += 1;
+        }
+        columns.close().unwrap();
+    }
+    file.into_inner().unwrap()
+}
+
+fn properties() -> WriterPropertiesBuilder {
+    WriterProperties::builder()
+}
+
+fn columns(source: &str, data_id: &str) -> Columns {
+    let name = |name: &str| (!name.is_empty()).then(|| name.to_owned());
+    Columns {
+        source: name(source),
+        data_id: name(data_id),
+    }
+}
+
+fn open(bytes: &[u8], columns: &Columns) -> Result<ParquetRows, Trouble> {
+    let mut file = tempfile::tempfile().unwrap();
+    file.write_all(bytes).unwrap();
+    ParquetRows::new(file, columns)
+}
+
+fn read(bytes: &[u8], columns: &Columns) -> Vec<Row> {
+    let mut rows = open(bytes, columns).expect("it opens");
+    std::iter::from_fn(|| rows.next()).collect()
+}
+
+/// What is to be read of rows with their ids.
+fn wanted(rows: &[Values]) -> Vec<Row> {
+    let found = |(url, id): &Values| match url {
+        Some(url) => Found::Source {
+            source: url.clone().into_bytes(),
+            data_id: id.map(|id| id.to_string().into_bytes()),
+        },
+        None => Found::broken("", "no source in this row"),
+    };
+    let numbered = rows.iter().zip(1..);
+    numbered
+        .map(|(row, number)| Row {
+            number,
+            found: found(row),
+        })
+        .collect()
+}
+
+#[test]
+fn what_writers_make_is_read() {
+    let rows = rows_of(3_000);
+    let packings = [
+        Compression::UNCOMPRESSED,
+        Compression::SNAPPY,
+        Compression::GZIP(GzipLevel::default()),
+        Compression::ZSTD(ZstdLevel::default()),
+        Compression::LZ4_RAW,
+    ];
+    for packing in packings {
+        for version in [WriterVersion::PARQUET_1_0, WriterVersion::PARQUET_2_0] {
+            for has_dictionary in [true, false] {
+                let properties = properties()
+                    .set_compression(packing)
+                    .set_writer_version(version)
+                    .set_dictionary_enabled(has_dictionary)
+                    .set_column_encoding("url".into(), Encoding::PLAIN)
+                    .set_data_page_row_count_limit(700)
+                    .set_write_batch_size(100);
+                let file = write(&rows, 1_300, properties);
+                let what = format!("{packing} {version:?} {has_dictionary}");
+                assert_eq!(read(&file, &columns("", "id")), wanted(&rows), "{what}");
+            }
+        }
+    }
+}
+
+#[test]
+fn lengths_written_by_their_differences_are_read_and_prefixes_are_not() {
+    let rows = rows_of(500);
+    for version in [WriterVersion::PARQUET_1_0, WriterVersion::PARQUET_2_0] {
+        let encoded = |encoding| {
+            let properties = properties()
+                .set_writer_version(version)
+                .set_dictionary_enabled(false)
+                .set_column_encoding("url".into(), encoding);
+            write(&rows, 500, properties)
+        };
+        let lengths = encoded(Encoding::DELTA_LENGTH_BYTE_ARRAY);
+        assert_eq!(read(&lengths, &columns("", "id")), wanted(&rows));
+        let prefixes = read(&encoded(Encoding::DELTA_BYTE_ARRAY), &columns("", "id"));
+        assert_eq!(prefixes.len(), 1);
+        let Found::Broken { why, .. } = &prefixes[0].found else {
+            panic!("{prefixes:?}");
+        };
+        assert!(why.starts_with("up to row 500 cannot be read: "), "{why}");
+        assert!(why.contains("DELTA_BYTE_ARRAY are not read"), "{why}");
+    }
+}
+
+#[test]
+fn columns_are_found_by_their_names_and_numbers_may_be_data_ids() {
+    let rows = rows_of(3);
+    let file = write(&rows, 3, properties());
+    let small = read(&file, &columns("note", "small"));
+    let Found::Source { source, data_id } = &small[2].found else {
+        panic!("{small:?}");
+    };
+    assert_eq!(source, b"note");
+    assert_eq!(data_id.as_deref(), Some(b"4294967295".as_slice()));
+    let trouble = |columns| open(&file, &columns).err().expect("it does not open").why;
+    assert_eq!(
+        trouble(columns("link", "")),
+        "no column `link`; there are: url, id, note, small, tags"
+    );
+    assert_eq!(
+        trouble(columns("id", "")),
+        "the column `id` is of type INT64, not text"
+    );
+    assert_eq!(
+        trouble(columns("tags", "")),
+        "the column `tags` is a list, not text"
+    );
+}
+
+#[test]
+fn what_is_no_whole_parquet_file_says_so() {
+    let trouble = |bytes: &[u8]| {
+        let trouble = open(bytes, &Columns::default()).err();
+        trouble.expect("it does not open").why
+    };
+    let file = write(&rows_of(20), 20, properties());
+    assert!(trouble(b"").contains("too short"));
+    assert!(trouble(b"url,id\na,1\n").contains("not a Parquet file"));
+    assert!(trouble(&file[..file.len() - 1]).contains("not a Parquet file, or not a whole one"));
+    let (_, tail) = file.split_at(file.len() - 8);
+    assert!(trouble(tail).contains("its directory is longer than the file"));
+    assert!(trouble(b"\xff\xff\xff\x7fPAR1").contains("at most 16777216 are read"));
+    assert!(trouble(b"\0\0\0\0PARE").contains("encrypted"));
+}
+
+/// Reads what may be damaged: row numbers ascend, and no more rows come than there are.
+fn read_damaged(bytes: &[u8]) {
+    let Ok(mut rows) = open(bytes, &columns("", "id")) else {
+        return;
+    };
+    let mut last = 0;
+    for count in 0_u32.. {
+        let Some(row) = rows.next() else { return };
+        assert!(row.number > last || matches!(row.found, Found::Broken { .. }));
+        last = row.number;
+        // A damaged count may say more rows than there are, and pages may repeat one value.
+        if count > 5_000 {
+            return;
+        }
+    }
+}
+
+#[test]
+fn a_file_cut_anywhere_does_no_harm() {
+    let file = write(&rows_of(60), 25, properties());
+    for length in 0..file.len() {
+        read_damaged(&file[..length]);
+        // With its directory, and a piece of its pages missing.
+        let directory = u32::from_le_bytes(file[file.len() - 8..][..4].try_into().unwrap());
+        let start = file.len() - 8 - usize::try_from(directory).unwrap();
+        if length < start {
+            read_damaged(&[&file[..length], &file[start..]].concat());
+        }
+    }
+}
+
+#[test]
+fn a_file_with_a_bit_turned_anywhere_does_no_harm() {
+    for packing in [
+        Compression::UNCOMPRESSED,
+        Compression::GZIP(GzipLevel::default()),
+        Compression::ZSTD(ZstdLevel::default()),
+    ] {
+        let file = write(&rows_of(24), 12, properties().set_compression(packing));
+        for at in 0..file.len() {
+            for bit in [at % 8, (at + 3) % 8] {
+                let mut turned = file.clone();
+                turned[at] ^= 1 << bit;
+                read_damaged(&turned);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_page_s_rows_are_told_when_it_is_damaged_and_the_next_group_is_read() {
+    let rows = rows_of(90);
+    let properties = properties().set_compression(Compression::SNAPPY);
+    let mut file = write(&rows, 30, properties);
+    let metadata = open(&file, &Columns::default()).unwrap().metadata;
+    let (start, length) = metadata.row_group(1).column(0).byte_range();
+    let (start, length) = (
+        usize::try_from(start).unwrap(),
+        usize::try_from(length).unwrap(),
+    );
+    file[start..start + length].fill(0xA5);
+    let read = read(&file, &columns("", "id"));
+    let whole = wanted(&rows);
+    assert_eq!(read[..30], whole[..30]);
+    assert_eq!(read[30].number, 31);
+    let Found::Broken { why, .. } = &read[30].found else {
+        panic!("{:?}", read[30]);
+    };
+    assert!(why.starts_with("up to row 60 cannot be read: "), "{why}");
+    assert_eq!(read[31..], whole[60..]);
+}
+
+/// A number of any length, as the compact protocol writes it.
+fn number(mut rest: u64) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    loop {
+        let bits = u8::try_from(rest & 0x7F).unwrap();
+        rest >>= 7;
+        if rest == 0 {
+            bytes.push(bits);
+            return bytes;
+        }
+        bytes.push(bits | 0x80);
+    }
+}
+
+/// A structure of signed numbers by their ids.
+fn structure(fields: &[(u8, i64)]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut last = 0;
+    for (id, signed) in fields {
+        bytes.push(((id - last) << 4) | 5);
+        last = *id;
+        bytes.extend(number(((signed << 1) ^ (signed >> 63)).cast_unsigned()));
+    }
+    bytes.push(0);
+    bytes
+}
+
+/// A directory whose schema has elements that claim so many children.
+fn directory(children: &[i64]) -> Vec<u8> {
+    let mut bytes = vec![0x15, 0x04, 0x19, 0xFC];
+    bytes.extend(number(u64::try_from(children.len()).unwrap()));
+    for claimed in children {
+        bytes.extend(structure(&[(5, *claimed)]));
+    }
+    bytes.push(0);
+    bytes
+}
+
+#[test]
+fn a_schema_must_be_a_tree_of_what_is_there() {
+    assert!(check_metadata(&directory(&[2, 0, 0])).is_ok());
+    assert!(check_metadata(&directory(&[2, 1, 0, 0])).is_ok());
+    for children in [
+        vec![i64::from(i32::MAX)],
+        vec![2, 0],
+        vec![1, 0, 0],
+        vec![-1],
+        vec![],
+        vec![1; 100_000],
+    ] {
+        assert!(check_metadata(&directory(&children)).is_err());
+    }
+    assert!(check_metadata(b"").is_err());
+    // An id twice: the library would take the second.
+    assert!(check_metadata(&[0x15, 0x04, 0x05, 0x02, 0x04, 0]).is_err());
+}
+
+#[test]
+fn what_a_page_declares_is_bounded() {
+    let head = |packed, unpacked| page_head(&structure(&[(1, 0), (2, unpacked), (3, packed)]));
+    let found = head(100, 1_000).expect("it is one");
+    assert_eq!((found.packed, found.unpacked), (100, 1_000));
+    assert!(found.check().is_ok());
+    assert!(head(100, 1 << 30).expect("it is one").check().is_err());
+    assert!(head(1 << 30, 100).expect("it is one").check().is_err());
+    assert!(head(-1, 100).is_err());
+    assert!(page_head(&structure(&[(1, 0), (2, 5)])).is_err());
+}
+
+#[test]
+fn a_gzip_page_must_not_unpack_to_more_than_it_declares() {
+    let rows: Vec<Values> = vec![(Some("x".repeat(60_000)), None); 20];
+    let properties = properties()
+        .set_dictionary_enabled(false)
+        .set_compression(Compression::GZIP(GzipLevel::default()));
+    let mut file = write(&rows, 20, properties);
+    assert_eq!(read(&file, &columns("url", "")).len(), 20);
+    let metadata = open(&file, &Columns::default()).unwrap().metadata;
+    let (start, _) = metadata.row_group(0).column(0).byte_range();
+    let start = usize::try_from(start).unwrap();
+    // The header's second field, of three bytes: it declares 1 200 000 and some.
+    assert_eq!(file[start..start + 3], [0x15, 0x00, 0x15]);
+    let declared = page_head(&file[start..start + 200]).unwrap().unpacked;
+    assert!(declared > 1 << 20);
+    file[start + 3] = 0x80 | 0x10;
+    file[start + 4] = 0x80;
+    file[start + 5] = 0x80;
+    file[start + 6] = 0;
+    let length = page_head(&file[start..start + 200]);
+    assert!(length.is_ok_and(|head| head.unpacked == 8));
+    let read = read(&file, &columns("url", ""));
+    let Found::Broken { why, .. } = &read[0].found else {
+        panic!("it was read");
+    };
+    assert!(why.contains("more than the 8 bytes it declares"), "{why}");
+}

@@ -1,0 +1,85 @@
+//! What a list's reader finds, before it is known to be a source.
+
+use super::LONGEST;
+
+/// A list's rows, in their order.
+pub(super) trait Rows: Send {
+    /// Finds the columns. Called once, before the first row.
+    ///
+    /// # Errors
+    ///
+    /// When there are none of the names asked for, or the list cannot be read at all.
+    fn begin(&mut self) -> Result<(), Trouble>;
+
+    /// The next row. Nothing is asked of the list after [`Found::Unreadable`].
+    fn next(&mut self) -> Option<Row>;
+}
+
+/// Why a list cannot be used, and what to do about it.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Trouble {
+    pub(super) why: String,
+    pub(super) hint: String,
+}
+
+impl Trouble {
+    pub(super) fn new(why: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self {
+            why: why.into(),
+            hint: hint.into(),
+        }
+    }
+}
+
+/// One row.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Row {
+    /// The line that it begins in, or of a table without lines its number; from 1.
+    pub(super) number: u64,
+    pub(super) found: Found,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Found {
+    Source {
+        source: Vec<u8>,
+        data_id: Option<Vec<u8>>,
+    },
+    /// No source.
+    Broken {
+        /// What can be shown of it.
+        text: Vec<u8>,
+        why: String,
+    },
+    /// The rest of the list cannot be read.
+    Unreadable(String),
+}
+
+impl Row {
+    pub(super) fn unreadable(number: u64, why: &str) -> Self {
+        Self {
+            number,
+            found: Found::Unreadable(format!("cannot read on: {why}")),
+        }
+    }
+}
+
+impl Found {
+    pub(super) const fn source(source: Vec<u8>) -> Self {
+        Self::Source {
+            source,
+            data_id: None,
+        }
+    }
+
+    pub(super) fn broken(text: impl Into<Vec<u8>>, why: impl Into<String>) -> Self {
+        Self::Broken {
+            text: text.into(),
+            why: why.into(),
+        }
+    }
+
+    pub(super) fn too_long(text: Vec<u8>) -> Self {
+        Self::broken(text, format!("longer than {LONGEST} bytes"))
+    }
+}

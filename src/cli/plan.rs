@@ -1,0 +1,227 @@
+//! `greenlight plan`: what a scan would submit and cost.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use indicatif::ProgressBar;
+use serde::Serialize;
+
+use super::{
+    args::{PlanOptions, Price},
+    check,
+    exit::{Exit, Failure},
+    interrupt::Interrupt,
+    ledger::Lines,
+    printer::{self, Line, Printer},
+    report::text,
+    terminal::{Cell, Row, Tone},
+};
+use crate::{
+    error::Error,
+    ledger::Scope,
+    pipeline::{Plan, Planning},
+};
+
+/// Checks all sources, and prints what it comes to.
+pub(crate) async fn run(options: PlanOptions, mut interrupt: Interrupt) -> Result<Exit, Failure> {
+    let PlanOptions {
+        input,
+        check: how,
+        scenes,
+        price,
+    } = options;
+    let scenes: Vec<_> = scenes.iter().map(ToString::to_string).collect();
+    let words: Vec<_> = scenes.iter().map(String::as_str).collect();
+    let scope = Scope::new("", "", &words);
+    let lines = Lines::new(input.sources()?);
+    let mut printer = Printer::new(how.format, "checked");
+    let probe = how.probe(None)?;
+    let planning = Plan::start(&probe, &how.requirements(), &scope, lines);
+    let is_stopped = Arc::new(AtomicBool::new(false));
+    let bar = printer.terminal().progress().clone();
+    let mut checking = tokio::spawn(check_all(planning, bar, Arc::clone(&is_stopped)));
+    let checked = tokio::select! {
+        biased;
+        () = interrupt.wait() => {
+            is_stopped.store(true, Ordering::Relaxed);
+            // A list from standard input may never end.
+            tokio::time::timeout(check::WINDING_UP, checking).await.ok()
+        }
+        checked = &mut checking => Some(checked),
+    };
+    printer.terminal().finish();
+    let plan = match checked {
+        Some(Ok(plan)) => plan?,
+        Some(Err(failed)) => std::panic::resume_unwind(failed.into_panic()),
+        None => return Ok(Exit::Interrupted),
+    };
+    let is_whole = !is_stopped.load(Ordering::Relaxed);
+    let report = PlanReport::of(&plan, scope.scenes().to_vec(), price, is_whole);
+    let printed = printer.print(&report);
+    if !is_whole {
+        let message = "interrupted: the plan is of what was checked";
+        printer.terminal().error(message);
+    }
+    printer::ended(printed.map(|()| report.exit()), || report.exit())
+}
+
+/// Checks until there is nothing left, or it is stopped.
+async fn check_all(
+    mut planning: Planning,
+    bar: ProgressBar,
+    is_stopped: Arc<AtomicBool>,
+) -> Result<Plan, Error> {
+    while !is_stopped.load(Ordering::Relaxed) && planning.advance().await? {
+        bar.inc(1);
+    }
+    Ok(planning.plan())
+}
+
+/// What a scan would be, as it is printed.
+#[derive(Debug, Serialize)]
+struct PlanReport {
+    sources: u64,
+    duplicates: u64,
+    accepted: u64,
+    rejected: u64,
+    undecided: u64,
+    unreadable: u64,
+    violations: BTreeMap<&'static str, u64>,
+    scenes: Vec<String>,
+    requests: u64,
+    billed_per_scene: u64,
+    billed: u64,
+    price: Option<String>,
+    cost: Option<String>,
+    complete: bool,
+}
+
+impl PlanReport {
+    fn of(plan: &Plan, scenes: Vec<String>, price: Option<Price>, complete: bool) -> Self {
+        let cost = price.map(|price| Price {
+            millionths: plan.cost(price.millionths),
+        });
+        Self {
+            sources: plan.lines(),
+            duplicates: plan.duplicates(),
+            accepted: plan.accepted(),
+            rejected: plan.rejected(),
+            undecided: plan.undecided(),
+            unreadable: plan.unreadable(),
+            violations: plan.violations().clone(),
+            scenes,
+            requests: plan.requests(),
+            billed_per_scene: plan.billed_per_scene(),
+            billed: plan.billed(),
+            price: price.map(Price::to_cents),
+            cost: cost.map(Price::to_cents),
+            complete,
+        }
+    }
+
+    const fn exit(&self) -> Exit {
+        if !self.complete {
+            Exit::Interrupted
+        } else if self.undecided > 0 || self.unreadable > 0 {
+            Exit::Failed
+        } else if self.rejected > 0 {
+            Exit::Rejected
+        } else {
+            Exit::Success
+        }
+    }
+}
+
+const LABEL: usize = 10;
+
+impl Line for PlanReport {
+    fn heading() -> Option<Row> {
+        None
+    }
+
+    fn rows(&self) -> Vec<Row> {
+        let pair = |label: &str, text: String| {
+            let label = Cell::new(label).left(LABEL).tone(Tone::Heading);
+            vec![label, Cell::new(text)]
+        };
+        let checked = format!(
+            "{} accept, {} reject, {} inconclusive",
+            self.accepted,
+            self.rejected,
+            self.undecided.saturating_add(self.unreadable)
+        );
+        let mut rows = vec![
+            pair(
+                "sources",
+                format!("{}, {} of them again", self.sources, self.duplicates),
+            ),
+            pair("images", checked),
+        ];
+        rows.extend(self.violations.iter().map(|(code, times)| {
+            let times = Cell::new(times.to_string()).right(LABEL);
+            vec![times, Cell::new(*code)]
+        }));
+        let scenes = self.scenes.join(",");
+        let billed = format!(
+            "{} images at most of each scene ({scenes}), {} in all",
+            self.billed_per_scene, self.billed
+        );
+        rows.push(pair("requests", self.requests.to_string()));
+        rows.push(pair("billed", billed));
+        if let (Some(price), Some(cost)) = (&self.price, &self.cost) {
+            rows.push(pair(
+                "cost",
+                format!("{cost} at most, at {price} a thousand"),
+            ));
+        }
+        rows
+    }
+
+    fn columns() -> Vec<&'static str> {
+        vec![
+            "sources",
+            "duplicates",
+            "accepted",
+            "rejected",
+            "undecided",
+            "unreadable",
+            "violations",
+            "scenes",
+            "requests",
+            "billed_per_scene",
+            "billed",
+            "price",
+            "cost",
+            "complete",
+        ]
+    }
+
+    fn fields(&self) -> Vec<String> {
+        let violations: Vec<_> = self
+            .violations
+            .iter()
+            .map(|(code, times)| format!("{code}:{times}"))
+            .collect();
+        vec![
+            self.sources.to_string(),
+            self.duplicates.to_string(),
+            self.accepted.to_string(),
+            self.rejected.to_string(),
+            self.undecided.to_string(),
+            self.unreadable.to_string(),
+            violations.join(" "),
+            self.scenes.join(" "),
+            self.requests.to_string(),
+            self.billed_per_scene.to_string(),
+            self.billed.to_string(),
+            text(self.price.as_ref()),
+            text(self.cost.as_ref()),
+            self.complete.to_string(),
+        ]
+    }
+}

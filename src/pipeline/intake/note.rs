@@ -1,0 +1,134 @@
+//! What one line says, as the ledger notes it.
+
+use std::path::{Path, PathBuf};
+
+use super::super::{
+    Line, Pipeline, Subject, facts, fate,
+    files::{self, Look},
+};
+use crate::{
+    image_url::ImageUrl,
+    inspect::Depth,
+    ledger::{Key, Known, Location, NewImage, Reason},
+    verdict::{Decision, Verdict},
+};
+
+pub(super) fn check(pipeline: &Pipeline, line: Line) -> NewImage {
+    let Line {
+        subject,
+        mut source,
+    } = line;
+    let noted = match subject {
+        Subject::Url(text) => of_url(pipeline, text),
+        Subject::File(path) => {
+            let noted = of_file(pipeline, &path);
+            let own = path.to_string_lossy();
+            if noted.location.text() != own {
+                source.text.get_or_insert_with(|| own.into_owned());
+            }
+            noted
+        }
+        Subject::Unusable { text, reason } => of_nothing(pipeline, text, reason),
+    };
+    let Noted {
+        key,
+        location,
+        known,
+        facts,
+    } = noted;
+    NewImage {
+        key,
+        location,
+        known,
+        facts,
+        source,
+    }
+}
+
+struct Noted {
+    key: Key,
+    location: Location,
+    known: Known,
+    facts: Option<String>,
+}
+
+impl Noted {
+    fn rejected<S>(key: Key, location: Location, verdict: &Verdict<S>, reason: Reason) -> Self {
+        Self {
+            key,
+            location,
+            known: Known::Rejected(reason),
+            facts: Some(facts::of(verdict)),
+        }
+    }
+}
+
+fn of_url(pipeline: &Pipeline, text: String) -> Noted {
+    let url = match ImageUrl::parse(&text) {
+        Ok(url) => url,
+        Err(error) => {
+            let key = Key::of_text(&pipeline.scope, &text);
+            let verdict = Verdict::of_text(text.clone(), &error);
+            let reason = fate::reason(&verdict)
+                .unwrap_or_else(|| fate::reason_of("url/malformed", error.to_string()));
+            return Noted::rejected(key, Location::Url(text), &verdict, reason);
+        }
+    };
+    let key = Key::of_url(&pipeline.scope, &url);
+    let location = Location::Url(text);
+    let verdict = pipeline.settings.requirements.judge_url(url);
+    match fate::reason(&verdict) {
+        Some(reason) if verdict.decision() == Decision::Reject => {
+            Noted::rejected(key, location, &verdict, reason)
+        }
+        _ => Noted {
+            key,
+            location,
+            known: Known::Checked,
+            facts: None,
+        },
+    }
+}
+
+fn of_file(pipeline: &Pipeline, path: &Path) -> Noted {
+    // The next run may have another working directory.
+    let path = std::path::absolute(path).unwrap_or_else(|_| PathBuf::from(path));
+    let looked = files::look(&path, Depth::Header, &pipeline.settings.requirements);
+    // Nothing is known of its bytes.
+    let unread = Key::of_path(&pipeline.scope, &path);
+    let location = Location::File(path);
+    match looked {
+        Ok(Look {
+            sha256: Some(sha256),
+            ..
+        }) => Noted {
+            key: Key::of_content(&pipeline.scope, &sha256),
+            location,
+            known: Known::Checked,
+            facts: None,
+        },
+        Ok(Look { verdict, .. }) => {
+            let reason = fate::reason(&verdict)
+                .unwrap_or_else(|| fate::reason_of("image/too-large", "too large".to_owned()));
+            Noted::rejected(unread, location, &verdict, reason)
+        }
+        Err(reason) => Noted {
+            key: unread,
+            location,
+            known: Known::Rejected(reason),
+            facts: None,
+        },
+    }
+}
+
+fn of_nothing(pipeline: &Pipeline, text: String, reason: Reason) -> Noted {
+    // What it says and why it is unusable: the same text may be unusable in two ways.
+    let Reason { class, message } = &reason;
+    let identity = format!("{class}\n{message}\n{text}");
+    Noted {
+        key: Key::of_text(&pipeline.scope, &identity),
+        location: Location::Url(text),
+        known: Known::Rejected(reason),
+        facts: None,
+    }
+}

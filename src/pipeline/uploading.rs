@@ -1,0 +1,207 @@
+//! From claimed images to tasks: files are uploaded to where the service reads them.
+
+use std::{io, path::PathBuf, sync::Arc, time::Duration};
+
+use tokio::task::JoinSet;
+
+use super::{
+    Step, clock, facts,
+    fate::{self, Trouble},
+    files,
+    run::Shared,
+};
+use crate::{
+    error::{Error, ErrorKind},
+    green::{Content, Task},
+    image_url::ImageUrl,
+    ledger::{Claimed, Fate, Hold, Key, Location, Reason},
+};
+
+/// For how long uploads may fail one like the other before that is held against single images.
+const PATIENCE: Duration = Duration::from_secs(600);
+
+/// An image that can be submitted.
+pub(super) struct Ready {
+    pub(super) hold: Hold,
+    pub(super) task: Task,
+    pub(super) attempts: u32,
+}
+
+/// What kept an image from being submitted.
+enum Unsent {
+    Image(Fate),
+    /// No upload will be done.
+    Hopeless(Error),
+}
+
+/// Makes tasks of images. Those that cannot be uploaded are recorded and left out.
+pub(super) async fn ready(shared: &Arc<Shared>, images: Vec<Claimed>) -> Result<Vec<Ready>, Error> {
+    let mut ready = Vec::with_capacity(images.len());
+    let mut unsent = Vec::new();
+    let mut hopeless = None;
+    let mut uploads = JoinSet::new();
+    let mut note = |hold: Hold, attempts, facts: Option<&str>, found: Result<ImageUrl, Unsent>| {
+        let task = found.and_then(|url| {
+            let task = facts::task(hold.key, url, facts);
+            task.ok_or_else(|| Unsent::Image(Fate::Dead(no_url())))
+        });
+        match task {
+            Ok(task) => ready.push(Ready {
+                hold,
+                task,
+                attempts,
+            }),
+            Err(Unsent::Image(fate)) => unsent.push((hold, fate)),
+            Err(Unsent::Hopeless(error)) => {
+                unsent.push((hold, Fate::Again { at: clock::now() }));
+                hopeless.get_or_insert(error);
+            }
+        }
+    };
+    for image in images {
+        let (hold, attempts, facts) = (image.hold, image.attempts, image.facts);
+        match image.location {
+            Location::Url(url) => {
+                let url = ImageUrl::parse(&url);
+                let url = url.map_err(|_| Unsent::Image(Fate::Dead(no_url())));
+                note(hold, attempts, facts.as_deref(), url);
+            }
+            Location::File(path) => {
+                let shared = Arc::clone(shared);
+                uploads.spawn(async move {
+                    let url = upload(&shared, hold.key, path, attempts).await;
+                    (hold, attempts, facts, url)
+                });
+            }
+        }
+    }
+    let are_files = !uploads.is_empty();
+    if are_files {
+        shared.reach(Step::BeforeUpload);
+    }
+    while let Some(uploaded) = uploads.join_next().await {
+        match uploaded {
+            Ok((hold, attempts, facts, url)) => note(hold, attempts, facts.as_deref(), url),
+            Err(error) => std::panic::resume_unwind(error.into_panic()),
+        }
+    }
+    if are_files {
+        shared.reach(Step::AfterUpload);
+    }
+    if !unsent.is_empty() {
+        let ledger = &shared.pipeline.ledger;
+        ledger.record_unsent(unsent, clock::now()).await?;
+        shared.to_deliver.notify_one();
+    }
+    match hopeless {
+        None => Ok(ready),
+        Some(error) => {
+            let holds = ready.iter().map(|ready| ready.hold).collect();
+            shared.pipeline.ledger.release(holds, clock::now()).await?;
+            Err(error)
+        }
+    }
+}
+
+/// What was accepted has a URL: an image without one was never recorded as accepted.
+fn no_url() -> Reason {
+    fate::reason_of("url/malformed", "the ledger holds no usable URL".to_owned())
+}
+
+async fn upload(
+    shared: &Shared,
+    key: Key,
+    path: PathBuf,
+    attempts: u32,
+) -> Result<ImageUrl, Unsent> {
+    let pipeline = &shared.pipeline;
+    let Ok(_turn) = shared.uploads.acquire().await else {
+        return Err(Unsent::Image(Fate::Again { at: clock::now() }));
+    };
+    if shared.is_stopping() {
+        return Err(Unsent::Image(Fate::Again { at: clock::now() }));
+    }
+    // The receipt does not outlive the process that the image was judged by.
+    let judged = shared.judge_file(path.clone(), key).await;
+    let (verdict, sha256) = judged.map_err(|reason| unreadable(shared, reason, attempts))?;
+    let reason = fate::reason(&verdict);
+    let accepted = verdict.into_result().map_err(|rejected| {
+        let reason =
+            reason.unwrap_or_else(|| fate::reason_of("probe/undecided", rejected.to_string()));
+        Unsent::Image(Fate::Dead(reason))
+    })?;
+    let content = Content::file(&path).with_sha256(sha256);
+    match pipeline.client.upload(accepted, &content).await {
+        Ok(accepted) => {
+            shared.upload_outage.ended();
+            shared.counters.uploaded.add(1);
+            Ok(accepted.into_subject())
+        }
+        Err(error) => Err(failed(shared, error, attempts)),
+    }
+}
+
+/// What becomes of an image whose file cannot be read any more.
+fn unreadable(shared: &Shared, reason: Reason, attempts: u32) -> Unsent {
+    if !files::may_pass(&reason) {
+        return Unsent::Image(Fate::Dead(reason));
+    }
+    Unsent::Image(counted(shared, reason, attempts))
+}
+
+fn counted(shared: &Shared, reason: Reason, attempts: u32) -> Fate {
+    let most = shared.pipeline.settings.submit_attempts;
+    fate::retry(reason, attempts, most, clock::now())
+}
+
+fn failed(shared: &Shared, error: Error, attempts: u32) -> Unsent {
+    match error.kind() {
+        // It changed between the two looks.
+        ErrorKind::Usage => return Unsent::Image(Fate::Dead(files::changed())),
+        ErrorKind::Io => {
+            let cause = std::error::Error::source(&error);
+            let reason = match cause.and_then(|cause| cause.downcast_ref::<io::Error>()) {
+                Some(cause) => files::unreadable(cause),
+                None => fate::reason_of("file/unreadable", error.report()),
+            };
+            return unreadable(shared, reason, attempts);
+        }
+        _ => {}
+    }
+    match Trouble::of(&error) {
+        // An upload may be repeated: nothing is paid before the image is submitted.
+        Trouble::Unknown => later(shared, &error, Duration::ZERO, attempts),
+        Trouble::Later { pause, .. } => later(shared, &error, pause, attempts),
+        Trouble::Content(_) | Trouble::Hopeless => match of_object(&error) {
+            Some(reason) => Unsent::Image(counted(shared, reason, attempts)),
+            None => Unsent::Hopeless(error),
+        },
+    }
+}
+
+/// While every upload fails it is not the image's fault.
+fn later(shared: &Shared, error: &Error, pause: Duration, attempts: u32) -> Unsent {
+    let lasted = shared.upload_outage.lasted();
+    let pause = shared.upload_outage.pause().max(pause);
+    if !lasted.is_zero() && lasted < PATIENCE {
+        let at = clock::now() + pause;
+        return Unsent::Image(Fate::Again { at });
+    }
+    let class = format!("upload/{}", error.kind().name());
+    let reason = fate::reason_of(&class, error.report());
+    Unsent::Image(counted(shared, reason, attempts))
+}
+
+/// What the object store has against one object, as it says by any of HTTP's 4xx but those that it
+/// says to everybody.
+fn of_object(error: &Error) -> Option<Reason> {
+    let (code, status) = error.service_code()?.split_once(" (HTTP ")?;
+    let is_for_all = matches!(status, "401)" | "403)" | "404)");
+    if is_for_all || !status.starts_with('4') {
+        return None;
+    }
+    Some(fate::reason_of(
+        &format!("upload/{code}"),
+        error.to_string(),
+    ))
+}

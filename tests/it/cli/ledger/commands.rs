@@ -1,0 +1,284 @@
+//! `status`, `retry`, `dead`, `export` and `plan`.
+
+use greenlight::sandbox::{Fault, Operation, Share};
+use insta::assert_snapshot;
+
+use super::Service;
+
+/// A ledger with one of everything: passed, blocked, refused by the check and by the service.
+fn mixed(name: &str) -> Service {
+    let service = Service::new(name);
+    let refused = Fault::Tasks(590, Share::First);
+    service.sandbox.inject(Operation::AsyncScan, refused);
+    service.bench.write("first.txt", service.url("good.png"));
+    let run = service.run(&["scan", "--from", "first.txt", "--format", "jsonl"]);
+    assert_eq!(run.texts("outcome"), ["not-submitted"], "{run}");
+    let urls = [
+        service.url("porn.png"),
+        service.url("sexy.gif"),
+        service.url("small.jpg"),
+        "ftp://host/x.png".to_owned(),
+    ];
+    service.bench.write("list.txt", urls.join("\n"));
+    let run = service.run(&["scan", "--from", "list.txt", "--format", "jsonl"]);
+    let outcomes = ["block", "review", "not-submitted", "not-submitted"];
+    assert_eq!(run.texts("outcome"), outcomes, "{run}");
+    service
+}
+
+#[test]
+fn the_status_counts_states_classes_and_money() {
+    let service = mixed("ledger-status");
+    let run = service.bench.run(&["status"]);
+    assert_snapshot!(run, @r"
+    exit: 0
+    ----- stdout -----
+    ledger      greenlight.db
+    scope       sandbox-key-id at 127.0.0.1, porn,terrorism
+    sources     5, 0 not printed yet
+    images      5, 5 done, 0 left
+    time left   nothing is left to do
+    spend       2 tasks of 2 scenes: 4 billed at least
+
+    dead                  1
+                          1  submit/590
+    delivered             2
+    rejected              2
+                          1  image/too-small
+                          1  url/scheme
+
+    ----- stderr -----
+    ");
+    let status = service.status();
+    assert_eq!(status["tasks"], 2);
+    assert_eq!(status["billed"], 4);
+    assert_eq!(status["states"]["dead"], 1);
+    let csv = service.bench.run(&["status", "--format", "csv"]);
+    assert_eq!(csv.stdout.lines().count(), 2, "{csv}");
+}
+
+#[test]
+fn the_dead_are_listed_with_their_reasons_and_tried_again() {
+    let service = mixed("ledger-dead");
+    let run = service.bench.run(&["dead"]);
+    assert_snapshot!(run.without_ports(), @r"
+    exit: 0
+    ----- stdout -----
+    CLASS                 SOURCE
+    submit/590            http://127.0.0.1:N/files/good.png
+                          first.txt line 1: 590 BAD_FORMAT
+
+    ----- stderr -----
+    ");
+    let run = service.bench.run(&["dead", "--format", "jsonl"]);
+    let dead = &run.json()[0];
+    assert_eq!(dead["class"], "submit/590");
+    assert_eq!(
+        (&dead["list"], &dead["line"]),
+        (&"first.txt".into(), &1.into())
+    );
+
+    let unknown = service.bench.run(&["retry", "--class", "submit/591"]);
+    assert_snapshot!(unknown, @r"
+    exit: 2
+    ----- stdout -----
+
+    ----- stderr -----
+    error: no dead or rejected image is of the class `submit/591`
+    hint: there are: image/too-small, submit/590, url/scheme
+    ");
+    let retried = service.bench.run(&["retry", "--class", "submit/590"]);
+    assert_snapshot!(retried, @r"
+    exit: 0
+    ----- stdout -----
+    1 image will be tried again by `greenlight resume`
+
+    ----- stderr -----
+    ");
+    assert_eq!(service.status()["left"], 1);
+    assert_eq!(service.bench.run(&["dead"]).stdout, "");
+
+    let resumed = service.run(&["resume", "--format", "jsonl"]);
+    assert_eq!(
+        resumed.texts("source"),
+        [service.url("good.png")],
+        "it alone"
+    );
+    assert_eq!(resumed.texts("outcome"), ["pass"]);
+    assert_eq!(service.sandbox.paid(), 3);
+}
+
+#[test]
+fn without_a_class_all_dead_are_tried_again_and_no_rejected_ones() {
+    let service = mixed("ledger-retry-all");
+    let retried = service.bench.run(&["retry"]);
+    assert!(
+        retried.stdout.starts_with("1 image will be tried again"),
+        "{retried}"
+    );
+    let classes = ["image/too-small", "url/scheme"];
+    let retried = service.bench.run(&["retry", "--class", &classes.join(",")]);
+    assert!(
+        retried.stdout.starts_with("2 images will be tried again"),
+        "{retried}"
+    );
+    assert_eq!(service.status()["left"], 3);
+    let resumed = service.run(&["resume", "--format", "jsonl"]);
+    assert_eq!(
+        resumed.texts("outcome"),
+        ["pass", "not-submitted", "not-submitted"]
+    );
+}
+
+#[test]
+fn an_export_is_what_scan_printed() {
+    let service = Service::new("ledger-export");
+    let porn = service.url("porn.png");
+    let args = ["scan", &porn, "in", "no.png", "http://a b/", "--format"];
+    let printed = service.run(&[&args[..], &["jsonl"]].concat());
+    let exported = service.bench.run(&["export"]);
+    assert_eq!(exported.code, Some(0), "{exported}");
+    assert_eq!(exported.stdout, printed.stdout);
+
+    let again = [&args[..], &["csv", "--ledger", "other.db"]].concat();
+    let printed = service.run(&again);
+    let exported = service
+        .bench
+        .run(&["export", "--ledger", "other.db", "--format", "csv"]);
+    assert_eq!(exported.stdout, printed.stdout);
+
+    service.bench.write("out.jsonl", "what was there");
+    let run = service.bench.run(&["export", "--output", "out.jsonl"]);
+    assert_eq!((run.code, &*run.stdout), (Some(0), ""), "{run}");
+    let written = std::fs::read_to_string(service.bench.path("out.jsonl")).unwrap();
+    assert_eq!(written, service.bench.run(&["export"]).stdout);
+    assert!(!service.bench.path("out.jsonl.part").exists());
+    let run = service
+        .bench
+        .run(&["export", "--output", "no/such/folder.jsonl"]);
+    assert_snapshot!(run, @r"
+    exit: 2
+    ----- stdout -----
+
+    ----- stderr -----
+    error: cannot write no/such/folder.jsonl: No such file or directory
+    ");
+}
+
+#[test]
+fn an_export_in_parquet_holds_the_same() {
+    let service = Service::new("ledger-parquet");
+    let run = service.run(&["scan", "in", "no.png", "--format", "jsonl"]);
+    assert_eq!(run.code, Some(2), "{run}");
+    let args = ["export", "--format", "parquet", "--output", "out.parquet"];
+    let exported = service.bench.run(&args);
+    if cfg!(feature = "parquet") {
+        assert_eq!(
+            (exported.code, &*exported.stderr),
+            (Some(0), ""),
+            "{exported}"
+        );
+        // What was written can be read: as a list, whose sources are those of the ledger.
+        let args = [
+            "check",
+            "--from",
+            "out.parquet",
+            "--column",
+            "source",
+            "--format",
+            "jsonl",
+        ];
+        let checked = service.bench.run(&args);
+        assert_eq!(checked.texts("source"), run.texts("source"), "{checked}");
+        let missing = service.bench.path("out.parquet.part");
+        assert!(!missing.exists());
+    } else {
+        assert_eq!(exported.code, Some(2), "{exported}");
+        assert!(
+            exported.stderr.contains("built without Parquet"),
+            "{exported}"
+        );
+        assert!(!service.bench.path("out.parquet.part").exists());
+    }
+}
+
+#[test]
+fn what_is_not_done_is_exported_as_such() {
+    let service = Service::with(
+        "ledger-export-open",
+        greenlight::sandbox::Sandbox::builder().polls(1_000),
+    );
+    let good = service.url("good.png");
+    let run = service.run(&["scan", &good, "ftp://host/x", "--wait", "200ms"]);
+    assert_eq!(run.code, Some(2), "{run}");
+    let exported = service.bench.run(&["export"]);
+    assert_eq!(exported.texts("source"), [&*good, "ftp://host/x"]);
+    assert_eq!(exported.texts("outcome"), ["undecided", "not-submitted"]);
+    assert_eq!(exported.texts("error")[0], "no result yet");
+    assert_eq!(exported.texts("decision"), ["accept", "reject"]);
+    assert!(exported.json()[0]["task_id"].is_string());
+}
+
+#[test]
+fn a_plan_says_what_a_scan_would_cost() {
+    let service = Service::new("ledger-plan");
+    let urls = [
+        service.url("good.png"),
+        service.url("good.png"),
+        service.url("porn.png"),
+        service.url("good.png").replace("good", "none"),
+        "ftp://host/x".to_owned(),
+        "in/small.jpg".to_owned(),
+    ];
+    service.bench.write("list.txt", urls.join("\n"));
+    let allowed = format!("127.0.0.1/32:{}", service.sandbox.address().port());
+    let args = ["plan", "--from", "list.txt", "--allow-address", &allowed];
+    let run = service
+        .bench
+        .run(&[&args[..], &["--price", "1.80"]].concat());
+    assert_snapshot!(run, @r"
+    exit: 1
+    ----- stdout -----
+    sources     6, 1 of them again
+    images      2 accept, 3 reject, 0 inconclusive
+             1  download/status
+             1  image/too-small
+             1  url/scheme
+    requests    1
+    billed      2 images at most of each scene (porn,terrorism), 4 in all
+    cost        0.01 at most, at 1.80 a thousand
+
+    ----- stderr -----
+    ");
+    let run = service
+        .bench
+        .run(&[&args[..], &["--format", "jsonl"]].concat());
+    let plan = &run.json()[0];
+    assert_eq!(
+        (&plan["sources"], &plan["duplicates"]),
+        (&6.into(), &1.into())
+    );
+    assert_eq!((&plan["accepted"], &plan["billed"]), (&2.into(), &4.into()));
+    assert_eq!(plan["cost"], serde_json::Value::Null);
+    assert_eq!(service.sandbox.paid(), 0);
+    assert!(!service.bench.path("greenlight.db").exists());
+}
+
+#[test]
+fn every_command_has_examples() {
+    let service = Service::new("ledger-help");
+    for command in [
+        "scan", "resume", "status", "retry", "dead", "export", "plan",
+    ] {
+        let run = service.bench.run(&[command, "--help"]);
+        assert_eq!(run.code, Some(0), "{run}");
+        assert!(
+            run.stdout.contains(&format!("  greenlight {command}")),
+            "{run}"
+        );
+        assert!(
+            command == "plan" || run.stdout.contains("--ledger <FILE>"),
+            "{run}"
+        );
+    }
+}

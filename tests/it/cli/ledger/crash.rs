@@ -1,0 +1,126 @@
+//! The command killed in the middle, and what remains.
+
+use std::{collections::BTreeSet, thread, time::Duration};
+
+use greenlight::sandbox::Sandbox;
+
+use super::{Service, kill, sources};
+
+#[test]
+fn what_was_submitted_before_a_kill_is_not_paid_again() {
+    let service = Service::with("crash-submitted", Sandbox::builder().polls(40));
+    let urls = service.list("list.txt", 120);
+    let mut scan = service.command(&["scan", "--from", "list.txt", "--format", "jsonl"]);
+    let child = scan.spawn().unwrap();
+    service.wait_for("tasks", 120);
+    let first = kill(child);
+    let status = service.status();
+    assert_eq!(
+        (&status["tasks"], &status["sources"]),
+        (&120.into(), &120.into())
+    );
+
+    let resumed = service.run(&["resume", "--format", "jsonl"]);
+    assert_eq!(resumed.code, Some(0), "{resumed}");
+    assert_eq!(sources(&(first + &resumed.stdout)), urls, "each line once");
+    assert_eq!(service.sandbox.paid(), 120, "each image once");
+}
+
+/// Killed again and again at no place in particular: nothing is lost, a line comes again only if
+/// its run died before it could say that it was printed, and what was paid besides is what the
+/// ledger says may have been.
+#[test]
+fn kills_at_any_time_lose_nothing() {
+    let service = Service::with("crash-any", Sandbox::builder().polls(2));
+    let urls = service.list("list.txt", 400);
+    let args = [
+        "scan", "--from", "list.txt", "--format", "jsonl", "--settle", "2s",
+    ];
+    let mut printed = Vec::new();
+    for round in 0..6_u64 {
+        let child = service.command(&args).spawn().unwrap();
+        thread::sleep(Duration::from_millis(60 + 170 * round));
+        printed.push(kill(child));
+    }
+    let last = service.run(&args);
+    assert_eq!(last.code, Some(0), "{last}");
+    printed.push(last.stdout);
+    let printed: Vec<_> = printed.iter().flat_map(|lines| sources(lines)).collect();
+    let distinct: BTreeSet<_> = printed.iter().collect();
+    assert_eq!(distinct, urls.iter().collect::<BTreeSet<_>>());
+    let status = service.status();
+    assert_eq!(
+        (&status["left"], &status["unprinted"]),
+        (&0.into(), &0.into())
+    );
+    let besides = status["billed_besides"].as_u64().unwrap() / 2;
+    let paid = service.sandbox.paid();
+    assert!((400..=400 + besides).contains(&paid), "{paid}, {status}");
+    let export = service.bench.run(&["export"]);
+    assert_eq!(sources(&export.stdout), urls);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_second_interruption_ends_at_once_and_loses_nothing() {
+    use super::Run;
+    use crate::cli::running::interrupt;
+    use greenlight::sandbox::{Fault, Operation};
+
+    let service = Service::new("crash-twice");
+    let good = service.url("good.png");
+    let delay = Fault::Delay(Duration::from_secs(20));
+    service.sandbox.inject(Operation::AsyncScan, delay);
+    let args = ["scan", &good, "--format", "jsonl"];
+    let mut scan = service.command(&[&args[..], &["--settle", "2s"]].concat());
+    let child = scan.spawn().unwrap();
+    while service.sandbox.paid() == 0 {
+        thread::sleep(Duration::from_millis(10));
+    }
+    interrupt(&child);
+    // Its answer is waited for; the first interruption must have been seen as one of its own.
+    thread::sleep(Duration::from_millis(300));
+    interrupt(&child);
+    let run = Run::of(child);
+    assert_eq!(run.code, Some(130), "{run}");
+    let resumed = service.run(&["resume", "--format", "jsonl", "--settle", "2s"]);
+    assert_eq!(resumed.texts("outcome"), ["pass"], "{resumed}");
+    assert_eq!(service.sandbox.paid(), 2, "its answer is not known");
+    assert_eq!(service.status()["billed_besides"], 2, "two scenes");
+}
+
+/// As a full disk does, a limit on the size of files ends what the ledger can take.
+#[cfg(unix)]
+#[test]
+fn a_disk_without_room_stops_the_run_and_loses_nothing() {
+    use super::Run;
+
+    let service = Service::new("crash-full");
+    let urls = service.list("list.txt", 700);
+    let scan = service.command(&["scan", "--from", "list.txt", "--format", "jsonl"]);
+    let mut limited = std::process::Command::new("sh");
+    // In blocks of 512 or 1024 bytes; without the trap the signal would end the process.
+    limited
+        .args(["-c", "trap '' XFSZ; ulimit -f 120; exec \"$@\"", "sh"])
+        .arg(scan.get_program())
+        .args(scan.get_args())
+        .current_dir(service.bench.path("."))
+        .env_clear()
+        .envs(
+            scan.get_envs()
+                .filter_map(|(name, value)| Some((name, value?))),
+        )
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped());
+    let run = Run::of(limited.spawn().unwrap());
+    assert_eq!(run.code, Some(2), "{run}");
+    assert!(run.said().contains("greenlight.db"), "{run}");
+    let rest = service.run(&["scan", "--from", "list.txt", "--format", "jsonl"]);
+    assert_eq!(rest.code, Some(0), "{rest}");
+    let printed = sources(&(run.stdout + &rest.stdout));
+    assert_eq!(
+        printed.into_iter().collect::<BTreeSet<_>>(),
+        urls.into_iter().collect()
+    );
+    assert_eq!(service.sandbox.paid(), 700);
+}

@@ -1,0 +1,73 @@
+//! Lists that are wrong in places.
+
+use insta::assert_snapshot;
+
+use super::{Run, Service};
+
+#[test]
+fn broken_lines_have_their_place_among_the_outcomes() {
+    let service = Service::new("input-broken");
+    let mut list = format!("{}\n", service.url("good.png")).into_bytes();
+    list.extend(b"\xff\xfe.png\nno-such.png\n");
+    list.extend(std::iter::repeat_n(b'x', 100_000));
+    list.extend(format!("\n{}\n", service.url("porn.png")).into_bytes());
+    service.bench.write("list.txt", list);
+    let args = ["scan", "--from", "list.txt", "--format", "jsonl"];
+    let run = service.run(&args);
+    assert_eq!(run.code, Some(2), "{run}");
+    let outcomes = [
+        "pass",
+        "not-submitted",
+        "not-submitted",
+        "not-submitted",
+        "block",
+    ];
+    assert_eq!(run.texts("outcome"), outcomes, "{run}");
+    let errors = [
+        "",
+        "list.txt line 2: not UTF-8",
+        "list.txt line 3: cannot read: No such file or directory",
+        "list.txt line 4: longer than 65536 bytes",
+        "",
+    ];
+    assert_eq!(run.texts("error"), errors, "{run}");
+    assert_eq!(run.texts("decision")[1], "inconclusive");
+    assert_snapshot!(run.said(), @r"
+    error: list.txt line 2: not UTF-8
+    error: list.txt line 4: longer than 65536 bytes
+    ");
+    assert_eq!(service.bench.run(&["export"]).stdout, run.stdout);
+}
+
+#[test]
+fn data_ids_are_carried_through_and_told_where_they_are_not_unique() {
+    let service = Service::new("input-data-ids");
+    let [a, b, c] = [0, 1, 2].map(|n| format!("{}?{n}", service.url("good.png")));
+    let list = format!("id,url\nfirst,{a}\nsame,{b}\nsame,{c}\nlast,{a}\n");
+    service.bench.write("list.csv", list);
+    let args = ["scan", "--from", "list.csv", "--format", "jsonl"];
+    let mut scan = service.command(&args);
+    scan.args(["--column", "url", "--data-id-column", "id"]);
+    let run = Run::of(scan.spawn().unwrap());
+    assert_eq!(run.code, Some(0), "{run}");
+    assert_eq!(
+        run.texts("data_id"),
+        ["first", "same", "same", "last"],
+        "{run}"
+    );
+    assert_eq!(service.sandbox.paid(), 3);
+    assert_snapshot!(run.said(), @r"
+    error: the data id `same` stands at 2 places, the first of which are list.csv line 3 and list.csv line 4: each gets its outcome
+    ");
+}
+
+#[test]
+fn an_unknown_column_is_told_before_a_ledger_is_made() {
+    let service = Service::new("input-column");
+    service.bench.write("list.csv", "id,url\n1,http://host/\n");
+    let mut scan = service.command(&["scan", "--from", "list.csv", "--column", "link"]);
+    let run = Run::of(scan.spawn().unwrap());
+    assert_eq!(run.code, Some(2), "{run}");
+    assert!(run.stderr.contains("link"), "{run}");
+    assert!(!service.bench.path("greenlight.db").exists(), "{run}");
+}

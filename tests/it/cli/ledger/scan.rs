@@ -1,0 +1,284 @@
+//! `greenlight scan` with a ledger, and `greenlight resume`, that are not killed.
+
+use std::time::Duration;
+
+use greenlight::sandbox::{Fault, Operation, Sandbox, Share};
+use insta::assert_snapshot;
+
+use super::{Run, Service, sources};
+use crate::cli::{
+    running::interrupt,
+    site::{Page, Site},
+};
+
+#[test]
+fn a_scan_is_printed_once_and_kept() {
+    let service = Service::new("ledger-scan");
+    let porn = service.url("porn.png");
+    let args = ["scan", &porn, "in", "no.png", "ftp://host/a.png"];
+    let first = service.run(&args);
+    assert_snapshot!(first.without_ports().without_progress(), @r"
+    exit: 2
+    ----- stdout -----
+    OUTCOME        FORMAT         PIXELS       BYTES  SOURCE
+    block          png           256x320        2576  http://127.0.0.1:N/files/porn.png
+                   porn: porn, block (98.63)
+    pass           png           256x256        2077  in/good.png
+    pass           png           256x320        2576  in/porn.png
+    pass           gif           272x256        6410  in/sexy.gif
+    not-submitted  jpeg          256x128        2644  in/small.jpg
+                   image/too-small: 256x128 pixels, at least 256x256: send a larger version
+    not-submitted  -                   -           -  no.png
+                   error: cannot read: No such file or directory
+    not-submitted  -                   -           -  ftp://host/a.png
+                   url/scheme: scheme `ftp` is not http or https
+
+    7 sources: 4 accept, 2 reject, 1 inconclusive
+    outcomes: 3 pass, 1 block, 3 not-submitted
+         1  url/scheme
+         1  image/too-small
+
+    ----- stderr -----
+    ");
+    let paid = service.sandbox.paid();
+    let second = service.run(&args);
+    assert_snapshot!(second.without_progress(), @r"
+    exit: 0
+    ----- stdout -----
+    0 sources
+
+    ----- stderr -----
+    note: 7 sources done in an earlier run are not printed again: `greenlight export` prints all
+    ");
+    assert_eq!(service.sandbox.paid(), paid, "nothing is paid twice");
+}
+
+#[test]
+fn an_image_is_paid_once_however_often_it_is_listed() {
+    let service = Service::new("ledger-dedup");
+    let good = service.url("good.png");
+    let other = format!("{}#fragment", good.replace("http", "HTTP"));
+    let args = [
+        "scan",
+        &good,
+        &good,
+        &other,
+        "in/good.png",
+        "in",
+        "--format",
+        "jsonl",
+    ];
+    let run = service.run(&args);
+    let sources = [
+        &*good,
+        &good,
+        &other,
+        "in/good.png",
+        "in/good.png",
+        "in/porn.png",
+        "in/sexy.gif",
+        "in/small.jpg",
+    ];
+    assert_eq!(run.texts("source"), sources, "{run}");
+    assert_eq!(run.texts("outcome")[..7], ["pass"; 7], "{run}");
+    assert_eq!(service.sandbox.paid(), 4, "a URL and three files");
+}
+
+#[test]
+fn outcomes_come_in_the_order_of_the_list_however_late_they_are() {
+    let service = Service::new("ledger-order");
+    let png = std::fs::read(service.bench.path("in/good.png")).unwrap();
+    let late = Page::image("image/png", png).after(Duration::from_millis(700));
+    let site = Site::start([("/late.png", late)]);
+    let mut urls = service.good(130);
+    urls.insert(0, site.url("/late.png"));
+    urls.insert(60, "ftp://host/refused-at-once.png".to_owned());
+    service.bench.write("list.txt", urls.join("\n"));
+    let mut command = service.command(&["scan", "--from", "list.txt", "--format", "jsonl"]);
+    command.args(["--allow-address", &site.allowed()]);
+    let run = Run::of(command.spawn().unwrap());
+    assert_eq!(run.texts("source"), urls, "{run}");
+    assert_eq!(run.code, Some(1));
+    assert_eq!(service.sandbox.paid(), 131);
+    assert_eq!(service.status()["unprinted"], 0);
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupted_scan_is_resumed_where_it_ended() {
+    let service = Service::with("ledger-interrupt", Sandbox::builder().polls(20));
+    let urls = service.list("list.txt", 60);
+    let scan = service.command(&["scan", "--from", "list.txt", "--format", "jsonl"]);
+    let child = { scan }.spawn().unwrap();
+    service.wait_for("tasks", 60);
+    interrupt(&child);
+    let first = Run::of(child);
+    assert_eq!(first.code, Some(130), "{first}");
+    let said = first.without_ports();
+    assert_snapshot!(said.said(), @r"
+    error: interrupted: 0 done and printed, the rest is kept
+    hint: `greenlight resume --endpoint http://127.0.0.1:N` goes on where this ended; give it the other options of this scan too
+    ");
+    assert_eq!(service.status()["unread_lists"], serde_json::json!([]));
+
+    let resumed = service.run(&["resume", "--format", "jsonl"]);
+    assert_eq!(resumed.code, Some(0), "{resumed}");
+    let printed = said.stdout + &resumed.stdout;
+    assert_eq!(sources(&printed), urls, "in order, each once");
+    assert_eq!(service.sandbox.paid(), 60);
+
+    let again = service.run(&["resume"]);
+    assert_eq!(again.stdout, "0 sources\n", "{again}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_list_that_was_not_read_to_its_end_is_asked_for_again() {
+    use std::{io::Write as _, process::Stdio};
+    let service = Service::new("ledger-unread");
+    let urls = service.good(501);
+    let mut scan = service.command(&["scan", "--from", "-", "--format", "jsonl"]);
+    let mut child = scan.stdin(Stdio::piped()).spawn().unwrap();
+    // The list goes on, as far as the command can know.
+    let mut list = child.stdin.take().unwrap();
+    list.write_all(urls[..500].join("\n").as_bytes()).unwrap();
+    list.write_all(b"\n").unwrap();
+    service.wait_for("sources", 500);
+    interrupt(&child);
+    let first = Run::of(child);
+    drop(list);
+    assert_eq!(first.code, Some(130), "{first}");
+    assert!(
+        first.said().contains("the list was not read to its end"),
+        "{first}"
+    );
+    assert_eq!(
+        service.status()["unread_lists"],
+        serde_json::json!(["stdin"])
+    );
+
+    let resumed = service.run(&["resume", "--format", "jsonl"]);
+    assert_snapshot!(resumed.said(), @r"
+    note: `stdin` was not read to its end: give it to `greenlight scan` again, which does nothing twice
+    ");
+    service.bench.write("list.txt", urls.join("\n"));
+    let mut scan = service.command(&["scan", "--from", "-", "--format", "jsonl"]);
+    let input = std::fs::File::open(service.bench.path("list.txt")).unwrap();
+    let last = Run::of(scan.stdin(input).spawn().unwrap());
+    assert_snapshot!(last.said(), @r"
+    note: 500 sources done in an earlier run are not printed again: `greenlight export` prints all
+    ");
+    let printed = first.stdout + &resumed.stdout + &last.stdout;
+    assert_eq!(sources(&printed), urls);
+    assert_eq!(service.sandbox.paid(), 501);
+    assert_eq!(service.status()["unread_lists"], serde_json::json!([]));
+}
+
+#[test]
+fn who_waits_no_longer_is_told_how_to_go_on() {
+    let service = Service::with("ledger-wait", Sandbox::builder().polls(40));
+    let good = service.url("good.png");
+    let run = service.run(&["scan", &good, "--wait", "300ms"]);
+    assert_eq!(run.code, Some(2), "{run}");
+    assert_snapshot!(run.without_ports().said(), @r"
+    error: no result came in time: 0 done and printed
+    hint: `greenlight resume --endpoint http://127.0.0.1:N` goes on where this ended; give it the other options of this scan too
+    ");
+    let resumed = service.run(&["resume", "--format", "jsonl"]);
+    assert_eq!(resumed.texts("outcome"), ["pass"], "{resumed}");
+    assert_eq!(service.sandbox.paid(), 1);
+}
+
+#[test]
+fn a_service_that_refuses_everything_stops_the_run_and_loses_nothing() {
+    let service = Service::new("ledger-refuses");
+    let good = service.url("good.png");
+    let mut scan = service.command(&["scan", "ftp://first/a.png", &good, "--format", "jsonl"]);
+    let run = Run::of(scan.env(super::KEY[1].0, "wrong-secret").spawn().unwrap());
+    assert_eq!(run.code, Some(2), "{run}");
+    assert!(run.said().contains("SignatureDoesNotMatch"), "{run}");
+    assert!(run.said().contains("`greenlight resume"), "{run}");
+    assert!(!run.to_string().contains("wrong-secret"), "{run}");
+    assert_eq!(run.texts("source"), ["ftp://first/a.png"], "{run}");
+    let resumed = service.run(&["resume", "--format", "jsonl"]);
+    assert_eq!(resumed.texts("outcome"), ["pass"], "{resumed}");
+    assert_eq!(service.sandbox.paid(), 1);
+}
+
+#[test]
+fn what_the_service_does_not_take_says_so() {
+    let service = Service::new("ledger-not-taken");
+    let refused = Fault::Tasks(590, Share::First);
+    service.sandbox.inject(Operation::AsyncScan, refused);
+    let good = service.url("good.png");
+    let run = service.run(&["scan", &good, "--format", "jsonl"]);
+    assert_eq!(run.code, Some(2), "{run}");
+    assert_eq!(run.texts("outcome"), ["not-submitted"], "{run}");
+    let error = &run.texts("error")[0];
+    assert!(
+        error.starts_with("the service did not take it: 590"),
+        "{error}"
+    );
+    assert_eq!(run.json()[0]["data_id"], serde_json::Value::Null);
+    assert_eq!(service.sandbox.paid(), 0);
+}
+
+#[test]
+fn a_reader_that_goes_away_loses_nothing() {
+    let service = Service::new("ledger-pipe");
+    let urls = service.list("list.txt", 120);
+    let mut scan = service.command(&["scan", "--from", "list.txt", "--format", "jsonl"]);
+    let mut child = scan.spawn().unwrap();
+    let mut stdout = child.stdout.take().unwrap();
+    let line = crate::cli::bench::read_line(&mut stdout);
+    drop(stdout);
+    let run = Run::of(child);
+    assert!(matches!(run.code, Some(0)), "{run}");
+    let rest = service.run(&["scan", "--from", "list.txt", "--format", "jsonl"]);
+    let mut printed: Vec<_> = sources(&(line + "\n"));
+    printed.extend(sources(&rest.stdout));
+    printed.dedup();
+    let missing: Vec<_> = urls.iter().filter(|url| !printed.contains(url)).collect();
+    // What was written into the pipe before it broke was printed, and nobody read it.
+    assert!(missing.len() < 120, "{missing:?}");
+    let export = service.bench.run(&["export"]);
+    assert_eq!(sources(&export.stdout), urls);
+    assert_eq!(service.sandbox.paid(), 120);
+}
+
+#[test]
+fn a_one_off_leaves_no_file() {
+    let service = Service::new("ledger-none");
+    let run = service.run(&["scan", "in/good.png", "--no-ledger"]);
+    assert_eq!(run.code, Some(0), "{run}");
+    let run = service.bench.run(&["scan", "--sandbox", "in/good.png"]);
+    assert_eq!(run.code, Some(0), "{run}");
+    let left = std::fs::read_dir(service.bench.path(".")).unwrap();
+    let left: Vec<_> = left.map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(left, ["in"]);
+}
+
+#[test]
+fn a_ledger_may_have_another_name() {
+    let service = Service::new("ledger-name");
+    let run = service.run(&["scan", "in/good.png", "--ledger", "my.db"]);
+    assert_eq!(run.code, Some(0), "{run}");
+    assert!(!service.bench.path("greenlight.db").exists());
+    let status = service
+        .bench
+        .run(&["status", "--ledger", "my.db", "--format", "jsonl"]);
+    assert_eq!(status.json()[0]["done"], 1, "{status}");
+}
+
+#[test]
+fn parts_that_stay_unseen_are_warned_of_here_too() {
+    let service = Service::new("ledger-unseen");
+    let long = crate::cli::scan::bitmap(256, 256 * 20);
+    service.bench.write("long.bmp", long);
+    let run = service.run(&["scan", "long.bmp", "--format", "jsonl"]);
+    assert_eq!(run.code, Some(0), "{run}");
+    assert_eq!(
+        run.json()[0]["violations"][0]["code"],
+        "image/frames-unseen"
+    );
+}

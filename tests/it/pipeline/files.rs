@@ -1,0 +1,329 @@
+//! Images in local files: uploaded when their turn comes, the same bytes paid once, and never other
+//! bytes in their name.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
+
+use greenlight::{
+    ErrorKind,
+    green::{Client, Credentials},
+    ledger::{Key, Known, Ledger, Location, NewImage, Reason, Row, Source, State},
+    pipeline::{Line, Pipeline, Plan, Step, Subject},
+    sandbox::{Fault, Operation, Sandbox, When},
+};
+use sha2::{Digest as _, Sha256};
+
+use super::{Bench, block_on, line, probe, requirements, run, scope};
+use crate::images::png;
+
+/// A folder of its own.
+fn folder() -> tempfile::TempDir {
+    tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap()
+}
+
+/// An image like no other of another number: so many pixels and bytes.
+pub(super) fn picture(number: u32) -> Vec<u8> {
+    png(256 + number % 100, 256 + number / 100, 16)
+}
+
+/// The same facts and length, other bytes.
+fn twin(number: u32) -> Vec<u8> {
+    let mut bytes = picture(number);
+    let filler = bytes.windows(4).position(|name| name == b"fiLl").unwrap();
+    bytes[filler + 4] ^= 1;
+    let end = filler + 4 + 16;
+    let crc = crc32fast::hash(&bytes[filler..end]);
+    bytes[end..end + 4].copy_from_slice(&crc.to_be_bytes());
+    bytes
+}
+
+fn file(path: &Path, number: u64) -> Line {
+    let subject = Subject::File(path.to_owned());
+    Line {
+        subject,
+        ..line("", number)
+    }
+}
+
+fn write(folder: &Path, name: &str, bytes: &[u8]) -> PathBuf {
+    let path = folder.join(name);
+    fs::write(&path, bytes).unwrap();
+    path
+}
+
+fn uploads(bench: &Bench) -> u64 {
+    bench.sandbox.requests_of(Operation::Upload)
+}
+
+fn class(row: &Row) -> (State, Option<&str>) {
+    let class = row.reason.as_ref().map(|reason| reason.class.as_str());
+    (row.state, class)
+}
+
+#[test]
+fn every_file_gets_one_outcome_and_the_same_bytes_are_paid_once() {
+    block_on(async {
+        let bench = Bench::new(Sandbox::builder().polls(1)).await;
+        let folder = folder();
+        let folder = folder.path();
+        let large = folder.join("large.png");
+        fs::File::create(&large).unwrap().set_len(30 << 20).unwrap();
+        let mut lines = vec![
+            file(&write(folder, "a.png", &picture(1)), 1),
+            file(&write(folder, "b.png", &picture(2)), 2),
+            file(&write(folder, "again.png", &picture(1)), 3),
+            file(&write(folder, "cut.png", &picture(3)[..60]), 4),
+            file(&write(folder, "empty.png", b""), 5),
+            file(&folder.join("absent.png"), 6),
+            file(folder, 7),
+            file(&large, 8),
+            line(&bench.url("png/rgb.png"), 9),
+        ];
+        let broken = Subject::Unusable {
+            text: "a\u{fffd}".to_owned(),
+            reason: Reason {
+                class: "list/encoding".to_owned(),
+                message: "line 10 is not UTF-8".to_owned(),
+            },
+        };
+        lines.push(Line {
+            subject: broken,
+            ..line("", 10)
+        });
+        let (delivered, progress) = run(&bench.pipeline(), lines).await;
+        let row = |number: u32| &delivered[&format!("user-{number}")];
+        for number in [1, 2, 3, 9] {
+            assert_eq!(class(row(number)), (State::Decided, None), "{number}");
+        }
+        assert_eq!(row(1).key, row(3).key);
+        assert_eq!(row(1).task_id, row(3).task_id);
+        assert!(row(3).text().ends_with("again.png"), "{}", row(3).text());
+        let sha256: [u8; 32] = Sha256::digest(picture(1)).into();
+        assert_eq!(row(1).key, Key::of_content(&scope(), &sha256));
+        let facts: serde_json::Value =
+            serde_json::from_str(row(1).facts.as_deref().unwrap()).unwrap();
+        assert_eq!(
+            (facts["width"].as_u64(), facts["format"].as_str()),
+            (Some(257), Some("png"))
+        );
+        let rejected = |class| (State::Rejected, Some(class));
+        assert_eq!(class(row(4)), rejected("image/truncated"));
+        assert_eq!(class(row(5)), rejected("image/empty"));
+        assert_eq!(class(row(6)), rejected("file/missing"));
+        assert_eq!(class(row(7)), rejected("file/unreadable"));
+        assert_eq!(class(row(8)), rejected("image/too-large"));
+        assert_eq!(class(row(10)), rejected("list/encoding"));
+        assert_eq!(row(10).text(), "a\u{fffd}");
+        assert_eq!((bench.sandbox.paid(), progress.uploaded), (3, 2));
+    });
+}
+
+/// A pipeline that calls `meddle` when it first reaches `step`.
+fn meddled(bench: &Bench, step: Step, meddle: impl Fn() + Send + Sync + 'static) -> Pipeline {
+    let passed = AtomicU32::new(0);
+    bench.pipeline().attempts(1, 1).checkpoint(move |reached| {
+        if reached == step && passed.fetch_add(1, Ordering::SeqCst) == 0 {
+            meddle();
+        }
+    })
+}
+
+#[test]
+fn a_file_that_changes_is_given_up_and_nothing_is_submitted_in_its_name() {
+    block_on(async {
+        // Before it is judged, and before it is uploaded.
+        for step in [Step::BeforeEnqueue, Step::BeforeFindings] {
+            for bytes in [twin(1), picture(2), b"no image".to_vec()] {
+                let bench = Bench::new(Sandbox::builder()).await;
+                let folder = folder();
+                let path = write(folder.path(), "a.png", &picture(1));
+                let changed = path.clone();
+                let change = move || fs::write(&changed, &bytes).unwrap();
+                let pipeline = meddled(&bench, step, change);
+                let (delivered, _) = run(&pipeline, vec![file(&path, 1)]).await;
+                let row = &delivered["user-1"];
+                assert_eq!(class(row), (State::Dead, Some("file/changed")), "{step}");
+                let message = &row.reason.as_ref().unwrap().message;
+                assert!(message.contains("give the list again"), "{message}");
+                assert_eq!((bench.sandbox.paid(), uploads(&bench)), (0, 0), "{step}");
+            }
+        }
+    });
+}
+
+#[test]
+fn a_file_that_vanishes_is_tried_again_and_then_given_up() {
+    block_on(async {
+        for step in [Step::BeforeEnqueue, Step::BeforeFindings] {
+            let bench = Bench::new(Sandbox::builder()).await;
+            let folder = folder();
+            let path = write(folder.path(), "a.png", &picture(1));
+            let gone = path.clone();
+            let pipeline = meddled(&bench, step, move || fs::remove_file(&gone).unwrap());
+            let (delivered, _) = run(&pipeline, vec![file(&path, 1)]).await;
+            let row = &delivered["user-1"];
+            assert_eq!(class(row), (State::Dead, Some("file/missing")), "{step}");
+            assert_eq!(bench.sandbox.paid(), 0);
+
+            // It is back: by its class it is taken up again.
+            fs::write(&path, picture(1)).unwrap();
+            let classes = vec!["file/missing".to_owned()];
+            let retried = bench
+                .ledger
+                .retry(classes, std::time::SystemTime::now())
+                .await;
+            assert_eq!(retried.unwrap(), 1);
+            let (delivered, _) = run(&bench.pipeline(), Vec::new()).await;
+            assert_eq!(
+                class(&delivered["user-1"]),
+                (State::Decided, None),
+                "{step}"
+            );
+        }
+    });
+}
+
+#[test]
+fn a_file_that_was_moved_is_found_where_the_list_says_next() {
+    block_on(async {
+        let bench = Bench::new(Sandbox::builder()).await;
+        let folder = folder();
+        let old = write(folder.path(), "old.png", &picture(1));
+        let new = folder.path().join("new.png");
+        let sha256: [u8; 32] = Sha256::digest(picture(1)).into();
+        let noted = NewImage {
+            key: Key::of_content(&scope(), &sha256),
+            location: Location::File(old.clone()),
+            known: Known::Nothing,
+            facts: None,
+            source: line("", 1).source,
+        };
+        let now = std::time::SystemTime::now();
+        bench.ledger.enqueue(vec![noted], now).await.unwrap();
+        fs::rename(&old, &new).unwrap();
+        let (delivered, _) = run(&bench.pipeline(), vec![file(&new, 2)]).await;
+        for name in ["user-1", "user-2"] {
+            assert_eq!(class(&delivered[name]), (State::Decided, None), "{name}");
+        }
+        assert_eq!(delivered["user-1"].text(), old.to_string_lossy());
+        assert_eq!(delivered["user-2"].location, Location::File(new));
+        assert_eq!(bench.sandbox.paid(), 1);
+    });
+}
+
+#[test]
+fn an_upload_that_failed_is_repeated_and_nothing_is_paid_for_it() {
+    let faults = [
+        (Operation::Upload, Fault::Gateway(503, When::Before)),
+        (Operation::Upload, Fault::Close(When::Before)),
+        (Operation::Upload, Fault::Close(When::After)),
+        (Operation::UploadCredentials, Fault::Service(500)),
+        (Operation::UploadCredentials, Fault::Html(502, When::Before)),
+        (Operation::UploadCredentials, Fault::Close(When::After)),
+    ];
+    block_on(async {
+        for (operation, fault) in faults {
+            let bench = Bench::new(Sandbox::builder()).await;
+            bench.sandbox.inject(operation, fault.clone());
+            let folder = folder();
+            let path = |n: u32| write(folder.path(), &format!("{n}.png"), &picture(n));
+            let lines = (1..=5).map(|n| file(&path(n), n.into())).collect();
+            let (delivered, _) = run(&bench.pipeline(), lines).await;
+            let decided = delivered.values().filter(|row| row.state == State::Decided);
+            assert_eq!(decided.count(), 5, "{fault:?}");
+            let stats = bench.ledger.stats(std::time::UNIX_EPOCH).await.unwrap();
+            assert_eq!(
+                (bench.sandbox.paid(), stats.tasks, stats.resubmitted),
+                (5, 5, 0),
+                "{fault:?}"
+            );
+        }
+    });
+}
+
+#[test]
+fn an_upload_that_never_works_is_dead_with_its_class() {
+    block_on(async {
+        let bench = Bench::new(Sandbox::builder()).await;
+        bench
+            .sandbox
+            .inject(Operation::Upload, Fault::Close(When::Before));
+        let folder = folder();
+        let path = write(folder.path(), "a.png", &picture(1));
+        let pipeline = bench.pipeline().attempts(1, 1);
+        let (delivered, _) = run(&pipeline, vec![file(&path, 1)]).await;
+        assert_eq!(
+            class(&delivered["user-1"]),
+            (State::Dead, Some("upload/network"))
+        );
+        assert_eq!(bench.sandbox.paid(), 0);
+    });
+}
+
+#[test]
+fn a_key_that_may_not_upload_ends_the_run_and_kills_no_image() {
+    block_on(async {
+        let bench = Bench::new(Sandbox::builder()).await;
+        let folder = folder();
+        let path = write(folder.path(), "a.png", &picture(1));
+        let ledger = Arc::clone(&bench.ledger);
+        let wrong = Client::builder()
+            .endpoint(&bench.sandbox.endpoint())
+            .credentials(Credentials::new("sandbox-key-id", "wrong"))
+            .build()
+            .unwrap();
+        let wrong = Pipeline::new(wrong, probe(), ledger, scope()).fill_wait(Duration::ZERO);
+        let mut refused = wrong.start(vec![file(&path, 1)]);
+        let error = loop {
+            match refused.next().await {
+                Ok(outcomes) => assert!(outcomes.is_some(), "it ends with an error"),
+                Err(error) => break error,
+            }
+        };
+        assert_eq!(error.kind(), ErrorKind::Refused);
+        let (delivered, _) = run(&bench.pipeline(), Vec::new()).await;
+        assert_eq!(class(&delivered["user-1"]), (State::Decided, None));
+    });
+}
+
+#[test]
+fn a_plan_reads_files_and_uploads_nothing() {
+    block_on(async {
+        let bench = Bench::new(Sandbox::builder()).await;
+        let folder = folder();
+        let folder = folder.path();
+        let lines = vec![
+            file(&write(folder, "a.png", &picture(1)), 1),
+            file(&write(folder, "again.png", &picture(1)), 2),
+            file(&write(folder, "cut.png", &picture(3)[..60]), 3),
+            file(&folder.join("absent.png"), 4),
+            Line {
+                subject: Subject::Unusable {
+                    text: String::new(),
+                    reason: Reason {
+                        class: "list/empty".to_owned(),
+                        message: "nothing".to_owned(),
+                    },
+                },
+                source: Source::default(),
+            },
+        ];
+        let mut planning = Plan::start(&probe(), &requirements(), &scope(), lines);
+        while planning.advance().await.unwrap() {}
+        let plan = planning.plan();
+        assert_eq!(
+            (plan.lines(), plan.duplicates(), plan.unreadable()),
+            (5, 1, 2)
+        );
+        assert_eq!((plan.accepted(), plan.rejected(), plan.billed()), (1, 1, 1));
+        assert_eq!(plan.violations()["image/truncated"], 1);
+        assert_eq!((bench.sandbox.requests(), uploads(&bench)), (0, 0));
+    });
+}

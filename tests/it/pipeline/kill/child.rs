@@ -1,0 +1,200 @@
+//! The process that is killed.
+
+use std::{
+    collections::BTreeSet,
+    env,
+    fs::{self, OpenOptions},
+    io::Write as _,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
+
+use greenlight::{
+    ledger::{Ledger, SqliteLedger},
+    pipeline::{Line, Pipeline, Step, Subject},
+};
+
+use super::{
+    super::{block_on, line, pipeline, scope},
+    BATCH, Kind, RATE, REQUESTS, own_path, receiver,
+};
+
+const CHILD: &str = "GREENLIGHT_KILL_CHILD";
+
+/// When a process is to die by its own hand.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Death {
+    pub(super) step: Step,
+    /// How often it passes the step before.
+    pub(super) pass: u32,
+}
+
+/// What the process is told.
+pub(super) struct Orders {
+    pub(super) endpoint: String,
+    pub(super) ledger: PathBuf,
+    /// Where the files are, and the lists of what was delivered.
+    pub(super) folder: PathBuf,
+    pub(super) good: String,
+    pub(super) cut: String,
+    /// Where results are sent.
+    pub(super) callback: Option<String>,
+    pub(super) images: u64,
+    /// Whether it reads the list, or goes on with what is noted.
+    pub(super) has_list: bool,
+    pub(super) death: Option<Death>,
+}
+
+impl Orders {
+    fn write(&self) -> String {
+        let (step, pass) = match self.death {
+            Some(Death { step, pass }) => (step.name(), pass),
+            None => ("", 0),
+        };
+        [
+            self.endpoint.clone(),
+            self.ledger.display().to_string(),
+            self.folder.display().to_string(),
+            self.good.clone(),
+            self.cut.clone(),
+            self.callback.clone().unwrap_or_default(),
+            self.images.to_string(),
+            self.has_list.to_string(),
+            step.to_owned(),
+            pass.to_string(),
+        ]
+        .join("\n")
+    }
+
+    fn read(text: &str) -> Self {
+        let mut parts = text.split('\n');
+        let mut part = || parts.next().unwrap().to_owned();
+        Self {
+            endpoint: part(),
+            ledger: part().into(),
+            folder: part().into(),
+            good: part(),
+            cut: part(),
+            callback: Some(part()).filter(|url| !url.is_empty()),
+            images: part().parse().unwrap(),
+            has_list: part().parse().unwrap(),
+            death: Step::from_name(&part())
+                .zip(part().parse().ok())
+                .map(|(step, pass)| Death { step, pass }),
+        }
+    }
+
+    pub(super) fn spawn(&self) -> Child {
+        Command::new(own_path())
+            .args(["--exact", "pipeline::kill::child::child"])
+            .env(CHILD, self.write())
+            .stdout(Stdio::null())
+            .stderr(Stdio::inherit())
+            .spawn()
+            .unwrap()
+    }
+
+    fn lines(&self) -> impl Iterator<Item = Line> + Send + use<> {
+        let (good, cut, folder) = (self.good.clone(), self.cut.clone(), self.folder.clone());
+        (1..=self.images).map(move |number| match Kind::of(number) {
+            Kind::Url => line(&format!("{good}?{number}"), number),
+            Kind::Cut => line(&format!("{cut}?{number}"), number),
+            Kind::File => Line {
+                subject: Subject::File(file(&folder, number)),
+                ..line("", number)
+            },
+        })
+    }
+
+    fn pipeline(&self, ledger: Arc<dyn Ledger>) -> Pipeline {
+        let pipeline = pipeline(&self.endpoint, "sandbox-key-secret", ledger);
+        let pipeline = match &self.callback {
+            None => pipeline,
+            // Time enough for callbacks on a busy machine.
+            Some(url) => pipeline
+                .callback(receiver::callback(url))
+                .settle_after(Duration::from_millis(1500), Duration::from_secs(15)),
+        };
+        let passed = AtomicU32::new(0);
+        let death = self.death;
+        pipeline
+            .batch(usize::try_from(BATCH).unwrap())
+            .requests(usize::try_from(REQUESTS).unwrap())
+            .rates(Some(RATE), None)
+            .lease(Duration::from_millis(1500))
+            .checkpoint(move |step| {
+                if let Some(death) = death
+                    && step == death.step
+                    && passed.fetch_add(1, Ordering::Relaxed) == death.pass
+                {
+                    let own = std::process::id().to_string();
+                    let killed = Command::new("kill").args(["-9", &own]).status();
+                    unreachable!("still alive: {killed:?}");
+                }
+            })
+    }
+}
+
+/// Not a test of its own: what the child runs. Without orders it has nothing to do.
+#[test]
+fn child() {
+    let Ok(orders) = env::var(CHILD) else {
+        assert!(
+            Step::ALL
+                .iter()
+                .all(|step| Step::from_name(step.name()) == Some(*step))
+        );
+        return;
+    };
+    let orders = Orders::read(&orders);
+    block_on(async {
+        let ledger = SqliteLedger::open(&orders.ledger, &scope()).unwrap();
+        let pipeline = orders.pipeline(Arc::new(ledger));
+        let mut run = match orders.has_list {
+            true => pipeline.start(orders.lines()),
+            false => pipeline.resume(),
+        };
+        let own = format!("delivered-{}", std::process::id());
+        let mut delivered = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(orders.folder.join(own))
+            .unwrap();
+        while let Some(outcomes) = run.next().await.unwrap() {
+            let numbers: String = outcomes
+                .iter()
+                .map(|outcome| format!("{}\n", outcome.row.number))
+                .collect();
+            delivered.write_all(numbers.as_bytes()).unwrap();
+            run.acknowledge(&outcomes).await.unwrap();
+        }
+    });
+}
+
+/// The file that a line names.
+pub(super) fn file(folder: &Path, line: u64) -> PathBuf {
+    folder.join(format!("{line}.png"))
+}
+
+/// The numbers of the rows that any process was given.
+pub(super) fn delivered(folder: &Path) -> BTreeSet<i64> {
+    let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap());
+    let lists = files.filter(|entry| {
+        entry
+            .file_name()
+            .to_string_lossy()
+            .starts_with("delivered-")
+    });
+    lists
+        .flat_map(|entry| {
+            let text = fs::read_to_string(entry.path()).unwrap();
+            let numbers = text.lines().map(|line| line.parse().unwrap());
+            numbers.collect::<Vec<i64>>()
+        })
+        .collect()
+}
