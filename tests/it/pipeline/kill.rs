@@ -292,7 +292,12 @@ impl<'a> Suite<'a> {
         let delivered = child::delivered(self.folder.path());
         let numbers: BTreeSet<i64> = rows.iter().map(|row| row.number).collect();
         assert_eq!(delivered, numbers, "every line's consumer has its outcome");
-        let stats = self.bench.ledger.stats(std::time::UNIX_EPOCH).await.unwrap();
+        let stats = self
+            .bench
+            .ledger
+            .stats(std::time::UNIX_EPOCH)
+            .await
+            .unwrap();
         assert_eq!(stats.undelivered, 0);
         let good = u64::try_from(tasks.len()).unwrap();
         let paid = self.bench.sandbox.paid();

@@ -184,7 +184,12 @@ pub(super) fn file(folder: &Path, line: u64) -> PathBuf {
 /// The numbers of the rows that any process was given.
 pub(super) fn delivered(folder: &Path) -> BTreeSet<i64> {
     let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap());
-    let lists = files.filter(|entry| entry.file_name().to_string_lossy().starts_with("delivered-"));
+    let lists = files.filter(|entry| {
+        entry
+            .file_name()
+            .to_string_lossy()
+            .starts_with("delivered-")
+    });
     lists
         .flat_map(|entry| {
             let text = fs::read_to_string(entry.path()).unwrap();
