@@ -2,14 +2,11 @@
 //! It reads what the steps read; whatever is out of the ordinary is left to them.
 
 use super::{
-    Cursor, FIELD, Facts, Jpeg, State,
-    exif::{Exif, ExifNeed},
+    Cursor, FIELD, Facts, Jpeg, State, exif,
     frame::{Frame, Process},
     marker::Marker,
     part::{Need, Next, Part},
 };
-use crate::format::Orientation;
-
 /// A marker and the length of its segment.
 const HEAD: usize = 4;
 
@@ -39,18 +36,11 @@ impl Jpeg {
     fn take_segment(&mut self, marker: Marker, body: &[u8], at: u64, facts: &mut Facts) -> bool {
         match Part::first(marker, self.depth) {
             Part::Rest => {}
-            Part::Jfif => self.app.jfif |= body.starts_with(b"JFIF\0"),
-            Part::Exif(exif) => {
-                if facts.orientation.is_none() {
-                    facts.orientation = orientation(exif, body);
-                }
+            Part::Jfif => self.app.take_jfif(body),
+            Part::Exif(_) => {
+                facts.orientation = facts.orientation.or_else(|| exif::orientation(body));
             }
-            Part::Adobe => {
-                if let ([b'A', b'd', b'o', b'b', b'e', ..], Some(transform)) = (body, body.get(11))
-                {
-                    self.app.adobe_transform = Some(*transform);
-                }
-            }
+            Part::Adobe => self.app.take_adobe(body),
             Part::FrameHead(process) => return self.take_frame(process, body, at, facts),
             Part::ScanHead if self.frame.is_none() => return false,
             part if part.begins_table() || matches!(part, Part::ScanHead) => {
@@ -95,23 +85,9 @@ impl Jpeg {
     }
 
     fn take_frame(&mut self, process: Process, body: &[u8], at: u64, facts: &mut Facts) -> bool {
-        let Some((head, components)) = body.split_first_chunk() else {
+        let Some(frame) = Frame::of_body(process, body).filter(|_| self.frame.is_none()) else {
             return false;
         };
-        let mut frame = Frame::new(process, *head);
-        let (components, rest) = components.as_chunks();
-        if self.frame.is_some()
-            || frame.check().is_err()
-            || components.len() != usize::from(frame.count)
-            || !rest.is_empty()
-        {
-            return false;
-        }
-        for (index, component) in (0..).zip(components) {
-            if frame.set_component(index, *component).is_err() {
-                return false;
-            }
-        }
         facts.dimensions = facts.dimensions.or(frame.dimensions());
         self.frame = Some(frame);
         self.state_frame(at, facts);
@@ -134,24 +110,4 @@ fn take_field(bytes: &[u8], len: u16) -> Option<([u8; FIELD], &[u8])> {
     let mut field = [0; FIELD];
     field.get_mut(..taken.len())?.copy_from_slice(taken);
     Some((field, after))
-}
-
-fn orientation(mut exif: Exif, body: &[u8]) -> Option<Orientation> {
-    let mut rest = body;
-    loop {
-        match exif.need() {
-            ExifNeed::Field(len) => {
-                let (field, after) = take_field(rest, len)?;
-                if let Some(found) = exif.take(&field) {
-                    return Some(found);
-                }
-                rest = after;
-            }
-            ExifNeed::Skip(len) => {
-                rest = rest.get(usize::from(len)..)?;
-                exif.skipped();
-            }
-            ExifNeed::Nothing => return None,
-        }
-    }
 }

@@ -2,7 +2,7 @@
 
 use super::{
     Cursor, DefectKind, Depth, Facts, Jpeg, Progress, State,
-    frame::{Frame, Kind, Process},
+    frame::{Frame, Process},
     marker::Marker,
     part::{Need, Next, Part, is_prefix_code, read_bytes, took},
 };
@@ -141,7 +141,7 @@ impl Jpeg {
     ) -> Result<Next, DefectKind> {
         Ok(match part {
             Part::Jfif => {
-                self.app.jfif |= field.starts_with(b"JFIF\0");
+                self.app.take_jfif(field);
                 Next::Part(Part::Rest)
             }
             Part::Exif(mut exif) => {
@@ -154,9 +154,7 @@ impl Jpeg {
                 Next::Part(Part::Rest)
             }
             Part::Adobe => {
-                if field.starts_with(b"Adobe") {
-                    self.app.adobe_transform = field.get(11).copied();
-                }
+                self.app.take_adobe(field);
                 Next::Part(Part::Rest)
             }
             Part::FrameHead(process) => {
@@ -240,13 +238,8 @@ impl Jpeg {
         facts.color = facts.color.or(frame.color(self.app));
         facts.frames = 1;
         facts.frames_final = true;
-        if frame.process.kind == Kind::Ls || frame.process.differential {
-            facts.defect(DefectKind::JpegUnsupportedProcess, at);
-        } else if frame.process.arithmetic
-            || frame.process.kind == Kind::Lossless
-            || frame.precision != 8
-        {
-            facts.defect(DefectKind::JpegRareProcess, at);
+        if let Some(kind) = frame.fault() {
+            facts.defect(kind, at);
         }
         if self.depth == Depth::Header && facts.dimensions.is_some() {
             self.state = State::Over(Progress::Done);
