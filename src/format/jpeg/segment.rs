@@ -171,16 +171,7 @@ impl Jpeg {
             }
             Part::QuantizationHead => {
                 let [head, ..] = *field;
-                let (precision, number) = (head >> 4, head & 15);
-                if precision > 1 || number > 3 {
-                    return Err(DefectKind::JpegQuantizationTable);
-                }
-                self.tables.quantization |= 1 << number;
-                Next::Part(Part::QuantizationValues {
-                    left: if precision == 0 { 64 } else { 128 },
-                    wide: precision == 1,
-                    high: None,
-                })
+                Next::Part(self.quantization_head(head)?)
             }
             Part::HuffmanHead => self.huffman_head(field)?,
             Part::RestartInterval => {
@@ -255,7 +246,20 @@ impl Jpeg {
         self.state = State::Over(Progress::Failed);
     }
 
-    fn huffman_head(&mut self, field: &[u8; super::FIELD]) -> Result<Next, DefectKind> {
+    pub(super) fn quantization_head(&mut self, head: u8) -> Result<Part, DefectKind> {
+        let (precision, number) = (head >> 4, head & 15);
+        if precision > 1 || number > 3 {
+            return Err(DefectKind::JpegQuantizationTable);
+        }
+        self.tables.quantization |= 1 << number;
+        Ok(Part::QuantizationValues {
+            left: if precision == 0 { 64 } else { 128 },
+            wide: precision == 1,
+            high: None,
+        })
+    }
+
+    pub(super) fn huffman_head(&mut self, field: &[u8; super::FIELD]) -> Result<Next, DefectKind> {
         let [head, counts @ ..] = field;
         let (class, number) = (head >> 4, head & 15);
         let symbols = counts.iter().map(|count| u16::from(*count)).sum();
