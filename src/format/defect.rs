@@ -206,12 +206,14 @@ const HELD: usize = 8;
 /// place of the first eight only (no kind is forgotten).
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Defects {
-    first: [Option<Defect>; HELD],
+    kinds: u128,
+    /// The first kinds in order, and the place of each: two lists, which take less room than pairs.
+    first: [Option<DefectKind>; HELD],
+    offsets: [u64; HELD],
     /// Where the image's own end lies, if bytes follow it. Apart from the others, because these bytes
     /// are seen as they come and a parser's last words only at the file's end: in one list their
     /// order would depend on the chunks.
-    trailing: Option<u64>,
-    kinds: u128,
+    trailing: u64,
 }
 
 const _: () = assert!(
@@ -222,9 +224,10 @@ const _: () = assert!(
 impl Defects {
     pub(crate) const fn new() -> Self {
         Self {
-            first: [None; HELD],
-            trailing: None,
             kinds: 0,
+            first: [None; HELD],
+            offsets: [0; HELD],
+            trailing: 0,
         }
     }
 
@@ -235,9 +238,13 @@ impl Defects {
         }
         self.kinds |= bit;
         if defect.kind == DefectKind::TrailingBytes {
-            self.trailing = Some(defect.offset);
-        } else if let Some(free) = self.first.iter_mut().find(|held| held.is_none()) {
-            *free = Some(defect);
+            self.trailing = defect.offset;
+            return;
+        }
+        let mut places = self.first.iter_mut().zip(&mut self.offsets);
+        if let Some((kind, offset)) = places.find(|(kind, _)| kind.is_none()) {
+            *kind = Some(defect.kind);
+            *offset = defect.offset;
         }
     }
 
@@ -251,17 +258,23 @@ impl Defects {
         self.kinds & (1 << kind.index()) != 0
     }
 
+    fn is_placed(&self, kind: DefectKind) -> bool {
+        kind == DefectKind::TrailingBytes || self.first.contains(&Some(kind))
+    }
+
     /// Every kind, with its first place where that is still known.
     pub fn iter(&self) -> impl Iterator<Item = (DefectKind, Option<u64>)> + '_ {
         let trailing = self
-            .trailing
-            .map(|end| Defect::new(DefectKind::TrailingBytes, end));
-        let placed = move || self.first.iter().flatten().copied().chain(trailing);
+            .contains(DefectKind::TrailingBytes)
+            .then_some(Defect::new(DefectKind::TrailingBytes, self.trailing));
+        let first = self.first.iter().zip(self.offsets);
+        let first = first.filter_map(|(kind, offset)| Some(Defect::new((*kind)?, offset)));
+        let placed = first.chain(trailing);
         let unplaced = DefectKind::ALL
             .iter()
             .copied()
-            .filter(move |kind| self.contains(*kind) && !placed().any(|held| held.kind == *kind));
-        placed()
+            .filter(move |kind| self.contains(*kind) && !self.is_placed(*kind));
+        placed
             .map(|held| (held.kind, Some(held.offset)))
             .chain(unplaced.map(|kind| (kind, None)))
     }

@@ -1,6 +1,8 @@
 //! What parsers state.
 
-use super::{Defect, DefectKind, Defects, Dimensions};
+use std::num::{NonZeroU8, NonZeroU64};
+
+use super::{Defect, DefectKind, Defects, Dimensions, Glance};
 
 /// How a pixel's colour is stored.
 #[non_exhaustive]
@@ -32,25 +34,23 @@ pub enum ColorType {
 /// The EXIF orientation tag, 1 to 8 (Exif 2.3, table 5): reported, never applied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-pub struct Orientation(u8);
+pub struct Orientation(NonZeroU8);
 
 impl Orientation {
     /// The tag's value, if it is one of the eight that have a meaning.
     pub fn new(tag: u16) -> Option<Self> {
-        u8::try_from(tag)
-            .ok()
-            .filter(|tag| (1..=8).contains(tag))
-            .map(Self)
+        let tag = u8::try_from(tag).ok().filter(|tag| *tag <= 8)?;
+        NonZeroU8::new(tag).map(Self)
     }
 
     /// 1 to 8.
     pub const fn tag(self) -> u8 {
-        self.0
+        self.0.get()
     }
 
     /// Whether a viewer that obeys the tag swaps width and height.
     pub const fn swaps_sides(self) -> bool {
-        self.0 >= 5
+        self.0.get() >= 5
     }
 }
 
@@ -67,7 +67,7 @@ pub(crate) struct Facts {
     pub(crate) color: Option<ColorType>,
     pub(crate) orientation: Option<Orientation>,
     /// Offset just after the last byte that belongs to the image; what follows is trailing.
-    pub(crate) end: Option<u64>,
+    end: Option<NonZeroU64>,
     pub(crate) defects: Defects,
 }
 
@@ -83,6 +83,34 @@ impl Facts {
             end: None,
             defects: Defects::new(),
         }
+    }
+
+    /// What a glance says.
+    #[inline]
+    pub(crate) const fn glanced(glance: &Glance) -> Self {
+        Self {
+            dimensions: Some(glance.dimensions),
+            frames: if glance.is_still() { 1 } else { 0 },
+            frames_final: glance.is_still(),
+            bit_depth: match glance.bit_depth {
+                Some(bits) => Some(bits.get()),
+                None => None,
+            },
+            color: glance.color,
+            orientation: glance.orientation,
+            end: None,
+            defects: Defects::new(),
+        }
+    }
+
+    /// States where the image ends: the offset just after its last byte.
+    pub(crate) const fn ends_at(&mut self, offset: u64) {
+        self.end = NonZeroU64::new(offset);
+    }
+
+    /// Where the image ends, once that is known.
+    pub(crate) fn end(&self) -> Option<u64> {
+        self.end.map(NonZeroU64::get)
     }
 
     /// States a defect; only the first of a kind is kept.

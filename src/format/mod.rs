@@ -8,6 +8,7 @@ mod bytes;
 mod defect;
 mod depth;
 mod facts;
+mod glance;
 mod markup;
 mod sniff;
 
@@ -24,6 +25,7 @@ pub use defect::{Defect, DefectClass, DefectKind, Defects};
 pub use facts::{ColorType, Orientation};
 
 pub(crate) use facts::Facts;
+pub(crate) use glance::Glance;
 pub(crate) use markup::{Found, Markup};
 pub(crate) use sniff::{SNIFF_BYTES, Sniffed, sniff, sniff_all};
 
@@ -279,15 +281,6 @@ pub(crate) enum Progress {
 /// fact once stated stands. Neither method allocates below payload depth, indexes without a check,
 /// or does arithmetic that can overflow.
 pub(crate) trait Parser {
-    /// States what header depth asks of a whole file, without a parser, if that can be; else
-    /// states nothing. The facts are those that a parser states.
-    fn glance(_file: &[u8], _facts: &mut Facts) -> Option<Progress>
-    where
-        Self: Sized,
-    {
-        None
-    }
-
     /// Reads all of `input`, whose first byte is the file's byte `offset`. Not called again after
     /// `Done` or `Failed`.
     fn push(&mut self, input: &[u8], offset: u64, facts: &mut Facts) -> Progress;

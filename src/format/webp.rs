@@ -101,7 +101,7 @@ impl Webp {
             facts.defect(DefectKind::WebpNoImage, offset);
         }
         facts.frames_final = true;
-        facts.end = Some(self.end.max(offset));
+        facts.ends_at(self.end.max(offset));
         Progress::Done
     }
 }

@@ -1,7 +1,7 @@
 //! What bytes say.
 
 use super::{ColorType, DefectKind, Defects, Depth, Orientation};
-use crate::format::{Dimensions, Facts, Format};
+use crate::format::{Dimensions, Facts, Format, Glance};
 
 /// What the first bytes say a file is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,6 +77,21 @@ impl Inspection {
             announced_len: None,
             walked: false,
             ended: false,
+            claims: [None; 2],
+        }
+    }
+
+    /// What a glance at a whole file of `len` bytes says.
+    #[inline]
+    pub(super) const fn glanced(glance: &Glance, len: u64) -> Self {
+        Self {
+            depth: Depth::Header,
+            identity: Identity::Format(glance.format),
+            facts: Facts::glanced(glance),
+            bytes_seen: len,
+            announced_len: None,
+            walked: true,
+            ended: true,
             claims: [None; 2],
         }
     }
@@ -177,7 +192,7 @@ impl Inspection {
     /// Bytes after the image's own end, once that end was seen.
     pub fn trailing_bytes(&self) -> Option<u64> {
         self.facts
-            .end
+            .end()
             .map(|end| self.bytes_seen.saturating_sub(end))
     }
 

@@ -9,6 +9,7 @@ mod corpus_check;
 mod crashes;
 mod fixtures;
 mod gate;
+mod glance;
 #[cfg(feature = "client")]
 mod green;
 #[cfg(feature = "client")]

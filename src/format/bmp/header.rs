@@ -1,8 +1,10 @@
 //! The file header and the image header in all its versions.
 
+use std::num::NonZeroU8;
+
 use super::{DefectKind, FIELD, Facts, rle::Rle};
 use crate::format::{
-    ColorType, Dimensions,
+    ColorType, Dimensions, Format, Glance,
     bytes::{le16, le32},
 };
 
@@ -41,6 +43,7 @@ pub(super) struct Header {
     width: u32,
     height: u32,
     top_down: bool,
+    planes: u16,
     bits: u16,
     pub(super) compression: Compression,
     /// Bytes of compressed pixels as stated, or 0.
@@ -51,6 +54,7 @@ pub(super) struct Header {
 
 impl Header {
     /// The file header and the image header's size.
+    #[inline]
     pub(super) fn new(field: &[u8; FIELD]) -> Self {
         Self {
             offset: le32(field, 10),
@@ -74,7 +78,9 @@ impl Header {
         if self.is_core() { 4 } else { 8 }
     }
 
-    pub(super) fn set_sides(&mut self, field: &[u8; FIELD], facts: &mut Facts) {
+    /// Takes width and height.
+    #[inline]
+    pub(super) fn read_sides(&mut self, field: &[u8; FIELD]) {
         if self.is_core() {
             self.width = u32::from(le16(field, 0));
             self.height = u32::from(le16(field, 2));
@@ -84,10 +90,16 @@ impl Header {
             self.height = height.unsigned_abs();
             self.top_down = height < 0;
         }
-        if self.width == 0 || self.height == 0 {
+    }
+
+    pub(super) fn dimensions(&self) -> Option<Dimensions> {
+        (self.width > 0 && self.height > 0).then(|| Dimensions::new(self.width, self.height))
+    }
+
+    pub(super) fn state_sides(&self, facts: &mut Facts) {
+        facts.dimensions = self.dimensions();
+        if facts.dimensions.is_none() {
             facts.defect(DefectKind::ZeroDimension, SIDES);
-        } else {
-            facts.dimensions = Some(Dimensions::new(self.width, self.height));
         }
         facts.frames = 1;
         facts.frames_final = true;
@@ -104,23 +116,22 @@ impl Header {
     }
 
     /// Takes the fields after width and height; those that a short version lacks are zero.
-    pub(super) fn set_fields(&mut self, field: &[u8; FIELD], facts: &mut Facts) {
+    #[inline]
+    pub(super) fn read_fields(&mut self, field: &[u8; FIELD]) {
+        self.planes = le16(field, 0);
         self.bits = le16(field, 2);
         if !self.is_core() {
             self.compression = self.compression_of(le32(field, 4));
             self.stated_len = le32(field, 8);
             self.colors = le32(field, 20);
         }
-        if le16(field, 0) != 1 {
-            facts.defect(DefectKind::BmpPlanes, self.fields_at());
-        }
-        self.state(facts);
     }
 
     fn fields_at(&self) -> u64 {
         SIDES.saturating_add(if self.is_core() { 4 } else { 8 })
     }
 
+    #[inline]
     fn compression_of(&self, number: u32) -> Compression {
         let os2 = self.size == 64;
         match number {
@@ -133,52 +144,65 @@ impl Header {
         }
     }
 
-    fn state(&self, facts: &mut Facts) {
+    pub(super) fn state_fields(&self, facts: &mut Facts) {
+        if self.bits_are_legal() {
+            (facts.bit_depth, facts.color) = self.color();
+        }
+        self.faults(|kind, at| facts.defect(kind, at));
+    }
+
+    /// Hands over what is wrong with the fields after width and height, and where.
+    fn faults(&self, mut state: impl FnMut(DefectKind, u64)) {
         let at = self.fields_at();
+        if self.planes != 1 {
+            state(DefectKind::BmpPlanes, at);
+        }
         if self.compression == Compression::Other {
-            facts.defect(DefectKind::BmpCompression, at);
+            state(DefectKind::BmpCompression, at);
         } else if !self.bits_are_legal() {
-            facts.defect(DefectKind::BmpBitDepth, at);
-        } else {
-            self.state_color(facts);
+            state(DefectKind::BmpBitDepth, at);
         }
         if self.compression == Compression::Huffman {
-            facts.defect(DefectKind::BmpRareCompression, at);
+            state(DefectKind::BmpRareCompression, at);
         }
         let is_run_length = matches!(self.compression, Compression::Rle4 | Compression::Rle8);
         if self.top_down && is_run_length {
-            facts.defect(DefectKind::BmpTopDownRle, at);
+            state(DefectKind::BmpTopDownRle, at);
         }
         if self.is_palette() && u64::from(self.colors) > self.most_colors() {
-            facts.defect(DefectKind::BmpPaletteSize, at);
+            state(DefectKind::BmpPaletteSize, at);
         }
         if u64::from(self.offset) < self.palette_start() {
-            facts.defect(DefectKind::BmpPixelOffset, 10);
+            state(DefectKind::BmpPixelOffset, 10);
         }
     }
 
-    fn state_color(&self, facts: &mut Facts) {
-        let (depth, color) = match (self.bits, self.compression) {
-            (1..=8, _) => (self.bits, ColorType::Palette),
-            (16, Compression::None) => (5, ColorType::Rgb),
-            (16, _) => return,
-            _ => (8, ColorType::Rgb),
-        };
-        facts.bit_depth = u8::try_from(depth).ok();
-        facts.color = Some(color);
+    /// Bits of a channel or an index, and how a pixel's colour is stored, where that is known: of
+    /// a header whose bits are legal.
+    #[inline]
+    fn color(&self) -> (Option<u8>, Option<ColorType>) {
+        match (self.bits, self.compression) {
+            (1..=8, _) => (u8::try_from(self.bits).ok(), Some(ColorType::Palette)),
+            (16, Compression::None) => (Some(5), Some(ColorType::Rgb)),
+            (16, _) => (None, None),
+            _ => (Some(8), Some(ColorType::Rgb)),
+        }
     }
 
     /// Whether the compression is defined for the number of bits.
+    #[inline]
     const fn bits_are_legal(&self) -> bool {
-        match self.compression {
-            Compression::None if self.is_core() => matches!(self.bits, 1 | 4 | 8 | 24),
-            Compression::None => matches!(self.bits, 1 | 2 | 4 | 8 | 16 | 24 | 32),
-            Compression::Rle8 => self.bits == 8,
-            Compression::Rle4 => self.bits == 4,
-            Compression::Masks => matches!(self.bits, 16 | 32),
-            Compression::Huffman => self.bits == 1,
-            Compression::Other => false,
-        }
+        // The numbers that are allowed, a bit for each.
+        let allowed: u64 = match self.compression {
+            Compression::None if self.is_core() => 1 << 1 | 1 << 4 | 1 << 8 | 1 << 24,
+            Compression::None => 1 << 1 | 1 << 2 | 1 << 4 | 1 << 8 | 1 << 16 | 1 << 24 | 1 << 32,
+            Compression::Rle8 => 1 << 8,
+            Compression::Rle4 => 1 << 4,
+            Compression::Masks => 1 << 16 | 1 << 32,
+            Compression::Huffman => 1 << 1,
+            Compression::Other => 0,
+        };
+        self.bits <= 32 && allowed >> self.bits & 1 != 0
     }
 
     pub(super) const fn bits(&self) -> u16 {
@@ -203,6 +227,7 @@ impl Header {
     }
 
     /// Where the palette starts, if there is one.
+    #[inline]
     fn palette_start(&self) -> u64 {
         let separate_masks = if self.compression == Compression::Masks && self.size == 40 {
             12
@@ -249,6 +274,36 @@ impl Header {
         let pixels = row.saturating_mul(u64::from(self.height));
         Some(self.pixels_start().saturating_add(pixels))
     }
+}
+
+/// The header of a Windows bitmap that is not compressed, whole and without a fault.
+#[inline]
+pub(crate) fn glance(file: &[u8]) -> Option<Glance> {
+    let head: &[u8; 54] = file.first_chunk()?;
+    let mut header = Header::new(head.first_chunk()?);
+    // Who has zeros between the marks is a bitmap, whatever else it has.
+    let is_usual =
+        head.starts_with(b"BM") && le32(head, 6) == 0 && matches!(header.size, 40 | 108 | 124);
+    let is_compressed = le32(head, 30) != 0;
+    if !is_usual || is_compressed {
+        return None;
+    }
+    header.read_sides(head.get(18..)?.first_chunk()?);
+    header.read_fields(head.last_chunk()?);
+    let dimensions = header.dimensions()?;
+    let mut is_sound = true;
+    header.faults(|_, _| is_sound = false);
+    if !is_sound {
+        return None;
+    }
+    let (bit_depth, color) = header.color();
+    Some(Glance {
+        format: Format::Bmp,
+        dimensions,
+        bit_depth: bit_depth.and_then(NonZeroU8::new),
+        color,
+        orientation: None,
+    })
 }
 
 /// Where the channels lie in a pixel.

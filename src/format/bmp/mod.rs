@@ -12,6 +12,8 @@ use super::{
     bytes::{Cursor, Gather},
 };
 use header::{Compression, FILE_HEADER, Header, MASKS, Masks};
+
+pub(crate) use header::glance;
 use rle::{Rle, Walked};
 
 /// The longest field that is gathered at once: the image header after width and height.
@@ -71,7 +73,8 @@ impl Bmp {
         let Some(field) = self.gather.fill(cursor, self.header.sides_len()) else {
             return;
         };
-        self.header.set_sides(&field, facts);
+        self.header.read_sides(&field);
+        self.header.state_sides(facts);
         self.state = State::Fields;
     }
 
@@ -79,7 +82,8 @@ impl Bmp {
         let Some(field) = self.gather.fill(cursor, self.header.fields_len()) else {
             return;
         };
-        self.header.set_fields(&field, facts);
+        self.header.read_fields(&field);
+        self.header.state_fields(facts);
         self.state = if self.depth == Depth::Header {
             State::Over(Progress::Done)
         } else if self.header.masks_len() > 0 {
@@ -108,8 +112,8 @@ impl Bmp {
         if !matches!(self.state, State::Body) {
             return;
         }
-        facts.end = self.header.pixels_end();
-        if facts.end.is_some() {
+        if let Some(end) = self.header.pixels_end() {
+            facts.ends_at(end);
             return;
         }
         // Run lengths say only by themselves where they end.
@@ -134,7 +138,7 @@ impl Bmp {
         self.state = match walked {
             Walked::More => State::Runs { rle, start },
             Walked::End => {
-                facts.end = Some(cursor.offset());
+                facts.ends_at(cursor.offset());
                 State::Over(Progress::Done)
             }
             Walked::Wrong(kind) => {
@@ -146,7 +150,7 @@ impl Bmp {
 
     fn skip_body(&mut self, cursor: &mut Cursor<'_>, facts: &mut Facts) {
         cursor.take(u64::MAX);
-        if facts.end.is_some_and(|end| cursor.offset() >= end) {
+        if facts.end().is_some_and(|end| cursor.offset() >= end) {
             self.state = State::Over(Progress::Done);
         }
     }

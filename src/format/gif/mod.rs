@@ -3,12 +3,14 @@
 mod frame;
 mod lzw;
 
+use std::num::NonZeroU8;
+
 use self::{
     frame::Frame,
     lzw::{Lzw, Outcome},
 };
 use super::{
-    ColorType, DefectKind, Depth, Dimensions, Facts, Parser, Progress,
+    ColorType, DefectKind, Depth, Dimensions, Facts, Format, Glance, Parser, Progress,
     bytes::{Cursor, Gather, le16},
 };
 
@@ -52,10 +54,27 @@ enum State {
 struct Screen {
     width: u16,
     height: u16,
-    has_table: bool,
+    flags: u8,
 }
 
 impl Screen {
+    /// Reads the logical screen descriptor (clause 18).
+    fn new(header: &[u8; HEADER]) -> Self {
+        Self {
+            width: le16(header, 6),
+            height: le16(header, 8),
+            flags: header[10],
+        }
+    }
+
+    const fn has_table(self) -> bool {
+        self.flags & 0x80 != 0
+    }
+
+    fn bit_depth(self) -> Option<u8> {
+        self.has_table().then_some(table_bits(self.flags))
+    }
+
     const fn is_zero(self) -> bool {
         self.width == 0 || self.height == 0
     }
@@ -79,8 +98,9 @@ impl Gif {
     }
 
     fn header(&mut self, header: &[u8; HEADER], facts: &mut Facts) -> Progress {
-        self.screen = read_screen(header, facts);
-        self.left = table_bytes(header[10]);
+        self.screen = Screen::new(header);
+        state_screen(self.screen, facts);
+        self.left = table_bytes(self.screen.flags);
         self.state = State::GlobalTable;
         if self.screen.is_zero() {
             facts.defect(DefectKind::GifZeroScreen, 6);
@@ -99,7 +119,7 @@ impl Gif {
             0x21 => State::Label,
             0x2c => State::Descriptor,
             0x3b => {
-                facts.end = Some(offset.saturating_add(1));
+                facts.ends_at(offset.saturating_add(1));
                 close(offset, facts);
                 return Progress::Done;
             }
@@ -136,7 +156,7 @@ impl Gif {
         let flags = self.frame.flags;
         if flags & 0x80 != 0 {
             facts.bit_depth.get_or_insert(table_bits(flags));
-        } else if !self.screen.has_table {
+        } else if !self.screen.has_table() {
             facts.defect(DefectKind::GifNoColorTable, offset);
         }
         self.left = table_bytes(flags);
@@ -236,35 +256,32 @@ impl Gif {
     }
 }
 
-/// Reads the logical screen descriptor (clause 18), and states what it says if there is a screen.
-fn read_screen(header: &[u8; HEADER], facts: &mut Facts) -> Screen {
-    let flags = header[10];
-    let screen = Screen {
-        width: le16(header, 6),
-        height: le16(header, 8),
-        has_table: flags & 0x80 != 0,
-    };
+/// States what the logical screen descriptor says.
+fn state_screen(screen: Screen, facts: &mut Facts) {
     facts.color = Some(ColorType::Palette);
-    if screen.has_table {
-        facts.bit_depth = Some(table_bits(flags));
-    }
+    facts.bit_depth = screen.bit_depth();
     if !screen.is_zero() {
         facts.dimensions = Some(screen.dimensions());
     }
-    screen
+}
+
+/// A screen with pixels. Without one it takes the first frame to tell a size.
+#[inline]
+pub(crate) fn glance(file: &[u8]) -> Option<Glance> {
+    let header: &[u8; HEADER] = file.first_chunk()?;
+    let screen = Screen::new(header);
+    let is_sound =
+        matches!(header, [b'G', b'I', b'F', b'8', b'7' | b'9', b'a', ..]) && !screen.is_zero();
+    is_sound.then_some(Glance {
+        format: Format::Gif,
+        dimensions: screen.dimensions(),
+        bit_depth: screen.bit_depth().and_then(NonZeroU8::new),
+        color: Some(ColorType::Palette),
+        orientation: None,
+    })
 }
 
 impl Parser for Gif {
-    fn glance(file: &[u8], facts: &mut Facts) -> Option<Progress> {
-        let header: &[u8; HEADER] = file.first_chunk()?;
-        // Without a screen it takes the first frame.
-        if le16(header, 6) == 0 || le16(header, 8) == 0 {
-            return None;
-        }
-        read_screen(header, facts);
-        Some(Progress::Done)
-    }
-
     fn push(&mut self, input: &[u8], offset: u64, facts: &mut Facts) -> Progress {
         let mut cursor = Cursor::new(input, offset);
         loop {

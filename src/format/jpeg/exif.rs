@@ -7,6 +7,25 @@ use crate::format::Orientation;
 const ORIENTATION: u16 = 0x0112;
 const SHORT: u16 = 3;
 
+/// Bytes of EXIF's and TIFF's headers.
+const HEADER: usize = 14;
+
+/// Bytes of a directory's entry.
+const ENTRY: usize = 12;
+
+/// The orientation in `body`, all of an APP1 segment, if that is EXIF and holds one.
+pub(super) fn orientation(body: &[u8]) -> Option<Orientation> {
+    let mut exif = Exif::new();
+    let Step::Seek(gap) = exif.header(body) else {
+        return None;
+    };
+    let directory = body.get(HEADER.saturating_add(gap.into())..)?;
+    let (count, entries) = directory.split_first_chunk::<2>()?;
+    let count = exif.short(count, 0).into();
+    let mut entries = entries.chunks_exact(ENTRY).take(count);
+    exif.entry(entries.find(|entry| exif.short(entry, 0) == ORIENTATION)?)
+}
+
 /// Where in the segment the reader is.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Exif {
@@ -77,9 +96,7 @@ impl Exif {
             },
             Step::Entry { left } => {
                 if self.short(field, 0) == ORIENTATION {
-                    if self.short(field, 2) == SHORT {
-                        found = Orientation::new(self.short(field, 8));
-                    }
+                    found = self.entry(field);
                     Step::Over
                 } else {
                     match left.saturating_sub(1) {
@@ -93,7 +110,7 @@ impl Exif {
         found
     }
 
-    fn header(&mut self, field: &[u8; super::FIELD]) -> Step {
+    fn header(&mut self, field: &[u8]) -> Step {
         self.big_endian = match field {
             [b'E', b'x', b'i', b'f', 0, _, b'I', b'I', 42, 0, ..] => false,
             [b'E', b'x', b'i', b'f', 0, _, b'M', b'M', 0, 42, ..] => true,
@@ -113,7 +130,15 @@ impl Exif {
         }
     }
 
-    fn short(self, field: &[u8; super::FIELD], at: usize) -> u16 {
+    /// The orientation in its entry, if that is of the right type.
+    fn entry(self, entry: &[u8]) -> Option<Orientation> {
+        let is_short = self.short(entry, 2) == SHORT;
+        is_short
+            .then(|| Orientation::new(self.short(entry, 8)))
+            .flatten()
+    }
+
+    fn short(self, field: &[u8], at: usize) -> u16 {
         let bytes = field
             .get(at..at.saturating_add(2))
             .and_then(|bytes| bytes.try_into().ok())

@@ -24,6 +24,7 @@ pub(super) enum Kind {
 
 impl Process {
     /// The process of a start-of-frame marker (T.81 table B.1, T.87 C.1).
+    #[inline]
     pub(super) const fn of_marker(code: u8) -> Self {
         let kind = match code {
             0xC0 => Kind::Baseline,
@@ -64,6 +65,60 @@ pub(super) struct Component {
     pub(super) quantization: u8,
 }
 
+impl Component {
+    /// A component by its three bytes, if they are legal: factors of 1 to 4, a table of 0 to 3.
+    #[inline]
+    const fn new([id, sampling, quantization]: [u8; 3]) -> Option<Self> {
+        let (across, down) = (sampling >> 4, sampling & 15);
+        if across.wrapping_sub(1) | down.wrapping_sub(1) | quantization > 3 {
+            return None;
+        }
+        Some(Self {
+            id,
+            across,
+            down,
+            quantization,
+        })
+    }
+}
+
+/// The colour of so many components as decoders guess it, of which three may be `named` RGB (JFIF
+/// 1.02; Adobe technical note 5116).
+#[inline]
+const fn color(count: u8, named: bool, app: AppSegments) -> Option<ColorType> {
+    match (count, app.adobe_transform) {
+        (1, _) => Some(ColorType::Gray),
+        (3, Some(0)) if !app.jfif => Some(ColorType::Rgb),
+        (3, None) if !app.jfif && named => Some(ColorType::Rgb),
+        (3, _) => Some(ColorType::YCbCr),
+        (4, Some(2)) => Some(ColorType::Ycck),
+        (4, _) => Some(ColorType::Cmyk),
+        _ => None,
+    }
+}
+
+/// Size and colour of a frame of eight bits, by the whole body of its segment, if every field of it
+/// is legal.
+#[inline]
+pub(super) fn glance(body: &[u8], app: AppSegments) -> Option<(Dimensions, Option<ColorType>)> {
+    let [8, h1, h0, w1, w0, count @ 1..=4, components @ ..] = body else {
+        return None;
+    };
+    if components.len() != usize::from(*count).saturating_mul(3) {
+        return None;
+    }
+    let (components, _) = components.as_chunks::<3>();
+    let height = u32::from(u16::from_be_bytes([*h1, *h0]));
+    let width = u32::from(u16::from_be_bytes([*w1, *w0]));
+    let is_legal = width != 0
+        && height != 0
+        && components
+            .iter()
+            .all(|bytes| Component::new(*bytes).is_some());
+    let named = matches!(components, [[b'R', ..], [b'G', ..], [b'B', ..]]);
+    is_legal.then(|| (Dimensions::new(width, height), color(*count, named, app)))
+}
+
 /// More components than this no common decoder takes (T.81 allows 255 outside of progressive).
 pub(super) const COMPONENTS: usize = 4;
 
@@ -82,6 +137,7 @@ pub(super) struct Frame {
 
 impl Frame {
     /// A frame by the first six bytes of its segment.
+    #[inline]
     pub(super) fn new(process: Process, head: [u8; 6]) -> Self {
         let [
             precision,
@@ -102,6 +158,7 @@ impl Frame {
         }
     }
 
+    #[inline]
     pub(super) const fn check(&self) -> Result<(), DefectKind> {
         if self.width == 0 {
             Err(DefectKind::ZeroDimension)
@@ -112,6 +169,40 @@ impl Frame {
         }
     }
 
+    /// What is wrong with its process: no common decoder knows it, or few do.
+    pub(super) const fn fault(&self) -> Option<DefectKind> {
+        let Process {
+            kind,
+            arithmetic,
+            differential,
+        } = self.process;
+        if differential || matches!(kind, Kind::Ls) {
+            Some(DefectKind::JpegUnsupportedProcess)
+        } else if arithmetic || matches!(kind, Kind::Lossless) || self.precision != 8 {
+            Some(DefectKind::JpegRareProcess)
+        } else {
+            None
+        }
+    }
+
+    /// A frame by the whole body of its segment, if every field of it is legal.
+    #[inline]
+    pub(super) fn of_body(process: Process, body: &[u8]) -> Option<Self> {
+        let (head, components) = body.split_first_chunk()?;
+        let mut frame = Self::new(process, *head);
+        let (components, rest) = components.as_chunks();
+        if frame.check().is_err()
+            || components.len() != usize::from(frame.count)
+            || !rest.is_empty()
+        {
+            return None;
+        }
+        for (place, component) in frame.components.iter_mut().zip(components) {
+            *place = Component::new(*component)?;
+        }
+        Some(frame)
+    }
+
     /// Its size, once both sides are known.
     pub(super) fn dimensions(&self) -> Option<Dimensions> {
         (self.width > 0 && self.height > 0)
@@ -119,22 +210,15 @@ impl Frame {
     }
 
     /// Takes the parameters of component `index`.
+    #[inline]
     pub(super) fn set_component(
         &mut self,
         index: u8,
-        [id, sampling, quantization]: [u8; 3],
+        component: [u8; 3],
     ) -> Result<(), DefectKind> {
-        let (across, down) = (sampling >> 4, sampling & 15);
-        if !(1..=4).contains(&across) || !(1..=4).contains(&down) || quantization > 3 {
-            return Err(DefectKind::JpegFrameHeader);
-        }
-        if let Some(component) = self.components.get_mut(usize::from(index)) {
-            *component = Component {
-                id,
-                across,
-                down,
-                quantization,
-            };
+        let component = Component::new(component).ok_or(DefectKind::JpegFrameHeader)?;
+        if let Some(place) = self.components.get_mut(usize::from(index)) {
+            *place = component;
         }
         Ok(())
     }
@@ -153,21 +237,13 @@ impl Frame {
         self.seen & all == all
     }
 
-    /// The colour as decoders guess it (JFIF 1.02; Adobe technical note 5116).
+    /// The colour as decoders guess it.
     pub(super) fn color(&self, app: AppSegments) -> Option<ColorType> {
-        match (self.components(), app.adobe_transform) {
-            ([_], _) => Some(ColorType::Gray),
-            ([_, _, _], Some(0)) if !app.jfif => Some(ColorType::Rgb),
-            ([red, green, blue], None)
-                if !app.jfif && [red.id, green.id, blue.id] == [b'R', b'G', b'B'] =>
-            {
-                Some(ColorType::Rgb)
-            }
-            ([_, _, _], _) => Some(ColorType::YCbCr),
-            ([_, _, _, _], Some(2)) => Some(ColorType::Ycck),
-            ([_, _, _, _], _) => Some(ColorType::Cmyk),
-            _ => None,
-        }
+        let named = match self.components() {
+            [red, green, blue] => [red.id, green.id, blue.id] == *b"RGB",
+            _ => false,
+        };
+        color(self.count, named, app)
     }
 
     /// The largest sampling factors, across and down.

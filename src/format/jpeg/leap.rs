@@ -2,14 +2,11 @@
 //! It reads what the steps read; whatever is out of the ordinary is left to them.
 
 use super::{
-    Cursor, FIELD, Facts, Jpeg, State,
-    exif::{Exif, ExifNeed},
+    Cursor, Facts, Jpeg, State, exif,
     frame::{Frame, Process},
     marker::Marker,
-    part::{Need, Next, Part},
+    part::{Next, Part},
 };
-use crate::format::Orientation;
-
 /// A marker and the length of its segment.
 const HEAD: usize = 4;
 
@@ -39,79 +36,92 @@ impl Jpeg {
     fn take_segment(&mut self, marker: Marker, body: &[u8], at: u64, facts: &mut Facts) -> bool {
         match Part::first(marker, self.depth) {
             Part::Rest => {}
-            Part::Jfif => self.app.jfif |= body.starts_with(b"JFIF\0"),
-            Part::Exif(exif) => {
-                if facts.orientation.is_none() {
-                    facts.orientation = orientation(exif, body);
-                }
+            Part::Jfif => self.app.take_jfif(body),
+            Part::Exif(_) => {
+                facts.orientation = facts.orientation.or_else(|| exif::orientation(body));
             }
-            Part::Adobe => {
-                if let ([b'A', b'd', b'o', b'b', b'e', ..], Some(transform)) = (body, body.get(11))
-                {
-                    self.app.adobe_transform = Some(*transform);
-                }
-            }
+            Part::Adobe => self.app.take_adobe(body),
             Part::FrameHead(process) => return self.take_frame(process, body, at, facts),
-            Part::ScanHead if self.frame.is_none() => return false,
-            part if part.begins_table() || matches!(part, Part::ScanHead) => {
-                return self.take_parts(part, body, at, facts);
-            }
+            Part::HuffmanHead => return self.take_huffman(body, at, facts),
+            Part::QuantizationHead => return self.take_quantizers(body, at, facts),
+            Part::ScanHead => return self.take_scan(body, at, facts),
             _ => return false,
         }
         true
     }
 
-    /// Takes tables, one after the other, or a scan's header.
-    fn take_parts(&mut self, part: Part, body: &[u8], at: u64, facts: &mut Facts) -> bool {
-        let (mut part, mut rest) = (part, body);
-        while !rest.is_empty() {
-            let next = match part.need() {
-                Need::Field(len) => {
-                    let Some((field, after)) = take_field(rest, len) else {
-                        return false;
-                    };
-                    rest = after;
-                    self.take_field(part, &field, at, facts)
-                }
-                Need::Bytes(len) => {
-                    let Some((bytes, after)) = rest.split_at_checked(usize::from(len)) else {
-                        return false;
-                    };
-                    rest = after;
-                    self.take_bytes(part, bytes, at, facts)
-                }
-                Need::Rest => return false,
+    /// Takes Huffman tables, one after the other.
+    fn take_huffman(&mut self, body: &[u8], at: u64, facts: &mut Facts) -> bool {
+        let mut rest = body;
+        while let Some((head, after)) = rest.split_first_chunk() {
+            let Ok(Next::Part(part)) = self.huffman_head(head) else {
+                return false;
             };
-            match next {
-                Ok(Next::Part(next)) => part = next,
-                Ok(Next::Coded) if rest.is_empty() => {
-                    self.begin_scan(at, facts);
-                    return true;
+            rest = after;
+            if let Part::HuffmanSymbols { left, .. } = part {
+                let Some((symbols, after)) = rest.split_at_checked(left.into()) else {
+                    return false;
+                };
+                if self.take_bytes(part, symbols, at, facts).is_err() {
+                    return false;
                 }
-                _ => return false,
+                rest = after;
             }
         }
-        part.begins_table()
+        rest.is_empty()
     }
 
-    fn take_frame(&mut self, process: Process, body: &[u8], at: u64, facts: &mut Facts) -> bool {
-        let Some((head, components)) = body.split_first_chunk() else {
+    /// Takes quantisation tables, one after the other.
+    fn take_quantizers(&mut self, body: &[u8], at: u64, facts: &mut Facts) -> bool {
+        let mut rest = body;
+        while let Some((head, after)) = rest.split_first() {
+            let Ok(part @ Part::QuantizationValues { left, .. }) = self.quantization_head(*head)
+            else {
+                return false;
+            };
+            let Some((values, after)) = after.split_at_checked(left.into()) else {
+                return false;
+            };
+            if self.take_bytes(part, values, at, facts).is_err() {
+                return false;
+            }
+            rest = after;
+        }
+        true
+    }
+
+    /// Takes a scan's header.
+    fn take_scan(&mut self, body: &[u8], at: u64, facts: &mut Facts) -> bool {
+        let Some((count, rest)) = body.split_first() else {
             return false;
         };
-        let mut frame = Frame::new(process, *head);
-        let (components, rest) = components.as_chunks();
-        if self.frame.is_some()
-            || frame.check().is_err()
-            || components.len() != usize::from(frame.count)
-            || !rest.is_empty()
+        let Some((components, tail)) = rest.split_last_chunk() else {
+            return false;
+        };
+        let (components, excess) = components.as_chunks();
+        if self.frame.is_none()
+            || components.len() != usize::from(*count)
+            || !excess.is_empty()
+            || self.scan_head(*count).is_err()
         {
             return false;
         }
-        for (index, component) in (0..).zip(components) {
-            if frame.set_component(index, *component).is_err() {
+        for (index, [id, tables]) in (0..).zip(components) {
+            if self.scan_component(index, *id, *tables).is_err() {
                 return false;
             }
         }
+        if self.scan_tail(*tail, at, facts).is_err() {
+            return false;
+        }
+        self.begin_scan(at, facts);
+        true
+    }
+
+    fn take_frame(&mut self, process: Process, body: &[u8], at: u64, facts: &mut Facts) -> bool {
+        let Some(frame) = Frame::of_body(process, body).filter(|_| self.frame.is_none()) else {
+            return false;
+        };
         facts.dimensions = facts.dimensions.or(frame.dimensions());
         self.frame = Some(frame);
         self.state_frame(at, facts);
@@ -126,32 +136,4 @@ fn body(after: &[u8]) -> Option<&[u8]> {
     };
     let length = u16::from_be_bytes([*high, *low]).checked_sub(2)?;
     rest.get(..usize::from(length))
-}
-
-/// A field of `len` bytes, and what follows it.
-fn take_field(bytes: &[u8], len: u16) -> Option<([u8; FIELD], &[u8])> {
-    let (taken, after) = bytes.split_at_checked(usize::from(len))?;
-    let mut field = [0; FIELD];
-    field.get_mut(..taken.len())?.copy_from_slice(taken);
-    Some((field, after))
-}
-
-fn orientation(mut exif: Exif, body: &[u8]) -> Option<Orientation> {
-    let mut rest = body;
-    loop {
-        match exif.need() {
-            ExifNeed::Field(len) => {
-                let (field, after) = take_field(rest, len)?;
-                if let Some(found) = exif.take(&field) {
-                    return Some(found);
-                }
-                rest = after;
-            }
-            ExifNeed::Skip(len) => {
-                rest = rest.get(usize::from(len)..)?;
-                exif.skipped();
-            }
-            ExifNeed::Nothing => return None,
-        }
-    }
 }

@@ -33,6 +33,7 @@ pub(super) enum Marker {
 }
 
 impl Marker {
+    #[inline]
     pub(super) const fn new(code: u8) -> Self {
         match code {
             0xD8 => Self::Soi,

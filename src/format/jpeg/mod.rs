@@ -5,6 +5,7 @@
 
 mod exif;
 mod frame;
+mod glance;
 mod leap;
 mod marker;
 mod part;
@@ -21,6 +22,8 @@ use marker::Marker;
 use payload::Payload;
 use scan::Scan;
 use segment::Segment;
+
+pub(crate) use glance::glance;
 
 /// The longest field that is gathered at once: a Huffman table's class, number and code counts.
 const FIELD: usize = 17;
@@ -75,6 +78,20 @@ struct AppSegments {
     adobe_transform: Option<u8>,
     /// A multi-picture index (CIPA DC-007) was seen.
     multi_picture: bool,
+}
+
+impl AppSegments {
+    /// Takes an APP0 segment, or its first five bytes.
+    fn take_jfif(&mut self, body: &[u8]) {
+        self.jfif |= body.starts_with(b"JFIF\0");
+    }
+
+    /// Takes an APP14 segment, or its first twelve bytes.
+    fn take_adobe(&mut self, body: &[u8]) {
+        if let ([b'A', b'd', b'o', b'b', b'e', ..], Some(transform)) = (body, body.get(11)) {
+            self.adobe_transform = Some(*transform);
+        }
+    }
 }
 
 impl Jpeg {
@@ -150,7 +167,7 @@ impl Jpeg {
     /// The end of the image, whose marker is at `at`.
     fn end(&mut self, at: u64, facts: &mut Facts) {
         self.state = State::Over(Progress::Done);
-        facts.end = Some(at.saturating_add(2));
+        facts.ends_at(at.saturating_add(2));
         match &self.frame {
             None => facts.defect(DefectKind::JpegNoFrame, at),
             Some(_) if self.scans == 0 => facts.defect(DefectKind::JpegNoScan, at),

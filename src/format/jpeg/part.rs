@@ -167,19 +167,12 @@ pub(super) fn read_bytes(
     })
 }
 
-/// Whether codes of these lengths fit in 16 bits, the code of ones left free (T.81 C.2).
+/// Whether codes of these lengths fit in 16 bits (T.81 C.2): a code takes up a share of them that
+/// halves with each bit of its length, and all the shares together are at most the whole.
 pub(super) fn is_prefix_code(counts: &[u8; 16]) -> bool {
-    let mut free = 1_u32;
-    counts.iter().all(|count| {
-        free = free.saturating_mul(2);
-        match free.checked_sub(u32::from(*count)) {
-            Some(left) => {
-                free = left;
-                true
-            }
-            None => false,
-        }
-    })
+    let shares = counts.iter().zip(1..=16_u32);
+    let taken = shares.map(|(count, len)| u32::from(*count) << (16_u32.wrapping_sub(len)));
+    taken.sum::<u32>() <= 1 << 16
 }
 
 /// States a zero among the quantisers. Returns the first byte of a value that is cut.

@@ -316,36 +316,36 @@ impl Jpeg {
             }
             return;
         }
-        let mcus = mcus(frame, &self.scan);
         let interval = u64::from(self.restart_interval);
-        if interval > 0
-            && u64::from(self.scan.restarts).saturating_add(1) != mcus.div_ceil(interval)
-        {
-            facts.defect(DefectKind::JpegRestartCount, at);
+        if interval > 0 {
+            let intervals = u64::from(self.scan.restarts).saturating_add(1);
+            if intervals != mcus(frame, &self.scan).div_ceil(interval) {
+                facts.defect(DefectKind::JpegRestartCount, at);
+            }
         }
         let bits = at.saturating_sub(self.scan.start).saturating_mul(8);
-        if bits < self.least_bits(frame, mcus) {
+        let per_mcu = self.least_bits(frame);
+        // MCUs are counted by divisions, which is done only where so few bits leave a doubt.
+        if bits < most_mcus(frame).saturating_mul(per_mcu)
+            && bits < mcus(frame, &self.scan).saturating_mul(per_mcu)
+        {
             facts.defect(DefectKind::JpegScanShort, at);
         }
     }
 
-    /// The fewest bits that can code the scan: a Huffman code has at least one.
-    fn least_bits(&self, frame: &Frame, mcus: u64) -> u64 {
-        if frame.process.arithmetic {
-            return 0;
-        }
-        let kind = frame.process.kind;
-        let per_block = match kind {
+    /// The fewest bits that can code an MCU of the scan: a Huffman code has at least one.
+    fn least_bits(&self, frame: &Frame) -> u64 {
+        let per_block = match frame.process.kind {
+            _ if frame.process.arithmetic => 0,
             Kind::Baseline | Kind::Extended => 2,
             Kind::Progressive => u64::from(self.scan.band.0 == 0),
-            Kind::Lossless | Kind::Ls => return 0,
+            Kind::Lossless | Kind::Ls => 0,
         };
-        let blocks = if self.scan.count > 1 {
-            u64::from(blocks_in_mcu(frame, &self.scan))
+        if self.scan.count > 1 && per_block > 0 {
+            per_block.saturating_mul(blocks_in_mcu(frame, &self.scan).into())
         } else {
-            1
-        };
-        mcus.saturating_mul(blocks).saturating_mul(per_block)
+            per_block
+        }
     }
 }
 
@@ -400,6 +400,12 @@ pub(super) fn blocks_in_mcu(frame: &Frame, scan: &Scan) -> u16 {
         .map(|(place, _)| component(frame, place))
         .map(|component| u16::from(component.across).saturating_mul(u16::from(component.down)))
         .sum()
+}
+
+/// At least as many MCUs as there are in a scan of blocks: as if each were one block of the frame.
+fn most_mcus(frame: &Frame) -> u64 {
+    let side = |pixels: u16| u64::from(pixels.div_ceil(8));
+    side(frame.width).saturating_mul(side(frame.height))
 }
 
 /// MCUs in the scan (T.81 A.2).

@@ -2,7 +2,7 @@
 
 use super::{
     Cursor, DefectKind, Depth, Facts, Jpeg, Progress, State,
-    frame::{Frame, Kind, Process},
+    frame::{Frame, Process},
     marker::Marker,
     part::{Need, Next, Part, is_prefix_code, read_bytes, took},
 };
@@ -141,7 +141,7 @@ impl Jpeg {
     ) -> Result<Next, DefectKind> {
         Ok(match part {
             Part::Jfif => {
-                self.app.jfif |= field.starts_with(b"JFIF\0");
+                self.app.take_jfif(field);
                 Next::Part(Part::Rest)
             }
             Part::Exif(mut exif) => {
@@ -154,9 +154,7 @@ impl Jpeg {
                 Next::Part(Part::Rest)
             }
             Part::Adobe => {
-                if field.starts_with(b"Adobe") {
-                    self.app.adobe_transform = field.get(11).copied();
-                }
+                self.app.take_adobe(field);
                 Next::Part(Part::Rest)
             }
             Part::FrameHead(process) => {
@@ -173,16 +171,7 @@ impl Jpeg {
             }
             Part::QuantizationHead => {
                 let [head, ..] = *field;
-                let (precision, number) = (head >> 4, head & 15);
-                if precision > 1 || number > 3 {
-                    return Err(DefectKind::JpegQuantizationTable);
-                }
-                self.tables.quantization |= 1 << number;
-                Next::Part(Part::QuantizationValues {
-                    left: if precision == 0 { 64 } else { 128 },
-                    wide: precision == 1,
-                    high: None,
-                })
+                Next::Part(self.quantization_head(head)?)
             }
             Part::HuffmanHead => self.huffman_head(field)?,
             Part::RestartInterval => {
@@ -240,13 +229,8 @@ impl Jpeg {
         facts.color = facts.color.or(frame.color(self.app));
         facts.frames = 1;
         facts.frames_final = true;
-        if frame.process.kind == Kind::Ls || frame.process.differential {
-            facts.defect(DefectKind::JpegUnsupportedProcess, at);
-        } else if frame.process.arithmetic
-            || frame.process.kind == Kind::Lossless
-            || frame.precision != 8
-        {
-            facts.defect(DefectKind::JpegRareProcess, at);
+        if let Some(kind) = frame.fault() {
+            facts.defect(kind, at);
         }
         if self.depth == Depth::Header && facts.dimensions.is_some() {
             self.state = State::Over(Progress::Done);
@@ -262,7 +246,20 @@ impl Jpeg {
         self.state = State::Over(Progress::Failed);
     }
 
-    fn huffman_head(&mut self, field: &[u8; super::FIELD]) -> Result<Next, DefectKind> {
+    pub(super) fn quantization_head(&mut self, head: u8) -> Result<Part, DefectKind> {
+        let (precision, number) = (head >> 4, head & 15);
+        if precision > 1 || number > 3 {
+            return Err(DefectKind::JpegQuantizationTable);
+        }
+        self.tables.quantization |= 1 << number;
+        Ok(Part::QuantizationValues {
+            left: if precision == 0 { 64 } else { 128 },
+            wide: precision == 1,
+            high: None,
+        })
+    }
+
+    pub(super) fn huffman_head(&mut self, field: &[u8; super::FIELD]) -> Result<Next, DefectKind> {
         let [head, counts @ ..] = field;
         let (class, number) = (head >> 4, head & 15);
         let symbols = counts.iter().map(|count| u16::from(*count)).sum();

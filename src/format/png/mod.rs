@@ -7,6 +7,8 @@ mod order;
 mod payload;
 mod pictures;
 
+use std::num::NonZeroU8;
+
 use crc32fast::Hasher;
 
 use self::{
@@ -17,7 +19,7 @@ use self::{
     pictures::Pictures,
 };
 use super::{
-    DefectKind, Depth, Dimensions, Facts, Parser, Progress,
+    DefectKind, Depth, Dimensions, Facts, Format, Glance, Parser, Progress,
     bytes::{Cursor, Gather, be32},
 };
 
@@ -299,7 +301,7 @@ impl Png {
             facts.defect(DefectKind::PngShortImageData, self.chunk.start);
         }
         self.animation.finish(self.chunk.start, facts);
-        facts.end = Some(end);
+        facts.ends_at(end);
     }
 }
 
@@ -339,18 +341,28 @@ fn read_fields(head: &[u8], at: usize, facts: &mut Facts) -> Header {
     header
 }
 
-impl Parser for Png {
-    fn glance(file: &[u8], facts: &mut Facts) -> Option<Progress> {
-        let head = file.first_chunk()?;
-        if head.get(8..16) == Some(APPLE) {
-            return None;
-        }
-        Some(match read_head(head, facts) {
-            Some(_) => Progress::Done,
-            None => Progress::Failed,
-        })
-    }
+/// A signature and an IHDR without a fault.
+#[inline]
+pub(crate) fn glance(file: &[u8]) -> Option<Glance> {
+    let (start, rest) = file.split_first_chunk::<16>()?;
+    let (fields, rest) = rest.split_first_chunk::<13>()?;
+    let header = Header::new(fields);
+    let dimensions = header.dimensions();
+    let is_sound = start == b"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR"
+        && header.is_legal()
+        && header.width != 0
+        && header.height != 0
+        && header::legal_checksum(fields) == u32::from_be_bytes(*rest.first_chunk()?);
+    is_sound.then_some(Glance {
+        format: Format::Png,
+        dimensions,
+        bit_depth: NonZeroU8::new(header.bit_depth),
+        color: header.color_type(),
+        orientation: None,
+    })
+}
 
+impl Parser for Png {
     fn push(&mut self, input: &[u8], offset: u64, facts: &mut Facts) -> Progress {
         let mut cursor = Cursor::new(input, offset);
         loop {

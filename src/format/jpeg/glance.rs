@@ -1,0 +1,40 @@
+//! From the start to the frame's header, of a whole file: segments by their length, and nothing held
+//! but what they say.
+
+use std::num::NonZeroU8;
+
+use super::{AppSegments, exif, frame};
+use crate::format::{Format, Glance};
+
+/// What stands before the frame, and the frame, if it is of a process that every decoder knows. Any
+/// other marker than those that usually stand there is left to the parser.
+#[inline]
+pub(crate) fn glance(file: &[u8]) -> Option<Glance> {
+    let mut rest = file.strip_prefix(b"\xFF\xD8")?;
+    let mut app = AppSegments::default();
+    let mut orientation = None;
+    while let [0xFF, code, high, low, after @ ..] = rest {
+        let length = u16::from_be_bytes([*high, *low]).checked_sub(2)?;
+        let (body, behind) = after.split_at_checked(length.into())?;
+        match code {
+            0xC0..=0xC2 => {
+                let (dimensions, color) = frame::glance(body, app)?;
+                return Some(Glance {
+                    format: Format::Jpeg,
+                    dimensions,
+                    bit_depth: NonZeroU8::new(8),
+                    color,
+                    orientation,
+                });
+            }
+            0xE0 => app.take_jfif(body),
+            0xE1 => orientation = orientation.or_else(|| exif::orientation(body)),
+            0xEE => app.take_adobe(body),
+            // Tables, other application data, a comment.
+            0xC4 | 0xDB | 0xDD | 0xE2..=0xED | 0xEF | 0xFE => {}
+            _ => return None,
+        }
+        rest = behind;
+    }
+    None
+}
