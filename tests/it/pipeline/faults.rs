@@ -11,11 +11,10 @@ use greenlight::{
     pipeline::Step,
     sandbox::{Fault, Operation, Sandbox, Share, When},
 };
-
 use serde_json::{Value, json};
 
 use super::{Bench, block_on, fresh_path, line, pipeline_of, requirements, run};
-use crate::green_server::{Request, Server, Step};
+use crate::green_server::{Request, Server, Step as Answer};
 
 const IMAGES: u64 = 120;
 
@@ -312,7 +311,7 @@ fn a_callback_settles_what_the_answer_would_have_said() {
 }
 
 /// Takes every task and finds nothing in scene `porn`; of another scene it says nothing.
-fn of_one_scene(request: &Request) -> Step {
+fn of_one_scene(request: &Request) -> Answer {
     let asked = request.json();
     let data: Vec<_> = match request.path.as_str() {
         "/green/image/asyncscan" => asked["tasks"]
@@ -323,7 +322,7 @@ fn of_one_scene(request: &Request) -> Step {
             .collect(),
         _ => asked.as_array().unwrap().iter().map(calm).collect(),
     };
-    Step::json(200, &json!({"code": 200, "msg": "OK", "data": data}))
+    Answer::json(200, &json!({"code": 200, "msg": "OK", "data": data}))
 }
 
 fn taken(task: &Value) -> Value {
