@@ -4,10 +4,11 @@ use std::{ffi::OsString, net::SocketAddr, time::Duration};
 
 use clap::{Args, ValueEnum};
 
+use super::ReachOptions;
 use crate::{
     cli::{duration, exit::Failure, list::List, source::Sources},
     inspect::Depth,
-    probe::{AddressPolicy, EntryError, Mode, Probe},
+    probe::{Mode, Probe},
     requirements::Requirements,
 };
 
@@ -64,10 +65,8 @@ pub(crate) struct CheckOptions {
     #[arg(long, value_name = "N")]
     pub(crate) min_height: Option<u32>,
 
-    /// Lets URLs lead to addresses that are not public, such as 10.0.0.0/8 or 127.0.0.1/32:8080
-    /// (that port alone); may be repeated
-    #[arg(long = "allow-address", value_name = "CIDR[:PORT]", value_parser = address_entry)]
-    pub(crate) allow_addresses: Vec<String>,
+    #[command(flatten)]
+    pub(crate) reach: ReachOptions,
 }
 
 impl CheckOptions {
@@ -91,19 +90,13 @@ impl CheckOptions {
 
     /// The probe that the options ask for, which may also reach `own`, an address of this command's.
     pub(crate) fn probe(&self, own: Option<SocketAddr>) -> Result<Probe, Failure> {
-        let own = own.map(entry_of);
-        let mut policy = AddressPolicy::new();
-        for entry in self.allow_addresses.iter().chain(&own) {
-            policy = policy
-                .allow(entry)
-                .map_err(|error| Failure::new(error.to_string()))?;
-        }
-        Probe::builder()
-            .policy(policy)
+        let probe = Probe::builder()
             .deadline(self.timeout)
             .depth(self.depth.into())
             .mode(self.probe.into())
-            .concurrency(usize::from(self.concurrency))
+            .concurrency(usize::from(self.concurrency));
+        self.reach
+            .set_up(probe, own)?
             .build()
             .map_err(|error| Failure::new(error.report()))
     }
@@ -173,8 +166,4 @@ pub(crate) fn entry_of(address: SocketAddr) -> String {
         SocketAddr::V4(_) => format!("{ip}/32:{port}"),
         SocketAddr::V6(_) => format!("[{ip}]/128:{port}"),
     }
-}
-
-fn address_entry(text: &str) -> Result<String, EntryError> {
-    AddressPolicy::new().allow(text).map(|_| text.to_owned())
 }

@@ -1,12 +1,14 @@
 //! The arguments.
 
 mod check;
+mod reach;
 mod report;
 mod service;
 
 use clap::{Parser, Subcommand};
 
 pub(crate) use check::{CheckOptions, Format, entry_of};
+pub(crate) use reach::ReachOptions;
 pub(crate) use report::ReportOptions;
 pub(crate) use service::{ResultsOptions, SandboxOptions, ScanOptions};
 

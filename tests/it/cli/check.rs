@@ -423,6 +423,15 @@ fn the_probe_follows_its_options() {
     let png = std::fs::read(bench.path("in/good.png")).unwrap();
     let site = Site::start([
         ("/a.png", Page::image("image/png", png.clone())),
+        ("/moved", Page::redirect("/a.png")),
+        (
+            "/guarded.png",
+            Page::image("image/png", png.clone()).only_with(&[
+                "Referer: https://shop.example/",
+                "X-Trial: 1",
+                "User-Agent: trial/1.0",
+            ]),
+        ),
         (
             "/slow.png",
             Page::image("image/png", png).after(Duration::from_secs(20)),
@@ -456,6 +465,29 @@ fn the_probe_follows_its_options() {
         code(&[&url, "--allow-address", &allowed, "--probe", "header"]),
         "-"
     );
+    let reaching = |args: &[&str]| code(&[&["--allow-address", &allowed], args].concat());
+    assert_eq!(
+        reaching(&[&url, "--deny-address", "127.0.0.0/8"]),
+        "url/private-address"
+    );
+    let moved = site.url("/moved");
+    assert_eq!(reaching(&[&moved]), "-");
+    assert_eq!(
+        reaching(&[&moved, "--max-redirects", "0"]),
+        "download/redirects"
+    );
+    let guarded = site.url("/guarded.png");
+    assert_eq!(reaching(&[&guarded]), "download/status");
+    let told = [
+        &*guarded,
+        "--header",
+        "Referer: https://shop.example/",
+        "--header",
+        "X-Trial:1",
+        "--user-agent",
+        "trial/1.0",
+    ];
+    assert_eq!(reaching(&told), "-");
     let impatient = [&*slow, "--allow-address", &allowed, "--timeout", "200ms"];
     assert_eq!(code(&impatient), "download/too-slow");
 }

@@ -68,6 +68,14 @@ fn help_names_every_option_with_its_default() {
           --allow-address <CIDR[:PORT]>  Lets URLs lead to addresses that are not public, such as
                                          10.0.0.0/8 or 127.0.0.1/32:8080 (that port alone); may be
                                          repeated
+          --deny-address <CIDR[:PORT]>   Keeps URLs from leading to these addresses, whatever else is
+                                         allowed; may be repeated
+          --max-redirects <N>            How many redirects of a URL are followed [default: 5]
+          --user-agent <TEXT>            The User-Agent that servers are told [default: greenlight/ and
+                                         its version]
+          --header <NAME: VALUE>         Adds a header to the requests for URLs, such as 'Referer:
+                                         https://shop.example/' for servers that forbid hotlinks (the
+                                         moderation service sends none of these); may be repeated
       -h, --help                         Print help
 
     Examples:
@@ -136,6 +144,9 @@ fn values_out_of_range_are_refused_before_anything_is_checked() {
         ("--allow-address", "everywhere"),
         ("--allow-address", "10.0.0.0/33"),
         ("--allow-address", "10.0.0.0/8:http"),
+        ("--deny-address", "10.0.0.1/8"),
+        ("--max-redirects", "21"),
+        ("--header", "no colon"),
     ] {
         let run = bench.run(&["check", "no.png", option, value]);
         assert_eq!(run.code, Some(2), "{option} {value}: {run}");

@@ -19,6 +19,7 @@ pub(crate) struct Page {
     head: String,
     body: Vec<u8>,
     delay: Duration,
+    needs: &'static [&'static str],
 }
 
 impl Page {
@@ -28,6 +29,7 @@ impl Page {
             head: format!("Content-Type: {media_type}\r\n"),
             body: body.into(),
             delay: Duration::ZERO,
+            needs: &[],
         }
     }
 
@@ -37,7 +39,14 @@ impl Page {
             head: format!("Location: {to}\r\n"),
             body: Vec::new(),
             delay: Duration::ZERO,
+            needs: &[],
         }
+    }
+
+    /// Is there only for requests with these header lines.
+    pub(crate) fn only_with(mut self, lines: &'static [&'static str]) -> Self {
+        self.needs = lines;
+        self
     }
 
     pub(crate) fn after(mut self, delay: Duration) -> Self {
@@ -80,12 +89,22 @@ fn answer(stream: &TcpStream, pages: &HashMap<&str, Page>) -> Option<()> {
     loop {
         let request = lines.next()?.ok()?;
         let path = request.split(' ').nth(1)?.to_owned();
-        while !lines.next()?.ok()?.is_empty() {}
+        let mut headers = Vec::new();
+        loop {
+            match lines.next()?.ok()? {
+                line if line.is_empty() => break,
+                line => headers.push(line),
+            }
+        }
         let missing = Page {
             status: "404 Not Found",
             ..Page::image("text/plain", "nothing here")
         };
-        let page = pages.get(path.as_str()).cloned().unwrap_or(missing);
+        let has = |line: &&str| headers.iter().any(|own| own.eq_ignore_ascii_case(line));
+        let page = pages
+            .get(path.as_str())
+            .filter(|page| page.needs.iter().all(has));
+        let page = page.cloned().unwrap_or(missing);
         thread::sleep(page.delay);
         let head = format!(
             "HTTP/1.1 {}\r\n{}Content-Length: {}\r\n\r\n",
