@@ -179,7 +179,10 @@ impl fmt::Display for Refusal {
             }
             RefusalReason::Port => write!(f, "port {port} is not open to probes")?,
             RefusalReason::Denied => {
-                return write!(f, "{ip} at port {port} is denied: remove the deny entry");
+                return write!(
+                    f,
+                    "{ip} at port {port} is denied: allow it by leaving it out of --deny-address"
+                );
             }
         }
         let entry = Entry {

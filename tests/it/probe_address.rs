@@ -365,7 +365,7 @@ fn a_refusal_names_the_option_that_would_allow_it() {
     let refusal = policy.check("8.8.8.8:80".parse().unwrap()).unwrap_err();
     assert_eq!(
         refusal.to_string(),
-        "8.8.8.8 at port 80 is denied: remove the deny entry"
+        "8.8.8.8 at port 80 is denied: allow it by leaving it out of --deny-address"
     );
 }
 

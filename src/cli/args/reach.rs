@@ -35,8 +35,8 @@ pub(crate) struct ReachOptions {
     )]
     user_agent: String,
 
-    /// Adds a header to the requests for URLs, such as 'Referer: https://shop.example/' for servers
-    /// that forbid hotlinks (the moderation service sends none of these); may be repeated
+    /// Adds a header to the requests for URLs, such as a Referer for servers that forbid hotlinks
+    /// (the moderation service sends none of these); may be repeated
     #[arg(long = "header", value_name = "NAME: VALUE", value_parser = header)]
     headers: Vec<Header>,
 }

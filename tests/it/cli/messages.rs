@@ -73,9 +73,9 @@ fn help_names_every_option_with_its_default() {
           --max-redirects <N>            How many redirects of a URL are followed [default: 5]
           --user-agent <TEXT>            The User-Agent that servers are told [default: greenlight/ and
                                          its version]
-          --header <NAME: VALUE>         Adds a header to the requests for URLs, such as 'Referer:
-                                         https://shop.example/' for servers that forbid hotlinks (the
-                                         moderation service sends none of these); may be repeated
+          --header <NAME: VALUE>         Adds a header to the requests for URLs, such as a Referer for
+                                         servers that forbid hotlinks (the moderation service sends none
+                                         of these); may be repeated
       -h, --help                         Print help
 
     Examples:
