@@ -179,10 +179,7 @@ pub fn acs3(parts: &Parts<'_>, credentials: &Credentials) -> Signature {
 
     let digest = content_sha256(request.as_bytes());
     let string_to_sign = format!("ACS3-HMAC-SHA256\n{digest}");
-    let mut mac = Hmac::<Sha256>::new_from_slice(credentials.secret().expose().as_bytes())
-        .expect("HMAC takes keys of any length");
-    mac.update(string_to_sign.as_bytes());
-    let mac = hex(&mac.finalize().into_bytes());
+    let mac = hmac_sha256(credentials.secret(), &string_to_sign);
     let id = credentials.access_key_id();
     Signature {
         authorization: format!(
@@ -255,4 +252,11 @@ fn hmac_sha1(key: &Secret, text: &str) -> String {
         .expect("HMAC takes keys of any length");
     mac.update(text.as_bytes());
     BASE64.encode(mac.finalize().into_bytes())
+}
+
+fn hmac_sha256(key: &Secret, text: &str) -> String {
+    let mut mac = Hmac::<Sha256>::new_from_slice(key.expose().as_bytes())
+        .expect("HMAC takes keys of any length");
+    mac.update(text.as_bytes());
+    hex(&mac.finalize().into_bytes())
 }

@@ -16,7 +16,7 @@ use jiff::{SignedDuration, Timestamp};
 use md5::Md5;
 use sha1::{Digest as _, Sha1};
 
-use super::{AccessKey, clock::parse_http_date};
+use super::{AccessKey, acs3, clock::parse_http_date};
 
 /// How far a request's date may be from the gateway's clock.
 const MAX_SKEW: SignedDuration = SignedDuration::from_mins(15);
@@ -44,11 +44,11 @@ impl Refusal {
         }
     }
 
-    fn bad(code: &str, message: impl Into<String>) -> Self {
+    pub(super) fn bad(code: &str, message: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, code, message)
     }
 
-    fn missing(parameter: &str) -> Self {
+    pub(super) fn missing(parameter: &str) -> Self {
         Self::bad(
             &format!("Missing{parameter}"),
             format!("{parameter} is mandatory for this action."),
@@ -84,47 +84,19 @@ impl Gateway {
         key: &AccessKey,
         now: Timestamp,
     ) -> Result<(), Refusal> {
-        let (id, signature) = authorization(request)?;
-        if id != key.id() {
-            return Err(Refusal::new(
-                StatusCode::NOT_FOUND,
-                "InvalidAccessKeyId.NotFound",
-                "Specified access key is not found.",
-            ));
+        let header =
+            text(request, "authorization")?.ok_or_else(|| Refusal::missing("Authorization"))?;
+        match header
+            .strip_prefix(acs3::ALGORITHM)
+            .and_then(|rest| rest.strip_prefix(' '))
+        {
+            Some(parameters) => {
+                let authorization = acs3::Authorization::parse(parameters)?;
+                check_caller(request, key, authorization.id)?;
+                authorization.check(request, key, now)?;
+            }
+            None => check_roa(request, key, header, now)?,
         }
-        required(request, "x-acs-version", "Version", VERSION, || {
-            Refusal::bad(
-                "InvalidAction.NotFound",
-                "Specified api is not found, please check your url and method.",
-            )
-        })?;
-        required(
-            request,
-            "x-acs-signature-method",
-            "SignatureMethod",
-            "HMAC-SHA1",
-            || {
-                Refusal::bad(
-                    "InvalidSignatureMethod",
-                    "Specified signature method is not valid.",
-                )
-            },
-        )?;
-        required(
-            request,
-            "x-acs-signature-version",
-            "SignatureVersion",
-            "1.0",
-            || {
-                Refusal::bad(
-                    "InvalidSignatureVersion",
-                    "Specified signature version is not valid.",
-                )
-            },
-        )?;
-        check_date(request, now)?;
-        check_md5(request)?;
-        check_signature(request, key, &signature)?;
         check_token(request, key)?;
         self.check_nonce(request)
     }
@@ -152,10 +124,63 @@ impl Gateway {
     }
 }
 
+/// Who calls, and for which version.
+fn check_caller(request: &Request<'_>, key: &AccessKey, id: &str) -> Result<(), Refusal> {
+    if id != key.id() {
+        return Err(Refusal::new(
+            StatusCode::NOT_FOUND,
+            "InvalidAccessKeyId.NotFound",
+            "Specified access key is not found.",
+        ));
+    }
+    required(request, "x-acs-version", "Version", VERSION, || {
+        Refusal::bad(
+            "InvalidAction.NotFound",
+            "Specified api is not found, please check your url and method.",
+        )
+    })
+}
+
+/// The way of signing that the service's own pages describe.
+fn check_roa(
+    request: &Request<'_>,
+    key: &AccessKey,
+    header: &str,
+    now: Timestamp,
+) -> Result<(), Refusal> {
+    let (id, signature) = authorization(header)?;
+    check_caller(request, key, id)?;
+    required(
+        request,
+        "x-acs-signature-method",
+        "SignatureMethod",
+        "HMAC-SHA1",
+        || {
+            Refusal::bad(
+                "InvalidSignatureMethod",
+                "Specified signature method is not valid.",
+            )
+        },
+    )?;
+    required(
+        request,
+        "x-acs-signature-version",
+        "SignatureVersion",
+        "1.0",
+        || {
+            Refusal::bad(
+                "InvalidSignatureVersion",
+                "Specified signature version is not valid.",
+            )
+        },
+    )?;
+    check_date(request, now)?;
+    check_md5(request)?;
+    check_signature(request, key, &signature)
+}
+
 /// `acs ID:SIGNATURE`.
-fn authorization<'a>(request: &'a Request<'_>) -> Result<(&'a str, Vec<u8>), Refusal> {
-    let header =
-        text(request, "authorization")?.ok_or_else(|| Refusal::missing("Authorization"))?;
+fn authorization(header: &str) -> Result<(&str, Vec<u8>), Refusal> {
     header
         .strip_prefix("acs ")
         .and_then(|rest| rest.split_once(':'))
@@ -183,7 +208,7 @@ fn required(
 }
 
 /// A header that may stand once, as text.
-fn text<'a>(request: &'a Request<'_>, name: &str) -> Result<Option<&'a str>, Refusal> {
+pub(super) fn text<'a>(request: &'a Request<'_>, name: &str) -> Result<Option<&'a str>, Refusal> {
     let mut values = request.headers.get_all(name).iter();
     let Some(value) = values.next() else {
         return Ok(None);
@@ -208,6 +233,10 @@ fn check_date(request: &Request<'_>, now: Timestamp) -> Result<(), Refusal> {
             "Specified time stamp or date value is not well formatted.",
         )
     })?;
+    check_age(date, now)
+}
+
+pub(super) fn check_age(date: Timestamp, now: Timestamp) -> Result<(), Refusal> {
     if now.duration_since(date).abs() > MAX_SKEW {
         return Err(Refusal::bad(
             "InvalidTimeStamp.Expired",

@@ -31,6 +31,7 @@
 //! # }
 //! ```
 
+mod acs3;
 mod answers;
 mod builder;
 mod callback;

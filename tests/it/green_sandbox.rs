@@ -283,6 +283,35 @@ async fn a_clock_that_is_hours_off_costs_one_request() {
 }
 
 #[tokio::test]
+async fn the_newer_way_of_signing_is_taken_too() {
+    use greenlight::green::{ClientInfo, SignatureStyle};
+    for token in [None, Some("CAIS+token/with==specials")] {
+        let mut sandbox = Sandbox::builder().serve("fixtures/images");
+        if let Some(token) = token {
+            sandbox = sandbox.security_token(token);
+        }
+        let sandbox = sandbox.start().await.unwrap();
+        sandbox.put_clock_forward(Duration::from_secs(5 * 3600));
+        let newer = builder(&sandbox)
+            .signature(SignatureStyle::Acs3)
+            .client_info(ClientInfo::new().user_nick("名 & nick=+%~*"));
+        let client = newer.clone().build().unwrap();
+        let submission = submit(&sandbox, &client).await.unwrap();
+        let reports = client.wait(&submission).await.unwrap();
+        assert_eq!(reports.len(), 4);
+        // One was for the clock.
+        assert_eq!((sandbox.requests(), sandbox.paid()), (3, 4));
+
+        let key = sandbox.credentials();
+        let wrong = Credentials::new(key.id(), "an0ther-secret");
+        let client = newer.credentials(wrong).build().unwrap();
+        let error = submit(&sandbox, &client).await.unwrap_err();
+        assert_eq!(error.service_code(), Some("SignatureDoesNotMatch"));
+        assert_eq!(sandbox.paid(), 4);
+    }
+}
+
+#[tokio::test]
 async fn a_wrong_secret_is_explained() {
     let sandbox = sandbox().await;
     let key = sandbox.credentials();

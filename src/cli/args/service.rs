@@ -44,13 +44,13 @@ pub(crate) struct ServiceOptions {
 /// A place that keys are in. Nothing is looked at that is not named.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum KeySource {
-    /// The variables ALIBABA_CLOUD_ACCESS_KEY_ID, …_SECRET and ALIBABA_CLOUD_SECURITY_TOKEN
+    /// The environment's variables
     Env,
     /// A profile of the official command line tool: ~/.aliyun/config.json
     Cli,
     /// A profile of the official libraries: ~/.alibabacloud/credentials or credentials.ini
     Ini,
-    /// The address that ALIBABA_CLOUD_CREDENTIALS_URI names
+    /// An address, named in the environment, that hands them out
     Uri,
     /// The role of the cloud server (ECS) that this runs on
     Ecs,
@@ -88,9 +88,10 @@ impl ServiceOptions {
                 ));
             }
         };
-        Ok(match self.vpc {
-            true => client.network(Network::Vpc),
-            false => client,
+        Ok(if self.vpc {
+            client.network(Network::Vpc)
+        } else {
+            client
         })
     }
 
