@@ -413,6 +413,8 @@ pub struct Stats {
     pub classes: Vec<(State, String, u64)>,
     /// Sources.
     pub sources: u64,
+    /// The [number](Row::number) of the last row, 0 if there is none.
+    pub last_row: i64,
     /// Outcomes that nobody acknowledged.
     pub undelivered: u64,
     /// Task ids received: what was certainly paid for, per scene.
