@@ -221,6 +221,7 @@ pub(super) async fn facts_are_kept_with_the_image(trial: Trial) {
         hold: trial.claim(Work::Probe, 10, at(0)).await[0].hold,
         judgement: Judgement::Accepted,
         facts: Some("{\"width\":300}".to_owned()),
+        billed: 3,
     };
     let recorded = trial.ledger.record_findings(vec![finding], at(1)).await;
     assert_eq!(recorded.expect("record findings"), 1);

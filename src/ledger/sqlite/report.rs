@@ -59,6 +59,7 @@ pub(super) fn stats(db: &Connection, now: i64) -> Result<Stats, Fault> {
         last_row: last_row(db)?,
         undelivered: count("SELECT COUNT(*) FROM outbox")?,
         tasks: count("SELECT COUNT(*) FROM task")?,
+        billed: count("SELECT COALESCE(SUM(billed), 0) FROM task")?,
         resubmitted: count("SELECT value FROM tally WHERE name = 'resubmitted'")?,
         expired: count("SELECT value FROM tally WHERE name = 'expired'")?,
         oldest_unpolled: oldest_unpolled(db)?,
