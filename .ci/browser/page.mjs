@@ -6,22 +6,13 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { createInterface } from 'node:readline';
-import { chromium } from 'playwright-core';
+import { check, finish, luminance, open } from './browser.mjs';
 
 const [server, profile, screenshot] = process.argv.slice(2);
 
 const children = [];
 const { address, moderation } = await start(server);
-const browser = await chromium.launchPersistentContext(profile, {
-  executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
-  headless: true,
-  args: [
-    '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
-    '--disable-background-networking', '--disable-component-update', '--disable-sync',
-  ],
-  viewport: { width: 800, height: 780 },
-});
-let passed = 0;
+const browser = await open(profile, { width: 800, height: 780 });
 try {
   const page = await browser.newPage();
   const faults = [];
@@ -71,13 +62,9 @@ try {
   });
 
   await check('it can be read in the dark', async () => {
-    const luminance = async () => page.evaluate(() => {
-      const [r, g, b] = getComputedStyle(document.body).backgroundColor.match(/\d+/g).map(Number);
-      return 0.2126 * r + 0.7152 * g + 0.0722 * b;
-    });
-    assert.ok(await luminance() > 200);
+    assert.ok(await luminance(page) > 200);
     await page.emulateMedia({ colorScheme: 'dark' });
-    assert.ok(await luminance() < 50);
+    assert.ok(await luminance(page) < 50);
   });
 
   await check('the metrics count it', async () => {
@@ -130,13 +117,7 @@ try {
   await browser.close();
   for (const child of children) child.kill();
 }
-console.log(`${passed} passed, 0 failed`);
-
-async function check(what, run) {
-  await run();
-  passed += 1;
-  console.log(`ok: ${what}`);
-}
+finish();
 
 /** Starts the server on a free port, and reads what it prints: who moderates, and its address. */
 async function start(command, environment = {}) {

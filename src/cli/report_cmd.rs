@@ -1,39 +1,77 @@
-//! `greenlight report`: reads a run's lines and writes the page.
+//! `greenlight report`: reads a run's lines, or a ledger, and writes the page.
 
 use std::{
     ffi::OsString,
     fs::{self, File},
     io::{self, BufRead, BufReader, Write},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use super::{
-    args::ReportOptions,
+    args::{LedgerOption, ReportOptions},
     exit::{self, Exit, Failure},
-    html_report::{self, Thumbnails},
+    html_report::{Drawing, Thumbnails},
     interrupt::Interrupt,
+    ledger,
+    outcome::ScanReport,
     terminal,
 };
 
-/// Draws the report on a thread, because its input may be a pipe that never ends.
+/// Counts the run, which may be a pipe that never ends, and writes the page.
 pub(crate) async fn run(options: ReportOptions, mut interrupt: Interrupt) -> Result<Exit, Failure> {
-    let drawing = tokio::task::spawn_blocking(move || draw(&options));
-    tokio::select! {
-        biased;
-        () = interrupt.wait() => Ok(Exit::Interrupted),
-        drawn = drawing => {
-            drawn.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
+    let counted = async {
+        match &options.ledger {
+            Some(path) => count_ledger(path.clone()).await,
+            None => count_lines(options.from.clone()).await,
         }
-    }
+    };
+    let drawing = tokio::select! {
+        biased;
+        () = interrupt.wait() => return Ok(Exit::Interrupted),
+        counted = counted => counted?,
+    };
+    draw(&drawing, &options)
 }
 
-fn draw(options: &ReportOptions) -> Result<Exit, Failure> {
+async fn count_lines(from: OsString) -> Result<Drawing, Failure> {
+    let counting = tokio::task::spawn_blocking(move || {
+        let mut drawing = Drawing::default();
+        drawing
+            .add_lines(open(&from)?)
+            .map_err(|error| Failure::new(format!("cannot read on: {}", exit::reason(&error))))?;
+        Ok(drawing)
+    });
+    let counted = counting.await;
+    counted.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
+}
+
+async fn count_ledger(path: PathBuf) -> Result<Drawing, Failure> {
+    let ledger = ledger::open_to_read(&LedgerOption { ledger: Some(path) })?;
+    let mut drawing = Drawing::default();
+    let mut after = 0;
+    while let Some(rows) = ledger::page(&ledger, &mut after, None).await? {
+        for row in rows {
+            let state = row.state;
+            let is_checked = row.facts.is_some();
+            let report = ScanReport::from(row);
+            if state.is_final() {
+                drawing.add(&report);
+            } else {
+                drawing.add_pending(&report, is_checked);
+            }
+        }
+    }
+    Ok(drawing)
+}
+
+fn draw(drawing: &Drawing, options: &ReportOptions) -> Result<Exit, Failure> {
     let thumbnails = if options.thumbnails {
         Thumbnails::Blurred
     } else {
         Thumbnails::Hidden
     };
-    let report = html_report::draw(open(&options.from)?, thumbnails)
+    let report = drawing
+        .draw(thumbnails)
         .map_err(|error| Failure::new(format!("cannot draw the report: {error}")))?;
     // The page is whole before its place is touched.
     place(&options.html, &report.page).map_err(|error| {

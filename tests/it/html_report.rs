@@ -87,6 +87,7 @@ fn counts_of_every_decision_and_outcome_stand_on_the_page() {
         let tile = format!("<dd>{count}</dd><dt>{name}</dt>");
         assert!(page.contains(&tile), "{tile}");
     }
+    assert!(page.contains("60.0 % of the images can be scanned."));
     for plot in [
         "decisions",
         "outcomes",
@@ -115,7 +116,7 @@ fn counts_of_every_decision_and_outcome_stand_on_the_page() {
 #[test]
 fn the_page_needs_nothing_else() {
     let page = page(&run(50), Thumbnails::Hidden);
-    assert!(page.contains("default-src 'none'") && page.contains("img-src 'none'"));
+    assert!(page.contains("default-src 'none'") && page.contains("img-src data:\""));
     assert!(!page.contains("<img") && !page.contains("<link rel=\"stylesheet\""));
     assert!(!page.contains(" src=") && !page.contains("@import"));
 }
@@ -151,6 +152,26 @@ fn what_comes_from_outside_is_escaped() {
         assert!(!page.contains(tag), "{tag} got through");
     }
     assert!(page.contains("&lt;script&gt;"));
+}
+
+#[test]
+fn one_image_of_one_pixel_and_one_of_the_largest_are_drawn() {
+    let line = |side: u32, bytes: u64, elapsed: u64| {
+        format!(
+            r#"{{"source":"a","decision":"accept","width":{side},"height":{side},"bytes":{bytes},"download":{{"elapsed_ms":{elapsed}}}}}"#
+        )
+    };
+    for lines in [
+        line(1, 0, 0),
+        line(0, 1, 1),
+        line(u32::MAX, u64::MAX, u64::MAX),
+        [line(1, 0, 0), line(u32::MAX, u64::MAX, u64::MAX)].join("\n"),
+    ] {
+        let page = page(&lines, Thumbnails::Hidden);
+        for plot in ["sizes", "dimensions", "times"] {
+            assert!(page.contains(&format!("id=\"plot-{plot}\"")), "{plot}");
+        }
+    }
 }
 
 #[test]

@@ -157,6 +157,7 @@ const REPORT_EXAMPLES: &str = "\
 Examples:
   greenlight check --from urls.txt --format jsonl | greenlight report --html report.html
   greenlight report --html report.html --from outcomes.jsonl --thumbnails
+  greenlight report --html report.html --ledger greenlight.db
 
 The page needs no server and loads nothing but the images, and those only with --thumbnails.";
 

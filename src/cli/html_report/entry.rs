@@ -2,6 +2,11 @@
 
 use serde::Deserialize;
 
+use crate::{
+    cli::outcome::{ScanReport, SceneReport},
+    verdict::Violation,
+};
+
 /// The fields of a line of `check` or `scan --format jsonl` that the report shows. Unknown fields
 /// are passed over and absent ones are empty, so that lines of older and newer versions are read.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -42,6 +47,47 @@ pub(super) struct Fetched {
 pub(super) struct SceneResult {
     pub(super) scene: String,
     pub(super) suggestion: String,
+}
+
+impl From<&ScanReport> for Entry {
+    fn from(report: &ScanReport) -> Self {
+        let check = &report.check;
+        let summary = &check.summary;
+        Self {
+            source: check.source.clone(),
+            decision: summary.decision.name().to_owned(),
+            format: summary.format.map(str::to_owned),
+            width: summary.width,
+            height: summary.height,
+            bytes: summary.bytes,
+            violations: summary.violations.iter().map(Finding::from).collect(),
+            download: summary.download.map(|download| Fetched {
+                elapsed_ms: Some(download.elapsed_ms),
+            }),
+            error: check.error.clone(),
+            outcome: Some(report.outcome.name().to_owned()),
+            results: Some(report.results.iter().map(SceneResult::from).collect()),
+        }
+    }
+}
+
+impl From<&Violation> for Finding {
+    fn from(violation: &Violation) -> Self {
+        Self {
+            code: violation.code().name().to_owned(),
+            severity: violation.severity().name().to_owned(),
+            message: violation.message().to_owned(),
+        }
+    }
+}
+
+impl From<&SceneReport> for SceneResult {
+    fn from(result: &SceneReport) -> Self {
+        Self {
+            scene: result.scene.clone(),
+            suggestion: result.suggestion.clone(),
+        }
+    }
 }
 
 /// A line that is shown, with no more of each field than a person reads.

@@ -1,21 +1,29 @@
 //! `greenlight report`: a run for people who would rather look than read, as one self-contained page.
 
 mod entry;
+mod figures;
 mod page;
 mod plots;
+mod tables;
 mod tally;
+mod words;
 
 use std::{
     error::Error,
     io::{self, BufRead},
 };
 
-use tally::Tally;
+use self::{entry::Entry, tally::Tally};
+use super::{list::Lines, outcome::ScanReport};
 
 pub(crate) use page::Thumbnails;
 
-/// A longer line is no result of ours; it is passed over without being held.
+/// A longer line is no result of ours; it is passed over without being held, in bytes.
 const MAX_LINE: usize = 1 << 20;
+
+/// A run, counted. Memory is bounded, however many images there are.
+#[derive(Debug, Default)]
+pub(crate) struct Drawing(Tally);
 
 /// The page, and what is to be said besides.
 pub(crate) struct Report {
@@ -24,62 +32,53 @@ pub(crate) struct Report {
     pub(crate) complaint: Option<String>,
 }
 
-/// Makes the page of a run's lines, as `check` or `scan --format jsonl` prints them. Memory is
-/// bounded, however many lines there are. A line that cannot be read is counted and named.
-///
-/// # Errors
-///
-/// Returns an error of the reader, or of the library that draws.
-pub(crate) fn draw(lines: impl BufRead, thumbnails: Thumbnails) -> Result<Report, Box<dyn Error>> {
-    let tally = read(lines)?;
-    Ok(Report {
-        page: page::page(&tally, thumbnails)?,
-        complaint: tally.complaint(),
-    })
-}
-
-fn read(mut lines: impl BufRead) -> Result<Tally, Box<dyn Error>> {
-    let mut tally = Tally::default();
-    let mut line = Vec::new();
-    let mut number = 0_u64;
-    loop {
-        line.clear();
-        let long = read_line(&mut lines, &mut line)?;
-        number = number.saturating_add(1);
-        if line.is_empty() && !long {
-            return Ok(tally);
-        }
-        if long {
-            tally.add_unreadable(number, format!("longer than {MAX_LINE} bytes"));
-        } else if !line.trim_ascii().is_empty() {
-            match serde_json::from_slice(&line) {
-                Ok(entry) => tally.add(&entry),
-                Err(error) => tally.add_unreadable(number, error.to_string()),
+impl Drawing {
+    /// Adds lines as `check` or `scan --format jsonl` prints them. One that cannot be read is counted
+    /// and named.
+    ///
+    /// # Errors
+    ///
+    /// Those of the reader.
+    pub(crate) fn add_lines(&mut self, lines: impl BufRead) -> io::Result<()> {
+        let mut lines = Lines::new(lines, MAX_LINE);
+        while let Some(line) = lines.next()? {
+            if line.is_cut {
+                let why = format!("longer than {MAX_LINE} bytes");
+                self.0.add_unreadable(line.number, why);
+            } else if !line.bytes.trim_ascii().is_empty() {
+                match serde_json::from_slice(line.bytes) {
+                    Ok(entry) => self.0.add(&entry),
+                    Err(error) => self.0.add_unreadable(line.number, error.to_string()),
+                }
             }
         }
+        Ok(())
     }
-}
 
-/// Reads up to and with the next line feed; says whether the line was too long to hold.
-fn read_line(reader: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<bool> {
-    let mut long = false;
-    loop {
-        let buffer = reader.fill_buf()?;
-        if buffer.is_empty() {
-            return Ok(long);
+    /// Adds what a ledger says of a source that is done.
+    pub(crate) fn add(&mut self, report: &ScanReport) {
+        self.0.add(&Entry::from(report));
+    }
+
+    /// Adds a source that is still to be worked on: what is known of it is counted, and it is not
+    /// listed as one to look at.
+    pub(crate) fn add_pending(&mut self, report: &ScanReport, is_checked: bool) {
+        let mut entry = Entry::from(report);
+        if !is_checked {
+            "not checked yet".clone_into(&mut entry.decision);
         }
-        let end = memchr::memchr(b'\n', buffer);
-        let used = end.map_or(buffer.len(), |at| at.saturating_add(1));
-        if line.len().saturating_add(used) > MAX_LINE {
-            long = true;
-            line.clear();
-        }
-        if !long {
-            line.extend_from_slice(buffer.get(..used).unwrap_or_default());
-        }
-        reader.consume(used);
-        if end.is_some() {
-            return Ok(long);
-        }
+        self.0.add_pending(&entry);
+    }
+
+    /// Draws the page.
+    ///
+    /// # Errors
+    ///
+    /// Those of the library that draws.
+    pub(crate) fn draw(&self, thumbnails: Thumbnails) -> Result<Report, Box<dyn Error>> {
+        Ok(Report {
+            page: page::page(&self.0, thumbnails)?,
+            complaint: self.0.complaint(),
+        })
     }
 }

@@ -1,5 +1,10 @@
 "use strict";
-for (const table of document.querySelectorAll("table[data-sortable]")) {
+const collator = new Intl.Collator("en", { numeric: true });
+for (const section of document.querySelectorAll("section[data-table]")) {
+  const table = section.querySelector("table");
+  const body = table.tBodies[0];
+  const rows = [...body.rows];
+
   table.tHead.addEventListener("click", (event) => {
     const button = event.target.closest(".sort");
     if (!button) return;
@@ -9,30 +14,33 @@ for (const table of document.querySelectorAll("table[data-sortable]")) {
     for (const other of table.tHead.querySelectorAll("th")) other.removeAttribute("aria-sort");
     heading.setAttribute("aria-sort", order);
     const sign = order === "ascending" ? 1 : -1;
-    const text = (row) => row.cells[column].textContent;
-    const rows = [...table.tBodies[0].rows];
-    rows.sort((a, b) => sign * text(a).localeCompare(text(b), "en", { numeric: true }));
-    table.tBodies[0].append(...rows);
+    const value = (row) => row.cells[column].dataset.value ?? row.cells[column].textContent;
+    // What is not known stands last in either order.
+    const sorted = rows.map((row) => [value(row), row]).sort(([a], [b]) =>
+      (a === "") - (b === "") || sign * collator.compare(a, b));
+    body.append(...sorted.map(([, row]) => row));
   });
-}
-const filter = document.getElementById("filter");
-if (filter) {
-  const decision = document.getElementById("decision");
-  const shown = document.getElementById("shown");
-  const rows = [...document.getElementById("lines").tBodies[0].rows];
+
+  const search = section.querySelector("input[type=search]");
+  if (!search) continue;
+  const selects = [...section.querySelectorAll("select[data-key]")];
+  const shown = section.querySelector("output");
   const texts = new Map(rows.map((row) => [row, row.textContent.toLowerCase()]));
   const apply = () => {
-    const words = filter.value.toLowerCase().split(/\s+/);
+    const words = search.value.toLowerCase().split(/\s+/);
     let count = 0;
     for (const row of rows) {
-      const fits = words.every((word) => texts.get(row).includes(word));
-      row.hidden = !fits || (decision.value !== "" && row.dataset.decision !== decision.value);
-      if (!row.hidden) count += 1;
+      const fits = words.every((word) => texts.get(row).includes(word))
+        && selects.every(({ value, dataset }) => value === "" || row.dataset[dataset.key].split(" ").includes(value));
+      row.hidden = !fits;
+      if (fits) count += 1;
     }
     shown.textContent = `${count} shown`;
   };
-  filter.addEventListener("input", apply);
-  decision.addEventListener("change", apply);
+  search.addEventListener("input", apply);
+  for (const select of selects) select.addEventListener("change", apply);
+  // A browser that comes back to the page fills the fields in again.
+  apply();
 }
 document.addEventListener("click", (event) => {
   const thumbnail = event.target.closest(".thumbnail");

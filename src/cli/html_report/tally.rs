@@ -36,6 +36,8 @@ pub(super) struct Tally {
     pub(super) other_hosts: u64,
     pub(super) listed: Vec<Listed>,
     pub(super) not_fine: u64,
+    /// Images that are not done yet.
+    pub(super) pending: u64,
     /// Lines of the input that could not be read, the first of them with its number and reason.
     pub(super) unreadable: u64,
     pub(super) first_unreadable: Option<(u64, String)>,
@@ -129,6 +131,22 @@ impl Points {
 
 impl Tally {
     pub(super) fn add(&mut self, entry: &Entry) {
+        self.count(entry);
+        self.add_host(entry);
+        if !entry.is_fine() {
+            self.not_fine = self.not_fine.saturating_add(1);
+            if self.listed.len() < LISTED {
+                self.listed.push(Listed::of(entry));
+            }
+        }
+    }
+
+    pub(super) fn add_pending(&mut self, entry: &Entry) {
+        self.count(entry);
+        self.pending = self.pending.saturating_add(1);
+    }
+
+    fn count(&mut self, entry: &Entry) {
         self.total = self.total.saturating_add(1);
         self.decisions.add(&entry.decision);
         if let Some(outcome) = &entry.outcome {
@@ -166,13 +184,6 @@ impl Tally {
         }
         if let (Some(width), Some(height)) = (entry.width, entry.height) {
             self.points.add((width, height, entry.decision == "accept"));
-        }
-        self.add_host(entry);
-        if !entry.is_fine() {
-            self.not_fine = self.not_fine.saturating_add(1);
-            if self.listed.len() < LISTED {
-                self.listed.push(Listed::of(entry));
-            }
         }
     }
 

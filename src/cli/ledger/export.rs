@@ -29,7 +29,7 @@ const PAGE: usize = 1000;
 const BUFFER: usize = 64 * 1024;
 
 /// The next rows after `after`, which moves on; `None` at the end.
-pub(super) async fn page(
+pub(crate) async fn page(
     ledger: &SqliteLedger,
     after: &mut i64,
     state: Option<State>,

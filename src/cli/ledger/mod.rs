@@ -19,7 +19,7 @@ use crate::{
 
 pub(crate) use self::{
     dead::run as dead,
-    export::run as export,
+    export::{page, run as export},
     lines::Lines,
     retry::run as retry,
     run::{resume, scan},
@@ -27,7 +27,7 @@ pub(crate) use self::{
 };
 
 /// Opens a ledger that exists, to read it: another process may be writing.
-fn open_to_read(option: &LedgerOption) -> Result<SqliteLedger, Failure> {
+pub(crate) fn open_to_read(option: &LedgerOption) -> Result<SqliteLedger, Failure> {
     let options = SqliteLedger::options().read_only();
     options
         .open_existing(option.path())

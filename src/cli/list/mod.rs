@@ -31,6 +31,7 @@ use super::exit::{Failure, reason};
 use crate::green::DataId;
 
 pub(crate) use column::Columns;
+pub(crate) use lines::Lines;
 
 /// The longest text that is taken for a source, in bytes: far more than a URL or a path may have.
 const LONGEST: usize = 64 * 1024;
