@@ -199,7 +199,9 @@ impl Job {
     }
 
     fn show(&mut self) {
-        let (steps, pace) = self.watch.read(&self.run.progress());
+        let (steps, pace) = self
+            .watch
+            .read(&self.run.progress(), self.run.has_read_all());
         self.printer.terminal_mut().show(&steps, &pace);
     }
 
