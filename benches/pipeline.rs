@@ -200,6 +200,7 @@ async fn accept(ledger: &SqliteLedger, images: usize) {
             hold: claimed.hold,
             judgement: Judgement::Accepted,
             facts: Some(r#"{"format":"jpeg","width":1200,"height":1200}"#.to_owned()),
+            billed: 1,
         });
         ledger
             .record_findings(findings.collect(), now)

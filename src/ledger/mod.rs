@@ -174,9 +174,9 @@ pub trait Ledger: fmt::Debug + Send + Sync {
     /// counts as read.
     fn mark_list(&self, origin: String, is_read: bool) -> Reply<'_, ()>;
 
-    /// Data ids that sources of different places have in common, in order, and up to `limit` of
-    /// them. Reads the whole store.
-    fn shared_data_ids(&self, limit: usize) -> Reply<'_, Vec<SharedDataId>>;
+    /// Data ids that more than one of the sources after the row `after` has, in order, and up to
+    /// `limit` of them. Reads all those sources.
+    fn shared_data_ids(&self, after: i64, limit: usize) -> Reply<'_, Vec<SharedDataId>>;
 
     /// Which image a task id belongs to.
     fn find_task(&self, task_id: String) -> Reply<'_, Option<Key>>;

@@ -138,6 +138,9 @@ pub struct Finding {
     pub judgement: Judgement,
     /// What is to be kept of it, as JSON text. `None` keeps what was there.
     pub facts: Option<String>,
+    /// How many images are billed for it, at most, each time it is submitted, for one scene: each
+    /// frame that is looked at counts.
+    pub billed: u32,
 }
 
 /// What was found about an image before it is submitted.
@@ -413,10 +416,14 @@ pub struct Stats {
     pub classes: Vec<(State, String, u64)>,
     /// Sources.
     pub sources: u64,
+    /// The [number](Row::number) of the last row, 0 if there is none.
+    pub last_row: i64,
     /// Outcomes that nobody acknowledged.
     pub undelivered: u64,
-    /// Task ids received: what was certainly paid for, per scene.
+    /// Task ids received: what was certainly paid for.
     pub tasks: u64,
+    /// Images billed for these tasks, at most, for one scene: each frame that is looked at counts.
+    pub billed: u64,
     /// Images sent again though the first time may have been paid for: what may have been paid for
     /// besides.
     pub resubmitted: u64,

@@ -68,7 +68,7 @@ impl State {
 
     /// Whether one event may take an image from this state to `next`.
     ///
-    /// A callback can decide an image that the ledger believes not submitted: its answer was lost.
+    /// A callback can settle an image that the ledger believes not submitted: its answer was lost.
     pub const fn may_become(self, next: Self) -> bool {
         match self {
             Self::Received | Self::Checked | Self::Unreachable => matches!(
@@ -81,11 +81,16 @@ impl State {
             ),
             Self::Sending => matches!(
                 next,
-                Self::Submitted | Self::Uncertain | Self::Probed | Self::Dead | Self::Decided
+                Self::Submitted
+                    | Self::Uncertain
+                    | Self::Probed
+                    | Self::Dead
+                    | Self::Decided
+                    | Self::Expired
             ),
             Self::Uncertain => matches!(
                 next,
-                Self::Submitted | Self::Probed | Self::Dead | Self::Decided
+                Self::Submitted | Self::Probed | Self::Dead | Self::Decided | Self::Expired
             ),
             Self::Submitted => matches!(
                 next,
@@ -97,7 +102,7 @@ impl State {
             ),
             Self::Decided => matches!(next, Self::Delivered),
             Self::Delivered => matches!(next, Self::Decided),
-            Self::Rejected => matches!(next, Self::Received | Self::Probed),
+            Self::Rejected => matches!(next, Self::Received),
             Self::Dead => matches!(next, Self::Received | Self::Probed | Self::Decided),
         }
     }

@@ -191,7 +191,10 @@ fn judge<S>(shared: &Shared, hold: Hold, attempts: u32, verdict: &Verdict<S>) ->
             }
         }
     };
-    finding(hold, judgement, Some(facts::of(verdict)))
+    Finding {
+        billed: facts::billed(verdict),
+        ..finding(hold, judgement, Some(facts::of(verdict)))
+    }
 }
 
 /// Of an image that was not read.
@@ -215,6 +218,7 @@ const fn finding(hold: Hold, judgement: Judgement, facts: Option<String>) -> Fin
         hold,
         judgement,
         facts,
+        billed: 0,
     }
 }
 

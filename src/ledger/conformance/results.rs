@@ -242,6 +242,7 @@ pub(super) async fn everything_is_counted(trial: Trial) {
     assert_eq!(stats.images(), 4);
     assert_eq!(stats.classes, [(State::Dead, "task/590".to_owned(), 1)]);
     assert_eq!((stats.sources, stats.undelivered, stats.tasks), (5, 3, 3));
+    assert_eq!(stats.billed, 6, "two frames of each");
     assert_eq!(
         (stats.sent_last_minute, stats.oldest_unpolled),
         (3, Some(at(0)))

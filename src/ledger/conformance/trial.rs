@@ -75,6 +75,7 @@ impl Trial {
             hold,
             judgement,
             facts: None,
+            billed: 2,
         };
         let recorded = self.ledger.record_findings(vec![finding], now).await;
         recorded.expect("record findings")

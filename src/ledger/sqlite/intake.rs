@@ -293,10 +293,15 @@ pub(super) fn record_findings(
             Judgement::Accepted => {
                 db.prepare_cached(
                     "UPDATE image SET state = ?2, next_at = ?3, accepted = 1, attempts = 0,
-                            lease = NULL, class = NULL, message = NULL
+                            lease = NULL, class = NULL, message = NULL, billed = ?4
                      WHERE id = ?1",
                 )?
-                .execute(params![id, State::Probed.code(), now])?;
+                .execute(params![
+                    id,
+                    State::Probed.code(),
+                    now,
+                    finding.billed
+                ])?;
             }
             Judgement::Rejected(reason) => {
                 outbox::finish(db, id, State::Rejected, Some(reason))?;

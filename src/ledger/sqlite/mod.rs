@@ -395,9 +395,9 @@ impl Ledger for SqliteLedger {
         }))
     }
 
-    fn shared_data_ids(&self, limit: usize) -> Reply<'_, Vec<SharedDataId>> {
+    fn shared_data_ids(&self, after: i64, limit: usize) -> Reply<'_, Vec<SharedDataId>> {
         Box::pin(self.inner.read("compare data ids", move |db| {
-            report::shared_data_ids(db, limit)
+            report::shared_data_ids(db, after, limit)
         }))
     }
 

@@ -77,9 +77,12 @@ CREATE TABLE quota (operation TEXT PRIMARY KEY, free_at INTEGER NOT NULL) WITHOU
 
 /// Images in files: `url` is then a path, as a text or, if it is none, as the bytes it has. A
 /// source's place in the outbox is found from the source; sources of one line, as a folder's files
-/// are, differ in their text; and lists know whether they were read to their end.
+/// are, differ in their text; lists know whether they were read to their end; and a task remembers
+/// what is billed for it.
 const V2: &str = "
 ALTER TABLE image ADD COLUMN is_file INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE image ADD COLUMN billed INTEGER NOT NULL DEFAULT 1;
+ALTER TABLE task ADD COLUMN billed INTEGER NOT NULL DEFAULT 1;
 DROP INDEX outbox_image;
 CREATE UNIQUE INDEX outbox_source ON outbox (image, source);
 DROP INDEX source_once;

@@ -218,8 +218,10 @@ pub(super) fn insert_task(
 ) -> Result<bool, Fault> {
     let inserted = db
         .prepare_cached(
-            "INSERT INTO task (name, image, batch, state, submitted_at)
-             VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (name) DO NOTHING",
+            "INSERT INTO task (name, image, batch, state, submitted_at, billed)
+             VALUES (?1, ?2, ?3, ?4, ?5,
+                     COALESCE((SELECT billed FROM image WHERE id = ?2), 1))
+             ON CONFLICT (name) DO NOTHING",
         )?
         .execute(params![name, image, batch, OPEN, submitted_at])?;
     Ok(inserted > 0)

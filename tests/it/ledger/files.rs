@@ -4,7 +4,10 @@ use std::{collections::HashSet, fs, path::Path, sync::Arc};
 
 use greenlight::{
     Error, ErrorKind,
-    ledger::{Answer, BatchId, Ledger, NewImage, Rows, Scope, SqliteLedger, State, Work},
+    ledger::{
+        Answer, BatchId, Ledger, Limit, NewImage, Permit, Quota, Rows, Scope, SqliteLedger, State,
+        Work,
+    },
 };
 use rusqlite::Connection;
 
@@ -355,6 +358,30 @@ fn users_of_one_file_never_get_the_same_image() {
         state: Some(State::Received),
     };
     assert_eq!(block_on(handles[2].rows(everything)).unwrap().len(), 3000);
+}
+
+#[test]
+fn users_of_one_file_share_its_rates() {
+    let path = fresh_path("rates");
+    let open = || SqliteLedger::open(&path, &scope()).unwrap();
+    let (first, second) = (open(), open());
+    let quota = || Quota {
+        operation: "submit".to_owned(),
+        limit: Limit {
+            interval: std::time::Duration::from_secs(3600),
+            burst: 3,
+        },
+    };
+    let permit = |ledger: &SqliteLedger, cost| block_on(ledger.permit(quota(), cost)).unwrap();
+    assert_eq!(permit(&first, 2), Permit::Granted);
+    assert!(matches!(permit(&second, 2), Permit::Wait(_)));
+    assert_eq!(permit(&second, 1), Permit::Granted);
+    assert!(matches!(permit(&first, 1), Permit::Wait(_)));
+    drop((first, second));
+    assert!(
+        matches!(permit(&open(), 1), Permit::Wait(_)),
+        "a restart earns nothing"
+    );
 }
 
 #[test]

@@ -1,10 +1,14 @@
 //! Every fault of the service while a pipeline works: what is paid, and that nothing is lost.
 
-use std::time::Duration;
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use greenlight::{
     green::callback,
     ledger::{Ledger, Resubmit, State},
+    pipeline::Step,
     sandbox::{Fault, Operation, Sandbox, Share, When},
 };
 
@@ -156,6 +160,65 @@ fn results_that_expired_are_submitted_once_more_and_counted() {
         assert_eq!(
             (bench.sandbox.paid(), stats.tasks, progress.expired),
             (80, 80, 40)
+        );
+    });
+}
+
+/// A run that comes back after the service has forgotten what the last one submitted.
+#[test]
+fn results_older_than_the_retention_are_submitted_once_more() {
+    block_on(async {
+        let bench = Bench::new(Sandbox::builder()).await;
+        let patient = bench.pipeline().poll_interval(Duration::from_secs(1));
+        let mut stopped = patient.start(bench.good(20));
+        while stopped.progress().submitted < 20 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        stopped.stopper().stop();
+        while stopped.next().await.unwrap().is_some() {}
+        bench
+            .sandbox
+            .put_clock_forward(Duration::from_secs(61 * 60));
+        let (delivered, progress) = run(&bench.pipeline(), Vec::new()).await;
+        assert_eq!(delivered.len(), 20);
+        assert!(delivered.values().all(|row| row.state == State::Decided));
+        let stats = bench.ledger.stats(std::time::UNIX_EPOCH).await.unwrap();
+        assert_eq!((stats.expired, stats.resubmitted), (20, 0));
+        assert_eq!(
+            (bench.sandbox.paid(), stats.tasks, progress.expired),
+            (40, 40, 20)
+        );
+    });
+}
+
+/// The result of an image submitted before is about to be lost: others wait until it is fetched.
+#[test]
+fn nothing_is_submitted_while_polling_lags_behind_the_retention() {
+    block_on(async {
+        let bench = Bench::new(Sandbox::builder()).await;
+        let patient = bench.pipeline().poll_interval(Duration::from_secs(4));
+        let patient = patient.retention(Duration::from_secs(60));
+        let mut stopped = patient.start(bench.good(1));
+        while stopped.progress().submitted < 1 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        stopped.stopper().stop();
+        while stopped.next().await.unwrap().is_some() {}
+
+        let steps = Arc::new(Mutex::new(Vec::new()));
+        let noted = Arc::clone(&steps);
+        let pipeline = bench
+            .pipeline()
+            .retention(Duration::from_secs(600))
+            .checkpoint(move |step| noted.lock().unwrap().push(step));
+        let (delivered, _) = run(&pipeline, bench.good(30)).await;
+        assert_eq!((delivered.len(), bench.sandbox.paid()), (30, 30));
+        let steps = steps.lock().unwrap();
+        let first = |wanted| steps.iter().position(|&step| step == wanted).unwrap();
+        assert!(first(Step::AfterFindings) < first(Step::AfterOutcomes));
+        assert!(
+            first(Step::AfterOutcomes) < first(Step::BeforeBegin),
+            "{steps:?}"
         );
     });
 }

@@ -191,6 +191,28 @@ fn a_file_that_vanishes_is_tried_again_and_then_given_up() {
 }
 
 #[test]
+fn a_file_that_was_away_for_a_moment_costs_an_attempt() {
+    block_on(async {
+        let bench = Bench::new(Sandbox::builder()).await;
+        let folder = folder();
+        let path = write(folder.path(), "a.png", &picture(1));
+        let (away, passed) = (path.clone(), AtomicU32::new(0));
+        let pipeline = bench.pipeline().checkpoint(move |step| {
+            let pass = passed.load(Ordering::SeqCst);
+            if step == Step::BeforeEnqueue {
+                fs::remove_file(&away).unwrap();
+            } else if step == Step::BeforeFindings && pass == 0 {
+                passed.store(1, Ordering::SeqCst);
+                fs::write(&away, picture(1)).unwrap();
+            }
+        });
+        let (delivered, progress) = run(&pipeline, vec![file(&path, 1)]).await;
+        assert_eq!(class(&delivered["user-1"]), (State::Decided, None));
+        assert_eq!((progress.probed, bench.sandbox.paid()), (2, 1));
+    });
+}
+
+#[test]
 fn a_file_that_was_moved_is_found_where_the_list_says_next() {
     block_on(async {
         let bench = Bench::new(Sandbox::builder()).await;
