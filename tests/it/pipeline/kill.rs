@@ -245,14 +245,18 @@ impl<'a> Suite<'a> {
             (AsyncScan, Fault::Missing(Share::Half), true),
             (Results, Fault::Html(502, When::After), false),
             (AsyncScan, Fault::Delay(late), true),
-            (Results, Fault::Forgotten, false),
+            (Results, Fault::Gateway(503, When::After), false),
             (AsyncScan, Fault::Service(500), false),
             (Results, Fault::Missing(Share::Half), false),
             (AsyncScan, Fault::Shuffled, false),
             (AsyncScan, Fault::Empty, true),
         ];
         let index = usize::try_from(round).unwrap() % faults.len();
-        let (operation, fault, is_unanswered) = faults[index].clone();
+        let (operation, fault, is_unanswered) = match round {
+            // Once: an image whose result expires twice is given up.
+            15 => (Results, Fault::Forgotten, false),
+            _ => faults[index].clone(),
+        };
         self.bench.sandbox.inject(operation, fault);
         self.unanswered
             .fetch_add(u64::from(is_unanswered), Ordering::SeqCst);

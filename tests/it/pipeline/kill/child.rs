@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeSet,
     env,
+    fmt::Write as _,
     fs::{self, OpenOptions},
     io::Write as _,
     path::{Path, PathBuf},
@@ -155,9 +156,10 @@ fn child() {
     block_on(async {
         let ledger = SqliteLedger::open(&orders.ledger, &scope()).unwrap();
         let pipeline = orders.pipeline(Arc::new(ledger));
-        let mut run = match orders.has_list {
-            true => pipeline.start(orders.lines()),
-            false => pipeline.resume(),
+        let mut run = if orders.has_list {
+            pipeline.start(orders.lines())
+        } else {
+            pipeline.resume()
         };
         let own = format!("delivered-{}", std::process::id());
         let mut delivered = OpenOptions::new()
@@ -166,10 +168,10 @@ fn child() {
             .open(orders.folder.join(own))
             .unwrap();
         while let Some(outcomes) = run.next().await.unwrap() {
-            let numbers: String = outcomes
-                .iter()
-                .map(|outcome| format!("{}\n", outcome.row.number))
-                .collect();
+            let mut numbers = String::new();
+            for outcome in &outcomes {
+                writeln!(numbers, "{}", outcome.row.number).unwrap();
+            }
             delivered.write_all(numbers.as_bytes()).unwrap();
             run.acknowledge(&outcomes).await.unwrap();
         }
