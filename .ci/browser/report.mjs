@@ -22,7 +22,7 @@ const server = createServer((request, response) => {
 await new Promise(done => server.listen(0, '127.0.0.1', done));
 const own = `127.0.0.1:${server.address().port}`;
 
-const browser = await open(profile, { width: 1280, height: 1440 });
+const browser = await open(profile, { width: 1280, height: 1460 });
 try {
   const page = await browser.newPage();
   const [faults, requests] = [[], []];
@@ -122,7 +122,7 @@ try {
     await page.setViewportSize({ width: 400, height: 800 });
     const [inner, wanted] = await page.evaluate(() => [innerWidth, document.documentElement.scrollWidth]);
     assert.ok(wanted <= inner, `${wanted} in ${inner}`);
-    await page.setViewportSize({ width: 1280, height: 1440 });
+    await page.setViewportSize({ width: 1280, height: 1460 });
   });
 
   await check('no image is loaded unless asked', async () => {
@@ -197,7 +197,7 @@ function run(count) {
   const hosts = [['cdn.example.com', 30], ['img.shop.example', 18], ['static.travel.example', 12], ['u.example.org', 10],
     ['photos.example.net', 14], ['media.old-blog.example', 8], ['a.slow.example', 5], ['dead.example', 3]];
   const failing = { 'media.old-blog.example': 0.4, 'a.slow.example': 0.6, 'dead.example': 1 };
-  const faults = [['image/too-small', 'at least 256x256: send a larger version', 20], ['download/status', '404 Not Found: check the URL', 25],
+  const faults = [['download/status', '404 Not Found: check the URL', 25],
     ['image/truncated', 'the file ends before the image does: send the whole file', 6],
     ['image/format-unsupported', 'WebP is not scanned: convert it', 10], ['image/too-large', 'more than 20971520 bytes: scale it down', 3]]
     .map(([code, message, weight]) => [[code, message], weight]);
@@ -212,8 +212,10 @@ function run(count) {
       download: { status: 200, hops: 1, elapsed_ms: Math.round(Math.min(3050, bell(host === 'a.slow.example' ? 1800 : 320, 0.6))), bytes },
       error: null, data_id: `photo-${n}`, task_id: null, outcome: 'not-submitted', results: [],
     };
-    if (random() < (failing[host] ?? 0.07)) {
-      const [code, message] = host === 'dead.example' ? ['download/dns', 'the host has no address: check its name']
+    const isSmall = Math.min(width, height) < 256;
+    if (isSmall || random() < (failing[host] ?? 0.07)) {
+      const [code, message] = isSmall ? ['image/too-small', `${width}x${height} pixels, at least 256x256: send a larger version`]
+        : host === 'dead.example' ? ['download/dns', 'the host has no address: check its name']
         : host === 'a.slow.example' ? ['download/too-slow', 'more than 3000 ms: use a faster host'] : pick(faults);
       const unseen = code.startsWith('download/') && { format: null, width: null, height: null, bytes: null };
       return { ...line, ...unseen, decision: 'reject', violations: [{ code, severity: 'reject', message }] };

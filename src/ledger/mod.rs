@@ -40,6 +40,7 @@ mod record;
 mod state;
 #[cfg(feature = "ledger")]
 mod time;
+mod view;
 
 #[cfg(feature = "ledger")]
 mod sqlite;
@@ -55,14 +56,14 @@ use crate::error::Error;
 
 pub use key::{Key, Scope};
 pub use record::{
-    Answer, Backlog, BatchId, Begun, Claimed, DeliveryId, EXPIRED_CLASS, Enqueued, Entry, Fate,
-    Finding, Hold, Judgement, Known, Lease, Limit, Location, NewImage, Ordered, Permit, Poll,
-    Quota, Reason, Recovered, Row, Rows, SharedDataId, Source, Stats, Stray, TaskUpdate,
-    Undelivered, Update, Work,
+    Answer, BatchId, Begun, Claimed, EXPIRED_CLASS, Enqueued, Entry, Fate, Finding, Hold,
+    Judgement, Known, Lease, Limit, Location, NewImage, Permit, Poll, Quota, Reason, Recovered,
+    Source, Stray, TaskUpdate, Update, Work,
 };
 #[cfg(feature = "ledger")]
 pub use sqlite::{SqliteLedger, SqliteOptions};
 pub use state::State;
+pub use view::{Backlog, DeliveryId, Ordered, Row, Rows, SharedDataId, Stats, Undelivered};
 
 /// What a ledger's methods return: boxed, so that a pipeline holds an `Arc<dyn Ledger>` and no type
 /// parameter. One allocation a call is nothing beside the disk's write, and a call carries up to a
@@ -174,9 +175,9 @@ pub trait Ledger: fmt::Debug + Send + Sync {
     /// counts as read.
     fn mark_list(&self, origin: String, is_read: bool) -> Reply<'_, ()>;
 
-    /// Data ids that sources of different places have in common, in order, and up to `limit` of
-    /// them. Reads the whole store.
-    fn shared_data_ids(&self, limit: usize) -> Reply<'_, Vec<SharedDataId>>;
+    /// Data ids that more than one of the sources after the row `after` has, in order, and up to
+    /// `limit` of them. Reads all those sources.
+    fn shared_data_ids(&self, after: i64, limit: usize) -> Reply<'_, Vec<SharedDataId>>;
 
     /// Which image a task id belongs to.
     fn find_task(&self, task_id: String) -> Reply<'_, Option<Key>>;

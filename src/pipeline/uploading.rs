@@ -131,7 +131,13 @@ async fn upload(
         Unsent::Image(Fate::Dead(reason))
     })?;
     let content = Content::file(&path).with_sha256(sha256);
-    match pipeline.client.upload(accepted, &content).await {
+    let uploaded = tokio::select! {
+        biased;
+        // Nothing is paid yet: it can be left.
+        () = shared.stopped() => return Err(Unsent::Image(Fate::Again { at: clock::now() })),
+        uploaded = pipeline.client.upload(accepted, &content) => uploaded,
+    };
+    match uploaded {
         Ok(accepted) => {
             shared.upload_outage.ended();
             shared.counters.uploaded.add(1);

@@ -20,7 +20,7 @@ pub(super) fn hosts(tally: &Tally) -> Markup {
                     p { (grouped(tally.other_hosts)) " images lie on further hosts, which were not told apart." }
                 }
                 @if hosts.len() > 10 { p.filters { (search()) (shown(hosts.len())) } }
-                div.scroll { table {
+                div.scroll tabindex="0" role="region" aria-label="Hosts" { table {
                     thead { tr {
                         (heading("host", false))
                         (heading("failed", true)) (heading("images", true)) (heading("share", true))
@@ -63,7 +63,7 @@ pub(super) fn lines(tally: &Tally, thumbnails: Thumbnails) -> Markup {
                     (choice("codes", &tally.rejecting))
                     (shown(listed))
                 }
-                div.scroll { table {
+                div.scroll tabindex="0" role="region" aria-label="Images" { table {
                     thead { tr {
                         @if thumbnails == Thumbnails::Blurred { th scope="col" { "image" } }
                         @for name in ["source", "decision", "outcome", "codes", "reason", "format"] {

@@ -14,6 +14,7 @@ use crate::cli::exit::{Failure, reason};
 pub(super) struct Lock {
     path: PathBuf,
     file: File,
+    is_taken: bool,
 }
 
 impl Lock {
@@ -23,10 +24,13 @@ impl Lock {
         path.push("-lock");
         let path = PathBuf::from(path);
         loop {
-            let lock = Self::open(&path)?;
+            let mut lock = Self::open(&path)?;
             match lock.file.try_lock() {
                 // The one before may have removed it after it was opened here.
-                Ok(()) if lock.is_in_place() => return Ok(lock),
+                Ok(()) if lock.is_in_place() => {
+                    lock.is_taken = true;
+                    return Ok(lock);
+                }
                 Ok(()) => {}
                 Err(TryLockError::WouldBlock) => {
                     let message = format!("another run uses the ledger {}", ledger.display());
@@ -50,6 +54,7 @@ impl Lock {
             Ok(file) => Ok(Self {
                 path: path.to_owned(),
                 file,
+                is_taken: false,
             }),
             Err(error) => {
                 let message = format!("cannot write {}: {}", path.display(), reason(&error));
@@ -71,10 +76,14 @@ impl Lock {
     fn is_in_place(&self) -> bool {
         true
     }
+}
 
-    /// Ends it, and leaves nothing behind.
-    pub(super) fn release(self) {
-        // Removed while it is locked, so that nobody else can have taken this one.
-        drop(fs::remove_file(&self.path));
+/// Leaves nothing behind. Removed while it is locked, so that nobody else can have taken this one.
+impl Drop for Lock {
+    fn drop(&mut self) {
+        if self.is_taken {
+            // Without it the next run finds it there, and takes it.
+            drop(fs::remove_file(&self.path));
+        }
     }
 }

@@ -55,7 +55,7 @@ struct Status {
     oldest_unpolled_seconds: Option<u64>,
     /// Task ids received.
     tasks: u64,
-    /// Images of one scene that are billed, at least.
+    /// What is billed for them at most: each frame that is looked at, for each scene.
     billed: u64,
     /// What may have been billed besides, because an answer was lost.
     billed_besides: u64,
@@ -100,7 +100,7 @@ impl Status {
             oldest_unpolled_seconds: oldest
                 .map(|since| now.duration_since(since).unwrap_or_default().as_secs()),
             tasks: stats.tasks,
-            billed: stats.tasks.saturating_mul(scenes),
+            billed: stats.billed.saturating_mul(scenes),
             billed_besides: stats.resubmitted.saturating_mul(scenes),
             expired: stats.expired,
             unread_lists: stats.unread_lists,
@@ -134,7 +134,7 @@ impl Status {
             0 => String::new(),
             besides => format!(", {besides} more perhaps, whose answers were lost"),
         };
-        format!("{tasks} tasks of {count} scenes: {billed} billed at least{besides}")
+        format!("{tasks} tasks of {count} scenes: {billed} billed at most{besides}")
     }
 }
 

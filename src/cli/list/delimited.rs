@@ -94,7 +94,10 @@ impl<R: BufRead + Send> Rows for DelimitedRows<R> {
             Some(fault) => Found::broken(source, fault),
             None if record.fields != self.width => Found::broken(
                 source,
-                format!("{} fields, and {} columns", record.fields, self.width),
+                format!(
+                    "fields: {}, where the first line has {}",
+                    record.fields, self.width
+                ),
             ),
             None if source.is_empty() => Found::broken("", "no source in this line"),
             None => Found::Source {

@@ -165,6 +165,8 @@ enum Value {
     Absent,
     Null,
     Text(String),
+    /// A whole number, which may be a data id.
+    Whole(String),
     /// Something else, in words.
     Other(&'static str),
 }
@@ -188,15 +190,16 @@ impl Fields {
                 let names = listed(&self.names);
                 return Found::broken("", format!("no field `{wanted}`; there are: {names}"));
             }
+            Value::Whole(_) => return Found::broken("", "the source is a number"),
             Value::Other(what) => return Found::broken("", format!("the source is {what}")),
         };
         match &self.data_id {
             Value::Other(what) => Found::broken(source, format!("the data id is {what}")),
-            Value::Text(text) if !text.is_empty() => Found::Source {
+            Value::Whole(text) | Value::Text(text) if !text.is_empty() => Found::Source {
                 source,
                 data_id: Some(text.clone().into_bytes()),
             },
-            Value::Text(_) | Value::Null | Value::Absent => Found::source(source),
+            Value::Whole(_) | Value::Text(_) | Value::Null | Value::Absent => Found::source(source),
         }
     }
 
@@ -252,7 +255,6 @@ impl<'de> serde::Deserialize<'de> for Value {
     }
 }
 
-/// Numbers that are whole are taken as text: they may be data ids.
 struct ValueVisitor;
 
 impl<'de> Visitor<'de> for ValueVisitor {
@@ -267,11 +269,11 @@ impl<'de> Visitor<'de> for ValueVisitor {
     }
 
     fn visit_u64<E: Error>(self, number: u64) -> Result<Value, E> {
-        Ok(Value::Text(number.to_string()))
+        Ok(Value::Whole(number.to_string()))
     }
 
     fn visit_i64<E: Error>(self, number: i64) -> Result<Value, E> {
-        Ok(Value::Text(number.to_string()))
+        Ok(Value::Whole(number.to_string()))
     }
 
     fn visit_f64<E: Error>(self, _: f64) -> Result<Value, E> {

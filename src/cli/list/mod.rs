@@ -42,18 +42,15 @@ const SHOWN: usize = 80;
 /// How much of a list is read at a time, in bytes.
 const BUFFER: usize = 64 * 1024;
 
-/// How a list is written.
+/// How a list is written: a source a line; fields between commas or tabs below a line that names the
+/// columns; a JSON object or text a line; Apache Parquet.
+// No text for each, which would turn the whole help into its long form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum ListFormat {
-    /// A source a line
     Text,
-    /// Fields separated by commas, the first line names the columns
     Csv,
-    /// The same with tabs
     Tsv,
-    /// A JSON object or text a line
     Jsonl,
-    /// Apache Parquet
     Parquet,
 }
 

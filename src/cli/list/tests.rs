@@ -144,8 +144,8 @@ fn a_broken_record_costs_itself_alone() {
         lines,
         [
             named(2, "http://a/", "1"),
-            bad(3, "http://b/", "1 fields, and 2 columns"),
-            bad(4, "http://c/", "3 fields, and 2 columns"),
+            bad(3, "http://b/", "fields: 1, where the first line has 2"),
+            bad(4, "http://c/", "fields: 3, where the first line has 2"),
             bad(5, "\u{fffd}", "not UTF-8"),
             bad(6, "http://d/", &format!("{alphabet}\u{e9}")),
             named(7, "http://e/", "5"),

@@ -302,8 +302,8 @@ pub(super) async fn data_ids_that_places_share_are_told(trial: Trial) {
         named(7, 8, Some("thrice")),
     ];
     trial.enqueue(images, at(0)).await;
-    let shared = |limit| trial.ledger.shared_data_ids(limit);
-    let found = shared(10).await.expect("shared data ids");
+    let shared = |after, limit| trial.ledger.shared_data_ids(after, limit);
+    let found = shared(0, 10).await.expect("shared data ids");
     let place = |line| ("list.txt".to_owned(), line);
     let expected = [("twice", 2, 2, 5), ("thrice", 3, 6, 7)];
     let expected = expected.map(|(data_id, count, first, second)| SharedDataId {
@@ -312,5 +312,11 @@ pub(super) async fn data_ids_that_places_share_are_told(trial: Trial) {
         places: [place(first), place(second)],
     });
     assert_eq!(found, expected);
-    assert_eq!(shared(1).await.expect("shared data ids"), expected[..1]);
+    let first = shared(0, 1).await.expect("shared data ids");
+    assert_eq!(first, expected[..1]);
+    let rows = trial.rows().await;
+    let later = shared(rows[1].number, 10).await.expect("shared data ids");
+    assert_eq!(later, expected[1..], "of the other only one comes later");
+    let stats = trial.ledger.stats(at(0)).await.expect("stats");
+    assert_eq!(stats.last_row, rows[7].number);
 }

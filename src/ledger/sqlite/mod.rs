@@ -3,6 +3,7 @@
 mod fault;
 mod intake;
 mod location;
+mod options;
 mod outbox;
 mod quota;
 mod report;
@@ -18,7 +19,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::Connection;
 
 use super::{
     Answer, Backlog, BatchId, Begun, Claimed, DeliveryId, Enqueued, Fate, Finding, Hold, Key,
@@ -26,9 +27,10 @@ use super::{
     SharedDataId, Stats, Stray, TaskUpdate, Undelivered, Work,
     time::{span_to_millis, to_millis},
 };
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
 use fault::Fault;
-use worker::{Mode, Worker};
+pub use options::SqliteOptions;
+use worker::Worker;
 
 /// A [`Ledger`] in one SQLite file (write-ahead log, `synchronous=FULL`).
 ///
@@ -50,22 +52,13 @@ struct Inner {
     reader: Worker,
 }
 
-/// How a [`SqliteLedger`] is opened.
-#[derive(Clone, Copy, Debug)]
-pub struct SqliteOptions {
-    lock_wait: Duration,
-    group: usize,
-    max_bytes: Option<u64>,
-    read_only: bool,
-}
-
 impl SqliteLedger {
     /// Opens the ledger at `path` for `scope`, or makes it.
     ///
     /// # Errors
     ///
-    /// Returns an error of kind [`Usage`](ErrorKind::Usage) for a file that is no ledger, that a
-    /// newer version wrote, or that belongs to another scope; of kind [`Io`](ErrorKind::Io) for one
+    /// Returns an error of kind [`Usage`](crate::ErrorKind::Usage) for a file that is no ledger, that a
+    /// newer version wrote, or that belongs to another scope; of kind [`Io`](crate::ErrorKind::Io) for one
     /// that is damaged, read-only, locked for too long or on a full disk.
     pub fn open(path: &Path, scope: &Scope) -> Result<Self, Error> {
         Self::options().open(path, scope)
@@ -82,12 +75,7 @@ impl SqliteLedger {
 
     /// Opens it in another way.
     pub const fn options() -> SqliteOptions {
-        SqliteOptions {
-            lock_wait: Duration::from_secs(30),
-            group: 256,
-            max_bytes: None,
-            read_only: false,
-        }
+        SqliteOptions::DEFAULT
     }
 
     /// Under which terms its images are scanned.
@@ -100,135 +88,6 @@ impl SqliteLedger {
         &self.inner.path
     }
 }
-
-impl SqliteOptions {
-    /// Waits so long for another process to finish writing; 30 seconds unless told.
-    #[must_use]
-    pub const fn lock_wait(mut self, wait: Duration) -> Self {
-        self.lock_wait = wait;
-        self
-    }
-
-    /// Commits up to so many calls together; 256 unless told.
-    #[must_use]
-    pub const fn group_commit(mut self, calls: usize) -> Self {
-        self.group = calls;
-        self
-    }
-
-    /// Lets the file grow no larger than so many bytes, as if the disk ended there.
-    #[must_use]
-    pub const fn max_bytes(mut self, bytes: u64) -> Self {
-        self.max_bytes = Some(bytes);
-        self
-    }
-
-    /// Only reads: every call that writes fails.
-    #[must_use]
-    pub const fn read_only(mut self) -> Self {
-        self.read_only = true;
-        self
-    }
-
-    /// Opens the ledger at `path` for `scope`, or makes it.
-    ///
-    /// # Errors
-    ///
-    /// As [`SqliteLedger::open`].
-    pub fn open(self, path: &Path, scope: &Scope) -> Result<SqliteLedger, Error> {
-        self.open_bound(path, Some(scope))
-    }
-
-    /// Opens a ledger that exists, whatever its scope.
-    ///
-    /// # Errors
-    ///
-    /// As [`SqliteLedger::open_existing`].
-    pub fn open_existing(self, path: &Path) -> Result<SqliteLedger, Error> {
-        if !path.is_file() {
-            let message = format!("open ledger: there is no such file: {}", path.display());
-            return Err(Error::new(ErrorKind::Io, message));
-        }
-        self.open_bound(path, None)
-    }
-
-    fn open_bound(self, path: &Path, scope: Option<&Scope>) -> Result<SqliteLedger, Error> {
-        let failed = |fault: Fault| fault.into_error("open ledger", path);
-        let mut writer = self.connect(path).map_err(failed)?;
-        let scope = self.prepare(&mut writer, scope).map_err(failed)?;
-        let reader = self.connect(path).map_err(failed)?;
-        let threads = || -> Result<_, std::io::Error> {
-            let writer = Worker::start("ledger-writer", writer, Mode::Write(self.group))?;
-            let reader = Worker::start("ledger-reader", reader, Mode::Read)?;
-            Ok((writer, reader))
-        };
-        let (writer, reader) = threads().map_err(|error| {
-            Error::new(ErrorKind::Io, "open ledger: start a thread").with_source(error)
-        })?;
-        Ok(SqliteLedger {
-            inner: Arc::new(Inner {
-                path: path.to_owned(),
-                scope,
-                writer,
-                reader,
-            }),
-        })
-    }
-
-    fn connect(self, path: &Path) -> Result<Connection, Fault> {
-        let access = if self.read_only {
-            OpenFlags::SQLITE_OPEN_READ_ONLY
-        } else {
-            OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE
-        };
-        let db = Connection::open_with_flags(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
-        db.busy_timeout(self.lock_wait)?;
-        db.set_prepared_statement_cache_capacity(64);
-        db.pragma_update(None, "cache_size", -CACHE_KIB)?;
-        Ok(db)
-    }
-
-    /// Makes the writer's connection durable and the file one of ours.
-    fn prepare(self, db: &mut Connection, scope: Option<&Scope>) -> Result<Scope, Fault> {
-        schema::check(db)?;
-        if self.read_only {
-            schema::check_current(db)?;
-        } else {
-            let mode: String =
-                db.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0))?;
-            if mode != "wal" {
-                return Err(Fault::unusable(format!(
-                    "its file system allows no write-ahead log (journal mode `{mode}`)"
-                )));
-            }
-            db.pragma_update(None, "synchronous", "FULL")?;
-            self.limit_size(db)?;
-            schema::migrate(db)?;
-            if let Some(scope) = scope {
-                schema::bind(db, scope)?;
-            }
-        }
-        let found = schema::read_scope(db)?
-            .ok_or_else(|| Fault::unusable("it was made but never used; name its scope"))?;
-        if let Some(scope) = scope {
-            schema::compare(&found, scope)?;
-        }
-        Ok(found)
-    }
-
-    fn limit_size(self, db: &Connection) -> Result<(), Fault> {
-        let Some(bytes) = self.max_bytes else {
-            return Ok(());
-        };
-        let page: i64 = db.pragma_query_value(None, "page_size", |row| row.get(0))?;
-        let pages = i64::try_from(bytes).unwrap_or(i64::MAX) / page.max(1);
-        db.pragma_update_and_check(None, "max_page_count", pages.max(1), |_| Ok(()))?;
-        Ok(())
-    }
-}
-
-/// What each connection may keep of the file in memory, in KiB.
-const CACHE_KIB: i64 = 32 * 1024;
 
 impl Inner {
     async fn write<T: Send + 'static>(
@@ -395,9 +254,9 @@ impl Ledger for SqliteLedger {
         }))
     }
 
-    fn shared_data_ids(&self, limit: usize) -> Reply<'_, Vec<SharedDataId>> {
+    fn shared_data_ids(&self, after: i64, limit: usize) -> Reply<'_, Vec<SharedDataId>> {
         Box::pin(self.inner.read("compare data ids", move |db| {
-            report::shared_data_ids(db, limit)
+            report::shared_data_ids(db, after, limit)
         }))
     }
 

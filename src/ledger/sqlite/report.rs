@@ -56,6 +56,7 @@ pub(super) fn stats(db: &Connection, now: i64) -> Result<Stats, Fault> {
     };
     let mut stats = Stats {
         sources: count("SELECT COUNT(*) FROM source")?,
+        last_row: last_row(db)?,
         undelivered: count("SELECT COUNT(*) FROM outbox")?,
         tasks: count("SELECT COUNT(*) FROM task")?,
         billed: count("SELECT COALESCE(SUM(billed), 0) FROM task")?,
@@ -89,6 +90,11 @@ fn oldest_unpolled(db: &Connection) -> Result<Option<std::time::SystemTime>, Fau
     Ok(at.map(from_millis))
 }
 
+fn last_row(db: &Connection) -> Result<i64, Fault> {
+    let mut last = db.prepare_cached("SELECT COALESCE(MAX(id), 0) FROM source")?;
+    Ok(last.query_row([], |row| row.get(0))?)
+}
+
 fn unread_lists(db: &Connection) -> Result<Vec<String>, Fault> {
     let mut statement =
         db.prepare_cached("SELECT name FROM origin WHERE NOT is_read ORDER BY id")?;
@@ -96,11 +102,15 @@ fn unread_lists(db: &Connection) -> Result<Vec<String>, Fault> {
     Ok(names.collect::<Result<_, _>>()?)
 }
 
-pub(super) fn shared_data_ids(db: &Connection, limit: usize) -> Result<Vec<SharedDataId>, Fault> {
+pub(super) fn shared_data_ids(
+    db: &Connection,
+    after: i64,
+    limit: usize,
+) -> Result<Vec<SharedDataId>, Fault> {
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     let mut shared = db.prepare_cached(
-        "SELECT data_id, COUNT(*), MIN(id) FROM source WHERE data_id IS NOT NULL
-         GROUP BY data_id HAVING COUNT(*) > 1 ORDER BY MIN(id) LIMIT ?1",
+        "SELECT data_id, COUNT(*), MIN(id) FROM source WHERE id > ?1 AND data_id IS NOT NULL
+         GROUP BY data_id HAVING COUNT(*) > 1 ORDER BY MIN(id) LIMIT ?2",
     )?;
     let mut second =
         db.prepare_cached("SELECT MIN(id) FROM source WHERE data_id = ?1 AND id > ?2")?;
@@ -114,7 +124,7 @@ pub(super) fn shared_data_ids(db: &Connection, limit: usize) -> Result<Vec<Share
             Ok((row.get(0)?, u64::try_from(line).unwrap_or(0)))
         })
     };
-    let found = shared.query_map([limit], |row| {
+    let found = shared.query_map([after, limit], |row| {
         Ok((row.get(0)?, row.get::<_, i64>(1)?, row.get::<_, i64>(2)?))
     })?;
     let found: Vec<(String, i64, i64)> = found.collect::<Result<_, _>>()?;

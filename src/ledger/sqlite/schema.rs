@@ -77,8 +77,8 @@ CREATE TABLE quota (operation TEXT PRIMARY KEY, free_at INTEGER NOT NULL) WITHOU
 
 /// Images in files: `url` is then a path, as a text or, if it is none, as the bytes it has. A
 /// source's place in the outbox is found from the source; sources of one line, as a folder's files
-/// are, differ in their text; a task remembers what is billed for it; and lists know whether they
-/// were read to their end.
+/// are, differ in their text; lists know whether they were read to their end; and a task remembers
+/// what is billed for it.
 const V2: &str = "
 ALTER TABLE image ADD COLUMN is_file INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE image ADD COLUMN billed INTEGER NOT NULL DEFAULT 1;

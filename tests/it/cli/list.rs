@@ -84,3 +84,118 @@ fn a_list_of_a_hundred_thousand_lines_keeps_its_order() {
     assert_eq!(sources.next(), None);
     assert_eq!(run.code, Some(1));
 }
+
+#[test]
+fn a_table_is_read_by_its_columns_names() {
+    let bench = Bench::new("list-table");
+    bench.write(
+        "list.csv",
+        "id,link\n1,ftp://one\n2,\n3,ftp://three,4\n\"four\",\"ftp://fo,ur\"\nf\u{ef}ve,ftp://five\n",
+    );
+    let args = ["check", "--from", "list.csv", "--format", "csv"];
+    let columns = ["--column", "link", "--data-id-column", "id"];
+    let run = bench.run(&[&args[..], &columns].concat());
+    assert_snapshot!(run, @r#"
+    exit: 2
+    ----- stdout -----
+    source,decision,format,width,height,bytes,frames,violations,status,hops,elapsed_ms,download_bytes,error
+    ftp://one,reject,,,,,,url/scheme,,,,,
+    ,inconclusive,,,,,,,,,,,list.csv line 3: no source in this line
+    ftp://three,inconclusive,,,,,,,,,,,"list.csv line 4: fields: 3, where the first line has 2"
+    "ftp://fo,ur",reject,,,,,,url/scheme,,,,,
+    ftp://five,inconclusive,,,,,,,,,,,"list.csv line 6: not a dataId (letters, digits, `_`, `-` and `.`, at most 128): fïve"
+
+    ----- stderr -----
+    error: list.csv line 3: no source in this line
+    error: list.csv line 4: fields: 3, where the first line has 2
+    error: list.csv line 6: not a dataId (letters, digits, `_`, `-` and `.`, at most 128): fïve
+    "#);
+
+    let lines = "{\"source\":\"ftp://one\",\"id\":7}\n{\"id\":8}\n";
+    let args = ["check", "--from", "-", "--list-format", "jsonl"];
+    let run = bench.run_with_input(&[&args[..], &["--format", "jsonl"]].concat(), lines);
+    assert_eq!(run.texts("source"), ["ftp://one", ""]);
+    assert_eq!(run.stderr, "error: stdin line 2: the source is a number\n");
+}
+
+#[test]
+fn a_column_that_is_not_there_is_told_with_those_that_are() {
+    let bench = Bench::new("list-columns");
+    bench.write("list.csv", "id,link\n1,ftp://one\n");
+    bench.write("list.txt", "ftp://one\n");
+    let run = bench.run(&["check", "--from", "list.csv"]);
+    assert_snapshot!(run, @"
+    exit: 2
+    ----- stdout -----
+
+    ----- stderr -----
+    error: cannot read the list `list.csv`: no column `url` or `source`; there are: id, link
+    hint: say which one holds the sources with --column
+    ");
+    let run = bench.run(&["check", "--from", "list.csv", "--column", "url"]);
+    assert_snapshot!(run, @"
+    exit: 2
+    ----- stdout -----
+
+    ----- stderr -----
+    error: cannot read the list `list.csv`: no column `url`; there are: id, link
+    hint: give one of these names to --column
+    ");
+    let run = bench.run(&["check", "--from", "list.txt", "--column", "url"]);
+    assert_snapshot!(run, @"
+    exit: 2
+    ----- stdout -----
+
+    ----- stderr -----
+    error: a list in plain text has no columns
+    hint: name a .csv, .tsv, .jsonl or .parquet file, or say what it is with --list-format
+    ");
+    // Of a pipe it is known only when the first line has come.
+    let args = [
+        "check",
+        "--from",
+        "-",
+        "--list-format",
+        "csv",
+        "--format",
+        "jsonl",
+    ];
+    let run = bench.run_with_input(&args, "id,link\n1,ftp://one\n");
+    assert_snapshot!(run, @r#"
+    exit: 2
+    ----- stdout -----
+    {"source":"","decision":"inconclusive","format":null,"width":null,"height":null,"bytes":null,"frames":null,"violations":[],"download":null,"error":"stdin line 1: no column `url` or `source`; there are: id, link: say which one holds the sources with --column"}
+
+    ----- stderr -----
+    error: stdin line 1: no column `url` or `source`; there are: id, link: say which one holds the sources with --column
+    "#);
+    let run = bench.run(&["check", "--column", "url", "a.png"]);
+    assert_eq!(run.code, Some(2));
+    assert!(run.stderr.contains("--from <FILE|->"), "{run}");
+}
+
+#[cfg(feature = "parquet")]
+#[test]
+fn a_parquet_list_that_is_none_says_so() {
+    let bench = Bench::new("list-parquet");
+    bench.write("list.parquet", "url\nftp://one\nftp://two\n");
+    let run = bench.run(&["check", "--from", "list.parquet"]);
+    assert_snapshot!(run, @"
+    exit: 2
+    ----- stdout -----
+
+    ----- stderr -----
+    error: cannot read the list `list.parquet`: not a Parquet file, or not a whole one
+    hint: --from reads Apache Parquet files
+    ");
+    let args = ["check", "--from", "-", "--list-format", "parquet"];
+    let run = bench.run_with_input(&args, "PAR1");
+    assert_snapshot!(run, @"
+    exit: 2
+    ----- stdout -----
+
+    ----- stderr -----
+    error: a Parquet list cannot be read from standard input
+    hint: its directory stands at its end: write it to a file and name that
+    ");
+}

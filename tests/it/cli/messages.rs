@@ -25,7 +25,7 @@ fn the_version_is_told() {
 #[test]
 fn help_names_every_option_with_its_default() {
     let run = Bench::new("messages-help").run(&["check", "--help"]);
-    assert_snapshot!(run, @r"
+    assert_snapshot!(run, @"
     exit: 0
     ----- stdout -----
     Checks images and says which of them the moderation service can scan; needs no account
@@ -37,9 +37,16 @@ fn help_names_every_option_with_its_default() {
                    skipped) and http or https URLs
 
     Options:
-          --from <FILE|->                Reads further sources from a text file, or from standard input
-                                         for -, one a line; blank lines and lines that begin with # are
-                                         skipped
+          --from <FILE|->                Reads further sources from a list, or from standard input for
+                                         -: text with one a line (blank lines and lines that begin with
+                                         # are skipped), .csv, .tsv, .jsonl or .parquet
+          --list-format <FORMAT>         How the list is written [default: as its name's extension says,
+                                         else text] [possible values: text, csv, tsv, jsonl, parquet]
+          --column <NAME>                The list's column that holds the sources [default: url, or
+                                         source, or the only one]
+          --data-id-column <NAME>        The list's column that holds a data id of your own for each
+                                         source, which scan prints: letters, digits, _, - and ., at most
+                                         128 (check makes sure of that and prints none)
           --for <SCAN>                   The scan that the images are meant for: async takes up to 20
                                          MB, sync up to 5 MB [default: async] [possible values: async,
                                          sync]
@@ -107,21 +114,21 @@ fn check_without_sources_says_how_to_name_them() {
 fn a_list_that_is_not_there_is_an_error() {
     let bench = Bench::new("messages-list");
     bench.write("folder/file", "");
-    assert_snapshot!(bench.run(&["check", "--from", "no.txt"]), @r"
+    assert_snapshot!(bench.run(&["check", "--from", "no.txt"]), @"
     exit: 2
     ----- stdout -----
 
     ----- stderr -----
     error: cannot read the list `no.txt`: No such file or directory
-    hint: --from takes a text file with one source a line, or - for standard input
+    hint: --from takes a list of sources: text with one a line, .csv, .tsv, .jsonl or .parquet, or - for standard input
     ");
-    assert_snapshot!(bench.run(&["check", "--from", "folder"]), @r"
+    assert_snapshot!(bench.run(&["check", "--from", "folder"]), @"
     exit: 2
     ----- stdout -----
 
     ----- stderr -----
     error: cannot read the list `folder`: is a directory
-    hint: --from takes a text file with one source a line, or - for standard input
+    hint: --from takes a list of sources: text with one a line, .csv, .tsv, .jsonl or .parquet, or - for standard input
     ");
 }
 

@@ -232,41 +232,11 @@ impl World {
                 let noted = self.ledger.enqueue(vec![image], self.now).await;
                 noted.unwrap();
             }
-            Event::Judge(verdict) => {
-                for hold in self.claim(Work::Probe, 4).await {
-                    self.find_held(hold, verdict).await;
-                }
-            }
-            Event::Withhold(verdict) => {
-                let holds = self.claim(Work::Submit, 4).await.into_iter();
-                let unsent = holds.map(|hold| (hold, self.fate(verdict)));
-                let recorded = self.ledger.record_unsent(unsent.collect(), self.now);
-                recorded.await.unwrap();
-            }
-            Event::Send(replies) => {
-                let holds = self.claim(Work::Submit, 4).await;
-                self.begin_held(holds).await;
-                if let Some(replies) = replies {
-                    self.check().await;
-                    self.answer(0, replies).await;
-                }
-            }
-            Event::Forget => {
-                let newest = self.tasks.iter().rev().take(3).cloned();
-                for (name, _) in newest.collect::<Vec<_>>() {
-                    self.tell(name, None, News::Expired).await;
-                    self.check().await;
-                }
-            }
-            Event::Late(replies) => {
-                self.settle(0, Answer::Unknown, false).await;
-                self.check().await;
-                self.now += SETTLE;
-                let recovered = self.ledger.recover(Resubmit::WhenSettled, self.now);
-                recovered.await.unwrap();
-                self.check().await;
-                self.answer(0, replies).await;
-            }
+            Event::Judge(_)
+            | Event::Withhold(_)
+            | Event::Send(_)
+            | Event::Forget
+            | Event::Late(_) => self.play(event).await,
             Event::Claim(work, limit) => drop(self.claim(work, limit).await),
             Event::Release(index) => {
                 if let Some(&hold) = pick(&self.holds, index) {
@@ -333,6 +303,48 @@ impl World {
             Event::Reopen => {
                 self.ledger = SqliteLedger::open(&self.path, &scope()).unwrap();
             }
+        }
+    }
+
+    /// What takes several steps, so that it happens often enough.
+    async fn play(&mut self, event: Event) {
+        match event {
+            Event::Judge(verdict) => {
+                for hold in self.claim(Work::Probe, 4).await {
+                    self.find_held(hold, verdict).await;
+                }
+            }
+            Event::Withhold(verdict) => {
+                let holds = self.claim(Work::Submit, 4).await.into_iter();
+                let unsent = holds.map(|hold| (hold, self.fate(verdict)));
+                let recorded = self.ledger.record_unsent(unsent.collect(), self.now);
+                recorded.await.unwrap();
+            }
+            Event::Send(replies) => {
+                let holds = self.claim(Work::Submit, 4).await;
+                self.begin_held(holds).await;
+                if let Some(replies) = replies {
+                    self.check().await;
+                    self.answer(0, replies).await;
+                }
+            }
+            Event::Forget => {
+                let newest = self.tasks.iter().rev().take(3).cloned();
+                for (name, _) in newest.collect::<Vec<_>>() {
+                    self.tell(name, None, News::Expired).await;
+                    self.check().await;
+                }
+            }
+            Event::Late(replies) => {
+                self.settle(0, Answer::Unknown, false).await;
+                self.check().await;
+                self.now += SETTLE;
+                let recovered = self.ledger.recover(Resubmit::WhenSettled, self.now);
+                recovered.await.unwrap();
+                self.check().await;
+                self.answer(0, replies).await;
+            }
+            _ => {}
         }
     }
 

@@ -48,6 +48,8 @@ const PROCESSES: u64 = 2;
 /// Images a second that they may submit together, so that on a fast machine, too, there is work
 /// left for the next to be killed at.
 const RATE: u32 = 600;
+/// With callbacks, which the sandbox sends one after the other.
+const CALLBACK_RATE: u32 = 150;
 
 /// One line in so many is a file, and one in so many an image that is cut short.
 const FILES: u64 = 100;
@@ -98,10 +100,10 @@ fn with_callbacks_no_kill_pays_anything_twice() {
     let runtime = Runtime::new().unwrap();
     let bench = runtime.block_on(Bench::new(Sandbox::builder().polls(1)));
     let url = receiver::start(&runtime, &bench);
-    let suite = Suite::new(&bench, 2_000, 24, Some(url));
+    let suite = Suite::new(&bench, 1_000, 20, Some(url));
     let bill = suite.run(&runtime);
     assert!(bill.unanswered > 0, "{bill:?}");
-    assert_eq!((bill.besides, bill.lost), (bill.expired, 0), "{bill:?}");
+    assert_eq!((bill.besides, bill.lost), (0, 0), "{bill:?}");
 }
 
 /// What was paid, and what for.
@@ -181,6 +183,10 @@ impl<'a> Suite<'a> {
             cut: self.bench.url("png/cut-in-data.png"),
             callback: self.callback.clone(),
             images: self.images,
+            rate: match self.callback {
+                None => RATE,
+                Some(_) => CALLBACK_RATE,
+            },
             has_list,
             death,
         }
@@ -245,14 +251,19 @@ impl<'a> Suite<'a> {
             (AsyncScan, Fault::Missing(Share::Half), true),
             (Results, Fault::Html(502, When::After), false),
             (AsyncScan, Fault::Delay(late), true),
-            (Results, Fault::Forgotten, false),
+            (Results, Fault::Gateway(503, When::After), false),
             (AsyncScan, Fault::Service(500), false),
             (Results, Fault::Missing(Share::Half), false),
             (AsyncScan, Fault::Shuffled, false),
             (AsyncScan, Fault::Empty, true),
         ];
         let index = usize::try_from(round).unwrap() % faults.len();
-        let (operation, fault, is_unanswered) = faults[index].clone();
+        let (operation, fault, is_unanswered) = match round {
+            // Once: an image whose result expires twice is given up. Not with callbacks: whether one
+            // comes before the image is sent again is chance.
+            15 if self.callback.is_none() => (Results, Fault::Forgotten, false),
+            _ => faults[index].clone(),
+        };
         self.bench.sandbox.inject(operation, fault);
         self.unanswered
             .fetch_add(u64::from(is_unanswered), Ordering::SeqCst);
@@ -266,7 +277,7 @@ impl<'a> Suite<'a> {
         }
         println!("killed {} times: {places:?}", killed.len());
         let kills = u64::try_from(killed.len()).unwrap();
-        assert!(kills * 10 >= self.kills * 9, "too few were killed: {kills}");
+        assert!(kills * 10 >= self.kills * 8, "too few were killed: {kills}");
         if self.kills >= 40 {
             let missed: Vec<_> = Step::ALL
                 .iter()

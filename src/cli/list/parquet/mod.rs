@@ -16,7 +16,7 @@ use std::{
 };
 
 use parquet::{
-    errors::Result as Parquet,
+    errors::{ParquetError, Result as Parquet},
     file::metadata::{
         ParquetMetaData, ParquetMetaDataOptions, ParquetMetaDataReader, ParquetStatisticsPolicy,
     },
@@ -200,7 +200,10 @@ fn guarded<T>(work: impl FnOnce() -> Parquet<T>) -> Result<T, String> {
     let done = panic::catch_unwind(AssertUnwindSafe(work));
     IS_QUIET.set(false);
     match done {
-        Ok(done) => done.map_err(|error| error.to_string()),
+        Ok(done) => done.map_err(|error| match error {
+            ParquetError::General(why) => why,
+            error => error.to_string(),
+        }),
         Err(_) => Err("the file is damaged".to_owned()),
     }
 }

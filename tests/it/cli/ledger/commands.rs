@@ -38,7 +38,7 @@ fn the_status_counts_states_classes_and_money() {
     sources     5, 0 not printed yet
     images      5, 5 done, 0 left
     time left   nothing is left to do
-    spend       2 tasks of 2 scenes: 4 billed at least
+    spend       2 tasks of 2 scenes: 4 billed at most
 
     dead                  1
                           1  submit/590

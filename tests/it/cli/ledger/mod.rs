@@ -4,6 +4,7 @@ mod commands;
 mod crash;
 mod input;
 mod refused;
+mod report;
 mod scan;
 
 use std::{

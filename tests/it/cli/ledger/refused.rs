@@ -165,7 +165,14 @@ fn one_run_at_a_time_uses_a_ledger() {
     let child = service.command(&["scan", &good]).spawn().unwrap();
     service.wait_for("tasks", 1);
     let second = service.run(&["resume"]);
-    assert_snapshot!(second, @"");
+    assert_snapshot!(second, @r"
+    exit: 2
+    ----- stdout -----
+
+    ----- stderr -----
+    error: another run uses the ledger greenlight.db
+    hint: wait for its end or interrupt it; `greenlight status` says how far it is
+    ");
     interrupt(&child);
     let first = Run::of(child);
     assert_eq!(first.code, Some(130), "{first}");

@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeSet,
     env,
+    fmt::Write as _,
     fs::{self, OpenOptions},
     io::Write as _,
     path::{Path, PathBuf},
@@ -21,7 +22,7 @@ use greenlight::{
 
 use super::{
     super::{block_on, line, pipeline, scope},
-    BATCH, Kind, RATE, REQUESTS, own_path, receiver,
+    BATCH, Kind, REQUESTS, own_path, receiver,
 };
 
 const CHILD: &str = "GREENLIGHT_KILL_CHILD";
@@ -45,6 +46,8 @@ pub(super) struct Orders {
     /// Where results are sent.
     pub(super) callback: Option<String>,
     pub(super) images: u64,
+    /// Images a second.
+    pub(super) rate: u32,
     /// Whether it reads the list, or goes on with what is noted.
     pub(super) has_list: bool,
     pub(super) death: Option<Death>,
@@ -64,6 +67,7 @@ impl Orders {
             self.cut.clone(),
             self.callback.clone().unwrap_or_default(),
             self.images.to_string(),
+            self.rate.to_string(),
             self.has_list.to_string(),
             step.to_owned(),
             pass.to_string(),
@@ -82,6 +86,7 @@ impl Orders {
             cut: part(),
             callback: Some(part()).filter(|url| !url.is_empty()),
             images: part().parse().unwrap(),
+            rate: part().parse().unwrap(),
             has_list: part().parse().unwrap(),
             death: Step::from_name(&part())
                 .zip(part().parse().ok())
@@ -113,19 +118,20 @@ impl Orders {
 
     fn pipeline(&self, ledger: Arc<dyn Ledger>) -> Pipeline {
         let pipeline = pipeline(&self.endpoint, "sandbox-key-secret", ledger);
+        let send_limit = Duration::from_millis(1500);
         let pipeline = match &self.callback {
-            None => pipeline,
+            None => pipeline.settle_after(send_limit, Duration::from_secs(3)),
             // Time enough for callbacks on a busy machine.
             Some(url) => pipeline
                 .callback(receiver::callback(url))
-                .settle_after(Duration::from_millis(1500), Duration::from_secs(15)),
+                .settle_after(send_limit, Duration::from_secs(45)),
         };
         let passed = AtomicU32::new(0);
         let death = self.death;
         pipeline
             .batch(usize::try_from(BATCH).unwrap())
             .requests(usize::try_from(REQUESTS).unwrap())
-            .rates(Some(RATE), None)
+            .rates(Some(self.rate), None)
             .lease(Duration::from_millis(1500))
             .checkpoint(move |step| {
                 if let Some(death) = death
@@ -155,9 +161,10 @@ fn child() {
     block_on(async {
         let ledger = SqliteLedger::open(&orders.ledger, &scope()).unwrap();
         let pipeline = orders.pipeline(Arc::new(ledger));
-        let mut run = match orders.has_list {
-            true => pipeline.start(orders.lines()),
-            false => pipeline.resume(),
+        let mut run = if orders.has_list {
+            pipeline.start(orders.lines())
+        } else {
+            pipeline.resume()
         };
         let own = format!("delivered-{}", std::process::id());
         let mut delivered = OpenOptions::new()
@@ -166,10 +173,10 @@ fn child() {
             .open(orders.folder.join(own))
             .unwrap();
         while let Some(outcomes) = run.next().await.unwrap() {
-            let numbers: String = outcomes
-                .iter()
-                .map(|outcome| format!("{}\n", outcome.row.number))
-                .collect();
+            let mut numbers = String::new();
+            for outcome in &outcomes {
+                writeln!(numbers, "{}", outcome.row.number).unwrap();
+            }
             delivered.write_all(numbers.as_bytes()).unwrap();
             run.acknowledge(&outcomes).await.unwrap();
         }

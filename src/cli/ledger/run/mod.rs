@@ -1,0 +1,219 @@
+//! `greenlight scan` with a ledger, and `greenlight resume`: the pipeline at work, a line for each
+//! source as it becomes final, in the order of the sources.
+
+mod end;
+mod tell;
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use tokio::time::{self, MissedTickBehavior};
+
+use self::end::End;
+use super::{
+    lines::{self, Lines},
+    progress::Watch,
+    setup::Setup,
+};
+use crate::{
+    cli::{
+        args::{InputOptions, ScanSettings},
+        clock,
+        exit::{Exit, Failure},
+        interrupt::Interrupt,
+        outcome::ScanReport,
+        printer::Printer,
+        report::Tally,
+    },
+    error::Error,
+    ledger::{Ledger, SqliteLedger, State, Stats, Undelivered},
+    pipeline::Run,
+};
+
+/// How often bars are drawn.
+const DRAW: Duration = Duration::from_millis(200);
+
+/// How often a line is written where there are no bars.
+const WRITE: Duration = Duration::from_secs(1);
+
+/// How long a request that is under way is waited for without a word.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Scans what the arguments name, and goes on with what the ledger holds.
+pub(crate) async fn scan(
+    input: InputOptions,
+    settings: ScanSettings,
+    interrupt: Interrupt,
+) -> Result<Exit, Failure> {
+    let sources = input.sources()?;
+    let Setup {
+        ledger,
+        pipeline,
+        lock: _lock,
+    } = Setup::begin(&settings).await?;
+    let mut lists = Vec::new();
+    if !input.sources.is_empty() {
+        lists.push(lines::ARGUMENTS.to_owned());
+    }
+    lists.extend(sources.list_name());
+    let before = ledger.stats(clock::now()).await?;
+    for list in &lists {
+        ledger.mark_list(list.clone(), false).await?;
+    }
+    let run = pipeline.start(Lines::new(sources));
+    Job::new(run, ledger, settings, &before, lists)
+        .work(interrupt)
+        .await
+}
+
+/// Goes on with what the ledger holds.
+pub(crate) async fn resume(settings: ScanSettings, interrupt: Interrupt) -> Result<Exit, Failure> {
+    let Setup {
+        ledger,
+        pipeline,
+        lock: _lock,
+    } = Setup::reopen(&settings).await?;
+    let before = ledger.stats(clock::now()).await?;
+    let run = pipeline.resume();
+    let job = Job::new(run, ledger, settings, &before, Vec::new());
+    job.tell_unread(&before.unread_lists);
+    job.work(interrupt).await
+}
+
+struct Job {
+    run: Run,
+    ledger: Arc<SqliteLedger>,
+    settings: ScanSettings,
+    /// Lists that are marked when they are read.
+    lists: Vec<String>,
+    printer: Printer,
+    tally: Tally,
+    watch: Watch,
+    /// Images whose answer no earlier run had.
+    unanswered: u64,
+    /// The last row before the run.
+    last_row: i64,
+    /// When something last moved, and how much had by then.
+    news: (Instant, u64),
+    /// Whether the user knows that nothing moves.
+    is_told: bool,
+}
+
+impl Job {
+    fn new(
+        run: Run,
+        ledger: Arc<SqliteLedger>,
+        settings: ScanSettings,
+        before: &Stats,
+        lists: Vec<String>,
+    ) -> Self {
+        Self {
+            run,
+            ledger,
+            lists,
+            printer: Printer::for_run(settings.check.format),
+            settings,
+            tally: Tally::default(),
+            watch: Watch::start(before),
+            unanswered: before.count(State::Sending) + before.count(State::Uncertain),
+            last_row: before.last_row,
+            news: (clock::instant(), 0),
+            is_told: false,
+        }
+    }
+
+    async fn work(mut self, mut interrupt: Interrupt) -> Result<Exit, Failure> {
+        self.tell_unanswered();
+        let end = self.drive(&mut interrupt).await;
+        // If the ledger fails, that is known already.
+        drop(self.note_lists().await);
+        self.end(end)
+    }
+
+    /// Runs to the end, or to a good place to stop at.
+    async fn drive(&mut self, interrupt: &mut Interrupt) -> End {
+        let every = if self.printer.terminal().has_gauges() {
+            DRAW
+        } else {
+            WRITE
+        };
+        let mut ticks = time::interval(every);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        ticks.reset();
+        // Why it is to stop, and when the user is told what it waits for.
+        let mut stop: Option<(End, Option<Instant>)> = None;
+        loop {
+            tokio::select! {
+                biased;
+                () = interrupt.wait(), if stop.is_none() => {
+                    stop = Some(self.stop(End::Interrupted));
+                }
+                _ = ticks.tick() => {
+                    if let Some((_, told_at)) = &mut stop {
+                        self.explain_wait(told_at);
+                    } else {
+                        self.show();
+                        if let Err(error) = self.note_lists().await {
+                            stop = Some(self.stop(End::Failed(error)));
+                        } else if self.is_tired() {
+                            stop = Some(self.stop(End::Tired));
+                        }
+                    }
+                }
+                outcomes = self.run.next_in_order() => match outcomes {
+                    Ok(Some(outcomes)) => {
+                        let cannot_print = matches!(stop, Some((End::Unwritable(_), _)));
+                        if !cannot_print && let Err(end) = self.deliver(&outcomes).await {
+                            stop = Some(self.stop(end));
+                        }
+                    }
+                    Ok(None) => return stop.map_or(End::Done, |(end, _)| end),
+                    Err(error) => return match stop {
+                        Some((End::Unwritable(reason), _)) => End::Unwritable(reason),
+                        _ => End::Failed(error),
+                    },
+                },
+            }
+        }
+    }
+
+    /// Has the run take up nothing more: what was sent is finished, the rest is in the ledger.
+    fn stop(&self, end: End) -> (End, Option<Instant>) {
+        self.run.stopper().stop();
+        (end, Some(clock::instant() + PATIENCE))
+    }
+
+    /// Prints outcomes, and only then says that they are printed.
+    async fn deliver(&mut self, outcomes: &[Undelivered]) -> Result<(), End> {
+        for outcome in outcomes {
+            let class = outcome.row.reason.as_ref().map(|reason| &*reason.class);
+            let is_bad_line = class == Some(lines::BAD_LINE);
+            let report = ScanReport::from(outcome.row.clone());
+            self.printer.complain(is_bad_line, &report.check);
+            self.printer.print(&report).map_err(End::Unwritable)?;
+            self.tally.add_scan(&report);
+        }
+        self.run.acknowledge(outcomes).await.map_err(End::Failed)
+    }
+
+    fn show(&mut self) {
+        let (steps, pace) = self
+            .watch
+            .read(&self.run.progress(), self.run.has_read_all());
+        self.printer.terminal_mut().show(&steps, &pace);
+    }
+
+    /// Notes lists that are read now, and tells what is wrong with them as a whole.
+    async fn note_lists(&mut self) -> Result<(), Error> {
+        if self.lists.is_empty() || !self.run.has_read_all() {
+            return Ok(());
+        }
+        for list in std::mem::take(&mut self.lists) {
+            self.ledger.mark_list(list, true).await?;
+        }
+        self.tell_delivered_before();
+        self.tell_shared_data_ids().await
+    }
+}

@@ -1,0 +1,123 @@
+//! What a run says of itself on standard error.
+
+use std::time::{Duration, Instant};
+
+use super::Job;
+use crate::{
+    cli::{clock, duration},
+    error::Error,
+    ledger::Ledger as _,
+};
+
+/// How long nothing may move before the user is told.
+const STANDSTILL: Duration = Duration::from_secs(30);
+
+/// How many data ids that places share are told.
+const MOST_SHARED: usize = 20;
+
+impl Job {
+    /// Tells which lists earlier runs did not read to their end.
+    pub(super) fn tell_unread(&self, lists: &[String]) {
+        for list in lists {
+            let message = format!(
+                "`{list}` was not read to its end: give it to `greenlight scan` again, which does \
+                 nothing twice"
+            );
+            self.printer.terminal().note(&message);
+        }
+    }
+
+    /// Tells why some of what another run left takes its time.
+    pub(super) fn tell_unanswered(&self) {
+        if self.unanswered > 0 {
+            let images = if self.unanswered == 1 {
+                "image"
+            } else {
+                "images"
+            };
+            let message = format!(
+                "{} {images} were sent by a run that ended before it had the answer: unless one \
+                 still comes, they are submitted again {} after that",
+                self.unanswered,
+                duration::rough(self.settings.settle)
+            );
+            self.printer.terminal().note(&message);
+        }
+    }
+
+    pub(super) fn tell_delivered_before(&self) {
+        let count = self.run.progress().delivered_before;
+        if count > 0 {
+            let (sources, are) = if count == 1 {
+                ("source", "is")
+            } else {
+                ("sources", "are")
+            };
+            let message = format!(
+                "{count} {sources} done in an earlier run {are} not printed again: `greenlight \
+                 export{}` prints all",
+                self.settings.ledger.argument()
+            );
+            self.printer.terminal().note(&message);
+        }
+    }
+
+    pub(super) async fn tell_shared_data_ids(&self) -> Result<(), Error> {
+        let shared = self
+            .ledger
+            .shared_data_ids(self.last_row, MOST_SHARED + 1)
+            .await?;
+        for same in shared.iter().take(MOST_SHARED) {
+            let [first, second] = &same.places;
+            let message = format!(
+                "the data id `{}` stands at {} places, the first of which are {} line {} and {} \
+                 line {}: each gets its outcome",
+                same.data_id, same.count, first.0, first.1, second.0, second.1
+            );
+            self.printer.terminal().error(&message);
+        }
+        if shared.len() > MOST_SHARED {
+            self.printer
+                .terminal()
+                .error("and more data ids stand at several places");
+        }
+        Ok(())
+    }
+
+    pub(super) fn explain_wait(&self, told_at: &mut Option<Instant>) {
+        if told_at.is_some_and(|at| clock::instant() >= at) {
+            *told_at = None;
+            let message = "waiting for the answers to requests that were sent; Ctrl-C ends at once, \
+                           and loses nothing either";
+            self.printer.terminal().note(message);
+        }
+    }
+
+    /// Whether the user waits no longer. Tells if nothing moves.
+    pub(super) fn is_tired(&mut self) -> bool {
+        let progress = self.run.progress();
+        let moved = [
+            progress.lines,
+            progress.probed,
+            progress.uploaded,
+            progress.submitted,
+            progress.decided,
+        ];
+        let moved = moved.into_iter().fold(0, u64::saturating_add);
+        if moved != self.news.1 {
+            self.news = (clock::instant(), moved);
+            self.is_told = false;
+        }
+        let stands_still = self.news.0.elapsed();
+        if stands_still >= STANDSTILL && !self.is_told {
+            self.is_told = true;
+            let message = format!(
+                "nothing has moved for {}: `greenlight status{}` says what is waited for",
+                duration::rough(stands_still),
+                self.settings.ledger.argument()
+            );
+            self.printer.terminal().note(&message);
+        }
+        self.settings.wait.is_some_and(|wait| stands_still >= wait)
+    }
+}

@@ -1,0 +1,113 @@
+//! `report --ledger`, and Parquet out and in.
+
+use std::fs;
+
+use greenlight::sandbox::Sandbox;
+
+use super::Service;
+
+fn page(service: &Service) -> String {
+    let args = [
+        "report",
+        "--html",
+        "report.html",
+        "--ledger",
+        "greenlight.db",
+    ];
+    let run = service.bench.run(&args);
+    assert_eq!(run.code, Some(0), "{run}");
+    fs::read_to_string(service.bench.path("report.html")).unwrap()
+}
+
+fn assert_tiles(page: &str, tiles: &[(&str, u32)]) {
+    for (name, count) in tiles {
+        let tile = format!("<dd>{count}</dd><dt>{name}</dt>");
+        assert!(page.contains(&tile), "{tile}");
+    }
+}
+
+#[test]
+fn a_ledger_is_drawn_as_its_export_is() {
+    let service = Service::new("report-ledger");
+    let (good, porn) = (service.url("good.png"), service.url("porn.png"));
+    let sources = [&good, &porn, "in/small.jpg", "ftp://host/x", &good];
+    service.bench.write("list.txt", sources.join("\n"));
+    let run = service.run(&["scan", "--from", "list.txt", "--format", "jsonl"]);
+    assert_eq!(run.code, Some(1), "{run}");
+    let drawn = page(&service);
+    assert_tiles(
+        &drawn,
+        &[
+            ("images", 5),
+            ("accepted", 3),
+            ("rejected", 2),
+            ("passed", 2),
+            ("blocked", 1),
+        ],
+    );
+    assert!(!drawn.contains("not done yet"));
+
+    let exported = service.bench.run(&["export"]);
+    let args = ["report", "--html", "lines.html"];
+    let run = service.bench.run_with_input(&args, exported.stdout);
+    assert_eq!(run.code, Some(0), "{run}");
+    let lines = fs::read_to_string(service.bench.path("lines.html")).unwrap();
+    assert_eq!(drawn, lines);
+}
+
+#[test]
+fn what_is_not_done_is_told_apart() {
+    let service = Service::with("report-pending", Sandbox::builder().polls(1_000));
+    let good = service.url("good.png");
+    let run = service.run(&["scan", &good, "ftp://host/x", "--wait", "200ms"]);
+    assert_eq!(run.code, Some(2), "{run}");
+    let page = page(&service);
+    assert_tiles(
+        &page,
+        &[
+            ("images", 2),
+            ("accepted", 1),
+            ("rejected", 1),
+            ("passed", 0),
+            ("not done yet", 1),
+        ],
+    );
+    let listed = page.matches("<tr data-decision=").count();
+    assert_eq!(listed, 1, "what is not done is not to be looked at");
+}
+
+#[test]
+fn a_ledger_that_is_not_there_is_told() {
+    let service = Service::new("report-none");
+    let args = ["report", "--html", "report.html", "--ledger", "none.db"];
+    let run = service.bench.run(&args);
+    assert_eq!(run.code, Some(2), "{run}");
+    assert!(run.stderr.contains("none.db"), "{run}");
+    assert!(!service.bench.path("none.db").exists());
+    assert!(!service.bench.path("report.html").exists());
+}
+
+#[cfg(feature = "parquet")]
+#[test]
+fn an_export_to_parquet_is_a_list_for_the_next_run() {
+    let service = Service::new("report-parquet");
+    let urls = service.good(2_500);
+    let numbered = urls.iter().enumerate();
+    let lines: Vec<_> = numbered.map(|(n, url)| format!("{url},id-{n}")).collect();
+    let list = format!("url,id\n{}\nhttp://a b/,last\n", lines.join("\n"));
+    service.bench.write("list.csv", list);
+    let args = ["scan", "--from", "list.csv", "--data-id-column", "id"];
+    let run = service.run(&[&args[..], &["--format", "jsonl"]].concat());
+    assert_eq!(run.code, Some(1), "{}", run.stderr);
+    let export = ["export", "--format", "parquet", "--output", "out.parquet"];
+    let exported = service.bench.run(&export);
+    assert_eq!(exported.code, Some(0), "{exported}");
+
+    let args = ["scan", "--from", "out.parquet", "--ledger", "other.db"];
+    let columns = ["--column", "source", "--data-id-column", "data_id"];
+    let again = service.run(&[&args[..], &columns, &["--format", "jsonl"]].concat());
+    for key in ["source", "data_id", "decision", "outcome"] {
+        assert_eq!(again.texts(key), run.texts(key), "{key}");
+    }
+    assert_eq!(again.texts("data_id")[2_500], "last");
+}
