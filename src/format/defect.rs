@@ -18,6 +18,16 @@ macro_rules! defect_kinds {
     ($($(#[$attr:meta])* $variant:ident, $name:literal, $class:ident, $tolerated:literal, $text:literal;)*) => {
         /// A kind of defect. Its name is stable.
         ///
+        /// What decoders and users commonly tolerate is a warning by default, what most decoders
+        /// refuse is a rejection;
+        /// [`Requirements::enforce_defect`](crate::Requirements::enforce_defect) changes either.
+        ///
+        /// Two warnings are of files that may have been cut: `gif/no-trailer` and `bmp/rle-no-end`.
+        /// All pixels that were announced are there and only a mark that nothing follows is missing,
+        /// so that viewers do without it. But an animated GIF does not announce how many frames it
+        /// has: cut between two of them it is a shorter animation. Who would rather refuse that
+        /// makes it a rejection.
+        ///
         /// | name | becomes | by default | what it is |
         /// |---|---|---|---|
         $(#[doc = concat!("| `", $name, "` | ", stringify!($class), " | ", $tolerated, " | ", $text, " |")])*

@@ -12,8 +12,9 @@ use std::{
 };
 
 use greenlight::{
-    Dimensions, Format, Inspection, Inspector,
+    Dimensions, Format, Inspection, Inspector, Requirements,
     inspect::{ColorType, DefectKind, Depth, Identity},
+    verdict::Enforcement,
 };
 use proptest::prelude::*;
 
@@ -107,26 +108,60 @@ fn a_reader_says_the_same_as_a_slice() {
     }
 }
 
+/// Marks that nothing follows. Without one all pixels are still there, so that viewers do without:
+/// an animation that is cut between two frames cannot be told from one that merely lacks its mark.
+const END_MARKS: [DefectKind; 2] = [DefectKind::GifNoTrailer, DefectKind::BmpRleNoEnd];
+
+fn lacks_mark(inspection: &Inspection) -> bool {
+    let defects = inspection.defects();
+    END_MARKS.iter().any(|kind| defects.contains(*kind))
+}
+
+/// The fixture's bytes to the image's own end: without what follows it an image is still whole.
+fn own_bytes(fixture: &Fixture) -> &[u8] {
+    let trailing = Inspection::of(&fixture.bytes).trailing_bytes();
+    let trailing = usize::try_from(trailing.unwrap_or_default()).unwrap();
+    &fixture.bytes[..fixture.bytes.len() - trailing]
+}
+
 #[test]
 fn an_image_that_is_cut_anywhere_does_not_pass() {
+    let strict = END_MARKS
+        .iter()
+        .fold(Requirements::ASYNC, |requirements, kind| {
+            requirements.enforce_defect(*kind, Enforcement::Reject)
+        });
     for fixture in FIXTURES.iter() {
-        let whole = Inspection::of(&fixture.bytes);
-        // Without what follows its end an image is still whole.
-        let trailing = usize::try_from(whole.trailing_bytes().unwrap_or(0)).unwrap();
-        let mark = end_mark(&fixture.name);
-        let len = fixture.bytes.len() - trailing - mark;
-        // Every byte of all but the largest, which is rows of one length and nothing else.
-        let step = if len > 20_000 { 97 } else { 1 };
-        for cut in (0..len).step_by(step) {
-            let inspection = Inspection::of(&fixture.bytes[..cut]);
-            // Between two frames an animation can only be seen to lack its trailer, which viewers
-            // do without.
-            let at_frame_end = inspection.defects().contains(DefectKind::GifNoTrailer);
-            assert!(
-                !passes(&inspection) || at_frame_end,
-                "{} passes with {cut} of {len} bytes",
-                fixture.name
-            );
+        let bytes = own_bytes(fixture);
+        for cut in 0..bytes.len() {
+            let inspection = Inspection::of(&bytes[..cut]);
+            if passes(&inspection) {
+                let cut = format!("{} with {cut} bytes", fixture.name);
+                assert!(lacks_mark(&inspection), "{cut} passes");
+                assert!(!strict.judge(inspection).is_accepted(), "{cut} is accepted");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_cut_that_takes_an_end_mark_only_is_a_warning() {
+    for (name, kind, most) in [
+        ("gif/animated.gif", DefectKind::GifNoTrailer, 1),
+        ("bmp/rle-8.bmp", DefectKind::BmpRleNoEnd, 2),
+    ] {
+        let bytes = fixture(name);
+        for missing in 1..=most {
+            let verdict =
+                Requirements::ASYNC.judge(Inspection::of(&bytes[..bytes.len() - missing]));
+            assert!(verdict.is_accepted(), "{name}");
+            let warned = verdict
+                .inspection()
+                .unwrap()
+                .defects()
+                .iter()
+                .map(|(kind, _)| kind);
+            assert_eq!(warned.collect::<Vec<_>>(), [kind], "{name}");
         }
     }
 }
@@ -134,28 +169,17 @@ fn an_image_that_is_cut_anywhere_does_not_pass() {
 #[test]
 fn at_payload_depth_no_cut_image_passes() {
     for fixture in FIXTURES.iter() {
-        let whole = Inspection::at(Depth::Payload, &fixture.bytes);
-        let trailing = usize::try_from(whole.trailing_bytes().unwrap_or(0)).unwrap();
-        let mark = end_mark(&fixture.name);
-        let len = fixture.bytes.len() - trailing - mark;
-        let cuts = (0..len).step_by(len / 100 + 1).chain(len.checked_sub(1));
-        for cut in cuts {
-            let inspection = Inspection::at(Depth::Payload, &fixture.bytes[..cut]);
-            let at_frame_end = inspection.defects().contains(DefectKind::GifNoTrailer);
+        let bytes = own_bytes(fixture);
+        let cuts = (0..bytes.len()).step_by(bytes.len() / 100 + 1);
+        for cut in cuts.chain(bytes.len().checked_sub(1)) {
+            let inspection = Inspection::at(Depth::Payload, &bytes[..cut]);
             assert!(
-                !passes(&inspection) || at_frame_end,
-                "{} passes with {cut} of {len} bytes",
+                !passes(&inspection) || lacks_mark(&inspection),
+                "{} passes with {cut} bytes",
                 fixture.name
             );
         }
     }
-}
-
-/// How many bytes of an image its pixels can do without: behind a bitmap's last run stands a mark of
-/// two bytes that it was the last.
-fn end_mark(name: &str) -> usize {
-    let runs = name.starts_with("bmp/rle") || name == "bmp/too-many-pixels.bmp";
-    if runs { 2 } else { 0 }
 }
 
 #[test]
