@@ -13,7 +13,7 @@ use greenlight::{
     green::{Client, Credentials},
     ledger::{Ledger, Row, Rows, Scope, Source, SqliteLedger, State},
     pipeline::{Line, Pipeline, Plan, Progress, Subject},
-    probe::AddressPolicy,
+    probe::{AddressPolicy, Mode},
     sandbox::{Sandbox, SandboxBuilder},
 };
 
@@ -48,16 +48,24 @@ fn requirements() -> Requirements {
 }
 
 fn probe() -> Probe {
+    probe_in(Mode::Full)
+}
+
+fn probe_in(mode: Mode) -> Probe {
     let policy = AddressPolicy::new().allow("127.0.0.1/32").unwrap();
-    let probe = Probe::builder().policy(policy.ports(1..=65535));
+    let probe = Probe::builder().policy(policy.ports(1..=65535)).mode(mode);
     probe.concurrency_per_host(64).build().unwrap()
 }
 
 /// A pipeline that does not wait where the real service asks it to.
 fn pipeline(endpoint: &str, secret: &str, ledger: Arc<dyn Ledger>) -> Pipeline {
+    pipeline_over(probe(), endpoint, secret, ledger)
+}
+
+fn pipeline_over(probe: Probe, endpoint: &str, secret: &str, ledger: Arc<dyn Ledger>) -> Pipeline {
     hasty(Pipeline::new(
         client(endpoint, secret),
-        probe(),
+        probe,
         ledger,
         scope(),
     ))

@@ -51,23 +51,23 @@ const RATE: u32 = 600;
 /// With callbacks, which the sandbox sends one after the other.
 const CALLBACK_RATE: u32 = 150;
 
-/// One line in so many is a file, and one in so many an image that is cut short.
+/// One line in so many is a file, and one in so many an image of a format that is not scanned.
 const FILES: u64 = 100;
-const CUT: u64 = 97;
+const REFUSED: u64 = 97;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     Url,
     File,
-    Cut,
+    Refused,
 }
 
 impl Kind {
     const fn of(line: u64) -> Self {
         if line.is_multiple_of(FILES) {
             Self::File
-        } else if line.is_multiple_of(CUT) {
-            Self::Cut
+        } else if line.is_multiple_of(REFUSED) {
+            Self::Refused
         } else {
             Self::Url
         }
@@ -180,7 +180,7 @@ impl<'a> Suite<'a> {
             ledger: self.bench.ledger.path().to_owned(),
             folder: self.folder.path().to_owned(),
             good: self.bench.url("png/rgb.png"),
-            cut: self.bench.url("png/cut-in-data.png"),
+            refused: self.bench.url("webp/animated.webp"),
             callback: self.callback.clone(),
             images: self.images,
             rate: match self.callback {
@@ -292,7 +292,7 @@ impl<'a> Suite<'a> {
         assert!(distinct.into_iter().eq(1..=self.images));
         let mut tasks = HashSet::new();
         for row in &rows {
-            if Kind::of(row.source.line) == Kind::Cut {
+            if Kind::of(row.source.line) == Kind::Refused {
                 assert_eq!(row.state, State::Rejected, "{row:?}");
                 continue;
             }

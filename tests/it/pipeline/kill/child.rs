@@ -18,10 +18,11 @@ use std::{
 use greenlight::{
     ledger::{Ledger, SqliteLedger},
     pipeline::{Line, Pipeline, Step, Subject},
+    probe::Mode,
 };
 
 use super::{
-    super::{block_on, line, pipeline, scope},
+    super::{block_on, line, pipeline_over, probe_in, scope},
     BATCH, Kind, REQUESTS, own_path, receiver,
 };
 
@@ -42,7 +43,7 @@ pub(super) struct Orders {
     /// Where the files are, and the lists of what was delivered.
     pub(super) folder: PathBuf,
     pub(super) good: String,
-    pub(super) cut: String,
+    pub(super) refused: String,
     /// Where results are sent.
     pub(super) callback: Option<String>,
     pub(super) images: u64,
@@ -64,7 +65,7 @@ impl Orders {
             self.ledger.display().to_string(),
             self.folder.display().to_string(),
             self.good.clone(),
-            self.cut.clone(),
+            self.refused.clone(),
             self.callback.clone().unwrap_or_default(),
             self.images.to_string(),
             self.rate.to_string(),
@@ -83,7 +84,7 @@ impl Orders {
             ledger: part().into(),
             folder: part().into(),
             good: part(),
-            cut: part(),
+            refused: part(),
             callback: Some(part()).filter(|url| !url.is_empty()),
             images: part().parse().unwrap(),
             rate: part().parse().unwrap(),
@@ -105,10 +106,11 @@ impl Orders {
     }
 
     fn lines(&self) -> impl Iterator<Item = Line> + Send + use<> {
-        let (good, cut, folder) = (self.good.clone(), self.cut.clone(), self.folder.clone());
+        let (good, refused) = (self.good.clone(), self.refused.clone());
+        let folder = self.folder.clone();
         (1..=self.images).map(move |number| match Kind::of(number) {
             Kind::Url => line(&format!("{good}?{number}"), number),
-            Kind::Cut => line(&format!("{cut}?{number}"), number),
+            Kind::Refused => line(&format!("{refused}?{number}"), number),
             Kind::File => Line {
                 subject: Subject::File(file(&folder, number)),
                 ..line("", number)
@@ -117,7 +119,9 @@ impl Orders {
     }
 
     fn pipeline(&self, ledger: Arc<dyn Ledger>) -> Pipeline {
-        let pipeline = pipeline(&self.endpoint, "sandbox-key-secret", ledger);
+        // What the service downloads is not what is tested here.
+        let probe = probe_in(Mode::Header);
+        let pipeline = pipeline_over(probe, &self.endpoint, "sandbox-key-secret", ledger);
         let send_limit = Duration::from_millis(1500);
         let pipeline = match &self.callback {
             None => pipeline.settle_after(send_limit, Duration::from_secs(3)),
