@@ -211,8 +211,8 @@ pub(super) fn dimensions(tally: &Tally) -> Drawn {
             .axis_style(FAINT)
             .x_desc("width, pixels")
             .y_desc("height, pixels")
-            .x_label_formatter(&side_label)
-            .y_label_formatter(&side_label)
+            .x_label_formatter(&|side| side_label(*side))
+            .y_label_formatter(&|side| side_label(*side))
             .label_style(("sans-serif", 13).into_font().color(&INK))
             .draw()?;
         // What is not accepted on top, because it is less and what is looked for.
@@ -228,11 +228,11 @@ pub(super) fn dimensions(tally: &Tally) -> Drawn {
 }
 
 /// What stands at a length on a logarithmic axis: the ones, twos and fives, as others would overlap.
-fn side_label(side: &u32) -> String {
-    let decade = decade_below(*side);
-    let is_labelled = side % decade == 0 && matches!(side / decade, 1 | 2 | 5);
+fn side_label(side: u32) -> String {
+    let decade = decade_below(side);
+    let is_labelled = side.is_multiple_of(decade) && matches!(side / decade, 1 | 2 | 5);
     if is_labelled {
-        grouped(u64::from(*side))
+        grouped(u64::from(side))
     } else {
         String::new()
     }
