@@ -135,8 +135,10 @@ impl Task {
         self.frames.coverage(self.interval, self.max_frames)
     }
 
-    /// Says as a warning, [`Code::ImageFramesUnseen`](crate::Code::ImageFramesUnseen), that frames or parts stay unseen: measured is
+    /// Says as a warning, [`Code::ImageFramesUnseen`], that frames or parts stay unseen: measured is
     /// how many are looked at, the limit how many there are, if they were counted.
+    ///
+    /// [`Code::ImageFramesUnseen`]: crate::verdict::Code::ImageFramesUnseen
     ///
     /// Without `interval` the service checks the first frame only (asynchronous moderation page,
     /// 2021).

@@ -255,11 +255,9 @@ fn a_file_with_a_bit_turned_anywhere_does_no_harm() {
     ] {
         let file = write(&rows_of(24), 12, properties().set_compression(packing));
         for at in 0..file.len() {
-            for bit in [at * 5 % 8] {
-                let mut turned = file.clone();
-                turned[at] ^= 1 << bit;
-                read_damaged(&turned);
-            }
+            let mut turned = file.clone();
+            turned[at] ^= 1 << (at * 5 % 8);
+            read_damaged(&turned);
         }
     }
 }
