@@ -214,7 +214,7 @@ impl<'a> Suite<'a> {
             // like that too.
             let patience = match death {
                 None => Duration::from_millis(100 + random(round) % 400),
-                Some(_) => Duration::from_secs(6),
+                Some(_) => Duration::from_secs(20),
             };
             let met = wait(&mut child, patience);
             let place = match (met, death) {
