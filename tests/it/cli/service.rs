@@ -131,6 +131,7 @@ fn keys_are_looked_for_where_and_in_the_order_that_is_named() {
         let endpoint = &sandbox.endpoint;
         let args = [
             "scan",
+            "--no-ledger",
             "in/good.png",
             "--endpoint",
             endpoint,
