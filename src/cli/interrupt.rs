@@ -1,4 +1,5 @@
-//! Ctrl-C: the first asks the command to come to an end, the second ends it.
+//! Ctrl-C, and what a service manager or a closed terminal sends: the first signal asks the command
+//! to come to an end, the second ends it.
 
 use std::io;
 
@@ -15,7 +16,7 @@ pub(crate) struct Interrupt {
 }
 
 impl Interrupt {
-    /// Listens for SIGINT from here on.
+    /// Listens for SIGINT, SIGTERM and SIGHUP from here on.
     pub(crate) fn listen() -> Self {
         let (tell, seen) = watch::channel(false);
         // Where no handler can be set, the signal ends the process as usual.
@@ -38,14 +39,67 @@ impl Interrupt {
     }
 }
 
+/// What asks the command to end.
 #[cfg(unix)]
-fn signals() -> io::Result<unix::Signal> {
-    unix::signal(unix::SignalKind::interrupt())
+struct Signals {
+    interrupt: unix::Signal,
+    terminate: unix::Signal,
+    hangup: Option<unix::Signal>,
+}
+
+#[cfg(unix)]
+impl Signals {
+    async fn recv(&mut self) {
+        let hangup = async {
+            match &mut self.hangup {
+                Some(hangup) => hangup.recv().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+            _ = hangup => {}
+        }
+    }
+}
+
+#[cfg(unix)]
+fn signals() -> io::Result<Signals> {
+    use unix::{SignalKind, signal};
+
+    let hangup = (!ignores_hangup()).then(|| signal(SignalKind::hangup()));
+    Ok(Signals {
+        interrupt: signal(SignalKind::interrupt())?,
+        terminate: signal(SignalKind::terminate())?,
+        hangup: hangup.transpose()?,
+    })
+}
+
+/// Whether whoever started this process wants it to outlive its terminal (`nohup`). Where that
+/// cannot be seen the signal is left as it is.
+#[cfg(unix)]
+fn ignores_hangup() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    let bit = 1 << (unix::SignalKind::hangup().as_raw_value() - 1);
+    mask.is_none_or(|mask| mask & bit != 0)
 }
 
 #[cfg(windows)]
-fn signals() -> io::Result<windows::CtrlC> {
-    windows::ctrl_c()
+struct Signals(windows::CtrlC);
+
+#[cfg(windows)]
+impl Signals {
+    async fn recv(&mut self) {
+        self.0.recv().await;
+    }
+}
+
+#[cfg(windows)]
+fn signals() -> io::Result<Signals> {
+    Ok(Signals(windows::ctrl_c()?))
 }
 
 #[expect(

@@ -13,6 +13,7 @@ mod human;
 mod interrupt;
 mod ledger;
 mod list;
+mod out_file;
 mod outcome;
 #[cfg(feature = "parquet")]
 mod parquet_out;

@@ -2,7 +2,7 @@
 
 use std::{
     ffi::OsString,
-    fs::{self, File},
+    fs::File,
     io::{self, BufRead, BufReader, Write},
     path::{Path, PathBuf},
 };
@@ -13,12 +13,20 @@ use super::{
     html_report::{Drawing, Thumbnails},
     interrupt::Interrupt,
     ledger,
+    out_file::{self, OutFile},
     outcome::ScanReport,
     terminal,
 };
 
 /// Counts the run, which may be a pipe that never ends, and writes the page.
 pub(crate) async fn run(options: ReportOptions, mut interrupt: Interrupt) -> Result<Exit, Failure> {
+    if out_file::is_same(Path::new(&options.from), &options.html) {
+        let path = options.html.display();
+        return Err(
+            Failure::new(format!("cannot write {path}: it is what is read"))
+                .hint("--html names a file for the page, --from the lines of a run"),
+        );
+    }
     let counted = async {
         match &options.ledger {
             Some(path) => count_ledger(path.clone()).await,
@@ -73,11 +81,7 @@ fn draw(drawing: &Drawing, options: &ReportOptions) -> Result<Exit, Failure> {
     let report = drawing
         .draw(thumbnails)
         .map_err(|error| Failure::new(format!("cannot draw the report: {error}")))?;
-    // The page is whole before its place is touched.
-    place(&options.html, &report.page).map_err(|error| {
-        let path = options.html.display();
-        Failure::new(format!("cannot write {path}: {}", exit::reason(&error)))
-    })?;
+    place(&options.html, &report.page)?;
     let Some(complaint) = report.complaint else {
         return Ok(Exit::Success);
     };
@@ -98,9 +102,15 @@ fn open(from: &OsString) -> Result<Box<dyn BufRead>, Failure> {
     Ok(Box::new(BufReader::new(file)))
 }
 
-fn place(path: &Path, page: &str) -> io::Result<()> {
-    if path.as_os_str() == "-" {
-        return io::stdout().lock().write_all(page.as_bytes());
-    }
-    fs::write(path, page)
+fn place(path: &Path, page: &str) -> Result<(), Failure> {
+    let written = if path.as_os_str() == "-" {
+        io::stdout().lock().write_all(page.as_bytes())
+    } else {
+        let mut file = OutFile::create(path)?;
+        file.write_all(page.as_bytes()).and_then(|()| file.finish())
+    };
+    written.map_err(|error| {
+        let path = path.display();
+        Failure::new(format!("cannot write {path}: {}", exit::reason(&error)))
+    })
 }

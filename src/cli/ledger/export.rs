@@ -1,11 +1,6 @@
 //! `greenlight export`: a row for each source, in the shape of a line of `scan`.
 
-use std::{
-    ffi::OsString,
-    fs::{self, File},
-    io::{self, BufWriter, Write},
-    path::{Path, PathBuf},
-};
+use std::io::{self, BufWriter, Write};
 
 #[cfg(feature = "parquet")]
 use crate::cli::parquet_out::ParquetOut;
@@ -14,6 +9,7 @@ use crate::{
         args::{ExportFormat, ExportOptions},
         exit::{Exit, Failure, reason},
         interrupt::Interrupt,
+        out_file::OutFile,
         outcome::ScanReport,
         printer,
         terminal::Terminal,
@@ -77,8 +73,6 @@ pub(crate) async fn run(options: ExportOptions, mut interrupt: Interrupt) -> Res
 /// How rows are written, and where to.
 struct Sink {
     writer: Writer,
-    /// The file that is written beside its place until it is whole, and the place.
-    place: Option<(Part, PathBuf)>,
 }
 
 enum Writer {
@@ -94,7 +88,7 @@ enum Writer {
 /// Standard output or a file.
 enum Out {
     Stdout(Terminal),
-    File(File),
+    File(OutFile),
 }
 
 impl Write for Out {
@@ -110,49 +104,23 @@ impl Write for Out {
     }
 }
 
-/// A file that is removed unless it is [kept](Self::keep).
-struct Part(Option<PathBuf>);
-
-impl Part {
-    fn keep(mut self, path: &Path) -> io::Result<()> {
-        self.0.take().map_or(Ok(()), |part| fs::rename(part, path))
-    }
-}
-
-impl Drop for Part {
-    fn drop(&mut self) {
-        if let Some(part) = &self.0 {
-            // It stays behind then, and its name says what it is.
-            let _ = fs::remove_file(part);
-        }
-    }
-}
-
 impl Sink {
     fn open(options: &ExportOptions) -> Result<Self, Failure> {
         check_format(options.format)?;
-        let (out, place) = if options.output.as_os_str() == "-" {
+        let out = if options.output.as_os_str() == "-" {
             let terminal = Terminal::open_without_progress();
             if options.format == ExportFormat::Parquet && terminal.is_screen() {
                 return Err(Failure::new("Parquet is nothing to look at")
                     .hint("--output FILE writes it to a file"));
             }
-            (Out::Stdout(terminal), None)
+            Out::Stdout(terminal)
         } else {
-            let mut part = OsString::from(&options.output);
-            part.push(".part");
-            let part = PathBuf::from(part);
-            let file = File::create(&part).map_err(|error| {
-                let path = options.output.display();
-                Failure::new(format!("cannot write {path}: {}", reason(&error)))
-            })?;
-            let place = (Part(Some(part)), options.output.clone());
-            (Out::File(file), Some(place))
+            Out::File(OutFile::create(&options.output)?)
         };
         let writer = Writer::begin(options.format, BufWriter::with_capacity(BUFFER, out));
         let writer = writer
             .map_err(|error| Failure::new(format!("cannot begin to write: {}", reason(&error))))?;
-        Ok(Self { writer, place })
+        Ok(Self { writer })
     }
 
     fn write(&mut self, row: Row) -> io::Result<()> {
@@ -175,11 +143,10 @@ impl Sink {
             Writer::Parquet(file) => file.finish()?,
         };
         let out = out.into_inner().map_err(io::IntoInnerError::into_error)?;
-        let (Out::File(file), Some((part, path))) = (out, self.place) else {
-            return Ok(());
-        };
-        file.sync_all()?;
-        part.keep(&path)
+        match out {
+            Out::Stdout(_) => Ok(()),
+            Out::File(file) => file.finish(),
+        }
     }
 }
 

@@ -46,6 +46,17 @@ impl Columns {
             .find_map(|usual| names.iter().position(|name| name == usual));
         let mut others = (0..names.len()).filter(|at| names.get(*at) != self.data_id.as_ref());
         let only = others.next().filter(|_| others.next().is_none());
+        if let Some(name) = only.and_then(|at| names.get(at))
+            && name.contains("://")
+        {
+            return Err(Trouble::new(
+                format!(
+                    "the first line names the columns, and {} is a source",
+                    listed(std::slice::from_ref(name))
+                ),
+                "put a line `url` before it, or read it with --list-format text",
+            ));
+        }
         by_name.or(only).ok_or_else(|| {
             Trouble::new(
                 format!("no column `url` or `source`; there are: {}", listed(names)),

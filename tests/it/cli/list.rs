@@ -199,3 +199,28 @@ fn a_parquet_list_that_is_none_says_so() {
     hint: its directory stands at its end: write it to a file and name that
     ");
 }
+
+#[test]
+fn a_table_without_names_is_told_and_loses_no_source() {
+    let bench = Bench::new("list-nameless");
+    bench.write("list.csv", "ftp://one\nftp://two\n");
+    let run = bench.run(&["check", "--from", "list.csv"]);
+    assert_snapshot!(run, @r"
+    exit: 2
+    ----- stdout -----
+
+    ----- stderr -----
+    error: cannot read the list `list.csv`: the first line names the columns, and ftp://one is a source
+    hint: put a line `url` before it, or read it with --list-format text
+    ");
+    let run = bench.run(&[
+        "check",
+        "--from",
+        "list.csv",
+        "--list-format",
+        "text",
+        "--format",
+        "jsonl",
+    ]);
+    assert_eq!(run.texts("source"), ["ftp://one", "ftp://two"]);
+}

@@ -4,7 +4,7 @@ use std::{io::Read, time::Duration};
 
 use super::{
     bench::{Bench, Run, read_line},
-    running::interrupt,
+    running::{interrupt, signal},
     site::{Page, Site},
 };
 
@@ -108,4 +108,28 @@ fn an_interrupted_check_prints_what_is_done_and_says_what_is_left() {
         .collect();
     assert_eq!(sources, ["ftp://three", "ftp://four"]);
     assert_eq!(run.stderr, "error: interrupted: 4 done, 1 left\n");
+}
+
+/// What a service manager sends, and a terminal that is closed.
+#[cfg(unix)]
+#[test]
+fn other_ways_to_be_asked_to_end_are_an_interruption_too() {
+    use std::{io::Write as _, process::Stdio};
+
+    for name in ["TERM", "HUP"] {
+        let bench = Bench::new(&format!("ended-by-{name}"));
+        let mut check = bench.command(&["check", "--from", "-", "--format", "jsonl"]);
+        let mut child = check.stdin(Stdio::piped()).spawn().unwrap();
+        let mut list = child.stdin.take().unwrap();
+        list.write_all(b"ftp://one\n").unwrap();
+        let mut out = child.stdout.take().unwrap();
+        assert!(read_line(&mut out).contains("ftp://one"));
+        signal(&child, name);
+        let run = Run::of(child);
+        assert_eq!(run.code, Some(130), "{name}: {run}");
+        assert!(
+            run.stderr.starts_with("error: interrupted: 1 done"),
+            "{name}: {run}"
+        );
+    }
 }

@@ -152,7 +152,7 @@ fn an_export_is_what_scan_printed() {
     assert_eq!((run.code, &*run.stdout), (Some(0), ""), "{run}");
     let written = std::fs::read_to_string(service.bench.path("out.jsonl")).unwrap();
     assert_eq!(written, service.bench.run(&["export"]).stdout);
-    assert!(!service.bench.path("out.jsonl.part").exists());
+    assert!(!has_parts(&service));
     let run = service
         .bench
         .run(&["export", "--output", "no/such/folder.jsonl"]);
@@ -190,8 +190,7 @@ fn an_export_in_parquet_holds_the_same() {
         ];
         let checked = service.bench.run(&args);
         assert_eq!(checked.texts("source"), run.texts("source"), "{checked}");
-        let missing = service.bench.path("out.parquet.part");
-        assert!(!missing.exists());
+        assert!(!has_parts(&service));
     } else {
         assert_eq!(exported.code, Some(2), "{exported}");
         assert!(
@@ -281,4 +280,93 @@ fn every_command_has_examples() {
             "{run}"
         );
     }
+}
+
+/// Whether a file is left that was not put in its place.
+fn has_parts(service: &Service) -> bool {
+    let entries = std::fs::read_dir(service.bench.path("")).unwrap();
+    entries
+        .map(|entry| entry.unwrap().file_name())
+        .any(|name| name.to_string_lossy().ends_with(".part"))
+}
+
+#[cfg(unix)]
+#[test]
+fn an_export_goes_to_the_end_of_a_link_and_into_a_pipe_and_keeps_the_mode() {
+    use std::{
+        fs::{self, Permissions},
+        os::unix::fs::{PermissionsExt as _, symlink},
+        process::Command,
+        thread,
+    };
+
+    let service = Service::new("ledger-export-places");
+    let run = service.run(&["scan", "in/good.png"]);
+    assert_eq!(run.code, Some(0), "{run}");
+    let whole = service.bench.run(&["export"]).stdout;
+
+    service.bench.write("private.jsonl", "what was there");
+    let file = service.bench.path("private.jsonl");
+    fs::set_permissions(&file, Permissions::from_mode(0o600)).unwrap();
+    let link = service.bench.path("link.jsonl");
+    symlink("private.jsonl", &link).unwrap();
+    let run = service.bench.run(&["export", "--output", "link.jsonl"]);
+    assert_eq!(run.code, Some(0), "{run}");
+    assert!(link.is_symlink());
+    assert_eq!(fs::read_to_string(&file).unwrap(), whole);
+    assert_eq!(
+        fs::metadata(&file).unwrap().permissions().mode() & 0o777,
+        0o600
+    );
+
+    let pipe = service.bench.path("pipe");
+    let made = Command::new("mkfifo").arg(&pipe).status().unwrap();
+    assert!(made.success());
+    let reader = {
+        let pipe = pipe.clone();
+        thread::spawn(move || fs::read_to_string(pipe).unwrap())
+    };
+    let run = service.bench.run(&["export", "--output", "pipe"]);
+    assert_eq!(run.code, Some(0), "{run}");
+    assert_eq!(reader.join().unwrap(), whole);
+    assert!(!pipe.is_file(), "the pipe is one still");
+    assert!(!has_parts(&service));
+}
+
+#[test]
+fn what_was_paid_for_and_what_is_read_are_not_written_over() {
+    let service = Service::new("ledger-not-over");
+    let run = service.run(&["scan", "in/good.png"]);
+    assert_eq!(run.code, Some(0), "{run}");
+    let before = service.bench.run(&["export"]).stdout;
+    for args in [
+        &["export", "--output", "greenlight.db"][..],
+        &[
+            "report",
+            "--ledger",
+            "greenlight.db",
+            "--html",
+            "greenlight.db",
+        ],
+    ] {
+        let run = service.bench.run(args);
+        let refused = "error: cannot write greenlight.db: it is a ledger\n\
+                       hint: name another file, or move the ledger away\n";
+        assert_eq!((run.code, &*run.stderr), (Some(2), refused), "{run}");
+    }
+    assert_eq!(service.bench.run(&["export"]).stdout, before);
+
+    service.bench.write("run.jsonl", &before);
+    let args = ["report", "--from", "run.jsonl", "--html", "run.jsonl"];
+    let run = service.bench.run(&args);
+    assert_snapshot!(run, @r"
+    exit: 2
+    ----- stdout -----
+
+    ----- stderr -----
+    error: cannot write run.jsonl: it is what is read
+    hint: --html names a file for the page, --from the lines of a run
+    ");
+    let kept = std::fs::read_to_string(service.bench.path("run.jsonl")).unwrap();
+    assert_eq!(kept, before);
 }
