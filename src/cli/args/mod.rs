@@ -97,18 +97,18 @@ Examples:
   greenlight scan --region ap-southeast-1 https://example.com/cat.png
   greenlight scan --region cn-shanghai --scenes porn --from urls.txt --format jsonl > out.jsonl
 
-What is done is kept in a ledger, greenlight.db unless told. An image is submitted once, however often
-it is listed, scanned or interrupted; `greenlight resume` goes on where a scan ended, and `greenlight
-export` prints everything again. Ctrl-C finishes what was sent; a second one ends at once, and loses
+What is done is kept in a ledger, greenlight.db unless told. An image is submitted once, however often \
+it is listed, scanned or interrupted; `greenlight resume` goes on where a scan ended, and `greenlight \
+export` prints everything again. Ctrl-C finishes what was sent; a second one ends at once, and loses \
 nothing either.
 
-Every scene of every submitted image is billed. Local files that pass are uploaded to the service's
-own store first; whether that is billed is not documented. The key is read from the environment
+Every scene of every submitted image is billed. Local files that pass are uploaded to the service's \
+own store first; whether that is billed is not documented. The key is read from the environment \
 unless --credentials names other places:
   ALIBABA_CLOUD_ACCESS_KEY_ID, ALIBABA_CLOUD_ACCESS_KEY_SECRET
   ALIBABA_CLOUD_SECURITY_TOKEN (for temporary credentials)
 
-Exit codes: 0 all passed, 1 some rejected or not passed, 2 could not decide or failed,
+Exit codes: 0 all passed, 1 some rejected or not passed, 2 could not decide or failed, \
 130 interrupted; of the sources that this run prints";
 
 const RESUME_EXAMPLES: &str = "\
@@ -116,7 +116,7 @@ Examples:
   greenlight resume --region ap-southeast-1
   greenlight resume --ledger urls.db --region cn-shanghai --format jsonl >> out.jsonl
 
-Give it the options of the scan, without the sources. It prints the sources that no run printed
+Give it the options of the scan, without the sources. It prints the sources that no run printed \
 before, in the order of the input.
 
 Exit codes as those of scan: of the sources that this run prints";
@@ -146,7 +146,7 @@ Examples:
   greenlight export --ledger urls.db --format csv --output outcomes.csv
   greenlight export --format parquet --output outcomes.parquet
 
-The fields are those of scan. It may run beside a scan, and needs no key; what is not done yet says so
+The fields are those of scan. It may run beside a scan, and needs no key; what is not done yet says so \
 in its field `error`.";
 
 const PLAN_EXAMPLES: &str = "\

@@ -55,8 +55,13 @@ fn bad(line: u64, text: &str, fault: &str) -> Plain {
 
 #[test]
 fn blank_lines_and_comments_are_counted_and_skipped() {
-    let text = b"\xEF\xBB\xBFa.png\r\n\n  \t\n# note\n  # note\n b c.png \nlast";
-    let lines = [good(1, "a.png"), good(6, " b c.png "), good(7, "last")];
+    let text = b"\xEF\xBB\xBFa.png\r\n\n  \t\n# note\n  # note\n b c.png \n HTTPS://a/b\t\nlast";
+    let lines = [
+        good(1, "a.png"),
+        good(6, " b c.png "),
+        good(7, "HTTPS://a/b"),
+        good(8, "last"),
+    ];
     assert_eq!(read(ListFormat::Text, text), lines);
     assert_eq!(read(ListFormat::Text, b""), []);
     assert_eq!(read(ListFormat::Text, b"\n\n"), []);

@@ -35,7 +35,12 @@ impl<R: BufRead + Send> Rows for TextRows<R> {
             if start.is_empty() && !line.is_cut || start.starts_with(b"#") {
                 continue;
             }
-            let source = line.bytes.to_vec();
+            // No URL has blanks around it, and a path may.
+            let source = if is_url(start) {
+                start.trim_ascii_end().to_vec()
+            } else {
+                line.bytes.to_vec()
+            };
             let found = if line.is_cut {
                 Found::too_long(source)
             } else {
@@ -47,4 +52,12 @@ impl<R: BufRead + Send> Rows for TextRows<R> {
             });
         }
     }
+}
+
+fn is_url(text: &[u8]) -> bool {
+    let begins_with = |scheme: &[u8]| {
+        let start = text.get(..scheme.len());
+        start.is_some_and(|start| start.eq_ignore_ascii_case(scheme))
+    };
+    begins_with(b"http://") || begins_with(b"https://")
 }
