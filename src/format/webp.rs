@@ -9,6 +9,9 @@ use super::{
 /// How many bytes of a chunk's body are looked at.
 const LOOKED_AT: usize = 10;
 
+/// The least that a frame's chunk holds: place, sizes, duration, flags.
+const FRAME_HEADER: u32 = 16;
+
 #[derive(Debug)]
 pub(crate) struct Webp {
     depth: Depth,
@@ -67,7 +70,8 @@ impl Webp {
                 self.animated = body.first().is_some_and(|flags| flags & 0x02 != 0);
                 extended(body)
             }
-            b"ANMF" => {
+            // Without the flag, or with no room for its own header, it is no frame (RFC 9649, 2.7.1).
+            b"ANMF" if self.animated && size >= FRAME_HEADER => {
                 facts.frames = facts.frames.saturating_add(1);
                 None
             }

@@ -123,6 +123,10 @@ impl<'a> Findings<'a> {
             .any(|violation| violation.severity() == Severity::Reject)
     }
 
+    fn rejects(&self, code: Code) -> bool {
+        self.asked.rules[code.index()] == Enforcement::Reject
+    }
+
     /// States that a rule is broken, as heavily as it is enforced.
     fn broken(
         &mut self,
@@ -167,8 +171,7 @@ impl<'a> Findings<'a> {
     fn image(&mut self, inspection: &Inspection) {
         self.size(inspection);
         match inspection.identity() {
-            Identity::Undecided if inspection.is_ended() => {}
-            Identity::Undecided => self.missing.push("the format"),
+            Identity::Undecided => {}
             Identity::NotAnImage => {
                 let message = "not an image: the first bytes are of no known format".to_owned();
                 self.broken(
@@ -178,24 +181,56 @@ impl<'a> Findings<'a> {
                     message,
                 );
             }
-            Identity::Format(format) if self.asked.allows(format) => {
-                self.dimensions(format, inspection);
-                self.defects(inspection);
-                if !inspection.is_complete() {
-                    self.missing.push("the rest of the file");
+            Identity::Format(format) => {
+                if !self.asked.allows(format) {
+                    self.unsupported(format);
+                }
+                // A format that is refused is converted first, and its other faults go with it.
+                if self.asked.allows(format) || !self.rejects(Code::ImageFormatUnsupported) {
+                    self.dimensions(format, inspection);
+                    self.defects(inspection);
                 }
             }
-            Identity::Format(format) => {
-                let message = format!("{format} is not scanned: convert it to {}", self.formats());
-                self.broken(
-                    Code::ImageFormatUnsupported,
-                    format.name(),
-                    self.formats(),
-                    message,
-                );
-            }
         }
+        self.unknown(inspection);
         self.claims(inspection);
+    }
+
+    fn unsupported(&mut self, format: Format) {
+        let message = format!("{format} is not scanned: convert it to {}", self.formats());
+        self.broken(
+            Code::ImageFormatUnsupported,
+            format.name(),
+            self.formats(),
+            message,
+        );
+    }
+
+    /// What keeps an image from being accepted because it is not known. Whatever is softened or
+    /// switched off, an image that was not measured is not accepted.
+    fn unknown(&mut self, inspection: &Inspection) {
+        let refused = match inspection.identity() {
+            Identity::Undecided => false,
+            Identity::NotAnImage => self.rejects(Code::ImageNotAnImage),
+            Identity::Format(format) => {
+                !self.asked.allows(format) && self.rejects(Code::ImageFormatUnsupported)
+            }
+        };
+        // At the end nothing more is to come: what is not known then matters only if nothing
+        // else has refused the image.
+        if refused || (inspection.is_ended() && self.is_rejected()) {
+            return;
+        }
+        if inspection.identity() == Identity::Undecided {
+            self.missing.push("the format");
+            return;
+        }
+        if inspection.dimensions().is_none() {
+            self.missing.push("the dimensions");
+        }
+        if !inspection.is_complete() {
+            self.missing.push("the rest of the file");
+        }
     }
 
     fn size(&mut self, inspection: &Inspection) {
@@ -238,9 +273,6 @@ impl<'a> Findings<'a> {
 
     fn dimensions(&mut self, format: Format, inspection: &Inspection) {
         let Some(dimensions) = inspection.dimensions() else {
-            if !inspection.is_ended() {
-                self.missing.push("the dimensions");
-            }
             return;
         };
         let Dimensions { width, height } = dimensions;

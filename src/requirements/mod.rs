@@ -141,6 +141,11 @@ impl Requirements {
 
     /// Says what is done when a rule is broken.
     ///
+    /// A rule that is softened leaves the others as they are: a format that is only warned about is
+    /// still held against the limits. And an image whose width and height could not be measured is
+    /// never accepted but [`Inconclusive`](crate::Decision::Inconclusive), even with every rule
+    /// switched off and every limit opened: nothing then says that there is an image.
+    ///
     /// For [`Code::ImageCorrupt`], [`Code::ImageTruncated`] and [`Code::ImageTrailingBytes`] this
     /// is a ceiling over what [`enforce_defect`](Self::enforce_defect) says of the single defect.
     #[must_use]

@@ -204,6 +204,120 @@ fn formats_are_allowed_and_refused_by_name() {
     );
 }
 
+/// An animated WebP of nothing but a canvas and one frame's header.
+fn webp(side: u8) -> Vec<u8> {
+    let mut file = b"RIFF\x36\0\0\0WEBPVP8X\x0a\0\0\0\x02\0\0\0".to_vec();
+    file.extend([side - 1, 0, 0, side - 1, 0, 0]);
+    file.extend(b"ANMF\x18\0\0\0");
+    file.extend([0; 24]);
+    file
+}
+
+/// Requirements with every rule at `enforcement` and every limit opened.
+fn softened(enforcement: Enforcement) -> Requirements {
+    let open = Requirements::ASYNC
+        .with_min_width(0)
+        .with_min_height(0)
+        .with_max_side(u32::MAX)
+        .with_max_pixels(u64::MAX)
+        .with_max_gif_pixels(u64::MAX);
+    Code::ALL
+        .iter()
+        .fold(open, |open, code| open.enforce(*code, enforcement))
+}
+
+#[test]
+fn what_was_not_measured_is_never_accepted() {
+    let truncated: &[Code] = &[Code::ImageTruncated];
+    let cases: &[(&[u8], &[Code])] = &[
+        (b"\x89PNG\r\n\x1a\n", truncated),
+        (b"GIF89a", truncated),
+        (b"\xff\xd8\xff", truncated),
+        (b"\xff\xd8\xff\xd9", &[Code::ImageCorrupt]),
+        (b"II*\0\x08\0\0\0", &[Code::ImageFormatUnsupported]),
+        (
+            b"<!DOCTYPE html><html><head><title>404</title></head></html>",
+            &[Code::ImageFormatUnsupported],
+        ),
+        (b"", &[Code::ImageEmpty]),
+        (b"a text of some words, no image", &[Code::ImageNotAnImage]),
+    ];
+    for (bytes, broken) in cases {
+        let inspection = Inspection::of(bytes);
+        let strict = Requirements::ASYNC.judge(inspection);
+        assert_eq!(strict.decision(), Decision::Reject, "{inspection:?}");
+        assert_eq!(strict.missing(), &[] as &[&str], "{inspection:?}");
+        for soft in [Enforcement::Warn, Enforcement::Off] {
+            let one = broken.iter().fold(Requirements::ASYNC, |asked, code| {
+                asked.enforce(*code, soft)
+            });
+            for asked in [one, softened(soft)] {
+                let verdict = asked.judge(inspection);
+                assert_eq!(verdict.decision(), Decision::Inconclusive, "{verdict:?}");
+                let missing = if bytes.is_empty() {
+                    "the format"
+                } else {
+                    "the dimensions"
+                };
+                assert_eq!(verdict.missing(), [missing]);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_format_that_is_only_warned_about_is_held_against_the_other_rules() {
+    let soft = Requirements::ASYNC.enforce(Code::ImageFormatUnsupported, Enforcement::Warn);
+    let warning = (Code::ImageFormatUnsupported, Severity::Warn);
+    let small = Inspection::of(&webp(100));
+    assert_eq!(
+        codes(soft, small),
+        [warning, (Code::ImageTooSmall, Severity::Reject)]
+    );
+    let enough = soft.with_min_width(100).with_min_height(100);
+    assert_eq!(codes(enough, small), [warning]);
+    assert!(enough.judge(small).is_accepted());
+    let mut cut = webp(100);
+    cut.truncate(50);
+    assert_eq!(
+        codes(enough, Inspection::of(&cut)),
+        [warning, (Code::ImageTruncated, Severity::Reject)]
+    );
+    assert_eq!(
+        codes(Requirements::ASYNC, small),
+        [(Code::ImageFormatUnsupported, Severity::Reject)],
+        "a format that is refused is converted first"
+    );
+}
+
+#[test]
+fn frames_without_an_image_are_no_webp() {
+    let asked = Requirements::ASYNC.allow_format(Format::Webp);
+    let lone = *b"RIFF\x0c\0\0\0WEBPANMF\0\0\0\0";
+    let mut unflagged = webp(100);
+    unflagged[20] = 0;
+    let mut empty = webp(100)[..30].to_vec();
+    empty[4] = 30;
+    empty.extend(b"ANMF\0\0\0\0");
+    for bytes in [&lone[..], &unflagged, &empty] {
+        for depth in [
+            greenlight::Depth::Header,
+            greenlight::Depth::Structure,
+            greenlight::Depth::Payload,
+        ] {
+            let inspection = Inspection::at(depth, bytes);
+            let verdict = asked.judge(inspection);
+            assert_ne!(verdict.decision(), Decision::Accept, "{depth:?} {bytes:?}");
+            if depth != greenlight::Depth::Header || inspection.dimensions().is_none() {
+                assert!(
+                    inspection.defects().contains(DefectKind::WebpNoImage),
+                    "{depth:?} {bytes:?} {inspection:?}"
+                );
+            }
+        }
+    }
+}
+
 #[test]
 fn a_rejection_stands_whatever_follows() {
     let image = bmp(255, 300);
