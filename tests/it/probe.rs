@@ -233,6 +233,59 @@ async fn odd_answers_to_a_range_get_one_plain_request() {
 }
 
 #[tokio::test]
+async fn a_part_that_is_shorter_than_asked_does_not_lead_to_many_requests() {
+    let file = jpeg_head(640, 480, 100_000);
+    let file = [file, vec![0; 100_000]].concat();
+    for (always, size, expected) in [
+        (false, 1, Decision::Accept),
+        (false, 65_535, Decision::Accept),
+        (true, 1, Decision::Reject),
+    ] {
+        let file = file.clone();
+        let server = Server::start(move |mut peer| {
+            let file = file.clone();
+            async move {
+                while let Some(request) = peer.request().await {
+                    let range = server::range(&request).or_else(|| always.then_some((0, 0)));
+                    let Some((first, _)) = range else {
+                        peer.send(ok("image/jpeg", &file)).await;
+                        continue;
+                    };
+                    let last = first + size - 1;
+                    let range = format!("bytes {first}-{last}/*");
+                    let headers = [("Content-Range", range.as_str())];
+                    let part = answer("206 Partial Content", &headers, &file[first..=last]);
+                    peer.send(part).await;
+                }
+            }
+        })
+        .await;
+        let verdict = probe(Mode::Header)
+            .check(&server.url("/image.jpg"), &ASYNC)
+            .await
+            .unwrap();
+        assert_eq!(verdict.decision(), expected, "{size}: {verdict:?}");
+        let requests = server.seen.requests();
+        let ranges: Vec<_> = requests
+            .iter()
+            .map(|request| header(request, "range"))
+            .collect();
+        assert_eq!(ranges, [Some("bytes=0-65535"), None], "{size}");
+    }
+}
+
+#[tokio::test]
+async fn a_part_of_unknown_whole_that_decides_is_enough() {
+    let file = png(640, 480, 1_000);
+    let range = format!("bytes 0-{}/*", file.len() - 1);
+    let part = answer("206 Partial Content", &[("Content-Range", &range)], &file);
+    let server = Server::answering(part).await;
+    let download = download(&server, Mode::Header).await;
+    assert_eq!(download.ending(), &Ending::Stopped);
+    assert_eq!(server.seen.requests().len(), 1);
+}
+
+#[tokio::test]
 async fn redirects_are_followed_and_each_hop_is_told() {
     let file = png(300, 300, 0);
     let server = Server::start(move |mut peer| {
