@@ -13,7 +13,11 @@
 //!   digits. With them the results come by callback, without they are asked for.
 //! * `GREENLIGHT_ENDPOINT`: in place of the region's host.
 //!
-//! The address to listen on is the first argument.
+//! The address to listen on is the first argument. Ctrl-c ends the server and removes what it stored;
+//! on Unix, SIGTERM does too.
+//!
+//! To be set before strangers reach it: a proxy that limits how many connections there are and how
+//! long a request's head may take. `axum::serve` has no setting for either.
 
 #![expect(clippy::print_stdout, reason = "a command says where it listens")]
 
@@ -22,6 +26,7 @@ use std::{
     convert::Infallible,
     error::Error,
     future::ready,
+    io,
     path::{Path, PathBuf},
     sync::{Arc, Mutex},
     time::Duration,
@@ -90,8 +95,24 @@ async fn main() -> Result<(), Box<dyn Error>> {
     }
     tokio::select! {
         served = axum::serve(SmallReads::new(listener), routes) => Ok(served?),
-        _ = tokio::signal::ctrl_c() => Ok(()),
+        asked = asked_to_end() => Ok(asked?),
     }
+}
+
+/// Waits for ctrl-c or, on Unix, for SIGTERM, which service managers send. Either would otherwise end
+/// the process at once, and leave its folder behind.
+async fn asked_to_end() -> io::Result<()> {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let mut terminated = signal(SignalKind::terminate())?;
+        tokio::select! {
+            interrupted = tokio::signal::ctrl_c() => interrupted,
+            _ = terminated.recv() => Ok(()),
+        }
+    }
+    #[cfg(not(unix))]
+    tokio::signal::ctrl_c().await
 }
 
 struct App {
@@ -155,7 +176,7 @@ async fn upload(
 
 enum Failure {
     Problem(Problem),
-    Storage(std::io::Error),
+    Storage(io::Error),
 }
 
 impl From<Problem> for Failure {
@@ -164,8 +185,8 @@ impl From<Problem> for Failure {
     }
 }
 
-impl From<std::io::Error> for Failure {
-    fn from(error: std::io::Error) -> Self {
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
         Self::Storage(error)
     }
 }

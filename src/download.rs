@@ -177,7 +177,7 @@ impl Download {
         &self.url
     }
 
-    /// The URL that was asked for last: where redirects had led.
+    /// The URL that was asked for last, or refused: where redirects had led.
     pub const fn last_url(&self) -> &ImageUrl {
         &self.last_url
     }

@@ -58,6 +58,8 @@ pub(super) struct Multipart {
     delimiter: memmem::Finder<'static>,
     rest: Bytes,
     stage: Stage,
+    /// How many bytes were passed that are no field's.
+    framing: usize,
 }
 
 impl Multipart {
@@ -69,7 +71,14 @@ impl Multipart {
             delimiter: memmem::Finder::new(&delimiter).into_owned(),
             rest: Bytes::new(),
             stage: Stage::Preamble,
+            framing: 0,
         })
+    }
+
+    /// How many bytes that are no field's were passed since this was last asked: headers, boundaries,
+    /// and what stands before the first and behind the last.
+    pub(super) const fn take_framing(&mut self) -> usize {
+        std::mem::replace(&mut self.framing, 0)
     }
 
     /// Takes the form's next bytes. To be called after [`Event::NeedMore`].
@@ -109,7 +118,7 @@ impl Multipart {
                 }
                 Stage::Data => return Ok(self.data()),
                 Stage::Epilogue => {
-                    self.rest.clear();
+                    self.pass(self.rest.len());
                     return Ok(Event::End);
                 }
             }
@@ -121,12 +130,11 @@ impl Multipart {
     fn skip_preamble(&mut self) -> Result<bool, &'static str> {
         let opening = self.delimiter.needle().get(2..).unwrap_or_default();
         if self.rest.starts_with(opening) {
-            self.rest.advance(opening.len());
+            self.pass(opening.len());
             return Ok(true);
         }
         if let Some(at) = self.delimiter.find(self.head()) {
-            self.rest
-                .advance(at.saturating_add(self.delimiter.needle().len()));
+            self.pass(at.saturating_add(self.delimiter.needle().len()));
             return Ok(true);
         }
         if self.rest.len() >= MAX_HEAD {
@@ -147,7 +155,7 @@ impl Multipart {
             .count();
         match self.head().get(padding..).unwrap_or_default() {
             [b'\r', b'\n', ..] => {
-                self.rest.advance(padding.saturating_add(2));
+                self.pass(padding.saturating_add(2));
                 Ok(Some(Stage::Header))
             }
             [] | [b'\r'] => self.wait(),
@@ -163,9 +171,15 @@ impl Multipart {
         let Some(end) = memmem::find(self.head(), b"\r\n\r\n") else {
             return self.wait();
         };
-        let header = self.rest.split_to(end);
-        self.rest.advance(4);
+        let header = self.rest.slice(..end);
+        self.pass(end.saturating_add(4));
         field(&header).map(Some)
+    }
+
+    /// Leaves bytes behind that are no field's.
+    fn pass(&mut self, len: usize) {
+        self.rest.advance(len);
+        self.framing = self.framing.saturating_add(len);
     }
 
     /// The bytes among which a boundary or a header has to end, so that the cut does not matter.
@@ -187,7 +201,7 @@ impl Multipart {
             if at > 0 {
                 return Event::Data(self.rest.split_to(at));
             }
-            self.rest.advance(self.delimiter.needle().len());
+            self.pass(self.delimiter.needle().len());
             self.stage = Stage::Delimited;
             return Event::FieldEnd;
         }

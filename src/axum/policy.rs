@@ -61,6 +61,12 @@ impl UploadPolicy {
     }
 
     /// Reads the image as far as `depth`. The default is [`Depth::Structure`].
+    ///
+    /// The work is done where the chunks are read, on the runtime's thread, and nothing there may
+    /// wait. Down to the structure it is little. At [`Depth::Payload`] a progressive JPEG may hold up
+    /// to 32 MB, and one chunk of an image that was made for it may keep the thread for up to a few
+    /// hundred milliseconds: set a limit on uploads at a time, and give the runtime more than one
+    /// thread.
     #[must_use]
     pub const fn with_depth(mut self, depth: Depth) -> Self {
         self.depth = depth;
@@ -74,8 +80,9 @@ impl UploadPolicy {
         self
     }
 
-    /// Takes at most `bytes` of form besides the image's own: other fields, headers, boundaries.
-    /// The default is 65 536.
+    /// Takes at most `bytes` of form besides the image's own: other fields, headers, boundaries, and
+    /// what stands before and behind them. The image's own header and boundaries count too, about
+    /// 200 bytes. The default is 65 536.
     #[must_use]
     pub const fn with_other_bytes(mut self, bytes: u64) -> Self {
         self.other_bytes = bytes;

@@ -297,6 +297,8 @@ impl Form {
                 .parser
                 .next()
                 .map_err(|reason| Problem::Malformed { reason })?;
+            let framing = self.parser.take_framing();
+            self.spend(framing)?;
             match event {
                 Event::NeedMore => {
                     let Some(chunk) = ready!(upstream.poll_chunk(cx))? else {
@@ -306,11 +308,6 @@ impl Form {
                     self.parser.push(chunk);
                 }
                 Event::Data(data) if self.stage != Stage::Image => self.spend(data.len())?,
-                Event::Field(_) => {
-                    // A header costs at least this, so that endless empty fields end too.
-                    self.spend(FIELD_COST)?;
-                    return Poll::Ready(Ok(event));
-                }
                 event => return Poll::Ready(Ok(event)),
             }
         }
@@ -330,6 +327,3 @@ impl Form {
         }
     }
 }
-
-/// What a field's header counts for, in bytes.
-const FIELD_COST: usize = 128;

@@ -70,8 +70,8 @@ impl fmt::Display for AddressClass {
 /// | `10.0.0.0/8`, `172.16.0.0/12`, `192.168.0.0/16` | private use | RFC 1918 |
 /// | `100.64.0.0/10` | shared by carriers; holds `100.100.100.200` | RFC 6598 |
 /// | `127.0.0.0/8` | loopback | RFC 1122, 3.2.1.3 |
-/// | `169.254.0.0/16` | link-local; holds `169.254.169.254` | RFC 3927 |
-/// | `192.0.0.0/24` | protocol assignments | RFC 6890 |
+/// | `169.254.0.0/16` | link-local; holds `169.254.169.254`, `169.254.170.2`, `169.254.170.23` | RFC 3927 |
+/// | `192.0.0.0/24` | protocol assignments; holds `192.0.0.192` | RFC 6890 |
 /// | `192.0.2.0/24`, `198.51.100.0/24`, `203.0.113.0/24` | documentation | RFC 5737 |
 /// | `192.88.99.0/24` | 6to4 relays, withdrawn | RFC 7526 |
 /// | `198.18.0.0/15` | benchmarks | RFC 2544 |
@@ -94,6 +94,19 @@ impl fmt::Display for AddressClass {
 /// and IPv4-compatible addresses `::/96` (RFC 4291, 2.5.5.1). Two forms are judged by the IPv4 address
 /// that they embed, because a socket reaches just that: IPv4-mapped `::ffff:0:0/96` (RFC 4291, 2.5.5.2)
 /// and the NAT64 prefix `64:ff9b::/96` (RFC 6052), which networks with DNS64 cannot do without.
+///
+/// Services of clouds that hand out credentials or settings are of a class of their own, wherever
+/// they lie:
+///
+/// | address | what it is |
+/// |---|---|
+/// | `169.254.169.254` | the metadata service of most clouds |
+/// | `fd00:ec2::254`, `fd20:ce::254` | the same over IPv6, of AWS and of Google |
+/// | `100.100.100.200` | Alibaba Cloud's metadata service |
+/// | `169.254.170.2` | the credentials of AWS' ECS tasks |
+/// | `169.254.170.23`, `fd00:ec2::23` | the credentials of AWS' EKS pods |
+/// | `192.0.0.192` | the metadata service of Oracle's Compute Classic |
+/// | `168.63.129.16` | Azure's wire server, an address that looks public |
 pub fn classify(address: IpAddr) -> Option<AddressClass> {
     if is_metadata(address) {
         return Some(AddressClass::Metadata);
@@ -107,13 +120,24 @@ pub fn classify(address: IpAddr) -> Option<AddressClass> {
     }
 }
 
-/// The metadata services of clouds: link-local in general, Alibaba's, AWS' and Google's over IPv6,
-/// and Azure's wire server, which has an address that looks public.
-const METADATA: [IpAddr; 5] = [
+/// The services of clouds that hand out credentials or settings to who reaches them.
+const METADATA: [IpAddr; 9] = [
+    // In general: AWS, Google Cloud, Azure, Oracle Cloud and others.
     IpAddr::V4(Ipv4Addr::new(169, 254, 169, 254)),
+    // Alibaba Cloud, "Instance metadata" in the guide to ECS.
     IpAddr::V4(Ipv4Addr::new(100, 100, 100, 200)),
+    // Azure, "What is IP address 168.63.129.16?": it looks public.
     IpAddr::V4(Ipv4Addr::new(168, 63, 129, 16)),
+    // AWS, "Task IAM role" in the guide to ECS: what AWS_CONTAINER_CREDENTIALS_RELATIVE_URI is relative to.
+    IpAddr::V4(Ipv4Addr::new(169, 254, 170, 2)),
+    // AWS, "EKS Pod Identity Agent" in the guide to EKS, over both protocols.
+    IpAddr::V4(Ipv4Addr::new(169, 254, 170, 23)),
+    IpAddr::V6(Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x23)),
+    // Oracle Cloud Infrastructure Compute Classic, "Retrieving instance metadata".
+    IpAddr::V4(Ipv4Addr::new(192, 0, 0, 192)),
+    // AWS, "Instance metadata" in the guide to EC2, over IPv6.
     IpAddr::V6(Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254)),
+    // Google Cloud, the metadata server over IPv6.
     IpAddr::V6(Ipv6Addr::new(0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254)),
 ];
 

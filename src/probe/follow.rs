@@ -48,7 +48,14 @@ pub(super) async fn follow(
             let back = record::shortened(next.to_string());
             return Err(Ending::Redirects(format!("redirects lead back to {back}")));
         }
+        let has_credentials = next.has_credentials();
         record.route.push(next);
+        if has_credentials {
+            let status = answer.head.status.as_u16();
+            return Err(Ending::Redirects(format!(
+                "{status} leads to a URL with a user name or password"
+            )));
+        }
         let Answer {
             origin,
             body,

@@ -3,8 +3,10 @@
 //! The first window is 64 KB; a file that is still undecided after it is asked for the next, 8 times
 //! larger. The size is what `Content-Range` or the body's framing says. A server that does not know
 //! ranges answers 200 and is read until the inspector is settled; one that answers 416, 403, or 206
-//! with a range that was not asked for gets one plain GET. A connection whose rest is short is used
-//! again.
+//! with a range that was not asked for gets one plain GET. So does one whose part is shorter than the
+//! window, unless it decides or is known to end the file: the windows would not grow, and a server
+//! could have as many requests made as the deadline leaves time for. A connection whose rest is short
+//! is used again.
 
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 
@@ -22,6 +24,8 @@ use crate::download::Ending;
 const FIRST_WINDOW: u64 = 64 * 1024;
 /// How much larger each next window is.
 const GROWTH: u64 = 8;
+/// How many windows are asked for at most: the last one ends beyond 100 GB.
+const MOST_WINDOWS: usize = 8;
 
 /// What a 206 says it holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,7 +43,7 @@ pub(super) async fn download(probe: &Inner, record: &mut Record) -> Result<Endin
         last: size - 1,
     };
     let mut version: Option<(Option<u64>, Option<HeaderValue>)> = None;
-    loop {
+    for _ in 0..MOST_WINDOWS {
         let mut answer = follow::follow(probe, record, Some(window)).await?;
         if answer.head.status == StatusCode::OK {
             return whole(probe, record, answer).await;
@@ -54,7 +58,8 @@ pub(super) async fn download(probe: &Inner, record: &mut Record) -> Result<Endin
             version.get_or_insert_with(|| now.clone()) != &now
         };
         let Some(part) = part.filter(|part| !{ changed }(part)) else {
-            return plain(probe, record, answer).await;
+            settle(probe, answer);
+            break;
         };
         read::check_head(&answer, StatusCode::PARTIAL_CONTENT)?;
         let refused = if window.first == 0 {
@@ -79,17 +84,20 @@ pub(super) async fn download(probe: &Inner, record: &mut Record) -> Result<Endin
         if part.total == Some(end) {
             return Ok(Ending::Complete);
         }
+        if part.last < window.last {
+            break;
+        }
         size = size.saturating_mul(GROWTH);
         window = Window {
             first: end,
             last: end.saturating_add(size).saturating_sub(1),
         };
     }
+    plain(probe, record).await
 }
 
 /// Asks once more, without a range.
-async fn plain(probe: &Inner, record: &mut Record, odd: Answer) -> Result<Ending, Ending> {
-    settle(probe, odd);
+async fn plain(probe: &Inner, record: &mut Record) -> Result<Ending, Ending> {
     let answer = follow::follow(probe, record, None).await?;
     if answer.head.status != StatusCode::OK {
         return Err(Ending::Status);

@@ -233,6 +233,59 @@ async fn odd_answers_to_a_range_get_one_plain_request() {
 }
 
 #[tokio::test]
+async fn a_part_that_is_shorter_than_asked_does_not_lead_to_many_requests() {
+    let file = jpeg_head(640, 480, 100_000);
+    let file = [file, vec![0; 100_000]].concat();
+    for (always, size, expected) in [
+        (false, 1, Decision::Accept),
+        (false, 65_535, Decision::Accept),
+        (true, 1, Decision::Reject),
+    ] {
+        let file = file.clone();
+        let server = Server::start(move |mut peer| {
+            let file = file.clone();
+            async move {
+                while let Some(request) = peer.request().await {
+                    let range = server::range(&request).or_else(|| always.then_some((0, 0)));
+                    let Some((first, _)) = range else {
+                        peer.send(ok("image/jpeg", &file)).await;
+                        continue;
+                    };
+                    let last = first + size - 1;
+                    let range = format!("bytes {first}-{last}/*");
+                    let headers = [("Content-Range", range.as_str())];
+                    let part = answer("206 Partial Content", &headers, &file[first..=last]);
+                    peer.send(part).await;
+                }
+            }
+        })
+        .await;
+        let verdict = probe(Mode::Header)
+            .check(&server.url("/image.jpg"), &ASYNC)
+            .await
+            .unwrap();
+        assert_eq!(verdict.decision(), expected, "{size}: {verdict:?}");
+        let requests = server.seen.requests();
+        let ranges: Vec<_> = requests
+            .iter()
+            .map(|request| header(request, "range"))
+            .collect();
+        assert_eq!(ranges, [Some("bytes=0-65535"), None], "{size}");
+    }
+}
+
+#[tokio::test]
+async fn a_part_of_unknown_whole_that_decides_is_enough() {
+    let file = png(640, 480, 1_000);
+    let range = format!("bytes 0-{}/*", file.len() - 1);
+    let part = answer("206 Partial Content", &[("Content-Range", &range)], &file);
+    let server = Server::answering(part).await;
+    let download = download(&server, Mode::Header).await;
+    assert_eq!(download.ending(), &Ending::Stopped);
+    assert_eq!(server.seen.requests().len(), 1);
+}
+
+#[tokio::test]
 async fn redirects_are_followed_and_each_hop_is_told() {
     let file = png(300, 300, 0);
     let server = Server::start(move |mut peer| {
@@ -331,6 +384,28 @@ async fn redirects_end_at_the_limit_in_loops_and_where_they_lead_nowhere() {
 }
 
 #[tokio::test]
+async fn a_redirect_to_a_url_with_a_user_name_or_password_is_refused() {
+    let canary = Server::answering(ok("image/png", &png(300, 300, 0))).await;
+    for user in ["user:s3cr3t@", "user@", ":s3cr3t@"] {
+        let location = format!("http://{user}{}/image.png", canary.address);
+        let server = Server::answering(answer("302 Found", &[("Location", &location)], b"")).await;
+        for mode in [Mode::Full, Mode::Header] {
+            let verdict = probe(mode).check(&server.url("/x"), &ASYNC).await.unwrap();
+            let [violation] = verdict.violations() else {
+                panic!("{verdict:?}");
+            };
+            assert_eq!(violation.code(), Code::UrlCredentials, "{user}");
+            assert_eq!(
+                violation.message(),
+                "302 leads to a URL with a user name or password: give the URL that holds the image"
+            );
+            assert!(!format!("{verdict:?}").contains("s3cr3t"), "{verdict:?}");
+        }
+    }
+    assert_eq!(canary.seen.connections(), 0);
+}
+
+#[tokio::test]
 async fn an_address_that_is_not_public_is_never_connected_to() {
     let canary = Server::answering(ok("image/png", &png(300, 300, 0))).await;
     let port = canary.address.port();
@@ -385,21 +460,26 @@ async fn an_address_that_is_not_public_is_never_connected_to() {
 #[tokio::test]
 async fn a_status_without_an_image_is_its_own_finding() {
     let file = png(300, 300, 0);
-    for (status, body) in [
-        ("204 No Content", &b""[..]),
-        ("206 Partial Content", &file),
-        ("300 Multiple Choices", &file),
-        ("304 Not Modified", &b""[..]),
-        ("401 Unauthorized", &b"no"[..]),
-        ("404 Not Found", &file),
-        ("500 Internal Server Error", &file),
-        ("503 Service Unavailable", &b""[..]),
+    for (status, body, says) in [
+        ("204 No Content", &b""[..], "nothing at this URL"),
+        ("206 Partial Content", &file, "without a Range"),
+        ("300 Multiple Choices", &file, "a choice of URLs"),
+        ("304 Not Modified", &b""[..], "a copy"),
+        ("305 Use Proxy", &b""[..], "not followed"),
+        ("401 Unauthorized", &b"no"[..], "log in"),
+        ("404 Not Found", &file, "nothing at this URL"),
+        ("416 Range Not Satisfiable", &b""[..], "without a Range"),
+        ("500 Internal Server Error", &file, "it failed"),
+        ("503 Service Unavailable", &b""[..], "it failed"),
     ] {
         let server =
             Server::answering(answer(status, &[("Content-Type", "image/png")], body)).await;
         let download = download(&server, Mode::Full).await;
         assert_eq!(download.ending(), &Ending::Status, "{status}");
         assert_eq!(codes(&download), ["download/status"], "{status}");
+        let verdict = ASYNC.judge_download(download);
+        let message = verdict.violations()[0].message();
+        assert!(message.contains(says), "{message}");
     }
 }
 

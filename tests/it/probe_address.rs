@@ -50,6 +50,14 @@ const TABLE: &[(&str, Option<AddressClass>)] = {
         ("168.63.129.15", None),
         ("fd00:ec2::254", Some(Metadata)),
         ("fd20:ce::254", Some(Metadata)),
+        ("169.254.170.1", Some(LinkLocal)),
+        ("169.254.170.2", Some(Metadata)),
+        ("169.254.170.3", Some(LinkLocal)),
+        ("169.254.170.23", Some(Metadata)),
+        ("fd00:ec2::22", Some(Private)),
+        ("fd00:ec2::23", Some(Metadata)),
+        ("192.0.0.191", Some(Protocol)),
+        ("192.0.0.192", Some(Metadata)),
         // RFC 6890.
         ("192.0.0.0", Some(Protocol)),
         ("192.0.0.255", Some(Protocol)),
@@ -251,6 +259,13 @@ fn exceptions_reach_as_far_as_they_say() {
             false,
         ),
         (&["fd00::/8"], &[], "[fd00:ec2::254]:80", false),
+        (&["169.254.0.0/16"], &[], "169.254.170.2:80", false),
+        (&["0.0.0.0/0"], &[], "169.254.170.2:80", false),
+        (&["0.0.0.0/0"], &[], "169.254.170.23:80", false),
+        (&["192.0.0.0/24"], &[], "192.0.0.192:80", false),
+        (&["::/0"], &[], "[fd00:ec2::23]:80", false),
+        (&["::/0"], &[], "[::ffff:169.254.170.2]:80", false),
+        (&["169.254.170.2/32"], &[], "169.254.170.2:80", true),
     ];
     for (allow, deny, target, expected) in cases {
         let mut policy = AddressPolicy::new();

@@ -398,7 +398,73 @@ fn other_fields_are_skipped_up_to_their_limit() {
         );
     }
     // Endless empty fields are not free either.
-    let reply = server.post_form(&form(&vec![(r#"name="""#, b"".as_slice()); 600]));
+    let reply = server.post_form(&form(&vec![(r#"name="""#, b"".as_slice()); 1_400]));
+    assert_eq!(
+        (reply.status, reply.code().as_str()),
+        (413, "upload/too-large")
+    );
+}
+
+#[test]
+fn all_of_a_form_but_the_image_counts_against_its_limit() {
+    let image = png(300, 300, 1_000);
+    let good = image_form(&image);
+    let rest = good.len() - image.len();
+    let server = serve(UploadPolicy::new(Requirements::ASYNC).with_other_bytes(15_000));
+    let filler = vec![b'x'; 16_000];
+    let part = |fill: usize, value: usize| {
+        let field = form(&[(r#"name="a""#, b"".as_slice())]);
+        let head = field.strip_suffix(b"\r\n\r\n\r\n--xYzZY--\r\n").unwrap();
+        let (x, value) = (&filler[..fill], &filler[..value]);
+        [head, b"\r\nX-Pad: ", x, b"\r\n\r\n", value, b"\r\n"].concat()
+    };
+    let free = 15_000 - rest;
+    let padded = |pad: usize| {
+        let boundary = good.strip_prefix(b"--xYzZY").unwrap();
+        [b"--xYzZY", &[b' '; 16_000][..pad], boundary].concat()
+    };
+    let names = part(0, 0).len();
+    let table = [
+        // Headers of fields, which may be long.
+        ([part(free - names, 0), good.clone()].concat(), 200),
+        ([part(free - names - 5, 6), good.clone()].concat(), 413),
+        ([part(8_000, 0), part(8_000, 0), good.clone()].concat(), 413),
+        // What stands before the first boundary.
+        ([&filler[..8_000], b"\r\n", &good].concat(), 200),
+        (
+            [&filler[..8_000], b"\r\n", &part(6_000, 0), &good].concat(),
+            200,
+        ),
+        (
+            [&filler[..8_000], b"\r\n", &part(8_000, 0), &good].concat(),
+            413,
+        ),
+        // Padding of boundaries.
+        (padded(8_000), 200),
+        ([part(8_000, 0), padded(8_000)].concat(), 413),
+        // What follows the form.
+        ([good.clone(), filler[..8_000].to_vec()].concat(), 200),
+        (
+            [good.clone(), filler.clone(), filler[..8_000].to_vec()].concat(),
+            413,
+        ),
+    ];
+    for (at, (form, status)) in table.into_iter().enumerate() {
+        for request in [
+            [head("/field", FORM, form.len()).as_bytes(), &form].concat(),
+            chunked("/field", FORM, &form, 500),
+        ] {
+            let reply = server.send(&request);
+            assert_eq!(reply.status, status, "{at}: {reply:?}");
+            if status == 413 {
+                assert_eq!(reply.code(), "upload/too-large", "{at}");
+            }
+        }
+    }
+    // However many fields there are, and though each is empty.
+    let server = serve_async();
+    let flood = [part(16_000, 0).repeat(500), good.clone()].concat();
+    let reply = server.post_form(&flood);
     assert_eq!(
         (reply.status, reply.code().as_str()),
         (413, "upload/too-large")

@@ -49,8 +49,12 @@ impl Findings<'_> {
             }
             Ending::Redirects(reason) => {
                 let message = format!("{reason}: give the URL that holds the image");
-                let hops = number(download.hops().len());
-                self.broken(Code::DownloadRedirects, hops, Measure::None, message);
+                if download.last_url().has_credentials() {
+                    self.broken(Code::UrlCredentials, Measure::None, Measure::None, message);
+                } else {
+                    let hops = number(download.hops().len());
+                    self.broken(Code::DownloadRedirects, hops, Measure::None, message);
+                }
             }
             Ending::Status => self.status(download),
             Ending::Reset(reason) | Ending::Incomplete(reason) => {
@@ -103,8 +107,19 @@ impl Findings<'_> {
         let status = download.status().unwrap_or_default();
         let meaning = match status {
             204 | 205 => "it has nothing at this URL".to_owned(),
-            206 => "it sends a part though the whole was asked for".to_owned(),
-            300..=399 => "it sends elsewhere without saying where".to_owned(),
+            206 | 416 => {
+                "it takes a request for the whole file for one of a part: mend how it, or a cache before it, answers without a Range"
+                    .to_owned()
+            }
+            300 => "it leaves a choice of URLs: give that of the image".to_owned(),
+            304 => {
+                "it speaks of a copy that nobody has: mend how it answers requests without conditions"
+                    .to_owned()
+            }
+            301..=399 => {
+                "it sends elsewhere in a way that is not followed: give the URL that holds the image"
+                    .to_owned()
+            }
             401 | 407 => "it asks strangers to log in: make the image public".to_owned(),
             403 => {
                 "it refuses strangers: make the image public, or allow requests without a Referer"
