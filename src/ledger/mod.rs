@@ -146,6 +146,14 @@ pub trait Ledger: fmt::Debug + Send + Sync {
     /// every now and then.
     fn recover(&self, resubmit: Resubmit, now: SystemTime) -> Reply<'_, Recovered>;
 
+    /// Takes over what users left behind that are gone. To be called at the start, and only by who
+    /// knows that nobody else uses the store: what they still held for [`claim`](Self::claim) or
+    /// [`due_polls`](Self::due_polls) is due at once, and their leases are worth nothing. Images that
+    /// they sent without a known answer settle when [`begin_batch`](Self::begin_batch) was told, or
+    /// `settle` after they were sent if that is sooner: the request may still be at the service.
+    /// Answers how many images are due sooner.
+    fn take_over(&self, settle: Duration, now: SystemTime) -> Reply<'_, usize>;
+
     /// Asks for `cost` of a rate that is shared by everyone who uses this ledger. By the store's
     /// clock.
     fn permit(&self, quota: Quota, cost: u32) -> Reply<'_, Permit>;

@@ -44,6 +44,11 @@ impl Lock {
         }
     }
 
+    /// Whether nobody else can be at work: not on a file system without locks.
+    pub(super) const fn is_exclusive(&self) -> bool {
+        self.is_taken
+    }
+
     fn open(path: &Path) -> Result<Self, Failure> {
         let file = File::options()
             .create(true)

@@ -6,11 +6,12 @@ use super::{lock::Lock, unopened};
 use crate::{
     cli::{
         args::{POLL, ScanSettings},
+        clock,
         exit::Failure,
     },
     error::{Error, ErrorKind},
     green::{Client, Scene},
-    ledger::{Scope, SqliteLedger},
+    ledger::{Ledger as _, Scope, SqliteLedger},
     pipeline::Pipeline,
 };
 
@@ -59,7 +60,7 @@ impl Setup {
     pub(super) async fn begin(settings: &ScanSettings) -> Result<Self, Failure> {
         let parties = Parties::new(settings).await?;
         let scope = parties.scope(&settings.scenes());
-        Self::open(settings, parties, scope)
+        Self::open(settings, parties, scope).await
     }
 
     /// Opens the ledger that is named if it exists. What is looked for is what it was begun with,
@@ -71,14 +72,22 @@ impl Setup {
         let kept: Vec<_> = kept.map(|scene| Scene::from_word(scene)).collect();
         let wanted = parties.scope(settings.scenes.as_deref().unwrap_or(&kept));
         drop(found);
-        Self::open(settings, parties, wanted)
+        Self::open(settings, parties, wanted).await
     }
 
-    fn open(settings: &ScanSettings, parties: Parties, scope: Scope) -> Result<Self, Failure> {
+    async fn open(
+        settings: &ScanSettings,
+        parties: Parties,
+        scope: Scope,
+    ) -> Result<Self, Failure> {
         let path = settings.ledger.path();
         let opened = SqliteLedger::open(path, &scope);
         let ledger = Arc::new(opened.map_err(|error| explain(error, settings))?);
         let lock = Lock::take(path)?;
+        if lock.is_exclusive() {
+            // Whoever held images is gone.
+            ledger.take_over(settings.settle, clock::now()).await?;
+        }
         let how = &settings.check;
         let rate = settings.rate.unwrap_or(RATE);
         let send_limit = SEND_LIMIT.min(settings.settle / 2);

@@ -1,8 +1,10 @@
 use std::time::Duration;
 
 use super::{
-    super::{Answer, BatchId, Entry, Fate, Hold, Limit, Permit, Quota, Resubmit, State, Work},
-    trial::{Trial, at, key, reason, retry_at, task},
+    super::{
+        Answer, BatchId, Entry, Fate, Hold, Judgement, Limit, Permit, Quota, Resubmit, State, Work,
+    },
+    trial::{Trial, at, image, key, reason, retry_at, task},
 };
 
 pub(super) async fn a_batch_leaves_out_what_is_no_longer_held(trial: Trial) {
@@ -133,6 +135,52 @@ pub(super) async fn images_left_by_a_crash_are_settled(trial: Trial) {
     assert_eq!(trial.state(1).await, State::Sending);
     assert_eq!(recover(&trial, Resubmit::WhenSettled, 60).await, (1, 1));
     assert_eq!(trial.state(1).await, State::Probed);
+}
+
+async fn take_over(trial: &Trial, settle: u64, seconds: u64) -> usize {
+    let settle = Duration::from_secs(settle);
+    let taken = trial.ledger.take_over(settle, at(seconds)).await;
+    taken.expect("take over")
+}
+
+pub(super) async fn who_takes_over_need_not_wait_for_what_was_only_claimed(trial: Trial) {
+    trial.accepted(2, at(0)).await;
+    trial.enqueue(vec![image(3, 3)], at(0)).await;
+    let probed = trial.claim(Work::Probe, 9, at(1)).await[0].hold;
+    let claimed = trial.claim(Work::Submit, 9, at(1)).await;
+    let put_off = (claimed[1].hold, retry_at(20, "upload/network"));
+    let recorded = trial.ledger.record_unsent(vec![put_off], at(1)).await;
+    assert_eq!(recorded.expect("record unsent"), 1);
+    assert_eq!(take_over(&trial, 60, 2).await, 2);
+    assert_eq!(trial.find(probed, Judgement::Accepted, at(2)).await, 0);
+    let (_, keys) = trial.begin_held(vec![claimed[0].hold], at(2)).await;
+    assert_eq!(keys, [], "the lease is worth nothing");
+    assert_eq!(trial.claim(Work::Probe, 9, at(2)).await.len(), 1);
+    let again = trial.claim(Work::Submit, 9, at(2)).await;
+    assert_eq!(again.len(), 1, "the other is put off for its own reason");
+    assert_eq!(again[0].hold.key, claimed[0].hold.key);
+    assert_eq!(trial.claim(Work::Submit, 9, at(20)).await.len(), 1);
+}
+
+pub(super) async fn who_takes_over_lets_what_was_sent_settle(trial: Trial) {
+    trial.accepted(2, at(0)).await;
+    trial.begin(1, at(0)).await;
+    let (unknown, _) = trial.begin(1, at(5)).await;
+    trial.record(unknown, Answer::Unknown, at(6)).await;
+    assert_eq!(take_over(&trial, 90, 7).await, 0, "never later than told");
+    assert_eq!(take_over(&trial, 10, 8).await, 2);
+    assert_eq!(recover(&trial, Resubmit::WhenSettled, 9).await, (0, 0));
+    assert_eq!(recover(&trial, Resubmit::WhenSettled, 10).await, (1, 1));
+    assert_eq!(recover(&trial, Resubmit::WhenSettled, 14).await, (0, 0));
+    assert_eq!(recover(&trial, Resubmit::WhenSettled, 15).await, (0, 1));
+}
+
+pub(super) async fn who_takes_over_asks_for_results_at_once(trial: Trial) {
+    trial.submitted(1, at(0)).await;
+    assert_eq!(trial.polls(at(6)).await.len(), 1);
+    assert_eq!(trial.polls(at(7)).await, [], "another asks");
+    assert_eq!(take_over(&trial, 60, 7).await, 1);
+    assert_eq!(trial.polls(at(7)).await.len(), 1);
 }
 
 pub(super) async fn a_late_answer_settles_an_uncertain_image(trial: Trial) {

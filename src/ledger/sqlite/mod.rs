@@ -10,6 +10,7 @@ mod report;
 mod results;
 mod schema;
 mod submit;
+mod takeover;
 mod worker;
 
 use std::{
@@ -200,6 +201,14 @@ impl Ledger for SqliteLedger {
         Box::pin(
             self.inner
                 .write("recover", move |db| submit::recover(db, resubmit, now)),
+        )
+    }
+
+    fn take_over(&self, settle: Duration, now: SystemTime) -> Reply<'_, usize> {
+        let (settle, now) = (span_to_millis(settle), to_millis(now));
+        Box::pin(
+            self.inner
+                .write("take over", move |db| takeover::take_over(db, settle, now)),
         )
     }
 

@@ -4,13 +4,17 @@ use std::{
     collections::HashMap,
     io::{BufRead, BufReader, Write},
     net::{SocketAddr, TcpListener, TcpStream},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     thread,
     time::Duration,
 };
 
 pub(crate) struct Site {
     address: SocketAddr,
+    has_been_asked: Arc<AtomicBool>,
 }
 
 #[derive(Clone)]
@@ -61,13 +65,25 @@ impl Site {
         let address = listener.local_addr().unwrap();
         let pages: HashMap<_, _> = pages.into_iter().collect();
         let pages = Arc::new(pages);
+        let has_been_asked = Arc::new(AtomicBool::new(false));
+        let asked = Arc::clone(&has_been_asked);
         thread::spawn(move || {
             for stream in listener.incoming().map_while(Result::ok) {
+                asked.store(true, Ordering::SeqCst);
                 let pages = Arc::clone(&pages);
                 thread::spawn(move || answer(&stream, &pages));
             }
         });
-        Self { address }
+        Self {
+            address,
+            has_been_asked,
+        }
+    }
+
+    pub(crate) fn wait_for_a_request(&self) {
+        while !self.has_been_asked.load(Ordering::SeqCst) {
+            thread::sleep(Duration::from_millis(5));
+        }
     }
 
     pub(crate) fn url(&self, path: &str) -> String {

@@ -2,9 +2,10 @@
 
 use std::{collections::BTreeSet, thread, time::Duration};
 
-use greenlight::sandbox::Sandbox;
+use greenlight::sandbox::{Fault, Operation, Sandbox};
 
-use super::{Service, kill, sources};
+use super::{Run, Service, kill, sources};
+use crate::cli::site::{Page, Site};
 
 #[test]
 fn what_was_submitted_before_a_kill_is_not_paid_again() {
@@ -60,12 +61,49 @@ fn kills_at_any_time_lose_nothing() {
     assert_eq!(sources(&export.stdout), urls);
 }
 
+/// Without a word of the run that died its images would be held for a minute: longer than is waited
+/// for here.
+#[test]
+fn what_a_killed_run_only_held_is_taken_up_at_once() {
+    let service = Service::new("crash-held");
+    let png = std::fs::read(service.bench.path("in/good.png")).unwrap();
+    let slow = Page::image("image/png", png).after(Duration::from_secs(2));
+    let site = Site::start([("/slow.png", slow)]);
+    let url = site.url("/slow.png");
+    let command = |args: &[&str]| {
+        let mut command = service.command(args);
+        command.args(["--allow-address", &site.allowed(), "--format", "jsonl"]);
+        command
+    };
+    let scan = command(&["scan", &url]).spawn().unwrap();
+    site.wait_for_a_request();
+    kill(scan);
+    let resumed = Run::of(command(&["resume", "--wait", "30s"]).spawn().unwrap());
+    assert_eq!(resumed.texts("outcome"), ["pass"], "{resumed}");
+    assert_eq!(service.sandbox.paid(), 1);
+}
+
+#[test]
+fn what_a_killed_run_sent_settles_as_the_next_run_is_told() {
+    let service = Service::new("crash-sent");
+    let delay = Fault::Delay(Duration::from_secs(60));
+    service.sandbox.inject(Operation::AsyncScan, delay);
+    let good = service.url("good.png");
+    let scan = service.command(&["scan", &good]).spawn().unwrap();
+    while service.sandbox.paid() == 0 {
+        thread::sleep(Duration::from_millis(10));
+    }
+    kill(scan);
+    let args = ["resume", "--format", "jsonl", "--settle", "2s"];
+    let resumed = service.run(&[&args[..], &["--wait", "30s"]].concat());
+    assert_eq!(resumed.texts("outcome"), ["pass"], "{resumed}");
+    assert_eq!(service.sandbox.paid(), 2, "its answer is not known");
+}
+
 #[cfg(unix)]
 #[test]
 fn a_second_interruption_ends_at_once_and_loses_nothing() {
-    use super::Run;
     use crate::cli::running::interrupt;
-    use greenlight::sandbox::{Fault, Operation};
 
     let service = Service::new("crash-twice");
     let good = service.url("good.png");
@@ -93,8 +131,6 @@ fn a_second_interruption_ends_at_once_and_loses_nothing() {
 #[cfg(unix)]
 #[test]
 fn a_disk_without_room_stops_the_run_and_loses_nothing() {
-    use super::Run;
-
     let service = Service::new("crash-full");
     let urls = service.list("list.txt", 700);
     let scan = service.command(&["scan", "--from", "list.txt", "--format", "jsonl"]);

@@ -1,0 +1,42 @@
+//! What users left behind that are gone.
+
+use rusqlite::{Connection, params};
+
+use super::{super::State, fault::Fault};
+
+/// States in which an image is claimed before anything is sent.
+const CLAIMED: [State; 5] = [
+    State::Received,
+    State::Checked,
+    State::Unreachable,
+    State::Probed,
+    State::Expired,
+];
+
+pub(super) fn take_over(db: &Connection, settle: i64, now: i64) -> Result<usize, Fault> {
+    let mut sooner = 0;
+    // Those without a lease are put off for a reason of their own, which stays.
+    let mut free = db.prepare_cached(
+        "UPDATE image INDEXED BY image_due SET next_at = ?2, lease = NULL
+         WHERE state = ?1 AND next_at > ?2 AND lease IS NOT NULL",
+    )?;
+    for state in CLAIMED {
+        sooner += free.execute(params![state.code(), now])?;
+    }
+    // Asking about a task costs nothing, and a task that is being asked about is put off as one is
+    // that was just asked about.
+    sooner += db
+        .prepare_cached(
+            "UPDATE image INDEXED BY image_due SET next_at = ?2 WHERE state = ?1 AND next_at > ?2",
+        )?
+        .execute(params![State::Submitted.code(), now])?;
+    let mut settle_sooner = db.prepare_cached(
+        "UPDATE image INDEXED BY image_due SET next_at = sent_at + ?2
+         FROM batch WHERE batch.id = image.batch
+            AND image.state = ?1 AND next_at > sent_at + ?2 AND next_at IS NOT NULL",
+    )?;
+    for state in [State::Sending, State::Uncertain] {
+        sooner += settle_sooner.execute(params![state.code(), settle])?;
+    }
+    Ok(sooner)
+}
