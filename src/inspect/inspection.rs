@@ -96,6 +96,15 @@ impl Inspection {
         }
     }
 
+    /// States bytes beyond the image's own end as they come.
+    pub(super) fn note_trailing(&mut self) {
+        if let Some(end) = self.facts.end()
+            && self.bytes_seen > end
+        {
+            self.facts.defect(DefectKind::TrailingBytes, end);
+        }
+    }
+
     pub(super) fn claim(&mut self, claim: Claim) {
         let slot = self
             .claims

@@ -1,18 +1,20 @@
 //! GIF, versions 87a and 89a. Numbers of clauses are those of the `GIF89a` specification.
 
 mod frame;
+mod glance;
 mod lzw;
-
-use std::num::NonZeroU8;
+mod screen;
 
 use self::{
     frame::Frame,
     lzw::{Lzw, Outcome},
+    screen::{Screen, state_screen, table_bits, table_bytes},
 };
 use super::{
-    ColorType, DefectKind, Depth, Dimensions, Facts, Format, Glance, Parser, Progress,
+    DefectKind, Depth, Dimensions, Facts, Parser, Progress,
     bytes::{Cursor, Gather, le16},
 };
+pub(crate) use glance::glance;
 
 /// Signature, version and logical screen descriptor.
 const HEADER: usize = 13;
@@ -48,40 +50,6 @@ enum State {
     LocalTable,
     CodeSize,
     ImageData,
-}
-
-#[derive(Clone, Copy, Debug, Default)]
-struct Screen {
-    width: u16,
-    height: u16,
-    flags: u8,
-}
-
-impl Screen {
-    /// Reads the logical screen descriptor (clause 18).
-    fn new(header: &[u8; HEADER]) -> Self {
-        Self {
-            width: le16(header, 6),
-            height: le16(header, 8),
-            flags: header[10],
-        }
-    }
-
-    const fn has_table(self) -> bool {
-        self.flags & 0x80 != 0
-    }
-
-    fn bit_depth(self) -> Option<u8> {
-        self.has_table().then_some(table_bits(self.flags))
-    }
-
-    const fn is_zero(self) -> bool {
-        self.width == 0 || self.height == 0
-    }
-
-    fn dimensions(self) -> Dimensions {
-        Dimensions::new(self.width.into(), self.height.into())
-    }
 }
 
 impl Gif {
@@ -256,31 +224,6 @@ impl Gif {
     }
 }
 
-/// States what the logical screen descriptor says.
-fn state_screen(screen: Screen, facts: &mut Facts) {
-    facts.color = Some(ColorType::Palette);
-    facts.bit_depth = screen.bit_depth();
-    if !screen.is_zero() {
-        facts.dimensions = Some(screen.dimensions());
-    }
-}
-
-/// A screen with pixels. Without one it takes the first frame to tell a size.
-#[inline]
-pub(crate) fn glance(file: &[u8]) -> Option<Glance> {
-    let header: &[u8; HEADER] = file.first_chunk()?;
-    let screen = Screen::new(header);
-    let is_sound =
-        matches!(header, [b'G', b'I', b'F', b'8', b'7' | b'9', b'a', ..]) && !screen.is_zero();
-    is_sound.then_some(Glance {
-        format: Format::Gif,
-        dimensions: screen.dimensions(),
-        bit_depth: screen.bit_depth().and_then(NonZeroU8::new),
-        color: Some(ColorType::Palette),
-        orientation: None,
-    })
-}
-
 impl Parser for Gif {
     fn push(&mut self, input: &[u8], offset: u64, facts: &mut Facts) -> Progress {
         let mut cursor = Cursor::new(input, offset);
@@ -391,20 +334,6 @@ fn close(offset: u64, facts: &mut Facts) {
         facts.defect(DefectKind::GifNoFrames, offset);
     }
     facts.frames_final = true;
-}
-
-/// Bits of an index into a colour table.
-const fn table_bits(flags: u8) -> u8 {
-    (flags & 7).saturating_add(1)
-}
-
-/// How long a colour table is, in bytes: three for each of 2 to 256 colours.
-fn table_bytes(flags: u8) -> usize {
-    if flags & 0x80 == 0 {
-        0
-    } else {
-        3_usize << table_bits(flags)
-    }
 }
 
 /// The first sub-block's length of the extensions that have a fixed one (clauses 23 to 26).

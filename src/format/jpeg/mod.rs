@@ -8,6 +8,7 @@ mod frame;
 mod glance;
 mod leap;
 mod marker;
+mod mcu;
 mod part;
 mod payload;
 mod scan;

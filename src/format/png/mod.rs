@@ -2,12 +2,11 @@
 
 mod animation;
 mod chunk;
+mod glance;
 mod header;
 mod order;
 mod payload;
 mod pictures;
-
-use std::num::NonZeroU8;
 
 use crc32fast::Hasher;
 
@@ -19,9 +18,10 @@ use self::{
     pictures::Pictures,
 };
 use super::{
-    DefectKind, Depth, Dimensions, Facts, Format, Glance, Parser, Progress,
+    DefectKind, Depth, Dimensions, Facts, Parser, Progress,
     bytes::{Cursor, Gather, be32},
 };
+pub(crate) use glance::glance;
 
 /// Signature and IHDR, whole: length, name, 13 bytes, checksum.
 const HEAD: usize = 33;
@@ -339,27 +339,6 @@ fn read_fields(head: &[u8], at: usize, facts: &mut Facts) -> Header {
     facts.color = header.color_type();
     facts.bit_depth = Some(header.bit_depth);
     header
-}
-
-/// A signature and an IHDR without a fault.
-#[inline]
-pub(crate) fn glance(file: &[u8]) -> Option<Glance> {
-    let (start, rest) = file.split_first_chunk::<16>()?;
-    let (fields, rest) = rest.split_first_chunk::<13>()?;
-    let header = Header::new(fields);
-    let dimensions = header.dimensions();
-    let is_sound = start == b"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR"
-        && header.is_legal()
-        && header.width != 0
-        && header.height != 0
-        && header::legal_checksum(fields) == u32::from_be_bytes(*rest.first_chunk()?);
-    is_sound.then_some(Glance {
-        format: Format::Png,
-        dimensions,
-        bit_depth: NonZeroU8::new(header.bit_depth),
-        color: header.color_type(),
-        orientation: None,
-    })
 }
 
 impl Parser for Png {

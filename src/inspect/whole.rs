@@ -1,0 +1,102 @@
+//! Inspecting a whole file at once: a slice, or what a reader gives.
+
+use std::io::{self, Read};
+
+use super::{Identity, Inspection, Inspector, READ_BUFFER, length};
+use crate::format::{
+    Depth, Format, Glance, Parser, Progress, Sniffed,
+    bmp::{self, Bmp},
+    gif::{self, Gif},
+    jpeg::{self, Jpeg},
+    png::{self, Png},
+    sniff,
+    webp::Webp,
+};
+
+impl Inspection {
+    /// What `bytes`, a whole file, are: at [`Depth::Structure`].
+    pub fn of(bytes: &[u8]) -> Self {
+        Self::at(Depth::Structure, bytes)
+    }
+
+    /// What `bytes`, a whole file, are: at `depth`.
+    pub fn at(depth: Depth, bytes: &[u8]) -> Self {
+        if depth > Depth::Header {
+            return Self::in_full(depth, bytes);
+        }
+        match bytes.first() {
+            Some(0x89) => Self::at_a_glance(png::glance, bytes),
+            Some(0xFF) => Self::at_a_glance(jpeg::glance, bytes),
+            Some(b'G') => Self::at_a_glance(gif::glance, bytes),
+            Some(b'B') => Self::at_a_glance(bmp::glance, bytes),
+            _ => Self::in_full(depth, bytes),
+        }
+    }
+
+    /// What a glance says of a whole file, or else a parser. One function for each format, none of
+    /// which keeps room for another.
+    #[inline(never)]
+    fn at_a_glance(glance: impl Fn(&[u8]) -> Option<Glance>, bytes: &[u8]) -> Self {
+        match glance(bytes) {
+            Some(glance) => Self::glanced(&glance, length(bytes)),
+            None => Self::in_full(Depth::Header, bytes),
+        }
+    }
+
+    /// What a parser says of a whole file.
+    #[inline(never)]
+    fn in_full(depth: Depth, bytes: &[u8]) -> Self {
+        match sniff(bytes) {
+            Sniffed::Is(Format::Png) => Self::whole(depth, Format::Png, Png::new(depth), bytes),
+            Sniffed::Is(Format::Jpeg) => Self::whole(depth, Format::Jpeg, Jpeg::new(depth), bytes),
+            Sniffed::Is(Format::Gif) => Self::whole(depth, Format::Gif, Gif::new(depth), bytes),
+            Sniffed::Is(Format::Bmp) => Self::whole(depth, Format::Bmp, Bmp::new(depth), bytes),
+            Sniffed::Is(Format::Webp) => Self::whole(depth, Format::Webp, Webp::new(depth), bytes),
+            _ => {
+                let mut inspector = Inspector::new(depth);
+                inspector.read(bytes);
+                inspector.end();
+                inspector.inspection
+            }
+        }
+    }
+
+    /// Reads a whole file, with no state but the parser's.
+    fn whole<P: Parser>(depth: Depth, format: Format, mut parser: P, bytes: &[u8]) -> Self {
+        let mut inspection = Self::new(depth);
+        inspection.identity = Identity::Format(format);
+        inspection.bytes_seen = length(bytes);
+        inspection.ended = true;
+        match parser.push(bytes, 0, &mut inspection.facts) {
+            Progress::More => parser.finish(inspection.bytes_seen, &mut inspection.facts),
+            Progress::Done => inspection.walked = true,
+            Progress::Failed => {}
+        }
+        inspection.note_trailing();
+        #[cfg(feature = "decode")]
+        if depth == Depth::Decode {
+            // The bound of a stream holds for a slice too: both say the same.
+            let held = Some(bytes).filter(|bytes| bytes.len() <= super::decode::MOST_HELD);
+            super::decode::second_opinion(held, format, &mut inspection.facts);
+        }
+        inspection
+    }
+
+    /// What a reader's bytes are, to its end: at `depth`, 64 KB held at a time.
+    ///
+    /// # Errors
+    ///
+    /// Returns the reader's error. What is wrong with the bytes is never an error.
+    pub fn read(depth: Depth, mut reader: impl Read) -> io::Result<Self> {
+        let mut inspector = Inspector::new(depth);
+        let mut buffer = vec![0; READ_BUFFER];
+        loop {
+            match reader.read(&mut buffer) {
+                Ok(0) => return Ok(inspector.finish()),
+                Ok(read) => inspector.push(buffer.get(..read).unwrap_or_default()),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+}
