@@ -4,6 +4,9 @@ use std::fmt::Write as _;
 
 use url::{Position, Url};
 
+/// How much of a host or path a message shows.
+const SHOWN_CHARS: usize = 100;
+
 /// What makes the text differ from what it parses to, with what to write instead; `None` if nothing
 /// does. `text` has parsed to `parsed`, has `//` after its scheme and no backslash.
 pub(super) fn fault(text: &str, parsed: &Url) -> Option<String> {
@@ -48,7 +51,12 @@ fn host_fault(host: &str, parsed: &Url) -> Option<String> {
     let read = parsed.host_str().unwrap_or_default();
     let same = host.split('.').count() == read.split('.').count()
         && host.split('.').zip(read.split('.')).all(same_label);
-    (!same).then(|| format!("its host reads as {read}: write it in this usual notation"))
+    (!same).then(|| {
+        format!(
+            "its host reads as {}: write it in this usual notation",
+            shown(read)
+        )
+    })
 }
 
 fn same_label((written, read): (&str, &str)) -> bool {
@@ -66,19 +74,25 @@ fn port_fault(port: Option<&str>, parsed: &Url) -> Option<String> {
 }
 
 fn tail_fault(tail: &str, parsed: &Url) -> Option<String> {
-    let read = &parsed[Position::BeforePath..];
-    if encoded(tail) == read {
+    if encoded(tail) == parsed[Position::BeforePath..] {
         return None;
     }
     // What differs may be secret in the query, never in the path.
-    let (path, query) = tail.split_at(tail.find(['?', '#']).unwrap_or(tail.len()));
-    let read = parsed.path();
-    Some(if encoded(path) == read {
-        debug_assert!(!query.is_empty(), "the path is the same, so this differs");
+    let (path, _) = tail.split_at(tail.find(['?', '#']).unwrap_or(tail.len()));
+    Some(if encoded(path) == parsed.path() {
         "its query or fragment holds what must be percent-encoded".to_owned()
     } else {
+        let read = shown(parsed.path());
         format!("its path reads as {read}: write it like that, without `.` and `..`")
     })
+}
+
+/// A text of any length, for a message.
+fn shown(text: &str) -> String {
+    match text.char_indices().nth(SHOWN_CHARS) {
+        Some((end, _)) => format!("{}\u{2026}", &text[..end]),
+        None => text.to_owned(),
+    }
 }
 
 /// Path, query and fragment with a path that is there and with what every client encodes.
