@@ -22,10 +22,9 @@ pub(super) fn fault(text: &str, parsed: &Url) -> Option<String> {
         None => (None, authority),
     };
     // The colons of an IPv6 address stand within its brackets.
-    let end = place.rfind(']').unwrap_or_default();
-    let (host, port) = match place[end..].rfind(':') {
-        Some(colon) => (&place[..end + colon], Some(&place[end + colon + 1..])),
-        None => (place, None),
+    let (host, port) = match place.rsplit_once(':') {
+        Some((host, port)) if !port.contains(']') => (host, Some(port)),
+        _ => (place, None),
     };
     user_fault(user, parsed)
         .or_else(|| host_fault(host, parsed))
@@ -89,10 +88,12 @@ fn tail_fault(tail: &str, parsed: &Url) -> Option<String> {
 
 /// A text of any length, for a message.
 fn shown(text: &str) -> String {
-    match text.char_indices().nth(SHOWN_CHARS) {
-        Some((end, _)) => format!("{}\u{2026}", &text[..end]),
-        None => text.to_owned(),
+    let mut chars = text.chars();
+    let mut shown: String = chars.by_ref().take(SHOWN_CHARS).collect();
+    if chars.next().is_some() {
+        shown.push('\u{2026}');
     }
+    shown
 }
 
 /// Path, query and fragment with a path that is there and with what every client encodes.
