@@ -1,5 +1,7 @@
 //! The URL of an image: the text as given and what it parses to.
 
+mod written;
+
 use std::fmt;
 
 use url::{Host, Url};
@@ -9,8 +11,22 @@ use crate::inspect::Claim;
 /// The URL of an image.
 ///
 /// The text is kept as it was given, because that is what the moderation service receives; the
-/// parsed form is what the probe reads. `url::Url` repairs silently (tabs vanish, `\` becomes `/`),
-/// so a text that would need it is refused: both must name the same thing.
+/// parsed form is what the probe reads. `url::Url` repairs silently (tabs vanish, `\` becomes `/`,
+/// `0x7f.1` becomes `127.0.0.1`), so a text that would need it is refused: both must name the same
+/// thing. Nothing may differ between the text and what it parses to except:
+///
+/// * the case of the scheme and of the host's name;
+/// * a host's label beyond ASCII, which becomes its `xn--` form if that form reads back as the label
+///   (so no full-width digits, ideographic full stops, soft hyphens, or letters with a separate
+///   accent);
+/// * the scheme's own port written out (`http://host:80/`), and a missing path, which becomes `/`;
+/// * what is beyond ASCII in path, query and fragment, and `'` in the query, which every client
+///   percent-encodes in the same way.
+///
+/// So an IPv4 address has four decimal parts, an IPv6 address its shortest lower-case or upper-case
+/// form without a dotted tail, a path has no `.` or `..` segments (encoded ones neither), there is no
+/// empty user name, and no port with leading zeros. Control characters, white space and
+/// `` \ < > " { | } ^ ` `` stand nowhere in a URL and are refused wherever they stand.
 ///
 /// `Debug` and `Display` hide what may be secret (user name, password, query values); [`as_str`](Self::as_str) does
 /// not.
@@ -24,8 +40,8 @@ pub struct ImageUrl {
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum UrlError {
-    /// Not an absolute URL with a host, or one with characters that a URL cannot hold (RFC 3986,
-    /// 2).
+    /// Not an absolute URL with a host, one with characters that a URL cannot hold (RFC 3986, 2),
+    /// or one that reads differently once parsed.
     #[error("not a usable URL: {reason}")]
     Malformed {
         /// What is wrong with it.
@@ -48,8 +64,18 @@ impl ImageUrl {
     /// # Errors
     ///
     /// [`UrlError::Scheme`] for another scheme; [`UrlError::Malformed`] for a text that is not an
-    /// absolute URL or that holds control characters, white space or backslashes.
+    /// absolute URL or that would need repair, see [the type](Self).
     pub fn parse(text: &str) -> Result<Self, UrlError> {
+        let url = Self::parse_repaired(text)?;
+        match written::fault(text, &url.parsed) {
+            Some(reason) => Err(UrlError::Malformed { reason }),
+            None => Ok(url),
+        }
+    }
+
+    /// As [`parse`](Self::parse), for a URL that nobody wrote in this form: a redirect's target
+    /// was joined to the URL before and is never submitted.
+    pub(crate) fn parse_repaired(text: &str) -> Result<Self, UrlError> {
         let malformed = |reason: &str| UrlError::Malformed {
             reason: reason.to_owned(),
         };

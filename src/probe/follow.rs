@@ -98,7 +98,7 @@ fn location(from: &ImageUrl, head: &response::Parts) -> Result<ImageUrl, Ending>
             "leads to a URL of more than {MAX_URL_BYTES} bytes"
         )));
     }
-    ImageUrl::parse(next.as_str()).map_err(|error| match error {
+    ImageUrl::parse_repaired(next.as_str()).map_err(|error| match error {
         UrlError::Scheme { scheme } => nowhere(&format!(
             "leads to scheme `{}`, which is not http or https",
             scheme.chars().take(20).collect::<String>()

@@ -36,6 +36,119 @@ fn a_text_that_would_be_repaired_is_malformed() {
 }
 
 #[test]
+fn a_text_that_reads_differently_once_parsed_is_malformed() {
+    let texts = [
+        // Addresses in another notation.
+        ("http://0x7f.1/", "127.0.0.1"),
+        ("http://2130706433/", "127.0.0.1"),
+        ("http://127.1/", "127.0.0.1"),
+        ("http://0177.0.0.1/", "127.0.0.1"),
+        ("http://127.0.0.1./", "127.0.0.1"),
+        ("http://0", "0.0.0.0"),
+        ("http://\u{ff11}27.0.0.1/", "127.0.0.1"),
+        ("http://127\u{3002}0\u{3002}0\u{3002}1/", "127.0.0.1"),
+        ("http://[0:0:0:0:0:0:0:1]/", "[::1]"),
+        ("http://[::ffff:127.0.0.1]/", "[::ffff:7f00:1]"),
+        // Names.
+        ("http://loc%61lhost/", "localhost"),
+        ("http://local\u{ad}host/", "localhost"),
+        ("http://example\u{3002}com/", "example.com"),
+        ("http://\u{ff45}xample.com/", "example.com"),
+        ("http://bu\u{308}cher.de/", "xn--bcher-kva.de"),
+        // Ports.
+        ("http://example.com:018432/", "18432"),
+        ("http://example.com:080/", "80"),
+        ("http://example.com:/", "80"),
+        // Paths.
+        ("http://example.com/../ok", "/ok"),
+        ("http://example.com/a/../ok", "/ok"),
+        ("http://example.com/a/./ok", "/a/ok"),
+        ("http://example.com/%2e%2e/ok", "/ok"),
+        ("http://example.com/a/.%2E/ok", "/ok"),
+        ("http://example.com/..?a", "/"),
+        ("http://example.com/\u{e9}/../ok", "/ok"),
+        // User names and passwords.
+        ("http://@example.com/", "remove it"),
+        ("http://:@example.com/", "remove it"),
+        ("http://user:@example.com/", "remove it"),
+        ("http://a@b@example.com/", "remove it"),
+    ];
+    for (text, told) in texts {
+        let parsed = ImageUrl::parse(text);
+        let Err(UrlError::Malformed { reason }) = parsed else {
+            panic!("{text:?}: {parsed:?}");
+        };
+        assert!(reason.contains(told), "{text:?}: {reason}");
+    }
+    for c in "<>\"{}|^`".chars() {
+        for place in ["/a?.jpg", "/a?b=?", "/a#?", "?", ":?@"] {
+            let (before, after) = place.rsplit_once('?').expect("it has a place");
+            let text = format!("http://example.com{before}{c}{after}");
+            let parsed = ImageUrl::parse(&text);
+            assert!(
+                matches!(parsed, Err(UrlError::Malformed { .. })),
+                "{text:?}: {parsed:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn an_address_in_another_notation_is_told_to_be_written_in_the_usual_one() {
+    let error = ImageUrl::parse("http://0x7f.1/a.jpg").expect_err("it is refused");
+    assert_eq!(
+        error.to_string(),
+        "not a usable URL: its host reads as 127.0.0.1: write it in this usual notation"
+    );
+    let verdict = greenlight::Verdict::of_text(String::new(), &error);
+    assert_eq!(verdict.violations()[0].code(), Code::UrlMalformed);
+    let error = ImageUrl::parse("http://a:hunter2@b@example.com/").expect_err("it is refused");
+    assert!(!error.to_string().contains("hunter2"), "{error}");
+}
+
+#[test]
+fn what_does_not_change_what_is_named_is_kept_as_written() {
+    for text in [
+        "HTTP://Example.COM",
+        "http://example.com",
+        "http://example.com?a=b",
+        "http://example.com#a",
+        "http://example.com:80/",
+        "https://example.com:443",
+        "http://example.com:443/",
+        "http://example.com:18432/",
+        "http://example.com./a",
+        "http://127.0.0.1/",
+        "http://127.0.0.1:8080/a",
+        "http://[::1]/",
+        "http://[::1]:8080/",
+        "http://[2001:DB8::1]/",
+        "https://user:pass@example.com/",
+        "https://user@example.com/",
+        "https://:pass@example.com/",
+        "https://\u{4f8b}\u{3048}.jp/",
+        "https://B\u{fc}cher.example/",
+        "https://B\u{dc}CHER.example/",
+        "https://stra\u{df}e.de/",
+        "https://XN--bcher-kva.de/",
+        "https://xn--bcher-kva.\u{4f8b}\u{3048}.jp/",
+        "https://a_b.example.com/",
+        "https://example.com//a//b",
+        "https://example.com/a%2fb%2Fc/%E4%BE%8B.jpg",
+        "https://example.com/100%/a%zz",
+        "https://example.com/..a/b../.c/...",
+        "https://example.com/a;b=c,d/(e)!$&'*+:@~.jpg",
+        "https://example.com/a?b[]='c'&d=/../e?f#'g'?'",
+        "https://example.com/\u{4f8b}?q=\u{e9}&r=\u{1f600}#\u{e9}",
+        "https://example.com/?",
+        "https://example.com/#",
+    ] {
+        let parsed = ImageUrl::parse(text).unwrap_or_else(|error| panic!("{text}: {error}"));
+        assert_eq!(parsed.as_str(), text, "the text is kept as it was given");
+    }
+}
+
+#[test]
 fn only_http_and_https_are_images_urls() {
     for scheme in [
         "ftp",

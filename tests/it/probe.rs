@@ -426,7 +426,14 @@ async fn an_address_that_is_not_public_is_never_connected_to() {
         "%31%32%37.0.0.1",
         "\u{ff11}27.0.0.1",
     ];
-    for host in literals {
+    for host in [
+        "127.0.0.1",
+        "[::1]",
+        "[::ffff:7f00:1]",
+        "[::7f00:1]",
+        "[64:ff9b::7f00:1]",
+        "localhost",
+    ] {
         let url = ImageUrl::parse(&format!("http://{host}:{port}/image.png")).unwrap();
         for mode in [Mode::Full, Mode::Header] {
             let probe = Probe::builder().mode(mode).build().unwrap();
@@ -437,7 +444,7 @@ async fn an_address_that_is_not_public_is_never_connected_to() {
             assert!(message.contains("--allow-address "), "{host}: {message}");
         }
     }
-    // The same by way of a redirect, from a server that may be asked.
+    // By way of a redirect, from a server that may be asked, in any notation.
     for host in literals {
         let location = format!("http://{host}:{port}/image.png");
         let server = Server::answering(answer("302 Found", &[("Location", &location)], b"")).await;

@@ -1,0 +1,118 @@
+//! Whether a URL's text says what it parses to.
+
+use std::fmt::Write as _;
+
+use url::{Position, Url};
+
+/// How much of a host or path a message shows.
+const SHOWN_CHARS: usize = 100;
+
+/// What makes the text differ from what it parses to, with what to write instead; `None` if nothing
+/// does. `text` has parsed to `parsed`, has `//` after its scheme and no backslash.
+pub(super) fn fault(text: &str, parsed: &Url) -> Option<String> {
+    // RFC 3986, 2: neither reserved nor unreserved. Some the parser keeps, some it encodes.
+    let unfit = |c: &char| matches!(c, '<' | '>' | '"' | '{' | '|' | '}' | '^' | '`');
+    if let Some(found) = text.chars().find(unfit) {
+        return Some(format!("it holds {found}, which must be percent-encoded"));
+    }
+    let (_, rest) = text.split_once("//")?;
+    let (authority, tail) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
+    let (user, place) = match authority.rsplit_once('@') {
+        Some((user, place)) => (Some(user), place),
+        None => (None, authority),
+    };
+    // The colons of an IPv6 address stand within its brackets.
+    let (host, port) = match place.rsplit_once(':') {
+        Some((host, port)) if !port.contains(']') => (host, Some(port)),
+        _ => (place, None),
+    };
+    user_fault(user, parsed)
+        .or_else(|| host_fault(host, parsed))
+        .or_else(|| port_fault(port, parsed))
+        .or_else(|| tail_fault(tail, parsed))
+}
+
+/// Never shows what it is about: it may be secret.
+fn user_fault(user: Option<&str>, parsed: &Url) -> Option<String> {
+    let user_end = match parsed.password() {
+        Some(_) => Position::AfterPassword,
+        None => Position::AfterUsername,
+    };
+    let read = &parsed[Position::BeforeUsername..user_end];
+    let same = user.map_or(read.is_empty(), |user| user == read && !user.is_empty());
+    (!same).then(|| {
+        "a user name or password before the host is empty or needs percent-encoding: remove it"
+            .to_owned()
+    })
+}
+
+fn host_fault(host: &str, parsed: &Url) -> Option<String> {
+    let read = parsed.host_str().unwrap_or_default();
+    let same = host.split('.').count() == read.split('.').count()
+        && host.split('.').zip(read.split('.')).all(same_label);
+    (!same).then(|| {
+        format!(
+            "its host reads as {}: write it in this usual notation",
+            shown(read)
+        )
+    })
+}
+
+fn same_label((written, read): (&str, &str)) -> bool {
+    if written.is_ascii() {
+        return written.eq_ignore_ascii_case(read);
+    }
+    let lower: String = written.chars().flat_map(char::to_lowercase).collect();
+    url::quirks::domain_to_unicode(read) == lower
+}
+
+fn port_fault(port: Option<&str>, parsed: &Url) -> Option<String> {
+    let port = port?;
+    let read = parsed.port_or_known_default()?.to_string();
+    (port != read).then(|| format!("its port reads as {read}: write it like that"))
+}
+
+fn tail_fault(tail: &str, parsed: &Url) -> Option<String> {
+    if encoded(tail) == parsed[Position::BeforePath..] {
+        return None;
+    }
+    // What differs may be secret in the query, never in the path.
+    let (path, _) = tail.split_at(tail.find(['?', '#']).unwrap_or(tail.len()));
+    Some(if encoded(path) == parsed.path() {
+        "its query or fragment holds what must be percent-encoded".to_owned()
+    } else {
+        let read = shown(parsed.path());
+        format!("its path reads as {read}: write it like that, without `.` and `..`")
+    })
+}
+
+/// A text of any length, for a message.
+fn shown(text: &str) -> String {
+    let mut chars = text.chars();
+    let mut shown: String = chars.by_ref().take(SHOWN_CHARS).collect();
+    if chars.next().is_some() {
+        shown.push('\u{2026}');
+    }
+    shown
+}
+
+/// Path, query and fragment with a path that is there and with what every client encodes.
+fn encoded(tail: &str) -> String {
+    let mut encoded = String::with_capacity(tail.len() + 1);
+    if !tail.starts_with('/') {
+        encoded.push('/');
+    }
+    let (mut in_query, mut in_fragment) = (false, false);
+    for c in tail.chars() {
+        in_fragment |= c == '#';
+        in_query |= c == '?';
+        if c.is_ascii() && !(c == '\'' && in_query && !in_fragment) {
+            encoded.push(c);
+            continue;
+        }
+        for byte in c.encode_utf8(&mut [0; 4]).bytes() {
+            let _ = write!(encoded, "%{byte:02X}");
+        }
+    }
+    encoded
+}
