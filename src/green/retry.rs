@@ -82,7 +82,6 @@ impl Class {
     pub(super) const fn of_foreign_answer(status: u16, effect: Effect) -> Self {
         match (status, effect) {
             (407, _) => Self::Never,
-            (_, Effect::Paid) => Self::Ambiguous,
             (429, Effect::Repeatable) => Self::Throttled(None),
             (300..=499, Effect::Repeatable) => Self::Never,
             _ => Self::Ambiguous,
