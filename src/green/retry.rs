@@ -81,9 +81,8 @@ impl Class {
     /// (RFC 9110, 15.5.8).
     pub(super) const fn of_foreign_answer(status: u16, effect: Effect) -> Self {
         match (status, effect) {
-            (407, _) => Self::Never,
             (429, Effect::Repeatable) => Self::Throttled(None),
-            (300..=499, Effect::Repeatable) => Self::Never,
+            (407, _) | (300..=499, Effect::Repeatable) => Self::Never,
             _ => Self::Ambiguous,
         }
     }
