@@ -12,6 +12,8 @@ pub mod format;
 mod gate;
 mod image_url;
 pub mod inspect;
+#[cfg(any(feature = "probe", feature = "client"))]
+mod later;
 pub mod requirements;
 pub mod verdict;
 

@@ -11,6 +11,8 @@ use jiff::{
 };
 use tokio::time::Instant;
 
+pub(crate) use crate::later::after;
+
 /// The wall clock as the service sees it: this machine's, put right by what the service said.
 #[derive(Debug, Default)]
 pub(crate) struct Clock {
@@ -31,7 +33,7 @@ impl Clock {
     /// Learns the service's time from the `Date` of an answer that arrived just now and took
     /// `elapsed`. Says whether that moved the clock by more than a network's delay.
     pub(crate) fn learn(&self, date: &str, elapsed: Duration) -> bool {
-        let Ok(theirs) = DateTimeParser::new().parse_timestamp(date) else {
+        let Some(theirs) = parse_http_date(date) else {
             return false;
         };
         let half = i64::try_from(elapsed.as_secs() / 2).unwrap_or(0);
@@ -60,6 +62,11 @@ pub(crate) fn http_date(time: Timestamp) -> String {
     DateTimePrinter::new()
         .timestamp_to_rfc9110_string(&time)
         .expect("the years of `Timestamp` end at 9999, as RFC 9110's do")
+}
+
+/// Reads what [`http_date`] writes.
+pub(crate) fn parse_http_date(date: &str) -> Option<Timestamp> {
+    DateTimeParser::new().parse_timestamp(date.trim()).ok()
 }
 
 /// `2017-01-17T10:16:36Z` (RFC 3339, without fractions).

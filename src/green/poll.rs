@@ -64,6 +64,9 @@ pub struct Watch {
 impl Client {
     /// Waits for the outcome of every task of a submission that was taken.
     ///
+    /// There is no report of a task that was refused, or that the answer to the submission left
+    /// out: look at [`Submission::entries`] for those, or they are missed in silence.
+    ///
     /// The first question comes five seconds after the submission, the next each five seconds later
     /// ([`poll_interval`](super::ClientBuilder::poll_interval)), a hundred tasks in one request. A task
     /// that is not final in time is reported as it is known: as still processing, with its
@@ -103,8 +106,8 @@ impl Client {
             open,
             refused: HashMap::new(),
             ready: VecDeque::new(),
-            next_round: taken + self.rhythm().interval,
-            end: taken + self.rhythm().limit,
+            next_round: clock::after(taken, self.rhythm().interval),
+            end: clock::after(taken, self.rhythm().limit),
             failing_since: None,
         }
     }
@@ -141,7 +144,7 @@ impl Watch {
             }
             if self.left_in_round == 0 {
                 self.left_in_round = self.open.len();
-                self.next_round = clock::instant() + self.client.rhythm().interval;
+                self.next_round = clock::after(clock::instant(), self.client.rhythm().interval);
             }
             if self.next_round >= self.end {
                 sleep_until(self.end.min(self.next_round)).await;
@@ -169,7 +172,7 @@ impl Watch {
                     && now.duration_since(since) < Self::PATIENCE;
                 if !passing {
                     self.failing_since = None;
-                    self.next_round = now + self.client.rhythm().interval;
+                    self.next_round = clock::after(now, self.client.rhythm().interval);
                     return Err(error);
                 }
                 Vec::new()

@@ -60,6 +60,13 @@ impl Refusal {
             code => Class::of_service_code(code).verdict(Effect::Paid),
         }
     }
+
+    /// Whether this is no refusal of the service but its silence: the answer holds nothing about
+    /// the task, or no id for it, so the task may have been taken, and billed, without an id to ask
+    /// for its outcome by. [`retry`](Self::retry) is [`Retry::Ambiguous`] then, and only then.
+    pub const fn is_ambiguous(&self) -> bool {
+        self.code == 0
+    }
 }
 
 impl std::fmt::Display for Refusal {

@@ -75,11 +75,14 @@ impl Class {
     }
 
     /// What a status means whose body is not the service's: somebody between answered, or the
-    /// answer was damaged. Proxies answer 503, too, when a connection breaks under way.
-    pub(super) const fn of_foreign_answer(status: u16) -> Self {
-        match status {
-            429 => Self::Throttled(None),
-            300..=499 => Self::Never,
+    /// answer was damaged. Whoever answers in the service's place may do so after it has done what
+    /// was asked, with any status: an answer that was not let through is a 403 of a filter. Sure is
+    /// only that a proxy which wants its own password forwards nothing before
+    /// (RFC 9110, 15.5.8).
+    pub(super) const fn of_foreign_answer(status: u16, effect: Effect) -> Self {
+        match (status, effect) {
+            (429, Effect::Repeatable) => Self::Throttled(None),
+            (407, _) | (300..=499, Effect::Repeatable) => Self::Never,
             _ => Self::Ambiguous,
         }
     }

@@ -83,7 +83,8 @@ impl Submission {
         &self.entries
     }
 
-    /// The ids of the tasks that were taken.
+    /// The ids of the tasks that were taken. Those without an id are among the
+    /// [`entries`](Self::entries) only.
     pub fn task_ids(&self) -> impl Iterator<Item = &TaskId> {
         self.entries.iter().filter_map(Submitted::task_id)
     }
@@ -106,11 +107,12 @@ impl Submitted {
         &self.url
     }
 
-    /// The id to ask for results by, or why the service did not take the task.
+    /// The id to ask for results by, or why there is none.
     ///
     /// # Errors
     ///
-    /// The service's refusal of this task.
+    /// The service's refusal of this task, or that the answer does not say whether it was taken:
+    /// see [`Refusal::is_ambiguous`].
     pub const fn result(&self) -> Result<&TaskId, &Refusal> {
         self.result.as_ref()
     }

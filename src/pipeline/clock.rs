@@ -1,8 +1,10 @@
 //! The one place where the pipeline reads clocks.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use tokio::time::Instant;
+
+use crate::later::FAR;
 
 /// The wall clock, for times that outlive the process.
 #[expect(
@@ -11,6 +13,11 @@ use tokio::time::Instant;
 )]
 pub(super) fn now() -> SystemTime {
     SystemTime::now()
+}
+
+/// The time `wait` after another; any wait is a good one.
+pub(super) fn after(time: SystemTime, wait: Duration) -> SystemTime {
+    time.checked_add(wait.min(FAR)).unwrap_or(time)
 }
 
 /// A clock that only moves forward, for waits within the process.

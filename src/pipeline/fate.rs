@@ -2,6 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
+use super::clock;
 use crate::{
     download::Download,
     error::{Error, ErrorKind, Retry},
@@ -22,7 +23,7 @@ pub(super) fn retry(reason: Reason, attempts: u32, most: u32, now: SystemTime) -
     if attempts.saturating_add(1) >= most {
         return Fate::Dead(reason);
     }
-    let at = now + rest(attempts);
+    let at = clock::after(now, rest(attempts));
     Fate::Retry { at, reason }
 }
 
@@ -40,9 +41,9 @@ pub(super) fn of_refusal(
     };
     match refusal.retry() {
         Retry::Ambiguous => None,
-        Retry::After(pause) if is_throttling(refusal.code()) => {
-            Some(Fate::Again { at: now + pause })
-        }
+        Retry::After(pause) if is_throttling(refusal.code()) => Some(Fate::Again {
+            at: clock::after(now, pause),
+        }),
         Retry::After(_) => Some(retry(reason, attempts, most, now)),
         Retry::Never => Some(Fate::Dead(reason)),
     }
@@ -52,6 +53,12 @@ pub(super) fn of_refusal(
 pub(super) const fn is_throttling(code: u16) -> bool {
     matches!(code, 588 | 429)
 }
+
+const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
+
+/// An answer that asks for more is asked again then: the pause is kept in the ledger, and one that
+/// outlasts everybody would stop it for good.
+const LONGEST_PAUSE: Duration = Duration::from_secs(60 * 60);
 
 /// What an error says about a whole request.
 #[derive(Debug)]
@@ -71,7 +78,7 @@ impl Trouble {
         match error.retry() {
             Retry::Ambiguous => Self::Unknown,
             Retry::After(pause) => Self::Later {
-                pause: pause.max(Duration::from_millis(100)),
+                pause: pause.clamp(SHORTEST_PAUSE, LONGEST_PAUSE),
                 slow: error.kind() == ErrorKind::Throttled,
             },
             Retry::Never => Self::of_final(error),

@@ -98,7 +98,7 @@ async fn ask(shared: Arc<Shared>, polls: Vec<Poll>) -> Result<(), Error> {
 /// Lets these tasks be asked about again after `pause`.
 async fn postpone(shared: &Shared, polls: Vec<Poll>, pause: Duration) -> Result<(), Error> {
     let now = clock::now();
-    let poll_at = now + pause;
+    let poll_at = clock::after(now, pause);
     let updates = polls.into_iter().map(|poll| TaskUpdate {
         task_id: poll.task_id,
         key: None,
@@ -152,7 +152,7 @@ fn update(settings: &Settings, poll: &Poll, report: Option<&TaskReport>) -> Upda
         // An answer that leaves a task out says nothing, until its result is no longer kept.
         (None, None) if now > poll.expires_at => Update::Expired,
         (None, _) => Update::Processing {
-            poll_at: now + settings.poll_interval,
+            poll_at: clock::after(now, settings.poll_interval),
         },
     }
 }

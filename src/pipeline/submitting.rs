@@ -19,6 +19,7 @@ use super::{
 use crate::{
     error::Error,
     green::{Batch, Submission},
+    later::FAR,
     ledger::{Answer, BatchId, Claimed, Entry, Fate, Hold, Key, Reason, Work},
 };
 
@@ -135,10 +136,10 @@ impl Filling {
 /// are fetched.
 async fn polling_lags(shared: &Shared) -> Result<bool, Error> {
     let backlog = shared.pipeline.ledger.backlog().await?;
-    let margin = shared.pipeline.settings.retention / 3;
+    let margin = shared.pipeline.settings.retention.min(FAR) / 3;
     Ok(backlog
         .first_expiry
-        .is_some_and(|expiry| expiry < clock::now() + margin))
+        .is_some_and(|expiry| expiry < clock::after(clock::now(), margin)))
 }
 
 /// Images of one request.
@@ -201,7 +202,7 @@ async fn send_group(shared: &Shared, mut group: Group) -> Result<Vec<Group>, Err
     let begun = ledger
         .begin_batch(
             group.iter().map(hold).collect(),
-            now + settings.settle_after,
+            clock::after(now, settings.settle_after),
             now,
         )
         .await?;
@@ -277,8 +278,8 @@ async fn answered(
     let doubtful = group.len().saturating_sub(entries.len());
     let answer = Answer::Answered {
         request_id: submission.request_id().map(|id| id.as_str().to_owned()),
-        poll_at: now + settings.poll_interval,
-        expires_at: now + settings.retention,
+        poll_at: clock::after(now, settings.poll_interval),
+        expires_at: clock::after(now, settings.retention),
         entries,
         strays: submission
             .strays()
@@ -316,7 +317,7 @@ async fn not_answered(
         Trouble::Unknown => unknown(shared, batch, group.len()).await?,
         Trouble::Later { pause, slow } => {
             let pause = shared.outage.pause().max(pause);
-            let at = clock::now() + pause;
+            let at = clock::after(clock::now(), pause);
             refuse(Fate::Again { at }).await?;
             if slow {
                 let quota = settings.submit_quota.as_ref();
@@ -348,7 +349,7 @@ where
         refuse(Fate::Dead(reason)).await?;
         return Ok(Vec::new());
     }
-    let at = clock::now() + shared.pipeline.settings.lease;
+    let at = clock::after(clock::now(), shared.pipeline.settings.lease);
     refuse(Fate::Again { at }).await?;
     let right = images.split_off(images.len() / 2);
     Ok(vec![right, images])

@@ -190,7 +190,7 @@ fn later(shared: &Shared, error: &Error, pause: Duration, attempts: u32) -> Unse
     let lasted = shared.upload_outage.lasted();
     let pause = shared.upload_outage.pause().max(pause);
     if !lasted.is_zero() && lasted < PATIENCE {
-        let at = clock::now() + pause;
+        let at = clock::after(clock::now(), pause);
         return Unsent::Image(Fate::Again { at });
     }
     let class = format!("upload/{}", error.kind().name());

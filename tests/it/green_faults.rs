@@ -5,7 +5,7 @@
 use std::{num::NonZeroU32, time::Duration};
 
 use greenlight::{
-    ErrorKind, Retry, Scene, TaskId,
+    ErrorKind, Retry, Scene, TaskId, TaskState,
     green::{Client, Credentials},
 };
 use serde_json::{Value, json};
@@ -153,6 +153,85 @@ async fn every_attempt_has_a_nonce_and_a_signature_of_its_own() {
     assert_eq!(requests.len(), 3);
     assert_eq!(header("x-acs-signature-nonce"), 3);
     assert_eq!(header("authorization"), 3);
+}
+
+#[tokio::test]
+async fn a_wait_that_no_clock_holds_is_told_and_not_forgotten() {
+    let hour = Duration::from_secs(3600);
+    let date = "Sat, 01 Jan 2050 00:00:00 GMT";
+    let in_an_hour = "Sat, 01 Jan 2050 01:00:00 GMT";
+    let slow = || gateway(429, "Throttling", "slow");
+    let cases = [
+        (
+            slow().with_header("x-acs-retry-after", "1000000000000"),
+            Duration::from_secs(1_000_000_000),
+        ),
+        (
+            slow().with_header("x-acs-retry-after", "99999999999999999999999"),
+            Duration::from_millis(u64::MAX),
+        ),
+        (
+            slow().with_header("retry-after", "99999999999999999999999"),
+            Duration::from_secs(u64::MAX),
+        ),
+        (
+            slow()
+                .with_header("date", date)
+                .with_header("retry-after", in_an_hour),
+            hour,
+        ),
+    ];
+    for (step, wait) in cases {
+        let server = failing_first(vec![step.clone()]).await;
+        let client = server.builder().deadline(Duration::MAX).max_attempts(1);
+        let client = client.build().unwrap();
+        let error = client.submit(batch(&["a"]), &[Scene::Porn]).await;
+        assert_eq!(error.unwrap_err().retry(), Retry::After(wait), "{step:?}");
+        // And it is not shortened to fit.
+        let server = failing_first(vec![step.clone()]).await;
+        let error = server.client().submit(batch(&["a"]), &[Scene::Porn]).await;
+        assert_eq!(error.unwrap_err().retry(), Retry::After(wait), "{step:?}");
+        assert_eq!(server.requests().len(), 1, "{step:?}");
+    }
+    // By this machine's clock if the answer has no date; what has passed is no wait.
+    let server = failing_first(vec![slow().with_header("retry-after", in_an_hour)]).await;
+    let error = server.client().submit(batch(&["a"]), &[Scene::Porn]).await;
+    let told = error.unwrap_err().retry();
+    assert!(
+        matches!(told, Retry::After(wait) if wait > hour),
+        "{told:?}"
+    );
+    let passed = slow().with_header("retry-after", "Tue, 17 Jan 2017 10:16:36 GMT");
+    let server = failing_first(vec![passed]).await;
+    let taken = server.client().submit(batch(&["a"]), &[Scene::Porn]).await;
+    assert!(taken.is_ok());
+    assert_eq!(server.requests().len(), 2);
+}
+
+#[tokio::test]
+async fn limits_that_no_clock_holds_are_none() {
+    let server = failing_first(vec![service(500)]).await;
+    let client = server
+        .builder()
+        .deadline(Duration::MAX)
+        .attempt_timeout(Duration::MAX)
+        .upload_deadline(Duration::MAX)
+        .poll_interval(Duration::MAX)
+        .wait_at_most(Duration::from_millis(20))
+        .build()
+        .unwrap();
+    let submission = client.submit(batch(&["a"]), &[Scene::Porn]).await.unwrap();
+    let reports = client.wait(&submission).await.unwrap();
+    assert_eq!(reports.len(), 1);
+    assert!(matches!(reports[0].state(), TaskState::Processing));
+    let server = failing_first(vec![service(400)]).await;
+    let client = server.builder().poll_interval(Duration::MAX);
+    let mut watch = client
+        .build()
+        .unwrap()
+        .watch(submission.task_ids().cloned());
+    let next = tokio::time::timeout(Duration::from_millis(20), watch.next()).await;
+    assert!(next.is_err(), "waits");
 }
 
 #[tokio::test]

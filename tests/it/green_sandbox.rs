@@ -98,6 +98,18 @@ async fn no_fault_of_a_submission_is_paid_for_twice_and_no_id_is_lost() {
         (Fault::Html(502, When::Before), Ambiguous, 0, 1),
         (Fault::Html(502, When::After), Ambiguous, 4, 1),
         (Fault::Html(503, When::After), Ambiguous, 4, 1),
+        (Fault::Html(302, When::After), Ambiguous, 4, 1),
+        (Fault::Html(400, When::After), Ambiguous, 4, 1),
+        (Fault::Html(403, When::After), Ambiguous, 4, 1),
+        (Fault::Html(404, When::Before), Ambiguous, 0, 1),
+        (
+            Fault::Html(407, When::Before),
+            Refused(ErrorKind::Answer),
+            0,
+            1,
+        ),
+        (Fault::Html(413, When::After), Ambiguous, 4, 1),
+        (Fault::Html(429, When::After), Ambiguous, 4, 1),
         (Fault::Html(200, When::After), Ambiguous, 4, 1),
         (Fault::Delay(Duration::from_secs(2)), Ambiguous, 4, 1),
         (Fault::Empty, Ambiguous, 4, 1),
@@ -161,11 +173,14 @@ async fn a_task_that_the_answer_leaves_out_is_ambiguous_and_one_refused_is_not()
     sandbox.inject(Operation::AsyncScan, Fault::Missing(Share::First));
     sandbox.inject(Operation::AsyncScan, Fault::Tasks(588, Share::First));
     let client = client(&sandbox);
-    let retry = |submission: &Submission| submission.entries()[0].result().unwrap_err().retry();
+    let first = |submission: &Submission| {
+        let refusal = submission.entries()[0].result().unwrap_err();
+        (refusal.retry(), refusal.is_ambiguous())
+    };
     let left_out = submit(&sandbox, &client).await.unwrap();
-    assert_eq!(retry(&left_out), Retry::Ambiguous);
+    assert_eq!(first(&left_out), (Retry::Ambiguous, true));
     let refused = submit(&sandbox, &client).await.unwrap();
-    assert!(matches!(retry(&refused), Retry::After(_)));
+    assert!(matches!(first(&refused), (Retry::After(_), false)));
 }
 
 #[tokio::test]
@@ -405,6 +420,8 @@ async fn no_fault_of_a_synchronous_scan_is_paid_for_twice_and_no_outcome_is_lost
         (Fault::Gateway(503, When::Before), Taken(4), 4, 2),
         (Fault::Gateway(500, When::After), Ambiguous, 4, 1),
         (Fault::Html(502, When::After), Ambiguous, 4, 1),
+        (Fault::Html(403, When::After), Ambiguous, 4, 1),
+        (Fault::Html(429, When::After), Ambiguous, 4, 1),
         (Fault::Empty, Ambiguous, 4, 1),
         // What came before the cut is kept.
         (Fault::CutBody, Taken(2), 4, 1),

@@ -80,7 +80,7 @@ impl Client {
         let inner = &self.inner;
         let pace = inner.pace.of(plan.effect);
         pace.admit(plan.images).await;
-        let deadline = clock::instant() + plan.deadline;
+        let deadline = clock::after(clock::instant(), plan.deadline);
         let mut number = 0;
         loop {
             number += 1;
@@ -99,7 +99,7 @@ impl Client {
             }
             let wait = retry::delay(class, number, fastrand::f64());
             let again = retry::may_repeat(class, plan.effect, number, inner.settings.attempts)
-                && clock::instant() + wait < deadline
+                && clock::after(clock::instant(), wait) < deadline
                 && inner.budget.take()
                 && timeout_at(deadline, async {
                     sleep(wait).await;
@@ -132,7 +132,7 @@ impl Client {
             url.query_pairs_mut().append_pair(info.name, &info.value);
         }
         let started = clock::instant();
-        let until = deadline.min(started + call.timeout);
+        let until = deadline.min(clock::after(started, call.timeout));
         let body = call.body.clone().into();
         let sent = inner.http.send(Method::POST, url, headers, body, until);
         let reply = match sent.await {
@@ -156,9 +156,12 @@ impl Client {
                 if let Some(envelope) = call.salvaged(Some(&reply), &attempt, &credentials) {
                     return Ok(envelope);
                 }
+                if reply.status == 429 {
+                    inner.pace.of(call.effect).slow_down();
+                }
                 let body = credentials.scrub(&String::from_utf8_lossy(&reply.body));
                 return Err(Failure {
-                    class: Class::of_foreign_answer(reply.status).told(&reply),
+                    class: Class::of_foreign_answer(reply.status, call.effect).told(&reply),
                     error: failed(
                         call.operation,
                         ErrorKind::Answer,

@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::{
     error::{Error, ErrorKind},
     green::{
+        clock,
         http::{Cause, Fault, Reply},
         retry::Class,
     },
@@ -78,13 +79,29 @@ impl Reply {
     }
 
     /// For how long the service asks to wait: `x-acs-retry-after` in milliseconds, as the official
-    /// libraries read it, or `Retry-After` in seconds (RFC 9110, 10.2.3).
+    /// libraries read it, or `Retry-After` in seconds or as a date (RFC 9110, 10.2.3).
     fn retry_after(&self) -> Option<Duration> {
-        let number = |name| self.header(name)?.trim().parse::<u32>().ok();
+        let number = |name| count(self.header(name)?.trim());
         number("x-acs-retry-after")
-            .map(|millis| Duration::from_millis(millis.into()))
-            .or_else(|| number("retry-after").map(|secs| Duration::from_secs(secs.into())))
+            .map(Duration::from_millis)
+            .or_else(|| number("retry-after").map(Duration::from_secs))
+            .or_else(|| self.until(self.header("retry-after")?))
     }
+
+    /// How long it is until a date, by the clock of whoever answered if the answer tells it. A date
+    /// that has passed is no wait.
+    fn until(&self, date: &str) -> Option<Duration> {
+        let date = clock::parse_http_date(date)?;
+        let now = self.header("date").and_then(clock::parse_http_date);
+        let wait = date.duration_since(now.unwrap_or_else(clock::local_now));
+        Some(Duration::try_from(wait).unwrap_or_default())
+    }
+}
+
+/// A decimal number; one that is too large for its type is the largest.
+fn count(digits: &str) -> Option<u64> {
+    let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    is_number.then(|| digits.parse().unwrap_or(u64::MAX))
 }
 
 impl Class {

@@ -103,8 +103,10 @@ impl Client {
     /// Submits a batch to the asynchronous scan. Each image is billed once per scene, and each frame
     /// that is looked at is an image.
     ///
-    /// Tasks are refused one by one: see [`Submission::entries`]. If the future is dropped, the
-    /// request may or may not have been sent.
+    /// Tasks are refused one by one, even all of them: `Ok` says that the service answered, and
+    /// [`Submission::entries`] what became of each. A task that the answer leaves out may have been
+    /// taken and billed: [`Refusal::is_ambiguous`]. If the future is dropped, the request may or may
+    /// not have been sent.
     ///
     /// # Errors
     ///

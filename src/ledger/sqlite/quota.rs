@@ -61,6 +61,8 @@ pub(super) fn slow_down(db: &Connection, quota: &Quota, pause: Duration) -> Resu
     ensure(db, quota)?;
     // After the pause one may pass, not a burst.
     let ahead = span(quota, quota.limit.burst.saturating_sub(1)).saturating_add(micros(pause));
+    // A sum past the last integer would be no integer any more.
+    let ahead = ahead.min(i64::MAX / 2);
     db.prepare_cached(&format!(
         "UPDATE quota SET free_at = MAX(free_at, {NOW} + :ahead) WHERE operation = :operation"
     ))?
