@@ -37,6 +37,7 @@ mod facts;
 mod fate;
 mod files;
 mod intake;
+mod outage;
 mod plan;
 mod polling;
 mod probing;
@@ -56,6 +57,7 @@ use crate::{
 };
 
 pub use checkpoint::Step;
+pub use outage::Outage;
 pub use plan::{Plan, Planning};
 pub use progress::Progress;
 pub use run::{Run, Stopper};

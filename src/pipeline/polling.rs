@@ -79,8 +79,12 @@ async fn ask(shared: Arc<Shared>, polls: Vec<Poll>) -> Result<(), Error> {
             record(&shared, &polls, &held.collect::<Vec<_>>()).await
         }
         Err(error) => match Trouble::of(&error) {
-            Trouble::Unknown => postpone(&shared, polls, Duration::from_secs(1)).await,
+            Trouble::Unknown => {
+                shared.outage.failed(&error);
+                postpone(&shared, polls, Duration::from_secs(1)).await
+            }
             Trouble::Later { pause, slow } => {
+                shared.outage.failed(&error);
                 let pause = shared.outage.pause().max(pause);
                 if slow {
                     shared.slow_down(quota, pause).await?;

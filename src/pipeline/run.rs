@@ -3,7 +3,7 @@
 use std::{
     path::PathBuf,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -12,11 +12,13 @@ use std::{
 use tokio::{
     sync::{Notify, Semaphore, watch},
     task::{JoinError, JoinSet},
-    time::{Instant, sleep, timeout},
+    time::{sleep, timeout},
 };
 
 use super::{
-    Line, Pipeline, Step, clock, files, intake, polling, probing,
+    Line, Pipeline, Step, clock, files, intake,
+    outage::{Outage, OutageWatch},
+    polling, probing,
     progress::{Counters, Progress},
     submitting,
 };
@@ -60,41 +62,12 @@ pub(super) struct Shared {
     pub(super) to_poll: Notify,
     pub(super) to_deliver: Notify,
     pub(super) intake_done: AtomicBool,
-    pub(super) outage: Outage,
-    pub(super) upload_outage: Outage,
+    pub(super) outage: OutageWatch,
+    pub(super) upload_outage: OutageWatch,
     /// How many files are uploaded at a time.
     pub(super) uploads: Semaphore,
     /// How many files are judged at a time: one for each processor.
     readers: Semaphore,
-}
-
-/// For how long the service has not done what it was asked.
-#[derive(Debug, Default)]
-pub(super) struct Outage {
-    since: Mutex<Option<Instant>>,
-}
-
-impl Outage {
-    const MOST: Duration = Duration::from_secs(60);
-
-    /// How long to leave it alone: as long as the outage lasted so far, so that what is asked of it
-    /// halves with every doubling.
-    pub(super) fn pause(&self) -> Duration {
-        let now = clock::instant();
-        let mut since = self.since.lock().unwrap_or_else(PoisonError::into_inner);
-        let lasted = now.duration_since(*since.get_or_insert(now));
-        lasted.clamp(LOOK_AGAIN, Self::MOST)
-    }
-
-    /// For how long there was no success since the first failure; nothing if there was none since.
-    pub(super) fn lasted(&self) -> Duration {
-        let since = *self.since.lock().unwrap_or_else(PoisonError::into_inner);
-        since.map_or(Duration::ZERO, |since| since.elapsed())
-    }
-
-    pub(super) fn ended(&self) {
-        *self.since.lock().unwrap_or_else(PoisonError::into_inner) = None;
-    }
 }
 
 /// Ends a run in good order, from elsewhere.
@@ -203,8 +176,8 @@ impl Run {
             to_poll: Notify::new(),
             to_deliver: Notify::new(),
             intake_done: AtomicBool::new(lines.is_none()),
-            outage: Outage::default(),
-            upload_outage: Outage::default(),
+            outage: OutageWatch::default(),
+            upload_outage: OutageWatch::default(),
             uploads: Semaphore::new(uploads),
             readers: Semaphore::new(processors()),
         });
@@ -324,6 +297,13 @@ impl Run {
     /// What the run has done so far.
     pub fn progress(&self) -> Progress {
         self.shared.counters.read()
+    }
+
+    /// What keeps the service from doing what it is asked, if its last answer was no success: of
+    /// submitting and asking for results, else of uploading.
+    pub fn outage(&self) -> Option<Outage> {
+        let shared = &self.shared;
+        shared.outage.read().or_else(|| shared.upload_outage.read())
     }
 
     /// Whether every line of the list is noted. If not, the next run must be given the list again,

@@ -236,6 +236,9 @@ async fn send_group(shared: &Shared, mut group: Group) -> Result<Vec<Group>, Err
         }
         Ok(Err(error)) => not_answered(shared, begun.batch, group, error).await?,
         Err(_too_long) => {
+            let limit = settings.send_limit;
+            let error = format!("submit: no answer within {limit:?}");
+            shared.outage.failed_for(error);
             unknown(shared, begun.batch, group.len()).await?;
             Vec::new()
         }
@@ -314,8 +317,12 @@ async fn not_answered(
             .record_answer(batch, refused, clock::now())
     };
     match Trouble::of(&error) {
-        Trouble::Unknown => unknown(shared, batch, group.len()).await?,
+        Trouble::Unknown => {
+            shared.outage.failed(&error);
+            unknown(shared, batch, group.len()).await?;
+        }
         Trouble::Later { pause, slow } => {
+            shared.outage.failed(&error);
             let pause = shared.outage.pause().max(pause);
             let at = clock::after(clock::now(), pause);
             refuse(Fate::Again { at }).await?;

@@ -188,6 +188,7 @@ fn failed(shared: &Shared, error: Error, attempts: u32) -> Unsent {
 /// While every upload fails it is not the image's fault.
 fn later(shared: &Shared, error: &Error, pause: Duration, attempts: u32) -> Unsent {
     let lasted = shared.upload_outage.lasted();
+    shared.upload_outage.failed(error);
     let pause = shared.upload_outage.pause().max(pause);
     if !lasted.is_zero() && lasted < PATIENCE {
         let at = clock::after(clock::now(), pause);

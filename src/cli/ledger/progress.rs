@@ -37,8 +37,14 @@ impl Watch {
         }
     }
 
-    /// The three steps, and in words the rate and the time left, or how far the list is read.
-    pub(super) fn read(&self, now: &Progress, has_read_all: bool) -> (Vec<Gauge>, String) {
+    /// The three steps, and in words the rate and, while something moves, the time left, or how far
+    /// the list is read.
+    pub(super) fn read(
+        &self,
+        now: &Progress,
+        has_read_all: bool,
+        is_moving: bool,
+    ) -> (Vec<Gauge>, String) {
         let refused = now.refused + now.rejected + now.unreadable;
         let to_check = self.to_check.saturating_add(now.images);
         let to_submit = self.to_submit.saturating_add(now.accepted);
@@ -56,6 +62,7 @@ impl Watch {
         let done = refused + now.decided;
         let all = to_check + self.to_submit + self.to_decide;
         let left = has_read_all.then(|| all.saturating_sub(done));
+        let left = left.filter(|_| is_moving);
         let pace = pace(done, left.unwrap_or(0), self.began.elapsed());
         let read = if has_read_all {
             String::new()

@@ -13,7 +13,7 @@ use crate::{
         report::text,
         terminal::{Cell, Row as Cells, Tone},
     },
-    ledger::{Ledger, Scope, State, Stats},
+    ledger::{Backlog, Ledger, Scope, State, Stats},
 };
 
 /// Counts what the ledger holds.
@@ -21,10 +21,12 @@ pub(crate) async fn run(options: StatusOptions) -> Result<Exit, Failure> {
     let ledger = super::open_to_read(&options.ledger)?;
     let now = clock::now();
     let stats = ledger.stats(now).await?;
+    let backlog = ledger.backlog().await?;
     let status = Status::of(
         options.ledger.path().display().to_string(),
         ledger.scope(),
         stats,
+        &backlog,
         now,
     );
     let printed = Printer::without_progress(options.format).print(&status);
@@ -40,8 +42,8 @@ struct Status {
     scenes: Vec<String>,
     /// Lines that name images.
     sources: u64,
-    /// Outcomes that no run printed yet.
-    unprinted: u64,
+    /// Of them those whose outcome is known and that no run printed yet.
+    done_not_printed: u64,
     images: u64,
     done: u64,
     left: u64,
@@ -51,6 +53,10 @@ struct Status {
     per_second: f64,
     /// At that rate.
     seconds_left: Option<u64>,
+    /// The state in which an image is due next, and in how long: 0 for at once, as soon as a run is at
+    /// work.
+    next_due: Option<&'static str>,
+    next_due_seconds: Option<u64>,
     /// How long the image waits for its result that waits longest.
     oldest_unpolled_seconds: Option<u64>,
     /// Task ids received.
@@ -73,7 +79,7 @@ struct Class {
 }
 
 impl Status {
-    fn of(path: String, scope: &Scope, stats: Stats, now: SystemTime) -> Self {
+    fn of(path: String, scope: &Scope, stats: Stats, backlog: &Backlog, now: SystemTime) -> Self {
         let images = stats.images();
         let states = stats.states.iter();
         let done = states.clone().filter(|(state, _)| state.is_final());
@@ -82,13 +88,14 @@ impl Status {
         let scenes = u64::try_from(scope.scenes().len()).unwrap_or(u64::MAX);
         let sent = stats.sent_last_minute;
         let oldest = stats.oldest_unpolled;
+        let next = backlog.due.iter().min_by_key(|(_, at)| *at);
         Self {
             ledger: path,
             account: scope.account().to_owned(),
             service: scope.service().to_owned(),
             scenes: scope.scenes().to_vec(),
             sources: stats.sources,
-            unprinted: stats.undelivered,
+            done_not_printed: stats.undelivered,
             images,
             done,
             left,
@@ -97,6 +104,9 @@ impl Status {
                 .collect(),
             per_second: f64::from(u32::try_from(sent).unwrap_or(u32::MAX)) / 60.0,
             seconds_left: (sent > 0).then(|| left.saturating_mul(60).div_ceil(sent.max(1))),
+            next_due: next.map(|(state, _)| state.name()),
+            next_due_seconds: next
+                .map(|(_, at)| at.duration_since(now).unwrap_or_default().as_secs()),
             oldest_unpolled_seconds: oldest
                 .map(|since| now.duration_since(since).unwrap_or_default().as_secs()),
             tasks: stats.tasks,
@@ -164,7 +174,10 @@ impl Line for Status {
             ),
             pair(
                 "sources",
-                format!("{}, {} not printed yet", self.sources, self.unprinted),
+                format!(
+                    "{}, {} done and not printed yet",
+                    self.sources, self.done_not_printed
+                ),
             ),
             pair(
                 "images",
@@ -173,6 +186,17 @@ impl Line for Status {
             pair("time left", self.time_left()),
             pair("spend", self.spend()),
         ];
+        if let (Some(state), Some(seconds)) = (self.next_due, self.next_due_seconds) {
+            let when = match seconds {
+                0 => "at once".to_owned(),
+                _ => {
+                    let span = duration::rough(std::time::Duration::from_secs(seconds));
+                    format!("in {span}")
+                }
+            };
+            let text = format!("{when}, for what is {state}, while a run is at work");
+            rows.push(pair("next try", text));
+        }
         if let Some(seconds) = self.oldest_unpolled_seconds {
             let span = duration::rough(std::time::Duration::from_secs(seconds));
             rows.push(pair(
@@ -213,7 +237,7 @@ impl Line for Status {
             "service",
             "scenes",
             "sources",
-            "unprinted",
+            "done_not_printed",
             "images",
             "done",
             "left",
@@ -221,6 +245,8 @@ impl Line for Status {
             "classes",
             "per_second",
             "seconds_left",
+            "next_due",
+            "next_due_seconds",
             "oldest_unpolled_seconds",
             "tasks",
             "billed",
@@ -253,7 +279,7 @@ impl Line for Status {
             self.service.clone(),
             self.scenes.join(" "),
             self.sources.to_string(),
-            self.unprinted.to_string(),
+            self.done_not_printed.to_string(),
             self.images.to_string(),
             self.done.to_string(),
             self.left.to_string(),
@@ -261,6 +287,8 @@ impl Line for Status {
             classes.join(" "),
             self.per_second.to_string(),
             text(self.seconds_left),
+            self.next_due.unwrap_or_default().to_owned(),
+            text(self.next_due_seconds),
             text(self.oldest_unpolled_seconds),
             self.tasks.to_string(),
             self.billed.to_string(),

@@ -42,6 +42,11 @@ impl Fault {
         }
     }
 
+    /// Whether it may come of permissions.
+    pub(super) const fn is_of_access(&self) -> bool {
+        matches!(self.kind, FaultKind::ReadOnly | FaultKind::CannotOpen)
+    }
+
     pub(super) fn into_error(self, operation: &str, path: &Path) -> Error {
         let path = path.display();
         let plain = |what: &str| Error::new(ErrorKind::Io, format!("{operation}: {what}: {path}"));

@@ -1,5 +1,6 @@
 //! The ledger as one SQLite file.
 
+mod beside;
 mod fault;
 mod intake;
 mod location;

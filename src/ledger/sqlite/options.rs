@@ -6,7 +6,7 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::{
     super::Scope,
-    Inner, SqliteLedger,
+    Inner, SqliteLedger, beside,
     fault::Fault,
     schema,
     worker::{Mode, Worker},
@@ -51,7 +51,8 @@ impl SqliteOptions {
         self
     }
 
-    /// Only reads: every call that writes fails.
+    /// Only reads: every call that writes fails. SQLite writes beside the file even to read it; where
+    /// that is not allowed the file is read as it is, unless its latest part lies beside it.
     #[must_use]
     pub const fn read_only(mut self) -> Self {
         self.read_only = true;
@@ -82,9 +83,8 @@ impl SqliteOptions {
 
     fn open_bound(self, path: &Path, scope: Option<&Scope>) -> Result<SqliteLedger, Error> {
         let failed = |fault: Fault| fault.into_error("open ledger", path);
-        let mut writer = self.connect(path).map_err(failed)?;
-        let scope = self.prepare(&mut writer, scope).map_err(failed)?;
-        let reader = self.connect(path).map_err(failed)?;
+        let opened = self.open_both(path, scope);
+        let (writer, reader, scope) = opened.map_err(failed)?;
         let threads = || -> Result<_, std::io::Error> {
             let writer = Worker::start("ledger-writer", writer, Mode::Write(self.group))?;
             let reader = Worker::start("ledger-reader", reader, Mode::Read)?;
@@ -103,13 +103,39 @@ impl SqliteOptions {
         })
     }
 
-    fn connect(self, path: &Path) -> Result<Connection, Fault> {
+    /// The connections to write and to read by, and the scope that was found.
+    fn open_both(
+        self,
+        path: &Path,
+        scope: Option<&Scope>,
+    ) -> Result<(Connection, Connection, Scope), Fault> {
+        let both = |path: &Path, more: OpenFlags| {
+            let mut writer = self.connect(path, more)?;
+            let scope = self.prepare(&mut writer, scope)?;
+            Ok((writer, self.connect(path, more)?, scope))
+        };
+        both(path, OpenFlags::empty()).or_else(|fault: Fault| {
+            if !fault.is_of_access() {
+                return Err(fault);
+            }
+            if !self.read_only {
+                return Err(beside::not_writable(path).unwrap_or(fault));
+            }
+            match beside::as_immutable(path)? {
+                Some(immutable) => both(&immutable, OpenFlags::SQLITE_OPEN_URI),
+                None => Err(fault),
+            }
+        })
+    }
+
+    fn connect(self, path: &Path, more: OpenFlags) -> Result<Connection, Fault> {
         let access = if self.read_only {
             OpenFlags::SQLITE_OPEN_READ_ONLY
         } else {
             OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE
         };
-        let db = Connection::open_with_flags(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+        let db =
+            Connection::open_with_flags(path, access | more | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
         db.busy_timeout(self.lock_wait)?;
         db.set_prepared_statement_cache_capacity(64);
         db.pragma_update(None, "cache_size", -CACHE_KIB)?;

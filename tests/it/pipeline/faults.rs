@@ -61,6 +61,29 @@ fn a_submission_that_was_surely_not_done_is_repeated_for_nothing() {
     });
 }
 
+#[test]
+fn an_outage_is_told_until_it_ends() {
+    block_on(async {
+        let bench = Bench::new(Sandbox::builder()).await;
+        for _ in 0..6 {
+            bench
+                .sandbox
+                .inject(Operation::AsyncScan, Fault::Service(500));
+        }
+        let mut run = bench.pipeline().start(bench.good(1));
+        assert_eq!(run.outage(), None);
+        let outage = loop {
+            if let Some(outage) = run.outage() {
+                break outage;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        };
+        assert!(outage.error.contains("500"), "{outage:?}");
+        while run.next().await.unwrap().is_some() {}
+        assert_eq!((run.outage(), run.progress().decided), (None, 1));
+    });
+}
+
 /// Without callbacks nobody can tell whether the service has them: the price is named and bounded
 /// by what was in flight.
 #[test]

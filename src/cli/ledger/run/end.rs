@@ -6,6 +6,7 @@ use super::Job;
 use crate::{
     cli::{
         args::ScanSettings,
+        duration,
         exit::{Exit, Failure},
         printer, scan, terminal,
     },
@@ -16,7 +17,7 @@ use crate::{
 pub(super) enum End {
     Done,
     Interrupted,
-    /// No result came in the time that the user gives.
+    /// Nothing moved in the time that the user gives.
     Tired,
     Failed(Error),
     /// Nobody reads on, or nothing can be written.
@@ -43,8 +44,12 @@ impl Job {
                 Ok(Exit::Interrupted)
             }
             End::Tired => {
-                let message = format!("no result came in time: {printed} done and printed");
-                Err(Failure::new(message).hint(how))
+                let message = format!("{}: {printed} done and printed", self.why_tired());
+                let failure = Failure::new(match self.run.outage() {
+                    Some(outage) => format!("{message}: {}", outage.error),
+                    None => message,
+                });
+                Err(failure.hint(how))
             }
             End::Unwritable(error) => {
                 let exit = printer::ended(Err(error), || self.tally.exit());
@@ -60,6 +65,18 @@ impl Job {
                 };
                 Err(Failure::new(message).hint(hint))
             }
+        }
+    }
+
+    fn why_tired(&self) -> String {
+        let is_awaited = self.awaited > 0 || self.run.progress().submitted > 0;
+        match self.run.outage() {
+            Some(outage) => {
+                let lasted = duration::rough(outage.lasted);
+                format!("the service has done nothing for {lasted}")
+            }
+            None if is_awaited => "no result came in time".to_owned(),
+            None => "nothing could be submitted in time".to_owned(),
         }
     }
 

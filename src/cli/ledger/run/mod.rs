@@ -38,6 +38,9 @@ const DRAW: Duration = Duration::from_millis(200);
 /// How often a line is written where there are no bars.
 const WRITE: Duration = Duration::from_secs(1);
 
+/// How long nothing may move before no time left is told.
+const STILL: Duration = Duration::from_secs(10);
+
 /// How long a request that is under way is waited for without a word.
 const PATIENCE: Duration = Duration::from_secs(1);
 
@@ -99,6 +102,10 @@ struct Job {
     news: (Instant, u64),
     /// Whether the user knows that nothing moves.
     is_told: bool,
+    /// Whether the user knows that the service does nothing.
+    is_outage_told: bool,
+    /// Images that were submitted before the run and are not decided.
+    awaited: u64,
 }
 
 impl Job {
@@ -121,6 +128,8 @@ impl Job {
             last_row: before.last_row,
             news: (clock::instant(), 0),
             is_told: false,
+            is_outage_told: false,
+            awaited: before.count(State::Submitted),
         }
     }
 
@@ -199,10 +208,14 @@ impl Job {
     }
 
     fn show(&mut self) {
-        let (steps, pace) = self
-            .watch
-            .read(&self.run.progress(), self.run.has_read_all());
-        self.printer.terminal_mut().show(&steps, &pace);
+        let outage = self.tell_outage();
+        let is_moving = outage.is_empty() && self.news.0.elapsed() < STILL;
+        let has_read_all = self.run.has_read_all();
+        let progress = self.run.progress();
+        let (steps, pace) = self.watch.read(&progress, has_read_all, is_moving);
+        self.printer
+            .terminal_mut()
+            .show(&steps, &format!("{pace}{outage}"));
     }
 
     /// Notes lists that are read now, and tells what is wrong with them as a whole.

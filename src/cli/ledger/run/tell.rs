@@ -12,6 +12,9 @@ use crate::{
 /// How long nothing may move before the user is told.
 const STANDSTILL: Duration = Duration::from_secs(30);
 
+/// How long the service may do nothing before the user is told.
+const HICCUP: Duration = Duration::from_secs(3);
+
 /// How many data ids that places share are told.
 const MOST_SHARED: usize = 20;
 
@@ -43,6 +46,25 @@ impl Job {
             );
             self.printer.terminal().note(&message);
         }
+    }
+
+    /// Tells once that the service does nothing and why; for how long is said with the progress.
+    pub(super) fn tell_outage(&mut self) -> String {
+        let outage = self.run.outage();
+        let Some(outage) = outage.filter(|outage| outage.lasted >= HICCUP) else {
+            self.is_outage_told = false;
+            return String::new();
+        };
+        let lasted = duration::rough(outage.lasted);
+        if !self.is_outage_told {
+            self.is_outage_told = true;
+            let message = format!(
+                "the service has done nothing for {lasted}, and is asked again and again: {}",
+                outage.error
+            );
+            self.printer.terminal().note(&message);
+        }
+        format!(", nothing done by the service for {lasted}")
     }
 
     pub(super) fn tell_delivered_before(&self) {

@@ -35,7 +35,7 @@ fn the_status_counts_states_classes_and_money() {
     ----- stdout -----
     ledger      greenlight.db
     scope       sandbox-key-id at 127.0.0.1, porn,terrorism
-    sources     5, 0 not printed yet
+    sources     5, 0 done and not printed yet
     images      5, 5 done, 0 left
     time left   nothing is left to do
     spend       2 tasks of 2 scenes: 4 billed at most
@@ -369,4 +369,68 @@ fn what_was_paid_for_and_what_is_read_are_not_written_over() {
     ");
     let kept = std::fs::read_to_string(service.bench.path("run.jsonl")).unwrap();
     assert_eq!(kept, before);
+}
+
+/// Runs a command as somebody who may read the folder and not write there. `None` where the
+/// superuser, whom nothing stops, keeps the checkout in a folder that is closed to everyone else.
+#[cfg(unix)]
+fn run_as_reader(service: &Service, args: &[&str]) -> Option<crate::cli::bench::Run> {
+    use std::{fs, os::unix::fs::PermissionsExt as _, os::unix::process::CommandExt as _};
+
+    let folder = service.bench.path(".");
+    let allow = |mode| fs::set_permissions(&folder, fs::Permissions::from_mode(mode)).unwrap();
+    allow(0o555);
+    let mut command = service.bench.command(args);
+    if fs::write(folder.join("probe"), "").is_ok() {
+        // The superuser may write everywhere.
+        fs::remove_file(folder.join("probe")).unwrap();
+        command.uid(65_534);
+    }
+    let spawned = command.spawn();
+    let run = match spawned {
+        Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => None,
+        spawned => Some(crate::cli::bench::Run::of(spawned.unwrap())),
+    };
+    allow(0o755);
+    run
+}
+
+#[cfg(unix)]
+#[test]
+fn a_ledger_that_cannot_be_written_can_be_read() {
+    let service = Service::new("ledger-read-only");
+    let args = ["scan", "in/good.png", "--ledger", "a ledger?100%#.db"];
+    let printed = service.run(&[&args[..], &["--format", "jsonl"]].concat());
+    assert_eq!(printed.code, Some(0), "{printed}");
+    let args = ["export", "--ledger", "a ledger?100%#.db"];
+    let Some(exported) = run_as_reader(&service, &args) else {
+        return;
+    };
+    assert_eq!(exported.stdout, printed.stdout, "{exported}");
+    for command in ["status", "dead"] {
+        let args = [command, "--ledger", "a ledger?100%#.db"];
+        let run = run_as_reader(&service, &args).unwrap();
+        assert_eq!(run.code, Some(0), "{run}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_ledger_whose_latest_part_lies_beside_it_says_why_it_cannot_be_read() {
+    let service = Service::new("ledger-read-log");
+    let run = service.run(&["scan", "in/good.png"]);
+    assert_eq!(run.code, Some(0), "{run}");
+    service
+        .bench
+        .write("greenlight.db-wal", "as of a run that was killed");
+    let Some(run) = run_as_reader(&service, &["status"]) else {
+        return;
+    };
+    assert_snapshot!(run, @r"
+    exit: 2
+    ----- stdout -----
+
+    ----- stderr -----
+    error: open ledger: its latest part is in `greenlight.db-wal`, which can be read only by who may write there and beside it; copy the ledger with that file to a folder of your own: greenlight.db
+    ");
 }

@@ -51,7 +51,7 @@ fn kills_at_any_time_lose_nothing() {
     assert_eq!(distinct, urls.iter().collect::<BTreeSet<_>>());
     let status = service.status();
     assert_eq!(
-        (&status["left"], &status["unprinted"]),
+        (&status["left"], &status["done_not_printed"]),
         (&0.into(), &0.into())
     );
     let besides = status["billed_besides"].as_u64().unwrap() / 2;

@@ -68,12 +68,16 @@ impl Service {
 
     /// The command with all it needs to be told of the sandbox, as fast as it goes.
     pub(super) fn command(&self, args: &[&str]) -> Command {
-        let endpoint = self.sandbox.endpoint();
+        self.command_at(&self.sandbox.endpoint(), args)
+    }
+
+    /// The same with another service, which must be on this machine.
+    pub(super) fn command_at(&self, endpoint: &str, args: &[&str]) -> Command {
         let allowed = format!("127.0.0.1/32:{}", self.sandbox.address().port());
         let key = self.sandbox.credentials();
         let mut command = self.bench.command(args);
         command
-            .args(["--endpoint", &endpoint, "--allow-address", &allowed])
+            .args(["--endpoint", endpoint, "--allow-address", &allowed])
             .args(["--poll", "50ms", "--rate", "1000", "--timeout", "30s"])
             .env(KEY[0].0, key.id())
             .env(KEY[1].0, key.secret());

@@ -100,7 +100,7 @@ fn outcomes_come_in_the_order_of_the_list_however_late_they_are() {
     assert_eq!(run.texts("source"), urls, "{run}");
     assert_eq!(run.code, Some(1));
     assert_eq!(service.sandbox.paid(), 131);
-    assert_eq!(service.status()["unprinted"], 0);
+    assert_eq!(service.status()["done_not_printed"], 0);
 }
 
 #[cfg(unix)]
@@ -187,6 +187,33 @@ fn who_waits_no_longer_is_told_how_to_go_on() {
     let resumed = service.run(&["resume", "--format", "jsonl"]);
     assert_eq!(resumed.texts("outcome"), ["pass"], "{resumed}");
     assert_eq!(service.sandbox.paid(), 1);
+}
+
+#[test]
+fn a_service_that_cannot_be_reached_is_named() {
+    let service = Service::new("ledger-unreached");
+    let good = service.url("good.png");
+    let mut scan = service.command_at("http://127.0.0.1:1", &["scan", &good, "--wait", "6s"]);
+    let run = Run::of(scan.spawn().unwrap());
+    assert_eq!(run.code, Some(2), "{run}");
+    let said = run.said();
+    let (notes, error) = said.split_once("\nerror: ").expect(&said);
+    assert!(
+        notes.starts_with("note: the service has done nothing for "),
+        "{said}"
+    );
+    assert_eq!(notes.matches("onnection refused").count(), 1, "{said}");
+    let error = error.to_lowercase();
+    assert!(error.starts_with("the service has done nothing for "));
+    assert!(error.contains("connection refused"), "{said}");
+    assert!(error.contains("0 done and printed"), "{said}");
+    let status = service.status();
+    assert_eq!(
+        (&status["next_due"], &status["seconds_left"]),
+        (&"probed".into(), &serde_json::Value::Null),
+        "{status}"
+    );
+    assert!(!run.stderr.contains(" left"), "{run}");
 }
 
 #[test]
