@@ -51,6 +51,7 @@ use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
 use crate::{
     error::Error,
     green::{Batch, Callback, Client, ScanOptions, Scene, TaskReport},
+    later::FAR,
     ledger::{Key, Ledger, Limit, Quota, Reason, Resubmit, Scope, Source, TaskUpdate},
     probe::Probe,
     requirements::Requirements,
@@ -216,9 +217,11 @@ impl Pipeline {
     /// than that at least, and late enough that callbacks have come. Defaults: one and two minutes.
     #[must_use]
     pub fn settle_after(mut self, send_limit: Duration, settle_after: Duration) -> Self {
+        // Of two endless times the difference, in which a request is sent, would be nothing.
+        let send_limit = send_limit.min(FAR);
         self.settings.send_limit = send_limit;
         let least = send_limit.saturating_add(Duration::from_millis(500));
-        self.settings.settle_after = settle_after.max(least);
+        self.settings.settle_after = settle_after.min(FAR * 2).max(least);
         self
     }
 

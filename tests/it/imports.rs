@@ -7,7 +7,7 @@ use std::{
 };
 
 /// Low to high: a module may name only itself and those before it.
-const ORDER: [&str; 15] = [
+const ORDER: [&str; 16] = [
     "error",
     "format",
     "inspect",
@@ -16,6 +16,7 @@ const ORDER: [&str; 15] = [
     "verdict",
     "requirements",
     "gate",
+    "later",
     "probe",
     "green",
     "ledger",

@@ -414,3 +414,19 @@ fn a_callback_is_held_against_the_scenes_too() {
         assert!(outcome.contains("\"decision\":\"undecided\""), "{outcome}");
     });
 }
+
+#[test]
+fn a_time_that_no_clock_holds_is_a_long_time() {
+    block_on(async {
+        let bench = Bench::new(Sandbox::builder()).await;
+        let endless = bench
+            .pipeline()
+            .lease(Duration::MAX)
+            .retention(Duration::MAX)
+            .settle_after(Duration::MAX, Duration::MAX);
+        let (delivered, _) = run(&endless, bench.good(3)).await;
+        assert!(delivered.values().all(|row| row.state == State::Decided));
+        assert_eq!(delivered.len(), 3);
+        assert_eq!(bench.sandbox.paid(), 3);
+    });
+}
