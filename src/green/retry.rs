@@ -77,12 +77,13 @@ impl Class {
     /// What a status means whose body is not the service's: somebody between answered, or the
     /// answer was damaged. Whoever answers in the service's place may do so after it has done what
     /// was asked, with any status: an answer that was not let through is a 403 of a filter. Sure is
-    /// only that a proxy which wants its own password forwards nothing before
-    /// (RFC 9110, 15.5.8).
+    /// only that a proxy which wants its own password forwards nothing before, and that a server
+    /// without such a page or method is not the service (RFC 9110, 15.5.5, 15.5.6 and 15.5.8): a
+    /// wrong endpoint ends a run at once.
     pub(super) const fn of_foreign_answer(status: u16, effect: Effect) -> Self {
         match (status, effect) {
             (429, Effect::Repeatable) => Self::Throttled(None),
-            (407, _) | (300..=499, Effect::Repeatable) => Self::Never,
+            (404 | 405 | 407, _) | (300..=499, Effect::Repeatable) => Self::Never,
             _ => Self::Ambiguous,
         }
     }

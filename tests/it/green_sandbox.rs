@@ -68,6 +68,9 @@ enum Seen {
     Ambiguous,
 }
 
+/// Somebody answered who cannot have forwarded it.
+const NOT_THE_SERVICE: Seen = Seen::Refused(ErrorKind::Answer);
+
 #[tokio::test]
 async fn no_fault_of_a_submission_is_paid_for_twice_and_no_id_is_lost() {
     use Seen::{Ambiguous, Refused, Taken};
@@ -101,13 +104,9 @@ async fn no_fault_of_a_submission_is_paid_for_twice_and_no_id_is_lost() {
         (Fault::Html(302, When::After), Ambiguous, 4, 1),
         (Fault::Html(400, When::After), Ambiguous, 4, 1),
         (Fault::Html(403, When::After), Ambiguous, 4, 1),
-        (Fault::Html(404, When::Before), Ambiguous, 0, 1),
-        (
-            Fault::Html(407, When::Before),
-            Refused(ErrorKind::Answer),
-            0,
-            1,
-        ),
+        (Fault::Html(404, When::Before), NOT_THE_SERVICE, 0, 1),
+        (Fault::Html(405, When::Before), NOT_THE_SERVICE, 0, 1),
+        (Fault::Html(407, When::Before), NOT_THE_SERVICE, 0, 1),
         (Fault::Html(413, When::After), Ambiguous, 4, 1),
         (Fault::Html(429, When::After), Ambiguous, 4, 1),
         (Fault::Html(200, When::After), Ambiguous, 4, 1),
