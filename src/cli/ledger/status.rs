@@ -137,6 +137,19 @@ impl Status {
         }
     }
 
+    fn next_try(&self) -> Option<String> {
+        let (state, seconds) = (self.next_due?, self.next_due_seconds?);
+        let when = if seconds == 0 {
+            "at once".to_owned()
+        } else {
+            let span = duration::rough(std::time::Duration::from_secs(seconds));
+            format!("in {span}")
+        };
+        Some(format!(
+            "{when}, for what is {state}, while a run is at work"
+        ))
+    }
+
     fn spend(&self) -> String {
         let Self { tasks, billed, .. } = self;
         let count = self.scenes.len();
@@ -186,15 +199,7 @@ impl Line for Status {
             pair("time left", self.time_left()),
             pair("spend", self.spend()),
         ];
-        if let (Some(state), Some(seconds)) = (self.next_due, self.next_due_seconds) {
-            let when = match seconds {
-                0 => "at once".to_owned(),
-                _ => {
-                    let span = duration::rough(std::time::Duration::from_secs(seconds));
-                    format!("in {span}")
-                }
-            };
-            let text = format!("{when}, for what is {state}, while a run is at work");
+        if let Some(text) = self.next_try() {
             rows.push(pair("next try", text));
         }
         if let Some(seconds) = self.oldest_unpolled_seconds {

@@ -3,6 +3,7 @@
 
 use std::{
     ffi::OsString,
+    fmt::Write as _,
     fs::{self, File},
     io,
     path::{Path, PathBuf},
@@ -52,7 +53,10 @@ fn uri(path: &str) -> PathBuf {
             b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'-' | b'_' | b'.' => {
                 uri.push(byte.into());
             }
-            _ => uri.push_str(&format!("%{byte:02x}")),
+            _ => {
+                // Writing to a string cannot fail.
+                let _ = write!(uri, "%{byte:02x}");
+            }
         }
     }
     uri.push_str("?immutable=1");

@@ -371,28 +371,37 @@ fn what_was_paid_for_and_what_is_read_are_not_written_over() {
     assert_eq!(kept, before);
 }
 
-/// Runs a command as somebody who may read the folder and not write there. `None` where the
-/// superuser, whom nothing stops, keeps the checkout in a folder that is closed to everyone else.
+/// Runs a command as somebody who may read the folder and not write there.
 #[cfg(unix)]
 fn run_as_reader(service: &Service, args: &[&str]) -> Option<crate::cli::bench::Run> {
-    use std::{fs, os::unix::fs::PermissionsExt as _, os::unix::process::CommandExt as _};
+    allow(service, ".", 0o555);
+    let run = run_as_another(service, args);
+    allow(service, ".", 0o755);
+    run
+}
 
-    let folder = service.bench.path(".");
-    let allow = |mode| fs::set_permissions(&folder, fs::Permissions::from_mode(mode)).unwrap();
-    allow(0o555);
+#[cfg(unix)]
+fn allow(service: &Service, file: &str, mode: u32) {
+    use std::{fs, os::unix::fs::PermissionsExt as _};
+    fs::set_permissions(service.bench.path(file), fs::Permissions::from_mode(mode)).unwrap();
+}
+
+/// Runs a command as somebody whom permissions bind: not as the superuser. `None` where the
+/// superuser keeps the checkout in a folder that is closed to everyone else.
+#[cfg(unix)]
+fn run_as_another(service: &Service, args: &[&str]) -> Option<crate::cli::bench::Run> {
+    use std::{
+        fs, io,
+        os::unix::{fs::MetadataExt as _, process::CommandExt as _},
+    };
     let mut command = service.bench.command(args);
-    if fs::write(folder.join("probe"), "").is_ok() {
-        // The superuser may write everywhere.
-        fs::remove_file(folder.join("probe")).unwrap();
+    if fs::metadata(service.bench.path(".")).unwrap().uid() == 0 {
         command.uid(65_534);
     }
-    let spawned = command.spawn();
-    let run = match spawned {
-        Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => None,
+    match command.spawn() {
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => None,
         spawned => Some(crate::cli::bench::Run::of(spawned.unwrap())),
-    };
-    allow(0o755);
-    run
+    }
 }
 
 #[cfg(unix)]
@@ -433,4 +442,22 @@ fn a_ledger_whose_latest_part_lies_beside_it_says_why_it_cannot_be_read() {
     ----- stderr -----
     error: open ledger: its latest part is in `greenlight.db-wal`, which can be read only by who may write there and beside it; copy the ledger with that file to a folder of your own: greenlight.db
     ");
+}
+
+#[cfg(unix)]
+#[test]
+fn who_is_locked_out_by_the_files_of_another_is_told_which() {
+    let service = Service::new("ledger-locked-out");
+    let run = service.run(&["scan", "in/good.png"]);
+    assert_eq!(run.code, Some(0), "{run}");
+    service.bench.write("greenlight.db-shm", "");
+    allow(&service, ".", 0o777);
+    allow(&service, "greenlight.db", 0o666);
+    allow(&service, "greenlight.db-shm", 0o444);
+    let Some(run) = run_as_another(&service, &["retry"]) else {
+        return;
+    };
+    assert_eq!(run.code, Some(2), "{run}");
+    let told = "`greenlight.db-shm` cannot be written: the command of another user made it";
+    assert!(run.stderr.contains(told), "{run}");
 }
