@@ -63,7 +63,7 @@ pub struct Outcome {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     stored_url: Option<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    library_hits: Vec<LibraryHit>,
+    hit_libraries: Vec<LibraryHit>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     extras: Option<String>,
 }
@@ -89,7 +89,7 @@ impl Outcome {
                 .text("storedUrl")
                 .or_else(|| element.text("storeUrl"))
                 .map(str::to_owned),
-            library_hits: element
+            hit_libraries: element
                 .objects("extras")
                 .iter()
                 .flat_map(LibraryHit::all)
@@ -125,8 +125,8 @@ impl Outcome {
     }
 
     /// Libraries of the account's own that were hit.
-    pub fn library_hits(&self) -> &[LibraryHit] {
-        &self.library_hits
+    pub fn hit_libraries(&self) -> &[LibraryHit] {
+        &self.hit_libraries
     }
 
     /// What the service adds in `extras`, as JSON.

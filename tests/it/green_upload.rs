@@ -414,7 +414,7 @@ async fn a_synchronous_scan_gives_outcomes_at_once_and_takes_small_images_only()
         .unwrap();
     let outcome = scanned[0].result().unwrap();
     assert_eq!(outcome.stored_url(), Some("https://kept"));
-    assert_eq!(outcome.library_hits()[0].name.as_deref(), Some("mine"));
+    assert_eq!(outcome.hit_libraries()[0].name.as_deref(), Some("mine"));
     let details = outcome.results()[0].details();
     assert_eq!(outcome.results()[0].rate(), Some(99.5));
     assert_eq!(details.qrcodes, ["https://x"]);
