@@ -1,5 +1,5 @@
-//! The files that SQLite keeps beside the ledger: its latest part (`-wal`), and an index of that
-//! (`-shm`), which it writes even to read.
+//! The ledger's file and the two that SQLite keeps next to it: the write-ahead log (`-wal`) and
+//! the log's index (`-shm`), which it writes even to read.
 
 use std::{
     ffi::OsString,
@@ -17,7 +17,33 @@ fn beside(path: &Path, suffix: &str) -> PathBuf {
     name.into()
 }
 
-/// Says whose files keep the ledger from being written, if it is they.
+/// Creates an empty file that only its owner may read, unless the file exists. SQLite gives the
+/// files next to a ledger the ledger's own mode, whatever the umask is.
+///
+/// A failure is left to SQLite, which reports it when it opens the file.
+#[cfg(unix)]
+pub(super) fn create_private(path: &Path) {
+    use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+
+    let is_missing = fs::metadata(path).is_err_and(|error| error.kind() == io::ErrorKind::NotFound);
+    if !is_missing {
+        return;
+    }
+    let file = File::options()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(path);
+    // The umask may have taken bits that the owner needs.
+    drop(file.and_then(|file| file.set_permissions(fs::Permissions::from_mode(0o600))));
+}
+
+#[cfg(not(unix))]
+pub(super) fn create_private(_path: &Path) {}
+
+/// Returns an error if the `-shm` or `-wal` file of another user keeps the ledger from being
+/// written.
 pub(super) fn not_writable(path: &Path) -> Option<Fault> {
     let is_refused = |file: &PathBuf| {
         let opened = File::options().write(true).open(file);
@@ -26,20 +52,20 @@ pub(super) fn not_writable(path: &Path) -> Option<Fault> {
     let files = ["-shm", "-wal"].map(|suffix| beside(path, suffix));
     let refused = files.iter().find(|file| is_refused(file))?;
     Some(Fault::unusable(format!(
-        "`{}` cannot be written: the command of another user made it, even if it only read; give \
-         that file and its fellow to the ledger's owner, and remove neither",
+        "`{}` cannot be written: another user's process created it, even if it only read; change \
+         the owner of both the -wal and the -shm file, and delete neither",
         refused.display()
     )))
 }
 
-/// The name by which SQLite reads the file as it is and writes nothing beside it, if there is one.
-/// Fails if the file alone is not the whole ledger.
+/// Returns the name by which SQLite reads the file without writing next to it, if there is one.
+/// Fails if a part of the ledger is still in the write-ahead log.
 pub(super) fn as_immutable(path: &Path) -> Result<Option<PathBuf>, Fault> {
     let log = beside(path, "-wal");
     if fs::metadata(&log).is_ok_and(|log| log.len() > 0) {
         return Err(Fault::unusable(format!(
-            "its latest part is in `{}`, which can be read only by who may write there and beside \
-             it; copy the ledger with that file to a folder of your own",
+            "its latest changes are in `{}`, and to read them needs permission to write that file \
+             and its folder; copy the ledger together with that file to a folder of your own",
             log.display()
         )));
     }

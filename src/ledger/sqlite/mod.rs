@@ -40,8 +40,8 @@ use worker::Worker;
 /// machine may share the file; a network file system must not hold it. Clones share the threads.
 /// Dropping the last one waits until what was asked for is written.
 ///
-/// The file holds URLs with everything in them, signatures too: it is made with the permissions
-/// that the process gives new files.
+/// The file holds complete URLs, including signatures. On Unix a new file and those next to it are
+/// created with mode 0600, so that only its owner can read it; the mode of an existing file stays.
 #[derive(Clone)]
 pub struct SqliteLedger {
     inner: Arc<Inner>,

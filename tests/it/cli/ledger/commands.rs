@@ -440,7 +440,7 @@ fn a_ledger_whose_latest_part_lies_beside_it_says_why_it_cannot_be_read() {
     ----- stdout -----
 
     ----- stderr -----
-    error: open ledger: its latest part is in `greenlight.db-wal`, which can be read only by who may write there and beside it; copy the ledger with that file to a folder of your own: greenlight.db
+    error: open ledger: its latest changes are in `greenlight.db-wal`, and to read them needs permission to write that file and its folder; copy the ledger together with that file to a folder of your own: greenlight.db
     ");
 }
 
@@ -458,6 +458,6 @@ fn who_is_locked_out_by_the_files_of_another_is_told_which() {
         return;
     };
     assert_eq!(run.code, Some(2), "{run}");
-    let told = "`greenlight.db-shm` cannot be written: the command of another user made it";
+    let told = "`greenlight.db-shm` cannot be written: another user's process created it";
     assert!(run.stderr.contains(told), "{run}");
 }

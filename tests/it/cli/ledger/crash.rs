@@ -127,6 +127,30 @@ fn a_second_interruption_ends_at_once_and_loses_nothing() {
     assert_eq!(service.status()["billed_besides"], 2, "two scenes");
 }
 
+/// The same command, run by a script of the shell.
+#[cfg(unix)]
+fn under_shell(
+    service: &Service,
+    script: &str,
+    command: &std::process::Command,
+) -> std::process::Command {
+    let mut shell = std::process::Command::new("sh");
+    shell
+        .args(["-c", script, "sh"])
+        .arg(command.get_program())
+        .args(command.get_args())
+        .current_dir(service.bench.path("."))
+        .env_clear()
+        .envs(
+            command
+                .get_envs()
+                .filter_map(|(name, value)| Some((name, value?))),
+        )
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped());
+    shell
+}
+
 /// As a full disk does, a limit on the size of files ends what the ledger can take.
 #[cfg(unix)]
 #[test]
@@ -134,20 +158,8 @@ fn a_disk_without_room_stops_the_run_and_loses_nothing() {
     let service = Service::new("crash-full");
     let urls = service.list("list.txt", 700);
     let scan = service.command(&["scan", "--from", "list.txt", "--format", "jsonl"]);
-    let mut limited = std::process::Command::new("sh");
     // In blocks of 512 or 1024 bytes; without the trap the signal would end the process.
-    limited
-        .args(["-c", "trap '' XFSZ; ulimit -f 120; exec \"$@\"", "sh"])
-        .arg(scan.get_program())
-        .args(scan.get_args())
-        .current_dir(service.bench.path("."))
-        .env_clear()
-        .envs(
-            scan.get_envs()
-                .filter_map(|(name, value)| Some((name, value?))),
-        )
-        .stdout(std::process::Stdio::piped())
-        .stderr(std::process::Stdio::piped());
+    let mut limited = under_shell(&service, "trap '' XFSZ; ulimit -f 120; exec \"$@\"", &scan);
     let run = Run::of(limited.spawn().unwrap());
     assert_eq!(run.code, Some(2), "{run}");
     assert!(run.said().contains("greenlight.db"), "{run}");
@@ -159,4 +171,71 @@ fn a_disk_without_room_stops_the_run_and_loses_nothing() {
         urls.into_iter().collect()
     );
     assert_eq!(service.sandbox.paid(), 700);
+}
+
+/// A ledger holds URLs with their signatures, so other users of the machine must not read it,
+/// whatever the umask allows.
+#[cfg(unix)]
+#[test]
+fn a_ledger_and_its_files_are_private_while_a_run_writes() {
+    use std::{
+        fs::{self, Permissions},
+        os::unix::fs::PermissionsExt as _,
+    };
+
+    for umask in ["000", "277"] {
+        let service = Service::with(
+            &format!("crash-private-{umask}"),
+            Sandbox::builder().polls(1_000),
+        );
+        service.list("list.txt", 60);
+        let scan = service.command(&["scan", "--from", "list.txt", "--format", "jsonl"]);
+        let script = format!("umask {umask}; exec \"$@\"");
+        let child = under_shell(&service, &script, &scan).spawn().unwrap();
+        service.wait_for("tasks", 60);
+        for suffix in ["", "-wal", "-shm", "-lock"] {
+            let file = service.bench.path(&format!("greenlight.db{suffix}"));
+            let mode = fs::metadata(&file).unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o600, "{} {mode:o}", file.display());
+        }
+        kill(child);
+    }
+    // The choice of a user who opened it to others stays.
+    let service = Service::new("crash-shared");
+    let good = service.url("good.png");
+    assert_eq!(service.run(&["scan", &good]).code, Some(0));
+    let file = service.bench.path("greenlight.db");
+    fs::set_permissions(&file, Permissions::from_mode(0o640)).unwrap();
+    assert_eq!(service.run(&["scan", &good]).code, Some(0));
+    let mode = fs::metadata(&file).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o640);
+}
+
+/// A link could lead to the file of another user, and a pipe would never open.
+#[cfg(unix)]
+#[test]
+fn a_lock_is_a_regular_file_in_its_place() {
+    use std::{fs, os::unix::fs::symlink};
+
+    let service = Service::new("crash-lock");
+    let good = service.url("good.png");
+    let lock = service.bench.path("greenlight.db-lock");
+    let elsewhere = service.bench.path("elsewhere");
+    symlink(&elsewhere, &lock).unwrap();
+    let is_refused = || {
+        let run = service.run(&["scan", &good]);
+        assert_eq!(run.code, Some(2), "{run}");
+        assert!(run.said().contains("it is not a regular file"), "{run}");
+    };
+    is_refused();
+    assert!(!elsewhere.exists(), "nothing was made through the link");
+    fs::write(&elsewhere, "").unwrap();
+    is_refused();
+    fs::remove_file(&lock).unwrap();
+    let made = std::process::Command::new("mkfifo").arg(&lock).status();
+    assert!(made.unwrap().success());
+    is_refused();
+    fs::remove_file(&lock).unwrap();
+    assert_eq!(service.run(&["scan", &good]).code, Some(0));
+    assert_eq!(service.sandbox.paid(), 1);
 }

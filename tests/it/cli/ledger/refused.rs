@@ -171,7 +171,7 @@ fn one_run_at_a_time_uses_a_ledger() {
 
     ----- stderr -----
     error: another run uses the ledger greenlight.db
-    hint: wait for its end or interrupt it; `greenlight status` says how far it is
+    hint: wait for its end or interrupt it; `greenlight status` prints its progress
     ");
     interrupt(&child);
     let first = Run::of(child);
