@@ -1,10 +1,13 @@
 //! The URL of an image: the text as given and what it parses to.
 
+mod masked;
 mod written;
 
 use std::fmt;
 
 use url::{Host, Url};
+
+pub(crate) use masked::masked;
 
 use crate::inspect::Claim;
 

@@ -1,5 +1,6 @@
-//! Header and structure depth take no memory from the heap, whatever the bytes say. A test of its
-//! own binary: the allocator that counts is the whole program's.
+//! How much memory is allocated for hostile bytes: none at header and structure depth, and a bounded
+//! amount for an answer of the service. A separate test binary, because the counting allocator is the
+//! whole program's.
 
 use std::{
     fs,
@@ -62,5 +63,75 @@ fn payload_depth_takes_the_same_for_any_size() {
             path.display(),
             taken.bytes_max
         );
+    }
+}
+
+/// The answer of a hostile or broken service, as large as one may be: each of its bytes is part of a
+/// tree of tiny objects, in which JSON takes the most memory.
+#[cfg(feature = "client")]
+#[test]
+fn an_answer_takes_memory_once_and_bounded() {
+    use std::{
+        io::{Read as _, Write as _},
+        net::TcpListener,
+    };
+
+    use greenlight::{
+        TaskId,
+        green::{Client, Credentials},
+    };
+
+    const LENGTH: usize = 2 << 20;
+    for element in [
+        r#"{"results":[{"a":0}]}"#,
+        r#"{"a":0}"#,
+        "[]",
+        r#"{"results":[[],[],[],[],[]]}"#,
+    ] {
+        let count = (LENGTH - 100) / (element.len() + 1);
+        // Once as many elements, once as one element that holds as many.
+        let many = vec![element; count].join(",");
+        let one = format!(r#"{{"taskId":"a","results":[{many}]}}"#);
+        for data in [&many, &one] {
+            let body = format!(r#"{{"code":200,"data":[{data}]}}"#);
+            assert!(body.len() <= LENGTH);
+            #[expect(clippy::disallowed_methods, reason = "a test's server, on loopback")]
+            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+            let endpoint = format!("http://{}", listener.local_addr().unwrap());
+            let server = std::thread::spawn(move || {
+                let (mut stream, _) = listener.accept().unwrap();
+                let mut request = Vec::new();
+                let mut buffer = [0; 1_024];
+                while !request.ends_with(br#"["a"]"#) {
+                    let count = stream.read(&mut buffer).unwrap();
+                    request.extend_from_slice(&buffer[..count]);
+                }
+                let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", body.len());
+                stream.write_all(head.as_bytes()).unwrap();
+                stream.write_all(body.as_bytes()).unwrap();
+            });
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .unwrap();
+            let client = Client::builder()
+                .endpoint(&endpoint)
+                .credentials(Credentials::new("LTAIexample", "example-secret"))
+                .max_attempts(1)
+                .build()
+                .unwrap();
+            let tasks = [TaskId::parse("a").unwrap()];
+            let taken = measure(|| {
+                runtime.block_on(client.results(&tasks)).unwrap();
+            });
+            server.join().unwrap();
+            // A tree of one-field objects takes 632 bytes for every 8 of its text: 166 MB, once. As
+            // results they become as many outcomes, which take another 90 MB.
+            assert!(
+                taken.bytes_max < 280 << 20,
+                "{element}: {} bytes",
+                taken.bytes_max
+            );
+        }
     }
 }

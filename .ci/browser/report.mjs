@@ -5,26 +5,24 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { check, finish, luminance, open } from './browser.mjs';
 
 const [greenlight, profile, screenshot] = process.argv.slice(2);
 
-// Serves any path as an image, and counts.
+// Answers any request for a public image, and counts. Nothing leaves this machine: the browser's requests are intercepted.
 const picture = Buffer.from('iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8BQDwAEhQGAhKmMIQAAAABJRU5ErkJggg==', 'base64');
+const own = 'images.example:8443';
 let served = 0;
-const server = createServer((request, response) => {
-  served += 1;
-  response.writeHead(200, { 'content-type': 'image/png' }).end(picture);
-});
-await new Promise(done => server.listen(0, '127.0.0.1', done));
-const own = `127.0.0.1:${server.address().port}`;
 
 const browser = await open(profile, { width: 1280, height: 1460 });
 try {
   const page = await browser.newPage();
+  await page.route(/^https?:/, route => {
+    served += 1;
+    return route.fulfill({ contentType: 'image/png', body: picture });
+  });
   const [faults, requests] = [[], []];
   page.on('pageerror', error => faults.push(String(error)));
   page.on('console', message => { if (message.type() === 'error') faults.push(message.text()) });
@@ -127,7 +125,7 @@ try {
 
   await check('no image is loaded unless asked', async () => {
     await page.goto(draw('hidden.html', few()));
-    assert.equal(await row.count(), 3);
+    assert.equal(await row.count(), 5);
     assert.equal(await page.locator('img').count(), 0);
     assert.deepEqual(requests, []);
     assert.equal(served, 0);
@@ -136,11 +134,11 @@ try {
   await check('thumbnails that are asked for are blurred until clicked', async () => {
     await page.goto(draw('thumbnails.html', few(), '--thumbnails'));
     const thumbnail = page.getByRole('button', { name: 'show the image' });
-    assert.equal(await thumbnail.count(), 2, 'a local file has none');
+    assert.equal(await thumbnail.count(), 2, 'a local file, a rejected image and one on this machine have none');
     const image = thumbnail.first().locator('img');
     await image.evaluate(image => image.decode());
     assert.equal(served > 0, true);
-    assert.ok(requests.every(url => url.startsWith(`http://${own}/`)), requests.join());
+    assert.ok(requests.every(url => url.startsWith(`https://${own}/`)), requests.join());
     const filter = () => image.evaluate(image => getComputedStyle(image).filter);
     assert.match(await filter(), /blur\(16px\)/);
     await page.emulateMedia({ reducedMotion: 'reduce' });
@@ -149,6 +147,23 @@ try {
     assert.match(await thumbnail.nth(1).locator('img').evaluate(image => getComputedStyle(image).filter), /blur/);
     await thumbnail.first().click();
     assert.match(await filter(), /blur\(16px\)/);
+  });
+
+  await check('the policy stops an image of another origin and a script of another text', async () => {
+    const before = served;
+    const stopped = await page.evaluate(() => new Promise(done => {
+      const seen = [];
+      document.addEventListener('securitypolicyviolation', event => {
+        seen.push(event.effectiveDirective);
+        if (seen.length === 2) done(seen.sort());
+      });
+      document.body.append(Object.assign(new Image(), { src: 'https://other.example/x.png' }));
+      document.body.append(Object.assign(document.createElement('script'), { textContent: 'document.title = "taken"' }));
+    }));
+    assert.deepEqual(stopped, ['img-src', 'script-src-elem']);
+    assert.equal(served, before);
+    assert.equal(await page.title(), 'greenlight report');
+    faults.length = 0;
   });
 
   await check('what a line says is text and never part of the page', async () => {
@@ -164,7 +179,6 @@ try {
   await check('nothing went wrong in the pages', async () => assert.deepEqual(faults, []));
 } finally {
   await browser.close();
-  server.close();
 }
 finish();
 
@@ -177,9 +191,11 @@ function draw(name, lines, ...options) {
   return pathToFileURL(path).href;
 }
 
-/** Three images to look at, two of them at this script's server. */
+/** Images to look at, two of them on a public host and not rejected. */
 function few() {
-  return [`http://${own}/a.png`, `http://${own}/b.png`, 'photos/c.png'].map(source => ({ source, decision: 'reject' }));
+  const lines = [`https://${own}/a.png`, `https://${own}/b.png`, 'photos/c.png', 'http://127.0.0.1:9/d.png']
+    .map(source => ({ source, decision: 'accept', outcome: 'review' }));
+  return [...lines, { source: `https://${own}/rejected.png`, decision: 'reject' }];
 }
 
 /** A run of so many images, the same every time. */

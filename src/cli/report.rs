@@ -8,7 +8,10 @@ use super::{
     exit::Exit,
     outcome::{ScanOutcome, ScanReport},
 };
-use crate::verdict::{Code, Decision, Summary, Verdict};
+use crate::{
+    image_url::masked,
+    verdict::{Code, Decision, Summary, Verdict},
+};
 
 /// One source's line. The order of the fields is the order of the keys.
 #[derive(Clone, Debug, Serialize)]
@@ -25,7 +28,7 @@ impl Report {
         let error = (summary.decision == Decision::Inconclusive)
             .then(|| format!("not decidable, unknown: {}", verdict.missing().join(", ")));
         Self {
-            source,
+            source: masked(&source).into_owned(),
             summary,
             error,
         }
@@ -85,7 +88,7 @@ impl Report {
     /// A source that could not be looked at.
     pub(crate) fn failed(source: String, error: String) -> Self {
         Self {
-            source,
+            source: masked(&source).into_owned(),
             summary: Summary::unseen(),
             error: Some(error),
         }

@@ -101,12 +101,12 @@ pub struct LibraryHit {
     pub context: Option<String>,
 }
 
-fn text(object: &Object, name: &str) -> Option<String> {
+fn text(object: &Object<'_>, name: &str) -> Option<String> {
     object.text(name).map(str::to_owned)
 }
 
 impl Details {
-    pub(super) fn of(result: &Object) -> Self {
+    pub(super) fn of(result: &Object<'_>) -> Self {
         let places = |name: &str| result.objects(name).iter().map(Place::of).collect();
         Self {
             sublabel: text(result, "sublabel"),
@@ -134,7 +134,7 @@ impl Details {
 }
 
 impl Place {
-    fn of(object: &Object) -> Self {
+    fn of(object: &Object<'_>) -> Self {
         let side = |name| object.number(name).unwrap_or_default();
         Self {
             x: side("x"),
@@ -148,7 +148,7 @@ impl Place {
 }
 
 impl Face {
-    fn of(object: &Object) -> Self {
+    fn of(object: &Object<'_>) -> Self {
         Self {
             place: Place::of(object),
             persons: object
@@ -166,7 +166,7 @@ impl Face {
 
 impl LibraryHit {
     /// The hits in `extras`, which one page shows as a list in an object and clients take flat.
-    pub(super) fn all(extras: &Object) -> Vec<Self> {
+    pub(super) fn all(extras: &Object<'_>) -> Vec<Self> {
         let mut hits = extras.objects("hitLibInfo");
         if hits.is_empty() && extras.word("libCode").is_some() {
             hits.push(extras.clone());

@@ -88,6 +88,11 @@ impl Endpoint {
         Ok(Self { base })
     }
 
+    /// Whether the host is the local machine, by its name or address.
+    pub(super) fn is_loopback(&self) -> bool {
+        self.base.host().is_some_and(|host| is_loopback(&host))
+    }
+
     pub(super) fn host(&self) -> &str {
         self.base.host_str().unwrap_or_default()
     }

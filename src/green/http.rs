@@ -13,12 +13,16 @@ use std::{
 
 use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
-use reqwest::{Body, Method, Proxy as HttpProxy, Response, header::HeaderMap, redirect};
+use reqwest::{
+    Body, Method, Proxy as HttpProxy, Response,
+    header::{ACCEPT_ENCODING, CONTENT_ENCODING, HeaderMap, HeaderValue},
+    redirect,
+};
 use rustls::{ClientConfig, RootCertStore, crypto::ring};
 use tokio::time::{Instant, timeout_at};
 use url::Url;
 
-use super::clock;
+use super::{clock, coding};
 use crate::error::{Error, ErrorKind};
 
 /// Which proxy requests go through.
@@ -51,7 +55,10 @@ pub(super) struct Http {
 pub(super) struct Reply {
     pub(super) status: u16,
     pub(super) headers: HeaderMap,
+    /// Decompressed, unless [`coding`](Self::coding) is set.
     pub(super) body: Vec<u8>,
+    /// The content coding of a body that this client cannot decompress.
+    pub(super) coding: Option<String>,
 }
 
 /// Why nothing came back, or not all of it.
@@ -139,9 +146,9 @@ impl HttpBody for Watched {
 }
 
 impl Http {
-    /// The longest answer that is read, in bytes: a hundred tasks with all the text found in them
-    /// fit many times.
-    const MAX_ANSWER: usize = 16 << 20;
+    /// The longest answer that is read, in bytes, compressed or not: a hundred tasks with all the
+    /// text found in them fit many times, and as a JSON tree it takes up to a hundred times as much.
+    const MAX_ANSWER: usize = 2 << 20;
 
     /// Shorter than what servers are known to keep an idle connection for: a request that is
     /// written into a connection that is just being closed is lost, and a lost paid request cannot
@@ -172,6 +179,10 @@ impl Http {
             .no_brotli()
             .no_zstd()
             .no_deflate()
+            .default_headers(HeaderMap::from_iter([(
+                ACCEPT_ENCODING,
+                HeaderValue::from_static("identity"),
+            )]))
             .user_agent(concat!("greenlight/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(Duration::from_secs(5))
             .pool_idle_timeout(Self::IDLE);
@@ -228,18 +239,46 @@ async fn read(mut response: Response, started: Instant, until: Instant) -> Resul
         status: response.status().as_u16(),
         headers: std::mem::take(response.headers_mut()),
         body: Vec::new(),
+        coding: None,
     };
-    let cause = loop {
+    let failure = loop {
         match timeout_at(until, response.chunk()).await {
             Ok(Ok(Some(chunk))) if reply.body.len() + chunk.len() > Http::MAX_ANSWER => {
-                break Cause::TooLong;
+                break Some(Cause::TooLong);
             }
             Ok(Ok(Some(chunk))) => reply.body.extend_from_slice(&chunk),
-            Ok(Ok(None)) => return Ok(reply),
-            Ok(Err(error)) => break Cause::Http(error.without_url()),
-            Err(_) => break Cause::Time(started.elapsed()),
+            Ok(Ok(None)) => break None,
+            Ok(Err(error)) => break Some(Cause::Http(error.without_url())),
+            Err(_) => break Some(Cause::Time(started.elapsed())),
         }
     };
-    let part = Some(reply);
-    Err(Fault::Lost { cause, part })
+    let is_too_long = reply.decompress().is_err();
+    match failure.or(is_too_long.then_some(Cause::TooLong)) {
+        None => Ok(reply),
+        // The part is kept: ids in it were paid for.
+        Some(cause) => Err(Fault::Lost {
+            cause,
+            part: Some(reply),
+        }),
+    }
+}
+
+impl Reply {
+    /// Decompresses the body, if it is compressed although the request asked for `identity`.
+    fn decompress(&mut self) -> Result<(), coding::TooLong> {
+        let named = self.headers.get_all(CONTENT_ENCODING).iter();
+        let named: Vec<_> = named.map(|value| value.to_str().unwrap_or("?")).collect();
+        let named = named.join(", ");
+        match coding::decode(&self.body, &named, Http::MAX_ANSWER) {
+            coding::Decoded::Unchanged => {}
+            coding::Decoded::Body { body, is_too_long } => {
+                self.body = body;
+                if is_too_long {
+                    return Err(coding::TooLong);
+                }
+            }
+            coding::Decoded::Unknown => self.coding = Some(named),
+        }
+        Ok(())
+    }
 }

@@ -27,11 +27,13 @@
 pub mod callback;
 mod client;
 mod clock;
+mod coding;
 mod credentials;
 mod detail;
 mod endpoint;
 mod feedback;
 mod frames;
+mod grant;
 mod http;
 mod ids;
 mod object;

@@ -4,6 +4,8 @@
 //! fields, so objects are read field by field: a name is looked up whatever its capitals, a value of
 //! another type counts as absent, and what is not known here is let be.
 
+use std::borrow::Cow;
+
 use serde_json::{Map, Value};
 
 use super::ids::TaskId;
@@ -13,28 +15,69 @@ pub(super) fn without_mark(text: &[u8]) -> &[u8] {
     text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text)
 }
 
-/// A JSON object read leniently.
+/// A JSON object read leniently: a whole one, or a part of another.
 #[derive(Clone, Debug)]
-pub(super) struct Object(pub(super) Map<String, Value>);
+pub(super) struct Object<'a>(Cow<'a, Map<String, Value>>);
 
-impl Object {
+impl From<Map<String, Value>> for Object<'static> {
+    fn from(map: Map<String, Value>) -> Self {
+        Self(Cow::Owned(map))
+    }
+}
+
+impl Object<'static> {
     pub(super) fn parse(text: &[u8]) -> Option<Self> {
         let text = without_mark(text);
         let text = String::from_utf8_lossy(text);
-        serde_json::from_str(&text).ok().map(Self)
+        serde_json::from_str::<Map<_, _>>(&text)
+            .ok()
+            .map(Self::from)
     }
 
-    /// The field of this name, as written or in other capitals; null counts as absent.
-    fn get(&self, name: &str) -> Option<&Value> {
-        let is_there = |value: &&Value| !value.is_null();
-        let as_written = self.0.get(name).filter(is_there);
-        as_written.or_else(|| {
-            let mut alike = self
-                .0
+    /// Removes the objects in a list: an answer's elements are moved out of it, not copied, because
+    /// a tree of them takes up to a hundred times as much memory as the text.
+    pub(super) fn take_objects(&mut self, name: &str) -> Vec<Self> {
+        let found = self.entry(name).map(|(found, _)| found.clone());
+        match found.and_then(|found| self.0.to_mut().remove(&found)) {
+            Some(Value::Array(values)) => values
+                .into_iter()
+                .filter_map(|value| match value {
+                    Value::Object(map) => Some(map.into()),
+                    _ => None,
+                })
+                .collect(),
+            Some(Value::Object(map)) => vec![map.into()],
+            _ => Vec::new(),
+        }
+    }
+
+    pub(super) fn clean_message(&mut self, clean: impl Fn(&str) -> String) {
+        for (name, value) in self.0.to_mut() {
+            let is_message = ["msg", "message"]
                 .iter()
-                .filter(|(found, value)| found.eq_ignore_ascii_case(name) && is_there(value));
-            alike.next().map(|(_, value)| value)
+                .any(|m| name.eq_ignore_ascii_case(m));
+            if let Value::String(text) = value
+                && is_message
+            {
+                *text = clean(text);
+            }
+        }
+    }
+}
+
+impl Object<'_> {
+    /// The field of this name, as written or in other capitals; null counts as absent.
+    fn entry(&self, name: &str) -> Option<(&String, &Value)> {
+        let is_there = |(_, value): &(&String, &Value)| !value.is_null();
+        let as_written = self.0.get_key_value(name).filter(is_there);
+        as_written.or_else(|| {
+            let mut fields = self.0.iter().filter(is_there);
+            fields.find(|(found, _)| found.eq_ignore_ascii_case(name))
         })
+    }
+
+    fn get(&self, name: &str) -> Option<&Value> {
+        self.entry(name).map(|(_, value)| value)
     }
 
     /// A name, which some write as a number.
@@ -60,19 +103,6 @@ impl Object {
     pub(super) fn message(&self) -> &str {
         let message = self.text("msg").or_else(|| self.text("message"));
         message.unwrap_or_default()
-    }
-
-    pub(super) fn clean_message(&mut self, clean: impl Fn(&str) -> String) {
-        for (name, value) in &mut self.0 {
-            let is_message = ["msg", "message"]
-                .iter()
-                .any(|m| name.eq_ignore_ascii_case(m));
-            if let Value::String(text) = value
-                && is_message
-            {
-                *text = clean(text);
-            }
-        }
     }
 
     pub(super) fn number(&self, name: &str) -> Option<f64> {
@@ -115,13 +145,14 @@ impl Object {
     }
 
     /// The objects in a list; one that stands alone counts as a list of one.
-    pub(super) fn objects(&self, name: &str) -> Vec<Self> {
+    pub(super) fn objects(&self, name: &str) -> Vec<Object<'_>> {
+        let part = |map| Object(Cow::Borrowed(map));
         match self.get(name) {
             Some(Value::Array(values)) => values
                 .iter()
-                .filter_map(|value| value.as_object().cloned().map(Self))
+                .filter_map(|value| value.as_object().map(part))
                 .collect(),
-            Some(Value::Object(map)) => vec![Self(map.clone())],
+            Some(Value::Object(map)) => vec![part(map)],
             _ => Vec::new(),
         }
     }

@@ -5,7 +5,10 @@ use std::{collections::BTreeMap, fmt};
 use serde::Serialize;
 
 use super::scene::Scene;
-use crate::error::{Error, ErrorKind, harmless};
+use crate::{
+    error::{Error, ErrorKind, harmless},
+    image_url::masked,
+};
 
 /// What a scan is told besides its images.
 #[derive(Clone, Debug)]
@@ -105,7 +108,7 @@ impl Callback {
         {
             return usage(format!(
                 "callback is not an http or https URL: {}",
-                harmless(url, 80)
+                harmless(&masked(url), 80)
             ));
         }
         let sound = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';

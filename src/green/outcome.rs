@@ -69,7 +69,7 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    pub(super) fn of(element: &Object) -> Self {
+    pub(super) fn of(element: &Object<'_>) -> Self {
         let results: Vec<_> = element
             .objects("results")
             .iter()
@@ -147,7 +147,7 @@ pub struct SceneResult {
 }
 
 impl SceneResult {
-    fn of(result: &Object) -> Self {
+    fn of(result: &Object<'_>) -> Self {
         let text = |name| result.text(name).unwrap_or_default();
         Self {
             scene: Scene::from_word(text("scene")),

@@ -16,7 +16,7 @@ pub struct Refusal {
 }
 
 impl Refusal {
-    pub(super) fn of(element: &Object) -> Self {
+    pub(super) fn of(element: &Object<'_>) -> Self {
         Self {
             code: element.code().unwrap_or(0),
             message: harmless(element.message(), 400),

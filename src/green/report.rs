@@ -52,7 +52,7 @@ impl TaskReport {
     }
 
     /// Reads an element of a results answer; `None` for one without a usable id.
-    pub(super) fn of(element: &Object) -> Option<Self> {
+    pub(super) fn of(element: &Object<'_>) -> Option<Self> {
         let task_id = element.task_id()?;
         let data_id = element
             .word("dataId")

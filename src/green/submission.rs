@@ -127,9 +127,9 @@ impl Submitted {
 /// element names none; never by position, because the order of the answer is not documented.
 struct Joined<'a> {
     /// One for each task, in the order of the batch.
-    elements: Vec<Option<&'a Object>>,
+    elements: Vec<Option<&'a Object<'static>>>,
     /// Those that belong to no task, or to one that has its element already.
-    others: Vec<&'a Object>,
+    others: Vec<&'a Object<'static>>,
 }
 
 impl<'a> Joined<'a> {
@@ -165,7 +165,7 @@ fn of_url(batch: &Batch, url: &str) -> Option<usize> {
     of_url.next().is_none().then_some(at)
 }
 
-fn refusal_of(element: &Object) -> Refusal {
+fn refusal_of(element: &Object<'_>) -> Refusal {
     match element.code() {
         Some(200) | None => {
             Refusal::unanswered("the answer holds no id for this task; it may have been taken")

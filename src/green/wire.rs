@@ -132,7 +132,7 @@ pub(super) struct Envelope {
     pub(super) code: u16,
     pub(super) message: String,
     pub(super) request_id: Option<String>,
-    pub(super) data: Vec<Object>,
+    pub(super) data: Vec<Object<'static>>,
 }
 
 /// `{"Code","Message","RequestId","HostId","Recommend"}`.
@@ -252,7 +252,7 @@ impl Answer {
         let Value::Object(map) = value else {
             return Err(foreign);
         };
-        Self::from_object(&Object(map)).ok_or(NotAnAnswer("the answer has no code"))
+        Self::from_object(map.into()).ok_or(NotAnAnswer("the answer has no code"))
     }
 
     /// The answer with every text that is shown to people put through `clean`.
@@ -270,10 +270,10 @@ impl Answer {
         }
     }
 
-    fn from_object(object: &Object) -> Option<Self> {
+    fn from_object(mut object: Object<'static>) -> Option<Self> {
         let request_id = object.text("requestId").map(str::to_owned);
         let message = object.message().to_owned();
-        let data = object.objects("data");
+        let data = object.take_objects("data");
         // Ids are paid for, whatever the code beside them is.
         let names_tasks = data.iter().any(|element| element.task_id().is_some());
         if let Some(code) = object.code().or(names_tasks.then_some(Envelope::NO_CODE)) {

@@ -10,7 +10,8 @@ use sha2::{Digest as _, Sha256};
 
 use super::{
     AccessKey,
-    gateway::{Refusal, Request, check_age, text},
+    ids::lower_hex,
+    refusal::{Refusal, Request, check_age, text},
 };
 
 /// What `Authorization` begins with.
@@ -70,7 +71,7 @@ impl<'a> Authorization<'a> {
         })?;
         check_age(date, now)?;
         text(request, "x-acs-action")?.ok_or_else(|| Refusal::missing("Action"))?;
-        let body = hex(&Sha256::digest(request.body));
+        let body = lower_hex(&Sha256::digest(request.body));
         if text(request, "x-acs-content-sha256")? != Some(body.as_str()) {
             return Err(Refusal::bad(
                 "InvalidContentSha256",
@@ -86,11 +87,11 @@ impl<'a> Authorization<'a> {
             ));
         }
         let canonical = self.canonical(request, &body)?;
-        let string = format!("{ALGORITHM}\n{}", hex(&Sha256::digest(&canonical)));
+        let string = format!("{ALGORITHM}\n{}", lower_hex(&Sha256::digest(&canonical)));
         let right = Hmac::<Sha256>::new_from_slice(key.secret().as_bytes())
             .expect("HMAC takes keys of any length")
             .chain_update(&string);
-        if hex(&right.finalize().into_bytes()) == self.signature {
+        if lower_hex(&right.finalize().into_bytes()) == self.signature {
             return Ok(());
         }
         Err(Refusal::bad(
@@ -128,10 +129,4 @@ impl<'a> Authorization<'a> {
 fn must_be_signed(headers: &HeaderMap) -> impl Iterator<Item = &str> {
     let names = headers.keys().map(HeaderName::as_str);
     names.filter(|name| name.starts_with("x-acs-") || matches!(*name, "host" | "content-type"))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    let digit = |value: u8| char::from_digit(value.into(), 16);
-    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
-    digits.filter_map(digit).collect()
 }

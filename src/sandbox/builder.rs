@@ -145,6 +145,7 @@ impl SandboxBuilder {
             room: Semaphore::new(routes::ROOM),
             uid: self.uid,
             address: reached(address),
+            listens_on_loopback: address.ip().is_loopback(),
             ids: ids::Ids::new(clock.now()),
             key: self.key,
             polls: self.polls,

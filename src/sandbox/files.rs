@@ -1,6 +1,7 @@
 //! Local files under a URL: a folder, and single files that are published by name.
 
 use std::{
+    fmt,
     fs::File,
     io::{self, Read as _, Seek as _, SeekFrom},
     ops::Range,
@@ -14,6 +15,8 @@ use axum::{
 };
 use http_body_util::Channel;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use sha2::{Digest as _, Sha256};
+use uuid::Uuid;
 
 use crate::format::Format;
 
@@ -27,12 +30,23 @@ const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
 /// How much of a file is held at a time, in bytes.
 const PIECE: usize = 64 * 1024;
 
-/// What is served.
-#[derive(Debug, Default)]
+/// The served files.
 pub(super) struct Files {
     /// The folder, without symbolic links in its own path.
     root: Option<PathBuf>,
     published: Mutex<Vec<PathBuf>>,
+    /// A part of the paths of published files that cannot be guessed: every user and every web page
+    /// on this machine can send requests to a loopback port.
+    secret: String,
+}
+
+/// Without the secret.
+impl fmt::Debug for Files {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Files")
+            .field("root", &self.root)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Files {
@@ -40,6 +54,7 @@ impl Files {
         Ok(Self {
             root: folder.map(Path::canonicalize).transpose()?,
             published: Mutex::default(),
+            secret: Uuid::new_v4().simple().to_string(),
         })
     }
 
@@ -59,7 +74,7 @@ impl Files {
         (below.components().count() > 0 && visible(below)).then_some(path)
     }
 
-    /// Makes one file available, wherever it lies; its name is kept.
+    /// Serves one file from any folder and returns its path, which ends in the file's name.
     pub(super) fn publish(&self, file: &Path) -> io::Result<String> {
         let whole = file.canonicalize()?;
         let name = file
@@ -70,7 +85,8 @@ impl Files {
         let number = published.len();
         published.push(whole);
         Ok(format!(
-            "/published/{number}/{}",
+            "/published/{}/{number}/{}",
+            self.secret,
             utf8_percent_encode(&name, ESCAPED)
         ))
     }
@@ -92,9 +108,14 @@ impl Files {
         visible(below).then_some(whole)
     }
 
-    /// The file of `/published/NUMBER/…`.
+    /// Returns the file of `/published/SECRET/NUMBER/…`.
     pub(super) fn published(&self, encoded: &str) -> Option<PathBuf> {
-        let (number, _) = encoded.split_once('/')?;
+        let (secret, rest) = encoded.split_once('/')?;
+        // As hashes, so that the time of the comparison says nothing about the secret.
+        if Sha256::digest(secret) != Sha256::digest(&self.secret) {
+            return None;
+        }
+        let (number, _) = rest.split_once('/')?;
         let number: usize = number.parse().ok()?;
         let published = self.published.lock().expect("no holder panics");
         published.get(number).cloned()

@@ -9,60 +9,24 @@ use std::{
     sync::Mutex,
 };
 
-use axum::http::{HeaderMap, HeaderName, Method, StatusCode, Uri};
+use axum::http::{HeaderName, StatusCode};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use hmac::{Hmac, KeyInit as _, Mac as _};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use md5::Md5;
 use sha1::{Digest as _, Sha1};
 
-use super::{AccessKey, acs3, clock::parse_http_date};
-
-/// How far a request's date may be from the gateway's clock.
-const MAX_SKEW: SignedDuration = SignedDuration::from_mins(15);
+use super::{
+    AccessKey, acs3,
+    clock::parse_http_date,
+    refusal::{Refusal, Request, check_age, text},
+};
 
 /// Nonces that are remembered; the oldest is forgotten first.
 const MAX_NONCES: usize = 100_000;
 
 /// The only version that is still served; an earlier one answers `InvalidAction.NotFound`.
 const VERSION: &str = "2018-05-09";
-
-/// Why the gateway refuses a request.
-#[derive(Debug)]
-pub(super) struct Refusal {
-    pub(super) status: StatusCode,
-    pub(super) code: String,
-    pub(super) message: String,
-}
-
-impl Refusal {
-    pub(super) fn new(status: StatusCode, code: &str, message: impl Into<String>) -> Self {
-        Self {
-            status,
-            code: code.to_owned(),
-            message: message.into(),
-        }
-    }
-
-    pub(super) fn bad(code: &str, message: impl Into<String>) -> Self {
-        Self::new(StatusCode::BAD_REQUEST, code, message)
-    }
-
-    pub(super) fn missing(parameter: &str) -> Self {
-        Self::bad(
-            &format!("Missing{parameter}"),
-            format!("{parameter} is mandatory for this action."),
-        )
-    }
-}
-
-/// What the gateway looks at.
-pub(super) struct Request<'a> {
-    pub(super) method: &'a Method,
-    pub(super) uri: &'a Uri,
-    pub(super) headers: &'a HeaderMap,
-    pub(super) body: &'a [u8],
-}
 
 /// The gateway's memory.
 #[derive(Debug, Default)]
@@ -207,24 +171,6 @@ fn required(
     }
 }
 
-/// A header that may stand once, as text.
-pub(super) fn text<'a>(request: &'a Request<'_>, name: &str) -> Result<Option<&'a str>, Refusal> {
-    let mut values = request.headers.get_all(name).iter();
-    let Some(value) = values.next() else {
-        return Ok(None);
-    };
-    let parameter = || format!("InvalidParameter.{name}");
-    if values.next().is_some() {
-        return Err(Refusal::bad(
-            &parameter(),
-            format!("{name} is given more than once."),
-        ));
-    }
-    std::str::from_utf8(value.as_bytes())
-        .map(Some)
-        .map_err(|_| Refusal::bad(&parameter(), format!("{name} is not UTF-8.")))
-}
-
 fn check_date(request: &Request<'_>, now: Timestamp) -> Result<(), Refusal> {
     let date = text(request, "date")?.ok_or_else(|| Refusal::missing("Date"))?;
     let date = parse_http_date(date).ok_or_else(|| {
@@ -234,16 +180,6 @@ fn check_date(request: &Request<'_>, now: Timestamp) -> Result<(), Refusal> {
         )
     })?;
     check_age(date, now)
-}
-
-pub(super) fn check_age(date: Timestamp, now: Timestamp) -> Result<(), Refusal> {
-    if now.duration_since(date).abs() > MAX_SKEW {
-        return Err(Refusal::bad(
-            "InvalidTimeStamp.Expired",
-            "Specified time stamp or date value is expired.",
-        ));
-    }
-    Ok(())
 }
 
 /// Some official clients send none, so that the signature does not cover the body; tolerated.

@@ -41,10 +41,12 @@ mod files;
 mod gateway;
 mod ids;
 mod oss;
+mod refusal;
 mod request;
 mod routes;
 mod serve;
 mod service;
+mod status;
 mod tasks;
 
 use std::{
@@ -56,6 +58,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use axum::http::{HeaderMap, Uri, header::HOST};
 use tokio::{
     sync::{Semaphore, mpsc},
     task::JoinHandle,
@@ -80,6 +83,7 @@ pub struct Sandbox {
 struct State {
     /// Where clients on this machine reach it.
     address: SocketAddr,
+    listens_on_loopback: bool,
     key: AccessKey,
     uid: String,
     polls: u32,
@@ -97,6 +101,27 @@ struct State {
 }
 
 impl State {
+    /// Whether a request for a file names this sandbox by an address or as localhost.
+    ///
+    /// A web page can have its own name resolve to loopback (DNS rebinding) and then read answers
+    /// as its own; the name in `Host` gives it away. A sandbox that listens on other addresses may
+    /// have any name there.
+    fn is_own_host(&self, uri: &Uri, headers: &HeaderMap) -> bool {
+        if !self.listens_on_loopback {
+            return true;
+        }
+        let authority = match uri.authority() {
+            Some(authority) => Some(authority.as_str()),
+            None => headers.get(HOST).and_then(|host| host.to_str().ok()),
+        };
+        let parsed = authority.and_then(|host| url::Url::parse(&format!("http://{host}/")).ok());
+        parsed.is_some_and(|url| match url.host() {
+            Some(url::Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+            Some(_) => true,
+            None => false,
+        })
+    }
+
     fn count<T>(&self, note: impl FnOnce(&mut Counts) -> T) -> T {
         note(&mut self.counts.lock().expect("no holder panics"))
     }

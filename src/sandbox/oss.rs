@@ -19,9 +19,9 @@ use sha1::Sha1;
 
 use super::{
     clock::parse_http_date,
-    gateway::Refusal,
     ids::{Ids, upper_hex},
-    service::Status,
+    refusal::Refusal,
+    status::Status,
 };
 
 pub(super) const BUCKET: &str = "sandbox-uploads";

@@ -3,7 +3,7 @@
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 
-use super::{State, answers, service::Status};
+use super::{State, answers, status::Status};
 
 /// Most tasks of one request (a dated copy of the asynchronous page; the samples say 50).
 const MAX_TASKS: usize = 100;

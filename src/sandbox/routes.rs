@@ -18,9 +18,10 @@ use super::{
     clock::http_date,
     fault::{Fault, When},
     files::{self, empty, set},
-    gateway::{self, Refusal},
+    refusal::{Refusal, Request as Received},
     serve::{Broken, HangUp},
     service::{self, Operation},
+    status::Status,
 };
 
 /// The largest body of an operation: a hundred tasks with long URLs, escaped, take less.
@@ -68,6 +69,9 @@ async fn file(
     uri: Uri,
     headers: HeaderMap,
 ) -> Response<Body> {
+    if !state.is_own_host(&uri, &headers) {
+        return empty(StatusCode::MISDIRECTED_REQUEST);
+    }
     let path = uri.path().strip_prefix("/files/");
     match path.and_then(|path| state.files.below(path)) {
         Some(path) => files::serve(&method, &headers, path).await,
@@ -81,6 +85,9 @@ async fn published(
     uri: Uri,
     headers: HeaderMap,
 ) -> Response<Body> {
+    if !state.is_own_host(&uri, &headers) {
+        return empty(StatusCode::MISDIRECTED_REQUEST);
+    }
     let path = uri.path().strip_prefix("/published/");
     match path.and_then(|path| state.files.published(path)) {
         Some(path) => files::serve(&method, &headers, path).await,
@@ -169,7 +176,7 @@ async fn operation(Shared(state): Shared<Arc<State>>, request: Request) -> Respo
     let admitted = match read(&state, body, MAX_BODY).await {
         Err(refusal) => Err(refusal),
         Ok(body) => {
-            let request = gateway::Request {
+            let request = Received {
                 method: &parts.method,
                 uri: &parts.uri,
                 headers: &parts.headers,
@@ -185,7 +192,7 @@ async fn operation(Shared(state): Shared<Arc<State>>, request: Request) -> Respo
         Ok(body) => body,
     };
     let (status, data) = match service::execute(&state, asked, &body, fault.as_ref()) {
-        Ok(data) => (service::Status::of(200), data),
+        Ok(data) => (Status::of(200), data),
         Err(status) => (status, None),
     };
     let answer = service::envelope(&status, &request_id, data);

@@ -9,6 +9,7 @@ use super::{
     callback::{Callback, Wish},
     fault::Fault,
     request::{FeedbackRequest, Mode, ScanRequest, check_scan, check_task, read},
+    status::Status,
     tasks::Held,
 };
 
@@ -44,54 +45,6 @@ impl Operation {
             "/green/credentials/uploadcredentials" => Self::UploadCredentials,
             _ => return None,
         })
-    }
-}
-
-/// A code and what it says, in the answer's envelope or in one of its elements.
-#[derive(Debug)]
-pub(super) struct Status {
-    code: i64,
-    message: String,
-}
-
-impl Status {
-    pub(super) fn new(code: i64, message: impl Into<String>) -> Self {
-        Self {
-            code,
-            message: message.into(),
-        }
-    }
-
-    pub(super) fn bad(message: impl Into<String>) -> Self {
-        Self::new(400, format!("BAD_REQUEST: {}", message.into()))
-    }
-
-    /// The documented word of a code.
-    pub(super) fn of(code: i64) -> Self {
-        let word = match code {
-            200 => "OK",
-            280 => "PROCESSING",
-            400 => "BAD_REQUEST",
-            401 => "NOT_ALLOWED",
-            403 => "FORBIDDEN",
-            404 => "NOT_FOUND",
-            480 => "DOWNLOAD_FAILED",
-            500 => "GENERAL_ERROR",
-            580 => "DB_FAILED",
-            581 => "TIMEOUT",
-            585 => "CACHE_FAILED",
-            586 => "ALGO_FAILED",
-            587 => "MQ_FAILED",
-            588 => "EXCEED_QUOTA",
-            589 => "TOO_LARGE",
-            590 => "BAD_FORMAT",
-            591 => "CONNECTION_POOL_FULL",
-            592 => "DOWNLOAD_TIMEOUT",
-            594 => "EXPIRED",
-            596 => "PERMISSION_DENY",
-            _ => "ERROR",
-        };
-        Self::new(code, word)
     }
 }
 

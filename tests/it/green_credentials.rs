@@ -355,3 +355,97 @@ async fn a_key_that_could_not_be_a_header_is_refused_and_not_shown() {
         fails(&Credentials::new(id, secret), "cannot be used").await;
     }
 }
+
+/// A source of the caller's own, which checks nothing.
+#[derive(Debug)]
+struct Unchecked(Credentials);
+
+impl ProvideCredentials for Unchecked {
+    fn provide(&self) -> Provided<'_> {
+        Box::pin(async { Ok(Some(self.0.clone())) })
+    }
+}
+
+#[tokio::test]
+async fn an_unusable_key_of_a_custom_source_is_an_error() {
+    let server = Server::with(|_| Step::json(200, &json!({"code": 200, "data": []}))).await;
+    for (id, secret, token, expected) in [
+        (
+            "LTAIx\n",
+            "secret-of-x",
+            None,
+            "access key id from the provider ends with white space",
+        ),
+        (
+            " LTAIx",
+            "secret-of-x",
+            None,
+            "access key id from the provider begins with white space",
+        ),
+        (
+            "LTAIx",
+            "\tsecret-of-x ",
+            None,
+            "access key secret from the provider begins and ends with white space",
+        ),
+        (
+            "LTAIx",
+            " ",
+            None,
+            "access key secret from the provider is empty",
+        ),
+        (
+            "LTAIx",
+            "secret-of-x",
+            Some("secret-of-token\r\n"),
+            "security token from the provider ends with white space",
+        ),
+        (
+            "LTAIx",
+            "secret-of-x",
+            Some("secret-of\u{7f}"),
+            "security token from the provider holds characters that are not printable ASCII",
+        ),
+    ] {
+        let mut credentials = Credentials::new(id, secret);
+        if let Some(token) = token {
+            credentials = credentials.with_security_token(token);
+        }
+        let client = server
+            .builder()
+            .credentials(Unchecked(credentials))
+            .build()
+            .unwrap();
+        let error = client
+            .results(&[TaskId::parse("a").unwrap()])
+            .await
+            .unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Credentials);
+        let report = error.report();
+        assert!(report.contains(expected), "{report}");
+        assert!(!report.contains("secret-of"), "{report}");
+    }
+    assert!(server.requests().is_empty());
+}
+
+#[tokio::test]
+async fn files_with_a_byte_order_mark_are_read() {
+    let expected = Credentials::new("LTAId", "secret-of-d");
+    let ini = TempFile::new(
+        "\u{feff}[default]\r\ntype=access_key\r\naccess_key_id=LTAId \r\naccess_key_secret=secret-of-d\r\n",
+    );
+    same(&FromIniProfile::new().with_path(ini.path()), &expected).await;
+    let profile = |id: &str| {
+        json!({"profiles": [{"name": "default", "mode": "AK", "access_key_id": id,
+        "access_key_secret": "secret-of-d"}]})
+        .to_string()
+    };
+    let cli = TempFile::new(&format!("\u{feff}{}", profile("LTAId")));
+    same(&FromCliProfile::new().with_path(cli.path()), &expected).await;
+    let blank = TempFile::new(&profile("LTAId "));
+    fails(
+        &FromCliProfile::new().with_path(blank.path()),
+        "ends with white space",
+    )
+    .await;
+}

@@ -751,12 +751,118 @@ async fn requests_go_through_a_proxy_only_if_one_is_named() {
 
 #[tokio::test]
 async fn an_endless_answer_is_not_read_to_its_end() {
-    let server = Server::with(|_| Step::text(200, &" ".repeat((16 << 20) + 1))).await;
+    let server = Server::with(|_| Step::text(200, &" ".repeat((2 << 20) + 1))).await;
     let client = server.builder().max_attempts(1).build().unwrap();
     let error = client
         .results(&[TaskId::parse("a").unwrap()])
         .await
         .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Answer);
+    assert!(error.to_string().contains("too long"), "{error}");
+}
+
+/// Compresses: 31 window bits for gzip, 15 for zlib, -15 for neither header.
+fn compressed(text: &[u8], window_bits: i32) -> Vec<u8> {
+    let config = zlib_rs::DeflateConfig {
+        window_bits,
+        ..zlib_rs::DeflateConfig::new(6)
+    };
+    let mut deflate = zlib_rs::Deflate::new_with_config(config);
+    let mut out = vec![0; text.len() + 1_000];
+    let status = deflate.compress(text, &mut out, zlib_rs::DeflateFlush::Finish);
+    assert_eq!(status, Ok(zlib_rs::Status::StreamEnd));
+    out.truncate(deflate.total_out().try_into().unwrap());
+    out
+}
+
+#[tokio::test]
+async fn a_compressed_answer_is_read_although_none_is_asked_for() {
+    let json = json!({"code": 200, "data": [{"code": 200, "dataId": "a", "taskId": "task-a"}]});
+    let plain = json.to_string().into_bytes();
+    for (coding, body) in [
+        (Some("gzip"), compressed(&plain, 31)),
+        (Some("GZIP"), compressed(&plain, 31)),
+        (Some("x-gzip"), compressed(&plain, 31)),
+        (None, compressed(&plain, 31)),
+        (Some("deflate"), compressed(&plain, 15)),
+        (Some("deflate"), compressed(&plain, -15)),
+        // The header is wrong.
+        (Some("gzip"), plain.clone()),
+        (Some("br"), plain.clone()),
+        (Some("identity"), plain.clone()),
+        (Some("utf-8"), plain.clone()),
+    ] {
+        let mut step = Step::Answer(200, Vec::new(), body);
+        if let Some(coding) = coding {
+            step = step.with_header("content-encoding", coding);
+        }
+        let server = Server::steps([step]).await;
+        let submission = server.client().submit(batch(&["a"]), &[Scene::Porn]).await;
+        let ids: Vec<_> = submission
+            .unwrap()
+            .task_ids()
+            .map(ToString::to_string)
+            .collect();
+        assert_eq!(ids, ["task-a"], "{coding:?}");
+        let requests = server.requests();
+        assert_eq!(requests[0].header("accept-encoding"), Some("identity"));
+    }
+}
+
+#[tokio::test]
+async fn the_ids_in_a_truncated_compressed_answer_are_kept() {
+    let elements: Vec<_> = ["a", "b"]
+        .iter()
+        .map(|id| json!({"code": 200, "dataId": id, "taskId": format!("task-{id}"), "msg": id.repeat(40)}))
+        .collect();
+    let whole =
+        json!({"code": 200, "data": elements, "requestId": "0123456789abcdefghijklmnopqrstuvwxyz"});
+    let mut body = compressed(whole.to_string().as_bytes(), 31);
+    body.truncate(body.len() - 20);
+    let step = Step::Answer(200, Vec::new(), body).with_header("content-encoding", "gzip");
+    let server = Server::steps([step]).await;
+    let submission = server
+        .client()
+        .submit(batch(&["a", "b"]), &[Scene::Porn])
+        .await;
+    assert_eq!(submission.unwrap().task_ids().count(), 2);
+    assert_eq!(server.requests().len(), 1);
+}
+
+#[tokio::test]
+async fn an_answer_that_cannot_be_decompressed_is_ambiguous_and_names_the_tasks() {
+    for coding in ["br", "zstd", "compress", "gzip, br"] {
+        let step = Step::Answer(200, Vec::new(), vec![0x8b, 0x05, 0x80, 0x00, 0x03])
+            .with_header("content-encoding", coding);
+        let server = Server::steps([step]).await;
+        let error = server
+            .client()
+            .submit(batch(&["a"]), &[Scene::Porn])
+            .await
+            .unwrap_err();
+        assert_eq!(error.retry(), Retry::Ambiguous, "{coding}");
+        assert_eq!(error.data_ids().len(), 1, "{coding}");
+        let report = error.report();
+        assert!(
+            report.contains(&format!("compressed with {coding}")),
+            "{report}"
+        );
+        assert_eq!(server.requests().len(), 1, "{coding}");
+    }
+}
+
+#[tokio::test]
+async fn a_compressed_answer_is_bounded_when_decompressed() {
+    let bomb = compressed(&vec![b' '; 64 << 20], 31);
+    assert!(bomb.len() < 100_000);
+    let server = Server::with(move |_| {
+        Step::Answer(200, Vec::new(), bomb.clone()).with_header("content-encoding", "gzip")
+    })
+    .await;
+    let client = server.builder().max_attempts(1).build().unwrap();
+    let error = client
+        .results(&[TaskId::parse("a").unwrap()])
+        .await
+        .unwrap_err();
     assert!(error.to_string().contains("too long"), "{error}");
 }

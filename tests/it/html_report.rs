@@ -5,6 +5,8 @@ use std::{
     process::{Command, Output, Stdio},
 };
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use sha2::{Digest as _, Sha256};
 use tempfile::tempdir;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -122,17 +124,76 @@ fn the_page_needs_nothing_else() {
 }
 
 #[test]
-fn thumbnails_are_loaded_only_when_asked_and_only_by_http() {
-    let lines = concat!(
-        r#"{"source":"https://a.example/x.png","decision":"reject"}"#,
-        "\n",
-        r#"{"source":"javascript:alert(1)","decision":"reject"}"#,
-        "\n",
-        r#"{"source":"photos/local.png","decision":"reject"}"#,
+fn thumbnails_are_those_of_public_images_that_were_not_rejected() {
+    let line = |source: &str, decision: &str| {
+        format!("{{\"source\":\"{source}\",\"decision\":\"{decision}\",\"outcome\":\"block\"}}\n")
+    };
+    let shown = [
+        "https://a.example/x.png",
+        "http://b.example:8080/y.png",
+        "https://8.8.8.8/z.png",
+        "https://[2606:4700::1111]/z.png",
+    ];
+    let hidden = [
+        "javascript:alert(1)",
+        "photos/local.png",
+        "http://127.0.0.1/a.png",
+        "http://10.0.0.1/a.png",
+        "http://169.254.169.254/latest/meta-data/",
+        "http://[::1]/a.png",
+        "http://[::ffff:192.168.0.1]/a.png",
+        "http://2130706433/a.png",
+        "http://localhost/a.png",
+        "http://app.localhost/a.png",
+        "http://router/a.png",
+        "http://printer.local/a.png",
+        "http://db.internal/a.png",
+        "http://home.arpa./a.png",
+        "https://me:secret@a.example/a.png",
+        "http://x.example;script-src/a.png",
+    ];
+    let lines: String = shown
+        .iter()
+        .chain(&hidden)
+        .map(|source| line(source, "accept"))
+        .chain([line("https://rejected.example/x.png", "reject")])
+        .collect();
+    let page = page(&lines, Thumbnails::Blurred);
+    for source in shown {
+        assert!(page.contains(&format!("<img src=\"{source}\"")), "{source}");
+    }
+    assert_eq!(page.matches("<img").count(), shown.len());
+    assert!(
+        page.contains(
+            "img-src data: http://b.example:8080 https://8.8.8.8 https://[2606:4700::1111] https://a.example\""
+        ),
+        "the policy allows these origins only"
     );
-    let page = page(lines, Thumbnails::Blurred);
-    assert_eq!(page.matches("<img").count(), 1);
-    assert!(page.contains(r#"<img src="https://a.example/x.png""#));
+    assert!(!page.contains("secret"));
+}
+
+#[test]
+fn the_policy_names_style_and_script_by_their_hashes() {
+    let page = page(&run(50), Thumbnails::Hidden);
+    let policy = page
+        .split_once("content=\"default-src")
+        .expect("a policy")
+        .1;
+    let policy = policy.split_once('"').expect("its end").0;
+    assert!(!policy.contains("unsafe"), "{policy}");
+    for (name, element) in [("style-src", "style"), ("script-src", "script")] {
+        let (_, rest) = page.split_once(&format!("<{element}>")).expect(element);
+        let (text, _) = rest.split_once(&format!("</{element}>")).expect(element);
+        let hash = STANDARD.encode(Sha256::digest(text));
+        assert!(
+            policy.contains(&format!("{name} 'sha256-{hash}';")),
+            "{policy}"
+        );
+    }
+    assert!(
+        !page.contains(" style=\""),
+        "the policy allows no style attributes"
+    );
 }
 
 #[test]

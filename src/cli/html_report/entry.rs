@@ -4,6 +4,8 @@ use serde::Deserialize;
 
 use crate::{
     cli::outcome::{ScanReport, SceneReport},
+    image_url::masked,
+    probe::classify,
     verdict::Violation,
 };
 
@@ -107,7 +109,7 @@ pub(super) struct Listed {
 impl Listed {
     pub(super) fn of(entry: &Entry) -> Self {
         Self {
-            source: cut(&entry.source, 2_048),
+            source: cut(&masked(&entry.source), 2_048),
             decision: cut(&entry.decision, 60),
             outcome: cut(entry.outcome.as_deref().unwrap_or_default(), 60),
             format: cut(entry.format.as_deref().unwrap_or_default(), 60),
@@ -119,9 +121,12 @@ impl Listed {
         }
     }
 
-    /// The source as an http or https URL, if it is one.
-    pub(super) fn url(&self) -> Option<url::Url> {
+    /// Returns the URL of an image that may be shown: one that was not rejected, on a public host.
+    /// Whoever opens a report must not send requests into their own network because a list names it.
+    pub(super) fn thumbnail(&self) -> Option<url::Url> {
+        let has_password = |url: &url::Url| !url.username().is_empty() || url.password().is_some();
         web_url(&self.source)
+            .filter(|url| self.decision != "reject" && is_public(url) && !has_password(url))
     }
 }
 
@@ -134,6 +139,36 @@ fn web_url(source: &str) -> Option<url::Url> {
     url::Url::parse(source)
         .ok()
         .filter(|url| matches!(url.scheme(), "http" | "https"))
+}
+
+/// Whether a host can be public: a public address, or a name outside the top-level domains that
+/// only local networks resolve (RFC 6761, 6762, 8375, 9476; the rest by custom).
+fn is_public(url: &url::Url) -> bool {
+    const LOCAL: [&str; 12] = [
+        "alt",
+        "arpa",
+        "corp",
+        "home",
+        "internal",
+        "intranet",
+        "invalid",
+        "lan",
+        "local",
+        "localhost",
+        "private",
+        "test",
+    ];
+    match url.host() {
+        Some(url::Host::Ipv4(address)) => classify(address.into()).is_none(),
+        Some(url::Host::Ipv6(address)) => classify(address.into()).is_none(),
+        Some(url::Host::Domain(name)) => {
+            // A host may hold `;` and `,`, which would end a directive of the page's policy.
+            let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+            let labels = name.trim_end_matches('.').rsplit_once('.');
+            name.bytes().all(is_plain) && labels.is_some_and(|(_, last)| !LOCAL.contains(&last))
+        }
+        None => false,
+    }
 }
 
 impl Entry {

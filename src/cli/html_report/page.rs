@@ -1,10 +1,13 @@
 //! The report's page: one file that needs nothing else.
 
-use std::error::Error;
+use std::{collections::BTreeSet, error::Error};
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
+use sha2::{Digest as _, Sha256};
 
 use super::{
+    entry::Listed,
     figures, tables,
     tally::Tally,
     words::{bytes, grouped, percent},
@@ -22,19 +25,15 @@ const ICON: &str = "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg'
 pub(crate) enum Thumbnails {
     /// No image is loaded: opening the report touches no other host.
     Hidden,
-    /// Images are loaded from their URLs, blurred until clicked.
+    /// Images that were not rejected, on public hosts, are loaded from their URLs and blurred until
+    /// clicked.
     Blurred,
 }
 
 /// The whole page.
 pub(super) fn page(tally: &Tally, thumbnails: Thumbnails) -> Result<String, Box<dyn Error>> {
-    let images = match thumbnails {
-        Thumbnails::Hidden => "data:",
-        Thumbnails::Blurred => "data: http: https:",
-    };
-    let policy = format!(
-        "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src {images}"
-    );
+    let style = format!("{STYLE}{}", share_style(tally));
+    let policy = policy(tally, thumbnails, &style);
     let page = html! {
         (DOCTYPE)
         html lang="en" {
@@ -45,7 +44,7 @@ pub(super) fn page(tally: &Tally, thumbnails: Thumbnails) -> Result<String, Box<
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 title { "greenlight report" }
                 link rel="icon" href=(ICON);
-                style { (PreEscaped(STYLE)) }
+                style { (PreEscaped(&style)) }
             }
             body {
                 header {
@@ -67,7 +66,25 @@ pub(super) fn page(tally: &Tally, thumbnails: Thumbnails) -> Result<String, Box<
     Ok(page.into_string())
 }
 
-/// What a word says of an image, for its colour.
+/// The page's own policy: its one style and one script by their hashes, so that no text of a line
+/// can become either, and images from the origins of the shown thumbnails only.
+fn policy(tally: &Tally, thumbnails: Thumbnails, style: &str) -> String {
+    let hash = |text: &str| STANDARD.encode(Sha256::digest(text));
+    let mut origins = BTreeSet::new();
+    if thumbnails == Thumbnails::Blurred {
+        let shown = tally.listed.iter().filter_map(Listed::thumbnail);
+        origins.extend(shown.map(|url| url.origin().ascii_serialization()));
+    }
+    let origins = origins.iter().map(|origin| format!(" {origin}"));
+    format!(
+        "default-src 'none'; style-src 'sha256-{}'; script-src 'sha256-{}'; img-src data:{}",
+        hash(style),
+        hash(SCRIPT),
+        origins.collect::<String>()
+    )
+}
+
+/// The color of a word: good, bad or unsure.
 pub(super) fn tone(word: &str) -> Option<&'static str> {
     match word {
         "accept" | "pass" => Some("good"),
@@ -94,13 +111,26 @@ fn lead(tally: &Tally) -> Markup {
     }
 }
 
-/// The decisions' parts of the whole, as wide as they are large.
+/// The widths of the parts of [`share`]. In the style sheet, because the policy allows no `style`
+/// attributes.
+fn share_style(tally: &Tally) -> String {
+    let counts = tally.decisions.sorted();
+    let rule = |(at, (_, count)): (usize, &(String, u64))| {
+        format!(
+            ".share span:nth-child({}) {{ flex: {count} 0 0; }}\n",
+            at + 1
+        )
+    };
+    counts.iter().enumerate().map(rule).collect()
+}
+
+/// A bar of the decisions, each as wide as its share.
 fn share(tally: &Tally) -> Markup {
     html! {
         @if tally.total > 0 {
             div.share aria-hidden="true" {
-                @for (name, count) in tally.decisions.sorted() {
-                    span data-tone=[tone(&name)] style={ "flex: " (count) " 0 0" } {}
+                @for (name, _) in tally.decisions.sorted() {
+                    span data-tone=[tone(&name)] {}
                 }
             }
         }

@@ -84,7 +84,7 @@ fn line(entry: &Listed, thumbnails: Thumbnails) -> Markup {
         tr data-decision=(entry.decision) data-outcome=(entry.outcome) data-codes=(entry.codes) {
             @if thumbnails == Thumbnails::Blurred {
                 td {
-                    @if let Some(url) = entry.url() {
+                    @if let Some(url) = entry.thumbnail() {
                         button.thumbnail type="button" aria-label="show the image" aria-pressed="false" {
                             img src=(url) alt="" loading="lazy" width="96" height="96";
                         }

@@ -11,7 +11,7 @@ use super::{
     failure::{Failure, failed},
 };
 use crate::{
-    error::{Error, ErrorKind, Retry},
+    error::{Error, ErrorKind, Retry, harmless},
     green::{
         clock,
         credentials::Credentials,
@@ -167,7 +167,13 @@ impl Client {
                         ErrorKind::Answer,
                         &format_args!("HTTP {} from {}", reply.status, inner.endpoint),
                     )
-                    .with_source(not_an_answer.shown(&body)),
+                    .with_source(match &reply.coding {
+                        Some(coding) => format!(
+                            "the answer is compressed with {}, which cannot be read",
+                            harmless(coding, 40)
+                        ),
+                        None => not_an_answer.shown(&body),
+                    }),
                 });
             }
         };

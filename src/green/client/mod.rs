@@ -18,6 +18,7 @@ use super::{
     credentials::Cache,
     endpoint::{Endpoint, Network},
     feedback::Feedback,
+    grant::GrantCache,
     http::Http,
     ids::TaskId,
     options::ScanOptions,
@@ -28,7 +29,6 @@ use super::{
     scene::Scene,
     submission::{Scanned, Submission, Submitted},
     task::Batch,
-    upload::Uploads,
     wire::{
         ASYNC_SCAN, Envelope, FEEDBACK, FeedbackRequest, RESULTS, SYNC_SCAN, ScanRequest,
         UPLOAD_CREDENTIALS,
@@ -53,7 +53,7 @@ struct Inner {
     client_info: Option<InfoParameter>,
     settings: Settings,
     credentials: Cache,
-    uploads: Uploads,
+    grants: GrantCache,
     clock: Clock,
     budget: Budget,
     pace: Pace,
@@ -274,8 +274,12 @@ impl Client {
         &self.inner.clock
     }
 
-    pub(super) fn uploads(&self) -> &Uploads {
-        &self.inner.uploads
+    pub(super) fn grants(&self) -> &GrantCache {
+        &self.inner.grants
+    }
+
+    pub(super) fn endpoint(&self) -> &Endpoint {
+        &self.inner.endpoint
     }
 
     pub(super) fn network(&self) -> Network {

@@ -36,7 +36,13 @@ impl Cache {
         if let Some(credentials) = held.as_ref().filter(|held| held.lasts(now, Self::FRESH)) {
             return Ok(credentials.clone());
         }
-        let failure = match self.provider.provide().await {
+        // A provider may be the caller's own, so its values are checked here as well: an unusable
+        // key would otherwise be found only where a header is made of it.
+        let provided = self.provider.provide().await.and_then(|provided| {
+            let checked = provided.map(|new| new.checked("the provider"));
+            checked.transpose()
+        });
+        let failure = match provided {
             // What a provider says is short-lived is taken at its word.
             Ok(Some(new)) if new.lasts(now, Duration::ZERO) => {
                 *held = Some(new.clone());

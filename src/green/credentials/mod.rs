@@ -104,7 +104,7 @@ impl Credentials {
     }
 
     /// Reads those that the service hands out for uploads.
-    pub(super) fn of_grant(grant: &Object) -> Option<Self> {
+    pub(super) fn of_grant(grant: &Object<'_>) -> Option<Self> {
         let expiry = grant.number("expiredTime")?;
         let mut credentials = Self::new(grant.text("accessKeyId")?, grant.text("accessKeySecret")?)
             .with_security_token(grant.text("securityToken")?);
@@ -120,25 +120,40 @@ impl Credentials {
         scrub::scrubbed(text, &secrets)
     }
 
-    /// Refuses what could not be sent as a header, or not be meant: empty or with white space.
+    /// Rejects values that cannot be sent in a header or are probably a slip: empty ones, and those
+    /// with white space, such as the line break at the end of a value copied from a vault.
     fn checked(self, source: &str) -> Result<Self, Error> {
-        let sound = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic());
-        let wrong = if !sound(&self.access_key_id) {
-            "access key id"
-        } else if !sound(self.access_key_secret.expose()) {
-            "access key secret"
-        } else if !self.token().is_none_or(|token| sound(token.expose())) {
-            "security token"
-        } else {
-            return Ok(self);
-        };
-        Err(Error::new(
-            ErrorKind::Credentials,
-            format!(
-                "credentials cannot be used: the {wrong} from {source} is empty or holds \
-                 characters that do not print as ASCII"
-            ),
-        ))
+        let values = [
+            ("access key id", Some(&*self.access_key_id)),
+            ("access key secret", Some(self.access_key_secret.expose())),
+            ("security token", self.token().map(Secret::expose)),
+        ];
+        let unusable = values
+            .iter()
+            .find_map(|(name, value)| Some((name, defect(value.as_ref()?)?)));
+        match unusable {
+            None => Ok(self),
+            Some((name, defect)) => Err(Error::new(
+                ErrorKind::Credentials,
+                format!("credentials cannot be used: the {name} from {source} {defect}"),
+            )),
+        }
+    }
+}
+
+/// Why a value cannot be a key, without showing any of it.
+fn defect(value: &str) -> Option<&'static str> {
+    let starts = value.starts_with(char::is_whitespace);
+    let ends = value.ends_with(char::is_whitespace);
+    match (starts, ends) {
+        _ if value.trim().is_empty() => Some("is empty"),
+        (true, true) => Some("begins and ends with white space"),
+        (true, false) => Some("begins with white space"),
+        (false, true) => Some("ends with white space"),
+        _ if !value.bytes().all(|byte| byte.is_ascii_graphic()) => {
+            Some("holds characters that are not printable ASCII")
+        }
+        _ => None,
     }
 }
 

@@ -8,7 +8,7 @@ use std::{
 use super::{Credentials, ProvideCredentials, Provided, env::variable};
 use crate::{
     error::{Error, ErrorKind, harmless},
-    green::object::Object,
+    green::object::{Object, without_mark},
 };
 
 /// `~/.aliyun/config.json`, which the official command line tool writes: profiles of the modes `AK`
@@ -232,17 +232,17 @@ fn read_first(paths: &[PathBuf], named: bool) -> Result<Option<(PathBuf, String)
 /// Reads a file of at most a megabyte.
 fn read(path: &Path) -> io::Result<String> {
     const MAX: u64 = 1 << 20;
-    let mut text = String::new();
+    let invalid = |reason| io::Error::new(io::ErrorKind::InvalidData, reason);
+    let mut bytes = Vec::new();
     let read = std::fs::File::open(path)?
         .take(MAX + 1)
-        .read_to_string(&mut text)?;
+        .read_to_end(&mut bytes)?;
     if u64::try_from(read).is_ok_and(|read| read > MAX) {
-        return Err(io::Error::new(
-            io::ErrorKind::InvalidData,
-            "it is too large",
-        ));
+        return Err(invalid("it is too large"));
     }
-    Ok(text)
+    // Editors on Windows write the mark, which would become part of the first name.
+    let text = std::str::from_utf8(without_mark(&bytes)).map_err(|_| invalid("it is not UTF-8"))?;
+    Ok(text.to_owned())
 }
 
 fn at_home(name: &str) -> Option<PathBuf> {

@@ -4,7 +4,6 @@
 //! own, and reads `oss://bucket/key` from there.
 
 mod content;
-mod grant;
 
 use std::sync::Arc;
 
@@ -16,9 +15,7 @@ use tokio::time::{Instant, timeout_at};
 use uuid::Uuid;
 
 pub use content::Content;
-pub(super) use grant::Uploads;
 
-use self::grant::Grant;
 use super::{
     client::{
         Client,
@@ -26,6 +23,7 @@ use super::{
         failure::{Failure, failed},
     },
     clock,
+    grant::Grant,
     http::Reply,
     retry::{Class, Effect},
     sign::{self, Parts},
@@ -110,10 +108,14 @@ impl Client {
         Err(self.upload_refused(&reply, &grant, started).await)
     }
 
-    /// The grant, within the time of the upload that it is for.
+    /// Returns a grant, before the deadline of the upload that needs it.
     async fn grant_until(&self, deadline: Instant) -> Result<Arc<Grant>, Failure> {
         let started = clock::instant();
-        if let Ok(grant) = timeout_at(deadline, self.grant()).await {
+        let now = self.clock().now();
+        let grant = self
+            .grants()
+            .get(now, self.endpoint(), self.network(), self.upload_grant());
+        if let Ok(grant) = timeout_at(deadline, grant).await {
             return grant.map_err(Failure::for_good);
         }
         let time = started.elapsed().as_secs_f64();
@@ -168,7 +170,7 @@ impl Client {
             }
             // The credentials were withdrawn, or ended early: once more with new ones.
             ("InvalidAccessKeyId" | "SecurityTokenExpired" | "InvalidSecurityToken", _) => {
-                self.uploads().forget().await;
+                self.grants().clear().await;
                 Class::Once
             }
             (_, 429 | 503) => Class::Throttled(None).told(reply),

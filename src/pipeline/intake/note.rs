@@ -7,7 +7,7 @@ use super::super::{
     files::{self, Look},
 };
 use crate::{
-    image_url::ImageUrl,
+    image_url::{ImageUrl, masked},
     inspect::Depth,
     ledger::{Key, Known, Location, NewImage, Reason},
     verdict::{Decision, Verdict},
@@ -71,19 +71,18 @@ fn of_url(pipeline: &Pipeline, text: String) -> Noted {
             let verdict = Verdict::of_text(text.clone(), &error);
             let reason = fate::reason(&verdict)
                 .unwrap_or_else(|| fate::reason_of("url/malformed", error.to_string()));
-            return Noted::rejected(key, Location::Url(text), &verdict, reason);
+            return Noted::rejected(key, masked_location(&text), &verdict, reason);
         }
     };
     let key = Key::of_url(&pipeline.scope, &url);
-    let location = Location::Url(text);
     let verdict = pipeline.settings.requirements.judge_url(url);
     match fate::reason(&verdict) {
         Some(reason) if verdict.decision() == Decision::Reject => {
-            Noted::rejected(key, location, &verdict, reason)
+            Noted::rejected(key, masked_location(&text), &verdict, reason)
         }
         _ => Noted {
             key,
-            location,
+            location: Location::Url(text),
             known: Known::Checked,
             facts: None,
         },
@@ -121,13 +120,18 @@ fn of_file(pipeline: &Pipeline, path: &Path) -> Noted {
     }
 }
 
+/// Where a rejected image is, without the passwords that a ledger would keep for nothing.
+fn masked_location(text: &str) -> Location {
+    Location::Url(masked(text).into_owned())
+}
+
 fn of_nothing(pipeline: &Pipeline, text: String, reason: Reason) -> Noted {
     // What it says and why it is unusable: the same text may be unusable in two ways.
     let Reason { class, message } = &reason;
     let identity = format!("{class}\n{message}\n{text}");
     Noted {
         key: Key::of_text(&pipeline.scope, &identity),
-        location: Location::Url(text),
+        location: masked_location(&text),
         known: Known::Rejected(reason),
         facts: None,
     }

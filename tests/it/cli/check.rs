@@ -491,3 +491,23 @@ fn the_probe_follows_its_options() {
     let impatient = [&*slow, "--allow-address", &allowed, "--timeout", "200ms"];
     assert_eq!(code(&impatient), "download/too-slow");
 }
+
+#[test]
+fn passwords_in_urls_are_masked_wherever_they_are_printed() {
+    let bench = Bench::new("check-masked");
+    let urls = "https://me:secret@host.example/a.png\nhttps://me:sec/ret@host.example/b.png\n\
+                ftp://me:secret@host.example/c.png\n";
+    bench.write("list.txt", urls);
+    for format in ["human", "jsonl", "csv"] {
+        let args = ["check", "--format", format, "--from", "list.txt"];
+        let printed = bench.run(&args).to_string();
+        assert!(
+            printed.contains("https://***@host.example/a.png"),
+            "{printed}"
+        );
+        assert!(
+            !printed.contains("secret") && !printed.contains("ret@"),
+            "{printed}"
+        );
+    }
+}

@@ -198,14 +198,29 @@ async fn a_published_file_is_served_wherever_it_lies() {
     let answer = get(&sandbox, &target(&sandbox, &url)).await;
     assert_eq!(answer.header("content-type"), Some("image/gif"));
     assert!(answer.body == fs::read(&file).unwrap());
+    let own = target(&sandbox, &url);
+    let (own, _) = own.rsplit_once("/0/").unwrap();
     for path in [
         "/published/1/a.gif",
         "/published/0",
         "/published/-1/a",
         "/published/x/a",
+        "/published/0/sexy-in-its-name.gif",
+        "/published//0/sexy-in-its-name.gif",
+        "/published/00000000000000000000000000000000/0/sexy-in-its-name.gif",
+        &format!("{own}/1/a.gif"),
+        &format!("{own}/-1/a.gif"),
+        own,
     ] {
         assert_eq!(get(&sandbox, path).await.status, 404, "{path}");
     }
+    let other = start(Sandbox::builder()).await;
+    let other_url = other.publish(&file).unwrap();
+    assert_ne!(
+        target(&sandbox, &url),
+        target(&other, &other_url),
+        "the path of another run is not the path of this"
+    );
     let error = sandbox.publish(fixtures().join("missing")).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Io);
 }
@@ -222,4 +237,35 @@ async fn a_pipe_in_the_folder_is_no_file() {
     let sandbox = start(Sandbox::builder().serve(&folder)).await;
     let answer = tokio::time::timeout(Duration::from_secs(10), get(&sandbox, "/files/pipe.png"));
     assert_eq!(answer.await.expect("an answer").status, 404);
+}
+
+/// A web page whose own name leads to loopback must not read files.
+#[tokio::test]
+async fn files_are_served_only_under_the_sandboxs_own_names() {
+    let sandbox = start(Sandbox::builder().serve(fixtures())).await;
+    let file = fixtures().join("png/rgb.png");
+    let port = sandbox.address().port();
+    for url in [
+        sandbox.url_for(&file).unwrap(),
+        sandbox.publish(&file).unwrap(),
+    ] {
+        let path = target(&sandbox, &url);
+        for (host, status) in [
+            (format!("127.0.0.1:{port}"), 200),
+            (format!("localhost:{port}"), 200),
+            ("LOCALHOST".to_owned(), 200),
+            ("images.localhost".to_owned(), 200),
+            ("[::1]".to_owned(), 200),
+            ("attacker.example".to_owned(), 421),
+            (format!("attacker.example:{port}"), 421),
+            ("localhost.attacker.example".to_owned(), 421),
+            ("127.0.0.1.attacker.example".to_owned(), 421),
+            ("127.0.0.1@attacker.example".to_owned(), 421),
+            (String::new(), 421),
+        ] {
+            let request = Request::new("GET", &path).with("host", &host);
+            let answer = request.ask(&sandbox).await;
+            assert_eq!(answer.status, status, "{host}");
+        }
+    }
 }

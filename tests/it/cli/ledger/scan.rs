@@ -309,3 +309,32 @@ fn parts_that_stay_unseen_are_warned_of_here_too() {
         "image/frames-unseen"
     );
 }
+
+#[test]
+fn a_ledger_keeps_no_password_of_a_rejected_url() {
+    let service = Service::new("ledger-masked");
+    let urls = [
+        "https://me:hunter2@host.example/a.png",
+        "https://me:hun/ter2@host.example/b.png",
+    ];
+    let scan = service.run(&["scan", urls[0], urls[1], "--ledger", "masked.db"]);
+    assert!(
+        scan.stdout.contains("https://***@host.example/a.png"),
+        "{scan}"
+    );
+    let ledger = std::fs::read_dir(service.bench.path(".")).unwrap();
+    let mut kept = 0;
+    for file in ledger.map(|entry| entry.unwrap().path()) {
+        if file.is_file() && file.to_string_lossy().contains("masked.db") {
+            let bytes = std::fs::read(&file).unwrap();
+            let text = String::from_utf8_lossy(&bytes);
+            assert!(
+                !text.contains("hunter2") && !text.contains("ter2@"),
+                "{}",
+                file.display()
+            );
+            kept += usize::from(text.contains("***@host.example"));
+        }
+    }
+    assert!(kept > 0, "the ledger has the masked URL");
+}
