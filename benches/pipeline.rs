@@ -171,6 +171,7 @@ fn median(rates: &mut [f64]) -> f64 {
 fn image(line: usize) -> NewImage {
     let url = format!("https://images.example.com/catalogue/2026/{line:08}/front.jpg");
     NewImage {
+        deliver_again: false,
         key: Key::of_url(&scope(), &ImageUrl::parse(&url).unwrap()),
         location: Location::Url(url),
         known: Known::Checked,
@@ -364,7 +365,8 @@ async fn scan(images: u64) {
         .unwrap();
     let shared = Arc::<SqliteLedger>::clone(&ledger);
     let pipeline = Pipeline::new(client, probe(Mode::Full), shared, scope())
-        .rates(None, None)
+        .image_rate(None)
+        .query_rate(None)
         .poll_interval(Duration::from_millis(500));
     let start = Instant::now();
     let mut run = pipeline.start(server.lines(images));

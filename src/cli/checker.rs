@@ -5,10 +5,7 @@ use std::{
     fs::File,
     io::{self, Read},
     path::Path,
-    sync::Arc,
 };
-
-use tokio::task;
 
 use super::{
     args::CheckSettings,
@@ -18,13 +15,11 @@ use super::{
     source::{Item, What},
 };
 use crate::{
-    green::{Client, Content},
     image_url::ImageUrl,
     inspect::{Claim, Depth, Identity, Inspection, Inspector},
     probe::Probe,
     requirements::Requirements,
-    sandbox::Sandbox,
-    verdict::{Accepted, Verdict},
+    verdict::Verdict,
 };
 
 /// How much of a file a thread holds, in bytes.
@@ -37,8 +32,6 @@ const FIRST_READ: usize = 4 * 1024;
 #[derive(Debug)]
 pub(crate) struct Checked {
     pub(crate) report: Report,
-    /// The receipt of an accepted URL.
-    pub(crate) accepted: Option<Accepted<ImageUrl>>,
     /// Whether it is a list's line that holds no source.
     pub(crate) is_bad_line: bool,
 }
@@ -47,7 +40,6 @@ impl Checked {
     fn new(report: Report) -> Self {
         Self {
             report,
-            accepted: None,
             is_bad_line: false,
         }
     }
@@ -58,17 +50,6 @@ pub(crate) struct Checker {
     requirements: Requirements,
     depth: Depth,
     probe: Probe,
-    local: Local,
-}
-
-/// How local files are looked at.
-enum Local {
-    /// Read, which is all that is asked.
-    Read,
-    /// Read, and uploaded if they are accepted: then they have a URL that the service reads.
-    Uploaded(Client),
-    /// Through the sandbox, which gives them a URL.
-    Served(Arc<Sandbox>),
 }
 
 impl Checker {
@@ -77,39 +58,13 @@ impl Checker {
             requirements: options.requirements(),
             depth: options.depth.into(),
             probe: options.probe(None)?,
-            local: Local::Read,
         })
     }
 
-    /// The same, where every accepted source is to have a URL that the service reads.
-    pub(crate) fn for_scan(
-        self,
-        options: &CheckSettings,
-        client: &Client,
-        sandbox: Option<Arc<Sandbox>>,
-    ) -> Result<Self, Failure> {
-        let own = sandbox.as_ref().map(|sandbox| sandbox.address());
-        let local = match sandbox {
-            Some(sandbox) => Local::Served(sandbox),
-            None => Local::Uploaded(client.clone()),
-        };
-        Ok(Self {
-            probe: options.probe(own)?,
-            local,
-            ..self
-        })
-    }
-
-    fn read(&self, path: &Path, source: String) -> (Report, Option<Verdict>) {
+    fn read(&self, path: &Path, source: String) -> Report {
         match self.inspect(path) {
-            Ok(inspection) => {
-                let verdict = self.requirements.judge(inspection);
-                (Report::of(source, &verdict), Some(verdict))
-            }
-            Err(error) => {
-                let why = format!("cannot read: {}", reason(&error));
-                (Report::failed(source, why), None)
-            }
+            Ok(inspection) => Report::of(source, &self.requirements.judge(inspection)),
+            Err(error) => Report::failed(source, format!("cannot read: {}", reason(&error))),
         }
     }
 
@@ -157,36 +112,6 @@ impl Checker {
             || (self.depth == Depth::Header && inspector.is_settled())
     }
 
-    /// Checks a local file, and uploads it if it is accepted.
-    async fn uploaded(&self, client: &Client, path: &Path, source: String) -> Checked {
-        let (mut report, verdict) = task::block_in_place(|| self.read(path, source));
-        let Some(Ok(accepted)) = verdict.map(Verdict::into_result) else {
-            return Checked::new(report);
-        };
-        match client.upload(accepted, &Content::file(path)).await {
-            Ok(accepted) => Checked {
-                accepted: Some(accepted),
-                ..Checked::new(report)
-            },
-            Err(error) => {
-                report.error = Some(format!("cannot upload: {}", error.report()));
-                Checked::new(report)
-            }
-        }
-    }
-
-    /// Checks what the sandbox serves of a local file.
-    async fn served(&self, sandbox: &Sandbox, path: &Path, source: String) -> Checked {
-        if let Err(error) = File::open(path) {
-            let why = format!("cannot read: {}", reason(&error));
-            return Checked::new(Report::failed(source, why));
-        }
-        match sandbox.publish(path) {
-            Ok(url) => self.url(&url, source).await,
-            Err(error) => Checked::new(Report::failed(source, error.report())),
-        }
-    }
-
     async fn url(&self, url: &str, source: String) -> Checked {
         let url = match ImageUrl::parse(url) {
             Ok(url) => url,
@@ -199,11 +124,7 @@ impl Checker {
             Ok(verdict) => verdict,
             Err(error) => return Checked::new(Report::failed(source, error.report())),
         };
-        let report = Report::of(source, &verdict);
-        Checked {
-            accepted: verdict.into_result().ok(),
-            ..Checked::new(report)
-        }
+        Checked::new(Report::of(source, &verdict))
     }
 }
 
@@ -212,15 +133,15 @@ impl Work for Checker {
     type Output = Checked;
 
     fn place(&self, item: &Item) -> Place {
-        match (&item.what, &self.local) {
-            (What::File(_), Local::Read) | (What::Unusable(_), _) => Place::Thread,
-            (What::File(_) | What::Url, _) => Place::Task,
+        match item.what {
+            What::File(_) | What::Unusable(_) => Place::Thread,
+            What::Url => Place::Task,
         }
     }
 
     fn block(&self, Item { source, what, .. }: Item) -> Checked {
         match what {
-            What::File(path) => Checked::new(self.read(&path, source).0),
+            What::File(path) => Checked::new(self.read(&path, source)),
             What::Unusable(unusable) => Checked {
                 is_bad_line: unusable.is_bad_line,
                 ..Checked::new(Report::failed(source, unusable.reason))
@@ -229,14 +150,8 @@ impl Work for Checker {
         }
     }
 
-    async fn wait(&self, Item { source, what, .. }: Item) -> Checked {
-        match (what, &self.local) {
-            (What::File(path), Local::Served(sandbox)) => self.served(sandbox, &path, source).await,
-            (What::File(path), Local::Uploaded(client)) => {
-                self.uploaded(client, &path, source).await
-            }
-            _ => self.url(&source.clone(), source).await,
-        }
+    async fn wait(&self, Item { source, .. }: Item) -> Checked {
+        self.url(&source.clone(), source).await
     }
 
     fn name(&self, item: &Item) -> String {

@@ -56,14 +56,6 @@ impl ScanReport {
         }
     }
 
-    /// Adds what is known of the task.
-    pub(crate) fn note(&mut self, state: &TaskState) {
-        match Answer::of(state) {
-            Answer::Outcome(outcome) => self.decide(outcome),
-            Answer::None(why) => self.leave_open(why),
-        }
-    }
-
     /// Adds the outcome.
     pub(crate) fn decide(&mut self, outcome: &Outcome) {
         self.outcome = outcome.decision().into();
@@ -153,6 +145,10 @@ impl SceneReport {
     }
 }
 
+/// The service gives one answer for an id that it never issued and for one whose result it deleted
+/// (results page: code 404), so a mistyped id must not read as advice to pay again.
+const UNKNOWN: &str = "unknown or expired: check the id; results are kept for an hour";
+
 /// A task's outcome, or in words why there is none.
 enum Answer<'a> {
     Outcome(&'a Outcome),
@@ -165,7 +161,7 @@ impl<'a> Answer<'a> {
             TaskState::Done(outcome) => return Self::Outcome(outcome),
             TaskState::Processing => "no result in time: ask for it later".to_owned(),
             TaskState::Failed(refusal) => format!("the service could not scan it: {refusal}"),
-            TaskState::Expired => "the result is no longer kept: submit it again".to_owned(),
+            TaskState::Expired => UNKNOWN.to_owned(),
         })
     }
 }
@@ -215,7 +211,7 @@ impl ResultReport {
             state: "unknown",
             outcome: None,
             results: Vec::new(),
-            error: Some("the answer holds nothing about this task".to_owned()),
+            error: Some(UNKNOWN.to_owned()),
         }
     }
 

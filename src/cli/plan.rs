@@ -35,7 +35,7 @@ pub(crate) async fn run(options: PlanOptions, mut interrupt: Interrupt) -> Resul
         scenes,
         price,
     } = options;
-    let scenes: Vec<_> = scenes.iter().map(ToString::to_string).collect();
+    let scenes: Vec<_> = scenes.chosen()?.iter().map(ToString::to_string).collect();
     let words: Vec<_> = scenes.iter().map(String::as_str).collect();
     let scope = Scope::new("", "", &words);
     let lines = Lines::new(input.sources()?);
@@ -54,7 +54,7 @@ pub(crate) async fn run(options: PlanOptions, mut interrupt: Interrupt) -> Resul
         }
         checked = &mut checking => Some(checked),
     };
-    printer.terminal().finish();
+    printer.terminal_mut().finish();
     let plan = match checked {
         Some(Ok(plan)) => plan?,
         Some(Err(failed)) => std::panic::resume_unwind(failed.into_panic()),

@@ -19,10 +19,9 @@ pub(crate) async fn run(
     options: ResultsOptions,
     mut interrupt: Interrupt,
 ) -> Result<Exit, Failure> {
-    let client = options.service.client()?;
-    let client = client
-        .credentials(options.service.keys().await?.chain)
-        .build()?;
+    let service = &options.service;
+    let client = service.client()?.credentials(service.chain()).build()?;
+    service.key_id().await?;
     let mut printer = Printer::new(options.format, "asked for");
     let mut worst = Exit::Success;
     for tasks in options.tasks.chunks(Client::MAX_RESULTS) {

@@ -215,11 +215,17 @@ impl Terminal {
         &self.progress
     }
 
-    pub(crate) fn finish(&self) {
+    /// Removes the progress for good. A bar that only is cleared would be drawn again by the next
+    /// message, and erase it when it is dropped.
+    pub(crate) fn finish(&mut self) {
         self.progress.finish_and_clear();
-        if let Some(gauges) = &self.gauges {
-            // Nobody is there to be told that it cannot be cleared.
-            let _ = gauges.screen.clear();
+        self.progress = ProgressBar::hidden();
+        if let Some(Gauges { screen, bars }) = self.gauges.take() {
+            for bar in bars {
+                bar.finish_and_clear();
+            }
+            // A terminal that cannot be cleared cannot show an error either.
+            let _ = screen.clear();
         }
     }
 }

@@ -112,6 +112,7 @@ cases! {
         the_outbox_repeats_until_acknowledged,
         the_outbox_is_read_in_the_order_of_the_sources,
         a_source_that_was_delivered_is_known,
+        a_source_is_delivered_again_if_asked,
         rows_say_what_is_not_delivered_yet,
         dead_images_are_retried_by_class,
         the_backlog_says_what_is_due,

@@ -22,6 +22,8 @@ pub struct NewImage {
     pub facts: Option<String>,
     /// Where it came from.
     pub source: Source,
+    /// Whether a source that had its outcome before gets it again.
+    pub deliver_again: bool,
 }
 
 /// Where an image is.
@@ -75,11 +77,14 @@ pub struct Source {
 pub struct Enqueued {
     /// Whether the image is new.
     pub new_image: bool,
+    /// The [number](super::Row::number) of the source.
+    pub number: i64,
     /// Whether the source is new.
     pub new_source: bool,
     /// Where the image is now.
     pub state: State,
-    /// Whether the source had its outcome before: it was acknowledged, and nothing comes for it.
+    /// Whether the source had its outcome before and it was acknowledged: then it is delivered again
+    /// only if [`deliver_again`](NewImage::deliver_again) asks for it.
     pub was_delivered: bool,
 }
 

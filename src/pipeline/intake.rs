@@ -10,7 +10,7 @@ use std::{
 
 use tokio::sync::mpsc;
 
-use super::{Line, Pipeline, Step, Subject, clock, run::Shared};
+use super::{Line, Pipeline, Step, Subject, clock, shared::Shared};
 use crate::{
     error::{Error, ErrorKind},
     ledger::{Known, NewImage},
@@ -123,8 +123,12 @@ async fn note(shared: &Shared, images: Vec<NewImage>) -> Result<(), Error> {
     let refused = noted.iter().zip(refused);
     let refused = refused.filter(|(noted, refused)| noted.new_image && *refused);
     shared.counters.refused.add(refused.count());
-    let delivered = noted.iter().filter(|noted| noted.was_delivered).count();
-    shared.counters.delivered_before.add(delivered);
+    let delivered = noted.iter().filter(|noted| noted.was_delivered);
+    if shared.pipeline.settings.deliver_again {
+        delivered.for_each(|noted| shared.deliver_again(noted.number));
+    } else {
+        shared.counters.delivered_before.add(delivered.count());
+    }
     shared.to_probe.notify_one();
     shared.to_deliver.notify_one();
     Ok(())

@@ -43,6 +43,7 @@ mod polling;
 mod probing;
 mod progress;
 mod run;
+mod shared;
 mod submitting;
 mod uploading;
 
@@ -122,6 +123,16 @@ struct Settings {
     callback: Option<Callback>,
     submit_quota: Option<Quota>,
     query_quota: Option<Quota>,
+    deliver_again: bool,
+}
+
+impl Settings {
+    /// The time after which an image without a known answer may be submitted again: never before
+    /// its request has ended.
+    fn settle_after(&self) -> Duration {
+        let least = self.send_limit.saturating_add(Duration::from_millis(500));
+        self.settle_after.max(least)
+    }
 }
 
 impl Pipeline {
@@ -150,6 +161,7 @@ impl Pipeline {
             // limits, 70409 and 84456).
             submit_quota: Some(quota("submit", 45)),
             query_quota: Some(quota("query", 45)),
+            deliver_again: false,
         };
         Self {
             client,
@@ -212,16 +224,20 @@ impl Pipeline {
         self
     }
 
-    /// Sets how long one request to submit may take with all its attempts, and after how long from
-    /// its beginning an image without a known answer may be submitted again: half a second later
-    /// than that at least, and late enough that callbacks have come. Defaults: one and two minutes.
+    /// Sets how long one request to submit may take, all attempts included. Default: one minute.
     #[must_use]
-    pub fn settle_after(mut self, send_limit: Duration, settle_after: Duration) -> Self {
-        // Of two endless times the difference, in which a request is sent, would be nothing.
-        let send_limit = send_limit.min(FAR);
-        self.settings.send_limit = send_limit;
-        let least = send_limit.saturating_add(Duration::from_millis(500));
-        self.settings.settle_after = settle_after.min(FAR * 2).max(least);
+    pub fn send_limit(mut self, limit: Duration) -> Self {
+        // The difference of two endless times would leave no time to send in.
+        self.settings.send_limit = limit.min(FAR);
+        self
+    }
+
+    /// Sets how long after the start of its request an image without a known answer may be
+    /// submitted again: at least half a second more than the [`send_limit`](Self::send_limit).
+    /// Allow for callbacks to arrive. Default: two minutes.
+    #[must_use]
+    pub fn settle_after(mut self, wait: Duration) -> Self {
+        self.settings.settle_after = wait.min(FAR * 2);
         self
     }
 
@@ -232,12 +248,17 @@ impl Pipeline {
         self
     }
 
-    /// Sets how often an image is probed, and how often it is submitted, before it is given up.
-    /// Defaults: 3 and 3.
+    /// Sets how often an image is probed before it is given up. Default: 3.
     #[must_use]
-    pub const fn attempts(mut self, probe: u32, submit: u32) -> Self {
-        self.settings.probe_attempts = probe;
-        self.settings.submit_attempts = submit;
+    pub const fn probe_attempts(mut self, attempts: u32) -> Self {
+        self.settings.probe_attempts = attempts;
+        self
+    }
+
+    /// Sets how often an image is submitted before it is given up. Default: 3.
+    #[must_use]
+    pub const fn submit_attempts(mut self, attempts: u32) -> Self {
+        self.settings.submit_attempts = attempts;
         self
     }
 
@@ -267,12 +288,27 @@ impl Pipeline {
         self
     }
 
-    /// Sets how many images are submitted, and how many requests for results are made, a second by
-    /// all who share the ledger; `None` leaves it to the client. Default: 45 and 45.
+    /// Sets how many images are submitted per second by all processes that share the ledger; `None`
+    /// leaves the limit to the client. Default: 45.
     #[must_use]
-    pub fn rates(mut self, images: Option<u32>, queries: Option<u32>) -> Self {
+    pub fn image_rate(mut self, images: Option<u32>) -> Self {
         self.settings.submit_quota = images.map(|rate| quota("submit", rate));
-        self.settings.query_quota = queries.map(|rate| quota("query", rate));
+        self
+    }
+
+    /// Sets how many requests for results are made per second by all processes that share the
+    /// ledger; `None` leaves the limit to the client. Default: 45.
+    #[must_use]
+    pub fn query_rate(mut self, requests: Option<u32>) -> Self {
+        self.settings.query_quota = requests.map(|rate| quota("query", rate));
+        self
+    }
+
+    /// Sets whether a line that an earlier run delivered is delivered again when
+    /// [`start`](Self::start) is given it again. Nothing is submitted twice either way. Default: no.
+    #[must_use]
+    pub const fn deliver_again(mut self, again: bool) -> Self {
+        self.settings.deliver_again = again;
         self
     }
 

@@ -7,7 +7,7 @@ use std::{
 
 use tokio::time::Instant;
 
-use super::{clock, run::LOOK_AGAIN};
+use super::{clock, shared::LOOK_AGAIN};
 use crate::error::Error;
 
 /// What keeps the service, or the store of uploads, from doing what it is asked.

@@ -7,7 +7,7 @@ use tokio::{task::JoinSet, time::sleep};
 use super::{
     Pipeline, Settings, Step, clock,
     fate::{self, Trouble},
-    run::{LOOK_AGAIN, Shared},
+    shared::{LOOK_AGAIN, Shared},
 };
 use crate::{
     error::Error,

@@ -9,7 +9,7 @@ use tokio::{
 
 use super::{
     Step, clock, facts, fate, files,
-    run::{LOOK_AGAIN, Shared},
+    shared::{LOOK_AGAIN, Shared},
 };
 use crate::{
     error::Error,

@@ -1,35 +1,27 @@
 //! A run: its stages, its end, and what it delivers.
 
 use std::{
-    path::PathBuf,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, atomic::Ordering},
     time::Duration,
 };
 
 use tokio::{
-    sync::{Notify, Semaphore, watch},
     task::{JoinError, JoinSet},
     time::{sleep, timeout},
 };
 
 use super::{
-    Line, Pipeline, Step, clock, files, intake,
-    outage::{Outage, OutageWatch},
+    Line, Pipeline, Step, clock, intake,
+    outage::Outage,
     polling, probing,
-    progress::{Counters, Progress},
+    progress::Progress,
+    shared::{LOOK_AGAIN, Shared},
     submitting,
 };
 use crate::{
     error::{Error, ErrorKind},
-    ledger::{DeliveryId, Key, Permit, Quota, Reason, Resubmit, State, Undelivered},
-    verdict::Verdict,
+    ledger::{DeliveryId, Resubmit, State, Undelivered},
 };
-
-/// How often a stage that found nothing looks again: another process may have put something there.
-pub(super) const LOOK_AGAIN: Duration = Duration::from_millis(250);
 
 /// How often unanswered images are settled, and the end is looked for.
 const SETTLE_EVERY: Duration = Duration::from_millis(250);
@@ -51,25 +43,6 @@ pub struct Run {
     failure: Option<Error>,
 }
 
-/// What the stages share.
-#[derive(Debug)]
-pub(super) struct Shared {
-    pub(super) pipeline: Pipeline,
-    pub(super) counters: Counters,
-    halt: watch::Sender<bool>,
-    pub(super) to_probe: Notify,
-    pub(super) to_submit: Notify,
-    pub(super) to_poll: Notify,
-    pub(super) to_deliver: Notify,
-    pub(super) intake_done: AtomicBool,
-    pub(super) outage: OutageWatch,
-    pub(super) upload_outage: OutageWatch,
-    /// How many files are uploaded at a time.
-    pub(super) uploads: Semaphore,
-    /// How many files are judged at a time: one for each processor.
-    readers: Semaphore,
-}
-
 /// Ends a run in good order, from elsewhere.
 #[derive(Clone, Debug)]
 pub struct Stopper {
@@ -84,103 +57,12 @@ impl Stopper {
     }
 }
 
-impl Shared {
-    fn stop(&self) {
-        self.halt.send_replace(true);
-    }
-
-    pub(super) fn is_stopping(&self) -> bool {
-        *self.halt.borrow()
-    }
-
-    /// Waits until the run is to stop.
-    pub(super) async fn stopped(&self) {
-        let mut halt = self.halt.subscribe();
-        // The sender lives as long as `self`.
-        drop(halt.wait_for(|halt| *halt).await);
-    }
-
-    pub(super) fn reach(&self, step: Step) {
-        self.pipeline.reach(step);
-    }
-
-    /// Waits for its turn under a rate. Says whether it came before the run was stopped.
-    pub(super) async fn permit(&self, quota: Option<&Quota>, cost: u32) -> Result<bool, Error> {
-        let Some(quota) = quota else {
-            return Ok(!self.is_stopping());
-        };
-        let cost = cost.min(quota.limit.burst);
-        while !self.is_stopping() {
-            match self.pipeline.ledger.permit(quota.clone(), cost).await? {
-                Permit::Granted => return Ok(true),
-                Permit::Wait(wait) => {
-                    // Woken by the end of the run, else when the time has come.
-                    drop(timeout(wait, self.stopped()).await);
-                }
-            }
-        }
-        Ok(false)
-    }
-
-    /// Judges the bytes of a file, as long as they are those of the image of this key.
-    pub(super) async fn judge_file(
-        &self,
-        path: PathBuf,
-        key: Key,
-    ) -> Result<(Verdict, [u8; 32]), Reason> {
-        let _turn = self.readers.acquire().await.expect("it is never closed");
-        let pipeline = &self.pipeline;
-        let (depth, requirements) = (pipeline.probe.depth(), pipeline.settings.requirements);
-        let look = move || files::look(&path, depth, &requirements);
-        let looked = match tokio::task::spawn_blocking(look).await {
-            Ok(looked) => looked?,
-            Err(error) => std::panic::resume_unwind(error.into_panic()),
-        };
-        match looked.sha256 {
-            Some(sha256) if Key::of_content(&pipeline.scope, &sha256) == key => {
-                Ok((looked.verdict, sha256))
-            }
-            _ => Err(files::changed()),
-        }
-    }
-
-    pub(super) async fn slow_down(
-        &self,
-        quota: Option<&Quota>,
-        pause: Duration,
-    ) -> Result<(), Error> {
-        if let Some(quota) = quota {
-            return self.pipeline.ledger.slow_down(quota.clone(), pause).await;
-        }
-        sleep(pause).await;
-        Ok(())
-    }
-}
-
-fn processors() -> usize {
-    std::thread::available_parallelism().map_or(1, usize::from)
-}
-
 impl Run {
     pub(super) fn start(
         pipeline: Pipeline,
         lines: Option<Box<dyn Iterator<Item = Line> + Send>>,
     ) -> Self {
-        let uploads = pipeline.settings.uploads;
-        let shared = Arc::new(Shared {
-            pipeline,
-            counters: Counters::default(),
-            halt: watch::Sender::new(false),
-            to_probe: Notify::new(),
-            to_submit: Notify::new(),
-            to_poll: Notify::new(),
-            to_deliver: Notify::new(),
-            intake_done: AtomicBool::new(lines.is_none()),
-            outage: OutageWatch::default(),
-            upload_outage: OutageWatch::default(),
-            uploads: Semaphore::new(uploads),
-            readers: Semaphore::new(processors()),
-        });
+        let shared = Arc::new(Shared::new(pipeline, lines.is_none()));
         let mut stages = JoinSet::new();
         if let Some(lines) = lines {
             stages.spawn(intake::run(Arc::clone(&shared), lines));
@@ -240,6 +122,7 @@ impl Run {
             // Asked first: what the stages did before their end is then in the ledger.
             let is_done = self.stages.is_empty();
             let ledger = &self.shared.pipeline.ledger;
+            self.read_through = self.read_through.min(self.shared.take_again());
             let read = ledger.ordered(self.read_through, DELIVERY).await?;
             let has_moved = read.through > self.read_through;
             self.read_through = read.through;

@@ -13,7 +13,7 @@ use tokio::{
 use super::{
     Pipeline, Step, clock,
     fate::{self, Trouble},
-    run::{LOOK_AGAIN, Shared},
+    shared::{LOOK_AGAIN, Shared},
     uploading::{self, Ready},
 };
 use crate::{
@@ -202,7 +202,7 @@ async fn send_group(shared: &Shared, mut group: Group) -> Result<Vec<Group>, Err
     let begun = ledger
         .begin_batch(
             group.iter().map(hold).collect(),
-            clock::after(now, settings.settle_after),
+            clock::after(now, settings.settle_after()),
             now,
         )
         .await?;
@@ -212,7 +212,7 @@ async fn send_group(shared: &Shared, mut group: Group) -> Result<Vec<Group>, Err
     }
     // A process that was put to sleep in between must not send what others may have sent since.
     let late = clock::now().duration_since(now).unwrap_or_default();
-    if late > settings.settle_after.saturating_sub(settings.send_limit) {
+    if late > settings.settle_after().saturating_sub(settings.send_limit) {
         let fate = Fate::Again { at: clock::now() };
         let request_id = None;
         let not_sent = Answer::Refused { request_id, fate };

@@ -8,7 +8,7 @@ use super::{
     Step, clock, facts,
     fate::{self, Trouble},
     files,
-    run::Shared,
+    shared::Shared,
 };
 use crate::{
     error::{Error, ErrorKind},

@@ -1,6 +1,7 @@
 //! Local files under a URL: a folder, and single files that are published by name.
 
 use std::{
+    collections::HashMap,
     fmt,
     fs::File,
     io::{self, Read as _, Seek as _, SeekFrom},
@@ -34,7 +35,7 @@ const PIECE: usize = 64 * 1024;
 pub(super) struct Files {
     /// The folder, without symbolic links in its own path.
     root: Option<PathBuf>,
-    published: Mutex<Vec<PathBuf>>,
+    published: Mutex<Published>,
     /// A part of the paths of published files that cannot be guessed: every user and every web page
     /// on this machine can send requests to a loopback port.
     secret: String,
@@ -47,6 +48,13 @@ impl fmt::Debug for Files {
             .field("root", &self.root)
             .finish_non_exhaustive()
     }
+}
+
+/// Single files, by the number in their URL and the other way round.
+#[derive(Default)]
+struct Published {
+    files: Vec<PathBuf>,
+    numbers: HashMap<PathBuf, usize>,
 }
 
 impl Files {
@@ -74,7 +82,8 @@ impl Files {
         (below.components().count() > 0 && visible(below)).then_some(path)
     }
 
-    /// Serves one file from any folder and returns its path, which ends in the file's name.
+    /// Serves one file from any folder and returns its path, which ends in the file's name. The same
+    /// file keeps its path.
     pub(super) fn publish(&self, file: &Path) -> io::Result<String> {
         let whole = file.canonicalize()?;
         let name = file
@@ -82,8 +91,11 @@ impl Files {
             .map(|name| name.to_string_lossy().into_owned())
             .unwrap_or_default();
         let mut published = self.published.lock().expect("no holder panics");
-        let number = published.len();
-        published.push(whole);
+        let next = published.files.len();
+        let number = *published.numbers.entry(whole.clone()).or_insert(next);
+        if number == next {
+            published.files.push(whole);
+        }
         Ok(format!(
             "/published/{}/{number}/{}",
             self.secret,
@@ -118,7 +130,7 @@ impl Files {
         let (number, _) = rest.split_once('/')?;
         let number: usize = number.parse().ok()?;
         let published = self.published.lock().expect("no holder panics");
-        published.get(number).cloned()
+        published.files.get(number).cloned()
     }
 }
 

@@ -61,6 +61,7 @@ fn image(number: u32) -> NewImage {
         location: Location::Url(url),
         known: Known::Nothing,
         facts: None,
+        deliver_again: false,
         source: Source {
             origin: "list.txt".to_owned(),
             line: number.into(),

@@ -80,17 +80,21 @@ fn pipeline_of(endpoint: &str, ledger: Arc<dyn Ledger>, scope: Scope) -> Pipelin
 fn hasty(pipeline: Pipeline) -> Pipeline {
     pipeline
         .requirements(requirements())
-        .rates(None, None)
+        .image_rate(None)
+        .query_rate(None)
         .fill_wait(Duration::from_millis(50))
         .poll_interval(Duration::from_millis(50))
         .lease(Duration::from_secs(5))
         // A machine that is busy with other tests has lost no answer.
-        .settle_after(Duration::from_secs(30), Duration::from_secs(60))
+        .send_limit(Duration::from_secs(30))
+        .settle_after(Duration::from_secs(60))
 }
 
 /// A pipeline that soon takes an answer for lost.
 fn impatient(pipeline: Pipeline) -> Pipeline {
-    pipeline.settle_after(Duration::from_secs(4), Duration::from_secs(7))
+    pipeline
+        .send_limit(Duration::from_secs(4))
+        .settle_after(Duration::from_secs(7))
 }
 
 impl Bench {
@@ -174,7 +178,7 @@ fn every_line_gets_one_outcome_and_every_image_is_paid_once() {
                 .zip(121..)
                 .map(|(url, number)| line(url, number)),
         );
-        let pipeline = bench.pipeline().attempts(1, 3);
+        let pipeline = bench.pipeline().probe_attempts(1);
         let (delivered, progress) = run(&pipeline, lines).await;
         assert_eq!(delivered.len(), 126);
         let state = |number: u32| {
@@ -249,7 +253,12 @@ fn what_a_consumer_did_not_acknowledge_comes_again_in_the_next_run() {
 fn a_stopped_run_saves_the_rest_for_the_next() {
     block_on(async {
         let bench = Bench::new(Sandbox::builder()).await;
-        let pipeline = bench.pipeline().batch(10).requests(1).rates(Some(50), None);
+        let pipeline = bench
+            .pipeline()
+            .batch(10)
+            .requests(1)
+            .image_rate(Some(50))
+            .query_rate(None);
         let mut stopped = pipeline.start(bench.good(300));
         let mut delivered = 0;
         while let Some(outcomes) = stopped.next().await.unwrap() {

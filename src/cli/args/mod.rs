@@ -6,6 +6,7 @@ mod plan;
 mod reach;
 mod report;
 mod scan;
+mod scenes;
 mod service;
 
 use clap::{Parser, Subcommand};
@@ -18,6 +19,7 @@ pub(crate) use plan::{PlanOptions, Price};
 pub(crate) use reach::ReachOptions;
 pub(crate) use report::ReportOptions;
 pub(crate) use scan::{POLL, ResumeOptions, ScanOptions, ScanSettings};
+pub(crate) use scenes::SceneOptions;
 pub(crate) use service::{ResultsOptions, SandboxOptions, ServiceOptions};
 
 /// Tells which images Alibaba Cloud's image moderation can scan, and why it would refuse the

@@ -4,8 +4,7 @@ use std::str::FromStr;
 
 use clap::Args;
 
-use super::{CheckSettings, InputOptions};
-use crate::green::Scene;
+use super::{CheckSettings, InputOptions, SceneOptions};
 
 /// What a scan would be of.
 #[derive(Args, Debug)]
@@ -16,14 +15,8 @@ pub(crate) struct PlanOptions {
     #[command(flatten)]
     pub(crate) check: CheckSettings,
 
-    /// What is looked for, separated by commas: porn, terrorism, ad, qrcode, live, logo
-    #[arg(
-        long,
-        value_name = "SCENES",
-        value_delimiter = ',',
-        default_value = "porn,terrorism"
-    )]
-    pub(crate) scenes: Vec<Scene>,
+    #[command(flatten)]
+    pub(crate) scenes: SceneOptions,
 
     /// What a thousand images of one scene cost, in any currency: 1.80
     #[arg(long, value_name = "PRICE")]

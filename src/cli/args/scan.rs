@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::{CheckSettings, InputOptions, LedgerOption, ServiceOptions};
+use super::{CheckSettings, InputOptions, LedgerOption, SceneOptions, ServiceOptions};
 use crate::{
     cli::{duration, exit::Failure},
-    green::{Chain, Client, ClientBuilder, Credentials, Scene},
+    green::{Client, ClientBuilder},
     sandbox::Sandbox,
 };
 
-/// How long is waited between questions for results unless told.
+/// Default interval between requests for results.
 pub(crate) const POLL: Duration = Duration::from_secs(5);
 
 /// What to scan, for what, and where.
@@ -46,10 +46,8 @@ pub(crate) struct ScanSettings {
     #[command(flatten)]
     pub(crate) check: CheckSettings,
 
-    /// What is looked for, separated by commas: porn, terrorism, ad, qrcode, live, logo [default:
-    /// porn,terrorism, or what the ledger was begun with]
-    #[arg(long, value_name = "SCENES", value_delimiter = ',')]
-    pub(crate) scenes: Option<Vec<Scene>>,
+    #[command(flatten)]
+    pub(crate) scenes: SceneOptions,
 
     #[command(flatten)]
     pub(crate) service: ServiceOptions,
@@ -98,41 +96,8 @@ impl ScanOptions {
 }
 
 impl ScanSettings {
-    /// The scenes that are asked for unless a ledger says others.
-    pub(crate) fn scenes(&self) -> Vec<Scene> {
-        match &self.scenes {
-            Some(scenes) => scenes.clone(),
-            None => vec![Scene::Porn, Scene::Terrorism],
-        }
-    }
-
-    /// The client of the sandbox, or of the service that is named.
-    pub(crate) async fn client(&self, sandbox: Option<&Sandbox>) -> Result<Client, Failure> {
-        let Some(sandbox) = sandbox else {
-            // Named first: it is what is missing most often.
-            let client = self.service.client()?;
-            return self.client_with(client, self.service.keys().await?.chain);
-        };
-        let key = sandbox.credentials();
-        let client = Client::builder()
-            .endpoint(&sandbox.endpoint())
-            .credentials(Credentials::new(key.id(), key.secret()));
-        self.build(client, Duration::from_millis(100))
-    }
-
-    /// The client of the service that is named.
-    pub(crate) fn client_with(
-        &self,
-        client: ClientBuilder,
-        keys: Chain,
-    ) -> Result<Client, Failure> {
-        self.build(client.credentials(keys), POLL)
-    }
-
-    fn build(&self, client: ClientBuilder, pause: Duration) -> Result<Client, Failure> {
-        let mut client = client
-            .poll_interval(self.poll.unwrap_or(pause))
-            .wait_at_most(self.wait.unwrap_or(Duration::from_secs(600)));
+    /// The client, with the rate that the user names. The ledger's rate is the narrower one.
+    pub(crate) fn client_with(&self, mut client: ClientBuilder) -> Result<Client, Failure> {
         if let Some(rate) = self.rate.and_then(|rate| rate.try_into().ok()) {
             client = client.requests_per_second(rate).images_per_second(rate);
         }

@@ -68,13 +68,6 @@ impl KeySource {
     }
 }
 
-/// The sources that keys are taken from.
-pub(crate) struct Keys {
-    /// The id of the key that is found now.
-    pub(crate) id: String,
-    pub(crate) chain: Chain,
-}
-
 impl ServiceOptions {
     /// A client of the service that is named, without credentials yet.
     pub(crate) fn client(&self) -> Result<ClientBuilder, Failure> {
@@ -95,17 +88,17 @@ impl ServiceOptions {
         })
     }
 
-    /// The sources that are named. Whether there is a key is seen before any image is looked at.
-    pub(crate) async fn keys(&self) -> Result<Keys, Failure> {
+    /// The sources of credentials that the options name.
+    pub(crate) fn chain(&self) -> Chain {
         let sources = self.credentials.iter();
-        let chain = sources.fold(Chain::new(), |chain, source| source.add_to(chain));
-        let message = match chain.provide().await {
-            Ok(Some(found)) => {
-                return Ok(Keys {
-                    id: found.access_key_id().to_owned(),
-                    chain,
-                });
-            }
+        sources.fold(Chain::new(), |chain, source| source.add_to(chain))
+    }
+
+    /// Fetches the credentials once, so that missing ones are found before any image is read, and
+    /// returns the id of the access key.
+    pub(crate) async fn key_id(&self) -> Result<String, Failure> {
+        let message = match self.chain().provide().await {
+            Ok(Some(found)) => return Ok(found.access_key_id().to_owned()),
             Ok(None) if self.credentials == [KeySource::Env] => {
                 "no credentials: set ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET"
                     .to_owned()

@@ -1,28 +1,44 @@
 //! From sources to the pipeline's lines.
 
+use std::{fs::File, path::PathBuf, sync::Arc};
+
 use crate::{
-    cli::source::{Item, Origin, Sources, What},
+    cli::{
+        exit::reason,
+        source::{Item, Origin, Sources, What},
+    },
     ledger::{Reason, Source},
     pipeline::{Line, Subject},
+    sandbox::Sandbox,
 };
 
-/// What arguments are kept under, which stand in no list.
+/// The origin of arguments, which are in no list.
 pub(crate) const ARGUMENTS: &str = "command line";
 
-/// The class of a list's line that holds no source.
+/// The class of a list's line without a source.
 pub(super) const BAD_LINE: &str = "list/bad-line";
 
-/// The class of a source that is no file that can be read.
+/// The class of a file that cannot be read.
 const UNREADABLE: &str = "file/unreadable";
 
-/// Sources as the pipeline takes them, read as they are asked for.
+/// Sources in the form that the pipeline takes, read on demand.
 pub(crate) struct Lines {
     sources: Sources,
+    sandbox: Option<Arc<Sandbox>>,
 }
 
 impl Lines {
     pub(crate) fn new(sources: Sources) -> Self {
-        Self { sources }
+        Self {
+            sources,
+            sandbox: None,
+        }
+    }
+
+    /// Has a sandbox serve local files, because it makes up an outcome from a file's name, which an
+    /// upload does not keep.
+    pub(super) fn served_by(self, sandbox: Option<Arc<Sandbox>>) -> Self {
+        Self { sandbox, ..self }
     }
 }
 
@@ -30,7 +46,29 @@ impl Iterator for Lines {
     type Item = Line;
 
     fn next(&mut self) -> Option<Line> {
-        self.sources.next().map(line)
+        let mut line = line(self.sources.next()?);
+        if let (Some(sandbox), Subject::File(path)) = (&self.sandbox, &line.subject) {
+            line.subject = serve(sandbox, path);
+        }
+        Some(line)
+    }
+}
+
+/// The URL of a local file that the sandbox serves.
+fn serve(sandbox: &Sandbox, path: &PathBuf) -> Subject {
+    let published = match File::open(path) {
+        Ok(_) => sandbox.publish(path).map_err(|error| error.report()),
+        Err(error) => Err(format!("cannot read: {}", reason(&error))),
+    };
+    match published {
+        Ok(url) => Subject::Url(url),
+        Err(message) => Subject::Unusable {
+            text: path.to_string_lossy().into_owned(),
+            reason: Reason {
+                class: UNREADABLE.to_owned(),
+                message,
+            },
+        },
     }
 }
 

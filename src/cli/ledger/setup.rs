@@ -8,43 +8,59 @@ use crate::{
         args::{POLL, ScanSettings},
         clock,
         exit::Failure,
+        scan::Place,
     },
     error::{Error, ErrorKind},
-    green::{Client, Scene},
+    green::{Client, Credentials, Scene},
     ledger::{Ledger as _, Scope, SqliteLedger},
     pipeline::Pipeline,
+    sandbox::Sandbox,
 };
 
-/// How many images a second are submitted unless told: nine tenths of what an account has.
+/// Default images submitted per second: nine tenths of an account's default limit.
 const RATE: u32 = 45;
 
-/// How long a request to submit may take with all its attempts.
+/// Default interval between polls of a sandbox in this process.
+const SANDBOX_POLL: Duration = Duration::from_millis(100);
+
+/// Longest time for one request to submit, all attempts included.
 const SEND_LIMIT: Duration = Duration::from_secs(60);
 
-/// The longest time for which an image is held by a process that may have died.
+/// Longest time for which a process that may have died holds an image.
 const LEASE: Duration = Duration::from_secs(60);
 
-/// A ledger that is open and a pipeline over it.
+/// An open ledger and a pipeline over it.
 pub(super) struct Setup {
     pub(super) ledger: Arc<SqliteLedger>,
     pub(super) pipeline: Pipeline,
     pub(super) lock: Lock,
 }
 
-/// Who asks whom.
+/// The service and the account that pays.
 struct Parties {
     client: Client,
     account: String,
 }
 
 impl Parties {
-    async fn new(settings: &ScanSettings) -> Result<Self, Failure> {
-        // Named first: it is what is missing most often.
-        let client = settings.service.client()?;
-        let keys = settings.service.keys().await?;
+    /// Fetches the credentials, so it comes after every check that needs none: a role's can take a
+    /// while.
+    async fn new(settings: &ScanSettings, client: Client) -> Result<Self, Failure> {
+        let found = settings.service.key_id().await?;
         Ok(Self {
-            client: settings.client_with(client, keys.chain)?,
-            account: settings.account.clone().unwrap_or(keys.id),
+            client,
+            account: settings.account.clone().unwrap_or(found),
+        })
+    }
+
+    fn of_sandbox(settings: &ScanSettings, sandbox: &Sandbox) -> Result<Self, Failure> {
+        let key = sandbox.credentials();
+        let client = Client::builder()
+            .endpoint(&sandbox.endpoint())
+            .credentials(Credentials::new(key.id(), key.secret()));
+        Ok(Self {
+            client: settings.client_with(client)?,
+            account: "sandbox".to_owned(),
         })
     }
 
@@ -56,48 +72,61 @@ impl Parties {
 }
 
 impl Setup {
-    /// Opens the ledger that is named, or makes it.
-    pub(super) async fn begin(settings: &ScanSettings) -> Result<Self, Failure> {
-        let parties = Parties::new(settings).await?;
-        let scope = parties.scope(&settings.scenes());
-        Self::open(settings, parties, scope).await
+    /// Opens the ledger at `place`, or creates it.
+    pub(super) async fn begin(settings: &ScanSettings, place: &Place) -> Result<Self, Failure> {
+        let scenes = settings.scenes.chosen()?;
+        let parties = match place.sandbox() {
+            Some(sandbox) => Parties::of_sandbox(settings, sandbox)?,
+            None => Parties::new(settings, client(settings)?).await?,
+        };
+        let scope = parties.scope(&scenes);
+        Self::open(settings, parties, scope, place).await
     }
 
-    /// Opens the ledger that is named if it exists. What is looked for is what it was begun with,
-    /// unless told.
-    pub(super) async fn reopen(settings: &ScanSettings) -> Result<Self, Failure> {
-        let parties = Parties::new(settings).await?;
+    /// Opens the ledger at `place` if it exists. The scenes are those it was created with, unless
+    /// the options name others.
+    pub(super) async fn reopen(settings: &ScanSettings, place: &Place) -> Result<Self, Failure> {
+        let named = settings.scenes.named()?;
+        let client = client(settings)?;
         let found = super::open_to_write(&settings.ledger)?;
+        let parties = Parties::new(settings, client).await?;
         let kept = found.scope().scenes().iter();
         let kept: Vec<_> = kept.map(|scene| Scene::from_word(scene)).collect();
-        let wanted = parties.scope(settings.scenes.as_deref().unwrap_or(&kept));
+        let wanted = parties.scope(named.unwrap_or(&kept));
         drop(found);
-        Self::open(settings, parties, wanted).await
+        Self::open(settings, parties, wanted, place).await
     }
 
     async fn open(
         settings: &ScanSettings,
         parties: Parties,
         scope: Scope,
+        place: &Place,
     ) -> Result<Self, Failure> {
-        let path = settings.ledger.path();
+        let path = place.path();
         let opened = SqliteLedger::open(path, &scope);
         let ledger = Arc::new(opened.map_err(|error| explain(error, settings))?);
         let lock = Lock::take(path)?;
         if lock.is_exclusive() {
-            // Whoever held images is gone.
+            // The process that held images has ended.
             ledger.take_over(settings.settle, clock::now()).await?;
         }
         let how = &settings.check;
-        let rate = settings.rate.unwrap_or(RATE);
+        // A sandbox has no account whose limits must be kept.
+        let is_sandbox = place.sandbox().is_some();
+        let rate = settings.rate.or((!is_sandbox).then_some(RATE));
+        let poll = if is_sandbox { SANDBOX_POLL } else { POLL };
+        let own = place.sandbox().map(|sandbox| sandbox.address());
         let send_limit = SEND_LIMIT.min(settings.settle / 2);
         let shared: Arc<SqliteLedger> = Arc::clone(&ledger);
-        let pipeline = Pipeline::new(parties.client, how.probe(None)?, shared, scope)
+        let pipeline = Pipeline::new(parties.client, how.probe(own)?, shared, scope)
             .requirements(how.requirements())
             .probes(usize::from(how.concurrency))
-            .rates(Some(rate), Some(rate))
-            .poll_interval(settings.poll.unwrap_or(POLL))
-            .settle_after(send_limit, settings.settle)
+            .image_rate(rate)
+            .query_rate(rate)
+            .poll_interval(settings.poll.unwrap_or(poll))
+            .send_limit(send_limit)
+            .settle_after(settings.settle)
             .lease(LEASE.min(settings.settle));
         Ok(Self {
             ledger,
@@ -107,7 +136,13 @@ impl Setup {
     }
 }
 
-/// What to do about a ledger that cannot be used.
+/// The client of the service that the options name.
+fn client(settings: &ScanSettings) -> Result<Client, Failure> {
+    let service = &settings.service;
+    settings.client_with(service.client()?.credentials(service.chain()))
+}
+
+/// Adds what to do about a ledger that cannot be used.
 fn explain(error: Error, settings: &ScanSettings) -> Failure {
     let is_of_others =
         error.kind() == ErrorKind::Usage && super::open_to_read(&settings.ledger).is_ok();

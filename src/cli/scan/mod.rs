@@ -1,8 +1,7 @@
-//! `greenlight scan`: checks, submits what passes, and waits for the outcomes.
+//! `greenlight scan`: records the sources in a ledger, submits the accepted images and prints their
+//! outcomes. Without a ledger of the user's own it keeps one in a temporary folder.
 
-mod direct;
-mod queue;
-mod submitter;
+mod place;
 
 use super::{
     args::ScanOptions,
@@ -11,14 +10,16 @@ use super::{
     ledger,
 };
 
-/// What to do when the service refuses everything.
+pub(crate) use place::Place;
+
+/// The hint for a service that refuses every request.
 pub(crate) const HINT: &str =
     "check the endpoint, the key and its rights; nothing that was refused is billed";
 
 /// Scans all sources and prints a line for each.
 pub(crate) async fn run(options: ScanOptions, interrupt: Interrupt) -> Result<Exit, Failure> {
-    if options.sandbox || options.no_ledger {
-        return direct::run(options, interrupt).await;
-    }
-    ledger::scan(options.input, options.settings, interrupt).await
+    // The list first: to find it missing takes neither an account nor a ledger.
+    let sources = options.input.sources()?;
+    let place = Place::of(&options).await?;
+    ledger::scan(options, sources, place, interrupt).await
 }

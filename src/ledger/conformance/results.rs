@@ -1,5 +1,5 @@
 use super::{
-    super::{EXPIRED_CLASS, Entry, Fate, Key, Resubmit, State, Update, Work},
+    super::{EXPIRED_CLASS, Entry, Fate, Key, NewImage, Resubmit, State, Update, Work},
     trial::{Trial, at, image, key, reason, retry_at, task},
 };
 
@@ -311,6 +311,29 @@ pub(super) async fn a_source_that_was_delivered_is_known(trial: Trial) {
     let noted = trial.enqueue(vec![image(1, 1), image(1, 2)], at(10)).await;
     let known: Vec<_> = noted.iter().map(|noted| noted.was_delivered).collect();
     assert_eq!(known, [true, false], "another source of it is not");
+}
+
+pub(super) async fn a_source_is_delivered_again_if_asked(trial: Trial) {
+    trial.submitted(2, at(0)).await;
+    trial.decide(1, at(9)).await;
+    acknowledge_all(&trial).await;
+    let image = NewImage {
+        deliver_again: true,
+        ..image(1, 1)
+    };
+    let number = trial.rows().await[0].number;
+    let noted = trial.enqueue(vec![image.clone()], at(10)).await;
+    assert!(noted[0].was_delivered);
+    assert_eq!(noted[0].number, number, "the row keeps its number");
+    assert_eq!(noted[0].state, State::Decided);
+    let noted = trial.enqueue(vec![image], at(10)).await;
+    assert!(!noted[0].was_delivered, "its outcome waits");
+    assert_eq!(
+        trial.outbox().await,
+        [("user-1".to_owned(), State::Decided)]
+    );
+    acknowledge_all(&trial).await;
+    assert_eq!(trial.state(1).await, State::Delivered);
 }
 
 pub(super) async fn rows_say_what_is_not_delivered_yet(trial: Trial) {

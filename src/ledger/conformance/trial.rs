@@ -38,6 +38,7 @@ pub(super) fn image(number: u8, line: u64) -> NewImage {
         location: url(number),
         known: Known::Nothing,
         facts: None,
+        deliver_again: false,
         source: Source {
             origin: "list.txt".to_owned(),
             line,

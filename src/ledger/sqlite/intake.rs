@@ -81,23 +81,34 @@ fn enqueue_one(
         )?
         .query_row(values, |row| row.get::<_, i64>(0))
         .optional()?;
-    let noted = Enqueued {
-        new_image: inserted.is_some(),
-        new_source: source.is_some(),
-        state,
-        was_delivered: false,
+    let new_source = source.is_some();
+    let number = match source {
+        Some(number) => number,
+        None => known_source(db, values)?,
     };
-    Ok(match source {
-        Some(source) if state.is_final() => Enqueued {
-            state: outbox::put_late(db, source, id, state)?,
-            ..noted
+    let was_delivered = !new_source && state.is_final() && !outbox::holds(db, number, id)?;
+    let is_due = state.is_final() && (new_source || (was_delivered && image.deliver_again));
+    Ok(Enqueued {
+        new_image: inserted.is_some(),
+        number,
+        new_source,
+        state: if is_due {
+            outbox::put_late(db, number, id, state)?
+        } else {
+            state
         },
-        None if state.is_final() => Enqueued {
-            was_delivered: !outbox::holds(db, values)?,
-            ..noted
-        },
-        _ => noted,
+        was_delivered,
     })
+}
+
+/// The number of a source that is there: image, origin, line, data id, text.
+fn known_source(db: &Connection, source: impl rusqlite::Params) -> Result<i64, Fault> {
+    Ok(db
+        .prepare_cached(
+            "SELECT id FROM source WHERE image = ?1 AND origin = ?2 AND line = ?3
+             AND data_id IS ?4 AND text IS ?5",
+        )?
+        .query_row(source, |row| row.get(0))?)
 }
 
 /// An image that is there.

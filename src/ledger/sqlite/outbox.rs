@@ -36,8 +36,8 @@ pub(super) fn finish(
     Ok(())
 }
 
-/// Puts the outcome of an image that ended before in the outbox for a source that came later.
-/// Answers the image's state since.
+/// Puts the outcome of an image that ended before in the outbox for a source that is given later,
+/// or again. Returns the image's new state.
 pub(super) fn put_late(
     db: &Connection,
     source: i64,
@@ -54,14 +54,11 @@ pub(super) fn put_late(
     Ok(State::Decided)
 }
 
-/// Whether the outcome of a source (image, origin, line, data id, text) waits to be delivered.
-pub(super) fn holds(db: &Connection, source: impl rusqlite::Params) -> Result<bool, Fault> {
+/// Whether the outcome of a source waits to be delivered.
+pub(super) fn holds(db: &Connection, source: i64, image: i64) -> Result<bool, Fault> {
     Ok(db
-        .prepare_cached(
-            "SELECT EXISTS (SELECT 1 FROM outbox JOIN source ON source.id = outbox.source
-             WHERE outbox.image = ?1 AND origin = ?2 AND line = ?3 AND data_id IS ?4 AND text IS ?5)",
-        )?
-        .query_row(source, |row| row.get(0))?)
+        .prepare_cached("SELECT EXISTS (SELECT 1 FROM outbox WHERE image = ?1 AND source = ?2)")?
+        .query_row([image, source], |row| row.get(0))?)
 }
 
 pub(super) fn undelivered(

@@ -42,6 +42,7 @@ pub(super) fn check(pipeline: &Pipeline, line: Line) -> NewImage {
         known,
         facts,
         source,
+        deliver_again: pipeline.settings.deliver_again,
     }
 }
 

@@ -25,7 +25,7 @@ pub(super) fn images(name: &str) -> Bench {
 fn what_passes_is_submitted_and_every_outcome_is_printed() {
     let bench = images("scan-outcomes");
     let run = bench.run(&["scan", "--sandbox", "in", "no.png"]);
-    assert_snapshot!(run.without_ports(), @r"
+    assert_snapshot!(run.without_ports().without_progress(), @r"
     exit: 2
     ----- stdout -----
     OUTCOME        FORMAT         PIXELS       BYTES  SOURCE
@@ -44,7 +44,7 @@ fn what_passes_is_submitted_and_every_outcome_is_printed() {
          1  image/too-small
 
     ----- stderr -----
-    note: a sandbox at http://127.0.0.1:N stands in for the service: outcomes are made up from file names
+    note: a sandbox at http://127.0.0.1:N replaces the service: outcomes are made up from file names
     ");
 }
 
@@ -139,7 +139,27 @@ fn scenes_are_chosen() {
         .iter()
         .map(|r| r["scene"].clone())
         .collect();
-    assert_eq!(scenes, ["qrcode", "logo"]);
+    assert_eq!(scenes, ["logo", "qrcode"], "in the ledger's order");
+}
+
+#[test]
+fn a_mistyped_scene_is_refused_before_it_is_paid_for() {
+    let bench = images("scan-typo");
+    let scan = ["scan", "--sandbox", "in/good.png", "--scenes"];
+    for command in [&scan[..], &["plan", "in/good.png", "--scenes"]] {
+        assert_snapshot!(bench.run(&[command, &["ad, pron"]].concat()), @r"
+        exit: 2
+        ----- stdout -----
+
+        ----- stderr -----
+        error: the service does not document the scene `pron`: did you mean `porn`?
+        hint: the scenes are porn, terrorism, ad, qrcode, live, logo; --any-scene accepts others
+        ");
+    }
+    let spaced = bench.run(&[&scan[..], &["ad, porn", "--format", "jsonl"]].concat());
+    assert_eq!(spaced.code, Some(0), "{spaced}");
+    let any = bench.run(&[&scan[..], &["pron", "--any-scene", "--format", "jsonl"]].concat());
+    assert_eq!(any.json()[0]["results"][0]["scene"], "pron", "{any}");
 }
 
 #[test]
@@ -163,6 +183,40 @@ fn csv_has_a_column_for_everything() {
         line.contains(",review,porn:sexy:review:78.5 terrorism:normal:pass:"),
         "{line}"
     );
+}
+
+#[test]
+fn a_scan_without_a_kept_ledger_carries_ids_and_pays_once() {
+    let bench = images("scan-ids");
+    bench.write(
+        "list.csv",
+        "url,id\nin/good.png,first\nin/small.jpg,second\nin/good.png,third\n",
+    );
+    let run = bench.run(&[
+        "scan",
+        "--sandbox",
+        "--from",
+        "list.csv",
+        "--data-id-column",
+        "id",
+        "--format",
+        "jsonl",
+    ]);
+    assert_eq!(run.texts("data_id"), ["first", "second", "third"], "{run}");
+    let tasks = run.texts("task_id");
+    assert_eq!(tasks[0], tasks[2], "one task, so paid once: {run}");
+    assert_eq!(run.texts("outcome"), ["pass", "not-submitted", "pass"]);
+}
+
+#[test]
+fn a_missing_list_is_found_before_credentials() {
+    let bench = images("scan-no-list");
+    let run = bench.run(&["scan", "--from", "none.csv", "--region", "cn-shanghai"]);
+    assert_eq!(run.code, Some(2), "{run}");
+    assert!(run.stderr.contains("none.csv"), "{run}");
+    let run = bench.run(&["resume", "--region", "cn-shanghai"]);
+    assert!(run.stderr.contains("greenlight.db"), "{run}");
+    assert!(!run.stderr.contains("credentials"), "{run}");
 }
 
 #[test]
@@ -260,6 +314,11 @@ fn a_region_without_a_known_host_is_refused() {
     ----- stderr -----
     error: no host is documented for region mars-1; name an endpoint, or one of: ap-southeast-1, cn-beijing, cn-shanghai, cn-shenzhen, eu-central-1, us-east-1
     ");
+    // Found before the credentials are asked for.
+    assert_eq!(
+        bench.run(&["scan", "in", "--region", "mars-1"]).stderr,
+        run.stderr
+    );
     let mut command = bench.command(&["scan", "in", "--endpoint", "http://example.com"]);
     let run = Run::of(command.envs(KEY).spawn().unwrap());
     assert_snapshot!(run, @r"

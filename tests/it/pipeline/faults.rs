@@ -392,7 +392,8 @@ fn a_callback_is_held_against_the_scenes_too() {
         let ledger = Arc::new(SqliteLedger::open(&fresh_path("scenes"), &scope).unwrap());
         let endpoint = bench.sandbox.endpoint();
         let pipeline = pipeline_of(&endpoint, Arc::<SqliteLedger>::clone(&ledger), scope)
-            .settle_after(Duration::from_secs(600), Duration::from_secs(600));
+            .send_limit(Duration::from_secs(600))
+            .settle_after(Duration::from_secs(600));
         let mut running = pipeline.start(bench.good(1));
         let key = loop {
             tokio::time::sleep(Duration::from_millis(20)).await;
@@ -423,7 +424,8 @@ fn a_time_that_no_clock_holds_is_a_long_time() {
             .pipeline()
             .lease(Duration::MAX)
             .retention(Duration::MAX)
-            .settle_after(Duration::MAX, Duration::MAX);
+            .send_limit(Duration::MAX)
+            .settle_after(Duration::MAX);
         let (delivered, _) = run(&endless, bench.good(3)).await;
         assert!(delivered.values().all(|row| row.state == State::Decided));
         assert_eq!(delivered.len(), 3);

@@ -128,11 +128,15 @@ fn every_file_gets_one_outcome_and_the_same_bytes_are_paid_once() {
 /// A pipeline that calls `meddle` when it first reaches `step`.
 fn meddled(bench: &Bench, step: Step, meddle: impl Fn() + Send + Sync + 'static) -> Pipeline {
     let passed = AtomicU32::new(0);
-    bench.pipeline().attempts(1, 1).checkpoint(move |reached| {
-        if reached == step && passed.fetch_add(1, Ordering::SeqCst) == 0 {
-            meddle();
-        }
-    })
+    bench
+        .pipeline()
+        .probe_attempts(1)
+        .submit_attempts(1)
+        .checkpoint(move |reached| {
+            if reached == step && passed.fetch_add(1, Ordering::SeqCst) == 0 {
+                meddle();
+            }
+        })
 }
 
 #[test]
@@ -218,6 +222,7 @@ fn a_file_that_was_moved_is_found_where_the_list_says_next() {
         let new = folder.path().join("new.png");
         let sha256: [u8; 32] = Sha256::digest(picture(1)).into();
         let noted = NewImage {
+            deliver_again: false,
             key: Key::of_content(&scope(), &sha256),
             location: Location::File(old.clone()),
             known: Known::Nothing,
@@ -276,7 +281,7 @@ fn an_upload_that_never_works_is_dead_with_its_class() {
             .inject(Operation::Upload, Fault::Close(When::Before));
         let folder = folder();
         let path = write(folder.path(), "a.png", &picture(1));
-        let pipeline = bench.pipeline().attempts(1, 1);
+        let pipeline = bench.pipeline().probe_attempts(1).submit_attempts(1);
         let (delivered, _) = run(&pipeline, vec![file(&path, 1)]).await;
         assert_eq!(
             class(&delivered["user-1"]),

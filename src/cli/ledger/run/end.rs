@@ -1,4 +1,4 @@
-//! How a run ends, and how the user goes on.
+//! How a run ends, and how the user continues.
 
 use std::io;
 
@@ -8,25 +8,32 @@ use crate::{
         args::ScanSettings,
         duration,
         exit::{Exit, Failure},
+        ledger::page,
         printer, scan, terminal,
     },
     error::{Error, ErrorKind},
+    ledger::State,
 };
 
-/// Why a run came to its end.
+/// Why a run ended.
 pub(super) enum End {
     Done,
     Interrupted,
-    /// Nothing moved in the time that the user gives.
+    /// Nothing was done for the time that the user set.
     Tired,
     Failed(Error),
-    /// Nobody reads on, or nothing can be written.
+    /// Standard output was closed, or cannot be written.
     Unwritable(io::Error),
 }
 
 impl Job {
-    pub(super) fn end(mut self, end: End) -> Result<Exit, Failure> {
-        self.printer.terminal().finish();
+    pub(super) async fn end(mut self, end: End) -> Result<Exit, Failure> {
+        self.printer.terminal_mut().finish();
+        let end = if self.place.is_temporary() {
+            self.print_rest(end).await
+        } else {
+            end
+        };
         let end = match end {
             End::Unwritable(_) => end,
             end => match self.printer.finish(&self.tally) {
@@ -34,6 +41,9 @@ impl Job {
                 Err(error) => End::Unwritable(error),
             },
         };
+        if self.place.is_temporary() {
+            return self.end_unkept(end);
+        }
         let how = self.how_to_go_on();
         let printed = self.tally.sources();
         match end {
@@ -68,6 +78,65 @@ impl Job {
         }
     }
 
+    /// Prints what was paid for or decided and not printed yet, since its ledger is removed with the
+    /// scan.
+    async fn print_rest(&mut self, end: End) -> End {
+        if matches!(end, End::Done | End::Unwritable(_)) {
+            return end;
+        }
+        let mut left = 0_u64;
+        let mut after = self.printed_through;
+        loop {
+            let rows = match page(&self.ledger, &mut after, None).await {
+                Ok(Some(rows)) => rows,
+                Ok(None) => break,
+                Err(error) => return End::Failed(error),
+            };
+            for row in rows {
+                let error = match (&row.task_id, row.state) {
+                    (Some(id), State::Submitted) => Some(format!(
+                        "not waited for: `greenlight results {id}` asks again"
+                    )),
+                    (_, state) if state.is_final() => None,
+                    (_, State::Sending | State::Uncertain) => None,
+                    _ => {
+                        left = left.saturating_add(1);
+                        continue;
+                    }
+                };
+                if let Err(error) = self.print(&row, error) {
+                    return End::Unwritable(error);
+                }
+            }
+        }
+        self.tally.leave(left, self.run.has_read_all());
+        end
+    }
+
+    /// How a run ends of which nothing is kept.
+    fn end_unkept(&self, end: End) -> Result<Exit, Failure> {
+        let progress = self.tally.progress();
+        match end {
+            End::Done => Ok(self.tally.exit()),
+            End::Interrupted => {
+                terminal::failure(&Failure::new(format!("interrupted: {progress}")));
+                Ok(Exit::Interrupted)
+            }
+            End::Tired => {
+                let message = format!("{}: {progress}", self.why_tired());
+                Err(Failure::new(match self.run.outage() {
+                    Some(outage) => format!("{message}: {}", outage.error),
+                    None => message,
+                }))
+            }
+            End::Unwritable(error) => printer::ended(Err(error), || self.tally.exit()),
+            End::Failed(error) => {
+                let message = format!("stopped, {progress}: {}", error.report());
+                Err(Failure::new(message).hint(scan::HINT))
+            }
+        }
+    }
+
     fn why_tired(&self) -> String {
         let is_awaited = self.awaited > 0 || self.run.progress().submitted > 0;
         match self.run.outage() {
@@ -87,12 +156,12 @@ impl Job {
         let same = format!("{}{}", ledger.argument(), service.argument());
         if self.run.has_read_all() {
             return format!(
-                "`greenlight resume{same}` goes on where this ended; give it the other options of \
+                "`greenlight resume{same}` continues where this ended; give it the other options of \
                  this scan too"
             );
         }
-        "the list was not read to its end: run the same `greenlight scan` again, it goes on where \
-         this ended and does nothing twice"
+        "the list was not read to its end: run the same `greenlight scan` again; it prints every \
+         line and pays for nothing twice"
             .to_owned()
     }
 }

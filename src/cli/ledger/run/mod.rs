@@ -1,10 +1,11 @@
-//! `greenlight scan` with a ledger, and `greenlight resume`: the pipeline at work, a line for each
-//! source as it becomes final, in the order of the sources.
+//! `greenlight scan` and `greenlight resume`: runs the pipeline and prints a line for each source
+//! when it is final, in the order of the sources.
 
 mod end;
 mod tell;
 
 use std::{
+    io,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -19,43 +20,56 @@ use super::{
 };
 use crate::{
     cli::{
-        args::{InputOptions, ScanSettings},
+        args::{ScanOptions, ScanSettings},
         clock,
         exit::{Exit, Failure},
         interrupt::Interrupt,
         outcome::ScanReport,
         printer::Printer,
         report::Tally,
+        scan::Place,
+        source::Sources,
     },
     error::Error,
-    ledger::{Ledger, SqliteLedger, State, Stats, Undelivered},
+    ledger::{Ledger, Row, SqliteLedger, State, Stats, Undelivered},
     pipeline::Run,
 };
 
-/// How often bars are drawn.
+/// Interval between two drawings of the bars.
 const DRAW: Duration = Duration::from_millis(200);
 
-/// How often a line is written where there are no bars.
+/// Interval between two lines of progress where there are no bars.
 const WRITE: Duration = Duration::from_secs(1);
 
-/// How long nothing may move before no time left is told.
+/// Hides the time left after this long without progress.
 const STILL: Duration = Duration::from_secs(10);
 
-/// How long a request that is under way is waited for without a word.
+/// Waits this long for requests in flight before it prints that it waits.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// Scans what the arguments name, and goes on with what the ledger holds.
+/// Time for results without one, unless the user names another, if nothing is kept to resume.
+const WAIT: Duration = Duration::from_secs(600);
+
+/// Scans the sources, and continues with what the ledger at `place` holds.
 pub(crate) async fn scan(
-    input: InputOptions,
-    settings: ScanSettings,
+    options: ScanOptions,
+    sources: Sources,
+    place: Place,
     interrupt: Interrupt,
 ) -> Result<Exit, Failure> {
-    let sources = input.sources()?;
+    let ScanOptions {
+        input,
+        mut settings,
+        ..
+    } = options;
     let Setup {
         ledger,
         pipeline,
         lock: _lock,
-    } = Setup::begin(&settings).await?;
+    } = Setup::begin(&settings, &place).await?;
+    if place.is_temporary() {
+        settings.wait.get_or_insert(WAIT);
+    }
     let mut lists = Vec::new();
     if !input.sources.is_empty() {
         lists.push(lines::ARGUMENTS.to_owned());
@@ -65,22 +79,26 @@ pub(crate) async fn scan(
     for list in &lists {
         ledger.mark_list(list.clone(), false).await?;
     }
-    let run = pipeline.start(Lines::new(sources));
-    Job::new(run, ledger, settings, &before, lists)
-        .work(interrupt)
-        .await
+    // The exit code must count every source that the user names, those of earlier runs too.
+    let pipeline = pipeline.deliver_again(true);
+    let sandbox = place.sandbox().cloned();
+    let run = pipeline.start(Lines::new(sources).served_by(sandbox));
+    let job = Job::new(run, ledger, settings, &before, lists, place);
+    job.note_sandbox();
+    job.work(interrupt).await
 }
 
-/// Goes on with what the ledger holds.
+/// Continues with what the ledger holds.
 pub(crate) async fn resume(settings: ScanSettings, interrupt: Interrupt) -> Result<Exit, Failure> {
+    let place = Place::named(&settings.ledger);
     let Setup {
         ledger,
         pipeline,
         lock: _lock,
-    } = Setup::reopen(&settings).await?;
+    } = Setup::reopen(&settings, &place).await?;
     let before = ledger.stats(clock::now()).await?;
     let run = pipeline.resume();
-    let job = Job::new(run, ledger, settings, &before, Vec::new());
+    let job = Job::new(run, ledger, settings, &before, Vec::new(), place);
     job.tell_unread(&before.unread_lists);
     job.work(interrupt).await
 }
@@ -106,6 +124,9 @@ struct Job {
     is_outage_told: bool,
     /// Images that were submitted before the run and are not decided.
     awaited: u64,
+    place: Place,
+    /// The last row that was printed in order.
+    printed_through: i64,
 }
 
 impl Job {
@@ -115,6 +136,7 @@ impl Job {
         settings: ScanSettings,
         before: &Stats,
         lists: Vec<String>,
+        place: Place,
     ) -> Self {
         Self {
             run,
@@ -130,6 +152,8 @@ impl Job {
             is_told: false,
             is_outage_told: false,
             awaited: before.count(State::Submitted),
+            place,
+            printed_through: 0,
         }
     }
 
@@ -138,7 +162,7 @@ impl Job {
         let end = self.drive(&mut interrupt).await;
         // If the ledger fails, that is known already.
         drop(self.note_lists().await);
-        self.end(end)
+        self.end(end).await
     }
 
     /// Runs to the end, or to a good place to stop at.
@@ -197,14 +221,24 @@ impl Job {
     /// Prints outcomes, and only then says that they are printed.
     async fn deliver(&mut self, outcomes: &[Undelivered]) -> Result<(), End> {
         for outcome in outcomes {
-            let class = outcome.row.reason.as_ref().map(|reason| &*reason.class);
-            let is_bad_line = class == Some(lines::BAD_LINE);
-            let report = ScanReport::from(outcome.row.clone());
-            self.printer.complain(is_bad_line, &report.check);
-            self.printer.print(&report).map_err(End::Unwritable)?;
-            self.tally.add_scan(&report);
+            self.print(&outcome.row, None).map_err(End::Unwritable)?;
+            self.printed_through = self.printed_through.max(outcome.row.number);
         }
         self.run.acknowledge(outcomes).await.map_err(End::Failed)
+    }
+
+    /// Prints the line of a source, with an error that replaces its own if there is one.
+    fn print(&mut self, row: &Row, error: Option<String>) -> io::Result<()> {
+        let class = row.reason.as_ref().map(|reason| &*reason.class);
+        let is_bad_line = class == Some(lines::BAD_LINE);
+        let mut report = ScanReport::from(row.clone());
+        if error.is_some() {
+            report.check.error = error;
+        }
+        self.printer.complain(is_bad_line, &report.check);
+        self.printer.print(&report)?;
+        self.tally.add_scan(&report);
+        Ok(())
     }
 
     fn show(&mut self) {
@@ -226,7 +260,6 @@ impl Job {
         for list in std::mem::take(&mut self.lists) {
             self.ledger.mark_list(list, true).await?;
         }
-        self.tell_delivered_before();
         self.tell_shared_data_ids().await
     }
 }

@@ -19,6 +19,17 @@ const HICCUP: Duration = Duration::from_secs(3);
 const MOST_SHARED: usize = 20;
 
 impl Job {
+    /// Prints that a sandbox replaces the service.
+    pub(super) fn note_sandbox(&self) {
+        if let Some(sandbox) = self.place.sandbox() {
+            let message = format!(
+                "a sandbox at {} replaces the service: outcomes are made up from file names",
+                sandbox.endpoint()
+            );
+            self.printer.terminal().note(&message);
+        }
+    }
+
     /// Tells which lists earlier runs did not read to their end.
     pub(super) fn tell_unread(&self, lists: &[String]) {
         for list in lists {
@@ -65,23 +76,6 @@ impl Job {
             self.printer.terminal().note(&message);
         }
         format!(", nothing done by the service for {lasted}")
-    }
-
-    pub(super) fn tell_delivered_before(&self) {
-        let count = self.run.progress().delivered_before;
-        if count > 0 {
-            let (sources, are) = if count == 1 {
-                ("source", "is")
-            } else {
-                ("sources", "are")
-            };
-            let message = format!(
-                "{count} {sources} done in an earlier run {are} not printed again: `greenlight \
-                 export{}` prints all",
-                self.settings.ledger.argument()
-            );
-            self.printer.terminal().note(&message);
-        }
     }
 
     pub(super) async fn tell_shared_data_ids(&self) -> Result<(), Error> {

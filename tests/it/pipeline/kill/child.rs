@@ -124,18 +124,22 @@ impl Orders {
         let pipeline = pipeline_over(probe, &self.endpoint, "sandbox-key-secret", ledger);
         let send_limit = Duration::from_millis(1500);
         let pipeline = match &self.callback {
-            None => pipeline.settle_after(send_limit, Duration::from_secs(3)),
+            None => pipeline
+                .send_limit(send_limit)
+                .settle_after(Duration::from_secs(3)),
             // Time enough for callbacks on a busy machine.
             Some(url) => pipeline
                 .callback(receiver::callback(url))
-                .settle_after(send_limit, Duration::from_secs(45)),
+                .send_limit(send_limit)
+                .settle_after(Duration::from_secs(45)),
         };
         let passed = AtomicU32::new(0);
         let death = self.death;
         pipeline
             .batch(usize::try_from(BATCH).unwrap())
             .requests(usize::try_from(REQUESTS).unwrap())
-            .rates(Some(self.rate), None)
+            .image_rate(Some(self.rate))
+            .query_rate(None)
             .lease(Duration::from_millis(1500))
             .checkpoint(move |step| {
                 if let Some(death) = death

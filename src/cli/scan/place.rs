@@ -1,0 +1,70 @@
+//! Where a scan keeps its ledger, and which service it asks.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use tempfile::TempDir;
+
+use crate::{
+    cli::{
+        args::{LedgerOption, ScanOptions},
+        exit::{Failure, reason},
+    },
+    sandbox::Sandbox,
+};
+
+/// Where the ledger is, and the sandbox if it replaces the service.
+#[derive(Debug)]
+pub(crate) struct Place {
+    path: PathBuf,
+    /// Removed with the ledger in it when the scan ends.
+    temporary: Option<TempDir>,
+    sandbox: Option<Arc<Sandbox>>,
+}
+
+impl Place {
+    /// The place that the options of `scan` name.
+    pub(crate) async fn of(options: &ScanOptions) -> Result<Self, Failure> {
+        let sandbox = options.start_sandbox().await?.map(Arc::new);
+        if sandbox.is_none() && !options.no_ledger {
+            return Ok(Self::named(&options.settings.ledger));
+        }
+        let folder = tempfile::Builder::new().prefix("greenlight-").tempdir();
+        let folder = folder.map_err(|error| {
+            Failure::new(format!(
+                "cannot make a temporary folder: {}",
+                reason(&error)
+            ))
+            .hint("--ledger FILE keeps the scan in a file instead")
+        })?;
+        Ok(Self {
+            path: folder.path().join("greenlight.db"),
+            temporary: Some(folder),
+            sandbox,
+        })
+    }
+
+    /// The file that the user names.
+    pub(crate) fn named(option: &LedgerOption) -> Self {
+        Self {
+            path: option.path().to_owned(),
+            temporary: None,
+            sandbox: None,
+        }
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Whether nothing of the scan is kept after its end.
+    pub(crate) const fn is_temporary(&self) -> bool {
+        self.temporary.is_some()
+    }
+
+    pub(crate) const fn sandbox(&self) -> Option<&Arc<Sandbox>> {
+        self.sandbox.as_ref()
+    }
+}

@@ -1,0 +1,148 @@
+//! What the stages of a run share. They import it and never each other's run, so that a new stage
+//! needs an edit in `run` only.
+
+use std::{
+    path::PathBuf,
+    sync::atomic::{AtomicBool, AtomicI64, Ordering},
+    time::Duration,
+};
+
+use tokio::{
+    sync::{Notify, Semaphore, watch},
+    time::{sleep, timeout},
+};
+
+use super::{Pipeline, Step, files, outage::OutageWatch, progress::Counters};
+use crate::{
+    error::Error,
+    ledger::{Key, Permit, Quota, Reason},
+    verdict::Verdict,
+};
+
+/// How often an idle stage looks again: another process may have added work.
+pub(super) const LOOK_AGAIN: Duration = Duration::from_millis(250);
+
+/// The state that the stages of one run share.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) pipeline: Pipeline,
+    pub(super) counters: Counters,
+    halt: watch::Sender<bool>,
+    pub(super) to_probe: Notify,
+    pub(super) to_submit: Notify,
+    pub(super) to_poll: Notify,
+    pub(super) to_deliver: Notify,
+    pub(super) intake_done: AtomicBool,
+    pub(super) outage: OutageWatch,
+    pub(super) upload_outage: OutageWatch,
+    /// How many files are uploaded at a time.
+    pub(super) uploads: Semaphore,
+    /// How many files are judged at a time: one for each processor.
+    readers: Semaphore,
+    /// The first row that is to be delivered again and was not looked at since.
+    again_from: AtomicI64,
+}
+
+impl Shared {
+    pub(super) fn new(pipeline: Pipeline, intake_done: bool) -> Self {
+        let uploads = pipeline.settings.uploads;
+        let readers = std::thread::available_parallelism().map_or(1, usize::from);
+        Self {
+            pipeline,
+            counters: Counters::default(),
+            halt: watch::Sender::new(false),
+            to_probe: Notify::new(),
+            to_submit: Notify::new(),
+            to_poll: Notify::new(),
+            to_deliver: Notify::new(),
+            intake_done: AtomicBool::new(intake_done),
+            outage: OutageWatch::default(),
+            upload_outage: OutageWatch::default(),
+            uploads: Semaphore::new(uploads),
+            readers: Semaphore::new(readers),
+            again_from: AtomicI64::new(i64::MAX),
+        }
+    }
+
+    /// Records that the row of this number is to be delivered again.
+    pub(super) fn deliver_again(&self, number: i64) {
+        self.again_from.fetch_min(number, Ordering::AcqRel);
+    }
+
+    /// The last row before the first that is to be delivered again since the last call.
+    pub(super) fn take_again(&self) -> i64 {
+        let first = self.again_from.swap(i64::MAX, Ordering::AcqRel);
+        first.saturating_sub(1)
+    }
+
+    pub(super) fn stop(&self) {
+        self.halt.send_replace(true);
+    }
+
+    pub(super) fn is_stopping(&self) -> bool {
+        *self.halt.borrow()
+    }
+
+    /// Waits until the run is to stop.
+    pub(super) async fn stopped(&self) {
+        let mut halt = self.halt.subscribe();
+        // The sender lives as long as `self`.
+        drop(halt.wait_for(|halt| *halt).await);
+    }
+
+    pub(super) fn reach(&self, step: Step) {
+        self.pipeline.reach(step);
+    }
+
+    /// Waits for its turn under a rate. Says whether it came before the run was stopped.
+    pub(super) async fn permit(&self, quota: Option<&Quota>, cost: u32) -> Result<bool, Error> {
+        let Some(quota) = quota else {
+            return Ok(!self.is_stopping());
+        };
+        let cost = cost.min(quota.limit.burst);
+        while !self.is_stopping() {
+            match self.pipeline.ledger.permit(quota.clone(), cost).await? {
+                Permit::Granted => return Ok(true),
+                Permit::Wait(wait) => {
+                    // Woken by the end of the run, else when the time has come.
+                    drop(timeout(wait, self.stopped()).await);
+                }
+            }
+        }
+        Ok(false)
+    }
+
+    /// Judges the bytes of a file, as long as they are those of the image of this key.
+    pub(super) async fn judge_file(
+        &self,
+        path: PathBuf,
+        key: Key,
+    ) -> Result<(Verdict, [u8; 32]), Reason> {
+        let _turn = self.readers.acquire().await.expect("it is never closed");
+        let pipeline = &self.pipeline;
+        let (depth, requirements) = (pipeline.probe.depth(), pipeline.settings.requirements);
+        let look = move || files::look(&path, depth, &requirements);
+        let looked = match tokio::task::spawn_blocking(look).await {
+            Ok(looked) => looked?,
+            Err(error) => std::panic::resume_unwind(error.into_panic()),
+        };
+        match looked.sha256 {
+            Some(sha256) if Key::of_content(&pipeline.scope, &sha256) == key => {
+                Ok((looked.verdict, sha256))
+            }
+            _ => Err(files::changed()),
+        }
+    }
+
+    pub(super) async fn slow_down(
+        &self,
+        quota: Option<&Quota>,
+        pause: Duration,
+    ) -> Result<(), Error> {
+        if let Some(quota) = quota {
+            return self.pipeline.ledger.slow_down(quota.clone(), pause).await;
+        }
+        sleep(pause).await;
+        Ok(())
+    }
+}
