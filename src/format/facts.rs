@@ -69,6 +69,31 @@ pub(crate) struct Facts {
     /// Offset just after the last byte that belongs to the image; what follows is trailing.
     end: Option<NonZeroU64>,
     pub(crate) defects: Defects,
+    /// What decoding it costs, as far as only the parser can know.
+    #[cfg(feature = "decode")]
+    pub(crate) effort: Effort,
+}
+
+/// What decoding costs that width, height and color do not determine. Counted at decode depth, for
+/// JPEG only.
+#[cfg(feature = "decode")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Effort {
+    /// Bytes of working buffers.
+    pub(crate) memory: u64,
+    /// Blocks of 64 samples that are visited, once per scan.
+    pub(crate) blocks: u64,
+    /// Scans of a progressive image.
+    pub(crate) scans: u32,
+}
+
+#[cfg(feature = "decode")]
+impl Effort {
+    pub(crate) const NONE: Self = Self {
+        memory: 0,
+        blocks: 0,
+        scans: 0,
+    };
 }
 
 impl Facts {
@@ -82,6 +107,8 @@ impl Facts {
             orientation: None,
             end: None,
             defects: Defects::new(),
+            #[cfg(feature = "decode")]
+            effort: Effort::NONE,
         }
     }
 
@@ -100,6 +127,8 @@ impl Facts {
             orientation: glance.orientation,
             end: None,
             defects: Defects::new(),
+            #[cfg(feature = "decode")]
+            effort: Effort::NONE,
         }
     }
 

@@ -1,53 +1,160 @@
-//! The second opinion: the `image` crate decodes the first picture, under limits.
+//! The second opinion: the `image` crate decodes the first picture, within bounds of memory and
+//! work that are computed before.
+
+mod budget;
+mod cost;
+mod thread;
 
 use std::{
+    future::poll_fn,
     io::Cursor,
     panic::{self, AssertUnwindSafe},
+    pin::pin,
+    task::Poll,
 };
 
-use image::{ImageError, ImageFormat, ImageReader, Limits};
+use image::{
+    ImageDecoder, ImageError, Limits,
+    codecs::{bmp::BmpDecoder, gif::GifDecoder, jpeg::JpegDecoder, png::PngDecoder},
+};
 
 use crate::format::{DefectKind, Facts, Format};
+use budget::Budget;
+use cost::{Cost, MAX_MEMORY};
+use thread::{block_on, on_new_thread};
 
 /// The longest file that is held for it, in bytes.
 pub(super) const MOST_HELD: usize = 64 * 1024 * 1024;
 
-/// The most memory that the decoder may take, in bytes.
-const MOST_ALLOCATED: u64 = 512 * 1024 * 1024;
+/// What the decodes of the process share.
+static BUDGET: Budget = Budget::new(MAX_MEMORY);
 
-/// Decodes the first picture of a whole file, if nothing that was found refuses it anyway, and
-/// states a refusal.
-pub(super) fn second_opinion(file: Option<&[u8]>, format: Format, facts: &mut Facts) {
-    let refused = facts.defects.iter().any(|(kind, _)| !kind.is_tolerated());
-    let Some(format) = known(format).filter(|_| !refused) else {
-        return;
-    };
-    // A decoder that panics refuses; none of what it leaves behind is looked at.
-    let opinion = file.map(|file| panic::catch_unwind(AssertUnwindSafe(|| decode(file, format))));
-    let kind = match opinion {
-        Some(Ok(Ok(()))) => return,
-        None | Some(Ok(Err(ImageError::Limits(_) | ImageError::Unsupported(_)))) => {
-            DefectKind::NotDecoded
+/// A share of the budget is no less: a thread costs something too.
+const MIN_SHARE: u64 = 4 << 20;
+
+/// A picture that is to be decoded.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Task {
+    format: Format,
+    cost: Cost,
+}
+
+impl Task {
+    /// Decides whether a file of `len` bytes (`None` when it was not held) is decoded. What the
+    /// parser found wrong already is not, and what is too expensive or of a process that the
+    /// decoder lacks is stated.
+    pub(super) fn plan(format: Format, len: Option<usize>, facts: &mut Facts) -> Option<Self> {
+        let is_known = matches!(
+            format,
+            Format::Png | Format::Jpeg | Format::Gif | Format::Bmp
+        );
+        if !is_known {
+            return None;
         }
-        Some(_) => DefectKind::DecoderRefused,
-    };
-    facts.defect(kind, 0);
-}
-
-fn decode(file: &[u8], format: ImageFormat) -> Result<(), ImageError> {
-    let mut reader = ImageReader::with_format(Cursor::new(file), format);
-    let mut limits = Limits::no_limits();
-    limits.max_alloc = Some(MOST_ALLOCATED);
-    reader.limits(limits);
-    reader.decode().map(drop)
-}
-
-const fn known(format: Format) -> Option<ImageFormat> {
-    match format {
-        Format::Png => Some(ImageFormat::Png),
-        Format::Jpeg => Some(ImageFormat::Jpeg),
-        Format::Gif => Some(ImageFormat::Gif),
-        Format::Bmp => Some(ImageFormat::Bmp),
-        _ => None,
+        let is_lacking = format == Format::Jpeg && lacks_process(facts);
+        let is_rejected = facts.defects.iter().any(|(kind, _)| !kind.is_tolerated());
+        if is_rejected && !is_lacking {
+            return None;
+        }
+        let cost = len
+            .filter(|_| !is_lacking)
+            .and_then(|len| Cost::of(format, u64::try_from(len).ok()?, facts))
+            .filter(Cost::is_bounded);
+        let Some(cost) = cost else {
+            facts.defect(DefectKind::NotDecoded, 0);
+            return None;
+        };
+        Some(Self { format, cost })
     }
+
+    const fn share(self) -> u64 {
+        if self.cost.memory < MIN_SHARE {
+            MIN_SHARE
+        } else {
+            self.cost.memory
+        }
+    }
+
+    /// Decodes on the calling thread, once there is memory for it.
+    pub(super) fn run(self, file: &[u8], facts: &mut Facts) {
+        let _share = block_on(BUDGET.claim(self.share()));
+        state(opinion(self, file), facts);
+    }
+
+    /// Decodes on a thread of its own, once there is memory for it, unless `deadline` comes first.
+    pub(super) async fn run_until(
+        self,
+        file: Vec<u8>,
+        deadline: impl Future<Output = ()>,
+        facts: &mut Facts,
+    ) {
+        let work = async move {
+            let share = BUDGET.claim(self.share()).await;
+            on_new_thread(move || {
+                // Kept until the work is done, even if it is not waited for.
+                let _share = share;
+                opinion(self, &file)
+            })
+            .await
+        };
+        let (mut work, mut deadline) = (pin!(work), pin!(deadline));
+        let found = poll_fn(|cx| match work.as_mut().poll(cx) {
+            Poll::Ready(found) => Poll::Ready(found),
+            Poll::Pending => deadline.as_mut().poll(cx).map(|()| None),
+        })
+        .await;
+        state(found.unwrap_or(Some(DefectKind::NotDecoded)), facts);
+    }
+}
+
+fn state(found: Option<DefectKind>, facts: &mut Facts) {
+    if let Some(kind) = found {
+        facts.defect(kind, 0);
+    }
+}
+
+/// Whether a JPEG is of a process that zune-jpeg does not know: arithmetic, lossless, hierarchical,
+/// or not of 8 bits.
+fn lacks_process(facts: &Facts) -> bool {
+    facts.bit_depth.is_some_and(|bits| bits != 8)
+        || facts.defects.contains(DefectKind::JpegRareProcess)
+}
+
+/// What the decoder has against the picture.
+fn opinion(task: Task, file: &[u8]) -> Option<DefectKind> {
+    // Of a decoder that panics nothing is used any more.
+    match panic::catch_unwind(AssertUnwindSafe(|| decode(task, file))) {
+        Ok(Ok(())) => None,
+        Ok(Err(ImageError::Limits(_) | ImageError::Unsupported(_))) => Some(DefectKind::NotDecoded),
+        Ok(Err(_)) | Err(_) => Some(DefectKind::DecoderRefused),
+    }
+}
+
+fn decode(Task { format, cost }: Task, file: &[u8]) -> Result<(), ImageError> {
+    let file = Cursor::new(file);
+    let mut limits = Limits::no_limits();
+    limits.max_alloc = Some(cost.side);
+    match format {
+        Format::Png => read(PngDecoder::with_limits(file, limits.clone())?, limits, cost),
+        Format::Jpeg => read(JpegDecoder::new(file)?, limits, cost),
+        Format::Gif => read(GifDecoder::new(file)?, limits, cost),
+        _ => read(BmpDecoder::new(file)?, limits, cost),
+    }
+}
+
+fn read(mut decoder: impl ImageDecoder, limits: Limits, cost: Cost) -> Result<(), ImageError> {
+    decoder.set_limits(limits)?;
+    let bytes = usize::try_from(decoder.total_bytes())
+        .ok()
+        .filter(|_| decoder.total_bytes() <= cost.output);
+    let mut output = Vec::new();
+    let reserved = bytes.is_some_and(|bytes| output.try_reserve_exact(bytes).is_ok());
+    let Some(bytes) = bytes.filter(|_| reserved) else {
+        let kind = image::error::LimitErrorKind::InsufficientMemory;
+        return Err(ImageError::Limits(image::error::LimitError::from_kind(
+            kind,
+        )));
+    };
+    output.resize(bytes, 0_u8);
+    decoder.read_image(&mut output)
 }

@@ -164,13 +164,53 @@ impl Inspector {
     }
 
     /// The file ended here: states what that means.
+    ///
+    /// At [`Depth::Decode`] the picture is decoded on the calling thread, which first waits until
+    /// other decodes of the process have left memory for it. Asynchronous code calls
+    /// [`finish_until`](Self::finish_until) instead.
     pub fn finish(mut self) -> Inspection {
         self.end();
         #[cfg(feature = "decode")]
-        {
-            let held = self.held.take();
-            self.decode(held.as_deref());
+        if let Some((task, file)) = self.decode_task() {
+            task.run(&file, &mut self.inspection.facts);
         }
+        self.inspection
+    }
+
+    /// The file ended here: states what that means, for asynchronous code.
+    ///
+    /// At [`Depth::Decode`] the picture is decoded on a thread of its own, which needs no runtime. A
+    /// picture that is not decoded when `deadline` is ready is stated as
+    /// [`DefectKind::NotDecoded`]; for no deadline pass [`std::future::pending()`]. At any other
+    /// depth the future is ready immediately.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// use std::time::Duration;
+    ///
+    /// use greenlight::{Depth, Inspector};
+    ///
+    /// let mut inspector = Inspector::new(Depth::Decode);
+    /// inspector.push(b"GIF89a");
+    /// let deadline = tokio::time::sleep(Duration::from_secs(3));
+    /// let inspection = inspector.finish_until(deadline).await;
+    /// assert!(inspection.is_ended());
+    /// # }
+    /// ```
+    #[cfg_attr(
+        not(feature = "decode"),
+        expect(clippy::unused_async, reason = "there is nothing to wait for")
+    )]
+    pub async fn finish_until(mut self, deadline: impl Future<Output = ()>) -> Inspection {
+        self.end();
+        #[cfg(feature = "decode")]
+        if let Some((task, file)) = self.decode_task() {
+            let facts = &mut self.inspection.facts;
+            task.run_until(file, deadline, facts).await;
+        }
+        #[cfg(not(feature = "decode"))]
+        drop(deadline);
         self.inspection
     }
 
@@ -219,12 +259,15 @@ impl Inspector {
     }
 
     #[cfg(feature = "decode")]
-    fn decode(&mut self, file: Option<&[u8]>) {
-        if self.inspection.depth == Depth::Decode
-            && let Some(format) = self.inspection.format()
-        {
-            decode::second_opinion(file, format, &mut self.inspection.facts);
+    fn decode_task(&mut self) -> Option<(decode::Task, Vec<u8>)> {
+        if self.inspection.depth < Depth::Decode {
+            return None;
         }
+        let format = self.inspection.format()?;
+        let file = self.held.take();
+        let len = file.as_ref().map(Vec::len);
+        let task = decode::Task::plan(format, len, &mut self.inspection.facts)?;
+        Some((task, file?))
     }
 
     fn advance(&mut self, chunk: &[u8], offset: u64) {

@@ -1,7 +1,7 @@
 //! Inspecting what comes in asynchronously.
 
 use std::{
-    future::poll_fn,
+    future::{pending, poll_fn},
     io,
     pin::{Pin, pin},
 };
@@ -27,7 +27,7 @@ impl Inspection {
         while let Some(chunk) = poll_fn(|cx| stream.as_mut().poll_next(cx)).await {
             inspector.push(chunk?.as_ref());
         }
-        Ok(inspector.finish())
+        Ok(inspector.finish_until(pending()).await)
     }
 
     /// What an asynchronous reader's bytes are, to its end: at `depth`, 64 KB held at a time.
@@ -42,7 +42,7 @@ impl Inspection {
         loop {
             let read = read_some(reader.as_mut(), &mut buffer).await?;
             if read.is_empty() {
-                return Ok(inspector.finish());
+                return Ok(inspector.finish_until(pending()).await);
             }
             inspector.push(read);
         }

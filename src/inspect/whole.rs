@@ -76,8 +76,11 @@ impl Inspection {
         #[cfg(feature = "decode")]
         if depth == Depth::Decode {
             // The bound of a stream holds for a slice too: both say the same.
-            let held = Some(bytes).filter(|bytes| bytes.len() <= super::decode::MOST_HELD);
-            super::decode::second_opinion(held, format, &mut inspection.facts);
+            let held = Some(bytes.len()).filter(|len| *len <= super::decode::MOST_HELD);
+            let facts = &mut inspection.facts;
+            if let Some(task) = super::decode::Task::plan(format, held, facts) {
+                task.run(bytes, facts);
+            }
         }
         inspection
     }

@@ -2,7 +2,7 @@
 //! It reads what the steps read; whatever is out of the ordinary is left to them.
 
 use super::{
-    Cursor, Facts, Jpeg, State, exif,
+    Cursor, Depth, Facts, Jpeg, State, exif,
     frame::{Frame, Process},
     marker::Marker,
     part::{Next, Part},
@@ -53,7 +53,13 @@ impl Jpeg {
     /// Takes Huffman tables, one after the other.
     fn take_huffman(&mut self, body: &[u8], at: u64, facts: &mut Facts) -> bool {
         let mut rest = body;
+        #[cfg(feature = "decode")]
+        let mut effort = facts.effort;
         while let Some((head, after)) = rest.split_first_chunk() {
+            #[cfg(feature = "decode")]
+            if self.depth == Depth::Decode {
+                effort.table();
+            }
             let Ok(Next::Part(part)) = self.huffman_head(head) else {
                 return false;
             };
@@ -67,6 +73,11 @@ impl Jpeg {
                 }
                 rest = after;
             }
+        }
+        // Otherwise the steps read it again.
+        #[cfg(feature = "decode")]
+        if rest.is_empty() {
+            facts.effort = effort;
         }
         rest.is_empty()
     }

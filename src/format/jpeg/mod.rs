@@ -3,6 +3,8 @@
 
 #![warn(clippy::arithmetic_side_effects, clippy::indexing_slicing)]
 
+#[cfg(feature = "decode")]
+mod effort;
 mod exif;
 mod frame;
 mod glance;

@@ -1,7 +1,7 @@
 //! Scans: their headers (T.81 B.2.3) and the coded data after them.
 
 use super::{
-    Cursor, DefectKind, Facts, Jpeg, State,
+    Cursor, DefectKind, Depth, Facts, Jpeg, State,
     frame::{COMPONENTS, Frame, Kind},
     marker::Marker,
     mcu::{blocks_in_mcu, component, mcus, most_mcus},
@@ -197,6 +197,10 @@ impl Jpeg {
         self.scan.at = at;
         self.scan.start = 0;
         self.state = State::Coded { fill: false };
+        #[cfg(feature = "decode")]
+        if let (Depth::Decode, Some(frame)) = (self.depth, &self.frame) {
+            facts.effort.scan(frame, &self.scan);
+        }
         if let (Some(payload), Some(frame)) = (&mut self.payload, &self.frame) {
             let mcus = mcus(frame, &self.scan);
             if frame.height == 0 || !payload.begin(frame, &self.scan, mcus, self.restart_interval) {

@@ -173,7 +173,13 @@ impl Jpeg {
                 let [head, ..] = *field;
                 Next::Part(self.quantization_head(head)?)
             }
-            Part::HuffmanHead => self.huffman_head(field)?,
+            Part::HuffmanHead => {
+                #[cfg(feature = "decode")]
+                if self.depth == Depth::Decode {
+                    facts.effort.table();
+                }
+                self.huffman_head(field)?
+            }
             Part::RestartInterval => {
                 let [high, low, ..] = *field;
                 self.restart_interval = u16::from_be_bytes([high, low]);
