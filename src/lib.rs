@@ -41,9 +41,9 @@ pub mod cli;
 pub use download::Download;
 pub use error::{Error, ErrorKind, Retry};
 pub use format::{Dimensions, Format};
-pub use gate::Gate;
 #[cfg(feature = "stream")]
-pub use gate::{GateError, Gated, Receipt};
+pub use gate::GateError;
+pub use gate::{Gate, Gated, Receipt};
 #[cfg(feature = "client")]
 pub use green::{
     Batch, Client, Credentials, DataId, Outcome, OutcomeDecision, Refusal, RequestId, Scene,

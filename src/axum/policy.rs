@@ -43,6 +43,7 @@ pub struct UploadPolicy {
     pub(super) patience: Duration,
     drain_bytes: Option<u64>,
     pub(super) drain_time: Duration,
+    pub(super) decode_time: Duration,
 }
 
 impl UploadPolicy {
@@ -57,6 +58,7 @@ impl UploadPolicy {
             patience: Duration::from_secs(10),
             drain_bytes: None,
             drain_time: Duration::from_secs(2),
+            decode_time: Duration::from_secs(3),
         }
     }
 
@@ -67,6 +69,9 @@ impl UploadPolicy {
     /// to 32 MB, and one chunk of an image that was made for it may keep the thread for up to a few
     /// hundred milliseconds: set a limit on uploads at a time, and give the runtime more than one
     /// thread.
+    ///
+    /// At [`Depth::Decode`] each upload is held until its end, at most 64 MB of it, and then decoded
+    /// on a thread of its own; see [`with_decode_time`](Self::with_decode_time).
     #[must_use]
     pub const fn with_depth(mut self, depth: Depth) -> Self {
         self.depth = depth;
@@ -107,6 +112,15 @@ impl UploadPolicy {
     pub const fn with_drain(mut self, bytes: u64, time: Duration) -> Self {
         self.drain_bytes = Some(bytes);
         self.drain_time = time;
+        self
+    }
+
+    /// Waits at most `time` for the decoder, at [`Depth::Decode`]. A picture that is not decoded by
+    /// then is accepted with the warning [`NotDecoded`](crate::inspect::DefectKind::NotDecoded),
+    /// unless the requirements enforce it. The default is 3 seconds.
+    #[must_use]
+    pub const fn with_decode_time(mut self, time: Duration) -> Self {
+        self.decode_time = time;
         self
     }
 

@@ -1,14 +1,17 @@
 //! One image on its way in.
 
 use std::{
+    fmt,
     future::poll_fn,
     pin::Pin,
     task::{Context, Poll, ready},
+    time::Duration,
 };
 
 use ::axum::extract::Request;
 use bytes::Bytes;
 use futures_core::Stream;
+use tokio::time::sleep;
 
 use super::{
     Problem, UploadPolicy,
@@ -18,7 +21,7 @@ use super::{
 use crate::{
     gate::Gate,
     inspect::{Claim, Inspection},
-    verdict::Accepted,
+    verdict::{Accepted, Rejected},
 };
 
 /// An image on its way in: a stream of its bytes, judged as they pass.
@@ -31,6 +34,7 @@ pub struct Upload {
     upstream: Upstream,
     source: Source,
     judge: Judge,
+    decode_time: Duration,
     file_name: Option<String>,
     content_type: Option<String>,
 }
@@ -45,10 +49,20 @@ enum Source {
 enum Judge {
     /// Bytes are to come.
     Open(Box<Gate>),
+    /// The image's end was seen, and the picture is decoded.
+    Deciding(Deciding),
     /// The image's end was seen, and is good.
     Passed(Box<Accepted>),
     /// A problem was returned.
     Over,
+}
+
+struct Deciding(Pin<Box<dyn Future<Output = Result<Accepted, Rejected>> + Send>>);
+
+impl fmt::Debug for Deciding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Deciding")
+    }
 }
 
 impl Upload {
@@ -69,6 +83,7 @@ impl Upload {
             upstream,
             source: Source::Body,
             judge: Judge::Open(Box::new(gate)),
+            decode_time: policy.decode_time,
             file_name: None,
             content_type,
         })
@@ -107,6 +122,7 @@ impl Upload {
             upstream,
             source: Source::Form(Box::new(form)),
             judge: Judge::Open(Box::new(gate)),
+            decode_time: policy.decode_time,
             file_name: field.file_name,
             content_type: field.content_type,
         })
@@ -127,7 +143,7 @@ impl Upload {
         match &self.judge {
             Judge::Open(gate) => Some(gate.inspection()),
             Judge::Passed(accepted) => accepted.inspection(),
-            Judge::Over => None,
+            Judge::Deciding(_) | Judge::Over => None,
         }
     }
 
@@ -150,7 +166,7 @@ impl Upload {
         while self.chunk().await?.is_some() {}
         match std::mem::replace(&mut self.judge, Judge::Over) {
             Judge::Passed(accepted) => Ok(*accepted),
-            Judge::Open(_) | Judge::Over => Err(Problem::Incomplete {
+            Judge::Open(_) | Judge::Deciding(_) | Judge::Over => Err(Problem::Incomplete {
                 reason: "it was given up before".to_owned(),
             }),
         }
@@ -171,6 +187,11 @@ impl Upload {
 
     fn poll_judged(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, Problem>> {
         loop {
+            if let Judge::Deciding(Deciding(verdict)) = &mut self.judge {
+                let accepted = ready!(verdict.as_mut().poll(cx))?;
+                self.judge = Judge::Passed(Box::new(accepted));
+                // What follows the image in its form is read before the end is stated.
+            }
             let next = match &mut self.source {
                 Source::Body => ready!(self.upstream.poll_chunk(cx))?,
                 Source::Form(form) => ready!(form.poll_image(&mut self.upstream, cx))?,
@@ -184,10 +205,12 @@ impl Upload {
                     let Judge::Open(gate) = std::mem::replace(&mut self.judge, Judge::Over) else {
                         return Poll::Ready(Ok(None));
                     };
-                    self.judge = Judge::Passed(Box::new(gate.finish()?));
-                    // What follows the image in its form is read before the end is stated.
+                    let verdict = gate.finish_until(sleep(self.decode_time));
+                    self.judge = Judge::Deciding(Deciding(Box::pin(verdict)));
                 }
-                (_, Judge::Passed(_) | Judge::Over) => return Poll::Ready(Ok(None)),
+                (_, Judge::Deciding(_) | Judge::Passed(_) | Judge::Over) => {
+                    return Poll::Ready(Ok(None));
+                }
             }
         }
     }

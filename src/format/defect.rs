@@ -73,7 +73,7 @@ defect_kinds! {
     ZeroDimension, "any/zero-dimension", Corrupt, "reject", "width or height is zero";
     NotWalked, "any/not-walked", Corrupt, "warn", "coded pixels were not walked: too many, or in a coding that is not walked (arithmetic and lossless JPEG)";
     DecoderRefused, "any/decoder-refused", Corrupt, "reject", "the `image` crate does not decode the picture";
-    NotDecoded, "any/not-decoded", Corrupt, "warn", "the `image` crate was not asked: the file or the picture is too large for it, or of a kind that it does not know";
+    NotDecoded, "any/not-decoded", Corrupt, "warn", "the picture was not decoded: it needs too much memory or work, has a process that the `image` crate lacks, or was not done in time";
     // PNG (W3C PNG, third edition).
     PngFirstChunk, "png/first-chunk", Corrupt, "reject", "the first chunk is not IHDR";
     PngApple, "png/apple", Corrupt, "reject", "the file is of Apple's own variant, which only iOS reads";
@@ -266,6 +266,20 @@ impl Defects {
     /// Whether one of this kind is among them.
     pub const fn contains(&self, kind: DefectKind) -> bool {
         self.kinds & (1 << kind.index()) != 0
+    }
+
+    /// Those that the bytes alone decide, without a decoder's opinion.
+    #[cfg(feature = "client")]
+    pub(crate) fn without_opinions(&self) -> Self {
+        let opinions = [DefectKind::DecoderRefused, DefectKind::NotDecoded];
+        let mut without = Self::new();
+        for (kind, offset) in self.iter().filter(|(kind, _)| !opinions.contains(kind)) {
+            match offset {
+                Some(offset) => without.add(Defect::new(kind, offset)),
+                None => without.kinds |= 1 << kind.index(),
+            }
+        }
+        without
     }
 
     fn is_placed(&self, kind: DefectKind) -> bool {

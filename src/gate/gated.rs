@@ -1,6 +1,16 @@
 //! A source of bytes with a gate in it.
 
-use std::sync::{Arc, OnceLock};
+#[cfg(feature = "stream")]
+use std::{
+    fmt,
+    future::pending,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+use std::{
+    io,
+    sync::{Arc, OnceLock},
+};
 
 use super::Gate;
 use crate::{
@@ -9,13 +19,11 @@ use crate::{
 };
 
 impl Gate {
-    /// Puts the gate over a source of bytes: a `Stream` of `Result<Bytes, E>` or an `AsyncRead`.
-    /// What comes out is what the source gives, neither copied nor held; the first chunk that
-    /// condemns the image is an error in its place.
+    /// Puts the gate over a source of bytes: a [`Read`](io::Read), and with the feature `stream` a
+    /// `Stream` of `Result<Bytes, E>` or an `AsyncRead`. The source's bytes are passed on, neither
+    /// copied nor held; the first chunk that makes the image unacceptable is replaced by an error.
     ///
     /// ```
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() {
     /// use greenlight::{Gate, Requirements};
     ///
     /// let upload: &[u8] = b"no image";
@@ -23,17 +31,21 @@ impl Gate {
     /// let receipt = bytes.receipt();
     ///
     /// let mut stored = Vec::new();
-    /// let copied = tokio::io::copy(&mut bytes, &mut stored).await;
-    /// assert!(copied.is_err()); // a refused upload never looks like one that ended well
+    /// let copied = std::io::copy(&mut bytes, &mut stored);
+    /// assert!(copied.is_err()); // a rejected upload never looks like one that ended well
     ///
-    /// let refused = receipt.into_result().unwrap_err();
-    /// assert_eq!(refused.violations()[0].code().name(), "image/not-an-image");
-    /// # }
+    /// let rejected = receipt.into_result().unwrap_err();
+    /// assert_eq!(rejected.violations()[0].code().name(), "image/not-an-image");
     /// ```
+    ///
+    /// At [`Depth::Decode`](crate::Depth::Decode) the picture is decoded at the source's end: on the
+    /// calling thread by a [`Read`](io::Read), on a thread of its own by the asynchronous ones.
     pub fn over<T>(self, source: T) -> Gated<T> {
         Gated {
             source,
             gate: Some(self),
+            #[cfg(feature = "stream")]
+            ending: None,
             receipt: Receipt::default(),
         }
     }
@@ -52,7 +64,20 @@ pub struct Gated<T> {
     pub(super) source: T,
     /// None once the verdict is known or the source failed.
     gate: Option<Gate>,
+    /// The verdict in the making, once the source ended.
+    #[cfg(feature = "stream")]
+    ending: Option<Ending>,
     receipt: Receipt,
+}
+
+#[cfg(feature = "stream")]
+struct Ending(Pin<Box<dyn Future<Output = Result<Accepted, Rejected>> + Send + Sync>>);
+
+#[cfg(feature = "stream")]
+impl fmt::Debug for Ending {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Ending")
+    }
 }
 
 impl<T> Gated<T> {
@@ -92,13 +117,55 @@ impl<T> Gated<T> {
         let Some(gate) = self.gate.take() else {
             return Ok(());
         };
-        let verdict = gate.finish();
+        self.settle(gate.finish())
+    }
+
+    fn settle(&mut self, verdict: Result<Accepted, Rejected>) -> Result<(), Rejected> {
         let outcome = verdict.as_ref().map(|_| ()).map_err(Rejected::clone);
         self.receipt.settle(verdict);
         outcome
     }
 
-    /// The source failed: nobody will know the rest.
+    /// Whether the source ended and the verdict is being made.
+    #[cfg(feature = "stream")]
+    pub(super) const fn is_ending(&self) -> bool {
+        self.ending.is_some()
+    }
+
+    /// Judges the source's end, which may take a decoder's time.
+    #[cfg(feature = "stream")]
+    pub(super) fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Rejected>> {
+        if let Some(gate) = self.gate.take() {
+            self.ending = Some(Ending(Box::pin(gate.finish_until(pending()))));
+        }
+        let Some(Ending(ending)) = &mut self.ending else {
+            return Poll::Ready(Ok(()));
+        };
+        let verdict = ready!(ending.as_mut().poll(cx));
+        self.ending = None;
+        Poll::Ready(self.settle(verdict))
+    }
+
+    /// What reading returns once the verdict is known: code that reads on after a rejection must
+    /// not take it for the end of a good file.
+    pub(super) fn read_on(&self) -> io::Result<()> {
+        match self.receipt.result() {
+            Some(Err(rejected)) => Err(rejected.clone().into()),
+            Some(Ok(_)) | None => Ok(()),
+        }
+    }
+
+    /// The source failed, unless it may be read again after this error.
+    pub(super) fn fail_unless_transient(&mut self, error: &io::Error) {
+        if !matches!(
+            error.kind(),
+            io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock
+        ) {
+            self.fail();
+        }
+    }
+
+    /// The source failed: the rest will never be known.
     pub(super) fn fail(&mut self) {
         if let Some(gate) = self.gate.take() {
             self.receipt.settle(Err(cut(Some(*gate.inspection()))));

@@ -1,13 +1,12 @@
 //! Judging bytes while they pass, for upload handlers.
 
 #[cfg(feature = "stream")]
+mod async_read;
 mod gated;
-#[cfg(feature = "stream")]
 mod read;
 #[cfg(feature = "stream")]
 mod stream;
 
-#[cfg(feature = "stream")]
 pub use gated::{Gated, Receipt};
 #[cfg(feature = "stream")]
 pub use stream::GateError;
@@ -15,7 +14,7 @@ pub use stream::GateError;
 use crate::{
     inspect::{Claim, Depth, Inspection, Inspector},
     requirements::Requirements,
-    verdict::{Accepted, Rejected},
+    verdict::{Accepted, Decision, Rejected, Verdict},
 };
 
 /// Judges an upload while it comes in, and refuses it at the first byte that condemns it. The bytes
@@ -85,7 +84,26 @@ impl Gate {
         self.inspector.inspection()
     }
 
+    /// The verdict of the bytes so far: it rejects, or is inconclusive because the rest of the
+    /// upload is missing. It never accepts; [`finish`](Self::finish) does.
+    pub fn verdict_so_far(&self) -> Verdict {
+        let verdict = self.requirements.judge(*self.inspection());
+        if verdict.decision() != Decision::Accept {
+            return verdict;
+        }
+        Verdict::new(
+            (),
+            verdict.violations().to_vec(),
+            vec!["the rest of the upload, which was not read"],
+            verdict.inspection().copied(),
+            None,
+        )
+    }
+
     /// The upload ended here.
+    ///
+    /// A gate at [`Depth::Decode`] decodes the picture on the calling thread; asynchronous code
+    /// calls [`finish_until`](Self::finish_until) instead.
     ///
     /// # Errors
     ///
@@ -95,6 +113,23 @@ impl Gate {
         self.requirements
             .judge(self.inspector.finish())
             .into_result()
+    }
+
+    /// The upload ended here, for asynchronous code: a gate at [`Depth::Decode`] decodes the picture
+    /// on a thread of its own. A picture that is not decoded when `deadline` is ready carries the
+    /// warning [`NotDecoded`](crate::inspect::DefectKind::NotDecoded); see
+    /// [`Inspector::finish_until`].
+    ///
+    /// # Errors
+    ///
+    /// Returns [`Rejected`] for an upload that does not meet the requirements, or that the depth
+    /// cannot decide.
+    pub async fn finish_until(
+        self,
+        deadline: impl Future<Output = ()>,
+    ) -> Result<Accepted, Rejected> {
+        let inspection = self.inspector.finish_until(deadline).await;
+        self.requirements.judge(inspection).into_result()
     }
 
     /// Judges only what is new: most chunks add nothing but their length.

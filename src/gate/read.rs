@@ -1,12 +1,6 @@
-//! The gate over a reader.
+//! The gate over a blocking reader.
 
-use std::{
-    io,
-    pin::Pin,
-    task::{Context, Poll, ready},
-};
-
-use tokio::io::{AsyncRead, ReadBuf};
+use std::io::{self, Read};
 
 use super::Gated;
 use crate::verdict::Rejected;
@@ -18,43 +12,28 @@ impl From<Rejected> for io::Error {
     }
 }
 
-/// Reads what the reader gives, into the caller's buffer. A refusal is an error of kind
-/// [`InvalidData`](io::ErrorKind::InvalidData) with the [`Rejected`] inside; the bytes that
-/// condemned are not given.
-impl<R: AsyncRead + Unpin> AsyncRead for Gated<R> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        if buf.remaining() == 0 {
-            return Poll::Ready(Ok(()));
+/// Reads the source's bytes into the caller's buffer. A rejection is an error of kind
+/// [`InvalidData`](io::ErrorKind::InvalidData) with the [`Rejected`] inside; the bytes that caused
+/// it are not passed on.
+impl<R: Read> Read for Gated<R> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        if buf.is_empty() {
+            return Ok(0);
         }
         if self.is_done() {
-            // Whoever reads on after a refusal must not take it for the end of a good file.
-            return Poll::Ready(match self.receipt().result() {
-                Some(Err(rejected)) => Err(rejected.clone().into()),
-                Some(Ok(_)) | None => Ok(()),
-            });
+            return self.read_on().map(|()| 0);
         }
-        let before = buf.filled().len();
-        if let Err(error) = ready!(Pin::new(&mut self.source).poll_read(cx, buf)) {
-            // The reader may be asked again after these.
-            if !matches!(
-                error.kind(),
-                io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock
-            ) {
-                self.fail();
+        let read = match self.source.read(buf) {
+            Ok(read) => read,
+            Err(error) => {
+                self.fail_unless_transient(&error);
+                return Err(error);
             }
-            return Poll::Ready(Err(error));
-        }
-        let outcome = match buf.filled().get(before..) {
-            Some([]) | None => self.end(),
-            Some(new) => self.pass(new),
         };
-        if outcome.is_err() {
-            buf.set_filled(before);
+        match buf.get(..read) {
+            Some([]) | None => self.end()?,
+            Some(new) => self.pass(new)?,
         }
-        Poll::Ready(outcome.map_err(io::Error::from))
+        Ok(read)
     }
 }

@@ -60,6 +60,10 @@ where
     type Item = Result<B, GateError<E>>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        if self.is_ending() {
+            let outcome = ready!(self.poll_end(cx));
+            return Poll::Ready(outcome.err().map(GateError::Refused).map(Err));
+        }
         if self.is_done() {
             return Poll::Ready(None);
         }
@@ -73,7 +77,10 @@ where
                 self.fail();
                 Some(Err(GateError::Source(error)))
             }
-            None => self.end().err().map(GateError::Refused).map(Err),
+            None => ready!(self.poll_end(cx))
+                .err()
+                .map(GateError::Refused)
+                .map(Err),
         })
     }
 }

@@ -214,10 +214,6 @@ impl ProbeBuilder {
                 pool: Pool::new(pooled),
                 concurrency: self.concurrency,
                 limits: Limits::new(self.concurrency, self.per_host, self.pace),
-                #[cfg(feature = "decode")]
-                decoders: Semaphore::new(
-                    std::thread::available_parallelism().map_or(1, usize::from),
-                ),
             }),
         })
     }

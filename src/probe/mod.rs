@@ -112,8 +112,6 @@ struct Inner {
     pool: Arc<pool::Pool>,
     concurrency: usize,
     limits: Arc<limits::Limits>,
-    #[cfg(feature = "decode")]
-    decoders: tokio::sync::Semaphore,
 }
 
 impl Inner {
@@ -194,22 +192,7 @@ impl Probe {
             Err(_elapsed) => Ending::TooSlow,
         };
         record.close();
-        #[cfg(feature = "decode")]
-        if depth == Depth::Decode {
-            return decoded(probe, record, ending).await;
-        }
-        record.finish(ending)
-    }
-}
-
-/// Decoders work for a second or more, and hold much memory: they get threads of their own, so that
-/// no other download waits for them, and no more at once than there are processors.
-#[cfg(feature = "decode")]
-async fn decoded(probe: &Inner, record: record::Record, ending: Ending) -> Download {
-    let _turn = probe.decoders.acquire().await.expect("it is never closed");
-    match tokio::task::spawn_blocking(move || record.finish(ending)).await {
-        Ok(download) => download,
-        Err(panic) => std::panic::resume_unwind(panic.into_panic()),
+        record.finish(ending, time::sleep_until(deadline)).await
     }
 }
 

@@ -176,8 +176,12 @@ impl Record {
         self.close_wire();
     }
 
-    /// The closed download ended so.
-    pub(super) fn finish(self, ending: Ending) -> Download {
+    /// The closed download ended so. At decode depth the picture is decoded until the deadline.
+    pub(super) async fn finish(
+        self,
+        ending: Ending,
+        deadline: impl Future<Output = ()>,
+    ) -> Download {
         let mut download = self.download;
         download.elapsed = self.entered - self.started;
         download.retries = self.retries;
@@ -185,7 +189,7 @@ impl Record {
             download.last_url = last.clone();
         }
         download.inspection = match ending {
-            Ending::Complete => self.inspector.finish(),
+            Ending::Complete => self.inspector.finish_until(deadline).await,
             _ => *self.inspector.inspection(),
         };
         download.ending = ending;

@@ -145,3 +145,48 @@ fn bmp(size: Dimensions) -> Cost {
         blocks: output.div_ceil(64).saturating_add(u64::from(size.height)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, path::Path};
+
+    use allocation_counter::measure;
+
+    use super::Cost;
+    use crate::{
+        Depth, Inspection,
+        inspect::decode::{self, Task},
+    };
+
+    /// The fixtures are of every color, depth, sampling, process and interlacing that is read.
+    #[test]
+    fn a_decoder_takes_no_more_than_was_computed() {
+        let images = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/images");
+        let mut decoded = 0;
+        for folder in ["png", "jpeg", "gif", "bmp"] {
+            for entry in fs::read_dir(images.join(folder)).expect("it is committed") {
+                let path = entry.expect("an entry").path();
+                let file = fs::read(&path).expect("a file");
+                let mut facts = Inspection::at(Depth::Decode, &file).facts;
+                let Some(format) = Inspection::of(&file).format() else {
+                    continue;
+                };
+                let Some(task) = Task::plan(format, Some(file.len()), &mut facts) else {
+                    continue;
+                };
+                let Cost { memory, .. } = task.cost;
+                let taken = measure(|| {
+                    let _ = decode::opinion(task, &file);
+                });
+                assert!(
+                    taken.bytes_max <= memory,
+                    "{}: {} bytes, computed {memory}",
+                    path.display(),
+                    taken.bytes_max
+                );
+                decoded += 1;
+            }
+        }
+        assert!(decoded > 40, "{decoded} decoded");
+    }
+}
