@@ -66,6 +66,9 @@ pub enum TlsFault {
     UnknownIssuer,
     /// The connection ended during the handshake.
     Cut,
+    /// The server requires a protocol version, cipher suite, curve or signature algorithm that this
+    /// client lacks. Another client may succeed.
+    Unsupported,
     /// Anything else.
     Other,
 }
@@ -136,6 +139,7 @@ pub struct Download {
     pub(crate) http_version: Option<&'static str>,
     pub(crate) content_type: Option<String>,
     pub(crate) content_length: Option<u64>,
+    pub(crate) unregistered_coding: Option<String>,
     pub(crate) timings: Timings,
     pub(crate) elapsed: Duration,
     pub(crate) limit: Duration,
@@ -162,6 +166,7 @@ impl Download {
             http_version: None,
             content_type: None,
             content_length: None,
+            unregistered_coding: None,
             timings: Timings::default(),
             elapsed: Duration::ZERO,
             limit,
@@ -220,6 +225,12 @@ impl Download {
     /// The whole image's length as the server declares it, in bytes.
     pub const fn content_length(&self) -> Option<u64> {
         self.content_length
+    }
+
+    /// The `Content-Encoding` of the last response if it is not a registered coding, as in
+    /// `aws-chunked` or `utf-8`. The body was read as it is.
+    pub fn unregistered_coding(&self) -> Option<&str> {
+        self.unregistered_coding.as_deref()
     }
 
     /// How long each phase took.

@@ -25,6 +25,16 @@ use tokio_rustls::client::TlsStream;
 
 use super::connect::{Counters, Wire};
 
+/// The largest number of header lines in a response head over HTTP/1.1, if the head of a first response
+/// had more than 100. hyper initializes room for as many at every head and every interim response, so
+/// that a larger number costs time where a server floods with them. hyper bounds the head at about
+/// 400 KB.
+const MAX_HEADERS: usize = 4_096;
+
+/// The largest list of headers in a response head over HTTP/2, in bytes as RFC 9113, 6.5.2 counts
+/// them.
+const MAX_HEADER_LIST: u32 = 128 << 10;
+
 type Io = TokioIo<Transport>;
 type Nothing = Empty<Bytes>;
 
@@ -114,10 +124,12 @@ enum Driver {
 }
 
 impl Connection {
-    /// Sets HTTP up over `transport`: HTTP/2 with a window of so many bytes a stream, or HTTP/1.1.
+    /// Starts HTTP over `transport`: HTTP/2 with a window of so many bytes per stream, or HTTP/1.1 with
+    /// room for many headers or for hyper's default of 100.
     pub(super) async fn new(
         transport: Transport,
         http2: Option<u32>,
+        many_headers: bool,
         counters: Arc<Counters>,
         peer: SocketAddr,
     ) -> hyper::Result<Self> {
@@ -126,6 +138,7 @@ impl Connection {
             let tasks = Tasks::default();
             let (sender, connection) = http2::Builder::new(tasks.clone())
                 .initial_stream_window_size(window)
+                .max_header_list_size(MAX_HEADER_LIST)
                 .handshake(io)
                 .await?;
             Driver::Http2 {
@@ -134,7 +147,17 @@ impl Connection {
                 tasks,
             }
         } else {
-            let (sender, connection) = http1::Builder::new().handshake(io).await?;
+            // What curl and browsers accept, so that a rejection does not depend on this client.
+            let mut http1 = http1::Builder::new();
+            if many_headers {
+                http1.max_headers(MAX_HEADERS);
+            }
+            let (sender, connection) = http1
+                .allow_obsolete_multiline_headers_in_responses(true)
+                .allow_spaces_after_header_name_in_responses(true)
+                .ignore_invalid_headers_in_responses(true)
+                .handshake(io)
+                .await?;
             Driver::Http1 {
                 sender,
                 connection: Some(Box::new(connection)),

@@ -1,6 +1,9 @@
 //! Redirects: every hop starts over, with the rule before anything else.
 
+use std::borrow::Cow;
+
 use http::{StatusCode, header, response};
+use percent_encoding::CONTROLS;
 
 use super::{
     Inner,
@@ -85,12 +88,15 @@ fn location(from: &ImageUrl, head: &response::Parts) -> Result<ImageUrl, Ending>
     if locations.any(|other| other != location) {
         return Err(nowhere("with two Locations leads nowhere"));
     }
-    // Some servers write what is beyond ASCII as it is.
-    let text = str::from_utf8(location.as_bytes())
-        .map_err(|_invalid| nowhere("with a Location that is not text leads nowhere"))?;
+    // Some servers send characters beyond ASCII unescaped, in UTF-8 or in a legacy encoding. As curl
+    // and browsers do, the bytes of the latter are percent-encoded: the server knows its encoding.
+    let text = str::from_utf8(location.as_bytes()).map_or_else(
+        |_legacy| percent_encoding::percent_encode(location.as_bytes(), CONTROLS).into(),
+        Cow::Borrowed,
+    );
     let mut next = from
         .parsed()
-        .join(text)
+        .join(&text)
         .map_err(|_invalid| nowhere("with a Location that is not a URL leads nowhere"))?;
     next.set_fragment(None);
     if next.as_str().len() > MAX_URL_BYTES {

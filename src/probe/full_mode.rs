@@ -13,7 +13,7 @@ use crate::download::Ending;
 /// it takes to open it.
 pub(super) async fn download(probe: &Inner, record: &mut Record) -> Result<Ending, Ending> {
     let mut answer = follow::follow(probe, record, None).await?;
-    read::check_head(&answer, StatusCode::OK)?;
+    read::check_head(record, &answer, StatusCode::OK)?;
     let stop = match record.begin_body(read::framed_len(&answer)) {
         Some(code) => Stop::Refused(code),
         None => read::read(record, &mut answer, Until::End).await?,

@@ -2,11 +2,12 @@
 //!
 //! The first window is 64 KB; a file that is still undecided after it is asked for the next, 8 times
 //! larger. The size is what `Content-Range` or the body's framing says. A server that does not know
-//! ranges answers 200 and is read until the inspector is settled; one that answers 416, 403, or 206
-//! with a range that was not asked for gets one plain GET. So does one whose part is shorter than the
-//! window, unless it decides or is known to end the file: the windows would not grow, and a server
-//! could have as many requests made as the deadline leaves time for. A connection whose rest is short
-//! is used again.
+//! ranges responds with 200 and is read until the inspector is settled; a body of unknown length is
+//! read to the end of the first window, which may be its end. A server that responds with a status
+//! other than 2xx and 3xx, or with a range that was not requested, gets one plain GET. So does one
+//! whose part is shorter than the window, unless the part decides or is known to end the file: the
+//! windows would not grow, and a server could cause as many requests as the deadline leaves time for.
+//! A connection whose remaining body is short is used again.
 
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 
@@ -50,8 +51,12 @@ pub(super) async fn download(probe: &Inner, record: &mut Record) -> Result<Endin
         }
         let part = match answer.head.status {
             StatusCode::PARTIAL_CONTENT => part(&answer, window),
-            StatusCode::RANGE_NOT_SATISFIABLE | StatusCode::FORBIDDEN => None,
-            _ => return Err(Ending::Status),
+            status if status.is_success() || status.is_redirection() => {
+                return Err(Ending::Status);
+            }
+            // Servers reject a Range that they, or a filter before them, do not expect with 400, 403,
+            // 405, 416, 500 and others.
+            _ => None,
         };
         let changed = |part: &Part| {
             let now = (part.total, etag(&answer.head.headers));
@@ -61,7 +66,7 @@ pub(super) async fn download(probe: &Inner, record: &mut Record) -> Result<Endin
             settle(probe, answer);
             break;
         };
-        read::check_head(&answer, StatusCode::PARTIAL_CONTENT)?;
+        read::check_head(record, &answer, StatusCode::PARTIAL_CONTENT)?;
         let refused = if window.first == 0 {
             record.begin_body(part.total)
         } else {
@@ -70,7 +75,7 @@ pub(super) async fn download(probe: &Inner, record: &mut Record) -> Result<Endin
         let end = part.last.saturating_add(1);
         let stop = match refused {
             Some(code) => Stop::Refused(code),
-            None => read::read(record, &mut answer, Until::Settled { end }).await?,
+            None => read::read(record, &mut answer, Until::Settled { end, window: 0 }).await?,
         };
         settle(probe, answer);
         if stop != Stop::End {
@@ -107,10 +112,16 @@ async fn plain(probe: &Inner, record: &mut Record) -> Result<Ending, Ending> {
 
 /// Reads an answer that holds the file from its first byte on.
 async fn whole(probe: &Inner, record: &mut Record, mut answer: Answer) -> Result<Ending, Ending> {
-    read::check_head(&answer, StatusCode::OK)?;
+    read::check_head(record, &answer, StatusCode::OK)?;
     let stop = match record.begin_body(read::framed_len(&answer)) {
         Some(code) => Stop::Refused(code),
-        None => read::read(record, &mut answer, Until::Settled { end: u64::MAX }).await?,
+        None => {
+            let until = Until::Settled {
+                end: u64::MAX,
+                window: FIRST_WINDOW,
+            };
+            read::read(record, &mut answer, until).await?
+        }
     };
     settle(probe, answer);
     Ok(stop.ending())

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use http::{HeaderMap, StatusCode, header};
+use http::{StatusCode, header};
 use hyper::body::Body;
 use tokio::task;
 
@@ -21,8 +21,8 @@ pub(super) enum Until {
     /// To its end.
     End,
     /// Until the inspector has seen what its depth asks for, in an answer that holds the file's bytes
-    /// before this one.
-    Settled { end: u64 },
+    /// before `end`. A body of unknown length is read up to `window` to find its end.
+    Settled { end: u64, window: u64 },
 }
 
 /// Why reading stopped without a failure.
@@ -49,35 +49,52 @@ impl Stop {
     }
 }
 
-/// Checks that an answer's head promises an image's bytes as they are.
-pub(super) fn check_head(answer: &Answer, wanted: StatusCode) -> Result<(), Ending> {
+/// Checks that a response head has the wanted status and no coding that changes the image's bytes.
+/// An unregistered coding is recorded, and the body is read as it is.
+pub(super) fn check_head(
+    record: &mut Record,
+    answer: &Answer,
+    wanted: StatusCode,
+) -> Result<(), Ending> {
     if answer.head.status != wanted {
         return Err(Ending::Status);
     }
-    match coding(&answer.head.headers) {
-        Some(coding) => Err(Ending::Encoded(coding)),
-        None => Ok(()),
+    for (name, plain) in [
+        (header::CONTENT_ENCODING, "identity"),
+        (header::TRANSFER_ENCODING, "chunked"),
+    ] {
+        for value in answer.head.headers.get_all(name) {
+            for coding in value.as_bytes().split(|byte| *byte == b',') {
+                let coding = String::from_utf8_lossy(coding).trim().to_ascii_lowercase();
+                if CODINGS.contains(&coding.as_str()) {
+                    return Err(Ending::Encoded(coding));
+                }
+                if coding != plain && coding != "identity" {
+                    record.unregistered_coding(coding.chars().take(40).collect());
+                }
+            }
+        }
     }
+    Ok(())
 }
 
-/// What is sent as a coding and is none: the registry's `identity` (RFC 9110, 18.6), and what servers
-/// that were set up wrongly name in its place.
-const PLAIN: [&str; 6] = ["", "identity", "none", "binary", "utf-8", "utf8"];
-
-/// The coding that hides the image's bytes, if there is one.
-fn coding(headers: &HeaderMap) -> Option<String> {
-    let codings = |name, framing: &'static str| {
-        headers
-            .get_all(name)
-            .iter()
-            .flat_map(|value| value.as_bytes().split(|byte| *byte == b','))
-            .map(|coding| String::from_utf8_lossy(coding).trim().to_ascii_lowercase())
-            .find(move |coding| coding != framing && !PLAIN.contains(&coding.as_str()))
-    };
-    codings(header::CONTENT_ENCODING, "")
-        .or_else(|| codings(header::TRANSFER_ENCODING, "chunked"))
-        .map(|coding| coding.chars().take(40).collect())
-}
+/// The registered codings that change a body's bytes: the HTTP Content Coding Registry (RFC 9110,
+/// 18.6, read 2026-11) without `identity`. Servers send other values by mistake, and clients ignore
+/// them.
+const CODINGS: [&str; 12] = [
+    "aes128gcm",
+    "br",
+    "compress",
+    "dcb",
+    "dcz",
+    "deflate",
+    "exi",
+    "gzip",
+    "pack200-gzip",
+    "x-compress",
+    "x-gzip",
+    "zstd",
+];
 
 /// The length of the answer's body, where its framing holds the server to it.
 pub(super) fn framed_len(answer: &Answer) -> Option<u64> {
@@ -91,13 +108,17 @@ pub(super) async fn read(
     until: Until,
 ) -> Result<Stop, Ending> {
     let limit = record.asked().max_bytes().saturating_add(1);
-    let end = match until {
-        Until::End => u64::MAX,
-        Until::Settled { end } => end,
+    let (end, window) = match until {
+        Until::End => (u64::MAX, u64::MAX),
+        Until::Settled { end, window } => (end, window),
     };
+    let is_measured = record.is_measured();
     let mut rested = clock::now();
     loop {
-        if matches!(until, Until::Settled { .. }) && record.inspector().is_settled() {
+        if matches!(until, Until::Settled { .. })
+            && record.inspector().is_settled()
+            && (is_measured || record.seen() >= window)
+        {
             return Ok(Stop::Settled);
         }
         let left = limit.saturating_sub(record.seen());

@@ -1,6 +1,6 @@
 //! The facts of a download while it runs. They outlive a deadline that cuts the download off.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{mem, net::SocketAddr, sync::Arc, time::Duration};
 
 use http::{Version, response};
 
@@ -31,6 +31,8 @@ pub(super) struct Record {
     entered: Instant,
     /// The connection in use, and how much it had received before.
     wire: Option<(Arc<Counters>, u64)>,
+    /// Whether a response had more headers than a connection has room for by default.
+    pub(super) many_headers: bool,
     /// How many requests were repeated.
     pub(super) retries: u32,
 }
@@ -48,6 +50,7 @@ impl Record {
             started: now,
             entered: now,
             wire: None,
+            many_headers: false,
             retries: 0,
         }
     }
@@ -100,6 +103,7 @@ impl Record {
             .get(http::header::CONTENT_TYPE)
             .map(|value| shortened(String::from_utf8_lossy(value.as_bytes()).into_owned()));
         self.download.content_length = None;
+        self.download.unregistered_coding = None;
     }
 
     /// A connection to `peer` is used from here on.
@@ -165,6 +169,16 @@ impl Record {
         &self.inspector
     }
 
+    /// Whether the image's length is known.
+    pub(super) const fn is_measured(&self) -> bool {
+        self.download.content_length.is_some()
+    }
+
+    /// Records a `Content-Encoding` that no registry knows.
+    pub(super) fn unregistered_coding(&mut self, coding: String) {
+        self.download.unregistered_coding = Some(coding);
+    }
+
     /// How many of the image's bytes were seen, from its first on.
     pub(super) const fn seen(&self) -> u64 {
         self.inspector.inspection().bytes_seen()
@@ -192,12 +206,34 @@ impl Record {
             Ending::Complete => self.inspector.finish_until(deadline).await,
             _ => *self.inspector.inspection(),
         };
-        download.ending = ending;
+        download.ending = short(ending);
         download
     }
 }
 
-/// What a server said, cut to what a person reads: it is kept for every URL of a list.
+/// Shortens the text of an ending: a certificate alone can list thousands of names.
+fn short(mut ending: Ending) -> Ending {
+    match &mut ending {
+        Ending::Dns(text)
+        | Ending::Connect(text)
+        | Ending::Tls(_, text)
+        | Ending::Redirects(text)
+        | Ending::Reset(text)
+        | Ending::Incomplete(text)
+        | Ending::Protocol(text)
+        | Ending::Encoded(text)
+        | Ending::Local(text) => *text = shortened(mem::take(text)),
+        Ending::Complete
+        | Ending::Stopped
+        | Ending::Refused { .. }
+        | Ending::TooSlow
+        | Ending::Blocked { .. }
+        | Ending::Status => {}
+    }
+    ending
+}
+
+/// Truncates a server's text to 500 characters: it is kept for every URL of a list.
 pub(super) fn shortened(text: String) -> String {
     const MOST: usize = 500;
     match text.char_indices().nth(MOST) {

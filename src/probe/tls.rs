@@ -5,7 +5,7 @@ use std::{io, sync::Arc};
 use tokio_rustls::{
     TlsConnector,
     rustls::{
-        self, CertificateError, ClientConfig, RootCertStore,
+        self, AlertDescription, CertificateError, ClientConfig, PeerMisbehaved, RootCertStore,
         crypto::ring,
         pki_types::{CertificateDer, ServerName, pem::PemObject},
     },
@@ -86,8 +86,22 @@ pub(super) fn fault(error: &io::Error) -> Option<(TlsFault, String)> {
             CertificateError::Other(other) if other.to_string() == "CaUsedAsEndEntity" => {
                 TlsFault::UnknownIssuer
             }
+            CertificateError::UnsupportedSignatureAlgorithmContext { .. }
+            | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
+                TlsFault::Unsupported
+            }
             _ => TlsFault::Other,
         },
+        rustls::Error::PeerIncompatible(_)
+        | rustls::Error::PeerMisbehaved(
+            PeerMisbehaved::SignedHandshakeWithUnadvertisedSigScheme
+            | PeerMisbehaved::SignedKxWithWrongAlgorithm,
+        )
+        | rustls::Error::AlertReceived(
+            AlertDescription::HandshakeFailure
+            | AlertDescription::InsufficientSecurity
+            | AlertDescription::ProtocolVersion,
+        ) => TlsFault::Unsupported,
         _ => TlsFault::Other,
     };
     Some((fault, error.to_string()))

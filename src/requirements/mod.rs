@@ -187,6 +187,7 @@ impl Default for Requirements {
 const fn default_rules() -> [Enforcement; Code::COUNT] {
     let mut rules = [Enforcement::Reject; Code::COUNT];
     rules[Code::DownloadContentType.index()] = Enforcement::Warn;
+    rules[Code::DownloadTlsUnsupported.index()] = Enforcement::Warn;
     rules[Code::ImageTypeMismatch.index()] = Enforcement::Warn;
     rules
 }

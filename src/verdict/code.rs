@@ -43,12 +43,13 @@ codes! {
     DownloadDns, "download/dns", "the host's name cannot be resolved";
     DownloadConnect, "download/connect", "no connection can be opened";
     DownloadTls, "download/tls", "TLS cannot be set up";
+    DownloadTlsUnsupported, "download/tls-unsupported", "the server's TLS needs what this client lacks";
     DownloadTooSlow, "download/too-slow", "the download takes too long";
     DownloadStatus, "download/status", "the server answers with a status that carries no image";
     DownloadRedirects, "download/redirects", "too many redirects, or one that leads nowhere";
     DownloadIncomplete, "download/incomplete", "the connection ends before the answer does";
     DownloadProtocol, "download/protocol", "the server breaks the protocol";
-    DownloadEncoding, "download/encoding", "the body is compressed though that was not asked for";
+    DownloadEncoding, "download/encoding", "the body has a Content-Encoding that was not requested";
     DownloadWebPage, "download/web-page", "the server answers with a web page in place of an image";
     DownloadContentType, "download/content-type", "the Content-Type is not that of an image";
     ImageEmpty, "image/empty", "there are no bytes";

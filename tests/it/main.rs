@@ -49,6 +49,8 @@ mod pipeline;
 #[cfg(feature = "probe")]
 mod probe;
 #[cfg(feature = "probe")]
+mod probe_accepts;
+#[cfg(feature = "probe")]
 mod probe_address;
 #[cfg(feature = "probe")]
 mod probe_hostile;

@@ -80,7 +80,7 @@ impl Authority {
     }
 
     /// A probe that trusts this authority, and to which every name is loopback.
-    fn probe(&self) -> ProbeBuilder {
+    pub(crate) fn probe(&self) -> ProbeBuilder {
         builder()
             .resolver(|_host| async { Ok(vec![Ipv4Addr::LOCALHOST.into()]) })
             .root_certificates(self.pem().as_bytes())
@@ -104,7 +104,7 @@ fn acceptor(certificate: &Certificate, key: &KeyPair, protocols: &[&str]) -> Tls
 }
 
 /// A server that answers over TLS and HTTP/1.1 with an image.
-async fn http1(acceptor: TlsAcceptor) -> Server {
+pub(crate) async fn http1(acceptor: TlsAcceptor) -> Server {
     Server::start(move |peer| {
         let acceptor = acceptor.clone();
         async move {
@@ -123,7 +123,7 @@ async fn http1(acceptor: TlsAcceptor) -> Server {
     .await
 }
 
-fn url(server: &Server, host: &str) -> ImageUrl {
+pub(crate) fn url(server: &Server, host: &str) -> ImageUrl {
     ImageUrl::parse(&format!(
         "https://{host}:{}/image.png",
         server.address.port()
@@ -214,8 +214,8 @@ async fn handshakes_that_fail_otherwise_are_told_apart() {
     })
     .await;
     let alert = Server::start(|mut peer| async move {
-        // handshake_failure (RFC 8446, 6)
-        peer.send([0x15, 3, 3, 0, 2, 2, 40]).await;
+        // internal_error (RFC 8446, 6)
+        peer.send([0x15, 3, 3, 0, 2, 2, 80]).await;
         peer.close().await;
     })
     .await;
@@ -273,7 +273,7 @@ async fn handshakes_that_fail_otherwise_are_told_apart() {
 pub(crate) type Respond = h2::server::SendResponse<Bytes>;
 
 /// A server of HTTP/2 over TLS that hands every request to `answer`.
-async fn http2<F, A>(acceptor: TlsAcceptor, answer: F) -> Server
+pub(crate) async fn http2<F, A>(acceptor: TlsAcceptor, answer: F) -> Server
 where
     F: Fn(usize, Respond) -> A + Clone + Send + Sync + 'static,
     A: Future<Output = ()> + Send + 'static,

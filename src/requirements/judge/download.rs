@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use super::{Findings, number};
+use super::{Findings, lighter, number};
 use crate::{
     download::{Download, Ending, TlsFault},
     format::Format,
     inspect::Identity,
-    verdict::{Code, Measure},
+    verdict::{Code, Enforcement, Measure},
 };
 
 impl Findings<'_> {
@@ -16,6 +16,7 @@ impl Findings<'_> {
         match download.ending() {
             Ending::Complete | Ending::Stopped | Ending::Refused { .. } => {
                 self.slowness(download);
+                self.coding(download);
                 self.content(download);
             }
             Ending::TooSlow => self.too_slow(download, download.limit()),
@@ -41,6 +42,19 @@ impl Findings<'_> {
                     Measure::None,
                     message,
                 );
+            }
+            Ending::Tls(TlsFault::Unsupported, reason) => {
+                let message = format!(
+                    "TLS with {host} failed: {reason}: this client lacks what the server requires, the service may succeed"
+                );
+                self.broken(
+                    Code::DownloadTlsUnsupported,
+                    reason.as_str(),
+                    Measure::None,
+                    message,
+                );
+                self.missing
+                    .push("the download, for which this client lacks the server's TLS");
             }
             Ending::Tls(fault, reason) => {
                 let words = tls_words(*fault);
@@ -140,6 +154,23 @@ impl Findings<'_> {
         self.broken(Code::DownloadStatus, u64::from(status), 200, message);
     }
 
+    /// Clients read the body as it is: the service most likely does too.
+    fn coding(&mut self, download: &Download) {
+        if let Some(coding) = download.unregistered_coding() {
+            let message = format!(
+                "the Content-Encoding `{coding}` is not a registered coding: remove the header"
+            );
+            let rule = self.asked.rules[Code::DownloadEncoding.index()];
+            self.broken_as(
+                Code::DownloadEncoding,
+                lighter(rule, Enforcement::Warn),
+                coding.into(),
+                "identity".into(),
+                message,
+            );
+        }
+    }
+
     /// What was sent in place of an image, or under a type that is none of an image's.
     fn content(&mut self, download: &Download) {
         let essence = download.content_type().map(essence);
@@ -206,6 +237,6 @@ const fn tls_words(fault: TlsFault) -> &'static str {
         TlsFault::WrongHost => "the certificate is for another host",
         TlsFault::UnknownIssuer => "the certificate's issuer is unknown",
         TlsFault::Cut => "the connection ended during the handshake",
-        TlsFault::Other => "the handshake failed",
+        TlsFault::Unsupported | TlsFault::Other => "the handshake failed",
     }
 }

@@ -81,8 +81,8 @@ fn handshakes() -> Vec<Behaviour> {
             .tls(),
         Named("answers TLS with an alert", BOTH)
             .serve_https(|mut peer| async move {
-                // handshake_failure (RFC 8446, 6)
-                peer.send([0x15, 3, 3, 0, 2, 2, 40]).await;
+                // internal_error (RFC 8446, 6)
+                peer.send([0x15, 3, 3, 0, 2, 2, 80]).await;
                 peer.close().await;
             })
             .tls(),
