@@ -3,7 +3,7 @@
 mod masked;
 mod written;
 
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
 use url::{Host, Url};
 
@@ -59,6 +59,18 @@ pub enum UrlError {
 }
 
 impl ImageUrl {
+    /// Replaces the user name and password of a text that was meant as a URL by `***`. Use it for a
+    /// text that was rejected before it is stored, printed or logged.
+    ///
+    /// ```
+    /// use greenlight::ImageUrl;
+    ///
+    /// assert_eq!(ImageUrl::masked("https://me:word@host/a.png"), "https://***@host/a.png");
+    /// ```
+    pub fn masked(text: &str) -> Cow<'_, str> {
+        masked(text)
+    }
+
     /// Parses an absolute http or https URL.
     ///
     /// Length and user information are judged later, by

@@ -34,10 +34,6 @@ pub mod pipeline;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;
 
-#[cfg(feature = "cli")]
-#[doc(hidden)]
-pub mod cli;
-
 pub use download::Download;
 pub use error::{Error, ErrorKind, Retry};
 pub use format::{Dimensions, Format};

@@ -1,7 +1,27 @@
-//! The command `greenlight`.
+//! The command `greenlight`. It uses the library's public items only.
+
+mod cli;
 
 use std::process::ExitCode;
 
+use greenlight::{green, inspect, ledger, pipeline, probe, requirements, sandbox, verdict};
+
+/// The library's errors.
+mod error {
+    pub(crate) use greenlight::{Error, ErrorKind};
+}
+
+/// The library's URLs of images.
+mod image_url {
+    use std::borrow::Cow;
+
+    pub(crate) use greenlight::ImageUrl;
+
+    pub(crate) fn masked(text: &str) -> Cow<'_, str> {
+        ImageUrl::masked(text)
+    }
+}
+
 fn main() -> ExitCode {
-    greenlight::cli::run()
+    cli::run()
 }

@@ -38,8 +38,8 @@ use args::{Arguments, Command};
 use exit::{Exit, Failure};
 use interrupt::Interrupt;
 
-/// Runs the command with the process's arguments and says how it went.
-pub fn run() -> ExitCode {
+/// Runs the command with the process's arguments and returns its exit code.
+pub(crate) fn run() -> ExitCode {
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(answer) => return terminal::answer(&answer).into(),

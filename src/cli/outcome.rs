@@ -113,7 +113,8 @@ impl From<OutcomeDecision> for ScanOutcome {
             OutcomeDecision::Pass => Self::Pass,
             OutcomeDecision::Review => Self::Review,
             OutcomeDecision::Block => Self::Block,
-            OutcomeDecision::Undecided => Self::Undecided,
+            // A decision that this command does not know is never taken for a pass.
+            _ => Self::Undecided,
         }
     }
 }
@@ -162,6 +163,7 @@ impl<'a> Answer<'a> {
             TaskState::Processing => "no result in time: ask for it later".to_owned(),
             TaskState::Failed(refusal) => format!("the service could not scan it: {refusal}"),
             TaskState::Expired => UNKNOWN.to_owned(),
+            _ => "the service returned a state that this command does not know".to_owned(),
         })
     }
 }
@@ -196,6 +198,7 @@ impl ResultReport {
                 TaskState::Done(_) => "done",
                 TaskState::Failed(_) => "failed",
                 TaskState::Expired => "expired",
+                _ => "unknown",
             },
             outcome,
             results,

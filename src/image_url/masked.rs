@@ -8,10 +8,6 @@ use url::Url;
 ///
 /// For every text that is stored, printed or logged after it was rejected: passwords do not belong
 /// in ledgers, results and reports that are kept and passed on.
-#[cfg_attr(
-    not(any(feature = "client", feature = "cli")),
-    expect(dead_code, reason = "the pure core prints no text that it was given")
-)]
 pub(crate) fn masked(text: &str) -> Cow<'_, str> {
     match authority(text).and_then(|(start, end)| Some((start, end, text.get(start..end)?))) {
         Some((start, end, authority)) => match authority.rfind('@') {

@@ -7,7 +7,7 @@ use crate::{
     green::{Coverage, DataId, Frames, Task},
     image_url::ImageUrl,
     ledger::Key,
-    verdict::{Summary, Verdict},
+    verdict::{Accepted, Summary, Verdict},
 };
 
 #[derive(Serialize)]
@@ -81,13 +81,14 @@ struct Frequency {
     max_frames: Option<u32>,
 }
 
-/// The task of an image that the ledger holds as accepted: the row is the receipt.
+/// The task of an image that the ledger recorded as accepted. Its row is the receipt, restored here
+/// and nowhere else.
 pub(super) fn task(key: Key, url: ImageUrl, facts: Option<&str>) -> Option<Task> {
     let frequency: Frequency = facts
         .and_then(|facts| serde_json::from_str(facts).ok())
         .unwrap_or_default();
     let data_id = DataId::parse(&key.to_string()).ok()?;
-    let mut task = Task::unchecked(url).with_data_id(data_id);
+    let mut task = Task::new(Accepted::restored(url)).with_data_id(data_id);
     if let Some(interval) = frequency.interval {
         task = task.with_interval(interval);
     }

@@ -54,7 +54,7 @@ pub struct Verdict<S = ()> {
 }
 
 /// What a verdict says, whatever it is about.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 struct Findings {
     violations: Vec<Violation>,
     missing: Vec<&'static str>,
@@ -183,6 +183,16 @@ impl<S> Accepted<S> {
     /// Warnings, which do not stop the image.
     pub fn warnings(&self) -> &[Violation] {
         &self.findings.violations
+    }
+
+    /// Restores the receipt of an image whose acceptance a ledger has recorded. The findings are not
+    /// kept. Only the pipeline calls it, with an image that it claimed to submit.
+    #[cfg(feature = "pipeline")]
+    pub(crate) fn restored(subject: S) -> Self {
+        Self {
+            subject,
+            findings: Findings::default(),
+        }
     }
 
     /// The same receipt for the same bytes under a URL.

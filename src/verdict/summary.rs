@@ -75,7 +75,7 @@ impl Summary {
         not(feature = "cli"),
         expect(dead_code, reason = "the command's alone")
     )]
-    pub(crate) const fn unseen() -> Self {
+    pub const fn unseen() -> Self {
         Self {
             decision: Decision::Inconclusive,
             format: None,

@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use crate::{cli::exit::Failure, green::Scene};
+use crate::{cli::exit::Failure, error::Error, green::Scene};
 
 /// The documented scenes (asynchronous moderation page, 2026-03).
 const DOCUMENTED: [&str; 6] = ["porn", "terrorism", "ad", "qrcode", "live", "logo"];
@@ -54,7 +54,7 @@ impl SceneOptions {
     }
 }
 
-fn trimmed(word: &str) -> Result<Scene, crate::Error> {
+fn trimmed(word: &str) -> Result<Scene, Error> {
     word.trim().parse()
 }
 

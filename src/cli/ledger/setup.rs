@@ -91,7 +91,7 @@ impl Setup {
         let found = super::open_to_write(&settings.ledger)?;
         let parties = Parties::new(settings, client).await?;
         let kept = found.scope().scenes().iter();
-        let kept: Vec<_> = kept.map(|scene| Scene::from_word(scene)).collect();
+        let kept: Vec<_> = kept.map(|scene| scene.parse()).collect::<Result<_, _>>()?;
         let wanted = parties.scope(named.unwrap_or(&kept));
         drop(found);
         Self::open(settings, parties, wanted, place).await

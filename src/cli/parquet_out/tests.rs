@@ -6,12 +6,9 @@ use parquet::{
 };
 
 use super::*;
-use crate::{
-    cli::{
-        outcome::{ScanOutcome, SceneReport},
-        report::Report,
-    },
-    verdict::{Code, Decision, Measure, Severity, Summary, Violation},
+use crate::cli::{
+    outcome::{ScanOutcome, SceneReport},
+    report::Report,
 };
 
 fn bare(source: &str) -> ScanReport {
@@ -19,29 +16,21 @@ fn bare(source: &str) -> ScanReport {
 }
 
 fn full() -> ScanReport {
-    let violation = |code| {
-        Violation::new(
-            code,
-            Severity::Warn,
-            String::new(),
-            Measure::None,
-            Measure::None,
-        )
+    let violation = |code: &str| {
+        serde_json::json!({
+            "code": code, "severity": "warn", "message": "", "measured": null, "limit": null,
+        })
     };
-    let download = serde_json::json!({ "status": 200, "hops": 2, "elapsed_ms": 41, "bytes": 700 });
-    let summary = Summary {
-        decision: Decision::Accept,
-        format: Some("png"),
-        width: Some(u32::MAX),
-        height: Some(3),
-        bytes: Some(700),
-        frames: Some(1),
-        violations: vec![
-            violation(Code::ImageTrailingBytes),
-            violation(Code::ImageTypeMismatch),
-        ],
-        download: Some(serde_json::from_value(download).unwrap()),
-    };
+    let summary = serde_json::json!({
+        "decision": "accept",
+        "format": "png",
+        "width": u32::MAX,
+        "height": 3,
+        "bytes": 700,
+        "frames": 1,
+        "violations": [violation("image/trailing-bytes"), violation("image/type-mismatch")],
+        "download": { "status": 200, "hops": 2, "elapsed_ms": 41, "bytes": 700 },
+    });
     let result = |scene: &str, rate| SceneReport {
         scene: scene.to_owned(),
         label: "normal".to_owned(),
@@ -51,7 +40,7 @@ fn full() -> ScanReport {
     ScanReport {
         check: Report {
             source: "http://\u{e9}/".to_owned(),
-            summary,
+            summary: serde_json::from_value(summary).unwrap(),
             error: None,
         },
         data_id: Some("mine".to_owned()),

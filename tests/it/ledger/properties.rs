@@ -601,6 +601,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
+    #[ignore = "slow: many generated sequences"]
     fn no_sequence_of_events_loses_an_image_or_a_task(events in events()) {
         live(events);
     }
@@ -609,6 +610,7 @@ proptest! {
 /// The sequences are not so tame that the property says nothing: the same ones every time go
 /// through all that may happen to an image.
 #[test]
+#[ignore = "slow: many generated sequences"]
 fn sequences_of_events_take_every_way_there_is() {
     let mut runner = TestRunner::deterministic();
     let mut changes = BTreeSet::new();

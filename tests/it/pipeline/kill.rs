@@ -82,6 +82,7 @@ fn setting(name: &str, default: u64) -> u64 {
 }
 
 #[test]
+#[ignore = "slow: kills a process at every checkpoint"]
 fn no_kill_loses_an_image_or_a_task_or_pays_more_than_was_in_flight() {
     let images = setting("GREENLIGHT_KILL_IMAGES", 20_000);
     let kills = setting("GREENLIGHT_KILLS", 60);
@@ -96,6 +97,7 @@ fn no_kill_loses_an_image_or_a_task_or_pays_more_than_was_in_flight() {
 }
 
 #[test]
+#[ignore = "slow: kills a process at every checkpoint"]
 fn with_callbacks_no_kill_pays_anything_twice() {
     let runtime = Runtime::new().unwrap();
     let bench = runtime.block_on(Bench::new(Sandbox::builder().polls(1)));

@@ -31,6 +31,7 @@ fn what_was_submitted_before_a_kill_is_not_paid_again() {
 /// its run died before it could say that it was printed, and what was paid besides is what the
 /// ledger says may have been.
 #[test]
+#[ignore = "slow: kills many processes"]
 fn kills_at_any_time_lose_nothing() {
     let service = Service::with("crash-any", Sandbox::builder().polls(2));
     let urls = service.list("list.txt", 400);
