@@ -30,7 +30,7 @@ use std::{
 };
 
 use greenlight::{
-    ImageUrl, Probe, Requirements,
+    ImageUrl, Probe, RequestId, Requirements, TaskId,
     green::{Client, Credentials},
     ledger::{
         Answer, Entry, Finding, Judgement, Key, Known, Ledger, Location, NewImage, Scope, Source,
@@ -237,10 +237,13 @@ async fn cycle(ledger: &SqliteLedger) {
     let holds = claimed.iter().map(|claimed| claimed.hold).collect();
     let begun = ledger.begin_batch(holds, now + hour, now).await.unwrap();
     assert_eq!(begun.keys.len(), BATCH);
-    let task = |key: &Key| format!("img{key}-1");
-    let entries = begun.keys.iter().map(|key| (*key, Entry::Task(task(key))));
+    let task_id = |key: &Key| TaskId::parse(&format!("img{key}-1")).unwrap();
+    let entries = begun
+        .keys
+        .iter()
+        .map(|key| (*key, Entry::Task(task_id(key))));
     let answer = Answer::Answered {
-        request_id: Some("5F2D3C4B-1A09-4E8F-B7C6-D5E4F3A2B1C0".to_owned()),
+        request_id: Some(RequestId::new("5F2D3C4B-1A09-4E8F-B7C6-D5E4F3A2B1C0")),
         poll_at: now,
         expires_at: now + hour,
         entries: entries.collect(),
@@ -251,7 +254,7 @@ async fn cycle(ledger: &SqliteLedger) {
         .await
         .unwrap();
     let updates = begun.keys.iter().map(|key| TaskUpdate {
-        task_id: task(key),
+        task_id: task_id(key),
         key: None,
         update: Update::Decided(
             r#"{"decision":"pass","results":[{"scene":"porn","label":"normal"}]}"#.to_owned(),

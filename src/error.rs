@@ -7,23 +7,23 @@ use std::{error::Error as StdError, fmt, time::Duration};
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ErrorKind {
-    /// The call was wrong: a value outside its documented range. User action: mend the call.
+    /// Invalid argument: a value outside its documented range. To fix: correct the call.
     Usage,
-    /// No credentials, or ones that cannot be used. User action: set them.
+    /// Missing or unusable credentials. To fix: set them.
     Credentials,
-    /// A local file or socket failed. User action: see the source.
+    /// A local file, a socket or a store failed. To fix: see the source.
     Io,
-    /// The service could not be reached or did not answer in time. User action: check the network
-    /// and the endpoint.
+    /// The service could not be reached or did not respond in time. To fix: check the network and
+    /// the endpoint.
     Network,
-    /// The service said to slow down. User action: lower the rate, or ask for more quota.
+    /// The service asked to slow down. To fix: lower the rate, or ask for more quota.
     Throttled,
-    /// The service refused the request. User action: see its code and message.
+    /// The service refused the request. To fix: see its code and message.
     Refused,
-    /// The service failed. User action: try again later.
+    /// The service failed. To fix: try again later.
     Service,
-    /// The answer is not what the service documents (HTML, cut, not JSON). User action: check
-    /// endpoint and proxies.
+    /// The response is not what the service documents (HTML, truncated, not JSON). To fix: check
+    /// the endpoint and proxies.
     Answer,
 }
 
@@ -44,13 +44,14 @@ impl ErrorKind {
 }
 
 /// Whether the same call may be made again.
+#[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Retry {
-    /// After this long.
+    /// It may, after this long.
     After(Duration),
-    /// It was sent and not answered: it may have been done. A paid call is not repeated blindly.
+    /// It was sent and got no response: it may have been done. A paid call is not repeated blindly.
     Ambiguous,
-    /// It will not get better.
+    /// It would fail again.
     Never,
 }
 
@@ -84,12 +85,27 @@ struct ServiceReply {
     request_id: Option<String>,
 }
 
-#[cfg_attr(
-    not(any(feature = "client", feature = "cli")),
-    expect(dead_code, reason = "the pure core cannot fail")
-)]
 impl Error {
-    pub(crate) fn new(kind: ErrorKind, message: impl fmt::Display) -> Self {
+    /// Creates an error, for implementations of the crate's traits. It is not to be retried unless
+    /// [`with_retry`](Self::with_retry) says otherwise.
+    ///
+    /// `message` is one line in lower case without a full stop, `what failed: cause`, and must be
+    /// safe to print. It must not repeat the message of the source.
+    ///
+    /// ```
+    /// use std::{io, time::Duration};
+    /// use greenlight::{Error, ErrorKind, Retry};
+    ///
+    /// let cause = io::Error::from(io::ErrorKind::ConnectionReset);
+    /// let error = Error::new(ErrorKind::Io, "claim images: the connection to the store was lost")
+    ///     .with_source(cause)
+    ///     .with_retry(Retry::After(Duration::from_secs(1)));
+    /// assert_eq!(
+    ///     error.report(),
+    ///     "claim images: the connection to the store was lost: connection reset",
+    /// );
+    /// ```
+    pub fn new(kind: ErrorKind, message: impl fmt::Display) -> Self {
         let message = message.to_string();
         Self {
             inner: Box::new(Inner {
@@ -105,19 +121,26 @@ impl Error {
         }
     }
 
-    pub(crate) fn with_source(
-        mut self,
-        source: impl Into<Box<dyn StdError + Send + Sync>>,
-    ) -> Self {
+    /// Adds the cause, which [`source`](StdError::source) returns.
+    #[must_use]
+    pub fn with_source(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         self.inner.source = Some(source.into());
         self
     }
 
-    pub(crate) fn with_retry(mut self, retry: Retry) -> Self {
+    /// Sets whether the same call may be made again.
+    #[must_use]
+    pub fn with_retry(mut self, retry: Retry) -> Self {
         self.inner.retry = retry;
         self
     }
+}
 
+#[cfg_attr(
+    not(any(feature = "client", feature = "cli")),
+    expect(dead_code, reason = "only the client fills these in")
+)]
+impl Error {
     /// Adds what the service said, made harmless to print.
     pub(crate) fn with_reply(
         mut self,

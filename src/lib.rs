@@ -10,6 +10,8 @@ pub mod download;
 mod error;
 pub mod format;
 mod gate;
+#[cfg(any(feature = "client", feature = "ledger"))]
+mod ids;
 mod image_url;
 pub mod inspect;
 #[cfg(any(feature = "probe", feature = "client"))]
@@ -42,9 +44,11 @@ pub use gate::GateError;
 pub use gate::{Gate, Gated, Receipt};
 #[cfg(feature = "client")]
 pub use green::{
-    Batch, Client, Credentials, DataId, Outcome, OutcomeDecision, Refusal, RequestId, Scene,
-    SceneResult, Submission, Submitted, Suggestion, Task, TaskId, TaskReport, TaskState,
+    Batch, Client, Credentials, Outcome, OutcomeDecision, Refusal, Scene, SceneResult, Submission,
+    Submitted, Suggestion, Task, TaskReport, TaskState,
 };
+#[cfg(any(feature = "client", feature = "ledger"))]
+pub use ids::{DataId, RequestId, TaskId};
 pub use image_url::{ImageUrl, UrlError};
 pub use inspect::{Depth, Inspection, Inspector};
 #[cfg(feature = "probe")]

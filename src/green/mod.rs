@@ -35,7 +35,6 @@ mod feedback;
 mod frames;
 mod grant;
 mod http;
-mod ids;
 mod object;
 mod options;
 mod outcome;
@@ -54,6 +53,8 @@ mod upload;
 pub mod what_can_go_wrong {}
 mod wire;
 
+use crate::ids;
+pub use crate::ids::{DataId, RequestId, TaskId};
 pub use client::{Client, ClientBuilder, SignatureStyle};
 pub use credentials::{
     Chain, Credentials, FromCliProfile, FromEcsRole, FromEnvironment, FromIniProfile, FromUri,
@@ -65,7 +66,6 @@ pub use feedback::Feedback;
 pub use frames::Coverage;
 #[cfg(feature = "pipeline")]
 pub(crate) use frames::Frames;
-pub use ids::{DataId, RequestId, TaskId};
 pub use options::{Callback, ClientInfo, CryptType, ScanOptions};
 pub use outcome::{Outcome, OutcomeDecision, SceneResult};
 pub use poll::Watch;

@@ -1,12 +1,13 @@
-//! What every [`Ledger`] must do, as a suite that any implementation can run in its own tests.
+//! A test suite for implementations of [`Ledger`]. Needs a tokio runtime with time enabled.
 //!
 //! ```no_run
 //! # use std::sync::Arc;
 //! use greenlight::ledger::{Ledger, conformance};
 //!
-//! # async fn example(new_ledger: impl AsyncFn() -> Arc<dyn Ledger>) {
+//! # async fn example(new_ledger: impl AsyncFn() -> [Arc<dyn Ledger>; 2]) {
 //! for case in conformance::CASES {
-//!     case.run(new_ledger().await).await; // each with an empty ledger; panics with what went wrong
+//!     let [first, second] = new_ledger().await; // two users of one empty store
+//!     case.run(first, second).await; // panics with the assertion that failed
 //! }
 //! # }
 //! ```
@@ -21,25 +22,26 @@ use std::{fmt, pin::Pin, sync::Arc};
 use super::Ledger;
 use trial::Trial;
 
-/// One thing that a ledger must do.
+/// One requirement on a ledger.
 pub struct Case {
     name: &'static str,
     run: fn(Trial) -> Pin<Box<dyn Future<Output = ()> + Send>>,
 }
 
 impl Case {
-    /// What the ledger must do, as a sentence.
+    /// The requirement, as a sentence.
     pub const fn name(&self) -> &'static str {
         self.name
     }
 
-    /// Tries it with an empty ledger.
+    /// Runs it on an empty store that has two users. Some cases drop the first, which must be the
+    /// last reference to it, to see what the other one takes over.
     ///
     /// # Panics
     ///
-    /// Panics if the ledger does not do it.
-    pub async fn run(&self, ledger: Arc<dyn Ledger>) {
-        (self.run)(Trial::new(ledger)).await;
+    /// Panics if the ledger fails the case.
+    pub async fn run(&self, ledger: Arc<dyn Ledger>, successor: Arc<dyn Ledger>) {
+        (self.run)(Trial::new(ledger, successor)).await;
     }
 }
 

@@ -34,6 +34,9 @@
 //! Time is an argument, except for [`Ledger::permit`]: processes that share a rate must share a
 //! clock, so there it is the store's.
 
+#[cfg(feature = "ledger")]
+mod codes;
+#[cfg(feature = "conformance")]
 pub mod conformance;
 mod key;
 mod record;
@@ -84,6 +87,9 @@ pub type Reply<'a, T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send + '
 /// Every method fails when the store does: a full disk, a file that another process holds for too
 /// long, corruption.
 pub trait Ledger: fmt::Debug + Send + Sync {
+    /// The terms under which the ledger's images are scanned.
+    fn scope(&self) -> &Scope;
+
     /// Notes images and where they came from; an image that is known is not noted twice, but its
     /// new source gets its outcome too. A source that is known (same image, origin, line and data
     /// id) is not noted twice either, so that the same list can be given again after a crash.
@@ -146,12 +152,14 @@ pub trait Ledger: fmt::Debug + Send + Sync {
     /// every now and then.
     fn recover(&self, resubmit: Resubmit, now: SystemTime) -> Reply<'_, Recovered>;
 
-    /// Takes over what users left behind that are gone. To be called at the start, and only by who
-    /// knows that nobody else uses the store: what they still held for [`claim`](Self::claim) or
-    /// [`due_polls`](Self::due_polls) is due at once, and their leases are worth nothing. Images that
-    /// they sent without a known answer settle when [`begin_batch`](Self::begin_batch) was told, or
-    /// `settle` after they were sent if that is sooner: the request may still be at the service.
-    /// Answers how many images are due sooner.
+    /// Takes over from users of the store that are gone: images they held for
+    /// [`claim`](Self::claim) or [`due_polls`](Self::due_polls) are due immediately, and their
+    /// leases become invalid. Images they sent without a known answer settle at the time that was
+    /// given to [`begin_batch`](Self::begin_batch), or `settle` after they were sent if that is
+    /// sooner: the request may still be at the service. Returns how many images are due sooner.
+    ///
+    /// A store that knows which of its users are gone (PostgreSQL) may be asked at
+    /// any time. For any other store the caller must be the only user: all that is held is freed.
     fn take_over(&self, settle: Duration, now: SystemTime) -> Reply<'_, usize>;
 
     /// Asks for `cost` of a rate that is shared by everyone who uses this ledger. By the store's
@@ -187,9 +195,6 @@ pub trait Ledger: fmt::Debug + Send + Sync {
     /// `limit` of them. Reads all those sources.
     fn shared_data_ids(&self, after: i64, limit: usize) -> Reply<'_, Vec<SharedDataId>>;
 
-    /// Which image a task id belongs to.
-    fn find_task(&self, task_id: String) -> Reply<'_, Option<Key>>;
-
     /// What is left to do and when, cheaply.
     fn backlog(&self) -> Reply<'_, Backlog>;
 
@@ -201,6 +206,7 @@ pub trait Ledger: fmt::Debug + Send + Sync {
 }
 
 /// What becomes of images that were sent without a known answer, when their settling time has come.
+#[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Resubmit {
     /// They are submitted again: each is decided, and one the service did get is paid twice.

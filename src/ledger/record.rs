@@ -8,6 +8,7 @@ use std::{
 };
 
 use super::{key::Key, state::State};
+use crate::ids::{RequestId, TaskId};
 
 /// An image to be noted, and where it came from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +28,7 @@ pub struct NewImage {
 }
 
 /// Where an image is.
+#[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Location {
     /// At this URL, or nowhere, if that is only a text that was meant to be one.
@@ -47,6 +49,7 @@ impl Location {
 }
 
 /// What is known of an image when it is noted. Of one that is noted already this is ignored.
+#[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Known {
     /// Nothing.
@@ -73,6 +76,7 @@ pub struct Source {
 }
 
 /// What became of one [`NewImage`].
+#[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Enqueued {
     /// Whether the image is new.
@@ -88,6 +92,19 @@ pub struct Enqueued {
     pub was_delivered: bool,
 }
 
+impl Enqueued {
+    /// Returns the record of the known source `number`, whose image is known and in `state`.
+    pub const fn new(number: i64, state: State) -> Self {
+        Self {
+            new_image: false,
+            number,
+            new_source: false,
+            state,
+            was_delivered: false,
+        }
+    }
+}
+
 /// Why an image was rejected, could not be read, refused or given up.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reason {
@@ -98,6 +115,7 @@ pub struct Reason {
 }
 
 /// What images are claimed for.
+#[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Work {
     /// To be probed: received, checked, and unreachable ones whose time has come.
@@ -120,6 +138,7 @@ pub struct Hold {
 }
 
 /// An image that was handed out.
+#[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claimed {
     /// The image and the claim.
@@ -132,6 +151,19 @@ pub struct Claimed {
     pub attempts: u32,
     /// What the probe recorded, as it was given.
     pub facts: Option<String>,
+}
+
+impl Claimed {
+    /// Returns a claimed image without failures and facts.
+    pub const fn new(hold: Hold, location: Location, state: State) -> Self {
+        Self {
+            hold,
+            location,
+            state,
+            attempts: 0,
+            facts: None,
+        }
+    }
 }
 
 /// What checking or probing found about one image.
@@ -149,6 +181,7 @@ pub struct Finding {
 }
 
 /// What was found about an image before it is submitted.
+#[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Judgement {
     /// It may be submitted.
@@ -160,6 +193,7 @@ pub enum Judgement {
 }
 
 /// What is to become of an image after a failure.
+#[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fate {
     /// Once more, and it was not the image's fault: not counted.
@@ -183,6 +217,7 @@ pub enum Fate {
 pub struct BatchId(pub [u8; 16]);
 
 /// A batch that may be sent now.
+#[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Begun {
     /// The batch.
@@ -191,13 +226,21 @@ pub struct Begun {
     pub keys: Vec<Key>,
 }
 
+impl Begun {
+    /// Returns a batch of these images.
+    pub const fn new(batch: BatchId, keys: Vec<Key>) -> Self {
+        Self { batch, keys }
+    }
+}
+
 /// What became of a batch's request.
+#[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
     /// The service answered for single images. Those it did not mention become uncertain.
     Answered {
         /// The service's id of the request.
-        request_id: Option<String>,
+        request_id: Option<RequestId>,
         /// When results may first be asked for.
         poll_at: SystemTime,
         /// When results are no longer kept.
@@ -205,7 +248,7 @@ pub enum Answer {
         /// What it said.
         entries: Vec<(Key, Entry)>,
         /// Task ids that it gave for no image of the batch: kept, because they were paid for.
-        strays: Vec<String>,
+        strays: Vec<TaskId>,
     },
     /// The whole request was definitely refused, or definitely not sent: nothing was paid.
     ///
@@ -214,7 +257,7 @@ pub enum Answer {
     /// once.
     Refused {
         /// The service's id of the request.
-        request_id: Option<String>,
+        request_id: Option<RequestId>,
         /// What becomes of each image.
         fate: Fate,
     },
@@ -223,15 +266,17 @@ pub enum Answer {
 }
 
 /// What the service said about one image of a batch.
+#[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Entry {
     /// It gave a task id.
-    Task(String),
+    Task(TaskId),
     /// It refused the image.
     Refused(Fate),
 }
 
 /// How many task ids came for images that no longer wait for them: paid twice.
+#[non_exhaustive]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Stray {
     /// The number of tasks.
@@ -239,12 +284,13 @@ pub struct Stray {
 }
 
 /// A task whose result may be asked for.
+#[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Poll {
     /// The image.
     pub key: Key,
     /// The task.
-    pub task_id: String,
+    pub task_id: TaskId,
     /// How often the image failed since it was accepted.
     pub attempts: u32,
     /// When it was submitted.
@@ -253,11 +299,29 @@ pub struct Poll {
     pub expires_at: SystemTime,
 }
 
+impl Poll {
+    /// Returns a task that was submitted and expires at these times, of an image without failures.
+    pub const fn new(
+        key: Key,
+        task_id: TaskId,
+        submitted_at: SystemTime,
+        expires_at: SystemTime,
+    ) -> Self {
+        Self {
+            key,
+            task_id,
+            attempts: 0,
+            submitted_at,
+            expires_at,
+        }
+    }
+}
+
 /// What a poll or a callback said of a task.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TaskUpdate {
     /// The task.
-    pub task_id: String,
+    pub task_id: TaskId,
     /// The image, if the message names it: then even a task whose id was lost finds its image.
     pub key: Option<Key>,
     /// What it said.
@@ -265,6 +329,7 @@ pub struct TaskUpdate {
 }
 
 /// What is new about a task.
+#[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Update {
     /// It is still running.
@@ -285,6 +350,7 @@ pub enum Update {
 pub const EXPIRED_CLASS: &str = "task/expired";
 
 /// What recovery did.
+#[non_exhaustive]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Recovered {
     /// Images that became uncertain.
@@ -312,6 +378,7 @@ pub struct Limit {
 }
 
 /// Whether something may be done now.
+#[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Permit {
     /// It may, and it is counted.

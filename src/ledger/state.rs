@@ -1,6 +1,8 @@
 //! The states of an image and which may follow which.
 
-use std::fmt;
+use std::{fmt, str::FromStr};
+
+use crate::error::{Error, ErrorKind, harmless};
 
 macro_rules! states {
     ($($variant:ident = $code:literal, $name:literal, $text:literal;)*) => {
@@ -111,6 +113,28 @@ impl State {
 impl fmt::Display for State {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
+    }
+}
+
+impl FromStr for State {
+    type Err = Error;
+
+    fn from_str(name: &str) -> Result<Self, Error> {
+        Self::from_name(name).ok_or_else(|| {
+            let name = harmless(name, 40);
+            Error::new(
+                ErrorKind::Usage,
+                format!("not a state of an image: `{name}`"),
+            )
+        })
+    }
+}
+
+#[cfg(feature = "serde")]
+impl<'de> serde::Deserialize<'de> for State {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = <std::borrow::Cow<'de, str> as serde::Deserialize>::deserialize(deserializer)?;
+        name.parse().map_err(serde::de::Error::custom)
     }
 }
 

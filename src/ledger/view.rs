@@ -7,12 +7,14 @@ use super::{
     record::{Location, Reason, Source},
     state::State,
 };
+use crate::ids::TaskId;
 
 /// The place of an outcome in the outbox. Never used twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct DeliveryId(pub i64);
 
 /// An outcome that a source waits for.
+#[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Undelivered {
     /// To acknowledge it by.
@@ -21,7 +23,15 @@ pub struct Undelivered {
     pub row: Row,
 }
 
+impl Undelivered {
+    /// Returns an outcome at this place of the outbox.
+    pub const fn new(id: DeliveryId, row: Row) -> Self {
+        Self { id, row }
+    }
+}
+
 /// Outcomes in the order of their sources.
+#[non_exhaustive]
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Ordered {
     /// Those that nobody acknowledged.
@@ -31,6 +41,7 @@ pub struct Ordered {
 }
 
 /// A data id that more than one place has.
+#[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SharedDataId {
     /// The data id.
@@ -41,7 +52,19 @@ pub struct SharedDataId {
     pub places: [(String, u64); 2],
 }
 
+impl SharedDataId {
+    /// Returns a data id that `count` sources have, the first of them at these places.
+    pub const fn new(data_id: String, count: u64, places: [(String, u64); 2]) -> Self {
+        Self {
+            data_id,
+            count,
+            places,
+        }
+    }
+}
+
 /// A source and what is known of its image.
+#[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Row {
     /// The number of the source, in the order they were enqueued; stays the same for ever.
@@ -59,7 +82,7 @@ pub struct Row {
     /// Why it is rejected, unreachable or dead, or was last refused.
     pub reason: Option<Reason>,
     /// The task that its outcome came from, or is awaited from.
-    pub task_id: Option<String>,
+    pub task_id: Option<TaskId>,
     /// What the probe recorded.
     pub facts: Option<String>,
     /// The outcome, as it was given.
@@ -70,6 +93,29 @@ pub struct Row {
 }
 
 impl Row {
+    /// Returns a row of which nothing else is known.
+    pub const fn new(
+        number: i64,
+        source: Source,
+        key: Key,
+        location: Location,
+        state: State,
+    ) -> Self {
+        Self {
+            number,
+            source,
+            key,
+            location,
+            state,
+            attempts: 0,
+            reason: None,
+            task_id: None,
+            facts: None,
+            outcome: None,
+            delivery: None,
+        }
+    }
+
     /// The source as its list has it: its own text, or else the image's location.
     pub fn text(&self) -> Cow<'_, str> {
         match &self.source.text {
@@ -91,6 +137,7 @@ pub struct Rows {
 }
 
 /// What is left to do, in short.
+#[non_exhaustive]
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Backlog {
     /// The states in which images wait, each with the time when the first of them is due, whoever
@@ -101,6 +148,7 @@ pub struct Backlog {
 }
 
 /// What a ledger holds, counted.
+#[non_exhaustive]
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Stats {
     /// Images in each state, those with none left out.

@@ -349,7 +349,7 @@ impl Pipeline {
             return Ok(false);
         };
         let update = TaskUpdate {
-            task_id: report.task_id().to_string(),
+            task_id: report.task_id().clone(),
             key,
             update,
         };

@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     error::Error,
-    green::{Batch, Submission},
+    green::{Batch, RequestId, Submission},
     later::FAR,
     ledger::{Answer, BatchId, Claimed, Entry, Fate, Hold, Key, Reason, Work},
 };
@@ -268,7 +268,7 @@ async fn answered(
         let image = group.iter().find(|image| image.hold.key == key);
         let attempts = image.map_or(0, |image| image.attempts);
         match submitted.result() {
-            Ok(task) => entries.push((key, Entry::Task(task.to_string()))),
+            Ok(task) => entries.push((key, Entry::Task(task.clone()))),
             Err(refusal) => {
                 is_throttled |= fate::is_throttling(refusal.code());
                 let most = settings.submit_attempts;
@@ -280,15 +280,11 @@ async fn answered(
     let taken = submission.task_ids().count();
     let doubtful = group.len().saturating_sub(entries.len());
     let answer = Answer::Answered {
-        request_id: submission.request_id().map(|id| id.as_str().to_owned()),
+        request_id: submission.request_id().cloned(),
         poll_at: clock::after(now, settings.poll_interval),
         expires_at: clock::after(now, settings.retention),
         entries,
-        strays: submission
-            .strays()
-            .iter()
-            .map(ToString::to_string)
-            .collect(),
+        strays: submission.strays().to_vec(),
     };
     ledger.record_answer(batch, answer, now).await?;
     shared.counters.submitted.add(taken);
@@ -307,7 +303,7 @@ async fn not_answered(
     error: Error,
 ) -> Result<Vec<Group>, Error> {
     let settings = &shared.pipeline.settings;
-    let request_id = error.request_id().map(str::to_owned);
+    let request_id = error.request_id().map(RequestId::new);
     let refuse = |fate| {
         let request_id = request_id.clone();
         let refused = Answer::Refused { request_id, fate };

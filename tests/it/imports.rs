@@ -7,8 +7,9 @@ use std::{
 };
 
 /// Low to high: a module may name only itself and those before it.
-const ORDER: [&str; 16] = [
+const ORDER: [&str; 17] = [
     "error",
+    "ids",
     "format",
     "inspect",
     "image_url",

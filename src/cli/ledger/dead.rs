@@ -11,6 +11,7 @@ use crate::{
         report::text,
         terminal::{Cell, Row as Cells, Tone},
     },
+    green::TaskId,
     ledger::{Row, State},
 };
 
@@ -36,7 +37,7 @@ struct Dead {
     class: String,
     message: String,
     attempts: u32,
-    task_id: Option<String>,
+    task_id: Option<TaskId>,
     data_id: Option<String>,
     list: String,
     line: u64,

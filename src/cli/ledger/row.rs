@@ -23,7 +23,7 @@ impl From<Row> for ScanReport {
         // Without one of the user's own it is what the service has.
         let sent = row.task_id.is_some().then(|| row.key.to_string());
         report.data_id = row.source.data_id.or(sent);
-        report.task_id = row.task_id;
+        report.task_id = row.task_id.map(|id| id.to_string());
         match row.state {
             State::Decided | State::Delivered => decide(&mut report, row.outcome.as_deref()),
             // What was found wrong is in the violations, a download that failed every time too.

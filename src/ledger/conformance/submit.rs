@@ -143,7 +143,19 @@ async fn take_over(trial: &Trial, settle: u64, seconds: u64) -> usize {
     taken.expect("take over")
 }
 
-pub(super) async fn who_takes_over_need_not_wait_for_what_was_only_claimed(trial: Trial) {
+/// The same as soon as the store knows that the first user is gone.
+async fn take_over_some(trial: &Trial, settle: u64, seconds: u64) -> usize {
+    for _ in 0..500 {
+        let taken = take_over(trial, settle, seconds).await;
+        if taken > 0 {
+            return taken;
+        }
+        trial.pause().await;
+    }
+    0
+}
+
+pub(super) async fn who_takes_over_need_not_wait_for_what_was_only_claimed(mut trial: Trial) {
     trial.accepted(2, at(0)).await;
     trial.enqueue(vec![image(3, 3)], at(0)).await;
     let probed = trial.claim(Work::Probe, 9, at(1)).await[0].hold;
@@ -151,7 +163,8 @@ pub(super) async fn who_takes_over_need_not_wait_for_what_was_only_claimed(trial
     let put_off = (claimed[1].hold, retry_at(20, "upload/network"));
     let recorded = trial.ledger.record_unsent(vec![put_off], at(1)).await;
     assert_eq!(recorded.expect("record unsent"), 1);
-    assert_eq!(take_over(&trial, 60, 2).await, 2);
+    trial.leave();
+    assert_eq!(take_over_some(&trial, 60, 2).await, 2);
     assert_eq!(trial.find(probed, Judgement::Accepted, at(2)).await, 0);
     let (_, keys) = trial.begin_held(vec![claimed[0].hold], at(2)).await;
     assert_eq!(keys, [], "the lease is worth nothing");
@@ -162,24 +175,26 @@ pub(super) async fn who_takes_over_need_not_wait_for_what_was_only_claimed(trial
     assert_eq!(trial.claim(Work::Submit, 9, at(20)).await.len(), 1);
 }
 
-pub(super) async fn who_takes_over_lets_what_was_sent_settle(trial: Trial) {
+pub(super) async fn who_takes_over_lets_what_was_sent_settle(mut trial: Trial) {
     trial.accepted(2, at(0)).await;
     trial.begin(1, at(0)).await;
     let (unknown, _) = trial.begin(1, at(5)).await;
     trial.record(unknown, Answer::Unknown, at(6)).await;
-    assert_eq!(take_over(&trial, 90, 7).await, 0, "never later than told");
-    assert_eq!(take_over(&trial, 10, 8).await, 2);
+    trial.leave();
+    assert_eq!(take_over(&trial, 90, 7).await, 0, "never later");
+    assert_eq!(take_over_some(&trial, 10, 8).await, 2);
     assert_eq!(recover(&trial, Resubmit::WhenSettled, 9).await, (0, 0));
     assert_eq!(recover(&trial, Resubmit::WhenSettled, 10).await, (1, 1));
     assert_eq!(recover(&trial, Resubmit::WhenSettled, 14).await, (0, 0));
     assert_eq!(recover(&trial, Resubmit::WhenSettled, 15).await, (0, 1));
 }
 
-pub(super) async fn who_takes_over_asks_for_results_at_once(trial: Trial) {
+pub(super) async fn who_takes_over_asks_for_results_at_once(mut trial: Trial) {
     trial.submitted(1, at(0)).await;
     assert_eq!(trial.polls(at(6)).await.len(), 1);
     assert_eq!(trial.polls(at(7)).await, [], "another asks");
-    assert_eq!(take_over(&trial, 60, 7).await, 1);
+    trial.leave();
+    assert_eq!(take_over_some(&trial, 60, 7).await, 1);
     assert_eq!(trial.polls(at(7)).await.len(), 1);
 }
 
@@ -213,10 +228,6 @@ pub(super) async fn an_answer_after_the_next_batch_is_stray_and_not_forgotten(tr
         .answer(second, vec![(key(1), Entry::Task(task(2)))], at(62))
         .await;
     assert_eq!(trial.row(1).await.task_id, Some(task(2)));
-    for number in [1, 2] {
-        let found = trial.ledger.find_task(task(number)).await;
-        assert_eq!(found.expect("find task"), Some(key(1)));
-    }
     let repeated = trial
         .answer(first, vec![(key(1), Entry::Task(task(1)))], at(63))
         .await;

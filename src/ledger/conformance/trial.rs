@@ -9,6 +9,7 @@ use super::super::{
     Answer, BatchId, Claimed, Enqueued, Entry, Fate, Finding, Hold, Judgement, Key, Known, Ledger,
     Location, NewImage, Poll, Reason, Row, Rows, Source, State, TaskUpdate, Update, Work,
 };
+use crate::ids::{RequestId, TaskId};
 
 /// A time, in seconds after an arbitrary beginning.
 pub(super) fn at(seconds: u64) -> SystemTime {
@@ -48,18 +49,29 @@ pub(super) fn image(number: u8, line: u64) -> NewImage {
     }
 }
 
-pub(super) fn task(number: u8) -> String {
-    format!("img-{number}")
+pub(super) fn task(number: u8) -> TaskId {
+    TaskId::parse(&format!("img-{number}")).expect("a task id")
 }
 
 #[derive(Debug)]
 pub(super) struct Trial {
     pub(super) ledger: Arc<dyn Ledger>,
+    successor: Arc<dyn Ledger>,
 }
 
 impl Trial {
-    pub(super) fn new(ledger: Arc<dyn Ledger>) -> Self {
-        Self { ledger }
+    pub(super) fn new(ledger: Arc<dyn Ledger>, successor: Arc<dyn Ledger>) -> Self {
+        Self { ledger, successor }
+    }
+
+    /// Drops the first user of the store; from here on the other one is at work.
+    pub(super) fn leave(&mut self) {
+        self.ledger = Arc::clone(&self.successor);
+    }
+
+    /// Lets the store notice that a user is gone.
+    pub(super) async fn pause(&self) {
+        tokio::time::sleep(Duration::from_millis(10)).await;
     }
 
     pub(super) async fn enqueue(&self, images: Vec<NewImage>, now: SystemTime) -> Vec<Enqueued> {
@@ -119,7 +131,7 @@ impl Trial {
         now: SystemTime,
     ) -> usize {
         let answer = Answer::Answered {
-            request_id: Some("request".to_owned()),
+            request_id: Some(RequestId::new("request")),
             poll_at: now + Duration::from_secs(5),
             expires_at: now + Duration::from_secs(3600),
             entries,
@@ -154,7 +166,7 @@ impl Trial {
 
     pub(super) async fn update_keyed(
         &self,
-        task_id: String,
+        task_id: TaskId,
         key: Option<Key>,
         update: Update,
         now: SystemTime,

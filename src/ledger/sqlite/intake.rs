@@ -6,12 +6,13 @@ use rusqlite::{Connection, OptionalExtension as _, named_params, params};
 
 use super::{
     super::{
-        Claimed, Enqueued, Finding, Hold, Judgement, Lease, Location, NewImage, State, Work, record,
+        Claimed, Enqueued, Finding, Hold, Judgement, Key, Lease, Location, NewImage, State, Work,
+        record,
     },
     fault::Fault,
     location::{LOCATION_COLUMNS, Stored, location_at},
     outbox,
-    report::state_at,
+    row::state_at,
     submit::{Claim, apply_fate},
 };
 
@@ -233,7 +234,7 @@ fn due_in(
     let rows = statement.query_map(params![state.code(), now, limit], |row| {
         let claimed = Claimed {
             hold: Hold {
-                key: super::Key::from_bytes(row.get(1)?),
+                key: Key::from_bytes(row.get(1)?),
                 lease: Lease(0),
             },
             location: location_at(row)?,

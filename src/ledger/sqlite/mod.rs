@@ -9,6 +9,7 @@ mod outbox;
 mod quota;
 mod report;
 mod results;
+mod row;
 mod schema;
 mod submit;
 mod takeover;
@@ -24,8 +25,8 @@ use std::{
 use rusqlite::Connection;
 
 use super::{
-    Answer, Backlog, BatchId, Begun, Claimed, DeliveryId, Enqueued, Fate, Finding, Hold, Key,
-    Ledger, NewImage, Ordered, Permit, Poll, Quota, Recovered, Reply, Resubmit, Row, Rows, Scope,
+    Answer, Backlog, BatchId, Begun, Claimed, DeliveryId, Enqueued, Fate, Finding, Hold, Ledger,
+    NewImage, Ordered, Permit, Poll, Quota, Recovered, Reply, Resubmit, Row, Rows, Scope,
     SharedDataId, Stats, Stray, TaskUpdate, Undelivered, Work,
     time::{span_to_millis, to_millis},
 };
@@ -80,12 +81,7 @@ impl SqliteLedger {
         SqliteOptions::DEFAULT
     }
 
-    /// Under which terms its images are scanned.
-    pub fn scope(&self) -> &Scope {
-        &self.inner.scope
-    }
-
-    /// Where the file is.
+    /// The path of the file.
     pub fn path(&self) -> &Path {
         &self.inner.path
     }
@@ -112,6 +108,10 @@ impl Inner {
 }
 
 impl Ledger for SqliteLedger {
+    fn scope(&self) -> &Scope {
+        &self.inner.scope
+    }
+
     fn enqueue(&self, images: Vec<NewImage>, now: SystemTime) -> Reply<'_, Vec<Enqueued>> {
         let now = to_millis(now);
         Box::pin(
@@ -268,13 +268,6 @@ impl Ledger for SqliteLedger {
         Box::pin(self.inner.read("compare data ids", move |db| {
             report::shared_data_ids(db, after, limit)
         }))
-    }
-
-    fn find_task(&self, task_id: String) -> Reply<'_, Option<Key>> {
-        Box::pin(
-            self.inner
-                .read("find task", move |db| results::find_task(db, &task_id)),
-        )
     }
 
     fn backlog(&self) -> Reply<'_, Backlog> {

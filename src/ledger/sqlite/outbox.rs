@@ -5,7 +5,7 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 use super::{
     super::{DeliveryId, Ordered, Reason, State, Undelivered},
     fault::Fault,
-    report::{ROW_COLUMNS, ROW_JOINS, row_at, state_of},
+    row::{ROW_COLUMNS, ROW_JOINS, row_at, state_of},
 };
 
 /// Ends an image in a final state and puts that in the outbox for each of its sources.

@@ -1,15 +1,11 @@
 //! What the ledger holds, read without stopping the writer.
 
-use rusqlite::{Connection, OptionalExtension as _, Row as SqlRow, params, types::Type};
+use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::{
-    super::{
-        Backlog, DeliveryId, Key, Reason, Row, Rows, SharedDataId, Source, State, Stats,
-        time::from_millis,
-    },
+    super::{Backlog, Row, Rows, SharedDataId, State, Stats, codes::BatchState, time::from_millis},
     fault::Fault,
-    location::location_at,
-    submit,
+    row::{ROW_COLUMNS, ROW_JOINS, row_at, state_at},
 };
 
 /// States in which something is to be done some time.
@@ -71,7 +67,7 @@ pub(super) fn stats(db: &Connection, now: i64) -> Result<Stats, Fault> {
             "SELECT COALESCE(SUM(images), 0) FROM batch WHERE sent_at > ?1 AND state <> ?2",
         )?
         .query_row(
-            params![now.saturating_sub(60_000), submit::REFUSED],
+            params![now.saturating_sub(60_000), BatchState::Refused.code()],
             |row| row.get(0),
         )?;
     stats.sent_last_minute = u64::try_from(sent).unwrap_or(0);
@@ -163,55 +159,6 @@ fn count_states(db: &Connection, stats: &mut Stats) -> Result<(), Fault> {
             .extend(class.map(|class| (state, class, count)));
     }
     Ok(())
-}
-
-/// What [`row_at`] reads, and whence, besides `source` and `outbox`.
-pub(super) const ROW_COLUMNS: &str = "source.id AS number, origin.name AS origin, line, data_id,
-    text, key, url, is_file, image.state AS state, attempts, class, message, task.name AS task, facts,
-    outcome, outbox.id AS delivery";
-pub(super) const ROW_JOINS: &str = "JOIN image ON image.id = source.image
-    JOIN origin ON origin.id = source.origin LEFT JOIN task ON task.id = image.task";
-
-pub(super) fn row_at(row: &SqlRow<'_>) -> rusqlite::Result<Row> {
-    let line: i64 = row.get("line")?;
-    let class: Option<String> = row.get("class")?;
-    let message: Option<String> = row.get("message")?;
-    let state: u8 = row.get("state")?;
-    Ok(Row {
-        number: row.get("number")?,
-        source: Source {
-            origin: row.get("origin")?,
-            line: u64::try_from(line).unwrap_or(0),
-            data_id: row.get("data_id")?,
-            text: row.get("text")?,
-        },
-        key: Key::from_bytes(row.get("key")?),
-        location: location_at(row)?,
-        state: state_of(state)?,
-        attempts: row.get("attempts")?,
-        reason: class.map(|class| Reason {
-            class,
-            message: message.unwrap_or_default(),
-        }),
-        task_id: row.get("task")?,
-        facts: row.get("facts")?,
-        outcome: row.get("outcome")?,
-        delivery: row.get::<_, Option<i64>>("delivery")?.map(DeliveryId),
-    })
-}
-
-pub(super) fn state_at(row: &SqlRow<'_>, column: usize) -> rusqlite::Result<State> {
-    state_of(row.get(column)?)
-}
-
-pub(super) fn state_of(code: u8) -> rusqlite::Result<State> {
-    State::from_code(code).ok_or_else(|| {
-        rusqlite::Error::FromSqlConversionFailure(
-            0,
-            Type::Integer,
-            format!("unknown state {code}").into(),
-        )
-    })
 }
 
 pub(super) fn rows(db: &Connection, rows: Rows) -> Result<Vec<Row>, Fault> {

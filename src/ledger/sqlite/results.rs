@@ -5,13 +5,15 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 use super::{
     super::{
         EXPIRED_CLASS, Fate, Key, Poll, Reason, State, TaskUpdate, Update,
+        codes::TaskState,
         time::{from_millis, to_millis},
     },
     fault::Fault,
     outbox,
-    report::state_at,
-    submit::{self, Claim, add_to_tally, apply_fate, insert_task},
+    row::{state_at, task_id_at},
+    submit::{Claim, add_to_tally, apply_fate, insert_task},
 };
+use crate::ids::TaskId;
 
 pub(super) fn due_polls(
     db: &Connection,
@@ -29,7 +31,7 @@ pub(super) fn due_polls(
     let rows = statement.query_map(params![now, limit], |row| {
         let poll = Poll {
             key: Key::from_bytes(row.get(1)?),
-            task_id: row.get(2)?,
+            task_id: task_id_at(row, 2)?,
             attempts: row.get(3)?,
             submitted_at: from_millis(row.get(4)?),
             expires_at: from_millis(row.get(5)?),
@@ -91,13 +93,13 @@ fn find_or_adopt(db: &Connection, update: &TaskUpdate, now: i64) -> Result<Optio
     }))
 }
 
-fn find(db: &Connection, name: &str) -> Result<Option<Task>, Fault> {
+fn find(db: &Connection, name: &TaskId) -> Result<Option<Task>, Fault> {
     Ok(db
         .prepare_cached(
             "SELECT task.id, image.id, image.state, image.task IS task.id, expirations
              FROM task JOIN image ON image.id = task.image WHERE name = ?1",
         )?
-        .query_row([name], |row| {
+        .query_row([name.as_str()], |row| {
             let state = state_at(row, 2)?;
             let is_current: bool = row.get(3)?;
             Ok(Task {
@@ -124,14 +126,14 @@ impl Task {
             }
             Update::Decided(outcome) => self.decide(db, outcome),
             Update::Failed(fate) => {
-                self.close(db, submit::FAILED)?;
+                self.close(db, TaskState::Failed)?;
                 if self.is_awaited {
                     apply_fate(db, self.image, fate, State::Probed, Claim::Ended)?;
                 }
                 Ok(self.is_awaited)
             }
             Update::Expired => {
-                self.close(db, submit::EXPIRED)?;
+                self.close(db, TaskState::Expired)?;
                 if self.is_awaited {
                     self.expire(db, now)?;
                 }
@@ -142,7 +144,7 @@ impl Task {
 
     /// An outcome is an outcome, whichever of an image's tasks it comes from; the first one stands.
     fn decide(&self, db: &Connection, outcome: &str) -> Result<bool, Fault> {
-        self.close(db, submit::DECIDED)?;
+        self.close(db, TaskState::Decided)?;
         if matches!(
             self.state,
             State::Decided | State::Delivered | State::Rejected
@@ -173,20 +175,11 @@ impl Task {
         add_to_tally(db, "expired", 1)
     }
 
-    fn close(&self, db: &Connection, state: u8) -> Result<(), Fault> {
+    fn close(&self, db: &Connection, state: TaskState) -> Result<(), Fault> {
         db.prepare_cached("UPDATE task SET state = ?2 WHERE id = ?1 AND state = ?3")?
-            .execute(params![self.id, state, submit::OPEN])?;
+            .execute(params![self.id, state.code(), TaskState::Open.code()])?;
         Ok(())
     }
-}
-
-pub(super) fn find_task(db: &Connection, name: &str) -> Result<Option<Key>, Fault> {
-    Ok(db
-        .prepare_cached(
-            "SELECT key FROM task JOIN image ON image.id = task.image WHERE task.name = ?1",
-        )?
-        .query_row([name], |row| Ok(Key::from_bytes(row.get(0)?)))
-        .optional()?)
 }
 
 /// Accepted images go back to be submitted, others to be probed.

@@ -5,23 +5,13 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 use super::{
     super::{
         Answer, BatchId, Begun, Entry, Fate, Hold, Key, Recovered, Resubmit, State, Stray,
+        codes::{BatchState, TaskState},
         time::to_millis,
     },
     fault::Fault,
     outbox,
 };
-
-/// States of a batch.
-const SENDING: u8 = 0;
-const ANSWERED: u8 = 1;
-pub(super) const REFUSED: u8 = 2;
-const UNKNOWN: u8 = 3;
-
-/// States of a task.
-pub(super) const OPEN: u8 = 0;
-pub(super) const DECIDED: u8 = 1;
-pub(super) const FAILED: u8 = 2;
-pub(super) const EXPIRED: u8 = 3;
+use crate::ids::{RequestId, TaskId};
 
 pub(super) fn begin_batch(
     db: &Connection,
@@ -34,7 +24,9 @@ pub(super) fn begin_batch(
             "INSERT INTO batch (uuid, state, sent_at, images)
              VALUES (randomblob(16), ?1, ?2, 0) RETURNING id, uuid",
         )?
-        .query_row(params![SENDING, now], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        .query_row(params![BatchState::Sending.code(), now], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })?;
     let mut send = db.prepare_cached(
         "UPDATE image SET state = ?1, batch = ?2, next_at = ?3
          WHERE key = ?4 AND lease = ?5 AND state IN (?6, ?7)",
@@ -109,7 +101,7 @@ pub(super) fn record_answer(
             entries,
             strays,
         } => {
-            close_batch(db, id, ANSWERED, request_id.as_deref())?;
+            close_batch(db, id, BatchState::Answered, request_id.as_ref())?;
             let task = NewTask {
                 batch: id,
                 submitted_at: now,
@@ -117,7 +109,7 @@ pub(super) fn record_answer(
                 expires_at: to_millis(*expires_at),
             };
             let mut stray = record_entries(db, &task, entries)?;
-            doubt(db, id)?;
+            mark_uncertain(db, id)?;
             for name in strays {
                 let is_new = insert_task(db, name, None, Some(id), now)?;
                 stray.tasks += usize::from(is_new);
@@ -125,25 +117,30 @@ pub(super) fn record_answer(
             Ok(stray)
         }
         Answer::Refused { request_id, fate } => {
-            close_batch(db, id, REFUSED, request_id.as_deref())?;
+            close_batch(db, id, BatchState::Refused, request_id.as_ref())?;
             for image in images_of(db, id)? {
                 apply_fate(db, image, fate, State::Probed, Claim::Kept)?;
             }
             Ok(Stray::default())
         }
         Answer::Unknown => {
-            close_batch(db, id, UNKNOWN, None)?;
-            doubt(db, id)?;
+            close_batch(db, id, BatchState::Unknown, None)?;
+            mark_uncertain(db, id)?;
             Ok(Stray::default())
         }
     }
 }
 
-fn close_batch(db: &Connection, id: i64, state: u8, request_id: Option<&str>) -> Result<(), Fault> {
+fn close_batch(
+    db: &Connection,
+    id: i64,
+    state: BatchState,
+    request_id: Option<&RequestId>,
+) -> Result<(), Fault> {
     db.prepare_cached(
         "UPDATE batch SET state = ?2, request_id = COALESCE(?3, request_id) WHERE id = ?1",
     )?
-    .execute(params![id, state, request_id])?;
+    .execute(params![id, state.code(), request_id.map(RequestId::as_str)])?;
     Ok(())
 }
 
@@ -211,7 +208,7 @@ fn find_sent(db: &Connection, key: &Key, batch: i64) -> Result<Option<(i64, u8, 
 /// Keeps the task id for ever. Answers whether it is new.
 pub(super) fn insert_task(
     db: &Connection,
-    name: &str,
+    name: &TaskId,
     image: Option<i64>,
     batch: Option<i64>,
     submitted_at: i64,
@@ -223,11 +220,17 @@ pub(super) fn insert_task(
                      COALESCE((SELECT billed FROM image WHERE id = ?2), 1))
              ON CONFLICT (name) DO NOTHING",
         )?
-        .execute(params![name, image, batch, OPEN, submitted_at])?;
+        .execute(params![
+            name.as_str(),
+            image,
+            batch,
+            TaskState::Open.code(),
+            submitted_at
+        ])?;
     Ok(inserted > 0)
 }
 
-fn follow_task(db: &Connection, image: i64, name: &str, task: &NewTask) -> Result<(), Fault> {
+fn follow_task(db: &Connection, image: i64, name: &TaskId, task: &NewTask) -> Result<(), Fault> {
     db.prepare_cached(
         "UPDATE image SET state = ?2, task = task.id, next_at = ?4, expires_at = ?5, lease = NULL,
                 class = NULL, message = NULL
@@ -236,15 +239,15 @@ fn follow_task(db: &Connection, image: i64, name: &str, task: &NewTask) -> Resul
     .execute(params![
         image,
         State::Submitted.code(),
-        name,
+        name.as_str(),
         task.poll_at,
         task.expires_at
     ])?;
     Ok(())
 }
 
-/// Images of the batch that nobody answered for. Their settling time stays.
-fn doubt(db: &Connection, batch: i64) -> Result<(), Fault> {
+/// Marks the images of the batch that the answer left out. Their settling time stays.
+fn mark_uncertain(db: &Connection, batch: i64) -> Result<(), Fault> {
     db.prepare_cached(
         "UPDATE image INDEXED BY image_due SET state = ?1
          WHERE state = ?2 AND next_at IS NOT NULL AND batch = ?3",

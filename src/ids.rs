@@ -1,21 +1,24 @@
-//! Names of things at the service. New ones are made here, the one place where the client draws
-//! random values that must not repeat.
+//! Identifiers of tasks, images and requests at the service. Random ones are generated here, the
+//! only place where the client draws values that must not repeat.
 
 use std::{fmt, str::FromStr};
 
+#[cfg(feature = "serde")]
 use serde::{Deserialize, Deserializer, Serialize};
+#[cfg(feature = "client")]
 use uuid::Uuid;
 
 use crate::error::{Error, ErrorKind, harmless};
 
-/// The caller's name for an image, which the service repeats in every answer.
+/// The caller's identifier of an image, which the service repeats in every response.
 ///
 /// Letters, digits, `_`, `-` and `.`, at most 128 of them (asynchronous moderation page, 2021).
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
 pub struct DataId(String);
 
 impl DataId {
-    /// Takes a name of the caller's.
+    /// Validates a caller's identifier.
     ///
     /// # Errors
     ///
@@ -37,23 +40,25 @@ impl DataId {
         ))
     }
 
-    /// Makes a new name: a random UUID (RFC 9562, version 4).
+    /// Generates a random UUID (RFC 9562, version 4).
+    #[cfg(feature = "client")]
     pub fn random() -> Self {
         Self(Uuid::new_v4().to_string())
     }
 
-    /// The name as it is sent.
+    /// The identifier as it is sent.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// The service's name for a task, by which its results are asked for.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+/// The service's identifier of a task, by which results are polled.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
 pub struct TaskId(String);
 
 impl TaskId {
-    /// Takes a task id that was kept elsewhere.
+    /// Validates a task id that was stored elsewhere.
     ///
     /// # Errors
     ///
@@ -76,26 +81,29 @@ impl TaskId {
     }
 }
 
-/// The service's name for one request, to be given to its support.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
+/// The service's identifier of one request, to quote to its support.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(Serialize, Deserialize), serde(transparent))]
 pub struct RequestId(String);
 
 impl RequestId {
-    pub(crate) fn new(text: &str) -> Self {
+    /// Keeps at most 128 characters of a request id, with control characters escaped.
+    pub fn new(text: &str) -> Self {
         Self(harmless(text, 128))
     }
 
-    /// The id as the service wrote it, made harmless to print.
+    /// The id as the service wrote it, safe to print.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
 /// A value for `x-acs-signature-nonce`: new for every attempt.
+#[cfg(feature = "client")]
 #[derive(Clone, Debug)]
 pub(crate) struct Nonce(String);
 
+#[cfg(feature = "client")]
 impl Nonce {
     pub(crate) fn random() -> Self {
         Self(Uuid::new_v4().to_string())
@@ -116,6 +124,7 @@ macro_rules! parsed_name {
             }
         }
 
+        #[cfg(feature = "serde")]
         impl<'de> Deserialize<'de> for $type {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
                 let text = String::deserialize(deserializer)?;
