@@ -11,6 +11,7 @@ mod facts;
 mod glance;
 mod markup;
 mod sniff;
+mod targa;
 
 pub(crate) mod bmp;
 pub(crate) mod gif;
@@ -28,12 +29,13 @@ pub(crate) use facts::Facts;
 pub(crate) use glance::Glance;
 pub(crate) use markup::{Found, Markup};
 pub(crate) use sniff::{SNIFF_BYTES, Sniffed, sniff, sniff_all};
+pub(crate) use targa::Footer;
 
-/// A file format that is recognised by its content.
+/// A file format that is recognized by its content.
 ///
 /// The moderation service scans the first four; [`Webp`](Self::Webp) is measured too and can be
 /// allowed ([`Requirements::allow_format`](crate::Requirements::allow_format)). The others are
-/// recognised so that a refusal can name them.
+/// recognized so that a refusal can name them.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[cfg_attr(
@@ -72,11 +74,25 @@ pub enum Format {
     Zip,
     /// JPEG XL.
     JpegXl,
+    /// JPEG 2000, in a file or as a bare codestream.
+    Jpeg2000,
+    /// Netpbm: PBM, PGM, PPM and PAM.
+    Pnm,
+    /// Quite OK Image.
+    Qoi,
+    /// An MPEG-4 video.
+    Mp4,
+    /// A QuickTime video.
+    Mov,
+    /// Apple icons.
+    Icns,
+    /// Truevision TGA, if its footer says so (the first bytes have no signature).
+    Tga,
 }
 
 impl Format {
     /// Every format, in order of declaration.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 22] = [
         Self::Png,
         Self::Jpeg,
         Self::Gif,
@@ -92,6 +108,13 @@ impl Format {
         Self::Html,
         Self::Zip,
         Self::JpegXl,
+        Self::Jpeg2000,
+        Self::Pnm,
+        Self::Qoi,
+        Self::Mp4,
+        Self::Mov,
+        Self::Icns,
+        Self::Tga,
     ];
 
     /// The stable lower-case name, as in JSON: `png`, `jpeg`, `jpeg-xl`.
@@ -112,6 +135,13 @@ impl Format {
             Self::Html => "html",
             Self::Zip => "zip",
             Self::JpegXl => "jpeg-xl",
+            Self::Jpeg2000 => "jpeg-2000",
+            Self::Pnm => "pnm",
+            Self::Qoi => "qoi",
+            Self::Mp4 => "mp4",
+            Self::Mov => "mov",
+            Self::Icns => "icns",
+            Self::Tga => "tga",
         }
     }
 
@@ -133,6 +163,13 @@ impl Format {
             Self::Html => "text/html",
             Self::Zip => "application/zip",
             Self::JpegXl => "image/jxl",
+            Self::Jpeg2000 => "image/jp2",
+            Self::Pnm => "image/x-portable-anymap",
+            Self::Qoi => "image/qoi",
+            Self::Mp4 => "video/mp4",
+            Self::Mov => "video/quicktime",
+            Self::Icns => "image/x-icns",
+            Self::Tga => "image/x-tga",
         }
     }
 
@@ -141,6 +178,7 @@ impl Format {
         match self {
             Self::Jpeg => "jpg",
             Self::JpegXl => "jxl",
+            Self::Jpeg2000 => "jp2",
             _ => self.name(),
         }
     }
@@ -165,6 +203,13 @@ impl Format {
             "html" | "htm" => Self::Html,
             "zip" => Self::Zip,
             "jxl" => Self::JpegXl,
+            "jp2" | "j2k" | "j2c" | "jpc" | "jpf" | "jpx" => Self::Jpeg2000,
+            "pnm" | "pbm" | "pgm" | "ppm" | "pam" => Self::Pnm,
+            "qoi" => Self::Qoi,
+            "mp4" | "m4v" => Self::Mp4,
+            "mov" | "qt" => Self::Mov,
+            "icns" => Self::Icns,
+            "tga" => Self::Tga,
             _ => return None,
         })
     }
@@ -194,6 +239,16 @@ impl Format {
             "text/html" | "application/xhtml+xml" => Self::Html,
             "application/zip" => Self::Zip,
             "image/jxl" => Self::JpegXl,
+            "image/jp2" | "image/jpx" | "image/j2c" => Self::Jpeg2000,
+            "image/x-portable-anymap"
+            | "image/x-portable-bitmap"
+            | "image/x-portable-graymap"
+            | "image/x-portable-pixmap" => Self::Pnm,
+            "image/qoi" => Self::Qoi,
+            "video/mp4" => Self::Mp4,
+            "video/quicktime" => Self::Mov,
+            "image/x-icns" => Self::Icns,
+            "image/x-tga" | "image/x-targa" => Self::Tga,
             _ => return None,
         })
     }
@@ -216,7 +271,18 @@ impl Format {
             Self::Html => "HTML",
             Self::Zip => "ZIP",
             Self::JpegXl => "JPEG XL",
+            Self::Jpeg2000 => "JPEG 2000",
+            Self::Pnm => "PNM",
+            Self::Qoi => "QOI",
+            Self::Mp4 => "MP4",
+            Self::Mov => "MOV",
+            Self::Icns => "ICNS",
+            Self::Tga => "TGA",
         }
+    }
+
+    pub(crate) const fn is_video(self) -> bool {
+        matches!(self, Self::Mp4 | Self::Mov)
     }
 
     #[expect(

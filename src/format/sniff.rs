@@ -1,6 +1,6 @@
-//! Recognising a format by the first bytes.
+//! Recognizing a format by the first bytes.
 
-use super::Format;
+use super::{Format, targa};
 
 /// More than this many bytes are never needed to name a binary format. Markup is read on by
 /// [`Markup`](super::markup::Markup).
@@ -13,6 +13,8 @@ pub(crate) enum Sniffed {
     Is(Format),
     /// They begin as a text of tags does: its first tag will tell.
     Markup,
+    /// They may begin a TGA: the file's last bytes decide.
+    Footer,
     /// They are of no known format, whatever follows.
     Unknown,
     /// It takes more bytes to say.
@@ -41,10 +43,13 @@ const ZIP: &[Magic] = &[
     (b"PK\x07\x08", Sniffed::Is(Format::Zip)),
 ];
 const PSD: &[Magic] = &[(b"8BPS", Sniffed::Is(Format::Psd))];
+const QOI: &[Magic] = &[(b"qoif", Sniffed::Is(Format::Qoi))];
+const ICNS: &[Magic] = &[(b"icns", Sniffed::Is(Format::Icns))];
 const PDF: &[Magic] = &[(b"%PDF-", Sniffed::Is(Format::Pdf))];
 const HIGH: &[Magic] = &[
     (b"\xff\xd8\xff", Sniffed::Is(Format::Jpeg)),
     (b"\xff\x0a", Sniffed::Is(Format::JpegXl)),
+    (b"\xff\x4f\xff\x51", Sniffed::Is(Format::Jpeg2000)),
     // Byte order marks.
     (b"\xff\xfe", Sniffed::Markup),
     (b"\xfe\xff", Sniffed::Markup),
@@ -54,6 +59,18 @@ const HIGH: &[Magic] = &[
 /// Names the format of a file that begins with `head`. With [`SNIFF_BYTES`] or more the answer is
 /// never `NeedMore`.
 pub(crate) fn sniff(head: &[u8]) -> Sniffed {
+    match signature(head) {
+        Sniffed::Unknown => match targa::may_begin(head) {
+            None => Sniffed::NeedMore,
+            Some(true) => Sniffed::Footer,
+            Some(false) => Sniffed::Unknown,
+        },
+        known => known,
+    }
+}
+
+/// Names the format by the signature that `head` begins with.
+fn signature(head: &[u8]) -> Sniffed {
     let Some(first) = head.first() else {
         return Sniffed::NeedMore;
     };
@@ -67,7 +84,9 @@ pub(crate) fn sniff(head: &[u8]) -> Sniffed {
         0 => boxed(head),
         b'8' => any(head, PSD),
         b'%' => any(head, PDF),
-        b'P' => any(head, ZIP),
+        b'P' => netpbm(head),
+        b'q' => any(head, QOI),
+        b'i' => any(head, ICNS),
         b'<' | b' ' | b'\t' | b'\r' | b'\n' => Sniffed::Markup,
         _ => Sniffed::Unknown,
     }
@@ -80,6 +99,15 @@ pub(crate) fn sniff_all(file: &[u8]) -> Option<Format> {
         return brand(file.get(8..12)?);
     }
     directory(file)
+}
+
+/// `P`, a digit and white space (Netpbm format specifications); else perhaps an archive.
+fn netpbm(head: &[u8]) -> Sniffed {
+    match head {
+        [_, b'1'..=b'7'] => Sniffed::NeedMore,
+        [_, b'1'..=b'7', b' ' | b'\t' | b'\r' | b'\n' | b'#', ..] => Sniffed::Is(Format::Pnm),
+        _ => any(head, ZIP),
+    }
 }
 
 /// A run of bytes at the start, and what it says.
@@ -138,11 +166,21 @@ fn boxed(head: &[u8]) -> Sniffed {
     if name == b"ftyp" {
         return isobmff(head);
     }
-    if head.starts_with(b"\0\0\0\x0cJXL ") {
+    if matches!(name, b"JXL " | b"jP  ") {
         return any(
             head,
-            &[(b"\0\0\0\x0cJXL \r\n\x87\n", Sniffed::Is(Format::JpegXl))],
+            &[
+                (b"\0\0\0\x0cJXL \r\n\x87\n", Sniffed::Is(Format::JpegXl)),
+                (b"\0\0\0\x0cjP  \r\n\x87\n", Sniffed::Is(Format::Jpeg2000)),
+            ],
         );
+    }
+    // QuickTime files that are older than `ftyp` begin with one of these.
+    if matches!(
+        name,
+        b"moov" | b"mdat" | b"wide" | b"free" | b"skip" | b"pnot"
+    ) {
+        return Sniffed::Is(Format::Mov);
     }
     directory(head).map_or(Sniffed::Unknown, Sniffed::Is)
 }
@@ -168,16 +206,23 @@ fn isobmff(head: &[u8]) -> Sniffed {
     };
     // The minor version, four bytes after the major brand, is no brand.
     let (major, rest) = brands.split_at(4);
-    let mut compatible = rest.chunks_exact(4).skip(1);
+    let compatible = rest.chunks_exact(4).skip(1);
     match brand(major) {
         // Brands that any HEIF file may lead with: the compatible ones say how it is coded.
-        Some(_) if matches!(major, b"mif1" | b"mif2" | b"msf1") && compatible.any(is_avif) => {
+        Some(_)
+            if matches!(major, b"mif1" | b"mif2" | b"msf1") && compatible.clone().any(is_avif) =>
+        {
             Sniffed::Is(Format::Avif)
         }
         Some(format) => Sniffed::Is(format),
-        None => compatible
-            .find_map(brand)
-            .map_or(Sniffed::Unknown, Sniffed::Is),
+        // Images name the brands of videos too, as what they are built on.
+        None => {
+            let formats = || compatible.clone().filter_map(brand);
+            formats()
+                .find(|format| !format.is_video())
+                .or_else(|| formats().next())
+                .map_or(Sniffed::Unknown, Sniffed::Is)
+        }
     }
 }
 
@@ -185,12 +230,20 @@ fn is_avif(name: &[u8]) -> bool {
     brand(name) == Some(Format::Avif)
 }
 
-/// The formats of HEIF's brands (ISO/IEC 23008-12; AV1 Image File Format, 6).
+/// The formats of the brands of HEIF (ISO/IEC 23008-12), AVIF (AV1 Image File Format, 6) and videos
+/// (the MP4 registration authority's list).
 fn brand(name: &[u8]) -> Option<Format> {
     match name {
         b"avif" | b"avis" => Some(Format::Avif),
         b"heic" | b"heix" | b"heim" | b"heis" | b"hevc" | b"hevx" | b"hevm" | b"hevs" | b"mif1"
         | b"mif2" | b"msf1" => Some(Format::Heic),
+        b"qt  " => Some(Format::Mov),
+        b"mmp4" | b"avc1" | b"M4V " | b"M4VH" | b"M4VP" | b"MSNV" | b"dash" | b"f4v " => {
+            Some(Format::Mp4)
+        }
+        [b'i', b's', b'o', _] | [b'm', b'p', b'4', b'1' | b'2'] | [b'3', b'g', ..] => {
+            Some(Format::Mp4)
+        }
         _ => None,
     }
 }

@@ -21,8 +21,8 @@ mod stream;
 mod whole;
 
 use crate::format::{
-    self, Format, Found, Markup, Parser, Progress, SNIFF_BYTES, Sniffed, bmp::Bmp, gif::Gif,
-    jpeg::Jpeg, png::Png, sniff, webp::Webp,
+    self, Footer, Format, Found, Markup, Parser, Progress, SNIFF_BYTES, Sniffed, bmp::Bmp,
+    gif::Gif, jpeg::Jpeg, png::Png, sniff, webp::Webp,
 };
 
 pub use crate::format::{ColorType, Defect, DefectClass, DefectKind, Defects, Depth, Orientation};
@@ -48,6 +48,8 @@ enum State {
     Sniffing(Head),
     /// A text of tags, which the first one will name.
     Reading(Markup),
+    /// A file that its last bytes name.
+    Ending(Footer),
     Walking(Walker),
     /// Nothing more is learnt from the bytes but their number.
     Settled,
@@ -229,6 +231,7 @@ impl Inspector {
                 }
             }
             State::Reading(markup) => markup.finish().map_or(Found::Unknown, Found::Is),
+            State::Ending(footer) => footer.finish().map_or(Found::Unknown, Found::Is),
             State::Sniffing(_) | State::Walking(_) | State::Settled => Found::NeedMore,
         };
         self.settle(settled);
@@ -292,6 +295,7 @@ impl Inspector {
                 let found = markup.push(chunk);
                 self.settle(found);
             }
+            State::Ending(footer) => footer.push(chunk),
             State::Walking(walker) => {
                 let progress = walker
                     .parser()
@@ -315,7 +319,12 @@ impl Inspector {
                 self.state = State::Reading(Markup::new());
                 self.advance(head, 0);
             }
-            Sniffed::Unknown => self.unknown(),
+            // Header depth is for a file's first bytes.
+            Sniffed::Footer if self.inspection.depth > Depth::Header => {
+                self.state = State::Ending(Footer::new());
+                self.advance(head, 0);
+            }
+            Sniffed::Footer | Sniffed::Unknown => self.unknown(),
             Sniffed::NeedMore => {}
         }
     }

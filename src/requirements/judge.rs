@@ -197,7 +197,16 @@ impl<'a> Findings<'a> {
     }
 
     fn unsupported(&mut self, format: Format) {
-        let message = format!("{format} is not scanned: convert it to {}", self.formats());
+        let message = match format {
+            Format::Html => "a web page, not an image: its server may answer so to every \
+                             download, check the URL in a browser"
+                .to_owned(),
+            Format::Zip => "a ZIP archive, not an image: take the images out of it".to_owned(),
+            _ if format.is_video() => {
+                format!("{format} is a video, not an image: save a frame of it")
+            }
+            _ => format!("{format} is not scanned: convert it to {}", self.formats()),
+        };
         self.broken(
             Code::ImageFormatUnsupported,
             format.name(),
@@ -332,7 +341,7 @@ impl<'a> Findings<'a> {
             let message = format!(
                 "{}{place}: {}",
                 kind.description(),
-                advice(enforcement, kind.class())
+                advice(enforcement, kind)
             );
             self.broken_as(code, enforcement, measured, Measure::None, message);
         }
@@ -389,10 +398,13 @@ const fn lighter(one: Enforcement, other: Enforcement) -> Enforcement {
     }
 }
 
-const fn advice(enforcement: Enforcement, class: DefectClass) -> &'static str {
-    match (enforcement, class) {
-        (Enforcement::Reject, DefectClass::Truncated) => "send the whole file",
+fn advice(enforcement: Enforcement, kind: DefectKind) -> &'static str {
+    match (enforcement, kind) {
+        (Enforcement::Reject, _) if kind.class() == DefectClass::Truncated => "send the whole file",
         (Enforcement::Reject, _) => "save the image again",
-        (Enforcement::Warn | Enforcement::Off, _) => "decoders usually tolerate it",
+        (_, DefectKind::NotWalked | DefectKind::NotDecoded) => {
+            "whether they are intact is not known"
+        }
+        _ => "decoders usually tolerate it",
     }
 }

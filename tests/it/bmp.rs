@@ -121,7 +121,7 @@ fn fixtures() -> Vec<(String, Vec<u8>)> {
 
 #[test]
 fn every_header_gives_size_depth_and_colour() {
-    for header in [12, 16, 24, 40, 52, 56, 64, 108, 124] {
+    for header in [12, 40, 52, 56, 64, 108, 124] {
         for (bits, depth, color) in [
             (1, 1, ColorType::Palette),
             (4, 4, ColorType::Palette),
@@ -208,6 +208,43 @@ fn what_most_decoders_refuse_is_named() {
             Bmp {
                 header: 66,
                 ..plain.clone()
+            },
+        ),
+        (DefectKind::BmpHeaderSize, Bmp::new(16, 24)),
+        (DefectKind::BmpHeaderSize, Bmp::new(41, 24)),
+        (
+            DefectKind::BmpPlanes,
+            Bmp {
+                planes: 0,
+                ..plain.clone()
+            },
+        ),
+        (
+            DefectKind::BmpPlanes,
+            Bmp {
+                planes: 3,
+                ..plain.clone()
+            },
+        ),
+        (
+            DefectKind::BmpPixelOffset,
+            Bmp {
+                offset: Some(0),
+                ..Bmp::new(40, 8)
+            },
+        ),
+        (
+            DefectKind::BmpPaletteSize,
+            Bmp {
+                colors: 70_000,
+                ..Bmp::new(40, 8)
+            },
+        ),
+        (
+            DefectKind::BmpPaletteCut,
+            Bmp {
+                offset: Some(54 + 255 * 4),
+                ..Bmp::new(40, 8)
             },
         ),
         (
@@ -318,27 +355,6 @@ fn what_decoders_tolerate_is_a_warning() {
     let plain = Bmp::new(40, 8);
     for (kind, bmp) in [
         (
-            DefectKind::BmpPlanes,
-            Bmp {
-                planes: 0,
-                ..plain.clone()
-            },
-        ),
-        (
-            DefectKind::BmpPaletteSize,
-            Bmp {
-                colors: 70_000,
-                ..plain.clone()
-            },
-        ),
-        (
-            DefectKind::BmpPixelOffset,
-            Bmp {
-                offset: Some(0),
-                ..plain.clone()
-            },
-        ),
-        (
             DefectKind::TrailingBytes,
             Bmp {
                 pixels: plain.pixels + 2,
@@ -420,6 +436,9 @@ fn wrong_run_lengths_are_named() {
     for (kind, coded) in [
         (DefectKind::BmpRleNoEnd, rows.to_vec()),
         (DefectKind::BmpRleOverrun, vec![6, 7, 0, 1]),
+        (DefectKind::BmpRleOverrun, vec![8, 7, 0, 1]),
+        (DefectKind::BmpRleBeyondRow, vec![9, 7, 0, 1]),
+        (DefectKind::BmpRleBeyondRow, vec![0, 9, 7, 0, 1]),
         (DefectKind::BmpRleOutside, [&rows[..], &[1, 7]].concat()),
         (DefectKind::BmpRleOutside, vec![0, 2, 0, 4, 0, 1]),
         (DefectKind::Truncated, rows[..8].to_vec()),
@@ -429,6 +448,28 @@ fn wrong_run_lengths_are_named() {
         let found: Vec<_> = runs(8, &coded).defects().iter().collect();
         assert_eq!(found.len(), 1, "{found:?}");
         assert_eq!(found[0].0, kind, "{coded:?}");
+    }
+}
+
+#[test]
+fn offsets_of_wrong_run_lengths_are_where_they_are() {
+    let row = [5, 7, 0, 0];
+    for (kind, wrong) in [
+        (DefectKind::BmpRleBeyondRow, [100, 7]),
+        (DefectKind::BmpRleOverrun, [7, 7]),
+    ] {
+        let bmp = Bmp {
+            compression: 1,
+            height: 1000,
+            pixels: 0,
+            ..Bmp::new(40, 8)
+        };
+        let head = bmp.bytes();
+        let file = [&head[..], &row.repeat(999), &wrong, &[0, 1]].concat();
+        let inspection = Inspection::at(Depth::Payload, &file);
+        let damage = u64::try_from(head.len() + 4 * 999 + 1).expect("a small number");
+        let found: Vec<_> = inspection.defects().iter().collect();
+        assert_eq!(found, [(kind, Some(damage))]);
     }
 }
 

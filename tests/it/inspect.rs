@@ -258,6 +258,16 @@ fn every_prefix_of_a_mark_is_undecided_and_then_nothing() {
         (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", Format::Heic),
         (b"\0\0\0\x18ftypmif1\0\0\0\0mif1avif", Format::Avif),
         (b"\0\0\0\x1cftypavif\0\0\0\0avifmif1miaf", Format::Avif),
+        (b"\0\0\0\x0cjP  \r\n\x87\n", Format::Jpeg2000),
+        (b"\xff\x4f\xff\x51", Format::Jpeg2000),
+        (b"P6\n", Format::Pnm),
+        (b"P1#", Format::Pnm),
+        (b"qoif", Format::Qoi),
+        (b"icns", Format::Icns),
+        (b"\0\0\0\x18ftypisom\0\0\x02\0isomiso2", Format::Mp4),
+        (b"\0\0\0\x18ftypmp42\0\0\0\0isommp42", Format::Mp4),
+        (b"\0\0\0\x14ftypqt  \0\0\0\0qt  ", Format::Mov),
+        (b"\0\0\0\x08wide", Format::Mov),
     ] {
         let mut inspector = Inspector::new(Depth::Header);
         for (len, byte) in mark.iter().enumerate() {
@@ -283,7 +293,8 @@ fn bytes_that_only_look_like_a_mark_are_no_image() {
         b"BM",
         b"\n\x89PNG\r\n\x1a\n",
         b"\0\0\x02\0\0\0\0\0\0\0\0\0",
-        b"\0\0\0\x18ftypisom\0\0\x02\0isomiso2",
+        b"P8 is a name",
+        b"Peter",
         b"{\"json\": true}",
         b"   ",
         b"<",
@@ -402,10 +413,13 @@ fn a_header_that_is_cut_behind_the_size_still_tells_it() {
 
 /// A PNG of one pixel's header and chunks that a test gives.
 fn png_of(color: u8, chunks: &[(&[u8; 4], &[u8])]) -> Vec<u8> {
-    let mut header = [0, 0, 0, 1, 0, 0, 0, 1, 8, color, 0, 0, 0];
-    header[9] = color;
+    png_with(&[0, 0, 0, 1, 0, 0, 0, 1, 8, color, 0, 0, 0], chunks)
+}
+
+/// A PNG of a header and chunks that a test gives.
+fn png_with(header: &[u8], chunks: &[(&[u8; 4], &[u8])]) -> Vec<u8> {
     let mut file = b"\x89PNG\r\n\x1a\n".to_vec();
-    let all = [(b"IHDR", &header[..])]
+    let all = [(b"IHDR", header)]
         .into_iter()
         .chain(chunks.iter().copied());
     for (name, body) in all {
@@ -441,7 +455,29 @@ fn chunks_of_a_png_stand_in_their_order() {
             &[DefectKind::PngDuplicate],
         ),
         (0, &[palette, image, end], &[DefectKind::PngPaletteUnused]),
-        (2, &[image, palette, end], &[DefectKind::PngChunkOrder]),
+        (
+            0,
+            &[(b"PLTE", b""), image, end],
+            &[DefectKind::PngPaletteLength],
+        ),
+        (
+            2,
+            &[(b"PLTE", b"rgbr"), image, end],
+            &[DefectKind::PngPaletteLength],
+        ),
+        (
+            6,
+            &[(b"PLTE", &[0; 771]), image, end],
+            &[DefectKind::PngPaletteLength],
+        ),
+        (2, &[palette, (b"tRNS", &[0; 6]), image, end], &[]),
+        (0, &[image, (b"IDAT", b""), end], &[]),
+        (2, &[image, palette, end], &[DefectKind::PngAncillaryOrder]),
+        (
+            3,
+            &[image, palette, end],
+            &[DefectKind::PngNoPalette, DefectKind::PngChunkOrder],
+        ),
         (0, &[image, gamma, end], &[DefectKind::PngAncillaryOrder]),
         (
             0,
@@ -603,11 +639,15 @@ fn image_data_of_a_png_is_held_against_its_rows() {
         (b"\x78\x01\x07\0\0", Some(DefectKind::PngImageData)),
         (
             b"\x78\x01\x01\x02\0\xfd\xff\0\0\0\x02\0\x02",
-            Some(DefectKind::PngImageDataEnd),
+            Some(DefectKind::PngImageDataChecksum),
         ),
         (
             b"\x78\x01\x01\x02\0\xfd\xff\0\0",
-            Some(DefectKind::PngImageDataEnd),
+            Some(DefectKind::PngNoImageDataChecksum),
+        ),
+        (
+            b"\x78\x01\x01\x02\0\xfd\xff\0\0\0\x02",
+            Some(DefectKind::PngNoImageDataChecksum),
         ),
         (
             b"\x78\x01\x01\x03\0\xfc\xff\0\0\0\0\x03\0\x01",
@@ -624,6 +664,209 @@ fn image_data_of_a_png_is_held_against_its_rows() {
             kinds(&inspection),
             Vec::from_iter(expected),
             "{data:?}, a byte in each chunk"
+        );
+    }
+}
+
+#[test]
+fn a_wrong_checksum_of_the_end_chunk_is_tolerated() {
+    let mut file = fixture("png/rgb.png").to_vec();
+    let last = file.len() - 1;
+    file[last] ^= 1;
+    for depth in [Depth::Structure, Depth::Payload] {
+        let inspection = Inspection::at(depth, &file);
+        assert_eq!(kinds(&inspection), [DefectKind::PngEndCrc]);
+        assert!(Requirements::ASYNC.judge(inspection).is_accepted());
+    }
+}
+
+/// A gray PNG of 8 bits whose image data is `rows`, in stored blocks of up to 65,535 bytes.
+fn stored_png(width: u32, height: u32, rows: &[u8]) -> Vec<u8> {
+    let mut data = b"\x78\x01".to_vec();
+    let mut blocks = rows.chunks(0xffff).peekable();
+    while let Some(block) = blocks.next() {
+        let len = u16::try_from(block.len()).unwrap();
+        data.push(u8::from(blocks.peek().is_none()));
+        data.extend(len.to_le_bytes());
+        data.extend((!len).to_le_bytes());
+        data.extend(block);
+    }
+    let (mut a, mut b) = (1_u32, 0_u32);
+    for byte in rows {
+        a = (a + u32::from(*byte)) % 65_521;
+        b = (b + a) % 65_521;
+    }
+    data.extend((b << 16 | a).to_be_bytes());
+    let mut header = [width.to_be_bytes(), height.to_be_bytes()].concat();
+    header.extend([8, 0, 0, 0, 0]);
+    png_with(&header, &[(b"IDAT", &data), (b"IEND", b"")])
+}
+
+#[test]
+fn offsets_of_payload_defects_are_near_the_damage() {
+    let near = |file: &[u8], kind, damage: usize| {
+        let inspection = Inspection::at(Depth::Payload, file);
+        let found = inspection
+            .defects()
+            .iter()
+            .find(|(found, _)| *found == kind);
+        let offset = found
+            .unwrap_or_else(|| panic!("{kind} is not among {:?}", inspection.defects()))
+            .1
+            .unwrap();
+        let damage = u64::try_from(damage).unwrap();
+        assert!(
+            offset.abs_diff(damage) <= 64,
+            "{kind}: {offset}, damage at {damage}"
+        );
+        let in_bytes = in_chunks(Depth::Payload, file, std::iter::repeat(7));
+        assert_eq!(in_bytes, inspection, "{kind} in chunks of 7 bytes");
+    };
+    // 300 rows of 300 pixels: image data from byte 41 on, zlib's header of 2 bytes and 5 of the block.
+    let mut rows = vec![0; 301 * 300];
+    rows[301 * 200] = 5;
+    near(
+        &stored_png(300, 300, &rows),
+        DefectKind::PngFilter,
+        41 + 2 + 5 + 301 * 200,
+    );
+    let short = stored_png(300, 300, &rows[..301 * 150]);
+    near(
+        &short,
+        DefectKind::PngShortImageData,
+        41 + 2 + 5 + 301 * 150,
+    );
+    let intact = stored_png(300, 300, &vec![0; 301 * 300]);
+    // The second stored block begins with its kind and its length, twice.
+    let second = 41 + 2 + 5 + 0xffff;
+    near(
+        &with_crc_of_image_data(&intact, second, 6),
+        DefectKind::PngImageData,
+        second,
+    );
+    let checksum = intact.len() - 12 - 4 - 4;
+    near(
+        &with_crc_of_image_data(&intact, checksum, 9),
+        DefectKind::PngImageDataChecksum,
+        checksum,
+    );
+
+    // A GIF of 40,000 pixels, a code of 9 bits for each, cleared before the codes get longer.
+    let mut codes = Bits::default();
+    let mut at = 0;
+    for pixel in 0..40_000 {
+        if pixel % 200 == 0 {
+            codes.push(256, 9);
+        }
+        if pixel == 30_000 {
+            at = codes.bytes.len();
+        }
+        codes.push(if pixel == 30_001 { 500 } else { 7 }, 9);
+    }
+    let mut frame = b",\0\0\0\0\xc8\0\xc8\0\0\x08".to_vec();
+    let start = 13 + 6 + frame.len();
+    for block in codes.bytes.chunks(255) {
+        frame.push(u8::try_from(block.len()).unwrap());
+        frame.extend(block);
+    }
+    frame.push(0);
+    near(
+        &gif_of(&[&frame, b";"]),
+        DefectKind::GifImageData,
+        start + at + at / 255 + 1,
+    );
+}
+
+/// Codes of a GIF, the lowest bit first.
+#[derive(Default)]
+struct Bits {
+    bytes: Vec<u8>,
+    held: u32,
+    count: u32,
+}
+
+impl Bits {
+    fn push(&mut self, code: u32, width: u32) {
+        self.held |= code << self.count;
+        self.count += width;
+        while self.count >= 8 {
+            self.bytes.push(u8::try_from(self.held & 0xff).unwrap());
+            self.held >>= 8;
+            self.count -= 8;
+        }
+    }
+}
+
+/// The file with another byte in its only IDAT chunk, which is the first chunk after IHDR.
+fn with_crc_of_image_data(file: &[u8], at: usize, byte: u8) -> Vec<u8> {
+    let mut file = file.to_vec();
+    file[at] = byte;
+    let end = file.len() - 12 - 4;
+    let crc = crc32fast::hash(&file[37..end]);
+    file[end..end + 4].copy_from_slice(&crc.to_be_bytes());
+    file
+}
+
+#[test]
+fn a_gif_has_colors_for_its_first_frame() {
+    let frame: &[u8] = b",\0\0\0\0\x01\0\x01\0\0\x02\x02\x44\x01\0";
+    let colored: &[u8] = b",\0\0\0\0\x01\0\x01\0\x80rgbRGB\x02\x02\x44\x01\0";
+    for (frames, expected) in [
+        (&[frame][..], &[DefectKind::GifNoColorTable][..]),
+        (&[colored], &[]),
+        (&[colored, frame], &[DefectKind::GifFrameNoColors]),
+        (&[frame, colored], &[DefectKind::GifNoColorTable]),
+    ] {
+        let screen: &[u8] = b"GIF89a\x01\0\x01\0\0\0\0";
+        let file = [screen, &frames.concat(), b";"].concat();
+        assert_eq!(kinds(&Inspection::of(&file)), expected);
+    }
+    assert!(!DefectKind::GifNoColorTable.is_tolerated());
+    assert!(DefectKind::GifFrameNoColors.is_tolerated());
+}
+
+/// 18 bytes of a TGA header: 2x1 pixels of 24 bits.
+const TGA: &[u8] = b"\0\0\x02\0\0\0\0\0\0\0\0\0\x02\0\x01\0\x18\0";
+
+#[test]
+fn a_tga_is_named_by_its_last_bytes() {
+    let footer: &[u8] = b"\0\0\0\0\0\0\0\0TRUEVISION-XFILE.\0";
+    let file = [TGA, b"rgbrgb", footer].concat();
+    for size in [1, 7, 1000] {
+        let inspection = in_chunks(Depth::Structure, &file, std::iter::repeat(size));
+        assert_eq!(
+            inspection.format(),
+            Some(Format::Tga),
+            "in chunks of {size}"
+        );
+    }
+    let without = [TGA, b"rgbrgb"].concat();
+    assert_eq!(Inspection::of(&without).identity(), Identity::NotAnImage);
+    // A text is no image from its second byte on, whatever its last bytes are.
+    let mut inspector = Inspector::new(Depth::Structure);
+    inspector.push(b"te");
+    assert_eq!(inspector.inspection().identity(), Identity::NotAnImage);
+}
+
+fn message_of(inspection: Inspection) -> String {
+    let verdict = Requirements::ASYNC.judge(inspection);
+    verdict.violations()[0].to_string()
+}
+
+#[test]
+fn a_message_does_not_ask_to_convert_what_is_not_an_image() {
+    for (file, words) in [
+        (&b"<!doctype html>"[..], "a web page, not an image"),
+        (b"PK\x03\x04", "a ZIP archive, not an image"),
+        (b"\0\0\0\x14ftypqt  \0\0\0\0qt  ", "a video, not an image"),
+        (b"qoif", "convert it to"),
+    ] {
+        let message = message_of(Inspection::of(file));
+        assert!(message.contains(words), "{message}");
+        assert_eq!(
+            message.contains("convert"),
+            words.contains("convert"),
+            "{message}"
         );
     }
 }
@@ -672,6 +915,113 @@ fn hostile() -> impl Strategy<Value = Vec<u8>> {
     let noise = prop::collection::vec(any::<u8>(), 0..2000);
     let begun = (marks, noise).prop_map(|(mark, noise)| [mark, &noise].concat());
     prop_oneof![3 => damaged, 1 => begun]
+}
+
+/// A zlib stream without a checksum that decompresses to `258 * matches + 1` zeros: a byte, then
+/// matches of the longest length, two bits each.
+fn zeros(matches: usize) -> Vec<u8> {
+    // A block with dynamic codes (RFC 1951, 3.2.7): literal 0 and the end of the block have two bits,
+    // length 258 has one, and so has distance 1.
+    let mut bits = Bits::default();
+    bits.push(0b101, 3);
+    bits.push(286 - 257, 5);
+    bits.push(0, 5);
+    bits.push(18 - 4, 4);
+    // Code lengths in their order: 16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1.
+    // Of 18 (a run of zeros) one bit; of 1 and 2 two bits.
+    for length in [0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0, 2] {
+        bits.push(length, 3);
+    }
+    let (run, one, two) = ((0, 1), (0b01, 2), (0b11, 2));
+    let mut lengths = vec![two, run, (138 - 11, 7), run, (117 - 11, 7), two];
+    lengths.extend([run, (28 - 11, 7), one, one]);
+    for (code, width) in lengths {
+        bits.push(code, width);
+    }
+    // Codes in order of length: 258 is 0, then literal 0 is 10 and the end 11, sent from the top bit.
+    bits.push(0b01, 2);
+    for _ in 0..matches {
+        bits.push(0, 2);
+    }
+    bits.push(0b11, 2);
+    bits.push(0, 7);
+    [b"\x78\x9c", &bits.bytes[..]].concat()
+}
+
+/// A gray PNG of `width` pixels a row and 8 bits, of so many bytes of zeros and a filter type of 7.
+fn blank_png(width: u32, len: usize) -> Vec<u8> {
+    let matches = len / 258;
+    let rows = u32::try_from((matches * 258 + 1) / (usize::try_from(width).unwrap() + 1)).unwrap();
+    let mut header = [width.to_be_bytes(), rows.to_be_bytes()].concat();
+    header.extend([8, 0, 0, 0, 0]);
+    png_with(&header, &[(b"IDAT", &zeros(matches)), (b"IEND", b"")])
+}
+
+#[test]
+fn work_on_a_png_is_in_proportion_to_its_length() {
+    // Blank pictures of usual sizes are decompressed to their end, where the checksum is missing.
+    for width in [1, 15, 64, 5000] {
+        let inspection = Inspection::at(Depth::Payload, &blank_png(width, 20 << 20));
+        let shown = [
+            DefectKind::PngNoImageDataChecksum,
+            DefectKind::PngImageDataEnd,
+        ];
+        assert!(!inspection.is_payload_unchecked(), "{width}");
+        assert!(
+            kinds(&inspection).iter().all(|kind| shown.contains(kind)),
+            "{width}"
+        );
+    }
+    // The allowance is 40 MiB and 200 bytes for a byte: of 1,032 bytes for a byte it is used up
+    // after about 50 KB, wherever the picture ends.
+    for width in [1, 5000] {
+        let file = blank_png(width, 300 << 20);
+        let inspection = Inspection::at(Depth::Payload, &file);
+        assert!(inspection.is_payload_unchecked());
+        let (_, offset) = inspection.defects().iter().next().unwrap();
+        let unpacked = 1032 * offset.unwrap();
+        // A call decompresses up to 128 KB, a block of 1 KB is allowed for before it is read.
+        let allowed = (40 << 20) + 200 * offset.unwrap() + (1 << 20);
+        assert!(unpacked <= allowed, "{unpacked} bytes, {allowed} allowed");
+        let in_chunks = in_chunks(Depth::Payload, &file, std::iter::repeat(1000));
+        assert_eq!(in_chunks, inspection, "in chunks of 1,000 bytes");
+    }
+}
+
+#[test]
+fn work_on_further_frames_of_a_png_is_in_proportion_to_their_length() {
+    let data = zeros(10_000_000 / 258);
+    let rows = u32::try_from(data.len() * 400).unwrap();
+    let mut header = [1_u32.to_be_bytes(), rows.to_be_bytes()].concat();
+    header.extend([8, 0, 0, 0, 0]);
+    let mut frame = vec![0; 26];
+    frame[4..12].copy_from_slice(&header[..8]);
+    let mut chunks: Vec<([u8; 4], Vec<u8>)> = Vec::new();
+    chunks.push((*b"acTL", [3_u32.to_be_bytes(), [0; 4]].concat()));
+    for number in 0..3_u32 {
+        frame[..4].copy_from_slice(
+            &number
+                .saturating_sub(1)
+                .wrapping_mul(2)
+                .wrapping_add(u32::from(number > 0))
+                .to_be_bytes(),
+        );
+        chunks.push((*b"fcTL", frame.clone()));
+        chunks.push(if number == 0 {
+            (*b"IDAT", data.clone())
+        } else {
+            (*b"fdAT", [&(number * 2).to_be_bytes()[..], &data].concat())
+        });
+    }
+    chunks.push((*b"IEND", Vec::new()));
+    let borrowed: Vec<(&[u8; 4], &[u8])> = chunks.iter().map(|(n, b)| (n, &b[..])).collect();
+    let inspection = Inspection::at(Depth::Payload, &png_with(&header, &borrowed));
+    assert!(
+        inspection.is_payload_unchecked(),
+        "{:?}",
+        inspection.defects()
+    );
+    assert_eq!(inspection.frames(), Some(3));
 }
 
 proptest! {

@@ -67,10 +67,10 @@ impl Header {
         self.size == 12
     }
 
-    /// Whether the version is `BITMAPINFOHEADER` cut or grown by OS/2 2.x (16 to 64 bytes), or one
-    /// of Microsoft's.
+    /// Whether the version is one that readers know. OS/2 2.x allows to cut its header anywhere from
+    /// 16 bytes on, but readers accept 64 only.
     pub(super) const fn size_is_known(&self) -> bool {
-        matches!(self.size, 12 | 16..=64 | 108 | 124)
+        matches!(self.size, 12 | 40 | 52 | 56 | 64 | 108 | 124)
     }
 
     /// Bytes of width and height.
@@ -174,6 +174,8 @@ impl Header {
         }
         if u64::from(self.offset) < self.palette_start() {
             state(DefectKind::BmpPixelOffset, 10);
+        } else if self.palette_end() > u64::from(self.offset) {
+            state(DefectKind::BmpPaletteCut, 10);
         }
     }
 
@@ -242,17 +244,27 @@ impl Header {
     /// Where the pixels start: as stated, or after the palette when that cannot be.
     pub(super) fn pixels_start(&self) -> u64 {
         let stated = u64::from(self.offset);
-        let start = self.palette_start();
-        if stated >= start {
+        if stated >= self.palette_start() {
             return stated;
         }
-        let entry = if self.is_core() { 3 } else { 4 };
-        let colors = match (self.is_palette(), self.colors) {
+        let core_colors = if self.is_core() && self.is_palette() {
+            self.most_colors().saturating_mul(3)
+        } else {
+            0
+        };
+        self.palette_end().saturating_add(core_colors)
+    }
+
+    /// Where the palette ends that the header states. `BITMAPCOREHEADER` states none: what is before
+    /// the pixels is the palette, often less than there are indices.
+    fn palette_end(&self) -> u64 {
+        let colors = match (self.is_palette() && !self.is_core(), self.colors) {
             (false, _) => 0,
             (true, 0) => self.most_colors(),
             (true, colors) => u64::from(colors).min(self.most_colors()),
         };
-        start.saturating_add(colors.saturating_mul(entry))
+        self.palette_start()
+            .saturating_add(colors.saturating_mul(4))
     }
 
     /// The walk through run lengths, if these are some.

@@ -131,10 +131,7 @@ impl Bmp {
 
     fn walk_runs(&mut self, mut rle: Rle, start: u64, cursor: &mut Cursor<'_>, facts: &mut Facts) {
         cursor.take(start.saturating_sub(cursor.offset()));
-        let walked = rle.walk(cursor);
-        if rle.has_overrun() {
-            facts.defect(DefectKind::BmpRleOverrun, start);
-        }
+        let walked = rle.walk(cursor, |at| facts.defect(DefectKind::BmpRleOverrun, at));
         self.state = match walked {
             Walked::More => State::Runs { rle, start },
             Walked::End => {
@@ -142,7 +139,7 @@ impl Bmp {
                 State::Over(Progress::Done)
             }
             Walked::Wrong(kind) => {
-                facts.defect(kind, start);
+                facts.defect(kind, cursor.offset().saturating_sub(1));
                 State::Over(Progress::Failed)
             }
         };

@@ -14,8 +14,6 @@ pub(super) struct Rle {
     column: u32,
     row: u32,
     step: Step,
-    /// Whether a run went beyond its row.
-    overrun: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -57,13 +55,7 @@ impl Rle {
             column: 0,
             row: 0,
             step: Step::Count,
-            overrun: false,
         }
-    }
-
-    /// Whether a run went beyond its row: decoders cut it.
-    pub(super) const fn has_overrun(&self) -> bool {
-        self.overrun
     }
 
     /// Whether every pixel was passed, so that only the end code can be missing.
@@ -72,7 +64,8 @@ impl Rle {
         self.row >= self.height || on_last
     }
 
-    pub(super) fn walk(&mut self, cursor: &mut Cursor<'_>) -> Walked {
+    /// Walks on, and hands over the offset where a run goes into its row's padding.
+    pub(super) fn walk(&mut self, cursor: &mut Cursor<'_>, mut overrun: impl FnMut(u64)) -> Walked {
         loop {
             if let Step::Absolute { left } = self.step {
                 let taken = cursor.take(u64::from(left)).len();
@@ -87,6 +80,9 @@ impl Rle {
                 return Walked::More;
             };
             match self.take(byte) {
+                Walked::More if self.column > self.width => {
+                    overrun(cursor.offset().saturating_sub(1));
+                }
                 Walked::More => {}
                 end => return end,
             }
@@ -142,7 +138,10 @@ impl Rle {
             return Err(DefectKind::BmpRleOutside);
         }
         self.column = self.column.saturating_add(u32::from(pixels));
-        self.overrun |= self.column > self.width;
+        // Encoders that count the bytes of a padded row write up to three pixels too many.
+        if self.column > self.width.next_multiple_of(4) {
+            return Err(DefectKind::BmpRleBeyondRow);
+        }
         Ok(())
     }
 }

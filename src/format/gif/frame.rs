@@ -54,7 +54,7 @@ impl Frame {
         let bits_per_code = u64::from(self.code_size).saturating_add(1);
         let codes = bytes.saturating_mul(8).div_ceil(bits_per_code);
         if codes.saturating_mul(PIXELS_PER_CODE) < self.dimensions.pixels() {
-            facts.defect(DefectKind::GifShortImageData, self.start);
+            facts.defect(DefectKind::GifShortImageData, end.saturating_sub(1));
         }
     }
 }

@@ -37,6 +37,8 @@ pub(super) struct Lzw {
     before: u16,
     pixels_left: u64,
     outcome: Outcome,
+    /// The file offset of the last byte of the code that decided the outcome.
+    decided_at: u64,
 }
 
 impl fmt::Debug for Lzw {
@@ -61,6 +63,7 @@ impl Lzw {
             before: 0,
             pixels_left: 0,
             outcome: Outcome::Whole,
+            decided_at: 0,
         }
     }
 
@@ -83,12 +86,24 @@ impl Lzw {
         self.outcome = Outcome::Going;
     }
 
-    /// Reads a piece of the frame's data, of any length.
-    pub(super) fn push(&mut self, mut data: &[u8]) {
+    /// Reads a slice of the frame's data, of any length, which ends before `end`.
+    pub(super) fn push(&mut self, mut data: &[u8], end: u64) {
         while self.outcome == Outcome::Going && !data.is_empty() {
             data = self.refill(data);
             self.codes();
+            if self.outcome != Outcome::Going {
+                // Bytes of which no bit was read follow the code.
+                let unread = u64::from(self.bits >> 3)
+                    .saturating_add(u64::try_from(data.len()).unwrap_or_default())
+                    .saturating_add(1);
+                self.decided_at = end.saturating_sub(unread);
+            }
         }
+    }
+
+    /// The file offset of the code that decided the outcome, if one did.
+    pub(super) fn decided_at(&self) -> Option<u64> {
+        (self.outcome != Outcome::Going).then_some(self.decided_at)
     }
 
     /// The frame's data is at its end.
@@ -132,15 +147,21 @@ impl Lzw {
             clear,
             ..
         } = *self;
-        let mut pixels = 0_u64;
+        let mut left = self.pixels_left;
+        let mut decided = None;
         while bits >= width {
             let code = usize::try_from(buffer & !(u64::MAX << width)).unwrap_or_default();
             buffer >>= width;
             bits = bits.saturating_sub(width);
             if code & !1 == clear {
                 if code != clear {
-                    self.end(pixels);
-                    return;
+                    // The end code.
+                    decided = Some(if left == 0 {
+                        Outcome::Whole
+                    } else {
+                        Outcome::Short
+                    });
+                    break;
                 }
                 width = self.first_width;
                 // The code that follows has no string before it and makes no entry: the one that
@@ -150,20 +171,20 @@ impl Lzw {
                 continue;
             }
             if code > next {
-                // What came too much before it comes first, wherever the chunks are cut.
-                self.count(pixels);
-                if self.outcome == Outcome::Going {
-                    self.outcome = Outcome::Invalid;
-                }
-                return;
+                decided = Some(Outcome::Invalid);
+                break;
             }
-            // The entry is made before it is looked up: a code may stand for the very string that
+            // The entry is made before it is looked up: a code may represent the very string that
             // it makes.
             if let Some(entry) = self.lengths.get_mut(next) {
                 *entry = before.saturating_add(1);
             }
             before = self.lengths.get(code).copied().unwrap_or_default();
-            pixels = pixels.saturating_add(before.into());
+            let Some(still_left) = left.checked_sub(before.into()) else {
+                decided = Some(Outcome::Beyond);
+                break;
+            };
+            left = still_left;
             next = next.saturating_add(1).min(MOST_CODES);
             if next >> width != 0 && width < MOST_BITS {
                 width = width.saturating_add(1);
@@ -174,25 +195,9 @@ impl Lzw {
         self.width = width;
         self.next = next;
         self.before = before;
-        self.count(pixels);
-    }
-
-    fn count(&mut self, pixels: u64) {
-        if pixels > self.pixels_left {
-            self.outcome = Outcome::Beyond;
-        }
-        self.pixels_left = self.pixels_left.saturating_sub(pixels);
-    }
-
-    /// The end code came.
-    fn end(&mut self, pixels: u64) {
-        self.count(pixels);
-        if self.outcome == Outcome::Going {
-            self.outcome = if self.pixels_left == 0 {
-                Outcome::Whole
-            } else {
-                Outcome::Short
-            };
+        self.pixels_left = left;
+        if let Some(outcome) = decided {
+            self.outcome = outcome;
         }
     }
 }

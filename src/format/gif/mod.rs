@@ -124,8 +124,10 @@ impl Gif {
         let flags = self.frame.flags;
         if flags & 0x80 != 0 {
             facts.bit_depth.get_or_insert(table_bits(flags));
-        } else if !self.screen.has_table() {
+        } else if facts.bit_depth.is_none() {
             facts.defect(DefectKind::GifNoColorTable, offset);
+        } else if !self.screen.has_table() {
+            facts.defect(DefectKind::GifFrameNoColors, offset);
         }
         self.left = table_bytes(flags);
         self.state = State::LocalTable;
@@ -168,7 +170,8 @@ impl Gif {
                 Outcome::Invalid => Some(DefectKind::GifImageData),
             };
             if let Some(kind) = kind {
-                facts.defect(kind, self.frame.start);
+                let terminator = offset.saturating_sub(1);
+                facts.defect(kind, lzw.decided_at().unwrap_or(terminator));
             }
         }
         facts.frames = facts.frames.saturating_add(1);
@@ -209,7 +212,7 @@ impl Gif {
         loop {
             let data = cursor.take_len(self.left);
             if let Some(lzw) = &mut self.lzw {
-                lzw.push(data);
+                lzw.push(data, cursor.offset());
             }
             self.left = self.left.saturating_sub(data.len());
             if self.left > 0 {

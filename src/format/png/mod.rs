@@ -7,6 +7,7 @@ mod header;
 mod order;
 mod payload;
 mod pictures;
+mod rows;
 
 use crc32fast::Hasher;
 
@@ -141,10 +142,10 @@ impl Png {
                 if self.order.palette {
                     defect(DefectKind::PngDuplicate);
                 }
-                if self.order.image {
+                if self.order.image && self.header.color == 3 {
                     defect(DefectKind::PngChunkOrder);
-                }
-                if !self.order.allows_palette() {
+                } else if self.order.image || !self.order.allows_palette() {
+                    // Without indices a palette is a suggestion, which readers skip.
                     defect(DefectKind::PngAncillaryOrder);
                 }
                 self.palette(len, facts);
@@ -186,25 +187,24 @@ impl Png {
     fn begin_picture(&mut self, size: Dimensions, facts: &mut Facts) {
         if self.depth >= Depth::Payload && self.header.is_legal() && size.pixels() != 0 {
             let start = self.chunk.start;
-            self.pictures.begin(&self.header, size, start, facts);
+            let is_moving = self.animation.is_moving();
+            self.pictures
+                .begin(&self.header, size, start, is_moving, facts);
         }
     }
 
     /// The image data of a picture is behind.
     fn end_picture(&mut self, facts: &mut Facts) {
-        self.pictures.end(self.animation.is_moving(), facts);
+        self.pictures.end(facts);
     }
 
     /// PNG 11.2.2.
     fn palette(&self, len: u32, facts: &mut Facts) {
         let colors = len / 3;
-        let whole = colors.saturating_mul(3) == len && (1..=256).contains(&colors);
         let kind = match self.header.color {
-            3 if whole && colors <= self.header.indices() => return,
-            3 if whole => DefectKind::PngPaletteUnused,
-            3 => DefectKind::PngPaletteLength,
-            2 | 6 if whole => return,
-            // A suggestion only.
+            _ if len % 3 != 0 || !(1..=256).contains(&colors) => DefectKind::PngPaletteLength,
+            3 if colors <= self.header.indices() => return,
+            2 | 6 => return,
             _ => DefectKind::PngPaletteUnused,
         };
         facts.defect(kind, self.chunk.start);
@@ -212,23 +212,25 @@ impl Png {
 
     /// Reads on in a chunk's body; whether it is behind.
     fn body(&mut self, cursor: &mut Cursor<'_>, facts: &mut Facts) -> bool {
+        let start = cursor.offset();
         let body = cursor.take(self.chunk.left.into());
         self.crc.update(body);
         let len = u32::try_from(body.len()).unwrap_or(self.chunk.left);
         self.chunk.left = self.chunk.left.saturating_sub(len);
-        let mut beginning = Cursor::new(body, 0);
+        let mut beginning = Cursor::new(body, start);
         let looked_at = self.field.gather(&mut beginning, self.chunk.looked_at());
         if self.chunk.is_image_data() {
             if self.zlib.held() < 2 {
                 self.zlib_header(body, facts);
             }
-            self.pictures.push(body);
+            self.pictures.push(body, start);
         } else if looked_at && &self.chunk.name == b"fdAT" {
-            self.pictures.push(beginning.rest());
+            self.pictures.push(beginning.rest(), beginning.offset());
         }
         if self.chunk.left > 0 {
             return false;
         }
+        self.pictures.end_chunk();
         self.look(facts);
         self.state = State::Crc;
         true
@@ -277,10 +279,11 @@ impl Png {
     fn crc(&mut self, expected: u32, end: u64, facts: &mut Facts) -> Progress {
         let crc = core::mem::replace(&mut self.crc, Hasher::new());
         if crc.finalize() != expected {
-            let kind = if self.chunk.is_ancillary() {
-                DefectKind::PngAncillaryCrc
-            } else {
-                DefectKind::PngCriticalCrc
+            let kind = match &self.chunk.name {
+                // All that it says is that no chunk follows.
+                b"IEND" => DefectKind::PngEndCrc,
+                _ if self.chunk.is_ancillary() => DefectKind::PngAncillaryCrc,
+                _ => DefectKind::PngCriticalCrc,
             };
             facts.defect(kind, self.chunk.start);
         }

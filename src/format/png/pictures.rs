@@ -1,66 +1,107 @@
-//! The pictures of a file, unpacked one after another at payload depth.
+//! The pictures of a file, decompressed one after another at payload depth.
 
 use super::{
     header::Header,
-    payload::{Outcome, Payload},
+    payload::{Outcome, Payload, Work},
 };
 use crate::format::{DefectKind, Dimensions, Facts};
 
-/// The most bytes that are unpacked of one file: those of 250 million pixels of the deepest kind,
+/// The most bytes that are decompressed of one file: those of 250 million pixels of the deepest kind,
 /// and some more.
-const MOST_UNPACKED: u64 = 1 << 31;
+const MAX_UNPACKED: u64 = 1 << 31;
 
-#[derive(Debug, Default)]
+/// What a still image may decompress to, however short its data is: 4096x2560 pixels of 8 bits with
+/// transparency. Blank pictures compress a thousandfold.
+const STILL: u64 = 40 << 20;
+
+/// The same for all further frames together, which are not needed to show the picture.
+const MOVING: u64 = 1 << 20;
+
+/// At most 200 bytes are decompressed for each byte of image data, and the constants above: what a
+/// file costs is in proportion to its length. What exceeds that is `any/not-walked`.
+#[derive(Debug)]
 pub(super) struct Pictures {
     payload: Option<Box<Payload>>,
-    /// Offset of the present picture's first chunk, while it is unpacked.
-    present: Option<u64>,
-    /// Bytes that all pictures so far unpack to.
+    /// Whether a picture's image data is being read.
+    is_open: bool,
+    /// Whether it is a frame other than the still image.
+    is_moving: bool,
+    work: Work,
+    /// Bytes that all pictures so far decompress to.
     unpacked: u64,
 }
 
+impl Default for Pictures {
+    fn default() -> Self {
+        Self {
+            payload: None,
+            is_open: false,
+            is_moving: false,
+            work: Work::new(STILL),
+            unpacked: 0,
+        }
+    }
+}
+
 impl Pictures {
-    /// Image data of `size` comes next.
+    /// Image data of `size` comes next, from `start` on.
     pub(super) fn begin(
         &mut self,
         header: &Header,
         size: Dimensions,
         start: u64,
+        is_moving: bool,
         facts: &mut Facts,
     ) {
         self.unpacked = self.unpacked.saturating_add(header.unpacked(size));
-        if self.unpacked > MOST_UNPACKED {
+        if self.unpacked > MAX_UNPACKED {
             facts.defect(DefectKind::NotWalked, start);
             return;
         }
+        if is_moving && !self.is_moving {
+            self.work = Work::new(MOVING);
+        }
+        self.is_moving = is_moving;
         match &mut self.payload {
             Some(payload) => payload.restart(header, size),
             None => self.payload = Some(Box::new(Payload::new(header, size))),
         }
-        self.present = Some(start);
+        self.is_open = true;
     }
 
-    /// Unpacks a piece of the present picture's image data.
-    pub(super) fn push(&mut self, data: &[u8]) {
-        if let (Some(payload), Some(_)) = (&mut self.payload, self.present) {
-            payload.push(data);
+    /// Reads a slice of the open picture's image data, which is at `offset`.
+    pub(super) fn push(&mut self, data: &[u8], offset: u64) {
+        if let (Some(payload), true) = (&mut self.payload, self.is_open) {
+            payload.push(data, offset, &mut self.work);
         }
     }
 
-    /// The image data of the present picture is behind. Of an animation, the still image is not
-    /// harmed by what is wrong with the other frames.
-    pub(super) fn end(&mut self, is_moving: bool, facts: &mut Facts) {
-        let (Some(payload), Some(start)) = (&mut self.payload, self.present.take()) else {
+    /// A chunk of the open picture's image data ends.
+    pub(super) fn end_chunk(&mut self) {
+        if let (Some(payload), true) = (&mut self.payload, self.is_open) {
+            payload.flush(&mut self.work);
+        }
+    }
+
+    /// The image data of the open picture is complete. The still image is not affected by what is
+    /// wrong with the other frames.
+    pub(super) fn end(&mut self, facts: &mut Facts) {
+        let is_open = core::mem::take(&mut self.is_open);
+        let (Some(payload), true) = (&mut self.payload, is_open) else {
             return;
         };
-        let kind = match payload.finish() {
-            Outcome::Whole => return,
-            _ if is_moving => DefectKind::PngAnimation,
+        let (outcome, offset) = payload.finish();
+        let kind = match outcome {
+            Outcome::Complete => return,
+            Outcome::TooMuch => DefectKind::NotWalked,
+            _ if self.is_moving => DefectKind::PngAnimation,
             Outcome::Invalid => DefectKind::PngImageData,
             Outcome::Filter => DefectKind::PngFilter,
             Outcome::Short => DefectKind::PngShortImageData,
-            Outcome::Beyond => DefectKind::PngImageDataEnd,
+            Outcome::Excess => DefectKind::PngImageDataEnd,
+            Outcome::Checksum => DefectKind::PngImageDataChecksum,
+            Outcome::NoChecksum => DefectKind::PngNoImageDataChecksum,
         };
-        facts.defect(kind, start);
+        facts.defect(kind, offset);
     }
 }
