@@ -64,6 +64,14 @@ fn main() {
     for picture in &pictures {
         measure(&mut criterion, picture);
     }
+    // Files that are made to cost much for their length.
+    for picture in [
+        pictures::blank_frames("png-thin-frames", 1, 100_000, 200),
+        pictures::blank_frames("png-blank-frames", 1000, 1000, 200),
+        pictures::gif("gif-tiny-frames", 1, 50_000),
+    ] {
+        measure_cost(&mut criterion, &picture);
+    }
     criterion.final_summary();
 }
 
@@ -196,6 +204,17 @@ fn measure(criterion: &mut Criterion, picture: &Picture) {
             group.bench_function(name, |b| b.iter(&mut side.run));
         }
     }
+    group.finish();
+}
+
+/// What a byte of the file costs at payload depth.
+fn measure_cost(criterion: &mut Criterion, picture: &Picture) {
+    let mut group = criterion.benchmark_group(picture.name);
+    group.sample_size(20);
+    group.throughput(Throughput::Bytes(picture.bytes.len() as u64));
+    group.bench_function("payload/greenlight", |b| {
+        b.iter(|| Inspection::at(Depth::Payload, black_box(&picture.bytes)));
+    });
     group.finish();
 }
 
