@@ -47,6 +47,13 @@ macro_rules! defect_kinds {
         /// has: cut between two of them it is a shorter animation. Who would rather refuse that
         /// makes it a rejection.
         ///
+        /// `jpeg/no-end` is of the same sort, at payload depth, where the walk shows that every block
+        /// of the last scan is there. At structure depth a JPEG that ends in coded data is
+        /// `any/truncated`: of the 155 such files of the corpus 152 are truncated inside a scan, and
+        /// only 3 lack nothing but the marker. Likewise a restart marker that was not announced is
+        /// `jpeg/restart-count` where the blocks are not walked, and at payload depth
+        /// `jpeg/data-excess` after the last block and `jpeg/restart-order` before it.
+        ///
         /// | name | becomes | by default | what it is |
         /// |---|---|---|---|
         $(#[doc = concat!("| `", $name, "` | ", stringify!($class), " | ", $tolerated, " | ", $text, " |")])*
@@ -130,9 +137,10 @@ defect_kinds! {
     JpegFrameHeader, "jpeg/frame-header", Corrupt, "reject", "the frame's precision, components or sampling are not legal";
     JpegNoFrame, "jpeg/no-frame", Corrupt, "reject", "a scan or the end comes before the frame header";
     JpegSecondFrame, "jpeg/second-frame", Corrupt, "reject", "there is a second frame header";
-    JpegRareProcess, "jpeg/rare-process", Corrupt, "warn", "the process is one that few decoders know: arithmetic, lossless or not of 8 bits";
+    JpegRareProcess, "jpeg/rare-process", Corrupt, "warn", "the coding is arithmetic, which half of the decoders know";
+    JpegUnreadProcess, "jpeg/unread-process", Corrupt, "reject", "the coding is lossless or the samples are not of 8 bits, which almost no decoder knows";
     JpegUnsupportedProcess, "jpeg/unsupported-process", Corrupt, "reject", "the process is one that no common decoder knows: hierarchical or JPEG-LS";
-    JpegLateHeight, "jpeg/late-height", Corrupt, "warn", "the height is stated after the first scan";
+    JpegLateHeight, "jpeg/late-height", Corrupt, "reject", "the height is stated after the first scan";
     JpegQuantizationTable, "jpeg/quantization-table", Corrupt, "reject", "a quantisation table's precision or number is not legal";
     JpegZeroQuantizer, "jpeg/zero-quantizer", Corrupt, "warn", "a quantiser is zero";
     JpegHuffmanTable, "jpeg/huffman-table", Corrupt, "reject", "a Huffman table is not a code or its number is not legal";
@@ -142,7 +150,7 @@ defect_kinds! {
     JpegScanHeader, "jpeg/scan-header", Corrupt, "reject", "a scan's components, tables or parameters are not legal";
     JpegScanParameters, "jpeg/scan-parameters", Corrupt, "warn", "a scan's band or point transform is not what its process demands";
     JpegNoScan, "jpeg/no-scan", Corrupt, "reject", "the end comes before any scan";
-    JpegComponentMissing, "jpeg/component-missing", Corrupt, "reject", "no scan holds one of the components";
+    JpegComponentMissing, "jpeg/component-missing", Corrupt, "warn", "no scan holds one of the components";
     JpegScanShort, "jpeg/scan-short", Corrupt, "reject", "a scan has fewer bits than its blocks need";
     JpegRestartOrder, "jpeg/restart-order", Corrupt, "reject", "a restart marker is out of order or not announced";
     JpegRestartCount, "jpeg/restart-count", Corrupt, "warn", "a scan has too few or too many restart markers";
@@ -150,6 +158,7 @@ defect_kinds! {
     JpegBlockOverrun, "jpeg/block-overrun", Corrupt, "warn", "a block has more coefficients than there can be";
     JpegDataShort, "jpeg/data-short", Corrupt, "reject", "coded data ends before the last block does";
     JpegDataExcess, "jpeg/data-excess", Corrupt, "warn", "coded data goes on after the last block";
+    JpegNoEnd, "jpeg/no-end", Truncated, "warn", "the end marker is missing after complete scans";
     JpegMultiPicture, "jpeg/multi-picture", Trailing, "warn", "further pictures are announced to follow the first";
     // GIF (GIF89a specification).
     GifNoTrailer, "gif/no-trailer", Truncated, "warn", "the trailer is missing after whole frames";

@@ -116,8 +116,13 @@ fn state(found: Option<DefectKind>, facts: &mut Facts) {
 /// Whether a JPEG is of a process that zune-jpeg does not know: arithmetic, lossless, hierarchical,
 /// or not of 8 bits.
 fn lacks_process(facts: &Facts) -> bool {
-    facts.bit_depth.is_some_and(|bits| bits != 8)
-        || facts.defects.contains(DefectKind::JpegRareProcess)
+    [
+        DefectKind::JpegRareProcess,
+        DefectKind::JpegUnreadProcess,
+        DefectKind::JpegUnsupportedProcess,
+    ]
+    .iter()
+    .any(|kind| facts.defects.contains(*kind))
 }
 
 /// What the decoder has against the picture.

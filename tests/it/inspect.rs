@@ -110,7 +110,11 @@ fn a_reader_says_the_same_as_a_slice() {
 
 /// Marks that nothing follows. Without one all pixels are still there, so that viewers do without:
 /// an animation that is cut between two frames cannot be told from one that merely lacks its mark.
-const END_MARKS: [DefectKind; 2] = [DefectKind::GifNoTrailer, DefectKind::BmpRleNoEnd];
+const END_MARKS: [DefectKind; 3] = [
+    DefectKind::JpegNoEnd,
+    DefectKind::GifNoTrailer,
+    DefectKind::BmpRleNoEnd,
+];
 
 fn lacks_mark(inspection: &Inspection) -> bool {
     let defects = inspection.defects();

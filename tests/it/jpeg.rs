@@ -331,12 +331,11 @@ fn what_decoders_tolerate_is_a_warning() {
                 .end(),
         ),
         (
-            DefectKind::JpegLateHeight,
+            DefectKind::JpegComponentMissing,
             Jpeg::new()
                 .tables()
-                .frame(0xc0, 8, 0, GRAY)
+                .frame(0xc0, 8, 8, COLOR)
                 .scan(&[1], WHOLE, BLOCK)
-                .segment(0xdc, &[0, 8])
                 .end(),
         ),
         (
@@ -486,12 +485,21 @@ fn what_most_decoders_refuse_in_frames_and_scans_is_named() {
         ),
         (DefectKind::JpegNoScan, head().end()),
         (
-            DefectKind::JpegComponentMissing,
+            DefectKind::JpegLateHeight,
             Jpeg::new()
                 .tables()
-                .frame(0xc0, 8, 8, COLOR)
+                .frame(0xc0, 8, 0, GRAY)
                 .scan(&[1], WHOLE, BLOCK)
+                .segment(0xdc, &[0, 8])
                 .end(),
+        ),
+        (
+            DefectKind::JpegUnreadProcess,
+            Jpeg::new().frame(0xc3, 8, 8, GRAY).end(),
+        ),
+        (
+            DefectKind::JpegUnreadProcess,
+            Jpeg::new().frame_of(0xc1, 12, 8, 8, GRAY).end(),
         ),
         (
             DefectKind::JpegScanShort,
@@ -547,7 +555,9 @@ fn restart_markers_count_from_zero_and_are_counted() {
         .frame(0xc0, 8, 8, GRAY)
         .scan(&[1], WHOLE, &[0x3f, 0xff, 0xd0])
         .end();
-    assert_eq!(defects(&unannounced), [DefectKind::JpegRestartOrder]);
+    // Whether blocks are still to come only the walk can tell.
+    assert_eq!(defects(&unannounced), [DefectKind::JpegRestartCount]);
+    assert_eq!(payload_defects(&unannounced), [DefectKind::JpegDataExcess]);
     assert_eq!(
         defects(&coded(&[0xd0, 0xd2, 0xd1])),
         [DefectKind::JpegRestartOrder]
@@ -597,6 +607,122 @@ fn every_block_is_walked_at_payload_depth() {
     ] {
         assert_eq!(payload_defects(&four_blocks(&coded)), [kind], "{coded:?}");
     }
+}
+
+#[test]
+fn an_end_marker_may_be_missing_after_the_last_block() {
+    let whole = four_blocks(&[0x00]);
+    let (no_end, truncated) = ([DefectKind::JpegNoEnd], [DefectKind::Truncated]);
+    for cut in [1, 2] {
+        let cut = &whole[..whole.len() - cut];
+        assert_eq!(payload_defects(cut), no_end);
+        assert_eq!(defects(cut), truncated);
+    }
+    // Nothing is left of the coded data.
+    assert_eq!(payload_defects(&whole[..whole.len() - 3]), truncated);
+    // A comment ends the scan at any depth; a trailer that is none is excess.
+    let body = Jpeg(whole[..whole.len() - 2].to_vec());
+    let commented = body.clone().segment(0xfe, b"done").0;
+    assert_eq!(payload_defects(&commented), no_end);
+    assert_eq!(defects(&commented), no_end);
+    let trailed = payload_defects(&body.raw(b"a trailer of another program").0);
+    assert_eq!(trailed, [DefectKind::JpegDataExcess, DefectKind::JpegNoEnd]);
+    assert!(trailed.iter().all(|kind| kind.is_tolerated()));
+}
+
+#[test]
+fn a_stray_restart_marker_is_tolerated_after_the_last_block_only() {
+    let excess = [DefectKind::JpegDataExcess];
+    for after in [
+        &b"\xff\xd1"[..],
+        b"stray\xff\xd1",
+        b"stray\xff\xd1more\xff\xd5",
+    ] {
+        let coded = [&[0x00], after].concat();
+        assert_eq!(payload_defects(&four_blocks(&coded)), excess, "{after:?}");
+    }
+    // Four blocks of two bytes each, of which two came before the marker.
+    let early = Jpeg::new()
+        .quantizers(0)
+        .huffman(0x00, 11)
+        .huffman(0x10, 0)
+        .frame(0xc0, 16, 16, GRAY)
+        .scan(&[1], WHOLE, &[0, 0, 0, 0, 0xff, 0xd0, 0, 0, 0, 0])
+        .end();
+    let found = Inspection::at(Depth::Payload, &early);
+    assert!(is_refused(&found), "{found:?}");
+}
+
+/// Gray pixels in 40,000 blocks whose code is a single 0, coded data with many stuffed zeros.
+#[test]
+fn payload_defects_are_placed_within_64_bytes_of_the_damage() {
+    // DC differences have seven bits: 0 and seven bits, and 0 for the end of the block.
+    let head = |side: u16| {
+        Jpeg::new()
+            .quantizers(0)
+            .huffman(0x00, 7)
+            .huffman(0x10, 0)
+            .frame(0xc0, side, side, GRAY)
+            .segment(0xda, &[1, 1, 0, WHOLE[0], WHOLE[1], WHOLE[2]])
+    };
+    // Nine bits a block: 0, seven bits, 0. 1600 blocks by 1600 pixels of a side.
+    let blocks = 200 * 200;
+    let mut bits = Vec::new();
+    for block in 0..blocks {
+        let value: u8 = if block % 3 == 0 { 0x7f } else { 0x15 };
+        bits.push(false);
+        bits.extend((0..7).rev().map(|bit| value >> bit & 1 == 1));
+        bits.push(false);
+    }
+    let stuffed = |bits: &[bool]| {
+        let mut bytes = Vec::new();
+        for bits in bits.chunks(8) {
+            let byte = bits
+                .iter()
+                .fold(0_u8, |byte, bit| byte << 1 | u8::from(*bit));
+            bytes.push(byte << (8 - bits.len()));
+            if bytes.last() == Some(&0xff) {
+                bytes.push(0);
+            }
+        }
+        bytes
+    };
+    let start = u64::try_from(head(1600).0.len()).unwrap();
+    let place = |bits: &[bool], kind: DefectKind| {
+        let file = head(1600).raw(&stuffed(bits)).end();
+        let mut places = Vec::new();
+        for chunk in [file.len(), 1000, 7] {
+            let mut inspector = Inspector::new(Depth::Payload);
+            for chunk in file.chunks(chunk) {
+                inspector.push(chunk);
+            }
+            let inspection = inspector.finish();
+            let found = inspection
+                .defects()
+                .iter()
+                .find(|(found, _)| *found == kind);
+            places.push(found.and_then(|(_, place)| place).expect("it is found"));
+        }
+        assert!(places.iter().all(|place| *place == places[0]), "{places:?}");
+        places[0]
+    };
+    for block in [0, 17, 20_000, blocks - 5] {
+        let at = start + u64::try_from(stuffed(&bits[..block * 9]).len()).unwrap();
+        // A 1 is no code.
+        let mut damaged = bits.clone();
+        damaged[block * 9] = true;
+        let found = place(&damaged, DefectKind::JpegHuffmanCode);
+        assert!(found.abs_diff(at) <= 64, "{found}, but damaged at {at}");
+    }
+    let end = start + u64::try_from(stuffed(&bits).len()).unwrap();
+    let mut long = bits.clone();
+    long.extend([false; 160_000]);
+    let found = place(&long, DefectKind::JpegDataExcess);
+    assert!(found.abs_diff(end) <= 64, "{found}, but ended at {end}");
+    let short = &bits[..20_000 * 9];
+    let end = start + u64::try_from(stuffed(short).len()).unwrap();
+    let found = place(short, DefectKind::JpegDataShort);
+    assert!(found.abs_diff(end) <= 64, "{found}, but ended at {end}");
 }
 
 #[test]

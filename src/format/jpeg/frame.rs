@@ -169,7 +169,7 @@ impl Frame {
         }
     }
 
-    /// What is wrong with its process: no common decoder knows it, or few do.
+    /// What is wrong with its process: no common decoder knows it, or not all do.
     pub(super) const fn fault(&self) -> Option<DefectKind> {
         let Process {
             kind,
@@ -178,7 +178,9 @@ impl Frame {
         } = self.process;
         if differential || matches!(kind, Kind::Ls) {
             Some(DefectKind::JpegUnsupportedProcess)
-        } else if arithmetic || matches!(kind, Kind::Lossless) || self.precision != 8 {
+        } else if matches!(kind, Kind::Lossless) || self.precision != 8 {
+            Some(DefectKind::JpegUnreadProcess)
+        } else if arithmetic {
             Some(DefectKind::JpegRareProcess)
         } else {
             None

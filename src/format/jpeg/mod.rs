@@ -213,6 +213,17 @@ impl Parser for Jpeg {
     }
 
     fn finish(&mut self, len: u64, facts: &mut Facts) {
-        facts.defect(DefectKind::Truncated, len);
+        let is_whole = match self.state {
+            State::Coded { .. } => self.ends_whole(len, facts),
+            // Between two segments, of which a scan was the last that the image needs.
+            State::Marker { .. } => self.frame.as_ref().is_some_and(Frame::is_covered),
+            State::Length { .. } | State::Segment(_) | State::Over(_) => false,
+        };
+        let kind = if is_whole {
+            DefectKind::JpegNoEnd
+        } else {
+            DefectKind::Truncated
+        };
+        facts.defect(kind, len);
     }
 }

@@ -23,8 +23,6 @@ pub(super) struct Scan {
     tables: [u8; COMPONENTS],
     /// First and last coefficient of the band.
     band: (u8, u8),
-    /// The offset of the present restart interval's first coded byte.
-    interval_start: u64,
     /// Point transform: high (of the scan before), low.
     approximation: (u8, u8),
     /// Restart markers so far.
@@ -214,20 +212,20 @@ impl Jpeg {
     /// count up, any other marker ends it.
     pub(super) fn walk_coded(&mut self, fill: bool, cursor: &mut Cursor<'_>, facts: &mut Facts) {
         if self.scan.start == 0 {
-            self.start_interval(cursor.offset());
             self.scan.start = cursor.offset();
         }
         if !fill {
             let (bytes, ends_in_fill) = match &mut self.payload {
-                None => coded_run(cursor.rest(), |_| {}),
+                None => coded_run(cursor.rest(), |_, _| {}),
                 Some(payload) => {
                     let mut fed = Fed::Fine;
-                    let run = coded_run(cursor.rest(), |bytes| {
+                    let start = cursor.offset();
+                    let run = coded_run(cursor.rest(), |bytes, at| {
                         if fed == Fed::Fine {
-                            fed = payload.feed(bytes);
+                            fed = payload.feed(bytes, start.saturating_add(at));
                         }
                     });
-                    self.state_fed(fed, facts);
+                    state_fed(fed, facts);
                     run
                 }
             };
@@ -242,17 +240,16 @@ impl Jpeg {
         let Some(code) = cursor.byte() else { return };
         self.state = State::Coded { fill: false };
         match (code, Marker::new(code)) {
-            (0x00, _) => self.feed_payload(&[0xFF], facts),
+            (0x00, _) => self.feed_payload(&[0xFF], at, facts),
             // T.87 A.1 stuffs a bit, not a byte.
             (0x01..=0x7F, _) if self.is_ls() => {}
             (0xFF, _) => self.state = State::Coded { fill: true },
             (_, Marker::Restart(number)) => {
-                self.end_interval(false, facts);
-                self.restart(number, at, facts);
-                self.start_interval(cursor.offset());
+                let is_sound = self.end_interval(false, at, facts);
+                self.restart(number, at, is_sound, facts);
             }
             (_, marker) => {
-                self.end_interval(true, facts);
+                self.end_interval(true, at, facts);
                 self.end_scan(marker, at, facts);
                 self.begin(marker, at, facts);
             }
@@ -266,37 +263,46 @@ impl Jpeg {
         };
         let marker = Marker::new(*code);
         if marker.has_segment() {
-            self.end_interval(true, facts);
+            self.end_interval(true, cursor.offset(), facts);
             self.end_scan(marker, cursor.offset(), facts);
             self.state = State::Marker { fill: false };
         }
         marker.has_segment()
     }
 
-    const fn start_interval(&mut self, at: u64) {
-        self.scan.interval_start = at;
-    }
-
-    fn feed_payload(&mut self, bytes: &[u8], facts: &mut Facts) {
+    fn feed_payload(&mut self, bytes: &[u8], at: u64, facts: &mut Facts) {
         if let Some(payload) = &mut self.payload {
-            let fed = payload.feed(bytes);
-            self.state_fed(fed, facts);
+            state_fed(payload.feed(bytes, at), facts);
         }
     }
 
-    fn end_interval(&mut self, last: bool, facts: &mut Facts) {
-        if let Some(payload) = &mut self.payload {
-            let fed = payload.end_interval(last);
-            self.state_fed(fed, facts);
-        }
+    /// Ends the restart interval at `at`. Returns whether its data were walked and hold no more than
+    /// tolerated defects.
+    fn end_interval(&mut self, last: bool, at: u64, facts: &mut Facts) -> bool {
+        let Some(payload) = &mut self.payload else {
+            return false;
+        };
+        let is_walked = payload.is_scan_whole().is_some();
+        let fed = payload.end_interval(last, at);
+        state_fed(fed, facts);
+        is_walked
+            && match fed {
+                Fed::Fine => true,
+                Fed::Defect(kind, _) => kind.is_tolerated(),
+                Fed::TooMuch(_) => false,
+            }
     }
 
-    fn state_fed(&self, fed: Fed, facts: &mut Facts) {
-        match fed {
-            Fed::Fine => {}
-            Fed::Defect(kind) => facts.defect(kind, self.scan.interval_start),
-            Fed::TooMuch => facts.defect(DefectKind::NotWalked, self.scan.interval_start),
+    /// Whether the file's end at `len`, inside of coded data, is only the lack of an end marker.
+    pub(super) fn ends_whole(&mut self, len: u64, facts: &mut Facts) -> bool {
+        let is_covered = self.frame.as_ref().is_some_and(Frame::is_covered);
+        // What a truncated scan lacks is not stated a second time.
+        let mut found = *facts;
+        let is_whole = is_covered && self.end_interval(true, len, &mut found);
+        if is_whole {
+            *facts = found;
         }
+        is_whole
     }
 
     fn is_ls(&self) -> bool {
@@ -305,8 +311,16 @@ impl Jpeg {
             .is_some_and(|frame| frame.process.kind == Kind::Ls)
     }
 
-    fn restart(&mut self, number: u8, at: u64, facts: &mut Facts) {
-        if u32::from(number) != self.scan.restarts & 7 || self.restart_interval == 0 {
+    /// A restart marker after data that are `is_sound`. After the scan's last block it is stray, which
+    /// only the walk can tell.
+    fn restart(&mut self, number: u8, at: u64, is_sound: bool, facts: &mut Facts) {
+        let payload = self.payload.as_ref();
+        let is_whole = payload.and_then(|payload| payload.is_scan_whole());
+        if is_sound && is_whole == Some(true) {
+            facts.defect(DefectKind::JpegDataExcess, at);
+        } else if self.restart_interval == 0 && is_whole.is_none() {
+            facts.defect(DefectKind::JpegRestartCount, at);
+        } else if u32::from(number) != self.scan.restarts & 7 || self.restart_interval == 0 {
             facts.defect(DefectKind::JpegRestartOrder, at);
         }
         self.scan.restarts = self.scan.restarts.saturating_add(1);
@@ -354,23 +368,34 @@ impl Jpeg {
     }
 }
 
+/// States what came of coded data.
+fn state_fed(fed: Fed, facts: &mut Facts) {
+    match fed {
+        Fed::Fine => {}
+        Fed::Defect(kind, at) => facts.defect(kind, at),
+        Fed::TooMuch(at) => facts.defect(DefectKind::NotWalked, at),
+    }
+}
+
 /// How much of coded data `bytes` begins with, up to and with an 0xFF that a zero does not follow
 /// (or that is the last byte); and whether there is one. What is coded, without stuffed zeros and
-/// that 0xFF, goes to `sink`.
+/// that 0xFF, goes to `sink`, with its offset in `bytes`.
 #[inline]
-fn coded_run(bytes: &[u8], mut sink: impl FnMut(&[u8])) -> (usize, bool) {
+fn coded_run(bytes: &[u8], mut sink: impl FnMut(&[u8], u64)) -> (usize, bool) {
     let mut rest = bytes;
+    let at = |rest: &[u8]| u64::try_from(bytes.len().saturating_sub(rest.len())).unwrap_or(0);
     while let Some(found) = memchr::memchr(0xFF, rest) {
         let (coded, marked) = rest.split_at(found);
         let [_, 0x00, after @ ..] = marked else {
-            sink(coded);
+            sink(coded, at(rest));
             let after = marked.len().saturating_sub(1);
             return (bytes.len().saturating_sub(after), true);
         };
-        sink(rest.get(..found.saturating_add(1)).unwrap_or_default());
+        let coded = rest.get(..found.saturating_add(1)).unwrap_or_default();
+        sink(coded, at(rest));
         rest = after;
     }
-    sink(rest);
+    sink(rest, at(rest));
     (bytes.len(), false)
 }
 

@@ -12,6 +12,8 @@ pub(super) const MOST_OF_MCU: usize = 10 * 64 * 4;
 pub(super) struct Buffer {
     held: [u8; HELD],
     len: usize,
+    /// The file's offset after the last held byte.
+    end: u64,
 }
 
 impl Buffer {
@@ -19,6 +21,7 @@ impl Buffer {
         Self {
             held: [0; HELD],
             len: 0,
+            end: 0,
         }
     }
 
@@ -26,16 +29,30 @@ impl Buffer {
         self.held.get(..self.len).unwrap_or_default()
     }
 
-    /// Takes as much of `bytes` as there is room for; returns the rest.
-    pub(super) fn fill<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
+    /// The file's offset of the held byte that begins `bits` before the end. Each 0xFF that another
+    /// byte follows has a stuffed zero in the file.
+    pub(super) fn offset(&self, bits: i64) -> u64 {
+        let bytes = usize::try_from(bits).unwrap_or(0).div_ceil(8).min(self.len);
+        let (_, tail) = self.bytes().split_at(self.len.saturating_sub(bytes));
+        let stuffed = match tail {
+            [before @ .., _] => memchr::memchr_iter(0xFF, before).count(),
+            [] => 0,
+        };
+        let back = u64::try_from(bytes.saturating_add(stuffed)).unwrap_or(u64::MAX);
+        self.end.saturating_sub(back)
+    }
+
+    /// Takes as much of `bytes`, which the file has at `at`, as there is room for; returns how many.
+    pub(super) fn fill(&mut self, bytes: &[u8], at: u64) -> usize {
         let room = HELD.saturating_sub(self.len).min(bytes.len());
-        let (taken, rest) = bytes.split_at(room);
+        let taken = bytes.get(..room).unwrap_or_default();
         let end = self.len.saturating_add(room);
         if let Some(place) = self.held.get_mut(self.len..end) {
             place.copy_from_slice(taken);
         }
         self.len = end;
-        rest
+        self.end = at.saturating_add(u64::try_from(room).unwrap_or(u64::MAX));
+        room
     }
 
     /// Drops the first `read` bytes.

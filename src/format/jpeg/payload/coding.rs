@@ -81,7 +81,8 @@ impl Coding {
                 let found = found.get(..blocks.tables().len()).unwrap_or_default();
                 while mcus.go_on(bits) {
                     for (dc, ac) in found.iter().flatten() {
-                        mcus.overrun |= block(bits, dc, ac)?;
+                        let overrun = block(bits, dc, ac)?;
+                        mcus.note_overrun(overrun, bits);
                     }
                     mcus.count_one(bits);
                 }
@@ -126,11 +127,18 @@ pub(super) struct Mcus {
     pub(super) left: u64,
     /// Whether the bytes at hand are the interval's last.
     pub(super) to_end: bool,
-    /// Whether a block had more coefficients than its band.
-    pub(super) overrun: bool,
+    /// How many bits were left after the first block with more coefficients than its band.
+    pub(super) overrun: Option<i64>,
 }
 
 impl Mcus {
+    #[inline]
+    pub(super) const fn note_overrun(&mut self, overrun: bool, bits: &Bits<'_>) {
+        if overrun && self.overrun.is_none() {
+            self.overrun = Some(bits.left());
+        }
+    }
+
     /// Whether another MCU is to come and surely at hand.
     #[inline]
     pub(super) const fn go_on(&self, bits: &Bits<'_>) -> bool {

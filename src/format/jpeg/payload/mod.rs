@@ -43,8 +43,8 @@ struct Walk {
     interval_left: u64,
     interval: u64,
     state: Interval,
-    /// Whether a block had more coefficients than its band.
-    overrun: bool,
+    /// The offset of the first block with more coefficients than its band.
+    overrun: Option<u64>,
     /// MCUs in the scan.
     total: u64,
 }
@@ -53,8 +53,8 @@ struct Walk {
 enum Interval {
     /// It is being read.
     Open,
-    /// All its MCUs were read; bytes that follow are counted up to a few.
-    Whole { extra: bool },
+    /// All its MCUs were read. `extra` is the offset of bytes that follow.
+    Whole { extra: Option<u64> },
     /// It is broken: what follows is passed over.
     Broken,
 }
@@ -95,7 +95,7 @@ impl Payload {
             interval_left: interval.min(mcus),
             interval,
             state: Interval::Open,
-            overrun: false,
+            overrun: None,
             total: mcus,
         });
         self.scan.is_some()
@@ -148,22 +148,24 @@ impl Payload {
         self.scan = None;
     }
 
-    /// Takes coded data, stuffed zeros left out.
-    pub(super) fn feed(&mut self, bytes: &[u8]) -> Fed {
+    /// Takes coded data, which the file has at `at`, stuffed zeros left out.
+    pub(super) fn feed(&mut self, bytes: &[u8], at: u64) -> Fed {
         let Some(walk) = &mut self.scan else {
             return Fed::Fine;
         };
-        let mut rest = bytes;
+        let (mut rest, mut at) = (bytes, at);
         while !rest.is_empty() {
             match &mut walk.state {
                 Interval::Broken => return Fed::Fine,
                 Interval::Whole { extra } => {
-                    *extra = true;
+                    extra.get_or_insert(at);
                     return Fed::Fine;
                 }
                 Interval::Open => {}
             }
-            rest = self.buffer.fill(rest);
+            let filled = self.buffer.fill(rest, at);
+            rest = rest.get(filled..).unwrap_or_default();
+            at = at.saturating_add(u64::try_from(filled).unwrap_or(u64::MAX));
             if rest.is_empty() {
                 break;
             }
@@ -181,8 +183,13 @@ impl Payload {
         Fed::Fine
     }
 
-    /// The restart interval's data ended. With `last`, so did the scan's.
-    pub(super) fn end_interval(&mut self, last: bool) -> Fed {
+    /// Whether a scan is walked, and whether all of its blocks were read.
+    pub(super) fn is_scan_whole(&self) -> Option<bool> {
+        self.scan.as_ref().map(|walk| walk.left == 0)
+    }
+
+    /// The restart interval's data ended at `at`. With `last`, so did the scan's.
+    pub(super) fn end_interval(&mut self, last: bool, at: u64) -> Fed {
         let Some(walk) = &mut self.scan else {
             return Fed::Fine;
         };
@@ -196,19 +203,19 @@ impl Payload {
                 true,
             );
         }
-        if fed == Fed::Fine && walk.state == (Interval::Whole { extra: true }) {
-            fed = Fed::Defect(DefectKind::JpegDataExcess);
+        if let (Fed::Fine, Interval::Whole { extra: Some(extra) }) = (fed, walk.state) {
+            fed = Fed::Defect(DefectKind::JpegDataExcess, extra);
         }
-        if fed == Fed::Fine && walk.overrun {
-            fed = Fed::Defect(DefectKind::JpegBlockOverrun);
+        if let (Fed::Fine, Some(overrun)) = (fed, walk.overrun) {
+            fed = Fed::Defect(DefectKind::JpegBlockOverrun, overrun);
         }
         walk.next_interval();
-        if last && walk.left > 0 && !matches!(fed, Fed::Defect(kind) if !kind.is_tolerated()) {
-            fed = Fed::Defect(DefectKind::JpegDataShort);
+        if last && walk.left > 0 && !matches!(fed, Fed::Defect(kind, _) if !kind.is_tolerated()) {
+            fed = Fed::Defect(DefectKind::JpegDataShort, at);
         }
         self.buffer.clear();
         self.ahead = Ahead::default();
-        if last || fed == Fed::TooMuch {
+        if last || matches!(fed, Fed::TooMuch(_)) {
             self.scan = None;
         }
         fed
@@ -219,9 +226,10 @@ impl Payload {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Fed {
     Fine,
-    Defect(DefectKind),
-    /// The scan is not walked on, it would cost too much.
-    TooMuch,
+    /// A defect, and its offset.
+    Defect(DefectKind, u64),
+    /// The scan is not walked on from this offset, it would cost too much.
+    TooMuch(u64),
 }
 
 impl Walk {
@@ -237,34 +245,41 @@ impl Walk {
         let mut mcus = Mcus {
             left: self.interval_left,
             to_end,
-            overrun: false,
+            overrun: None,
         };
         let mut bits = Bits::new(buffer.bytes(), *ahead);
         let read = self.coding.read(tables, &mut bits, &mut mcus, progression);
         let done = self.interval_left.saturating_sub(mcus.left);
         self.interval_left = mcus.left;
         self.left = self.left.saturating_sub(done);
-        self.overrun |= mcus.overrun;
         let bits_left = bits.left();
         let (taken, rest) = bits.end();
-        *ahead = rest;
-        buffer.consume(taken);
-        match read {
+        let overrun = mcus.overrun.map(|left| buffer.offset(left));
+        self.overrun = self.overrun.or(overrun);
+        let fed = match read {
             // Beyond the end there are no codes to be wrong.
             Err(_) if to_end && bits_left < 16 => {
-                self.broken(Fed::Defect(DefectKind::JpegDataShort))
+                self.broken(Fed::Defect(DefectKind::JpegDataShort, buffer.offset(0)))
             }
-            Err(Broken::Code) => self.broken(Fed::Defect(DefectKind::JpegHuffmanCode)),
-            Err(Broken::TooMuch) => self.broken(Fed::TooMuch),
+            Err(Broken::Code) => {
+                let at = buffer.offset(bits_left);
+                self.broken(Fed::Defect(DefectKind::JpegHuffmanCode, at))
+            }
+            Err(Broken::TooMuch) => self.broken(Fed::TooMuch(buffer.offset(bits_left))),
             Ok(()) if self.interval_left == 0 => {
                 self.state = Interval::Whole {
-                    extra: bits_left >= 8,
+                    extra: (bits_left >= 8).then(|| buffer.offset(bits_left & !7)),
                 };
                 Fed::Fine
             }
-            Ok(()) if to_end => self.broken(Fed::Defect(DefectKind::JpegDataShort)),
+            Ok(()) if to_end => {
+                self.broken(Fed::Defect(DefectKind::JpegDataShort, buffer.offset(0)))
+            }
             Ok(()) => Fed::Fine,
-        }
+        };
+        *ahead = rest;
+        buffer.consume(taken);
+        fed
     }
 
     const fn broken(&mut self, fed: Fed) -> Fed {

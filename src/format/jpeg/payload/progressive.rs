@@ -196,7 +196,7 @@ impl Band {
                 (zeros, size) => {
                     bits.skip(size);
                     next = next.wrapping_add(zeros);
-                    mcus.overrun |= next > self.last;
+                    mcus.note_overrun(next > self.last, bits);
                     // Decoders put what is too much in the last place.
                     mask |= 1_u64.wrapping_shl(next.min(63));
                     next = next.wrapping_add(1);
@@ -281,7 +281,7 @@ impl Band {
             for _ in 0..zeros {
                 free &= free.wrapping_sub(1);
             }
-            mcus.overrun |= free == 0 && is_new;
+            mcus.note_overrun(free == 0 && is_new, bits);
             // Past the last coefficient when a run of zeros is longer than the band.
             let place = free.trailing_zeros().min(self.last.wrapping_add(1));
             bits.skip_long((known & band(next, place) & !1_u64.wrapping_shl(place)).count_ones());
