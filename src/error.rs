@@ -9,6 +9,8 @@ use std::{error::Error as StdError, fmt, time::Duration};
 pub enum ErrorKind {
     /// Invalid argument: a value outside its documented range. To fix: correct the call.
     Usage,
+    /// The content of an image changed after it was accepted. To fix: check it again.
+    Changed,
     /// Missing or unusable credentials. To fix: set them.
     Credentials,
     /// A local file, a socket or a store failed. To fix: see the source.
@@ -32,6 +34,7 @@ impl ErrorKind {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Usage => "usage",
+            Self::Changed => "changed",
             Self::Credentials => "credentials",
             Self::Io => "io",
             Self::Network => "network",
@@ -55,11 +58,20 @@ pub enum Retry {
     Never,
 }
 
-/// What could not be found out or done.
+/// Why something could not be done or found out.
 ///
-/// `Display` is one complete line: what was tried, what the service said, and its request id. The cause is in
-/// [`source`](StdError::source) and never repeated; [`report`](Self::report) prints both. The
-/// source's type is not part of the API.
+/// `Display` is one complete line: what was tried, the service's answer, and its request id. The
+/// cause is in [`source`](StdError::source) and never repeated; [`report`](Self::report) returns
+/// both. The source's type is not part of the API.
+///
+/// ```
+/// use greenlight::{ErrorKind, Retry, TaskId};
+///
+/// let error = TaskId::parse("not a task id").unwrap_err();
+/// assert_eq!(error.kind(), ErrorKind::Usage);
+/// assert_eq!(error.retry(), Retry::Never);
+/// assert_eq!(error.report(), "not a task id: not a task id");
+/// ```
 pub struct Error {
     inner: Box<Inner>,
 }
@@ -74,6 +86,7 @@ struct Inner {
     hint: Option<String>,
     attempts: u32,
     data_ids: Vec<String>,
+    http_status: Option<u16>,
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
@@ -116,6 +129,7 @@ impl Error {
                 hint: None,
                 attempts: 0,
                 data_ids: Vec::new(),
+                http_status: None,
                 source: None,
             }),
         }
@@ -156,6 +170,11 @@ impl Error {
         self
     }
 
+    pub(crate) fn with_http_status(mut self, status: u16) -> Self {
+        self.inner.http_status = Some(status);
+        self
+    }
+
     pub(crate) fn with_hint(mut self, hint: impl fmt::Display) -> Self {
         self.inner.hint = Some(hint.to_string());
         self
@@ -186,6 +205,11 @@ impl Error {
     /// The service's code, when it answered: `588`, `SignatureDoesNotMatch`.
     pub fn service_code(&self) -> Option<&str> {
         self.inner.service.as_ref().map(|reply| reply.code.as_str())
+    }
+
+    /// The HTTP status of the answer, if one arrived.
+    pub const fn http_status(&self) -> Option<u16> {
+        self.inner.http_status
     }
 
     /// The service's message, when it answered.

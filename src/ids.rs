@@ -63,7 +63,7 @@ impl TaskId {
     /// # Errors
     ///
     /// [`ErrorKind::Usage`] for an empty text, one of more than 256 bytes, or one with characters
-    /// that do not print as ASCII.
+    /// that are not printable ASCII.
     pub fn parse(text: &str) -> Result<Self, Error> {
         let fits = (1..=256).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic());
         if fits {

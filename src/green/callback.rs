@@ -1,15 +1,16 @@
-//! Results that the service sends by itself, to the URL named in [`Callback`].
+//! Results that the service sends to the URL of a [`Callback`].
 //!
 //! It posts a form of two fields: `content`, the JSON of one task's result, and `checksum`, the hex
 //! of SHA-256 (or SM3) over the account's UID, the seed and the content, one after the other
 //! (callback pages, 70436 and 130313). The checksum is all that proves who sent it.
 //!
 //! It repeats a callback that is not answered with 200, up to sixteen times, and may repeat one that
-//! is: whoever handles them keeps the task's id and handles each once. With the features `axum` and
+//! is: a handler must remember the task's id and handle each task once. With the features `axum` and
 //! `client` a handler that does so is `greenlight::axum::callbacks`.
 
 use std::fmt;
 
+use percent_encoding::percent_decode;
 use sha2::{Digest, Sha256};
 use sm3::Sm3;
 use subtle::ConstantTimeEq;
@@ -22,7 +23,7 @@ use super::{
 };
 use crate::error::{Error, ErrorKind};
 
-/// Whether a checksum by SHA-256 is right: that of `uid`, `seed` and `content`, one after the other.
+/// Returns whether a SHA-256 checksum is right: that of `uid`, `seed` and `content`, one after the other.
 ///
 /// `uid` is the Alibaba Cloud account's, never a RAM user's. `content` are the bytes of the form's
 /// field as they were decoded, not JSON written again. The comparison takes the same time wherever
@@ -71,7 +72,7 @@ fn unhex(text: &str) -> Option<[u8; 32]> {
     Some(bytes)
 }
 
-/// Reads one task's result, as the form's field `content` holds it.
+/// Parses one task's result from the form's field `content`.
 ///
 /// # Errors
 ///
@@ -87,7 +88,17 @@ pub fn parse(content: &[u8]) -> Result<TaskReport, Error> {
         })
 }
 
-/// Opens callbacks: checks who sent them and reads them.
+/// Verifies and parses callbacks.
+///
+/// ```
+/// use greenlight::{ErrorKind, green::{Callback, callback::Verifier}};
+///
+/// let callback = Callback::new("https://example.com/results", "random_seed_1")?;
+/// let verifier = Verifier::new("1234567890123456", &callback);
+/// let forged = b"checksum=00&content=%7B%22taskId%22%3A%22t%22%7D";
+/// assert_eq!(verifier.open(forged).unwrap_err().kind(), ErrorKind::Credentials);
+/// # Ok::<(), greenlight::Error>(())
+/// ```
 #[derive(Clone)]
 pub struct Verifier {
     uid: String,
@@ -105,11 +116,11 @@ impl Verifier {
         }
     }
 
-    /// Opens the body of a callback: the form as it was posted.
+    /// Verifies and parses the body of a callback: the form as it was posted.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Credentials`] when the checksum is missing or wrong: somebody else sent it.
+    /// [`ErrorKind::Credentials`] when the checksum is missing or wrong.
     /// [`ErrorKind::Answer`] when it is not the result of a task.
     pub fn open(&self, form: &[u8]) -> Result<TaskReport, Error> {
         let forged = || {
@@ -149,25 +160,11 @@ fn field(form: &[u8], name: &[u8]) -> Option<Vec<u8>> {
     })
 }
 
-/// `application/x-www-form-urlencoded` (WHATWG URL, 5.1): `+` is a space, `%XX` a byte.
+/// Decodes `application/x-www-form-urlencoded` (WHATWG URL, 5.1): `+` is a space, `%XX` a byte.
 fn unquote(text: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(text.len());
-    let mut rest = text;
-    while let [first, tail @ ..] = rest {
-        rest = tail;
-        let digit = |byte: u8| char::from(byte).to_digit(16);
-        let byte = match (first, tail) {
-            (b'+', _) => b' ',
-            (b'%', [high, low, after @ ..]) => match (digit(*high), digit(*low)) {
-                (Some(high), Some(low)) => {
-                    rest = after;
-                    u8::try_from(high * 16 + low).unwrap_or(b'%')
-                }
-                _ => b'%',
-            },
-            _ => *first,
-        };
-        out.push(byte);
-    }
-    out
+    let spaced: Vec<u8> = text
+        .iter()
+        .map(|byte| if *byte == b'+' { b' ' } else { *byte })
+        .collect();
+    percent_decode(&spaced).collect()
 }

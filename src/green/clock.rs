@@ -13,7 +13,7 @@ use tokio::time::Instant;
 
 pub(crate) use crate::later::after;
 
-/// The wall clock as the service sees it: this machine's, put right by what the service said.
+/// The wall clock of this machine, corrected by the service's `Date`.
 #[derive(Debug, Default)]
 pub(crate) struct Clock {
     /// Seconds that the service is ahead.
@@ -21,7 +21,7 @@ pub(crate) struct Clock {
 }
 
 impl Clock {
-    /// A shift that no clock needs: an answer that asks for more is not believed.
+    /// Largest plausible skew; larger values are ignored.
     const MAX_SKEW: i64 = 366 * 24 * 60 * 60;
 
     pub(crate) fn now(&self) -> Timestamp {

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::object::Object;
 
-/// What was found besides label and suggestion.
+/// Additional findings.
 #[non_exhaustive]
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]

@@ -114,7 +114,7 @@ impl Endpoint {
 }
 
 /// What may be shown of a text that should be an endpoint: nothing if an `@` is in it, and not what
-/// follows a `?` or `#`, parsed or not, because passwords and tokens stand there.
+/// follows a `?` or `#`, parsed or not, because passwords and tokens are there.
 fn shown(text: &str) -> String {
     if text.contains('@') {
         return "<redacted>".to_owned();

@@ -1,11 +1,24 @@
-//! Telling the service that it was wrong.
+//! Feedback about wrong results.
 
 use super::{
     ids::TaskId,
     scene::{Scene, Suggestion},
 };
 
-/// What the service should have said of an image (feedback page, 70432). Free of charge.
+/// A correction of a result (feedback page, 70432). Free of charge.
+///
+/// ```no_run
+/// # async fn example(client: greenlight::Client) -> Result<(), greenlight::Error> {
+/// use greenlight::{Scene, TaskId, green::{Feedback, Suggestion}};
+///
+/// let task = TaskId::parse("img4wlJcb7p4wH4lAP3111111-12aaaa")?;
+/// let feedback = Feedback::new(task)
+///     .with_suggestion(Suggestion::Pass, &[Scene::Porn])
+///     .with_note("a statue");
+/// client.feedback(&feedback).await?;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Feedback {
     pub(super) task_id: TaskId,
@@ -17,7 +30,7 @@ pub struct Feedback {
 }
 
 impl Feedback {
-    /// Begins feedback about a task.
+    /// Creates feedback about a task.
     pub const fn new(task_id: TaskId) -> Self {
         Self {
             task_id,
@@ -29,7 +42,7 @@ impl Feedback {
         }
     }
 
-    /// Says what the suggestion for these scenes should have been: pass or block.
+    /// Sets the right suggestion for these scenes: pass or block.
     #[must_use]
     pub fn with_suggestion(mut self, suggestion: Suggestion, scenes: &[Scene]) -> Self {
         self.suggestion = Some(suggestion);
@@ -37,21 +50,21 @@ impl Feedback {
         self
     }
 
-    /// Names the image's URL, so that the image enters the library of feedback.
+    /// Sets the URL of the image, so that the image is added to the feedback library.
     #[must_use]
     pub fn with_url(mut self, url: &str) -> Self {
         self.url = Some(url.to_owned());
         self
     }
 
-    /// Says what the label should have been.
+    /// Sets the right label.
     #[must_use]
     pub fn with_label(mut self, label: &str) -> Self {
         self.label = Some(label.to_owned());
         self
     }
 
-    /// Adds words for whoever reads it.
+    /// Adds a note for the service's staff.
     #[must_use]
     pub fn with_note(mut self, note: &str) -> Self {
         self.note = Some(note.to_owned());

@@ -1,7 +1,7 @@
-//! Which frames of an animation, and which parts of a long image, the service is told to look at.
+//! Which frames of an animation, and which parts of a long image, the service scans.
 //!
-//! Left to itself it looks at the first only (asynchronous moderation page, 2021): what is in the
-//! second passes unseen. So `interval` and `maxFrames` are set from what the inspection counted.
+//! By default it scans the first only (asynchronous moderation page, 2021): the content of the
+//! second is never seen. So `interval` and `maxFrames` are set from what the inspection counted.
 
 use std::fmt;
 
@@ -11,9 +11,9 @@ use crate::{
     verdict::{Code, Measure, Severity, Violation},
 };
 
-/// How much of an image the service is told to look at.
+/// How many frames of an image the service scans.
 ///
-/// `Display` says it in words: `looks at 10 of 95 frames`.
+/// `Display` describes it: `looks at 10 of 95 frames`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Coverage {
     pub(super) total: Option<u32>,
@@ -44,7 +44,7 @@ impl Coverage {
         self.unseen() == Some(0)
     }
 
-    /// Says as a warning that frames or parts stay unseen.
+    /// Returns a warning if frames or parts are not scanned.
     pub(crate) fn warning(&self) -> Option<Violation> {
         let total = self.total;
         (!self.is_whole()).then(|| {
@@ -71,7 +71,7 @@ impl fmt::Display for Coverage {
 /// How many frames there are to look at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Frames {
-    /// Nobody looked.
+    /// The image was not inspected.
     Unknown,
     /// There may be more than one.
     Uncounted,

@@ -50,7 +50,7 @@ pub(super) struct Http {
     client: reqwest::Client,
 }
 
-/// What came back.
+/// An answer.
 #[derive(Debug)]
 pub(super) struct Reply {
     pub(super) status: u16,
@@ -61,7 +61,7 @@ pub(super) struct Reply {
     pub(super) coding: Option<String>,
 }
 
-/// Why nothing came back, or not all of it.
+/// Why there is no answer, or only a part of one.
 #[derive(Debug)]
 pub(super) enum Fault {
     /// Nothing of the request's body was sent: usually because no connection was made.
@@ -69,18 +69,18 @@ pub(super) enum Fault {
     /// The request was sent, or part of it.
     Lost {
         cause: Cause,
-        /// What came of the answer.
+        /// The received part of the answer.
         part: Option<Reply>,
     },
 }
 
-/// What a request met with.
+/// The cause of a failed request.
 #[derive(Debug)]
 pub(super) enum Cause {
     Http(reqwest::Error),
-    /// It took all the time that it had: so much.
+    /// The time limit was reached, after this time.
     Time(Duration),
-    /// The answer is larger than any of the service's.
+    /// The answer exceeds the limit.
     TooLong,
 }
 
@@ -117,8 +117,8 @@ impl Fault {
     }
 }
 
-/// A request's body that tells whether any of it was handed over to be sent. A connection asks for
-/// it only once it is made and its handshake done: where it was not asked for, nothing was done.
+/// A request body that records whether any of it was handed over for sending. A connection polls it
+/// only after its handshake: if it was never polled, nothing was executed.
 struct Watched {
     body: Body,
     handed_over: Arc<AtomicBool>,
@@ -152,7 +152,7 @@ impl Http {
 
     /// Shorter than what servers are known to keep an idle connection for: a request that is
     /// written into a connection that is just being closed is lost, and a lost paid request cannot
-    /// be told from one whose answer was lost.
+    /// be distinguished from one whose answer was lost.
     const IDLE: Duration = Duration::from_secs(10);
 
     pub(super) fn new(proxy: &Proxy) -> Result<Self, Error> {

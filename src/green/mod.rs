@@ -1,8 +1,8 @@
 //! The client of the moderation service.
 //!
-//! [`Client::submit`] sends a [`Batch`], [`Client::wait`] brings the outcomes home. Every paid
-//! request is made at most once unless the service itself said that it was not done:
-//! [`what_can_go_wrong`] says what that means for each fault, and what is billed.
+//! [`Client::submit`] sends a [`Batch`], [`Client::wait`] collects the outcomes. Every paid request
+//! is made at most once unless the service itself reported that it was not executed:
+//! [`what_can_go_wrong`] lists each failure, and what is billed.
 //!
 //! ```no_run
 //! use greenlight::{Accepted, Batch, Client, Credentials, ImageUrl, Scene, Task};
@@ -38,8 +38,8 @@ mod http;
 mod object;
 mod options;
 mod outcome;
-mod pace;
 mod poll;
+mod rate;
 mod refusal;
 mod report;
 mod retry;
@@ -71,6 +71,8 @@ pub use outcome::{Outcome, OutcomeDecision, SceneResult};
 pub use poll::Watch;
 pub use refusal::Refusal;
 pub use report::{TaskReport, TaskState};
+#[cfg(feature = "pipeline")]
+pub(crate) use retry::{is_about_content, is_about_object};
 pub use scene::{Scene, Suggestion};
 pub use submission::{Scanned, Submission, Submitted};
 pub use task::{Batch, Task};

@@ -1,6 +1,6 @@
-//! What a scan is told besides its images.
+//! Options of a scan request, of callbacks and of polling.
 
-use std::{collections::BTreeMap, fmt};
+use std::{collections::BTreeMap, fmt, time::Duration};
 
 use serde::Serialize;
 
@@ -10,7 +10,17 @@ use crate::{
     image_url::masked,
 };
 
-/// What a scan is told besides its images.
+/// Options of a scan request.
+///
+/// ```
+/// use greenlight::{Scene, green::{Callback, ScanOptions}};
+///
+/// let callback = Callback::new("https://example.com/results", "random_seed_1")?;
+/// let options = ScanOptions::new(&[Scene::Porn, Scene::Terrorism])
+///     .with_biz_type("avatars")
+///     .with_callback(callback);
+/// # Ok::<(), greenlight::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct ScanOptions {
     pub(super) scenes: Vec<Scene>,
@@ -21,7 +31,7 @@ pub struct ScanOptions {
 }
 
 impl ScanOptions {
-    /// Asks for these scenes; every image is billed once for each.
+    /// Requests these scenes; every image is billed once for each.
     pub fn new(scenes: &[Scene]) -> Self {
         Self {
             scenes: scenes.to_vec(),
@@ -32,14 +42,14 @@ impl ScanOptions {
         }
     }
 
-    /// Names a business scene made in the console, instead of the client's.
+    /// Overrides the client's business scene, which is created in the console.
     #[must_use]
     pub fn with_biz_type(mut self, biz_type: &str) -> Self {
         self.biz_type = Some(biz_type.to_owned());
         self
     }
 
-    /// Has the results of an asynchronous scan sent to a URL.
+    /// Sends the results of an asynchronous scan to a URL.
     #[must_use]
     pub fn with_callback(mut self, callback: Callback) -> Self {
         self.callback = Some(callback);
@@ -63,16 +73,36 @@ impl ScanOptions {
 
     pub(super) fn check(&self) -> Result<(), Error> {
         if self.scenes.is_empty() {
-            return Err(Error::new(
-                ErrorKind::Usage,
-                "name at least one scene: without one nothing is looked for",
-            ));
+            return Err(Error::new(ErrorKind::Usage, "name at least one scene"));
         }
         Ok(())
     }
 }
 
-/// How the service makes the checksum of a callback.
+/// When results are polled.
+#[derive(Clone, Debug)]
+pub(super) struct PollConfig {
+    /// The delay before the first request and between requests.
+    pub(super) interval: Duration,
+    /// The time limit for all polling.
+    pub(super) limit: Duration,
+}
+
+impl PollConfig {
+    /// How long the service keeps results (asynchronous moderation page, 2026-03).
+    pub(super) const KEPT: Duration = Duration::from_secs(60 * 60);
+}
+
+impl Default for PollConfig {
+    fn default() -> Self {
+        Self {
+            interval: Duration::from_secs(5),
+            limit: Self::KEPT,
+        }
+    }
+}
+
+/// The hash function of a callback's checksum.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub enum CryptType {
@@ -85,7 +115,7 @@ pub enum CryptType {
     Sm3,
 }
 
-/// Where results are sent, and the seed of the checksum that proves their origin.
+/// The URL that results are sent to, and the seed of the checksum that proves their origin.
 #[derive(Clone)]
 pub struct Callback {
     pub(super) url: String,
@@ -122,7 +152,7 @@ impl Callback {
         })
     }
 
-    /// Has the checksum made in another way than SHA-256.
+    /// Sets another hash function than SHA-256.
     #[must_use]
     pub const fn with_crypt_type(mut self, crypt_type: CryptType) -> Self {
         self.crypt_type = crypt_type;
@@ -156,7 +186,7 @@ impl fmt::Debug for ClientInfo {
 macro_rules! client_info {
     ($($method:ident, $name:literal, $text:literal;)*) => {
         impl ClientInfo {
-            /// Says nothing yet.
+            /// Sets no field.
             pub const fn new() -> Self {
                 Self { fields: BTreeMap::new() }
             }

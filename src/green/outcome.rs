@@ -1,4 +1,4 @@
-//! What a scan found.
+//! Results of a scan.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,19 +8,19 @@ use super::{
     scene::{Scene, Suggestion},
 };
 
-/// All scenes' suggestions in one: the severest counts.
+/// The most severe suggestion of all scenes.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum OutcomeDecision {
-    /// Every scene says pass: every one that was asked, where it is known which were.
+    /// Every scene passes, including every requested scene if the requested scenes are known.
     Pass,
-    /// A scene says review, and none block.
+    /// A scene suggests review, and none block.
     Review,
-    /// A scene says block.
+    /// A scene suggests block.
     Block,
-    /// There is no result, a scene that was asked has none, or one is not understood; and none says
-    /// review or block.
+    /// There is no result, a requested scene has none, or one is unknown; and none suggests review or
+    /// block.
     Undecided,
 }
 
@@ -55,7 +55,21 @@ impl std::fmt::Display for OutcomeDecision {
     }
 }
 
-/// What the service found in an image.
+/// The result of scanning an image.
+///
+/// ```
+/// use greenlight::{Scene, green::{OutcomeDecision, callback}};
+///
+/// let report = callback::parse(
+///     br#"{"code":200,"taskId":"t","results":[{"scene":"porn","suggestion":"pass"}]}"#,
+/// )?;
+/// let outcome = report.outcome().expect("the task is done");
+/// assert_eq!(outcome.decision(), OutcomeDecision::Pass);
+/// // A second scene was requested, but has no result.
+/// let outcome = outcome.clone().require_scenes(&[Scene::Porn, Scene::Terrorism]);
+/// assert_eq!(outcome.decision(), OutcomeDecision::Undecided);
+/// # Ok::<(), greenlight::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Outcome {
     decision: OutcomeDecision,
@@ -76,7 +90,7 @@ impl Outcome {
             .map(SceneResult::of)
             .collect();
         let decision = match OutcomeDecision::of(&results) {
-            // Nobody knows what stood in the place of a result that cannot be read.
+            // The result that cannot be read may have been a block.
             OutcomeDecision::Pass if results.len() < element.count("results") => {
                 OutcomeDecision::Undecided
             }
@@ -98,10 +112,10 @@ impl Outcome {
         }
     }
 
-    /// Holds the outcome against the scenes that were asked: a pass without a result for each of
-    /// them is [`Undecided`](OutcomeDecision::Undecided).
+    /// Downgrades a pass to [`Undecided`](OutcomeDecision::Undecided) unless each of these scenes has
+    /// a result.
     #[must_use]
-    pub fn held_against(mut self, scenes: &[Scene]) -> Self {
+    pub fn require_scenes(mut self, scenes: &[Scene]) -> Self {
         let has = |scene: &Scene| self.results.iter().any(|result| result.is_of(scene));
         if self.decision == OutcomeDecision::Pass && !scenes.iter().all(has) {
             self.decision = OutcomeDecision::Undecided;
@@ -109,33 +123,33 @@ impl Outcome {
         self
     }
 
-    /// All scenes' suggestions in one.
+    /// The most severe suggestion of all scenes.
     pub const fn decision(&self) -> OutcomeDecision {
         self.decision
     }
 
-    /// What was found, scene by scene.
+    /// The results, one per scene.
     pub fn results(&self) -> &[SceneResult] {
         &self.results
     }
 
-    /// Where the image is kept as evidence, for accounts that keep it.
+    /// The URL of the stored evidence, for accounts that store it.
     pub fn stored_url(&self) -> Option<&str> {
         self.stored_url.as_deref()
     }
 
-    /// Libraries of the account's own that were hit.
+    /// The account's custom libraries that matched.
     pub fn hit_libraries(&self) -> &[LibraryHit] {
         &self.hit_libraries
     }
 
-    /// What the service adds in `extras`, as JSON.
+    /// The service's `extras`, as JSON.
     pub fn extras(&self) -> Option<&str> {
         self.extras.as_deref()
     }
 }
 
-/// What the service found in an image for one scene.
+/// The result of scanning an image for one scene.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SceneResult {
     scene: Scene,
@@ -158,7 +172,7 @@ impl SceneResult {
         }
     }
 
-    /// Whether it passes a scene that it names.
+    /// Whether it is a pass with a named scene.
     fn is_pass(&self) -> bool {
         self.suggestion == Suggestion::Pass && !self.scene.as_str().is_empty()
     }
@@ -167,27 +181,27 @@ impl SceneResult {
         self.scene.as_str().eq_ignore_ascii_case(scene.as_str())
     }
 
-    /// What the image was looked at for.
+    /// The scene.
     pub const fn scene(&self) -> &Scene {
         &self.scene
     }
 
-    /// What it was found to be: `normal`, `sexy`, `bloody` and so on. An open set.
+    /// The label: `normal`, `sexy`, `bloody` and so on. An open set.
     pub fn label(&self) -> &str {
         &self.label
     }
 
-    /// What the service advises.
+    /// The service's suggestion.
     pub const fn suggestion(&self) -> &Suggestion {
         &self.suggestion
     }
 
-    /// How sure the service is, 0 to 100. Its pages say not to decide by it.
+    /// The confidence, 0 to 100. The documentation advises against deciding by it.
     pub const fn rate(&self) -> Option<f64> {
         self.rate
     }
 
-    /// What was found besides.
+    /// Additional findings.
     pub const fn details(&self) -> &Details {
         &self.details
     }

@@ -11,6 +11,7 @@ use super::{
     client::Client,
     clock,
     ids::TaskId,
+    options::PollConfig,
     refusal::Refusal,
     report::{TaskReport, TaskState},
     scene::Scene,
@@ -18,65 +19,57 @@ use super::{
 };
 use crate::error::{Error, Retry};
 
-/// When results are asked for.
-#[derive(Clone, Debug)]
-pub(super) struct Rhythm {
-    /// Before the first request and between requests.
-    pub(super) interval: Duration,
-    /// How long is waited in all.
-    pub(super) limit: Duration,
-}
-
-impl Rhythm {
-    /// How long the service keeps results (asynchronous moderation page, 2026-03).
-    pub(super) const KEPT: Duration = Duration::from_secs(60 * 60);
-}
-
-impl Default for Rhythm {
-    fn default() -> Self {
-        Self {
-            interval: Duration::from_secs(5),
-            limit: Self::KEPT,
-        }
-    }
-}
-
-/// Tasks whose outcomes are waited for, and given one by one as they arrive.
+/// Polls tasks and returns their results one by one as they arrive.
+///
+/// ```no_run
+/// # async fn example(client: greenlight::Client) -> Result<(), greenlight::Error> {
+/// use greenlight::{Scene, TaskId, TaskState};
+///
+/// let stored = TaskId::parse("img4wlJcb7p4wH4lAP3111111-12aaaa")?;
+/// let mut watch = client.watch([stored]).for_scenes(&[Scene::Porn]);
+/// while let Some(report) = watch.next().await? {
+///     match report.state() {
+///         TaskState::Done(outcome) => println!("{}: {}", report.task_id(), outcome.decision()),
+///         state => println!("{}: {state:?}", report.task_id()),
+///     }
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct Watch {
     client: Client,
-    /// What the tasks were submitted for; empty if that is not known.
+    /// The requested scenes; empty if unknown.
     scenes: Vec<Scene>,
-    /// Those not yet final, in the order in which they are asked for.
+    /// Tasks that are not final, in polling order.
     open: VecDeque<TaskId>,
-    /// The last refusals of those in `open` that the service could not speak of yet.
+    /// The last temporary refusals of tasks in `open`.
     refused: HashMap<TaskId, Refusal>,
-    /// How many of `open` are still to be asked for in this round.
+    /// How many of `open` are not polled yet in this round.
     left_in_round: usize,
-    /// Those that arrived and were not given yet.
+    /// Final reports that were not returned yet.
     ready: VecDeque<TaskReport>,
     next_round: Instant,
     end: Instant,
-    /// Since when the service cannot be asked.
+    /// Since when polls fail.
     failing_since: Option<Instant>,
 }
 
 impl Client {
-    /// Waits for the outcome of every task of a submission that was taken.
+    /// Waits for the outcome of every accepted task of a submission.
     ///
-    /// There is no report of a task that was refused, or that the answer to the submission left
-    /// out: look at [`Submission::entries`] for those, or they are missed in silence.
+    /// Tasks that were refused, or are missing in the answer to the submission, have no report here:
+    /// [`Submission::entries`] has them.
     ///
-    /// The first question comes five seconds after the submission, the next each five seconds later
+    /// The first poll is five seconds after the submission, the next ones every five seconds
     /// ([`poll_interval`](super::ClientBuilder::poll_interval)), a hundred tasks in one request. A task
-    /// that is not final in time is reported as it is known: as still processing, with its
-    /// last refusal if that was one that passes, or as expired once the service no longer keeps
-    /// results.
+    /// that is not final in time is reported in its last state: as still processing, with its last
+    /// temporary refusal, or as expired once the service no longer keeps results.
     ///
     /// # Errors
     ///
-    /// When the service could not be asked any more, even after repetitions. The outcomes fetched
-    /// so far are lost to the caller; [`watch`](Self::watch) gives each as it arrives.
+    /// When polling failed, even after repetitions. The outcomes fetched so far are lost;
+    /// [`watch`](Self::watch) returns each as it arrives.
     pub async fn wait(&self, submission: &Submission) -> Result<Vec<TaskReport>, Error> {
         let mut watch = self
             .watch_since(submission.task_ids().cloned(), submission.taken())
@@ -88,7 +81,7 @@ impl Client {
         Ok(reports)
     }
 
-    /// Watches tasks. The time they are kept for is counted from now.
+    /// Watches tasks. The time for which the service keeps results is counted from now.
     pub fn watch(&self, tasks: impl IntoIterator<Item = TaskId>) -> Watch {
         self.watch_since(tasks, clock::instant())
     }
@@ -106,34 +99,33 @@ impl Client {
             open,
             refused: HashMap::new(),
             ready: VecDeque::new(),
-            next_round: clock::after(taken, self.rhythm().interval),
-            end: clock::after(taken, self.rhythm().limit),
+            next_round: clock::after(taken, self.poll_config().interval),
+            end: clock::after(taken, self.poll_config().limit),
             failing_since: None,
         }
     }
 }
 
 impl Watch {
-    /// How long an outage is borne, since the results are kept meanwhile.
+    /// How long polling errors are tolerated; the service keeps results meanwhile.
     const PATIENCE: Duration = Duration::from_secs(120);
 
-    /// Says what the tasks were submitted for: an outcome that lacks one of these scenes is not a
-    /// pass.
+    /// Sets the requested scenes: an outcome that lacks one of them is not a pass.
     #[must_use]
     pub fn for_scenes(mut self, scenes: &[Scene]) -> Self {
         self.scenes = scenes.to_vec();
         self
     }
 
-    /// Waits for the next task to be final, or for the end of the time for waiting; `None` when
-    /// every task was given.
+    /// Waits for the next task to be final, or for the time limit; `None` when every task was
+    /// returned.
     ///
-    /// If the future is dropped, nothing is lost: the next call goes on.
+    /// Cancel safe: if the future is dropped, the next call continues.
     ///
     /// # Errors
     ///
-    /// When the service could not be asked, and asking again will not help. Tasks not yet given
-    /// stay watched.
+    /// When polling failed and another attempt will not help. Tasks that were not returned stay
+    /// watched.
     pub async fn next(&mut self) -> Result<Option<TaskReport>, Error> {
         loop {
             if let Some(report) = self.ready.pop_front() {
@@ -144,7 +136,8 @@ impl Watch {
             }
             if self.left_in_round == 0 {
                 self.left_in_round = self.open.len();
-                self.next_round = clock::after(clock::instant(), self.client.rhythm().interval);
+                self.next_round =
+                    clock::after(clock::instant(), self.client.poll_config().interval);
             }
             if self.next_round >= self.end {
                 sleep_until(self.end.min(self.next_round)).await;
@@ -156,7 +149,7 @@ impl Watch {
         }
     }
 
-    /// Asks for one request's worth of tasks.
+    /// Polls as many tasks as one request may have.
     async fn ask(&mut self) -> Result<(), Error> {
         let count = self.left_in_round.min(Client::MAX_RESULTS);
         let ids: Vec<TaskId> = self.open.iter().take(count).cloned().collect();
@@ -172,7 +165,7 @@ impl Watch {
                     && now.duration_since(since) < Self::PATIENCE;
                 if !passing {
                     self.failing_since = None;
-                    self.next_round = clock::after(now, self.client.rhythm().interval);
+                    self.next_round = clock::after(now, self.client.poll_config().interval);
                     return Err(error);
                 }
                 Vec::new()
@@ -191,10 +184,10 @@ impl Watch {
                 }
             }
             if report.state().is_final() && answered.insert(report.task_id().clone()) {
-                self.ready.push_back(report.held_against(&self.scenes));
+                self.ready.push_back(report.require_scenes(&self.scenes));
             }
         }
-        // Those that stay open go to the end: they are asked for in the next round.
+        // Open tasks move to the end: they are polled in the next round.
         for id in self.open.drain(..count).collect::<Vec<_>>() {
             if !answered.contains(&id) {
                 self.open.push_back(id);
@@ -204,7 +197,7 @@ impl Watch {
     }
 
     fn give_up(&mut self) {
-        let expired = self.client.rhythm().limit >= Rhythm::KEPT;
+        let expired = self.client.poll_config().limit >= PollConfig::KEPT;
         for id in self.open.drain(..) {
             let state = match self.refused.remove(&id) {
                 Some(refusal) => TaskState::Failed(refusal),

@@ -1,4 +1,4 @@
-//! The service's no to one task.
+//! A per-task rejection by the service.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,7 +8,7 @@ use super::{
 };
 use crate::error::{Retry, harmless};
 
-/// The service's no to one task, apart from the answer to the whole request.
+/// A per-task rejection by the service, in an answer that is a success as a whole.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Refusal {
     code: u16,
@@ -35,12 +35,12 @@ impl Refusal {
         self.code
     }
 
-    /// The service's words, made harmless to print.
+    /// The service's message, sanitized.
     pub fn message(&self) -> &str {
         &self.message
     }
 
-    /// Whether the service may say otherwise of the same task later.
+    /// Whether the same task may succeed later.
     pub(super) const fn is_temporary(&self) -> bool {
         matches!(
             Class::of_service_code(self.code),
@@ -48,7 +48,8 @@ impl Refusal {
         )
     }
 
-    pub(super) fn is_throttling(&self) -> bool {
+    /// Whether the service refused the task because of its rate or quota only.
+    pub(crate) fn is_throttling(&self) -> bool {
         matches!(Class::of_service_code(self.code), Class::Throttled(_))
     }
 
@@ -61,9 +62,8 @@ impl Refusal {
         }
     }
 
-    /// Whether this is no refusal of the service but its silence: the answer holds nothing about
-    /// the task, or no id for it, so the task may have been taken, and billed, without an id to ask
-    /// for its outcome by. [`retry`](Self::retry) is [`Retry::Ambiguous`] then, and only then.
+    /// Whether the answer has no entry for the task, or no id for it, so that the task may have been
+    /// accepted, and billed, without an id to poll. [`retry`](Self::retry) is [`Retry::Ambiguous`] then, and only then.
     pub const fn is_ambiguous(&self) -> bool {
         self.code == 0
     }

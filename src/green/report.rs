@@ -67,11 +67,11 @@ impl TaskReport {
         Some(Self::new(task_id, data_id, state))
     }
 
-    /// The report with its outcome [held against](Outcome::held_against) the scenes that were asked.
+    /// Downgrades a pass unless each of these scenes has a result: [`Outcome::require_scenes`].
     #[must_use]
-    pub fn held_against(mut self, scenes: &[Scene]) -> Self {
+    pub fn require_scenes(mut self, scenes: &[Scene]) -> Self {
         if let TaskState::Done(outcome) = self.state {
-            self.state = TaskState::Done(outcome.held_against(scenes));
+            self.state = TaskState::Done(outcome.require_scenes(scenes));
         }
         self
     }

@@ -7,30 +7,30 @@ use crate::error::{ErrorKind, Retry};
 /// What a failed attempt allows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Class {
-    /// Too fast; the service may have said for how long to wait.
+    /// Too fast; with the delay that the service asks for, if any.
     Throttled(Option<Duration>),
     /// The service failed for now and says to try again.
     Temporary,
-    /// It may have been bad luck: one more attempt, no more.
+    /// Possibly a transient failure: one more attempt.
     Once,
     /// No connection was made, so nothing was sent.
     NotSent,
-    /// The service holds our clock for wrong. Worth another attempt if that taught us its time.
+    /// The service reported clock skew. Retried once if the answer let us correct it.
     Clock,
-    /// The service does not take the key. Worth another attempt if the source has a newer one.
+    /// The service rejects the key. Retried once if the source has a newer one.
     Key,
-    /// It was sent, or part of it, and no answer of the service came back.
+    /// It was sent, at least in part, and the service did not answer.
     Ambiguous,
-    /// It will not get better.
+    /// Not with the same request.
     Never,
 }
 
 /// Whether a call may be made twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Effect {
-    /// It costs money each time it is done.
+    /// Each execution is billed.
     Paid,
-    /// Doing it twice changes nothing.
+    /// It is idempotent.
     Repeatable,
 }
 
@@ -74,9 +74,22 @@ impl Class {
         }
     }
 
+    /// What the object store's code or HTTP status means for an upload, which is repeatable.
+    pub(super) fn of_store_code(code: &str, status: u16) -> Self {
+        match (code, status) {
+            ("RequestTimeTooSkewed", _) => Self::Clock,
+            ("InvalidAccessKeyId" | "SecurityTokenExpired" | "InvalidSecurityToken", _) => {
+                Self::Key
+            }
+            (_, 429 | 503) => Self::Throttled(None),
+            (_, 500..) => Self::Temporary,
+            _ => Self::Never,
+        }
+    }
+
     /// What a status means whose body is not the service's: somebody between answered, or the
-    /// answer was damaged. Whoever answers in the service's place may do so after it has done what
-    /// was asked, with any status: an answer that was not let through is a 403 of a filter. Sure is
+    /// answer was damaged. A proxy may answer in the service's place after the service executed the
+    /// request, with any status: an answer that was not let through is a 403 of a filter. Sure is
     /// only that a proxy which wants its own password forwards nothing before, and that a server
     /// without such a page or method is not the service (RFC 9110, 15.5.5, 15.5.6 and 15.5.8): a
     /// wrong endpoint ends a run at once.
@@ -88,7 +101,7 @@ impl Class {
         }
     }
 
-    /// The verdict for whoever made the call.
+    /// What the caller may do.
     pub(super) fn verdict(self, effect: Effect) -> Retry {
         match (self, effect) {
             (Self::Throttled(wait), _) => Retry::After(wait.unwrap_or(THROTTLED_BASE)),
@@ -110,6 +123,19 @@ impl Class {
             }
         }
     }
+}
+
+/// Whether the service refused a whole request for the content of single images: a bad parameter,
+/// an unsafe or unreachable URL, a bad or too large file.
+#[cfg(feature = "pipeline")]
+pub(crate) fn is_about_content(code: &str) -> bool {
+    matches!(code, "400" | "401" | "403" | "404" | "480" | "589" | "590")
+}
+
+/// Whether the object store refused one object, and not every upload of the account.
+#[cfg(feature = "pipeline")]
+pub(crate) const fn is_about_object(status: u16) -> bool {
+    matches!(status, 400 | 402 | 405..=499)
 }
 
 const BASE: Duration = Duration::from_millis(100);

@@ -1,4 +1,4 @@
-//! What a batch's answer says of each of its tasks.
+//! The answer to a batch, joined to its tasks.
 
 use std::collections::HashMap;
 
@@ -25,7 +25,7 @@ pub struct Submission {
     taken: Instant,
 }
 
-/// What became of one task of a batch.
+/// The result of submitting one task of a batch.
 #[derive(Clone, Debug)]
 pub struct Submitted {
     data_id: DataId,
@@ -63,7 +63,7 @@ impl Submission {
         }
     }
 
-    /// When the tasks were taken: their results are kept for an hour from then.
+    /// When the tasks were accepted: the service keeps their results for an hour.
     pub(super) const fn taken(&self) -> Instant {
         self.taken
     }
@@ -73,17 +73,17 @@ impl Submission {
         self.request_id.as_ref()
     }
 
-    /// What the images are looked at for.
+    /// The requested scenes.
     pub fn scenes(&self) -> &[Scene] {
         &self.scenes
     }
 
-    /// What became of each task, in the order of the batch.
+    /// The result for each task, in the order of the batch.
     pub fn entries(&self) -> &[Submitted] {
         &self.entries
     }
 
-    /// The ids of the tasks that were taken. Those without an id are among the
+    /// The ids of the accepted tasks. Tasks without an id are among the
     /// [`entries`](Self::entries) only.
     pub fn task_ids(&self) -> impl Iterator<Item = &TaskId> {
         self.entries.iter().filter_map(Submitted::task_id)
@@ -97,12 +97,12 @@ impl Submission {
 }
 
 impl Submitted {
-    /// The task's name.
+    /// The task's data id.
     pub const fn data_id(&self) -> &DataId {
         &self.data_id
     }
 
-    /// Where the image is.
+    /// The URL of the image.
     pub const fn url(&self) -> &ImageUrl {
         &self.url
     }
@@ -155,7 +155,7 @@ impl<'a> Joined<'a> {
     }
 }
 
-/// The one task of this URL; two of one URL cannot be told apart.
+/// The one task of this URL; two of one URL cannot be distinguished.
 fn of_url(batch: &Batch, url: &str) -> Option<usize> {
     let mut of_url = batch
         .tasks()
@@ -174,7 +174,7 @@ fn refusal_of(element: &Object<'_>) -> Refusal {
     }
 }
 
-/// What a synchronous scan says of one task.
+/// The result of a synchronous scan of one image.
 #[derive(Clone, Debug)]
 pub struct Scanned {
     data_id: DataId,
@@ -197,7 +197,7 @@ impl Scanned {
                         "the answer holds nothing about this task; it may have been billed",
                     )),
                     Some(element) => match element.code() {
-                        Some(200) => Ok(Outcome::of(element).held_against(scenes)),
+                        Some(200) => Ok(Outcome::of(element).require_scenes(scenes)),
                         _ => Err(Refusal::of(element)),
                     },
                 },
@@ -205,12 +205,12 @@ impl Scanned {
             .collect()
     }
 
-    /// The task's name.
+    /// The task's data id.
     pub const fn data_id(&self) -> &DataId {
         &self.data_id
     }
 
-    /// Where the image is.
+    /// The URL of the image.
     pub const fn url(&self) -> &ImageUrl {
         &self.url
     }

@@ -1,4 +1,4 @@
-//! What is submitted.
+//! Tasks and batches: the input of a submission.
 
 use std::{collections::HashSet, fmt, time::SystemTime};
 
@@ -13,8 +13,18 @@ use crate::{
     verdict::{Accepted, Violation},
 };
 
-/// One image to be scanned. It costs money once per scene, so it is made from the receipt of an
+/// One image to be scanned. It is billed once per scene, so it is made from the receipt of an
 /// accepting verdict.
+///
+/// ```
+/// use greenlight::{Accepted, DataId, ImageUrl, Task};
+///
+/// fn task(accepted: Accepted<ImageUrl>) -> Result<Task, greenlight::Error> {
+///     let task = Task::new(accepted).with_data_id(DataId::parse("photo-1")?);
+///     // An animation is billed once for each scanned frame.
+///     Ok(task.with_frame_cap(3))
+/// }
+/// ```
 #[derive(Clone)]
 pub struct Task {
     url: ImageUrl,
@@ -29,16 +39,16 @@ pub struct Task {
 }
 
 impl Task {
-    /// How many frames of an animation, or parts of a long image, are looked at unless
-    /// [`with_frame_cap`](Self::with_frame_cap) says otherwise. Each is billed as an image.
+    /// The default of [`with_frame_cap`](Self::with_frame_cap): how many frames of an animation, or
+    /// parts of a long image, are scanned. Each is billed as an image.
     pub const FRAME_CAP: u32 = 10;
 
     /// Makes a task of an image that was accepted.
     ///
     /// An animation, and an image so long that the service cuts it into parts, gets the `interval`
-    /// and `maxFrames` that spread [`FRAME_CAP`](Self::FRAME_CAP) looks evenly over it: by itself
-    /// the service looks at the first only, and what is in the second passes unseen. What remains
-    /// unseen is in [`coverage`](Self::coverage).
+    /// and `maxFrames` that spread [`FRAME_CAP`](Self::FRAME_CAP) scanned frames evenly over it: by
+    /// default the service scans the first only. [`coverage`](Self::coverage) has the number of
+    /// frames that are not scanned.
     pub fn new(accepted: Accepted<ImageUrl>) -> Self {
         let inspection = accepted.inspection().copied();
         let mut task = Self::unchecked(accepted.into_subject());
@@ -49,8 +59,8 @@ impl Task {
         task.with_frame_cap(Self::FRAME_CAP)
     }
 
-    /// Makes a task of an image that nobody looked at. The service bills what it cannot scan, too,
-    /// and of an animation it looks at the first frame only.
+    /// Makes a task of an image that was not checked. The service also bills images that it cannot
+    /// scan, and scans only the first frame of an animation.
     pub const fn unchecked(url: ImageUrl) -> Self {
         Self {
             url,
@@ -64,15 +74,15 @@ impl Task {
         }
     }
 
-    /// Sets the caller's name for the image; without one, [`Batch::new`] makes one.
+    /// Sets the caller's id of the image. Default: [`Batch::new`] makes a random one.
     #[must_use]
     pub fn with_data_id(mut self, data_id: DataId) -> Self {
         self.data_id = Some(data_id);
         self
     }
 
-    /// Spreads at most `frames` looks (at least one) over an animation or a long image, as far as
-    /// its frames are known. Each is billed as an image.
+    /// Spreads at most `frames` scanned frames (at least one) over an animation or a long image, if
+    /// its frames were counted. Each is billed as an image.
     #[must_use]
     pub fn with_frame_cap(mut self, frames: u32) -> Self {
         let spread = self.frames.spread(frames);
@@ -81,62 +91,62 @@ impl Task {
         self
     }
 
-    /// Has one of every `interval` frames looked at, whatever is known of the image.
+    /// Scans one of every `interval` frames, whatever is known of the image.
     #[must_use]
     pub const fn with_interval(mut self, interval: u32) -> Self {
         self.interval = Some(interval);
         self
     }
 
-    /// Has at most `frames` frames looked at, whatever is known of the image. Each is billed.
+    /// Scans at most `frames` frames, whatever is known of the image. Each is billed.
     #[must_use]
     pub const fn with_max_frames(mut self, frames: u32) -> Self {
         self.max_frames = Some(frames);
         self
     }
 
-    /// Says when the image was made or published.
+    /// Sets when the image was made or published.
     #[must_use]
     pub const fn with_time(mut self, created: SystemTime) -> Self {
         self.created = Some(created);
         self
     }
 
-    /// Says who published the image, with what.
+    /// Sets information about the publisher of the image.
     #[must_use]
     pub fn with_client_info(mut self, client_info: ClientInfo) -> Self {
         self.client_info = Some(client_info);
         self
     }
 
-    /// Where the image is.
+    /// The URL of the image.
     pub const fn url(&self) -> &ImageUrl {
         &self.url
     }
 
-    /// The caller's name for the image, if it has one yet.
+    /// The caller's id of the image, if set.
     pub const fn data_id(&self) -> Option<&DataId> {
         self.data_id.as_ref()
     }
 
-    /// One of how many frames is looked at. Unset means that the service looks at the first only.
+    /// One of this many frames is scanned. Unset means that only the first is.
     pub const fn interval(&self) -> Option<u32> {
         self.interval
     }
 
-    /// How many frames are looked at at most. Unset means one.
+    /// The maximum number of scanned frames. Unset means one.
     pub const fn max_frames(&self) -> Option<u32> {
         self.max_frames
     }
 
-    /// How much of the image is looked at; `None` when nobody looked at it here. A coverage that is
-    /// not [whole](Coverage::is_whole) has a [`warning`](Self::warning).
+    /// How many frames are scanned; `None` if the image was not inspected. A coverage that is not
+    /// [whole](Coverage::is_whole) has a [`warning`](Self::warning).
     pub fn coverage(&self) -> Option<Coverage> {
         self.frames.coverage(self.interval, self.max_frames)
     }
 
-    /// Says as a warning, [`Code::ImageFramesUnseen`], that frames or parts stay unseen: measured is
-    /// how many are looked at, the limit how many there are, if they were counted.
+    /// Returns a warning, [`Code::ImageFramesUnseen`], if frames or parts are not scanned: measured is
+    /// how many are scanned, the limit how many there are, if they were counted.
     ///
     /// [`Code::ImageFramesUnseen`]: crate::verdict::Code::ImageFramesUnseen
     ///
@@ -177,13 +187,24 @@ impl fmt::Debug for Task {
     }
 }
 
-/// Tasks that are submitted by one request. Each has a name of its own.
+/// Tasks that are submitted by one request. Each has a unique data id.
+///
+/// ```
+/// use greenlight::{Batch, DataId, ImageUrl, Task};
+///
+/// let url = ImageUrl::parse("https://images.example/a.png").expect("a URL");
+/// let named = Task::unchecked(url.clone()).with_data_id(DataId::parse("photo-1")?);
+/// let batch = Batch::new([named.clone(), Task::unchecked(url)])?;
+/// assert_eq!((batch.len(), batch.billed()), (2, 2));
+/// assert!(Batch::new([named.clone(), named]).is_err(), "the same data id twice");
+/// # Ok::<(), greenlight::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Batch {
     entries: Vec<Entry>,
 }
 
-/// A task that has its name.
+/// A task with its data id.
 #[derive(Clone, Debug)]
 struct Entry {
     data_id: DataId,
@@ -191,7 +212,7 @@ struct Entry {
 }
 
 impl Batch {
-    /// How many tasks a request holds at most.
+    /// The maximum number of tasks in a request.
     ///
     /// The sample of the asynchronous scan (Python SDK page, 2019-06) names 50, which is also the
     /// default quota of images a second: a larger batch could be refused for its size alone.
@@ -200,11 +221,11 @@ impl Batch {
     /// The largest batch that any edition of the service's pages names.
     const MAX_RAISED: usize = 100;
 
-    /// Gathers tasks and gives a name to each that has none.
+    /// Collects tasks and makes a random data id for each that has none.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Usage`] for no task, more than [`MAX`](Self::MAX), or two of one name.
+    /// [`ErrorKind::Usage`] for no task, more than [`MAX`](Self::MAX), or two with one data id.
     pub fn new(tasks: impl IntoIterator<Item = Task>) -> Result<Self, Error> {
         Self::with_limit(Self::MAX, tasks)
     }
@@ -228,19 +249,22 @@ impl Batch {
             })
             .collect();
         if entries.is_empty() {
-            return usage("batch holds no task".to_owned());
+            return usage("the batch is empty".to_owned());
         }
         if entries.len() > limit {
-            return usage(format!("batch holds more tasks than allowed: {limit}"));
+            return usage(format!("the batch has more than {limit} tasks"));
         }
         let mut seen = HashSet::with_capacity(entries.len());
         if let Some(twice) = entries.iter().find(|entry| !seen.insert(&entry.data_id)) {
-            return usage(format!("batch holds a dataId twice: {}", twice.data_id));
+            return usage(format!(
+                "two tasks of the batch have the data id {}",
+                twice.data_id
+            ));
         }
         Ok(Self { entries })
     }
 
-    /// How many tasks there are, at least one.
+    /// The number of tasks, at least one.
     #[expect(clippy::len_without_is_empty, reason = "a batch is never empty")]
     pub fn len(&self) -> usize {
         self.entries.len()
@@ -253,7 +277,7 @@ impl Batch {
             .fold(0, |sum, entry| sum.saturating_add(entry.task.billed()))
     }
 
-    /// The tasks and their names, in the order given.
+    /// The tasks and their data ids, in order.
     pub fn tasks(&self) -> impl ExactSizeIterator<Item = (&DataId, &Task)> {
         self.entries
             .iter()

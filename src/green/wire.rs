@@ -159,7 +159,7 @@ impl NotAnAnswer {
 }
 
 impl Envelope {
-    /// Stands for a code that is missing or is no number.
+    /// Represents a code that is missing or is not a number.
     pub(super) const NO_CODE: u16 = 0;
 
     /// Whether the request as a whole was done. The service's own code decides, whatever the HTTP
@@ -232,7 +232,7 @@ fn elements(body: &[u8]) -> impl Iterator<Item = &[u8]> {
 }
 
 impl Answer {
-    /// Reads a body. Bytes that are not UTF-8 cost the texts that they stand in, not the answer.
+    /// Reads a body. Bytes that are not UTF-8 make the text they are in unusable, not the answer.
     pub(super) fn parse(body: &[u8]) -> Result<Self, NotAnAnswer> {
         let body = without_mark(body);
         let first = body.iter().find(|byte| !byte.is_ascii_whitespace());

@@ -6,7 +6,7 @@ use super::clock;
 use crate::{
     download::Download,
     error::{Error, ErrorKind, Retry},
-    green::Refusal,
+    green::{Refusal, is_about_content},
     ledger::{Fate, Reason},
     verdict::{Code, Verdict, Violation},
 };
@@ -41,17 +41,12 @@ pub(super) fn of_refusal(
     };
     match refusal.retry() {
         Retry::Ambiguous => None,
-        Retry::After(pause) if is_throttling(refusal.code()) => Some(Fate::Again {
+        Retry::After(pause) if refusal.is_throttling() => Some(Fate::Again {
             at: clock::after(now, pause),
         }),
         Retry::After(_) => Some(retry(reason, attempts, most, now)),
         Retry::Never => Some(Fate::Dead(reason)),
     }
-}
-
-/// `EXCEED_QUOTA`, and what HTTP says of the same.
-pub(super) const fn is_throttling(code: u16) -> bool {
-    matches!(code, 588 | 429)
 }
 
 const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
@@ -85,12 +80,9 @@ impl Trouble {
         }
     }
 
-    /// Codes that the service gives for what single images hold, when it gives them for a whole
-    /// request: bad parameter, unsafe or unreachable URL, bad or too large file.
     fn of_final(error: &Error) -> Self {
-        const OF_CONTENT: [&str; 7] = ["400", "401", "403", "404", "480", "589", "590"];
         match error.service_code() {
-            Some(code) if OF_CONTENT.contains(&code) => Self::Content(Reason {
+            Some(code) if is_about_content(code) => Self::Content(Reason {
                 class: format!("submit/{code}"),
                 message: error.to_string(),
             }),

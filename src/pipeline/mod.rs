@@ -344,7 +344,7 @@ impl Pipeline {
     /// When the ledger fails: the service calls again if it is told so.
     pub async fn record_callback(&self, report: &TaskReport) -> Result<bool, Error> {
         let key = report.data_id().and_then(|id| Key::parse(id.as_str()));
-        let report = &report.clone().held_against(&self.scenes());
+        let report = &report.clone().require_scenes(&self.scenes());
         let Some(update) = polling::update_of(&self.settings, report) else {
             return Ok(false);
         };

@@ -270,7 +270,7 @@ async fn answered(
         match submitted.result() {
             Ok(task) => entries.push((key, Entry::Task(task.clone()))),
             Err(refusal) => {
-                is_throttled |= fate::is_throttling(refusal.code());
+                is_throttled |= refusal.is_throttling();
                 let most = settings.submit_attempts;
                 let fate = fate::of_refusal(refusal, "submit", attempts, most, now);
                 entries.extend(fate.map(|fate| (key, Entry::Refused(fate))));

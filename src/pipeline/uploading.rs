@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     error::{Error, ErrorKind},
-    green::{Content, Task},
+    green::{Content, Task, is_about_object},
     image_url::ImageUrl,
     ledger::{Claimed, Fate, Hold, Key, Location, Reason},
 };
@@ -162,8 +162,8 @@ fn counted(shared: &Shared, reason: Reason, attempts: u32) -> Fate {
 
 fn failed(shared: &Shared, error: Error, attempts: u32) -> Unsent {
     match error.kind() {
-        // It changed between the two looks.
-        ErrorKind::Usage => return Unsent::Image(Fate::Dead(files::changed())),
+        // It changed after the check.
+        ErrorKind::Changed => return Unsent::Image(Fate::Dead(files::changed())),
         ErrorKind::Io => {
             let cause = std::error::Error::source(&error);
             let reason = match cause.and_then(|cause| cause.downcast_ref::<io::Error>()) {
@@ -199,12 +199,10 @@ fn later(shared: &Shared, error: &Error, pause: Duration, attempts: u32) -> Unse
     Unsent::Image(counted(shared, reason, attempts))
 }
 
-/// What the object store has against one object, as it says by any of HTTP's 4xx but those that it
-/// says to everybody.
+/// Why the object store refused one object, if it did not refuse every upload.
 fn of_object(error: &Error) -> Option<Reason> {
-    let (code, status) = error.service_code()?.split_once(" (HTTP ")?;
-    let is_for_all = matches!(status, "401)" | "403)" | "404)");
-    if is_for_all || !status.starts_with('4') {
+    let code = error.service_code()?;
+    if !is_about_object(error.http_status()?) {
         return None;
     }
     Some(fate::reason_of(

@@ -49,14 +49,14 @@ impl Default for SandboxBuilder {
 }
 
 impl SandboxBuilder {
-    /// Listens here. Defaults to a free port of 127.0.0.1.
+    /// Sets the address to listen on. Defaults to a free port of 127.0.0.1.
     #[must_use]
     pub fn listen(mut self, address: SocketAddr) -> Self {
         self.listen = address;
         self
     }
 
-    /// Takes requests of this key. Defaults to `sandbox-key-id` and `sandbox-key-secret`.
+    /// Accepts requests signed with this key. Defaults to `sandbox-key-id` and `sandbox-key-secret`.
     #[must_use]
     pub fn key(mut self, id: &str, secret: &str) -> Self {
         id.clone_into(&mut self.key.id);
@@ -64,7 +64,7 @@ impl SandboxBuilder {
         self
     }
 
-    /// Asks for this security token besides, as for temporary credentials. Defaults to none.
+    /// Requires this security token as well, as for temporary credentials. Defaults to none.
     #[must_use]
     pub fn security_token(mut self, token: &str) -> Self {
         self.key.token = Some(token.to_owned());
@@ -78,7 +78,7 @@ impl SandboxBuilder {
         self
     }
 
-    /// Answers a task's first `count` questions for results with 280. Defaults to 0.
+    /// Answers a task's first `count` polls with 280. Defaults to 0.
     #[must_use]
     pub const fn polls(mut self, count: u32) -> Self {
         self.polls = count;
@@ -107,7 +107,7 @@ impl SandboxBuilder {
         self
     }
 
-    /// Lets the next request of this operation that is not spoken for meet a fault.
+    /// Adds a fault for the next request of this operation; several apply to requests in order.
     #[must_use]
     pub fn fault(mut self, operation: Operation, fault: Fault) -> Self {
         self.faults.push((operation, fault));
@@ -172,7 +172,7 @@ impl SandboxBuilder {
     }
 }
 
-/// Where a client on this machine reaches who listens here: "every address" is no address to go to.
+/// The address for clients on this machine: the unspecified address becomes loopback.
 fn reached(mut address: SocketAddr) -> SocketAddr {
     if address.ip().is_unspecified() {
         address.set_ip(match address {

@@ -1,8 +1,8 @@
-//! Callbacks: a task's result, told to the caller's own server.
+//! Callbacks: a task's result, sent to the caller's own server.
 //!
 //! The form and its checksum follow the asynchronous moderation and notification pages (2018-05-09
 //! version): fields `checksum` and `content`, the first a hash over the account's id, the seed and
-//! the content as it stands in the form.
+//! the content as it is in the form.
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
@@ -27,7 +27,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// How long one try may take.
 const TRY_TIME: Duration = Duration::from_secs(5);
 
-/// How a request wants its results told.
+/// The callback options of a request.
 #[derive(Clone, Debug)]
 pub(super) struct Wish {
     pub(super) url: String,
@@ -57,7 +57,7 @@ pub(super) fn queue() -> (mpsc::Sender<Callback>, mpsc::Receiver<Callback>) {
 }
 
 impl Callback {
-    /// `None` for a URL that does not lead to this machine: a sandbox speaks to nobody else.
+    /// `None` for a URL that does not lead to this machine: a sandbox calls no other host.
     pub(super) fn new(uid: &str, wish: &Wish, content: &Value) -> Option<Self> {
         let target = Target::parse(&wish.url)?;
         let content = content.to_string();

@@ -17,7 +17,7 @@ impl Clock {
         now.saturating_add(offset).unwrap_or(now)
     }
 
-    /// Sets it; it goes on from there.
+    /// Sets the time, from which the clock continues.
     pub(super) fn set(&self, to: Timestamp) {
         let mut offset = self.offset.lock().expect("no holder panics");
         *offset = to.duration_since(Timestamp::now());

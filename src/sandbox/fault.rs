@@ -1,4 +1,4 @@
-//! What can go wrong on the way and in the service, at a test's word.
+//! Faults of the network and the service that a test can request.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -8,23 +8,23 @@ use std::{
 
 use super::Operation;
 
-/// When a fault strikes: before the request is executed, or after (the reply is lost, the tasks
-/// are made and paid for).
+/// Whether a request is executed before its fault.
+#[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum When {
-    /// Nothing was done.
+    /// The request is not executed.
     Before,
-    /// Everything was done.
+    /// The request is executed, and its tasks are billed; only the answer is lost.
     After,
 }
 
-/// Which elements of a request a fault takes.
+/// Which elements of a request have a fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Share {
     /// All.
     All,
-    /// Those at even places, from the first.
+    /// Those at even positions, from the first.
     Half,
     /// The first.
     First,
@@ -40,8 +40,15 @@ impl Share {
     }
 }
 
-/// A fault of one request. What has no meaning for an operation does nothing to it: an
-/// [`Upload`](Operation::Upload) knows delays, failures of the gateway and closed connections.
+/// A fault of one request. Faults without a meaning for an operation have no effect: an
+/// [`Upload`](Operation::Upload) supports delays, gateway failures and closed connections.
+///
+/// ```
+/// use greenlight::sandbox::{Fault, Operation, Sandbox, When};
+///
+/// // The first submission is executed and billed, but its answer is lost.
+/// let builder = Sandbox::builder().fault(Operation::AsyncScan, Fault::Close(When::After));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Fault {
@@ -64,7 +71,7 @@ pub enum Fault {
     Delay(Duration),
     /// The answer is HTTP 200 without a body; the request was executed.
     Empty,
-    /// The answer is whole for HTTP, its JSON cut in the middle; the request was executed.
+    /// The answer is complete for HTTP, its JSON truncated; the request was executed.
     CutBody,
     /// The answer is shorter than its `Content-Length`, then the connection closes; the request
     /// was executed.
@@ -75,11 +82,11 @@ pub enum Fault {
     Shuffled,
     /// A share of the answer's elements is missing; of a scan, they were executed.
     Missing(Share),
-    /// All tasks are forgotten before the question: they answer 594.
+    /// All tasks are forgotten before the poll, which is answered with 594.
     Forgotten,
 }
 
-/// The faults to come: one a request of the operation, in order.
+/// The pending faults of each operation, one per request, in order.
 #[derive(Debug, Default)]
 pub(super) struct Plan {
     next: Mutex<HashMap<Operation, VecDeque<Fault>>>,

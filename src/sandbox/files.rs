@@ -183,7 +183,7 @@ pub(super) async fn serve(method: &Method, headers: &HeaderMap, path: PathBuf) -
 }
 
 fn open(path: &Path) -> io::Result<(File, u64)> {
-    // Opening a pipe that nobody writes to would not end.
+    // Opening a pipe without a writer would block.
     if !path.metadata()?.is_file() {
         return Err(io::ErrorKind::InvalidInput.into());
     }

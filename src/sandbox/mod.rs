@@ -1,6 +1,6 @@
-//! A stand-in moderation service on loopback, for tests and trials: it verifies signatures as the
-//! gateway does, keeps tasks, and answers like the service of version 2018-05-09. It needs no
-//! account and costs nothing.
+//! A mock of the moderation service on loopback, for tests and trials: it verifies signatures like
+//! the gateway, keeps tasks, and answers like version 2018-05-09 of the service. It needs no account
+//! and costs nothing.
 //!
 //! **Which answer an image gets** is decided by the last part of its URL's path, in any case. In
 //! scene `porn`, a name that contains `porn` is labelled `porn` and suggested to be blocked, one
@@ -8,26 +8,29 @@
 //! with one of the scene's documented labels as a word of its own (`weapon-1.jpg`) is labelled so
 //! and blocked. Every other image is `normal` and passes.
 //!
-//! A task's first questions for results are answered with 280 (as many as
-//! [`polls`](SandboxBuilder::polls) says), then it is done; after an hour it has expired (594).
-//! What the service refuses is refused. What it does at places that are not documented is chosen
-//! so that a careful client gets through and a careless one is found out.
+//! A task's first polls are answered with 280 (the number is set by
+//! [`polls`](SandboxBuilder::polls)), then it is done; after an hour it has expired (594). Requests
+//! that the service documents as invalid are refused. Where the service's behavior is not documented,
+//! the sandbox is strict, so that a careless client fails in tests.
 //!
-//! A callback is sent when its URL leads to this machine, right after the task was taken; other
-//! URLs are never called.
+//! A callback is sent immediately after the task was accepted, if its URL leads to this machine;
+//! other URLs are never called.
 //!
-//! It listens on loopback unless told otherwise, holds bounded memory for any number of requests,
-//! and stops when it is dropped.
+//! It listens on loopback by default, uses bounded memory for any number of requests, and stops when
+//! it is dropped. Files are served only to requests that name it by an address or as `localhost`.
 //!
 //! ```
-//! # async fn example() -> Result<(), greenlight::Error> {
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # tokio::runtime::Runtime::new()?.block_on(async {
 //! use greenlight::sandbox::Sandbox;
 //!
 //! let sandbox = Sandbox::builder().polls(2).serve("fixtures/images").start().await?;
 //! let url = sandbox.url_for("png/rgb.png")?;
-//! // … a client for `sandbox.endpoint()` with `sandbox.credentials()` submits `url` …
+//! assert!(url.starts_with(&sandbox.endpoint()));
+//! // A client for `sandbox.endpoint()` with `sandbox.credentials()` can submit `url` now.
 //! assert_eq!(sandbox.paid(), 0);
 //! # Ok(())
+//! # })
 //! # }
 //! ```
 
@@ -70,7 +73,7 @@ pub use builder::SandboxBuilder;
 pub use fault::{Fault, Share, When};
 pub use service::Operation;
 
-/// A running stand-in service. Dropping it stops it and closes its connections.
+/// A running mock of the service. Dropping it stops it and closes its connections.
 #[derive(Debug)]
 pub struct Sandbox {
     address: SocketAddr,
@@ -78,10 +81,10 @@ pub struct Sandbox {
     tasks: [JoinHandle<()>; 2],
 }
 
-/// What the handlers share.
+/// State shared by the handlers.
 #[derive(Debug)]
 struct State {
-    /// Where clients on this machine reach it.
+    /// The address for clients on this machine.
     address: SocketAddr,
     listens_on_loopback: bool,
     key: AccessKey,
@@ -127,7 +130,7 @@ impl State {
     }
 }
 
-/// What happened so far.
+/// Counts since the start.
 #[derive(Debug, Default)]
 struct Counts {
     requests: HashMap<Operation, u64>,
@@ -181,12 +184,12 @@ impl Sandbox {
         &self.state.key
     }
 
-    /// The URL of a file in the served folder; `file` is a path below the folder, or a whole one.
+    /// The URL of a file in the served folder; `file` is an absolute path, or one relative to the folder.
     ///
     /// # Errors
     ///
-    /// Returns an error of kind [`ErrorKind::Usage`] when no folder is served, or the file does
-    /// not lie in it or is hidden.
+    /// Returns an error of kind [`ErrorKind::Usage`] when no folder is served, or the file is
+    /// not in it or is hidden.
     pub fn url_for(&self, file: impl AsRef<Path>) -> Result<String, Error> {
         let file = file.as_ref();
         self.state
@@ -201,7 +204,8 @@ impl Sandbox {
             })
     }
 
-    /// Serves one more file, wherever it lies, and returns its URL, which ends in the file's name.
+    /// Serves one more file, from any folder, and returns its URL, which ends in the file's name and
+    /// cannot be guessed.
     ///
     /// # Errors
     ///
@@ -218,23 +222,22 @@ impl Sandbox {
         Ok(self.endpoint() + &path)
     }
 
-    /// How many tasks were taken: what was paid for, were this the service.
+    /// The number of accepted tasks: the service would bill these.
     pub fn paid(&self) -> u64 {
         self.state.count(|counts| counts.paid)
     }
 
-    /// How many scans were billed: a task counts once for each scene.
+    /// The number of billed scans: a task counts once for each scene.
     pub fn billed(&self) -> u64 {
         self.state.count(|counts| counts.billed)
     }
 
-    /// How many requests came for any operation, the refused ones and those that met a fault
-    /// included.
+    /// The number of requests for any operation, including refused ones and those that met a fault.
     pub fn requests(&self) -> u64 {
         self.state.count(|counts| counts.requests.values().sum())
     }
 
-    /// How many requests came for an operation, counted as [`requests`](Self::requests).
+    /// The number of requests for an operation, counted as [`requests`](Self::requests).
     pub fn requests_of(&self, operation: Operation) -> u64 {
         let held = |counts: &mut Counts| counts.requests.get(&operation).copied();
         self.state.count(held).unwrap_or_default()
@@ -265,7 +268,8 @@ impl Sandbox {
         self.state.plan.add(operation, fault);
     }
 
-    /// Sets the sandbox's clock; it goes on from there. A time that no calendar holds is ignored.
+    /// Sets the sandbox's clock, which continues from that time. A time outside years 0 to 9999 is
+    /// ignored.
     pub fn set_clock(&self, to: SystemTime) {
         if let Ok(to) = to.try_into() {
             self.state.clock.set(to);

@@ -1,4 +1,4 @@
-//! A stand-in object store for uploads with temporary credentials: PUT only, signature version 1.
+//! A mock object store for uploads with temporary credentials: PUT only, signature version 1.
 
 use std::{
     collections::{HashMap, VecDeque},

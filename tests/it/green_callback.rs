@@ -190,7 +190,7 @@ mod route {
         assert_eq!(post(address, &forged).await, 403);
         assert_eq!(post(address, &form(&checksum(b"{}"), b"{}")).await, 400);
         assert_eq!(handled.load(Ordering::SeqCst), 2);
-        // What is no result yet does not stand in the way of the result.
+        // A callback without a result does not prevent the one with the result.
         let early = br#"{"code": 280, "taskId": "task-2"}"#;
         assert_eq!(post(address, &form(&checksum(early), early)).await, 200);
         let late = br#"{"code": 200, "taskId": "task-2", "results": []}"#;

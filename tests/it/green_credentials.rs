@@ -45,7 +45,7 @@ impl Drop for TempFile {
     }
 }
 
-/// What two credentials can be told apart by without showing their secrets.
+/// A value that differs for different credentials, without their secrets.
 fn fingerprint(credentials: &Credentials) -> (String, bool) {
     let parts = Parts {
         method: "POST",

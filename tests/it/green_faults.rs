@@ -196,10 +196,10 @@ async fn a_wait_that_no_clock_holds_is_told_and_not_forgotten() {
     // By this machine's clock if the answer has no date; what has passed is no wait.
     let server = failing_first(vec![slow().with_header("retry-after", in_an_hour)]).await;
     let error = server.client().submit(batch(&["a"]), &[Scene::Porn]).await;
-    let told = error.unwrap_err().retry();
+    let retry = error.unwrap_err().retry();
     assert!(
-        matches!(told, Retry::After(wait) if wait > hour),
-        "{told:?}"
+        matches!(retry, Retry::After(wait) if wait > hour),
+        "{retry:?}"
     );
     let passed = slow().with_header("retry-after", "Tue, 17 Jan 2017 10:16:36 GMT");
     let server = failing_first(vec![passed]).await;
@@ -247,7 +247,7 @@ async fn throttling_is_waited_out_for_as_long_as_the_service_asks() {
         assert!(result.is_ok(), "{step:?}");
         assert_eq!(server.requests().len(), 2, "{step:?}");
     }
-    // Longer than the deadline: told at once instead of waited for.
+    // Longer than the deadline: returned immediately.
     let asked = gateway(400, "Throttling", "slow").with_header("x-acs-retry-after", "3600000");
     let server = failing_first(vec![asked]).await;
     let error = server
@@ -577,7 +577,7 @@ async fn ids_may_be_numbers() {
     assert_eq!(reports[0].data_id().unwrap().as_str(), "7");
 }
 
-/// Of a connection that breaks, and of one that stalls, what came of the answer is kept.
+/// The received part of an answer is kept if the connection breaks or stalls.
 #[tokio::test]
 async fn ids_that_came_before_the_connection_failed_are_kept() {
     let body = r#"{"code": 200, "data": [{"code": 200, "dataId": "a", "taskId": "task-a"}, {"da"#;

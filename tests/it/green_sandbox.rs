@@ -1,4 +1,4 @@
-//! The client against the stand-in service: for each fault what the caller sees, how many tasks
+//! The client against the sandbox: for each fault what the caller sees, how many tasks
 //! were paid for, and that no task id was lost.
 
 #![allow(clippy::unwrap_used, reason = "a test may fail anywhere")]
@@ -112,7 +112,7 @@ async fn no_fault_of_a_submission_is_paid_for_twice_and_no_id_is_lost() {
         (Fault::Html(200, When::After), Ambiguous, 4, 1),
         (Fault::Delay(Duration::from_secs(2)), Ambiguous, 4, 1),
         (Fault::Empty, Ambiguous, 4, 1),
-        // What came before the cut is kept.
+        // The part before the cut is kept.
         (Fault::CutBody, Taken(2), 4, 1),
         (Fault::ShortBody, Taken(2), 4, 1),
         (Fault::Close(When::Before), Ambiguous, 0, 1),
@@ -422,7 +422,7 @@ async fn no_fault_of_a_synchronous_scan_is_paid_for_twice_and_no_outcome_is_lost
         (Fault::Html(403, When::After), Ambiguous, 4, 1),
         (Fault::Html(429, When::After), Ambiguous, 4, 1),
         (Fault::Empty, Ambiguous, 4, 1),
-        // What came before the cut is kept.
+        // The part before the cut is kept.
         (Fault::CutBody, Taken(2), 4, 1),
         (Fault::ShortBody, Taken(2), 4, 1),
         (Fault::Close(When::Before), Ambiguous, 0, 1),

@@ -1,5 +1,4 @@
-//! A server on loopback that answers from a script, byte by byte as told, and keeps what it was
-//! sent.
+//! A server on loopback that answers from a script, byte for byte, and records requests.
 
 #![allow(clippy::unwrap_used, reason = "a test may fail anywhere")]
 

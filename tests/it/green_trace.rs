@@ -23,7 +23,7 @@ use crate::{
     green_server::{Server, Step},
 };
 
-/// Writes everything it is told into one text.
+/// Writes all events into one text.
 #[derive(Clone, Default)]
 struct Collector {
     text: Arc<Mutex<String>>,

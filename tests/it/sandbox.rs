@@ -1,4 +1,4 @@
-//! The stand-in service, asked by a client that shares nothing with it.
+//! The sandbox, used by a client that shares no code with it.
 
 mod callbacks;
 mod faults;
@@ -497,7 +497,7 @@ async fn an_unknown_an_expired_and_a_forgotten_task_have_expired() {
             .collect::<Vec<_>>()
     };
     assert_eq!(ask(&ids).await, [594, 200, 200]);
-    assert_eq!(ask(&[json!("img-of-nobody")]).await, [594]);
+    assert_eq!(ask(&[json!("img-unknown")]).await, [594]);
     // The clock of the service, not the client's: the request stays as it is.
     sandbox.put_clock_forward(Duration::from_secs(14 * 60));
     assert_eq!(ask(&ids).await, [594, 200, 200]);

@@ -1,4 +1,4 @@
-//! What the client's signer signs, the stand-in service's gateway admits: two implementations that
+//! What the client's signer signs, the sandbox's gateway admits: two implementations that
 //! share no code, with a wire between.
 
 use greenlight::{

@@ -1,4 +1,4 @@
-//! How a client is set up.
+//! Settings of a client.
 
 use std::{num::NonZeroU32, sync::Arc, time::Duration};
 
@@ -11,19 +11,18 @@ use crate::{
         endpoint::{Endpoint, Network},
         grant::GrantCache,
         http::{Http, Proxy},
-        options::ClientInfo,
-        pace::Pace,
-        poll::Rhythm,
+        options::{ClientInfo, PollConfig},
+        rate::RateLimits,
         retry::Budget,
     },
     requirements::Requirements,
 };
 
-/// What an account has unless it asked for more: 50 requests and 50 images a second (pages on the
+/// The default quota of an account: 50 requests and 50 images per second (pages on the
 /// operations' limits, 70409 and 84456).
 const QUOTA: NonZeroU32 = NonZeroU32::new(50).expect("50 is not zero");
 
-/// Sets up a [`Client`].
+/// Settings of a [`Client`].
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct ClientBuilder {
@@ -61,7 +60,7 @@ impl ClientBuilder {
                 upload_deadline: Duration::from_secs(120),
                 network: Network::Public,
                 signature: SignatureStyle::Roa,
-                poll: Rhythm::default(),
+                poll: PollConfig::default(),
             },
         }
     }
@@ -80,7 +79,7 @@ impl ClientBuilder {
         self
     }
 
-    /// Uses a host that is named: `https://host[:port]`, or http on loopback. It wins over
+    /// Uses this host: `https://host[:port]`, or http on loopback. It wins over
     /// [`region`](Self::region).
     pub fn endpoint(mut self, endpoint: &str) -> Self {
         self.endpoint = Some(endpoint.to_owned());
@@ -88,31 +87,31 @@ impl ClientBuilder {
     }
 
     /// Uses credentials, or a source of them. There is no default: a client does not look for keys
-    /// in places that nobody named.
+    /// in places that the caller did not name.
     pub fn credentials(mut self, source: impl ProvideCredentials + 'static) -> Self {
         self.credentials = Some(Arc::new(source));
         self
     }
 
-    /// Sends another `x-acs-version` than `2018-05-09`. Earlier ones are switched off.
+    /// Overrides the API version, by default `2018-05-09`. The service rejects earlier ones.
     pub fn api_version(mut self, version: &str) -> Self {
         version.clone_into(&mut self.api_version);
         self
     }
 
-    /// Signs requests in another way than the service's own pages say.
+    /// Sets how requests are signed. Default: ROA, as in the service's documentation.
     pub const fn signature(mut self, style: SignatureStyle) -> Self {
         self.settings.signature = style;
         self
     }
 
-    /// Names a business scene made in the console, which chooses the policy.
+    /// Sets the business scene, which is created in the console and selects the policy.
     pub fn biz_type(mut self, biz_type: &str) -> Self {
         self.biz_type = Some(biz_type.to_owned());
         self
     }
 
-    /// Says with every request who publishes the images, with what.
+    /// Sends information about the publisher of the images with every request.
     pub fn client_info(mut self, client_info: ClientInfo) -> Self {
         self.client_info = Some(client_info);
         self
@@ -126,21 +125,20 @@ impl ClientBuilder {
     }
 
     /// Sends requests through a proxy. Without this, and without
-    /// [`proxy_from_env`](Self::proxy_from_env), they go straight, whatever the environment says.
+    /// [`proxy_from_env`](Self::proxy_from_env), they are sent directly, whatever the environment says.
     pub fn proxy(mut self, url: &str) -> Self {
         self.proxy = Proxy::Url(url.to_owned());
         self
     }
 
-    /// Obeys `HTTPS_PROXY` and its like.
+    /// Uses the proxy of `HTTPS_PROXY` and similar variables.
     pub fn proxy_from_env(mut self) -> Self {
         self.proxy = Proxy::Environment;
         self
     }
 
-    /// Limits the time of one call, with all its attempts and the waits between them, from its
-    /// first attempt on: waiting for its turn at the client's own pace is not counted. Default: 30
-    /// seconds.
+    /// Limits the time of one call, with all its attempts and the delays between them, from its
+    /// first attempt on: waiting for the client's own rate limit is not counted. Default: 30 seconds.
     pub const fn deadline(mut self, time: Duration) -> Self {
         self.settings.deadline = time;
         self
@@ -152,7 +150,7 @@ impl ClientBuilder {
         self
     }
 
-    /// Limits the time of one upload, with all its attempts and the question for its credentials.
+    /// Limits the time of one upload, with all its attempts and the request for its credentials.
     /// Default: 2 minutes.
     pub const fn upload_deadline(mut self, time: Duration) -> Self {
         self.settings.upload_deadline = time;
@@ -165,41 +163,41 @@ impl ClientBuilder {
         self
     }
 
-    /// Makes at most this many paid requests a second, and as many others, by all clones of the client:
-    /// the service counts its operations apart. Default: 50.
+    /// Limits paid requests per second, and separately other requests, of all clones of the client:
+    /// the service counts its operations separately. Default: 50.
     pub const fn requests_per_second(mut self, rate: NonZeroU32) -> Self {
         self.requests_per_second = rate;
         self
     }
 
-    /// Submits at most this many images a second, by all clones of the client. Default: 50.
+    /// Limits submitted images per second, of all clones of the client. Default: 50.
     pub const fn images_per_second(mut self, rate: NonZeroU32) -> Self {
         self.images_per_second = rate;
         self
     }
 
-    /// Lets the synchronous scan take larger images than [`Requirements::SYNC`] does: pages since
-    /// 2026 name 20 MB.
+    /// Allows larger images in the synchronous scan than [`Requirements::SYNC`] does: documentation
+    /// since 2026 names 20 MB.
     pub const fn sync_max_bytes(mut self, bytes: u64) -> Self {
         self.settings.sync_max_bytes = bytes;
         self
     }
 
-    /// Waits this long before the first and between later requests for results. Default: 5 seconds,
-    /// as the service advises.
+    /// Sets the delay before the first poll and between polls. Default: 5 seconds, as the service
+    /// recommends.
     pub const fn poll_interval(mut self, time: Duration) -> Self {
         self.settings.poll.interval = time;
         self
     }
 
-    /// Gives up waiting for results after this long. Default, and at most: an hour, for which the
+    /// Limits the time of waiting for results. Default and maximum: one hour, which is how long the
     /// service keeps them.
     pub fn wait_at_most(mut self, time: Duration) -> Self {
-        self.settings.poll.limit = time.min(Rhythm::KEPT);
+        self.settings.poll.limit = time.min(PollConfig::KEPT);
         self
     }
 
-    /// Finishes the client. Nothing is sent.
+    /// Builds the client. Nothing is sent.
     ///
     /// # Errors
     ///
@@ -240,7 +238,7 @@ impl ClientBuilder {
                 grants: GrantCache::default(),
                 clock: Clock::default(),
                 budget: Budget::new(),
-                pace: Pace::new(self.requests_per_second, self.images_per_second),
+                rate_limits: RateLimits::new(self.requests_per_second, self.images_per_second),
                 http: Http::new(&self.proxy)?,
             }),
         })
@@ -254,7 +252,7 @@ fn check_token(what: &str, text: &str) -> Result<(), Error> {
     Err(Error::new(
         ErrorKind::Usage,
         format!(
-            "{what} is empty or holds characters that do not print as ASCII: {}",
+            "{what} is empty or contains characters that are not printable ASCII: {}",
             harmless(text, 80)
         ),
     ))

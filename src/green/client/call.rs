@@ -1,4 +1,4 @@
-//! One call: its attempts, each signed afresh, and what their failures mean.
+//! One call: its attempts, each with a new signature, and the classes of their failures.
 
 use std::{future::Future, time::Duration};
 
@@ -24,7 +24,7 @@ use crate::{
     },
 };
 
-/// What stands before the text that the gateway signed, in its message.
+/// Precedes the server's string to sign in its error message.
 const SERVER_STRING: &str = "server string to sign is:";
 
 /// A call of one operation.
@@ -68,7 +68,7 @@ impl Client {
             self.attempt(call, attempt, deadline)
         })
         .await
-        .map_err(|error| call.told(error))
+        .map_err(|error| call.with_ambiguity_hint(error))
     }
 
     /// The one loop of attempts.
@@ -78,7 +78,7 @@ impl Client {
         make: impl Fn(Attempt, Instant) -> F,
     ) -> Result<T, Error> {
         let inner = &self.inner;
-        let pace = inner.pace.of(plan.effect);
+        let pace = inner.rate_limits.of(plan.effect);
         pace.admit(plan.images).await;
         let deadline = clock::after(clock::instant(), plan.deadline);
         let mut number = 0;
@@ -145,7 +145,7 @@ impl Client {
         };
         attempt.status(reply.status);
         let answer =
-            Answer::parse(&reply.body).map(|answer| answer.cleaned(|t| credentials.scrub(t)));
+            Answer::parse(&reply.body).map(|answer| answer.cleaned(|t| credentials.redact(t)));
         let answer = match answer {
             Ok(Answer::Service(envelope)) if envelope.is_success() => {
                 attempt.succeeded(&envelope);
@@ -157,16 +157,18 @@ impl Client {
                     return Ok(envelope);
                 }
                 if reply.status == 429 {
-                    inner.pace.of(call.effect).slow_down();
+                    inner.rate_limits.of(call.effect).slow_down();
                 }
-                let body = credentials.scrub(&String::from_utf8_lossy(&reply.body));
+                let body = credentials.redact(&String::from_utf8_lossy(&reply.body));
                 return Err(Failure {
-                    class: Class::of_foreign_answer(reply.status, call.effect).told(&reply),
+                    class: Class::of_foreign_answer(reply.status, call.effect)
+                        .with_retry_after(&reply),
                     error: failed(
                         call.operation,
                         ErrorKind::Answer,
                         &format_args!("HTTP {} from {}", reply.status, inner.endpoint),
                     )
+                    .with_http_status(reply.status)
                     .with_source(match &reply.coding {
                         Some(coding) => format!(
                             "the answer is compressed with {}, which cannot be read",
@@ -229,7 +231,7 @@ impl Call<'_> {
     ) -> Option<Envelope> {
         let reply = reply.filter(|_| self.effect == Effect::Paid)?;
         let mut envelope = Envelope::salvaged(&reply.body)?;
-        envelope.clean(|text| credentials.scrub(text));
+        envelope.clean(|text| credentials.redact(text));
         attempt.status(reply.status);
         attempt.succeeded(&envelope);
         Some(envelope)
@@ -256,7 +258,7 @@ impl Call<'_> {
                 &error.request_id,
             ),
         };
-        let class = class.told(reply);
+        let class = class.with_retry_after(reply);
         let (message, theirs) = match message.split_once(SERVER_STRING) {
             Some((before, theirs)) => (before.trim_end(), Some(theirs)),
             None => (message.as_str(), None),
@@ -267,17 +269,18 @@ impl Call<'_> {
             _ => class.kind(),
         };
         let mut error = Error::new(kind, format!("{} refused", self.operation))
+            .with_http_status(reply.status)
             .with_reply(&code, message, request_id);
         if let Some(theirs) = theirs {
             // Both without secrets, and before either is cut to a length that is fit to be shown.
-            let ours = credentials.scrub(signature.string_to_sign());
+            let ours = credentials.redact(signature.string_to_sign());
             error = error.with_hint(sign::difference(&ours, theirs));
         }
         Failure { class, error }
     }
 
-    /// What the caller is told in the end.
-    fn told(&self, error: Error) -> Error {
+    /// Adds the data ids and a hint if the outcome of the call is ambiguous.
+    fn with_ambiguity_hint(&self, error: Error) -> Error {
         if error.retry() != Retry::Ambiguous {
             return error;
         }

@@ -53,7 +53,7 @@ pub(in crate::green) fn failed(
 }
 
 impl Fault {
-    /// What came of the answer.
+    /// The received part of the answer.
     pub(super) const fn part(&self) -> Option<&Reply> {
         match self {
             Self::NotSent(_) => None,
@@ -78,7 +78,7 @@ impl Reply {
         self.headers.get(name)?.to_str().ok()
     }
 
-    /// For how long the service asks to wait: `x-acs-retry-after` in milliseconds, as the official
+    /// The delay that the service asks for: `x-acs-retry-after` in milliseconds, as the official
     /// libraries read it, or `Retry-After` in seconds or as a date (RFC 9110, 10.2.3).
     fn retry_after(&self) -> Option<Duration> {
         let number = |name| count(self.header(name)?.trim());
@@ -88,8 +88,7 @@ impl Reply {
             .or_else(|| self.until(self.header("retry-after")?))
     }
 
-    /// How long it is until a date, by the clock of whoever answered if the answer tells it. A date
-    /// that has passed is no wait.
+    /// The time until a date, by the `Date` of the answer if it has one. Zero for a past date.
     fn until(&self, date: &str) -> Option<Duration> {
         let date = clock::parse_http_date(date)?;
         let now = self.header("date").and_then(clock::parse_http_date);
@@ -105,8 +104,8 @@ fn count(digits: &str) -> Option<u64> {
 }
 
 impl Class {
-    /// The class with the wait that the service asks for.
-    pub(in crate::green) fn told(self, reply: &Reply) -> Self {
+    /// Adds the delay that the service asks for.
+    pub(in crate::green) fn with_retry_after(self, reply: &Reply) -> Self {
         match self {
             Self::Throttled(None) => Self::Throttled(reply.retry_after()),
             other => other,

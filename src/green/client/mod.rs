@@ -21,8 +21,8 @@ use super::{
     grant::GrantCache,
     http::Http,
     ids::TaskId,
-    options::ScanOptions,
-    pace::Pace,
+    options::{PollConfig, ScanOptions},
+    rate::RateLimits,
     refusal::Refusal,
     report::TaskReport,
     retry::{Budget, Effect},
@@ -40,6 +40,35 @@ use crate::error::{Error, ErrorKind};
 const SYNC_TIMEOUT: Duration = Duration::from_secs(6);
 
 /// The client of one account in one region. Clones share connections, credentials and limits.
+///
+/// ```
+/// # #[cfg(feature = "sandbox")]
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # tokio::runtime::Runtime::new()?.block_on(async {
+/// use greenlight::{Batch, Client, Credentials, ImageUrl, Scene, Task, sandbox::Sandbox};
+///
+/// // A mock of the service; `region("ap-southeast-1")` instead of `endpoint` uses the real one.
+/// let sandbox = Sandbox::builder().start().await?;
+/// let key = sandbox.credentials();
+/// let client = Client::builder()
+///     .endpoint(&sandbox.endpoint())
+///     .credentials(Credentials::new(key.id(), key.secret()))
+///     .poll_interval(std::time::Duration::from_millis(20))
+///     .build()?;
+///
+/// // `Task::new` takes the receipt of an accepted image; this one was not checked.
+/// let url = ImageUrl::parse("https://images.example/porn.png")?;
+/// let batch = Batch::new([Task::unchecked(url)])?;
+/// let submission = client.submit(batch, &[Scene::Porn]).await?;
+/// let reports = client.wait(&submission).await?;
+/// let outcome = reports[0].outcome().expect("the sandbox scans every image");
+/// assert_eq!(outcome.decision().name(), "block");
+/// # Ok(())
+/// # })
+/// # }
+/// # #[cfg(not(feature = "sandbox"))]
+/// # fn main() {}
+/// ```
 #[derive(Clone, Debug)]
 pub struct Client {
     inner: Arc<Inner>,
@@ -56,11 +85,11 @@ struct Inner {
     grants: GrantCache,
     clock: Clock,
     budget: Budget,
-    pace: Pace,
+    rate_limits: RateLimits,
     http: Http,
 }
 
-/// Who publishes the images, as the query's parameter says it.
+/// The query parameter that names the publisher of the images.
 struct InfoParameter {
     name: &'static str,
     value: String,
@@ -73,7 +102,7 @@ impl fmt::Debug for InfoParameter {
     }
 }
 
-/// How long and how often is tried.
+/// Time limits, attempts and modes.
 #[derive(Clone, Debug)]
 struct Settings {
     deadline: Duration,
@@ -83,19 +112,19 @@ struct Settings {
     upload_deadline: Duration,
     network: Network,
     signature: SignatureStyle,
-    poll: super::poll::Rhythm,
+    poll: PollConfig,
 }
 
 impl Client {
-    /// How many tasks one request for results asks about at most.
+    /// The maximum number of tasks in one request for results.
     pub const MAX_RESULTS: usize = 100;
 
-    /// Starts a client.
+    /// Returns a builder.
     pub fn builder() -> ClientBuilder {
         ClientBuilder::new()
     }
 
-    /// The host of the service that is asked.
+    /// The host of the service.
     pub fn host(&self) -> &str {
         self.inner.endpoint.host()
     }
@@ -103,10 +132,10 @@ impl Client {
     /// Submits a batch to the asynchronous scan. Each image is billed once per scene, and each frame
     /// that is looked at is an image.
     ///
-    /// Tasks are refused one by one, even all of them: `Ok` says that the service answered, and
-    /// [`Submission::entries`] what became of each. A task that the answer leaves out may have been
-    /// taken and billed: [`Refusal::is_ambiguous`]. If the future is dropped, the request may or may
-    /// not have been sent.
+    /// Tasks are refused one by one, even all of them: `Ok` means that the service answered, and
+    /// [`Submission::entries`] has the result for each. A task that is missing in the answer may have
+    /// been accepted and billed: [`Refusal::is_ambiguous`]. If the future is dropped, the request may
+    /// or may not have been sent.
     ///
     /// # Errors
     ///
@@ -117,7 +146,7 @@ impl Client {
         self.submit_with(batch, &ScanOptions::new(scenes)).await
     }
 
-    /// As [`submit`](Self::submit), with everything that a scan can be told.
+    /// As [`submit`](Self::submit), with all options of a scan.
     ///
     /// # Errors
     ///
@@ -133,12 +162,12 @@ impl Client {
         let submission = Submission::join(&batch, &options.scenes, &envelope, clock::instant());
         let throttled = |entry: &Submitted| entry.result().is_err_and(Refusal::is_throttling);
         if submission.entries().iter().any(throttled) {
-            self.inner.pace.of(Effect::Paid).slow_down();
+            self.inner.rate_limits.of(Effect::Paid).slow_down();
         }
         Ok(submission)
     }
 
-    /// Scans a batch at once: the answer holds the outcomes, and takes up to six seconds. Billed as
+    /// Scans a batch synchronously: the answer holds the outcomes, and takes up to six seconds. Billed as
     /// [`submit`](Self::submit) is.
     ///
     /// # Errors
@@ -153,7 +182,7 @@ impl Client {
         Ok(Scanned::join(&batch, &options.scenes, &envelope))
     }
 
-    /// Tells the service what it should have said of an image.
+    /// Reports a wrong result to the service.
     ///
     /// # Errors
     ///
@@ -179,7 +208,7 @@ impl Client {
         self.call(call).await.map(drop)
     }
 
-    /// Asks once for the results of tasks. Asking is repeatable, and tasks are matched by id: one
+    /// Requests the results of tasks once. The request is idempotent, and tasks are matched by id: one
     /// that the answer does not hold is not in the list.
     ///
     /// # Errors
@@ -214,7 +243,7 @@ impl Client {
             .collect())
     }
 
-    /// Asks for the temporary credentials of uploads.
+    /// Requests temporary credentials for uploads.
     pub(super) async fn upload_grant(&self) -> Result<Envelope, Error> {
         let call = Call {
             operation: "asking for upload credentials",
@@ -290,7 +319,7 @@ impl Client {
         self.inner.settings.upload_deadline
     }
 
-    pub(super) fn rhythm(&self) -> &super::poll::Rhythm {
+    pub(super) fn poll_config(&self) -> &PollConfig {
         &self.inner.settings.poll
     }
 }

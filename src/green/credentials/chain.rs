@@ -1,11 +1,11 @@
-//! Sources in the order in which the caller names them.
+//! Sources in the caller's order.
 
 use super::{ProvideCredentials, Provided};
 
-/// A list of sources: the first that has credentials gives them.
+/// A list of sources: the first that has credentials is used.
 ///
-/// A source that has none is passed over. One that ought to have some but fails ends the search: to
-/// go on would mean to act under another name than was meant. There is no default list.
+/// A source that has none is skipped. One that should have some but fails ends the search:
+/// continuing could use another account than the intended one. There is no default list.
 ///
 /// ```
 /// use greenlight::green::{Chain, Client, FromCliProfile, FromEnvironment};

@@ -46,7 +46,7 @@ impl FromEcsRole {
         self
     }
 
-    /// Asks a metadata service elsewhere, such as a stand-in on loopback.
+    /// Uses a metadata service at another address, such as a mock on loopback.
     ///
     /// # Errors
     ///

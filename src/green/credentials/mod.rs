@@ -8,7 +8,7 @@ mod chain;
 mod ecs;
 mod env;
 mod profile;
-mod scrub;
+mod redact;
 mod uri;
 
 pub(super) use cache::Cache;
@@ -47,6 +47,21 @@ impl fmt::Debug for Secret {
 }
 
 /// An access key pair, or temporary credentials with their security token.
+///
+/// Values that cannot be sent in a header, such as a key that ends with a line break, are an error
+/// of the first request.
+///
+/// ```
+/// use std::time::{Duration, SystemTime};
+///
+/// use greenlight::Credentials;
+///
+/// let credentials = Credentials::new("STS.example", "example-secret")
+///     .with_security_token("example-token")
+///     .with_expiry(SystemTime::now() + Duration::from_secs(3_600));
+/// assert!(credentials.is_temporary());
+/// assert!(!format!("{credentials:?}").contains("example-secret"));
+/// ```
 #[derive(Clone, Debug)]
 pub struct Credentials {
     access_key_id: Arc<str>,
@@ -112,12 +127,12 @@ impl Credentials {
         credentials.checked("the service").ok()
     }
 
-    /// Takes the secret and the token out of a text from outside, of which the first pages are kept: a
-    /// server may send back what it was sent, escaped or not.
-    pub(super) fn scrub(&self, text: &str) -> String {
+    /// Redacts the secret and token from untrusted text, keeping at most 16 Ki characters: a server
+    /// may echo a request, escaped or not.
+    pub(super) fn redact(&self, text: &str) -> String {
         let secrets = [Some(&self.access_key_secret), self.token()];
         let secrets: Vec<&str> = secrets.into_iter().flatten().map(Secret::expose).collect();
-        scrub::scrubbed(text, &secrets)
+        redact::redacted(text, &secrets)
     }
 
     /// Rejects values that cannot be sent in a header or are probably a slip: empty ones, and those
@@ -168,6 +183,25 @@ pub type Provided<'a> =
     Pin<Box<dyn Future<Output = Result<Option<Credentials>, Error>> + Send + 'a>>;
 
 /// A source of credentials.
+///
+/// ```
+/// use greenlight::green::{Client, Credentials, ProvideCredentials, Provided};
+///
+/// #[derive(Debug)]
+/// struct Vault;
+///
+/// impl ProvideCredentials for Vault {
+///     fn provide(&self) -> Provided<'_> {
+///         Box::pin(async {
+///             // An asynchronous request to the vault is made here.
+///             Ok(Some(Credentials::new("LTAIexample", "example-secret")))
+///         })
+///     }
+/// }
+///
+/// let client = Client::builder().region("ap-southeast-1").credentials(Vault).build()?;
+/// # Ok::<(), greenlight::Error>(())
+/// ```
 pub trait ProvideCredentials: fmt::Debug + Send + Sync {
     /// Gets credentials; `None` when this source has none to give, so that the next one is asked.
     ///

@@ -1,4 +1,4 @@
-//! The bytes of an upload, held against the receipt while they are read.
+//! The bytes of an upload, compared with the receipt while they are read.
 
 use std::{
     fmt,
@@ -21,6 +21,19 @@ use crate::{
 };
 
 /// The bytes of an image: in memory, or in a file that is read as it is sent.
+///
+/// ```no_run
+/// # async fn example(client: greenlight::Client) -> Result<(), Box<dyn std::error::Error>> {
+/// use greenlight::{Batch, Inspection, Requirements, Task, green::Content};
+///
+/// let bytes = std::fs::read("photo.png")?;
+/// let inspection = Inspection::of(&bytes);
+/// let accepted = Requirements::ASYNC.judge(inspection).into_result()?;
+/// let uploaded = client.upload(accepted, &Content::bytes(bytes)).await?;
+/// let batch = Batch::new([Task::new(uploaded)])?;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct Content {
     kind: Kind,
@@ -50,19 +63,19 @@ impl Content {
         }
     }
 
-    /// Asks that the bytes have this hash, besides being what the receipt says: then they are the
-    /// very ones, not others of the same size and structure.
+    /// Requires this hash in addition to the facts of the receipt: then no other bytes of the same
+    /// size and structure are uploaded.
     #[must_use]
     pub const fn with_sha256(mut self, sha256: [u8; 32]) -> Self {
         self.sha256 = Some(sha256);
         self
     }
 
-    fn watch(&self, accepted: Inspection, len: u64) -> Watch {
+    fn checker(&self, accepted: Inspection, len: u64) -> ContentCheck {
         // Whether a decoder had the time for it is no property of the bytes.
         let mut inspector = Inspector::new(accepted.depth().min(Depth::Payload));
         inspector.announce_len(len);
-        Watch {
+        ContentCheck {
             accepted,
             len,
             inspector,
@@ -70,39 +83,39 @@ impl Content {
         }
     }
 
-    /// Refuses bytes that are not the accepted ones before anything is sent. Files are looked at
-    /// while they are sent.
+    /// Rejects bytes that are not the accepted ones before anything is sent. Files are checked while
+    /// they are sent.
     pub(super) async fn check(&self, accepted: &Inspection, len: u64) -> Result<(), Error> {
         let Kind::Bytes(bytes) = &self.kind else {
             return Ok(());
         };
         let bytes = bytes.clone();
-        let mut watch = self.watch(*accepted, len);
-        let check = move || {
-            watch.push(&bytes);
-            watch.finish()
+        let mut check = self.checker(*accepted, len);
+        let run = move || {
+            check.push(&bytes);
+            check.finish()
         };
-        match tokio::task::spawn_blocking(check).await {
+        match tokio::task::spawn_blocking(run).await {
             Ok(checked) => checked,
             Err(error) => Err(
-                Error::new(ErrorKind::Io, "upload failed: checking was cut short")
+                Error::new(ErrorKind::Io, "upload failed: the check did not finish")
                     .with_source(error),
             ),
         }
     }
 
-    /// The body of a request, and where reading says why it stopped short.
+    /// Returns the body of a request, and the slot for the error that ends it early.
     pub(super) fn body(&self, accepted: &Inspection, len: u64) -> (Body, ReadFault) {
         let fault = ReadFault::default();
         let body = match &self.kind {
             Kind::Bytes(bytes) => Body::from(bytes.clone()),
             Kind::File(path) => {
                 let (sender, receiver) = mpsc::channel(2);
-                let (path, told) = (path.clone(), fault.clone());
-                let watch = self.watch(*accepted, len);
+                let (path, failure) = (path.clone(), fault.clone());
+                let check = self.checker(*accepted, len);
                 tokio::task::spawn_blocking(move || {
-                    if let Err(error) = read(&path, watch, &sender) {
-                        told.set(error);
+                    if let Err(error) = read(&path, check, &sender) {
+                        failure.set(error);
                         let _ = sender.blocking_send(Err(io::ErrorKind::Interrupted.into()));
                     }
                 });
@@ -126,7 +139,7 @@ impl fmt::Debug for Content {
     }
 }
 
-/// Why reading stopped short.
+/// The error that ended reading early.
 #[derive(Clone, Debug, Default)]
 pub(super) struct ReadFault(Arc<Mutex<Option<Error>>>);
 
@@ -140,16 +153,16 @@ impl ReadFault {
     }
 }
 
-/// Looks at bytes again as they pass.
-struct Watch {
+/// Inspects bytes again while they are sent.
+struct ContentCheck {
     accepted: Inspection,
     len: u64,
     inspector: Inspector,
-    /// The hash so far, and the one that is asked for.
+    /// The current hash, and the required one.
     hash: Option<(Sha256, [u8; 32])>,
 }
 
-impl Watch {
+impl ContentCheck {
     fn push(&mut self, chunk: &[u8]) {
         self.inspector.push(chunk);
         if let Some((hash, _)) = &mut self.hash {
@@ -171,8 +184,8 @@ impl Watch {
             return Ok(());
         }
         Err(Error::new(
-            ErrorKind::Usage,
-            "upload failed: the content is not what was accepted, or has changed since",
+            ErrorKind::Changed,
+            "upload failed: the content is not what was accepted, or changed since",
         ))
     }
 }
@@ -181,7 +194,7 @@ impl Watch {
 /// accepted, so that no other is ever complete at the store.
 fn read(
     path: &Path,
-    mut watch: Watch,
+    mut check: ContentCheck,
     chunks: &mpsc::Sender<io::Result<Bytes>>,
 ) -> Result<(), Error> {
     const CHUNK: usize = 64 << 10;
@@ -189,14 +202,14 @@ fn read(
         let path = harmless(&path.to_string_lossy(), 200);
         Error::new(ErrorKind::Io, format!("upload failed: cannot read {path}")).with_source(error)
     };
-    // Opening a pipe that nobody writes to would not end.
+    // Opening a pipe without a writer would block.
     if !path.metadata().map_err(cannot)?.is_file() {
         return Err(cannot(io::ErrorKind::InvalidInput.into()));
     }
     // One byte more than accepted shows that there are more.
     let mut file = std::fs::File::open(path)
         .map_err(cannot)?
-        .take(watch.len.saturating_add(1));
+        .take(check.len.saturating_add(1));
     let mut held: Option<Bytes> = None;
     let mut buffer = vec![0; CHUNK];
     loop {
@@ -207,16 +220,16 @@ fn read(
             Err(error) => return Err(cannot(error)),
         };
         let chunk = buffer.get(..count).unwrap_or_default();
-        watch.push(chunk);
+        check.push(chunk);
         if let Some(earlier) = held.replace(Bytes::copy_from_slice(chunk))
             && chunks.blocking_send(Ok(earlier)).is_err()
         {
             return Ok(());
         }
     }
-    watch.finish()?;
+    check.finish()?;
     if let Some(last) = held {
-        // Whoever does not take it any more has ended the request.
+        // The receiver is gone only if the request has ended.
         let _ = chunks.blocking_send(Ok(last));
     }
     Ok(())

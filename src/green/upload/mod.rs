@@ -39,16 +39,15 @@ use crate::{
 const OPERATION: &str = "upload";
 
 impl Client {
-    /// Uploads an image that was accepted and gives the receipt for it under the URL that the
-    /// service reads. Whether uploading is billed is not documented.
+    /// Uploads an accepted image and returns the receipt for its URL at the service. Whether uploading is billed is not documented.
     ///
     /// The name's extension and the type are the format's that the bytes have. A file is sent as it
-    /// is read; it and the bytes are held against the receipt while they are sent, so that what was
-    /// checked is what is uploaded.
+    /// is read; the bytes are compared with the receipt while they are sent, so that only checked
+    /// content is uploaded.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Usage`] when the content is not what was accepted; [`ErrorKind::Io`] when a file
+    /// [`ErrorKind::Changed`] when the content is not what was accepted; [`ErrorKind::Io`] when a file
     /// cannot be read; else when the service refused it or could not be reached.
     pub async fn upload<S>(
         &self,
@@ -158,30 +157,31 @@ impl Client {
     async fn upload_refused(&self, reply: &Reply, grant: &Grant, started: Instant) -> Failure {
         let body = grant
             .credentials
-            .scrub(&String::from_utf8_lossy(&reply.body));
+            .redact(&String::from_utf8_lossy(&reply.body));
         let code = xml_text(&body, "Code").unwrap_or("HTTP error");
-        let class = match (code, reply.status) {
-            ("RequestTimeTooSkewed", _)
-                if self
+        let class = match Class::of_store_code(code, reply.status) {
+            Class::Clock
+                if !self
                     .clock()
                     .learn(reply.header("date").unwrap_or_default(), started.elapsed()) =>
             {
-                Class::Clock
+                Class::Never
             }
-            // The credentials were withdrawn, or ended early: once more with new ones.
-            ("InvalidAccessKeyId" | "SecurityTokenExpired" | "InvalidSecurityToken", _) => {
+            // The credentials were withdrawn or expired early: one more attempt with new ones.
+            Class::Key => {
                 self.grants().clear().await;
                 Class::Once
             }
-            (_, 429 | 503) => Class::Throttled(None).told(reply),
-            (_, 500..) => Class::Temporary,
-            _ => Class::Never,
+            class => class.with_retry_after(reply),
         };
-        let error = Error::new(class.kind(), "upload refused").with_reply(
-            &format!("{code} (HTTP {})", reply.status),
-            xml_text(&body, "Message").unwrap_or_default(),
-            xml_text(&body, "RequestId"),
-        );
+        let message = format!("upload refused with HTTP {}", reply.status);
+        let error = Error::new(class.kind(), message)
+            .with_http_status(reply.status)
+            .with_reply(
+                code,
+                xml_text(&body, "Message").unwrap_or_default(),
+                xml_text(&body, "RequestId"),
+            );
         Failure { class, error }
     }
 }

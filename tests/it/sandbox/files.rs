@@ -225,7 +225,7 @@ async fn a_published_file_is_served_wherever_it_lies() {
     assert_eq!(error.kind(), ErrorKind::Io);
 }
 
-/// Opening a pipe that nobody writes to waits for a writer.
+/// Opening a pipe without a writer waits for one.
 #[cfg(unix)]
 #[tokio::test]
 async fn a_pipe_in_the_folder_is_no_file() {

@@ -71,7 +71,7 @@ impl Request {
         self
     }
 
-    /// Signs what stands so far.
+    /// Signs the request in its current state.
     pub(crate) fn signed(self, id: &str, secret: &str) -> Self {
         let text = self.string_to_sign();
         let mac = Hmac::<Sha1>::new_from_slice(secret.as_bytes())

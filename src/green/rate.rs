@@ -1,4 +1,4 @@
-//! How fast requests are made: account-wide limits, shared by all clones of a client.
+//! Rate limits of an account, shared by all clones of a client.
 
 use std::{
     num::NonZeroU32,
@@ -19,21 +19,21 @@ use tokio::{
 
 use super::{clock, retry::Effect};
 
-/// Limits on paid requests and their images, and apart from them on all other requests: the service
-/// counts each operation by itself, and a question for outcomes must not wait behind submissions
-/// until they expire.
+/// Separate limits for paid requests (and their images) and for all other requests: the service
+/// counts each operation separately, and a poll must not wait behind submissions until the results
+/// expire.
 #[derive(Debug)]
-pub(super) struct Pace {
-    paid: Lane,
-    free: Lane,
+pub(super) struct RateLimits {
+    paid: Limiter,
+    free: Limiter,
 }
 
-/// Limits on requests and on images, and how far they are slowed.
+/// Limits on requests and on images, and the backoff that applies to both.
 #[derive(Debug)]
-pub(super) struct Lane {
+pub(super) struct Limiter {
     requests: Limit,
     images: Limit,
-    slowness: StdMutex<Slowness>,
+    backoff: StdMutex<Backoff>,
 }
 
 /// One limit by the generic cell rate algorithm.
@@ -41,20 +41,20 @@ pub(super) struct Lane {
 struct Limit {
     cells: RateLimiter<NotKeyed, InMemoryState, Ticks, NoOpMiddleware<Duration>>,
     rate: NonZeroU32,
-    /// Held while waiting, so that those who came first go first.
+    /// Held while waiting, so that callers are admitted in order.
     turn: Mutex<()>,
 }
 
-impl Pace {
+impl RateLimits {
     pub(super) fn new(requests: NonZeroU32, images: NonZeroU32) -> Self {
         Self {
-            paid: Lane::new(requests, images),
-            free: Lane::new(requests, images),
+            paid: Limiter::new(requests, images),
+            free: Limiter::new(requests, images),
         }
     }
 
-    /// The lane of calls of this effect.
-    pub(super) const fn of(&self, effect: Effect) -> &Lane {
+    /// Returns the limiter for calls of this effect.
+    pub(super) const fn of(&self, effect: Effect) -> &Limiter {
         match effect {
             Effect::Paid => &self.paid,
             Effect::Repeatable => &self.free,
@@ -62,7 +62,7 @@ impl Pace {
     }
 }
 
-impl Lane {
+impl Limiter {
     fn new(requests: NonZeroU32, images: NonZeroU32) -> Self {
         let ticks = Ticks {
             start: clock::instant(),
@@ -70,27 +70,27 @@ impl Lane {
         Self {
             requests: Limit::new(requests, ticks),
             images: Limit::new(images, ticks),
-            slowness: StdMutex::new(Slowness::NONE),
+            backoff: StdMutex::new(Backoff::NONE),
         }
     }
 
     /// Waits until a request with this many images may be sent.
     pub(super) async fn admit(&self, images: u32) {
-        let slowness = self.slowness(|slowness| {
-            slowness.recover(clock::instant());
-            slowness.factor
+        let backoff = self.backoff(|backoff| {
+            backoff.recover(clock::instant());
+            backoff.factor
         });
-        self.images.take(images, slowness).await;
-        self.requests.take(1, slowness).await;
+        self.images.take(images, backoff).await;
+        self.requests.take(1, backoff).await;
     }
 
-    /// Halves the pace: the service said that it is too fast.
+    /// Halves the rate, because the service throttled a request.
     pub(super) fn slow_down(&self) {
-        self.slowness(|slowness| slowness.double(clock::instant()));
+        self.backoff(|backoff| backoff.double(clock::instant()));
     }
 
-    fn slowness<T>(&self, act: impl FnOnce(&mut Slowness) -> T) -> T {
-        act(&mut self.slowness.lock().unwrap_or_else(PoisonError::into_inner))
+    fn backoff<T>(&self, act: impl FnOnce(&mut Backoff) -> T) -> T {
+        act(&mut self.backoff.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
@@ -103,10 +103,9 @@ impl Limit {
         }
     }
 
-    /// Takes `count` cells at `slowness` times their price. What costs more than a second's worth
-    /// is taken in parts.
-    async fn take(&self, count: u32, slowness: u32) {
-        let mut left = count.saturating_mul(slowness);
+    /// Waits for `count` times `backoff` cells. More than one second's worth is taken in parts.
+    async fn take(&self, count: u32, backoff: u32) {
+        let mut left = count.saturating_mul(backoff);
         let _turn = self.turn.lock().await;
         while let Some(part) = NonZeroU32::new(left.min(self.rate.get())) {
             match self.cells.check_n(part) {
@@ -121,30 +120,30 @@ impl Limit {
     }
 }
 
-/// How many times slower than allowed: doubled when the service complains, halved again for every
-/// while without complaint.
+/// By what factor the rate is reduced: doubled when the service throttles, halved after each
+/// [`RECOVERY`](Self::RECOVERY) without throttling.
 #[derive(Debug)]
-struct Slowness {
+struct Backoff {
     factor: u32,
     changed: Option<Instant>,
 }
 
-impl Slowness {
+impl Backoff {
     const NONE: Self = Self {
         factor: 1,
         changed: None,
     };
-    const MOST: u32 = 32;
-    /// Complaints that come together are one complaint.
-    const TOGETHER: Duration = Duration::from_millis(500);
+    const MAX: u32 = 32;
+    /// Throttled answers within this time count once.
+    const WINDOW: Duration = Duration::from_millis(500);
     const RECOVERY: Duration = Duration::from_secs(5);
 
     fn double(&mut self, now: Instant) {
         if self
             .changed
-            .is_none_or(|changed| now.duration_since(changed) >= Self::TOGETHER)
+            .is_none_or(|changed| now.duration_since(changed) >= Self::WINDOW)
         {
-            self.factor = self.factor.saturating_mul(2).min(Self::MOST);
+            self.factor = self.factor.saturating_mul(2).min(Self::MAX);
             self.changed = Some(now);
         }
     }
@@ -183,47 +182,47 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_second_of_images_may_go_at_once_and_the_rest_waits_its_turn() {
-        let pace = Lane::new(rate(50), rate(10));
+    async fn a_second_of_images_is_admitted_immediately_and_the_rest_waits() {
+        let limits = Limiter::new(rate(50), rate(10));
         let start = clock::instant();
-        pace.admit(10).await;
+        limits.admit(10).await;
         assert_eq!(start.elapsed(), Duration::ZERO);
-        pace.admit(25).await;
+        limits.admit(25).await;
         let waited = start.elapsed();
         assert!(waited >= Duration::from_millis(2_400), "{waited:?}");
         assert!(waited <= Duration::from_millis(2_600), "{waited:?}");
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_complaint_halves_the_pace_and_silence_restores_it() {
-        let pace = Lane::new(rate(10), rate(10));
+    async fn throttling_halves_the_rate_and_time_restores_it() {
+        let limits = Limiter::new(rate(10), rate(10));
         let time = async |images| {
             let start = clock::instant();
-            pace.admit(images).await;
+            limits.admit(images).await;
             start.elapsed()
         };
         time(10).await;
         let fair = time(10).await;
-        pace.slow_down();
-        pace.slow_down();
+        limits.slow_down();
+        limits.slow_down();
         let slow = time(10).await;
         assert!(
             slow > fair * 19 / 10 && slow < fair * 21 / 10,
             "{slow:?} {fair:?}"
         );
-        sleep(Slowness::RECOVERY).await;
+        sleep(Backoff::RECOVERY).await;
         time(10).await;
         let restored = time(10).await;
         assert!(restored < fair * 11 / 10, "{restored:?}");
     }
 
     #[tokio::test(start_paused = true)]
-    async fn questions_do_not_wait_behind_submissions() {
-        let pace = Pace::new(rate(10), rate(10));
-        let paid = pace.of(Effect::Paid);
+    async fn polls_do_not_wait_behind_submissions() {
+        let limits = RateLimits::new(rate(10), rate(10));
+        let paid = limits.of(Effect::Paid);
         for _ in 0..5 {
             paid.slow_down();
-            sleep(Slowness::TOGETHER).await;
+            sleep(Backoff::WINDOW).await;
         }
         let start = clock::instant();
         let submitting = async {
@@ -232,7 +231,7 @@ mod tests {
             start.elapsed()
         };
         let asking = async {
-            pace.of(Effect::Repeatable).admit(0).await;
+            limits.of(Effect::Repeatable).admit(0).await;
             start.elapsed()
         };
         let (submitted, asked) = tokio::join!(submitting, asking);
@@ -241,15 +240,15 @@ mod tests {
     }
 
     #[test]
-    fn slowness_is_bounded() {
-        let mut slowness = Slowness::NONE;
+    fn the_backoff_is_bounded() {
+        let mut backoff = Backoff::NONE;
         let mut now = clock::instant();
         for _ in 0..100 {
-            now += Slowness::TOGETHER;
-            slowness.double(now);
+            now += Backoff::WINDOW;
+            backoff.double(now);
         }
-        assert_eq!(slowness.factor, Slowness::MOST);
-        slowness.recover(now + 100 * Slowness::RECOVERY);
-        assert_eq!(slowness.factor, 1);
+        assert_eq!(backoff.factor, Backoff::MAX);
+        backoff.recover(now + 100 * Backoff::RECOVERY);
+        assert_eq!(backoff.factor, 1);
     }
 }
