@@ -87,6 +87,8 @@ struct Inner {
     attempts: u32,
     data_ids: Vec<String>,
     http_status: Option<u16>,
+    /// Whether the object store refused one object, and not every upload of the account.
+    is_about_object: bool,
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
@@ -130,6 +132,7 @@ impl Error {
                 attempts: 0,
                 data_ids: Vec::new(),
                 http_status: None,
+                is_about_object: false,
                 source: None,
             }),
         }
@@ -175,6 +178,11 @@ impl Error {
         self
     }
 
+    pub(crate) fn with_is_about_object(mut self, is_about_object: bool) -> Self {
+        self.inner.is_about_object = is_about_object;
+        self
+    }
+
     pub(crate) fn with_hint(mut self, hint: impl fmt::Display) -> Self {
         self.inner.hint = Some(hint.to_string());
         self
@@ -210,6 +218,11 @@ impl Error {
     /// The HTTP status of the answer, if one arrived.
     pub const fn http_status(&self) -> Option<u16> {
         self.inner.http_status
+    }
+
+    /// Whether an upload was refused because of this object only: uploads of others may succeed.
+    pub const fn is_about_object(&self) -> bool {
+        self.inner.is_about_object
     }
 
     /// The service's message, when it answered.

@@ -72,7 +72,7 @@ pub use poll::Watch;
 pub use refusal::Refusal;
 pub use report::{TaskReport, TaskState};
 #[cfg(feature = "pipeline")]
-pub(crate) use retry::{is_about_content, is_about_object};
+pub(crate) use retry::is_about_content;
 pub use scene::{Scene, Suggestion};
 pub use submission::{Scanned, Submission, Submitted};
 pub use task::{Batch, Task};

@@ -133,8 +133,7 @@ pub(crate) fn is_about_content(code: &str) -> bool {
 }
 
 /// Whether the object store refused one object, and not every upload of the account.
-#[cfg(feature = "pipeline")]
-pub(crate) const fn is_about_object(status: u16) -> bool {
+pub(super) const fn is_about_object(status: u16) -> bool {
     matches!(status, 400 | 402 | 405..=499)
 }
 

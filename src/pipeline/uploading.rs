@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     error::{Error, ErrorKind},
-    green::{Content, Task, is_about_object},
+    green::{Content, Task},
     image_url::ImageUrl,
     ledger::{Claimed, Fate, Hold, Key, Location, Reason},
 };
@@ -201,10 +201,7 @@ fn later(shared: &Shared, error: &Error, pause: Duration, attempts: u32) -> Unse
 
 /// Why the object store refused one object, if it did not refuse every upload.
 fn of_object(error: &Error) -> Option<Reason> {
-    let code = error.service_code()?;
-    if !is_about_object(error.http_status()?) {
-        return None;
-    }
+    let code = error.service_code().filter(|_| error.is_about_object())?;
     Some(fate::reason_of(
         &format!("upload/{code}"),
         error.to_string(),

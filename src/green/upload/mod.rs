@@ -25,7 +25,7 @@ use super::{
     clock,
     grant::Grant,
     http::Reply,
-    retry::{Class, Effect},
+    retry::{self, Class, Effect},
     sign::{self, Parts},
     trace::Attempt,
 };
@@ -177,6 +177,7 @@ impl Client {
         let message = format!("upload refused with HTTP {}", reply.status);
         let error = Error::new(class.kind(), message)
             .with_http_status(reply.status)
+            .with_is_about_object(retry::is_about_object(reply.status))
             .with_reply(
                 code,
                 xml_text(&body, "Message").unwrap_or_default(),
