@@ -2,6 +2,7 @@
 //!
 //!     cargo bench --bench probe --features probe,client
 //!     cargo bench --bench probe --features probe,client -- --seconds 5 --rounds 3
+//!     cargo bench --bench probe --features probe,client -- names
 //!
 //! Needs `nginx`, and `wrk` for the limit (Debian packages of these names). 22 JPEG files of 2.65 MB
 //! on average are served on loopback by one nginx worker, plain, over TLS, and through a proxy that
@@ -13,6 +14,9 @@
 //! * `full`: `Mode::Full`;
 //! * `reqwest`: a plain loop of `get`, `bytes` and `Inspection::at` at header depth;
 //! * `reqwest-range`: the same with the Range.
+//!
+//! `names` needs neither: it measures how long 1,000 names take, alone and among 1,000 whose name server
+//! does not respond.
 //!
 //! Told are probes per second and their ratio to wrk's, the CPU time of the client per probe, the
 //! bytes that nginx sent per probe, the highest memory, and how it grew from 1 000 URLs to 10 000.
@@ -47,7 +51,7 @@ use greenlight::{
 use rustls::pki_types::{CertificateDer, pem::PemObject};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpListener, TcpStream, tcp},
+    net::{TcpListener, TcpStream, UdpSocket, tcp},
     runtime,
     sync::mpsc,
     task::JoinSet,
@@ -65,6 +69,9 @@ fn main() {
         && first == "contender"
     {
         return contender(rest);
+    }
+    if arguments.first().is_some_and(|first| first == "names") {
+        return names();
     }
     let option = |name: &str, default: u64| {
         let at = arguments.iter().position(|one| one == name);
@@ -255,6 +262,96 @@ fn growth(place: &Place, port: u16) {
     };
     let (short, long) = (memory(1_000), memory(10_000));
     println!("memory, header mode: {short:.1} MB at 1 000 URLs, {long:.1} MB at 10 000");
+}
+
+// Names
+
+/// Prints how long 1,000 good names take, alone and among 1,000 dead ones.
+fn names() {
+    let runtime = runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        for round in 0..3 {
+            let alone = good_names(round, false).await;
+            let among = good_names(round, true).await;
+            let ratio = among.as_secs_f64() / alone.as_secs_f64();
+            println!(
+                "1,000 good names: alone {alone:.2?}, among 1,000 dead ones {among:.2?}: {ratio:.2}"
+            );
+        }
+    });
+}
+
+/// How long until each of 1,000 good names is decided.
+async fn good_names(round: u32, with_dead: bool) -> Duration {
+    let dns = name_server().await;
+    let server = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = server.local_addr().unwrap().port();
+    let serving = tokio::spawn(async move {
+        let file: Arc<[u8]> = jpeg(1, 50_000).into();
+        loop {
+            let (mut stream, _) = server.accept().await.unwrap();
+            let file = Arc::clone(&file);
+            tokio::spawn(async move {
+                let mut request = [0; 2_048];
+                let _ = stream.read(&mut request).await;
+                let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", file.len());
+                let _ = stream.write_all(&[head.as_bytes(), &file].concat()).await;
+            });
+        }
+    });
+    let probe = Probe::builder()
+        .policy(AddressPolicy::new().allow("127.0.0.1").unwrap())
+        .name_servers([dns])
+        .depth(Depth::Header)
+        .build()
+        .unwrap();
+    let begun = Instant::now();
+    let (mut good, mut dead) = (JoinSet::new(), JoinSet::new());
+    for at in 0..1_000 {
+        let check = |kind: &str| {
+            let url = format!("http://{kind}{at}-{round}.example:{port}/image.jpg");
+            let (probe, url) = (probe.clone(), ImageUrl::parse(&url).unwrap());
+            async move { probe.download(&url, &Requirements::ASYNC).await }
+        };
+        if with_dead {
+            dead.spawn(check("dead"));
+        }
+        good.spawn(check("good"));
+    }
+    while let Some(download) = good.join_next().await {
+        let download = download.unwrap();
+        assert_eq!(download.status(), Some(200), "{download:?}");
+    }
+    serving.abort();
+    begun.elapsed()
+}
+
+/// A name server that knows every name as 127.0.0.1, and does not respond for those of the dead.
+async fn name_server() -> SocketAddr {
+    let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let address = socket.local_addr().unwrap();
+    tokio::spawn(async move {
+        let mut query = [0; 1_500];
+        loop {
+            let (_, from) = socket.recv_from(&mut query).await.unwrap();
+            if query[13..].starts_with(b"dead") {
+                continue;
+            }
+            let end = 12 + query[12..].iter().position(|byte| *byte == 0).unwrap() + 5;
+            let is_a = query[end - 3] == 1;
+            let mut answer = query[..end].to_vec();
+            answer[2..4].copy_from_slice(&[0x81, 0x80]);
+            answer[6..12].copy_from_slice(&[0, u8::from(is_a), 0, 0, 0, 0]);
+            if is_a {
+                answer.extend([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4, 127, 0, 0, 1]);
+            }
+            socket.send_to(&answer, from).await.unwrap();
+        }
+    });
+    address
 }
 
 // The contenders

@@ -5,7 +5,7 @@ use super::{
     report::{Report, Tally},
     terminal::{Cell, Row, Tone},
 };
-use crate::verdict::{Decision, Severity};
+use crate::verdict::{Code, Decision, Severity};
 
 const FIRST: usize = 13;
 const FORMAT: usize = 8;
@@ -139,7 +139,14 @@ fn findings(report: &Report) -> impl Iterator<Item = Row> {
             Severity::Reject => Cell::new(format!("{code}:")).tone(Tone::Bad),
             Severity::Warn => Cell::new(format!("warning: {code}:")).tone(Tone::Unsure),
         };
-        let message = Cell::new(violation.message());
+        let message = violation.message();
+        let message = Cell::new(
+            if code == Code::UrlPrivateAddress && message.contains("allow entry") {
+                format!("{message} (--allow-address)")
+            } else {
+                message.to_owned()
+            },
+        );
         vec![Cell::new("").left(FIRST), label, message]
     });
     violations.chain(report.error.as_deref().map(error_row))

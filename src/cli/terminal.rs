@@ -237,6 +237,11 @@ impl Gauge {
     }
 }
 
+/// Prints a message about the arguments before the work begins: `warning: …`.
+pub(crate) fn warning(message: &str) {
+    say("warning", message);
+}
+
 /// Prints why the command could not do its work.
 pub(crate) fn failure(failure: &Failure) {
     say("error", &failure.to_string());

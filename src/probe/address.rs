@@ -100,7 +100,11 @@ impl fmt::Display for AddressClass {
 ///
 /// | address | what it is |
 /// |---|---|
-/// | `169.254.169.254` | the metadata service of most clouds |
+/// | `169.254.169.254` | the metadata service of most clouds, Hetzner's and OpenStack's among them |
+/// | `fe80::a9fe:a9fe` | the same over IPv6, of OpenStack |
+/// | `fd00:c1::a9fe:a9fe` | the same over IPv6, of Oracle (not verified) |
+/// | `169.254.0.23` | the metadata service of Tencent Cloud |
+/// | `169.254.42.42`, `fd00:42::42` | the metadata service of Scaleway (the latter not verified) |
 /// | `fd00:ec2::254`, `fd20:ce::254` | the same over IPv6, of AWS and of Google |
 /// | `100.100.100.200` | Alibaba Cloud's metadata service |
 /// | `169.254.170.2` | the credentials of AWS' ECS tasks |
@@ -121,8 +125,8 @@ pub fn classify(address: IpAddr) -> Option<AddressClass> {
 }
 
 /// The services of clouds that hand out credentials or settings to who reaches them.
-const METADATA: [IpAddr; 9] = [
-    // In general: AWS, Google Cloud, Azure, Oracle Cloud and others.
+const METADATA: [IpAddr; 14] = [
+    // In general: AWS, Google Cloud, Azure, Oracle Cloud, OpenStack, Hetzner Cloud and others.
     IpAddr::V4(Ipv4Addr::new(169, 254, 169, 254)),
     // Alibaba Cloud, "Instance metadata" in the guide to ECS.
     IpAddr::V4(Ipv4Addr::new(100, 100, 100, 200)),
@@ -137,12 +141,21 @@ const METADATA: [IpAddr; 9] = [
     IpAddr::V4(Ipv4Addr::new(192, 0, 0, 192)),
     // AWS, "Instance metadata" in the guide to EC2, over IPv6.
     IpAddr::V6(Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254)),
+    // OpenStack Neutron, "metadata over IPv6".
+    IpAddr::V6(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0xa9fe, 0xa9fe)),
+    // Oracle Cloud over IPv6. Seen in other software's lists, not in the cloud's own pages.
+    IpAddr::V6(Ipv6Addr::new(0xfd00, 0xc1, 0, 0, 0, 0, 0xa9fe, 0xa9fe)),
+    // Tencent Cloud: what metadata.tencentyun.com resolves to. The cloud's pages give the name only.
+    IpAddr::V4(Ipv4Addr::new(169, 254, 0, 23)),
+    // Scaleway; the address over IPv6 is not verified.
+    IpAddr::V4(Ipv4Addr::new(169, 254, 42, 42)),
+    IpAddr::V6(Ipv6Addr::new(0xfd00, 0x42, 0, 0, 0, 0, 0, 0x42)),
     // Google Cloud, the metadata server over IPv6.
     IpAddr::V6(Ipv6Addr::new(0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254)),
 ];
 
 /// Whether the address, or the one it embeds, is a cloud's metadata service.
-pub(super) fn is_metadata(address: IpAddr) -> bool {
+fn is_metadata(address: IpAddr) -> bool {
     leads_to(address).any(|reached| METADATA.contains(&reached))
 }
 
@@ -192,13 +205,44 @@ fn any_embedded(address: Ipv6Addr) -> [Option<Ipv4Addr>; 4] {
 }
 
 /// The IPv4 address that the rule judges in place of one that embeds it.
-const fn embedded(address: Ipv6Addr) -> Option<Ipv4Addr> {
+pub(super) const fn embedded(address: Ipv6Addr) -> Option<Ipv4Addr> {
     match address.segments() {
         [0, 0, 0, 0, 0, 0xffff, high, low] | [0x64, 0xff9b, 0, 0, 0, 0, high, low] => {
             let ([a, b], [c, d]) = (high.to_be_bytes(), low.to_be_bytes());
             Some(Ipv4Addr::new(a, b, c, d))
         }
         _ => None,
+    }
+}
+
+/// The IPv4 address in a NAT64 address with a prefix of so many bits. Octet 8 is no part of it (RFC
+/// 6052, 2.2).
+pub(super) const fn nat64(address: Ipv6Addr, prefix: u8) -> Ipv4Addr {
+    let [
+        _,
+        _,
+        _,
+        _,
+        o4,
+        o5,
+        o6,
+        o7,
+        _,
+        o9,
+        o10,
+        o11,
+        o12,
+        o13,
+        o14,
+        o15,
+    ] = address.octets();
+    match prefix {
+        32 => Ipv4Addr::new(o4, o5, o6, o7),
+        40 => Ipv4Addr::new(o5, o6, o7, o9),
+        48 => Ipv4Addr::new(o6, o7, o9, o10),
+        56 => Ipv4Addr::new(o7, o9, o10, o11),
+        64 => Ipv4Addr::new(o9, o10, o11, o12),
+        _ => Ipv4Addr::new(o12, o13, o14, o15),
     }
 }
 

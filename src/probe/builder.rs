@@ -1,6 +1,11 @@
 //! Setting a probe up.
 
-use std::{io, net::IpAddr, sync::Arc, time::Duration};
+use std::{
+    fmt, io,
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use tokio::sync::Semaphore;
@@ -17,7 +22,7 @@ use crate::{
 const USER_AGENT: &str = concat!("greenlight/", env!("CARGO_PKG_VERSION"));
 
 /// Sets a [`Probe`] up. Each setting says its default.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct ProbeBuilder {
     policy: AddressPolicy,
     deadline: Option<Duration>,
@@ -26,9 +31,9 @@ pub struct ProbeBuilder {
     max_redirects: usize,
     versions: HttpVersions,
     user_agent: String,
-    headers: Vec<(String, String)>,
+    headers: Vec<(Option<String>, String, String)>,
     roots: Vec<Vec<u8>>,
-    resolver: Option<Resolver>,
+    resolver: Names,
     resolver_threads: usize,
     concurrency: usize,
     per_host: usize,
@@ -47,7 +52,7 @@ impl ProbeBuilder {
             user_agent: String::new(),
             headers: Vec::new(),
             roots: Vec::new(),
-            resolver: None,
+            resolver: Names::Dns(Vec::new()),
             resolver_threads: 32,
             concurrency: 64,
             per_host: 8,
@@ -112,7 +117,17 @@ impl ProbeBuilder {
     /// along: the others may hold a secret.
     #[must_use]
     pub fn header(mut self, name: &str, value: &str) -> Self {
-        self.headers.push((name.to_owned(), value.to_owned()));
+        self.headers.push((None, name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Adds a header to the requests for URLs of one host: `images.example` at the scheme's own port,
+    /// or `images.example:8443`. It overrides a header of the same name for every host, and never
+    /// follows a redirect to another origin.
+    #[must_use]
+    pub fn header_for(mut self, host: &str, name: &str, value: &str) -> Self {
+        let host = Some(host.to_ascii_lowercase());
+        self.headers.push((host, name.to_owned(), value.to_owned()));
         self
     }
 
@@ -123,15 +138,37 @@ impl ProbeBuilder {
         self
     }
 
-    /// Looks names up with `resolve`, which is called with the host's name. The addresses it answers
-    /// with are subject to the policy. Default: the system's resolver.
+    /// Looks names up with `resolve`, which is called with the host's name. The addresses that it
+    /// returns are subject to the policy. Default: a DNS client with the system's configuration.
+    ///
+    /// That client reads the hosts file and the name servers from the system's configuration at its
+    /// first use, and falls back to [`system_resolver`](Self::system_resolver) if there are no name
+    /// servers. It caches answers by their TTL, for at most 5 minutes. Names are absolute: only a
+    /// single label is completed from the search list. Names that only other sources know (multicast
+    /// DNS, directories) need the system's resolver.
     #[must_use]
     pub fn resolver<F, A>(mut self, resolve: F) -> Self
     where
         F: Fn(String) -> A + Send + Sync + 'static,
         A: Future<Output = io::Result<Vec<IpAddr>>> + Send + 'static,
     {
-        self.resolver = Some(Resolver::custom(resolve));
+        self.resolver = Names::Other(Resolver::custom(resolve));
+        self
+    }
+
+    /// Looks names up with the operating system's resolver, `getaddrinfo`, on at most
+    /// [`resolver_threads`](Self::resolver_threads) threads. It caches nothing, and a name whose server
+    /// does not respond keeps its thread until the system abandons it.
+    #[must_use]
+    pub fn system_resolver(mut self) -> Self {
+        self.resolver = Names::System;
+        self
+    }
+
+    /// Looks names up at these name servers, in place of those in the system's configuration.
+    #[must_use]
+    pub fn name_servers(mut self, servers: impl IntoIterator<Item = SocketAddr>) -> Self {
+        self.resolver = Names::Dns(servers.into_iter().collect());
         self
     }
 
@@ -184,13 +221,19 @@ impl ProbeBuilder {
             text => value("User-Agent", text)?,
         };
         let mut headers = HeaderMap::new();
-        for (name, text) in &self.headers {
+        let mut bound = Vec::new();
+        for (host, name, text) in &self.headers {
             let parsed = HeaderName::try_from(name)
                 .map_err(|error| usage(format_args!("header name: {name:?}")).with_source(error))?;
             if is_reserved(&parsed) {
                 return Err(usage(format_args!("header is the probe's own: {name}")));
             }
-            headers.append(parsed, value(name, text)?);
+            match host {
+                Some(host) => bound.push((host.as_str().into(), parsed, value(name, text)?)),
+                None => {
+                    headers.append(parsed, value(name, text)?);
+                }
+            }
         }
         let pooled = match self.mode {
             Mode::Full => 0,
@@ -208,9 +251,12 @@ impl ProbeBuilder {
                 versions: self.versions,
                 user_agent,
                 headers,
-                resolver: self
-                    .resolver
-                    .unwrap_or_else(|| Resolver::system(self.resolver_threads)),
+                bound_headers: bound,
+                resolver: match self.resolver {
+                    Names::Dns(servers) => Resolver::dns(servers, self.resolver_threads),
+                    Names::System => Resolver::system(self.resolver_threads),
+                    Names::Other(resolver) => resolver,
+                },
                 pool: Pool::new(pooled),
                 concurrency: self.concurrency,
                 limits: Limits::new(self.concurrency, self.per_host, self.pace),
@@ -219,12 +265,45 @@ impl ProbeBuilder {
     }
 }
 
+/// Header values may be secrets: only the names are printed.
+impl fmt::Debug for ProbeBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let headers: Vec<_> = self
+            .headers
+            .iter()
+            .map(|(host, name, _)| (host.as_deref().unwrap_or("*"), name))
+            .collect();
+        f.debug_struct("ProbeBuilder")
+            .field("policy", &self.policy)
+            .field("deadline", &self.deadline)
+            .field("depth", &self.depth)
+            .field("mode", &self.mode)
+            .field("max_redirects", &self.max_redirects)
+            .field("versions", &self.versions)
+            .field("user_agent", &self.user_agent)
+            .field("headers", &headers)
+            .field("resolver", &self.resolver)
+            .field("concurrency", &self.concurrency)
+            .field("per_host", &self.per_host)
+            .finish_non_exhaustive()
+    }
+}
+
+/// How names are looked up.
+#[derive(Clone, Debug)]
+enum Names {
+    /// At these name servers, or at those in the system's configuration if there are none.
+    Dns(Vec<SocketAddr>),
+    System,
+    Other(Resolver),
+}
+
 fn value(name: &str, text: &str) -> Result<HeaderValue, Error> {
     HeaderValue::from_str(text)
         .map_err(|error| usage(format_args!("header value: {name}")).with_source(error))
 }
 
-fn usage(message: impl std::fmt::Display) -> Error {
+fn usage(message: impl fmt::Display) -> Error {
     Error::new(
         ErrorKind::Usage,
         format_args!("probe cannot be set up: {message}"),

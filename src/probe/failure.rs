@@ -63,10 +63,13 @@ pub(super) fn connect(error: &io::Error) -> Ending {
 }
 
 /// Whether this machine has run out of something: file handles, ports, memory.
-fn is_local(error: &io::Error) -> bool {
+pub(super) fn is_local(error: &io::Error) -> bool {
     const ENFILE: i32 = 23;
     const EMFILE: i32 = 24;
+    #[cfg(any(target_os = "linux", target_os = "android"))]
     const ENOBUFS: i32 = 105;
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    const ENOBUFS: i32 = 55;
     matches!(
         error.kind(),
         io::ErrorKind::AddrNotAvailable | io::ErrorKind::OutOfMemory

@@ -3,6 +3,7 @@
 use std::{
     net::{IpAddr, SocketAddr},
     sync::Arc,
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -16,14 +17,15 @@ use hyper::body::Incoming;
 use url::{Host, Position};
 
 use super::{
-    Inner, Mode,
+    Inner, Mode, clock,
     connect::{self, Counters, Wire},
     connection::{Connection, Transport},
     failure,
     policy::Vetted,
     pool::Origin,
     record::Record,
-    resolve, tls,
+    resolve::Resolved,
+    tls,
 };
 use crate::{
     download::{Ending, Phase, TlsFault},
@@ -97,9 +99,10 @@ pub(super) async fn fetch(
             },
         };
         record.enter(Phase::FirstByte);
-        let head_bytes = match connection.is_h2() {
-            true => H2_HEAD_BYTES,
-            false => HEAD_BYTES,
+        let head_bytes = if connection.is_h2() {
+            H2_HEAD_BYTES
+        } else {
+            HEAD_BYTES
         };
         connection.counters.allow(head_bytes);
         let before = connection.counters.read();
@@ -214,7 +217,7 @@ async fn vetted(
         Some(Host::Ipv4(v4)) => (None, vec![IpAddr::V4(v4)]),
         Some(Host::Ipv6(v6)) => (None, vec![IpAddr::V6(v6)]),
         Some(Host::Domain(name)) => {
-            let addresses = look_up(probe, record, name).await?;
+            let addresses = look_up(probe, record, url, name).await?;
             (Some(name), addresses)
         }
         None => return Err(Ending::Dns("the URL has no host".to_owned())),
@@ -237,17 +240,37 @@ async fn vetted(
     }
 }
 
-async fn look_up(probe: &Inner, record: &Record, name: &str) -> Result<Vec<IpAddr>, Ending> {
-    let ticket = tokio::time::timeout_at(record.deadline(), probe.resolver.ready())
-        .await
-        .map_err(|_elapsed| {
-            Ending::Local("every resolver thread waits for a name server".to_owned())
-        })?;
-    probe
-        .resolver
-        .resolve(name, ticket)
-        .await
-        .map_err(|error| Ending::Dns(resolve::reason(&error)))
+/// The addresses of a host: those that were looked up before the download began, or new ones.
+async fn look_up(
+    probe: &Inner,
+    record: &mut Record,
+    url: &ImageUrl,
+    name: &str,
+) -> Result<Vec<IpAddr>, Ending> {
+    if let Some(addresses) = record.resolved.take()
+        && record.route.first() == Some(url)
+    {
+        return Ok(addresses);
+    }
+    let latest = record.deadline();
+    let limit = latest.saturating_duration_since(clock::now());
+    let resolved = probe.resolver.resolve(name, limit, Some(latest)).await;
+    resolved.addresses
+}
+
+/// Looks the host of a download's first URL up, unless a connection to it is idle.
+pub(super) async fn resolve_first(
+    probe: &Inner,
+    url: &ImageUrl,
+    limit: Duration,
+) -> Option<Resolved> {
+    let Some(Host::Domain(name)) = url.parsed_host() else {
+        return None;
+    };
+    if probe.pool.has(&origin(url).ok()?) {
+        return None;
+    }
+    Some(probe.resolver.resolve(name, limit, None).await)
 }
 
 async fn secure(probe: &Inner, url: &ImageUrl, wire: Wire) -> Result<Transport, Ending> {
@@ -302,6 +325,12 @@ fn request(probe: &Inner, hop: &Hop<'_>, h2: bool) -> Result<Request<Empty<Bytes
     headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     for (name, value) in &probe.headers {
         if hop.at_home || super::is_harmless_elsewhere(name) {
+            headers.insert(name, value.clone());
+        }
+    }
+    let host = &parsed[Position::BeforeHost..Position::AfterPort];
+    for (bound, name, value) in &probe.bound_headers {
+        if hop.at_home && **bound == *host {
             headers.insert(name, value.clone());
         }
     }

@@ -1,4 +1,4 @@
-//! How many downloads run at a time, in all and from one host.
+//! Limits of concurrency: over all, and per key such as a host.
 
 use std::{
     collections::HashMap,
@@ -13,23 +13,23 @@ use tokio::{
 
 use super::clock::{self, Instant};
 
-/// So few hosts are remembered without a look at them.
-const SMALL_CROWD: usize = 1024;
+/// The table of hosts is pruned only above this size.
+const MIN_PRUNED: usize = 1024;
 
-/// The limits of a probe and its clones.
+/// The limits of a probe and its clones, or of its resolver.
 #[derive(Debug)]
 pub(super) struct Limits {
     all: Arc<Semaphore>,
     per_host: usize,
-    pace: Duration,
+    interval: Duration,
     hosts: Mutex<Hosts>,
 }
 
 #[derive(Debug, Default)]
 struct Hosts {
     known: HashMap<Box<str>, Arc<Host>>,
-    /// With how many those are looked for whose pace need be remembered no longer.
-    crowd: usize,
+    /// The table size that triggers the next prune.
+    prune_at: usize,
 }
 
 #[derive(Debug)]
@@ -39,42 +39,50 @@ struct Host {
     next: Mutex<Option<Instant>>,
 }
 
-/// The right to run one download. Dropping it gives the right back.
+/// A host's permit, and the one over all once it has started. Dropping it returns both.
 #[derive(Debug)]
 pub(super) struct Slot {
     limits: Arc<Limits>,
     name: Box<str>,
-    /// `None` only while it is dropped.
-    permits: Option<(OwnedSemaphorePermit, OwnedSemaphorePermit)>,
+    /// `None` only while it is dropped, or not yet acquired.
+    own: Option<OwnedSemaphorePermit>,
+    all: Option<OwnedSemaphorePermit>,
+}
+
+impl Slot {
+    /// Waits for the permit over all.
+    pub(super) async fn start(&mut self) {
+        self.all = Arc::clone(&self.limits.all).acquire_owned().await.ok();
+    }
 }
 
 impl Limits {
-    pub(super) fn new(all: usize, per_host: usize, pace: Duration) -> Arc<Self> {
+    pub(super) fn new(all: usize, per_host: usize, interval: Duration) -> Arc<Self> {
         Arc::new(Self {
             all: Arc::new(Semaphore::new(all)),
             per_host,
-            pace,
+            interval,
             hosts: Mutex::default(),
         })
     }
 
-    /// Waits for a slot: first for the host's, so that one that waits for its host keeps no other
-    /// from running. `None` never comes, as the semaphores are never closed.
-    pub(super) async fn enter(self: &Arc<Self>, name: &str) -> Option<Slot> {
-        // First of all, so that it is dropped last and finds the host unused.
+    /// Waits for the host's permit and its next start. The permit over all is acquired after it, by
+    /// [`Slot::start`], so that a task that waits for its host does not block others.
+    pub(super) async fn enter(self: &Arc<Self>, name: &str) -> Slot {
+        // Declared first, so that it is dropped last and finds the host unused.
         let mut slot = Slot {
             limits: Arc::clone(self),
             name: name.into(),
-            permits: None,
+            own: None,
+            all: None,
         };
         let host = self.host(name);
-        let own = Arc::clone(&host.permits).acquire_owned().await.ok()?;
-        if !self.pace.is_zero() {
+        // The semaphores are never closed.
+        slot.own = Arc::clone(&host.permits).acquire_owned().await.ok();
+        if !self.interval.is_zero() {
             time::sleep_until(self.turn(&host)).await;
         }
-        let all = Arc::clone(&self.all).acquire_owned().await.ok()?;
-        slot.permits = Some((own, all));
-        Some(slot)
+        slot
     }
 
     fn host(&self, name: &str) -> Arc<Host> {
@@ -82,10 +90,10 @@ impl Limits {
         if let Some(host) = hosts.known.get(name) {
             return Arc::clone(host);
         }
-        if hosts.known.len() >= hosts.crowd {
+        if hosts.known.len() >= hosts.prune_at {
             let now = clock::now();
             hosts.known.retain(|_, host| !self.is_unused(host, now));
-            hosts.crowd = hosts.known.len().saturating_mul(2).max(SMALL_CROWD);
+            hosts.prune_at = hosts.known.len().saturating_mul(2).max(MIN_PRUNED);
         }
         let host = Arc::new(Host {
             permits: Arc::new(Semaphore::new(self.per_host)),
@@ -95,7 +103,7 @@ impl Limits {
         host
     }
 
-    /// Whether a host may be forgotten: nobody holds it, and another download may begin at once.
+    /// Whether a host may be forgotten: it is not in use, and another download may begin immediately.
     fn is_unused(&self, host: &Arc<Host>, now: Instant) -> bool {
         Arc::strong_count(host) == 1
             && host.permits.available_permits() == self.per_host
@@ -111,14 +119,14 @@ impl Limits {
         let now = clock::now();
         let mut next = host.next.lock().unwrap_or_else(PoisonError::into_inner);
         let turn = next.map_or(now, |next| next.max(now));
-        *next = Some(clock::after(turn, self.pace));
+        *next = Some(clock::after(turn, self.interval));
         turn
     }
 }
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        self.permits = None;
+        (self.own, self.all) = (None, None);
         let mut hosts = self
             .limits
             .hosts
@@ -136,13 +144,13 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn hosts_are_forgotten_once_their_pace_has_passed() {
+    async fn hosts_are_forgotten_once_their_interval_has_passed() {
         let limits = Limits::new(8, 2, Duration::from_secs(1));
-        for at in 0..10 * SMALL_CROWD {
+        for at in 0..10 * MIN_PRUNED {
             drop(limits.enter(&format!("host-{at}.example")).await);
             time::advance(Duration::from_millis(10)).await;
         }
         let known = limits.hosts.lock().unwrap().known.len();
-        assert!((100..=2 * SMALL_CROWD).contains(&known), "{known}");
+        assert!((100..=2 * MIN_PRUNED).contains(&known), "{known}");
     }
 }

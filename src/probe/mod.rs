@@ -28,6 +28,7 @@ mod builder;
 mod clock;
 mod connect;
 mod connection;
+mod dns;
 mod failure;
 mod fetch;
 mod follow;
@@ -35,7 +36,6 @@ mod full_mode;
 mod header_mode;
 mod limits;
 mod list;
-
 mod policy;
 mod pool;
 mod read;
@@ -57,6 +57,8 @@ use crate::{
     requirements::Requirements,
     verdict::{Decision, Verdict},
 };
+
+use resolve::{Resolved, Resolver};
 
 pub use address::{AddressClass, classify};
 pub use builder::ProbeBuilder;
@@ -107,7 +109,9 @@ struct Inner {
     versions: HttpVersions,
     user_agent: HeaderValue,
     headers: HeaderMap,
-    resolver: resolve::Resolver,
+    /// Headers for one host, as in `Host` headers.
+    bound_headers: Vec<(Box<str>, HeaderName, HeaderValue)>,
+    resolver: Resolver,
     tls: TlsConnector,
     pool: Arc<pool::Pool>,
     concurrency: usize,
@@ -139,7 +143,7 @@ impl Probe {
     /// # Errors
     ///
     /// Returns an error of kind [`ErrorKind::Io`] when this machine could not ask: it has no file
-    /// handle or port left, or every resolver thread is taken. What is wrong with the server or the
+    /// handle or port left, or too many names wait for a response. What is wrong with the server or the
     /// image is in the verdict.
     pub async fn check(
         &self,
@@ -171,15 +175,40 @@ impl Probe {
     /// Reads the image at `url` and states the facts. Reading stops as soon as they break one of the
     /// requirements.
     ///
-    /// The download waits for its turn under the limits of concurrency; the clock starts then.
+    /// The download waits for its turn under the limits of concurrency, and the look-up of the name
+    /// under those of the resolver: neither counts in the deadline. A name is looked up before the
+    /// download takes its turn, so that names without a response do not delay other downloads.
     pub async fn download(&self, url: &ImageUrl, requirements: &Requirements) -> Download {
         let probe = &*self.inner;
-        let _slot = probe.limits.enter(url.host()).await;
+        let mut slot = probe.limits.enter(url.host()).await;
         let limit = probe
             .deadline
             .unwrap_or_else(|| requirements.download_time());
         let depth = self.depth();
+        let resolved = fetch::resolve_first(probe, url, limit).await;
+        if !matches!(
+            resolved,
+            Some(Resolved {
+                addresses: Err(_),
+                ..
+            })
+        ) {
+            slot.start().await;
+        }
         let mut record = record::Record::new(url.clone(), limit, depth, *requirements);
+        record.resolved_in(
+            resolved
+                .as_ref()
+                .map_or(Duration::ZERO, |resolved| resolved.took),
+        );
+        match resolved.map(|resolved| resolved.addresses) {
+            Some(Ok(addresses)) => record.resolved = Some(addresses),
+            Some(Err(ending)) => {
+                record.close();
+                return record.finish(ending, std::future::ready(())).await;
+            }
+            None => {}
+        }
         let deadline = record.deadline();
         let download = async {
             match probe.mode {

@@ -2,9 +2,11 @@
 
 use std::{
     fmt,
-    net::{IpAddr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, SocketAddr},
     str::FromStr,
 };
+
+use ipnet::{IpNet, Ipv6Net};
 
 use super::address::{self, AddressClass};
 
@@ -29,6 +31,10 @@ const BAD_PORTS: [u16; 19] = [
 /// port. Deny wins over allow, and a cloud's metadata service is refused unless an allow entry names
 /// its address alone: `169.254.169.254/32`.
 ///
+/// An IPv6 address that embeds an IPv4 address (IPv4-mapped, NAT64) is allowed by the entries that
+/// allow the IPv4 address, or by an entry inside the embedding prefix: `::/0` does not open
+/// `::ffff:127.0.0.1`.
+///
 /// The policy judges the address that is connected to, not the name that led there.
 ///
 /// ```
@@ -40,7 +46,7 @@ const BAD_PORTS: [u16; 19] = [
 /// let refusal = policy.check("127.0.0.1:8081".parse()?).unwrap_err();
 /// assert_eq!(
 ///     refusal.to_string(),
-///     "127.0.0.1 is a loopback address: allow it with --allow-address 127.0.0.1/32:8081"
+///     "127.0.0.1 is a loopback address: the address policy needs the allow entry 127.0.0.1/32:8081"
 /// );
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -48,6 +54,7 @@ const BAD_PORTS: [u16; 19] = [
 pub struct AddressPolicy {
     allow: Vec<Entry>,
     deny: Vec<Entry>,
+    nat64: Vec<Ipv6Net>,
     ports: Option<Vec<u16>>,
 }
 
@@ -57,6 +64,7 @@ impl AddressPolicy {
         Self {
             allow: Vec::new(),
             deny: Vec::new(),
+            nat64: Vec::new(),
             ports: None,
         }
     }
@@ -81,6 +89,29 @@ impl AddressPolicy {
         Ok(self)
     }
 
+    /// Judges addresses in this NAT64 prefix by the IPv4 address that they embed (RFC 6052, 2.2), as
+    /// those in `64:ff9b::/96`. For networks whose DNS64 uses a prefix of its own.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error for a text that is not an IPv6 prefix of 32, 40, 48, 56, 64 or 96 bits.
+    pub fn nat64_prefix(mut self, prefix: &str) -> Result<Self, EntryError> {
+        let fault = |kind| EntryError {
+            entry: prefix.to_owned(),
+            expected: "a NAT64 prefix",
+            kind,
+        };
+        let net: Ipv6Net = prefix.parse().map_err(|_error| fault(EntryFault::Nat64))?;
+        if ![32, 40, 48, 56, 64, 96].contains(&net.prefix_len()) {
+            return Err(fault(EntryFault::Nat64));
+        }
+        if net.trunc() != net {
+            return Err(fault(EntryFault::HostBits(net.trunc().to_string())));
+        }
+        self.nat64.push(net);
+        Ok(self)
+    }
+
     /// Sets the ports that are open, in place of the default ones.
     #[must_use]
     pub fn ports(mut self, ports: impl IntoIterator<Item = u16>) -> Self {
@@ -92,24 +123,65 @@ impl AddressPolicy {
     ///
     /// # Errors
     ///
-    /// Returns the reason, and the option that would allow it, when a connection to there is
+    /// Returns the reason, and the entry that would allow it, if a connection to the target is
     /// refused.
     pub fn check(&self, target: SocketAddr) -> Result<(), Refusal> {
         let refusal = |reason| Err(Refusal { target, reason });
-        if self.deny.iter().any(|entry| entry.denies(target)) {
+        let embedded = self.embedded(target.ip());
+        if self.denies(target, embedded) {
             return refusal(RefusalReason::Denied);
         }
-        let allowing = || self.allow.iter().filter(|entry| entry.holds(target));
-        let metadata = address::is_metadata(target.ip());
-        if allowing().any(|entry| entry.port.is_some() && (!metadata || entry.is_single())) {
+        let class = match embedded {
+            Some((v4, _)) => address::classify(v4.into()),
+            None => address::classify(target.ip()),
+        };
+        let metadata = class == Some(AddressClass::Metadata);
+        let allowing = || {
+            self.allow
+                .iter()
+                .filter(|entry| Self::allows(entry, target, embedded))
+                .filter(|entry| !metadata || entry.is_single())
+        };
+        if allowing().any(|entry| entry.port.is_some()) {
             return Ok(());
         }
-        let open = allowing().any(|entry| !metadata || entry.is_single());
-        match address::classify(target.ip()) {
-            Some(class) if !open => refusal(RefusalReason::Address(class)),
+        match class {
+            Some(class) if allowing().next().is_none() => refusal(RefusalReason::Address(class)),
             _ if self.is_open(target.port()) => Ok(()),
             _ => refusal(RefusalReason::Port),
         }
+    }
+
+    /// The IPv4 address that is judged in place of an IPv6 address, and the prefix that embeds it.
+    fn embedded(&self, address: IpAddr) -> Option<(Ipv4Addr, Ipv6Net)> {
+        let IpAddr::V6(address) = address else {
+            return None;
+        };
+        let own = self.nat64.iter().find(|net| net.contains(&address));
+        match own {
+            Some(net) => Some((address::nat64(address, net.prefix_len()), *net)),
+            None => {
+                let v4 = address::embedded(address)?;
+                Some((v4, Ipv6Net::new(address, 96).ok()?.trunc()))
+            }
+        }
+    }
+
+    fn allows(entry: &Entry, target: SocketAddr, embedded: Option<(Ipv4Addr, Ipv6Net)>) -> bool {
+        let Some((v4, prefix)) = embedded else {
+            return entry.holds(target);
+        };
+        let inside = matches!(entry.net, IpNet::V6(net) if prefix.contains(&net));
+        (inside && entry.holds(target)) || entry.holds(SocketAddr::new(v4.into(), target.port()))
+    }
+
+    /// Whether an entry denies the target, or an address that it embeds in any form.
+    fn denies(&self, target: SocketAddr, embedded: Option<(Ipv4Addr, Ipv6Net)>) -> bool {
+        let embedded = embedded.map(|(v4, _)| IpAddr::V4(v4));
+        address::leads_to(target.ip())
+            .chain(embedded)
+            .map(|reached| SocketAddr::new(reached, target.port()))
+            .any(|reached| self.deny.iter().any(|entry| entry.holds(reached)))
     }
 
     /// The address, once it may be connected to.
@@ -135,7 +207,7 @@ impl Vetted {
     }
 }
 
-/// Why a connection is refused. `Display` says which option would allow it.
+/// Why a connection is refused. `Display` names the entry that would allow it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub struct Refusal {
     target: SocketAddr,
@@ -181,105 +253,44 @@ impl fmt::Display for Refusal {
             RefusalReason::Denied => {
                 return write!(
                     f,
-                    "{ip} at port {port} is denied: allow it by leaving it out of --deny-address"
+                    "a deny entry of the address policy names {ip} at port {port}"
                 );
             }
         }
         let entry = Entry {
-            address: ip,
-            prefix: bits(ip),
+            net: ip.into(),
             port: Some(port),
         };
-        write!(f, ": allow it with --allow-address {entry}")
+        write!(f, ": the address policy needs the allow entry {entry}")
     }
 }
 
 /// A block of addresses, and maybe one port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Entry {
-    address: IpAddr,
-    prefix: u8,
+    net: IpNet,
     port: Option<u16>,
 }
 
 impl Entry {
-    /// Whether the target lies in it. An IPv4 entry holds the IPv4-mapped form too, because both
-    /// reach the same socket.
     fn holds(&self, target: SocketAddr) -> bool {
-        let mapped = match target.ip() {
-            IpAddr::V6(v6) => v6.to_ipv4_mapped().map(IpAddr::V4),
-            IpAddr::V4(_) => None,
-        };
-        self.port.is_none_or(|port| port == target.port())
-            && (self.contains(target.ip()) || mapped.is_some_and(|v4| self.contains(v4)))
-    }
-
-    /// Whether it denies the target: as [`holds`](Self::holds), and for every embedded address.
-    fn denies(&self, target: SocketAddr) -> bool {
-        address::leads_to(target.ip())
-            .any(|reached| self.holds(SocketAddr::new(reached, target.port())))
-    }
-
-    fn contains(&self, address: IpAddr) -> bool {
-        match (self.address, address) {
-            (IpAddr::V4(own), IpAddr::V4(other)) => {
-                let shift = 32_u32.saturating_sub(u32::from(self.prefix));
-                own.to_bits().checked_shr(shift) == other.to_bits().checked_shr(shift)
-            }
-            (IpAddr::V6(own), IpAddr::V6(other)) => {
-                let shift = 128_u32.saturating_sub(u32::from(self.prefix));
-                own.to_bits().checked_shr(shift) == other.to_bits().checked_shr(shift)
-            }
-            _ => false,
-        }
-    }
-
-    /// The same block in IPv4, if it lies in the IPv4-mapped one: both reach the same sockets.
-    fn unmapped(self) -> Self {
-        let mapped = match self.address {
-            IpAddr::V6(v6) => v6.to_ipv4_mapped().zip(self.prefix.checked_sub(96)),
-            IpAddr::V4(_) => None,
-        };
-        mapped.map_or(self, |(v4, prefix)| Self {
-            address: IpAddr::V4(v4),
-            prefix,
-            ..self
-        })
+        self.port.is_none_or(|port| port == target.port()) && self.net.contains(&target.ip())
     }
 
     /// Whether it names one address.
-    const fn is_single(&self) -> bool {
-        self.prefix == bits(self.address)
-    }
-
-    /// The block's first address.
-    fn network(&self) -> IpAddr {
-        match self.address {
-            IpAddr::V4(v4) => {
-                let shift = 32_u32.saturating_sub(u32::from(self.prefix));
-                let mask = u32::MAX.checked_shl(shift).unwrap_or(0);
-                IpAddr::V4((v4.to_bits() & mask).into())
-            }
-            IpAddr::V6(v6) => {
-                let shift = 128_u32.saturating_sub(u32::from(self.prefix));
-                let mask = u128::MAX.checked_shl(shift).unwrap_or(0);
-                IpAddr::V6((v6.to_bits() & mask).into())
-            }
-        }
+    fn is_single(&self) -> bool {
+        self.net.prefix_len() == self.net.max_prefix_len()
     }
 }
 
 impl fmt::Display for Entry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            address,
-            prefix,
-            port,
-        } = self;
-        match (address, port) {
-            (IpAddr::V6(v6), Some(port)) => write!(f, "[{v6}]/{prefix}:{port}"),
-            (_, Some(port)) => write!(f, "{address}/{prefix}:{port}"),
-            (_, None) => write!(f, "{address}/{prefix}"),
+        match (self.net, self.port) {
+            (IpNet::V6(net), Some(port)) => {
+                write!(f, "[{}]/{}:{port}", net.addr(), net.prefix_len())
+            }
+            (net, Some(port)) => write!(f, "{net}:{port}"),
+            (net, None) => write!(f, "{net}"),
         }
     }
 }
@@ -290,6 +301,7 @@ impl FromStr for Entry {
     fn from_str(text: &str) -> Result<Self, EntryError> {
         let fault = |kind| EntryError {
             entry: text.to_owned(),
+            expected: "`CIDR` or `CIDR:PORT`",
             kind,
         };
         let (address, prefix, port) = match text.split_once('/') {
@@ -309,12 +321,13 @@ impl FromStr for Entry {
             .map_or(Some(address), |inner| inner.strip_suffix(']'))
             .and_then(|address| address.parse::<IpAddr>().ok())
             .ok_or_else(|| fault(EntryFault::Address))?;
-        let prefix = match prefix {
+        let single = IpNet::from(address);
+        let net = match prefix {
             Some(digits) => number(digits)
                 .and_then(|prefix| u8::try_from(prefix).ok())
-                .filter(|prefix| *prefix <= bits(address))
-                .ok_or_else(|| fault(EntryFault::Prefix(bits(address))))?,
-            None => bits(address),
+                .and_then(|prefix| IpNet::new(address, prefix).ok())
+                .ok_or_else(|| fault(EntryFault::Prefix(single.max_prefix_len())))?,
+            None => single,
         };
         let port = match port {
             Some(digits) => Some(
@@ -324,21 +337,32 @@ impl FromStr for Entry {
             ),
             None => None,
         };
-        let entry = Self {
-            address,
-            prefix,
-            port,
-        };
-        let network = entry.network();
-        if network != address {
+        if net.trunc() != net {
             let entry = Self {
-                address: network,
-                ..entry
+                net: net.trunc(),
+                port,
             };
             return Err(fault(EntryFault::HostBits(entry.to_string())));
         }
-        Ok(entry.unmapped())
+        Ok(Self {
+            net: unmapped(net),
+            port,
+        })
     }
+}
+
+/// The same block in IPv4, if it lies in the IPv4-mapped one: both reach the same sockets.
+fn unmapped(net: IpNet) -> IpNet {
+    let mapped = match net {
+        IpNet::V6(v6) => v6
+            .addr()
+            .to_ipv4_mapped()
+            .zip(v6.prefix_len().checked_sub(96)),
+        IpNet::V4(_) => None,
+    };
+    mapped
+        .and_then(|(v4, prefix)| IpNet::new(v4.into(), prefix).ok())
+        .unwrap_or(net)
 }
 
 /// A decimal number without sign.
@@ -350,19 +374,12 @@ fn number(digits: &str) -> Option<u16> {
         .flatten()
 }
 
-/// How many bits an address of this family has.
-const fn bits(address: IpAddr) -> u8 {
-    match address {
-        IpAddr::V4(_) => 32,
-        IpAddr::V6(_) => 128,
-    }
-}
-
 /// A text that is not an entry of an [`AddressPolicy`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("address entry `{entry}` is not `CIDR` or `CIDR:PORT`: {kind}")]
+#[error("address entry `{entry}` is not {expected}: {kind}")]
 pub struct EntryError {
     entry: String,
+    expected: &'static str,
     kind: EntryFault,
 }
 
@@ -376,4 +393,6 @@ enum EntryFault {
     Port,
     #[error("the address has bits outside the prefix, write {0}")]
     HostBits(String),
+    #[error("the prefix has 32, 40, 48, 56, 64 or 96 bits (RFC 6052, 2.2)")]
+    Nat64,
 }

@@ -54,6 +54,12 @@ impl Pool {
         })
     }
 
+    /// Whether a connection to `origin` is idle. It may be unfit by the time it is taken.
+    pub(super) fn has(&self, origin: &Origin) -> bool {
+        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        idle.contains_key(origin)
+    }
+
     /// A connection to `origin` that is at rest, open and silent.
     pub(super) fn take(&self, origin: &Origin) -> Option<Connection> {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);

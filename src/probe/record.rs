@@ -1,6 +1,11 @@
 //! The facts of a download while it runs. They outlive a deadline that cuts the download off.
 
-use std::{mem, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    mem,
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
 
 use http::{Version, response};
 
@@ -24,6 +29,8 @@ pub(super) struct Record {
     inspector: Inspector,
     /// The facts that were last found harmless.
     harmless: Option<Inspection>,
+    /// The addresses of the first URL's host, until they are used.
+    pub(super) resolved: Option<Vec<IpAddr>>,
     /// The URLs that were asked for, from where the download began to where its redirects led.
     pub(super) route: Vec<ImageUrl>,
     started: Instant,
@@ -47,12 +54,19 @@ impl Record {
             depth,
             inspector: Inspector::new(depth),
             harmless: None,
+            resolved: None,
             started: now,
             entered: now,
             wire: None,
             many_headers: false,
             retries: 0,
         }
+    }
+
+    /// Counts the time that the look-up of the first name took before the download began.
+    pub(super) fn resolved_in(&mut self, took: Duration) {
+        let started = self.started.checked_sub(took).unwrap_or(self.started);
+        (self.started, self.entered) = (started, started);
     }
 
     /// When the download must have ended.

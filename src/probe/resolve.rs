@@ -1,38 +1,90 @@
-//! Names to addresses: the system's resolver on a bounded number of threads, or the caller's own.
+//! Names to addresses: DNS, the system's resolver on a bounded number of threads, or the caller's own.
+//!
+//! A name whose server does not respond must not delay others. So a look-up begins under a limit per
+//! domain and one over all, and keeps these only for a short first try: after it the look-up moves to
+//! a second limit, where names without a response wait among themselves.
 
 use std::{
     fmt, io,
     net::{IpAddr, SocketAddr, ToSocketAddrs},
-    pin::Pin,
-    sync::Arc,
+    pin::{Pin, pin},
+    sync::{Arc, OnceLock},
+    time::Duration,
 };
 
-use tokio::{sync::Semaphore, task};
+use tokio::{
+    sync::Semaphore,
+    task,
+    time::{Instant, timeout, timeout_at},
+};
 
-/// More addresses than this are not looked at.
+use super::{
+    clock,
+    dns::{self, Dns},
+    limits::Limits,
+};
+use crate::download::Ending;
+
+/// More addresses than this are ignored.
 const MAX_ADDRESSES: usize = 32;
 
-/// What a resolver answers with.
+/// How many first tries run at a time, and how many of them in one domain. Each holds two sockets.
+const FIRST_TRIES: usize = 256;
+const FIRST_TRIES_PER_DOMAIN: usize = 128;
+/// How long a first try takes at most. Resolvers respond from their cache within a few milliseconds.
+const FIRST_TRY: Duration = Duration::from_millis(100);
+/// How many look-ups without a response from their first try run at a time.
+const SECOND_TRIES: usize = 128;
+
 type Answer = Pin<Box<dyn Future<Output = io::Result<Vec<IpAddr>>> + Send>>;
 
 /// Looks names up.
 #[derive(Clone)]
 pub(super) enum Resolver {
-    /// `getaddrinfo`. A look-up that is given up keeps its thread until the system answers, and its
-    /// permit with it: however slow the name servers are, no more threads wait for them.
-    System {
-        threads: Arc<Semaphore>,
-        look_up: fn(&str) -> io::Result<Vec<IpAddr>>,
-    },
+    Dns(Arc<Stub>),
+    System(System),
     Custom(Arc<dyn Fn(String) -> Answer + Send + Sync>),
 }
 
+/// A DNS client, made at its first use: its sockets belong to a runtime.
+pub(super) struct Stub {
+    /// Empty: those of the system's configuration.
+    servers: Vec<SocketAddr>,
+    /// `None` if the system has no usable configuration.
+    dns: OnceLock<Option<Dns>>,
+    /// Used if there is none.
+    system: System,
+    first_tries: Arc<Limits>,
+    second_tries: Semaphore,
+}
+
+/// `getaddrinfo`. An abandoned look-up keeps its thread, and with it its permit, until the system
+/// responds: the number of waiting threads is bounded however slow the name servers are.
+#[derive(Clone)]
+pub(super) struct System {
+    threads: Arc<Semaphore>,
+    look_up: fn(&str) -> io::Result<Vec<IpAddr>>,
+}
+
+/// A look-up's result, and how long it took without the waits for its turn.
+pub(super) struct Resolved {
+    pub(super) addresses: Result<Vec<IpAddr>, Ending>,
+    pub(super) took: Duration,
+}
+
 impl Resolver {
+    pub(super) fn dns(servers: Vec<SocketAddr>, threads: usize) -> Self {
+        Self::Dns(Arc::new(Stub {
+            servers,
+            dns: OnceLock::new(),
+            system: System::new(threads),
+            first_tries: Limits::new(FIRST_TRIES, FIRST_TRIES_PER_DOMAIN, Duration::ZERO),
+            second_tries: Semaphore::new(SECOND_TRIES),
+        }))
+    }
+
     pub(super) fn system(threads: usize) -> Self {
-        Self::System {
-            threads: Arc::new(Semaphore::new(threads)),
-            look_up: system,
-        }
+        Self::System(System::new(threads))
     }
 
     pub(super) fn custom<F, A>(resolve: F) -> Self
@@ -43,44 +95,144 @@ impl Resolver {
         Self::Custom(Arc::new(move |host| Box::pin(resolve(host))))
     }
 
-    /// Waits until the resolver takes another name. The wait is this machine's doing, not the
-    /// name's.
-    pub(super) async fn ready(&self) -> Ticket {
-        match self {
-            Self::System { threads, .. } => Ticket(Arc::clone(threads).acquire_owned().await.ok()),
-            Self::Custom(_) => Ticket(None),
-        }
-    }
-
-    /// Looks `host` up. An answer without addresses is an error.
-    pub(super) async fn resolve(&self, host: &str, ticket: Ticket) -> io::Result<Vec<IpAddr>> {
-        let host = host.to_owned();
-        let mut addresses = match self {
-            Self::System { look_up, .. } => {
-                let look_up = *look_up;
-                let answer = task::spawn_blocking(move || {
-                    let _held_until_answered = ticket;
-                    look_up(&host)
-                });
-                answer.await.map_err(io::Error::other)??
-            }
-            Self::Custom(resolve) => resolve(host).await?,
+    /// Looks `host` up within `limit`. A wait for a turn does not count, but ends at `latest`: it is
+    /// caused by this client's limits and not by the name.
+    pub(super) async fn resolve(
+        &self,
+        host: &str,
+        limit: Duration,
+        latest: Option<Instant>,
+    ) -> Resolved {
+        let mut clock = Clock {
+            limit,
+            latest,
+            took: Duration::ZERO,
         };
-        addresses.truncate(MAX_ADDRESSES);
-        if addresses.is_empty() {
-            return Err(io::Error::new(
-                io::ErrorKind::NotFound,
-                "it has no addresses",
-            ));
+        let addresses = match self {
+            Self::Dns(stub) => stub.resolve(host, &mut clock).await,
+            Self::System(system) => system.resolve(host, &mut clock).await,
+            Self::Custom(resolve) => clock.run(resolve(host.to_owned())).await,
+        };
+        let addresses = addresses.and_then(|mut addresses| {
+            addresses.truncate(MAX_ADDRESSES);
+            if addresses.is_empty() {
+                return Err(Ending::Dns("it has no addresses".to_owned()));
+            }
+            Ok(addresses)
+        });
+        Resolved {
+            addresses,
+            took: clock.took,
         }
-        Ok(addresses)
     }
 }
 
-/// The right to look one name up.
-pub(super) struct Ticket(
-    #[expect(dead_code, reason = "held, not read")] Option<tokio::sync::OwnedSemaphorePermit>,
-);
+impl Stub {
+    async fn resolve(&self, host: &str, clock: &mut Clock) -> Result<Vec<IpAddr>, Ending> {
+        let Some(dns) = self.dns.get_or_init(|| Dns::new(&self.servers)) else {
+            return self.system.resolve(host, clock).await;
+        };
+        if let Some(addresses) = dns.known(host) {
+            return Ok(addresses);
+        }
+        let turn = async {
+            let mut turn = self.first_tries.enter(domain(host)).await;
+            turn.start().await;
+            turn
+        };
+        let turn = clock.wait(turn).await?;
+        let mut query = pin!(dns.look_up(host));
+        let first = clock.limit.min(FIRST_TRY);
+        if let Some(answer) = clock.try_for(first, query.as_mut()).await {
+            return answer;
+        }
+        if let Ok(_second) = self.second_tries.try_acquire() {
+            drop(turn);
+            return clock.run(query).await;
+        }
+        // The query is abandoned with its sockets: others may use them meanwhile. Its name server
+        // may have the response by the time it is asked again.
+        query.set(dns.look_up(host));
+        drop(turn);
+        let _second = clock.wait(self.second_tries.acquire()).await?;
+        clock.run(query).await
+    }
+}
+
+impl System {
+    fn new(threads: usize) -> Self {
+        Self {
+            threads: Arc::new(Semaphore::new(threads)),
+            look_up: system,
+        }
+    }
+
+    async fn resolve(&self, host: &str, clock: &mut Clock) -> Result<Vec<IpAddr>, Ending> {
+        let turn = clock
+            .wait(Arc::clone(&self.threads).acquire_owned())
+            .await?;
+        let (host, look_up) = (host.to_owned(), self.look_up);
+        let answer = task::spawn_blocking(move || {
+            let _held_until_answered = turn;
+            look_up(&host)
+        });
+        clock
+            .run(async { answer.await.map_err(io::Error::other)? })
+            .await
+    }
+}
+
+/// Counts the time that a look-up takes.
+struct Clock {
+    limit: Duration,
+    latest: Option<Instant>,
+    took: Duration,
+}
+
+impl Clock {
+    /// Waits for a turn, which does not count.
+    async fn wait<T>(&self, turn: impl Future<Output = T>) -> Result<T, Ending> {
+        match self.latest {
+            None => Ok(turn.await),
+            Some(latest) => timeout_at(latest, turn)
+                .await
+                .map_err(|_elapsed| Ending::Local("too many names wait for a response".to_owned())),
+        }
+    }
+
+    /// Waits for an answer, at most for the rest of the limit.
+    async fn run(
+        &mut self,
+        answer: impl Future<Output = io::Result<Vec<IpAddr>>>,
+    ) -> Result<Vec<IpAddr>, Ending> {
+        let rest = self.limit.saturating_sub(self.took);
+        self.try_for(rest, answer)
+            .await
+            .unwrap_or(Err(Ending::TooSlow))
+    }
+
+    /// Waits for an answer for a time; `None` if that passes first.
+    async fn try_for(
+        &mut self,
+        time: Duration,
+        answer: impl Future<Output = io::Result<Vec<IpAddr>>>,
+    ) -> Option<Result<Vec<IpAddr>, Ending>> {
+        let begun = clock::now();
+        let answer = timeout(time, answer).await;
+        self.took += clock::now() - begun;
+        Some(answer.ok()?.map_err(|error| dns::ending(&error)))
+    }
+}
+
+/// What a host counts against: its last two labels. Without a list of public suffixes, hosts of a
+/// registry such as `co.uk` share one limit, which delays them only while it is used up.
+fn domain(host: &str) -> &str {
+    let host = host.strip_suffix('.').unwrap_or(host);
+    host.rmatch_indices('.')
+        .nth(1)
+        .and_then(|(dot, _)| host.get(dot + 1..))
+        .unwrap_or(host)
+}
 
 fn system(host: &str) -> io::Result<Vec<IpAddr>> {
     let addresses = (host, 0).to_socket_addrs()?;
@@ -90,26 +242,16 @@ fn system(host: &str) -> io::Result<Vec<IpAddr>> {
 impl fmt::Debug for Resolver {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::System { .. } => "Resolver::System",
+            Self::Dns(_) => "Resolver::Dns",
+            Self::System(_) => "Resolver::System",
             Self::Custom(_) => "Resolver::Custom",
         })
     }
 }
 
-/// Why a name has no address.
-pub(super) fn reason(error: &io::Error) -> String {
-    // std prefixes what the system's resolver says.
-    let text = error.to_string();
-    text.strip_prefix("failed to lookup address information: ")
-        .unwrap_or(&text)
-        .to_lowercase()
-}
-
 #[cfg(test)]
 mod tests {
     use std::{net::Ipv4Addr, thread, time::Duration};
-
-    use tokio::time;
 
     use super::*;
 
@@ -120,20 +262,33 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_look_up_that_is_given_up_keeps_its_thread_counted() {
-        let resolver = Resolver::System {
+    async fn an_abandoned_look_up_keeps_its_thread_counted() {
+        let resolver = Resolver::System(System {
             threads: Arc::new(Semaphore::new(1)),
             look_up: slow,
-        };
-        let ticket = resolver.ready().await;
-        let given_up = resolver.resolve("slow.example", ticket);
-        let given_up = time::timeout(Duration::from_millis(20), given_up).await;
-        assert!(given_up.is_err());
+        });
+        let limit = Duration::from_millis(20);
+        let abandoned = resolver.resolve("slow.example", limit, None).await;
+        assert_eq!(abandoned.addresses, Err(Ending::TooSlow));
 
-        let early = time::timeout(Duration::from_millis(20), resolver.ready()).await;
-        assert!(early.is_err(), "the thread still waits");
-        let ticket = time::timeout(Duration::from_secs(5), resolver.ready()).await;
-        let addresses = resolver.resolve("slow.example", ticket.unwrap()).await;
-        assert_eq!(addresses.unwrap(), [Ipv4Addr::LOCALHOST]);
+        let latest = Some(clock::now() + limit);
+        let early = resolver.resolve("slow.example", limit, latest).await;
+        assert!(matches!(early.addresses, Err(Ending::Local(_))));
+        let limit = Duration::from_secs(5);
+        let later = resolver.resolve("slow.example", limit, None).await;
+        assert_eq!(later.addresses.unwrap(), [Ipv4Addr::LOCALHOST]);
+    }
+
+    #[test]
+    fn a_domain_is_the_last_two_labels() {
+        for (host, expected) in [
+            ("a.b.example.com", "example.com"),
+            ("example.com.", "example.com"),
+            ("example.com", "example.com"),
+            ("localhost", "localhost"),
+            ("", ""),
+        ] {
+            assert_eq!(domain(host), expected);
+        }
     }
 }

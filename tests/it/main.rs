@@ -55,6 +55,8 @@ mod probe_address;
 #[cfg(feature = "probe")]
 mod probe_hostile;
 #[cfg(feature = "probe")]
+mod probe_names;
+#[cfg(feature = "probe")]
 mod probe_network;
 #[cfg(feature = "probe")]
 mod probe_server;

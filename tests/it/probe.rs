@@ -441,7 +441,7 @@ async fn an_address_that_is_not_public_is_never_connected_to() {
             let violation = &verdict.violations()[0];
             assert_eq!(violation.code(), Code::UrlPrivateAddress, "{host}");
             let message = violation.message();
-            assert!(message.contains("--allow-address "), "{host}: {message}");
+            assert!(message.contains("the allow entry "), "{host}: {message}");
         }
     }
     // By way of a redirect, from a server that may be asked, in any notation.

@@ -209,7 +209,8 @@ fn exceptions_reach_as_far_as_they_say() {
         (&["127.0.0.1:8080"], &[], "127.0.0.1:8081", false),
         // The mapped form reaches the same socket.
         (&["127.0.0.0/8"], &[], "[::ffff:127.0.0.1]:80", true),
-        (&["127.0.0.0/8"], &[], "[64:ff9b::127.0.0.1]:80", false),
+        // NAT64 is judged by the IPv4 address, by the rule and by the entries.
+        (&["127.0.0.0/8"], &[], "[64:ff9b::127.0.0.1]:80", true),
         // IPv6.
         (&["::1"], &[], "[::1]:8080", true),
         (&["[::1]:8080"], &[], "[::1]:8080", true),
@@ -349,23 +350,23 @@ fn a_refusal_names_the_option_that_would_allow_it() {
     let cases = [
         (
             "127.0.0.1:8080",
-            "127.0.0.1 is a loopback address: allow it with --allow-address 127.0.0.1/32:8080",
+            "127.0.0.1 is a loopback address: the address policy needs the allow entry 127.0.0.1/32:8080",
         ),
         (
             "[fe80::1]:80",
-            "fe80::1 is a link-local address: allow it with --allow-address [fe80::1]/128:80",
+            "fe80::1 is a link-local address: the address policy needs the allow entry [fe80::1]/128:80",
         ),
         (
             "8.8.8.8:22",
-            "port 22 is not open to probes: allow it with --allow-address 8.8.8.8/32:22",
+            "port 22 is not open to probes: the address policy needs the allow entry 8.8.8.8/32:22",
         ),
         (
             "0.0.0.0:80",
-            "0.0.0.0 is an unspecified address: allow it with --allow-address 0.0.0.0/32:80",
+            "0.0.0.0 is an unspecified address: the address policy needs the allow entry 0.0.0.0/32:80",
         ),
         (
             "[::ffff:10.0.0.1]:80",
-            "::ffff:10.0.0.1 is a private address: allow it with --allow-address [::ffff:10.0.0.1]/128:80",
+            "::ffff:10.0.0.1 is a private address: the address policy needs the allow entry [::ffff:10.0.0.1]/128:80",
         ),
     ];
     for (target, expected) in cases {
@@ -380,7 +381,7 @@ fn a_refusal_names_the_option_that_would_allow_it() {
     let refusal = policy.check("8.8.8.8:80".parse().unwrap()).unwrap_err();
     assert_eq!(
         refusal.to_string(),
-        "8.8.8.8 at port 80 is denied: allow it by leaving it out of --deny-address"
+        "a deny entry of the address policy names 8.8.8.8 at port 80"
     );
 }
 
@@ -508,5 +509,109 @@ proptest! {
             denied.check(target).map_err(|refusal| refusal.reason()),
             Err(RefusalReason::Denied)
         );
+    }
+}
+
+#[test]
+fn everything_in_ipv6_does_not_open_embedded_ipv4_addresses() {
+    let everything = AddressPolicy::new().allow("::/0").unwrap();
+    let at = |address: &str| format!("[{address}]:80").parse().unwrap();
+    for closed in [
+        "::ffff:127.0.0.1",
+        "::ffff:10.0.0.1",
+        "::ffff:169.254.169.254",
+        "64:ff9b::127.0.0.1",
+        "64:ff9b::10.0.0.1",
+        "fe80::a9fe:a9fe",
+    ] {
+        assert!(everything.check(at(closed)).is_err(), "{closed}");
+    }
+    for open in [
+        "::1",
+        "fd00::1",
+        "fe80::1",
+        "64:ff9b::8.8.8.8",
+        "::ffff:8.8.8.8",
+    ] {
+        assert!(everything.check(at(open)).is_ok(), "{open}");
+    }
+    // IPv4 entries open them, and so do entries inside the prefix.
+    let v4 = AddressPolicy::new().allow("10.0.0.0/8").unwrap();
+    for open in ["::ffff:10.0.0.1", "64:ff9b::10.0.0.1"] {
+        assert!(v4.check(at(open)).is_ok(), "{open}");
+        assert!(v4.check(at(&open.replace("10.0", "127.0"))).is_err());
+    }
+    let inside = AddressPolicy::new().allow("64:ff9b::a00:0/104").unwrap();
+    assert!(inside.check(at("64:ff9b::10.0.0.1")).is_ok());
+    assert!(inside.check("10.0.0.1:80".parse().unwrap()).is_err());
+}
+
+#[test]
+fn an_operators_nat64_prefix_is_judged_by_what_it_embeds() {
+    let at = |address: &str| format!("[{address}]:80").parse().unwrap();
+    // 10.0.0.1 and 8.8.8.8 under each length of prefix (RFC 6052, 2.4).
+    for (prefix, private, public) in [
+        ("2001:4860::/32", "2001:4860:a00:1::", "2001:4860:808:808::"),
+        (
+            "2001:4860:100::/40",
+            "2001:4860:10a:0:1::",
+            "2001:4860:108:808:8::",
+        ),
+        (
+            "2001:4860:122::/48",
+            "2001:4860:122:a00:0:100::",
+            "2001:4860:122:808:8:800::",
+        ),
+        (
+            "2001:4860:122:300::/56",
+            "2001:4860:122:30a:0:1::",
+            "2001:4860:122:308:8:808::",
+        ),
+        (
+            "2001:4860:122:344::/64",
+            "2001:4860:122:344:a:0:100:0",
+            "2001:4860:122:344:8:808:800:0",
+        ),
+        (
+            "2001:4860:122:344::/96",
+            "2001:4860:122:344::10.0.0.1",
+            "2001:4860:122:344::8.8.8.8",
+        ),
+    ] {
+        let plain = AddressPolicy::new();
+        let policy = plain.clone().nat64_prefix(prefix).unwrap();
+        assert!(plain.check(at(private)).is_ok(), "{prefix}: looks public");
+        assert!(policy.check(at(private)).is_err(), "{prefix}: {private}");
+        assert!(policy.check(at(public)).is_ok(), "{prefix}: {public}");
+        let opened = policy.allow("10.0.0.0/8").unwrap();
+        assert!(opened.check(at(private)).is_ok(), "{prefix}");
+        let denied = opened.deny("8.8.8.8").unwrap();
+        assert!(denied.check(at(public)).is_err(), "{prefix}");
+    }
+    for wrong in ["2001:db8::/33", "10.0.0.0/32", "2001:db8::1/96", "x"] {
+        assert!(AddressPolicy::new().nat64_prefix(wrong).is_err(), "{wrong}");
+    }
+}
+
+#[test]
+fn metadata_services_need_an_entry_of_their_own() {
+    for address in [
+        "169.254.0.23",
+        "169.254.42.42",
+        "[fd00:42::42]",
+        "[fe80::a9fe:a9fe]",
+        "[fd00:c1::a9fe:a9fe]",
+    ] {
+        let target = format!("{address}:80").parse().unwrap();
+        let wide = AddressPolicy::new()
+            .allow("0.0.0.0/0")
+            .unwrap()
+            .allow("::/0")
+            .unwrap();
+        assert!(wide.check(target).is_err(), "{address}");
+        let own = AddressPolicy::new()
+            .allow(address.trim_matches(['[', ']']))
+            .unwrap();
+        assert!(own.check(target).is_ok(), "{address}");
     }
 }

@@ -150,7 +150,7 @@ async fn the_address_that_was_checked_is_the_address_that_is_connected_to() {
     assert_eq!(
         *reason,
         format!(
-            "127.0.0.2 is a loopback address: allow it with --allow-address 127.0.0.2/32:{port}"
+            "127.0.0.2 is a loopback address: the address policy needs the allow entry 127.0.0.2/32:{port}"
         )
     );
     assert_eq!(canary.seen.connections(), 0);
@@ -621,7 +621,7 @@ async fn the_peer_that_was_connected_to_is_checked() {
         &Ending::Blocked {
             target: format!("127.0.0.1:{port}"),
             reason: format!(
-                "127.0.0.1 is a loopback address: allow it with --allow-address 127.0.0.1/32:{port}"
+                "127.0.0.1 is a loopback address: the address policy needs the allow entry 127.0.0.1/32:{port}"
             ),
         }
     );
@@ -1022,4 +1022,66 @@ async fn a_proxy_from_the_environment_is_not_used() {
     assert!(done.status.success(), "{done:?}");
     assert_eq!(server.seen.connections(), 1);
     assert_eq!(proxy.seen.connections(), 0);
+}
+
+// Secrets
+
+#[test]
+fn no_header_value_is_printed() {
+    let builder = builder().header("Authorization", "secret-1").header_for(
+        "images.example",
+        "Cookie",
+        "secret-2",
+    );
+    let text = format!("{builder:?} {:?}", builder.clone().build().unwrap());
+    assert!(!text.contains("secret"), "{text}");
+    assert!(
+        text.contains("Authorization") && text.contains("Cookie"),
+        "{text}"
+    );
+}
+
+#[tokio::test]
+async fn a_bound_header_is_sent_to_its_host_alone() {
+    let other = Server::answering(ok("image/png", &png(300, 300, 0))).await;
+    let to_other = format!("http://other.example:{}/image.png", other.address.port());
+    let server = Server::start(move |mut peer| {
+        let to_other = to_other.clone();
+        async move {
+            while let Some(request) = peer.request().await {
+                let there = [("Location", to_other.as_str())];
+                let response = if request.starts_with("GET /away ") {
+                    answer("302 Found", &there, b"")
+                } else {
+                    ok("image/png", &png(300, 300, 0))
+                };
+                peer.send(response).await;
+            }
+        }
+    })
+    .await;
+    let port = server.address.port();
+    let probe = builder()
+        .resolver(|_host| async { Ok(vec![GOOD.into()]) })
+        .header("X-Key", "for all")
+        .header_for(&format!("Images.example:{port}"), "X-Key", "bound")
+        .header_for("images.example", "Cookie", "at port 80 only")
+        .build()
+        .unwrap();
+    for (host, path, key) in [
+        ("images.example", "/a", "bound"),
+        ("images.example", "/away", "bound"),
+        ("elsewhere.example", "/a", "for all"),
+    ] {
+        let url = ImageUrl::parse(&format!("http://{host}:{port}{path}")).unwrap();
+        let download = probe.download(&url, &ASYNC).await;
+        assert_eq!(download.ending(), &Ending::Complete, "{download:?}");
+        let request = server.seen.requests().pop().unwrap();
+        assert_eq!(header(&request, "x-key"), Some(key), "{host}{path}");
+        assert_eq!(header(&request, "cookie"), None);
+    }
+    let [request] = &other.seen.requests()[..] else {
+        panic!()
+    };
+    assert_eq!(header(request, "x-key"), None);
 }

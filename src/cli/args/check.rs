@@ -11,6 +11,7 @@ use crate::{
         exit::Failure,
         list::{Columns, List, ListFormat},
         source::Sources,
+        terminal,
     },
     inspect::Depth,
     probe::{Mode, Probe},
@@ -122,6 +123,9 @@ impl CheckSettings {
 
     /// The probe that the options ask for, which may also reach `own`, an address of this command's.
     pub(crate) fn probe(&self, own: Option<SocketAddr>) -> Result<Probe, Failure> {
+        if let Some(warning) = self.reach.warning() {
+            terminal::warning(&warning);
+        }
         let probe = Probe::builder()
             .deadline(self.timeout)
             .depth(self.depth.into())

@@ -35,9 +35,13 @@ pub(crate) struct ReachOptions {
     )]
     user_agent: String,
 
-    /// Adds a header to the requests for URLs, such as a Referer for servers that forbid hotlinks
-    /// (the moderation service sends none of these); may be repeated
-    #[arg(long = "header", value_name = "NAME: VALUE", value_parser = header)]
+    /// Judges addresses in this NAT64 prefix by the IPv4 address that they embed; may be repeated
+    #[arg(long = "nat64-prefix", value_name = "CIDR", value_parser = nat64_prefix)]
+    nat64_prefixes: Vec<String>,
+
+    /// Adds a header to the requests for URLs, or to those for one host, such as a Referer for servers
+    /// that forbid hotlinks (the moderation service sends none of these); may be repeated
+    #[arg(long = "header", value_name = "[HOST=]NAME: VALUE", value_parser = header)]
     headers: Vec<Header>,
 }
 
@@ -58,15 +62,39 @@ impl ReachOptions {
         for entry in &self.deny_addresses {
             policy = policy.deny(entry).map_err(unusable)?;
         }
+        for prefix in &self.nat64_prefixes {
+            policy = policy.nat64_prefix(prefix).map_err(unusable)?;
+        }
         let probe = probe
             .policy(policy)
             .max_redirects(usize::from(self.max_redirects))
             .user_agent(&self.user_agent);
         let headers = self.headers.iter();
-        Ok(headers.fold(probe, |probe, Header { name, value }| {
-            probe.header(name, value)
-        }))
+        Ok(
+            headers.fold(probe, |probe, Header { host, name, value }| match host {
+                Some(host) => probe.header_for(host, name, value),
+                None => probe.header(name, value),
+            }),
+        )
     }
+
+    /// The warning for headers that hold a secret and are sent to every host.
+    pub(crate) fn warning(&self) -> Option<String> {
+        let secret = self.headers.iter().find(|header| {
+            let name = header.name.to_ascii_lowercase();
+            header.host.is_none() && ["authorization", "cookie"].contains(&name.as_str())
+        })?;
+        let name = &secret.name;
+        Some(format!(
+            "{name} is sent to the host of every URL; bind it to one: --header 'HOST={name}: VALUE'"
+        ))
+    }
+}
+
+fn nat64_prefix(text: &str) -> Result<String, EntryError> {
+    AddressPolicy::new()
+        .nat64_prefix(text)
+        .map(|_| text.to_owned())
 }
 
 fn address_entry(text: &str) -> Result<String, EntryError> {
@@ -75,16 +103,35 @@ fn address_entry(text: &str) -> Result<String, EntryError> {
 
 #[derive(Clone, Debug)]
 struct Header {
+    host: Option<String>,
     name: String,
     value: String,
 }
 
 fn header(text: &str) -> Result<Header, &'static str> {
-    let (name, value) = text
+    // A header's name holds no `=`, and a host no blank.
+    let (host, header) = match text.split_once('=') {
+        Some((host, header)) if is_host(host) && header.contains(':') => (Some(host), header),
+        _ => (None, text),
+    };
+    let (name, value) = header
         .split_once(':')
         .ok_or("write the name, a colon and the value")?;
     Ok(Header {
+        host: host.map(str::to_owned),
         name: name.trim().to_owned(),
         value: value.trim().to_owned(),
     })
+}
+
+/// `HOST` or `HOST:PORT`.
+fn is_host(text: &str) -> bool {
+    let name = match text.rsplit_once(':') {
+        Some((name, port)) if port.parse::<u16>().is_ok() => name,
+        _ => text,
+    };
+    let is_literal = name.starts_with('[') && name.ends_with(']');
+    !name.is_empty()
+        && (is_literal || !name.contains(':'))
+        && !name.contains(|c: char| c.is_whitespace() || c == '/')
 }

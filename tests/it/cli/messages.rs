@@ -80,9 +80,11 @@ fn help_names_every_option_with_its_default() {
           --max-redirects <N>            How many redirects of a URL are followed [default: 5]
           --user-agent <TEXT>            The User-Agent that servers are told [default: greenlight/ and
                                          its version]
-          --header <NAME: VALUE>         Adds a header to the requests for URLs, such as a Referer for
-                                         servers that forbid hotlinks (the moderation service sends none
-                                         of these); may be repeated
+          --nat64-prefix <CIDR>          Judges addresses in this NAT64 prefix by the IPv4 address that
+                                         they embed; may be repeated
+          --header <[HOST=]NAME: VALUE>  Adds a header to the requests for URLs, or to those for one
+                                         host, such as a Referer for servers that forbid hotlinks (the
+                                         moderation service sends none of these); may be repeated
       -h, --help                         Print help
 
     Examples:
