@@ -2,7 +2,7 @@
 //! It reads what the steps read; whatever is out of the ordinary is left to them.
 
 use super::{
-    Cursor, Depth, Facts, Jpeg, State, exif,
+    Cursor, Facts, Jpeg, State, exif,
     frame::{Frame, Process},
     marker::Marker,
     part::{Next, Part},
@@ -57,7 +57,7 @@ impl Jpeg {
         let mut effort = facts.effort;
         while let Some((head, after)) = rest.split_first_chunk() {
             #[cfg(feature = "decode")]
-            if self.depth == Depth::Decode {
+            if self.depth == super::Depth::Decode {
                 effort.table();
             }
             let Ok(Next::Part(part)) = self.huffman_head(head) else {

@@ -1,7 +1,7 @@
 //! Scans: their headers (T.81 B.2.3) and the coded data after them.
 
 use super::{
-    Cursor, DefectKind, Depth, Facts, Jpeg, State,
+    Cursor, DefectKind, Facts, Jpeg, State,
     frame::{COMPONENTS, Frame, Kind},
     marker::Marker,
     mcu::{blocks_in_mcu, component, mcus, most_mcus},
@@ -196,7 +196,7 @@ impl Jpeg {
         self.scan.start = 0;
         self.state = State::Coded { fill: false };
         #[cfg(feature = "decode")]
-        if let (Depth::Decode, Some(frame)) = (self.depth, &self.frame) {
+        if let (super::Depth::Decode, Some(frame)) = (self.depth, &self.frame) {
             facts.effort.scan(frame, &self.scan);
         }
         if let (Some(payload), Some(frame)) = (&mut self.payload, &self.frame) {
