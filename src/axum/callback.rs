@@ -2,24 +2,37 @@
 
 use std::{
     collections::{HashMap, VecDeque},
-    future::Future,
-    sync::{Arc, Mutex, PoisonError},
+    future::{Future, poll_fn},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
 };
 
 use axum::{
-    body::Bytes,
-    extract::DefaultBodyLimit,
+    extract::{DefaultBodyLimit, Request},
     http::StatusCode,
     routing::{MethodRouter, post},
 };
 
+use tokio::time::timeout;
+
+use super::{Problem, UploadPolicy, body::Upstream};
 use crate::{
     error::{Error, ErrorKind},
     green::{TaskId, TaskReport, callback::Verifier},
 };
 
-/// The longest callback that is read, in bytes.
-const MAX_BODY: usize = 4 << 20;
+/// The longest callback that is read, in bytes. The result of one image is a few KB; that of an
+/// animation with hundreds of frames in every scene stays below this, its escapes included.
+const MAX_BODY: usize = 1 << 20;
+
+/// What the bodies that are being read may hold together, in bytes.
+const MAX_HELD: usize = 16 << 20;
+
+/// How long one body may take, beside the minimum rate of [`UploadPolicy`].
+const MAX_TIME: Duration = Duration::from_secs(30);
 
 /// Makes the route that takes the service's callbacks and gives each task's result to `handle`,
 /// once. What is no result yet ([`TaskState::is_final`](crate::green::TaskState::is_final)) is given
@@ -30,6 +43,10 @@ const MAX_BODY: usize = 4 << 20;
 /// before; if it fails, the answer is 500 and the service sends it again. While it runs, a
 /// repetition is answered with 503. Ids of the last 65 536 tasks are remembered, in this process
 /// only: whoever runs several, or restarts, needs `handle` to be idempotent.
+///
+/// A body is read before its checksum can be verified, so what strangers can make it cost is bounded:
+/// 1 MB for each (413), 30 seconds and the minimum rate of [`UploadPolicy::default`] (408), and
+/// 16 MB for all that are being read (503, and the service sends it again).
 ///
 /// ```
 /// use axum::Router;
@@ -56,7 +73,13 @@ where
 {
     let seen = Arc::new(Seen::default());
     let verifier = Arc::new(verifier);
-    post(move |body: Bytes| async move {
+    let held = Arc::new(AtomicUsize::new(0));
+    post(move |request: Request| async move {
+        let body = match timeout(MAX_TIME, read(request, held)).await {
+            Ok(Ok(body)) => body,
+            Ok(Err(status)) => return status,
+            Err(_elapsed) => return StatusCode::REQUEST_TIMEOUT,
+        };
         let report = match verifier.open(&body) {
             Ok(report) => report,
             Err(error) => return refusal(&error),
@@ -77,7 +100,63 @@ where
             Err(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     })
-    .layer(DefaultBodyLimit::max(MAX_BODY))
+    .layer(DefaultBodyLimit::disable())
+}
+
+/// Bytes of the budget that a body holds.
+struct Held {
+    budget: Arc<AtomicUsize>,
+    bytes: usize,
+}
+
+impl Held {
+    /// Takes more of the budget, if there is enough.
+    fn grow(&mut self, bytes: usize) -> bool {
+        let taken = self
+            .budget
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |held| {
+                held.checked_add(bytes).filter(|held| *held <= MAX_HELD)
+            })
+            .is_ok();
+        if taken {
+            self.bytes = self.bytes.saturating_add(bytes);
+        }
+        taken
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.budget.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}
+
+/// Reads a body within its bounds.
+async fn read(request: Request, budget: Arc<AtomicUsize>) -> Result<Vec<u8>, StatusCode> {
+    let (head, body) = request.into_parts();
+    let policy = UploadPolicy::default().with_drain(0, Duration::ZERO);
+    let mut upstream = Upstream::new(body, &head.headers, &policy);
+    if upstream
+        .announced_len()
+        .is_some_and(|len| usize::try_from(len).map_or(true, |len| len > MAX_BODY))
+    {
+        return Err(StatusCode::PAYLOAD_TOO_LARGE);
+    }
+    let mut held = Held { budget, bytes: 0 };
+    let mut bytes = Vec::new();
+    loop {
+        let chunk = poll_fn(|cx| upstream.poll_chunk(cx)).await;
+        let Some(chunk) = chunk.map_err(|problem: Problem| problem.status())? else {
+            return Ok(bytes);
+        };
+        if bytes.len().saturating_add(chunk.len()) > MAX_BODY {
+            return Err(StatusCode::PAYLOAD_TOO_LARGE);
+        }
+        if !held.grow(chunk.len()) {
+            return Err(StatusCode::SERVICE_UNAVAILABLE);
+        }
+        bytes.extend_from_slice(&chunk);
+    }
 }
 
 fn refusal(error: &Error) -> StatusCode {

@@ -41,6 +41,17 @@ pub(super) struct Field {
     pub(super) content_type: Option<String>,
 }
 
+impl Field {
+    /// Whether its header alone says that it is a file.
+    pub(super) fn is_file(&self) -> bool {
+        let is_image = |media_type: &String| {
+            let head = media_type.trim_start().as_bytes().first_chunk();
+            head.is_some_and(|head: &[u8; 6]| head.eq_ignore_ascii_case(b"image/"))
+        };
+        self.file_name.is_some() || self.content_type.as_ref().is_some_and(is_image)
+    }
+}
+
 #[derive(Clone, Copy, Debug)]
 enum Stage {
     Preamble,

@@ -32,10 +32,12 @@ pub enum Problem {
         /// What is wrong with it.
         reason: &'static str,
     },
-    /// The form has no field for the image.
+    /// The form has no file in the image's field.
     MissingField {
         /// The field's name.
         name: String,
+        /// The names of the fields that the form has, up to the first 16, shortened.
+        present: Vec<String>,
     },
     /// The form has more than one field for the image.
     TwoFields {
@@ -130,7 +132,17 @@ impl fmt::Display for Problem {
                 f.write_str("the request is not multipart/form-data with a boundary")
             }
             Self::Malformed { reason } => write!(f, "the form cannot be read: {reason}"),
-            Self::MissingField { name } => write!(f, "the form has no field {name:?}"),
+            Self::MissingField { name, present } if present.is_empty() => {
+                write!(f, "the form has no field {name:?}")
+            }
+            Self::MissingField { name, present } => {
+                let present: Vec<_> = present.iter().map(|name| format!("{name:?}")).collect();
+                let present = present.join(", ");
+                write!(
+                    f,
+                    "the form has no file in a field {name:?}; its fields are {present}"
+                )
+            }
             Self::TwoFields { name } => {
                 write!(
                     f,

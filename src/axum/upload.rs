@@ -19,6 +19,7 @@ use super::{
     multipart::{Event, Field, Multipart},
 };
 use crate::{
+    format::{Sniffed, sniff},
     gate::Gate,
     inspect::{Claim, Inspection},
     verdict::{Accepted, Rejected},
@@ -98,21 +99,27 @@ impl Upload {
         let (head, body) = request.into_parts();
         let mut upstream = Upstream::new(body, &head.headers, &policy);
         let parser = Multipart::new(content_type).ok_or(Problem::NotMultipart)?;
-        if let Some(len) = upstream.announced_len() {
-            // The image's own length is not announced, but it is no less than this.
-            policy
-                .gate()
-                .announce_len(len.saturating_sub(policy.other_bytes))?;
-        }
+        let announced = upstream.announced_len();
         let mut gate = policy.gate();
+        // The image's own length is not announced, but it is no less than this.
+        let too_long = announced.map(|len| {
+            let len = len.saturating_sub(policy.other_bytes);
+            policy.gate().announce_len(len)
+        });
         let mut form = Form {
             parser,
             field: policy.field.into_owned(),
             other_bytes: policy.other_bytes,
             left: policy.other_bytes,
             stage: Stage::Before,
+            present: Vec::new(),
+            has_other_file: false,
+            head: Vec::new(),
+            first: None,
         };
+        // A field that is missing is the first thing to say.
         let field = poll_fn(|cx| form.poll_field(&mut upstream, cx)).await?;
+        too_long.transpose()?;
         claim(
             &mut gate,
             field.file_name.as_deref(),
@@ -243,12 +250,26 @@ struct Form {
     other_bytes: u64,
     left: u64,
     stage: Stage,
+    /// The names of the fields before the image.
+    present: Vec<String>,
+    /// Whether one of them is a file under another name.
+    has_other_file: bool,
+    /// The first bytes of a field that may be the image.
+    head: Vec<u8>,
+    /// The image's first bytes, if they were looked at.
+    first: Option<Bytes>,
 }
+
+/// How many names of fields are kept, and how much of each, in characters.
+const MAX_NAMES: usize = 16;
+const MAX_NAME: usize = 100;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
     /// Other fields, or none yet.
     Before,
+    /// A field of the image's name that its header does not call a file.
+    Doubtful,
     Image,
     /// The image ended; the form has not.
     After,
@@ -257,24 +278,81 @@ enum Stage {
 }
 
 impl Form {
-    /// Reads up to the image's field.
+    /// Reads up to the image's field. Forms may have more than one field of its name, such as the
+    /// metadata that FilePond sends beside the file: the image is the one that is a file by its
+    /// header, or else by its first bytes.
     fn poll_field(
         &mut self,
         upstream: &mut Upstream,
         cx: &mut Context<'_>,
     ) -> Poll<Result<Field, Problem>> {
         loop {
-            match ready!(self.poll_event(upstream, cx))? {
-                Event::Field(field) if field.name == self.field => {
+            let event = match ready!(self.poll_event(upstream, cx)) {
+                Err(Problem::FormTooLarge { .. }) if self.has_other_file => {
+                    return Poll::Ready(Err(self.missing_field()));
+                }
+                event => event?,
+            };
+            match event {
+                Event::Field(field) if field.name == self.field && field.is_file() => {
                     self.stage = Stage::Image;
                     return Poll::Ready(Ok(field));
                 }
-                Event::End => {
-                    let name = self.field.clone();
-                    return Poll::Ready(Err(Problem::MissingField { name }));
+                Event::Field(field) => {
+                    self.note(&field);
+                    if field.name == self.field {
+                        self.stage = Stage::Doubtful;
+                    }
                 }
-                Event::Field(_) | Event::Data(_) | Event::FieldEnd | Event::NeedMore => {}
+                Event::Data(data) if self.stage == Stage::Doubtful => {
+                    if self.is_image(&data, Stage::Before)? {
+                        self.stage = Stage::Image;
+                        self.first = Some(std::mem::take(&mut self.head).into());
+                        return Poll::Ready(Ok(Field {
+                            name: self.field.clone(),
+                            ..Field::default()
+                        }));
+                    }
+                }
+                Event::FieldEnd if self.stage == Stage::Doubtful => self.pass_by(Stage::Before)?,
+                Event::End => return Poll::Ready(Err(self.missing_field())),
+                Event::Data(_) | Event::FieldEnd | Event::NeedMore => {}
             }
+        }
+    }
+
+    /// Whether a doubtful field's next bytes show that it is an image. If they show that it is
+    /// not, the form is at `stage` again.
+    fn is_image(&mut self, data: &[u8], stage: Stage) -> Result<bool, Problem> {
+        self.head.extend_from_slice(data);
+        match sniff(&self.head) {
+            Sniffed::NeedMore => Ok(false),
+            Sniffed::Is(_) => Ok(true),
+            Sniffed::Markup | Sniffed::Footer | Sniffed::Unknown => {
+                self.pass_by(stage).map(|()| false)
+            }
+        }
+    }
+
+    /// The doubtful field is not the image.
+    fn pass_by(&mut self, stage: Stage) -> Result<(), Problem> {
+        self.stage = stage;
+        let head = std::mem::take(&mut self.head);
+        self.spend(head.len())
+    }
+
+    fn note(&mut self, field: &Field) {
+        self.has_other_file |= field.is_file();
+        if self.present.len() < MAX_NAMES {
+            self.present
+                .push(field.name.chars().take(MAX_NAME).collect());
+        }
+    }
+
+    fn missing_field(&mut self) -> Problem {
+        Problem::MissingField {
+            name: self.field.clone(),
+            present: std::mem::take(&mut self.present),
         }
     }
 
@@ -284,6 +362,9 @@ impl Form {
         upstream: &mut Upstream,
         cx: &mut Context<'_>,
     ) -> Poll<Result<Option<Bytes>, Problem>> {
+        if let Some(first) = self.first.take() {
+            return Poll::Ready(Ok(Some(first)));
+        }
         loop {
             if self.stage == Stage::Epilogue {
                 // It is read to its end so that the connection can be used again.
@@ -301,6 +382,16 @@ impl Form {
                     self.stage = Stage::After;
                     return Poll::Ready(Ok(None));
                 }
+                Event::Field(field) if field.name == self.field && !field.is_file() => {
+                    self.stage = Stage::Doubtful;
+                }
+                Event::Data(data) if self.stage == Stage::Doubtful => {
+                    if self.is_image(&data, Stage::After)? {
+                        let name = self.field.clone();
+                        return Poll::Ready(Err(Problem::TwoFields { name }));
+                    }
+                }
+                Event::FieldEnd if self.stage == Stage::Doubtful => self.pass_by(Stage::After)?,
                 Event::Field(field) if field.name == self.field => {
                     return Poll::Ready(Err(Problem::TwoFields { name: field.name }));
                 }
@@ -330,7 +421,9 @@ impl Form {
                     };
                     self.parser.push(chunk);
                 }
-                Event::Data(data) if self.stage != Stage::Image => self.spend(data.len())?,
+                Event::Data(data) if !matches!(self.stage, Stage::Image | Stage::Doubtful) => {
+                    self.spend(data.len())?;
+                }
                 event => return Poll::Ready(Ok(event)),
             }
         }

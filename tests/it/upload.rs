@@ -857,3 +857,59 @@ async fn a_read_of_a_plentiful_connection_is_small() {
     connection.shutdown().await.unwrap();
     assert_eq!(client.join().unwrap(), "all");
 }
+
+#[test]
+fn the_file_of_a_field_is_the_image_and_not_its_metadata() {
+    let image = png(300, 300, 100_000);
+    let server = serve_async();
+    let alone = server.post_form(&image_form(&image));
+    assert_eq!(alone.status, 200);
+    let file = (r#"name="image"; filename="photo.png""#, &image[..]);
+    let metadata = (r#"name="image""#, &b"{\"rotate\":90}"[..]);
+    let empty = (r#"name="image""#, &b""[..]);
+    for parts in [
+        vec![metadata, file],
+        vec![file, metadata],
+        vec![empty, file],
+        vec![metadata, empty, file, metadata],
+    ] {
+        let form = form(&parts);
+        for request in [
+            [head("/field", FORM, form.len()).as_bytes(), &form].concat(),
+            chunked("/field", FORM, &form, 1),
+        ] {
+            let reply = server.send(&request);
+            assert_eq!((reply.status, &reply.body), (200, &alone.body), "{reply:?}");
+        }
+    }
+    // A part that only its bytes show to be an image, as some clients send it.
+    let bare = form(&[metadata, (r#"name="image""#, &image)]);
+    assert_eq!(server.post_form(&bare).status, 200);
+    for two in [
+        form(&[file, file]),
+        form(&[file, (r#"name="image""#, &image)]),
+    ] {
+        assert_eq!(server.post_form(&two).code(), "upload/two-fields");
+    }
+}
+
+#[test]
+fn a_missing_field_is_named_with_those_that_are_there() {
+    let server = serve_async();
+    let file = r#"name="photo"; filename="photo.png""#;
+    // The second is larger than the form may be, the third than any image.
+    for size in [1_000, 100_000, 21_000_000] {
+        let form = form(&[(r#"name="caption""#, b"x"), (file, &png(300, 300, size))]);
+        let reply = server.post_form(&form);
+        assert_eq!(
+            (reply.status, reply.code().as_str()),
+            (400, "upload/missing-field")
+        );
+        for name in ["image", "caption", "photo"] {
+            assert!(
+                reply.body.contains(&format!("\\\"{name}\\\"")),
+                "{name}: {reply:?}"
+            );
+        }
+    }
+}
