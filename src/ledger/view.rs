@@ -155,6 +155,8 @@ pub struct Stats {
     pub states: Vec<(State, u64)>,
     /// Images with a reason, by state and class.
     pub classes: Vec<(State, String, u64)>,
+    /// Images with an outcome, by the member `decision` of its JSON text.
+    pub decisions: Vec<(String, u64)>,
     /// Sources.
     pub sources: u64,
     /// The [number](Row::number) of the last row, 0 if there is none.

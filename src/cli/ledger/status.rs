@@ -49,6 +49,10 @@ struct Status {
     left: u64,
     states: BTreeMap<&'static str, u64>,
     classes: Vec<Class>,
+    /// Images by the service's decision: pass, review, block, undecided.
+    outcomes: BTreeMap<String, u64>,
+    /// Images that were accepted and not submitted yet.
+    unpaid: u64,
     /// Images sent in the last minute, a second.
     per_second: f64,
     /// At that rate.
@@ -113,6 +117,8 @@ impl Status {
             billed: stats.billed.saturating_mul(scenes),
             billed_besides: stats.resubmitted.saturating_mul(scenes),
             expired: stats.expired,
+            unpaid: stats.count(State::Probed),
+            outcomes: stats.decisions.into_iter().collect(),
             unread_lists: stats.unread_lists,
             classes: stats
                 .classes
@@ -137,6 +143,17 @@ impl Status {
         }
     }
 
+    fn outcomes(&self) -> String {
+        if self.outcomes.is_empty() {
+            return "none yet".to_owned();
+        }
+        let outcomes = self.outcomes.iter();
+        let outcomes: Vec<_> = outcomes
+            .map(|(outcome, count)| format!("{count} {outcome}"))
+            .collect();
+        outcomes.join(", ")
+    }
+
     fn next_try(&self) -> Option<String> {
         let (state, seconds) = (self.next_due?, self.next_due_seconds?);
         let when = if seconds == 0 {
@@ -157,8 +174,26 @@ impl Status {
             0 => String::new(),
             besides => format!(", {besides} more perhaps, whose answers were lost"),
         };
-        format!("{tasks} tasks of {count} scenes: {billed} billed at most{besides}")
+        // Why this can be more than tasks times scenes.
+        let scenes = u64::try_from(count).unwrap_or(u64::MAX);
+        let frames = match billed.saturating_sub(tasks.saturating_mul(scenes)) {
+            0 => String::new(),
+            frames => {
+                format!(", {frames} of them for further frames of animations and long images")
+            }
+        };
+        let unpaid = match self.unpaid {
+            0 => String::new(),
+            unpaid => format!("; {unpaid} accepted and not submitted yet"),
+        };
+        let (task, scene) = (plural(*tasks, "task"), plural(scenes, "scene"));
+        format!("{task} of {scene}: {billed} billed at most{frames}{besides}{unpaid}")
     }
+}
+
+fn plural(count: u64, noun: &str) -> String {
+    let ending = if count == 1 { "" } else { "s" };
+    format!("{count} {noun}{ending}")
 }
 
 const LABEL: usize = 10;
@@ -196,6 +231,7 @@ impl Line for Status {
                 "images",
                 format!("{}, {} done, {} left", self.images, self.done, self.left),
             ),
+            pair("outcomes", self.outcomes()),
             pair("time left", self.time_left()),
             pair("spend", self.spend()),
         ];
@@ -248,6 +284,8 @@ impl Line for Status {
             "left",
             "states",
             "classes",
+            "outcomes",
+            "unpaid",
             "per_second",
             "seconds_left",
             "next_due",
@@ -266,6 +304,11 @@ impl Line for Status {
             .states
             .iter()
             .map(|(state, count)| format!("{state}:{count}"))
+            .collect();
+        let outcomes: Vec<_> = self
+            .outcomes
+            .iter()
+            .map(|(outcome, count)| format!("{outcome}:{count}"))
             .collect();
         let classes: Vec<_> = self
             .classes
@@ -290,6 +333,8 @@ impl Line for Status {
             self.left.to_string(),
             states.join(" "),
             classes.join(" "),
+            outcomes.join(" "),
+            self.unpaid.to_string(),
             self.per_second.to_string(),
             text(self.seconds_left),
             self.next_due.unwrap_or_default().to_owned(),

@@ -72,7 +72,22 @@ pub(super) fn stats(db: &Connection, now: i64) -> Result<Stats, Fault> {
         )?;
     stats.sent_last_minute = u64::try_from(sent).unwrap_or(0);
     count_states(db, &mut stats)?;
+    stats.decisions = decisions(db)?;
     Ok(stats)
+}
+
+fn decisions(db: &Connection) -> Result<Vec<(String, u64)>, Fault> {
+    // An outcome is any text to the ledger: one that is not JSON has no decision.
+    let mut statement = db.prepare_cached(
+        "SELECT json_extract(outcome, '$.decision') AS decision, COUNT(*) FROM image
+         WHERE CASE WHEN json_valid(outcome) THEN json_type(outcome, '$.decision') END = 'text'
+         GROUP BY decision ORDER BY decision",
+    )?;
+    let rows = statement.query_map([], |row| {
+        let count: i64 = row.get(1)?;
+        Ok((row.get(0)?, u64::try_from(count).unwrap_or(0)))
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
 }
 
 fn oldest_unpolled(db: &Connection) -> Result<Option<std::time::SystemTime>, Fault> {

@@ -37,6 +37,7 @@ fn the_status_counts_states_classes_and_money() {
     scope       sandbox-key-id at 127.0.0.1, porn,terrorism
     sources     5, 0 done and not printed yet
     images      5, 5 done, 0 left
+    outcomes    1 block, 1 review
     time left   nothing is left to do
     spend       2 tasks of 2 scenes: 4 billed at most
 
@@ -52,6 +53,9 @@ fn the_status_counts_states_classes_and_money() {
     let status = service.status();
     assert_eq!(status["tasks"], 2);
     assert_eq!(status["billed"], 4);
+    assert_eq!(status["outcomes"]["block"], 1);
+    assert_eq!(status["outcomes"]["review"], 1);
+    assert_eq!(status["unpaid"], 0);
     assert_eq!(status["states"]["dead"], 1);
     let csv = service.bench.run(&["status", "--format", "csv"]);
     assert_eq!(csv.stdout.lines().count(), 2, "{csv}");
