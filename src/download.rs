@@ -173,7 +173,7 @@ impl Download {
             bytes: 0,
             received: 0,
             retries: 0,
-            inspection: *Inspector::new(depth).inspection(),
+            inspection: Inspector::new(depth).inspection().clone(),
         }
     }
 

@@ -1,7 +1,12 @@
 //! The one error: what could not be found out or done. What is wrong with an image is a
 //! [`Violation`](crate::Violation), not an error.
 
+mod unknown_name;
+
 use std::{error::Error as StdError, fmt, time::Duration};
+
+pub use unknown_name::UnknownName;
+pub(crate) use unknown_name::{from_name, serde_name};
 
 /// What kind of thing went wrong.
 #[non_exhaustive]

@@ -6,6 +6,7 @@
 )]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod code;
 pub mod download;
 mod error;
 pub mod format;
@@ -37,7 +38,7 @@ pub mod pipeline;
 pub mod sandbox;
 
 pub use download::Download;
-pub use error::{Error, ErrorKind, Retry};
+pub use error::{Error, ErrorKind, Retry, UnknownName};
 pub use format::{Dimensions, Format};
 #[cfg(feature = "stream")]
 pub use gate::GateError;

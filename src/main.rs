@@ -4,11 +4,11 @@ mod cli;
 
 use std::process::ExitCode;
 
-use greenlight::{green, inspect, ledger, pipeline, probe, requirements, sandbox, verdict};
+use greenlight::{format, green, inspect, ledger, pipeline, probe, requirements, sandbox, verdict};
 
 /// The library's errors.
 mod error {
-    pub(crate) use greenlight::{Error, ErrorKind};
+    pub(crate) use greenlight::{Error, ErrorKind, UnknownName};
 }
 
 /// The library's URLs of images.

@@ -129,8 +129,8 @@ impl UploadPolicy {
         Extension(self)
     }
 
-    pub(super) const fn gate(&self) -> Gate {
-        Gate::at(self.depth, self.requirements)
+    pub(super) fn gate(&self) -> Gate {
+        Gate::at(self.depth, self.requirements.clone())
     }
 
     /// The most that is read of one request, drained bytes included.

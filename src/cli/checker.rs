@@ -95,7 +95,7 @@ impl Checker {
                 }
                 most = most.saturating_mul(4).min(BUFFER);
             }
-            Ok(*inspector.inspection())
+            Ok(inspector.inspection().clone())
         })
     }
 

@@ -1,11 +1,13 @@
 //! The table for people. Column widths are fixed, so that rows can be printed as they come.
 
+use std::{cmp::Reverse, collections::BTreeMap};
+
 use super::{
     outcome::{ResultReport, ScanOutcome, ScanReport, SceneReport},
     report::{Report, Tally},
     terminal::{Cell, Row, Tone},
 };
-use crate::verdict::{Code, Decision, Severity};
+use crate::verdict::{Code, CodeCounts, Decision, Severity};
 
 const FIRST: usize = 13;
 const FORMAT: usize = 8;
@@ -82,12 +84,33 @@ pub(crate) fn summary(tally: &Tally) -> Vec<Row> {
     if !outcomes.is_empty() {
         rows.push(count_row("outcomes", &outcomes));
     }
-    let violations = tally.violations().into_iter();
-    rows.extend(violations.map(|(code, times)| {
-        let times = Cell::new(times.to_string()).right(6);
-        vec![times, Cell::new(code.name())]
-    }));
+    rows.extend(code_rows(tally.codes(), 6));
     rows
+}
+
+/// A row for each code, the most frequent first: those that reject, then the warnings.
+pub(crate) fn code_rows(codes: &CodeCounts, width: usize) -> impl Iterator<Item = Row> {
+    let rejecting = by_count(codes.rejecting());
+    let rejecting = rejecting.map(|(code, count)| (count, Cell::new(code.name())));
+    let warnings = by_count(codes.warnings());
+    let warnings = warnings.map(|(code, count)| (count, Cell::new(format!("warning: {code}"))));
+    let rows = rejecting.chain(warnings);
+    rows.map(move |(count, code)| vec![Cell::new(count.to_string()).right(width), code])
+}
+
+fn by_count(counts: &BTreeMap<Code, u64>) -> impl Iterator<Item = (Code, u64)> + use<> {
+    let mut counts: Vec<_> = counts.iter().map(|(code, count)| (*code, *count)).collect();
+    counts.sort_by_key(|(code, count)| (Reverse(*count), *code));
+    counts.into_iter()
+}
+
+/// The counts of codes as one value of CSV: `image/corrupt:3 image/too-small:1`.
+pub(crate) fn flat_codes(counts: &BTreeMap<Code, u64>) -> String {
+    let counts: Vec<_> = counts
+        .iter()
+        .map(|(code, count)| format!("{code}:{count}"))
+        .collect();
+    counts.join(" ")
 }
 
 fn image_heading(first: &str) -> Row {

@@ -1,11 +1,8 @@
 //! `greenlight plan`: what a scan would submit and cost.
 
-use std::{
-    collections::BTreeMap,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
 };
 
 use indicatif::ProgressBar;
@@ -15,6 +12,7 @@ use super::{
     args::{PlanOptions, Price},
     check,
     exit::{Exit, Failure},
+    human,
     interrupt::Interrupt,
     ledger::Lines,
     printer::{self, Line, Printer},
@@ -25,6 +23,7 @@ use crate::{
     error::Error,
     ledger::Scope,
     pipeline::{Plan, Planning},
+    verdict::CodeCounts,
 };
 
 /// Checks all sources, and prints what it comes to.
@@ -91,7 +90,8 @@ struct PlanReport {
     rejected: u64,
     undecided: u64,
     unreadable: u64,
-    violations: BTreeMap<&'static str, u64>,
+    #[serde(flatten)]
+    codes: CodeCounts,
     scenes: Vec<String>,
     requests: u64,
     billed_per_scene: u64,
@@ -113,7 +113,7 @@ impl PlanReport {
             rejected: plan.rejected(),
             undecided: plan.undecided(),
             unreadable: plan.unreadable(),
-            violations: plan.violations().clone(),
+            codes: plan.codes().clone(),
             scenes,
             requests: plan.requests(),
             billed_per_scene: plan.billed_per_scene(),
@@ -162,10 +162,7 @@ impl Line for PlanReport {
             ),
             pair("images", checked),
         ];
-        rows.extend(self.violations.iter().map(|(code, times)| {
-            let times = Cell::new(times.to_string()).right(LABEL);
-            vec![times, Cell::new(*code)]
-        }));
+        rows.extend(human::code_rows(&self.codes, LABEL));
         let scenes = self.scenes.join(",");
         let billed = format!(
             "{} images at most of each scene ({scenes}), {} in all",
@@ -190,7 +187,8 @@ impl Line for PlanReport {
             "rejected",
             "undecided",
             "unreadable",
-            "violations",
+            "rejecting",
+            "warnings",
             "scenes",
             "requests",
             "billed_per_scene",
@@ -202,11 +200,6 @@ impl Line for PlanReport {
     }
 
     fn fields(&self) -> Vec<String> {
-        let violations: Vec<_> = self
-            .violations
-            .iter()
-            .map(|(code, times)| format!("{code}:{times}"))
-            .collect();
         vec![
             self.sources.to_string(),
             self.duplicates.to_string(),
@@ -214,7 +207,8 @@ impl Line for PlanReport {
             self.rejected.to_string(),
             self.undecided.to_string(),
             self.unreadable.to_string(),
-            violations.join(" "),
+            human::flat_codes(self.codes.rejecting()),
+            human::flat_codes(self.codes.warnings()),
             self.scenes.join(" "),
             self.requests.to_string(),
             self.billed_per_scene.to_string(),

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     image_url::masked,
-    verdict::{Code, Decision, Summary, Verdict},
+    verdict::{Code, CodeCounts, Decision, Severity, Summary, Verdict},
 };
 
 /// One source's line. The order of the fields is the order of the keys.
@@ -35,7 +35,7 @@ impl Report {
     }
 
     /// The names of [`values`](Self::values).
-    pub(crate) const COLUMNS: [&'static str; 13] = [
+    pub(crate) const COLUMNS: [&'static str; 14] = [
         "source",
         "decision",
         "format",
@@ -43,7 +43,8 @@ impl Report {
         "height",
         "bytes",
         "frames",
-        "violations",
+        "rejecting",
+        "warnings",
         "status",
         "hops",
         "elapsed_ms",
@@ -51,14 +52,14 @@ impl Report {
         "error",
     ];
 
-    /// The same as the line's keys, flat: an absent value is empty, violations are their codes.
-    pub(crate) fn values(&self) -> [String; 13] {
+    /// The same as the line's keys, flat: an absent value is empty, violations are the codes that
+    /// reject and those that warn.
+    pub(crate) fn values(&self) -> [String; 14] {
         let summary = &self.summary;
-        let codes: Vec<_> = summary
-            .violations
-            .iter()
-            .map(|violation| violation.code().name())
-            .collect();
+        let codes = |severity| {
+            let codes: Vec<_> = summary.codes(severity).map(Code::name).collect();
+            codes.join(" ")
+        };
         let download = summary.download;
         [
             self.source.clone(),
@@ -68,7 +69,8 @@ impl Report {
             text(summary.height),
             text(summary.bytes),
             text(summary.frames),
-            codes.join(" "),
+            codes(Severity::Reject),
+            codes(Severity::Warn),
             text(download.and_then(|download| download.status)),
             text(download.map(|download| download.hops)),
             text(download.map(|download| download.elapsed_ms)),
@@ -100,7 +102,7 @@ impl Report {
 pub(crate) struct Tally {
     outcomes: BTreeMap<ScanOutcome, u64>,
     decisions: BTreeMap<Decision, u64>,
-    violations: BTreeMap<Code, u64>,
+    codes: CodeCounts,
     worst: Exit,
     left: String,
 }
@@ -130,9 +132,7 @@ impl Tally {
 
     fn count(&mut self, report: &Report) {
         count(&mut self.decisions, report.summary.decision);
-        for violation in &report.summary.violations {
-            count(&mut self.violations, violation.code());
-        }
+        self.codes.add(&report.summary.violations);
     }
 
     pub(crate) fn sources(&self) -> u64 {
@@ -151,15 +151,8 @@ impl Tally {
             .map(|(outcome, times)| (*outcome, *times))
     }
 
-    /// The codes that were found, the most frequent first.
-    pub(crate) fn violations(&self) -> Vec<(Code, u64)> {
-        let mut found: Vec<_> = self
-            .violations
-            .iter()
-            .map(|(code, n)| (*code, *n))
-            .collect();
-        found.sort_by_key(|(code, times)| (std::cmp::Reverse(*times), *code));
-        found
+    pub(crate) const fn codes(&self) -> &CodeCounts {
+        &self.codes
     }
 
     /// How the worst of them lets the command end.

@@ -3,6 +3,8 @@
 
 use std::fmt;
 
+use crate::error::{from_name, serde_name};
+
 /// Which violation a defect becomes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum DefectClass {
@@ -20,7 +22,7 @@ macro_rules! defect_kinds {
         ///
         /// What decoders and users commonly tolerate is a warning by default, what most decoders
         /// refuse is a rejection;
-        /// [`Requirements::enforce_defect`](crate::Requirements::enforce_defect) changes either.
+        /// [`Requirements::with_enforcement`](crate::Requirements::with_enforcement) changes either.
         ///
         /// # Where the defaults come from
         ///
@@ -213,6 +215,9 @@ impl fmt::Display for DefectKind {
         f.write_str(self.name())
     }
 }
+
+from_name!(DefectKind, "defect kind");
+serde_name!(DefectKind);
 
 /// A defect and where it was seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

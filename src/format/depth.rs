@@ -1,5 +1,9 @@
 //! How far a file is read.
 
+use std::fmt;
+
+use crate::error::from_name;
+
 /// How far a file is read and what is checked on the way; each depth includes those before it.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -25,3 +29,33 @@ pub enum Depth {
     #[cfg(feature = "decode")]
     Decode,
 }
+
+impl Depth {
+    /// Every depth, in order.
+    pub const ALL: &'static [Self] = &[
+        Self::Header,
+        Self::Structure,
+        Self::Payload,
+        #[cfg(feature = "decode")]
+        Self::Decode,
+    ];
+
+    /// The stable name: `header`, `structure`, `payload`, `decode`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Header => "header",
+            Self::Structure => "structure",
+            Self::Payload => "payload",
+            #[cfg(feature = "decode")]
+            Self::Decode => "decode",
+        }
+    }
+}
+
+impl fmt::Display for Depth {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+from_name!(Depth, "depth");

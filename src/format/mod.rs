@@ -21,6 +21,8 @@ pub(crate) mod webp;
 
 use std::fmt;
 
+use crate::error::from_name;
+
 pub use self::depth::Depth;
 pub use defect::{Defect, DefectClass, DefectKind, Defects};
 pub use facts::{ColorType, Orientation};
@@ -34,7 +36,7 @@ pub(crate) use targa::Footer;
 /// A file format that is recognized by its content.
 ///
 /// The moderation service scans the first four; [`Webp`](Self::Webp) is measured too and can be
-/// allowed ([`Requirements::allow_format`](crate::Requirements::allow_format)). The others are
+/// allowed ([`Requirements::with_format`](crate::Requirements::with_format)). The others are
 /// recognized so that a refusal can name them.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -253,8 +255,8 @@ impl Format {
         })
     }
 
-    /// How messages call the format: `PNG`, `JPEG XL`.
-    pub(crate) const fn title(self) -> &'static str {
+    /// The name for messages: `PNG`, `JPEG XL`.
+    pub const fn title(self) -> &'static str {
         match self {
             Self::Png => "PNG",
             Self::Jpeg => "JPEG",
@@ -294,11 +296,14 @@ impl Format {
     }
 }
 
+/// The stable name, as in JSON; [`title`](Format::title) is the one for messages.
 impl fmt::Display for Format {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.title())
+        f.write_str(self.name())
     }
 }
+
+from_name!(Format, "format");
 
 /// Width and height in pixels, as stored in the file: before any orientation tag is applied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -168,7 +168,8 @@ impl<T> Gated<T> {
     /// The source failed: the rest will never be known.
     pub(super) fn fail(&mut self) {
         if let Some(gate) = self.gate.take() {
-            self.receipt.settle(Err(cut(Some(*gate.inspection()))));
+            self.receipt
+                .settle(Err(cut(Some(gate.inspection().clone()))));
         }
     }
 }

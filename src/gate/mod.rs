@@ -135,19 +135,17 @@ impl Gate {
     /// Judges only what is new: most chunks add nothing but their length.
     fn judge(&mut self) -> Result<(), Rejected> {
         let inspection = self.inspector.inspection();
-        let is_judged = self.harmless.is_some_and(|harmless| {
-            self.is_over(&harmless) == self.is_over(inspection)
-                && harmless.says_the_same(inspection)
+        let is_judged = self.harmless.as_ref().is_some_and(|harmless| {
+            self.is_over(harmless) == self.is_over(inspection) && harmless.says_the_same(inspection)
         });
         if is_judged {
             return Ok(());
         }
-        let inspection = *inspection;
-        if self.requirements.condemns(&inspection) {
-            let verdict = self.requirements.judge(inspection);
+        if self.requirements.condemns(inspection) {
+            let verdict = self.requirements.judge(inspection.clone());
             return verdict.into_result().map(|_| ());
         }
-        self.harmless = Some(inspection);
+        self.harmless = Some(inspection.clone());
         Ok(())
     }
 

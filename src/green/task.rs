@@ -10,6 +10,7 @@ use super::{
 use crate::{
     error::{Error, ErrorKind},
     image_url::ImageUrl,
+    inspect::Inspection,
     verdict::{Accepted, Violation},
 };
 
@@ -50,12 +51,11 @@ impl Task {
     /// default the service scans the first only. [`coverage`](Self::coverage) has the number of
     /// frames that are not scanned.
     pub fn new(accepted: Accepted<ImageUrl>) -> Self {
-        let inspection = accepted.inspection().copied();
+        let inspection = accepted.inspection();
+        let frames = inspection.map_or(Frames::Unknown, Frames::of);
+        let len = inspection.and_then(Inspection::len);
         let mut task = Self::unchecked(accepted.into_subject());
-        if let Some(inspection) = inspection {
-            task.frames = Frames::of(&inspection);
-            task.len = inspection.len();
-        }
+        (task.frames, task.len) = (frames, len);
         task.with_frame_cap(Self::FRAME_CAP)
     }
 

@@ -53,7 +53,7 @@ impl Claim {
 
 /// What a file's bytes say, as far as they were read. Facts only: whether they are acceptable is
 /// asked of [`Requirements`](crate::Requirements).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Inspection {
     pub(super) depth: Depth,
     pub(super) identity: Identity,
@@ -220,7 +220,7 @@ impl Inspection {
     pub(crate) fn says_the_same(&self, other: &Self) -> bool {
         Self {
             bytes_seen: other.bytes_seen,
-            ..*self
+            ..self.clone()
         } == *other
     }
 

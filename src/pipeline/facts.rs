@@ -7,7 +7,7 @@ use crate::{
     green::{Coverage, DataId, Frames, Task},
     image_url::ImageUrl,
     ledger::Key,
-    verdict::{Accepted, Summary, Verdict},
+    verdict::{Accepted, Summary, Verdict, Violation},
 };
 
 #[derive(Serialize)]
@@ -20,20 +20,25 @@ struct Facts<'a> {
     max_frames: Option<u32>,
 }
 
-/// The facts of a verdict, as JSON. To what is wrong with the image belongs that not all of it will
-/// be looked at.
+/// The facts of a verdict, as JSON.
 pub(super) fn of<S>(verdict: &Verdict<S>) -> String {
     let look = Look::of(verdict);
     let mut summary = verdict.summary();
-    summary
-        .violations
-        .extend(look.coverage.as_ref().and_then(Coverage::warning));
+    summary.violations = violations(verdict);
     let facts = Facts {
         summary: &summary,
         interval: look.interval,
         max_frames: look.max_frames,
     };
     serde_json::to_string(&facts).unwrap_or_default()
+}
+
+/// The violations of a verdict, and a warning if not every frame will be scanned.
+pub(super) fn violations<S>(verdict: &Verdict<S>) -> Vec<Violation> {
+    let coverage = Look::of(verdict).coverage;
+    let warning = coverage.as_ref().and_then(Coverage::warning);
+    let violations = verdict.violations().iter().cloned();
+    violations.chain(warning).collect()
 }
 
 /// How many images are billed for what was judged, at most, for one scene: none if it is not

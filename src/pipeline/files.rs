@@ -46,7 +46,7 @@ pub(super) fn look(path: &Path, depth: Depth, requirements: &Requirements) -> Re
     if requirements.condemns(inspector.inspection()) {
         return Ok(Look {
             sha256: None,
-            verdict: requirements.judge(*inspector.inspection()),
+            verdict: requirements.judge(inspector.inspection().clone()),
         });
     }
     let mut hash = Sha256::new();

@@ -1,10 +1,6 @@
 //! The dry run: what a run would do and cost, without an account.
 
-use std::{
-    collections::{BTreeMap, HashSet},
-    path::PathBuf,
-    sync::Arc,
-};
+use std::{collections::HashSet, path::PathBuf, sync::Arc};
 
 use tokio::{sync::Semaphore, task::JoinSet};
 
@@ -20,7 +16,7 @@ use crate::{
     ledger::{Key, Scope},
     probe::Probe,
     requirements::Requirements,
-    verdict::{Code, Decision, Verdict, Violation},
+    verdict::{CodeCounts, Decision, Verdict},
 };
 
 /// What a run would do.
@@ -34,7 +30,7 @@ pub struct Plan {
     unreadable: u64,
     billed_per_scene: u64,
     scenes: u64,
-    violations: BTreeMap<&'static str, u64>,
+    codes: CodeCounts,
 }
 
 impl Plan {
@@ -91,9 +87,9 @@ impl Plan {
         self.billed().saturating_mul(price).div_ceil(1000)
     }
 
-    /// How many images have a violation of each code, warnings included.
-    pub const fn violations(&self) -> &BTreeMap<&'static str, u64> {
-        &self.violations
+    /// How many images have a violation of each code.
+    pub const fn codes(&self) -> &CodeCounts {
+        &self.codes
     }
 
     fn note<S>(&mut self, verdict: &Verdict<S>) {
@@ -105,11 +101,7 @@ impl Plan {
             Decision::Inconclusive => &mut self.undecided,
         };
         *count = count.saturating_add(1);
-        let codes: HashSet<Code> = verdict.violations().iter().map(Violation::code).collect();
-        for code in codes {
-            let count = self.violations.entry(code.name()).or_default();
-            *count = count.saturating_add(1);
-        }
+        self.codes.add(&facts::violations(verdict));
     }
 }
 
@@ -167,7 +159,7 @@ impl Plan {
             list: Box::new(lines.into_iter()),
             scope: scope.clone(),
             probe: probe.clone(),
-            requirements: *requirements,
+            requirements: requirements.clone(),
             readers: Arc::new(Semaphore::new(readers)),
             running: JoinSet::new(),
             seen: HashSet::new(),
@@ -214,7 +206,7 @@ impl Planning {
             Subject::Url(text) => match ImageUrl::parse(&text) {
                 Ok(url) => {
                     if self.is_new(Key::of_url(&self.scope, &url)) {
-                        let check = check(self.probe.clone(), self.requirements, url);
+                        let check = check(self.probe.clone(), self.requirements.clone(), url);
                         self.running.spawn(check);
                     }
                 }
@@ -225,7 +217,7 @@ impl Planning {
                 }
             },
             Subject::File(path) => {
-                let (depth, requirements) = (self.probe.depth(), self.requirements);
+                let (depth, requirements) = (self.probe.depth(), self.requirements.clone());
                 let look = look(Arc::clone(&self.readers), path, depth, requirements);
                 self.running.spawn(look);
             }

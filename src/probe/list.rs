@@ -66,7 +66,7 @@ impl Probe {
     {
         Checks {
             probe: self.clone(),
-            requirements: *requirements,
+            requirements: requirements.clone(),
             urls: urls.into_iter(),
             ahead: self.inner.concurrency.saturating_mul(AHEAD),
             running: VecDeque::new(),
@@ -84,7 +84,7 @@ impl<I: Iterator<Item = ImageUrl>> Checks<I> {
         while self.running.len() < self.ahead
             && let Some(url) = self.urls.next()
         {
-            let (probe, requirements) = (self.probe.clone(), self.requirements);
+            let (probe, requirements) = (self.probe.clone(), self.requirements.clone());
             let check = async move { probe.check(&url, &requirements).await };
             self.running.push_back(Running(tokio::spawn(check)));
         }

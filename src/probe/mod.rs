@@ -195,7 +195,7 @@ impl Probe {
         ) {
             slot.start().await;
         }
-        let mut record = record::Record::new(url.clone(), limit, depth, *requirements);
+        let mut record = record::Record::new(url.clone(), limit, depth, requirements.clone());
         record.resolved_in(
             resolved
                 .as_ref()

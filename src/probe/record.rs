@@ -165,16 +165,17 @@ impl Record {
 
     /// The rule that the facts so far break. Facts that did not change are not judged again.
     fn condemned(&mut self) -> Option<Code> {
-        let inspection = *self.inspector.inspection();
+        let inspection = self.inspector.inspection();
         let known = self
             .harmless
-            .is_some_and(|harmless| harmless.says_the_same(&inspection));
+            .as_ref()
+            .is_some_and(|harmless| harmless.says_the_same(inspection));
         if known && inspection.bytes_seen() <= self.asked.max_bytes() {
             return None;
         }
-        let code = self.asked.condemned_by(&inspection);
+        let code = self.asked.condemned_by(inspection);
         if code.is_none() {
-            self.harmless = Some(inspection);
+            self.harmless = Some(inspection.clone());
         }
         code
     }
@@ -218,7 +219,7 @@ impl Record {
         }
         download.inspection = match ending {
             Ending::Complete => self.inspector.finish_until(deadline).await,
-            _ => *self.inspector.inspection(),
+            _ => self.inspector.inspection().clone(),
         };
         download.ending = short(ending);
         download

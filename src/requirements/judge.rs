@@ -2,7 +2,7 @@
 
 mod download;
 
-use super::Requirements;
+use super::{Requirements, code_of};
 use crate::{
     download::Download,
     format::{DefectClass, DefectKind, Dimensions, Format},
@@ -38,7 +38,7 @@ impl Requirements {
         if findings.is_rejected() {
             findings.missing.clear();
         }
-        let inspection = *download.inspection();
+        let inspection = download.inspection().clone();
         findings.into_verdict(download.url().clone(), Some(inspection), Some(download))
     }
 
@@ -52,7 +52,7 @@ impl Requirements {
             Some(inspection) => findings.image(inspection),
             None => findings.missing.push("the image, which was not read"),
         }
-        findings.into_verdict(url, accepted.inspection().copied(), None)
+        findings.into_verdict(url, accepted.inspection().cloned(), None)
     }
 
     /// Whether the facts so far are enough to reject, without making a verdict of them.
@@ -203,9 +203,9 @@ impl<'a> Findings<'a> {
                 .to_owned(),
             Format::Zip => "a ZIP archive, not an image: take the images out of it".to_owned(),
             _ if format.is_video() => {
-                format!("{format} is a video, not an image: save a frame of it")
+                format!("{} is a video, not an image: save a frame of it", format.title())
             }
-            _ => format!("{format} is not scanned: convert it to {}", self.formats()),
+            _ => format!("{} is not scanned: convert it to {}", format.title(), self.formats()),
         };
         self.broken(
             Code::ImageFormatUnsupported,
@@ -263,10 +263,7 @@ impl<'a> Findings<'a> {
             let message = format!(
                 "{size} bytes is over {warn}: the service may count a megabyte as 10^6 bytes"
             );
-            let enforcement = lighter(
-                self.asked.rules[Code::ImageTooLarge.index()],
-                Enforcement::Warn,
-            );
+            let enforcement = self.asked.rules[Code::ImageTooLarge.index()].min(Enforcement::Warn);
             self.broken_as(
                 Code::ImageTooLarge,
                 enforcement,
@@ -315,22 +312,18 @@ impl<'a> Findings<'a> {
             self.asked.max_pixels
         };
         if pixels > most {
-            let message = format!("{pixels} pixels, at most {most} in a {format}: scale it down");
+            let message = format!(
+                "{pixels} pixels, at most {most} in a {}: scale it down",
+                format.title()
+            );
             self.broken(Code::ImageTooManyPixels, pixels, most, message);
         }
     }
 
     fn defects(&mut self, inspection: &Inspection) {
         for (kind, offset) in inspection.defects().iter() {
-            let code = match kind.class() {
-                DefectClass::Corrupt => Code::ImageCorrupt,
-                DefectClass::Truncated => Code::ImageTruncated,
-                DefectClass::Trailing => Code::ImageTrailingBytes,
-            };
-            let enforcement = lighter(
-                self.asked.rules[code.index()],
-                self.asked.defects[kind.index()],
-            );
+            let code = code_of(kind.class());
+            let enforcement = self.asked.defects[kind.index()];
             let place = offset
                 .map(|offset| format!(" at byte {offset}"))
                 .unwrap_or_default();
@@ -364,7 +357,7 @@ impl<'a> Findings<'a> {
             let is = actual.map_or("no image", Format::title);
             let message = format!(
                 "{who} says {}, the content is {is}: the content decides",
-                claim.format
+                claim.format.title()
             );
             self.broken(
                 Code::ImageTypeMismatch,
@@ -377,25 +370,13 @@ impl<'a> Findings<'a> {
 
     /// The formats that are scanned, as a text.
     fn formats(&self) -> Measure {
-        let names: Vec<_> = Format::ALL
-            .iter()
-            .filter(|format| self.asked.allows(**format))
-            .map(|format| format.title())
-            .collect();
+        let names: Vec<_> = self.asked.formats().map(Format::title).collect();
         names.join(", ").into()
     }
 }
 
 fn number(number: usize) -> u64 {
     u64::try_from(number).unwrap_or(u64::MAX)
-}
-
-const fn lighter(one: Enforcement, other: Enforcement) -> Enforcement {
-    match (one, other) {
-        (Enforcement::Off, _) | (_, Enforcement::Off) => Enforcement::Off,
-        (Enforcement::Warn, _) | (_, Enforcement::Warn) => Enforcement::Warn,
-        (Enforcement::Reject, Enforcement::Reject) => Enforcement::Reject,
-    }
 }
 
 fn advice(enforcement: Enforcement, kind: DefectKind) -> &'static str {

@@ -1,20 +1,27 @@
-//! What the moderation service asks of an image, and the judgement by it.
+//! The requirements of the moderation service on an image, and verdicts by them.
 //!
 //! Every rule can be set, made a warning or switched off; the presets never change silently (see
 //! the changelog).
 
+#[cfg(feature = "serde")]
+mod json;
 mod judge;
+mod rule;
+mod size;
 
 use std::time::Duration;
 
 use crate::{
-    format::{DefectKind, Format},
+    format::{DefectClass, DefectKind, Format},
     verdict::{Code, Enforcement},
 };
 
-/// What is asked of an image.
+pub use rule::Rule;
+pub use size::{ByteSize, SizeError};
+
+/// The requirements on an image: limits, and what is done when a rule is broken.
 ///
-/// The presets hold what the service documents for `/green/image/asyncscan` and `/green/image/scan`
+/// The presets are what the service documents for `/green/image/asyncscan` and `/green/image/scan`
 /// (version 2018-05-09), each with the stricter of its readings:
 ///
 /// | rule | [`ASYNC`](Self::ASYNC) | [`SYNC`](Self::SYNC) | source |
@@ -27,7 +34,22 @@ use crate::{
 /// | pixels | at most 250 000 000; GIF 4 194 304 | same | same; code 480 `GIF_TOO_MUCH_PIXELS` |
 /// | URL | at most 2 048 characters | same | Python SDK page (2026-03) |
 /// | download | within 3 seconds | same | returned-results page, code 592 |
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+///
+/// ```
+/// use greenlight::{Format, Requirements, inspect::DefectKind, verdict::{Code, Enforcement}};
+///
+/// let site = Requirements::ASYNC
+///     .with_max_bytes(8_000_000)
+///     .with_format(Format::Webp)
+///     .with_enforcement(Code::ImageTypeMismatch, Enforcement::Reject)
+///     .with_enforcement(DefectKind::PngAncillaryCrc, Enforcement::Off);
+/// assert_eq!(site.max_bytes(), 8_000_000);
+/// assert_eq!(site.enforcement(Code::ImageTypeMismatch), Enforcement::Reject);
+/// ```
+///
+/// With the feature `serde` they are written to and read from JSON; a file can set some of them on
+/// top of a preset, see `docs/requirements.md` in the repository.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Requirements {
     formats: u32,
     max_bytes: u64,
@@ -39,12 +61,13 @@ pub struct Requirements {
     max_gif_pixels: u64,
     max_url_chars: usize,
     download_time: Duration,
+    /// Of the codes that no defect becomes; those of the others are not used.
     rules: [Enforcement; Code::COUNT],
     defects: [Enforcement; DefectKind::COUNT],
 }
 
 impl Requirements {
-    /// What the asynchronous scan asks.
+    /// The requirements of the asynchronous scan.
     pub const ASYNC: Self = Self {
         formats: Format::Png.bit() | Format::Jpeg.bit() | Format::Gif.bit() | Format::Bmp.bit(),
         max_bytes: 20 << 20,
@@ -60,14 +83,14 @@ impl Requirements {
         defects: default_defects(),
     };
 
-    /// What the synchronous scan asks: as [`ASYNC`](Self::ASYNC), but at most 5 MB.
+    /// The requirements of the synchronous scan: as [`ASYNC`](Self::ASYNC), but at most 5 MB.
     pub const SYNC: Self = Self {
         max_bytes: 5 << 20,
         warn_bytes: 5_000_000,
         ..Self::ASYNC
     };
 
-    /// Allows files of at most `bytes` bytes, without a warning below.
+    /// Sets the largest file, in bytes, and removes the warning for smaller ones.
     #[must_use]
     pub const fn with_max_bytes(mut self, bytes: u64) -> Self {
         self.max_bytes = bytes;
@@ -75,89 +98,117 @@ impl Requirements {
         self
     }
 
-    /// Asks for at least `pixels` in width.
+    /// Sets the largest file without a warning, in bytes; at most [`max_bytes`](Self::max_bytes).
+    #[must_use]
+    pub const fn with_warn_bytes(mut self, bytes: u64) -> Self {
+        self.warn_bytes = if bytes < self.max_bytes {
+            bytes
+        } else {
+            self.max_bytes
+        };
+        self
+    }
+
+    /// Sets the smallest width, in pixels.
     #[must_use]
     pub const fn with_min_width(mut self, pixels: u32) -> Self {
         self.min_width = pixels;
         self
     }
 
-    /// Asks for at least `pixels` in height.
+    /// Sets the smallest height, in pixels.
     #[must_use]
     pub const fn with_min_height(mut self, pixels: u32) -> Self {
         self.min_height = pixels;
         self
     }
 
-    /// Allows at most `pixels` in width and in height.
+    /// Sets the largest width and height, in pixels.
     #[must_use]
     pub const fn with_max_side(mut self, pixels: u32) -> Self {
         self.max_side = pixels;
         self
     }
 
-    /// Allows at most `pixels` in all, for formats other than GIF.
+    /// Sets the largest product of width and height for formats other than GIF.
     #[must_use]
     pub const fn with_max_pixels(mut self, pixels: u64) -> Self {
         self.max_pixels = pixels;
         self
     }
 
-    /// Allows at most `pixels` in all for a GIF's screen.
+    /// Sets the largest product of width and height of a GIF's screen.
     #[must_use]
     pub const fn with_max_gif_pixels(mut self, pixels: u64) -> Self {
         self.max_gif_pixels = pixels;
         self
     }
 
-    /// Allows URLs of at most `chars` characters.
+    /// Sets the longest URL, in characters.
     #[must_use]
     pub const fn with_max_url_chars(mut self, chars: usize) -> Self {
         self.max_url_chars = chars;
         self
     }
 
-    /// Asks that a download takes at most `time`.
+    /// Sets the longest download, from resolving the host to the last byte.
     #[must_use]
     pub const fn with_download_time(mut self, time: Duration) -> Self {
         self.download_time = time;
         self
     }
 
-    /// Allows a format besides. One that has no parser here ([`Format::Tiff`] and those after it)
-    /// stays undecidable, because its dimensions are not measured.
+    /// Allows a format. The verdict of one that has no parser here ([`Format::Tiff`] and those
+    /// after it) is then inconclusive, because its dimensions are not measured.
     #[must_use]
-    pub const fn allow_format(mut self, format: Format) -> Self {
+    pub const fn with_format(mut self, format: Format) -> Self {
         self.formats |= format.bit();
         self
     }
 
-    /// Refuses a format.
+    /// Rejects a format.
     #[must_use]
-    pub const fn refuse_format(mut self, format: Format) -> Self {
+    pub const fn without_format(mut self, format: Format) -> Self {
         self.formats &= !format.bit();
         self
     }
 
-    /// Says what is done when a rule is broken.
+    /// Sets what is done when a rule is broken.
     ///
-    /// A rule that is softened leaves the others as they are: a format that is only warned about is
-    /// still held against the limits. And an image whose width and height could not be measured is
-    /// never accepted but [`Inconclusive`](crate::Decision::Inconclusive), even with every rule
-    /// switched off and every limit opened: nothing then says that there is an image.
+    /// The other rules stay as they are: a format that is only warned about is still compared with
+    /// the limits. And the verdict of an image whose width and height could not be measured is
+    /// never better than [`Inconclusive`](crate::Decision::Inconclusive), even with every rule
+    /// switched off and every limit opened: nothing then shows that there is an image.
     ///
-    /// For [`Code::ImageCorrupt`], [`Code::ImageTruncated`] and [`Code::ImageTrailingBytes`] this
-    /// is a ceiling over what [`enforce_defect`](Self::enforce_defect) says of the single defect.
+    /// [`Code::ImageCorrupt`], [`Code::ImageTruncated`] and [`Code::ImageTrailingBytes`] set every
+    /// kind of defect that becomes such a violation; set single kinds afterwards.
     #[must_use]
-    pub const fn enforce(mut self, code: Code, enforcement: Enforcement) -> Self {
-        self.rules[code.index()] = enforcement;
+    pub fn with_enforcement(mut self, rule: impl Into<Rule>, enforcement: Enforcement) -> Self {
+        match rule.into() {
+            Rule::Defect(kind) => self.defects[kind.index()] = enforcement,
+            Rule::Code(code) => {
+                let mut kinds = kinds(code).peekable();
+                if kinds.peek().is_none() {
+                    self.rules[code.index()] = enforcement;
+                }
+                for kind in kinds {
+                    self.defects[kind.index()] = enforcement;
+                }
+            }
+        }
         self
     }
 
-    /// Says what is done about one kind of defect.
+    /// Makes every warning a rejection, the one for files over [`warn_bytes`](Self::warn_bytes)
+    /// included. Rules that are switched off stay so.
     #[must_use]
-    pub const fn enforce_defect(mut self, kind: DefectKind, enforcement: Enforcement) -> Self {
-        self.defects[kind.index()] = enforcement;
+    pub fn with_warnings_rejected(mut self) -> Self {
+        self.max_bytes = self.max_bytes.min(self.warn_bytes);
+        for enforcement in self.rules.iter_mut().chain(&mut self.defects) {
+            if *enforcement == Enforcement::Warn {
+                *enforcement = Enforcement::Reject;
+            }
+        }
         self
     }
 
@@ -166,7 +217,42 @@ impl Requirements {
         self.max_bytes
     }
 
-    /// How long a download may take.
+    /// The largest file without a warning, in bytes.
+    pub const fn warn_bytes(&self) -> u64 {
+        self.warn_bytes
+    }
+
+    /// The smallest width, in pixels.
+    pub const fn min_width(&self) -> u32 {
+        self.min_width
+    }
+
+    /// The smallest height, in pixels.
+    pub const fn min_height(&self) -> u32 {
+        self.min_height
+    }
+
+    /// The largest width and height, in pixels.
+    pub const fn max_side(&self) -> u32 {
+        self.max_side
+    }
+
+    /// The largest product of width and height for formats other than GIF.
+    pub const fn max_pixels(&self) -> u64 {
+        self.max_pixels
+    }
+
+    /// The largest product of width and height of a GIF's screen.
+    pub const fn max_gif_pixels(&self) -> u64 {
+        self.max_gif_pixels
+    }
+
+    /// The longest URL, in characters.
+    pub const fn max_url_chars(&self) -> usize {
+        self.max_url_chars
+    }
+
+    /// The longest download, from resolving the host to the last byte.
     pub const fn download_time(&self) -> Duration {
         self.download_time
     }
@@ -174,6 +260,38 @@ impl Requirements {
     /// Whether images of this format are scanned.
     pub const fn allows(&self, format: Format) -> bool {
         self.formats & format.bit() != 0
+    }
+
+    /// The formats that are scanned.
+    pub fn formats(&self) -> impl Iterator<Item = Format> + '_ {
+        let formats = Format::ALL.iter().copied();
+        formats.filter(|format| self.allows(*format))
+    }
+
+    /// What is done when a rule is broken; for a code that defects become, the heaviest over
+    /// their kinds.
+    pub fn enforcement(&self, rule: impl Into<Rule>) -> Enforcement {
+        match rule.into() {
+            Rule::Defect(kind) => self.defects[kind.index()],
+            Rule::Code(code) => kinds(code)
+                .map(|kind| self.defects[kind.index()])
+                .max()
+                .unwrap_or(self.rules[code.index()]),
+        }
+    }
+}
+
+/// The kinds of defects that become violations of this code.
+fn kinds(code: Code) -> impl Iterator<Item = DefectKind> {
+    let kinds = DefectKind::ALL.iter().copied();
+    kinds.filter(move |kind| code_of(kind.class()) == code)
+}
+
+const fn code_of(class: DefectClass) -> Code {
+    match class {
+        DefectClass::Corrupt => Code::ImageCorrupt,
+        DefectClass::Truncated => Code::ImageTruncated,
+        DefectClass::Trailing => Code::ImageTrailingBytes,
     }
 }
 
@@ -189,6 +307,7 @@ const fn default_rules() -> [Enforcement; Code::COUNT] {
     rules[Code::DownloadContentType.index()] = Enforcement::Warn;
     rules[Code::DownloadTlsUnsupported.index()] = Enforcement::Warn;
     rules[Code::ImageTypeMismatch.index()] = Enforcement::Warn;
+    rules[Code::ImageFramesUnseen.index()] = Enforcement::Warn;
     rules
 }
 

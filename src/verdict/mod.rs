@@ -1,6 +1,6 @@
 //! Facts joined with requirements: accepted, rejected or not decidable, and why.
 
-mod code;
+mod counts;
 mod summary;
 mod violation;
 
@@ -8,7 +8,8 @@ use std::fmt;
 
 use crate::{download::Download, image_url::ImageUrl, inspect::Inspection};
 
-pub use code::Code;
+pub use crate::code::Code;
+pub use counts::{CodeCounts, worst_by_code};
 pub use summary::{DownloadSummary, Summary};
 pub use violation::{Enforcement, Measure, Severity, Violation};
 

@@ -1,6 +1,6 @@
 //! A verdict in flat fields: what the command prints, and what a ledger keeps.
 
-use super::{Decision, Verdict, Violation};
+use super::{Code, Decision, Severity, Verdict, Violation, counts::worst_by_code};
 use crate::{download::Download, format::Format, inspect::Inspection};
 
 /// A verdict in flat fields. With the feature `serde` it serialises to the keys that the command
@@ -70,6 +70,14 @@ impl<S> Verdict<S> {
 }
 
 impl Summary {
+    /// The codes of the violations of this severity, each once; a code that rejects is not among
+    /// the warnings.
+    pub fn codes(&self, severity: Severity) -> impl Iterator<Item = Code> {
+        let violations = self.violations.iter().map(Violation::code_and_severity);
+        let codes = worst_by_code(violations).into_iter();
+        codes.filter_map(move |(code, worst)| (worst == severity).then_some(code))
+    }
+
     /// Of an image that could not be looked at.
     #[cfg_attr(
         not(feature = "cli"),

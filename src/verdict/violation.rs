@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::Code;
+use crate::error::{from_name, serde_name};
 
 /// How much a violation weighs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -28,8 +29,8 @@ impl Severity {
     }
 }
 
-/// What is done about a rule that is broken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+/// What is done when a rule is broken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Enforcement {
     /// Nothing: the rule is switched off.
     Off,
@@ -40,6 +41,18 @@ pub enum Enforcement {
 }
 
 impl Enforcement {
+    /// Every enforcement, the lightest first.
+    pub const ALL: &'static [Self] = &[Self::Off, Self::Warn, Self::Reject];
+
+    /// The stable name: `off`, `warn`, `reject`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::Warn => "warn",
+            Self::Reject => "reject",
+        }
+    }
+
     pub(crate) const fn severity(self) -> Option<Severity> {
         match self {
             Self::Off => None,
@@ -48,6 +61,15 @@ impl Enforcement {
         }
     }
 }
+
+impl fmt::Display for Enforcement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+from_name!(Enforcement, "enforcement");
+serde_name!(Enforcement);
 
 /// A measured value or the limit it is held against.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -129,6 +151,10 @@ impl Violation {
     /// Whether it stops the image.
     pub const fn severity(&self) -> Severity {
         self.severity
+    }
+
+    pub(crate) const fn code_and_severity(&self) -> (Code, Severity) {
+        (self.code, self.severity)
     }
 
     /// One line that says what is wrong and what to do. Not stable: match on the code.

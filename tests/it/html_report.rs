@@ -89,7 +89,7 @@ fn counts_of_every_decision_and_outcome_stand_on_the_page() {
         let tile = format!("<dd>{count}</dd><dt>{name}</dt>");
         assert!(page.contains(&tile), "{tile}");
     }
-    assert!(page.contains("60.0 % of the images can be scanned."));
+    assert!(page.contains("60.0 % of 350 images that were checked can be scanned."));
     for plot in [
         "decisions",
         "outcomes",

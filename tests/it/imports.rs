@@ -13,6 +13,7 @@ const ORDER: [&str; 17] = [
     "format",
     "inspect",
     "image_url",
+    "code",
     "download",
     "verdict",
     "requirements",

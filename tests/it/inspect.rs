@@ -133,7 +133,7 @@ fn an_image_that_is_cut_anywhere_does_not_pass() {
     let strict = END_MARKS
         .iter()
         .fold(Requirements::ASYNC, |requirements, kind| {
-            requirements.enforce_defect(*kind, Enforcement::Reject)
+            requirements.with_enforcement(*kind, Enforcement::Reject)
         });
     for fixture in FIXTURES.iter() {
         let bytes = own_bytes(fixture);
@@ -191,10 +191,10 @@ fn a_growing_prefix_never_takes_back_a_fact() {
     for fixture in FIXTURES.iter() {
         for depth in DEPTHS {
             let mut inspector = Inspector::new(depth);
-            let mut before = *inspector.inspection();
+            let mut before = inspector.inspection().clone();
             for byte in &fixture.bytes {
                 inspector.push(&[*byte]);
-                let now = *inspector.inspection();
+                let now = inspector.inspection().clone();
                 assert_grows(&before, &now, &fixture.name);
                 before = now;
             }
@@ -1038,7 +1038,7 @@ proptest! {
     ) {
         for depth in DEPTHS {
             let whole = Inspection::at(depth, &bytes);
-            prop_assert_eq!(in_chunks(depth, &bytes, cuts.iter().copied()), whole);
+            prop_assert_eq!(&in_chunks(depth, &bytes, cuts.iter().copied()), &whole);
             prop_assert_eq!(whole.bytes_seen(), u64::try_from(bytes.len()).unwrap());
             prop_assert!(whole.is_complete() || bytes.is_empty());
         }
@@ -1050,7 +1050,7 @@ proptest! {
         for depth in DEPTHS {
             let mut inspector = Inspector::new(depth);
             inspector.push(head);
-            let before = *inspector.inspection();
+            let before = inspector.inspection().clone();
             inspector.push(tail);
             assert_grows(&before, inspector.inspection(), "after the rest");
             assert_grows(&before, &inspector.finish(), "at the end");

@@ -917,10 +917,10 @@ fn no_prefix_is_accepted() {
 fn a_growing_prefix_takes_no_fact_back() {
     for (path, bytes) in fixtures() {
         let mut inspector = Inspector::new(Depth::Structure);
-        let mut before = *inspector.inspection();
+        let mut before = inspector.inspection().clone();
         for byte in &bytes {
             inspector.push(&[*byte]);
-            let now = *inspector.inspection();
+            let now = inspector.inspection().clone();
             let kept = before
                 .defects()
                 .iter()

@@ -63,6 +63,8 @@ mod probe_server;
 #[cfg(feature = "probe")]
 mod probe_tls;
 mod requirements;
+#[cfg(feature = "serde")]
+mod requirements_json;
 #[cfg(feature = "sandbox")]
 mod sandbox;
 #[cfg(all(feature = "client", feature = "sandbox"))]

@@ -15,6 +15,7 @@ use greenlight::{
     pipeline::{Line, Pipeline, Plan, Progress, Subject},
     probe::{AddressPolicy, Mode},
     sandbox::{Sandbox, SandboxBuilder},
+    verdict::Code,
 };
 
 use super::ledger::{block_on, fresh_path};
@@ -385,8 +386,8 @@ fn a_plan_counts_and_submits_nothing() {
         assert_eq!((plan.requests(), plan.unreadable()), (2, 0));
         assert_eq!((plan.billed_per_scene(), plan.billed()), (54, 108));
         assert_eq!(plan.cost(150), 17, "108 at 150 a thousand, rounded up");
-        assert_eq!(plan.violations()["url/scheme"], 1);
-        assert_eq!(plan.violations()["image/truncated"], 1);
+        assert_eq!(plan.codes().rejecting()[&Code::UrlScheme], 1);
+        assert_eq!(plan.codes().rejecting()[&Code::ImageTruncated], 1);
         assert_eq!((bench.sandbox.requests(), bench.sandbox.paid()), (0, 0));
     });
 }

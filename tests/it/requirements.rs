@@ -42,11 +42,11 @@ fn gif_header(width: u16, height: u16) -> Vec<u8> {
 fn so_far(bytes: &[u8]) -> Inspection {
     let mut inspector = Inspector::new(greenlight::Depth::Structure);
     inspector.push(bytes);
-    *inspector.inspection()
+    inspector.inspection().clone()
 }
 
-fn codes(requirements: Requirements, inspection: Inspection) -> Vec<(Code, Severity)> {
-    let verdict = requirements.judge(inspection);
+fn codes(requirements: &Requirements, inspection: &Inspection) -> Vec<(Code, Severity)> {
+    let verdict = requirements.judge(inspection.clone());
     verdict
         .violations()
         .iter()
@@ -75,7 +75,7 @@ fn sides_and_pixels_are_held_against_the_documented_limits() {
     for (bytes, expected) in cases {
         let inspection = so_far(&bytes);
         assert_eq!(
-            codes(Requirements::ASYNC, inspection),
+            codes(&Requirements::ASYNC, &inspection),
             expected,
             "{inspection:?}"
         );
@@ -100,7 +100,7 @@ fn megabytes_are_binary_to_reject_and_decimal_to_warn() {
         let mut inspector = Inspector::new(greenlight::Depth::Header);
         inspector.push(&bmp_header(300, 300));
         inspector.announce_len(len);
-        *inspector.inspection()
+        inspector.inspection().clone()
     };
     let cases = [
         (Requirements::ASYNC, 20_000_000, vec![]),
@@ -132,7 +132,7 @@ fn megabytes_are_binary_to_reject_and_decimal_to_warn() {
         ),
     ];
     for (requirements, len, expected) in cases {
-        assert_eq!(codes(requirements, sized(len)), expected, "{len} bytes");
+        assert_eq!(codes(&requirements, &sized(len)), expected, "{len} bytes");
     }
 }
 
@@ -156,12 +156,15 @@ fn a_whole_image_is_accepted() {
 #[test]
 fn every_rule_can_be_made_a_warning_or_switched_off() {
     let image = Inspection::of(&bmp(100, 100));
-    let warn = Requirements::ASYNC.enforce(Code::ImageTooSmall, Enforcement::Warn);
-    assert_eq!(codes(warn, image), [(Code::ImageTooSmall, Severity::Warn)]);
-    let off = Requirements::ASYNC.enforce(Code::ImageTooSmall, Enforcement::Off);
-    assert_eq!(codes(off, image), []);
+    let warn = Requirements::ASYNC.with_enforcement(Code::ImageTooSmall, Enforcement::Warn);
+    assert_eq!(
+        codes(&warn, &image),
+        [(Code::ImageTooSmall, Severity::Warn)]
+    );
+    let off = Requirements::ASYNC.with_enforcement(Code::ImageTooSmall, Enforcement::Off);
+    assert_eq!(codes(&off, &image), []);
     let smaller = Requirements::ASYNC.with_min_width(100).with_min_height(100);
-    assert_eq!(codes(smaller, image), []);
+    assert_eq!(codes(&smaller, &image), []);
 }
 
 #[test]
@@ -170,36 +173,37 @@ fn a_single_defect_can_be_judged_otherwise() {
     bytes.extend(b"and more");
     let trailing = Inspection::of(&bytes);
     assert_eq!(
-        codes(Requirements::ASYNC, trailing),
+        codes(&Requirements::ASYNC, &trailing),
         [(Code::ImageTrailingBytes, Severity::Warn)]
     );
-    let strict = Requirements::ASYNC.enforce_defect(DefectKind::TrailingBytes, Enforcement::Reject);
+    let strict =
+        Requirements::ASYNC.with_enforcement(DefectKind::TrailingBytes, Enforcement::Reject);
     assert_eq!(
-        codes(strict, trailing),
+        codes(&strict, &trailing),
         [(Code::ImageTrailingBytes, Severity::Reject)]
     );
-    let off = Requirements::ASYNC.enforce(Code::ImageTrailingBytes, Enforcement::Off);
-    assert_eq!(codes(off, trailing), []);
+    let off = Requirements::ASYNC.with_enforcement(Code::ImageTrailingBytes, Enforcement::Off);
+    assert_eq!(codes(&off, &trailing), []);
 }
 
 #[test]
 fn formats_are_allowed_and_refused_by_name() {
     let image = Inspection::of(&bmp(300, 300));
-    let without = Requirements::ASYNC.refuse_format(Format::Bmp);
+    let without = Requirements::ASYNC.without_format(Format::Bmp);
     assert_eq!(
-        codes(without, image),
+        codes(&without, &image),
         [(Code::ImageFormatUnsupported, Severity::Reject)]
     );
-    assert_eq!(codes(without.allow_format(Format::Bmp), image), []);
+    assert_eq!(codes(&without.with_format(Format::Bmp), &image), []);
     let page =
         Inspection::of(b"<!DOCTYPE html><html><head><title>404</title></head><body></body></html>");
     assert_eq!(
-        codes(Requirements::ASYNC, page),
+        codes(&Requirements::ASYNC, &page),
         [(Code::ImageFormatUnsupported, Severity::Reject)]
     );
     let text = Inspection::of(&[b'x'; 100]);
     assert_eq!(
-        codes(Requirements::ASYNC, text),
+        codes(&Requirements::ASYNC, &text),
         [(Code::ImageNotAnImage, Severity::Reject)]
     );
 }
@@ -223,7 +227,7 @@ fn softened(enforcement: Enforcement) -> Requirements {
         .with_max_gif_pixels(u64::MAX);
     Code::ALL
         .iter()
-        .fold(open, |open, code| open.enforce(*code, enforcement))
+        .fold(open, |open, code| open.with_enforcement(*code, enforcement))
 }
 
 #[test]
@@ -244,15 +248,15 @@ fn what_was_not_measured_is_never_accepted() {
     ];
     for (bytes, broken) in cases {
         let inspection = Inspection::of(bytes);
-        let strict = Requirements::ASYNC.judge(inspection);
+        let strict = Requirements::ASYNC.judge(inspection.clone());
         assert_eq!(strict.decision(), Decision::Reject, "{inspection:?}");
         assert!(strict.missing().is_empty(), "{strict:?}");
         for soft in [Enforcement::Warn, Enforcement::Off] {
             let one = broken.iter().fold(Requirements::ASYNC, |asked, code| {
-                asked.enforce(*code, soft)
+                asked.with_enforcement(*code, soft)
             });
             for asked in [one, softened(soft)] {
-                let verdict = asked.judge(inspection);
+                let verdict = asked.judge(inspection.clone());
                 assert_eq!(verdict.decision(), Decision::Inconclusive, "{verdict:?}");
                 let missing = if bytes.is_empty() {
                     "the format"
@@ -267,24 +271,25 @@ fn what_was_not_measured_is_never_accepted() {
 
 #[test]
 fn a_format_that_is_only_warned_about_is_held_against_the_other_rules() {
-    let soft = Requirements::ASYNC.enforce(Code::ImageFormatUnsupported, Enforcement::Warn);
+    let soft =
+        Requirements::ASYNC.with_enforcement(Code::ImageFormatUnsupported, Enforcement::Warn);
     let warning = (Code::ImageFormatUnsupported, Severity::Warn);
     let small = Inspection::of(&webp(100));
     assert_eq!(
-        codes(soft, small),
+        codes(&soft, &small),
         [warning, (Code::ImageTooSmall, Severity::Reject)]
     );
-    let enough = soft.with_min_width(100).with_min_height(100);
-    assert_eq!(codes(enough, small), [warning]);
-    assert!(enough.judge(small).is_accepted());
+    let enough = soft.clone().with_min_width(100).with_min_height(100);
+    assert_eq!(codes(&enough, &small), [warning]);
+    assert!(enough.judge(small.clone()).is_accepted());
     let mut cut = webp(100);
     cut.truncate(50);
     assert_eq!(
-        codes(enough, Inspection::of(&cut)),
+        codes(&enough, &Inspection::of(&cut)),
         [warning, (Code::ImageTruncated, Severity::Reject)]
     );
     assert_eq!(
-        codes(Requirements::ASYNC, small),
+        codes(&Requirements::ASYNC, &small),
         [(Code::ImageFormatUnsupported, Severity::Reject)],
         "a format that is refused is converted first"
     );
@@ -292,7 +297,7 @@ fn a_format_that_is_only_warned_about_is_held_against_the_other_rules() {
 
 #[test]
 fn frames_without_an_image_are_no_webp() {
-    let asked = Requirements::ASYNC.allow_format(Format::Webp);
+    let asked = Requirements::ASYNC.with_format(Format::Webp);
     let lone = *b"RIFF\x0c\0\0\0WEBPANMF\0\0\0\0";
     let mut unflagged = webp(100);
     unflagged[20] = 0;
@@ -306,7 +311,7 @@ fn frames_without_an_image_are_no_webp() {
             greenlight::Depth::Payload,
         ] {
             let inspection = Inspection::at(depth, bytes);
-            let verdict = asked.judge(inspection);
+            let verdict = asked.judge(inspection.clone());
             assert_ne!(verdict.decision(), Decision::Accept, "{depth:?} {bytes:?}");
             if depth != greenlight::Depth::Header || inspection.dimensions().is_none() {
                 assert!(
@@ -326,7 +331,7 @@ fn a_rejection_stands_whatever_follows() {
     for byte in &image {
         inspector.push(&[*byte]);
         let now = Requirements::ASYNC
-            .judge(*inspector.inspection())
+            .judge(inspector.inspection().clone())
             .decision()
             == Decision::Reject;
         assert!(

@@ -319,7 +319,7 @@ fn each_violation_has_its_status_and_its_code() {
         ("image/trailing-bytes", &trailing, 422),
         ("image/too-large", &large, 413),
     ];
-    let strict = Requirements::SYNC.enforce_defect(
+    let strict = Requirements::SYNC.with_enforcement(
         greenlight::inspect::DefectKind::TrailingBytes,
         Enforcement::Reject,
     );
@@ -358,7 +358,7 @@ fn each_violation_has_its_status_and_its_code() {
 
 #[test]
 fn a_claim_that_the_bytes_contradict_can_be_refused() {
-    let strict = Requirements::ASYNC.enforce(Code::ImageTypeMismatch, Enforcement::Reject);
+    let strict = Requirements::ASYNC.with_enforcement(Code::ImageTypeMismatch, Enforcement::Reject);
     let server = serve(UploadPolicy::new(strict));
     let reply = server.post_form(&form(&[(
         r#"name="image"; filename="a.jpg""#,

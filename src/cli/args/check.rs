@@ -1,13 +1,12 @@
 //! What to check, how, and how to say it.
 
-use std::{ffi::OsString, net::SocketAddr, time::Duration};
+use std::{ffi::OsString, net::SocketAddr};
 
 use clap::{Args, ValueEnum};
 
-use super::ReachOptions;
+use super::{ReachOptions, RequirementOptions};
 use crate::{
     cli::{
-        duration,
         exit::Failure,
         list::{Columns, List, ListFormat},
         source::Sources,
@@ -58,10 +57,6 @@ pub(crate) struct InputOptions {
 /// How images are checked, and how that is said.
 #[derive(Args, Debug)]
 pub(crate) struct CheckSettings {
-    /// The scan that the images are meant for: async takes up to 20 MB, sync up to 5 MB
-    #[arg(long = "for", value_name = "SCAN", default_value = "async")]
-    pub(crate) scan: Preset,
-
     /// How far files are read: the header for format and dimensions; the structure to the end,
     /// which finds truncation and corruption and counts frames; the coded pixels too (payload); a
     /// decoder as a second opinion, which holds the whole file (decode)
@@ -82,21 +77,8 @@ pub(crate) struct CheckSettings {
     #[arg(long, value_name = "N", default_value = "64", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(crate) concurrency: u16,
 
-    /// How long a URL may take in all, from resolving the name to the last byte: 200ms, 3s
-    #[arg(long, value_name = "TIME", default_value = "3s", value_parser = duration::parse_positive)]
-    pub(crate) timeout: Duration,
-
-    /// The largest file, in bytes [default: 20971520, with --for sync 5242880]
-    #[arg(long, value_name = "N")]
-    pub(crate) max_bytes: Option<u64>,
-
-    /// The smallest width, in pixels [default: 256]
-    #[arg(long, value_name = "N")]
-    pub(crate) min_width: Option<u32>,
-
-    /// The smallest height, in pixels [default: 256]
-    #[arg(long, value_name = "N")]
-    pub(crate) min_height: Option<u32>,
+    #[command(flatten)]
+    pub(crate) required: RequirementOptions,
 
     #[command(flatten)]
     pub(crate) reach: ReachOptions,
@@ -104,21 +86,7 @@ pub(crate) struct CheckSettings {
 
 impl CheckSettings {
     pub(crate) fn requirements(&self) -> Requirements {
-        let mut asked = match self.scan {
-            Preset::Async => Requirements::ASYNC,
-            Preset::Sync => Requirements::SYNC,
-        }
-        .with_download_time(self.timeout);
-        if let Some(bytes) = self.max_bytes {
-            asked = asked.with_max_bytes(bytes);
-        }
-        if let Some(pixels) = self.min_width {
-            asked = asked.with_min_width(pixels);
-        }
-        if let Some(pixels) = self.min_height {
-            asked = asked.with_min_height(pixels);
-        }
-        asked
+        self.required.build()
     }
 
     /// The probe that the options ask for, which may also reach `own`, an address of this command's.
@@ -127,7 +95,7 @@ impl CheckSettings {
             terminal::warning(&warning);
         }
         let probe = Probe::builder()
-            .deadline(self.timeout)
+            .deadline(self.requirements().download_time())
             .depth(self.depth.into())
             .mode(self.probe.into())
             .concurrency(usize::from(self.concurrency));
@@ -154,12 +122,6 @@ impl InputOptions {
         let list = list.transpose()?;
         Ok(Sources::new(self.sources.clone(), list))
     }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Preset {
-    Async,
-    Sync,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -5,6 +5,7 @@ mod ledger;
 mod plan;
 mod reach;
 mod report;
+mod requirements;
 mod scan;
 mod scenes;
 mod service;
@@ -18,6 +19,7 @@ pub(crate) use ledger::{
 pub(crate) use plan::{PlanOptions, Price};
 pub(crate) use reach::ReachOptions;
 pub(crate) use report::ReportOptions;
+pub(crate) use requirements::RequirementOptions;
 pub(crate) use scan::{POLL, ResumeOptions, ScanOptions, ScanSettings};
 pub(crate) use scenes::SceneOptions;
 pub(crate) use service::{ResultsOptions, SandboxOptions, ServiceOptions};
@@ -89,6 +91,7 @@ Examples:
   greenlight check photo.jpg uploads/ https://example.com/cat.png
   greenlight check --from urls.txt --probe header --format jsonl > verdicts.jsonl
   greenlight check uploads/ --for sync --format csv
+  greenlight check uploads/ --requirements site.json --strict --enforce image/type-mismatch=warn
   greenlight check http://10.0.0.7:8080/a.png --allow-address 10.0.0.7/32:8080
 
 Exit codes: 0 all accepted, 1 some rejected, 2 could not decide or failed, 130 interrupted";

@@ -1,12 +1,14 @@
 //! One line of a run's results, as far as the report reads it.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 
 use crate::{
     cli::outcome::{ScanReport, SceneReport},
     image_url::masked,
     probe::classify,
-    verdict::Violation,
+    verdict::{Severity, Violation, worst_by_code},
 };
 
 /// The fields of a line of `check` or `scan --format jsonl` that the report shows. Unknown fields
@@ -108,6 +110,9 @@ pub(super) struct Listed {
 
 impl Listed {
     pub(super) fn of(entry: &Entry) -> Self {
+        let codes = entry.codes().into_iter();
+        let rejecting = codes.filter(|(_, severity)| *severity == Severity::Reject);
+        let rejecting: Vec<_> = rejecting.map(|(code, _)| code).collect();
         Self {
             source: cut(&masked(&entry.source), 2_048),
             decision: cut(&entry.decision, 60),
@@ -116,7 +121,7 @@ impl Listed {
             width: entry.width,
             height: entry.height,
             bytes: entry.bytes,
-            codes: cut(&entry.codes(), 300),
+            codes: cut(&rejecting.join(" "), 300),
             reason: cut(&entry.reason(), 1_000),
         }
     }
@@ -193,13 +198,14 @@ impl Entry {
         reasons.join("; ")
     }
 
-    /// The codes of its violations.
-    fn codes(&self) -> String {
-        let codes: Vec<_> = self
-            .violations
-            .iter()
-            .map(|finding| finding.code.as_str())
-            .collect();
-        codes.join(" ")
+    /// The codes of its violations, each once.
+    pub(super) fn codes(&self) -> BTreeMap<&str, Severity> {
+        worst_by_code(self.violations.iter().map(|finding| {
+            let severity = match finding.severity.as_str() {
+                "warn" => Severity::Warn,
+                _ => Severity::Reject,
+            };
+            (finding.code.as_str(), severity)
+        }))
     }
 }

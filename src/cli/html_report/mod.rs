@@ -13,7 +13,10 @@ use std::{
     io::{self, BufRead},
 };
 
-use self::{entry::Entry, tally::Tally};
+use self::{
+    entry::Entry,
+    tally::{NOT_CHECKED, Tally},
+};
 use super::{list::Lines, outcome::ScanReport};
 
 pub(crate) use page::Thumbnails;
@@ -65,7 +68,7 @@ impl Drawing {
     pub(crate) fn add_pending(&mut self, report: &ScanReport, is_checked: bool) {
         let mut entry = Entry::from(report);
         if !is_checked {
-            "not checked yet".clone_into(&mut entry.decision);
+            NOT_CHECKED.clone_into(&mut entry.decision);
         }
         self.0.add_pending(&entry);
     }

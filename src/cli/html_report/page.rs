@@ -98,14 +98,17 @@ fn lead(tally: &Tally) -> Markup {
     let accepted = tally.decisions.get("accept");
     html! {
         p.lead {
-            @if tally.total == 0 {
-                "No images."
-            } @else {
-                (percent(accepted, tally.total)) " of the images can be scanned"
-                @if tally.pending > 0 {
-                    "; " (grouped(tally.pending)) " are not done yet, which `greenlight resume` goes on with"
+            @match (tally.total, tally.checked()) {
+                (0, _) => { "No images." }
+                (_, 0) => { "No image was checked yet." }
+                (_, 1) => { (percent(accepted, 1)) " of 1 image that was checked can be scanned." }
+                (_, checked) => {
+                    (percent(accepted, checked)) " of " (grouped(checked))
+                    " images that were checked can be scanned."
                 }
-                "."
+            }
+            @if tally.pending > 0 {
+                " " (grouped(tally.pending)) " are not done yet; `greenlight resume` continues with them."
             }
         }
     }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::entry::{Entry, Listed, cut};
+use crate::verdict::Severity;
 
 /// More different names than this are counted together.
 const NAMES: usize = 100;
@@ -17,6 +18,9 @@ pub(super) const TIME_STEP_MS: u64 = 200;
 const TIME_STEPS: usize = 16;
 /// Sizes are counted in powers of two from 1 KiB, the first and last open.
 const SIZE_STEPS: usize = 17;
+
+/// The decision on images that were not checked yet.
+pub(super) const NOT_CHECKED: &str = "not checked yet";
 
 /// What a run's lines add up to.
 #[derive(Debug, Default)]
@@ -154,13 +158,12 @@ impl Tally {
         }
         self.formats
             .add(entry.format.as_deref().unwrap_or("unknown"));
-        for finding in &entry.violations {
-            let counts = if finding.severity == "warn" {
-                &mut self.warning
-            } else {
-                &mut self.rejecting
+        for (code, severity) in entry.codes() {
+            let counts = match severity {
+                Severity::Warn => &mut self.warning,
+                Severity::Reject => &mut self.rejecting,
             };
-            counts.add(&finding.code);
+            counts.add(code);
         }
         for result in entry.results.iter().flatten() {
             let scene = cut(&result.scene, 60);
@@ -185,6 +188,11 @@ impl Tally {
         if let (Some(width), Some(height)) = (entry.width, entry.height) {
             self.points.add((width, height, entry.decision == "accept"));
         }
+    }
+
+    /// How many images have a decision.
+    pub(super) fn checked(&self) -> u64 {
+        self.total.saturating_sub(self.decisions.get(NOT_CHECKED))
     }
 
     pub(super) fn add_unreadable(&mut self, line: u64, reason: String) {

@@ -1,19 +1,24 @@
 //! `greenlight status`: how far a scan is.
 
-use std::{collections::BTreeMap, time::SystemTime};
+use std::{
+    collections::{BTreeMap, HashSet},
+    time::SystemTime,
+};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{
     cli::{
         args::StatusOptions,
         clock, duration,
         exit::{Exit, Failure},
+        human,
         printer::{self, Line, Printer},
         report::text,
         terminal::{Cell, Row as Cells, Tone},
     },
-    ledger::{Backlog, Ledger, Scope, State, Stats},
+    ledger::{Backlog, Ledger, Scope, SqliteLedger, State, Stats},
+    verdict::{CodeCounts, Violation},
 };
 
 /// Counts what the ledger holds.
@@ -22,15 +27,48 @@ pub(crate) async fn run(options: StatusOptions) -> Result<Exit, Failure> {
     let now = clock::now();
     let stats = ledger.stats(now).await?;
     let backlog = ledger.backlog().await?;
+    let codes = codes(&ledger).await?;
     let status = Status::of(
         options.ledger.path().display().to_string(),
         ledger.scope(),
         stats,
         &backlog,
+        codes,
         now,
     );
     let printed = Printer::without_progress(options.format).print(&status);
     printer::ended(printed.map(|()| Exit::Success), || Exit::Success)
+}
+
+/// Counts images by the codes of their violations, each image once however many sources name it.
+async fn codes(ledger: &SqliteLedger) -> Result<CodeCounts, Failure> {
+    let mut codes = CodeCounts::default();
+    // The first halves of the keys: enough to distinguish millions of images.
+    let mut seen = HashSet::new();
+    let mut after = 0;
+    while let Some(rows) = super::page(ledger, &mut after, None).await? {
+        for row in rows {
+            let Some(facts) = &row.facts else { continue };
+            let head: [u8; 16] = row
+                .key
+                .as_bytes()
+                .first_chunk()
+                .copied()
+                .unwrap_or_default();
+            if seen.insert(head)
+                && let Ok(facts) = serde_json::from_str::<Facts>(facts)
+            {
+                codes.add(&facts.violations);
+            }
+        }
+    }
+    Ok(codes)
+}
+
+/// The part of an image's facts that is counted.
+#[derive(Deserialize)]
+struct Facts {
+    violations: Vec<Violation>,
 }
 
 /// What a ledger holds, as it is printed.
@@ -53,6 +91,9 @@ struct Status {
     outcomes: BTreeMap<String, u64>,
     /// Images that were accepted and not submitted yet.
     unpaid: u64,
+    /// Images by the codes of their violations.
+    #[serde(flatten)]
+    codes: CodeCounts,
     /// Images sent in the last minute, a second.
     per_second: f64,
     /// At that rate.
@@ -83,7 +124,14 @@ struct Class {
 }
 
 impl Status {
-    fn of(path: String, scope: &Scope, stats: Stats, backlog: &Backlog, now: SystemTime) -> Self {
+    fn of(
+        path: String,
+        scope: &Scope,
+        stats: Stats,
+        backlog: &Backlog,
+        codes: CodeCounts,
+        now: SystemTime,
+    ) -> Self {
         let images = stats.images();
         let states = stats.states.iter();
         let done = states.clone().filter(|(state, _)| state.is_final());
@@ -120,6 +168,7 @@ impl Status {
             unpaid: stats.count(State::Probed),
             outcomes: stats.decisions.into_iter().collect(),
             unread_lists: stats.unread_lists,
+            codes,
             classes: stats
                 .classes
                 .into_iter()
@@ -268,6 +317,8 @@ impl Line for Status {
                 vec![Cell::new("").left(STATE), count, class]
             }));
         }
+        rows.push(Cells::new());
+        rows.extend(human::code_rows(&self.codes, STATE + 9));
         rows
     }
 
@@ -286,6 +337,8 @@ impl Line for Status {
             "classes",
             "outcomes",
             "unpaid",
+            "rejecting",
+            "warnings",
             "per_second",
             "seconds_left",
             "next_due",
@@ -335,6 +388,8 @@ impl Line for Status {
             classes.join(" "),
             outcomes.join(" "),
             self.unpaid.to_string(),
+            human::flat_codes(self.codes.rejecting()),
+            human::flat_codes(self.codes.warnings()),
             self.per_second.to_string(),
             text(self.seconds_left),
             self.next_due.unwrap_or_default().to_owned(),

@@ -8,7 +8,10 @@ use parquet::{
     file::writer::{SerializedColumnWriter, SerializedFileWriter},
 };
 
-use crate::{cli::outcome::ScanReport, verdict::DownloadSummary};
+use crate::{
+    cli::outcome::ScanReport,
+    verdict::{DownloadSummary, Severity},
+};
 
 /// Lists are written in the three levels that the format's page on logical types asks for. Numbers
 /// are signed, because some readers know no others.
@@ -21,7 +24,8 @@ message scan {
     optional int64 height;
     optional int64 bytes;
     optional int64 frames;
-    required group violations (LIST) { repeated group list { required binary element (UTF8); } }
+    required group rejecting (LIST) { repeated group list { required binary element (UTF8); } }
+    required group warnings (LIST) { repeated group list { required binary element (UTF8); } }
     optional int64 download_status;
     optional int64 download_hops;
     optional int64 download_elapsed_ms;
@@ -54,7 +58,8 @@ pub(super) struct Columns {
     height: Numbers,
     bytes_of_image: Numbers,
     frames: Numbers,
-    violations: Texts,
+    rejecting: Texts,
+    warnings: Texts,
     download_status: Numbers,
     download_hops: Numbers,
     download_elapsed_ms: Numbers,
@@ -125,9 +130,12 @@ impl Columns {
         self.height.push(summary.height.map(i64::from));
         self.bytes_of_image.push(summary.bytes.map(whole));
         self.frames.push(summary.frames.map(i64::from));
-        let codes = summary.violations.iter();
-        let codes = codes.map(|violation| Some(ByteArray::from(violation.code().name())));
-        self.violations.push_list(codes);
+        let codes = |severity| {
+            let codes = summary.codes(severity);
+            codes.map(|code| Some(ByteArray::from(code.name())))
+        };
+        self.rejecting.push_list(codes(Severity::Reject));
+        self.warnings.push_list(codes(Severity::Warn));
         let download = summary.download;
         let of_download = |of: fn(DownloadSummary) -> u64| download.map(|found| whole(of(found)));
         let status = download.and_then(|download| download.status);
@@ -143,7 +151,7 @@ impl Columns {
     pub(super) fn write<W: Write + Send>(self, file: &mut SerializedFileWriter<W>) -> Result<()> {
         let mut group = file.next_row_group()?;
         // In the order of the schema.
-        let leaves: [&dyn Column; 20] = [
+        let leaves: [&dyn Column; 21] = [
             &self.source,
             &self.decision,
             &self.format,
@@ -151,7 +159,8 @@ impl Columns {
             &self.height,
             &self.bytes_of_image,
             &self.frames,
-            &self.violations,
+            &self.rejecting,
+            &self.warnings,
             &self.download_status,
             &self.download_hops,
             &self.download_elapsed_ms,

@@ -16,9 +16,9 @@ fn bare(source: &str) -> ScanReport {
 }
 
 fn full() -> ScanReport {
-    let violation = |code: &str| {
+    let violation = |code: &str, severity: &str| {
         serde_json::json!({
-            "code": code, "severity": "warn", "message": "", "measured": null, "limit": null,
+            "code": code, "severity": severity, "message": "", "measured": null, "limit": null,
         })
     };
     let summary = serde_json::json!({
@@ -28,7 +28,11 @@ fn full() -> ScanReport {
         "height": 3,
         "bytes": 700,
         "frames": 1,
-        "violations": [violation("image/trailing-bytes"), violation("image/type-mismatch")],
+        "violations": [
+            violation("image/trailing-bytes", "reject"),
+            violation("image/type-mismatch", "warn"),
+            violation("image/trailing-bytes", "warn"),
+        ],
         "download": { "status": 200, "hops": 2, "elapsed_ms": 41, "bytes": 700 },
     });
     let result = |scene: &str, rate| SceneReport {
@@ -83,11 +87,8 @@ fn every_field_comes_back() {
         ("height", "3", "null"),
         ("bytes", "700", "null"),
         ("frames", "1", "null"),
-        (
-            "violations",
-            "[\"image/trailing-bytes\", \"image/type-mismatch\"]",
-            "[]",
-        ),
+        ("rejecting", "[\"image/trailing-bytes\"]", "[]"),
+        ("warnings", "[\"image/type-mismatch\"]", "[]"),
         ("download_status", "200", "null"),
         ("download_hops", "2", "null"),
         ("download_elapsed_ms", "41", "null"),
@@ -106,7 +107,7 @@ fn every_field_comes_back() {
         assert_eq!(rows[0][name], full, "{name}");
         assert_eq!(rows[1][name], bare, "{name}");
     }
-    assert_eq!(rows[0].len(), 17);
+    assert_eq!(rows[0].len(), 18);
 }
 
 #[test]

@@ -90,7 +90,7 @@ impl Content {
             return Ok(());
         };
         let bytes = bytes.clone();
-        let mut check = self.checker(*accepted, len);
+        let mut check = self.checker(accepted.clone(), len);
         let run = move || {
             check.push(&bytes);
             check.finish()
@@ -112,7 +112,7 @@ impl Content {
             Kind::File(path) => {
                 let (sender, receiver) = mpsc::channel(2);
                 let (path, failure) = (path.clone(), fault.clone());
-                let check = self.checker(*accepted, len);
+                let check = self.checker(accepted.clone(), len);
                 tokio::task::spawn_blocking(move || {
                     if let Err(error) = read(&path, check, &sender) {
                         failure.set(error);

@@ -205,10 +205,10 @@ impl Image {
                 &"the receipt does not say what the bytes are",
             )
         };
-        let inspection = *accepted.inspection().ok_or_else(unknown)?;
+        let inspection = accepted.inspection().ok_or_else(unknown)?;
         let format = inspection.format().ok_or_else(unknown)?;
         Ok(Self {
-            inspection,
+            inspection: inspection.clone(),
             len: inspection.len().ok_or_else(unknown)?,
             extension: format.extension(),
             media_type: format.media_type(),

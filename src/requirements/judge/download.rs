@@ -148,7 +148,7 @@ impl Findings<'_> {
             .content_type()
             .filter(|_| status >= 400)
             .and_then(Format::from_media_type)
-            .map(|format| format!(" with {format} content, which does not count"))
+            .map(|format| format!(" with {} content, which does not count", format.title()))
             .unwrap_or_default();
         let message = format!("server answered {status}{image}, 200 is needed: {meaning}");
         self.broken(Code::DownloadStatus, u64::from(status), 200, message);
@@ -186,7 +186,8 @@ impl Findings<'_> {
                     && !says_nothing(&essence)
                 {
                     let message = format!(
-                        "the Content-Type is {essence}, the content is {format}: serve it as {}",
+                        "the Content-Type is {essence}, the content is {}: serve it as {}",
+                        format.title(),
                         format.media_type()
                     );
                     self.broken(

@@ -140,10 +140,10 @@ fn images_are_judged_in_three_formats() {
     assert_snapshot!(bench.run(&["check", "in", "--format", "csv"]), @r"
     exit: 1
     ----- stdout -----
-    source,decision,format,width,height,bytes,frames,violations,status,hops,elapsed_ms,download_bytes,error
-    in/cut.bmp,reject,bmp,256,256,4127,1,image/truncated,,,,,
-    in/good.png,accept,png,256,256,2077,1,,,,,,
-    in/small.jpg,reject,jpeg,256,128,2644,1,image/too-small,,,,,
+    source,decision,format,width,height,bytes,frames,rejecting,warnings,status,hops,elapsed_ms,download_bytes,error
+    in/cut.bmp,reject,bmp,256,256,4127,1,image/truncated,,,,,,
+    in/good.png,accept,png,256,256,2077,1,,,,,,,
+    in/small.jpg,reject,jpeg,256,128,2644,1,image/too-small,,,,,,
 
     ----- stderr -----
     ");
@@ -225,6 +225,85 @@ fn requirements_follow_the_options() {
     assert_eq!(decision(&["in/small.jpg"]), "reject image/too-small");
     let small = ["in/small.jpg", "--min-width", "1", "--min-height", "1"];
     assert_eq!(decision(&small), "accept -");
+    for (option, value, code) in [
+        ("--max-bytes", "2kB", "image/too-large"),
+        ("--max-bytes", "1KiB", "image/too-large"),
+        ("--max-side", "200", "image/side-too-long"),
+        ("--max-pixels", "65535", "image/too-many-pixels"),
+    ] {
+        let decided = decision(&[good, option, value]);
+        assert_eq!(decided, format!("reject {code}"), "{option} {value}");
+    }
+    assert_eq!(decision(&[good, "--max-bytes", "20MB"]), "accept -");
+    let off = ["in/small.jpg", "--enforce", "image/too-small=off"];
+    assert_eq!(decision(&off), "accept -");
+    let warn = ["in/small.jpg", "--enforce", "image/too-small=warn"];
+    assert_eq!(decision(&warn), "accept image/too-small");
+}
+
+#[test]
+fn a_file_holds_the_requirements_and_options_override_it() {
+    let bench = Bench::new("check-requirements-file");
+    bench.fixture("png/rgb.png", "in/good.png");
+    bench.fixture("jpeg/too-small.jpg", "in/small.jpg");
+    bench.fixture("png/rgb.png", "in/wrong.gif");
+    bench.write(
+        "site.json",
+        r#"{"preset":"sync","min_width":1,"min_height":1,"enforce":{"image/type-mismatch":"reject"}}"#,
+    );
+    let decisions = |args: &[&str]| {
+        let mut all = vec!["check", "in", "--format", "jsonl"];
+        all.extend(args);
+        bench.run(&all).texts("decision").join(" ")
+    };
+    let file = ["--requirements", "site.json"];
+    assert_eq!(decisions(&[]), "accept reject accept");
+    assert_eq!(decisions(&file), "accept accept reject");
+    let warned = [file[0], file[1], "--enforce", "image/type-mismatch=warn"];
+    assert_eq!(decisions(&warned), "accept accept accept");
+    assert_eq!(
+        decisions(&[file[0], file[1], "--min-width", "5000"]),
+        "reject reject reject"
+    );
+    bench.write("bad.json", "{\n  \"max_byte\": 1\n}");
+    let run = bench.run(&["check", "in", "--requirements", "bad.json"]);
+    assert_eq!(run.code, Some(2), "{run}");
+    assert!(run.stderr.contains("unknown field `max_byte`"), "{run}");
+    assert!(run.stderr.contains("line 2 column 12"), "{run}");
+    let run = bench.run(&[
+        "plan",
+        "in",
+        "--requirements",
+        "site.json",
+        "--format",
+        "jsonl",
+    ]);
+    assert_eq!(run.json()[0]["rejected"], 1, "{run}");
+}
+
+#[test]
+fn strict_makes_every_warning_a_rejection() {
+    let bench = Bench::new("check-strict");
+    bench.fixture("png/rgb.png", "wrong.gif");
+    let decision = |args: &[&str]| {
+        let mut all = vec!["check", "wrong.gif", "--format", "jsonl"];
+        all.extend(args);
+        bench.run(&all).texts("decision").join(" ")
+    };
+    assert_eq!(decision(&[]), "accept");
+    assert_eq!(decision(&["--strict"]), "reject");
+    let excepted = ["--strict", "--enforce", "image/type-mismatch=warn"];
+    assert_eq!(decision(&excepted), "accept");
+}
+
+#[test]
+fn a_format_can_be_allowed() {
+    let bench = Bench::new("check-allow-format");
+    bench.fixture("webp/lossy.webp", "a.webp");
+    let run = bench.run(&["check", "a.webp"]);
+    assert_eq!(run.code, Some(1), "{run}");
+    let run = bench.run(&["check", "a.webp", "--allow-format", "webp"]);
+    assert_eq!(run.code, Some(0), "{run}");
 }
 
 #[test]
@@ -361,11 +440,11 @@ fn files_folders_and_urls_come_out_in_the_order_they_went_in() {
                            error: list.txt line 4: cannot read: No such file or directory
 
             11 sources: 5 accept, 4 reject, 2 inconclusive
-                 2  image/type-mismatch
                  1  url/scheme
                  1  download/status
                  1  image/too-small
                  1  image/truncated
+                 1  warning: image/type-mismatch
 
             ----- stderr -----
             ");

@@ -98,12 +98,12 @@ fn a_table_is_read_by_its_columns_names() {
     assert_snapshot!(run, @r#"
     exit: 2
     ----- stdout -----
-    source,decision,format,width,height,bytes,frames,violations,status,hops,elapsed_ms,download_bytes,error
-    ftp://one,reject,,,,,,url/scheme,,,,,
-    ,inconclusive,,,,,,,,,,,list.csv line 3: no source in this line
-    ftp://three,inconclusive,,,,,,,,,,,"list.csv line 4: fields: 3, where the first line has 2"
-    "ftp://fo,ur",reject,,,,,,url/scheme,,,,,
-    ftp://five,inconclusive,,,,,,,,,,,"list.csv line 6: not a dataId (letters, digits, `_`, `-` and `.`, at most 128): fïve"
+    source,decision,format,width,height,bytes,frames,rejecting,warnings,status,hops,elapsed_ms,download_bytes,error
+    ftp://one,reject,,,,,,url/scheme,,,,,,
+    ,inconclusive,,,,,,,,,,,,list.csv line 3: no source in this line
+    ftp://three,inconclusive,,,,,,,,,,,,"list.csv line 4: fields: 3, where the first line has 2"
+    "ftp://fo,ur",reject,,,,,,url/scheme,,,,,,
+    ftp://five,inconclusive,,,,,,,,,,,,"list.csv line 6: not a dataId (letters, digits, `_`, `-` and `.`, at most 128): fïve"
 
     ----- stderr -----
     error: list.csv line 3: no source in this line

@@ -17,6 +17,7 @@ use greenlight::{
     ledger::{Key, Known, Ledger, Location, NewImage, Reason, Row, Source, State},
     pipeline::{Line, Pipeline, Plan, Step, Subject},
     sandbox::{Fault, Operation, Sandbox, When},
+    verdict::Code,
 };
 use sha2::{Digest as _, Sha256};
 
@@ -347,7 +348,7 @@ fn a_plan_reads_files_and_uploads_nothing() {
             (5, 1, 2)
         );
         assert_eq!((plan.accepted(), plan.rejected(), plan.billed()), (1, 1, 1));
-        assert_eq!(plan.violations()["image/truncated"], 1);
+        assert_eq!(plan.codes().rejecting()[&Code::ImageTruncated], 1);
         assert_eq!((bench.sandbox.requests(), uploads(&bench)), (0, 0));
     });
 }

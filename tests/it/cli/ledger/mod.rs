@@ -1,6 +1,7 @@
 //! The commands that keep a ledger, each run as a process against a sandbox in the test.
 
 mod commands;
+mod counts;
 mod crash;
 mod input;
 mod refused;

@@ -2,9 +2,19 @@
 
 use std::fmt;
 
+use crate::error::{from_name, serde_name};
+
 macro_rules! codes {
     ($($variant:ident, $name:literal, $text:literal;)*) => {
-        /// The stable code of a violation: the same in JSON, HTTP answers, ledger rows and metrics.
+        /// The stable code of a violation: the same in JSON, HTTP responses, ledger rows and metrics.
+        ///
+        /// ```
+        /// use greenlight::verdict::Code;
+        ///
+        /// let code: Code = "image/too-small".parse()?;
+        /// assert_eq!(code, Code::ImageTooSmall);
+        /// # Ok::<(), greenlight::UnknownName>(())
+        /// ```
         ///
         /// | code | what it says |
         /// |---|---|
@@ -67,11 +77,6 @@ codes! {
 }
 
 impl Code {
-    /// The code of this name.
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.iter().copied().find(|code| code.name() == name)
-    }
-
     #[expect(
         clippy::as_conversions,
         reason = "a fieldless enum's discriminant, in constant context"
@@ -87,18 +92,5 @@ impl fmt::Display for Code {
     }
 }
 
-#[cfg(feature = "serde")]
-impl<'de> serde::Deserialize<'de> for Code {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let name = String::deserialize(deserializer)?;
-        let unknown = || serde::de::Error::custom(format_args!("unknown code `{name}`"));
-        Self::from_name(&name).ok_or_else(unknown)
-    }
-}
-
-#[cfg(feature = "serde")]
-impl serde::Serialize for Code {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.name())
-    }
-}
+from_name!(Code, "code");
+serde_name!(Code);

@@ -1,0 +1,163 @@
+//! The requirements on images: a preset or a file, and single settings on top.
+
+use std::{fs, io::Read as _, str::FromStr, time::Duration};
+
+use clap::{
+    Args, ValueEnum,
+    builder::{PossibleValuesParser, TypedValueParser},
+};
+
+use crate::{
+    cli::{duration, exit::reason},
+    error::UnknownName,
+    format::Format,
+    requirements::{ByteSize, Requirements, Rule},
+    verdict::Enforcement,
+};
+
+/// No file of requirements is larger, in bytes.
+const MAX_FILE: u64 = 1 << 20;
+
+/// The formats whose dimensions are measured, so that they can be accepted.
+const MEASURED: [&str; 5] = ["png", "jpeg", "gif", "bmp", "webp"];
+
+#[derive(Args, Debug)]
+pub(crate) struct RequirementOptions {
+    /// The scan that the images are meant for: async takes up to 20 MB, sync up to 5 MB [default:
+    /// async]
+    #[arg(long = "for", value_name = "SCAN", conflicts_with = "requirements")]
+    scan: Option<Preset>,
+
+    /// Read the requirements from a JSON file, see docs/requirements.md
+    #[arg(long, value_name = "FILE", value_parser = read)]
+    requirements: Option<Requirements>,
+
+    /// How long a URL may take in all, from resolving the name to the last byte: 200ms, 3s [default:
+    /// 3s]
+    #[arg(long, value_name = "TIME", value_parser = duration::parse_positive)]
+    timeout: Option<Duration>,
+
+    /// The largest file: 20MB, 5MiB, or a number of bytes [default: 20MiB, with --for sync 5MiB]
+    #[arg(long, value_name = "SIZE")]
+    max_bytes: Option<ByteSize>,
+
+    /// The smallest width, in pixels [default: 256]
+    #[arg(long, value_name = "N")]
+    min_width: Option<u32>,
+
+    /// The smallest height, in pixels [default: 256]
+    #[arg(long, value_name = "N")]
+    min_height: Option<u32>,
+
+    /// The largest width and height, in pixels [default: 30000]
+    #[arg(long, value_name = "N")]
+    max_side: Option<u32>,
+
+    /// The largest product of width and height [default: 250000000, for GIF 4194304]
+    #[arg(long, value_name = "N")]
+    max_pixels: Option<u64>,
+
+    /// Allow a format in addition; may be repeated
+    #[arg(long, value_name = "FORMAT", value_parser = measured())]
+    allow_format: Vec<Format>,
+
+    /// Make every warning a rejection
+    #[arg(long)]
+    strict: bool,
+
+    /// Reject, warn of or ignore a violation code or kind of defect: image/type-mismatch=reject,
+    /// png/ancillary-crc=off; may be repeated
+    #[arg(long, value_name = "CODE=reject|warn|off")]
+    enforce: Vec<Enforce>,
+}
+
+impl RequirementOptions {
+    pub(crate) fn build(&self) -> Requirements {
+        let mut built = match (&self.requirements, self.scan) {
+            (Some(requirements), _) => requirements.clone(),
+            (None, Some(Preset::Sync)) => Requirements::SYNC,
+            (None, Some(Preset::Async) | None) => Requirements::ASYNC,
+        };
+        if let Some(time) = self.timeout {
+            built = built.with_download_time(time);
+        }
+        if let Some(size) = self.max_bytes {
+            built = built.with_max_bytes(size.bytes());
+        }
+        if let Some(pixels) = self.min_width {
+            built = built.with_min_width(pixels);
+        }
+        if let Some(pixels) = self.min_height {
+            built = built.with_min_height(pixels);
+        }
+        if let Some(pixels) = self.max_side {
+            built = built.with_max_side(pixels);
+        }
+        if let Some(pixels) = self.max_pixels {
+            let of_gif = built.max_gif_pixels().min(pixels);
+            built = built.with_max_pixels(pixels).with_max_gif_pixels(of_gif);
+        }
+        for format in &self.allow_format {
+            built = built.with_format(*format);
+        }
+        if self.strict {
+            built = built.with_warnings_rejected();
+        }
+        // Codes sort before kinds of defects, so that a kind overrides its code; the last of
+        // one rule decides.
+        let mut enforce = self.enforce.clone();
+        enforce.sort_by_key(|one| one.rule);
+        let enforce = enforce.into_iter();
+        enforce.fold(built, |built, one| {
+            built.with_enforcement(one.rule, one.enforcement)
+        })
+    }
+}
+
+/// Reads the file while the arguments are parsed, so that it is read once: it may be a pipe.
+fn read(path: &str) -> Result<Requirements, String> {
+    let file = fs::File::open(path).map_err(|error| reason(&error))?;
+    let mut text = String::new();
+    let mut file = file.take(MAX_FILE + 1);
+    file.read_to_string(&mut text)
+        .map_err(|error| reason(&error))?;
+    if file.limit() == 0 {
+        return Err(format!("more than {MAX_FILE} bytes"));
+    }
+    Requirements::from_json(&text).map_err(|error| error.to_string())
+}
+
+fn measured() -> impl TypedValueParser<Value = Format> {
+    PossibleValuesParser::new(MEASURED).try_map(|name| name.parse::<Format>())
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Preset {
+    Async,
+    Sync,
+}
+
+/// A rule and what is done when it is broken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Enforce {
+    rule: Rule,
+    enforcement: Enforcement,
+}
+
+impl FromStr for Enforce {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (rule, enforcement) = text
+            .split_once('=')
+            .ok_or("write CODE=reject, CODE=warn or CODE=off")?;
+        Ok(Self {
+            rule: rule
+                .parse()
+                .map_err(|error: UnknownName| error.to_string())?,
+            enforcement: enforcement
+                .parse()
+                .map_err(|error: UnknownName| error.to_string())?,
+        })
+    }
+}

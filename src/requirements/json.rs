@@ -1,0 +1,198 @@
+//! Requirements as JSON, described in `docs/requirements.md`.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+use super::{ByteSize, Requirements, Rule, kinds};
+use crate::{
+    error::{Error, ErrorKind},
+    format::Format,
+    verdict::Enforcement,
+};
+
+/// The object. What is absent is as in the preset.
+#[derive(Default, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields, expecting = "an object of settings")]
+struct Document {
+    preset: Preset,
+    formats: Option<Vec<Format>>,
+    max_bytes: Option<ByteSize>,
+    warn_bytes: Option<ByteSize>,
+    min_width: Option<u32>,
+    min_height: Option<u32>,
+    max_side: Option<u32>,
+    max_pixels: Option<u64>,
+    max_gif_pixels: Option<u64>,
+    max_url_chars: Option<usize>,
+    download_time_ms: Option<u64>,
+    #[serde(skip_serializing_if = "is_false")]
+    reject_warnings: bool,
+    /// Codes sort before kinds of defects, so that a kind overrides its code.
+    enforce: BTreeMap<Rule, Enforcement>,
+}
+
+#[derive(Clone, Copy, Default, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+enum Preset {
+    #[default]
+    Async,
+    Sync,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference"
+)]
+const fn is_false(flag: &bool) -> bool {
+    !*flag
+}
+
+impl Requirements {
+    /// Reads requirements from JSON text, as `Deserialize` does: an object whose settings replace
+    /// those of its `preset`.
+    ///
+    /// ```
+    /// use greenlight::{Format, Requirements};
+    ///
+    /// let text = r#"{"preset": "sync", "max_bytes": "4MB", "enforce": {"image/type-mismatch": "reject"}}"#;
+    /// let requirements = Requirements::from_json(text)?;
+    /// assert_eq!(requirements.max_bytes(), 4_000_000);
+    /// assert!(requirements.allows(Format::Png));
+    /// # Ok::<(), greenlight::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Usage`] for text that is not such an object, with the line and column.
+    pub fn from_json(text: &str) -> Result<Self, Error> {
+        serde_json::from_str(text)
+            .map_err(|error| Error::new(ErrorKind::Usage, format_args!("requirements: {error}")))
+    }
+}
+
+impl<'de> Deserialize<'de> for Requirements {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let document = Document::deserialize(deserializer)?;
+        let mut requirements = match document.preset {
+            Preset::Async => Self::ASYNC,
+            Preset::Sync => Self::SYNC,
+        };
+        document.set_limits(&mut requirements)?;
+        if document.reject_warnings {
+            requirements = requirements.with_warnings_rejected();
+        }
+        let rules = document.enforce.into_iter();
+        Ok(
+            rules.fold(requirements, |requirements, (rule, enforcement)| {
+                requirements.with_enforcement(rule, enforcement)
+            }),
+        )
+    }
+}
+
+impl Document {
+    fn set_limits<E: de::Error>(&self, requirements: &mut Requirements) -> Result<(), E> {
+        if let Some(formats) = &self.formats {
+            requirements.formats = formats.iter().fold(0, |bits, format| bits | format.bit());
+        }
+        if let Some(max) = self.max_bytes {
+            (requirements.max_bytes, requirements.warn_bytes) = (max.bytes(), max.bytes());
+        }
+        if let Some(warn) = self.warn_bytes {
+            let max = requirements.max_bytes;
+            if warn.bytes() > max {
+                return Err(E::custom(format_args!(
+                    "`warn_bytes` of {warn} exceeds the largest file of {max} bytes"
+                )));
+            }
+            requirements.warn_bytes = warn.bytes();
+        }
+        let Requirements {
+            min_width,
+            min_height,
+            max_side,
+            max_pixels,
+            max_gif_pixels,
+            max_url_chars,
+            download_time,
+            ..
+        } = requirements;
+        set(min_width, self.min_width);
+        set(min_height, self.min_height);
+        set(max_side, self.max_side);
+        set(max_pixels, self.max_pixels);
+        set(max_gif_pixels, self.max_gif_pixels);
+        set(max_url_chars, self.max_url_chars);
+        set(
+            download_time,
+            self.download_time_ms.map(Duration::from_millis),
+        );
+        Ok(())
+    }
+}
+
+fn set<T>(setting: &mut T, value: Option<T>) {
+    if let Some(value) = value {
+        *setting = value;
+    }
+}
+
+/// Every limit, and the rules that differ from the preset's. A download time is rounded up to
+/// milliseconds.
+impl Serialize for Requirements {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let millis = self.download_time.as_nanos().div_ceil(1_000_000);
+        let enforce = Rule::all()
+            // The codes of defects are the sum of their kinds.
+            .filter(|rule| !matches!(rule, Rule::Code(code) if kinds(*code).next().is_some()))
+            .map(|rule| (rule, self.enforcement(rule)))
+            .filter(|(rule, enforcement)| Self::ASYNC.enforcement(*rule) != *enforcement);
+        let document = Document {
+            preset: Preset::Async,
+            formats: Some(self.formats().collect()),
+            max_bytes: Some(ByteSize::new(self.max_bytes)),
+            warn_bytes: Some(ByteSize::new(self.warn_bytes)),
+            min_width: Some(self.min_width),
+            min_height: Some(self.min_height),
+            max_side: Some(self.max_side),
+            max_pixels: Some(self.max_pixels),
+            max_gif_pixels: Some(self.max_gif_pixels),
+            max_url_chars: Some(self.max_url_chars),
+            download_time_ms: Some(u64::try_from(millis).unwrap_or(u64::MAX)),
+            reject_warnings: false,
+            enforce: enforce.collect(),
+        };
+        document.serialize(serializer)
+    }
+}
+
+impl Serialize for ByteSize {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_u64(self.bytes())
+    }
+}
+
+impl<'de> Deserialize<'de> for ByteSize {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(SizeVisitor)
+    }
+}
+
+struct SizeVisitor;
+
+impl de::Visitor<'_> for SizeVisitor {
+    type Value = ByteSize;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("a number of bytes, or a text such as \"20MB\" or \"5MiB\"")
+    }
+
+    fn visit_u64<E: de::Error>(self, bytes: u64) -> Result<Self::Value, E> {
+        Ok(ByteSize::new(bytes))
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<Self::Value, E> {
+        text.parse().map_err(E::custom)
+    }
+}

@@ -1,0 +1,60 @@
+//! How many images have which code.
+
+use std::collections::BTreeMap;
+
+use super::{Code, Severity, Violation};
+
+/// The codes of one image's violations, each once, with the heavier severity where a code occurs
+/// with both.
+pub fn worst_by_code<K: Ord>(
+    violations: impl IntoIterator<Item = (K, Severity)>,
+) -> BTreeMap<K, Severity> {
+    let mut worst = BTreeMap::new();
+    for (code, severity) in violations {
+        let known = worst.entry(code).or_insert(severity);
+        *known = severity.max(*known);
+    }
+    worst
+}
+
+/// How many images have a violation of each code: rejections and warnings separately, each image
+/// once per code. An image that a code rejects is not counted under its warnings as well.
+///
+/// ```
+/// use greenlight::{Inspection, Requirements, verdict::{Code, CodeCounts}};
+///
+/// let mut counts = CodeCounts::default();
+/// let verdict = Requirements::ASYNC.judge(Inspection::of(b"GIF89a\x78\0\x50\0\0\0\0;"));
+/// counts.add(verdict.violations());
+/// assert_eq!(counts.rejecting()[&Code::ImageTooSmall], 1);
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+pub struct CodeCounts {
+    rejecting: BTreeMap<Code, u64>,
+    warnings: BTreeMap<Code, u64>,
+}
+
+impl CodeCounts {
+    /// Adds one image by its violations.
+    pub fn add(&mut self, violations: &[Violation]) {
+        for (code, severity) in worst_by_code(violations.iter().map(Violation::code_and_severity)) {
+            let counts = match severity {
+                Severity::Reject => &mut self.rejecting,
+                Severity::Warn => &mut self.warnings,
+            };
+            let count: &mut u64 = counts.entry(code).or_default();
+            *count = count.saturating_add(1);
+        }
+    }
+
+    /// Images that each code rejects.
+    pub const fn rejecting(&self) -> &BTreeMap<Code, u64> {
+        &self.rejecting
+    }
+
+    /// Images that each code only warns about.
+    pub const fn warnings(&self) -> &BTreeMap<Code, u64> {
+        &self.warnings
+    }
+}

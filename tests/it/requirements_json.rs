@@ -1,0 +1,189 @@
+//! Requirements as JSON: `docs/requirements.md`.
+
+use std::time::Duration;
+
+use greenlight::{
+    Format, Requirements,
+    inspect::DefectKind,
+    requirements::Rule,
+    verdict::{Code, Enforcement},
+};
+use proptest::prelude::*;
+
+#[test]
+fn the_documented_example_sets_what_it_says() {
+    let page = include_str!("../../docs/requirements.md");
+    let (_, rest) = page.split_once("```json\n").expect("it has an example");
+    let (example, _) = rest.split_once("```").expect("the example ends");
+    let expected = Requirements::ASYNC
+        .with_format(Format::Webp)
+        .with_max_bytes(20_000_000)
+        .with_min_width(300)
+        .with_min_height(300)
+        .with_max_side(12_000)
+        .with_max_pixels(50_000_000)
+        .with_download_time(Duration::from_secs(2))
+        .with_enforcement(Code::ImageTypeMismatch, Enforcement::Reject)
+        .with_enforcement(Code::ImageTrailingBytes, Enforcement::Off)
+        .with_enforcement(DefectKind::PngAncillaryCrc, Enforcement::Reject);
+    assert_eq!(Requirements::from_json(example).unwrap(), expected);
+    for setting in [
+        "preset",
+        "formats",
+        "max_bytes",
+        "warn_bytes",
+        "min_width",
+        "min_height",
+        "max_side",
+        "max_pixels",
+        "max_gif_pixels",
+        "max_url_chars",
+        "download_time_ms",
+        "reject_warnings",
+        "enforce",
+    ] {
+        assert!(page.contains(&format!("`{setting}`")), "{setting}");
+    }
+}
+
+#[test]
+fn what_is_absent_is_as_in_the_preset() {
+    let read = |text| Requirements::from_json(text).unwrap();
+    assert_eq!(read("{}"), Requirements::ASYNC);
+    assert_eq!(read(r#"{"preset":"sync"}"#), Requirements::SYNC);
+    let warned = read(r#"{"warn_bytes":"1MiB"}"#);
+    assert_eq!(
+        (warned.warn_bytes(), warned.max_bytes()),
+        (1 << 20, 20 << 20)
+    );
+    let strict = read(r#"{"reject_warnings":true,"enforce":{"image/type-mismatch":"warn"}}"#);
+    assert_eq!(strict.max_bytes(), 20_000_000);
+    assert_eq!(
+        strict.enforcement(Code::ImageTypeMismatch),
+        Enforcement::Warn
+    );
+    assert_eq!(
+        strict.enforcement(DefectKind::TrailingBytes),
+        Enforcement::Reject
+    );
+}
+
+#[test]
+fn a_kind_overrides_its_code_in_any_order() {
+    for text in [
+        r#"{"enforce":{"image/corrupt":"off","png/filter":"warn"}}"#,
+        r#"{"enforce":{"png/filter":"warn","image/corrupt":"off"}}"#,
+    ] {
+        let requirements = Requirements::from_json(text).unwrap();
+        assert_eq!(
+            requirements.enforcement(DefectKind::PngFilter),
+            Enforcement::Warn
+        );
+        assert_eq!(
+            requirements.enforcement(DefectKind::PngApple),
+            Enforcement::Off
+        );
+    }
+}
+
+#[test]
+fn errors_name_the_place_and_the_remedy() {
+    for (text, expected) in [
+        (
+            "",
+            "requirements: EOF while parsing a value at line 1 column 0",
+        ),
+        ("[]", "requirements: "),
+        (
+            r#"{"max_byte":1}"#,
+            "requirements: unknown field `max_byte`, expected one of",
+        ),
+        (
+            r#"{"max_bytes":"20 M"}"#,
+            "requirements: expected a whole number of bytes, or one with a unit: 20971520, 20MB, 5MiB at line 1 column 20",
+        ),
+        (
+            r#"{"max_bytes":-1}"#,
+            r#"requirements: invalid type: integer `-1`, expected a number of bytes, or a text such as "20MB" or "5MiB" at line 1"#,
+        ),
+        (
+            r#"{"min_width":"wide"}"#,
+            "requirements: invalid type: string \"wide\", expected u32",
+        ),
+        (
+            r#"{"formats":["jpg"]}"#,
+            "requirements: unknown variant `jpg`, expected one of",
+        ),
+        (
+            r#"{"enforce":{"image/corupt":"off"}}"#,
+            "requirements: unknown code or defect kind `image/corupt`: did you mean `image/corrupt`?",
+        ),
+        (
+            r#"{"enforce":{"ancillary-crc":"off"}}"#,
+            "requirements: unknown code or defect kind `ancillary-crc`: did you mean `png/ancillary-crc`?",
+        ),
+        (
+            r#"{"enforce":{"image/corrupt":"of"}}"#,
+            "requirements: unknown enforcement `of`: did you mean `off`?",
+        ),
+        (
+            r#"{"max_bytes":5,"warn_bytes":6}"#,
+            "requirements: `warn_bytes` of 6 exceeds the largest file of 5 bytes",
+        ),
+    ] {
+        let error = Requirements::from_json(text).unwrap_err().to_string();
+        assert!(error.starts_with(expected), "{text}: {error}");
+    }
+}
+
+#[test]
+fn an_unknown_name_far_from_every_other_has_no_suggestion() {
+    let error = "x".repeat(1_000_000).parse::<Rule>().unwrap_err();
+    assert_eq!(error.nearest(), None);
+    assert!(error.to_string().len() < 100, "{error}");
+}
+
+fn any_requirements() -> impl Strategy<Value = Requirements> {
+    let limits = (
+        any::<(u64, u64)>(),
+        any::<[u32; 3]>(),
+        any::<(u64, u64)>(),
+        any::<usize>(),
+    );
+    let rules: Vec<_> = Rule::all().collect();
+    let enforcement = prop::sample::select(Enforcement::ALL);
+    let enforce = prop::collection::vec((prop::sample::select(rules), enforcement), 0..8);
+    let formats = prop::collection::vec(prop::sample::select(Format::ALL.to_vec()), 0..6);
+    (limits, any::<u32>(), enforce, formats).prop_map(|(limits, millis, enforce, formats)| {
+        let ((max, warn), [width, height, side], (pixels, gif_pixels), chars) = limits;
+        let mut requirements = Requirements::SYNC
+            .with_max_bytes(max)
+            .with_warn_bytes(warn)
+            .with_min_width(width)
+            .with_min_height(height)
+            .with_max_side(side)
+            .with_max_pixels(pixels)
+            .with_max_gif_pixels(gif_pixels)
+            .with_max_url_chars(chars)
+            .with_download_time(Duration::from_millis(millis.into()));
+        for format in formats {
+            requirements = if requirements.allows(format) {
+                requirements.without_format(format)
+            } else {
+                requirements.with_format(format)
+            };
+        }
+        for (rule, enforcement) in enforce {
+            requirements = requirements.with_enforcement(rule, enforcement);
+        }
+        requirements
+    })
+}
+
+proptest! {
+    #[test]
+    fn requirements_are_read_back_as_they_were_written(requirements in any_requirements()) {
+        let text = serde_json::to_string(&requirements).unwrap();
+        prop_assert_eq!(Requirements::from_json(&text).unwrap(), requirements, "{}", text);
+    }
+}
