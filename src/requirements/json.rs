@@ -13,7 +13,7 @@ use crate::{
 
 /// The object. What is absent is as in the preset.
 #[derive(Default, Deserialize, Serialize)]
-#[serde(default, deny_unknown_fields, expecting = "an object of settings")]
+#[serde(default, deny_unknown_fields)]
 struct Document {
     preset: Preset,
     formats: Option<Vec<Format>>,
@@ -73,7 +73,7 @@ impl Requirements {
 
 impl<'de> Deserialize<'de> for Requirements {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let document = Document::deserialize(deserializer)?;
+        let document = deserializer.deserialize_map(ObjectVisitor)?;
         let mut requirements = match document.preset {
             Preset::Async => Self::ASYNC,
             Preset::Sync => Self::SYNC,
@@ -88,6 +88,21 @@ impl<'de> Deserialize<'de> for Requirements {
                 requirements.with_enforcement(rule, enforcement)
             }),
         )
+    }
+}
+
+/// Accepts an object only: a derived `Deserialize` also reads the fields from an array.
+struct ObjectVisitor;
+
+impl<'de> de::Visitor<'de> for ObjectVisitor {
+    type Value = Document;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("an object of settings")
+    }
+
+    fn visit_map<A: de::MapAccess<'de>>(self, map: A) -> Result<Document, A::Error> {
+        Document::deserialize(de::value::MapAccessDeserializer::new(map))
     }
 }
 

@@ -93,7 +93,10 @@ fn errors_name_the_place_and_the_remedy() {
             "",
             "requirements: EOF while parsing a value at line 1 column 0",
         ),
-        ("[]", "requirements: "),
+        (
+            "[]",
+            "requirements: invalid type: sequence, expected an object of settings",
+        ),
         (
             r#"{"max_byte":1}"#,
             "requirements: unknown field `max_byte`, expected one of",

@@ -317,8 +317,11 @@ impl Line for Status {
                 vec![Cell::new("").left(STATE), count, class]
             }));
         }
-        rows.push(Cells::new());
-        rows.extend(human::code_rows(&self.codes, STATE + 9));
+        let mut codes = human::code_rows(&self.codes, STATE + 9).peekable();
+        if codes.peek().is_some() {
+            rows.push(Cells::new());
+        }
+        rows.extend(codes);
         rows
     }
 

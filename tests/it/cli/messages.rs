@@ -37,60 +37,71 @@ fn help_names_every_option_with_its_default() {
                    skipped) and http or https URLs
 
     Options:
-          --from <FILE|->                Reads further sources from a list, or from standard input for
-                                         -: text with one a line (blank lines and lines that begin with
-                                         # are skipped), .csv, .tsv, .jsonl or .parquet
-          --list-format <FORMAT>         How the list is written [default: as its name's extension says,
-                                         else text] [possible values: text, csv, tsv, jsonl, parquet]
-          --column <NAME>                The list's column that holds the sources [default: url, or
-                                         source, or the only one]
-          --data-id-column <NAME>        The list's column that holds a data id of your own for each
-                                         source, which scan prints: letters, digits, _, - and ., at most
-                                         128 (check makes sure of that and prints none)
-          --for <SCAN>                   The scan that the images are meant for: async takes up to 20
-                                         MB, sync up to 5 MB [default: async] [possible values: async,
-                                         sync]
-          --depth <DEPTH>                How far files are read: the header for format and dimensions;
-                                         the structure to the end, which finds truncation and corruption
-                                         and counts frames; the coded pixels too (payload); a decoder as
-                                         a second opinion, which holds the whole file (decode) [default:
-                                         structure] [possible values: header, structure, payload,
-                                         decode]
-          --probe <MODE>                 How URLs are read: the whole file, or only as far as format,
-                                         dimensions and size take (an accepted URL is then not known to
-                                         download in time) [default: full] [possible values: full,
-                                         header]
-          --format <FORMAT>              How results are printed: a table, a JSON object a line, or CSV
-                                         with a header line [default: human] [possible values: human,
-                                         jsonl, csv]
-          --concurrency <N>              How many images are checked at the same time: of one host at
-                                         most 8, of files at most as many as there are processors
-                                         [default: 64]
-          --timeout <TIME>               How long a URL may take in all, from resolving the name to the
-                                         last byte: 200ms, 3s [default: 3s]
-          --max-bytes <N>                The largest file, in bytes [default: 20971520, with --for sync
-                                         5242880]
-          --min-width <N>                The smallest width, in pixels [default: 256]
-          --min-height <N>               The smallest height, in pixels [default: 256]
-          --allow-address <CIDR[:PORT]>  Lets URLs lead to addresses that are not public, such as
-                                         10.0.0.0/8 or 127.0.0.1/32:8080 (that port alone); may be
-                                         repeated
-          --deny-address <CIDR[:PORT]>   Keeps URLs from leading to these addresses, whatever else is
-                                         allowed; may be repeated
-          --max-redirects <N>            How many redirects of a URL are followed [default: 5]
-          --user-agent <TEXT>            The User-Agent that servers are told [default: greenlight/ and
-                                         its version]
-          --nat64-prefix <CIDR>          Judges addresses in this NAT64 prefix by the IPv4 address that
-                                         they embed; may be repeated
-          --header <[HOST=]NAME: VALUE>  Adds a header to the requests for URLs, or to those for one
-                                         host, such as a Referer for servers that forbid hotlinks (the
-                                         moderation service sends none of these); may be repeated
-      -h, --help                         Print help
+          --from <FILE|->                   Reads further sources from a list, or from standard input
+                                            for -: text with one a line (blank lines and lines that
+                                            begin with # are skipped), .csv, .tsv, .jsonl or .parquet
+          --list-format <FORMAT>            How the list is written [default: as its name's extension
+                                            says, else text] [possible values: text, csv, tsv, jsonl,
+                                            parquet]
+          --column <NAME>                   The list's column that holds the sources [default: url, or
+                                            source, or the only one]
+          --data-id-column <NAME>           The list's column that holds a data id of your own for each
+                                            source, which scan prints: letters, digits, _, - and ., at
+                                            most 128 (check makes sure of that and prints none)
+          --depth <DEPTH>                   How far files are read: the header for format and
+                                            dimensions; the structure to the end, which finds truncation
+                                            and corruption and counts frames; the coded pixels too
+                                            (payload); a decoder as a second opinion, which holds the
+                                            whole file (decode) [default: structure] [possible values:
+                                            header, structure, payload, decode]
+          --probe <MODE>                    How URLs are read: the whole file, or only as far as format,
+                                            dimensions and size take (an accepted URL is then not known
+                                            to download in time) [default: full] [possible values: full,
+                                            header]
+          --format <FORMAT>                 How results are printed: a table, a JSON object a line, or
+                                            CSV with a header line [default: human] [possible values:
+                                            human, jsonl, csv]
+          --concurrency <N>                 How many images are checked at the same time: of one host at
+                                            most 8, of files at most as many as there are processors
+                                            [default: 64]
+          --for <SCAN>                      The scan that the images are meant for: async takes up to 20
+                                            MB, sync up to 5 MB [default: async] [possible values:
+                                            async, sync]
+          --requirements <FILE>             Read the requirements from a JSON file, see
+                                            docs/requirements.md
+          --timeout <TIME>                  How long a URL may take in all, from resolving the name to
+                                            the last byte: 200ms, 3s [default: 3s]
+          --max-bytes <SIZE>                The largest file: 20MB, 5MiB, or a number of bytes [default:
+                                            20MiB, with --for sync 5MiB]
+          --min-width <N>                   The smallest width, in pixels [default: 256]
+          --min-height <N>                  The smallest height, in pixels [default: 256]
+          --max-side <N>                    The largest width and height, in pixels [default: 30000]
+          --max-pixels <N>                  The largest product of width and height [default: 250000000,
+                                            for GIF 4194304]
+          --allow-format <FORMAT>           Allow a format in addition; may be repeated [possible
+                                            values: png, jpeg, gif, bmp, webp]
+          --strict                          Make every warning a rejection
+          --enforce <CODE=reject|warn|off>  Reject, warn of or ignore a violation code or kind of
+                                            defect: image/type-mismatch=reject, png/ancillary-crc=off;
+                                            may be repeated
+          --allow-address <CIDR[:PORT]>     Lets URLs lead to addresses that are not public, such as
+                                            10.0.0.0/8 or 127.0.0.1/32:8080 (that port alone); may be
+                                            repeated
+          --deny-address <CIDR[:PORT]>      Keeps URLs from leading to these addresses, whatever else is
+                                            allowed; may be repeated
+          --max-redirects <N>               How many redirects of a URL are followed [default: 5]
+          --user-agent <TEXT>               The User-Agent that servers are told [default: greenlight/
+                                            and its version]
+          --header <NAME: VALUE>            Adds a header to the requests for URLs, such as a Referer
+                                            for servers that forbid hotlinks (the moderation service
+                                            sends none of these); may be repeated
+      -h, --help                            Print help
 
     Examples:
       greenlight check photo.jpg uploads/ https://example.com/cat.png
       greenlight check --from urls.txt --probe header --format jsonl > verdicts.jsonl
       greenlight check uploads/ --for sync --format csv
+      greenlight check uploads/ --requirements site.json --strict --enforce image/type-mismatch=warn
       greenlight check http://10.0.0.7:8080/a.png --allow-address 10.0.0.7/32:8080
 
     Exit codes: 0 all accepted, 1 some rejected, 2 could not decide or failed, 130 interrupted

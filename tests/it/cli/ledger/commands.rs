@@ -48,6 +48,9 @@ fn the_status_counts_states_classes_and_money() {
                           1  image/too-small
                           1  url/scheme
 
+                        1  url/scheme
+                        1  image/too-small
+
     ----- stderr -----
     ");
     let status = service.status();
@@ -244,9 +247,9 @@ fn a_plan_says_what_a_scan_would_cost() {
     ----- stdout -----
     sources     6, 1 of them again
     images      2 accept, 3 reject, 0 inconclusive
+             1  url/scheme
              1  download/status
              1  image/too-small
-             1  url/scheme
     requests    1
     billed      2 images at most of each scene (porn,terrorism), 4 in all
     cost        0.01 at most, at 1.80 a thousand
