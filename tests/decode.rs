@@ -239,7 +239,7 @@ fn an_asynchronous_end_decodes_on_another_thread() {
         let inspector = held.take().unwrap();
         inspection = Some(block_on(inspector.finish_until(pending())));
     });
-    assert_eq!(inspection, Some(expected));
+    assert_eq!(inspection, Some(expected.clone()));
     assert!(taken.bytes_max < 1 << 20, "{} bytes here", taken.bytes_max);
     // What is said of the gate's picture is said of the upload.
     let mut gate = Gate::at(Depth::Decode, Requirements::ASYNC);

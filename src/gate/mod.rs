@@ -87,7 +87,7 @@ impl Gate {
     /// The verdict of the bytes so far: it rejects, or is inconclusive because the rest of the
     /// upload is missing. It never accepts; [`finish`](Self::finish) does.
     pub fn verdict_so_far(&self) -> Verdict {
-        let verdict = self.requirements.judge(*self.inspection());
+        let verdict = self.requirements.judge(self.inspection().clone());
         if verdict.decision() != Decision::Accept {
             return verdict;
         }
@@ -95,7 +95,7 @@ impl Gate {
             (),
             verdict.violations().to_vec(),
             vec!["the rest of the upload, which was not read"],
-            verdict.inspection().copied(),
+            verdict.inspection().cloned(),
             None,
         )
     }

@@ -120,7 +120,10 @@ impl Shared {
     ) -> Result<(Verdict, [u8; 32]), Reason> {
         let _turn = self.readers.acquire().await.expect("it is never closed");
         let pipeline = &self.pipeline;
-        let (depth, requirements) = (pipeline.probe.depth(), pipeline.settings.requirements);
+        let (depth, requirements) = (
+            pipeline.probe.depth(),
+            pipeline.settings.requirements.clone(),
+        );
         let look = move || files::look(&path, depth, &requirements);
         let looked = match tokio::task::spawn_blocking(look).await {
             Ok(looked) => looked?,
