@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Findings, lighter, number};
+use super::{Findings, number};
 use crate::{
     download::{Download, Ending, TlsFault},
     format::Format,
@@ -163,7 +163,7 @@ impl Findings<'_> {
             let rule = self.asked.rules[Code::DownloadEncoding.index()];
             self.broken_as(
                 Code::DownloadEncoding,
-                lighter(rule, Enforcement::Warn),
+                rule.min(Enforcement::Warn),
                 coding.into(),
                 "identity".into(),
                 message,
