@@ -203,9 +203,16 @@ impl<'a> Findings<'a> {
                 .to_owned(),
             Format::Zip => "a ZIP archive, not an image: take the images out of it".to_owned(),
             _ if format.is_video() => {
-                format!("{} is a video, not an image: save a frame of it", format.title())
+                format!(
+                    "{} is a video, not an image: save a frame of it",
+                    format.title()
+                )
             }
-            _ => format!("{} is not scanned: convert it to {}", format.title(), self.formats()),
+            _ => format!(
+                "{} is not scanned: convert it to {}",
+                format.title(),
+                self.formats()
+            ),
         };
         self.broken(
             Code::ImageFormatUnsupported,
