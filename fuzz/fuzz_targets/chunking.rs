@@ -21,7 +21,7 @@ fuzz_target!(|input: &[u8]| {
     };
     let mut inspector = Inspector::new(depth);
     let mut rest = bytes;
-    let mut before = *inspector.inspection();
+    let mut before = inspector.inspection().clone();
     for cut in cuts.into_iter().cycle() {
         if rest.is_empty() {
             break;
@@ -29,7 +29,7 @@ fuzz_target!(|input: &[u8]| {
         let (chunk, behind) = rest.split_at(usize::from(cut).max(1).min(rest.len()));
         inspector.push(chunk);
         rest = behind;
-        let now = *inspector.inspection();
+        let now = inspector.inspection().clone();
         stands(&before, &now);
         before = now;
     }
