@@ -50,6 +50,7 @@ codes! {
     UrlTooLong, "url/too-long", "the URL has too many characters";
     UrlCredentials, "url/credentials", "the URL carries a user name or password";
     UrlPrivateAddress, "url/private-address", "the address rule refuses the host's address or port";
+    FileOutside, "file/outside", "the path leads outside the folders that are allowed";
     DownloadDns, "download/dns", "the host's name cannot be resolved";
     DownloadConnect, "download/connect", "no connection can be opened";
     DownloadTls, "download/tls", "TLS cannot be set up";

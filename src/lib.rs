@@ -17,6 +17,8 @@ mod image_url;
 pub mod inspect;
 #[cfg(any(feature = "probe", feature = "client"))]
 mod later;
+#[cfg(any(feature = "client", feature = "sandbox"))]
+mod local_file;
 pub mod requirements;
 pub mod verdict;
 

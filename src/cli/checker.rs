@@ -4,7 +4,7 @@ use std::{
     cell::RefCell,
     fs::File,
     io::{self, Read},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use super::{
@@ -17,6 +17,7 @@ use super::{
 use crate::{
     image_url::ImageUrl,
     inspect::{Claim, Depth, Identity, Inspection, Inspector},
+    local_file::{self, Folders, NotOpened},
     probe::Probe,
     requirements::Requirements,
     verdict::Verdict,
@@ -36,12 +37,40 @@ pub(crate) struct Checked {
     pub(crate) is_bad_line: bool,
 }
 
+/// A file to read, and where it must lie.
+struct Local {
+    path: PathBuf,
+    below: Option<Folders>,
+}
+
+impl Local {
+    fn open(&self) -> Result<File, NotOpened> {
+        match &self.below {
+            Some(folders) => folders.open(&self.path),
+            None => Ok(local_file::open(&self.path)?),
+        }
+    }
+}
+
 impl Checked {
     fn new(report: Report) -> Self {
         Self {
             report,
             is_bad_line: false,
         }
+    }
+
+    fn at(mut self, line: Option<u64>) -> Self {
+        self.report.line = line;
+        self
+    }
+}
+
+/// The report of a file that was not read.
+fn not_opened(source: String, error: NotOpened) -> Report {
+    match error {
+        NotOpened::Outside => Report::of(source, &Verdict::of_path_outside()),
+        NotOpened::Io(error) => Report::failed(source, format!("cannot read: {}", reason(&error))),
     }
 }
 
@@ -61,15 +90,16 @@ impl Checker {
         })
     }
 
-    fn read(&self, path: &Path, source: String) -> Report {
-        match self.inspect(path) {
+    fn read(&self, file: &Local, source: String) -> Report {
+        let inspected = file.open();
+        let inspected = inspected.and_then(|opened| Ok(self.inspect(opened, &file.path)?));
+        match inspected {
             Ok(inspection) => Report::of(source, &self.requirements.judge(inspection)),
-            Err(error) => Report::failed(source, format!("cannot read: {}", reason(&error))),
+            Err(error) => not_opened(source, error),
         }
     }
 
-    fn inspect(&self, path: &Path) -> io::Result<Inspection> {
-        let mut file = File::open(path)?;
+    fn inspect(&self, mut file: File, path: &Path) -> io::Result<Inspection> {
         let mut inspector = Inspector::new(self.depth);
         let name = path.file_name().and_then(|name| name.to_str());
         if let Some(claim) = name.and_then(Claim::from_name) {
@@ -85,7 +115,7 @@ impl Checker {
                 Depth::Header => FIRST_READ,
                 _ => BUFFER,
             };
-            while !(len > 0 && self.is_enough(&inspector)) {
+            while !self.is_too_long(&inspector) && !(len > 0 && self.is_enough(&inspector)) {
                 let room = buffer.get_mut(..most).unwrap_or_default();
                 match file.read(room) {
                     Ok(0) => return Ok(inspector.finish()),
@@ -107,9 +137,12 @@ impl Checker {
             Identity::NotAnImage => true,
             Identity::Format(format) => !self.requirements.allows(format),
         };
-        facts.bytes_seen() > self.requirements.max_bytes()
-            || is_refused
-            || (self.depth == Depth::Header && inspector.is_settled())
+        is_refused || (self.depth == Depth::Header && inspector.is_settled())
+    }
+
+    /// Whether more was read than an image may have, whatever length was stated.
+    fn is_too_long(&self, inspector: &Inspector) -> bool {
+        inspector.inspection().bytes_seen() > self.requirements.max_bytes()
     }
 
     async fn url(&self, url: &str, source: String) -> Checked {
@@ -134,24 +167,28 @@ impl Work for Checker {
 
     fn place(&self, item: &Item) -> Place {
         match item.what {
-            What::File(_) | What::Unusable(_) => Place::Thread,
+            What::File { .. } | What::Unusable(_) => Place::Thread,
             What::Url => Place::Task,
         }
     }
 
-    fn block(&self, Item { source, what, .. }: Item) -> Checked {
-        match what {
-            What::File(path) => Checked::new(self.read(&path, source)),
+    fn block(&self, item: Item) -> Checked {
+        let line = item.origin.line_of_list();
+        let Item { source, what, .. } = item;
+        let checked = match what {
+            What::File { path, below } => Checked::new(self.read(&Local { path, below }, source)),
             What::Unusable(unusable) => Checked {
                 is_bad_line: unusable.is_bad_line,
                 ..Checked::new(Report::failed(source, unusable.reason))
             },
             What::Url => Checked::new(Report::failed(source, "not a file".to_owned())),
-        }
+        };
+        checked.at(line)
     }
 
-    async fn wait(&self, Item { source, .. }: Item) -> Checked {
-        self.url(&source.clone(), source).await
+    async fn wait(&self, item: Item) -> Checked {
+        let line = item.origin.line_of_list();
+        self.url(&item.source.clone(), item.source).await.at(line)
     }
 
     fn name(&self, item: &Item) -> String {

@@ -162,14 +162,12 @@ fn findings(report: &Report) -> impl Iterator<Item = Row> {
             Severity::Reject => Cell::new(format!("{code}:")).tone(Tone::Bad),
             Severity::Warn => Cell::new(format!("warning: {code}:")).tone(Tone::Unsure),
         };
-        let message = violation.message();
-        let message = Cell::new(
-            if code == Code::UrlPrivateAddress && message.contains("allow entry") {
-                format!("{message} (--allow-address)")
-            } else {
-                message.to_owned()
-            },
-        );
+        let line = report.line.map(|line| format!("line {line}: "));
+        let mut message = line.unwrap_or_default() + violation.message();
+        if code == Code::UrlPrivateAddress && message.contains("allow entry") {
+            message.push_str(" (--allow-address)");
+        }
+        let message = Cell::new(message);
         vec![Cell::new("").left(FIRST), label, message]
     });
     violations.chain(report.error.as_deref().map(error_row))

@@ -17,6 +17,9 @@ use crate::{
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Report {
     pub(crate) source: String,
+    /// The line or row of a list, from 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) line: Option<u64>,
     #[serde(flatten)]
     pub(crate) summary: Summary,
     pub(crate) error: Option<String>,
@@ -29,6 +32,7 @@ impl Report {
             .then(|| format!("not decidable, unknown: {}", verdict.missing().join(", ")));
         Self {
             source: masked(&source).into_owned(),
+            line: None,
             summary,
             error,
         }
@@ -37,6 +41,7 @@ impl Report {
     /// The names of [`values`](Self::values).
     pub(crate) const COLUMNS: [&'static str; 14] = [
         "source",
+        "line",
         "decision",
         "format",
         "width",
@@ -63,6 +68,7 @@ impl Report {
         let download = summary.download;
         [
             self.source.clone(),
+            text(self.line),
             summary.decision.to_string(),
             text(summary.format),
             text(summary.width),
@@ -91,6 +97,7 @@ impl Report {
     pub(crate) fn failed(source: String, error: String) -> Self {
         Self {
             source: masked(&source).into_owned(),
+            line: None,
             summary: Summary::unseen(),
             error: Some(error),
         }

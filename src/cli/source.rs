@@ -14,7 +14,10 @@ use super::{
     exit::reason,
     list::{List, Place},
 };
-use crate::green::DataId;
+use crate::{
+    green::DataId,
+    local_file::{Folders, NotOpened},
+};
 
 /// One image to check.
 #[derive(Debug)]
@@ -36,9 +39,20 @@ pub(crate) struct Origin {
     pub(crate) data_id: Option<DataId>,
 }
 
+impl Origin {
+    /// The line or row of the list, if it comes from one.
+    pub(crate) fn line_of_list(&self) -> Option<u64> {
+        self.list.is_some().then_some(self.line)
+    }
+}
+
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum What {
-    File(PathBuf),
+    File {
+        path: PathBuf,
+        /// Where it must lie: for a path that a list names.
+        below: Option<Folders>,
+    },
     Url,
     /// Not an image to check: says why.
     Unusable(Unusable),
@@ -59,15 +73,18 @@ pub(crate) struct Sources {
     /// How many of the arguments were taken.
     taken: u64,
     list: Option<List>,
+    /// Where files that the list names must lie; it may name none if there are none.
+    folders: Folders,
     folder: Option<Folder>,
 }
 
 impl Sources {
-    pub(crate) fn new(given: Vec<OsString>, list: Option<List>) -> Self {
+    pub(crate) fn new(given: Vec<OsString>, list: Option<List>, folders: Folders) -> Self {
         Self {
             given: given.into_iter(),
             taken: 0,
             list,
+            folders,
             folder: None,
         }
     }
@@ -77,28 +94,51 @@ impl Sources {
         self.list.as_ref().map(|list| list.name().to_owned())
     }
 
-    /// Turns a source into an item, or into a folder to go through.
-    fn enter(&mut self, source: OsString, entry: Entry) -> Option<Item> {
+    /// Turns an argument into an item, or into a folder to walk.
+    fn enter_argument(&mut self, source: OsString, entry: Entry) -> Option<Item> {
         let shown = source.to_string_lossy().into_owned();
         if source.to_str().is_some_and(is_url) {
-            return Some(Item {
-                source: shown,
-                what: What::Url,
-                origin: entry.origin,
-            });
+            return Some(entry.item(shown, What::Url));
         }
         let path = PathBuf::from(source);
+        self.enter_path(shown, path, None, entry)
+    }
+
+    /// The same for a line of a list, which someone else may have written: it names URLs, and files
+    /// only where that was allowed.
+    fn enter_line(&mut self, text: String, entry: Entry) -> Option<Item> {
+        if self.folders.is_empty() || is_url(&text) {
+            return Some(entry.item(text, What::Url));
+        }
+        let path = PathBuf::from(&text);
+        let below = Some(self.folders.clone());
+        match self.folders.resolve(&path) {
+            Ok(resolved) if resolved.is_dir() => {
+                // Walked as it is named; each file in it is resolved again.
+                self.enter_path(text, path, below, entry)
+            }
+            Ok(_) | Err(NotOpened::Outside) => Some(entry.item(text, What::File { path, below })),
+            Err(NotOpened::Io(error)) => {
+                let why = format!("cannot read: {}", reason(&error));
+                Some(entry.unusable(text, &why, false))
+            }
+        }
+    }
+
+    fn enter_path(
+        &mut self,
+        shown: String,
+        path: PathBuf,
+        below: Option<Folders>,
+        entry: Entry,
+    ) -> Option<Item> {
         let reason = match fs::metadata(&path) {
             Ok(found) if found.is_dir() => {
-                self.folder = Some(Folder::new(&path, entry));
+                self.folder = Some(Folder::new(&path, below, entry));
                 return None;
             }
             Ok(found) if found.is_file() => {
-                return Some(Item {
-                    source: shown,
-                    what: What::File(path),
-                    origin: entry.origin,
-                });
+                return Some(entry.item(shown, What::File { path, below }));
             }
             // A pipe or a device may never end.
             Ok(_) => "neither a file nor a folder".to_owned(),
@@ -121,7 +161,7 @@ impl Iterator for Sources {
             }
             if let Some(source) = self.given.next() {
                 self.taken = self.taken.saturating_add(1);
-                if let Some(item) = self.enter(source, Entry::argument(self.taken)) {
+                if let Some(item) = self.enter_argument(source, Entry::argument(self.taken)) {
                     return Some(item);
                 }
                 continue;
@@ -131,28 +171,28 @@ impl Iterator for Sources {
             if let Some(fault) = line.fault {
                 return Some(entry.unusable(line.text, &fault, true));
             }
-            if let Some(item) = self.enter(line.text.into(), entry) {
+            if let Some(item) = self.enter_line(line.text, entry) {
                 return Some(item);
             }
         }
     }
 }
 
-/// Whether a source is meant as a URL: another scheme, or http without its slashes, is a wrong URL
-/// rather than a path that does not exist.
+/// Whether a source is meant as a URL: another scheme, or http without its slashes, is an invalid
+/// URL rather than a path that does not exist.
 fn is_url(source: &str) -> bool {
     let begins_with = |scheme: &str| {
         source
             .get(..scheme.len())
             .is_some_and(|start| start.eq_ignore_ascii_case(scheme))
     };
-    source.contains("://") || begins_with("http:") || begins_with("https:")
+    source.contains("://") || ["http:", "https:", "data:"].into_iter().any(begins_with)
 }
 
 /// An argument or a line.
 struct Entry {
     origin: Origin,
-    /// Where it stands, for messages; arguments need no telling.
+    /// Its place in a list, for messages.
     place: Option<Place>,
 }
 
@@ -179,19 +219,24 @@ impl Entry {
         }
     }
 
+    fn item(&self, source: String, what: What) -> Item {
+        Item {
+            source,
+            what,
+            origin: self.origin.clone(),
+        }
+    }
+
     fn unusable(&self, source: String, reason: &str, is_bad_line: bool) -> Item {
         let reason = match &self.place {
             Some(place) => format!("{place}: {reason}"),
             None => reason.to_owned(),
         };
-        Item {
-            source,
-            what: What::Unusable(Unusable {
-                reason,
-                is_bad_line,
-            }),
-            origin: self.origin.clone(),
-        }
+        let unusable = Unusable {
+            reason,
+            is_bad_line,
+        };
+        self.item(source, What::Unusable(unusable))
     }
 }
 
@@ -199,17 +244,19 @@ impl Entry {
 /// lead in a circle or out of the folder.
 struct Folder {
     entries: Box<dyn Iterator<Item = walkdir::Result<DirEntry>> + Send>,
+    below: Option<Folders>,
     entry: Entry,
 }
 
 impl Folder {
-    fn new(path: &Path, entry: Entry) -> Self {
+    fn new(path: &Path, below: Option<Folders>, entry: Entry) -> Self {
         let entries = WalkDir::new(path)
             .sort_by_file_name()
             .into_iter()
             .filter_entry(|entry| entry.depth() == 0 || !is_hidden(entry));
         Self {
             entries: Box::new(entries),
+            below,
             entry,
         }
     }
@@ -223,11 +270,9 @@ impl Iterator for Folder {
             match self.entries.next()? {
                 Ok(entry) if entry.file_type().is_file() => {
                     let path = entry.into_path();
-                    return Some(Item {
-                        source: path.to_string_lossy().into_owned(),
-                        what: What::File(path),
-                        origin: self.entry.origin.clone(),
-                    });
+                    let shown = path.to_string_lossy().into_owned();
+                    let below = self.below.clone();
+                    return Some(self.entry.item(shown, What::File { path, below }));
                 }
                 Ok(_) => {}
                 Err(error) => {

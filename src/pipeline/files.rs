@@ -13,6 +13,7 @@ use super::fate;
 use crate::{
     inspect::{Claim, Depth, Inspector},
     ledger::Reason,
+    local_file::{self, Folders, NotOpened},
     requirements::Requirements,
     verdict::Verdict,
 };
@@ -34,15 +35,37 @@ pub(super) struct Look {
     pub(super) verdict: Verdict,
 }
 
-/// Reads and judges a file.
-pub(super) fn look(path: &Path, depth: Depth, requirements: &Requirements) -> Result<Look, Reason> {
-    let (file, len) = open(path)?;
+/// Reads and judges a file, which must lie below one of `folders` if there are any.
+pub(super) fn look(
+    path: &Path,
+    folders: Option<&Folders>,
+    depth: Depth,
+    requirements: &Requirements,
+) -> Result<Look, Reason> {
+    let opened = match folders {
+        Some(folders) => folders.open(path),
+        None => local_file::open(path).map_err(NotOpened::from),
+    };
+    let file = match opened {
+        Ok(file) => file,
+        Err(NotOpened::Outside) => {
+            return Ok(Look {
+                sha256: None,
+                verdict: Verdict::of_path_outside(),
+            });
+        }
+        Err(NotOpened::Io(error)) => return Err(unreadable(&error)),
+    };
+    let len = file.metadata().map_err(|error| unreadable(&error))?.len();
     let mut inspector = Inspector::new(depth);
     let name = path.file_name().and_then(|name| name.to_str());
     if let Some(claim) = name.and_then(Claim::from_name) {
         inspector.claim(claim);
     }
-    inspector.announce_len(len);
+    // Files that the system makes up as they are read say 0, and may have no end.
+    if len > 0 {
+        inspector.announce_len(len);
+    }
     if requirements.condemns(inspector.inspection()) {
         return Ok(Look {
             sha256: None,
@@ -50,10 +73,18 @@ pub(super) fn look(path: &Path, depth: Depth, requirements: &Requirements) -> Re
         });
     }
     let mut hash = Sha256::new();
-    read(file, requirements.max_bytes().max(len), |chunk| {
+    // Without a limit on the size the stated length is one.
+    let most = requirements.max_bytes().max(len);
+    read(file, most, |chunk| {
         hash.update(chunk);
         inspector.push(chunk);
     })?;
+    if inspector.inspection().bytes_seen() > most {
+        return Ok(Look {
+            sha256: None,
+            verdict: requirements.judge(*inspector.inspection()),
+        });
+    }
     Ok(Look {
         sha256: Some(hash.finalize().into()),
         verdict: requirements.judge(inspector.finish()),
@@ -82,17 +113,6 @@ pub(super) fn unreadable(error: &io::Error) -> Reason {
         _ => UNREADABLE,
     };
     fate::reason_of(class, format!("cannot read the file: {error}"))
-}
-
-fn open(path: &Path) -> Result<(File, u64), Reason> {
-    let facts = std::fs::metadata(path).map_err(|error| unreadable(&error))?;
-    // A pipe or a device may never end, and to open one may never return.
-    if !facts.is_file() {
-        let message = "cannot read the file: it is a folder, a pipe or a device";
-        return Err(fate::reason_of(UNREADABLE, message.to_owned()));
-    }
-    let file = File::open(path).map_err(|error| unreadable(&error))?;
-    Ok((file, facts.len()))
 }
 
 /// Reads a file to its end, or to where it is too long to be an image.

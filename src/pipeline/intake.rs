@@ -64,7 +64,10 @@ fn read(
             && files < FILES
             && let Some(line) = lines.next()
         {
-            files += usize::from(matches!(line.subject, Subject::File(_)));
+            files += usize::from(matches!(
+                line.subject,
+                Subject::File(_) | Subject::FileBelow { .. }
+            ));
             chunk.push(line);
         }
         // Refused only when the run was stopped.

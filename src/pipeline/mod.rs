@@ -58,6 +58,7 @@ use crate::{
     requirements::Requirements,
 };
 
+pub use crate::local_file::Folders;
 pub use checkpoint::Step;
 pub use outage::Outage;
 pub use plan::{Plan, Planning};
@@ -81,7 +82,21 @@ pub enum Subject {
     /// A file that should be an image. Its bytes are its identity: they are read once when the line
     /// is, judged when its turn comes, and uploaded right before they are submitted. Whenever they
     /// are no longer the same, the image is given up rather than others taken for it.
+    ///
+    /// The caller decides which files may be images: whatever this names is opened, with symbolic
+    /// links followed, and may be uploaded. For a path from an untrusted source, such as a list
+    /// that someone else wrote, use [`FileBelow`](Self::FileBelow). Either way a file is opened
+    /// once and checked on the open handle to be a regular one, and no more of it is read than an
+    /// image may have and one byte.
     File(PathBuf),
+    /// The same for a path from an untrusted source: a file that does not lie below one of the
+    /// folders is rejected with `file/outside` and not read.
+    FileBelow {
+        /// The path.
+        path: PathBuf,
+        /// Where the file may lie.
+        folders: Folders,
+    },
     /// Nothing that could be an image. It is noted as rejected, so that its line has a row too.
     Unusable {
         /// The line's text, as far as there is one.

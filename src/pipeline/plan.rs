@@ -14,6 +14,7 @@ use crate::{
     image_url::ImageUrl,
     inspect::Depth,
     ledger::{Key, Scope},
+    local_file::Folders,
     probe::Probe,
     requirements::Requirements,
     verdict::{CodeCounts, Decision, Verdict},
@@ -216,13 +217,17 @@ impl Planning {
                     }
                 }
             },
-            Subject::File(path) => {
-                let (depth, requirements) = (self.probe.depth(), self.requirements.clone());
-                let look = look(Arc::clone(&self.readers), path, depth, requirements);
-                self.running.spawn(look);
-            }
+            Subject::File(path) => self.look(path, None),
+            Subject::FileBelow { path, folders } => self.look(path, Some(folders)),
             Subject::Unusable { .. } => self.note(Judged::Unreadable),
         }
+    }
+
+    fn look(&mut self, path: PathBuf, folders: Option<Folders>) {
+        let (depth, requirements) = (self.probe.depth(), self.requirements);
+        let readers = Arc::clone(&self.readers);
+        self.running
+            .spawn(look(readers, path, folders, depth, requirements));
     }
 
     /// Whether this is the first line with the image; others are counted.
@@ -256,11 +261,12 @@ async fn check(probe: Probe, requirements: Requirements, url: ImageUrl) -> Judge
 async fn look(
     readers: Arc<Semaphore>,
     path: PathBuf,
+    folders: Option<Folders>,
     depth: Depth,
     requirements: Requirements,
 ) -> Judged {
     let _turn = readers.acquire().await;
-    let look = move || files::look(&path, depth, &requirements);
+    let look = move || files::look(&path, folders.as_ref(), depth, &requirements);
     match tokio::task::spawn_blocking(look).await {
         Ok(looked) => looked.map_or(Judged::Unreadable, |look| Judged::File(Box::new(look))),
         Err(error) => std::panic::resume_unwind(error.into_panic()),

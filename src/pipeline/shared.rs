@@ -124,7 +124,7 @@ impl Shared {
             pipeline.probe.depth(),
             pipeline.settings.requirements.clone(),
         );
-        let look = move || files::look(&path, depth, &requirements);
+        let look = move || files::look(&path, None, depth, &requirements);
         let looked = match tokio::task::spawn_blocking(look).await {
             Ok(looked) => looked?,
             Err(error) => std::panic::resume_unwind(error.into_panic()),

@@ -92,6 +92,23 @@ impl Verdict<String> {
     }
 }
 
+#[cfg(feature = "pipeline")]
+impl Verdict {
+    /// The rejection of a path that leads out of the folders that are allowed.
+    pub(crate) fn of_path_outside() -> Self {
+        let message =
+            "the path leads outside the folders that are allowed: move the file below one";
+        let violation = Violation::new(
+            Code::FileOutside,
+            Severity::Reject,
+            message.to_owned(),
+            Measure::None,
+            Measure::None,
+        );
+        Self::new((), vec![violation], Vec::new(), None, None)
+    }
+}
+
 /// A verdict in the making.
 struct Findings<'a> {
     asked: &'a Requirements,

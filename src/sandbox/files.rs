@@ -19,7 +19,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_perc
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
-use crate::format::Format;
+use crate::{format::Format, local_file};
 
 /// Everything but what stands for itself in a path.
 const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
@@ -183,11 +183,7 @@ pub(super) async fn serve(method: &Method, headers: &HeaderMap, path: PathBuf) -
 }
 
 fn open(path: &Path) -> io::Result<(File, u64)> {
-    // Opening a pipe without a writer would block.
-    if !path.metadata()?.is_file() {
-        return Err(io::ErrorKind::InvalidInput.into());
-    }
-    let file = File::open(path)?;
+    let file = local_file::open(path)?;
     let len = file.metadata()?.len();
     Ok((file, len))
 }

@@ -10,6 +10,7 @@ use std::{
 const ORDER: [&str; 18] = [
     "error",
     "ids",
+    "local_file",
     "format",
     "inspect",
     "image_url",

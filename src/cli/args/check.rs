@@ -1,18 +1,19 @@
 //! What to check, how, and how to say it.
 
-use std::{ffi::OsString, net::SocketAddr};
+use std::{ffi::OsString, net::SocketAddr, path::PathBuf};
 
 use clap::{Args, ValueEnum};
 
 use super::{ReachOptions, RequirementOptions};
 use crate::{
     cli::{
-        exit::Failure,
+        exit::{Failure, reason},
         list::{Columns, List, ListFormat},
         source::Sources,
         terminal,
     },
     inspect::Depth,
+    local_file::Folders,
     probe::{Mode, Probe},
     requirements::Requirements,
 };
@@ -39,6 +40,11 @@ pub(crate) struct InputOptions {
     /// lines and lines that begin with # are skipped), .csv, .tsv, .jsonl or .parquet
     #[arg(long, value_name = "FILE|-")]
     pub(crate) from: Option<OsString>,
+
+    /// Lets lines of the list name files and folders below DIR, links followed; by default they name
+    /// http and https URLs only; may be repeated
+    #[arg(long, value_name = "DIR", requires = "from")]
+    pub(crate) files_under: Vec<PathBuf>,
 
     /// How the list is written [default: as its name's extension says, else text]
     #[arg(long, value_name = "FORMAT", requires = "from")]
@@ -120,7 +126,21 @@ impl InputOptions {
         let list = self.from.as_deref();
         let list = list.map(|name| List::open(name, self.list_format, columns));
         let list = list.transpose()?;
-        Ok(Sources::new(self.sources.clone(), list))
+        Ok(Sources::new(self.sources.clone(), list, self.folders()?))
+    }
+
+    /// The folders that a list may name files below.
+    fn folders(&self) -> Result<Folders, Failure> {
+        Folders::new(&self.files_under).map_err(|error| {
+            let folders: Vec<_> = self.files_under.iter().map(|path| path.display()).collect();
+            let folders = folders
+                .iter()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>()
+                .join(", ");
+            Failure::new(format!("cannot use {folders}: {}", reason(&error)))
+                .hint("--files-under expects a folder that exists")
+        })
     }
 }
 

@@ -81,9 +81,12 @@ fn line(item: Item) -> Line {
     let mut source = place(origin);
     let subject = match what {
         What::Url => Subject::Url(text),
-        What::File(path) => {
+        What::File { path, below } => {
             source.text = Some(text);
-            Subject::File(path)
+            match below {
+                Some(folders) => Subject::FileBelow { path, folders },
+                None => Subject::File(path),
+            }
         }
         What::Unusable(unusable) => {
             let class = if unusable.is_bad_line {

@@ -1,5 +1,6 @@
 //! What a ledger's row says of a source, in the shape that `scan` prints.
 
+use super::lines::ARGUMENTS;
 use crate::{
     cli::{outcome::ScanReport, report::Report},
     green::Outcome,
@@ -15,8 +16,10 @@ impl From<Row> for ScanReport {
             .source
             .text
             .unwrap_or_else(|| row.location.text().into_owned());
+        let line = (row.source.origin != ARGUMENTS).then_some(row.source.line);
         let mut report = Self::unsubmitted(Report {
             source,
+            line,
             summary,
             error: None,
         });

@@ -18,6 +18,7 @@ use tokio::sync::mpsc;
 use crate::{
     error::{Error, ErrorKind, harmless},
     inspect::{Depth, Inspection, Inspector},
+    local_file,
 };
 
 /// The bytes of an image: in memory, or in a file that is read as it is sent.
@@ -202,12 +203,8 @@ fn read(
         let path = harmless(&path.to_string_lossy(), 200);
         Error::new(ErrorKind::Io, format!("upload failed: cannot read {path}")).with_source(error)
     };
-    // Opening a pipe without a writer would block.
-    if !path.metadata().map_err(cannot)?.is_file() {
-        return Err(cannot(io::ErrorKind::InvalidInput.into()));
-    }
     // One byte more than accepted shows that there are more.
-    let mut file = std::fs::File::open(path)
+    let mut file = local_file::open(path)
         .map_err(cannot)?
         .take(check.len.saturating_add(1));
     let mut held: Option<Bytes> = None;

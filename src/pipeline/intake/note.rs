@@ -9,7 +9,8 @@ use super::super::{
 use crate::{
     image_url::{ImageUrl, masked},
     inspect::Depth,
-    ledger::{Key, Known, Location, NewImage, Reason},
+    ledger::{Key, Known, Location, NewImage, Reason, Source},
+    local_file::Folders,
     verdict::{Decision, Verdict},
 };
 
@@ -20,13 +21,9 @@ pub(super) fn check(pipeline: &Pipeline, line: Line) -> NewImage {
     } = line;
     let noted = match subject {
         Subject::Url(text) => of_url(pipeline, text),
-        Subject::File(path) => {
-            let noted = of_file(pipeline, &path);
-            let own = path.to_string_lossy();
-            if noted.location.text() != own {
-                source.text.get_or_insert_with(|| own.into_owned());
-            }
-            noted
+        Subject::File(path) => of_file(pipeline, &path, None, &mut source),
+        Subject::FileBelow { path, folders } => {
+            of_file(pipeline, &path, Some(&folders), &mut source)
         }
         Subject::Unusable { text, reason } => of_nothing(pipeline, text, reason),
     };
@@ -90,10 +87,20 @@ fn of_url(pipeline: &Pipeline, text: String) -> Noted {
     }
 }
 
-fn of_file(pipeline: &Pipeline, path: &Path) -> Noted {
+fn of_file(
+    pipeline: &Pipeline,
+    given: &Path,
+    folders: Option<&Folders>,
+    source: &mut Source,
+) -> Noted {
     // The next run may have another working directory.
-    let path = std::path::absolute(path).unwrap_or_else(|_| PathBuf::from(path));
-    let looked = files::look(&path, Depth::Header, &pipeline.settings.requirements);
+    let path = std::path::absolute(given).unwrap_or_else(|_| PathBuf::from(given));
+    if path != given {
+        let text = || given.to_string_lossy().into_owned();
+        source.text.get_or_insert_with(text);
+    }
+    let requirements = &pipeline.settings.requirements;
+    let looked = files::look(&path, folders, Depth::Header, requirements);
     // Nothing is known of its bytes.
     let unread = Key::of_path(&pipeline.scope, &path);
     let location = Location::File(path);

@@ -140,10 +140,10 @@ fn images_are_judged_in_three_formats() {
     assert_snapshot!(bench.run(&["check", "in", "--format", "csv"]), @r"
     exit: 1
     ----- stdout -----
-    source,decision,format,width,height,bytes,frames,rejecting,warnings,status,hops,elapsed_ms,download_bytes,error
-    in/cut.bmp,reject,bmp,256,256,4127,1,image/truncated,,,,,,
-    in/good.png,accept,png,256,256,2077,1,,,,,,,
-    in/small.jpg,reject,jpeg,256,128,2644,1,image/too-small,,,,,,
+    source,line,decision,format,width,height,bytes,frames,rejecting,warnings,status,hops,elapsed_ms,download_bytes,error
+    in/cut.bmp,,reject,bmp,256,256,4127,1,image/truncated,,,,,,
+    in/good.png,,accept,png,256,256,2077,1,,,,,,,
+    in/small.jpg,,reject,jpeg,256,128,2644,1,image/too-small,,,,,,
 
     ----- stderr -----
     ");
@@ -401,6 +401,8 @@ fn files_folders_and_urls_come_out_in_the_order_they_went_in() {
             "in",
             "--from",
             "list.txt",
+            "--files-under",
+            ".",
             &urls[3],
             "no.png",
             "ftp://x",
@@ -434,8 +436,8 @@ fn files_folders_and_urls_come_out_in_the_order_they_went_in() {
             accept         png           256x256        2077  http://HOST/moved
             accept         png           256x256        2077  in/good.png
             accept         png           256x256        2077  http://HOST/lies.jpg
-                           warning: image/type-mismatch: the name says JPEG, the content is PNG: the content decides
-                           warning: image/type-mismatch: the Content-Type says JPEG, the content is PNG: the content decides
+                           warning: image/type-mismatch: line 3: the name says JPEG, the content is PNG: the content decides
+                           warning: image/type-mismatch: line 3: the Content-Type says JPEG, the content is PNG: the content decides
             inconclusive   -                   -           -  bad\u{1}line
                            error: list.txt line 4: cannot read: No such file or directory
 

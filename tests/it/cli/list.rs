@@ -15,7 +15,16 @@ fn a_list_is_read_line_by_line_after_the_arguments() {
         "list.txt",
         "\u{feff}ftp://host/b.png\r\n\n# a note\n   \n  # another\na.txt\n",
     );
-    let run = bench.run(&["check", "a.txt", "--from", "list.txt", "--format", "jsonl"]);
+    let run = bench.run(&[
+        "check",
+        "a.txt",
+        "--from",
+        "list.txt",
+        "--format",
+        "jsonl",
+        "--files-under",
+        ".",
+    ]);
     assert_eq!(run.texts("source"), ["a.txt", "ftp://host/b.png", "a.txt"]);
     assert_eq!(run.code, Some(1));
 }
@@ -30,12 +39,12 @@ fn a_bad_line_is_reported_with_its_number_and_the_rest_goes_on() {
     assert_snapshot!(run, @r#"
     exit: 2
     ----- stdout -----
-    {"source":"ftp://one","decision":"reject","format":null,"width":null,"height":null,"bytes":null,"frames":null,"violations":[{"code":"url/scheme","severity":"reject","message":"scheme `ftp` is not http or https","measured":"ftp","limit":"http, https"}],"download":null,"error":null}
-    {"source":"��.png","decision":"inconclusive","format":null,"width":null,"height":null,"bytes":null,"frames":null,"violations":[],"download":null,"error":"stdin line 3: not UTF-8"}
-    {"source":"no-such.png","decision":"inconclusive","format":null,"width":null,"height":null,"bytes":null,"frames":null,"violations":[],"download":null,"error":"stdin line 4: cannot read: No such file or directory"}
-    {"source":"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…","decision":"inconclusive","format":null,"width":null,"height":null,"bytes":null,"frames":null,"violations":[],"download":null,"error":"stdin line 5: longer than 65536 bytes"}
-    {"source":"http://a b/","decision":"reject","format":null,"width":null,"height":null,"bytes":null,"frames":null,"violations":[{"code":"url/malformed","severity":"reject","message":"not a usable URL: it holds \\u{20}, which must be percent-encoded","measured":"it holds \\u{20}, which must be percent-encoded","limit":null}],"download":null,"error":null}
-    {"source":"ftp://last","decision":"reject","format":null,"width":null,"height":null,"bytes":null,"frames":null,"violations":[{"code":"url/scheme","severity":"reject","message":"scheme `ftp` is not http or https","measured":"ftp","limit":"http, https"}],"download":null,"error":null}
+    {"source":"ftp://one","line":1,"decision":"reject","format":null,"width":null,"height":null,"bytes":null,"frames":null,"violations":[{"code":"url/scheme","severity":"reject","message":"scheme `ftp` is not http or https","measured":"ftp","limit":"http, https"}],"download":null,"error":null}
+    {"source":"��.png","line":3,"decision":"inconclusive","format":null,"width":null,"height":null,"bytes":null,"frames":null,"violations":[],"download":null,"error":"stdin line 3: not UTF-8"}
+    {"source":"no-such.png","line":4,"decision":"reject","format":null,"width":null,"height":null,"bytes":null,"frames":null,"violations":[{"code":"url/malformed","severity":"reject","message":"not a usable URL: it has no scheme; write http:// or https:// first","measured":"it has no scheme; write http:// or https:// first","limit":null}],"download":null,"error":null}
+    {"source":"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…","line":5,"decision":"inconclusive","format":null,"width":null,"height":null,"bytes":null,"frames":null,"violations":[],"download":null,"error":"stdin line 5: longer than 65536 bytes"}
+    {"source":"http://a b/","line":6,"decision":"reject","format":null,"width":null,"height":null,"bytes":null,"frames":null,"violations":[{"code":"url/malformed","severity":"reject","message":"not a usable URL: it holds \\u{20}, which must be percent-encoded","measured":"it holds \\u{20}, which must be percent-encoded","limit":null}],"download":null,"error":null}
+    {"source":"ftp://last","line":7,"decision":"reject","format":null,"width":null,"height":null,"bytes":null,"frames":null,"violations":[{"code":"url/scheme","severity":"reject","message":"scheme `ftp` is not http or https","measured":"ftp","limit":"http, https"}],"download":null,"error":null}
 
     ----- stderr -----
     error: stdin line 3: not UTF-8
@@ -44,15 +53,149 @@ fn a_bad_line_is_reported_with_its_number_and_the_rest_goes_on() {
 }
 
 #[test]
-fn a_list_may_name_folders() {
-    let bench = Bench::new("list-folders");
-    bench.write("in/a.png", "");
-    bench.write("in/b.png", "");
-    let run = bench.run_with_input(
-        &["check", "--from", "-", "--format", "jsonl"],
-        "in\nin/a.png\n",
+fn a_list_names_urls_only() {
+    let bench = Bench::new("list-urls-only");
+    bench.fixture("png/palette.png", "a.png");
+    let secret = bench.path("a.png");
+    let list = format!(
+        "{}\na.png\n./a.png\n.\n/proc/self/pagemap\n\\\\host\\share\\a.png\n\
+         data:image/png;base64,AAAA\nfile:///etc/passwd\n",
+        secret.display()
     );
-    assert_eq!(run.texts("source"), ["in/a.png", "in/b.png", "in/a.png"]);
+    let table = format!(
+        "url\n{}",
+        list.replace("data:image/png;base64,AAAA", "\"data:,x\"")
+    );
+    for (format, list, first) in [("text", &list, 1), ("csv", &table, 2)] {
+        let args = [
+            "check",
+            "--from",
+            "-",
+            "--format",
+            "jsonl",
+            "--list-format",
+            format,
+        ];
+        let run = bench.run_with_input(&args, list);
+        let lines = run.json();
+        assert_eq!(lines.len(), 8, "{run}");
+        for (at, line) in (first..).zip(&lines) {
+            assert_eq!(line["decision"], "reject", "{line}");
+            assert_eq!(line["line"], at, "{line}");
+            let code = if at - first < 6 {
+                "url/malformed"
+            } else {
+                "url/scheme"
+            };
+            assert_eq!(line["violations"][0]["code"], code, "{line}");
+        }
+        assert_eq!(run.code, Some(1), "{run}");
+    }
+    // Arguments are the user's own.
+    let run = bench.run(&["check", "a.png", "--format", "jsonl"]);
+    assert_eq!(run.texts("decision"), ["accept"], "{run}");
+}
+
+#[test]
+fn every_command_takes_urls_only_from_a_list() {
+    let bench = Bench::new("list-urls-only-commands");
+    bench.fixture("png/palette.png", "a.png");
+    bench.write("list.txt", "a.png\n");
+    for args in [
+        &["plan", "--from", "list.txt", "--format", "jsonl"][..],
+        &[
+            "scan",
+            "--sandbox",
+            "--from",
+            "list.txt",
+            "--format",
+            "jsonl",
+        ],
+    ] {
+        let run = bench.run(args);
+        assert_eq!(run.code, Some(1), "{run}");
+        assert!(run.stdout.contains("url/malformed"), "{run}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_list_names_files_below_the_folders_that_are_allowed() {
+    use std::os::unix::fs::symlink;
+    let bench = Bench::new("list-files-under");
+    for name in ["in/a.png", "in/sub/b.png", "other/c.png", "out/d.png"] {
+        bench.fixture("png/palette.png", name);
+    }
+    symlink("../out/d.png", bench.path("in/leads-out.png")).unwrap();
+    symlink("in/a.png", bench.path("leads-in.png")).unwrap();
+    let fifo = std::process::Command::new("mkfifo")
+        .arg(bench.path("in/fifo"))
+        .status();
+    assert!(fifo.unwrap().success());
+    let list = "in\nin/a.png\nleads-in.png\nother/c.png\nin/../out/d.png\nin/leads-out.png\nout\n\
+                in/fifo\nin/none.png\ndata:,x\n";
+    let run = bench.run_with_input(
+        &[
+            "check",
+            "--from",
+            "-",
+            "--format",
+            "jsonl",
+            "--files-under",
+            "in",
+            "--files-under",
+            "other",
+        ],
+        list,
+    );
+    let found: Vec<_> = run
+        .json()
+        .iter()
+        .map(|line| {
+            let code = line["violations"][0]["code"].as_str();
+            let code = code.or(line["error"].as_str()).unwrap_or("accept");
+            format!(
+                "{} {} {code}",
+                line["line"],
+                line["source"].as_str().unwrap()
+            )
+        })
+        .collect();
+    assert_eq!(
+        found,
+        [
+            "1 in/a.png accept",
+            "1 in/sub/b.png accept",
+            "2 in/a.png accept",
+            "3 leads-in.png accept",
+            "4 other/c.png accept",
+            "5 in/../out/d.png file/outside",
+            "6 in/leads-out.png file/outside",
+            "7 out file/outside",
+            "8 in/fifo cannot read: neither a file nor a folder",
+            "9 in/none.png stdin line 9: cannot read: No such file or directory",
+            "10 data:,x url/scheme",
+        ],
+        "{run}"
+    );
+    let run = bench.run_with_input(
+        &[
+            "plan",
+            "--from",
+            "-",
+            "--format",
+            "jsonl",
+            "--files-under",
+            "in",
+        ],
+        "in/leads-out.png\n",
+    );
+    assert!(run.stdout.contains("file/outside"), "{run}");
+    let run = bench.run(&["check", "--from", "-", "--files-under", "none"]);
+    assert!(
+        run.stderr.contains("--files-under expects a folder"),
+        "{run}"
+    );
 }
 
 #[test]
@@ -98,12 +241,12 @@ fn a_table_is_read_by_its_columns_names() {
     assert_snapshot!(run, @r#"
     exit: 2
     ----- stdout -----
-    source,decision,format,width,height,bytes,frames,rejecting,warnings,status,hops,elapsed_ms,download_bytes,error
-    ftp://one,reject,,,,,,url/scheme,,,,,,
-    ,inconclusive,,,,,,,,,,,,list.csv line 3: no source in this line
-    ftp://three,inconclusive,,,,,,,,,,,,"list.csv line 4: fields: 3, where the first line has 2"
-    "ftp://fo,ur",reject,,,,,,url/scheme,,,,,,
-    ftp://five,inconclusive,,,,,,,,,,,,"list.csv line 6: not a dataId (letters, digits, `_`, `-` and `.`, at most 128): fïve"
+    source,line,decision,format,width,height,bytes,frames,rejecting,warnings,status,hops,elapsed_ms,download_bytes,error
+    ftp://one,2,reject,,,,,,url/scheme,,,,,,
+    ,3,inconclusive,,,,,,,,,,,,list.csv line 3: no source in this line
+    ftp://three,4,inconclusive,,,,,,,,,,,,"list.csv line 4: fields: 3, where the first line has 2"
+    "ftp://fo,ur",5,reject,,,,,,url/scheme,,,,,,
+    ftp://five,6,inconclusive,,,,,,,,,,,,"list.csv line 6: not a dataId (letters, digits, `_`, `-` and `.`, at most 128): fïve"
 
     ----- stderr -----
     error: list.csv line 3: no source in this line
@@ -164,7 +307,7 @@ fn a_column_that_is_not_there_is_told_with_those_that_are() {
     assert_snapshot!(run, @r#"
     exit: 2
     ----- stdout -----
-    {"source":"","decision":"inconclusive","format":null,"width":null,"height":null,"bytes":null,"frames":null,"violations":[],"download":null,"error":"stdin line 1: no column `url` or `source`; there are: id, link: say which one holds the sources with --column"}
+    {"source":"","line":1,"decision":"inconclusive","format":null,"width":null,"height":null,"bytes":null,"frames":null,"violations":[],"download":null,"error":"stdin line 1: no column `url` or `source`; there are: id, link: say which one holds the sources with --column"}
 
     ----- stderr -----
     error: stdin line 1: no column `url` or `source`; there are: id, link: say which one holds the sources with --column

@@ -167,13 +167,13 @@ fn csv_has_a_column_for_everything() {
     assert_eq!(
         lines.next(),
         Some(
-            "source,decision,format,width,height,bytes,frames,rejecting,warnings,status,hops,elapsed_ms,\
+            "source,line,decision,format,width,height,bytes,frames,rejecting,warnings,status,hops,elapsed_ms,\
              download_bytes,error,data_id,task_id,outcome,results"
         )
     );
     let line = lines.next().unwrap();
     assert!(
-        line.starts_with("in/sexy.gif,accept,gif,272,256,6410,1,,,200,1,"),
+        line.starts_with("in/sexy.gif,,accept,gif,272,256,6410,1,,,200,1,"),
         "{line}"
     );
     assert!(

@@ -238,7 +238,15 @@ fn a_plan_says_what_a_scan_would_cost() {
     ];
     service.bench.write("list.txt", urls.join("\n"));
     let allowed = format!("127.0.0.1/32:{}", service.sandbox.address().port());
-    let args = ["plan", "--from", "list.txt", "--allow-address", &allowed];
+    let args = [
+        "plan",
+        "--from",
+        "list.txt",
+        "--files-under",
+        ".",
+        "--allow-address",
+        &allowed,
+    ];
     let run = service
         .bench
         .run(&[&args[..], &["--price", "1.80"]].concat());

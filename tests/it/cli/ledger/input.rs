@@ -12,7 +12,15 @@ fn broken_lines_have_their_place_among_the_outcomes() {
     list.extend(std::iter::repeat_n(b'x', 100_000));
     list.extend(format!("\n{}\n", service.url("porn.png")).into_bytes());
     service.bench.write("list.txt", list);
-    let args = ["scan", "--from", "list.txt", "--format", "jsonl"];
+    let args = [
+        "scan",
+        "--from",
+        "list.txt",
+        "--format",
+        "jsonl",
+        "--files-under",
+        ".",
+    ];
     let run = service.run(&args);
     assert_eq!(run.code, Some(2), "{run}");
     let outcomes = [
