@@ -97,6 +97,17 @@ impl ImageUrl {
         if text.is_empty() {
             return Err(malformed("it is empty"));
         }
+        match (text.chars().next(), text.chars().next_back()) {
+            (Some('"'), Some('"'))
+            | (Some('\''), Some('\''))
+            | (Some('\u{201C}'), Some('\u{201D}')) => {
+                return Err(malformed("it is in quotes; write it without them"));
+            }
+            (Some('<'), Some('>')) => {
+                return Err(malformed("it is in angle brackets; write it without them"));
+            }
+            _ => {}
+        }
         if let Some(found) = text
             .chars()
             .find(|c| c.is_control() || c.is_whitespace() || *c == '\\')

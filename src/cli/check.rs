@@ -92,7 +92,10 @@ pub(crate) fn start(
 pub(crate) fn count_ahead(input: &InputOptions, printer: &Printer) {
     let bar = printer.terminal().progress().clone();
     let can_be_read_twice = |list: &OsString| fs::metadata(list).is_ok_and(|list| list.is_file());
-    if bar.is_hidden() || !input.from.as_ref().is_none_or(can_be_read_twice) {
+    if bar.is_hidden()
+        || input.standard_input().is_some()
+        || !input.from.as_ref().is_none_or(can_be_read_twice)
+    {
         return;
     }
     if let Ok(sources) = input.sources() {

@@ -41,7 +41,7 @@ impl OutFile {
             Ok(found) if found.is_dir() => return Err(io::ErrorKind::IsADirectory.into()),
             Ok(_) => return Ok(Self::Stream(OpenOptions::new().write(true).open(path)?)),
             // A link that leads to no file makes that file.
-            Err(_) if path.is_symlink() => return Ok(Self::Stream(File::create(path)?)),
+            Err(_) if path.is_symlink() => return Ok(Self::Stream(create(path)?)),
             Err(_) => (path.to_owned(), None),
         };
         let folder = match place.parent() {
@@ -53,7 +53,7 @@ impl OutFile {
         #[cfg(unix)]
         let new_file = {
             use std::os::unix::fs::PermissionsExt as _;
-            fs::Permissions::from_mode(0o666) // less what the umask takes, as any new file
+            fs::Permissions::from_mode(0o600) // what was scanned is for its owner to show
         };
         #[cfg(unix)]
         builder.permissions(new_file);
@@ -91,6 +91,15 @@ impl Write for OutFile {
             Self::Beside { part, .. } => part.flush(),
         }
     }
+}
+
+/// Creates the file that a link leads to.
+fn create(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
 }
 
 /// Whether two paths lead to one regular file.

@@ -1,6 +1,10 @@
 //! What to check, how, and how to say it.
 
-use std::{ffi::OsString, net::SocketAddr, path::PathBuf};
+use std::{
+    ffi::{OsStr, OsString},
+    net::SocketAddr,
+    path::PathBuf,
+};
 
 use clap::{Args, ValueEnum};
 
@@ -43,20 +47,26 @@ pub(crate) struct InputOptions {
 
     /// Lets lines of the list name files and folders below DIR, links followed; by default they name
     /// http and https URLs only; may be repeated
-    #[arg(long, value_name = "DIR", requires = "from")]
+    #[arg(long, value_name = "DIR")]
     pub(crate) files_under: Vec<PathBuf>,
 
     /// How the list is written [default: as its name's extension says, else text]
-    #[arg(long, value_name = "FORMAT", requires = "from")]
+    #[arg(long, value_name = "FORMAT")]
     pub(crate) list_format: Option<ListFormat>,
 
-    /// The list's column that holds the sources [default: url, or source, or the only one]
-    #[arg(long, value_name = "NAME", requires = "from")]
+    /// The character that separates fields of a .csv or .tsv list, or tab [default: found from the
+    /// first line, a tab for .tsv]
+    #[arg(long, value_name = "CHAR", value_parser = delimiter)]
+    pub(crate) delimiter: Option<u8>,
+
+    /// The list's column that holds the sources [default: url, image_url, source or link, whatever
+    /// the case; or the only one]
+    #[arg(long, value_name = "NAME")]
     pub(crate) column: Option<String>,
 
     /// The list's column that holds a data id of your own for each source, which scan prints:
     /// letters, digits, _, - and ., at most 128 (check makes sure of that and prints none)
-    #[arg(long, value_name = "NAME", requires = "from")]
+    #[arg(long, value_name = "NAME")]
     pub(crate) data_id_column: Option<String>,
 }
 
@@ -112,21 +122,77 @@ impl CheckSettings {
     }
 }
 
+/// Whether standard input is a pipe or a file, not a terminal or the null device.
+#[cfg(unix)]
+fn stdin_is_piped() -> bool {
+    use rustix::fs::FileType;
+    let found = rustix::fs::fstat(std::io::stdin());
+    let kind = found.map(|found| FileType::from_raw_mode(found.st_mode));
+    matches!(
+        kind,
+        Ok(FileType::Fifo | FileType::RegularFile | FileType::Socket)
+    )
+}
+
+#[cfg(not(unix))]
+fn stdin_is_piped() -> bool {
+    use std::io::IsTerminal as _;
+    !std::io::stdin().is_terminal()
+}
+
+fn delimiter(text: &str) -> Result<u8, &'static str> {
+    match text.as_bytes() {
+        _ if text == "tab" || text == "\\t" => Ok(b'\t'),
+        [byte] if byte.is_ascii() && !matches!(byte, b'"' | b'\n' | b'\r') => Ok(*byte),
+        _ => Err("write one ASCII character, or tab"),
+    }
+}
+
 impl InputOptions {
     /// Opens the list, if there is one, and lines up all sources.
     pub(crate) fn sources(&self) -> Result<Sources, Failure> {
-        if self.sources.is_empty() && self.from.is_none() {
+        let from = self.from.as_deref().or_else(|| self.standard_input());
+        let is_dash = self.from.is_none() && self.sources == ["-"];
+        let given = if is_dash {
+            Vec::new()
+        } else {
+            self.sources.clone()
+        };
+        if given.is_empty() && from.is_none() {
             return Err(Failure::new("no sources are given")
                 .hint("name files, folders or URLs, or a list of them with --from FILE"));
+        }
+        if from.is_none() && self.describes_a_list() {
+            return Err(Failure::new("there is no list that these options describe")
+                .hint("name one with --from <FILE|->"));
         }
         let columns = Columns {
             source: self.column.clone(),
             data_id: self.data_id_column.clone(),
+            delimiter: self.delimiter,
         };
-        let list = self.from.as_deref();
-        let list = list.map(|name| List::open(name, self.list_format, columns));
+        let list = from.map(|name| List::open(name, self.list_format, columns));
         let list = list.transpose()?;
-        Ok(Sources::new(self.sources.clone(), list, self.folders()?))
+        Ok(Sources::new(given, list, self.folders()?))
+    }
+
+    /// `-` if standard input is to be read without `--from`: it is the only argument, or there is
+    /// none and something is piped in.
+    pub(crate) fn standard_input(&self) -> Option<&OsStr> {
+        let is_asked = match self.sources.as_slice() {
+            [] => stdin_is_piped(),
+            [only] => only == "-",
+            _ => false,
+        } && self.from.is_none();
+        is_asked.then_some(OsStr::new("-"))
+    }
+
+    const fn describes_a_list(&self) -> bool {
+        self.list_format.is_some()
+            || self.column.is_some()
+            || self.data_id_column.is_some()
+            || self.delimiter.is_some()
+            || !self.files_under.is_empty()
     }
 
     /// The folders that a list may name files below.

@@ -9,10 +9,18 @@ pub(crate) struct Columns {
     pub(crate) source: Option<String>,
     /// The user's own names for them.
     pub(crate) data_id: Option<String>,
+    /// What separates fields, if the user says so.
+    pub(crate) delimiter: Option<u8>,
 }
 
-/// What holds the sources if nobody says, the first that is there.
-pub(super) const USUAL: [&str; 2] = ["url", "source"];
+/// Names of the column that holds the sources, if the user names none.
+pub(super) const USUAL: [&str; 4] = ["url", "image_url", "source", "link"];
+
+/// The same, for messages.
+pub(super) const WANTED: &str = "url`, `image_url`, `source` or `link";
+
+/// What separates fields in one table or another.
+pub(super) const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
 
 /// As many names are listed in messages, and as much of each.
 const MOST_NAMES: usize = 40;
@@ -41,10 +49,21 @@ impl Columns {
 
     /// The column of one of the usual names, or the only one there is beside the data ids.
     fn usual(&self, names: &[String]) -> Result<usize, Trouble> {
-        let by_name = USUAL
-            .iter()
-            .find_map(|usual| names.iter().position(|name| name == usual));
-        let mut others = (0..names.len()).filter(|at| names.get(*at) != self.data_id.as_ref());
+        let is_data_id = |name: &str| self.data_id.as_deref().is_some_and(|id| is_same(id, name));
+        let fitting: Vec<_> = (0..names.len())
+            .filter(|at| {
+                names
+                    .get(*at)
+                    .is_some_and(|name| is_usual(name) && !is_data_id(name))
+            })
+            .collect();
+        if fitting.len() > 1 {
+            let fitting: Vec<_> = fitting.iter().filter_map(|at| names.get(*at)).collect();
+            return Err(ambiguous(&fitting));
+        }
+        let by_name = fitting.first().copied();
+        let mut others =
+            (0..names.len()).filter(|at| names.get(*at).is_some_and(|name| !is_data_id(name)));
         let only = others.next().filter(|_| others.next().is_none());
         if let Some(name) = only.and_then(|at| names.get(at))
             && name.contains("://")
@@ -57,9 +76,27 @@ impl Columns {
                 "put a line `url` before it, or read it with --list-format text",
             ));
         }
+        if let Some(name) = only.and_then(|at| names.get(at))
+            && let Some(delimiter) = name.chars().find(|c| is_delimiter(*c))
+            && by_name.is_none()
+        {
+            let shown = if delimiter == '\t' {
+                "tab"
+            } else {
+                name_of(delimiter)
+            };
+            let split: Vec<_> = name.split(delimiter).map(str::trim).collect();
+            return Err(Trouble::new(
+                format!(
+                    "its first line is read as one column; split at `{shown}` there are: {}",
+                    listed(&split)
+                ),
+                format!("name the delimiter with --delimiter '{shown}'"),
+            ));
+        }
         by_name.or(only).ok_or_else(|| {
             Trouble::new(
-                format!("no column `url` or `source`; there are: {}", listed(names)),
+                format!("no column `{WANTED}`; there are: {}", listed(names)),
                 "say which one holds the sources with --column",
             )
         })
@@ -67,7 +104,15 @@ impl Columns {
 }
 
 fn position(names: &[String], wanted: &str, option: &str) -> Result<usize, Trouble> {
-    let mut found = (0..names.len()).filter(|at| names.get(*at).is_some_and(|name| name == wanted));
+    let found = |fits: fn(&str, &str) -> bool| {
+        let fits = |at: &usize| names.get(*at).is_some_and(|name| fits(name, wanted));
+        (0..names.len()).filter(fits).collect::<Vec<_>>()
+    };
+    let mut exact = found(|name, wanted| name == wanted);
+    if exact.is_empty() {
+        exact = found(is_same);
+    }
+    let mut found = exact.into_iter();
     let first = found.next().ok_or_else(|| {
         Trouble::new(
             format!("no column `{wanted}`; there are: {}", listed(names)),
@@ -84,6 +129,38 @@ fn position(names: &[String], wanted: &str, option: &str) -> Result<usize, Troub
         ));
     }
     Ok(first)
+}
+
+/// Whether two names are the same but for case and surrounding blanks.
+pub(super) fn is_same(one: &str, other: &str) -> bool {
+    one.trim().to_lowercase() == other.trim().to_lowercase()
+}
+
+/// Whether a column of this name holds the sources, if the user names none.
+pub(super) fn is_usual(name: &str) -> bool {
+    USUAL.iter().any(|usual| is_same(usual, name))
+}
+
+pub(super) fn ambiguous<S: AsRef<str>>(names: &[S]) -> Trouble {
+    Trouble::new(
+        format!(
+            "more than one column may hold the sources: {}",
+            listed(names)
+        ),
+        "name the one that does with --column",
+    )
+}
+
+fn is_delimiter(c: char) -> bool {
+    u8::try_from(c).is_ok_and(|c| DELIMITERS.contains(&c))
+}
+
+const fn name_of(delimiter: char) -> &'static str {
+    match delimiter {
+        ',' => ",",
+        ';' => ";",
+        _ => "|",
+    }
 }
 
 /// Names for a message.

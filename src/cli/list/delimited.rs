@@ -1,35 +1,58 @@
-//! CSV and TSV (RFC 4180, with any line end), field by field: of a record only the columns asked
-//! for are held, and of those no more than a source may have.
+//! CSV (RFC 4180, with any line end) and TSV, which has no quotes. Of a record only the columns
+//! asked for are held, and of those no more than a source may have.
+//!
+//! A record that is malformed costs its first line: reading continues with the next one. What was
+//! read of the record is kept for that.
 
 use std::io::{self, BufRead};
 
-use csv_core::{ReadFieldResult, Reader, ReaderBuilder};
-
 use super::{
     LONGEST,
-    column::{self, Columns},
+    column::{self, Columns, DELIMITERS},
     row::{Found, Row, Rows, Trouble},
 };
 use crate::cli::exit::reason;
 
-/// A longer record is given up, because its quote is most likely never closed, in bytes.
-const LONGEST_RECORD: u64 = 1 << 20;
+/// A longer record is malformed, most likely because its quote is never closed, in bytes.
+const LONGEST_RECORD: usize = 1 << 20;
 
 /// More columns are no table.
 const MOST_COLUMNS: usize = 10_000;
 
+/// Lines of malformed records are read again while that is at most as much work as reading the
+/// list this many times, in bytes for each byte of it.
+const MOST_AGAIN: u64 = 4;
+
+/// How a table is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Dialect {
+    /// What separates fields; found from the first line if it is `None`.
+    pub(super) delimiter: Option<u8>,
+    pub(super) has_quotes: bool,
+}
+
 /// The records of a table whose first record names the columns.
 pub(super) struct DelimitedRows<R> {
     records: Records<R>,
+    delimiter: Option<u8>,
     columns: Columns,
     at: column::Found,
     width: usize,
 }
 
 impl<R: BufRead> DelimitedRows<R> {
-    pub(super) fn new(reader: R, delimiter: u8, columns: Columns) -> Self {
+    pub(super) fn new(reader: R, dialect: Dialect, columns: Columns) -> Self {
         Self {
-            records: Records::new(reader, delimiter),
+            records: Records {
+                reader,
+                back: Vec::new(),
+                line: 1,
+                delimiter: dialect.delimiter.unwrap_or(b','),
+                has_quotes: dialect.has_quotes,
+                seen: 0,
+                again: 0,
+            },
+            delimiter: dialect.delimiter,
             columns,
             at: column::Found {
                 source: 0,
@@ -41,17 +64,24 @@ impl<R: BufRead> DelimitedRows<R> {
 
     fn header(&mut self) -> Result<Vec<String>, Trouble> {
         let hint = "the first line has to name the columns";
+        let cannot = |error| Trouble::new(format!("cannot read: {}", reason(&error)), hint);
+        let line = self.records.peek().map_err(cannot)?;
+        let line = match of_excel(&line) {
+            Some(delimiter) => {
+                self.delimiter.get_or_insert(delimiter);
+                self.records.next(|_, _| {}).map_err(cannot)?;
+                self.records.peek().map_err(cannot)?
+            }
+            None => line,
+        };
+        self.records.delimiter = match self.delimiter {
+            Some(delimiter) => delimiter,
+            None => self.delimiter_of(&line),
+        };
         let mut names: Vec<Vec<u8>> = Vec::new();
-        let record = self.records.next(|at, bytes| {
-            if at >= names.len() && at < MOST_COLUMNS {
-                names.resize(at.saturating_add(1), Vec::new());
-            }
-            if let Some(name) = names.get_mut(at) {
-                name.extend_from_slice(bytes);
-            }
-        });
+        let record = self.records.next(|at, bytes| name(&mut names, at, bytes));
         let record = record
-            .map_err(|error| Trouble::new(format!("cannot read: {}", reason(&error)), hint))?
+            .map_err(cannot)?
             .ok_or_else(|| Trouble::new("it is empty", hint))?;
         if let Some(fault) = record.fault {
             return Err(Trouble::new(format!("line {}: {fault}", record.line), hint));
@@ -62,8 +92,57 @@ impl<R: BufRead> DelimitedRows<R> {
                 hint,
             ));
         }
-        let name = |name: Vec<u8>| String::from_utf8_lossy(&name).trim().to_owned();
-        Ok(names.into_iter().map(name).collect())
+        Ok(texts(names))
+    }
+
+    /// What separates the names in a table's first line: what makes the columns be found, or else
+    /// what is most frequent.
+    fn delimiter_of(&self, line: &[u8]) -> u8 {
+        let score = |delimiter: &u8| {
+            let mut names = Vec::new();
+            let mut scan = Scan::new(*delimiter, self.records.has_quotes);
+            for byte in line {
+                scan.push(*byte, &mut |at, bytes| name(&mut names, at, bytes));
+            }
+            let names = texts(names);
+            let is_found = self.columns.find(&names).is_ok() && names.len() > 1;
+            (is_found, names.len())
+        };
+        // Of equals the first.
+        let best = DELIMITERS
+            .iter()
+            .rev()
+            .max_by_key(|delimiter| score(delimiter));
+        best.copied().unwrap_or(b',')
+    }
+}
+
+fn name(names: &mut Vec<Vec<u8>>, at: usize, bytes: &[u8]) {
+    if at >= names.len() && at < MOST_COLUMNS {
+        names.resize(at.saturating_add(1), Vec::new());
+    }
+    if let Some(name) = names.get_mut(at) {
+        name.extend_from_slice(bytes);
+    }
+}
+
+fn texts(names: Vec<Vec<u8>>) -> Vec<String> {
+    let text = |name: Vec<u8>| String::from_utf8_lossy(&name).trim().to_owned();
+    names.into_iter().map(text).collect()
+}
+
+/// The delimiter that Excel notes in a line of its own, `sep=;`.
+fn of_excel(line: &[u8]) -> Option<u8> {
+    let line = line.trim_ascii_end();
+    let line = line.strip_prefix(b"\"").unwrap_or(line);
+    let line = line.strip_suffix(b"\"").unwrap_or(line);
+    let (name, rest) = line.split_at_checked(4)?;
+    match rest {
+        _ if !name.eq_ignore_ascii_case(b"sep=") => None,
+        [delimiter] => Some(*delimiter),
+        // The tab was trimmed.
+        [] => Some(b'\t'),
+        _ => None,
     }
 }
 
@@ -107,12 +186,13 @@ impl<R: BufRead + Send> Rows for DelimitedRows<R> {
         };
         Some(Row {
             number: record.line,
+            last: record.last,
             found,
         })
     }
 }
 
-/// Holds one byte more than is allowed, which tells that there are more.
+/// Holds one byte more than is allowed, which shows that there are more.
 fn append(held: &mut Vec<u8>, bytes: &[u8]) {
     let room = LONGEST.saturating_add(1).saturating_sub(held.len());
     held.extend_from_slice(bytes.get(..room).unwrap_or(bytes));
@@ -120,126 +200,244 @@ fn append(held: &mut Vec<u8>, bytes: &[u8]) {
 
 struct Records<R> {
     reader: R,
-    parser: Reader,
+    /// What is to be read again before the reader is, the last byte first.
+    back: Vec<u8>,
     /// Of the byte that is read next, from 1.
     line: u64,
-    scratch: Box<[u8]>,
+    delimiter: u8,
+    has_quotes: bool,
+    /// How many bytes were read, and how many were read again.
+    seen: u64,
+    again: u64,
 }
 
 struct Record {
-    /// Where it begins.
+    /// The lines that it begins and ends in.
     line: u64,
+    last: u64,
     fields: usize,
     fault: Option<String>,
 }
 
 impl<R: BufRead> Records<R> {
-    fn new(reader: R, delimiter: u8) -> Self {
-        Self {
-            reader,
-            parser: ReaderBuilder::new().delimiter(delimiter).build(),
-            line: 1,
-            scratch: vec![0; 4096].into(),
+    /// Reads a record, and gives the bytes of each of its fields with the field's number, from 0.
+    fn next(&mut self, mut field: impl FnMut(usize, &[u8])) -> io::Result<Option<Record>> {
+        let mut scan = Scan::new(self.delimiter, self.has_quotes);
+        let mut held = Vec::new();
+        let mut first = self.line;
+        loop {
+            if held.len() > LONGEST_RECORD {
+                return self.recover_long(first, held, &scan).map(Some);
+            }
+            let Some(byte) = self.byte()? else {
+                let fault = match scan.state {
+                    _ if held.is_empty() => return Ok(None),
+                    State::Quoted => "a quote is opened and never closed",
+                    _ => {
+                        scan.push(b'\n', &mut field);
+                        return Ok(Some(scan.record(first, self.line, None)));
+                    }
+                };
+                return Ok(Some(self.recover(first, held, &scan, fault)));
+            };
+            if held.is_empty() && matches!(byte, b'\n' | b'\r') {
+                first = self.line;
+                continue;
+            }
+            held.push(byte);
+            match scan.push(byte, &mut field) {
+                Step::More => {}
+                Step::End => {
+                    let ended = u64::from(byte == b'\n');
+                    let last = self.line.saturating_sub(ended);
+                    return Ok(Some(scan.record(first, last, None)));
+                }
+                Step::Malformed => {
+                    let fault = "text follows a closing quote; write a quote within quotes twice";
+                    // The rest of its line is of no more use.
+                    while !held.ends_with(b"\n") && held.len() <= LONGEST_RECORD {
+                        let Some(byte) = self.byte()? else { break };
+                        held.push(byte);
+                    }
+                    return Ok(Some(self.recover(first, held, &scan, fault)));
+                }
+            }
         }
     }
 
-    /// Reads a record, and gives the pieces of each of its fields with the field's number, from 0.
-    fn next(&mut self, mut piece: impl FnMut(usize, &[u8])) -> io::Result<Option<Record>> {
-        if !self.skip_line_ends()? {
-            return Ok(None);
-        }
-        let mut record = Record {
-            line: self.line,
-            fields: 0,
-            fault: None,
-        };
-        let mut length = 0_u64;
-        loop {
-            let input = fill(&mut self.reader)?;
-            // A record that is whole ends with a line end that is not there; one whose quote is open
-            // does not.
-            let (is_end, input) = match input {
-                [] => (true, b"\n".as_slice()),
-                input => (false, input),
-            };
-            let (result, read, written) = self.parser.read_field(input, &mut self.scratch);
-            let lines = count_lines(input.get(..read).unwrap_or_default());
-            if !is_end {
-                piece(
-                    record.fields,
-                    self.scratch.get(..written).unwrap_or_default(),
-                );
-                self.reader.consume(read);
-                self.line = self.line.saturating_add(lines);
-                length = length.saturating_add(u64::try_from(read).unwrap_or(u64::MAX));
-            }
-            match result {
-                ReadFieldResult::Field { record_end } => {
-                    record.fields = record.fields.saturating_add(1);
-                    if record_end {
-                        return Ok(Some(record));
+    /// The line that is read next, without its end; the first of it if it is long.
+    fn peek(&mut self) -> io::Result<Vec<u8>> {
+        let mut held = Vec::new();
+        while held.len() <= LONGEST_RECORD {
+            match self.byte()? {
+                None => break,
+                Some(b'\n' | b'\r') if held.is_empty() => {}
+                Some(byte) => {
+                    held.push(byte);
+                    if matches!(byte, b'\n' | b'\r') {
+                        break;
                     }
                 }
-                ReadFieldResult::InputEmpty if is_end => {
-                    record.fault = Some("a quote is opened and never closed".to_owned());
-                    return Ok(Some(record));
-                }
-                ReadFieldResult::End => return Ok(None),
-                ReadFieldResult::InputEmpty | ReadFieldResult::OutputFull => {}
             }
-            if length > LONGEST_RECORD {
-                record.fault = Some(self.give_up()?);
-                return Ok(Some(record));
+        }
+        self.put_back(&held);
+        if let Some(b'\n' | b'\r') = held.last() {
+            held.pop();
+        }
+        Ok(held)
+    }
+
+    fn byte(&mut self) -> io::Result<Option<u8>> {
+        let byte = match self.back.pop() {
+            Some(byte) => byte,
+            None => {
+                let Some(byte) = fill(&mut self.reader)?.first().copied() else {
+                    return Ok(None);
+                };
+                self.reader.consume(1);
+                self.seen = self.seen.saturating_add(1);
+                byte
             }
+        };
+        self.line = self.line.saturating_add(u64::from(byte == b'\n'));
+        Ok(Some(byte))
+    }
+
+    fn put_back(&mut self, bytes: &[u8]) {
+        let lines = bytes.iter().filter(|byte| **byte == b'\n').count();
+        let lines = u64::try_from(lines).unwrap_or(u64::MAX);
+        self.line = self.line.saturating_sub(lines);
+        self.back.extend(bytes.iter().rev());
+    }
+
+    /// Continues with the line after the first of a malformed record, as if nothing was opened; or
+    /// after the record, if too much was read twice.
+    fn recover(&mut self, first: u64, held: Vec<u8>, scan: &Scan, fault: &str) -> Record {
+        if self.rewind(&held) {
+            return scan.record(first, first, Some(fault.to_owned()));
+        }
+        let last = self.line.saturating_sub(u64::from(held.ends_with(b"\n")));
+        let fault = format!("{fault}: the lines up to {last} are skipped");
+        scan.record(first, last, Some(fault))
+    }
+
+    /// Goes back to the second line of what is held. Returns `false` if there was too much of that.
+    fn rewind(&mut self, held: &[u8]) -> bool {
+        let end = held.iter().position(|byte| *byte == b'\n');
+        let rest = end.and_then(|end| held.get(end.saturating_add(1)..));
+        let rest = rest.unwrap_or_default();
+        let length = u64::try_from(rest.len()).unwrap_or(u64::MAX);
+        let again = self.again.saturating_add(length);
+        let most = self.seen.saturating_mul(MOST_AGAIN).saturating_add(1 << 22);
+        if again <= most {
+            self.again = again;
+            self.put_back(rest);
+        }
+        again <= most
+    }
+
+    /// The same for what is too long to be a record.
+    fn recover_long(&mut self, first: u64, held: Vec<u8>, scan: &Scan) -> io::Result<Record> {
+        if held.contains(&b'\n') && self.rewind(&held) {
+            let fault = "a quote is opened, and not closed within 1048576 bytes";
+            return Ok(scan.record(first, first, Some(fault.to_owned())));
+        }
+        let mut last = self.line;
+        while let Some(byte) = self.byte()? {
+            if byte == b'\n' {
+                break;
+            }
+            last = self.line;
+        }
+        let fault = format!(
+            "a record of more than {LONGEST_RECORD} bytes, perhaps with a quote that is never \
+             closed: the lines up to {last} are skipped"
+        );
+        Ok(scan.record(first, last, Some(fault)))
+    }
+}
+
+/// Finds the fields of one record.
+struct Scan {
+    delimiter: u8,
+    has_quotes: bool,
+    state: State,
+    fields: usize,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// At the beginning of a field.
+    Start,
+    Plain,
+    Quoted,
+    /// After a quote within quotes, which closes them or is the first of two.
+    Closing,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step {
+    More,
+    /// The byte ends the record.
+    End,
+    Malformed,
+}
+
+impl Scan {
+    const fn new(delimiter: u8, has_quotes: bool) -> Self {
+        Self {
+            delimiter,
+            has_quotes,
+            state: State::Start,
+            fields: 0,
         }
     }
 
-    /// Goes on behind the line that was reached, as if nothing had been opened.
-    fn give_up(&mut self) -> io::Result<String> {
-        self.reader.skip_until(b'\n')?;
-        self.parser.reset();
-        let fault = format!(
-            "a record of more than {LONGEST_RECORD} bytes, perhaps with a quote that is never closed: \
-             what follows up to line {} is passed over",
-            self.line
-        );
-        self.line = self.line.saturating_add(1);
-        Ok(fault)
+    fn push(&mut self, byte: u8, field: &mut impl FnMut(usize, &[u8])) -> Step {
+        if self.state == State::Quoted {
+            if byte == b'"' {
+                self.state = State::Closing;
+            } else {
+                field(self.fields, &[byte]);
+            }
+            return Step::More;
+        }
+        let is_line_end = matches!(byte, b'\n' | b'\r');
+        if byte == self.delimiter || is_line_end {
+            field(self.fields, b"");
+            self.fields = self.fields.saturating_add(1);
+            self.state = State::Start;
+            return if is_line_end { Step::End } else { Step::More };
+        }
+        self.state = match (self.state, byte) {
+            (State::Start, b'"') if self.has_quotes => {
+                self.state = State::Quoted;
+                return Step::More;
+            }
+            (State::Closing, b'"') => State::Quoted,
+            (State::Closing, _) => return Step::Malformed,
+            _ => State::Plain,
+        };
+        field(self.fields, &[byte]);
+        Step::More
     }
 
-    /// Goes to where a record begins; `false` if there is none.
-    fn skip_line_ends(&mut self) -> io::Result<bool> {
-        loop {
-            let input = fill(&mut self.reader)?;
-            if input.is_empty() {
-                return Ok(false);
-            }
-            let is_line_end = |byte: &u8| matches!(byte, b'\n' | b'\r');
-            let ends = input
-                .iter()
-                .position(|byte| !is_line_end(byte))
-                .unwrap_or(input.len());
-            let is_found = ends < input.len();
-            let lines = count_lines(input.get(..ends).unwrap_or_default());
-            self.line = self.line.saturating_add(lines);
-            self.reader.consume(ends);
-            if is_found {
-                return Ok(true);
-            }
+    fn record(&self, line: u64, last: u64, fault: Option<String>) -> Record {
+        Record {
+            line,
+            last,
+            fields: self.fields,
+            fault,
         }
     }
 }
 
 fn fill(reader: &mut impl BufRead) -> io::Result<&[u8]> {
-    // Asked twice, because a loop would borrow for too long.
+    // Called twice, because a loop would borrow for too long.
     while let Err(error) = reader.fill_buf() {
         if error.kind() != io::ErrorKind::Interrupted {
             return Err(error);
         }
     }
     reader.fill_buf()
-}
-
-fn count_lines(bytes: &[u8]) -> u64 {
-    u64::try_from(memchr::memchr_iter(b'\n', bytes).count()).unwrap_or(u64::MAX)
 }

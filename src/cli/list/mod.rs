@@ -3,7 +3,10 @@
 
 mod column;
 mod delimited;
-mod jsonl;
+mod elements;
+mod encoding;
+mod fields;
+mod json;
 mod lines;
 #[cfg(feature = "parquet")]
 mod parquet;
@@ -22,8 +25,9 @@ use std::{
 use clap::ValueEnum;
 
 use self::{
-    delimited::DelimitedRows,
-    jsonl::JsonRows,
+    delimited::{DelimitedRows, Dialect},
+    encoding::Decoded,
+    json::JsonRows,
     row::{Found, Row, Rows, Trouble},
     text::TextRows,
 };
@@ -42,8 +46,9 @@ const SHOWN: usize = 80;
 /// How much of a list is read at a time, in bytes.
 const BUFFER: usize = 64 * 1024;
 
-/// How a list is written: a source a line; fields between commas or tabs below a line that names the
-/// columns; a JSON object or text a line; Apache Parquet.
+/// How a list is written: one source per line; fields between delimiters below a line that names the
+/// columns, with quotes (CSV) or without (TSV); one JSON object or text per line, or an array of
+/// them; Apache Parquet.
 // No text for each, which would turn the whole help into its long form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum ListFormat {
@@ -62,7 +67,7 @@ impl ListFormat {
         match () {
             () if is("csv") => Self::Csv,
             () if is("tsv") || is("tab") => Self::Tsv,
-            () if is("jsonl") || is("ndjson") => Self::Jsonl,
+            () if is("jsonl") || is("ndjson") || is("json") => Self::Jsonl,
             () if is("parquet") => Self::Parquet,
             () => Self::Text,
         }
@@ -195,12 +200,16 @@ impl List {
             && let Err(Trouble { why, hint }) = self.begin()
         {
             let found = Found::Unreadable(format!("{why}: {hint}"));
-            return Some(Row { number: 1, found });
+            return Some(Row {
+                number: 1,
+                last: 1,
+                found,
+            });
         }
         self.rows.next()
     }
 
-    fn line(&self, Row { number, found }: Row) -> Line {
+    fn line(&self, Row { number, found, .. }: Row) -> Line {
         let line = |text, data_id, fault| Line {
             place: Place {
                 list: Arc::clone(&self.name),
@@ -252,9 +261,23 @@ fn rows(
     format: ListFormat,
     columns: Columns,
 ) -> Box<dyn Rows> {
+    let reader = Decoded::new(reader);
+    let delimiter = columns.delimiter;
     match format {
-        ListFormat::Csv => Box::new(DelimitedRows::new(reader, b',', columns)),
-        ListFormat::Tsv => Box::new(DelimitedRows::new(reader, b'\t', columns)),
+        ListFormat::Csv => {
+            let dialect = Dialect {
+                delimiter,
+                has_quotes: true,
+            };
+            Box::new(DelimitedRows::new(reader, dialect, columns))
+        }
+        ListFormat::Tsv => {
+            let dialect = Dialect {
+                delimiter: delimiter.or(Some(b'\t')),
+                has_quotes: false,
+            };
+            Box::new(DelimitedRows::new(reader, dialect, columns))
+        }
         ListFormat::Jsonl => Box::new(JsonRows::new(reader, columns)),
         ListFormat::Text | ListFormat::Parquet => Box::new(TextRows::new(reader)),
     }

@@ -36,6 +36,8 @@ impl Trouble {
 pub(super) struct Row {
     /// The line that it begins in, or of a table without lines its number; from 1.
     pub(super) number: u64,
+    /// The line or row that it ends in: a record, or what was skipped, may have more than one.
+    pub(super) last: u64,
     pub(super) found: Found,
 }
 
@@ -59,6 +61,7 @@ impl Row {
     pub(super) fn unreadable(number: u64, why: &str) -> Self {
         Self {
             number,
+            last: number,
             found: Found::Unreadable(format!("cannot read on: {why}")),
         }
     }

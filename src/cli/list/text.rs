@@ -48,6 +48,7 @@ impl<R: BufRead + Send> Rows for TextRows<R> {
             };
             return Some(Row {
                 number: line.number,
+                last: line.number,
                 found,
             });
         }

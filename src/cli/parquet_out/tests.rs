@@ -44,6 +44,7 @@ fn full() -> ScanReport {
     ScanReport {
         check: Report {
             source: "http://\u{e9}/".to_owned(),
+            line: None,
             summary: serde_json::from_value(summary).unwrap(),
             error: None,
         },

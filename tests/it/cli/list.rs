@@ -264,7 +264,7 @@ fn a_table_is_read_by_its_columns_names() {
 #[test]
 fn a_column_that_is_not_there_is_told_with_those_that_are() {
     let bench = Bench::new("list-columns");
-    bench.write("list.csv", "id,link\n1,ftp://one\n");
+    bench.write("list.csv", "id,pic\n1,ftp://one\n");
     bench.write("list.txt", "ftp://one\n");
     let run = bench.run(&["check", "--from", "list.csv"]);
     assert_snapshot!(run, @"
@@ -272,7 +272,7 @@ fn a_column_that_is_not_there_is_told_with_those_that_are() {
     ----- stdout -----
 
     ----- stderr -----
-    error: cannot read the list `list.csv`: no column `url` or `source`; there are: id, link
+    error: cannot read the list `list.csv`: no column `url`, `image_url`, `source` or `link`; there are: id, pic
     hint: say which one holds the sources with --column
     ");
     let run = bench.run(&["check", "--from", "list.csv", "--column", "url"]);
@@ -281,7 +281,7 @@ fn a_column_that_is_not_there_is_told_with_those_that_are() {
     ----- stdout -----
 
     ----- stderr -----
-    error: cannot read the list `list.csv`: no column `url`; there are: id, link
+    error: cannot read the list `list.csv`: no column `url`; there are: id, pic
     hint: give one of these names to --column
     ");
     let run = bench.run(&["check", "--from", "list.txt", "--column", "url"]);
@@ -303,14 +303,14 @@ fn a_column_that_is_not_there_is_told_with_those_that_are() {
         "--format",
         "jsonl",
     ];
-    let run = bench.run_with_input(&args, "id,link\n1,ftp://one\n");
+    let run = bench.run_with_input(&args, "id,pic\n1,ftp://one\n");
     assert_snapshot!(run, @r#"
     exit: 2
     ----- stdout -----
-    {"source":"","line":1,"decision":"inconclusive","format":null,"width":null,"height":null,"bytes":null,"frames":null,"violations":[],"download":null,"error":"stdin line 1: no column `url` or `source`; there are: id, link: say which one holds the sources with --column"}
+    {"source":"","line":1,"decision":"inconclusive","format":null,"width":null,"height":null,"bytes":null,"frames":null,"violations":[],"download":null,"error":"stdin line 1: no column `url`, `image_url`, `source` or `link`; there are: id, pic: say which one holds the sources with --column"}
 
     ----- stderr -----
-    error: stdin line 1: no column `url` or `source`; there are: id, link: say which one holds the sources with --column
+    error: stdin line 1: no column `url`, `image_url`, `source` or `link`; there are: id, pic: say which one holds the sources with --column
     "#);
     let run = bench.run(&["check", "--column", "url", "a.png"]);
     assert_eq!(run.code, Some(2));
@@ -366,4 +366,46 @@ fn a_table_without_names_is_told_and_loses_no_source() {
         "jsonl",
     ]);
     assert_eq!(run.texts("source"), ["ftp://one", "ftp://two"]);
+}
+
+#[test]
+fn standard_input_is_read_for_a_dash_or_when_it_is_piped() {
+    let bench = Bench::new("list-stdin");
+    for args in [
+        &["check", "-", "--format", "jsonl"][..],
+        &["check", "--format", "jsonl"],
+        &["check", "--format", "jsonl", "--list-format", "csv"],
+    ] {
+        let run = bench.run_with_input(args, "url\nftp://one\n");
+        assert_eq!(run.texts("source").last().unwrap(), "ftp://one", "{run}");
+    }
+    let run = bench.run(&["check"]);
+    assert!(run.stderr.contains("no sources are given"), "{run}");
+}
+
+#[test]
+fn a_url_that_is_wrapped_or_has_no_scheme_is_reported_with_what_to_write() {
+    let bench = Bench::new("list-wrapped");
+    let list = "'http://a/b'\n\"http://a/b\"\n<http://a/b>\nwww.example.com/a.jpg\n";
+    let run = bench.run_with_input(&["check", "-", "--format", "jsonl"], list);
+    let messages: Vec<_> = run
+        .json()
+        .iter()
+        .map(|line| {
+            line["violations"][0]["measured"]
+                .as_str()
+                .unwrap()
+                .to_owned()
+        })
+        .collect();
+    assert_eq!(
+        messages,
+        [
+            "it is in quotes; write it without them",
+            "it is in quotes; write it without them",
+            "it is in angle brackets; write it without them",
+            "it has no scheme; write http:// or https:// first",
+        ],
+        "{run}"
+    );
 }

@@ -90,7 +90,11 @@ impl ParquetRows {
             _ => format!("up to row {} cannot be read: {why}", self.given),
         };
         let found = Found::broken("", why);
-        Row { number, found }
+        Row {
+            number,
+            last: self.given,
+            found,
+        }
     }
 }
 
@@ -123,7 +127,11 @@ impl Rows for ParquetRows {
                     group.left = group.left.saturating_sub(1);
                     self.given = self.given.saturating_add(1);
                     let number = self.given;
-                    return Some(Row { number, found });
+                    return Some(Row {
+                        number,
+                        last: number,
+                        found,
+                    });
                 }
                 Err(why) => {
                     let left = group.left;

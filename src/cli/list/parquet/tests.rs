@@ -91,6 +91,7 @@ fn columns(source: &str, data_id: &str) -> Columns {
     Columns {
         source: name(source),
         data_id: name(data_id),
+        delimiter: None,
     }
 }
 
@@ -118,6 +119,7 @@ fn wanted(rows: &[Values]) -> Vec<Row> {
     numbered
         .map(|(row, number)| Row {
             number,
+            last: number,
             found: found(row),
         })
         .collect()

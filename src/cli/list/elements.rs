@@ -1,0 +1,153 @@
+//! The elements of a JSON list, one at a time: its lines, or what an array holds.
+
+use std::io::{self, BufRead};
+
+use super::{fields::End, json};
+
+/// A longer element is not held, in bytes: it may have fields next to the source.
+pub(super) const LONGEST_ELEMENT: usize = 1 << 20;
+
+/// Reads elements and numbers the lines that they begin and end in.
+pub(super) struct Elements<R> {
+    reader: R,
+    /// Of the byte that is read next, from 1.
+    line: u64,
+    shape: Shape,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Shape {
+    Unknown,
+    Array,
+    Lines,
+}
+
+pub(super) struct Element {
+    pub(super) line: u64,
+    pub(super) last: u64,
+    /// Its bytes, or the first of them.
+    pub(super) bytes: Vec<u8>,
+    pub(super) fault: Option<String>,
+}
+
+impl<R: BufRead> Elements<R> {
+    pub(super) const fn new(reader: R) -> Self {
+        Self {
+            reader,
+            line: 1,
+            shape: Shape::Unknown,
+        }
+    }
+
+    /// The line that was reached.
+    pub(super) const fn line(&self) -> u64 {
+        self.line
+    }
+
+    pub(super) fn next(&mut self) -> io::Result<Option<Element>> {
+        loop {
+            let Some(byte) = self.peek()? else {
+                return Ok(None);
+            };
+            match (self.shape, byte) {
+                (_, byte) if byte.is_ascii_whitespace() => self.consume(byte),
+                (Shape::Unknown, b'[') => {
+                    self.shape = Shape::Array;
+                    self.consume(byte);
+                }
+                (Shape::Unknown, _) => self.shape = Shape::Lines,
+                // What follows an array is read line by line, to be reported.
+                (Shape::Array, b']') => {
+                    self.shape = Shape::Lines;
+                    self.consume(byte);
+                }
+                (Shape::Array, b',') => self.consume(byte),
+                (Shape::Array, _) => return self.of_array().map(Some),
+                (Shape::Lines, _) => return self.of_line().map(Some),
+            }
+        }
+    }
+
+    fn of_line(&mut self) -> io::Result<Element> {
+        let line = self.line;
+        let mut held = Held::default();
+        while let Some(byte) = self.peek()? {
+            self.consume(byte);
+            if byte == b'\n' {
+                break;
+            }
+            held.push(byte);
+        }
+        let end = held.bytes.trim_ascii_end().len();
+        held.bytes.truncate(end);
+        Ok(held.element(line, line, None))
+    }
+
+    fn of_array(&mut self) -> io::Result<Element> {
+        let line = self.line;
+        let mut held = Held::default();
+        let mut end = End::default();
+        let mut last = line;
+        while let Some(byte) = self.peek()? {
+            // A stray closing bracket is an element of its own, to be reported.
+            if end.is_behind(byte) && !held.bytes.is_empty() {
+                return Ok(held.element(line, last, None));
+            }
+            last = self.line;
+            self.consume(byte);
+            if end.is_in_text() && byte == b'\n' {
+                let fault = "a line ends within a JSON text";
+                return Ok(held.element(line, last, Some(fault)));
+            }
+            held.push(byte);
+        }
+        let fault = (!end.may_end()).then_some("the list ends within this element");
+        Ok(held.element(line, last, fault))
+    }
+
+    fn peek(&mut self) -> io::Result<Option<u8>> {
+        loop {
+            match self.reader.fill_buf() {
+                Ok(bytes) => return Ok(bytes.first().copied()),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    fn consume(&mut self, byte: u8) {
+        self.reader.consume(1);
+        self.line = self.line.saturating_add(u64::from(byte == b'\n'));
+    }
+}
+
+#[derive(Default)]
+struct Held {
+    bytes: Vec<u8>,
+    is_cut: bool,
+}
+
+impl Held {
+    fn push(&mut self, byte: u8) {
+        if self.bytes.len() < LONGEST_ELEMENT {
+            self.bytes.push(byte);
+        } else {
+            self.is_cut = true;
+        }
+    }
+
+    fn element(self, line: u64, last: u64, fault: Option<&str>) -> Element {
+        let fault = fault.map(str::to_owned);
+        let fault = fault.or_else(|| self.is_cut.then(json::too_long));
+        let fault = fault.map(|fault| match last {
+            last if last > line => format!("{fault}: the lines up to {last} are skipped"),
+            _ => fault,
+        });
+        Element {
+            line,
+            last,
+            bytes: self.bytes,
+            fault,
+        }
+    }
+}

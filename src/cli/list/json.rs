@@ -1,0 +1,232 @@
+//! JSON: one object or text per line, or an array of them, read one element at a time.
+
+use std::{collections::VecDeque, io::BufRead};
+
+use super::{
+    column::{self, Columns, WANTED, is_same, is_usual, listed},
+    elements::{Element, Elements, LONGEST_ELEMENT},
+    fields::{self, Value},
+    row::{Found, Row, Rows, Trouble},
+};
+use crate::cli::exit::reason;
+
+/// As many elements are read ahead to see whether the columns are there.
+const AHEAD: usize = 100;
+
+/// As many names of fields are noted for messages.
+const MOST_NAMES: usize = 40;
+
+/// The elements of a list; blank lines are skipped.
+pub(super) struct JsonRows<R> {
+    elements: Elements<R>,
+    columns: Columns,
+    ahead: VecDeque<Row>,
+}
+
+impl<R: BufRead> JsonRows<R> {
+    pub(super) const fn new(reader: R, columns: Columns) -> Self {
+        Self {
+            elements: Elements::new(reader),
+            columns,
+            ahead: VecDeque::new(),
+        }
+    }
+
+    /// The next element, and the names of its fields.
+    fn read(&mut self) -> Option<(Row, Names)> {
+        let element = match self.elements.next() {
+            Ok(element) => element?,
+            Err(error) => {
+                let row = Row::unreadable(self.elements.line(), &reason(&error));
+                return Some((row, Names::default()));
+            }
+        };
+        let Element {
+            line,
+            last,
+            bytes,
+            fault,
+        } = element;
+        let (found, names) = match fault {
+            Some(fault) => (Found::broken(bytes, fault), Names::default()),
+            None => find(&self.columns, &bytes),
+        };
+        let row = Row {
+            number: line,
+            last,
+            found,
+        };
+        Some((row, names))
+    }
+}
+
+impl<R: BufRead + Send> Rows for JsonRows<R> {
+    /// Sees whether one of the first elements has the columns that were named. Usually that is the
+    /// first one, so that nothing waits for a second.
+    fn begin(&mut self) -> Result<(), Trouble> {
+        let mut missing = named(&self.columns);
+        let mut seen: Vec<String> = Vec::new();
+        if self.columns.source.is_none() {
+            let Some((row, names)) = self.read() else {
+                return Ok(());
+            };
+            let fitting = fitting(&names.with_value, &self.columns);
+            if fitting.len() > 1 {
+                return Err(column::ambiguous(&fitting));
+            }
+            self.ahead.push_back(row);
+            missing.retain(|(name, _)| !names.has(name));
+            seen = names.all;
+        }
+        while !missing.is_empty() && self.ahead.len() < AHEAD {
+            let Some((row, names)) = self.read() else {
+                break;
+            };
+            let ends = matches!(row.found, Found::Unreadable(_));
+            self.ahead.push_back(row);
+            missing.retain(|(name, _)| !names.has(name));
+            for name in names.all {
+                if !seen.contains(&name) && seen.len() <= MOST_NAMES {
+                    seen.push(name);
+                }
+            }
+            if ends {
+                return Ok(());
+            }
+        }
+        let Some((name, option)) = missing.first() else {
+            return Ok(());
+        };
+        if seen.is_empty() {
+            return Ok(()); // What the elements are instead is reported for each.
+        }
+        Err(Trouble::new(
+            format!(
+                "no field `{name}` in the first lines; there are: {}",
+                listed(&seen)
+            ),
+            format!("give one of these names to {option}"),
+        ))
+    }
+
+    fn next(&mut self) -> Option<Row> {
+        let ahead = self.ahead.pop_front();
+        ahead.or_else(|| self.read().map(|(row, _)| row))
+    }
+}
+
+/// The columns that the user named, and how.
+fn named(columns: &Columns) -> Vec<(String, &'static str)> {
+    let source = columns.source.iter().map(|name| (name, "--column"));
+    let data_id = columns
+        .data_id
+        .iter()
+        .map(|name| (name, "--data-id-column"));
+    let named = source.chain(data_id);
+    named.map(|(name, option)| (name.clone(), option)).collect()
+}
+
+impl Names {
+    fn has(&self, wanted: &str) -> bool {
+        self.all.iter().any(|name| is_same(name, wanted))
+    }
+}
+
+/// The names that a field with the source may have, if the user names none.
+fn fitting<'a>(names: &'a [String], columns: &Columns) -> Vec<&'a String> {
+    let data_id = columns.data_id.as_deref();
+    let is_other = |name: &&String| is_usual(name) && data_id.is_none_or(|id| !is_same(id, name));
+    names.iter().filter(is_other).collect()
+}
+
+/// The names of an element's fields, the first of them.
+#[derive(Debug, Default)]
+struct Names {
+    all: Vec<String>,
+    /// Those that are not null.
+    with_value: Vec<String>,
+}
+
+/// What an element holds, and the names of its fields. Only the fields that are
+/// asked for are read: whatever is wrong with another costs nothing.
+fn find(columns: &Columns, element: &[u8]) -> (Found, Names) {
+    let broken = |why: &str| (Found::broken(element, why), Names::default());
+    match element.first() {
+        Some(b'"') => match serde_json::from_slice::<String>(element) {
+            Ok(text) => (Found::source(text.into_bytes()), Names::default()),
+            Err(_) => broken("not a JSON text as it should be"),
+        },
+        Some(b'{') => match fields::split(element) {
+            Ok(fields) => found(columns, &fields),
+            Err(why) => broken(&format!("not a JSON object as it should be: {why}")),
+        },
+        _ => broken("neither a JSON object nor a JSON text"),
+    }
+}
+
+fn found(columns: &Columns, fields: &[(String, &[u8])]) -> (Found, Names) {
+    let value = |at: Option<usize>| {
+        let raw = at.and_then(|at| fields.get(at));
+        raw.map_or(Value::Null, |(_, raw)| Value::of(raw))
+    };
+    // The last of one name counts, as in most readers.
+    let at = |wanted: &str| {
+        let exact = fields.iter().rposition(|(name, _)| name == wanted);
+        exact.or_else(|| fields.iter().rposition(|(name, _)| is_same(name, wanted)))
+    };
+    let mut names = Names::default();
+    for (name, raw) in fields {
+        let is_new = !names.all.contains(name) && names.all.len() <= MOST_NAMES;
+        if is_new {
+            names.all.push(name.clone());
+        }
+        if is_new && *raw != b"null" {
+            names.with_value.push(name.clone());
+        }
+    }
+    let data_id = columns.data_id.as_deref().and_then(at);
+    let source = match &columns.source {
+        Some(name) => at(name),
+        None => {
+            let fitting = fitting(&names.with_value, columns);
+            if fitting.len() > 1 {
+                let why = column::ambiguous(&fitting).why;
+                return (Found::broken("", why), names);
+            }
+            let usual = fitting.first().and_then(|name| at(name));
+            let usual = usual.or_else(|| fields.iter().position(|(name, _)| is_usual(name)));
+            usual.or_else(|| {
+                let mut others = (0..fields.len()).filter(|at| Some(*at) != data_id);
+                others.next().filter(|_| others.next().is_none())
+            })
+        }
+    };
+    let Some(source) = source else {
+        let wanted = columns.source.as_deref().unwrap_or(WANTED);
+        let all = listed(&names.all);
+        let why = format!("no field `{wanted}`; there are: {all}");
+        return (Found::broken("", why), names);
+    };
+    let source = match value(Some(source)) {
+        Value::Text(text) if !text.is_empty() => text.into_bytes(),
+        Value::Text(_) | Value::Null => {
+            return (Found::broken("", "no source in this line"), names);
+        }
+        Value::Whole(_) => return (Found::broken("", "the source is a number"), names),
+        Value::Other(what) => return (Found::broken("", format!("the source is {what}")), names),
+    };
+    let found = match value(data_id) {
+        Value::Other(what) => Found::broken(source, format!("the data id is {what}")),
+        Value::Whole(text) | Value::Text(text) if !text.is_empty() => Found::Source {
+            source,
+            data_id: Some(text.into_bytes()),
+        },
+        Value::Whole(_) | Value::Text(_) | Value::Null => Found::source(source),
+    };
+    (found, names)
+}
+
+/// Why an element is not held.
+pub(super) fn too_long() -> String {
+    format!("longer than {LONGEST_ELEMENT} bytes")
+}
