@@ -18,7 +18,7 @@ pub mod inspect;
 #[cfg(any(feature = "probe", feature = "client"))]
 mod later;
 #[cfg(any(feature = "client", feature = "sandbox"))]
-mod local_file;
+pub mod local_file;
 pub mod requirements;
 pub mod verdict;
 

@@ -10,7 +10,11 @@ use std::{
 
 /// Opens a regular file. Symbolic links are followed. Neither opening nor reading blocks on a FIFO
 /// or a device, because both are refused.
-pub(crate) fn open(path: &Path) -> io::Result<File> {
+///
+/// # Errors
+///
+/// Those of the system, and one for what is not a regular file.
+pub fn open(path: &Path) -> io::Result<File> {
     regular(system::open(path)?)
 }
 
@@ -67,17 +71,21 @@ impl Folders {
     }
 
     /// What a path resolves to.
-    #[cfg_attr(
-        not(feature = "cli"),
-        expect(dead_code, reason = "only the command searches folders")
-    )]
-    pub(crate) fn resolve(&self, path: &Path) -> Result<PathBuf, NotOpened> {
+    ///
+    /// # Errors
+    ///
+    /// [`NotOpened::Outside`] if that is not below one of the folders.
+    pub fn resolve(&self, path: &Path) -> Result<PathBuf, NotOpened> {
         let (folder, rest) = self.find(path)?;
         Ok(folder.resolved.join(rest))
     }
 
     /// Opens a regular file below one of the folders.
-    pub(crate) fn open(&self, path: &Path) -> Result<File, NotOpened> {
+    ///
+    /// # Errors
+    ///
+    /// [`NotOpened::Outside`] if the path leads elsewhere, else those of [`open`].
+    pub fn open(&self, path: &Path) -> Result<File, NotOpened> {
         let (folder, rest) = self.find(path)?;
         let file = system::open_below(&folder.resolved, &rest)?;
         Ok(regular(file)?)
@@ -133,10 +141,14 @@ impl Folders {
 }
 
 /// Why a path from an untrusted source was not opened.
-#[derive(Debug)]
-pub(crate) enum NotOpened {
+#[non_exhaustive]
+#[derive(Debug, thiserror::Error)]
+pub enum NotOpened {
     /// It leads out of the folders that are allowed.
+    #[error("the path leads outside the folders that are allowed")]
     Outside,
+    /// The system's reason.
+    #[error(transparent)]
     Io(io::Error),
 }
 

@@ -4,7 +4,9 @@ mod cli;
 
 use std::process::ExitCode;
 
-use greenlight::{format, green, inspect, ledger, pipeline, probe, requirements, sandbox, verdict};
+use greenlight::{
+    format, green, inspect, ledger, local_file, pipeline, probe, requirements, sandbox, verdict,
+};
 
 /// The library's errors.
 mod error {

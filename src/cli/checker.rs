@@ -71,6 +71,7 @@ fn not_opened(source: String, error: NotOpened) -> Report {
     match error {
         NotOpened::Outside => Report::of(source, &Verdict::of_path_outside()),
         NotOpened::Io(error) => Report::failed(source, format!("cannot read: {}", reason(&error))),
+        error => Report::failed(source, error.to_string()),
     }
 }
 

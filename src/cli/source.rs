@@ -122,6 +122,7 @@ impl Sources {
                 let why = format!("cannot read: {}", reason(&error));
                 Some(entry.unusable(text, &why, false))
             }
+            Err(error) => Some(entry.unusable(text, &error.to_string(), false)),
         }
     }
 

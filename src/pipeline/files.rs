@@ -82,7 +82,7 @@ pub(super) fn look(
     if inspector.inspection().bytes_seen() > most {
         return Ok(Look {
             sha256: None,
-            verdict: requirements.judge(*inspector.inspection()),
+            verdict: requirements.judge(inspector.inspection().clone()),
         });
     }
     Ok(Look {

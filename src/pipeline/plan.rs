@@ -224,7 +224,7 @@ impl Planning {
     }
 
     fn look(&mut self, path: PathBuf, folders: Option<Folders>) {
-        let (depth, requirements) = (self.probe.depth(), self.requirements);
+        let (depth, requirements) = (self.probe.depth(), self.requirements.clone());
         let readers = Arc::clone(&self.readers);
         self.running
             .spawn(look(readers, path, folders, depth, requirements));

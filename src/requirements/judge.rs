@@ -95,7 +95,7 @@ impl Verdict<String> {
 #[cfg(feature = "pipeline")]
 impl Verdict {
     /// The rejection of a path that leads out of the folders that are allowed.
-    pub(crate) fn of_path_outside() -> Self {
+    pub fn of_path_outside() -> Self {
         let message =
             "the path leads outside the folders that are allowed: move the file below one";
         let violation = Violation::new(
