@@ -39,7 +39,7 @@ impl Report {
     }
 
     /// The names of [`values`](Self::values).
-    pub(crate) const COLUMNS: [&'static str; 14] = [
+    pub(crate) const COLUMNS: [&'static str; 15] = [
         "source",
         "line",
         "decision",
@@ -59,7 +59,7 @@ impl Report {
 
     /// The same as the line's keys, flat: an absent value is empty, violations are the codes that
     /// reject and those that warn.
-    pub(crate) fn values(&self) -> [String; 14] {
+    pub(crate) fn values(&self) -> [String; 15] {
         let summary = &self.summary;
         let codes = |severity| {
             let codes: Vec<_> = summary.codes(severity).map(Code::name).collect();

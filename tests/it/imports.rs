@@ -7,7 +7,7 @@ use std::{
 };
 
 /// Low to high: a module may name only itself and those before it.
-const ORDER: [&str; 18] = [
+const ORDER: [&str; 19] = [
     "error",
     "ids",
     "local_file",
