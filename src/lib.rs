@@ -11,7 +11,7 @@ pub mod download;
 mod error;
 pub mod format;
 mod gate;
-#[cfg(any(feature = "client", feature = "ledger"))]
+#[cfg(any(feature = "client", feature = "ledger", feature = "postgres"))]
 mod ids;
 mod image_url;
 pub mod inspect;
@@ -30,7 +30,7 @@ pub mod green;
 
 #[cfg(feature = "axum")]
 pub mod axum;
-#[cfg(any(feature = "ledger", feature = "pipeline"))]
+#[cfg(any(feature = "ledger", feature = "pipeline", feature = "postgres"))]
 pub mod ledger;
 
 #[cfg(feature = "pipeline")]
@@ -50,7 +50,7 @@ pub use green::{
     Batch, Client, Credentials, Outcome, OutcomeDecision, Refusal, Scene, SceneResult, Submission,
     Submitted, Suggestion, Task, TaskReport, TaskState,
 };
-#[cfg(any(feature = "client", feature = "ledger"))]
+#[cfg(any(feature = "client", feature = "ledger", feature = "postgres"))]
 pub use ids::{DataId, RequestId, TaskId};
 pub use image_url::{ImageUrl, UrlError};
 pub use inspect::{Depth, Inspection, Inspector};

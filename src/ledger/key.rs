@@ -58,6 +58,24 @@ impl Scope {
     pub fn policy(&self) -> &str {
         &self.policy
     }
+
+    /// Checks that a ledger of this scope can be used for another one, and says how they differ.
+    #[cfg(any(feature = "ledger", feature = "postgres"))]
+    pub(super) fn check(&self, wanted: &Self) -> Result<(), String> {
+        let scenes = |scope: &Self| scope.scenes.join(",");
+        let parts = [
+            ("account", self.account.clone(), wanted.account.clone()),
+            ("service", self.service.clone(), wanted.service.clone()),
+            ("scenes", scenes(self), scenes(wanted)),
+            ("policy", self.policy.clone(), wanted.policy.clone()),
+        ];
+        let differs = parts.iter().find(|(_, found, wanted)| found != wanted);
+        differs.map_or(Ok(()), |(what, found, wanted)| {
+            Err(format!(
+                "it belongs to {what} `{found}`, not `{wanted}`; name another ledger"
+            ))
+        })
+    }
 }
 
 /// The identity of an image within and beyond its ledger: SHA-256 over the scope and the canonical

@@ -34,17 +34,19 @@
 //! Time is an argument, except for [`Ledger::permit`]: processes that share a rate must share a
 //! clock, so there it is the store's.
 
-#[cfg(feature = "ledger")]
+#[cfg(any(feature = "ledger", feature = "postgres"))]
 mod codes;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod key;
 mod record;
 mod state;
-#[cfg(feature = "ledger")]
+#[cfg(any(feature = "ledger", feature = "postgres"))]
 mod time;
 mod view;
 
+#[cfg(feature = "postgres")]
+mod postgres;
 #[cfg(feature = "ledger")]
 mod sqlite;
 
@@ -58,6 +60,8 @@ use std::{
 use crate::error::Error;
 
 pub use key::{Key, Scope};
+#[cfg(feature = "postgres")]
+pub use postgres::{PostgresLedger, PostgresOptions, PrinterLock};
 pub use record::{
     Answer, BatchId, Begun, Claimed, EXPIRED_CLASS, Enqueued, Entry, Fate, Finding, Hold,
     Judgement, Known, Lease, Limit, Location, NewImage, Permit, Poll, Quota, Reason, Recovered,

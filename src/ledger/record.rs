@@ -8,6 +8,8 @@ use std::{
 };
 
 use super::{key::Key, state::State};
+#[cfg(any(feature = "ledger", feature = "postgres"))]
+use crate::error::{Error, ErrorKind};
 use crate::ids::{RequestId, TaskId};
 
 /// An image to be noted, and where it came from.
@@ -366,6 +368,21 @@ pub struct Quota {
     pub operation: String,
     /// How much of it.
     pub limit: Limit,
+}
+
+impl Quota {
+    /// Returns an error for a cost that could never be granted.
+    #[cfg(any(feature = "ledger", feature = "postgres"))]
+    pub(super) fn check(&self, cost: u32) -> Result<(), Error> {
+        let burst = self.limit.burst;
+        if cost <= burst {
+            return Ok(());
+        }
+        Err(Error::new(
+            ErrorKind::Usage,
+            format!("ask for a permit: a cost of {cost} exceeds the burst of {burst}"),
+        ))
+    }
 }
 
 /// How much is allowed: on average one every `interval`, and up to `burst` at once.

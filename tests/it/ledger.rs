@@ -4,6 +4,8 @@
 #![allow(clippy::unwrap_used, reason = "a test may fail anywhere")]
 
 mod files;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod properties;
 
 use std::{

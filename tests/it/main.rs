@@ -46,6 +46,8 @@ mod jpeg;
 mod ledger;
 #[cfg(all(feature = "ledger", feature = "pipeline", feature = "sandbox"))]
 mod pipeline;
+#[cfg(all(feature = "ledger", feature = "postgres"))]
+mod postgres_server;
 #[cfg(feature = "probe")]
 mod probe;
 #[cfg(feature = "probe")]

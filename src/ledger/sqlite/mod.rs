@@ -215,7 +215,7 @@ impl Ledger for SqliteLedger {
 
     fn permit(&self, quota: Quota, cost: u32) -> Reply<'_, Permit> {
         Box::pin(async move {
-            quota::check(&quota, cost)?;
+            quota.check(cost)?;
             self.inner
                 .write("ask for a permit", move |db| {
                     quota::permit(db, &quota, cost)

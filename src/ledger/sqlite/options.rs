@@ -166,7 +166,7 @@ impl SqliteOptions {
         let found = schema::read_scope(db)?
             .ok_or_else(|| Fault::unusable("it was made but never used; name its scope"))?;
         if let Some(scope) = scope {
-            schema::compare(&found, scope)?;
+            found.check(scope).map_err(Fault::unusable)?;
         }
         Ok(found)
     }

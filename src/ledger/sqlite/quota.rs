@@ -9,22 +9,9 @@ use super::{
     super::{Permit, Quota},
     fault::Fault,
 };
-use crate::error::{Error, ErrorKind};
 
 /// The file's clock, in microseconds (in steps of a millisecond).
 const NOW: &str = "CAST(unixepoch('subsec') * 1000 AS INTEGER) * 1000";
-
-/// What can never be granted is a wrong call.
-pub(super) fn check(quota: &Quota, cost: u32) -> Result<(), Error> {
-    let burst = quota.limit.burst;
-    if cost <= burst {
-        return Ok(());
-    }
-    Err(Error::new(
-        ErrorKind::Usage,
-        format!("ask for a permit: {cost} at once, but the limit allows {burst}"),
-    ))
-}
 
 /// `free_at` is when all that was granted has taken its time. It may lie ahead of now by no more
 /// than a burst takes.

@@ -19,6 +19,7 @@ pub(super) const ROW_JOINS: &str = "JOIN image ON image.id = source.image
 pub(super) fn row_at(row: &SqlRow<'_>) -> rusqlite::Result<Row> {
     let line: i64 = row.get("line")?;
     let class: Option<String> = row.get("class")?;
+    let task: Option<String> = row.get("task")?;
     let message: Option<String> = row.get("message")?;
     let state: u8 = row.get("state")?;
     Ok(Row {
@@ -37,10 +38,7 @@ pub(super) fn row_at(row: &SqlRow<'_>) -> rusqlite::Result<Row> {
             class,
             message: message.unwrap_or_default(),
         }),
-        task_id: row
-            .get::<_, Option<String>>("task")?
-            .map(task_id)
-            .transpose()?,
+        task_id: task.as_deref().map(task_id).transpose()?,
         facts: row.get("facts")?,
         outcome: row.get("outcome")?,
         delivery: row.get::<_, Option<i64>>("delivery")?.map(DeliveryId),
@@ -56,11 +54,12 @@ pub(super) fn state_of(code: u8) -> rusqlite::Result<State> {
 }
 
 pub(super) fn task_id_at(row: &SqlRow<'_>, column: usize) -> rusqlite::Result<TaskId> {
-    task_id(row.get(column)?)
+    let text: String = row.get(column)?;
+    task_id(&text)
 }
 
-fn task_id(text: String) -> rusqlite::Result<TaskId> {
-    TaskId::parse(&text).map_err(|error| invalid(error.to_string()))
+fn task_id(text: &str) -> rusqlite::Result<TaskId> {
+    TaskId::parse(text).map_err(|error| invalid(error.to_string()))
 }
 
 fn invalid(why: String) -> rusqlite::Error {

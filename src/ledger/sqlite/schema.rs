@@ -159,31 +159,9 @@ pub(super) fn bind(db: &mut Connection, scope: &Scope) -> Result<(), Fault> {
                 transaction.execute("INSERT INTO scene VALUES (?1)", [scene])?;
             }
         }
-        Some(found) => compare(&found, scope)?,
+        Some(found) => found.check(scope).map_err(Fault::unusable)?,
     }
     transaction.commit()?;
-    Ok(())
-}
-
-pub(super) fn compare(found: &Scope, wanted: &Scope) -> Result<(), Fault> {
-    let differs = |what: &str, found: &str, wanted: &str| {
-        Err(Fault::unusable(format!(
-            "it belongs to {what} `{found}`, not `{wanted}`; name another file"
-        )))
-    };
-    if found.account() != wanted.account() {
-        return differs("account", found.account(), wanted.account());
-    }
-    if found.service() != wanted.service() {
-        return differs("service", found.service(), wanted.service());
-    }
-    if found.scenes() != wanted.scenes() {
-        let (found, wanted) = (found.scenes().join(","), wanted.scenes().join(","));
-        return differs("scenes", &found, &wanted);
-    }
-    if found.policy() != wanted.policy() {
-        return differs("policy", found.policy(), wanted.policy());
-    }
     Ok(())
 }
 

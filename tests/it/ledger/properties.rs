@@ -4,6 +4,7 @@
 use std::{
     collections::{BTreeSet, HashMap},
     path::{Path, PathBuf},
+    sync::Arc,
     time::{Duration, SystemTime},
 };
 
@@ -159,9 +160,30 @@ fn fast_path() -> PathBuf {
     }
 }
 
+/// Where a ledger is.
+#[derive(Clone, Debug)]
+enum Store {
+    File(PathBuf),
+    #[cfg(feature = "postgres")]
+    Database(String),
+}
+
+impl Store {
+    async fn open(&self) -> Arc<dyn Ledger> {
+        match self {
+            Self::File(path) => Arc::new(SqliteLedger::open(path, &scope()).unwrap()),
+            #[cfg(feature = "postgres")]
+            Self::Database(url) => {
+                let ledger = greenlight::ledger::PostgresLedger::open(url, &scope()).await;
+                Arc::new(ledger.unwrap())
+            }
+        }
+    }
+}
+
 struct World {
-    path: PathBuf,
-    ledger: SqliteLedger,
+    store: Store,
+    ledger: Arc<dyn Ledger>,
     now: SystemTime,
     holds: Vec<Hold>,
     batches: Vec<(BatchId, Vec<Key>)>,
@@ -174,12 +196,10 @@ struct World {
 }
 
 impl World {
-    fn new() -> Self {
-        let path = fast_path();
-        let ledger = SqliteLedger::open(&path, &scope()).unwrap();
+    async fn new(store: Store) -> Self {
         Self {
-            path,
-            ledger,
+            ledger: store.open().await,
+            store,
             now: at(0),
             holds: Vec::new(),
             batches: Vec::new(),
@@ -304,7 +324,7 @@ impl World {
             }
             Event::Pass(seconds) => self.now += Duration::from_secs(seconds),
             Event::Reopen => {
-                self.ledger = SqliteLedger::open(&self.path, &scope()).unwrap();
+                self.ledger = self.store.open().await;
             }
         }
     }
@@ -582,8 +602,15 @@ fn remove(path: &Path) {
 
 /// Answers what became of what.
 fn live(events: Vec<Event>) -> BTreeSet<(State, State)> {
+    let path = fast_path();
+    let changes = live_in(Store::File(path.clone()), events);
+    remove(&path);
+    changes
+}
+
+fn live_in(store: Store, events: Vec<Event>) -> BTreeSet<(State, State)> {
     block_on(async {
-        let mut world = World::new();
+        let mut world = World::new(store).await;
         for number in 0..IMAGES {
             world.apply(Event::Enqueue(number, 0)).await;
             world.check().await;
@@ -593,7 +620,6 @@ fn live(events: Vec<Event>) -> BTreeSet<(State, State)> {
             world.check().await;
         }
         world.finish().await;
-        remove(&world.path);
         world.changes
     })
 }
@@ -631,4 +657,19 @@ fn sequences_of_events_take_every_way_there_is() {
     });
     let missed: Vec<_> = every.filter(|change| !changes.contains(change)).collect();
     assert_eq!(missed, []);
+}
+
+/// The same events lead to the same states in either store.
+#[cfg(feature = "postgres")]
+#[test]
+fn postgres_does_with_every_sequence_what_sqlite_does() {
+    let mut runner = TestRunner::deterministic();
+    for _ in 0..40 {
+        let Some(url) = crate::postgres_server::fresh_url() else {
+            return;
+        };
+        let events = events().new_tree(&mut runner).unwrap().current();
+        let expected = live(events.clone());
+        assert_eq!(live_in(Store::Database(url), events), expected);
+    }
 }

@@ -19,7 +19,7 @@ fn a_ledger_of_another_account_service_or_scenes_says_what_differs() {
     ----- stdout -----
 
     ----- stderr -----
-    error: open ledger: it belongs to account `sandbox-key-id`, not `another-id`; name another file: greenlight.db
+    error: open ledger: it belongs to account `sandbox-key-id`, not `another-id`; name another ledger: greenlight.db
     hint: each account, service and choice of scenes has a ledger of its own, which --ledger FILE names; keys that change (temporary ones) share one if --account NAME names their account
     ");
     let run = service.run(&["resume", "--scenes", "ad"]);
@@ -28,7 +28,7 @@ fn a_ledger_of_another_account_service_or_scenes_says_what_differs() {
     ----- stdout -----
 
     ----- stderr -----
-    error: open ledger: it belongs to scenes `porn,terrorism`, not `ad`; name another file: greenlight.db
+    error: open ledger: it belongs to scenes `porn,terrorism`, not `ad`; name another ledger: greenlight.db
     hint: each account, service and choice of scenes has a ledger of its own, which --ledger FILE names; keys that change (temporary ones) share one if --account NAME names their account
     ");
     let mut scan = service
@@ -42,7 +42,7 @@ fn a_ledger_of_another_account_service_or_scenes_says_what_differs() {
     ----- stdout -----
 
     ----- stderr -----
-    error: open ledger: it belongs to service `127.0.0.1`, not `green.cn-shanghai.aliyuncs.com`; name another file: greenlight.db
+    error: open ledger: it belongs to service `127.0.0.1`, not `green.cn-shanghai.aliyuncs.com`; name another ledger: greenlight.db
     hint: each account, service and choice of scenes has a ledger of its own, which --ledger FILE names; keys that change (temporary ones) share one if --account NAME names their account
     ");
     assert_eq!(service.sandbox.paid(), 1);

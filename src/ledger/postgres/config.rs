@@ -1,0 +1,347 @@
+//! Where the database is: a URL, and what libpq's files and variables add to it.
+
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use percent_encoding::percent_decode_str;
+use tokio_postgres::config::{Config as Driver, Host, SslMode as DriverMode};
+
+use super::environment::Environment;
+use crate::error::{Error, ErrorKind, harmless};
+
+/// The schema without one in the URL.
+const SCHEMA: &str = "greenlight";
+
+/// As much of TLS as libpq's `sslmode` of that name asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum SslMode {
+    Disable,
+    Prefer,
+    Require,
+    VerifyCa,
+    VerifyFull,
+}
+
+impl SslMode {
+    fn parse(text: &str) -> Option<Self> {
+        match text {
+            "disable" => Some(Self::Disable),
+            // `allow` prefers plain text; nothing here depends on the difference.
+            "allow" | "prefer" => Some(Self::Prefer),
+            "require" => Some(Self::Require),
+            "verify-ca" => Some(Self::VerifyCa),
+            "verify-full" => Some(Self::VerifyFull),
+            _ => None,
+        }
+    }
+}
+
+/// How to reach the database, and which schema holds the ledger.
+#[derive(Clone)]
+pub(super) struct Config {
+    pub(super) driver: Driver,
+    pub(super) schema: String,
+    pub(super) ssl: SslMode,
+    pub(super) roots: Option<PathBuf>,
+}
+
+impl Config {
+    /// Reads a URL. What it does not say comes from the service file, the environment, the password
+    /// file and libpq's defaults, in this order.
+    pub(super) fn parse(url: &str, environment: &Environment) -> Result<Self, Error> {
+        let (rest, mut own) = split(url)?;
+        if own.service.is_none() {
+            own.service = environment.get("PGSERVICE");
+        }
+        let mut driver: Driver = rest.parse().map_err(|_| wrong("it cannot be read"))?;
+        let service = match &own.service {
+            Some(name) => environment.service(name)?,
+            None => Vec::new(),
+        };
+        let setting = |key: &str, variable: &str| {
+            let found = service.iter().find(|(name, _)| name == key);
+            let found = found.map(|(_, value)| value.clone());
+            found.or_else(|| environment.get(variable))
+        };
+        complete(&mut driver, &setting)?;
+        let mode = own.sslmode.or_else(|| setting("sslmode", "PGSSLMODE"));
+        let ssl = match mode {
+            Some(text) => SslMode::parse(&text).ok_or_else(|| {
+                let text = harmless(&text, 40);
+                wrong(&format!("`{text}` is not an sslmode"))
+            })?,
+            None => default_mode(&driver),
+        };
+        let roots = own.sslrootcert;
+        let roots = roots.or_else(|| setting("sslrootcert", "PGSSLROOTCERT"));
+        driver.ssl_mode(match ssl {
+            SslMode::Disable => DriverMode::Disable,
+            SslMode::Prefer => DriverMode::Prefer,
+            SslMode::Require | SslMode::VerifyCa | SslMode::VerifyFull => DriverMode::Require,
+        });
+        if driver.get_password().is_none() {
+            let passfile = own.passfile.or_else(|| setting("passfile", "PGPASSFILE"));
+            let password = match setting("password", "PGPASSWORD") {
+                Some(password) => Some(password),
+                None => environment.passfile(passfile.as_deref().map(Path::new), &driver)?,
+            };
+            password.map(|password| driver.password(password));
+        }
+        let schema = own.schema.unwrap_or_else(|| SCHEMA.to_owned());
+        check_schema(&schema)?;
+        if driver.get_connect_timeout().is_none() {
+            driver.connect_timeout(Duration::from_secs(10));
+        }
+        Ok(Self {
+            driver,
+            schema,
+            ssl,
+            roots: roots.filter(|file| file != "system").map(PathBuf::from),
+        })
+    }
+}
+
+/// The parameters of the URL that the driver does not know.
+#[derive(Default)]
+struct Own {
+    schema: Option<String>,
+    sslmode: Option<String>,
+    sslrootcert: Option<String>,
+    passfile: Option<String>,
+    service: Option<String>,
+}
+
+/// The URL without its own parameters, and those.
+fn split(url: &str) -> Result<(String, Own), Error> {
+    let is_known = ["postgres://", "postgresql://"]
+        .iter()
+        .any(|scheme| url.starts_with(scheme));
+    if !is_known {
+        return Err(wrong("it does not begin with postgres://"));
+    }
+    let (head, query) = url.split_once('?').unwrap_or((url, ""));
+    let mut own = Own::default();
+    let mut others = Vec::new();
+    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        let slot = match name {
+            "schema" => &mut own.schema,
+            "sslmode" => &mut own.sslmode,
+            "sslrootcert" => &mut own.sslrootcert,
+            "passfile" => &mut own.passfile,
+            "service" => &mut own.service,
+            _ => {
+                others.push(pair);
+                continue;
+            }
+        };
+        let value = percent_decode_str(value).decode_utf8();
+        let value = value.map_err(|_| wrong("it is not UTF-8"))?;
+        *slot = Some(value.into_owned());
+    }
+    let mut rest = head.to_owned();
+    if !others.is_empty() {
+        rest.push('?');
+        rest.push_str(&others.join("&"));
+    }
+    Ok((rest, own))
+}
+
+/// Fills in what the URL left out.
+fn complete(
+    driver: &mut Driver,
+    setting: &dyn Fn(&str, &str) -> Option<String>,
+) -> Result<(), Error> {
+    if driver.get_hosts().is_empty() && driver.get_hostaddrs().is_empty() {
+        let hosts = setting("host", "PGHOST").unwrap_or_else(default_host);
+        for host in hosts.split(',') {
+            driver.host(host);
+        }
+    }
+    if driver.get_ports().is_empty()
+        && let Some(ports) = setting("port", "PGPORT")
+    {
+        for port in ports.split(',') {
+            let port = port
+                .parse()
+                .map_err(|_| wrong("its port is not a number"))?;
+            driver.port(port);
+        }
+    }
+    if driver.get_user().is_none() {
+        let user = setting("user", "PGUSER").or_else(|| setting("", "USER"));
+        user.map(|user| driver.user(user));
+    }
+    if driver.get_dbname().is_none()
+        && let Some(name) = setting("dbname", "PGDATABASE")
+    {
+        driver.dbname(name);
+    }
+    Ok(())
+}
+
+/// As libpq: the folder of Debian's and most other packages, or else PostgreSQL's own default.
+fn default_host() -> String {
+    let folders = ["/var/run/postgresql", "/tmp"];
+    let found = folders
+        .iter()
+        .find(|folder| cfg!(unix) && Path::new(folder).join(".s.PGSQL.5432").exists());
+    found.map_or_else(|| "localhost".to_owned(), |&folder| folder.to_owned())
+}
+
+/// What never leaves the machine need not be encrypted; everything else is, to the server that the
+/// URL names. libpq's default, `prefer`, gives way to anyone between.
+fn default_mode(driver: &Driver) -> SslMode {
+    let is_local = |host: &Host| match host {
+        Host::Tcp(name) => {
+            name == "localhost"
+                || name
+                    .parse()
+                    .is_ok_and(|address: std::net::IpAddr| address.is_loopback())
+        }
+        #[cfg(unix)]
+        Host::Unix(_) => true,
+    };
+    let are_local = driver.get_hosts().iter().all(is_local)
+        && driver
+            .get_hostaddrs()
+            .iter()
+            .all(std::net::IpAddr::is_loopback);
+    if are_local {
+        SslMode::Prefer
+    } else {
+        SslMode::VerifyFull
+    }
+}
+
+/// A name that needs no quotes anywhere.
+fn check_schema(schema: &str) -> Result<(), Error> {
+    let begins = |c: char| c.is_ascii_lowercase() || c == '_';
+    let fits = (1..=63).contains(&schema.len())
+        && schema.starts_with(begins)
+        && schema.chars().all(|c| begins(c) || c.is_ascii_digit())
+        && !schema.starts_with("pg_");
+    if fits {
+        return Ok(());
+    }
+    let schema = harmless(schema, 80);
+    Err(wrong(&format!(
+        "its schema must be lower-case letters, digits and `_`, at most 63: `{schema}`"
+    )))
+}
+
+fn wrong(what: &str) -> Error {
+    // Without the URL: it may hold a password.
+    Error::new(ErrorKind::Usage, format!("URL of a database: {what}"))
+}
+
+/// The URL without a password.
+impl fmt::Display for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("postgres://")?;
+        if let Some(user) = self.driver.get_user() {
+            write!(f, "{user}@")?;
+        }
+        let ports = self.driver.get_ports();
+        for (index, host) in self.driver.get_hosts().iter().enumerate() {
+            if index > 0 {
+                f.write_str(",")?;
+            }
+            match host {
+                Host::Tcp(name) if name.contains(':') => write!(f, "[{name}]")?,
+                Host::Tcp(name) => f.write_str(name)?,
+                #[cfg(unix)]
+                Host::Unix(path) => {
+                    f.write_str(&path.to_string_lossy().replace('/', "%2F"))?;
+                }
+            }
+            if let Some(port) = ports.get(index).or_else(|| ports.first()) {
+                write!(f, ":{port}")?;
+            }
+        }
+        if let Some(name) = self.driver.get_dbname() {
+            write!(f, "/{name}")?;
+        }
+        if self.schema != SCHEMA {
+            write!(f, "?schema={}", self.schema)?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Config({self})")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(url: &str, environment: &Environment) -> Result<Config, String> {
+        Config::parse(url, environment).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn the_url_wins_over_the_environment() {
+        let environment = Environment::of(&[
+            ("PGHOST", "other.example.com"),
+            ("PGUSER", "other"),
+            ("PGPORT", "5555"),
+            ("PGPASSWORD", "secret"),
+            ("PGSSLMODE", "require"),
+        ]);
+        let given = "postgres://me@db.example.com:1234/images?schema=mine&sslmode=verify-ca";
+        let found = config(given, &environment).unwrap();
+        assert_eq!(
+            found.to_string(),
+            "postgres://me@db.example.com:1234/images?schema=mine"
+        );
+        assert_eq!(found.ssl, SslMode::VerifyCa);
+        assert_eq!(found.driver.get_password(), Some(&b"secret"[..]));
+        let found = config("postgres:///images", &environment).unwrap();
+        assert_eq!(
+            found.to_string(),
+            "postgres://other@other.example.com:5555/images"
+        );
+        assert_eq!(found.ssl, SslMode::Require);
+        assert!(!format!("{found:?}").contains("secret"));
+    }
+
+    #[test]
+    fn tls_is_checked_unless_the_server_is_local() {
+        let environment = Environment::of(&[]);
+        let mode = |url: &str| config(url, &environment).unwrap().ssl;
+        for local in [
+            "postgres://u@localhost/d",
+            "postgres://u@127.0.0.1/d",
+            "postgres://u@%2Frun%2Fpostgresql/d",
+        ] {
+            assert_eq!(mode(local), SslMode::Prefer, "{local}");
+        }
+        for remote in ["postgres://u@db/d", "postgres://u@10.0.0.1/d"] {
+            assert_eq!(mode(remote), SslMode::VerifyFull, "{remote}");
+        }
+        assert_eq!(mode("postgres://u@db/d?sslmode=disable"), SslMode::Disable);
+    }
+
+    #[test]
+    fn errors_never_repeat_a_password() {
+        let environment = Environment::of(&[]);
+        for wrong in [
+            "mysql://u:hunter2@db/d",
+            "postgres://u:hunter2@db:port/d",
+            "postgres://u:hunter2@db/d?sslmode=hunter",
+            "postgres://u:hunter2@db/d?schema=Robert'",
+            "postgres://u:hunter2@db/d?schema=pg_temp",
+            "postgres://u:hunter2@db/d?unknown=1",
+        ] {
+            let error = config(wrong, &environment).unwrap_err();
+            assert!(!error.contains("hunter2"), "{error}");
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! Failures of the database, as errors of the crate. No type of the driver leaves this module.
+
+use std::{error::Error as StdError, time::Duration};
+
+use tokio_postgres::error::SqlState;
+
+use crate::error::{Error, ErrorKind, Retry, harmless};
+
+/// A failure of one call.
+#[derive(Debug)]
+pub(super) enum Fault {
+    /// The database works, and cannot be used in this way.
+    Unusable(String),
+    /// A value in a table that no version writes.
+    Invalid(String),
+    Database(tokio_postgres::Error),
+}
+
+impl Fault {
+    pub(super) fn unusable(detail: impl Into<String>) -> Self {
+        Self::Unusable(detail.into())
+    }
+
+    fn code(&self) -> Option<&SqlState> {
+        match self {
+            Self::Database(error) => error.code(),
+            _ => None,
+        }
+    }
+
+    /// Whether the transaction was undone only because of others at the same time.
+    pub(super) fn is_conflict(&self) -> bool {
+        let conflicts = [
+            SqlState::T_R_SERIALIZATION_FAILURE,
+            SqlState::T_R_DEADLOCK_DETECTED,
+            SqlState::LOCK_NOT_AVAILABLE,
+        ];
+        self.code().is_some_and(|code| conflicts.contains(code))
+    }
+
+    /// Whether the connection is lost or could not be made, so that another may work.
+    pub(super) fn is_lost(&self) -> bool {
+        let Self::Database(error) = self else {
+            return false;
+        };
+        match error.code() {
+            // Class 08 is "connection exception", 57P is "operator intervention".
+            Some(code) => {
+                code.code().starts_with("08")
+                    || code.code().starts_with("57P")
+                    || *code == SqlState::TOO_MANY_CONNECTIONS
+                    || *code == SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT
+            }
+            None => error.is_closed() || is_io(error),
+        }
+    }
+
+    /// Whether the server will take connections as soon as it has started.
+    pub(super) fn is_starting(&self) -> bool {
+        self.code() == Some(&SqlState::CANNOT_CONNECT_NOW)
+    }
+
+    pub(super) fn into_error(self, operation: &str, place: &str) -> Error {
+        let is_lost = self.is_lost();
+        match self {
+            Self::Unusable(detail) => {
+                Error::new(ErrorKind::Usage, format!("{operation}: {detail}: {place}"))
+            }
+            Self::Invalid(detail) => {
+                Error::new(ErrorKind::Io, format!("{operation}: {detail}: {place}"))
+            }
+            Self::Database(error) => {
+                let what = match error.as_db_error() {
+                    Some(_) => "the database reported an error",
+                    None if is_lost => "the database cannot be reached",
+                    None => "the database cannot be used",
+                };
+                let cause = match error.as_db_error() {
+                    Some(reported) => {
+                        let detail = reported.detail().unwrap_or_default();
+                        let space = if detail.is_empty() { "" } else { ": " };
+                        let code = reported.code().code();
+                        let text = format!("{}{space}{detail} ({code})", reported.message());
+                        harmless(&text, 400)
+                    }
+                    None => harmless(&causes(&error), 400),
+                };
+                let retry = if is_lost {
+                    Retry::Ambiguous
+                } else {
+                    Retry::Never
+                };
+                let message = format!("{operation}: {what}: {place}");
+                let error = Error::new(ErrorKind::Io, message).with_source(cause);
+                error.with_retry(retry)
+            }
+        }
+    }
+}
+
+fn is_io(error: &tokio_postgres::Error) -> bool {
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        if error.is::<std::io::Error>() {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
+}
+
+fn causes(error: &tokio_postgres::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let next = error.to_string();
+        if !text.contains(&next) {
+            text.push_str(": ");
+            text.push_str(&next);
+        }
+        cause = error.source();
+    }
+    text
+}
+
+impl From<tokio_postgres::Error> for Fault {
+    fn from(error: tokio_postgres::Error) -> Self {
+        Self::Database(error)
+    }
+}
+
+/// How long to wait before attempt `attempt` (from 0) to reach the database again.
+pub(super) fn backoff(attempt: u32) -> Duration {
+    let millis = 50_u64.saturating_mul(1 << attempt.min(7));
+    Duration::from_millis(millis.min(5_000))
+}

@@ -1,0 +1,162 @@
+//! Opening a ledger in a database.
+
+use std::{
+    fmt,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+use super::{
+    super::Scope,
+    Inner, PostgresLedger, clock,
+    config::Config,
+    environment::Environment,
+    fault::Fault,
+    pool::Pool,
+    schema,
+    worker::{Offset, Worker},
+};
+use crate::error::Error;
+
+/// The local clock.
+#[derive(Clone)]
+pub(super) struct Clock(Arc<dyn Fn() -> SystemTime + Send + Sync>);
+
+impl Clock {
+    pub(super) fn now(&self) -> SystemTime {
+        (self.0)()
+    }
+}
+
+impl fmt::Debug for Clock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Clock")
+    }
+}
+
+/// How a [`PostgresLedger`] is opened.
+#[derive(Clone, Debug)]
+pub struct PostgresOptions {
+    connections: usize,
+    patience: Duration,
+    read_only: bool,
+    name: String,
+    clock: Clock,
+}
+
+impl Default for PostgresOptions {
+    fn default() -> Self {
+        Self {
+            connections: 8,
+            patience: Duration::from_secs(600),
+            read_only: false,
+            name: format!("process {}", std::process::id()),
+            clock: Clock(Arc::new(clock::system)),
+        }
+    }
+}
+
+impl PostgresOptions {
+    /// Sets the maximum number of connections for calls; one more holds the worker's identity.
+    /// Default: 8.
+    #[must_use]
+    pub const fn connections(mut self, connections: usize) -> Self {
+        self.connections = connections;
+        self
+    }
+
+    /// Sets how long a call waits for a database that cannot be reached any more. Default: 10
+    /// minutes.
+    #[must_use]
+    pub const fn patience(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
+    }
+
+    /// Opens the ledger for reading. Calls that write still work if the role may write, but what
+    /// they claim is freed only when its lease ends.
+    #[must_use]
+    pub const fn read_only(mut self) -> Self {
+        self.read_only = true;
+        self
+    }
+
+    /// Sets the worker's name, which people read in its status. Default: `process` and its id.
+    #[must_use]
+    pub fn name(mut self, name: &str) -> Self {
+        name.clone_into(&mut self.name);
+        self
+    }
+
+    /// Sets the local clock that is compared with the database's, for tests.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn clock(mut self, now: impl Fn() -> SystemTime + Send + Sync + 'static) -> Self {
+        self.clock = Clock(Arc::new(now));
+        self
+    }
+
+    /// Opens the ledger at `url` for `scope`, or creates it.
+    ///
+    /// # Errors
+    ///
+    /// As [`PostgresLedger::open`].
+    pub async fn open(self, url: &str, scope: &Scope) -> Result<PostgresLedger, Error> {
+        self.open_bound(url, Some(scope)).await
+    }
+
+    /// Opens a ledger that exists, whatever its scope.
+    ///
+    /// # Errors
+    ///
+    /// As [`PostgresLedger::open_existing`].
+    pub async fn open_existing(self, url: &str) -> Result<PostgresLedger, Error> {
+        self.open_bound(url, None).await
+    }
+
+    async fn open_bound(self, url: &str, scope: Option<&Scope>) -> Result<PostgresLedger, Error> {
+        let config = Config::parse(url, &Environment::default())?;
+        let place = config.to_string();
+        let pool = Arc::new(Pool::new(config, self.connections, self.patience)?);
+        let failed = |fault: Fault| fault.into_error("open ledger", &place);
+        let offset = Arc::new(Offset::default());
+        let found = self.prepare(&pool, scope, &offset).await.map_err(failed)?;
+        let worker = if self.read_only {
+            None
+        } else {
+            let offset = Arc::clone(&offset);
+            let worker = Worker::register(Arc::clone(&pool), self.name, offset, self.clock);
+            Some(worker.await.map_err(failed)?)
+        };
+        Ok(PostgresLedger {
+            inner: Arc::new(Inner {
+                pool,
+                scope: found,
+                place,
+                offset,
+                worker,
+            }),
+        })
+    }
+
+    async fn prepare(
+        &self,
+        pool: &Pool,
+        scope: Option<&Scope>,
+        offset: &Offset,
+    ) -> Result<Scope, Fault> {
+        let db = pool.connect_first().await?;
+        schema::check_durability(&db).await?;
+        if self.read_only {
+            schema::check_current(&db).await?;
+        } else {
+            schema::prepare(&db, &pool.config().schema, scope).await?;
+        }
+        offset.measure(&db, &self.clock).await?;
+        let found = schema::read_scope(&db).await?;
+        if let Some(scope) = scope {
+            found.check(scope).map_err(Fault::unusable)?;
+        }
+        Ok(found)
+    }
+}

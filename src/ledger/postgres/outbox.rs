@@ -1,0 +1,167 @@
+//! Outcomes on their way to a consumer that may die: kept until it acknowledges them.
+
+use std::collections::HashSet;
+
+use super::{
+    super::{DeliveryId, Ordered, Reason, State, Undelivered},
+    fault::Fault,
+    pool::{Connection, Lock},
+    row::{ROW_COLUMNS, ROW_JOINS, code, row_at, signed, state_of, storable},
+};
+
+/// An image that ends.
+#[derive(Debug)]
+pub(super) struct Final<'a> {
+    pub(super) image: i64,
+    pub(super) state: State,
+    pub(super) reason: Option<&'a Reason>,
+}
+
+/// Ends images, which must be locked, and puts them in the outbox for each of their sources.
+pub(super) async fn finish(db: &Connection, finals: &[Final<'_>]) -> Result<(), Fault> {
+    if finals.is_empty() {
+        return Ok(());
+    }
+    let images: Vec<i64> = finals.iter().map(|end| end.image).collect();
+    let states: Vec<i16> = finals.iter().map(|end| code(end.state)).collect();
+    let reasons = || finals.iter().map(|end| end.reason);
+    let classes: Vec<_> = reasons().map(|r| r.map(|r| storable(&r.class))).collect();
+    let messages: Vec<_> = reasons().map(|r| r.map(|r| storable(&r.message))).collect();
+    db.execute(
+        "UPDATE image SET state = u.state, class = u.class, message = u.message, next_at = NULL,
+             expires_at = NULL, lease = NULL, holder = NULL
+         FROM unnest($1::bigint[], $2::smallint[], $3::text[], $4::text[])
+             u(id, state, class, message)
+         WHERE image.id = u.id",
+        &[&images, &states, &classes, &messages],
+    )
+    .await?;
+    // Numbers become visible in their order, so that a reader passes over none.
+    db.lock(Lock::Outbox).await?;
+    db.execute("DELETE FROM outbox WHERE image = ANY($1)", &[&images])
+        .await?;
+    db.execute(
+        "INSERT INTO outbox (source, image)
+         SELECT source.id, u.id FROM unnest($1::bigint[]) WITH ORDINALITY u(id, n)
+         JOIN source ON source.image = u.id ORDER BY n, source.id",
+        &[&images],
+    )
+    .await
+    .map(drop)
+}
+
+/// Which of these sources have an outcome that waits to be delivered.
+pub(super) async fn waiting(db: &Connection, sources: &[i64]) -> Result<HashSet<i64>, Fault> {
+    let rows = db
+        .query(
+            "SELECT outbox.source FROM source
+             JOIN outbox ON outbox.image = source.image AND outbox.source = source.id
+             WHERE source.id = ANY($1)",
+            &[&sources],
+        )
+        .await?;
+    rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
+}
+
+/// Puts the outcomes of images that ended before in the outbox, for pairs of source and image. The
+/// outbox must be locked.
+pub(super) async fn put_late(db: &Connection, late: &[(i64, i64)]) -> Result<(), Fault> {
+    let (sources, images): (Vec<i64>, Vec<i64>) = late.iter().copied().unzip();
+    db.execute(
+        "INSERT INTO outbox (source, image)
+         SELECT source, image FROM unnest($1::bigint[], $2::bigint[])
+             WITH ORDINALITY u(source, image, n) ORDER BY n",
+        &[&sources, &images],
+    )
+    .await?;
+    db.execute(
+        "UPDATE image SET state = $2 WHERE id = ANY($1) AND state = $3",
+        &[&images, &code(State::Decided), &code(State::Delivered)],
+    )
+    .await
+    .map(drop)
+}
+
+pub(super) async fn undelivered(
+    db: &Connection,
+    after: Option<DeliveryId>,
+    limit: usize,
+) -> Result<Vec<Undelivered>, Fault> {
+    let sql = format!(
+        "SELECT {ROW_COLUMNS} FROM outbox JOIN source ON source.id = outbox.source {ROW_JOINS}
+         WHERE outbox.id > $1 ORDER BY outbox.id LIMIT $2"
+    );
+    let after = after.map_or(0, |id| id.0);
+    let rows = db.query(&sql, &[&after, &signed(limit)]).await?;
+    rows.iter()
+        .map(|row| {
+            Ok(Undelivered::new(
+                DeliveryId(row.try_get("delivery")?),
+                row_at(row)?,
+            ))
+        })
+        .collect()
+}
+
+/// How many rows one call passes over at most.
+const PASSED: usize = 20_000;
+
+/// How many rows the first query of a call reads; each further one four times as many.
+const FIRST: usize = 64;
+
+pub(super) async fn ordered(db: &Connection, after: i64, limit: usize) -> Result<Ordered, Fault> {
+    let sql = format!(
+        "SELECT {ROW_COLUMNS} FROM source {ROW_JOINS}
+         LEFT JOIN outbox ON outbox.image = source.image AND outbox.source = source.id
+         WHERE source.id > $1 ORDER BY source.id LIMIT $2"
+    );
+    let mut read = Ordered {
+        through: after,
+        ..Ordered::default()
+    };
+    let (mut passed, mut page) = (0, FIRST);
+    while passed < PASSED {
+        let rows = db.query(&sql, &[&read.through, &signed(page)]).await?;
+        for row in &rows {
+            if read.outcomes.len() >= limit || !state_of(row.try_get("state")?)?.is_final() {
+                return Ok(read);
+            }
+            read.through = row.try_get("number")?;
+            if let Some(id) = row.try_get::<_, Option<i64>>("delivery")? {
+                read.outcomes
+                    .push(Undelivered::new(DeliveryId(id), row_at(row)?));
+            }
+        }
+        if rows.len() < page {
+            break;
+        }
+        passed += rows.len();
+        page = (page * 4).min(4_096);
+    }
+    Ok(read)
+}
+
+pub(super) async fn acknowledge(db: &Connection, deliveries: &[DeliveryId]) -> Result<(), Fault> {
+    let ids: Vec<i64> = deliveries.iter().map(|delivery| delivery.0).collect();
+    // Locked first, in the order in which everyone locks images.
+    let locked = db
+        .query(
+            "SELECT id FROM image WHERE id IN (SELECT image FROM outbox WHERE id = ANY($1))
+             ORDER BY id FOR UPDATE",
+            &[&ids],
+        )
+        .await?;
+    let images: Vec<i64> = locked
+        .iter()
+        .map(|row| row.try_get(0))
+        .collect::<Result<_, _>>()?;
+    db.execute("DELETE FROM outbox WHERE id = ANY($1)", &[&ids])
+        .await?;
+    db.execute(
+        "UPDATE image SET state = $2 WHERE id = ANY($1) AND state = $3
+         AND NOT EXISTS (SELECT FROM outbox WHERE outbox.image = image.id)",
+        &[&images, &code(State::Delivered), &code(State::Decided)],
+    )
+    .await
+    .map(drop)
+}

@@ -1,0 +1,167 @@
+//! What the ledger holds, read without stopping those who write.
+
+use super::{
+    super::{Backlog, Row, Rows, SharedDataId, State, Stats, codes::BatchState, time::from_millis},
+    fault::Fault,
+    pool::Connection,
+    row::{ROW_COLUMNS, ROW_JOINS, code, codes, row_at, signed, state_of, text_of, unsigned},
+};
+
+/// States in which something is to be done some time.
+const ACTIVE: [State; 8] = [
+    State::Received,
+    State::Checked,
+    State::Unreachable,
+    State::Probed,
+    State::Expired,
+    State::Sending,
+    State::Uncertain,
+    State::Submitted,
+];
+
+pub(super) async fn backlog(db: &Connection) -> Result<Backlog, Fault> {
+    let rows = db
+        .query(
+            "SELECT state, (SELECT next_at FROM image
+                 WHERE image.state = u.state AND next_at IS NOT NULL ORDER BY next_at LIMIT 1)
+             FROM unnest($1::smallint[]) WITH ORDINALITY u(state, n) ORDER BY n",
+            &[&codes(&ACTIVE)],
+        )
+        .await?;
+    let mut due = Vec::new();
+    for row in rows {
+        let at: Option<i64> = row.try_get(1)?;
+        let state = state_of(row.try_get(0)?)?;
+        due.extend(at.map(|at| (state, from_millis(at))));
+    }
+    let first = db
+        .query_opt(
+            "SELECT expires_at FROM image WHERE expires_at IS NOT NULL
+             ORDER BY expires_at LIMIT 1",
+            &[],
+        )
+        .await?;
+    let first: Option<i64> = first.map(|row| row.try_get(0)).transpose()?;
+    Ok(Backlog {
+        due,
+        first_expiry: first.map(from_millis),
+    })
+}
+
+pub(super) async fn stats(db: &Connection, now: i64) -> Result<Stats, Fault> {
+    let row = db
+        .query_one(
+            "SELECT (SELECT count(*) FROM source),
+                 (SELECT COALESCE(max(id), 0) FROM source),
+                 (SELECT count(*) FROM outbox),
+                 (SELECT count(*) FROM task),
+                 (SELECT COALESCE(sum(billed), 0)::bigint FROM task),
+                 (SELECT value FROM tally WHERE name = 'resubmitted'),
+                 (SELECT value FROM tally WHERE name = 'expired'),
+                 (SELECT COALESCE(sum(images), 0)::bigint FROM batch
+                     WHERE sent_at > $1 AND state <> $2)",
+            &[
+                &now.saturating_sub(60_000),
+                &i16::from(BatchState::Refused.code()),
+            ],
+        )
+        .await?;
+    let count = |column: usize| -> Result<u64, Fault> { Ok(unsigned(row.try_get(column)?)) };
+    let mut stats = Stats {
+        sources: count(0)?,
+        last_row: row.try_get(1)?,
+        undelivered: count(2)?,
+        tasks: count(3)?,
+        billed: count(4)?,
+        resubmitted: count(5)?,
+        expired: count(6)?,
+        sent_last_minute: count(7)?,
+        ..Stats::default()
+    };
+    let oldest = db
+        .query_opt(
+            "SELECT submitted_at FROM image JOIN task ON task.id = image.task
+             WHERE expires_at IS NOT NULL ORDER BY expires_at LIMIT 1",
+            &[],
+        )
+        .await?;
+    let oldest: Option<i64> = oldest.map(|row| row.try_get(0)).transpose()?;
+    stats.oldest_unpolled = oldest.map(from_millis);
+    let unread = db
+        .query("SELECT name FROM origin WHERE NOT is_read ORDER BY id", &[])
+        .await?;
+    for row in unread {
+        stats.unread_lists.push(text_of(row.try_get(0)?)?);
+    }
+    count_states(db, &mut stats).await?;
+    Ok(stats)
+}
+
+async fn count_states(db: &Connection, stats: &mut Stats) -> Result<(), Fault> {
+    let rows = db
+        .query(
+            "SELECT state, class, count(*) FROM image GROUP BY state, class
+             ORDER BY state, class COLLATE \"C\" NULLS FIRST",
+            &[],
+        )
+        .await?;
+    for row in rows {
+        let (state, count) = (state_of(row.try_get(0)?)?, unsigned(row.try_get(2)?));
+        let class: Option<String> = row.try_get(1)?;
+        match stats.states.last_mut() {
+            Some((last, sum)) if *last == state => *sum = sum.saturating_add(count),
+            _ => stats.states.push((state, count)),
+        }
+        stats
+            .classes
+            .extend(class.map(|class| (state, class, count)));
+    }
+    Ok(())
+}
+
+pub(super) async fn shared_data_ids(
+    db: &Connection,
+    after: i64,
+    limit: usize,
+) -> Result<Vec<SharedDataId>, Fault> {
+    let rows = db
+        .query(
+            "WITH shared AS (
+                 SELECT data_id, count(*) AS count, min(id) AS first FROM source
+                 WHERE id > $1 AND data_id IS NOT NULL
+                 GROUP BY data_id HAVING count(*) > 1 ORDER BY min(id) LIMIT $2),
+             pairs AS (
+                 SELECT shared.data_id, shared.count, shared.first, min(source.id) AS second
+                 FROM shared JOIN source ON source.data_id = shared.data_id
+                     AND source.id > shared.first
+                 GROUP BY shared.data_id, shared.count, shared.first)
+             SELECT pairs.data_id, count, a.name, one.line, b.name, two.line FROM pairs
+             JOIN source one ON one.id = pairs.first JOIN origin a ON a.id = one.origin
+             JOIN source two ON two.id = pairs.second JOIN origin b ON b.id = two.origin
+             ORDER BY pairs.first",
+            &[&after, &signed(limit)],
+        )
+        .await?;
+    rows.iter()
+        .map(|row| {
+            let text = |column: usize| text_of(row.try_get(column)?);
+            let line = |column: usize| -> Result<u64, Fault> { Ok(unsigned(row.try_get(column)?)) };
+            let places = [(text(2)?, line(3)?), (text(4)?, line(5)?)];
+            Ok(SharedDataId::new(text(0)?, line(1)?, places))
+        })
+        .collect()
+}
+
+pub(super) async fn rows(db: &Connection, rows: Rows) -> Result<Vec<Row>, Fault> {
+    let sql = format!(
+        "SELECT {ROW_COLUMNS} FROM source
+         LEFT JOIN outbox ON outbox.image = source.image AND outbox.source = source.id {ROW_JOINS}
+         WHERE source.id > $1 AND ($2::smallint IS NULL OR image.state = $2)
+         ORDER BY source.id LIMIT $3"
+    );
+    let state = rows.state.map(code);
+    let found = db
+        .query(&sql, &[&rows.after, &state, &signed(rows.limit)])
+        .await?;
+    found.iter().map(row_at).collect()
+}

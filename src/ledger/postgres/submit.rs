@@ -1,0 +1,405 @@
+//! The paid part: batches, their answers, and what to do when there is none.
+
+use std::collections::{HashMap, HashSet};
+
+use super::{
+    super::{
+        Answer, BatchId, Begun, Entry, Fate, Hold, Key, Reason, Recovered, Resubmit, State, Stray,
+        codes::{BatchState, TaskState},
+        time::to_millis,
+    },
+    fault::Fault,
+    intake::held,
+    outbox::{self, Final},
+    pool::Connection,
+    row::{code, codes, key_of, state_of, storable},
+};
+use crate::ids::{RequestId, TaskId};
+
+pub(super) async fn begin_batch(
+    db: &Connection,
+    holds: &[Hold],
+    settle_at: i64,
+    now: i64,
+    worker: Option<i32>,
+) -> Result<Begun, Fault> {
+    let held = held(db, holds, &[State::Probed, State::Expired]).await?;
+    let count = i32::try_from(held.len()).unwrap_or(i32::MAX);
+    let row = db
+        .query_one(
+            "INSERT INTO batch (state, sent_at, images, worker) VALUES ($1, $2, $3, $4)
+             RETURNING id, uuid",
+            &[
+                &i16::from(BatchState::Sending.code()),
+                &now,
+                &count,
+                &worker,
+            ],
+        )
+        .await?;
+    let id: i64 = row.try_get(0)?;
+    let uuid: &[u8] = row.try_get(1)?;
+    let uuid = uuid.try_into();
+    let uuid = uuid.map_err(|_| Fault::Invalid("a batch id is not of 16 bytes".to_owned()))?;
+    if held.is_empty() {
+        db.execute("DELETE FROM batch WHERE id = $1", &[&id])
+            .await?;
+        return Ok(Begun::new(BatchId(uuid), Vec::new()));
+    }
+    let ids: Vec<i64> = held.iter().map(|held| held.id).collect();
+    db.execute(
+        "UPDATE image SET state = $2, batch = $3, next_at = $4 WHERE id = ANY($1)",
+        &[&ids, &code(State::Sending), &id, &settle_at],
+    )
+    .await?;
+    let keys = held.iter().map(|held| holds[held.index].key).collect();
+    Ok(Begun::new(BatchId(uuid), keys))
+}
+
+pub(super) async fn record_answer(
+    db: &Connection,
+    batch: BatchId,
+    answer: &Answer,
+    now: i64,
+) -> Result<Stray, Fault> {
+    let row = db
+        .query_opt(
+            "SELECT id FROM batch WHERE uuid = $1 FOR UPDATE",
+            &[&&batch.0[..]],
+        )
+        .await?;
+    let Some(row) = row else {
+        return Err(Fault::unusable("it knows no such batch"));
+    };
+    let id: i64 = row.try_get(0)?;
+    match answer {
+        Answer::Answered {
+            request_id,
+            poll_at,
+            expires_at,
+            entries,
+            strays,
+        } => {
+            close_batch(db, id, BatchState::Answered, request_id.as_ref()).await?;
+            let sent = NewTasks {
+                batch: id,
+                submitted_at: now,
+                poll_at: to_millis(*poll_at),
+                expires_at: to_millis(*expires_at),
+            };
+            let mut tasks = record_entries(db, &sent, entries).await?;
+            mark_uncertain(db, id).await?;
+            let strays: Vec<(&TaskId, Option<i64>)> = strays.iter().map(|id| (id, None)).collect();
+            tasks += insert_tasks(db, &strays, Some(id), now).await?.len();
+            Ok(Stray { tasks })
+        }
+        Answer::Refused { request_id, fate } => {
+            close_batch(db, id, BatchState::Refused, request_id.as_ref()).await?;
+            let images = images_of(db, id).await?;
+            let fated: Vec<Fated<'_>> = images
+                .into_iter()
+                .map(|image| Fated { image, fate })
+                .collect();
+            apply_fates(db, &fated, State::Probed, Claim::Kept).await?;
+            Ok(Stray::default())
+        }
+        Answer::Unknown => {
+            close_batch(db, id, BatchState::Unknown, None).await?;
+            mark_uncertain(db, id).await?;
+            Ok(Stray::default())
+        }
+    }
+}
+
+async fn close_batch(
+    db: &Connection,
+    id: i64,
+    state: BatchState,
+    request_id: Option<&RequestId>,
+) -> Result<(), Fault> {
+    let request_id = request_id.map(RequestId::as_str);
+    db.execute(
+        "UPDATE batch SET state = $2, request_id = COALESCE($3, request_id) WHERE id = $1",
+        &[&id, &i16::from(state.code()), &request_id],
+    )
+    .await
+    .map(drop)
+}
+
+/// What the tasks of one answer have in common.
+struct NewTasks {
+    batch: i64,
+    submitted_at: i64,
+    poll_at: i64,
+    expires_at: i64,
+}
+
+/// An image of an answer.
+struct Sent {
+    id: i64,
+    state: State,
+    /// Whether it still waits for this batch's answer: recovery may have given the batch up, but as
+    /// long as nothing else was sent since, a late answer is the answer.
+    waits: bool,
+}
+
+/// Returns how many tasks no image waits for.
+async fn record_entries(
+    db: &Connection,
+    sent: &NewTasks,
+    entries: &[(Key, Entry)],
+) -> Result<usize, Fault> {
+    let mut images = find_sent(db, entries, sent.batch).await?;
+    let mut tasks: Vec<(&TaskId, Option<i64>)> = Vec::new();
+    for (key, entry) in entries {
+        if let (Entry::Task(name), Some(image)) = (entry, images.get(key)) {
+            tasks.push((name, Some(image.id)));
+        }
+    }
+    let mut new = insert_tasks(db, &tasks, Some(sent.batch), sent.submitted_at).await?;
+    let (mut followed, mut names, mut fated) = (Vec::new(), Vec::new(), Vec::new());
+    let mut strays = 0;
+    for (key, entry) in entries {
+        let Some(image) = images.get_mut(key) else {
+            continue;
+        };
+        match entry {
+            Entry::Task(name) => {
+                let is_new = new.remove(name.as_str());
+                if image.waits {
+                    image.waits = false;
+                    followed.push(image.id);
+                    names.push(name.as_str());
+                } else if is_new {
+                    strays += 1;
+                }
+            }
+            // Put back by recovery and refused late: it is where it should be.
+            Entry::Refused(_) if image.state == State::Probed => {}
+            Entry::Refused(fate) if image.waits => {
+                image.waits = false;
+                fated.push(Fated {
+                    image: image.id,
+                    fate,
+                });
+            }
+            Entry::Refused(_) => {}
+        }
+    }
+    // Not if the service gave the id to another image before: then nothing is known of this one.
+    db.execute(
+        "UPDATE image SET state = $3, task = task.id, next_at = $4, expires_at = $5, lease = NULL,
+             holder = NULL, class = NULL, message = NULL
+         FROM unnest($1::bigint[], $2::text[]) u(id, name) JOIN task ON task.name = u.name
+         WHERE image.id = u.id AND task.image = u.id",
+        &[
+            &followed,
+            &names,
+            &code(State::Submitted),
+            &sent.poll_at,
+            &sent.expires_at,
+        ],
+    )
+    .await?;
+    apply_fates(db, &fated, State::Probed, Claim::Ended).await?;
+    Ok(strays)
+}
+
+async fn find_sent(
+    db: &Connection,
+    entries: &[(Key, Entry)],
+    batch: i64,
+) -> Result<HashMap<Key, Sent>, Fault> {
+    let keys: Vec<&[u8]> = entries.iter().map(|(key, _)| &key.as_bytes()[..]).collect();
+    let waiting = codes(&[State::Sending, State::Uncertain, State::Probed]);
+    let rows = db
+        .query(
+            "SELECT id, key, state, batch IS NOT DISTINCT FROM $2 AND state = ANY($3)
+             FROM image WHERE key = ANY($1) ORDER BY id FOR UPDATE",
+            &[&keys, &batch, &waiting],
+        )
+        .await?;
+    rows.iter()
+        .map(|row| {
+            let sent = Sent {
+                id: row.try_get(0)?,
+                state: state_of(row.try_get(2)?)?,
+                waits: row.try_get(3)?,
+            };
+            Ok((key_of(row.try_get(1)?)?, sent))
+        })
+        .collect()
+}
+
+/// Keeps task ids for ever. Returns those that are new.
+pub(super) async fn insert_tasks(
+    db: &Connection,
+    tasks: &[(&TaskId, Option<i64>)],
+    batch: Option<i64>,
+    submitted_at: i64,
+) -> Result<HashSet<String>, Fault> {
+    if tasks.is_empty() {
+        return Ok(HashSet::new());
+    }
+    let names: Vec<&str> = tasks.iter().map(|(name, _)| name.as_str()).collect();
+    let images: Vec<Option<i64>> = tasks.iter().map(|(_, image)| *image).collect();
+    let rows = db
+        .query(
+            "INSERT INTO task (name, image, batch, state, submitted_at, billed)
+             SELECT name, u.image, $3, $4, $5, COALESCE(image.billed, 1)
+             FROM unnest($1::text[], $2::bigint[]) WITH ORDINALITY u(name, image, n)
+             LEFT JOIN image ON image.id = u.image
+             ORDER BY n ON CONFLICT (name) DO NOTHING RETURNING name",
+            &[
+                &names,
+                &images,
+                &batch,
+                &i16::from(TaskState::Open.code()),
+                &submitted_at,
+            ],
+        )
+        .await?;
+    rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
+}
+
+/// Marks the images of the batch that the answer left out. Their settling time stays.
+async fn mark_uncertain(db: &Connection, batch: i64) -> Result<(), Fault> {
+    db.execute(
+        "UPDATE image SET state = $1 FROM (
+             SELECT id FROM image WHERE state = $2 AND next_at IS NOT NULL AND batch = $3
+             ORDER BY id FOR UPDATE) sent
+         WHERE image.id = sent.id",
+        &[&code(State::Uncertain), &code(State::Sending), &batch],
+    )
+    .await
+    .map(drop)
+}
+
+/// Locks the images that wait for the batch's answer. Few images are on their way at a time, so
+/// there is no index by batch.
+async fn images_of(db: &Connection, batch: i64) -> Result<Vec<i64>, Fault> {
+    let states = codes(&[State::Sending, State::Uncertain]);
+    let rows = db
+        .query(
+            "SELECT id FROM image WHERE state = ANY($1) AND next_at IS NOT NULL AND batch = $2
+             ORDER BY id FOR UPDATE",
+            &[&states, &batch],
+        )
+        .await?;
+    rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
+}
+
+pub(super) async fn recover(
+    db: &Connection,
+    resubmit: Resubmit,
+    now: i64,
+) -> Result<Recovered, Fault> {
+    // Another process that settles the same images has locked them: nobody waits.
+    let uncertain = db
+        .execute(
+            "UPDATE image SET state = $1 FROM (
+                 SELECT id FROM image WHERE state = $2 AND next_at <= $3
+                 ORDER BY id FOR UPDATE SKIP LOCKED) settled
+             WHERE image.id = settled.id",
+            &[&code(State::Uncertain), &code(State::Sending), &now],
+        )
+        .await?;
+    let resubmitted = match resubmit {
+        Resubmit::Never => 0,
+        // `batch` stays, so that a late answer is still taken.
+        Resubmit::WhenSettled => {
+            db.execute(
+                "UPDATE image SET state = $1, lease = NULL, holder = NULL FROM (
+                     SELECT id FROM image WHERE state = $2 AND next_at <= $3
+                     ORDER BY id FOR UPDATE SKIP LOCKED) settled
+                 WHERE image.id = settled.id",
+                &[&code(State::Probed), &code(State::Uncertain), &now],
+            )
+            .await?
+        }
+    };
+    if resubmitted > 0 {
+        add_to_tally(db, "resubmitted", resubmitted).await?;
+    }
+    Ok(Recovered {
+        uncertain,
+        resubmitted,
+    })
+}
+
+pub(super) async fn add_to_tally(db: &Connection, name: &str, count: u64) -> Result<(), Fault> {
+    let count = i64::try_from(count).unwrap_or(i64::MAX);
+    db.execute(
+        "UPDATE tally SET value = value + $2 WHERE name = $1",
+        &[&name, &count],
+    )
+    .await
+    .map(drop)
+}
+
+/// What becomes of the claim that an image was held by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Claim {
+    Kept,
+    Ended,
+}
+
+/// An image and what is to become of it.
+#[derive(Debug)]
+pub(super) struct Fated<'a> {
+    pub(super) image: i64,
+    pub(super) fate: &'a Fate,
+}
+
+/// Puts images back into `state` or gives them up. They must be locked.
+pub(super) async fn apply_fates(
+    db: &Connection,
+    fated: &[Fated<'_>],
+    state: State,
+    claim: Claim,
+) -> Result<(), Fault> {
+    let (mut ids, mut at, mut failures) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut classes, mut messages) = (Vec::new(), Vec::new());
+    let mut dead = Vec::new();
+    for Fated { image, fate } in fated {
+        let (time, reason): (_, Option<&Reason>) = match fate {
+            Fate::Dead(reason) => {
+                dead.push(Final {
+                    image: *image,
+                    state: State::Dead,
+                    reason: Some(reason),
+                });
+                continue;
+            }
+            Fate::Again { at } => (at, None),
+            Fate::Retry { at, reason } => (at, Some(reason)),
+        };
+        ids.push(*image);
+        at.push(to_millis(*time));
+        failures.push(i32::from(reason.is_some()));
+        classes.push(reason.map(|reason| storable(&reason.class)));
+        messages.push(reason.map(|reason| storable(&reason.message)));
+    }
+    if !ids.is_empty() {
+        db.execute(
+            "UPDATE image SET state = $6, next_at = at, attempts = attempts + failures,
+                 batch = NULL, expires_at = NULL, class = COALESCE(u.class, image.class),
+                 message = COALESCE(u.message, image.message),
+                 lease = CASE WHEN $7 THEN lease END, holder = CASE WHEN $7 THEN holder END
+             FROM unnest($1::bigint[], $2::bigint[], $3::integer[], $4::text[], $5::text[])
+                 u(id, at, failures, class, message)
+             WHERE image.id = u.id",
+            &[
+                &ids,
+                &at,
+                &failures,
+                &classes,
+                &messages,
+                &code(state),
+                &(claim == Claim::Kept),
+            ],
+        )
+        .await?;
+    }
+    outbox::finish(db, &dead).await
+}

@@ -1,0 +1,214 @@
+//! Who is at work: each worker holds a lock that the server releases when the worker's connection
+//! ends, and the table `worker` says what to try.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::Duration,
+};
+
+use tokio::{task::JoinHandle, time::sleep};
+
+use super::{
+    super::{State, time::to_millis},
+    fault::{Fault, backoff},
+    intake::HELD,
+    options::Clock,
+    pool::{Connection, Pool},
+    row::{code, codes},
+};
+
+/// A clock that differs by more is not believed: it would settle images too early or too late.
+const MOST_OFFSET: i64 = 60_000;
+
+/// Differences below are within what a round trip to the server leaves open.
+const LEAST_OFFSET: i64 = 250;
+
+/// Interval between two comparisons of the clocks.
+const COMPARE: Duration = Duration::from_secs(60);
+
+/// The database's clock minus the local one, in milliseconds.
+#[derive(Debug, Default)]
+pub(super) struct Offset(AtomicI64);
+
+impl Offset {
+    pub(super) fn millis(&self) -> i64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// Compares the clocks. Fails if they differ too much.
+    pub(super) async fn measure(&self, db: &Connection, clock: &Clock) -> Result<(), Fault> {
+        let before = to_millis(clock.now());
+        let row = db
+            .query_one(
+                "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint",
+                &[],
+            )
+            .await?;
+        let after = to_millis(clock.now());
+        let middle = before.saturating_add(after.saturating_sub(before) / 2);
+        let offset = row.try_get::<_, i64>(0)?.saturating_sub(middle);
+        if offset.abs() > MOST_OFFSET {
+            return Err(Fault::unusable(format!(
+                "the clocks of this machine and the database differ by {} s: set them",
+                offset.abs() / 1000
+            )));
+        }
+        let offset = if offset.abs() < LEAST_OFFSET {
+            0
+        } else {
+            offset
+        };
+        self.0.store(offset, Ordering::Relaxed);
+        Ok(())
+    }
+}
+
+/// A worker's identity, for as long as this is held.
+#[derive(Debug)]
+pub(super) struct Worker {
+    pub(super) number: i32,
+    keeper: JoinHandle<()>,
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        self.keeper.abort();
+    }
+}
+
+impl Worker {
+    /// Registers a worker under a name for people.
+    pub(super) async fn register(
+        pool: Arc<Pool>,
+        name: String,
+        offset: Arc<Offset>,
+        clock: Clock,
+    ) -> Result<Self, Fault> {
+        let db = pool.connect().await?;
+        let row = db
+            .query_one("SELECT nextval('worker_number')::integer", &[])
+            .await?;
+        let number = row.try_get(0)?;
+        hold(&db, number, &name).await?;
+        let keeper = tokio::spawn(async move {
+            let mut held = Some(db);
+            let mut lost = 0;
+            loop {
+                match held {
+                    Some(db) if !db.is_closed() => {
+                        sleep(COMPARE).await;
+                        // A clock that went wrong keeps its last known offset; the next open fails.
+                        drop(offset.measure(&db, &clock).await);
+                        held = Some(db);
+                        lost = 0;
+                    }
+                    _ => {
+                        sleep(backoff(lost)).await;
+                        lost += 1;
+                        held = hold_again(&pool, number, &name).await.ok();
+                    }
+                }
+            }
+        });
+        Ok(Self { number, keeper })
+    }
+}
+
+async fn hold_again(pool: &Pool, number: i32, name: &str) -> Result<Connection, Fault> {
+    let db = pool.connect().await?;
+    hold(&db, number, name).await?;
+    Ok(db)
+}
+
+/// The lock first: whoever finds the row without it takes the worker for gone.
+async fn hold(db: &Connection, number: i32, name: &str) -> Result<(), Fault> {
+    db.query(
+        "SELECT pg_advisory_lock(hashtext('greenlight ' || current_schema()), $1)",
+        &[&number],
+    )
+    .await?;
+    db.execute(
+        "INSERT INTO worker VALUES ($1, $2,
+             (extract(epoch FROM clock_timestamp()) * 1000)::bigint)
+         ON CONFLICT (number) DO NOTHING",
+        &[&number, &name],
+    )
+    .await
+    .map(drop)
+}
+
+/// Frees what workers hold whose connection has ended.
+pub(super) async fn take_over(
+    db: &Connection,
+    settle: Option<i64>,
+    now: i64,
+    own: Option<i32>,
+) -> Result<usize, Fault> {
+    let rows = db
+        .query(
+            "SELECT number FROM worker WHERE number IS DISTINCT FROM $1
+             AND pg_try_advisory_xact_lock(hashtext('greenlight ' || current_schema()), number)",
+            &[&own],
+        )
+        .await?;
+    let gone: Vec<i32> = rows
+        .iter()
+        .map(|row| row.try_get(0))
+        .collect::<Result<_, _>>()?;
+    if gone.is_empty() {
+        return Ok(0);
+    }
+    // Those without a lease are put off for a reason of their own, which stays.
+    let mut sooner = db
+        .execute(
+            "UPDATE image SET next_at = $3, lease = NULL, holder = NULL FROM (
+                 SELECT id FROM image WHERE state = ANY($1) AND next_at > $3
+                 AND lease IS NOT NULL AND holder = ANY($2) ORDER BY id FOR UPDATE) held
+             WHERE image.id = held.id",
+            &[&codes(&HELD), &gone, &now],
+        )
+        .await?;
+    // Polling costs nothing.
+    sooner += db
+        .execute(
+            "UPDATE image SET next_at = $3, holder = NULL FROM (
+                 SELECT id FROM image WHERE state = $1 AND next_at > $3 AND holder = ANY($2)
+                 ORDER BY id FOR UPDATE) held
+             WHERE image.id = held.id",
+            &[&code(State::Submitted), &gone, &now],
+        )
+        .await?;
+    if let Some(settle) = settle {
+        let sent = codes(&[State::Sending, State::Uncertain]);
+        sooner += db
+            .execute(
+                "UPDATE image SET next_at = sent.at FROM (
+                     SELECT image.id, batch.sent_at + $3 AS at FROM image
+                     JOIN batch ON batch.id = image.batch
+                     WHERE image.state = ANY($1) AND next_at IS NOT NULL
+                     AND batch.worker = ANY($2) AND next_at > batch.sent_at + $3
+                     ORDER BY image.id FOR UPDATE OF image) sent
+                 WHERE image.id = sent.id",
+                &[&sent, &gone, &settle],
+            )
+            .await?;
+        forget(db, &gone).await?;
+    }
+    Ok(usize::try_from(sooner).unwrap_or(usize::MAX))
+}
+
+/// Removes workers that are gone, but for those whose batches may still be settled sooner.
+async fn forget(db: &Connection, gone: &[i32]) -> Result<(), Fault> {
+    let sent = codes(&[State::Sending, State::Uncertain]);
+    db.execute(
+        "DELETE FROM worker WHERE number = ANY($1) AND NOT EXISTS (
+             SELECT FROM image JOIN batch ON batch.id = image.batch
+             WHERE image.state = ANY($2) AND next_at IS NOT NULL AND batch.worker = worker.number)",
+        &[&gone, &sent],
+    )
+    .await
+    .map(drop)
+}

@@ -1,0 +1,136 @@
+//! A PostgreSQL server for tests: the one that `GREENLIGHT_TEST_POSTGRES` names, or a new one on
+//! loopback that ends with this process.
+
+use std::{
+    net::TcpListener,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    sync::{
+        OnceLock,
+        atomic::{AtomicU32, Ordering},
+    },
+    thread,
+    time::Duration,
+};
+
+/// Runs until its standard input ends, which it does with this process even if that is killed.
+const SCRIPT: &str = r#"
+folder=$1; port=$2
+trap 'rm -rf "$folder"' EXIT
+initdb -D "$folder/data" -U greenlight -A trust -E UTF8 --no-locale >"$folder/log" 2>&1 || exit 1
+postgres -D "$folder/data" -p "$port" -c listen_addresses=127.0.0.1 \
+  -c unix_socket_directories="$folder" -c max_connections=300 >>"$folder/log" 2>&1 &
+server=$!
+cat >/dev/null
+kill -INT "$server"
+wait "$server"
+"#;
+
+/// The URL of a schema that no other caller has, or `None` if there is no server here.
+pub(crate) fn fresh_url() -> Option<String> {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let server = server()?;
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    let separator = if server.contains('?') { '&' } else { '?' };
+    let process = std::process::id();
+    Some(format!("{server}{separator}schema=test_{process}_{count}"))
+}
+
+fn server() -> Option<&'static str> {
+    static SERVER: OnceLock<Option<String>> = OnceLock::new();
+    SERVER
+        .get_or_init(|| {
+            let found = std::env::var("GREENLIGHT_TEST_POSTGRES")
+                .ok()
+                .or_else(start);
+            if found.is_none() {
+                eprintln!(
+                    "PostgreSQL: not tested, since GREENLIGHT_TEST_POSTGRES names no server and \
+                     none can be started here"
+                );
+            }
+            found
+        })
+        .as_deref()
+}
+
+fn start() -> Option<String> {
+    let path = programs()?;
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    drop(listener);
+    // In memory, where there is a folder for that: power is not lost here.
+    let base = ["/dev/shm", "/tmp"].map(Path::new);
+    let base = base.into_iter().find(|folder| folder.is_dir())?;
+    let folder = base.join(format!("greenlight-postgres-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let child = supervisor(&folder, port, &path)?;
+    // Dropped at no time: its standard input stays open as long as the process.
+    std::mem::forget(child);
+    let socket = folder.join(format!(".s.PGSQL.{port}"));
+    for _ in 0..600 {
+        if socket.exists() {
+            return Some(format!("postgres://greenlight@127.0.0.1:{port}/postgres"));
+        }
+        thread::sleep(Duration::from_millis(50));
+    }
+    let log = std::fs::read_to_string(folder.join("log")).unwrap_or_default();
+    panic!("PostgreSQL did not start: {log}");
+}
+
+/// The folder of `initdb` and `postgres`: the newest of Debian's, or one in `PATH`.
+fn programs() -> Option<PathBuf> {
+    let mut debian: Vec<PathBuf> = std::fs::read_dir("/usr/lib/postgresql")
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| Some(entry.ok()?.path().join("bin")))
+        .collect();
+    debian.sort();
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let mut folders = debian.into_iter().rev().chain(std::env::split_paths(&path));
+    folders.find(|folder| folder.join("initdb").is_file() && folder.join("postgres").is_file())
+}
+
+/// PostgreSQL does not run as the superuser, so another user runs it then.
+fn supervisor(folder: &Path, port: u16, programs: &Path) -> Option<Child> {
+    let path = std::env::var("PATH").unwrap_or_default();
+    let path = format!("{}:{path}", programs.display());
+    let mut command = Command::new("sh");
+    command
+        .args(["-c", SCRIPT, "sh"])
+        .arg(folder)
+        .arg(port.to_string())
+        .env("PATH", path)
+        .current_dir(folder)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    #[cfg(unix)]
+    {
+        use std::os::unix::{
+            fs::{MetadataExt as _, PermissionsExt as _, chown},
+            process::CommandExt as _,
+        };
+        std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o700)).unwrap();
+        if std::fs::metadata(folder).unwrap().uid() == 0 {
+            let (user, group) = account()?;
+            chown(folder, Some(user), Some(group)).unwrap();
+            command.uid(user).gid(group);
+        }
+    }
+    command.spawn().ok()
+}
+
+/// The user and group of an account that is not the superuser's.
+#[cfg(unix)]
+fn account() -> Option<(u32, u32)> {
+    let accounts = std::fs::read_to_string("/etc/passwd").ok()?;
+    let find = |name: &str| {
+        let line = accounts
+            .lines()
+            .find(|line| line.split(':').next() == Some(name))?;
+        let mut fields = line.split(':').skip(2);
+        Some((fields.next()?.parse().ok()?, fields.next()?.parse().ok()?))
+    };
+    find("postgres").or_else(|| find("nobody"))
+}
