@@ -68,6 +68,7 @@ async fn dispatch(command: Command) -> Result<Exit, Failure> {
         Command::Check(options) => check::run(options, interrupt).await,
         Command::Scan(options) => scan::run(options, interrupt).await,
         Command::Resume(options) => ledger::resume(options.settings, interrupt).await,
+        Command::Work(options) => ledger::work(options, interrupt).await,
         Command::Status(options) => ledger::status(options).await,
         Command::Retry(options) => ledger::retry(options).await,
         Command::Dead(options) => ledger::dead(options).await,

@@ -37,7 +37,7 @@ pub(crate) async fn run(options: PlanOptions, mut interrupt: Interrupt) -> Resul
     let scenes: Vec<_> = scenes.chosen()?.iter().map(ToString::to_string).collect();
     let words: Vec<_> = scenes.iter().map(String::as_str).collect();
     let scope = Scope::new("", "", &words);
-    let lines = Lines::new(input.sources()?);
+    let lines = Lines::new(input.sources()?, false);
     let mut printer = Printer::new(how.format, "checked");
     let probe = how.probe(None)?;
     let planning = Plan::start(&probe, &how.requirements(), &scope, lines);

@@ -54,10 +54,10 @@ async fn count_lines(from: OsString) -> Result<Drawing, Failure> {
 }
 
 async fn count_ledger(path: PathBuf) -> Result<Drawing, Failure> {
-    let ledger = ledger::open_to_read(&LedgerOption { ledger: Some(path) })?;
+    let ledger = ledger::open_to_read(&LedgerOption { ledger: Some(path) }).await?;
     let mut drawing = Drawing::default();
     let mut after = 0;
-    while let Some(rows) = ledger::page(&ledger, &mut after, None).await? {
+    while let Some(rows) = ledger::page(&*ledger, &mut after, None).await? {
         for row in rows {
             let state = row.state;
             let is_checked = row.facts.is_some();

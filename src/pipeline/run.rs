@@ -139,6 +139,19 @@ impl Run {
         }
     }
 
+    /// Waits for the end of the run and delivers nothing: outcomes stay in the ledger, for a run that
+    /// prints them. Cancel safe.
+    ///
+    /// # Errors
+    ///
+    /// As for [`next`](Self::next).
+    pub async fn finish(&mut self) -> Result<(), Error> {
+        while !self.stages.is_empty() {
+            self.wait().await;
+        }
+        self.failure.take().map_or(Ok(()), Err)
+    }
+
     /// Waits until there may be something new.
     async fn wait(&mut self) {
         tokio::select! {

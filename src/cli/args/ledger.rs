@@ -5,30 +5,39 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 
 use super::Format;
+use crate::{cli::ledger::LedgerLocation, image_url::masked};
 
 /// The ledger's name unless told.
 const DEFAULT: &str = "greenlight.db";
 
 /// Where the ledger is.
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Debug)]
 pub(crate) struct LedgerOption {
-    /// The file that holds what was done and paid for, so that nothing is done or paid for twice
-    /// [default: greenlight.db]
-    #[arg(long, value_name = "FILE")]
+    /// The file, or the URL of the PostgreSQL database (postgres://USER@HOST/DATABASE), that records
+    /// what was done and paid for, so that nothing is paid for twice [default: greenlight.db]
+    #[arg(long, value_name = "FILE|URL")]
     pub(crate) ledger: Option<PathBuf>,
 }
 
 impl LedgerOption {
-    pub(crate) fn path(&self) -> &Path {
-        self.ledger.as_deref().unwrap_or(Path::new(DEFAULT))
+    pub(crate) fn location(&self) -> LedgerLocation<'_> {
+        LedgerLocation::of(self.ledger.as_deref().unwrap_or(Path::new(DEFAULT)))
+    }
+
+    /// The location, without a password.
+    pub(crate) fn text(&self) -> String {
+        match self.location() {
+            LedgerLocation::File(path) => path.display().to_string(),
+            LedgerLocation::Database(url) => masked(url).into_owned(),
+        }
     }
 
     /// What must be said to use the same ledger: ` --ledger FILE`, or nothing.
     pub(crate) fn argument(&self) -> String {
-        let named = self.ledger.as_ref();
-        named.map_or(String::new(), |path| {
-            format!(" --ledger {}", path.display())
-        })
+        if self.ledger.is_none() {
+            return String::new();
+        }
+        format!(" --ledger {}", self.text())
     }
 }
 

@@ -20,7 +20,7 @@ pub(crate) use plan::{PlanOptions, Price};
 pub(crate) use reach::ReachOptions;
 pub(crate) use report::ReportOptions;
 pub(crate) use requirements::RequirementOptions;
-pub(crate) use scan::{POLL, ResumeOptions, ScanOptions, ScanSettings};
+pub(crate) use scan::{POLL, ResumeOptions, ScanOptions, ScanSettings, WorkOptions};
 pub(crate) use scenes::SceneOptions;
 pub(crate) use service::{ResultsOptions, SandboxOptions, ServiceOptions};
 
@@ -53,6 +53,10 @@ pub(crate) enum Command {
     /// Goes on with what a scan left undone, from its ledger
     #[command(after_help = RESUME_EXAMPLES)]
     Resume(ResumeOptions),
+
+    /// Takes part in the work of a ledger that several machines share, without printing outcomes
+    #[command(after_help = WORK_EXAMPLES)]
+    Work(WorkOptions),
 
     /// Says how far the scan of a ledger is, what it cost and how long it will take
     #[command(after_help = STATUS_EXAMPLES)]
@@ -125,6 +129,15 @@ Give it the options of the scan, without the sources. It prints the sources that
 before, in the order of the input.
 
 Exit codes as those of scan: of the sources that this run prints";
+
+const WORK_EXAMPLES: &str = "\
+Examples:
+  greenlight work --ledger postgres://me@db.example.com/images --region ap-southeast-1
+
+Any number of processes on any number of machines may run it. `greenlight scan` with the same ledger \
+reads the list and prints the outcomes. SIGTERM or Ctrl-C finishes what was sent and releases the rest.
+
+Exit codes: 0 interrupted, or nothing left to do with --until-done; 2 failed";
 
 const STATUS_EXAMPLES: &str = "\
 Examples:

@@ -16,7 +16,7 @@ pub(crate) struct ReportOptions {
     pub(crate) from: OsString,
 
     /// Draws what a ledger holds instead, as far as it is: scan may be working on it
-    #[arg(long, value_name = "FILE", conflicts_with = "from")]
+    #[arg(long, value_name = "FILE|URL", conflicts_with = "from")]
     pub(crate) ledger: Option<PathBuf>,
 
     /// Shows the images of what is listed, loaded from their URLs, blurred until clicked

@@ -40,6 +40,17 @@ pub(crate) struct ResumeOptions {
     pub(crate) settings: ScanSettings,
 }
 
+/// The options of `work`.
+#[derive(Args, Debug)]
+pub(crate) struct WorkOptions {
+    #[command(flatten)]
+    pub(crate) settings: ScanSettings,
+
+    /// Ends when nothing is left to do, instead of waiting for more
+    #[arg(long)]
+    pub(crate) until_done: bool,
+}
+
 /// What to scan for, and where.
 #[derive(Args, Debug)]
 pub(crate) struct ScanSettings {

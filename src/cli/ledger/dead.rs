@@ -17,10 +17,10 @@ use crate::{
 
 /// Prints a line for each source of a dead image.
 pub(crate) async fn run(options: DeadOptions) -> Result<Exit, Failure> {
-    let ledger = super::open_to_read(&options.ledger)?;
+    let ledger = super::open_to_read(&options.ledger).await?;
     let mut printer = Printer::without_progress(options.format);
     let mut after = 0;
-    while let Some(rows) = export::page(&ledger, &mut after, Some(State::Dead)).await? {
+    while let Some(rows) = export::page(&*ledger, &mut after, Some(State::Dead)).await? {
         for row in rows {
             if let Err(error) = printer.print(&Dead::of(row)) {
                 return printer::ended(Err(error), || Exit::Success);

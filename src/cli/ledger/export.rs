@@ -15,7 +15,7 @@ use crate::{
         terminal::Terminal,
     },
     error::Error,
-    ledger::{Ledger, Row, Rows, SqliteLedger, State},
+    ledger::{Ledger, Row, Rows, State},
 };
 
 /// How many rows are held at a time.
@@ -26,7 +26,7 @@ const BUFFER: usize = 64 * 1024;
 
 /// The next rows after `after`, which moves on; `None` at the end.
 pub(crate) async fn page(
-    ledger: &SqliteLedger,
+    ledger: &dyn Ledger,
     after: &mut i64,
     state: Option<State>,
 ) -> Result<Option<Vec<Row>>, Error> {
@@ -44,14 +44,14 @@ pub(crate) async fn page(
 
 /// Writes all rows.
 pub(crate) async fn run(options: ExportOptions, mut interrupt: Interrupt) -> Result<Exit, Failure> {
-    let ledger = super::open_to_read(&options.ledger)?;
+    let ledger = super::open_to_read(&options.ledger).await?;
     let mut sink = Sink::open(&options)?;
     let mut after = 0;
     let written = loop {
         let rows = tokio::select! {
             biased;
             () = interrupt.wait() => return Ok(Exit::Interrupted),
-            rows = page(&ledger, &mut after, None) => rows?,
+            rows = page(&*ledger, &mut after, None) => rows?,
         };
         let Some(rows) = rows else {
             break sink.finish();

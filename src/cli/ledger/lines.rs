@@ -21,16 +21,25 @@ pub(super) const BAD_LINE: &str = "list/bad-line";
 /// The class of a file that cannot be read.
 const UNREADABLE: &str = "file/unreadable";
 
+/// The class of a file in a ledger that other machines use.
+const NOT_SHARED: &str = "file/not-shared";
+
+const NOT_SHARED_WHY: &str = "other machines use the ledger and may not have this file: list it with \
+    --from, and name a folder that every worker has with --files-under";
+
 /// Sources in the form that the pipeline takes, read on demand.
 pub(crate) struct Lines {
     sources: Sources,
+    /// Other machines use the ledger, and do not have this one's files.
+    is_shared: bool,
     sandbox: Option<Arc<Sandbox>>,
 }
 
 impl Lines {
-    pub(crate) fn new(sources: Sources) -> Self {
+    pub(crate) fn new(sources: Sources, is_shared: bool) -> Self {
         Self {
             sources,
+            is_shared,
             sandbox: None,
         }
     }
@@ -49,6 +58,15 @@ impl Iterator for Lines {
         let mut line = line(self.sources.next()?);
         if let (Some(sandbox), Subject::File(path)) = (&self.sandbox, &line.subject) {
             line.subject = serve(sandbox, path);
+        }
+        if let (true, Subject::File(path)) = (self.is_shared, &line.subject) {
+            line.subject = Subject::Unusable {
+                text: path.to_string_lossy().into_owned(),
+                reason: Reason {
+                    class: NOT_SHARED.to_owned(),
+                    message: NOT_SHARED_WHY.to_owned(),
+                },
+            };
         }
         Some(line)
     }

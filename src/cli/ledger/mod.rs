@@ -3,6 +3,7 @@
 mod dead;
 mod export;
 mod lines;
+mod location;
 mod lock;
 mod progress;
 mod retry;
@@ -10,39 +11,15 @@ mod row;
 mod run;
 mod setup;
 mod status;
-
-use crate::{
-    cli::{args::LedgerOption, exit::Failure},
-    error::Error,
-    ledger::SqliteLedger,
-};
+mod work;
 
 pub(crate) use self::{
     dead::run as dead,
     export::{page, run as export},
     lines::Lines,
+    location::{LedgerLocation, open_to_read},
     retry::run as retry,
     run::{resume, scan},
     status::run as status,
+    work::run as work,
 };
-
-/// Opens a ledger that exists, to read it: another process may be writing.
-pub(crate) fn open_to_read(option: &LedgerOption) -> Result<SqliteLedger, Failure> {
-    let options = SqliteLedger::options().read_only();
-    options
-        .open_existing(option.path())
-        .map_err(|error| unopened(error, option))
-}
-
-/// Opens a ledger that exists, whatever its scope.
-fn open_to_write(option: &LedgerOption) -> Result<SqliteLedger, Failure> {
-    SqliteLedger::open_existing(option.path()).map_err(|error| unopened(error, option))
-}
-
-fn unopened(error: Error, option: &LedgerOption) -> Failure {
-    let failure = Failure::from(error);
-    if option.path().exists() {
-        return failure;
-    }
-    failure.hint("`greenlight scan` begins a ledger; --ledger FILE names one")
-}

@@ -7,13 +7,13 @@ use crate::{
         exit::{Exit, Failure},
         terminal::{Cell, Terminal},
     },
-    ledger::{Ledger, State, Stats},
+    ledger::{State, Stats},
 };
 
 /// Puts images back, and says how many.
 pub(crate) async fn run(options: RetryOptions) -> Result<Exit, Failure> {
     let RetryOptions { classes, ledger } = options;
-    let opened = super::open_to_write(&ledger)?;
+    let opened = super::location::open_to_write(&ledger).await?;
     let before = opened.stats(clock::now()).await?;
     let found = classes_of(&before);
     if let Some(unknown) = classes.iter().find(|class| !found.contains(class)) {

@@ -2,17 +2,16 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{lock::Lock, unopened};
+use super::location::{self, Guard, NotOpened, Opened, Role, unopened};
 use crate::{
     cli::{
         args::{POLL, ScanSettings},
-        clock,
         exit::Failure,
         scan::Place,
     },
     error::{Error, ErrorKind},
     green::{Client, Credentials, Scene},
-    ledger::{Ledger as _, Scope, SqliteLedger},
+    ledger::{Ledger, Scope},
     pipeline::Pipeline,
     sandbox::Sandbox,
 };
@@ -31,9 +30,9 @@ const LEASE: Duration = Duration::from_secs(60);
 
 /// An open ledger and a pipeline over it.
 pub(super) struct Setup {
-    pub(super) ledger: Arc<SqliteLedger>,
+    pub(super) ledger: Arc<dyn Ledger>,
     pub(super) pipeline: Pipeline,
-    pub(super) lock: Lock,
+    pub(super) guard: Guard,
 }
 
 /// The service and the account that pays.
@@ -80,21 +79,25 @@ impl Setup {
             None => Parties::new(settings, client(settings)?).await?,
         };
         let scope = parties.scope(&scenes);
-        Self::open(settings, parties, scope, place).await
+        Self::open(settings, parties, scope, place, Role::Print).await
     }
 
     /// Opens the ledger at `place` if it exists. The scenes are those it was created with, unless
     /// the options name others.
-    pub(super) async fn reopen(settings: &ScanSettings, place: &Place) -> Result<Self, Failure> {
+    pub(super) async fn reopen(
+        settings: &ScanSettings,
+        place: &Place,
+        role: Role,
+    ) -> Result<Self, Failure> {
         let named = settings.scenes.named()?;
         let client = client(settings)?;
-        let found = super::open_to_write(&settings.ledger)?;
+        let found = location::open_to_write(&settings.ledger).await?;
         let parties = Parties::new(settings, client).await?;
         let kept = found.scope().scenes().iter();
         let kept: Vec<_> = kept.map(|scene| scene.parse()).collect::<Result<_, _>>()?;
         let wanted = parties.scope(named.unwrap_or(&kept));
         drop(found);
-        Self::open(settings, parties, wanted, place).await
+        Self::open(settings, parties, wanted, place, role).await
     }
 
     async fn open(
@@ -102,15 +105,14 @@ impl Setup {
         parties: Parties,
         scope: Scope,
         place: &Place,
+        role: Role,
     ) -> Result<Self, Failure> {
-        let path = place.path();
-        let opened = SqliteLedger::open(path, &scope);
-        let ledger = Arc::new(opened.map_err(|error| explain(error, settings))?);
-        let lock = Lock::take(path)?;
-        if lock.is_exclusive() {
-            // The process that held images has ended.
-            ledger.take_over(settings.settle, clock::now()).await?;
-        }
+        let opened = location::open_for_run(place.ledger(), &scope, role, settings.settle).await;
+        let Opened { ledger, guard } = match opened {
+            Ok(opened) => opened,
+            Err(NotOpened::Other(failure)) => return Err(failure),
+            Err(NotOpened::Ledger(error)) => return Err(explain(error, settings).await),
+        };
         let how = &settings.check;
         // A sandbox has no account whose limits must be kept.
         let is_sandbox = place.sandbox().is_some();
@@ -118,8 +120,7 @@ impl Setup {
         let poll = if is_sandbox { SANDBOX_POLL } else { POLL };
         let own = place.sandbox().map(|sandbox| sandbox.address());
         let send_limit = SEND_LIMIT.min(settings.settle / 2);
-        let shared: Arc<SqliteLedger> = Arc::clone(&ledger);
-        let pipeline = Pipeline::new(parties.client, how.probe(own)?, shared, scope)
+        let pipeline = Pipeline::new(parties.client, how.probe(own)?, Arc::clone(&ledger), scope)
             .requirements(how.requirements())
             .probes(usize::from(how.concurrency))
             .image_rate(rate)
@@ -131,7 +132,7 @@ impl Setup {
         Ok(Self {
             ledger,
             pipeline,
-            lock,
+            guard,
         })
     }
 }
@@ -143,9 +144,9 @@ fn client(settings: &ScanSettings) -> Result<Client, Failure> {
 }
 
 /// Adds what to do about a ledger that cannot be used.
-fn explain(error: Error, settings: &ScanSettings) -> Failure {
+async fn explain(error: Error, settings: &ScanSettings) -> Failure {
     let is_of_others =
-        error.kind() == ErrorKind::Usage && super::open_to_read(&settings.ledger).is_ok();
+        error.kind() == ErrorKind::Usage && super::open_to_read(&settings.ledger).await.is_ok();
     let failure = unopened(error, &settings.ledger);
     if !is_of_others {
         return failure;

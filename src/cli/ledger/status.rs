@@ -17,19 +17,19 @@ use crate::{
         report::text,
         terminal::{Cell, Row as Cells, Tone},
     },
-    ledger::{Backlog, Ledger, Scope, SqliteLedger, State, Stats},
+    ledger::{Backlog, Ledger, Scope, State, Stats},
     verdict::{CodeCounts, Violation},
 };
 
 /// Counts what the ledger holds.
 pub(crate) async fn run(options: StatusOptions) -> Result<Exit, Failure> {
-    let ledger = super::open_to_read(&options.ledger)?;
+    let ledger = super::open_to_read(&options.ledger).await?;
     let now = clock::now();
     let stats = ledger.stats(now).await?;
     let backlog = ledger.backlog().await?;
-    let codes = codes(&ledger).await?;
+    let codes = codes(&*ledger).await?;
     let status = Status::of(
-        options.ledger.path().display().to_string(),
+        options.ledger.text(),
         ledger.scope(),
         stats,
         &backlog,
@@ -41,7 +41,7 @@ pub(crate) async fn run(options: StatusOptions) -> Result<Exit, Failure> {
 }
 
 /// Counts images by the codes of their violations, each image once however many sources name it.
-async fn codes(ledger: &SqliteLedger) -> Result<CodeCounts, Failure> {
+async fn codes(ledger: &dyn Ledger) -> Result<CodeCounts, Failure> {
     let mut codes = CodeCounts::default();
     // The first halves of the keys: enough to distinguish millions of images.
     let mut seen = HashSet::new();

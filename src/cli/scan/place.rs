@@ -1,9 +1,6 @@
 //! Where a scan keeps its ledger, and which service it asks.
 
-use std::{
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::sync::Arc;
 
 use tempfile::TempDir;
 
@@ -18,7 +15,7 @@ use crate::{
 /// Where the ledger is, and the sandbox if it replaces the service.
 #[derive(Debug)]
 pub(crate) struct Place {
-    path: PathBuf,
+    ledger: LedgerOption,
     /// Removed with the ledger in it when the scan ends.
     temporary: Option<TempDir>,
     sandbox: Option<Arc<Sandbox>>,
@@ -40,23 +37,25 @@ impl Place {
             .hint("--ledger FILE keeps the scan in a file instead")
         })?;
         Ok(Self {
-            path: folder.path().join("greenlight.db"),
+            ledger: LedgerOption {
+                ledger: Some(folder.path().join("greenlight.db")),
+            },
             temporary: Some(folder),
             sandbox,
         })
     }
 
-    /// The file that the user names.
+    /// The ledger that the user names.
     pub(crate) fn named(option: &LedgerOption) -> Self {
         Self {
-            path: option.path().to_owned(),
+            ledger: option.clone(),
             temporary: None,
             sandbox: None,
         }
     }
 
-    pub(crate) fn path(&self) -> &Path {
-        &self.path
+    pub(crate) const fn ledger(&self) -> &LedgerOption {
+        &self.ledger
     }
 
     /// Whether nothing of the scan is kept after its end.

@@ -87,7 +87,7 @@ impl Job {
         let mut left = 0_u64;
         let mut after = self.printed_through;
         loop {
-            let rows = match page(&self.ledger, &mut after, None).await {
+            let rows = match page(&*self.ledger, &mut after, None).await {
                 Ok(Some(rows)) => rows,
                 Ok(None) => break,
                 Err(error) => return End::Failed(error),

@@ -15,6 +15,7 @@ use tokio::time::{self, MissedTickBehavior};
 use self::end::End;
 use super::{
     lines::{self, Lines},
+    location::Role,
     progress::Watch,
     setup::Setup,
 };
@@ -31,7 +32,7 @@ use crate::{
         source::Sources,
     },
     error::Error,
-    ledger::{Ledger, Row, SqliteLedger, State, Stats, Undelivered},
+    ledger::{Ledger, Row, State, Stats, Undelivered},
     pipeline::Run,
 };
 
@@ -65,7 +66,7 @@ pub(crate) async fn scan(
     let Setup {
         ledger,
         pipeline,
-        lock: _lock,
+        guard: _guard,
     } = Setup::begin(&settings, &place).await?;
     if place.is_temporary() {
         settings.wait.get_or_insert(WAIT);
@@ -82,7 +83,8 @@ pub(crate) async fn scan(
     // The exit code must count every source that the user names, those of earlier runs too.
     let pipeline = pipeline.deliver_again(true);
     let sandbox = place.sandbox().cloned();
-    let run = pipeline.start(Lines::new(sources).served_by(sandbox));
+    let run = pipeline
+        .start(Lines::new(sources, settings.ledger.location().is_shared()).served_by(sandbox));
     let job = Job::new(run, ledger, settings, &before, lists, place);
     job.note_sandbox();
     job.work(interrupt).await
@@ -94,8 +96,8 @@ pub(crate) async fn resume(settings: ScanSettings, interrupt: Interrupt) -> Resu
     let Setup {
         ledger,
         pipeline,
-        lock: _lock,
-    } = Setup::reopen(&settings, &place).await?;
+        guard: _guard,
+    } = Setup::reopen(&settings, &place, Role::Print).await?;
     let before = ledger.stats(clock::now()).await?;
     let run = pipeline.resume();
     let job = Job::new(run, ledger, settings, &before, Vec::new(), place);
@@ -105,7 +107,7 @@ pub(crate) async fn resume(settings: ScanSettings, interrupt: Interrupt) -> Resu
 
 struct Job {
     run: Run,
-    ledger: Arc<SqliteLedger>,
+    ledger: Arc<dyn Ledger>,
     settings: ScanSettings,
     /// Lists that are marked when they are read.
     lists: Vec<String>,
@@ -132,7 +134,7 @@ struct Job {
 impl Job {
     fn new(
         run: Run,
-        ledger: Arc<SqliteLedger>,
+        ledger: Arc<dyn Ledger>,
         settings: ScanSettings,
         before: &Stats,
         lists: Vec<String>,

@@ -6,7 +6,6 @@ use super::Job;
 use crate::{
     cli::{clock, duration},
     error::Error,
-    ledger::Ledger as _,
 };
 
 /// How long nothing may move before the user is told.

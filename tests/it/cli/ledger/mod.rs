@@ -7,6 +7,8 @@ mod input;
 mod refused;
 mod report;
 mod scan;
+#[cfg(feature = "postgres")]
+mod shared;
 
 use std::{
     fs,

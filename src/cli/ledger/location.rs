@@ -1,0 +1,192 @@
+//! Opens ledgers: the one place that names the stores.
+
+use std::{path::Path, sync::Arc, time::Duration};
+
+use super::lock::Lock;
+#[cfg(feature = "postgres")]
+use crate::ledger::{PostgresLedger, PostgresOptions, PrinterLock};
+use crate::{
+    cli::{args::LedgerOption, clock, exit::Failure},
+    error::Error,
+    ledger::{Ledger, Scope, SqliteLedger},
+};
+
+/// Where a ledger is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum LedgerLocation<'a> {
+    File(&'a Path),
+    /// The URL of a database.
+    Database(&'a str),
+}
+
+impl<'a> LedgerLocation<'a> {
+    pub(crate) fn of(path: &'a Path) -> Self {
+        match path.to_str() {
+            Some(text) if text.starts_with("postgres://") || text.starts_with("postgresql://") => {
+                Self::Database(text)
+            }
+            _ => Self::File(path),
+        }
+    }
+
+    /// Whether other machines may use it.
+    pub(crate) const fn is_shared(self) -> bool {
+        matches!(self, Self::Database(_))
+    }
+}
+
+/// Which part of the work a process takes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Role {
+    /// Prints outcomes in order: one process at a time.
+    Print,
+    /// Everything else.
+    Work,
+}
+
+/// Held while a process has its role.
+#[derive(Debug)]
+pub(super) enum Guard {
+    File(#[expect(dead_code, reason = "dropped at the end of the run")] Lock),
+    #[cfg(feature = "postgres")]
+    Database(#[expect(dead_code, reason = "dropped at the end of the run")] Option<PrinterLock>),
+}
+
+/// Opens a ledger that exists, to read it: other processes may be writing.
+pub(crate) async fn open_to_read(option: &LedgerOption) -> Result<Arc<dyn Ledger>, Failure> {
+    let opened: Result<Arc<dyn Ledger>, Error> = match option.location() {
+        LedgerLocation::File(path) => {
+            let opened = SqliteLedger::options().read_only().open_existing(path);
+            opened.map(|ledger| -> Arc<dyn Ledger> { Arc::new(ledger) })
+        }
+        #[cfg(feature = "postgres")]
+        LedgerLocation::Database(url) => {
+            let opened = options().read_only().open_existing(url).await;
+            opened.map(|ledger| -> Arc<dyn Ledger> { Arc::new(ledger) })
+        }
+        #[cfg(not(feature = "postgres"))]
+        LedgerLocation::Database(_) => return Err(not_built()),
+    };
+    opened.map_err(|error| unopened(error, option))
+}
+
+/// Opens a ledger that exists, whatever its scope.
+pub(super) async fn open_to_write(option: &LedgerOption) -> Result<Arc<dyn Ledger>, Failure> {
+    let opened: Result<Arc<dyn Ledger>, Error> = match option.location() {
+        LedgerLocation::File(path) => {
+            let opened = SqliteLedger::open_existing(path);
+            opened.map(|ledger| -> Arc<dyn Ledger> { Arc::new(ledger) })
+        }
+        #[cfg(feature = "postgres")]
+        LedgerLocation::Database(url) => {
+            let opened = options().open_existing(url).await;
+            opened.map(|ledger| -> Arc<dyn Ledger> { Arc::new(ledger) })
+        }
+        #[cfg(not(feature = "postgres"))]
+        LedgerLocation::Database(_) => return Err(not_built()),
+    };
+    opened.map_err(|error| unopened(error, option))
+}
+
+/// A ledger for a run, and what keeps others from the same role.
+pub(super) struct Opened {
+    pub(super) ledger: Arc<dyn Ledger>,
+    pub(super) guard: Guard,
+}
+
+/// Why a ledger is not open for a run.
+pub(super) enum NotOpened {
+    Ledger(Error),
+    Other(Failure),
+}
+
+impl<F: Into<Failure>> From<F> for NotOpened {
+    fn from(failure: F) -> Self {
+        Self::Other(failure.into())
+    }
+}
+
+/// Opens the ledger for a run in `scope`, or creates it, and takes over what processes held that
+/// have ended.
+pub(super) async fn open_for_run(
+    option: &LedgerOption,
+    scope: &Scope,
+    role: Role,
+    settle: Duration,
+) -> Result<Opened, NotOpened> {
+    let opened = match option.location() {
+        LedgerLocation::File(path) => {
+            let ledger = SqliteLedger::open(path, scope).map_err(NotOpened::Ledger)?;
+            let lock = Lock::take(path)?;
+            if !lock.is_exclusive() {
+                return Ok(Opened {
+                    ledger: Arc::new(ledger),
+                    guard: Guard::File(lock),
+                });
+            }
+            Opened {
+                ledger: Arc::new(ledger),
+                guard: Guard::File(lock),
+            }
+        }
+        #[cfg(feature = "postgres")]
+        LedgerLocation::Database(url) => {
+            let ledger = options().open(url, scope).await;
+            let ledger = ledger.map_err(NotOpened::Ledger)?;
+            let guard = match role {
+                Role::Work => None,
+                Role::Print => Some(lock_printer(&ledger).await?),
+            };
+            Opened {
+                ledger: Arc::new(ledger),
+                guard: Guard::Database(guard),
+            }
+        }
+        #[cfg(not(feature = "postgres"))]
+        LedgerLocation::Database(_) => return Err(not_built().into()),
+    };
+    #[cfg(not(feature = "postgres"))]
+    let _ = role;
+    let taken = opened.ledger.take_over(settle, clock::now()).await;
+    taken.map_err(NotOpened::Ledger)?;
+    Ok(opened)
+}
+
+#[cfg(feature = "postgres")]
+async fn lock_printer(ledger: &PostgresLedger) -> Result<PrinterLock, Failure> {
+    let lock = ledger.try_lock_printer().await?;
+    lock.ok_or_else(|| {
+        let message = format!("another run prints the ledger {}", ledger.place());
+        Failure::new(message)
+            .hint("`greenlight work` takes part without printing; `greenlight export` prints all")
+    })
+}
+
+#[cfg(feature = "postgres")]
+fn options() -> PostgresOptions {
+    let name = format!("{} {}", host(), std::process::id());
+    PostgresLedger::options().name(&name)
+}
+
+/// The machine's name, for people.
+#[cfg(feature = "postgres")]
+fn host() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname");
+    name.map_or_else(|_| "process".to_owned(), |name| name.trim().to_owned())
+}
+
+#[cfg(not(feature = "postgres"))]
+fn not_built() -> Failure {
+    Failure::new("this greenlight cannot use PostgreSQL")
+        .hint("build it with the feature `postgres`")
+}
+
+pub(super) fn unopened(error: Error, option: &LedgerOption) -> Failure {
+    let failure = Failure::from(error);
+    match option.location() {
+        LedgerLocation::File(path) if !path.exists() => {
+            failure.hint("`greenlight scan` begins a ledger; --ledger FILE names one")
+        }
+        _ => failure,
+    }
+}

@@ -1,0 +1,84 @@
+//! `greenlight work`: takes part in the work of a ledger that several machines share.
+
+use std::time::Duration;
+
+use tokio::time::{self, MissedTickBehavior};
+
+use super::{location::Role, progress::Watch, setup::Setup};
+use crate::{
+    cli::{
+        args::WorkOptions,
+        clock,
+        exit::{Exit, Failure},
+        interrupt::Interrupt,
+        scan::Place,
+        terminal::Terminal,
+    },
+    pipeline::Run,
+};
+
+/// Interval between two lines of progress.
+const WRITE: Duration = Duration::from_secs(5);
+
+/// Interval between two looks for new work.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// Probes, uploads, submits and polls until it is interrupted or, if asked, nothing is left to do.
+pub(crate) async fn run(options: WorkOptions, mut interrupt: Interrupt) -> Result<Exit, Failure> {
+    let place = Place::named(&options.settings.ledger);
+    if !options.settings.ledger.location().is_shared() {
+        return Err(Failure::new("a ledger in a file has one run at a time")
+            .hint("--ledger postgres://… names one that several share; `greenlight resume` works on a file's"));
+    }
+    let Setup {
+        ledger,
+        pipeline,
+        guard: _guard,
+    } = Setup::reopen(&options.settings, &place, Role::Work).await?;
+    let mut terminal = Terminal::open_without_progress();
+    loop {
+        let watch = Watch::start(&ledger.stats(clock::now()).await?);
+        let mut run = pipeline.resume();
+        if !drive(&mut run, &watch, &mut terminal, &mut interrupt).await? || options.until_done {
+            return Ok(Exit::Success);
+        }
+        tokio::select! {
+            biased;
+            () = interrupt.wait() => return Ok(Exit::Success),
+            () = time::sleep(LOOK) => {}
+        }
+    }
+}
+
+/// Runs until nothing is left to do. Returns whether it was not interrupted: what was sent is
+/// finished and the rest released then, as a scheduler that stops a process expects.
+async fn drive(
+    run: &mut Run,
+    watch: &Watch,
+    terminal: &mut Terminal,
+    interrupt: &mut Interrupt,
+) -> Result<bool, Failure> {
+    let stopper = run.stopper();
+    let mut ticks = time::interval(WRITE);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    ticks.reset();
+    let mut goes_on = true;
+    loop {
+        let progress = run.progress();
+        tokio::select! {
+            biased;
+            () = interrupt.wait(), if goes_on => {
+                goes_on = false;
+                stopper.stop();
+            }
+            _ = ticks.tick() => {
+                let (steps, pace) = watch.read(&progress, true, true);
+                terminal.show(&steps, &pace);
+            }
+            finished = run.finish() => {
+                finished?;
+                return Ok(goes_on);
+            }
+        }
+    }
+}

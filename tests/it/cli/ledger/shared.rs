@@ -1,0 +1,150 @@
+//! A ledger in PostgreSQL that several processes share.
+
+use std::process::Child;
+
+use greenlight::sandbox::Sandbox;
+
+use super::{Run, Service, sources};
+use crate::postgres_server::fresh_url;
+
+impl Service {
+    /// `status` of a shared ledger, until a count has come so far.
+    fn wait_for_shared(&self, url: &str, count: &str, least: u64) {
+        for _ in 0..3_000 {
+            let run = self
+                .bench
+                .run(&["status", "--ledger", url, "--format", "jsonl"]);
+            if run.code == Some(0) && run.json()[0][count].as_u64().unwrap() >= least {
+                return;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+        panic!("{count} never reached {least}");
+    }
+
+    fn work(&self, url: &str, more: &[&str]) -> Child {
+        let args = [&["work", "--ledger", url], more].concat();
+        self.command(&args).spawn().unwrap()
+    }
+}
+
+#[test]
+fn processes_share_the_work_and_one_prints_in_order() {
+    let Some(url) = fresh_url() else { return };
+    let service = Service::with("shared-work", Sandbox::builder().polls(2));
+    let urls = service.list("list.txt", 1_000);
+    let args = [
+        "scan", "--from", "list.txt", "--format", "jsonl", "--ledger", &url,
+    ];
+    let scan = service.command(&args).spawn().unwrap();
+    service.wait_for_shared(&url, "sources", 1);
+    let second = service.run(&["scan", "--from", "list.txt", "--ledger", &url]);
+    assert_eq!(second.code, Some(2), "{second}");
+    assert!(
+        second.said().contains("another run prints the ledger"),
+        "{second}"
+    );
+    let workers = [
+        service.work(&url, &["--until-done"]),
+        service.work(&url, &["--until-done"]),
+    ];
+    let scan = Run::of(scan);
+    assert_eq!(scan.code, Some(0), "{scan}");
+    assert_eq!(sources(&scan.stdout), urls, "each line once and in order");
+    for worker in workers {
+        let worker = Run::of(worker);
+        assert_eq!((worker.code, &*worker.stdout), (Some(0), ""), "{worker}");
+    }
+    assert_eq!(service.sandbox.paid(), 1_000, "each image once");
+    let export = service.bench.run(&["export", "--ledger", &url]);
+    assert_eq!(sources(&export.stdout), urls);
+    for command in ["status", "dead", "retry"] {
+        let run = service.bench.run(&[command, "--ledger", &url]);
+        assert_eq!(run.code, Some(0), "{run}");
+    }
+    let report = ["report", "--html", "report.html", "--ledger", &url];
+    assert_eq!(service.bench.run(&report).code, Some(0));
+}
+
+/// As Kubernetes and systemd stop a process: what it held is taken up by others without a wait.
+#[cfg(unix)]
+#[test]
+fn a_worker_that_is_terminated_ends_well_and_one_that_is_killed_loses_nothing() {
+    let Some(url) = fresh_url() else { return };
+    let service = Service::with("shared-stop", Sandbox::builder().polls(3));
+    let urls = service.list("list.txt", 600);
+    let first = [
+        "scan", "--from", "list.txt", "--format", "jsonl", "--ledger", &url,
+    ];
+    let mut scan = service.command(&[&first[..], &["--settle", "2s"]].concat());
+    let mut scan = scan.spawn().unwrap();
+    service.wait_for_shared(&url, "sources", 600);
+    scan.kill().unwrap();
+    let killed = Run::of(scan);
+    let stopped = service.work(&url, &[]);
+    let lost = service.work(&url, &["--settle", "2s"]);
+    service.wait_for_shared(&url, "tasks", 100);
+    let mut lost = lost;
+    lost.kill().unwrap();
+    lost.wait().unwrap();
+    let pid = stopped.id().to_string();
+    let sent = std::process::Command::new("kill")
+        .args(["-TERM", &pid])
+        .status();
+    assert!(sent.unwrap().success());
+    let stopped = Run::of(stopped);
+    assert_eq!(stopped.code, Some(0), "{stopped}");
+    let args = [
+        "resume", "--format", "jsonl", "--ledger", &url, "--settle", "2s",
+    ];
+    let resumed = service.run(&args);
+    assert_eq!(resumed.code, Some(0), "{resumed}");
+    let printed = [sources(&killed.stdout), sources(&resumed.stdout)].concat();
+    let distinct: std::collections::BTreeSet<_> = printed.iter().collect();
+    assert_eq!(distinct, urls.iter().collect());
+    let status = service
+        .bench
+        .run(&["status", "--ledger", &url, "--format", "jsonl"]);
+    let status = &status.json()[0];
+    assert_eq!(status["left"], 0, "{status}");
+    let besides = status["billed_besides"].as_u64().unwrap() / 2;
+    let paid = service.sandbox.paid();
+    assert!((600..=600 + besides).contains(&paid), "{paid}, {status}");
+}
+
+#[test]
+fn files_are_refused_unless_every_worker_has_them() {
+    let Some(url) = fresh_url() else { return };
+    let service = Service::new("shared-files");
+    let args = ["scan", "in/good.png", "--format", "jsonl", "--ledger", &url];
+    let refused = service.run(&args);
+    assert_eq!(refused.texts("outcome"), ["not-submitted"], "{refused}");
+    assert!(
+        refused.stdout.contains("other machines use the ledger"),
+        "{refused}"
+    );
+    service.bench.write("list.txt", "in/good.png");
+    let args = [
+        "scan",
+        "--from",
+        "list.txt",
+        "--files-under",
+        "in",
+        "--format",
+        "jsonl",
+    ];
+    let run = service.run(&[&args[..], &["--ledger", &url]].concat());
+    assert_eq!(run.texts("outcome"), ["pass"], "{run}");
+}
+
+#[test]
+fn a_database_that_cannot_be_used_says_why_and_shows_no_password() {
+    let service = Service::new("shared-refused");
+    let nowhere = "postgres://me:hunter2@127.0.0.1:1/images";
+    let run = service.bench.run(&["status", "--ledger", nowhere]);
+    assert_eq!(run.code, Some(2), "{run}");
+    assert!(run.stderr.contains("cannot be reached"), "{run}");
+    assert!(!run.stderr.contains("hunter2"), "{run}");
+    let work = service.run(&["work"]);
+    assert!(work.stderr.contains("one run at a time"), "{work}");
+}
