@@ -13,17 +13,21 @@ use std::{
     time::Duration,
 };
 
-/// Runs until its standard input ends, which it does with this process even if that is killed.
+/// Runs a server, and again when it is killed, until its standard input ends, which it does with
+/// this process even if that is killed.
 const SCRIPT: &str = r#"
 folder=$1; port=$2
 trap 'rm -rf "$folder"' EXIT
 initdb -D "$folder/data" -U greenlight -A trust -E UTF8 --no-locale >"$folder/log" 2>&1 || exit 1
-postgres -D "$folder/data" -p "$port" -c listen_addresses=127.0.0.1 \
-  -c unix_socket_directories="$folder" -c max_connections=300 >>"$folder/log" 2>&1 &
-server=$!
+while ! [ -e "$folder/end" ]; do
+  postgres -D "$folder/data" -p "$port" -c listen_addresses=127.0.0.1 \
+    -c unix_socket_directories="$folder" -c max_connections=300 >>"$folder/log" 2>&1
+  sleep 0.2
+done &
 cat >/dev/null
-kill -INT "$server"
-wait "$server"
+touch "$folder/end"
+kill -INT "$(head -n 1 "$folder/data/postmaster.pid")"
+wait
 "#;
 
 /// The URL of a schema that no other caller has, or `None` if there is no server here.
@@ -42,7 +46,7 @@ fn server() -> Option<&'static str> {
         .get_or_init(|| {
             let found = std::env::var("GREENLIGHT_TEST_POSTGRES")
                 .ok()
-                .or_else(start);
+                .or_else(|| Some(Server::start("shared")?.leak()));
             if found.is_none() {
                 eprintln!(
                     "PostgreSQL: not tested, since GREENLIGHT_TEST_POSTGRES names no server and \
@@ -54,28 +58,67 @@ fn server() -> Option<&'static str> {
         .as_deref()
 }
 
-fn start() -> Option<String> {
-    let path = programs()?;
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = listener.local_addr().unwrap().port();
-    drop(listener);
-    // In memory, where there is a folder for that: power is not lost here.
-    let base = ["/dev/shm", "/tmp"].map(Path::new);
-    let base = base.into_iter().find(|folder| folder.is_dir())?;
-    let folder = base.join(format!("greenlight-postgres-{}", std::process::id()));
-    std::fs::create_dir_all(&folder).unwrap();
-    let child = supervisor(&folder, port, &path)?;
-    // Dropped at no time: its standard input stays open as long as the process.
-    std::mem::forget(child);
-    let socket = folder.join(format!(".s.PGSQL.{port}"));
-    for _ in 0..600 {
-        if socket.exists() {
-            return Some(format!("postgres://greenlight@127.0.0.1:{port}/postgres"));
-        }
-        thread::sleep(Duration::from_millis(50));
+/// A server that may be killed. Ends when it is dropped.
+pub(crate) struct Server {
+    folder: PathBuf,
+    url: String,
+    /// The server lives as long as its standard input.
+    supervisor: Child,
+}
+
+impl Server {
+    pub(crate) fn url(&self) -> &str {
+        &self.url
     }
-    let log = std::fs::read_to_string(folder.join("log")).unwrap_or_default();
-    panic!("PostgreSQL did not start: {log}");
+
+    /// Ends the server as a power cut would; another starts by itself.
+    pub(crate) fn kill(&self) {
+        let pid = std::fs::read_to_string(self.folder.join("data/postmaster.pid")).unwrap();
+        let pid = pid.lines().next().unwrap();
+        let killed = Command::new("kill").args(["-KILL", pid]).status();
+        assert!(killed.unwrap().success());
+    }
+
+    fn leak(self) -> String {
+        let url = self.url.clone();
+        // Its standard input stays open as long as this process.
+        std::mem::forget(self);
+        url
+    }
+
+    pub(crate) fn start(name: &str) -> Option<Self> {
+        let path = programs()?;
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        drop(listener);
+        // In memory, where there is a folder for that: power is not lost here.
+        let base = ["/dev/shm", "/tmp"].map(Path::new);
+        let base = base.into_iter().find(|folder| folder.is_dir())?;
+        let folder = base.join(format!("greenlight-postgres-{name}-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let supervisor = supervisor(&folder, port, &path)?;
+        let socket = folder.join(format!(".s.PGSQL.{port}"));
+        for _ in 0..600 {
+            if socket.exists() {
+                let url = format!("postgres://greenlight@127.0.0.1:{port}/postgres");
+                return Some(Self {
+                    folder,
+                    url,
+                    supervisor,
+                });
+            }
+            thread::sleep(Duration::from_millis(50));
+        }
+        let log = std::fs::read_to_string(folder.join("log")).unwrap_or_default();
+        panic!("PostgreSQL did not start: {log}");
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        drop(self.supervisor.stdin.take());
+        drop(self.supervisor.wait());
+    }
 }
 
 /// The folder of `initdb` and `postgres`: the newest of Debian's, or one in `PATH`.

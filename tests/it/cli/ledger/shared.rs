@@ -5,7 +5,7 @@ use std::process::Child;
 use greenlight::sandbox::Sandbox;
 
 use super::{Run, Service, sources};
-use crate::postgres_server::fresh_url;
+use crate::postgres_server::{Server, fresh_url};
 
 impl Service {
     /// `status` of a shared ledger, until a count has come so far.
@@ -110,6 +110,103 @@ fn a_worker_that_is_terminated_ends_well_and_one_that_is_killed_loses_nothing() 
     let besides = status["billed_besides"].as_u64().unwrap() / 2;
     let paid = service.sandbox.paid();
     assert!((600..=600 + besides).contains(&paid), "{paid}, {status}");
+}
+
+/// A restart of the server costs no image: calls wait for it and are repeated.
+#[test]
+fn kills_of_the_server_and_of_workers_lose_nothing() {
+    let Some(server) = Server::start("killed") else {
+        return;
+    };
+    let url = server.url();
+    let service = Service::with("shared-kills", Sandbox::builder().polls(2));
+    let urls = service.list("list.txt", 3_000);
+    let args = [
+        "scan", "--from", "list.txt", "--format", "jsonl", "--settle", "2s",
+    ];
+    let scan = [&args[..], &["--ledger", url]].concat();
+    let scan = service.command(&scan).spawn().unwrap();
+    service.wait_for_shared(url, "sources", 1);
+    for round in 0..3 {
+        let mut workers = [
+            service.work(url, &["--settle", "2s"]),
+            service.work(url, &["--settle", "2s"]),
+        ];
+        service.wait_for_shared(url, "tasks", 300 * (round + 1));
+        server.kill();
+        std::thread::sleep(std::time::Duration::from_millis(500));
+        for worker in &mut workers {
+            worker.kill().unwrap();
+            worker.wait().unwrap();
+        }
+    }
+    let scan = Run::of(scan);
+    assert_eq!(scan.code, Some(0), "{scan}");
+    let printed = sources(&scan.stdout);
+    assert_eq!(printed, urls, "each line once and in order");
+    let status = service
+        .bench
+        .run(&["status", "--ledger", url, "--format", "jsonl"]);
+    let status = &status.json()[0];
+    assert_eq!(
+        (&status["left"], &status["done_not_printed"]),
+        (&0.into(), &0.into()),
+        "{status}"
+    );
+    let besides = status["billed_besides"].as_u64().unwrap() / 2;
+    let paid = service.sandbox.paid();
+    println!("{paid} paid, {besides} perhaps twice");
+    assert!(
+        (3_000..=3_000 + besides).contains(&paid),
+        "{paid}, {status}"
+    );
+    let tasks = status["tasks"].as_u64().unwrap();
+    assert!(
+        tasks <= paid,
+        "no task that was not paid for: {tasks}, {paid}"
+    );
+}
+
+/// A worker that was stopped for longer than its leases must not undo what others did meanwhile.
+#[cfg(unix)]
+#[test]
+fn a_worker_that_was_cut_off_counts_nothing_twice() {
+    let Some(url) = fresh_url() else { return };
+    let service = Service::with("shared-stopped", Sandbox::builder().polls(3));
+    let urls = service.list("list.txt", 800);
+    let signal = |child: &Child, name: &str| {
+        let pid = child.id().to_string();
+        let sent = std::process::Command::new("kill")
+            .args([name, &pid])
+            .status();
+        assert!(sent.unwrap().success());
+    };
+    let args = [
+        "scan", "--from", "list.txt", "--format", "jsonl", "--settle", "2s",
+    ];
+    let scan = [&args[..], &["--ledger", &url]].concat();
+    let scan = service.command(&scan).spawn().unwrap();
+    service.wait_for_shared(&url, "sources", 1);
+    let worker = service.work(&url, &["--settle", "2s"]);
+    service.wait_for_shared(&url, "tasks", 100);
+    signal(&worker, "-STOP");
+    std::thread::sleep(std::time::Duration::from_secs(5));
+    signal(&worker, "-CONT");
+    std::thread::sleep(std::time::Duration::from_secs(1));
+    signal(&worker, "-TERM");
+    let worker = Run::of(worker);
+    assert_eq!(worker.code, Some(0), "{worker}");
+    let scan = Run::of(scan);
+    assert_eq!(scan.code, Some(0), "{scan}");
+    assert_eq!(sources(&scan.stdout), urls, "each line once and in order");
+    let status = service
+        .bench
+        .run(&["status", "--ledger", &url, "--format", "jsonl"]);
+    let status = &status.json()[0];
+    let besides = status["billed_besides"].as_u64().unwrap() / 2;
+    let paid = service.sandbox.paid();
+    println!("{paid} paid, {besides} perhaps twice");
+    assert!((800..=800 + besides).contains(&paid), "{paid}, {status}");
 }
 
 #[test]
