@@ -70,7 +70,9 @@ pub use record::{
 #[cfg(feature = "ledger")]
 pub use sqlite::{SqliteLedger, SqliteOptions};
 pub use state::State;
-pub use view::{Backlog, DeliveryId, Ordered, Row, Rows, SharedDataId, Stats, Undelivered};
+pub use view::{
+    Backlog, DeliveryId, Ordered, Row, Rows, SharedDataId, Stats, Undelivered, WorkerStatus,
+};
 
 /// What a ledger's methods return: boxed, so that a pipeline holds an `Arc<dyn Ledger>` and no type
 /// parameter. One allocation a call is nothing beside the disk's write, and a call carries up to a
@@ -204,6 +206,12 @@ pub trait Ledger: fmt::Debug + Send + Sync {
 
     /// Counts everything. Reads the whole store.
     fn stats(&self, now: SystemTime) -> Reply<'_, Stats>;
+
+    /// Lists the users of the store that are at work now, as far as it knows them; by default none.
+    fn workers(&self, now: SystemTime) -> Reply<'_, Vec<WorkerStatus>> {
+        let _ = now;
+        Box::pin(async { Ok(Vec::new()) })
+    }
 
     /// Reads sources with what is known of their images, in the order they were enqueued.
     fn rows(&self, rows: Rows) -> Reply<'_, Vec<Row>>;

@@ -194,3 +194,26 @@ impl Stats {
         self.states.iter().map(|&(_, count)| count).sum()
     }
 }
+
+/// A user of a shared store that is at work.
+#[non_exhaustive]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WorkerStatus {
+    /// Its name, for people.
+    pub name: String,
+    /// When it began.
+    pub since: SystemTime,
+    /// Images it sent in the last minute.
+    pub sent_last_minute: u64,
+}
+
+impl WorkerStatus {
+    /// Returns a worker that sent nothing in the last minute.
+    pub const fn new(name: String, since: SystemTime) -> Self {
+        Self {
+            name,
+            since,
+            sent_last_minute: 0,
+        }
+    }
+}

@@ -19,6 +19,12 @@ const SCRIPT: &str = r#"
 folder=$1; port=$2
 trap 'rm -rf "$folder"' EXIT
 initdb -D "$folder/data" -U greenlight -A trust -E UTF8 --no-locale >"$folder/log" 2>&1 || exit 1
+if [ -e "$folder/key.pem" ]; then
+  # TLS only, with a key that no other user can read.
+  cp "$folder/key.pem" "$folder/cert.pem" "$folder/data" && chmod 600 "$folder/data/key.pem"
+  echo 'hostssl all all 127.0.0.1/32 trust' >"$folder/data/pg_hba.conf"
+  printf "ssl = on\nssl_cert_file = 'cert.pem'\nssl_key_file = 'key.pem'\n" >>"$folder/data/postgresql.conf"
+fi
 while ! [ -e "$folder/end" ]; do
   postgres -D "$folder/data" -p "$port" -c listen_addresses=127.0.0.1 \
     -c unix_socket_directories="$folder" -c max_connections=300 >>"$folder/log" 2>&1
@@ -87,6 +93,18 @@ impl Server {
     }
 
     pub(crate) fn start(name: &str) -> Option<Self> {
+        Self::start_in(name, |_| {})
+    }
+
+    /// A server with this certificate and key, which takes no connection without TLS.
+    pub(crate) fn start_with_tls(name: &str, certificate: &str, key: &str) -> Option<Self> {
+        Self::start_in(name, |folder| {
+            std::fs::write(folder.join("cert.pem"), certificate).unwrap();
+            std::fs::write(folder.join("key.pem"), key).unwrap();
+        })
+    }
+
+    fn start_in(name: &str, prepare: impl FnOnce(&Path)) -> Option<Self> {
         let path = programs()?;
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
@@ -96,6 +114,7 @@ impl Server {
         let base = base.into_iter().find(|folder| folder.is_dir())?;
         let folder = base.join(format!("greenlight-postgres-{name}-{}", std::process::id()));
         std::fs::create_dir_all(&folder).unwrap();
+        prepare(&folder);
         let supervisor = supervisor(&folder, port, &path)?;
         let socket = folder.join(format!(".s.PGSQL.{port}"));
         for _ in 0..600 {

@@ -17,7 +17,7 @@ use crate::{
         report::text,
         terminal::{Cell, Row as Cells, Tone},
     },
-    ledger::{Backlog, Ledger, Scope, State, Stats},
+    ledger::{Backlog, Ledger, Scope, State, Stats, WorkerStatus},
     verdict::{CodeCounts, Violation},
 };
 
@@ -28,7 +28,8 @@ pub(crate) async fn run(options: StatusOptions) -> Result<Exit, Failure> {
     let stats = ledger.stats(now).await?;
     let backlog = ledger.backlog().await?;
     let codes = codes(&*ledger).await?;
-    let status = Status::of(
+    let workers = ledger.workers(now).await?;
+    let mut status = Status::of(
         options.ledger.text(),
         ledger.scope(),
         stats,
@@ -36,6 +37,10 @@ pub(crate) async fn run(options: StatusOptions) -> Result<Exit, Failure> {
         codes,
         now,
     );
+    status.workers = workers
+        .iter()
+        .map(|worker| Worker::of(worker, now))
+        .collect();
     let printed = Printer::without_progress(options.format).print(&status);
     printer::ended(printed.map(|()| Exit::Success), || Exit::Success)
 }
@@ -113,6 +118,30 @@ struct Status {
     /// Images submitted again because their result had expired.
     expired: u64,
     unread_lists: Vec<String>,
+    /// Those at work now, of a ledger that several share.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    workers: Vec<Worker>,
+}
+
+#[derive(Debug, Serialize)]
+struct Worker {
+    name: String,
+    seconds: u64,
+    per_second: f64,
+}
+
+impl Worker {
+    fn of(worker: &WorkerStatus, now: SystemTime) -> Self {
+        let sent = u32::try_from(worker.sent_last_minute).unwrap_or(u32::MAX);
+        Self {
+            name: worker.name.clone(),
+            seconds: now
+                .duration_since(worker.since)
+                .unwrap_or_default()
+                .as_secs(),
+            per_second: f64::from(sent) / 60.0,
+        }
+    }
 }
 
 #[derive(Debug, Serialize)]
@@ -168,6 +197,7 @@ impl Status {
             unpaid: stats.count(State::Probed),
             outcomes: stats.decisions.into_iter().collect(),
             unread_lists: stats.unread_lists,
+            workers: Vec::new(),
             codes,
             classes: stats
                 .classes
@@ -297,6 +327,14 @@ impl Line for Status {
         if self.expired > 0 {
             let text = format!("{} results, submitted again", self.expired);
             rows.push(pair("expired", text));
+        }
+        for worker in &self.workers {
+            let span = duration::rough(std::time::Duration::from_secs(worker.seconds));
+            let text = format!(
+                "{}, for {span}, {:.1} images per second",
+                worker.name, worker.per_second
+            );
+            rows.push(pair("worker", text));
         }
         for list in &self.unread_lists {
             let text =

@@ -26,7 +26,7 @@ use std::{
 use super::{
     Answer, Backlog, BatchId, Begun, Claimed, DeliveryId, Enqueued, Fate, Finding, Hold, Ledger,
     NewImage, Ordered, Permit, Poll, Quota, Recovered, Reply, Resubmit, Row, Rows, Scope,
-    SharedDataId, Stats, Stray, TaskUpdate, Undelivered, Update, Work,
+    SharedDataId, Stats, Stray, TaskUpdate, Undelivered, Update, Work, WorkerStatus,
     time::{from_millis, span_to_millis, to_millis},
 };
 use crate::error::Error;
@@ -507,6 +507,21 @@ impl Ledger for PostgresLedger {
             let mut stats = counted.await?;
             stats.oldest_unpolled = stats.oldest_unpolled.map(|at| inner.local(at));
             Ok(stats)
+        })
+    }
+
+    fn workers(&self, now: SystemTime) -> Reply<'_, Vec<WorkerStatus>> {
+        let inner = &self.inner;
+        let now = inner.time(now);
+        Box::pin(async move {
+            let listed = inner.pool.run("list workers", Mode::Read, now, |db, now| {
+                Box::pin(worker::list(db, *now))
+            });
+            let mut workers = listed.await?;
+            for worker in &mut workers {
+                worker.since = inner.local(worker.since);
+            }
+            Ok(workers)
         })
     }
 

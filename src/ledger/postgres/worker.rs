@@ -12,12 +12,16 @@ use std::{
 use tokio::{task::JoinHandle, time::sleep};
 
 use super::{
-    super::{State, time::to_millis},
+    super::{
+        State, WorkerStatus,
+        codes::BatchState,
+        time::{from_millis, to_millis},
+    },
     fault::{Fault, backoff},
     intake::HELD,
     options::Clock,
     pool::{Connection, Pool},
-    row::{code, codes},
+    row::{code, codes, unsigned},
 };
 
 /// A clock that differs by more is not believed: it would settle images too early or too late.
@@ -211,4 +215,32 @@ async fn forget(db: &Connection, gone: &[i32]) -> Result<(), Fault> {
     )
     .await
     .map(drop)
+}
+
+/// The workers whose lock is held, in the order in which they began.
+pub(super) async fn list(db: &Connection, now: i64) -> Result<Vec<WorkerStatus>, Fault> {
+    let rows = db
+        .query(
+            "SELECT name, since, (SELECT COALESCE(sum(images), 0)::bigint FROM batch
+                 WHERE batch.worker = worker.number AND sent_at > $1 AND state <> $2)
+             FROM worker WHERE number IN (
+                 SELECT objid::bigint FROM pg_locks
+                 WHERE locktype = 'advisory' AND granted AND objsubid = 2
+                 AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+                 AND classid::bigint =
+                     hashtext('greenlight ' || current_schema())::bigint & 4294967295)
+             ORDER BY number",
+            &[
+                &now.saturating_sub(60_000),
+                &i16::from(BatchState::Refused.code()),
+            ],
+        )
+        .await?;
+    rows.iter()
+        .map(|row| {
+            let mut worker = WorkerStatus::new(row.try_get(0)?, from_millis(row.try_get(1)?));
+            worker.sent_last_minute = unsigned(row.try_get(2)?);
+            Ok(worker)
+        })
+        .collect()
 }

@@ -11,7 +11,7 @@ use greenlight::{
 };
 
 use super::{block_on, image, scope};
-use crate::postgres_server::fresh_url;
+use crate::postgres_server::{Server, fresh_url};
 
 const LEASE: Duration = Duration::from_secs(600);
 
@@ -223,5 +223,70 @@ fn texts_with_the_character_zero_are_kept() {
         let rows = ledger.rows(rows).await.unwrap();
         assert_eq!(rows[0].source, expected);
         assert_eq!(rows[0].location, odd.location);
+    });
+}
+
+/// The certificate is for `localhost`, and the server is also reached as `127.0.0.1`.
+#[test]
+fn tls_is_checked_as_far_as_sslmode_asks() {
+    let key = rcgen::KeyPair::generate().unwrap();
+    let params = rcgen::CertificateParams::new(["localhost".to_owned()]).unwrap();
+    let certificate = params.self_signed(&key).unwrap().pem();
+    let Some(server) = Server::start_with_tls("tls", &certificate, &key.serialize_pem()) else {
+        return;
+    };
+    let roots = super::fresh_path("roots");
+    std::fs::write(&roots, &certificate).unwrap();
+    let trusted = format!("&sslrootcert={}", roots.display());
+    let numeric = server.url().to_owned();
+    let named = numeric.replace("127.0.0.1", "localhost");
+    let try_open = |url: &str, mode: &str, roots: &str| {
+        let url = format!("{url}?sslmode={mode}{roots}");
+        block_on(async { PostgresLedger::open(&url, &scope()).await.map(drop) })
+    };
+    for (url, mode, roots) in [
+        (&named, "verify-full", &*trusted),
+        (&numeric, "verify-ca", &*trusted),
+        (&numeric, "require", ""),
+        (&numeric, "prefer", ""),
+    ] {
+        let opened = try_open(url, mode, roots);
+        assert!(opened.is_ok(), "{url} {mode} {roots}: {opened:?}");
+    }
+    for (url, mode, roots, why) in [
+        (&numeric, "verify-full", &*trusted, "not valid for name"),
+        (&named, "verify-full", "", "UnknownIssuer"),
+        (&named, "verify-ca", "", "UnknownIssuer"),
+        (&numeric, "disable", "", "no encryption"),
+    ] {
+        let error = try_open(url, mode, roots).unwrap_err().report();
+        assert!(error.contains(why), "{url} {mode} {roots}: {error}");
+    }
+}
+
+#[test]
+fn workers_are_listed_while_they_are_connected() {
+    let Some(url) = fresh_url() else { return };
+    block_on(async {
+        let scope = scope();
+        let named = |name| PostgresLedger::options().name(name).open(&url, &scope);
+        let first = named("first").await.unwrap();
+        let second = named("second").await.unwrap();
+        let names = async || {
+            let workers = first.workers(now()).await.unwrap();
+            workers
+                .into_iter()
+                .map(|worker| worker.name)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(names().await, ["first", "second"]);
+        drop(second);
+        for _ in 0..500 {
+            if names().await == ["first"] {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("a worker that is gone is still listed");
     });
 }
