@@ -22,7 +22,8 @@ pub enum Depth {
     /// The coded pixels too, without making pixels of them: PNG's image data is unpacked, GIF's
     /// codes are counted and JPEG's Huffman codes are followed, each against the
     /// declared size. WebP, and JPEG's arithmetic and lossless processes, are walked as at
-    /// [`Structure`](Self::Structure).
+    /// [`Structure`](Self::Structure). Without the feature `payload` no coded pixels are examined, and
+    /// [`NotWalked`](super::DefectKind::NotWalked) records that.
     Payload,
     /// Besides, the `image` crate decodes the first picture, as a second opinion. The whole file is
     /// held for that.
@@ -59,3 +60,13 @@ impl fmt::Display for Depth {
 }
 
 from_name!(Depth, "depth");
+
+/// What walks coded pixels, if there is one. Without the feature `payload` there never is, and the compiler can leave the
+/// code out.
+pub(super) const fn walker<T>(held: &mut Option<T>) -> Option<&mut T> {
+    if cfg!(feature = "payload") {
+        held.as_mut()
+    } else {
+        None
+    }
+}

@@ -24,6 +24,7 @@ use std::fmt;
 use crate::error::from_name;
 
 pub use self::depth::Depth;
+use self::depth::walker;
 pub use defect::{Defect, DefectClass, DefectKind, Defects};
 pub use facts::{ColorType, Orientation};
 

@@ -79,10 +79,6 @@ impl Summary {
     }
 
     /// Of an image that could not be looked at.
-    #[cfg_attr(
-        not(feature = "cli"),
-        expect(dead_code, reason = "the command's alone")
-    )]
     pub const fn unseen() -> Self {
         Self {
             decision: Decision::Inconclusive,

@@ -1057,3 +1057,23 @@ proptest! {
         }
     }
 }
+
+#[cfg(not(feature = "payload"))]
+#[test]
+fn pixels_not_examined_without_payload_are_recorded() {
+    let mut examined = 0;
+    for fixture in FIXTURES.iter() {
+        let structure = Inspection::of(&fixture.bytes);
+        let is_coded = matches!(
+            structure.format(),
+            Some(Format::Png | Format::Jpeg | Format::Gif)
+        );
+        if is_coded && structure.defects().iter().next().is_none() {
+            let payload = Inspection::at(Depth::Payload, &fixture.bytes);
+            let kinds: Vec<_> = payload.defects().iter().map(|(kind, _)| kind).collect();
+            assert_eq!(kinds, [DefectKind::NotWalked], "{}", fixture.name);
+            examined += 1;
+        }
+    }
+    assert!(examined > 10, "{examined} fixtures");
+}

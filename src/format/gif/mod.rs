@@ -13,6 +13,7 @@ use self::{
 use super::{
     DefectKind, Depth, Dimensions, Facts, Parser, Progress,
     bytes::{Cursor, Gather, le16},
+    walker,
 };
 pub(crate) use glance::glance;
 
@@ -150,6 +151,10 @@ impl Gif {
         if self.depth < Depth::Payload {
             return;
         }
+        if cfg!(not(feature = "payload")) {
+            facts.defect(DefectKind::NotWalked, self.frame.start);
+            return;
+        }
         if matches!(size, 1..=11) {
             let lzw = self.lzw.get_or_insert_with(|| Box::new(Lzw::new()));
             lzw.begin(size, self.frame.dimensions.pixels());
@@ -162,7 +167,7 @@ impl Gif {
     /// The frame's last sub-block was read; `offset` is just behind.
     fn end_frame(&mut self, offset: u64, facts: &mut Facts) {
         self.frame.check(offset, facts);
-        if let Some(lzw) = &self.lzw {
+        if let Some(lzw) = walker(&mut self.lzw) {
             let kind = match lzw.finish() {
                 Outcome::Going | Outcome::Whole => None,
                 Outcome::Beyond => Some(DefectKind::GifImageDataEnd),
@@ -211,7 +216,7 @@ impl Gif {
     fn read_sub_blocks(&mut self, cursor: &mut Cursor<'_>) -> bool {
         loop {
             let data = cursor.take_len(self.left);
-            if let Some(lzw) = &mut self.lzw {
+            if let Some(lzw) = walker(&mut self.lzw) {
                 lzw.push(data, cursor.offset());
             }
             self.left = self.left.saturating_sub(data.len());
@@ -266,7 +271,7 @@ impl Parser for Gif {
                     Progress::More
                 }
                 State::ImageData => {
-                    let ended = if self.lzw.is_some() {
+                    let ended = if walker(&mut self.lzw).is_some() {
                         self.read_sub_blocks(&mut cursor)
                     } else {
                         self.skip_sub_blocks(&mut cursor)

@@ -19,6 +19,7 @@ mod segment;
 use super::{
     DefectKind, Depth, Facts, Parser, Progress,
     bytes::{Cursor, Gather},
+    walker,
 };
 use frame::Frame;
 use marker::Marker;
@@ -109,7 +110,7 @@ impl Jpeg {
             frame: None,
             scans: 0,
             scan: Scan::default(),
-            payload: (depth >= Depth::Payload).then(Payload::new),
+            payload: (cfg!(feature = "payload") && depth >= Depth::Payload).then(Payload::new),
         }
     }
 

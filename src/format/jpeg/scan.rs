@@ -1,12 +1,13 @@
 //! Scans: their headers (T.81 B.2.3) and the coded data after them.
 
 use super::{
-    Cursor, DefectKind, Facts, Jpeg, State,
+    Cursor, DefectKind, Depth, Facts, Jpeg, State,
     frame::{COMPONENTS, Frame, Kind},
     marker::Marker,
     mcu::{blocks_in_mcu, component, mcus, most_mcus},
     part::{Next, Part},
     payload::Fed,
+    walker,
 };
 
 /// The scan that is being read.
@@ -196,15 +197,17 @@ impl Jpeg {
         self.scan.start = 0;
         self.state = State::Coded { fill: false };
         #[cfg(feature = "decode")]
-        if let (super::Depth::Decode, Some(frame)) = (self.depth, &self.frame) {
+        if let (Depth::Decode, Some(frame)) = (self.depth, &self.frame) {
             facts.effort.scan(frame, &self.scan);
         }
-        if let (Some(payload), Some(frame)) = (&mut self.payload, &self.frame) {
+        if let (Some(payload), Some(frame)) = (walker(&mut self.payload), &self.frame) {
             let mcus = mcus(frame, &self.scan);
             if frame.height == 0 || !payload.begin(frame, &self.scan, mcus, self.restart_interval) {
                 facts.defect(DefectKind::NotWalked, at);
                 payload.leave_scan();
             }
+        } else if cfg!(not(feature = "payload")) && self.depth >= Depth::Payload {
+            facts.defect(DefectKind::NotWalked, at);
         }
     }
 
@@ -215,7 +218,7 @@ impl Jpeg {
             self.scan.start = cursor.offset();
         }
         if !fill {
-            let (bytes, ends_in_fill) = match &mut self.payload {
+            let (bytes, ends_in_fill) = match walker(&mut self.payload) {
                 None => coded_run(cursor.rest(), |_, _| {}),
                 Some(payload) => {
                     let mut fed = Fed::Fine;
@@ -271,7 +274,7 @@ impl Jpeg {
     }
 
     fn feed_payload(&mut self, bytes: &[u8], at: u64, facts: &mut Facts) {
-        if let Some(payload) = &mut self.payload {
+        if let Some(payload) = walker(&mut self.payload) {
             state_fed(payload.feed(bytes, at), facts);
         }
     }
@@ -279,7 +282,7 @@ impl Jpeg {
     /// Ends the restart interval at `at`. Returns whether its data were walked and hold no more than
     /// tolerated defects.
     fn end_interval(&mut self, last: bool, at: u64, facts: &mut Facts) -> bool {
-        let Some(payload) = &mut self.payload else {
+        let Some(payload) = walker(&mut self.payload) else {
             return false;
         };
         let is_walked = payload.is_scan_whole().is_some();
@@ -314,7 +317,7 @@ impl Jpeg {
     /// A restart marker after data that are `is_sound`. After the scan's last block it is stray, which
     /// only the walk can tell.
     fn restart(&mut self, number: u8, at: u64, is_sound: bool, facts: &mut Facts) {
-        let payload = self.payload.as_ref();
+        let payload = walker(&mut self.payload);
         let is_whole = payload.and_then(|payload| payload.is_scan_whole());
         if is_sound && is_whole == Some(true) {
             facts.defect(DefectKind::JpegDataExcess, at);

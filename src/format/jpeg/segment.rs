@@ -5,6 +5,7 @@ use super::{
     frame::{Frame, Process},
     marker::Marker,
     part::{Need, Next, Part, is_prefix_code, read_bytes, took},
+    walker,
 };
 
 /// A segment whose length is read.
@@ -123,7 +124,7 @@ impl Jpeg {
         facts: &mut Facts,
     ) -> Result<Next, DefectKind> {
         let next = read_bytes(part, bytes, at, facts);
-        if let (Part::HuffmanSymbols { .. }, Some(payload)) = (part, &mut self.payload) {
+        if let (Part::HuffmanSymbols { .. }, Some(payload)) = (part, walker(&mut self.payload)) {
             match next {
                 Ok(_) => payload.tables().symbols(bytes),
                 Err(_) => payload.tables().forget(),
@@ -273,7 +274,7 @@ impl Jpeg {
             return Err(DefectKind::JpegHuffmanTable);
         }
         let dc = class == 0;
-        if let Some(payload) = &mut self.payload {
+        if let Some(payload) = walker(&mut self.payload) {
             payload.tables().define(dc, number, *counts);
         }
         if dc {

@@ -5,8 +5,11 @@ mod chunk;
 mod glance;
 mod header;
 mod order;
+#[cfg(feature = "payload")]
 mod payload;
+#[cfg_attr(not(feature = "payload"), path = "pictures_unread.rs")]
 mod pictures;
+#[cfg(feature = "payload")]
 mod rows;
 
 use crc32fast::Hasher;

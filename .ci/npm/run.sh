@@ -1,0 +1,63 @@
+#!/usr/bin/env bash
+# The npm package: built, measured, compared with the command, and run in Node.js and in Chromium.
+#
+#   .ci/npm/run.sh GREENLIGHT [SERVER]      e.g. target/debug/greenlight target/debug/examples/upload_server
+#
+# Installs what it needs below target/npm; the compiler for WebAssembly is Debian's. With GREENLIGHT_CORPUS set, the
+# corpus is compared too.
+set -euo pipefail
+greenlight=$(realpath "$1")
+server=${2:+$(realpath "$2")}
+cd "$(dirname "$0")/../.."
+root=$PWD
+work=$root/target/npm
+max_bytes=150000 max_gzip=76000
+
+missing=()
+for tool in /usr/bin/rustc:rustc-web /usr/bin/cargo:cargo-web /usr/bin/wasm-ld-19:lld-19; do
+  [ -x "${tool%:*}" ] || missing+=("${tool#*:}")
+done
+[ -d "$(/usr/bin/rustc --print sysroot 2>/dev/null)/lib/rustlib/src" ] || missing+=(rust-web-src)
+if [ "${#missing[@]}" -gt 0 ]; then
+  apt-get update -qq
+  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+fi
+mkdir -p "$work"
+cp .ci/npm/package.json .ci/npm/*.mjs .ci/browser/browser.mjs npm/test/* npm/bench/* "$work/"
+(cd "$work" && npm install --silent --no-audit --no-fund --no-package-lock)
+
+WASM_SYSTEM_RUST=1 WASM_OPT=$work/node_modules/.bin/wasm-opt npm/build.sh
+bytes=$(wc -c <npm/greenlight.wasm) gzip=$(gzip -9c npm/greenlight.wasm | wc -c)
+echo "size: $bytes bytes, at most $max_bytes; $gzip with gzip, at most $max_gzip"
+[ "$bytes" -le "$max_bytes" ] && [ "$gzip" -le "$max_gzip" ]
+if grep -aqF "$root" npm/greenlight.wasm; then
+  echo "a path of this machine is in greenlight.wasm" >&2
+  exit 1
+fi
+
+cargo run --quiet --locked --example npm_types | diff npm/codes.d.ts -
+echo "types: those of the library's tables"
+
+# As a user gets it: from the tarball.
+package=$work/node_modules/greenlight-image
+rm -rf "$package" "$work"/*.tgz
+mkdir "$package"
+(cd npm && npm pack --silent --pack-destination "$work" >/dev/null)
+tar xzf "$work"/greenlight-image-*.tgz -C "$package" --strip-components=1
+cd "$work"
+for resolution in nodenext bundler; do
+  module=$([ "$resolution" = bundler ] && echo esnext || echo nodenext)
+  node_modules/.bin/tsc --strict --noEmit --skipLibCheck --target es2022 --lib es2022,dom,dom.iterable \
+    --module "$module" --moduleResolution "$resolution" --types node types.ts
+done
+echo "tsc --strict: types.ts, with nodenext and bundler"
+
+node --test api.mjs >api.log || { cat api.log >&2; exit 1; }
+grep -E '^# (pass|fail)' api.log
+folders=("$root/fixtures/images")
+corpus=${GREENLIGHT_CORPUS:-$root/../shared/corpus}
+if [ -d "$corpus" ]; then folders+=("$corpus"); else echo "no corpus at $corpus: not compared"; fi
+node parity.mjs "$greenlight" "${folders[@]}"
+node memory.mjs
+if [ -f browser-plugins.mjs ]; then node browser-plugins.mjs; fi
+if [ -n "$server" ] && [ -f page-package.mjs ]; then node page-package.mjs "$server"; fi

@@ -1,0 +1,73 @@
+// The package's verdicts beside the command's, for every file in some folders and in several chunkings.
+//
+//   node parity.mjs GREENLIGHT FOLDER...
+
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { createReadStream } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { basename } from 'node:path';
+import { createInterface } from 'node:readline';
+import { check, Gate } from 'greenlight-image';
+
+const CHUNKS = [65_536, 777, 13];
+const [command, ...folders] = process.argv.slice(2);
+
+// What the types in index.d.ts say of `measured` and `limit`.
+const MEASURES = {
+  'image/empty': ['0', 'null'],
+  'image/not-an-image': ['null', 'string'],
+  'image/format-unsupported': ['string', 'string'],
+  'image/too-large': ['number', 'number'],
+  'image/too-small': ['string', 'string'],
+  'image/side-too-long': ['string', 'number'],
+  'image/too-many-pixels': ['number', 'number'],
+  'image/corrupt': ['string', 'null'],
+  'image/truncated': ['string', 'null'],
+  'image/trailing-bytes': ['number string', 'null'],
+  'image/type-mismatch': ['string', 'string'],
+};
+const kind = value => value === null ? 'null' : typeof value === 'number' && value === 0 ? '0' : typeof value;
+
+const counts = { files: 0, verdicts: 0, refusedEarly: 0 };
+for (const folder of folders) {
+  for await (const { source, download, error, ...expected } of results(folder)) {
+    if (error) continue;
+    counts.files += 1;
+    for (const { code, measured, limit } of expected.violations) {
+      const [ofMeasured, ofLimit] = MEASURES[code];
+      assert.ok(ofMeasured.split(' ').includes(kind(measured)), `${source}: ${code}: ${measured}`);
+      assert.equal(kind(limit), ofLimit, `${source}: ${code}: ${limit}`);
+    }
+    const bytes = await readFile(source);
+    for (const size of CHUNKS) {
+      const gate = await Gate.open({ name: basename(source) });
+      let isFine = true;
+      for (let at = 0; at < bytes.length; at += size) isFine = gate.push(bytes.subarray(at, at + size));
+      if (!isFine) counts.refusedEarly += 1;
+      compare(source, gate.finish(), expected, isFine);
+    }
+    const name = basename(source);
+    compare(source, await check(createReadStream(source), { name }), expected, true);
+    // The early verdict never contradicts that of the whole file.
+    const early = await check(createReadStream(source), { name, early: true });
+    assert.equal(early.decision, expected.decision, source);
+  }
+}
+assert.ok(counts.files > 50, `only ${counts.files} files`);
+assert.ok(counts.refusedEarly > 0);
+console.log(`parity: ${counts.files} files, ${counts.verdicts} verdicts equal to the command's, ` +
+  `${counts.refusedEarly} rejected before their end`);
+
+function compare(source, { missing, ...verdict }, expected, isFine) {
+  assert.deepEqual(verdict, expected, source);
+  assert.equal(verdict.decision === 'inconclusive', missing.length > 0 && verdict.decision !== 'reject', source);
+  assert.ok(isFine || verdict.decision === 'reject', `${source}: rejected early, and then not`);
+  counts.verdicts += 1;
+}
+
+/** What the command prints of a folder. */
+async function* results(folder) {
+  const child = spawn(command, ['check', '--format', 'jsonl', folder], { stdio: ['ignore', 'pipe', 'ignore'] });
+  for await (const line of createInterface({ input: child.stdout })) yield JSON.parse(line);
+}
