@@ -8,7 +8,10 @@ use std::{
     time::Duration,
 };
 
-use ::axum::extract::Request;
+use ::axum::{
+    extract::Request,
+    http::{HeaderMap, HeaderValue, header},
+};
 use bytes::Bytes;
 use futures_core::Stream;
 use tokio::time::sleep;
@@ -102,10 +105,14 @@ impl Upload {
         let announced = upstream.announced_len();
         let mut gate = policy.gate();
         // The image's own length is not announced, but it is no less than this.
-        let too_long = announced.map(|len| {
+        let size = announced.map_or(Ok(()), |len| {
             let len = len.saturating_sub(policy.other_bytes);
             policy.gate().announce_len(len)
         });
+        if awaits_continue(&head.headers) {
+            // Reading the form would ask the client for all of it.
+            size.clone()?;
+        }
         let mut form = Form {
             parser,
             field: policy.field.into_owned(),
@@ -117,9 +124,9 @@ impl Upload {
             head: Vec::new(),
             first: None,
         };
-        // A field that is missing is the first thing to say.
+        // A missing field is reported before any size rule.
         let field = poll_fn(|cx| form.poll_field(&mut upstream, cx)).await?;
-        too_long.transpose()?;
+        size?;
         claim(
             &mut gate,
             field.file_name.as_deref(),
@@ -258,6 +265,12 @@ struct Form {
     head: Vec<u8>,
     /// The image's first bytes, if they were looked at.
     first: Option<Bytes>,
+}
+
+/// Whether the client waits for a response before it sends the body (RFC 9110, 10.1.1).
+fn awaits_continue(headers: &HeaderMap) -> bool {
+    let expect = headers.get(header::EXPECT).map(HeaderValue::as_bytes);
+    expect.is_some_and(|value| value.eq_ignore_ascii_case(b"100-continue"))
 }
 
 /// How many names of fields are kept, and how much of each, in characters.

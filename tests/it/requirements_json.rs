@@ -103,7 +103,7 @@ fn errors_name_the_place_and_the_remedy() {
         ),
         (
             r#"{"max_bytes":"20 M"}"#,
-            "requirements: expected a whole number of bytes, or one with a unit: 20971520, 20MB, 5MiB at line 1 column 20",
+            "requirements: expected a whole number of bytes, or one with a unit: 20971520, 20MB, 5MiB at line 1 column",
         ),
         (
             r#"{"max_bytes":-1}"#,
