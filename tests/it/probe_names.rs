@@ -238,7 +238,12 @@ async fn names_without_a_response_do_not_delay_others() {
         let (is_dead, download) = running.join_next().await.unwrap().unwrap();
         if is_dead {
             dead += 1;
-            assert_eq!(download.ending(), &Ending::TooSlow);
+            // The resolver has time-outs of its own, within the deadline.
+            let ending = download.ending();
+            assert!(
+                matches!(ending, Ending::TooSlow | Ending::Dns(_)),
+                "{ending:?}"
+            );
             assert_eq!(download.phase(), Phase::Resolve);
         } else {
             good += 1;
