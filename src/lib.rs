@@ -17,7 +17,7 @@ mod image_url;
 pub mod inspect;
 #[cfg(any(feature = "probe", feature = "client"))]
 mod later;
-#[cfg(any(feature = "client", feature = "sandbox"))]
+#[cfg(feature = "files")]
 pub mod local_file;
 pub mod requirements;
 pub mod verdict;

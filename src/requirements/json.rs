@@ -71,6 +71,27 @@ impl Requirements {
     }
 }
 
+impl Requirements {
+    /// Returns 16 hexadecimal digits that identify these requirements in a stored verdict. Equal
+    /// requirements have equal fingerprints, also of another version with the same rules.
+    ///
+    /// ```
+    /// use greenlight::Requirements;
+    ///
+    /// let site = Requirements::ASYNC.with_max_bytes(5 << 20);
+    /// assert_eq!(site.fingerprint(), Requirements::SYNC.with_max_bytes(5 << 20).fingerprint());
+    /// assert_ne!(site.fingerprint(), Requirements::ASYNC.fingerprint());
+    /// ```
+    pub fn fingerprint(&self) -> String {
+        let text = serde_json::to_vec(self).expect("numbers, names and lists have a JSON form");
+        // FNV-1a, 64 bits: no input is chosen to collide.
+        let hash = text.iter().fold(0xCBF2_9CE4_8422_2325_u64, |hash, byte| {
+            (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01B3)
+        });
+        format!("{hash:016x}")
+    }
+}
+
 impl<'de> Deserialize<'de> for Requirements {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let document = deserializer.deserialize_map(ObjectVisitor)?;

@@ -92,7 +92,7 @@ impl Verdict<String> {
     }
 }
 
-#[cfg(feature = "pipeline")]
+#[cfg(feature = "files")]
 impl Verdict {
     /// The rejection of a path that leads out of the folders that are allowed.
     pub fn of_path_outside() -> Self {

@@ -78,7 +78,7 @@ impl Summary {
         codes.filter_map(move |(code, worst)| (worst == severity).then_some(code))
     }
 
-    /// Of an image that could not be looked at.
+    /// The summary of an image that could not be read.
     pub const fn unseen() -> Self {
         Self {
             decision: Decision::Inconclusive,

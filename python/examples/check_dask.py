@@ -1,0 +1,49 @@
+"""Dask: a Parquet of URLs (column url) to a Parquet of verdicts. Run it again to check what is missing.
+
+    python check_dask.py urls.parquet verdicts.parquet [PARTITIONS] [ALLOWED ADDRESS]
+
+The allowed address is for tests on loopback. URLs travel, never images, and nothing is submitted.
+"""
+
+import sys
+import time
+from pathlib import Path
+
+import dask.dataframe as dd
+import pandas as pd
+import pyarrow as pa
+from dask.distributed import Client
+
+TYPES = {"codes": pa.list_(pa.string())} | dict.fromkeys(
+    ["width", "height", "bytes", "elapsed_ms", "checked_at"], pa.int64()
+)
+NAMES = "source decision codes format width height bytes elapsed_ms version requirements checked_at error".split()
+META = pd.DataFrame({name: pd.Series(dtype=pd.ArrowDtype(TYPES.get(name, pa.string()))) for name in NAMES})
+
+
+def check(part, options):
+    import greenlight_image as g
+
+    columns = g.check_batch(part["url"].tolist(), **options)
+    return pd.DataFrame({name: pd.array(columns[name], dtype=META[name].dtype) for name in NAMES})
+
+
+def main(urls, verdicts, partitions="64", *allow):
+    # The limits of a check are per process: all URLs of a host are in one partition.
+    options = {"mode": "header", "concurrency_per_host": 4, "allow_address": allow}
+    todo = dd.read_parquet(urls, columns=["url"]).drop_duplicates()
+    if list(Path(verdicts).glob("*.parquet")):
+        done = dd.read_parquet(verdicts, columns=["source"]).rename(columns={"source": "url"})
+        todo = todo.merge(done, on="url", how="left", indicator=True)
+        todo = todo[todo["_merge"] == "left_only"][["url"]]
+    todo["host"] = todo["url"].str.extract(r"^[a-zA-Z]+://([^/?#]*)", expand=False).str.lower()
+    todo = todo.shuffle("host", npartitions=int(partitions))
+    run = f"{time.time_ns()}-"
+    checked = todo.map_partitions(check, options, meta=META)
+    checked.to_parquet(verdicts, write_index=False, name_function=lambda part: f"{run}{part:05}.parquet")
+    print(dd.read_parquet(verdicts, columns=["decision"])["decision"].value_counts().compute())
+
+
+if __name__ == "__main__":
+    with Client():
+        main(*sys.argv[1:])

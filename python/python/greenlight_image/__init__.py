@@ -1,0 +1,35 @@
+"""Decides whether Alibaba Cloud's image moderation can scan an image.
+
+inspect() evaluates one image, Gate an upload while it is received, check_urls() and check_batch()
+many URLs. Nothing is submitted and nothing is paid for.
+"""
+
+from ._native import (
+    Checks,
+    Download,
+    Gate,
+    Requirements,
+    Verdict,
+    Violation,
+    __version__,
+    check_batch,
+    check_urls,
+    inspect,
+)
+from ._types import CheckOptions, Columns, Settings
+
+__all__ = [
+    "CheckOptions",
+    "Checks",
+    "Columns",
+    "Download",
+    "Gate",
+    "Requirements",
+    "Settings",
+    "Verdict",
+    "Violation",
+    "__version__",
+    "check_batch",
+    "check_urls",
+    "inspect",
+]

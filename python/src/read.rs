@@ -1,0 +1,243 @@
+//! Reading one image: bytes, a buffer, a file object or a path.
+
+use std::{
+    fs::File,
+    io::{self, Read},
+    path::{Path, PathBuf},
+};
+
+use greenlight::{
+    Depth, Inspection, Inspector, Requirements,
+    inspect::{Claim, Identity},
+    local_file,
+};
+use pyo3::{
+    exceptions::PyTypeError,
+    prelude::*,
+    types::{PyBytes, PyMemoryView, PySlice, PyString},
+};
+
+/// The largest chunk, in bytes.
+const CHUNK: usize = 128 * 1024;
+
+/// The first chunk at header depth, in bytes.
+const HEADER_CHUNK: usize = 4 * 1024;
+
+/// Letting the lock go costs more than inspecting fewer bytes than these.
+pub(crate) const WORTH_DETACHING: usize = 64 * 1024;
+
+/// Inspects any source that `inspect` accepts. Returns its name too, if it has one.
+pub(crate) fn source(
+    source: &Bound<'_, PyAny>,
+    depth: Depth,
+    requirements: &Requirements,
+) -> PyResult<(Option<String>, Inspection)> {
+    let py = source.py();
+    if let Ok(bytes) = source.cast::<PyBytes>() {
+        return Ok((None, whole(py, bytes.as_bytes(), depth)));
+    }
+    if source.is_instance_of::<PyString>() || source.hasattr("__fspath__")? {
+        let path: PathBuf = source.extract()?;
+        let inspection = py.detach(|| {
+            let opened = local_file::open(&path)?;
+            self::path(opened, &path, depth, requirements)
+        });
+        let inspection = inspection.map_err(|error| with_path(py, &error, &path))?;
+        return Ok((Some(path.to_string_lossy().into_owned()), inspection));
+    }
+    if let Ok(view) = PyMemoryView::from(source) {
+        return Ok((None, buffer(&view, depth, requirements)?));
+    }
+    if source.hasattr("read")? {
+        return Ok((None, file_object(source, depth, requirements)?));
+    }
+    let kind = source.get_type().name()?;
+    let message = format!("expected bytes, a buffer of bytes, a path or a binary file, not {kind}");
+    Err(PyTypeError::new_err(message))
+}
+
+/// An `OSError` of the kind that the error number has, with the path as its `filename`.
+fn with_path(py: Python<'_>, error: &io::Error, path: &Path) -> PyErr {
+    let number = match error.kind() {
+        io::ErrorKind::IsADirectory => Some(EISDIR),
+        _ => error.raw_os_error(),
+    };
+    let text = match number {
+        Some(number) => py
+            .import("os")
+            .and_then(|os| os.call_method1("strerror", (number,)))
+            .and_then(|text| text.extract::<String>()),
+        None => Ok(error.to_string()),
+    };
+    let number = number.unwrap_or(EINVAL);
+    let path = path.to_owned();
+    match text {
+        Ok(text) => pyo3::exceptions::PyOSError::new_err((number, text, path)),
+        Err(failed) => failed,
+    }
+}
+
+/// Equal on every system that Python supports.
+const EISDIR: i32 = 21;
+const EINVAL: i32 = 22;
+
+/// `bytes` cannot change, so they are read in place.
+fn whole(py: Python<'_>, bytes: &[u8], depth: Depth) -> Inspection {
+    if depth > Depth::Header && bytes.len() >= WORTH_DETACHING {
+        py.detach(|| Inspection::at(depth, bytes))
+    } else {
+        Inspection::at(depth, bytes)
+    }
+}
+
+/// Another thread may write to a buffer meanwhile, so each chunk is copied.
+fn buffer(
+    view: &Bound<'_, PyMemoryView>,
+    depth: Depth,
+    requirements: &Requirements,
+) -> PyResult<Inspection> {
+    let py = view.py();
+    if !view.getattr("c_contiguous")?.extract::<bool>()? {
+        let bytes = view.call_method0("tobytes")?;
+        return Ok(whole(py, bytes.cast::<PyBytes>()?.as_bytes(), depth));
+    }
+    let view = view.call_method1("cast", ("B",))?;
+    let len = view.len()?;
+    let announced = u64::try_from(len).unwrap_or(u64::MAX);
+    let mut inspector = Inspector::new(depth);
+    inspector.announce_len(announced);
+    let mut offset: usize = 0;
+    walk(
+        inspector,
+        depth,
+        Some(announced),
+        requirements,
+        |inspector, most| {
+            let end = offset.saturating_add(most).min(len);
+            let slice = view.get_item(slice(py, offset, end)?)?;
+            let chunk = slice.call_method0("tobytes")?;
+            push(py, inspector, chunk.cast::<PyBytes>()?.as_bytes());
+            let pushed = end - offset;
+            offset = end;
+            Ok(pushed)
+        },
+    )
+}
+
+fn slice(py: Python<'_>, start: usize, end: usize) -> PyResult<Bound<'_, PySlice>> {
+    Ok(PySlice::new(
+        py,
+        isize::try_from(start)?,
+        isize::try_from(end)?,
+        1,
+    ))
+}
+
+/// Reads a binary file object from where it is to its end.
+fn file_object(
+    file: &Bound<'_, PyAny>,
+    depth: Depth,
+    requirements: &Requirements,
+) -> PyResult<Inspection> {
+    let py = file.py();
+    let read = file.getattr("read")?;
+    let inspector = Inspector::new(depth);
+    walk(inspector, depth, None, requirements, |inspector, most| {
+        let chunk = read.call1((most,))?;
+        let bytes = chunk.cast::<PyBytes>().map_err(|_error| {
+            let kind = chunk
+                .get_type()
+                .name()
+                .map_or_else(|_| String::new(), |name| name.to_string());
+            PyTypeError::new_err(format!(
+                "read() returned {kind}, not bytes: open the file in binary mode"
+            ))
+        })?;
+        let bytes = bytes.as_bytes();
+        push(py, inspector, bytes);
+        Ok(bytes.len())
+    })
+}
+
+fn push(py: Python<'_>, inspector: &mut Inspector, chunk: &[u8]) {
+    if chunk.len() >= WORTH_DETACHING {
+        py.detach(|| inspector.push(chunk));
+    } else {
+        inspector.push(chunk);
+    }
+}
+
+/// Inspects an open file as the command does: the extension of its name counts.
+pub(crate) fn path(
+    mut file: File,
+    path: &Path,
+    depth: Depth,
+    requirements: &Requirements,
+) -> io::Result<Inspection> {
+    let mut inspector = Inspector::new(depth);
+    let name = path.file_name().and_then(|name| name.to_str());
+    if let Some(claim) = name.and_then(Claim::from_name) {
+        inspector.claim(claim);
+    }
+    // The system reports 0 for files whose contents it makes at the time of reading.
+    let len = Some(file.metadata()?.len()).filter(|len| *len > 0);
+    if let Some(len) = len {
+        inspector.announce_len(len);
+    }
+    let largest = len.map_or(CHUNK, |len| {
+        usize::try_from(len).unwrap_or(CHUNK).min(CHUNK)
+    });
+    // One byte more than a small file, so that one read finds its end.
+    let mut room = vec![0; largest.saturating_add(1)];
+    walk(inspector, depth, len, requirements, |inspector, most| {
+        let most = most.min(room.len());
+        let room = room.get_mut(..most).unwrap_or_default();
+        let read = loop {
+            match file.read(room) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                read => break read?,
+            }
+        };
+        inspector.push(room.get(..read).unwrap_or_default());
+        Ok(read)
+    })
+}
+
+/// Calls `push` with the length of the next chunk, until it returns 0 or the rest cannot change the
+/// decision.
+fn walk<E>(
+    mut inspector: Inspector,
+    depth: Depth,
+    len: Option<u64>,
+    requirements: &Requirements,
+    mut push: impl FnMut(&mut Inspector, usize) -> Result<usize, E>,
+) -> Result<Inspection, E> {
+    let mut most = match depth {
+        Depth::Header => HEADER_CHUNK,
+        _ => CHUNK,
+    };
+    while !is_enough(&inspector, depth, len, requirements) {
+        if push(&mut inspector, most)? == 0 {
+            return Ok(inspector.finish());
+        }
+        most = most.saturating_mul(4).min(CHUNK);
+    }
+    Ok(inspector.inspection().clone())
+}
+
+/// Whether the rest can be left unread.
+fn is_enough(
+    inspector: &Inspector,
+    depth: Depth,
+    len: Option<u64>,
+    requirements: &Requirements,
+) -> bool {
+    let facts = inspector.inspection();
+    let is_rejected = match facts.identity() {
+        Identity::Undecided => false,
+        Identity::NotAnImage => true,
+        Identity::Format(format) => !requirements.allows(format),
+    };
+    let is_settled = depth == Depth::Header && inspector.is_settled();
+    facts.bytes_seen() > requirements.max_bytes() || (len.is_some() && (is_rejected || is_settled))
+}
