@@ -18,14 +18,16 @@ TYPES = {"codes": pa.list_(pa.string())} | dict.fromkeys(
     ["width", "height", "bytes", "elapsed_ms", "checked_at"], pa.int64()
 )
 NAMES = "source decision codes format width height bytes elapsed_ms version requirements checked_at error".split()
-META = pd.DataFrame({name: pd.Series(dtype=pd.ArrowDtype(TYPES.get(name, pa.string()))) for name in NAMES})
+SCHEMA = pa.schema([(name, TYPES.get(name, pa.string())) for name in NAMES])
+PANDAS = {name: "Int64" if TYPES.get(name) == pa.int64() else object for name in NAMES}
+META = pd.DataFrame({name: pd.Series(dtype=PANDAS[name]) for name in NAMES})
 
 
 def check(part, options):
     import greenlight_image as g
 
     columns = g.check_batch(part["url"].tolist(), **options)
-    return pd.DataFrame({name: pd.array(columns[name], dtype=META[name].dtype) for name in NAMES})
+    return pd.DataFrame({name: pd.Series(columns[name], dtype=PANDAS[name]) for name in NAMES})
 
 
 def main(urls, verdicts, partitions="64", *allow):
@@ -40,7 +42,7 @@ def main(urls, verdicts, partitions="64", *allow):
     todo = todo.shuffle("host", npartitions=int(partitions))
     run = f"{time.time_ns()}-"
     checked = todo.map_partitions(check, options, meta=META)
-    checked.to_parquet(verdicts, write_index=False, name_function=lambda part: f"{run}{part:05}.parquet")
+    checked.to_parquet(verdicts, schema=SCHEMA, write_index=False, name_function=lambda part: f"{run}{part:05}.parquet")
     print(dd.read_parquet(verdicts, columns=["decision"])["decision"].value_counts().compute())
 
 
