@@ -58,6 +58,8 @@ export type Code =
   | 'image/corrupt'
   /** bytes follow the image's own end */
   | 'image/trailing-bytes'
+  /** a part of the image was not examined, and nothing wrong was found in it */
+  | 'image/not-examined'
   /** the name or Content-Type claims another format */
   | 'image/type-mismatch'
   /** the service is not told to look at every frame or part */
@@ -85,6 +87,8 @@ export type ImageCode =
   | 'image/corrupt'
   /** bytes follow the image's own end */
   | 'image/trailing-bytes'
+  /** a part of the image was not examined, and nothing wrong was found in it */
+  | 'image/not-examined'
   /** the name or Content-Type claims another format */
   | 'image/type-mismatch'
   /** the service is not told to look at every frame or part */
@@ -102,6 +106,8 @@ export type Defect =
   | 'any/not-walked'
   /** the `image` crate does not decode the picture */
   | 'any/decoder-refused'
+  /** the `image` crate does not decode the picture, whose coded data is complete and has a defect that most readers tolerate */
+  | 'any/decoder-strict'
   /** the picture was not decoded: it needs too much memory or work, has a process that the `image` crate lacks, or was not done in time */
   | 'any/not-decoded'
   /** the first chunk is not IHDR */

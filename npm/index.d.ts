@@ -14,7 +14,7 @@ export type Violation<S extends Severity = Severity> =
   | Finding<'image/side-too-long', S, string, number>
   | Finding<'image/too-many-pixels', S, number, number>
   /** Measured as `KIND at byte OFFSET`; the kind is a {@link Defect}. */
-  | Finding<'image/corrupt' | 'image/truncated', S, string, null>
+  | Finding<'image/corrupt' | 'image/truncated' | 'image/not-examined', S, string, null>
   /** The number of bytes, or the kind of defect. */
   | Finding<'image/trailing-bytes', S, number | string, null>
   /** The format of the content, and the one that the name or type claims. */

@@ -73,6 +73,7 @@ codes! {
     ImageTruncated, "image/truncated", "the file ends before the image does";
     ImageCorrupt, "image/corrupt", "the bytes contradict their format";
     ImageTrailingBytes, "image/trailing-bytes", "bytes follow the image's own end";
+    ImageNotExamined, "image/not-examined", "a part of the image was not examined, and nothing wrong was found in it";
     ImageTypeMismatch, "image/type-mismatch", "the name or Content-Type claims another format";
     ImageFramesUnseen, "image/frames-unseen", "the service is not told to look at every frame or part";
 }

@@ -25,6 +25,7 @@ const MEASURES = {
   'image/corrupt': ['string', 'null'],
   'image/truncated': ['string', 'null'],
   'image/trailing-bytes': ['number string', 'null'],
+  'image/not-examined': ['string', 'null'],
   'image/type-mismatch': ['string', 'string'],
 };
 const kind = value => value === null ? 'null' : typeof value === 'number' && value === 0 ? '0' : typeof value;

@@ -12,7 +12,8 @@ use std::{
 
 use axum::{
     extract::{DefaultBodyLimit, Request},
-    http::StatusCode,
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse as _, Response},
     routing::{MethodRouter, post},
 };
 
@@ -46,7 +47,8 @@ const MAX_TIME: Duration = Duration::from_secs(30);
 ///
 /// A body is read before its checksum can be verified, so what strangers can make it cost is bounded:
 /// 1 MB for each (413), 30 seconds and the minimum rate of [`UploadPolicy::default`] (408), and
-/// 16 MB for all that are being read (503, and the service sends it again).
+/// 16 MB for all that are being read (503, and the service sends it again). Every 503 has a
+/// `Retry-After` of 30 seconds, after which none of these bodies is read any more.
 ///
 /// ```
 /// use axum::Router;
@@ -75,32 +77,53 @@ where
     let verifier = Arc::new(verifier);
     let held = Arc::new(AtomicUsize::new(0));
     post(move |request: Request| async move {
-        let body = match timeout(MAX_TIME, read(request, held)).await {
-            Ok(Ok(body)) => body,
-            Ok(Err(status)) => return status,
-            Err(_elapsed) => return StatusCode::REQUEST_TIMEOUT,
+        let status = match timeout(MAX_TIME, read(request, held)).await {
+            Ok(Ok(body)) => deliver(&body, &verifier, &seen, handle).await,
+            Ok(Err(status)) => status,
+            Err(_elapsed) => StatusCode::REQUEST_TIMEOUT,
         };
-        let report = match verifier.open(&body) {
-            Ok(report) => report,
-            Err(error) => return refusal(&error),
-        };
-        let turn = match seen.begin(report.task_id()) {
-            Begun::Turn(turn) => turn,
-            Begun::Done => return StatusCode::OK,
-            Begun::Running => return StatusCode::SERVICE_UNAVAILABLE,
-        };
-        let is_final = report.state().is_final();
-        match handle(report).await {
-            Ok(()) => {
-                if is_final {
-                    turn.done();
-                }
-                StatusCode::OK
-            }
-            Err(_) => StatusCode::INTERNAL_SERVER_ERROR,
-        }
+        respond(status)
     })
     .layer(DefaultBodyLimit::disable())
+}
+
+/// Gives the result in `body` to `handle`, unless that was done before.
+async fn deliver<H, F, E>(
+    body: &[u8],
+    verifier: &Verifier,
+    seen: &Arc<Seen>,
+    handle: H,
+) -> StatusCode
+where
+    H: Fn(TaskReport) -> F,
+    F: Future<Output = Result<(), E>>,
+{
+    let report = match verifier.open(body) {
+        Ok(report) => report,
+        Err(error) => return refusal(&error),
+    };
+    let turn = match seen.begin(report.task_id()) {
+        Begun::Turn(turn) => turn,
+        Begun::Done => return StatusCode::OK,
+        Begun::Running => return StatusCode::SERVICE_UNAVAILABLE,
+    };
+    let is_final = report.state().is_final();
+    if handle(report).await.is_err() {
+        return StatusCode::INTERNAL_SERVER_ERROR;
+    }
+    if is_final {
+        turn.done();
+    }
+    StatusCode::OK
+}
+
+fn respond(status: StatusCode) -> Response {
+    let mut response = status.into_response();
+    if status == StatusCode::SERVICE_UNAVAILABLE {
+        let seconds = HeaderValue::from(MAX_TIME.as_secs());
+        response.headers_mut().insert(header::RETRY_AFTER, seconds);
+    }
+    response
 }
 
 /// Bytes of the budget that a body holds.

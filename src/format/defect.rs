@@ -1,5 +1,5 @@
-//! What can be wrong with a file's bytes: one table of kinds, each with how it is judged unless
-//! told otherwise.
+//! What can be wrong with a file's bytes: one table of kinds, each with its default
+//! enforcement.
 
 use std::fmt;
 
@@ -12,8 +12,10 @@ pub enum DefectClass {
     Corrupt,
     /// The bytes end too early: `image/truncated`.
     Truncated,
-    /// The bytes go on after the image's own end: `image/trailing-bytes`.
+    /// Bytes follow the image's own end: `image/trailing-bytes`.
     Trailing,
+    /// Nothing was found; a part of the image was not examined: `image/not-examined`.
+    Unexamined,
 }
 
 macro_rules! defect_kinds {
@@ -32,7 +34,13 @@ macro_rules! defect_kinds {
         ///
         /// * `any/trailing-bytes` is a warning, although some of the files that carry it are refused
         ///   for other reasons: readers stop at the image's own end.
-        /// * `any/not-walked` and `any/not-decoded` are no evidence: the file was not examined.
+        /// * `any/not-walked` and `any/not-decoded` are not defects: a part of the file was not
+        ///   examined, and nothing wrong was found in it. They have a separate code. What is not
+        ///   walked is bounded by work: [`Depth::Payload`](crate::inspect::Depth::Payload).
+        /// * `any/decoder-refused` becomes `any/decoder-strict`, a warning, if the walk of the payload
+        ///   finds all coded data and a defect that is a warning: of the corpus's files that one
+        ///   decoder refuses then, as many are opened by most readers as are refused by most. Without
+        ///   such a defect, or where the coded data was not walked, the refusal is the only evidence.
         /// * `any/truncated` is rejected although browsers show a part of the image: a part is not
         ///   what was meant to be scanned. `png/end-crc` is a warning, although most readers refuse
         ///   it: what it protects is empty, and all pixels are there.
@@ -99,9 +107,10 @@ defect_kinds! {
     Truncated, "any/truncated", Truncated, "reject", "the file ends before the image does";
     TrailingBytes, "any/trailing-bytes", Trailing, "warn", "bytes follow the image's own end";
     ZeroDimension, "any/zero-dimension", Corrupt, "reject", "width or height is zero";
-    NotWalked, "any/not-walked", Corrupt, "warn", "coded pixels were not examined: too many, compressed too highly, or in a coding that is not examined";
+    NotWalked, "any/not-walked", Unexamined, "warn", "coded pixels were not examined: too many, compressed too highly, or in a coding that is not examined";
     DecoderRefused, "any/decoder-refused", Corrupt, "reject", "the `image` crate does not decode the picture";
-    NotDecoded, "any/not-decoded", Corrupt, "warn", "the picture was not decoded: it needs too much memory or work, has a process that the `image` crate lacks, or was not done in time";
+    DecoderStrict, "any/decoder-strict", Corrupt, "warn", "the `image` crate does not decode the picture, whose coded data is complete and has a defect that most readers tolerate";
+    NotDecoded, "any/not-decoded", Unexamined, "warn", "the picture was not decoded: it needs too much memory or work, has a process that the `image` crate lacks, or was not done in time";
     // PNG (W3C PNG, third edition).
     PngFirstChunk, "png/first-chunk", Corrupt, "reject", "the first chunk is not IHDR";
     PngApple, "png/apple", Corrupt, "reject", "the file is of Apple's own variant, which only iOS reads";
@@ -310,7 +319,11 @@ impl Defects {
     /// Those that the bytes alone decide, without a decoder's opinion.
     #[cfg(feature = "client")]
     pub(crate) fn without_opinions(&self) -> Self {
-        let opinions = [DefectKind::DecoderRefused, DefectKind::NotDecoded];
+        let opinions = [
+            DefectKind::DecoderRefused,
+            DefectKind::DecoderStrict,
+            DefectKind::NotDecoded,
+        ];
         let mut without = Self::new();
         for (kind, offset) in self.iter().filter(|(kind, _)| !opinions.contains(kind)) {
             match offset {

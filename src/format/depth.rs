@@ -24,9 +24,15 @@ pub enum Depth {
     /// declared size. WebP, and JPEG's arithmetic and lossless processes, are walked as at
     /// [`Structure`](Self::Structure). Without the feature `payload` no coded pixels are examined, and
     /// [`NotWalked`](super::DefectKind::NotWalked) records that.
+    ///
+    /// A byte of a file costs at most 60 ns of CPU time, and a file at most 30 ms more, however short
+    /// it is. That is kept by counting work: 3 blocks are visited for each byte of JPEG's coded data
+    /// and 2^21 more, and 100 bytes are decompressed for each byte of PNG's image data and 40 MB more
+    /// (1 MB more for all further frames of an animation). The rest of a file that needs more is not
+    /// walked, which is [`NotWalked`](super::DefectKind::NotWalked), a warning.
     Payload,
-    /// Besides, the `image` crate decodes the first picture, as a second opinion. The whole file is
-    /// held for that.
+    /// The `image` crate also decodes the first picture, as a second opinion. The whole file is held
+    /// for that.
     #[cfg(feature = "decode")]
     Decode,
 }

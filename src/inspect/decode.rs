@@ -108,9 +108,19 @@ impl Task {
 }
 
 fn state(found: Option<DefectKind>, facts: &mut Facts) {
-    if let Some(kind) = found {
-        facts.defect(kind, 0);
+    match found {
+        Some(DefectKind::DecoderRefused) if has_tolerated_defect(facts) => {
+            facts.defect(DefectKind::DecoderStrict, 0);
+        }
+        Some(kind) => facts.defect(kind, 0),
+        None => {}
     }
+}
+
+/// Whether all coded data was walked, and what was found is what most readers tolerate: one decoder
+/// that refuses such a picture proves no more.
+fn has_tolerated_defect(facts: &Facts) -> bool {
+    !facts.defects.contains(DefectKind::NotWalked) && !facts.defects.is_empty()
 }
 
 /// Whether a JPEG is of a process that zune-jpeg does not know: arithmetic, lossless, hierarchical,

@@ -406,10 +406,11 @@ fn number(number: usize) -> u64 {
 fn advice(enforcement: Enforcement, kind: DefectKind) -> &'static str {
     match (enforcement, kind) {
         (Enforcement::Reject, _) if kind.class() == DefectClass::Truncated => "send the whole file",
-        (Enforcement::Reject, _) => "save the image again",
-        (_, DefectKind::NotWalked | DefectKind::NotDecoded) => {
-            "whether they are intact is not known"
+        (Enforcement::Reject, _) if kind.class() == DefectClass::Unexamined => {
+            "save the image in a common size and coding"
         }
+        (Enforcement::Reject, _) => "save the image again",
+        _ if kind.class() == DefectClass::Unexamined => "nothing wrong was found",
         _ => "decoders usually tolerate it",
     }
 }

@@ -180,8 +180,9 @@ impl Requirements {
     /// never better than [`Inconclusive`](crate::Decision::Inconclusive), even with every rule
     /// switched off and every limit opened: nothing then shows that there is an image.
     ///
-    /// [`Code::ImageCorrupt`], [`Code::ImageTruncated`] and [`Code::ImageTrailingBytes`] set every
-    /// kind of defect that becomes such a violation; set single kinds afterwards.
+    /// [`Code::ImageCorrupt`], [`Code::ImageTruncated`], [`Code::ImageTrailingBytes`] and
+    /// [`Code::ImageNotExamined`] set every kind of defect that becomes such a violation; set single
+    /// kinds afterwards.
     #[must_use]
     pub fn with_enforcement(mut self, rule: impl Into<Rule>, enforcement: Enforcement) -> Self {
         match rule.into() {
@@ -292,6 +293,7 @@ const fn code_of(class: DefectClass) -> Code {
         DefectClass::Corrupt => Code::ImageCorrupt,
         DefectClass::Truncated => Code::ImageTruncated,
         DefectClass::Trailing => Code::ImageTrailingBytes,
+        DefectClass::Unexamined => Code::ImageNotExamined,
     }
 }
 

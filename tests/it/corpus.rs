@@ -28,7 +28,13 @@ use greenlight::{
 const EXCEPTIONS: &str = include_str!("corpus_exceptions.tsv");
 
 /// The depths that the table shows, shallow to deep.
-const DEPTHS: [Depth; 3] = [Depth::Header, Depth::Structure, Depth::Payload];
+const DEPTHS: &[Depth] = &[
+    Depth::Header,
+    Depth::Structure,
+    Depth::Payload,
+    #[cfg(feature = "decode")]
+    Depth::Decode,
+];
 
 /// What must be found of the files that most decoders refuse: at structure depth, in percent.
 const FOUND_BY_STRUCTURE: [(Format, f64); 4] = [
@@ -81,7 +87,10 @@ fn the_corpus_is_read_as_a_dozen_independent_readers_read_it() {
     let mut kinds: BTreeMap<DefectKind, Carriers> = BTreeMap::new();
     for row in &rows {
         let bytes = fs::read(root.join(&row.path)).unwrap();
-        let inspections = DEPTHS.map(|depth| Inspection::at(depth, &bytes));
+        let inspections: Vec<_> = DEPTHS
+            .iter()
+            .map(|depth| Inspection::at(*depth, &bytes))
+            .collect();
         for inspection in &inspections {
             compare(row, inspection, &mut complaints);
         }
@@ -123,7 +132,7 @@ impl Carriers {
 }
 
 fn print_kinds(kinds: &BTreeMap<DefectKind, Carriers>) {
-    println!("defect at payload depth      default   good  disputed  corrupt");
+    println!("defect at the deepest         default   good  disputed  corrupt");
     for (kind, carriers) in kinds {
         let default = if kind.is_tolerated() {
             "warn"
@@ -244,7 +253,11 @@ fn check_rates(tallies: &HashMap<(Format, Truth), Tally>, complaints: &mut Vec<S
 }
 
 fn print_table(tallies: &HashMap<(Format, Truth), Tally>) {
-    println!("refused of             files   header  structure payload");
+    print!("{:<24}files", "refused of");
+    for depth in DEPTHS {
+        print!("{:>10}", depth.name());
+    }
+    println!();
     for format in [Format::Png, Format::Jpeg, Format::Gif, Format::Bmp] {
         for truth in [Truth::Clean, Truth::Tolerated, Truth::Corrupt, Truth::Open] {
             let Some(tally) = tallies.get(&(format, truth)) else {
@@ -257,7 +270,7 @@ fn print_table(tallies: &HashMap<(Format, Truth), Tally>) {
                 tally.files
             );
             for depth in 0..DEPTHS.len() {
-                print!("  {:>6.1} %", tally.percent(depth));
+                print!("  {:>6.2} %", tally.percent(depth));
             }
             println!();
         }

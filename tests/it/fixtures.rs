@@ -69,8 +69,15 @@ fn every_code_that_bytes_can_raise_has_a_fixture() {
         .iter()
         .map(|code| code.name())
         .filter(|name| name.starts_with("image/"))
-        // The one takes megabytes, the other is said of a task.
-        .filter(|name| !["image/too-large", "image/frames-unseen"].contains(name))
+        // These take megabytes, are of a task, and are of the depths below structure.
+        .filter(|name| {
+            ![
+                "image/too-large",
+                "image/frames-unseen",
+                "image/not-examined",
+            ]
+            .contains(name)
+        })
         .collect();
     assert_eq!(held, asked);
 }

@@ -134,12 +134,18 @@ fn a_callback_is_checked_before_it_is_sent() {
 
 #[cfg(feature = "axum")]
 mod route {
-    use std::sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
+    use std::{
+        sync::{
+            Arc,
+            atomic::{AtomicUsize, Ordering},
+        },
+        time::Duration,
     };
 
-    use axum::Router;
+    use axum::{Router, body::Body, extract::Request, routing::MethodRouter};
+    use futures_util::stream;
+    use hyper::service::Service as _;
+    use hyper_util::service::TowerToHyperService;
     use tokio::{
         io::{AsyncReadExt as _, AsyncWriteExt as _},
         net::{TcpListener, TcpStream},
@@ -198,5 +204,88 @@ mod route {
             assert_eq!(post(address, &form(&checksum(late), late)).await, 200);
         }
         assert_eq!(handled.load(Ordering::SeqCst), 4);
+    }
+
+    /// The route without a socket, so that its time is the test's.
+    type Route = TowerToHyperService<MethodRouter>;
+
+    fn route() -> Route {
+        let handle = |_| async { Ok::<_, std::convert::Infallible>(()) };
+        TowerToHyperService::new(greenlight::axum::callbacks(verifier(), handle))
+    }
+
+    /// Posts a body of chunks, each of which comes a second after the one before; then nothing
+    /// comes. Counts in `sent` the chunks that were taken.
+    async fn post_slowly(route: Route, chunks: usize, bytes: usize, sent: Arc<AtomicUsize>) -> u16 {
+        let stream = stream::unfold(0, move |number| {
+            let sent = Arc::clone(&sent);
+            async move {
+                if number > 0 {
+                    sent.fetch_add(1, Ordering::SeqCst);
+                    tokio::time::sleep(Duration::from_secs(1)).await;
+                }
+                if number == chunks {
+                    std::future::pending::<()>().await;
+                }
+                Some((Ok::<_, std::io::Error>(vec![b'x'; bytes]), number + 1))
+            }
+        });
+        let request = Request::post("/").body(Body::from_stream(stream)).unwrap();
+        route.call(request).await.unwrap().status().as_u16()
+    }
+
+    /// How a body of chunks ends, and after how many seconds.
+    async fn end_of(chunks: usize, bytes: usize) -> (u16, u64) {
+        let start = tokio::time::Instant::now();
+        let status = post_slowly(route(), chunks, bytes, Arc::default()).await;
+        (status, start.elapsed().as_secs())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_callback_that_is_slow_or_endless_ends() {
+        // Silent from the start, silent later, and below the minimum rate.
+        for (chunks, bytes) in [(0, 0), (1, 1_000), (1_000, 1_000)] {
+            let (status, seconds) = end_of(chunks, bytes).await;
+            assert_eq!(status, 408, "{chunks} x {bytes}");
+            assert!(
+                (10..=12).contains(&seconds),
+                "{chunks} x {bytes}: {seconds} s"
+            );
+        }
+        // Above the minimum rate, without end.
+        assert_eq!(end_of(1_000, 10_000).await, (408, 30));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_callback_that_is_too_large_is_refused() {
+        let announced = Body::from(vec![b'x'; (1 << 20) + 1]);
+        let request = Request::post("/").body(announced).unwrap();
+        assert_eq!(route().call(request).await.unwrap().status(), 413);
+        let (status, seconds) = end_of(1_000, 300_000).await;
+        assert_eq!((status, seconds), (413, 3));
+        // As large as allowed: it is read, and its checksum is wrong.
+        let largest = Body::from(vec![b'x'; 1 << 20]);
+        let request = Request::post("/").body(largest).unwrap();
+        assert_eq!(route().call(request).await.unwrap().status(), 403);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn callbacks_share_a_budget_of_memory() {
+        let route = route();
+        let sent = Arc::new(AtomicUsize::new(0));
+        let mut held = tokio::task::JoinSet::new();
+        for _ in 0..16 {
+            held.spawn(post_slowly(route.clone(), 1, 1 << 20, Arc::clone(&sent)));
+        }
+        while sent.load(Ordering::SeqCst) < 16 {
+            tokio::task::yield_now().await;
+        }
+        let small = || Request::post("/").body(Body::from("x=1")).unwrap();
+        let response = route.call(small()).await.unwrap();
+        assert_eq!(response.status(), 503);
+        assert_eq!(response.headers()["retry-after"], "30");
+        // What is let go is free for others.
+        held.shutdown().await;
+        assert_eq!(route.call(small()).await.unwrap().status(), 403);
     }
 }

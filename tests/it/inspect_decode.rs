@@ -3,8 +3,9 @@
 use std::{fs, path::Path};
 
 use greenlight::{
-    Inspection, Inspector,
+    Inspection, Inspector, Requirements,
     inspect::{DefectKind, Depth},
+    verdict::Code,
 };
 
 fn fixture(name: &str) -> Vec<u8> {
@@ -32,16 +33,30 @@ fn a_decoder_has_nothing_against_sound_pictures() {
 }
 
 #[test]
-fn a_decoder_may_refuse_what_is_only_a_warning_here() {
+fn a_decoder_that_refuses_what_most_readers_tolerate_is_a_warning() {
     // The decoder does not know run lengths that are stored from the top down.
     let mut file = fixture("bmp/rle-8.bmp");
     let height = i32::from_le_bytes([file[22], file[23], file[24], file[25]]);
     file[22..26].copy_from_slice(&(-height).to_le_bytes());
     let payload = Inspection::at(Depth::Payload, &file);
     let decode = Inspection::at(Depth::Decode, &file);
-    assert!(payload.defects().contains(DefectKind::BmpTopDownRle));
-    assert!(!payload.defects().contains(DefectKind::DecoderRefused));
-    assert!(decode.defects().contains(DefectKind::DecoderRefused));
+    let kinds = |inspection: &Inspection| -> Vec<_> {
+        inspection.defects().iter().map(|(kind, _)| kind).collect()
+    };
+    assert_eq!(kinds(&payload), [DefectKind::BmpTopDownRle]);
+    let strict = [DefectKind::BmpTopDownRle, DefectKind::DecoderStrict];
+    assert_eq!(kinds(&decode), strict);
+    assert!(strict.iter().all(|kind| kind.is_tolerated()));
+}
+
+#[test]
+fn what_was_not_examined_is_not_called_corrupt() {
+    let mut gif = fixture("gif/89a.gif");
+    gif[6..10].fill(0xff);
+    let verdict = Requirements::ASYNC.judge(Inspection::at(Depth::Decode, &gif));
+    let codes: Vec<_> = verdict.violations().iter().map(|v| v.code()).collect();
+    assert!(codes.contains(&Code::ImageNotExamined), "{codes:?}");
+    assert!(!codes.contains(&Code::ImageCorrupt), "{codes:?}");
 }
 
 #[test]

@@ -878,6 +878,59 @@ fn work_that_a_file_is_not_worth_is_left_out() {
     assert!(bomb(1100).is_payload_unchecked());
 }
 
+/// A gray progressive JPEG of `side` pixels squared, whose AC code is one symbol of one bit.
+fn blank(side: u16, symbol: u8) -> Jpeg {
+    Jpeg::new()
+        .quantizers(0)
+        .huffman(0x00, 0)
+        .huffman(0x10, symbol)
+        .frame(0xc2, side, side, GRAY)
+}
+
+#[test]
+fn tiny_scans_over_many_blocks_are_counted_work() {
+    // 4 million blocks; each scan refines none of them, and runs of 2^14 blocks pass them: the
+    // symbol 0xE0 and 14 bits, all of them zeros.
+    let side = 16_000_u16;
+    let blocks = usize::from(side / 8).pow(2);
+    let coded = vec![0; (blocks.div_ceil(1 << 14) * 15).div_ceil(8)];
+    let refinement = Jpeg::default().scan(&[1], [1, 5, 0x10], &coded).0;
+    let inspect = |scans: usize| {
+        let bytes = blank(side, 0xe0).raw(&refinement.repeat(scans)).end();
+        Inspection::at(Depth::Payload, &bytes)
+    };
+    // 62,500 groups of 64 blocks are visited in each scan, of 2 million visits in all.
+    assert!(!inspect(30).is_payload_unchecked());
+    assert!(inspect(40).is_payload_unchecked());
+}
+
+#[test]
+fn blocks_of_one_bit_are_counted_work() {
+    let inspect = |side: u16| {
+        let bytes = usize::from(side / 8).pow(2).div_ceil(8);
+        let bytes = blank(side, 0)
+            .scan(&[1], [0, 0, 1], &vec![0; bytes])
+            // A refinement of what was not walked is not evaluated either.
+            .scan(&[1], [1, 5, 0x10], &[0xaa; 100])
+            .end();
+        let whole = Inspection::at(Depth::Payload, &bytes);
+        let mut inspector = Inspector::new(Depth::Payload);
+        for chunk in bytes.chunks(4_099) {
+            inspector.push(chunk);
+        }
+        assert_eq!(inspector.finish(), whole, "{side}");
+        whole
+    };
+    // 1 million blocks; and 4 million, of which the allowance and 500 KB make 3.5 million.
+    assert!(!inspect(8_192).is_payload_unchecked());
+    let kinds: Vec<_> = inspect(16_000)
+        .defects()
+        .iter()
+        .map(|(kind, _)| kind)
+        .collect();
+    assert_eq!(kinds, [DefectKind::NotWalked]);
+}
+
 #[test]
 fn whole_files_have_no_defect_in_their_payload() {
     let mut whole = 0;

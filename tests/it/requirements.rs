@@ -1,8 +1,10 @@
 //! The judgement: which facts break which rule.
 
+use std::{fs, path::Path};
+
 use greenlight::{
     Decision, Format, Inspection, Inspector, Requirements, Violation,
-    inspect::{Claim, DefectKind},
+    inspect::{Claim, DefectKind, Depth},
     verdict::{Code, Enforcement, Measure, Severity},
 };
 
@@ -40,7 +42,7 @@ fn gif_header(width: u16, height: u16) -> Vec<u8> {
 
 /// The facts of a file whose end has not come yet.
 fn so_far(bytes: &[u8]) -> Inspection {
-    let mut inspector = Inspector::new(greenlight::Depth::Structure);
+    let mut inspector = Inspector::new(Depth::Structure);
     inspector.push(bytes);
     inspector.inspection().clone()
 }
@@ -97,7 +99,7 @@ fn a_violation_tells_measure_limit_and_what_to_do() {
 #[test]
 fn megabytes_are_binary_to_reject_and_decimal_to_warn() {
     let sized = |len: u64| {
-        let mut inspector = Inspector::new(greenlight::Depth::Header);
+        let mut inspector = Inspector::new(Depth::Header);
         inspector.push(&bmp_header(300, 300));
         inspector.announce_len(len);
         inspector.inspection().clone()
@@ -305,15 +307,11 @@ fn frames_without_an_image_are_no_webp() {
     empty[4] = 30;
     empty.extend(b"ANMF\0\0\0\0");
     for bytes in [&lone[..], &unflagged, &empty] {
-        for depth in [
-            greenlight::Depth::Header,
-            greenlight::Depth::Structure,
-            greenlight::Depth::Payload,
-        ] {
+        for depth in [Depth::Header, Depth::Structure, Depth::Payload] {
             let inspection = Inspection::at(depth, bytes);
             let verdict = asked.judge(inspection.clone());
             assert_ne!(verdict.decision(), Decision::Accept, "{depth:?} {bytes:?}");
-            if depth != greenlight::Depth::Header || inspection.dimensions().is_none() {
+            if depth != Depth::Header || inspection.dimensions().is_none() {
                 assert!(
                     inspection.defects().contains(DefectKind::WebpNoImage),
                     "{depth:?} {bytes:?} {inspection:?}"
@@ -326,7 +324,7 @@ fn frames_without_an_image_are_no_webp() {
 #[test]
 fn a_rejection_stands_whatever_follows() {
     let image = bmp(255, 300);
-    let mut inspector = Inspector::new(greenlight::Depth::Structure);
+    let mut inspector = Inspector::new(Depth::Structure);
     let mut rejected = false;
     for byte in &image {
         inspector.push(&[*byte]);
@@ -346,7 +344,7 @@ fn a_rejection_stands_whatever_follows() {
 
 #[test]
 fn claims_are_compared_with_the_content() {
-    let mut inspector = Inspector::new(greenlight::Depth::Structure);
+    let mut inspector = Inspector::new(Depth::Structure);
     inspector.claim(Claim::from_name("photo.PNG").expect("an extension claims"));
     inspector.push(&bmp(300, 300));
     let verdict = Requirements::ASYNC.judge(inspector.finish());
@@ -372,5 +370,38 @@ fn a_verdict_serialises_to_the_keys_that_the_command_prints() {
             r#""message":"300x200 pixels, at least 256x256: send a larger version","#,
             r#""measured":"300x200","limit":"256x256"}],"download":null}"#
         )
+    );
+}
+
+#[test]
+fn what_is_not_walked_is_a_warning_of_its_own() {
+    // Run lengths of OS/2 (Huffman) are not walked.
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/images/bmp/v5.bmp");
+    let mut file = fs::read(path).expect("the fixture is committed");
+    file[14..18].copy_from_slice(&64_u32.to_le_bytes());
+    file[28..30].copy_from_slice(&1_u16.to_le_bytes());
+    file[30..34].copy_from_slice(&3_u32.to_le_bytes());
+    let asked = Requirements::ASYNC;
+    let verdict = asked.judge(Inspection::at(Depth::Payload, &file));
+    let found = verdict
+        .violations()
+        .iter()
+        .find(|violation| violation.code() == Code::ImageNotExamined)
+        .unwrap_or_else(|| panic!("{verdict:?}"));
+    assert_eq!(found.severity(), Severity::Warn);
+    assert!(
+        found.message().ends_with("nothing wrong was found"),
+        "{found:?}"
+    );
+    // The code sets both kinds.
+    let strict = asked
+        .clone()
+        .with_enforcement(Code::ImageNotExamined, Enforcement::Reject);
+    for kind in [DefectKind::NotWalked, DefectKind::NotDecoded] {
+        assert_eq!(strict.enforcement(kind), Enforcement::Reject);
+    }
+    assert_eq!(
+        strict.enforcement(DefectKind::PngEndCrc),
+        asked.enforcement(DefectKind::PngEndCrc)
     );
 }

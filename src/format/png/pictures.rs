@@ -17,7 +17,7 @@ const STILL: u64 = 40 << 20;
 /// The same for all further frames together, which are not needed to show the picture.
 const MOVING: u64 = 1 << 20;
 
-/// At most 200 bytes are decompressed for each byte of image data, and the constants above: what a
+/// At most 100 bytes are decompressed for each byte of image data, and the constants above: what a
 /// file costs is in proportion to its length. What exceeds that is `any/not-walked`.
 #[derive(Debug)]
 pub(super) struct Pictures {

@@ -5,6 +5,7 @@ use super::{
     huffman::{Run, Runs, Symbol, Table},
     progressive::{Band, Progression},
     tables::Tables,
+    work::Work,
 };
 use crate::format::jpeg::{frame::Frame, scan::Scan};
 
@@ -59,7 +60,7 @@ impl Blocks {
         Some(blocks)
     }
 
-    fn tables(&self) -> &[u8] {
+    pub(super) fn tables(&self) -> &[u8] {
         self.tables
             .get(..usize::from(self.count))
             .unwrap_or_default()
@@ -80,8 +81,9 @@ impl Coding {
                 let found = blocks.tables.map(|numbers| tables.sequential(numbers));
                 let found = found.get(..blocks.tables().len()).unwrap_or_default();
                 while mcus.go_on(bits) {
-                    for (dc, ac) in found.iter().flatten() {
-                        let overrun = block(bits, dc, ac)?;
+                    mcus.visit(blocks.count.into())?;
+                    for (dc, ac, runs) in found.iter().flatten() {
+                        let overrun = block(bits, dc, ac, runs)?;
                         mcus.note_overrun(overrun, bits);
                     }
                     mcus.count_one(bits);
@@ -89,6 +91,7 @@ impl Coding {
             }
             Self::Dc(blocks) => {
                 while mcus.go_on(bits) {
+                    mcus.visit(blocks.count.into())?;
                     for table in blocks
                         .tables()
                         .iter()
@@ -102,6 +105,7 @@ impl Coding {
             }
             Self::DcBit(blocks) => {
                 while mcus.go_on(bits) {
+                    mcus.visit(blocks.count.into())?;
                     bits.skip_long(u32::from(blocks.count));
                     mcus.count_one(bits);
                 }
@@ -129,9 +133,16 @@ pub(super) struct Mcus {
     pub(super) to_end: bool,
     /// How many bits were left after the first block with more coefficients than its band.
     pub(super) overrun: Option<i64>,
+    pub(super) work: Work,
 }
 
 impl Mcus {
+    /// Counts visits to blocks.
+    #[inline]
+    pub(super) fn visit(&mut self, blocks: u64) -> Result<(), Broken> {
+        self.work.spend(blocks).ok_or(Broken::TooMuch)
+    }
+
     #[inline]
     pub(super) const fn note_overrun(&mut self, overrun: bool, bits: &Bits<'_>) {
         if overrun && self.overrun.is_none() {
@@ -168,7 +179,7 @@ fn difference(bits: &mut Bits<'_>, table: &Table) -> Result<(), Broken> {
 /// Reads a block of a sequential scan (T.81 F.2.2). Returns whether it has more coefficients than
 /// it may: decoders drop those.
 #[inline]
-fn block(bits: &mut Bits<'_>, dc: &Table, ac: &Runs) -> Result<bool, Broken> {
+fn block(bits: &mut Bits<'_>, dc: &Table, ac: &Table, runs: &Runs) -> Result<bool, Broken> {
     bits.refill();
     difference(bits, dc)?;
     // The coefficient that comes next.
@@ -177,7 +188,7 @@ fn block(bits: &mut Bits<'_>, dc: &Table, ac: &Runs) -> Result<bool, Broken> {
         if bits.ready() < 32 {
             bits.refill();
         }
-        let run = ac.find(bits.peek());
+        let run = runs.find(bits.peek());
         let after = next.wrapping_add(run.advance);
         if run.bits > 0 {
             if after < 64 {
@@ -192,7 +203,7 @@ fn block(bits: &mut Bits<'_>, dc: &Table, ac: &Runs) -> Result<bool, Broken> {
             }
         }
         // A long code, or more symbols than the block has left: one at a time.
-        let symbol = ac.find_one(bits.peek());
+        let symbol = ac.find(bits.peek());
         if symbol.len == 0 {
             return Err(Broken::Code);
         }

@@ -170,17 +170,16 @@ pub(super) struct Runs {
     /// By the next twelve bits: bits and advance of all, in the lower two bytes; 0 for a longer
     /// code.
     all: [u16; ENTRIES],
-    table: Box<Table>,
 }
 
 impl Runs {
-    pub(super) fn new(definition: &Definition) -> Box<Self> {
-        let mut runs = Box::new(Self {
-            all: [0; ENTRIES],
-            table: Table::new(definition),
-        });
+    /// None of any code.
+    pub(super) const NONE: &'static Self = &Self { all: [0; ENTRIES] };
+
+    pub(super) fn new(table: &Table) -> Box<Self> {
+        let mut runs = Box::new(Self { all: [0; ENTRIES] });
         for (bits, entry) in (0_u64..).zip(&mut runs.all) {
-            *entry = gather(&runs.table, bits.wrapping_shl(64_u32.wrapping_sub(LOOK)));
+            *entry = gather(table, bits.wrapping_shl(64_u32.wrapping_sub(LOOK)));
         }
         runs
     }
@@ -198,12 +197,6 @@ impl Runs {
             bits: u32::from(bits),
             advance: u32::from(advance),
         }
-    }
-
-    /// One symbol.
-    #[inline]
-    pub(super) fn find_one(&self, bits: u64) -> Symbol {
-        self.table.find(bits)
     }
 }
 

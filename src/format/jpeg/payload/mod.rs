@@ -10,6 +10,7 @@ mod coding;
 mod huffman;
 mod progressive;
 mod tables;
+mod work;
 
 use super::{
     DefectKind,
@@ -20,6 +21,7 @@ use bits::{Ahead, Bits, Buffer};
 use coding::{Blocks, Broken, Coding, Mcus};
 use progressive::{Band, Progression};
 use tables::Tables;
+use work::Work;
 
 /// More scans than this are not walked: each may cost tables of its own.
 const MOST_SCANS: u32 = 1000;
@@ -32,6 +34,10 @@ pub(super) struct Payload {
     scan: Option<Walk>,
     progression: Progression,
     scans: u32,
+    work: Work,
+    /// Whether a scan was not walked, or not to its end. What it coded is not known then, which
+    /// later scans may refine.
+    is_over: bool,
 }
 
 /// The scan that is walked.
@@ -68,6 +74,8 @@ impl Payload {
             scan: None,
             progression: Progression::new(),
             scans: 0,
+            work: Work::new(),
+            is_over: false,
         })
     }
 
@@ -86,7 +94,7 @@ impl Payload {
         } else {
             u64::from(interval)
         };
-        let coding = (self.scans <= MOST_SCANS)
+        let coding = (self.scans <= MOST_SCANS && !self.is_over)
             .then(|| self.coding(frame, scan))
             .flatten();
         self.scan = coding.map(|coding| Walk {
@@ -98,6 +106,7 @@ impl Payload {
             overrun: None,
             total: mcus,
         });
+        self.is_over |= self.scan.is_none();
         self.scan.is_some()
     }
 
@@ -115,8 +124,8 @@ impl Payload {
 
     fn sequential(&mut self, frame: &Frame, scan: &Scan) -> Option<Coding> {
         for (_, numbers) in scan.components() {
-            self.tables.make_dc(numbers)?;
-            self.tables.make_runs(numbers)?;
+            self.tables.make_dc(numbers, &mut self.work)?;
+            self.tables.make_ac(numbers, &mut self.work)?;
         }
         Some(Coding::Sequential(Blocks::new(frame, scan)?))
     }
@@ -129,12 +138,12 @@ impl Payload {
                 return Some(Coding::DcBit(blocks));
             }
             for (_, numbers) in scan.components() {
-                self.tables.make_dc(numbers)?;
+                self.tables.make_dc(numbers, &mut self.work)?;
             }
             return Some(Coding::Dc(blocks));
         }
         let (component, numbers) = scan.components().next()?;
-        self.tables.make_ac(numbers)?;
+        self.tables.make_ac(numbers, &mut self.work)?;
         let band = Band::new(component, scan.band(), numbers);
         Some(if refines {
             Coding::AcBit(band)
@@ -143,9 +152,10 @@ impl Payload {
         })
     }
 
-    /// Walks no more of the scan.
+    /// Walks no more of the scan, nor of the scans after it.
     pub(super) fn leave_scan(&mut self) {
         self.scan = None;
+        self.is_over = true;
     }
 
     /// Takes coded data, which the file has at `at`, stuffed zeros left out.
@@ -164,18 +174,30 @@ impl Payload {
                 Interval::Open => {}
             }
             let filled = self.buffer.fill(rest, at);
+            self.work.earn(filled);
             rest = rest.get(filled..).unwrap_or_default();
             at = at.saturating_add(u64::try_from(filled).unwrap_or(u64::MAX));
             if rest.is_empty() {
                 break;
+            }
+            if let Coding::Sequential(blocks) = &walk.coding {
+                for numbers in blocks.tables() {
+                    // Without it the walk is slower.
+                    let _ = self.tables.make_runs(*numbers, &mut self.work);
+                }
             }
             let fed = walk.read(
                 &self.tables,
                 &mut self.buffer,
                 &mut self.ahead,
                 &mut self.progression,
+                &mut self.work,
                 false,
             );
+            if matches!(fed, Fed::TooMuch(_)) {
+                self.leave_scan();
+                return fed;
+            }
             if fed != Fed::Fine {
                 return fed;
             }
@@ -200,6 +222,7 @@ impl Payload {
                 &mut self.buffer,
                 &mut self.ahead,
                 &mut self.progression,
+                &mut self.work,
                 true,
             );
         }
@@ -215,7 +238,9 @@ impl Payload {
         }
         self.buffer.clear();
         self.ahead = Ahead::default();
-        if last || matches!(fed, Fed::TooMuch(_)) {
+        if matches!(fed, Fed::TooMuch(_)) {
+            self.leave_scan();
+        } else if last {
             self.scan = None;
         }
         fed
@@ -240,15 +265,18 @@ impl Walk {
         buffer: &mut Buffer,
         ahead: &mut Ahead,
         progression: &mut Progression,
+        work: &mut Work,
         to_end: bool,
     ) -> Fed {
         let mut mcus = Mcus {
             left: self.interval_left,
             to_end,
             overrun: None,
+            work: *work,
         };
         let mut bits = Bits::new(buffer.bytes(), *ahead);
         let read = self.coding.read(tables, &mut bits, &mut mcus, progression);
+        *work = mcus.work;
         let done = self.interval_left.saturating_sub(mcus.left);
         self.interval_left = mcus.left;
         self.left = self.left.saturating_sub(done);

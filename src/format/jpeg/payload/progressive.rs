@@ -7,6 +7,7 @@ use super::{
     bits::Bits,
     coding::{Broken, Mcus},
     huffman::Table,
+    work::PAGE_MADE,
 };
 
 /// Blocks whose masks are kept together.
@@ -16,10 +17,6 @@ const PAGE: usize = 64;
 /// coefficients. What goes beyond is not walked.
 const MOST_BYTES: usize = 32 << 20;
 
-/// The most blocks (or pages without any mask) that refinements may visit without reading a bit. An honest file, which has no
-/// more blocks than the masks have room for and a dozen refinements, stays below it.
-const MOST_IDLE: u32 = 1 << 26;
-
 type Page = Box<[u64; PAGE]>;
 
 /// What earlier scans made of the blocks.
@@ -27,7 +24,6 @@ type Page = Box<[u64; PAGE]>;
 pub(super) struct Progression {
     components: [Vec<Option<Page>>; 4],
     bytes: usize,
-    idle: u32,
 }
 
 /// The band that a scan codes of a component, and how far it got.
@@ -49,7 +45,6 @@ impl Progression {
         Self {
             components: [const { Vec::new() }; 4],
             bytes: 0,
-            idle: 0,
         }
     }
 
@@ -67,7 +62,13 @@ impl Progression {
             .unwrap_or_default()
     }
 
-    fn add(&mut self, component: usize, block: usize, mask: u64) -> Result<(), Broken> {
+    fn add(
+        &mut self,
+        component: usize,
+        block: usize,
+        mask: u64,
+        mcus: &mut Mcus,
+    ) -> Result<(), Broken> {
         let Some(pages) = self.components.get_mut(component) else {
             return Ok(());
         };
@@ -86,6 +87,7 @@ impl Progression {
             return Ok(());
         };
         if slot.is_none() {
+            mcus.visit(PAGE_MADE)?;
             self.bytes = self.bytes.saturating_add(size_of::<[u64; PAGE]>());
             if self.bytes > MOST_BYTES {
                 return Err(Broken::TooMuch);
@@ -96,15 +98,6 @@ impl Progression {
             *held |= mask;
         }
         Ok(())
-    }
-
-    const fn visit_idly(&mut self) -> Result<(), Broken> {
-        self.idle = self.idle.saturating_add(1);
-        if self.idle > MOST_IDLE {
-            Err(Broken::TooMuch)
-        } else {
-            Ok(())
-        }
     }
 }
 
@@ -155,9 +148,10 @@ impl Band {
                 self.pass_run(&mut mcus.left, usize::MAX);
                 continue;
             }
+            mcus.visit(1)?;
             let mask = self.read_block(bits, mcus, table)?;
             if mask != 0 {
-                progression.add(self.component, self.block, mask)?;
+                progression.add(self.component, self.block, mask, mcus)?;
             }
             self.block = self.block.wrapping_add(1);
             mcus.count_one(bits);
@@ -215,27 +209,23 @@ impl Band {
         progression: &mut Progression,
     ) -> Result<(), Broken> {
         while mcus.go_on(bits) {
+            mcus.visit(1)?;
             if self.run > 0 {
                 if progression.page(self.component, self.block).is_none() {
                     // No block of the page has a coefficient to refine.
-                    progression.visit_idly()?;
                     let rest = PAGE.wrapping_sub(self.block.wrapping_rem(PAGE));
                     self.pass_run(&mut mcus.left, rest);
                     continue;
                 }
                 let mask =
                     progression.mask(self.component, self.block) & band(self.first, self.last);
-                if mask == 0 {
-                    progression.visit_idly()?;
-                } else {
-                    bits.skip_long(mask.count_ones());
-                }
+                bits.skip_long(mask.count_ones());
                 self.run = self.run.wrapping_sub(1);
             } else {
                 let known = progression.mask(self.component, self.block);
                 let new = self.refine_block(bits, mcus, table, known)?;
                 if new != 0 {
-                    progression.add(self.component, self.block, new)?;
+                    progression.add(self.component, self.block, new, mcus)?;
                 }
             }
             self.block = self.block.wrapping_add(1);

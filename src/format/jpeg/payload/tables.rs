@@ -1,8 +1,12 @@
 //! The Huffman tables of a file, by class and number (T.81 B.2.4.2).
 
-use super::huffman::{Definition, Runs, Table};
+use super::{
+    huffman::{Definition, Runs, Table},
+    work::{RUNS, TABLE, Work},
+};
 
-/// As defined; what scans look up is made when the first one needs it.
+/// As defined; what scans look up is made when the first one needs it. That costs more than the few
+/// bytes of a definition are worth, so it is counted as work.
 #[derive(Debug, Default)]
 pub(in crate::format::jpeg) struct Tables {
     dc: [Slot; 4],
@@ -50,21 +54,24 @@ impl Tables {
         slots.get_mut(usize::from(number))
     }
 
-    /// Makes sure of the DC table that `numbers` names; `None` if it is not defined.
-    pub(super) fn make_dc(&mut self, numbers: u8) -> Option<()> {
-        self.dc.get_mut(usize::from(numbers >> 4))?.make_table()
+    /// Makes sure of the DC table that `numbers` names; `None` if it is not defined, or costs too much.
+    pub(super) fn make_dc(&mut self, numbers: u8, work: &mut Work) -> Option<()> {
+        self.dc.get_mut(usize::from(numbers >> 4))?.make_table(work)
     }
 
-    /// The same of an AC table, for progressive scans.
-    pub(super) fn make_ac(&mut self, numbers: u8) -> Option<()> {
-        self.ac.get_mut(usize::from(numbers & 15))?.make_table()
+    /// The same of an AC table.
+    pub(super) fn make_ac(&mut self, numbers: u8, work: &mut Work) -> Option<()> {
+        self.ac.get_mut(usize::from(numbers & 15))?.make_table(work)
     }
 
-    /// The same of an AC table, for sequential scans.
-    pub(super) fn make_runs(&mut self, numbers: u8) -> Option<()> {
+    /// Makes what reads sequential blocks faster with an AC table, which only long scans are worth.
+    pub(super) fn make_runs(&mut self, numbers: u8, work: &mut Work) -> Option<()> {
         let slot = self.ac.get_mut(usize::from(numbers & 15))?;
-        let definition = slot.definition.as_ref()?;
-        slot.runs.get_or_insert_with(|| Runs::new(definition));
+        if slot.runs.is_none() {
+            let table = slot.table.as_deref()?;
+            work.spend(RUNS)?;
+            slot.runs = Some(Runs::new(table));
+        }
         Some(())
     }
 
@@ -76,17 +83,21 @@ impl Tables {
         self.ac.get(usize::from(numbers & 15))?.table.as_deref()
     }
 
-    /// DC and AC table of a block in a sequential scan.
-    pub(super) fn sequential(&self, numbers: u8) -> Option<(&Table, &Runs)> {
-        let runs = &self.ac.get(usize::from(numbers & 15))?.runs;
-        Some((self.dc(numbers)?, runs.as_deref()?))
+    /// DC and AC table of a block in a sequential scan, and the runs of the latter.
+    pub(super) fn sequential(&self, numbers: u8) -> Option<(&Table, &Table, &Runs)> {
+        let slot = self.ac.get(usize::from(numbers & 15))?;
+        let runs = slot.runs.as_deref().unwrap_or(Runs::NONE);
+        Some((self.dc(numbers)?, slot.table.as_deref()?, runs))
     }
 }
 
 impl Slot {
-    fn make_table(&mut self) -> Option<()> {
-        let definition = self.definition.as_ref()?;
-        self.table.get_or_insert_with(|| Table::new(definition));
+    fn make_table(&mut self, work: &mut Work) -> Option<()> {
+        if self.table.is_none() {
+            let definition = self.definition.as_ref()?;
+            work.spend(TABLE)?;
+            self.table = Some(Table::new(definition));
+        }
         Some(())
     }
 }
