@@ -227,7 +227,7 @@ mod tests {
 
     use super::*;
 
-    fn outside(result: Result<File, NotOpened>) -> bool {
+    fn outside(result: &Result<File, NotOpened>) -> bool {
         matches!(result, Err(NotOpened::Outside))
     }
 
@@ -278,9 +278,9 @@ mod tests {
             "none",
             "in/../none",
         ] {
-            assert!(outside(folders.open(&at(name))), "{name}");
+            assert!(outside(&folders.open(&at(name))), "{name}");
         }
-        assert!(outside(Folders::default().open(&at("out"))));
+        assert!(outside(&Folders::default().open(&at("out"))));
         assert!(matches!(
             folders.open(&at("in/none")),
             Err(NotOpened::Io(_))

@@ -292,7 +292,7 @@ enum Stage {
 
 impl Form {
     /// Reads up to the image's field. Forms may have more than one field of its name, such as the
-    /// metadata that FilePond sends beside the file: the image is the one that is a file by its
+    /// metadata that `FilePond` sends with the file: the image is the one that is a file by its
     /// header, or else by its first bytes.
     fn poll_field(
         &mut self,

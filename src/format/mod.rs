@@ -85,7 +85,7 @@ pub enum Format {
     Qoi,
     /// An MPEG-4 video.
     Mp4,
-    /// A QuickTime video.
+    /// A `QuickTime` video.
     Mov,
     /// Apple icons.
     Icns,

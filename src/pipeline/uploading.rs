@@ -69,7 +69,7 @@ pub(super) async fn ready(shared: &Arc<Shared>, images: Vec<Claimed>) -> Result<
             Location::File(path) => {
                 let shared = Arc::clone(shared);
                 uploads.spawn(async move {
-                    let url = upload(&shared, hold.key, path, attempts).await;
+                    let url = Box::pin(upload(&shared, hold.key, path, attempts)).await;
                     (hold, attempts, facts, url)
                 });
             }

@@ -113,15 +113,14 @@ async fn plain(probe: &Inner, record: &mut Record) -> Result<Ending, Ending> {
 /// Reads an answer that holds the file from its first byte on.
 async fn whole(probe: &Inner, record: &mut Record, mut answer: Answer) -> Result<Ending, Ending> {
     read::check_head(record, &answer, StatusCode::OK)?;
-    let stop = match record.begin_body(read::framed_len(&answer)) {
-        Some(code) => Stop::Refused(code),
-        None => {
-            let until = Until::Settled {
-                end: u64::MAX,
-                window: FIRST_WINDOW,
-            };
-            read::read(record, &mut answer, until).await?
-        }
+    let stop = if let Some(code) = record.begin_body(read::framed_len(&answer)) {
+        Stop::Refused(code)
+    } else {
+        let until = Until::Settled {
+            end: u64::MAX,
+            window: FIRST_WINDOW,
+        };
+        read::read(record, &mut answer, until).await?
     };
     settle(probe, answer);
     Ok(stop.ending())

@@ -158,13 +158,11 @@ impl AddressPolicy {
             return None;
         };
         let own = self.nat64.iter().find(|net| net.contains(&address));
-        match own {
-            Some(net) => Some((address::nat64(address, net.prefix_len()), *net)),
-            None => {
-                let v4 = address::embedded(address)?;
-                Some((v4, Ipv6Net::new(address, 96).ok()?.trunc()))
-            }
+        if let Some(net) = own {
+            return Some((address::nat64(address, net.prefix_len()), *net));
         }
+        let v4 = address::embedded(address)?;
+        Some((v4, Ipv6Net::new(address, 96).ok()?.trunc()))
     }
 
     fn allows(entry: &Entry, target: SocketAddr, embedded: Option<(Ipv4Addr, Ipv6Net)>) -> bool {

@@ -25,7 +25,7 @@ pub(super) fn check(pipeline: &Pipeline, line: Line) -> NewImage {
         Subject::FileBelow { path, folders } => {
             of_file(pipeline, &path, Some(&folders), &mut source)
         }
-        Subject::Unusable { text, reason } => of_nothing(pipeline, text, reason),
+        Subject::Unusable { text, reason } => of_nothing(pipeline, &text, reason),
     };
     let Noted {
         key,
@@ -133,13 +133,13 @@ fn masked_location(text: &str) -> Location {
     Location::Url(masked(text).into_owned())
 }
 
-fn of_nothing(pipeline: &Pipeline, text: String, reason: Reason) -> Noted {
+fn of_nothing(pipeline: &Pipeline, text: &str, reason: Reason) -> Noted {
     // What it says and why it is unusable: the same text may be unusable in two ways.
     let Reason { class, message } = &reason;
     let identity = format!("{class}\n{message}\n{text}");
     Noted {
         key: Key::of_text(&pipeline.scope, &identity),
-        location: masked_location(&text),
+        location: masked_location(text),
         known: Known::Rejected(reason),
         facts: None,
     }
