@@ -1,6 +1,13 @@
 //! A PostgreSQL server for tests: the one that `GREENLIGHT_TEST_POSTGRES` names, or a new one on
 //! loopback that ends with this process.
 
+#![allow(
+    clippy::disallowed_methods,
+    clippy::print_stderr,
+    clippy::unwrap_used,
+    reason = "a test's helper reads the environment, says what is not tested, and may fail anywhere"
+)]
+
 use std::{
     net::TcpListener,
     path::{Path, PathBuf},

@@ -13,7 +13,7 @@ const DEFAULT: &str = "greenlight.db";
 /// Where the ledger is.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct LedgerOption {
-    /// The file, or the URL of the PostgreSQL database (postgres://USER@HOST/DATABASE), that records
+    /// The file, or the URL of the PostgreSQL database (`postgres://USER@HOST/DATABASE`), that records
     /// what was done and paid for, so that nothing is paid for twice [default: greenlight.db]
     #[arg(long, value_name = "FILE|URL")]
     pub(crate) ledger: Option<PathBuf>,

@@ -1,5 +1,10 @@
 //! The ledger in PostgreSQL: what only a shared one must do.
 
+#![allow(
+    clippy::disallowed_methods,
+    reason = "the clock that is compared is the machine's"
+)]
+
 use std::{
     sync::Arc,
     time::{Duration, SystemTime},
