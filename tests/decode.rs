@@ -1,6 +1,7 @@
 //! What `Depth::Decode` costs: counted memory and counted threads, for files that were made to cost
 //! much. A test of its own binary: the allocator that counts is the whole program's.
 #![cfg(feature = "decode")]
+#![expect(clippy::unwrap_used, reason = "helpers of tests may panic")]
 
 #[cfg(target_os = "linux")]
 use std::fs;

@@ -238,7 +238,14 @@ fn brand(name: &[u8]) -> Option<Format> {
         b"heic" | b"heix" | b"heim" | b"heis" | b"hevc" | b"hevx" | b"hevm" | b"hevs" | b"mif1"
         | b"mif2" | b"msf1" => Some(Format::Heic),
         b"qt  " => Some(Format::Mov),
-        b"mmp4" | b"avc1" | b"M4V " | b"M4VH" | b"M4VP" | b"MSNV" | b"dash" | b"f4v "
+        b"mmp4"
+        | b"avc1"
+        | b"M4V "
+        | b"M4VH"
+        | b"M4VP"
+        | b"MSNV"
+        | b"dash"
+        | b"f4v "
         | [b'i', b's', b'o', _]
         | [b'm', b'p', b'4', b'1' | b'2']
         | [b'3', b'g', ..] => Some(Format::Mp4),

@@ -421,6 +421,7 @@ fn what_most_decoders_refuse_in_segments_is_named() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of cases")]
 fn what_most_decoders_refuse_in_frames_and_scans_is_named() {
     let head = || Jpeg::new().tables().frame(0xc0, 8, 8, GRAY);
     let scan = |jpeg: Jpeg| jpeg.scan(&[1], WHOLE, BLOCK).end();
@@ -716,7 +717,7 @@ fn payload_defects_are_placed_within_64_bytes_of_the_damage() {
     }
     let end = start + u64::try_from(stuffed(&bits).len()).unwrap();
     let mut long = bits.clone();
-    long.extend([false; 160_000]);
+    long.resize(bits.len() + 160_000, false);
     let found = place(&long, DefectKind::JpegDataExcess);
     assert!(found.abs_diff(end) <= 64, "{found}, but ended at {end}");
     let short = &bits[..20_000 * 9];

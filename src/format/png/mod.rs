@@ -205,7 +205,9 @@ impl Png {
     fn palette(&self, len: u32, facts: &mut Facts) {
         let colors = len / 3;
         let kind = match self.header.color {
-            _ if !len.is_multiple_of(3) || !(1..=256).contains(&colors) => DefectKind::PngPaletteLength,
+            _ if !len.is_multiple_of(3) || !(1..=256).contains(&colors) => {
+                DefectKind::PngPaletteLength
+            }
             3 if colors <= self.header.indices() => return,
             2 | 6 => return,
             _ => DefectKind::PngPaletteUnused,

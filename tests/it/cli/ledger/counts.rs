@@ -143,7 +143,7 @@ fn every_command_counts_the_same() {
     let rejected = lines.iter().filter(|line| line["decision"] == "reject");
     let corrupt = expected.rejecting["image/corrupt"];
     assert!(
-        corrupt > 5 && corrupt <= rejected.count() as u64,
+        corrupt > 5 && corrupt <= u64::try_from(rejected.count()).unwrap(),
         "{expected:?}"
     );
     assert!(expected.warnings.len() > 1, "{expected:?}");
