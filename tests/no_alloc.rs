@@ -95,7 +95,6 @@ fn an_answer_takes_memory_once_and_bounded() {
         for data in [&many, &one] {
             let body = format!(r#"{{"code":200,"data":[{data}]}}"#);
             assert!(body.len() <= LENGTH);
-            #[expect(clippy::disallowed_methods, reason = "a test's server, on loopback")]
             let listener = TcpListener::bind("127.0.0.1:0").unwrap();
             let endpoint = format!("http://{}", listener.local_addr().unwrap());
             let server = std::thread::spawn(move || {

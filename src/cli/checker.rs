@@ -67,7 +67,7 @@ impl Checked {
 }
 
 /// The report of a file that was not read.
-fn not_opened(source: String, error: NotOpened) -> Report {
+fn not_opened(source: &str, error: NotOpened) -> Report {
     match error {
         NotOpened::Outside => Report::of(source, &Verdict::of_path_outside()),
         NotOpened::Io(error) => Report::failed(source, format!("cannot read: {}", reason(&error))),
@@ -91,7 +91,7 @@ impl Checker {
         })
     }
 
-    fn read(&self, file: &Local, source: String) -> Report {
+    fn read(&self, file: &Local, source: &str) -> Report {
         let inspected = file.open();
         let inspected = inspected.and_then(|opened| Ok(self.inspect(opened, &file.path)?));
         match inspected {
@@ -116,7 +116,10 @@ impl Checker {
                 Depth::Header => FIRST_READ,
                 _ => BUFFER,
             };
-            while !self.is_too_long(&inspector) && !(len > 0 && self.is_enough(&inspector)) {
+            let is_enough = |inspector: &Inspector| {
+                self.is_too_long(inspector) || len > 0 && self.is_enough(inspector)
+            };
+            while !is_enough(&inspector) {
                 let room = buffer.get_mut(..most).unwrap_or_default();
                 match file.read(room) {
                     Ok(0) => return Ok(inspector.finish()),
@@ -151,14 +154,14 @@ impl Checker {
             Ok(url) => url,
             Err(error) => {
                 let verdict = Verdict::of_text(String::new(), &error);
-                return Checked::new(Report::of(source, &verdict));
+                return Checked::new(Report::of(&source, &verdict));
             }
         };
         let verdict = match self.probe.check(&url, &self.requirements).await {
             Ok(verdict) => verdict,
-            Err(error) => return Checked::new(Report::failed(source, error.report())),
+            Err(error) => return Checked::new(Report::failed(&source, error.report())),
         };
-        Checked::new(Report::of(source, &verdict))
+        Checked::new(Report::of(&source, &verdict))
     }
 }
 
@@ -177,12 +180,12 @@ impl Work for Checker {
         let line = item.origin.line_of_list();
         let Item { source, what, .. } = item;
         let checked = match what {
-            What::File { path, below } => Checked::new(self.read(&Local { path, below }, source)),
+            What::File { path, below } => Checked::new(self.read(&Local { path, below }, &source)),
             What::Unusable(unusable) => Checked {
                 is_bad_line: unusable.is_bad_line,
-                ..Checked::new(Report::failed(source, unusable.reason))
+                ..Checked::new(Report::failed(&source, unusable.reason))
             },
-            What::Url => Checked::new(Report::failed(source, "not a file".to_owned())),
+            What::Url => Checked::new(Report::failed(&source, "not a file".to_owned())),
         };
         checked.at(line)
     }
@@ -198,7 +201,7 @@ impl Work for Checker {
 
     fn panicked(&self, source: String) -> Checked {
         let error = "a mistake in this program: please report it, with the image".to_owned();
-        Checked::new(Report::failed(source, error))
+        Checked::new(Report::failed(&source, error))
     }
 }
 

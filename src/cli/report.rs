@@ -26,12 +26,12 @@ pub(crate) struct Report {
 }
 
 impl Report {
-    pub(crate) fn of<S>(source: String, verdict: &Verdict<S>) -> Self {
+    pub(crate) fn of<S>(source: &str, verdict: &Verdict<S>) -> Self {
         let summary = verdict.summary();
         let error = (summary.decision == Decision::Inconclusive)
             .then(|| format!("not decidable, unknown: {}", verdict.missing().join(", ")));
         Self {
-            source: masked(&source).into_owned(),
+            source: masked(source).into_owned(),
             line: None,
             summary,
             error,
@@ -94,9 +94,9 @@ impl Report {
     }
 
     /// A source that could not be looked at.
-    pub(crate) fn failed(source: String, error: String) -> Self {
+    pub(crate) fn failed(source: &str, error: String) -> Self {
         Self {
-            source: masked(&source).into_owned(),
+            source: masked(source).into_owned(),
             line: None,
             summary: Summary::unseen(),
             error: Some(error),

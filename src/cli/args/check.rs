@@ -59,8 +59,8 @@ pub(crate) struct InputOptions {
     #[arg(long, value_name = "CHAR", value_parser = delimiter)]
     pub(crate) delimiter: Option<u8>,
 
-    /// The list's column that holds the sources [default: url, image_url, source or link, whatever
-    /// the case; or the only one]
+    /// The list's column that holds the sources [default: `url`, `image_url`, `source` or `link`,
+    /// whatever the case; or the only one]
     #[arg(long, value_name = "NAME")]
     pub(crate) column: Option<String>,
 

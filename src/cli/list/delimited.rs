@@ -227,7 +227,7 @@ impl<R: BufRead> Records<R> {
         let mut first = self.line;
         loop {
             if held.len() > LONGEST_RECORD {
-                return self.recover_long(first, held, &scan).map(Some);
+                return self.recover_long(first, &held, &scan).map(Some);
             }
             let Some(byte) = self.byte()? else {
                 let fault = match scan.state {
@@ -238,7 +238,7 @@ impl<R: BufRead> Records<R> {
                         return Ok(Some(scan.record(first, self.line, None)));
                     }
                 };
-                return Ok(Some(self.recover(first, held, &scan, fault)));
+                return Ok(Some(self.recover(first, &held, &scan, fault)));
             };
             if held.is_empty() && matches!(byte, b'\n' | b'\r') {
                 first = self.line;
@@ -259,7 +259,7 @@ impl<R: BufRead> Records<R> {
                         let Some(byte) = self.byte()? else { break };
                         held.push(byte);
                     }
-                    return Ok(Some(self.recover(first, held, &scan, fault)));
+                    return Ok(Some(self.recover(first, &held, &scan, fault)));
                 }
             }
         }
@@ -288,23 +288,22 @@ impl<R: BufRead> Records<R> {
     }
 
     fn byte(&mut self) -> io::Result<Option<u8>> {
-        let byte = match self.back.pop() {
-            Some(byte) => byte,
-            None => {
-                let Some(byte) = fill(&mut self.reader)?.first().copied() else {
-                    return Ok(None);
-                };
-                self.reader.consume(1);
-                self.seen = self.seen.saturating_add(1);
-                byte
-            }
+        let byte = if let Some(byte) = self.back.pop() {
+            byte
+        } else {
+            let Some(byte) = fill(&mut self.reader)?.first().copied() else {
+                return Ok(None);
+            };
+            self.reader.consume(1);
+            self.seen = self.seen.saturating_add(1);
+            byte
         };
         self.line = self.line.saturating_add(u64::from(byte == b'\n'));
         Ok(Some(byte))
     }
 
     fn put_back(&mut self, bytes: &[u8]) {
-        let lines = bytes.iter().filter(|byte| **byte == b'\n').count();
+        let lines = memchr::memchr_iter(b'\n', bytes).count();
         let lines = u64::try_from(lines).unwrap_or(u64::MAX);
         self.line = self.line.saturating_sub(lines);
         self.back.extend(bytes.iter().rev());
@@ -312,8 +311,8 @@ impl<R: BufRead> Records<R> {
 
     /// Continues with the line after the first of a malformed record, as if nothing was opened; or
     /// after the record, if too much was read twice.
-    fn recover(&mut self, first: u64, held: Vec<u8>, scan: &Scan, fault: &str) -> Record {
-        if self.rewind(&held) {
+    fn recover(&mut self, first: u64, held: &[u8], scan: &Scan, fault: &str) -> Record {
+        if self.rewind(held) {
             return scan.record(first, first, Some(fault.to_owned()));
         }
         let last = self.line.saturating_sub(u64::from(held.ends_with(b"\n")));
@@ -337,8 +336,8 @@ impl<R: BufRead> Records<R> {
     }
 
     /// The same for what is too long to be a record.
-    fn recover_long(&mut self, first: u64, held: Vec<u8>, scan: &Scan) -> io::Result<Record> {
-        if held.contains(&b'\n') && self.rewind(&held) {
+    fn recover_long(&mut self, first: u64, held: &[u8], scan: &Scan) -> io::Result<Record> {
+        if held.contains(&b'\n') && self.rewind(held) {
             let fault = "a quote is opened, and not closed within 1048576 bytes";
             return Ok(scan.record(first, first, Some(fault.to_owned())));
         }

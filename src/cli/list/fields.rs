@@ -110,6 +110,10 @@ impl<'a> Rest<'a> {
 
 /// Finds where a JSON value ends.
 #[derive(Debug, Default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "the state of a scanner, byte by byte"
+)]
 pub(super) struct End {
     depth: u64,
     in_text: bool,

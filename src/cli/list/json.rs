@@ -185,21 +185,20 @@ fn found(columns: &Columns, fields: &[(String, &[u8])]) -> (Found, Names) {
         }
     }
     let data_id = columns.data_id.as_deref().and_then(at);
-    let source = match &columns.source {
-        Some(name) => at(name),
-        None => {
-            let fitting = fitting(&names.with_value, columns);
-            if fitting.len() > 1 {
-                let why = column::ambiguous(&fitting).why;
-                return (Found::broken("", why), names);
-            }
-            let usual = fitting.first().and_then(|name| at(name));
-            let usual = usual.or_else(|| fields.iter().position(|(name, _)| is_usual(name)));
-            usual.or_else(|| {
-                let mut others = (0..fields.len()).filter(|at| Some(*at) != data_id);
-                others.next().filter(|_| others.next().is_none())
-            })
+    let source = if let Some(name) = &columns.source {
+        at(name)
+    } else {
+        let fitting = fitting(&names.with_value, columns);
+        if fitting.len() > 1 {
+            let why = column::ambiguous(&fitting).why;
+            return (Found::broken("", why), names);
         }
+        let usual = fitting.first().and_then(|name| at(name));
+        let usual = usual.or_else(|| fields.iter().position(|(name, _)| is_usual(name)));
+        usual.or_else(|| {
+            let mut others = (0..fields.len()).filter(|at| Some(*at) != data_id);
+            others.next().filter(|_| others.next().is_none())
+        })
     };
     let Some(source) = source else {
         let wanted = columns.source.as_deref().unwrap_or(WANTED);

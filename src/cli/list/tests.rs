@@ -499,7 +499,7 @@ fn unaccounted(format: ListFormat, bytes: &[u8]) -> Vec<u64> {
         .zip(bytes.split(|byte| *byte == b'\n'))
         .filter(|(_, line)| !is_blank(line) && !is_comment(line))
         .map(|(number, _)| number)
-        .filter(|number| !seen.contains(number) && !(has_header && *number == 1))
+        .filter(|number| !(seen.contains(number) || has_header && *number == 1))
         .collect()
 }
 

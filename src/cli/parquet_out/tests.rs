@@ -12,7 +12,7 @@ use crate::cli::{
 };
 
 fn bare(source: &str) -> ScanReport {
-    ScanReport::unsubmitted(Report::failed(source.to_owned(), "no".to_owned()))
+    ScanReport::unsubmitted(Report::failed(source, "no".to_owned()))
 }
 
 fn full() -> ScanReport {
