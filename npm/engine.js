@@ -1,6 +1,14 @@
 // The compiled module, its one live instance, and the calls into it.
 
-import { compile, load } from '#load';
+import * as browser from './load.browser.js';
+
+/** How this platform loads files and starts workers. No import map and no bundler is needed for the browser's. */
+export let platform = browser;
+
+/** Sets another platform. */
+export function use(other) {
+  platform = other;
+}
 
 /** The size of the instance's input buffer; the crate has the same number. */
 export const INPUT_BYTES = 64 * 1024;
@@ -33,10 +41,10 @@ export function init(source) {
 
 async function module(source) {
   source = await source;
-  if (source === undefined) return load();
+  if (source === undefined) return platform.load();
   if (source instanceof WebAssembly.Module) return source;
   if (source instanceof ArrayBuffer || ArrayBuffer.isView(source)) return WebAssembly.compile(source);
-  return compile(source instanceof Response ? source : fetch(source));
+  return platform.compile(source instanceof Response ? source : fetch(source));
 }
 
 /** Returns the live instance. One that failed is replaced here. */

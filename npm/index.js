@@ -1,8 +1,7 @@
 // The package's functions; index.d.ts describes them.
 
-import { GreenlightError, INPUT_BYTES, init, ready } from './engine.js';
+import { GreenlightError, INPUT_BYTES, init, platform, ready } from './engine.js';
 import { Gate } from './gate.js';
-import { startWorker } from '#load';
 
 export { Gate, GreenlightError, init };
 
@@ -62,7 +61,7 @@ export async function requirements(settings) {
 export function openWorker() {
   const waiting = new Map();
   let last = 0;
-  const worker = startWorker({
+  const worker = platform.startWorker({
     message({ id, verdict, error }) {
       const call = waiting.get(id);
       waiting.delete(id);

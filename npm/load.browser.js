@@ -1,4 +1,4 @@
-// Where the engine comes from and how a worker starts, in browsers and in bundles for them.
+// Where the engine comes from and how a worker starts; in browsers.
 
 /** Compiles the file beside this one. */
 export function load() {
@@ -21,9 +21,4 @@ export function startWorker({ message, error }) {
   worker.onmessage = event => message(event.data);
   worker.onerror = event => error(event.error ?? new Error(event.message || 'the worker did not start'));
   return { send: data => worker.postMessage(data), end: () => worker.terminate() };
-}
-
-/** In worker.js: answers each message. */
-export function serve(answer) {
-  globalThis.onmessage = async event => globalThis.postMessage(await answer(event.data));
 }

@@ -1,7 +1,7 @@
 // Where the engine comes from and how a worker starts, in Node.js.
 
 import { readFile } from 'node:fs/promises';
-import { Worker, parentPort } from 'node:worker_threads';
+import { Worker } from 'node:worker_threads';
 
 /** Compiles the file beside this one. */
 export async function load() {
@@ -15,9 +15,9 @@ export async function compile(pending) {
   return WebAssembly.compile(await response.arrayBuffer());
 }
 
-/** Starts worker.js. It does not keep the process running while it has no work. */
+/** Starts worker.node.js. It does not keep the process running while it has no work. */
 export function startWorker({ message, error }) {
-  const worker = new Worker(new URL('./worker.js', import.meta.url));
+  const worker = new Worker(new URL('./worker.node.js', import.meta.url));
   let pending = 0;
   worker.unref();
   worker.on('message', data => {
@@ -34,9 +34,4 @@ export function startWorker({ message, error }) {
     },
     end: () => void worker.terminate(),
   };
-}
-
-/** In worker.js: answers each message. */
-export function serve(answer) {
-  parentPort.on('message', async data => parentPort.postMessage(await answer(data)));
 }

@@ -1,14 +1,5 @@
-// The worker's side of openWorker().
+// The worker's side of openWorker(), in browsers.
 
-import { serve } from '#load';
-import { check, glance, judge } from './index.js';
+import { answer } from './answer.js';
 
-const methods = { check, glance, judge };
-
-serve(async ({ id, method, input, options }) => {
-  try {
-    return { id, verdict: await methods[method](input, options) };
-  } catch (error) {
-    return { id, error: { code: error.code ?? 'usage', message: error.message } };
-  }
-});
+globalThis.onmessage = async ({ data }) => globalThis.postMessage(await answer(data));
