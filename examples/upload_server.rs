@@ -25,6 +25,7 @@ use std::{
     collections::VecDeque,
     convert::Infallible,
     error::Error,
+    ffi::OsStr,
     future::ready,
     io,
     path::{Path, PathBuf},
@@ -78,6 +79,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     let mut routes = Router::new()
         .route("/", get(page))
+        .route("/npm/{name}", get(package))
         .route(
             "/upload",
             post(upload).layer(UploadPolicy::new(REQUIREMENTS).layer()),
@@ -124,6 +126,23 @@ struct App {
 
 async fn page() -> Html<&'static str> {
     Html(include_str!("upload_server.html"))
+}
+
+/// Serves the npm package from the repository, for the check before an upload. The page works without it.
+async fn package(UrlPath(name): UrlPath<String>) -> Response {
+    let content_type = match Path::new(&name).extension().and_then(OsStr::to_str) {
+        Some("js") => "text/javascript",
+        Some("wasm") => "application/wasm",
+        _ => return StatusCode::NOT_FOUND.into_response(),
+    };
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("npm");
+    if !name.chars().all(is_harmless) {
+        return StatusCode::NOT_FOUND.into_response();
+    }
+    match fs::read(folder.join(name)).await {
+        Ok(bytes) => ([(header::CONTENT_TYPE, content_type)], bytes).into_response(),
+        Err(_) => StatusCode::NOT_FOUND.into_response(),
+    }
 }
 
 /// Takes one image: stored under its id while it is judged, and thrown away again if it is refused.

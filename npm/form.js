@@ -50,6 +50,8 @@ export function guardForm(form, { onVerdict, onError, ...options } = {}) {
     event.preventDefault();
     event.stopImmediatePropagation(); // other listeners hear of the submission that passed
     await Promise.all(inputs().map(input => checks.get(input) ?? start(input)));
+    // A microtask can run while this event is still dispatched, and the form then ignores a further submission.
+    await new Promise(resolve => setTimeout(resolve));
     if (!form.reportValidity()) return;
     passed.add(form);
     form.requestSubmit(event.submitter);

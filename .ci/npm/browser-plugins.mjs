@@ -13,7 +13,7 @@ import { check, finish, open } from './browser.mjs';
 import { picture } from './picture.mjs';
 
 const POLICY = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; connect-src 'self'; worker-src 'self'; " +
-  "style-src 'unsafe-inline'; img-src blob:; form-action 'self'";
+  "style-src 'unsafe-inline'; img-src blob: data:; form-action 'self'";
 const TYPES = { '.js': 'text/javascript', '.html': 'text/html', '.wasm': 'application/wasm' };
 const PACKAGE = 'node_modules/greenlight-image';
 
