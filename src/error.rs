@@ -8,6 +8,8 @@ use std::{error::Error as StdError, fmt, time::Duration};
 pub use unknown_name::UnknownName;
 pub(crate) use unknown_name::{from_name, serde_name};
 
+use crate::sanitize::harmless;
+
 /// What kind of thing went wrong.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -305,24 +307,4 @@ impl StdError for Error {
             .as_ref()
             .map(|source| -> &(dyn StdError + 'static) { source.as_ref() })
     }
-}
-
-/// Text from outside, fit for a terminal and a log: at most `max` characters, with control
-/// characters, line separators and marks that turn the direction of text escaped.
-pub(crate) fn harmless(text: &str, max: usize) -> String {
-    let mut out = String::with_capacity(text.len().min(max));
-    for (count, c) in text.chars().enumerate() {
-        if count == max {
-            out.push('\u{2026}');
-            break;
-        }
-        let harmful = c.is_control()
-            || matches!(c, '\u{061c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
-        if harmful {
-            out.extend(c.escape_unicode());
-        } else {
-            out.push(c);
-        }
-    }
-    out
 }

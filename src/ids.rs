@@ -8,7 +8,10 @@ use serde::{Deserialize, Deserializer, Serialize};
 #[cfg(feature = "client")]
 use uuid::Uuid;
 
-use crate::error::{Error, ErrorKind, harmless};
+use crate::{
+    error::{Error, ErrorKind},
+    sanitize::harmless,
+};
 
 /// The caller's identifier of an image, which the service repeats in every response.
 ///

@@ -20,6 +20,7 @@ mod later;
 #[cfg(feature = "files")]
 pub mod local_file;
 pub mod requirements;
+pub mod sanitize;
 pub mod verdict;
 
 #[cfg(feature = "probe")]

@@ -5,7 +5,8 @@ mod cli;
 use std::process::ExitCode;
 
 use greenlight::{
-    format, green, inspect, ledger, local_file, pipeline, probe, requirements, sandbox, verdict,
+    format, green, inspect, ledger, local_file, pipeline, probe, requirements, sandbox, sanitize,
+    verdict,
 };
 
 /// The library's errors.

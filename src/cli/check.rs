@@ -20,7 +20,7 @@ pub(crate) const WINDING_UP: Duration = Duration::from_secs(1);
 pub(crate) async fn run(options: CheckOptions, mut interrupt: Interrupt) -> Result<Exit, Failure> {
     let CheckOptions { input, how } = options;
     let mut checks = start(&input, &how, Checker::new(&how)?)?;
-    let mut printer = Printer::new(how.format, "checked");
+    let mut printer = Printer::new(how.format, how.csv, "checked");
     count_ahead(&input, &printer);
     let mut tally = Tally::default();
     let exit = async {

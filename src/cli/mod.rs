@@ -24,7 +24,6 @@ mod report;
 mod report_cmd;
 mod results;
 mod sandbox_cmd;
-mod sanitize;
 mod scan;
 mod source;
 mod terminal;

@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, File, OpenOptions},
-    io::{self, Read, Write},
+    io::{self, IsTerminal as _, Read, Write},
     path::{Path, PathBuf},
 };
 
@@ -62,6 +62,11 @@ impl OutFile {
             part.as_file().set_permissions(permissions)?;
         }
         Ok(Self::Beside { part, place })
+    }
+
+    /// Whether people look at it: a terminal was named.
+    pub(crate) fn is_screen(&self) -> bool {
+        matches!(self, Self::Stream(file) if file.is_terminal())
     }
 
     /// Puts it in its place.

@@ -38,7 +38,7 @@ pub(crate) async fn run(options: PlanOptions, mut interrupt: Interrupt) -> Resul
     let words: Vec<_> = scenes.iter().map(String::as_str).collect();
     let scope = Scope::new("", "", &words);
     let lines = Lines::new(input.sources()?, false);
-    let mut printer = Printer::new(how.format, "checked");
+    let mut printer = Printer::new(how.format, how.csv, "checked");
     let probe = how.probe(None)?;
     let planning = Plan::start(&probe, &how.requirements(), &scope, lines);
     let is_stopped = Arc::new(AtomicBool::new(false));

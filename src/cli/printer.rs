@@ -5,13 +5,14 @@ use std::io;
 use serde::Serialize;
 
 use super::{
-    args::Format,
+    args::{CsvOption, Format},
     exit::{Exit, Failure, reason},
     human,
     outcome::{ResultReport, ScanReport},
     report::{Report, Tally},
     terminal::{Row, Terminal},
 };
+use crate::sanitize::{sanitize, sanitize_json};
 
 /// What is printed of one source, in each way. As JSON it is serialised.
 pub(crate) trait Line: Serialize {
@@ -80,31 +81,38 @@ impl Line for ResultReport {
 pub(crate) struct Printer {
     terminal: Terminal,
     format: Format,
+    escaping: Escaping,
     printed: u64,
 }
 
+/// What is escaped of text from outside, for what reads the output.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Escaping {
+    /// A terminal would act on control characters.
+    is_screen: bool,
+    /// A spreadsheet would run a formula.
+    is_csv_raw: bool,
+}
+
 impl Printer {
-    pub(crate) fn new(format: Format, verb: &'static str) -> Self {
-        Self {
-            terminal: Terminal::open(verb),
-            format,
-            printed: 0,
-        }
+    pub(crate) fn new(format: Format, csv: CsvOption, verb: &'static str) -> Self {
+        Self::on(Terminal::open(verb), format, csv)
     }
 
     /// For a run that shows its progress itself.
-    pub(crate) fn for_run(format: Format) -> Self {
-        Self {
-            terminal: Terminal::open_for_run(),
-            format,
-            printed: 0,
-        }
+    pub(crate) fn for_run(format: Format, csv: CsvOption) -> Self {
+        Self::on(Terminal::open_for_run(), format, csv)
     }
 
     /// For what is quickly read.
-    pub(crate) fn without_progress(format: Format) -> Self {
+    pub(crate) fn without_progress(format: Format, csv: CsvOption) -> Self {
+        Self::on(Terminal::open_without_progress(), format, csv)
+    }
+
+    fn on(terminal: Terminal, format: Format, csv: CsvOption) -> Self {
         Self {
-            terminal: Terminal::open_without_progress(),
+            escaping: Escaping::new(terminal.is_screen(), csv),
+            terminal,
             format,
             printed: 0,
         }
@@ -139,8 +147,8 @@ impl Printer {
                 let rows: Vec<_> = heading.into_iter().chain(line.rows()).collect();
                 self.terminal.rows(&rows)
             }
-            Format::Jsonl => self.terminal.data(&json(line)?),
-            Format::Csv => self.terminal.data(&csv(line, is_first)?),
+            Format::Jsonl => self.terminal.data(&self.escaping.json(line)?),
+            Format::Csv => self.terminal.data(&self.escaping.csv(line, is_first)?),
         }
     }
 
@@ -154,21 +162,46 @@ impl Printer {
     }
 }
 
-/// A line of JSON.
-pub(crate) fn json<L: Line>(line: &L) -> io::Result<Vec<u8>> {
-    let mut text = serde_json::to_vec(line)?;
-    text.push(b'\n');
-    Ok(text)
-}
-
-/// A record of CSV, with the header before it if it is the first.
-pub(crate) fn csv<L: Line>(line: &L, is_first: bool) -> io::Result<Vec<u8>> {
-    let mut text = csv::Writer::from_writer(Vec::new());
-    if is_first {
-        text.write_record(L::columns())?;
+impl Escaping {
+    pub(crate) const fn new(is_screen: bool, csv: CsvOption) -> Self {
+        Self {
+            is_screen,
+            is_csv_raw: csv.csv_raw,
+        }
     }
-    text.write_record(line.fields())?;
-    text.into_inner().map_err(csv::IntoInnerError::into_error)
+
+    /// A line of JSON.
+    pub(crate) fn json<L: Line>(self, line: &L) -> io::Result<Vec<u8>> {
+        let text = serde_json::to_string(line)?;
+        let text = if self.is_screen {
+            sanitize_json(&text).into_owned()
+        } else {
+            text
+        };
+        Ok((text + "\n").into_bytes())
+    }
+
+    /// A record of CSV, with the header before it if it is the first.
+    pub(crate) fn csv<L: Line>(self, line: &L, is_first: bool) -> io::Result<Vec<u8>> {
+        let mut text = csv::Writer::from_writer(Vec::new());
+        if is_first {
+            text.write_record(L::columns())?;
+        }
+        text.write_record(line.fields().into_iter().map(|cell| self.cell(cell)))?;
+        text.into_inner().map_err(csv::IntoInnerError::into_error)
+    }
+
+    /// A cell that no spreadsheet takes for a formula (OWASP, CSV Injection).
+    fn cell(self, mut cell: String) -> String {
+        if !self.is_csv_raw && cell.starts_with(['=', '+', '-', '@', '\t', '\r']) {
+            cell.insert(0, '\'');
+        }
+        if self.is_screen {
+            sanitize(&cell).into_owned()
+        } else {
+            cell
+        }
+    }
 }
 
 /// How the command ends when printing ended so. That nobody reads on is no failure (`head`): then

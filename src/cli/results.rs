@@ -22,7 +22,7 @@ pub(crate) async fn run(
     let service = &options.service;
     let client = service.client()?.credentials(service.chain()).build()?;
     service.key_id().await?;
-    let mut printer = Printer::new(options.format, "asked for");
+    let mut printer = Printer::new(options.format, options.csv, "asked for");
     let mut worst = Exit::Success;
     for tasks in options.tasks.chunks(Client::MAX_RESULTS) {
         let reports = tokio::select! {

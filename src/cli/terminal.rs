@@ -1,5 +1,5 @@
-//! The only place that prints. Data goes to stdout untouched or as sanitised cells; messages go to
-//! stderr, sanitised.
+//! The only place that prints. Data goes to stdout as it is given, or as sanitized cells; messages go to
+//! stderr, sanitized.
 
 use std::{
     env,
@@ -11,10 +11,8 @@ use std::{
 use anstyle::{AnsiColor, Style};
 use indicatif::{MultiProgress, ProgressBar, ProgressState, ProgressStyle};
 
-use super::{
-    exit::{Exit, Failure},
-    sanitize::sanitize,
-};
+use super::exit::{Exit, Failure};
+use crate::sanitize::sanitize;
 
 /// What a text means, which a terminal shows as a colour. Everything reads without.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -124,7 +122,7 @@ impl Terminal {
         terminal
     }
 
-    /// Takes standard output, and shows nothing besides.
+    /// Takes standard output, and shows nothing else.
     pub(crate) fn open_without_progress() -> Self {
         let stdout = io::stdout();
         let is_screen = stdout.is_terminal();
@@ -169,7 +167,7 @@ impl Terminal {
         self.gauges.is_some()
     }
 
-    /// Prints rows of cells, sanitised.
+    /// Prints rows of cells, sanitized.
     pub(crate) fn rows(&mut self, rows: &[Row]) -> io::Result<()> {
         let mut text = String::new();
         for row in rows {

@@ -4,7 +4,10 @@ use std::fmt;
 
 use url::{Host, Url};
 
-use crate::error::{Error, ErrorKind, harmless};
+use crate::{
+    error::{Error, ErrorKind},
+    sanitize::harmless,
+};
 
 /// The regions in which the service documents hosts of its own (endpoints page, 107743).
 ///

@@ -6,8 +6,9 @@ use serde::Serialize;
 
 use super::scene::Scene;
 use crate::{
-    error::{Error, ErrorKind, harmless},
+    error::{Error, ErrorKind},
     image_url::masked,
+    sanitize::harmless,
 };
 
 /// Options of a scan request.

@@ -6,7 +6,7 @@ use super::{
     object::Object,
     retry::{Class, Effect},
 };
-use crate::error::{Retry, harmless};
+use crate::{error::Retry, sanitize::harmless};
 
 /// A per-task rejection by the service, in an answer that is a success as a whole.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

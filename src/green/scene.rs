@@ -104,7 +104,7 @@ fn check_word(what: &str, word: &str) -> Result<(), Error> {
         ErrorKind::Usage,
         format!(
             "not a {what} (letters, digits, `_` and `-`, at most 64): {}",
-            crate::error::harmless(word, 80)
+            crate::sanitize::harmless(word, 80)
         ),
     ))
 }

@@ -17,7 +17,7 @@ use sha1::Sha1;
 use sha2::Sha256;
 
 use super::credentials::{Credentials, Secret};
-use crate::error::harmless;
+use crate::sanitize::harmless;
 
 /// The parts of a request that are signed.
 #[derive(Clone, Copy, Debug)]

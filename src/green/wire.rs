@@ -12,7 +12,7 @@ use super::{
     scene::{Scene, Suggestion},
     task::Batch,
 };
-use crate::error::harmless;
+use crate::sanitize::harmless;
 
 pub(super) const ASYNC_SCAN: &str = "/green/image/asyncscan";
 pub(super) const FEEDBACK: &str = "/green/image/feedback";

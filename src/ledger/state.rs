@@ -2,7 +2,10 @@
 
 use std::{fmt, str::FromStr};
 
-use crate::error::{Error, ErrorKind, harmless};
+use crate::{
+    error::{Error, ErrorKind},
+    sanitize::harmless,
+};
 
 macro_rules! states {
     ($($variant:ident = $code:literal, $name:literal, $text:literal;)*) => {

@@ -7,7 +7,8 @@ use std::{
 };
 
 /// Low to high: a module may name only itself and those before it.
-const ORDER: [&str; 19] = [
+const ORDER: [&str; 20] = [
+    "sanitize",
     "error",
     "ids",
     "local_file",

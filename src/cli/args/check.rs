@@ -88,6 +88,9 @@ pub(crate) struct CheckSettings {
     #[arg(long, default_value = "human")]
     pub(crate) format: Format,
 
+    #[command(flatten)]
+    pub(crate) csv: CsvOption,
+
     /// How many images are checked at the same time: of one host at most 8, of files at most as
     /// many as there are processors
     #[arg(long, value_name = "N", default_value = "64", value_parser = clap::value_parser!(u16).range(1..=1024))]
@@ -249,6 +252,15 @@ pub(crate) enum Format {
     Human,
     Jsonl,
     Csv,
+}
+
+/// How cells of CSV are written.
+#[derive(Args, Clone, Copy, Debug)]
+pub(crate) struct CsvOption {
+    /// Writes cells of CSV as they are; by default one that begins with =, +, -, @, a tab or a
+    /// carriage return is prefixed with ', because spreadsheets would take it for a formula
+    #[arg(long)]
+    pub(crate) csv_raw: bool,
 }
 
 /// The entry that allows one address and port alone.

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 
-use super::Format;
+use super::{CsvOption, Format};
 use crate::{cli::ledger::LedgerLocation, image_url::masked};
 
 /// The ledger's name unless told.
@@ -49,6 +49,9 @@ pub(crate) struct StatusOptions {
     /// How it is printed: for people, as one JSON object, or as CSV with a header line
     #[arg(long, default_value = "human")]
     pub(crate) format: Format,
+
+    #[command(flatten)]
+    pub(crate) csv: CsvOption,
 }
 
 #[derive(Args, Debug)]
@@ -71,6 +74,9 @@ pub(crate) struct ExportOptions {
     #[arg(long, default_value = "jsonl")]
     pub(crate) format: ExportFormat,
 
+    #[command(flatten)]
+    pub(crate) csv: CsvOption,
+
     /// Where they are written; a file that is there is replaced once all is written; - is standard
     /// output
     #[arg(long, value_name = "FILE|-", default_value = "-")]
@@ -85,6 +91,9 @@ pub(crate) struct DeadOptions {
     /// How they are printed: a table, a JSON object a line, or CSV with a header line
     #[arg(long, default_value = "human")]
     pub(crate) format: Format,
+
+    #[command(flatten)]
+    pub(crate) csv: CsvOption,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -12,7 +12,7 @@ mod service;
 
 use clap::{Parser, Subcommand};
 
-pub(crate) use check::{CheckOptions, CheckSettings, Format, InputOptions, entry_of};
+pub(crate) use check::{CheckOptions, CheckSettings, CsvOption, Format, InputOptions, entry_of};
 pub(crate) use ledger::{
     DeadOptions, ExportFormat, ExportOptions, LedgerOption, RetryOptions, StatusOptions,
 };

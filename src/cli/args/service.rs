@@ -4,7 +4,7 @@ use std::{fmt, net::SocketAddr, path::PathBuf, str::FromStr};
 
 use clap::{Args, ValueEnum};
 
-use super::Format;
+use super::{CsvOption, Format};
 use crate::{
     cli::exit::Failure,
     error::Error,
@@ -147,6 +147,9 @@ pub(crate) struct ResultsOptions {
     /// How results are printed: a table, a JSON object a line, or CSV with a header line
     #[arg(long, default_value = "human")]
     pub(crate) format: Format,
+
+    #[command(flatten)]
+    pub(crate) csv: CsvOption,
 }
 
 #[derive(Args, Debug)]

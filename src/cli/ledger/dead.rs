@@ -18,7 +18,7 @@ use crate::{
 /// Prints a line for each source of a dead image.
 pub(crate) async fn run(options: DeadOptions) -> Result<Exit, Failure> {
     let ledger = super::open_to_read(&options.ledger).await?;
-    let mut printer = Printer::without_progress(options.format);
+    let mut printer = Printer::without_progress(options.format, options.csv);
     let mut after = 0;
     while let Some(rows) = export::page(&*ledger, &mut after, Some(State::Dead)).await? {
         for row in rows {

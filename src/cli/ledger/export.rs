@@ -11,7 +11,7 @@ use crate::{
         interrupt::Interrupt,
         out_file::OutFile,
         outcome::ScanReport,
-        printer,
+        printer::{self, Escaping},
         terminal::Terminal,
     },
     error::Error,
@@ -73,6 +73,7 @@ pub(crate) async fn run(options: ExportOptions, mut interrupt: Interrupt) -> Res
 /// How rows are written, and where to.
 struct Sink {
     writer: Writer,
+    escaping: Escaping,
 }
 
 enum Writer {
@@ -89,6 +90,15 @@ enum Writer {
 enum Out {
     Stdout(Terminal),
     File(OutFile),
+}
+
+impl Out {
+    fn is_screen(&self) -> bool {
+        match self {
+            Self::Stdout(terminal) => terminal.is_screen(),
+            Self::File(file) => file.is_screen(),
+        }
+    }
 }
 
 impl Write for Out {
@@ -117,19 +127,20 @@ impl Sink {
         } else {
             Out::File(OutFile::create(&options.output)?)
         };
+        let escaping = Escaping::new(out.is_screen(), options.csv);
         let writer = Writer::begin(options.format, BufWriter::with_capacity(BUFFER, out));
         let writer = writer
             .map_err(|error| Failure::new(format!("cannot begin to write: {}", reason(&error))))?;
-        Ok(Self { writer })
+        Ok(Self { writer, escaping })
     }
 
     fn write(&mut self, row: Row) -> io::Result<()> {
         let report = ScanReport::from(row);
         match &mut self.writer {
-            Writer::Jsonl(out) => out.write_all(&printer::json(&report)?),
+            Writer::Jsonl(out) => out.write_all(&self.escaping.json(&report)?),
             Writer::Csv { out, is_begun } => {
                 let is_first = !std::mem::replace(is_begun, true);
-                out.write_all(&printer::csv(&report, is_first)?)
+                out.write_all(&self.escaping.csv(&report, is_first)?)
             }
             #[cfg(feature = "parquet")]
             Writer::Parquet(file) => file.write(&report),

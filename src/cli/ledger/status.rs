@@ -41,7 +41,7 @@ pub(crate) async fn run(options: StatusOptions) -> Result<Exit, Failure> {
         .iter()
         .map(|worker| Worker::of(worker, now))
         .collect();
-    let printed = Printer::without_progress(options.format).print(&status);
+    let printed = Printer::without_progress(options.format, options.csv).print(&status);
     printer::ended(printed.map(|()| Exit::Success), || Exit::Success)
 }
 

@@ -4,7 +4,7 @@ use std::{num::NonZeroU32, sync::Arc, time::Duration};
 
 use super::{Client, InfoParameter, Inner, Settings, SignatureStyle};
 use crate::{
-    error::{Error, ErrorKind, harmless},
+    error::{Error, ErrorKind},
     green::{
         clock::Clock,
         credentials::{Cache, ProvideCredentials},
@@ -16,6 +16,7 @@ use crate::{
         retry::Budget,
     },
     requirements::Requirements,
+    sanitize::harmless,
 };
 
 /// The default quota of an account: 50 requests and 50 images per second (pages on the

@@ -11,7 +11,7 @@ use super::{
     failure::{Failure, failed},
 };
 use crate::{
-    error::{Error, ErrorKind, Retry, harmless},
+    error::{Error, ErrorKind, Retry},
     green::{
         clock,
         credentials::Credentials,
@@ -22,6 +22,7 @@ use crate::{
         trace::Attempt,
         wire::{Answer, Envelope},
     },
+    sanitize::harmless,
 };
 
 /// Precedes the server's string to sign in its error message.

@@ -7,8 +7,9 @@ use std::{
 
 use super::{Credentials, ProvideCredentials, Provided, env::variable};
 use crate::{
-    error::{Error, ErrorKind, harmless},
+    error::{Error, ErrorKind},
     green::object::{Object, without_mark},
+    sanitize::harmless,
 };
 
 /// `~/.aliyun/config.json`, which the official command line tool writes: profiles of the modes `AK`

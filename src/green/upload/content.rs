@@ -16,9 +16,10 @@ use sha2::{Digest as _, Sha256};
 use tokio::sync::mpsc;
 
 use crate::{
-    error::{Error, ErrorKind, harmless},
+    error::{Error, ErrorKind},
     inspect::{Depth, Inspection, Inspector},
     local_file,
+    sanitize::harmless,
 };
 
 /// The bytes of an image: in memory, or in a file that is read as it is sent.

@@ -10,7 +10,10 @@ use percent_encoding::percent_decode_str;
 use tokio_postgres::config::{Config as Driver, Host, SslMode as DriverMode};
 
 use super::environment::Environment;
-use crate::error::{Error, ErrorKind, harmless};
+use crate::{
+    error::{Error, ErrorKind},
+    sanitize::harmless,
+};
 
 /// The schema without one in the URL.
 const SCHEMA: &str = "greenlight";

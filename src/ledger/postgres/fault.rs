@@ -4,7 +4,10 @@ use std::{error::Error as StdError, time::Duration};
 
 use tokio_postgres::error::SqlState;
 
-use crate::error::{Error, ErrorKind, Retry, harmless};
+use crate::{
+    error::{Error, ErrorKind, Retry},
+    sanitize::harmless,
+};
 
 /// A failure of one call.
 #[derive(Debug)]

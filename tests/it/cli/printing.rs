@@ -45,6 +45,121 @@ fn names_cannot_steer_the_terminal() {
     assert_eq!(sources, given, "JSON holds the names as they are");
 }
 
+/// What the command prints on a terminal.
+#[cfg(unix)]
+fn on_terminal(mut command: std::process::Command) -> String {
+    use std::fs::{File, OpenOptions};
+
+    use rustix::pty;
+
+    let master = pty::openpt(pty::OpenptFlags::RDWR | pty::OpenptFlags::NOCTTY).unwrap();
+    pty::grantpt(&master).unwrap();
+    pty::unlockpt(&master).unwrap();
+    let name = pty::ptsname(&master, Vec::new()).unwrap();
+    let slave = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .open(name.to_str().unwrap())
+        .unwrap();
+    let mut child = command.env("NO_COLOR", "1").stdout(slave).spawn().unwrap();
+    drop(command);
+    let mut printed = Vec::new();
+    // It ends in an error once the last writer is gone.
+    let _ = File::from(master).read_to_end(&mut printed);
+    child.wait().unwrap();
+    String::from_utf8(printed).unwrap().replace("\r\n", "\n")
+}
+
+#[cfg(unix)]
+#[test]
+fn json_and_csv_on_a_terminal_cannot_steer_it() {
+    let bench = Bench::new("printing-terminal");
+    let names = [
+        "title\u{1b}]0;owned\u{7}",
+        "two\nlines",
+        "over\rwritten",
+        "c1\u{80}\u{9b}31m\u{9f}\u{7f}",
+        "gnp\u{202e}exe",
+        "\u{206a}\u{fff9}tag\u{e0041}",
+        "caf\u{e9}",
+    ];
+    let list: String = names
+        .map(|name| serde_json::json!(name).to_string() + "\n")
+        .concat();
+    bench.write("list.jsonl", list);
+    let args = ["check", "--from", "list.jsonl", "--format"];
+    let harmful = |c: char| {
+        let hidden = ['\u{202e}', '\u{206a}', '\u{fff9}', '\u{e0041}'];
+        c.is_control() && c != '\n' || hidden.contains(&c)
+    };
+    let json = on_terminal(bench.command(&[&args[..], &["jsonl"]].concat()));
+    assert!(!json.contains(harmful), "{json:?}");
+    let sources: Vec<_> = json
+        .lines()
+        .map(|line| serde_json::from_str::<serde_json::Value>(line).expect(line))
+        .map(|line| line["source"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(sources, names, "escaped, and the same");
+    assert!(json.contains("caf\u{e9}"), "{json}");
+
+    let csv = on_terminal(bench.command(&[&args[..], &["csv"]].concat()));
+    assert!(!csv.contains(harmful), "{csv:?}");
+    assert_eq!(csv.lines().count(), names.len() + 1, "{csv}");
+    assert!(csv.contains(r"two\u{a}lines"), "{csv}");
+}
+
+#[test]
+fn cells_of_csv_are_no_formulas_unless_asked_for() {
+    let bench = Bench::new("printing-formulas");
+    let cells = ["=1+1", "+1", "-1", "@a", "\ta", "\ra", "a=1"];
+    let list: String = cells
+        .map(|cell| serde_json::json!(cell).to_string() + "\n")
+        .concat();
+    bench.write("list.jsonl", list);
+    for command in [&["check"][..], &["scan", "--sandbox"]] {
+        let args = ["--from", "list.jsonl", "--format", "csv"];
+        let args = [command, &args].concat();
+        let first = |run: &Run| -> Vec<String> {
+            let mut table = csv_of(&run.stdout);
+            table.remove(0);
+            table.into_iter().map(|mut row| row.remove(0)).collect()
+        };
+        let run = bench.run(&args);
+        let safe = cells.map(|cell| match cell {
+            "a=1" => cell.to_owned(),
+            cell => format!("'{cell}"),
+        });
+        assert_eq!(first(&run), safe, "{run}");
+        let run = bench.run(&[&args[..], &["--csv-raw"]].concat());
+        assert_eq!(first(&run), cells, "{run}");
+    }
+}
+
+/// The cells of a table in CSV.
+pub(super) fn csv_of(text: &str) -> Vec<Vec<String>> {
+    let (mut table, mut row, mut cell) = (Vec::new(), Vec::new(), String::new());
+    let (mut in_quotes, mut was_quote) = (false, false);
+    for c in text.chars() {
+        match c {
+            '"' if in_quotes => (in_quotes, was_quote) = (false, true),
+            '"' => {
+                in_quotes = true;
+                if was_quote {
+                    cell.push('"');
+                }
+            }
+            ',' if !in_quotes => row.push(std::mem::take(&mut cell)),
+            '\n' if !in_quotes => {
+                row.push(std::mem::take(&mut cell));
+                table.push(std::mem::take(&mut row));
+            }
+            c => cell.push(c),
+        }
+        was_quote &= c == '"';
+    }
+    table
+}
+
 #[test]
 fn colours_are_for_terminals() {
     let bench = Bench::new("printing-colours");

@@ -144,7 +144,7 @@ impl Job {
             run,
             ledger,
             lists,
-            printer: Printer::for_run(settings.check.format),
+            printer: Printer::for_run(settings.check.format, settings.check.csv),
             settings,
             tally: Tally::default(),
             watch: Watch::start(before),

@@ -3,6 +3,7 @@
 use insta::assert_snapshot;
 
 use super::{Run, Service};
+use crate::cli::printing::csv_of;
 
 #[test]
 fn broken_lines_have_their_place_among_the_outcomes() {
@@ -45,6 +46,28 @@ fn broken_lines_have_their_place_among_the_outcomes() {
     error: list.txt line 4: longer than 65536 bytes
     ");
     assert_eq!(service.bench.run(&["export"]).stdout, run.stdout);
+}
+
+#[test]
+fn exported_cells_are_no_formulas_unless_asked_for() {
+    let service = Service::new("input-formulas");
+    service.bench.write("list.txt", "=1+1.png\n@a.png\n");
+    let run = service.run(&["scan", "--from", "list.txt", "--files-under", "."]);
+    assert_eq!(run.code, Some(2), "{run}");
+    let first = |args: &[&str]| -> Vec<String> {
+        let mut table = csv_of(&service.bench.run(args).stdout);
+        table.remove(0);
+        table.into_iter().map(|mut row| row.remove(0)).collect()
+    };
+    for command in ["export", "dead"] {
+        let args = [command, "--format", "csv", "--csv-raw"];
+        assert_eq!(first(&args[..3]), ["'=1+1.png", "'@a.png"], "{command}");
+        assert_eq!(first(&args), ["=1+1.png", "@a.png"], "{command}");
+    }
+    let args = ["export", "--format", "csv", "--output", "out.csv"];
+    assert_eq!(service.bench.run(&args).code, Some(0));
+    let written = std::fs::read_to_string(service.bench.path("out.csv")).unwrap();
+    assert!(written.contains("\n'=1+1.png,"), "{written}");
 }
 
 #[test]
