@@ -15,7 +15,6 @@ mod ledger;
 mod list;
 mod out_file;
 mod outcome;
-#[cfg(feature = "parquet")]
 mod parquet_out;
 mod pipeline;
 mod plan;

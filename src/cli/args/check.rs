@@ -59,6 +59,11 @@ pub(crate) struct InputOptions {
     #[arg(long, value_name = "CHAR", value_parser = delimiter)]
     pub(crate) delimiter: Option<u8>,
 
+    /// The most rows that a .parquet list may have for each of its bytes; one that declares more is
+    /// refused [default: 16]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) rows_per_byte: Option<u32>,
+
     /// The list's column that holds the sources [default: `url`, `image_url`, `source` or `link`,
     /// whatever the case; or the only one]
     #[arg(long, value_name = "NAME")]
@@ -173,6 +178,7 @@ impl InputOptions {
             source: self.column.clone(),
             data_id: self.data_id_column.clone(),
             delimiter: self.delimiter,
+            rows_per_byte: self.rows_per_byte,
         };
         let list = from.map(|name| List::open(name, self.list_format, columns));
         let list = list.transpose()?;
@@ -195,6 +201,7 @@ impl InputOptions {
             || self.column.is_some()
             || self.data_id_column.is_some()
             || self.delimiter.is_some()
+            || self.rows_per_byte.is_some()
             || !self.files_under.is_empty()
     }
 

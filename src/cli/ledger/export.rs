@@ -2,8 +2,6 @@
 
 use std::io::{self, BufWriter, Write};
 
-#[cfg(feature = "parquet")]
-use crate::cli::parquet_out::ParquetOut;
 use crate::{
     cli::{
         args::{ExportFormat, ExportOptions},
@@ -11,6 +9,7 @@ use crate::{
         interrupt::Interrupt,
         out_file::OutFile,
         outcome::ScanReport,
+        parquet_out::ParquetOut,
         printer::{self, Escaping},
         terminal::Terminal,
     },
@@ -78,11 +77,7 @@ struct Sink {
 
 enum Writer {
     Jsonl(BufWriter<Out>),
-    Csv {
-        out: BufWriter<Out>,
-        is_begun: bool,
-    },
-    #[cfg(feature = "parquet")]
+    Csv { out: BufWriter<Out>, is_begun: bool },
     Parquet(Box<ParquetOut<BufWriter<Out>>>),
 }
 
@@ -116,7 +111,6 @@ impl Write for Out {
 
 impl Sink {
     fn open(options: &ExportOptions) -> Result<Self, Failure> {
-        check_format(options.format)?;
         let out = if options.output.as_os_str() == "-" {
             let terminal = Terminal::open_without_progress();
             if options.format == ExportFormat::Parquet && terminal.is_screen() {
@@ -142,7 +136,6 @@ impl Sink {
                 let is_first = !std::mem::replace(is_begun, true);
                 out.write_all(&self.escaping.csv(&report, is_first)?)
             }
-            #[cfg(feature = "parquet")]
             Writer::Parquet(file) => file.write(&report),
         }
     }
@@ -150,7 +143,6 @@ impl Sink {
     fn finish(self) -> io::Result<()> {
         let out = match self.writer {
             Writer::Jsonl(out) | Writer::Csv { out, .. } => out,
-            #[cfg(feature = "parquet")]
             Writer::Parquet(file) => file.finish()?,
         };
         let out = out.into_inner().map_err(io::IntoInnerError::into_error)?;
@@ -169,25 +161,7 @@ impl Writer {
                 out,
                 is_begun: false,
             },
-            #[cfg(feature = "parquet")]
             ExportFormat::Parquet => Self::Parquet(Box::new(ParquetOut::new(out)?)),
-            #[cfg(not(feature = "parquet"))]
-            ExportFormat::Parquet => return Err(io::ErrorKind::Unsupported.into()),
         })
     }
-}
-
-#[cfg(feature = "parquet")]
-#[expect(clippy::unnecessary_wraps, reason = "what was built decides")]
-const fn check_format(_: ExportFormat) -> Result<(), Failure> {
-    Ok(())
-}
-
-#[cfg(not(feature = "parquet"))]
-fn check_format(format: ExportFormat) -> Result<(), Failure> {
-    if format != ExportFormat::Parquet {
-        return Ok(());
-    }
-    Err(Failure::new("this greenlight was built without Parquet")
-        .hint("build it with the feature `parquet`, or write jsonl or csv"))
 }

@@ -11,6 +11,8 @@ pub(crate) struct Columns {
     pub(crate) data_id: Option<String>,
     /// What separates fields, if the user says so.
     pub(crate) delimiter: Option<u8>,
+    /// The most rows of a Parquet file for each of its bytes, if the user says so.
+    pub(crate) rows_per_byte: Option<u32>,
 }
 
 /// Names of the column that holds the sources, if the user names none.

@@ -8,7 +8,6 @@ mod encoding;
 mod fields;
 mod json;
 mod lines;
-#[cfg(feature = "parquet")]
 mod parquet;
 mod row;
 mod text;
@@ -28,6 +27,7 @@ use self::{
     delimited::{DelimitedRows, Dialect},
     encoding::Decoded,
     json::JsonRows,
+    parquet::ParquetRows,
     row::{Found, Row, Rows, Trouble},
     text::TextRows,
 };
@@ -145,7 +145,9 @@ impl List {
             failure(&reason(&error), hint)
         })?;
         let rows = match format {
-            ListFormat::Parquet => parquet_rows(file, &columns),
+            ListFormat::Parquet => {
+                ParquetRows::new(file, &columns).map(|rows| -> Box<dyn Rows> { Box::new(rows) })
+            }
             _ => Ok(rows(
                 BufReader::with_capacity(BUFFER, file),
                 format,
@@ -161,7 +163,7 @@ impl List {
         if format == ListFormat::Parquet {
             return Err(
                 Failure::new("a Parquet list cannot be read from standard input")
-                    .hint("its directory stands at its end: write it to a file and name that"),
+                    .hint("its directory is at its end: write it to a file and name that"),
             );
         }
         let rows = rows(
@@ -281,19 +283,6 @@ fn rows(
         ListFormat::Jsonl => Box::new(JsonRows::new(reader, columns)),
         ListFormat::Text | ListFormat::Parquet => Box::new(TextRows::new(reader)),
     }
-}
-
-#[cfg(feature = "parquet")]
-fn parquet_rows(file: File, columns: &Columns) -> Result<Box<dyn Rows>, Trouble> {
-    Ok(Box::new(parquet::ParquetRows::new(file, columns)?))
-}
-
-#[cfg(not(feature = "parquet"))]
-fn parquet_rows(_: File, _: &Columns) -> Result<Box<dyn Rows>, Trouble> {
-    Err(Trouble::new(
-        "it is a Parquet file, and this greenlight was built without them",
-        "build it with `--features parquet`, or convert the list to CSV or JSON lines",
-    ))
 }
 
 fn parse_data_id(bytes: &[u8]) -> Result<DataId, String> {

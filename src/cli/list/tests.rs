@@ -39,6 +39,7 @@ fn columns(source: &str, data_id: &str) -> Columns {
         source: name(source),
         data_id: name(data_id),
         delimiter: None,
+        rows_per_byte: None,
     }
 }
 

@@ -317,7 +317,6 @@ fn a_column_that_is_not_there_is_told_with_those_that_are() {
     assert!(run.stderr.contains("--from <FILE|->"), "{run}");
 }
 
-#[cfg(feature = "parquet")]
 #[test]
 fn a_parquet_list_that_is_none_says_so() {
     let bench = Bench::new("list-parquet");
@@ -339,7 +338,7 @@ fn a_parquet_list_that_is_none_says_so() {
 
     ----- stderr -----
     error: a Parquet list cannot be read from standard input
-    hint: its directory stands at its end: write it to a file and name that
+    hint: its directory is at its end: write it to a file and name that
     ");
 }
 

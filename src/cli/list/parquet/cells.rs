@@ -18,6 +18,10 @@ use super::{
     bounds::{Guarded, error},
     file::Chunk,
 };
+use crate::cli::list::LONGEST;
+
+/// How much is kept of a text that is longer than a source may be, in bytes: more than is shown.
+const CUT: usize = 1024;
 
 /// How many rows are decoded at a time.
 const BATCH: usize = 1024;
@@ -178,8 +182,9 @@ impl Cells {
         Ok(())
     }
 
-    /// The next value of the batch; `None` for none in this row.
-    pub(super) fn next(&mut self) -> Option<Vec<u8>> {
+    /// The next value of the batch; `None` for none in this row. No more is copied of a long text
+    /// than is shown: a dictionary repeats one for a few bits a row.
+    pub(super) fn next(&mut self) -> Option<Cell> {
         let level = self.levels.get(self.given).copied();
         self.given = self.given.saturating_add(1);
         if level != Some(self.full) {
@@ -188,15 +193,40 @@ impl Cells {
         let at = self.taken;
         self.taken = self.taken.saturating_add(1);
         match &self.column {
-            Column::Text(_, values) => values.get(at).map(|value| value.data().to_vec()),
+            Column::Text(_, values) => values.get(at).map(|value| Cell::of(value.data())),
             Column::Int(_, values, signs) => values.get(at).map(|value| match signs {
-                Signs::Signed => value.to_string().into_bytes(),
-                Signs::Unsigned => value.cast_unsigned().to_string().into_bytes(),
+                Signs::Signed => Cell::number(value),
+                Signs::Unsigned => Cell::number(&value.cast_unsigned()),
             }),
             Column::Long(_, values, signs) => values.get(at).map(|value| match signs {
-                Signs::Signed => value.to_string().into_bytes(),
-                Signs::Unsigned => value.cast_unsigned().to_string().into_bytes(),
+                Signs::Signed => Cell::number(value),
+                Signs::Unsigned => Cell::number(&value.cast_unsigned()),
             }),
+        }
+    }
+}
+
+/// A row's value.
+pub(super) struct Cell {
+    /// The text, or its start if it is longer than a source may be.
+    pub(super) text: Vec<u8>,
+    pub(super) is_cut: bool,
+}
+
+impl Cell {
+    fn of(value: &[u8]) -> Self {
+        let is_cut = value.len() > LONGEST;
+        let start = value.get(..CUT).filter(|_| is_cut);
+        Self {
+            text: start.unwrap_or(value).to_vec(),
+            is_cut,
+        }
+    }
+
+    fn number(value: &impl ToString) -> Self {
+        Self {
+            text: value.to_string().into_bytes(),
+            is_cut: false,
         }
     }
 }

@@ -27,6 +27,11 @@ use super::{
     column::{self, Columns},
     row::{Found, Row, Rows, Trouble},
 };
+use crate::cli::exit::reason;
+
+/// The most rows for each byte of a file, unless the user says otherwise. A list of distinct URLs has
+/// less than one.
+const ROWS_PER_BYTE: u32 = 16;
 
 /// The rows of a Parquet file.
 pub(super) struct ParquetRows {
@@ -35,8 +40,17 @@ pub(super) struct ParquetRows {
     at: column::Found,
     group: Option<Group>,
     next_group: usize,
-    /// How many rows were given.
+    /// How many rows were read.
     given: u64,
+    /// What follows rows without a source.
+    held: Option<Row>,
+}
+
+/// What is read next.
+enum Next {
+    Row(Row),
+    /// The row of this number holds no source.
+    Absent(u64),
 }
 
 /// A row group's columns.
@@ -49,6 +63,8 @@ struct Group {
 impl ParquetRows {
     pub(super) fn new(file: File, columns: &Columns) -> Result<Self, Trouble> {
         let trouble = |why: String| Trouble::new(why, "--from reads Apache Parquet files");
+        let length = file.metadata().map(|found| found.len());
+        let length = length.map_err(|error| trouble(reason(&error)))?;
         let metadata = guarded(|| {
             let bytes = file::metadata(&file)?;
             let mut options = ParquetMetaDataOptions::new();
@@ -56,6 +72,7 @@ impl ParquetRows {
             ParquetMetaDataReader::decode_metadata_with_options(&bytes, Some(&options))
         });
         let metadata = metadata.map_err(trouble)?;
+        check_rows(&metadata, length, columns.rows_per_byte)?;
         let at = find(&metadata, columns)?;
         Ok(Self {
             file: Arc::new(file),
@@ -64,6 +81,7 @@ impl ParquetRows {
             group: None,
             next_group: 0,
             given: 0,
+            held: None,
         })
     }
 
@@ -104,7 +122,38 @@ impl Rows for ParquetRows {
         Ok(())
     }
 
+    /// Rows without a source that follow each other are one row that names the last of them.
     fn next(&mut self) -> Option<Row> {
+        let next = self.held.take().map(Next::Row).or_else(|| self.step())?;
+        let first = match next {
+            Next::Row(row) => return Some(row),
+            Next::Absent(number) => number,
+        };
+        let mut last = first;
+        while let Some(next) = self.step() {
+            match next {
+                Next::Absent(number) => last = number,
+                Next::Row(row) => {
+                    self.held = Some(row);
+                    break;
+                }
+            }
+        }
+        let why = if first == last {
+            "no source in this row".to_owned()
+        } else {
+            format!("no source in the rows up to {last}")
+        };
+        Some(Row {
+            number: first,
+            last,
+            found: Found::broken("", why),
+        })
+    }
+}
+
+impl ParquetRows {
+    fn step(&mut self) -> Option<Next> {
         loop {
             let Some(group) = self.group.as_mut().filter(|group| group.left > 0) else {
                 let number = self.next_group;
@@ -117,7 +166,8 @@ impl Rows for ParquetRows {
                     Err(why) => {
                         self.group = None;
                         let rows = self.metadata.row_group(number).num_rows();
-                        return Some(self.pass(u64::try_from(rows).unwrap_or(0), &why));
+                        let row = self.pass(u64::try_from(rows).unwrap_or(0), &why);
+                        return Some(Next::Row(row));
                     }
                 }
                 continue;
@@ -127,16 +177,17 @@ impl Rows for ParquetRows {
                     group.left = group.left.saturating_sub(1);
                     self.given = self.given.saturating_add(1);
                     let number = self.given;
-                    return Some(Row {
+                    let row = |found| Row {
                         number,
                         last: number,
                         found,
-                    });
+                    };
+                    return Some(found.map_or(Next::Absent(number), |found| Next::Row(row(found))));
                 }
                 Err(why) => {
                     let left = group.left;
                     self.group = None;
-                    return Some(self.pass(left, &why));
+                    return Some(Next::Row(self.pass(left, &why)));
                 }
             }
         }
@@ -144,22 +195,47 @@ impl Rows for ParquetRows {
 }
 
 impl Group {
-    fn next(&mut self) -> Result<Found, String> {
+    /// The next row's source, if it has one.
+    fn next(&mut self) -> Result<Option<Found>, String> {
         for cells in [Some(&mut self.sources), self.data_ids.as_mut()] {
             if let Some(cells) = cells.filter(|cells| cells.is_empty()) {
                 guarded(|| cells.fill())?;
             }
         }
-        let source = self.sources.next().filter(|source| !source.is_empty());
+        let source = self.sources.next().filter(|cell| !cell.text.is_empty());
+        // One that was cut is longer than a data id may be, too.
         let data_id = self.data_ids.as_mut().and_then(Cells::next);
-        Ok(match source {
-            Some(source) => Found::Source {
-                source,
-                data_id: data_id.filter(|data_id| !data_id.is_empty()),
+        let data_id = data_id.map(|cell| cell.text).filter(|id| !id.is_empty());
+        Ok(source.map(|cell| match cell.is_cut {
+            true => Found::too_long(cell.text),
+            false => Found::Source {
+                source: cell.text,
+                data_id,
             },
-            None => Found::broken("", "no source in this row"),
-        })
+        }))
     }
+}
+
+/// Refuses a file that declares far more rows than a list of that length has: repeated values and
+/// absent ones take next to nothing.
+fn check_rows(
+    metadata: &ParquetMetaData,
+    length: u64,
+    rows_per_byte: Option<u32>,
+) -> Result<(), Trouble> {
+    let per_byte = rows_per_byte.unwrap_or(ROWS_PER_BYTE);
+    let most = length.saturating_mul(per_byte.into());
+    let groups = metadata.row_groups().iter();
+    let rows = groups.fold(0_u64, |rows, group| {
+        rows.saturating_add(u64::try_from(group.num_rows()).unwrap_or(0))
+    });
+    if rows <= most {
+        return Ok(());
+    }
+    Err(Trouble::new(
+        format!("it declares {rows} rows in {length} bytes, at most {per_byte} a byte are read"),
+        "if that is meant, raise the bound with --rows-per-byte",
+    ))
 }
 
 /// Finds the columns among the schema's leaves, which are named by their path.

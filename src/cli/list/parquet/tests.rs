@@ -92,6 +92,7 @@ fn columns(source: &str, data_id: &str) -> Columns {
         source: name(source),
         data_id: name(data_id),
         delimiter: None,
+        rows_per_byte: None,
     }
 }
 
@@ -106,7 +107,7 @@ fn read(bytes: &[u8], columns: &Columns) -> Vec<Row> {
     std::iter::from_fn(|| rows.next()).collect()
 }
 
-/// What is to be read of rows with their ids.
+/// What is to be read of rows with their ids, of which no two without a URL follow each other.
 fn wanted(rows: &[Values]) -> Vec<Row> {
     let found = |(url, id): &Values| match url {
         Some(url) => Found::Source {
@@ -174,6 +175,94 @@ fn lengths_written_by_their_differences_are_read_and_prefixes_are_not() {
         assert!(why.starts_with("up to row 500 cannot be read: "), "{why}");
         assert!(why.contains("DELTA_BYTE_ARRAY are not read"), "{why}");
     }
+}
+
+/// A file of one column and one row group whose rows are the same: a few bytes for millions of them.
+fn repeated(url: Option<&str>, rows: usize) -> Vec<u8> {
+    let schema = "message list { optional binary url (UTF8); }";
+    let schema = Arc::new(parse_message_type(schema).unwrap());
+    let properties = properties()
+        .set_statistics_enabled(parquet::file::properties::EnabledStatistics::None)
+        .set_compression(Compression::ZSTD(ZstdLevel::default()))
+        .build();
+    let mut file = SerializedFileWriter::new(Vec::new(), schema, Arc::new(properties)).unwrap();
+    let mut columns = file.next_row_group().unwrap();
+    let mut column = columns.next_column().unwrap().unwrap();
+    let ColumnWriter::ByteArrayColumnWriter(writer) = column.untyped() else {
+        panic!("the schema has text");
+    };
+    let value = url.map(ByteArray::from);
+    for start in (0..rows).step_by(10_000) {
+        let count = rows.min(start + 10_000) - start;
+        let values = vec![value.clone().unwrap_or_default(); count * usize::from(url.is_some())];
+        let levels = vec![i16::from(url.is_some()); count];
+        writer.write_batch(&values, Some(&levels), None).unwrap();
+    }
+    column.close().unwrap();
+    columns.close().unwrap();
+    file.into_inner().unwrap()
+}
+
+fn with_rows_per_byte(rows_per_byte: u32) -> Columns {
+    Columns {
+        rows_per_byte: Some(rows_per_byte),
+        ..Columns::default()
+    }
+}
+
+#[test]
+fn far_more_rows_than_bytes_are_refused_unless_asked_for() {
+    for url in [None, Some("http://host/a.png")] {
+        let file = repeated(url, 1_000_000);
+        assert!(file.len() < 50_000, "{}", file.len());
+        let trouble = open(&file, &Columns::default()).err().unwrap();
+        let declared = format!("it declares 1000000 rows in {} bytes", file.len());
+        assert!(trouble.why.starts_with(&declared), "{trouble:?}");
+        assert!(trouble.hint.contains("--rows-per-byte"), "{trouble:?}");
+        assert!(open(&file, &with_rows_per_byte(100_000)).is_ok());
+        let few = repeated(url, 1_000);
+        assert!(open(&few, &Columns::default()).is_ok(), "{}", few.len());
+    }
+}
+
+#[test]
+fn rows_without_a_source_are_one_message_with_their_range() {
+    let rows = read(&repeated(None, 1_000_000), &with_rows_per_byte(100_000));
+    let wanted = Row {
+        number: 1,
+        last: 1_000_000,
+        found: Found::broken("", "no source in the rows up to 1000000"),
+    };
+    assert_eq!(rows, [wanted]);
+
+    // Across row groups, and with what is read between.
+    let mut rows: Vec<Values> = vec![(None, None); 30];
+    rows[0].0 = Some("http://host/first".to_owned());
+    rows[2].0 = Some("http://host/second".to_owned());
+    let found = read(&write(&rows, 10, properties()), &columns("url", ""));
+    let places: Vec<_> = found.iter().map(|row| (row.number, row.last)).collect();
+    assert_eq!(places, [(1, 1), (2, 2), (3, 3), (4, 30)]);
+    assert_eq!(found[1].found, Found::broken("", "no source in this row"));
+}
+
+#[test]
+fn a_text_that_is_too_long_is_not_copied_for_each_row() {
+    let long = "x".repeat(4 << 20);
+    let rows = 3_000;
+    let file = repeated(Some(&long), rows);
+    let mut list = open(&file, &with_rows_per_byte(1_000)).expect("it opens");
+    let mut held = 0;
+    let mut count = 0;
+    while let Some(row) = list.next() {
+        let Found::Broken { text, why } = row.found else {
+            panic!("it is too long");
+        };
+        assert_eq!(why, "longer than 65536 bytes");
+        held += text.capacity();
+        count += 1;
+    }
+    assert_eq!(count, rows);
+    assert!(held <= rows * 2_048, "{held} bytes were copied");
 }
 
 #[test]

@@ -179,33 +179,24 @@ fn an_export_in_parquet_holds_the_same() {
     assert_eq!(run.code, Some(2), "{run}");
     let args = ["export", "--format", "parquet", "--output", "out.parquet"];
     let exported = service.bench.run(&args);
-    if cfg!(feature = "parquet") {
-        assert_eq!(
-            (exported.code, &*exported.stderr),
-            (Some(0), ""),
-            "{exported}"
-        );
-        // What was written can be read: as a list, whose sources are those of the ledger.
-        let args = [
-            "check",
-            "--from",
-            "out.parquet",
-            "--column",
-            "source",
-            "--format",
-            "jsonl",
-        ];
-        let checked = service.bench.run(&args);
-        assert_eq!(checked.texts("source"), run.texts("source"), "{checked}");
-        assert!(!has_parts(&service));
-    } else {
-        assert_eq!(exported.code, Some(2), "{exported}");
-        assert!(
-            exported.stderr.contains("built without Parquet"),
-            "{exported}"
-        );
-        assert!(!service.bench.path("out.parquet.part").exists());
-    }
+    assert_eq!(
+        (exported.code, &*exported.stderr),
+        (Some(0), ""),
+        "{exported}"
+    );
+    // What was written can be read: as a list, whose sources are those of the ledger.
+    let args = [
+        "check",
+        "--from",
+        "out.parquet",
+        "--column",
+        "source",
+        "--format",
+        "jsonl",
+    ];
+    let checked = service.bench.run(&args);
+    assert_eq!(checked.texts("source"), run.texts("source"), "{checked}");
+    assert!(!has_parts(&service));
 }
 
 #[test]

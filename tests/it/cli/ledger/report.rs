@@ -87,7 +87,6 @@ fn a_ledger_that_is_not_there_is_told() {
     assert!(!service.bench.path("report.html").exists());
 }
 
-#[cfg(feature = "parquet")]
 #[test]
 fn an_export_to_parquet_is_a_list_for_the_next_run() {
     let service = Service::new("report-parquet");
