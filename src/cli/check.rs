@@ -10,6 +10,7 @@ use super::{
     pipeline::{Limits, Pipeline},
     printer::{self, Printer},
     report::Tally,
+    source::Noticed,
     terminal,
 };
 
@@ -19,13 +20,13 @@ pub(crate) const WINDING_UP: Duration = Duration::from_secs(1);
 /// Checks all sources and prints a line each.
 pub(crate) async fn run(options: CheckOptions, mut interrupt: Interrupt) -> Result<Exit, Failure> {
     let CheckOptions { input, how } = options;
-    let mut checks = start(&input, &how, Checker::new(&how)?)?;
+    let (mut checks, noticed) = start(&input, &how, Checker::new(&how)?)?;
     let mut printer = Printer::new(how.format, how.csv, "checked");
     count_ahead(&input, &printer);
     let mut tally = Tally::default();
     let exit = async {
         let exit = print_all(&mut checks, &mut printer, &mut tally, &mut interrupt).await?;
-        printer.finish(&tally)?;
+        printer.finish(&tally, &noticed)?;
         Ok(exit)
     };
     let exit = exit.await;
@@ -65,7 +66,11 @@ async fn print_all(
 }
 
 fn print(checked: &Checked, printer: &mut Printer, tally: &mut Tally) -> io::Result<()> {
-    tally.add(&checked.report);
+    if checked.is_bad_line {
+        tally.add_bad(checked.report.exit());
+    } else {
+        tally.add(&checked.report);
+    }
     printer.complain(checked.is_bad_line, &checked.report);
     printer.print(&checked.report)
 }
@@ -75,7 +80,7 @@ pub(crate) fn start(
     input: &InputOptions,
     how: &CheckSettings,
     checker: Checker,
-) -> Result<Pipeline<Checked>, Failure> {
+) -> Result<(Pipeline<Checked>, Arc<Noticed>), Failure> {
     let concurrency = usize::from(how.concurrency);
     let processors = thread::available_parallelism().map_or(1, NonZeroUsize::get);
     let limits = Limits {
@@ -84,7 +89,9 @@ pub(crate) fn start(
         window: concurrency.saturating_mul(4).saturating_add(64),
     };
     let sources = input.sources()?;
-    Ok(Pipeline::start(&Arc::new(checker), sources, limits))
+    let noticed = sources.noticed();
+    let checks = Pipeline::start(&Arc::new(checker), sources, limits);
+    Ok((checks, noticed))
 }
 
 /// Goes through the sources beforehand if there is a bar to be given a length. A list that is not a

@@ -5,6 +5,7 @@ use std::{cmp::Reverse, collections::BTreeMap};
 use super::{
     outcome::{ResultReport, ScanOutcome, ScanReport, SceneReport},
     report::{Report, Tally},
+    source::Noticed,
     terminal::{Cell, Row, Tone},
 };
 use crate::verdict::{Code, CodeCounts, Decision, Severity};
@@ -65,11 +66,11 @@ pub(crate) fn result_rows(report: &ResultReport) -> Vec<Row> {
 }
 
 /// How many of each there were.
-pub(crate) fn summary(tally: &Tally) -> Vec<Row> {
+pub(crate) fn summary(tally: &Tally, noticed: &Noticed) -> Vec<Row> {
     let sources = tally.sources();
     let noun = if sources == 1 { "source" } else { "sources" };
     let mut rows = Vec::new();
-    if sources > 0 {
+    if tally.printed() > 0 {
         rows.push(Row::new());
     }
     let decisions: Vec<_> = tally
@@ -77,6 +78,16 @@ pub(crate) fn summary(tally: &Tally) -> Vec<Row> {
         .map(|(decision, times)| format!("{times} {decision}"))
         .collect();
     rows.push(count_row(&format!("{sources} {noun}"), &decisions));
+    // Some reports stand for several lines.
+    let further = noticed.bad_lines().saturating_sub(noticed.bad());
+    let unread = tally.bad().saturating_add(further);
+    if unread > 0 {
+        let noun = if unread == 1 { "line" } else { "lines" };
+        rows.push(count_row(
+            &format!("{unread} {noun} without a source that can be read"),
+            &[],
+        ));
+    }
     let outcomes: Vec<_> = tally
         .outcomes()
         .map(|(outcome, times)| format!("{times} {}", outcome.name()))

@@ -17,6 +17,7 @@ use super::{
     ledger::Lines,
     printer::{self, Line, Printer},
     report::text,
+    source::Noticed,
     terminal::{Cell, Row, Tone},
 };
 use crate::{
@@ -37,7 +38,9 @@ pub(crate) async fn run(options: PlanOptions, mut interrupt: Interrupt) -> Resul
     let scenes: Vec<_> = scenes.chosen()?.iter().map(ToString::to_string).collect();
     let words: Vec<_> = scenes.iter().map(String::as_str).collect();
     let scope = Scope::new("", "", &words);
-    let lines = Lines::new(input.sources()?, false);
+    let sources = input.sources()?;
+    let noticed = sources.noticed();
+    let lines = Lines::new(sources, false);
     let mut printer = Printer::new(how.format, how.csv, "checked");
     let probe = how.probe(None)?;
     let planning = Plan::start(&probe, &how.requirements(), &scope, lines);
@@ -60,8 +63,9 @@ pub(crate) async fn run(options: PlanOptions, mut interrupt: Interrupt) -> Resul
         None => return Ok(Exit::Interrupted),
     };
     let is_whole = !is_stopped.load(Ordering::Relaxed);
-    let report = PlanReport::of(&plan, scope.scenes().to_vec(), price, is_whole);
+    let report = PlanReport::of(&plan, &noticed, scope.scenes().to_vec(), price, is_whole);
     let printed = printer.print(&report);
+    printer.hint(&noticed);
     if !is_whole {
         let message = "interrupted: the plan is of what was checked";
         printer.terminal().error(message);
@@ -90,6 +94,8 @@ struct PlanReport {
     rejected: u64,
     undecided: u64,
     unreadable: u64,
+    /// Lines of the list without a source, which are no sources.
+    bad_lines: u64,
     #[serde(flatten)]
     codes: CodeCounts,
     scenes: Vec<String>,
@@ -102,17 +108,24 @@ struct PlanReport {
 }
 
 impl PlanReport {
-    fn of(plan: &Plan, scenes: Vec<String>, price: Option<Price>, complete: bool) -> Self {
+    fn of(
+        plan: &Plan,
+        noticed: &Noticed,
+        scenes: Vec<String>,
+        price: Option<Price>,
+        complete: bool,
+    ) -> Self {
         let cost = price.map(|price| Price {
             millionths: plan.cost(price.millionths),
         });
         Self {
-            sources: plan.lines(),
+            sources: plan.lines().saturating_sub(noticed.bad()),
             duplicates: plan.duplicates(),
             accepted: plan.accepted(),
             rejected: plan.rejected(),
             undecided: plan.undecided(),
-            unreadable: plan.unreadable(),
+            unreadable: plan.unreadable().saturating_sub(noticed.bad()),
+            bad_lines: noticed.bad_lines(),
             codes: plan.codes().clone(),
             scenes,
             requests: plan.requests(),
@@ -127,7 +140,7 @@ impl PlanReport {
     const fn exit(&self) -> Exit {
         if !self.complete {
             Exit::Interrupted
-        } else if self.undecided > 0 || self.unreadable > 0 {
+        } else if self.undecided > 0 || self.unreadable > 0 || self.bad_lines > 0 {
             Exit::Failed
         } else if self.rejected > 0 {
             Exit::Rejected
@@ -162,6 +175,14 @@ impl Line for PlanReport {
             ),
             pair("images", checked),
         ];
+        if self.bad_lines > 0 {
+            let noun = if self.bad_lines == 1 { "line" } else { "lines" };
+            let bad = format!(
+                "{} {noun} without a source that can be read",
+                self.bad_lines
+            );
+            rows.push(pair("list", bad));
+        }
         rows.extend(human::code_rows(&self.codes, LABEL));
         let scenes = self.scenes.join(",");
         let billed = format!(
@@ -187,6 +208,7 @@ impl Line for PlanReport {
             "rejected",
             "undecided",
             "unreadable",
+            "bad_lines",
             "rejecting",
             "warnings",
             "scenes",
@@ -207,6 +229,7 @@ impl Line for PlanReport {
             self.rejected.to_string(),
             self.undecided.to_string(),
             self.unreadable.to_string(),
+            self.bad_lines.to_string(),
             human::flat_codes(self.codes.rejecting()),
             human::flat_codes(self.codes.warnings()),
             self.scenes.join(" "),

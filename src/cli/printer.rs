@@ -10,6 +10,7 @@ use super::{
     human,
     outcome::{ResultReport, ScanReport},
     report::{Report, Tally},
+    source::Noticed,
     terminal::{Row, Terminal},
 };
 use crate::sanitize::{sanitize, sanitize_json};
@@ -153,11 +154,19 @@ impl Printer {
     }
 
     /// Prints what all of it comes to, for people.
-    pub(crate) fn finish(&mut self, tally: &Tally) -> io::Result<()> {
+    pub(crate) fn finish(&mut self, tally: &Tally, noticed: &Noticed) -> io::Result<()> {
         self.terminal.finish();
-        match self.format {
-            Format::Human => self.terminal.rows(&human::summary(tally)),
-            Format::Jsonl | Format::Csv => Ok(()),
+        if self.format == Format::Human {
+            self.terminal.rows(&human::summary(tally, noticed))?;
+        }
+        self.hint(noticed);
+        Ok(())
+    }
+
+    /// Says once what to do if lines that were refused were meant as files.
+    pub(crate) fn hint(&self, noticed: &Noticed) {
+        if let Some(hint) = noticed.hint() {
+            self.terminal.hint(&hint);
         }
     }
 }

@@ -111,6 +111,8 @@ pub(crate) struct Tally {
     decisions: BTreeMap<Decision, u64>,
     codes: CodeCounts,
     worst: Exit,
+    /// What was printed for lines without a source.
+    bad: u64,
     left: String,
 }
 
@@ -118,6 +120,21 @@ impl Tally {
     pub(crate) fn add(&mut self, report: &Report) {
         self.worst = self.worst.max(report.exit());
         self.count(report);
+    }
+
+    /// Counts what was printed for lines of a list without a source, which are no sources.
+    pub(crate) fn add_bad(&mut self, exit: Exit) {
+        self.worst = self.worst.max(exit);
+        self.bad = self.bad.saturating_add(1);
+    }
+
+    pub(crate) const fn bad(&self) -> u64 {
+        self.bad
+    }
+
+    /// All that was printed.
+    pub(crate) fn printed(&self) -> u64 {
+        self.sources().saturating_add(self.bad)
     }
 
     pub(crate) fn add_scan(&mut self, report: &ScanReport) {
@@ -134,7 +151,7 @@ impl Tally {
 
     /// How much was done before the end, and how much was not.
     pub(crate) fn progress(&self) -> String {
-        format!("{} done, {} left", self.sources(), self.left)
+        format!("{} done, {} left", self.printed(), self.left)
     }
 
     fn count(&mut self, report: &Report) {

@@ -4,7 +4,10 @@ use std::{
     ffi::OsString,
     fs,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicU64, Ordering},
+    },
     vec,
 };
 
@@ -66,6 +69,40 @@ pub(crate) struct Unusable {
     pub(crate) is_bad_line: bool,
 }
 
+/// What is said once of a list as a whole, noticed as it is read.
+#[derive(Debug, Default)]
+pub(crate) struct Noticed {
+    /// Items that report lines without a source, and how many lines those are.
+    bad: AtomicU64,
+    bad_lines: AtomicU64,
+    /// Where a local path was first refused.
+    local_path: OnceLock<String>,
+}
+
+impl Noticed {
+    fn add_bad(&self, lines: u64) {
+        self.bad.fetch_add(1, Ordering::Relaxed);
+        self.bad_lines.fetch_add(lines, Ordering::Relaxed);
+    }
+
+    pub(crate) fn bad(&self) -> u64 {
+        self.bad.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn bad_lines(&self) -> u64 {
+        self.bad_lines.load(Ordering::Relaxed)
+    }
+
+    /// What to do if files were meant.
+    pub(crate) fn hint(&self) -> Option<String> {
+        let place = self.local_path.get()?;
+        Some(format!(
+            "{place} looks like a local path; lines may name files below a folder that --files-under \
+             DIR allows"
+        ))
+    }
+}
+
 /// All images that the arguments and a list name, in their order, found as they are asked for: a
 /// list is streamed, and of a folder one directory a level is held.
 pub(crate) struct Sources {
@@ -76,6 +113,7 @@ pub(crate) struct Sources {
     /// Where files that the list names must lie; it may name none if there are none.
     folders: Folders,
     folder: Option<Folder>,
+    noticed: Arc<Noticed>,
 }
 
 impl Sources {
@@ -86,7 +124,13 @@ impl Sources {
             list,
             folders,
             folder: None,
+            noticed: Arc::default(),
         }
+    }
+
+    /// What is noticed of the list, to be looked at when it is read.
+    pub(crate) fn noticed(&self) -> Arc<Noticed> {
+        Arc::clone(&self.noticed)
     }
 
     /// The name of the list, if there is one.
@@ -107,6 +151,12 @@ impl Sources {
     /// The same for a line of a list, which someone else may have written: it names URLs, and files
     /// only where that was allowed.
     fn enter_line(&mut self, text: String, entry: Entry) -> Option<Item> {
+        if self.folders.is_empty()
+            && is_path(&text)
+            && let Some(place) = &entry.place
+        {
+            let _ = self.noticed.local_path.set(place.to_string()); // The first is enough.
+        }
         if self.folders.is_empty() || is_url(&text) {
             return Some(entry.item(text, What::Url));
         }
@@ -170,6 +220,7 @@ impl Iterator for Sources {
             let line = self.list.as_mut()?.next()?;
             let entry = Entry::line(line.place, line.data_id);
             if let Some(fault) = line.fault {
+                self.noticed.add_bad(line.lines);
                 return Some(entry.unusable(line.text, &fault, true));
             }
             if let Some(item) = self.enter_line(line.text, entry) {
@@ -188,6 +239,24 @@ fn is_url(source: &str) -> bool {
             .is_some_and(|start| start.eq_ignore_ascii_case(scheme))
     };
     source.contains("://") || ["http:", "https:", "data:"].into_iter().any(begins_with)
+}
+
+/// Whether a line is written like the path of a local file. Only its text is looked at: on Windows
+/// looking for the file itself would already connect to another machine.
+fn is_path(text: &str) -> bool {
+    let has_drive =
+        matches!(text.as_bytes(), [drive, b':', b'\\' | b'/', ..] if drive.is_ascii_alphabetic());
+    if has_drive || text.starts_with(['/', '\\', '.', '~']) {
+        return true;
+    }
+    if is_url(text) || text.starts_with(['"', '\'', '<']) {
+        return false;
+    }
+    // `www.example.com/a.jpg` is a URL without its scheme; a folder's name seldom has a dot.
+    match text.split_once(['/', '\\']) {
+        Some((folder, _)) => !folder.contains('.'),
+        None => crate::inspect::Claim::from_name(text).is_some(),
+    }
 }
 
 /// An argument or a line.
@@ -297,6 +366,35 @@ fn is_hidden(entry: &DirEntry) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_line_is_told_to_be_a_path_by_its_text() {
+        for text in [
+            "/a.png",
+            "./a",
+            "../a",
+            "~/a.png",
+            "C:\\a.png",
+            "c:/a.png",
+            "\\\\host\\a.png",
+            "photos/a.png",
+            "a.png",
+            "a.JPG",
+        ] {
+            assert!(is_path(text), "{text}");
+        }
+        for text in [
+            "www.example.com/a.jpg",
+            "http://a/b.png",
+            "<http://a/b>",
+            "\"/a.png\"",
+            "example.com",
+            "data:image/png;base64,AAAA",
+            "",
+        ] {
+            assert!(!is_path(text), "{text}");
+        }
+    }
 
     #[test]
     fn a_source_with_a_scheme_is_a_url() {

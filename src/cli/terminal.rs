@@ -208,6 +208,11 @@ impl Terminal {
         self.aside(|| say("note", message));
     }
 
+    /// Prints a message to standard error: `hint: …`.
+    pub(crate) fn hint(&self, message: &str) {
+        self.aside(|| say("hint", message));
+    }
+
     /// The bar to be moved on.
     pub(crate) fn progress(&self) -> &ProgressBar {
         &self.progress

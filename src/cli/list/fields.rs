@@ -1,6 +1,8 @@
 //! The fields of a JSON object, told apart without reading their values: a field that is not asked
 //! for may hold anything that has an end (lone surrogates, control characters, `NaN`).
 
+use super::foreign::is_foreign;
+
 /// A field's value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Value {
@@ -8,6 +10,8 @@ pub(super) enum Value {
     Text(String),
     /// A whole number, which may be a data id.
     Whole(String),
+    /// A text that is not UTF-8, as it is written.
+    Foreign(Vec<u8>),
     /// Something else, in words.
     Other(&'static str),
 }
@@ -19,6 +23,7 @@ impl Value {
             b"true" | b"false" => Self::Other("true or false"),
             [b'"', ..] => match serde_json::from_slice(raw) {
                 Ok(text) => Self::Text(text),
+                Err(_) if is_foreign(raw) => Self::Foreign(raw.to_vec()),
                 Err(_) => Self::Other("not a valid JSON text"),
             },
             [b'{', ..] => Self::Other("an object"),

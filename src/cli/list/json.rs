@@ -6,6 +6,7 @@ use super::{
     column::{self, Columns, WANTED, is_same, is_usual, listed},
     elements::{Element, Elements, LONGEST_ELEMENT},
     fields::{self, Value},
+    foreign::is_foreign,
     row::{Found, Row, Rows, Trouble},
 };
 use crate::cli::exit::reason;
@@ -154,6 +155,7 @@ fn find(columns: &Columns, element: &[u8]) -> (Found, Names) {
     match element.first() {
         Some(b'"') => match serde_json::from_slice::<String>(element) {
             Ok(text) => (Found::source(text.into_bytes()), Names::default()),
+            Err(_) if is_foreign(element) => (Found::source(element.to_vec()), Names::default()),
             Err(_) => broken("not a JSON text as it should be"),
         },
         Some(b'{') => match fields::split(element) {
@@ -208,6 +210,7 @@ fn found(columns: &Columns, fields: &[(String, &[u8])]) -> (Found, Names) {
     };
     let source = match value(Some(source)) {
         Value::Text(text) if !text.is_empty() => text.into_bytes(),
+        Value::Foreign(raw) => raw,
         Value::Text(_) | Value::Null => {
             return (Found::broken("", "no source in this line"), names);
         }
@@ -215,6 +218,10 @@ fn found(columns: &Columns, fields: &[(String, &[u8])]) -> (Found, Names) {
         Value::Other(what) => return (Found::broken("", format!("the source is {what}")), names),
     };
     let found = match value(data_id) {
+        Value::Foreign(raw) => Found::Source {
+            source,
+            data_id: Some(raw),
+        },
         Value::Other(what) => Found::broken(source, format!("the data id is {what}")),
         Value::Whole(text) | Value::Text(text) if !text.is_empty() => Found::Source {
             source,

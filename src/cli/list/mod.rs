@@ -6,6 +6,7 @@ mod delimited;
 mod elements;
 mod encoding;
 mod fields;
+mod foreign;
 mod json;
 mod lines;
 mod parquet;
@@ -13,6 +14,7 @@ mod row;
 mod text;
 
 use std::{
+    collections::VecDeque,
     ffi::OsStr,
     fmt,
     fs::File,
@@ -26,6 +28,7 @@ use clap::ValueEnum;
 use self::{
     delimited::{DelimitedRows, Dialect},
     encoding::Decoded,
+    foreign::Foreign,
     json::JsonRows,
     parquet::ParquetRows,
     row::{Found, Row, Rows, Trouble},
@@ -81,6 +84,10 @@ pub(crate) struct List {
     rows: Box<dyn Rows>,
     has_begun: bool,
     has_ended: bool,
+    /// Lines that were read ahead to see whether another is not UTF-8.
+    ahead: VecDeque<Line>,
+    /// Lines that are not UTF-8, which are reported together.
+    foreign: Option<Foreign>,
 }
 
 /// A place in a list. `Display`: `urls.txt line 3`.
@@ -110,6 +117,8 @@ pub(crate) struct Line {
     pub(crate) data_id: Option<DataId>,
     /// What is wrong with it.
     pub(crate) fault: Option<String>,
+    /// How many lines of the list it reports.
+    pub(crate) lines: u64,
 }
 
 impl List {
@@ -189,6 +198,8 @@ impl List {
             rows,
             has_begun: false,
             has_ended: false,
+            ahead: VecDeque::new(),
+            foreign: None,
         }
     }
 
@@ -211,7 +222,12 @@ impl List {
         self.rows.next()
     }
 
-    fn line(&self, Row { number, found, .. }: Row) -> Line {
+    fn line(&self, row: Row) -> Line {
+        let Row {
+            number,
+            last,
+            found,
+        } = row;
         let line = |text, data_id, fault| Line {
             place: Place {
                 list: Arc::clone(&self.name),
@@ -221,6 +237,7 @@ impl List {
             text,
             data_id,
             fault,
+            lines: last.saturating_sub(number).saturating_add(1),
         };
         let bad = |text: &[u8], fault| line(shown(text), None, Some(fault));
         match found {
@@ -230,13 +247,16 @@ impl List {
                 if source.len() > LONGEST {
                     return bad(&source, format!("longer than {LONGEST} bytes"));
                 }
+                if data_id.as_deref().is_some_and(foreign::is_foreign) {
+                    return bad(&source, foreign::FAULT.to_owned());
+                }
                 let data_id = match data_id.as_deref().map(parse_data_id).transpose() {
                     Ok(data_id) => data_id,
                     Err(fault) => return bad(&source, fault),
                 };
                 match String::from_utf8(source) {
                     Ok(text) => line(text, data_id, None),
-                    Err(error) => bad(error.as_bytes(), "not UTF-8".to_owned()),
+                    Err(error) => bad(error.as_bytes(), foreign::FAULT.to_owned()),
                 }
             }
         }
@@ -247,6 +267,37 @@ impl Iterator for List {
     type Item = Line;
 
     fn next(&mut self) -> Option<Line> {
+        loop {
+            let Some(line) = self.ahead.pop_front().or_else(|| self.read()) else {
+                return self.foreign.take().map(Foreign::report);
+            };
+            if !foreign::is_reported(&line) {
+                return Some(line);
+            }
+            if let Some(foreign) = &mut self.foreign {
+                foreign.add(&line);
+            } else if self.another_follows() {
+                self.foreign = Some(Foreign::begin(line));
+            } else {
+                return Some(line);
+            }
+        }
+    }
+}
+
+impl List {
+    /// Whether another of the next lines is not UTF-8. They are given out afterwards.
+    fn another_follows(&mut self) -> bool {
+        while !self.ahead.iter().any(foreign::is_reported) && self.ahead.len() < foreign::NEAR {
+            match self.read() {
+                Some(line) => self.ahead.push_back(line),
+                None => break,
+            }
+        }
+        self.ahead.iter().any(foreign::is_reported)
+    }
+
+    fn read(&mut self) -> Option<Line> {
         if self.has_ended {
             return None;
         }

@@ -2,7 +2,7 @@
 
 use insta::assert_snapshot;
 
-use super::bench::Bench;
+use super::bench::{Bench, Run};
 
 #[test]
 fn a_list_is_read_line_by_line_after_the_arguments() {
@@ -49,6 +49,7 @@ fn a_bad_line_is_reported_with_its_number_and_the_rest_goes_on() {
     ----- stderr -----
     error: stdin line 3: not UTF-8
     error: stdin line 5: longer than 65536 bytes
+    hint: stdin line 4 looks like a local path; lines may name files below a folder that --files-under DIR allows
     "#);
 }
 
@@ -196,6 +197,125 @@ fn a_list_names_files_below_the_folders_that_are_allowed() {
         run.stderr.contains("--files-under expects a folder"),
         "{run}"
     );
+}
+
+#[test]
+fn a_list_in_another_encoding_is_reported_once_and_its_ascii_lines_are_answered() {
+    let bench = Bench::new("list-encodings");
+    // "Chinese" in GBK and "café" in Latin-1, in URLs and in cells beside them.
+    let gbk = b"\xd6\xd0\xce\xc4".as_slice();
+    for word in [gbk, b"caf\xe9"] {
+        let url = |name: &[u8]| [b"ftp://host/".as_slice(), name].concat();
+        let text = [
+            &url(b"one")[..],
+            &url(word),
+            &url(word),
+            &url(b"two"),
+            &url(word),
+        ];
+        let csv: Vec<_> = text
+            .iter()
+            .map(|line| [*line, b",".as_slice(), word].concat())
+            .collect();
+        let json: Vec<_> = text
+            .iter()
+            .map(|line| {
+                [
+                    b"{\"url\":\"".as_slice(),
+                    *line,
+                    b"\",\"x\":\"",
+                    word,
+                    b"\"}",
+                ]
+                .concat()
+            })
+            .collect();
+        let csv = [b"url,x".to_vec(), csv.join(&b'\n')].join(&b'\n');
+        for (name, first, list) in [
+            ("list.txt", 1, text.join(&b'\n')),
+            ("list.csv", 2, csv),
+            ("list.jsonl", 1, json.join(&b'\n')),
+        ] {
+            bench.write(name, list);
+            let run = bench.run(&["check", "--from", name, "--format", "jsonl"]);
+            let sources = run.texts("source");
+            assert_eq!(sources.len(), 3, "{run}");
+            assert_eq!(sources[..2], ["ftp://host/one", "ftp://host/two"], "{run}");
+            let error = format!(
+                "error: {name} line {}: the list is neither UTF-8 nor UTF-16: 3 lines up to line {} \
+                 cannot be read; save it as UTF-8\n",
+                first + 1,
+                first + 4
+            );
+            assert_eq!(run.stderr, error);
+            assert_eq!(run.code, Some(2), "{run}");
+            let run = bench.run(&["check", "--from", name]);
+            assert!(
+                run.stdout
+                    .contains("\n2 sources: 2 reject\n3 lines without"),
+                "{run}"
+            );
+        }
+    }
+}
+
+#[test]
+fn the_summary_accounts_for_every_line() {
+    let bench = Bench::new("list-summary");
+    let list = b"url,id\nftp://one,1\n\n\"a\"b,2\nftp://two\n,3\nftp://three,4\n";
+    bench.write("list.csv", list);
+    let says = |run: &Run, text: &str| assert!(run.stdout.contains(text), "{run}");
+    let run = bench.run(&["check", "--from", "list.csv"]);
+    says(
+        &run,
+        "\n2 sources: 2 reject\n3 lines without a source that can be read\n",
+    );
+    assert_eq!(run.code, Some(2), "{run}");
+    let run = bench.run(&["scan", "--sandbox", "--from", "list.csv"]);
+    says(
+        &run,
+        "\n2 sources: 2 reject\n3 lines without a source that can be read\n",
+    );
+    let run = bench.run(&["plan", "--from", "list.csv"]);
+    says(&run, "sources     2, 0 of them again\n");
+    says(
+        &run,
+        "list        3 lines without a source that can be read\n",
+    );
+    assert_eq!(run.code, Some(2), "{run}");
+    let run = bench.run(&["plan", "--from", "list.csv", "--format", "jsonl"]);
+    let plan = run.json().remove(0);
+    let counts = ["sources", "rejected", "unreadable", "bad_lines"].map(|count| &plan[count]);
+    assert_eq!(counts, [2, 2, 0, 3], "{run}");
+}
+
+#[test]
+fn a_refused_path_brings_one_hint() {
+    let bench = Bench::new("list-hint");
+    bench.write(
+        "list.txt",
+        "www.example.com/a.jpg\nphotos/a.png\n/etc/passwd\n",
+    );
+    for command in [&["check"][..], &["plan"], &["scan", "--sandbox"]] {
+        for format in ["human", "jsonl"] {
+            let run = bench.run(&[command, &["--from", "list.txt", "--format", format]].concat());
+            let hints: Vec<_> = run
+                .stderr
+                .lines()
+                .filter(|line| line.starts_with("hint"))
+                .collect();
+            assert_eq!(
+                hints,
+                [
+                    "hint: list.txt line 2 looks like a local path; lines may name files below a folder \
+                  that --files-under DIR allows"
+                ],
+                "{run}"
+            );
+        }
+    }
+    let run = bench.run_with_input(&["check", "-"], "www.example.com/a.jpg\n<http://a/b>\n");
+    assert!(!run.stderr.contains("hint"), "{run}");
 }
 
 #[test]

@@ -40,11 +40,19 @@ fn help_names_every_option_with_its_default() {
           --from <FILE|->                   Reads further sources from a list, or from standard input
                                             for -: text with one a line (blank lines and lines that
                                             begin with # are skipped), .csv, .tsv, .jsonl or .parquet
+          --files-under <DIR>               Lets lines of the list name files and folders below DIR,
+                                            links followed; by default they name http and https URLs
+                                            only; may be repeated
           --list-format <FORMAT>            How the list is written [default: as its name's extension
                                             says, else text] [possible values: text, csv, tsv, jsonl,
                                             parquet]
-          --column <NAME>                   The list's column that holds the sources [default: url, or
-                                            source, or the only one]
+          --delimiter <CHAR>                The character that separates fields of a .csv or .tsv list,
+                                            or tab [default: found from the first line, a tab for .tsv]
+          --rows-per-byte <N>               The most rows that a .parquet list may have for each of its
+                                            bytes; one that declares more is refused [default: 16]
+          --column <NAME>                   The list's column that holds the sources [default: url,
+                                            image_url, source or link, whatever the case; or the only
+                                            one]
           --data-id-column <NAME>           The list's column that holds a data id of your own for each
                                             source, which scan prints: letters, digits, _, - and ., at
                                             most 128 (check makes sure of that and prints none)
@@ -61,6 +69,9 @@ fn help_names_every_option_with_its_default() {
           --format <FORMAT>                 How results are printed: a table, a JSON object a line, or
                                             CSV with a header line [default: human] [possible values:
                                             human, jsonl, csv]
+          --csv-raw                         Writes cells of CSV as they are; by default one that begins
+                                            with =, +, -, @, a tab or a carriage return is prefixed with
+                                            ', because spreadsheets would take it for a formula
           --concurrency <N>                 How many images are checked at the same time: of one host at
                                             most 8, of files at most as many as there are processors
                                             [default: 64]
@@ -92,9 +103,12 @@ fn help_names_every_option_with_its_default() {
           --max-redirects <N>               How many redirects of a URL are followed [default: 5]
           --user-agent <TEXT>               The User-Agent that servers are told [default: greenlight/
                                             and its version]
-          --header <NAME: VALUE>            Adds a header to the requests for URLs, such as a Referer
-                                            for servers that forbid hotlinks (the moderation service
-                                            sends none of these); may be repeated
+          --nat64-prefix <CIDR>             Judges addresses in this NAT64 prefix by the IPv4 address
+                                            that they embed; may be repeated
+          --header <[HOST=]NAME: VALUE>     Adds a header to the requests for URLs, or to those for one
+                                            host, such as a Referer for servers that forbid hotlinks
+                                            (the moderation service sends none of these); may be
+                                            repeated
       -h, --help                            Print help
 
     Examples:

@@ -36,7 +36,7 @@ impl Job {
         };
         let end = match end {
             End::Unwritable(_) => end,
-            end => match self.printer.finish(&self.tally) {
+            end => match self.printer.finish(&self.tally, &self.noticed) {
                 Ok(()) => end,
                 Err(error) => End::Unwritable(error),
             },
@@ -45,7 +45,7 @@ impl Job {
             return self.end_unkept(end);
         }
         let how = self.how_to_go_on();
-        let printed = self.tally.sources();
+        let printed = self.tally.printed();
         match end {
             End::Done => Ok(self.tally.exit()),
             End::Interrupted => {

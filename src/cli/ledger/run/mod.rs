@@ -29,7 +29,7 @@ use crate::{
         printer::Printer,
         report::Tally,
         scan::Place,
-        source::Sources,
+        source::{Noticed, Sources},
     },
     error::Error,
     ledger::{Ledger, Row, State, Stats, Undelivered},
@@ -83,9 +83,11 @@ pub(crate) async fn scan(
     // The exit code must count every source that the user names, those of earlier runs too.
     let pipeline = pipeline.deliver_again(true);
     let sandbox = place.sandbox().cloned();
+    let noticed = sources.noticed();
     let run = pipeline
         .start(Lines::new(sources, settings.ledger.location().is_shared()).served_by(sandbox));
-    let job = Job::new(run, ledger, settings, &before, lists, place);
+    let mut job = Job::new(run, ledger, settings, &before, lists, place);
+    job.noticed = noticed;
     job.note_sandbox();
     job.work(interrupt).await
 }
@@ -113,6 +115,8 @@ struct Job {
     lists: Vec<String>,
     printer: Printer,
     tally: Tally,
+    /// What was noticed of the list that is read.
+    noticed: Arc<Noticed>,
     watch: Watch,
     /// Images whose answer no earlier run had.
     unanswered: u64,
@@ -147,6 +151,7 @@ impl Job {
             printer: Printer::for_run(settings.check.format, settings.check.csv),
             settings,
             tally: Tally::default(),
+            noticed: Arc::default(),
             watch: Watch::start(before),
             unanswered: before.count(State::Sending) + before.count(State::Uncertain),
             last_row: before.last_row,
@@ -239,7 +244,11 @@ impl Job {
         }
         self.printer.complain(is_bad_line, &report.check);
         self.printer.print(&report)?;
-        self.tally.add_scan(&report);
+        if is_bad_line {
+            self.tally.add_bad(report.exit());
+        } else {
+            self.tally.add_scan(&report);
+        }
         Ok(())
     }
 

@@ -1,0 +1,56 @@
+//! A list in another encoding (GBK, Latin-1, Shift JIS): its lines that are not UTF-8 are reported once,
+//! together. The others are answered, because URLs are ASCII.
+
+use super::Line;
+
+/// What is wrong with a line that is not UTF-8.
+pub(super) const FAULT: &str = "not UTF-8";
+
+/// A list is in another encoding if two of so many lines that follow each other are not UTF-8. Fewer
+/// are damage.
+pub(super) const NEAR: usize = 64;
+
+pub(super) fn is_foreign(text: &[u8]) -> bool {
+    std::str::from_utf8(text).is_err()
+}
+
+/// Whether a line is reported as not UTF-8.
+pub(super) fn is_reported(line: &Line) -> bool {
+    line.fault.as_deref() == Some(FAULT)
+}
+
+/// The lines of a list that are not UTF-8.
+pub(super) struct Foreign {
+    first: Line,
+    last: u64,
+    count: u64,
+}
+
+impl Foreign {
+    pub(super) const fn begin(first: Line) -> Self {
+        Self {
+            last: first.place.line,
+            count: 1,
+            first,
+        }
+    }
+
+    pub(super) const fn add(&mut self, line: &Line) {
+        self.last = line.place.line;
+        self.count = self.count.saturating_add(1);
+    }
+
+    /// The one line that reports them.
+    pub(super) fn report(self) -> Line {
+        let Self { first, last, count } = self;
+        let unit = first.place.unit;
+        Line {
+            fault: Some(format!(
+                "the list is neither UTF-8 nor UTF-16: {count} {unit}s up to {unit} {last} cannot be \
+                 read; save it as UTF-8"
+            )),
+            lines: count,
+            ..first
+        }
+    }
+}
