@@ -38,8 +38,8 @@ macro_rules! defect_kinds {
         ///   examined, and nothing wrong was found in it. They have a separate code. What is not
         ///   walked is bounded by work: [`Depth::Payload`](crate::inspect::Depth::Payload).
         /// * `any/decoder-refused` becomes `any/decoder-strict`, a warning, if the walk of the payload
-        ///   finds all coded data and a defect that is a warning: of the corpus's files that one
-        ///   decoder refuses then, as many are opened by most readers as are refused by most. Without
+        ///   finds all coded data and a defect that is a warning: of the corpus's files for which that
+        ///   holds, most readers open 6 and refuse 5, and they disagree about 11. Without
         ///   such a defect, or where the coded data was not walked, the refusal is the only evidence.
         /// * `any/truncated` is rejected although browsers show a part of the image: a part is not
         ///   what was meant to be scanned. `png/end-crc` is a warning, although most readers refuse
