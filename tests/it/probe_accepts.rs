@@ -27,13 +27,15 @@ const PAGE: &str = include_str!("../../docs/what-the-probe-accepts.md");
 
 /// Header lines added to the head of a good image's response, and the codes of the verdict; it
 /// accepts if they are empty or warnings.
+#[expect(clippy::too_many_lines, reason = "a table of cases")]
 fn heads() -> Vec<(&'static str, Vec<u8>, Decision, &'static [&'static str])> {
     let text = |line: &str| line.as_bytes().to_vec();
     let many = |count: usize, len: usize| {
-        (0..count)
-            .map(|at| format!("X-{at}: {}\r\n", "a".repeat(len)))
-            .collect::<String>()
-            .into_bytes()
+        let value = "a".repeat(len);
+        let lines: Vec<_> = (0..count)
+            .map(|at| format!("X-{at}: {value}\r\n"))
+            .collect();
+        lines.concat().into_bytes()
     };
     let accept = Decision::Accept;
     let coding: &[&str] = &["download/encoding"];
