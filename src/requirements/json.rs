@@ -82,6 +82,10 @@ impl Requirements {
     /// assert_eq!(site.fingerprint(), Requirements::SYNC.with_max_bytes(5 << 20).fingerprint());
     /// assert_ne!(site.fingerprint(), Requirements::ASYNC.fingerprint());
     /// ```
+    #[expect(
+        clippy::missing_panics_doc,
+        reason = "numbers, names and lists have a JSON form"
+    )]
     pub fn fingerprint(&self) -> String {
         let text = serde_json::to_vec(self).expect("numbers, names and lists have a JSON form");
         // FNV-1a, 64 bits: no input is chosen to collide.
