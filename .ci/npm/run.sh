@@ -23,7 +23,7 @@ if [ "${#missing[@]}" -gt 0 ]; then
   DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
 fi
 mkdir -p "$work"
-cp .ci/npm/package.json .ci/npm/*.mjs .ci/browser/browser.mjs npm/test/* npm/bench/* "$work/"
+cp .ci/npm/package.json .ci/npm/*.mjs .ci/browser/browser.mjs npm/test/* "$work/"
 (cd "$work" && npm install --silent --no-audit --no-fund --no-package-lock)
 
 WASM_SYSTEM_RUST=1 WASM_OPT=$work/node_modules/.bin/wasm-opt npm/build.sh
@@ -35,7 +35,7 @@ if grep -aqF "$root" npm/greenlight.wasm; then
   exit 1
 fi
 
-cargo run --quiet --locked --example npm_types | diff npm/codes.d.ts -
+cargo run --quiet --locked --all-features --example npm_types | diff npm/codes.d.ts -
 echo "types: those of the library's tables"
 
 # As a user gets it: from the tarball.

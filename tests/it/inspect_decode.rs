@@ -54,7 +54,11 @@ fn what_was_not_examined_is_not_called_corrupt() {
     let mut gif = fixture("gif/89a.gif");
     gif[6..10].fill(0xff);
     let verdict = Requirements::ASYNC.judge(Inspection::at(Depth::Decode, &gif));
-    let codes: Vec<_> = verdict.violations().iter().map(|v| v.code()).collect();
+    let codes: Vec<_> = verdict
+        .violations()
+        .iter()
+        .map(greenlight::Violation::code)
+        .collect();
     assert!(codes.contains(&Code::ImageNotExamined), "{codes:?}");
     assert!(!codes.contains(&Code::ImageCorrupt), "{codes:?}");
 }

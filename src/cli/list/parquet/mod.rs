@@ -206,12 +206,14 @@ impl Group {
         // One that was cut is longer than a data id may be, too.
         let data_id = self.data_ids.as_mut().and_then(Cells::next);
         let data_id = data_id.map(|cell| cell.text).filter(|id| !id.is_empty());
-        Ok(source.map(|cell| match cell.is_cut {
-            true => Found::too_long(cell.text),
-            false => Found::Source {
+        Ok(source.map(|cell| {
+            if cell.is_cut {
+                return Found::too_long(cell.text);
+            }
+            Found::Source {
                 source: cell.text,
                 data_id,
-            },
+            }
         }))
     }
 }
