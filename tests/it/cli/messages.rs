@@ -50,9 +50,9 @@ fn help_names_every_option_with_its_default() {
                                             or tab [default: found from the first line, a tab for .tsv]
           --rows-per-byte <N>               The most rows that a .parquet list may have for each of its
                                             bytes; one that declares more is refused [default: 16]
-          --column <NAME>                   The list's column that holds the sources [default: url,
-                                            image_url, source or link, whatever the case; or the only
-                                            one]
+          --column <NAME>                   The list's column that holds the sources [default: `url`,
+                                            `image_url`, `source` or `link`, whatever the case; or the
+                                            only one]
           --data-id-column <NAME>           The list's column that holds a data id of your own for each
                                             source, which scan prints: letters, digits, _, - and ., at
                                             most 128 (check makes sure of that and prints none)

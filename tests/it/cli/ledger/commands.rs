@@ -282,7 +282,7 @@ fn every_command_has_examples() {
             "{run}"
         );
         assert!(
-            command == "plan" || run.stdout.contains("--ledger <FILE>"),
+            command == "plan" || run.stdout.contains("--ledger <FILE|URL>"),
             "{run}"
         );
     }
