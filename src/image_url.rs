@@ -194,7 +194,7 @@ impl ImageUrl {
     }
 
     #[cfg_attr(
-        not(any(feature = "probe", feature = "ledger")),
+        not(any(feature = "probe", feature = "ledger", feature = "postgres")),
         expect(dead_code, reason = "only the probe and the ledger read it")
     )]
     pub(crate) fn parsed(&self) -> &Url {

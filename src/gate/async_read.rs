@@ -10,9 +10,9 @@ use tokio::io::{AsyncRead, ReadBuf};
 
 use super::Gated;
 
-/// Reads what the reader gives, into the caller's buffer. A refusal is an error of kind
-/// [`InvalidData`](io::ErrorKind::InvalidData) with the [`Rejected`] inside; the bytes that
-/// condemned are not given.
+/// Reads from the inner reader into the caller's buffer. A rejection is an error of kind
+/// [`InvalidData`](io::ErrorKind::InvalidData) with the [`Rejected`](crate::verdict::Rejected)
+/// inside; the bytes that proved the image invalid are not returned.
 impl<R: AsyncRead + Unpin> AsyncRead for Gated<R> {
     fn poll_read(
         mut self: Pin<&mut Self>,

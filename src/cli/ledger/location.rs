@@ -71,6 +71,13 @@ pub(crate) async fn open_to_read(option: &LedgerOption) -> Result<Arc<dyn Ledger
 }
 
 /// Opens a ledger that exists, whatever its scope.
+#[cfg_attr(
+    not(feature = "postgres"),
+    expect(
+        clippy::unused_async,
+        reason = "only a database is opened over the network"
+    )
+)]
 pub(super) async fn open_to_write(option: &LedgerOption) -> Result<Arc<dyn Ledger>, Failure> {
     let opened: Result<Arc<dyn Ledger>, Error> = match option.location() {
         LedgerLocation::File(path) => {
