@@ -114,11 +114,11 @@ impl Checks {
     clippy::disallowed_methods,
     reason = "the one place that reads the time of day"
 )]
-pub(crate) fn batch<'py>(
-    py: Python<'py>,
+pub(crate) fn batch(
+    py: Python<'_>,
     sources: Vec<String>,
     options: Options,
-) -> PyResult<Bound<'py, PyDict>> {
+) -> PyResult<Bound<'_, PyDict>> {
     let engine = Engine::with_options(options)?;
     let checked_at = SystemTime::now().duration_since(UNIX_EPOCH);
     let checked_at = checked_at.map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(0));

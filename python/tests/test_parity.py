@@ -47,5 +47,5 @@ def test_verdicts_of_urls_are_those_of_the_command(command: str, images: Path, s
     for line in expected + verdicts:
         if download := line["download"]:
             # They depend on when a connection was closed.
-            download["elapsed_ms"] = download["bytes"] = 0  # type: ignore[index]
+            download["elapsed_ms"] = download["bytes"] = 0
     assert verdicts == expected
