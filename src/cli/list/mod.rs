@@ -245,7 +245,12 @@ impl List {
             Found::Unreadable(why) => bad(b"", why),
             Found::Source { source, data_id } => {
                 if source.len() > LONGEST {
-                    return bad(&source, format!("longer than {LONGEST} bytes"));
+                    let found = Found::too_long(source);
+                    return self.line(Row {
+                        number,
+                        last,
+                        found,
+                    });
                 }
                 if data_id.as_deref().is_some_and(foreign::is_foreign) {
                     return bad(&source, foreign::FAULT.to_owned());

@@ -1,6 +1,9 @@
 //! What a list's reader finds, before it is known to be a source.
 
-use super::LONGEST;
+use super::{LONGEST, shown};
+
+/// The longest scheme that is looked for, in bytes.
+const MAX_SCHEME: usize = 64;
 
 /// A list's rows, in their order.
 pub(super) trait Rows: Send {
@@ -82,7 +85,31 @@ impl Found {
         }
     }
 
+    /// A source that is too long. The beginning of a `data:` URI is enough to reject it by its
+    /// scheme, however long it is.
     pub(super) fn too_long(text: Vec<u8>) -> Self {
+        if has_other_scheme(&text) {
+            return Self::source(shown(&text).into_bytes());
+        }
         Self::broken(text, format!("longer than {LONGEST} bytes"))
     }
+}
+
+/// Whether a text begins with a scheme (RFC 3986, 3.1) other than http and https. One letter is a
+/// drive of Windows.
+fn has_other_scheme(text: &[u8]) -> bool {
+    let start = text.get(..MAX_SCHEME).unwrap_or(text);
+    let Some(colon) = memchr::memchr(b':', start) else {
+        return false;
+    };
+    let scheme = start.get(..colon).unwrap_or_default();
+    let is_scheme = scheme.first().is_some_and(u8::is_ascii_alphabetic)
+        && scheme.len() > 1
+        && scheme
+            .iter()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(byte));
+    let is_web = [&b"http"[..], b"https"]
+        .iter()
+        .any(|web| scheme.eq_ignore_ascii_case(web));
+    is_scheme && !is_web
 }

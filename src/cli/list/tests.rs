@@ -85,6 +85,21 @@ fn a_bad_line_is_told_by_its_number_and_the_rest_goes_on() {
 }
 
 #[test]
+fn a_long_source_of_another_scheme_is_rejected_by_its_beginning() {
+    let long = format!("data:image/png;base64,{}", "A".repeat(2 * LONGEST));
+    let shown: String = long.chars().take(SHOWN).chain(['\u{2026}']).collect();
+    let web = format!("https://host/{}", "a".repeat(2 * LONGEST));
+    let text = format!("{long}\n{web}\n");
+    let quoted = format!("url\n\"{long}\"\n{web}\n");
+    for (format, text) in [(ListFormat::Text, &text), (ListFormat::Csv, &quoted)] {
+        let lines = read(format, text.as_bytes());
+        assert_eq!(lines[0].1, shown, "{format:?}");
+        assert_eq!(lines[0].3, None, "{format:?}");
+        assert_eq!(lines[1].3.as_deref(), Some("longer than 65536 bytes"));
+    }
+}
+
+#[test]
 fn the_longest_line_is_taken() {
     let longest = "y".repeat(LONGEST);
     for end in ["\nz", "\r\nz"] {
@@ -511,7 +526,8 @@ proptest! {
             9 => proptest::sample::select(b"url,id\n\n\r\t\"\"#{}:[]\\ ax1".to_vec()),
         ], 0..300)) {
         for (format, start) in [
-            (ListFormat::Text, ""),
+            // No list begins like UTF-16, whose lines are not those of its bytes.
+            (ListFormat::Text, "line\n"),
             (ListFormat::Csv, "url,id\n"),
             (ListFormat::Tsv, "url,id\n"),
             (ListFormat::Jsonl, "{\"url\":\"x\"}\n"),
