@@ -55,8 +55,7 @@ echo "tsc --strict: types.ts, with nodenext and bundler"
 node --test api.mjs >api.log || { cat api.log >&2; exit 1; }
 grep -E '^# (pass|fail)' api.log
 folders=("$root/fixtures/images")
-corpus=${GREENLIGHT_CORPUS:-$root/../shared/corpus}
-if [ -d "$corpus" ]; then folders+=("$corpus"); else echo "no corpus at $corpus: not compared"; fi
+if [ -n "${GREENLIGHT_CORPUS:-}" ]; then folders+=("$GREENLIGHT_CORPUS"); else echo "no corpus: not compared"; fi
 node parity.mjs "$greenlight" "${folders[@]}"
 node memory.mjs
 if [ -f browser-plugins.mjs ]; then node browser-plugins.mjs; fi
