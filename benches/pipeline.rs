@@ -340,9 +340,9 @@ async fn plan(images: u64) {
     let start = Instant::now();
     let probe = probe(Mode::Header);
     let lines = server.lines(images);
-    let mut planning = Plan::start(&probe, &Requirements::ASYNC, &scope(), lines);
+    let mut planning = Plan::start(&probe, &Requirements::ASYNC, &scope(), lines).unwrap();
     let mut done = 0_u64;
-    while planning.advance().await.unwrap() {
+    while planning.advance().await {
         done += 1;
         if done.is_multiple_of(images.div_ceil(5)) {
             println!("{done} planned, at most {} MiB", peak_memory());

@@ -34,6 +34,8 @@ pub enum ErrorKind {
     /// The response is not what the service documents (HTML, truncated, not JSON). To fix: check
     /// the endpoint and proxies.
     Answer,
+    /// This crate failed on one image: a bug. To fix: report it, with the image.
+    Internal,
 }
 
 impl ErrorKind {
@@ -49,6 +51,7 @@ impl ErrorKind {
             Self::Refused => "refused",
             Self::Service => "service",
             Self::Answer => "answer",
+            Self::Internal => "internal",
         }
     }
 }

@@ -21,6 +21,8 @@ mod later;
 pub mod local_file;
 pub mod requirements;
 pub mod sanitize;
+#[cfg(feature = "probe")]
+mod spawned;
 pub mod verdict;
 
 #[cfg(feature = "probe")]

@@ -294,12 +294,12 @@ impl Checker {
 
     fn file(&self, source: &str) -> Verdict {
         let path = Path::new(source);
-        let inspection = self
+        let judged = self
             .folders
             .open(path)
-            .and_then(|file| Ok(read::path(file, path, self.depth, &self.requirements)?));
-        match inspection {
-            Ok(inspection) => Verdict::new(Some(source), &self.requirements.judge(inspection)),
+            .and_then(|file| Ok(self.requirements.judge_file(self.depth, file, path)?));
+        match judged {
+            Ok(verdict) => Verdict::new(Some(source), &verdict),
             Err(NotOpened::Outside) => {
                 Verdict::new(Some(source), &greenlight::Verdict::of_path_outside())
             }

@@ -43,8 +43,7 @@ mod _native {
         let requirements = requirements
             .map(|given| given.0.clone())
             .unwrap_or_default();
-        let (source, inspection) = read::source(source, depth_of(depth)?, &requirements)?;
-        let verdict = requirements.judge(inspection);
+        let (source, verdict) = read::source(source, depth_of(depth)?, &requirements)?;
         Ok(Verdict::new(source.as_deref(), &verdict))
     }
 

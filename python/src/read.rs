@@ -1,14 +1,13 @@
 //! Reading one image: bytes, a buffer, a file object or a path.
 
 use std::{
-    fs::File,
-    io::{self, Read},
+    io,
     path::{Path, PathBuf},
 };
 
 use greenlight::{
     Depth, Inspection, Inspector, Requirements,
-    inspect::{Claim, Identity},
+    inspect::Identity,
     local_file,
 };
 use pyo3::{
@@ -26,30 +25,33 @@ const HEADER_CHUNK: usize = 4 * 1024;
 /// Letting the lock go costs more than inspecting fewer bytes than these.
 pub(crate) const WORTH_DETACHING: usize = 64 * 1024;
 
-/// Inspects any source that `inspect` accepts. Returns its name too, if it has one.
+/// Judges any source that `inspect` accepts. Returns its name too, if it has one.
 pub(crate) fn source(
     source: &Bound<'_, PyAny>,
     depth: Depth,
     requirements: &Requirements,
-) -> PyResult<(Option<String>, Inspection)> {
+) -> PyResult<(Option<String>, greenlight::Verdict)> {
     let py = source.py();
     if let Ok(bytes) = source.cast::<PyBytes>() {
-        return Ok((None, whole(py, bytes.as_bytes(), depth)));
+        let inspection = whole(py, bytes.as_bytes(), depth);
+        return Ok((None, requirements.judge(inspection)));
     }
     if source.is_instance_of::<PyString>() || source.hasattr("__fspath__")? {
         let path: PathBuf = source.extract()?;
-        let inspection = py.detach(|| {
+        let verdict = py.detach(|| {
             let opened = local_file::open(&path)?;
-            self::path(opened, &path, depth, requirements)
+            requirements.judge_file(depth, opened, &path)
         });
-        let inspection = inspection.map_err(|error| with_path(py, &error, &path))?;
-        return Ok((Some(path.to_string_lossy().into_owned()), inspection));
+        let verdict = verdict.map_err(|error| with_path(py, &error, &path))?;
+        return Ok((Some(path.to_string_lossy().into_owned()), verdict));
     }
     if let Ok(view) = PyMemoryView::from(source) {
-        return Ok((None, buffer(&view, depth, requirements)?));
+        let inspection = buffer(&view, depth, requirements)?;
+        return Ok((None, requirements.judge(inspection)));
     }
     if source.hasattr("read")? {
-        return Ok((None, file_object(source, depth, requirements)?));
+        let inspection = file_object(source, depth, requirements)?;
+        return Ok((None, requirements.judge(inspection)));
     }
     let kind = source.get_type().name()?;
     let message = format!("expected bytes, a buffer of bytes, a path or a binary file, not {kind}");
@@ -165,42 +167,6 @@ fn push(py: Python<'_>, inspector: &mut Inspector, chunk: &[u8]) {
     } else {
         inspector.push(chunk);
     }
-}
-
-/// Inspects an open file as the command does: the extension of its name counts.
-pub(crate) fn path(
-    mut file: File,
-    path: &Path,
-    depth: Depth,
-    requirements: &Requirements,
-) -> io::Result<Inspection> {
-    let mut inspector = Inspector::new(depth);
-    let name = path.file_name().and_then(|name| name.to_str());
-    if let Some(claim) = name.and_then(Claim::from_name) {
-        inspector.claim(claim);
-    }
-    // The system reports 0 for files whose contents it makes at the time of reading.
-    let len = Some(file.metadata()?.len()).filter(|len| *len > 0);
-    if let Some(len) = len {
-        inspector.announce_len(len);
-    }
-    let largest = len.map_or(CHUNK, |len| {
-        usize::try_from(len).unwrap_or(CHUNK).min(CHUNK)
-    });
-    // One byte more than a small file, so that one read finds its end.
-    let mut room = vec![0; largest.saturating_add(1)];
-    walk(inspector, depth, len, requirements, |inspector, most| {
-        let most = most.min(room.len());
-        let room = room.get_mut(..most).unwrap_or_default();
-        let read = loop {
-            match file.read(room) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                read => break read?,
-            }
-        };
-        inspector.push(room.get(..read).unwrap_or_default());
-        Ok(read)
-    })
 }
 
 /// Calls `push` with the length of the next chunk, until it returns 0 or the rest cannot change the

@@ -1,17 +1,19 @@
 //! `greenlight check`: verdicts without an account.
 
-use std::{ffi::OsString, fs, io, num::NonZeroUsize, sync::Arc, thread, time::Duration};
+use std::{error::Error as _, ffi::OsString, fs, io, thread, time::Duration};
 
 use super::{
-    args::{CheckOptions, CheckSettings, InputOptions},
-    checker::{Checked, Checker},
-    exit::{Exit, Failure},
+    args::{CheckOptions, InputOptions},
+    exit::{Exit, Failure, reason},
     interrupt::Interrupt,
-    pipeline::{Limits, Pipeline},
+    ledger::Lines,
     printer::{self, Printer},
-    report::Tally,
-    source::Noticed,
+    report::{Report, Tally},
     terminal,
+};
+use crate::{
+    error::Error,
+    pipeline::{CheckedLine, LineChecks, Subject},
 };
 
 /// How long what is done is waited for after an interruption.
@@ -20,7 +22,10 @@ pub(crate) const WINDING_UP: Duration = Duration::from_secs(1);
 /// Checks all sources and prints a line each.
 pub(crate) async fn run(options: CheckOptions, mut interrupt: Interrupt) -> Result<Exit, Failure> {
     let CheckOptions { input, how } = options;
-    let (mut checks, noticed) = start(&input, &how, Checker::new(&how)?)?;
+    let sources = input.sources()?;
+    let noticed = sources.noticed();
+    let lines = Lines::new(sources, false);
+    let mut checks = LineChecks::start(&how.probe(None)?, &how.requirements(), lines)?;
     let mut printer = Printer::new(how.format, how.csv, "checked");
     count_ahead(&input, &printer);
     let mut tally = Tally::default();
@@ -34,7 +39,7 @@ pub(crate) async fn run(options: CheckOptions, mut interrupt: Interrupt) -> Resu
 }
 
 async fn print_all(
-    checks: &mut Pipeline<Checked>,
+    checks: &mut LineChecks,
     printer: &mut Printer,
     tally: &mut Tally,
     interrupt: &mut Interrupt,
@@ -48,12 +53,12 @@ async fn print_all(
         let Some(checked) = checked else {
             return Ok(tally.exit());
         };
-        print(&checked, printer, tally)?;
+        print(checked, printer, tally)?;
     }
     checks.stop();
     let rest = async {
-        while let Some(checked) = checks.next_done().await {
-            print(&checked, printer, tally)?;
+        while let Some(checked) = checks.next().await {
+            print(checked, printer, tally)?;
         }
         Ok::<_, io::Error>(())
     };
@@ -65,33 +70,37 @@ async fn print_all(
     Ok(Exit::Interrupted)
 }
 
-fn print(checked: &Checked, printer: &mut Printer, tally: &mut Tally) -> io::Result<()> {
-    if checked.is_bad_line {
-        tally.add_bad(checked.report.exit());
+fn print(checked: CheckedLine, printer: &mut Printer, tally: &mut Tally) -> io::Result<()> {
+    let CheckedLine { line, result, .. } = checked;
+    let is_bad_line = Lines::is_bad(&line);
+    let list_line = Lines::line_of_list(&line);
+    let source = match (line.source.text, line.subject) {
+        (Some(text), _) | (None, Subject::Url(text) | Subject::Unusable { text, .. }) => text,
+        (None, Subject::File(path) | Subject::FileBelow { path, .. }) => {
+            path.to_string_lossy().into_owned()
+        }
+    };
+    let report = match result {
+        Ok(verdict) => Report::of(&source, &verdict),
+        Err(error) => Report::failed(&source, why(&error)),
+    };
+    let report = report.at(list_line);
+    if is_bad_line {
+        tally.add_bad(report.exit());
     } else {
-        tally.add(&checked.report);
+        tally.add(&report);
     }
-    printer.complain(checked.is_bad_line, &checked.report);
-    printer.print(&checked.report)
+    printer.complain(is_bad_line, &report);
+    printer.print(&report)
 }
 
-/// Begins to check all sources that the options name.
-pub(crate) fn start(
-    input: &InputOptions,
-    how: &CheckSettings,
-    checker: Checker,
-) -> Result<(Pipeline<Checked>, Arc<Noticed>), Failure> {
-    let concurrency = usize::from(how.concurrency);
-    let processors = thread::available_parallelism().map_or(1, NonZeroUsize::get);
-    let limits = Limits {
-        threads: concurrency.min(processors),
-        tasks: concurrency,
-        window: concurrency.saturating_mul(4).saturating_add(64),
-    };
-    let sources = input.sources()?;
-    let noticed = sources.noticed();
-    let checks = Pipeline::start(&Arc::new(checker), sources, limits);
-    Ok((checks, noticed))
+/// Why a source has no verdict.
+fn why(error: &Error) -> String {
+    let cause = error.source().and_then(|cause| cause.downcast_ref());
+    cause.map_or_else(
+        || error.report(),
+        |cause| format!("cannot read: {}", reason(cause)),
+    )
 }
 
 /// Goes through the sources beforehand if there is a bar to be given a length. A list that is not a

@@ -4,7 +4,6 @@
 
 mod args;
 mod check;
-mod checker;
 mod clock;
 mod duration;
 mod exit;
@@ -16,7 +15,6 @@ mod list;
 mod out_file;
 mod outcome;
 mod parquet_out;
-mod pipeline;
 mod plan;
 mod printer;
 mod report;

@@ -1,16 +1,9 @@
 //! `greenlight plan`: what a scan would submit and cost.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
-};
-
-use indicatif::ProgressBar;
 use serde::Serialize;
 
 use super::{
     args::{PlanOptions, Price},
-    check,
     exit::{Exit, Failure},
     human,
     interrupt::Interrupt,
@@ -20,12 +13,7 @@ use super::{
     source::Noticed,
     terminal::{Cell, Row, Tone},
 };
-use crate::{
-    error::Error,
-    ledger::Scope,
-    pipeline::{Plan, Planning},
-    verdict::CodeCounts,
-};
+use crate::{ledger::Scope, pipeline::Plan, verdict::CodeCounts};
 
 /// Checks all sources, and prints what it comes to.
 pub(crate) async fn run(options: PlanOptions, mut interrupt: Interrupt) -> Result<Exit, Failure> {
@@ -43,26 +31,21 @@ pub(crate) async fn run(options: PlanOptions, mut interrupt: Interrupt) -> Resul
     let lines = Lines::new(sources, false);
     let mut printer = Printer::new(how.format, how.csv, "checked");
     let probe = how.probe(None)?;
-    let planning = Plan::start(&probe, &how.requirements(), &scope, lines);
-    let is_stopped = Arc::new(AtomicBool::new(false));
+    let mut planning = Plan::start(&probe, &how.requirements(), &scope, lines)?;
     let bar = printer.terminal().progress().clone();
-    let mut checking = tokio::spawn(check_all(planning, bar, Arc::clone(&is_stopped)));
-    let checked = tokio::select! {
-        biased;
-        () = interrupt.wait() => {
-            is_stopped.store(true, Ordering::Relaxed);
-            // A list from standard input may never end.
-            tokio::time::timeout(check::WINDING_UP, checking).await.ok()
+    let is_whole = loop {
+        let more = tokio::select! {
+            biased;
+            () = interrupt.wait() => break false,
+            more = planning.advance() => more,
+        };
+        if !more {
+            break true;
         }
-        checked = &mut checking => Some(checked),
+        bar.inc(1);
     };
     printer.terminal_mut().finish();
-    let plan = match checked {
-        Some(Ok(plan)) => plan?,
-        Some(Err(failed)) => std::panic::resume_unwind(failed.into_panic()),
-        None => return Ok(Exit::Interrupted),
-    };
-    let is_whole = !is_stopped.load(Ordering::Relaxed);
+    let plan = planning.plan();
     let report = PlanReport::of(&plan, &noticed, scope.scenes().to_vec(), price, is_whole);
     let printed = printer.print(&report);
     printer.hint(&noticed);
@@ -71,18 +54,6 @@ pub(crate) async fn run(options: PlanOptions, mut interrupt: Interrupt) -> Resul
         printer.terminal().error(message);
     }
     printer::ended(printed.map(|()| report.exit()), || report.exit())
-}
-
-/// Checks until there is nothing left, or it is stopped.
-async fn check_all(
-    mut planning: Planning,
-    bar: ProgressBar,
-    is_stopped: Arc<AtomicBool>,
-) -> Result<Plan, Error> {
-    while !is_stopped.load(Ordering::Relaxed) && planning.advance().await? {
-        bar.inc(1);
-    }
-    Ok(planning.plan())
 }
 
 /// What a scan would be, as it is printed.

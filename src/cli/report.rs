@@ -38,6 +38,12 @@ impl Report {
         }
     }
 
+    /// Adds the line or row of a list.
+    pub(crate) fn at(mut self, line: Option<u64>) -> Self {
+        self.line = line;
+        self
+    }
+
     /// The names of [`values`](Self::values).
     pub(crate) const COLUMNS: [&'static str; 15] = [
         "source",

@@ -42,13 +42,6 @@ pub(crate) struct Origin {
     pub(crate) data_id: Option<DataId>,
 }
 
-impl Origin {
-    /// The line or row of the list, if it comes from one.
-    pub(crate) fn line_of_list(&self) -> Option<u64> {
-        self.list.is_some().then_some(self.line)
-    }
-}
-
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum What {
     File {

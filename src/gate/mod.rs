@@ -132,6 +132,21 @@ impl Gate {
         self.requirements.judge(inspection).into_result()
     }
 
+    #[cfg(feature = "probe")]
+    pub(crate) const fn requirements(&self) -> &Requirements {
+        &self.requirements
+    }
+
+    #[cfg(feature = "probe")]
+    pub(crate) const fn inspector(&self) -> &Inspector {
+        &self.inspector
+    }
+
+    #[cfg(feature = "probe")]
+    pub(crate) fn into_inspector(self) -> Inspector {
+        self.inspector
+    }
+
     /// Judges only what is new: most chunks add nothing but their length.
     fn judge(&mut self) -> Result<(), Rejected> {
         let inspection = self.inspector.inspection();

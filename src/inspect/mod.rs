@@ -15,6 +15,8 @@
 
 #[cfg(feature = "decode")]
 mod decode;
+#[cfg(feature = "files")]
+mod file;
 mod inspection;
 #[cfg(feature = "stream")]
 mod stream;
@@ -26,7 +28,11 @@ use crate::format::{
 };
 
 pub use crate::format::{ColorType, Defect, DefectClass, DefectKind, Defects, Depth, Orientation};
+#[cfg(feature = "files")]
+pub(crate) use file::inspect as inspect_file;
 pub use inspection::{Claim, ClaimSource, Identity, Inspection};
+#[cfg(feature = "client")]
+pub(crate) use whole::read_chunks;
 
 /// How much of a file [`Inspection::read`] holds at a time, in bytes.
 const READ_BUFFER: usize = 64 * 1024;

@@ -90,16 +90,38 @@ impl Inspection {
     /// # Errors
     ///
     /// Returns the reader's error. What is wrong with the bytes is never an error.
-    pub fn read(depth: Depth, mut reader: impl Read) -> io::Result<Self> {
+    pub fn read(depth: Depth, reader: impl Read) -> io::Result<Self> {
         let mut inspector = Inspector::new(depth);
-        let mut buffer = vec![0; READ_BUFFER];
-        loop {
-            match reader.read(&mut buffer) {
-                Ok(0) => return Ok(inspector.finish()),
-                Ok(read) => inspector.push(buffer.get(..read).unwrap_or_default()),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
+        read_chunks(reader, READ_BUFFER, READ_BUFFER, |chunk| {
+            inspector.push(chunk);
+            true
+        })?;
+        Ok(inspector.finish())
+    }
+}
+
+/// Passes a reader's bytes to `take` until it returns `false`: first up to `first` bytes at a time,
+/// then, as long as the reader fills the buffer, more, up to `max`. Returns whether the reader ended.
+pub(crate) fn read_chunks(
+    mut reader: impl Read,
+    first: usize,
+    max: usize,
+    mut take: impl FnMut(&[u8]) -> bool,
+) -> io::Result<bool> {
+    let mut buffer = vec![0; first];
+    loop {
+        match reader.read(&mut buffer) {
+            Ok(0) => return Ok(true),
+            Ok(read) => {
+                if !take(buffer.get(..read).unwrap_or_default()) {
+                    return Ok(false);
+                }
+                if read == buffer.len() {
+                    buffer.resize(read.saturating_mul(4).clamp(first, max), 0);
+                }
             }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
         }
     }
 }

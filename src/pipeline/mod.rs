@@ -32,6 +32,7 @@
 //! What is guaranteed after a crash is said at [`ledger`](crate::ledger).
 
 mod checkpoint;
+mod checks;
 mod clock;
 mod facts;
 mod fate;
@@ -60,6 +61,7 @@ use crate::{
 
 pub use crate::local_file::Folders;
 pub use checkpoint::Step;
+pub use checks::{CheckedLine, LineChecks};
 pub use outage::Outage;
 pub use plan::{Plan, Planning};
 pub use progress::Progress;

@@ -1,22 +1,21 @@
 //! The dry run: what a run would do and cost, without an account.
 
-use std::{collections::HashSet, path::PathBuf, sync::Arc};
-
-use tokio::{sync::Semaphore, task::JoinSet};
+use std::collections::HashSet;
 
 use super::{
-    Line, Subject, facts,
-    files::{self, Look},
+    Line, Subject,
+    checks::{Checking, LineCheck},
+    facts,
+    files::{self, FileCheck},
 };
 use crate::{
-    error::{Error, ErrorKind},
+    error::Error,
     green::Batch,
     image_url::ImageUrl,
-    inspect::Depth,
     ledger::{Key, Scope},
-    local_file::Folders,
     probe::Probe,
     requirements::Requirements,
+    spawned::spawn,
     verdict::{CodeCounts, Decision, Verdict},
 };
 
@@ -106,178 +105,140 @@ impl Plan {
     }
 }
 
-/// A dry run at work. Dropping it ends every download that is under way.
+/// A dry run in progress. Dropping it ends every download that is in progress.
+#[derive(Debug)]
 pub struct Planning {
-    list: Box<dyn Iterator<Item = Line> + Send>,
+    checking: Checking<Planned>,
     scope: Scope,
-    probe: Probe,
-    requirements: Requirements,
-    /// Files that are read at a time.
-    readers: Arc<Semaphore>,
-    running: JoinSet<Judged>,
-    /// The first halves of the keys that were met: enough to tell millions apart.
-    seen: HashSet<[u8; 16]>,
+    files: Seen,
     plan: Plan,
 }
 
-/// What one line comes to.
-enum Judged {
-    Url(Box<Verdict<ImageUrl>>),
-    File(Box<Look>),
+/// One line of a dry run.
+enum Planned {
+    /// Its image was listed before.
+    Again,
+    Url(Verdict),
+    File(FileCheck),
     Unreadable,
 }
 
-/// How many lines are read ahead, so that URLs that wait for one host do not keep those of others
-/// from being asked for.
-const AHEAD: usize = 1024;
+/// The images that were listed so far.
+#[derive(Debug, Default)]
+struct Seen {
+    /// The first halves of their keys: enough to distinguish millions.
+    heads: HashSet<[u8; 16]>,
+}
+
+impl Seen {
+    /// Whether this is the first line with the image.
+    fn is_new(&mut self, key: Key) -> bool {
+        let head = key.as_bytes().first_chunk().copied();
+        self.heads.insert(head.unwrap_or_default())
+    }
+}
 
 impl Plan {
     /// Starts a dry run over a list. Nothing is submitted and nothing is kept but the keys of the
-    /// images, 16 bytes each, to find duplicates by.
+    /// images, 16 bytes each, to find duplicates by. Must be called within a tokio runtime.
     ///
     /// ```no_run
     /// # use greenlight::{Probe, Requirements, ledger::Scope, pipeline::{Line, Plan}};
     /// # async fn example(lines: Vec<Line>) -> Result<(), greenlight::Error> {
     /// let scope = Scope::new("", "", &["porn", "ad"]);
-    /// let mut planning = Plan::start(&Probe::new(), &Requirements::ASYNC, &scope, lines);
-    /// while planning.advance().await? {}
+    /// let mut planning = Plan::start(&Probe::new(), &Requirements::ASYNC, &scope, lines)?;
+    /// while planning.advance().await {}
     /// let plan = planning.plan();
     /// println!("{} of {} would be submitted", plan.accepted(), plan.lines());
     /// # Ok(())
     /// # }
     /// ```
-    pub fn start<L>(probe: &Probe, requirements: &Requirements, scope: &Scope, lines: L) -> Planning
+    ///
+    /// # Errors
+    ///
+    /// Returns an error of kind [`ErrorKind::Io`](crate::ErrorKind::Io) if no thread can be created
+    /// to read the list on.
+    pub fn start<L>(
+        probe: &Probe,
+        requirements: &Requirements,
+        scope: &Scope,
+        lines: L,
+    ) -> Result<Planning, Error>
     where
         L: IntoIterator<Item = Line>,
         L::IntoIter: Send + 'static,
     {
-        let plan = Self {
-            scenes: u64::try_from(scope.scenes().len()).unwrap_or(u64::MAX),
-            ..Self::default()
+        let check = LineCheck::new(probe, requirements, probe.depth());
+        let mut urls = Seen::default();
+        let of_urls = scope.clone();
+        let begin = move |line: Line| {
+            let is_new = match &line.subject {
+                Subject::Url(text) => urls.is_new(match ImageUrl::parse(text) {
+                    Ok(url) => Key::of_url(&of_urls, &url),
+                    Err(_) => Key::of_text(&of_urls, text),
+                }),
+                _ => true,
+            };
+            let planned = is_new.then(|| spawn(planned(check.clone(), line.subject)));
+            async move {
+                match planned {
+                    None => Planned::Again,
+                    Some(planned) => planned.await.unwrap_or(Planned::Unreadable),
+                }
+            }
         };
-        let readers = std::thread::available_parallelism().map_or(1, usize::from);
-        Planning {
-            list: Box::new(lines.into_iter()),
+        Ok(Planning {
+            checking: Checking::start(lines, probe.ahead(), begin)?,
             scope: scope.clone(),
-            probe: probe.clone(),
-            requirements: requirements.clone(),
-            readers: Arc::new(Semaphore::new(readers)),
-            running: JoinSet::new(),
-            seen: HashSet::new(),
-            plan,
-        }
+            files: Seen::default(),
+            plan: Self {
+                scenes: u64::try_from(scope.scenes().len()).unwrap_or(u64::MAX),
+                ..Self::default()
+            },
+        })
     }
 }
 
 impl Planning {
-    /// Waits for one more image to be judged; `false` when there is none left. Can be dropped and
-    /// called again.
+    /// Waits for one more line to be checked; `false` when there is none left. Cancel safe.
     ///
-    /// # Errors
-    ///
-    /// When the runtime is shutting down. What could not be read is counted as
-    /// [`unreadable`](Plan::unreadable).
-    pub async fn advance(&mut self) -> Result<bool, Error> {
-        while self.running.len() < AHEAD
-            && let Some(line) = self.list.next()
-        {
-            self.plan.lines = self.plan.lines.saturating_add(1);
-            self.begin(line.subject);
-        }
-        match self.running.join_next().await {
-            None => Ok(false),
-            Some(Ok(judged)) => {
-                self.note(judged);
-                Ok(true)
+    /// What could not be read is counted as [`unreadable`](Plan::unreadable).
+    pub async fn advance(&mut self) -> bool {
+        let Some(planned) = self.checking.next().await else {
+            return false;
+        };
+        let plan = &mut self.plan;
+        plan.lines = plan.lines.saturating_add(1);
+        match planned {
+            Planned::Url(verdict) => plan.note(&verdict),
+            Planned::File(FileCheck { sha256, verdict }) => {
+                let key = sha256.map(|sha256| Key::of_content(&self.scope, &sha256));
+                if key.is_none_or(|key| self.files.is_new(key)) {
+                    plan.note(&verdict);
+                } else {
+                    plan.duplicates = plan.duplicates.saturating_add(1);
+                }
             }
-            Some(Err(failed)) => match failed.try_into_panic() {
-                Ok(panicked) => std::panic::resume_unwind(panicked),
-                Err(_cancelled) => Err(Error::new(ErrorKind::Io, "the runtime is shutting down")),
-            },
+            Planned::Again => plan.duplicates = plan.duplicates.saturating_add(1),
+            Planned::Unreadable => plan.unreadable = plan.unreadable.saturating_add(1),
         }
+        true
     }
 
-    /// What is known so far.
+    /// Returns the plan of the lines that were checked so far.
     pub fn plan(&self) -> Plan {
         self.plan.clone()
     }
-
-    fn begin(&mut self, subject: Subject) {
-        match subject {
-            Subject::Url(text) => match ImageUrl::parse(&text) {
-                Ok(url) => {
-                    if self.is_new(Key::of_url(&self.scope, &url)) {
-                        let check = check(self.probe.clone(), self.requirements.clone(), url);
-                        self.running.spawn(check);
-                    }
-                }
-                Err(error) => {
-                    if self.is_new(Key::of_text(&self.scope, &text)) {
-                        self.plan.note(&Verdict::of_text(text, &error));
-                    }
-                }
-            },
-            Subject::File(path) => self.look(path, None),
-            Subject::FileBelow { path, folders } => self.look(path, Some(folders)),
-            Subject::Unusable { .. } => self.note(Judged::Unreadable),
-        }
-    }
-
-    fn look(&mut self, path: PathBuf, folders: Option<Folders>) {
-        let (depth, requirements) = (self.probe.depth(), self.requirements.clone());
-        let readers = Arc::clone(&self.readers);
-        self.running
-            .spawn(look(readers, path, folders, depth, requirements));
-    }
-
-    /// Whether this is the first line with the image; others are counted.
-    fn is_new(&mut self, key: Key) -> bool {
-        let head = key.as_bytes().first_chunk().copied().unwrap_or_default();
-        let is_new = self.seen.insert(head);
-        self.plan.duplicates = self.plan.duplicates.saturating_add(u64::from(!is_new));
-        is_new
-    }
-
-    fn note(&mut self, judged: Judged) {
-        match judged {
-            Judged::Url(verdict) => self.plan.note(&verdict),
-            Judged::File(look) => {
-                let Look { sha256, verdict } = *look;
-                let key = sha256.map(|sha256| Key::of_content(&self.scope, &sha256));
-                if key.is_none_or(|key| self.is_new(key)) {
-                    self.plan.note(&verdict);
-                }
-            }
-            Judged::Unreadable => self.plan.unreadable = self.plan.unreadable.saturating_add(1),
-        }
-    }
 }
 
-async fn check(probe: Probe, requirements: Requirements, url: ImageUrl) -> Judged {
-    let checked = probe.check(&url, &requirements).await;
-    checked.map_or(Judged::Unreadable, |verdict| Judged::Url(Box::new(verdict)))
-}
-
-async fn look(
-    readers: Arc<Semaphore>,
-    path: PathBuf,
-    folders: Option<Folders>,
-    depth: Depth,
-    requirements: Requirements,
-) -> Judged {
-    let _turn = readers.acquire().await;
-    let look = move || files::look(&path, folders.as_ref(), depth, &requirements);
-    match tokio::task::spawn_blocking(look).await {
-        Ok(looked) => looked.map_or(Judged::Unreadable, |look| Judged::File(Box::new(look))),
-        Err(error) => std::panic::resume_unwind(error.into_panic()),
-    }
-}
-
-impl std::fmt::Debug for Planning {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Planning")
-            .field("plan", &self.plan)
-            .field("running", &self.running.len())
-            .finish_non_exhaustive()
-    }
+async fn planned(check: LineCheck, subject: Subject) -> Result<Planned, Error> {
+    let (path, folders) = match subject {
+        Subject::File(path) => (path, None),
+        Subject::FileBelow { path, folders } => (path, Some(folders)),
+        subject => return check.verdict(subject).await.map(Planned::Url),
+    };
+    let read = check.read(move |depth, requirements| {
+        files::check(&path, folders.as_ref(), depth, requirements)
+    });
+    read.await.map(Planned::File)
 }

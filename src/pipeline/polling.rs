@@ -13,6 +13,7 @@ use crate::{
     error::Error,
     green::{Client, TaskId, TaskReport, TaskState},
     ledger::{Fate, Poll, TaskUpdate, Update},
+    spawned::joined,
 };
 
 /// For how long a task that is being asked about is not asked about by others.
@@ -38,13 +39,7 @@ pub(super) async fn run(shared: Arc<Shared>) -> Result<(), Error> {
             biased;
             () = shared.stopped() => {}
             Some(asked) = asking.join_next(), if !asking.is_empty() => {
-                failure = match asked {
-                    Ok(result) => result.err(),
-                    Err(error) => match error.try_into_panic() {
-                        Ok(panicked) => std::panic::resume_unwind(panicked),
-                        Err(_cancelled) => None,
-                    },
-                };
+                failure = joined(asked).flatten().err();
             }
             () = shared.to_poll.notified() => is_dry = false,
             () = sleep(LOOK_AGAIN) => is_dry = false,

@@ -19,8 +19,9 @@ use super::{
     submitting,
 };
 use crate::{
-    error::{Error, ErrorKind},
+    error::Error,
     ledger::{DeliveryId, Resubmit, State, Undelivered},
+    spawned::joined,
 };
 
 /// How often unanswered images are settled, and the end is looked for.
@@ -162,13 +163,8 @@ impl Run {
     }
 
     fn note(&mut self, ended: Option<Result<Result<(), Error>, JoinError>>) {
-        let failure = match ended {
-            None | Some(Ok(Ok(()))) => return,
-            Some(Ok(Err(error))) => error,
-            Some(Err(error)) => match error.try_into_panic() {
-                Ok(panicked) => std::panic::resume_unwind(panicked),
-                Err(_cancelled) => Error::new(ErrorKind::Io, "the runtime is shutting down"),
-            },
+        let Some(Err(failure)) = ended.map(|ended| joined(ended).flatten()) else {
+            return;
         };
         // Others that fail after it mostly fail for the same reason.
         self.failure.get_or_insert(failure);

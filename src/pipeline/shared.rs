@@ -124,14 +124,14 @@ impl Shared {
             pipeline.probe.depth(),
             pipeline.settings.requirements.clone(),
         );
-        let look = move || files::look(&path, None, depth, &requirements);
-        let looked = match tokio::task::spawn_blocking(look).await {
-            Ok(looked) => looked?,
+        let check = move || files::check(&path, None, depth, &requirements);
+        let checked = match tokio::task::spawn_blocking(check).await {
+            Ok(checked) => checked.map_err(|error| files::unreadable(&error))?,
             Err(error) => std::panic::resume_unwind(error.into_panic()),
         };
-        match looked.sha256 {
+        match checked.sha256 {
             Some(sha256) if Key::of_content(&pipeline.scope, &sha256) == key => {
-                Ok((looked.verdict, sha256))
+                Ok((checked.verdict, sha256))
             }
             _ => Err(files::changed()),
         }

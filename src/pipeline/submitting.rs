@@ -21,6 +21,7 @@ use crate::{
     green::{Batch, RequestId, Submission},
     later::FAR,
     ledger::{Answer, BatchId, Claimed, Entry, Fate, Hold, Key, Reason, Work},
+    spawned::joined,
 };
 
 pub(super) async fn run(shared: Arc<Shared>) -> Result<(), Error> {
@@ -42,7 +43,7 @@ pub(super) async fn run(shared: Arc<Shared>) -> Result<(), Error> {
             biased;
             () = shared.stopped() => {}
             Some(sent) = sending.join_next(), if !sending.is_empty() => {
-                failure = failed(sent);
+                failure = joined(sent).flatten().err();
             }
             () = shared.to_submit.notified() => filling.is_dry = false,
             () = sleep(filling.wait(settings.fill_wait)) => filling.is_dry = false,
@@ -51,19 +52,9 @@ pub(super) async fn run(shared: Arc<Shared>) -> Result<(), Error> {
     let holds = filling.take().iter().map(|image| image.hold).collect();
     shared.pipeline.ledger.release(holds, clock::now()).await?;
     while let Some(sent) = sending.join_next().await {
-        failure = failure.or(failed(sent));
+        failure = failure.or(joined(sent).flatten().err());
     }
     failure.map_or(Ok(()), Err)
-}
-
-fn failed(sent: Result<Result<(), Error>, tokio::task::JoinError>) -> Option<Error> {
-    match sent {
-        Ok(result) => result.err(),
-        Err(error) => match error.try_into_panic() {
-            Ok(panicked) => std::panic::resume_unwind(panicked),
-            Err(_cancelled) => None,
-        },
-    }
 }
 
 /// A batch that is being filled.

@@ -15,6 +15,7 @@ use crate::{
     green::{Content, Task},
     image_url::ImageUrl,
     ledger::{Claimed, Fate, Hold, Key, Location, Reason},
+    spawned::joined,
 };
 
 /// For how long uploads may fail one like the other before that is held against single images.
@@ -80,10 +81,8 @@ pub(super) async fn ready(shared: &Arc<Shared>, images: Vec<Claimed>) -> Result<
         shared.reach(Step::BeforeUpload);
     }
     while let Some(uploaded) = uploads.join_next().await {
-        match uploaded {
-            Ok((hold, attempts, facts, url)) => note(hold, attempts, facts.as_deref(), url),
-            Err(error) => std::panic::resume_unwind(error.into_panic()),
-        }
+        let (hold, attempts, facts, url) = joined(uploaded)?;
+        note(hold, attempts, facts.as_deref(), url);
     }
     if are_files {
         shared.reach(Step::AfterUpload);

@@ -1,22 +1,23 @@
 //! Many URLs: results in the order of the input, as many at a time as the probe allows.
 
 use std::{
-    collections::VecDeque,
     fmt,
-    future::poll_fn,
-    panic,
     pin::Pin,
-    task::{Context, Poll, ready},
+    task::{Context, Poll},
 };
 
 use futures_core::Stream;
-use tokio::task::JoinHandle;
+use futures_util::{
+    StreamExt as _,
+    stream::{self, Buffered},
+};
 
 use super::Probe;
 use crate::{
-    error::{Error, ErrorKind},
+    error::Error,
     image_url::ImageUrl,
     requirements::Requirements,
+    spawned::{Spawned, spawn},
     verdict::Verdict,
 };
 
@@ -24,19 +25,12 @@ use crate::{
 /// those of others from being asked for.
 const AHEAD: usize = 8;
 
-/// What a check comes to.
-type Checked = Result<Verdict<ImageUrl>, Error>;
-
 /// The verdicts of many URLs, in the order of the input; see [`Probe::check_all`].
 ///
-/// Dropping it ends every download that is under way.
-#[must_use = "nothing is asked for until the first verdict is"]
-pub struct Checks<I> {
-    probe: Probe,
-    requirements: Requirements,
-    urls: I,
-    ahead: usize,
-    running: VecDeque<Running>,
+/// Dropping it ends every download that is in progress.
+#[must_use = "no URL is read before the first verdict is asked for"]
+pub struct Checks<I: Iterator<Item = ImageUrl>> {
+    running: Buffered<stream::Iter<Begun<I>>>,
 }
 
 impl Probe {
@@ -44,7 +38,8 @@ impl Probe {
     ///
     /// The verdicts come in the order of the URLs. The iterator is read only as far ahead as the
     /// concurrency needs, and downloads begin only while verdicts are taken: memory stays flat for a
-    /// list of any length. A slow URL delays those after it, at most by its deadline.
+    /// list of any length. A slow URL delays those after it, at most by its deadline. A check that
+    /// panics is an error of kind [`Internal`](crate::ErrorKind::Internal) and ends no other.
     ///
     /// ```no_run
     /// use greenlight::{ImageUrl, Probe, Requirements};
@@ -64,66 +59,56 @@ impl Probe {
     where
         U: IntoIterator<Item = ImageUrl>,
     {
-        Checks {
+        let begun = Begun {
             probe: self.clone(),
             requirements: requirements.clone(),
             urls: urls.into_iter(),
-            ahead: self.inner.concurrency.saturating_mul(AHEAD),
-            running: VecDeque::new(),
+        };
+        Checks {
+            running: stream::iter(begun).buffered(self.ahead()),
         }
+    }
+
+    /// How many images of a list are begun before the first of them is done.
+    pub(crate) fn ahead(&self) -> usize {
+        self.inner.concurrency.saturating_mul(AHEAD)
     }
 }
 
 impl<I: Iterator<Item = ImageUrl>> Checks<I> {
-    /// The next URL's verdict; `None` after the last.
-    pub async fn next(&mut self) -> Option<Checked> {
-        poll_fn(|cx| self.poll_verdict(cx)).await
-    }
-
-    fn poll_verdict(&mut self, cx: &mut Context<'_>) -> Poll<Option<Checked>> {
-        while self.running.len() < self.ahead
-            && let Some(url) = self.urls.next()
-        {
-            let (probe, requirements) = (self.probe.clone(), self.requirements.clone());
-            let check = async move { probe.check(&url, &requirements).await };
-            self.running.push_back(Running(tokio::spawn(check)));
-        }
-        let Some(Running(first)) = self.running.front_mut() else {
-            return Poll::Ready(None);
-        };
-        let done = ready!(Pin::new(first).poll(cx));
-        self.running.pop_front();
-        Poll::Ready(Some(match done {
-            Ok(checked) => checked,
-            Err(failed) => match failed.try_into_panic() {
-                Ok(panicked) => panic::resume_unwind(panicked),
-                Err(_cancelled) => Err(Error::new(ErrorKind::Io, "the runtime is shutting down")),
-            },
-        }))
+    /// Returns the next URL's verdict; `None` after the last.
+    pub async fn next(&mut self) -> Option<Result<Verdict<ImageUrl>, Error>> {
+        self.running.next().await
     }
 }
 
-impl<I: Iterator<Item = ImageUrl> + Unpin> Stream for Checks<I> {
-    type Item = Checked;
+impl<I: Iterator<Item = ImageUrl>> Stream for Checks<I> {
+    type Item = Result<Verdict<ImageUrl>, Error>;
 
-    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Checked>> {
-        self.get_mut().poll_verdict(cx)
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.running.poll_next_unpin(cx)
     }
 }
 
-impl<I> fmt::Debug for Checks<I> {
+impl<I: Iterator<Item = ImageUrl>> fmt::Debug for Checks<I> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Checks")
-            .field("running", &self.running.len())
-            .finish_non_exhaustive()
+        f.debug_struct("Checks").finish_non_exhaustive()
     }
 }
 
-/// A check under way, ended with its handle.
-struct Running(JoinHandle<Checked>);
+/// URLs whose checks begin as they are taken.
+struct Begun<I> {
+    probe: Probe,
+    requirements: Requirements,
+    urls: I,
+}
 
-impl Drop for Running {
-    fn drop(&mut self) {
-        self.0.abort();
+impl<I: Iterator<Item = ImageUrl>> Iterator for Begun<I> {
+    type Item = Spawned<Verdict<ImageUrl>>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let url = self.urls.next()?;
+        let (probe, requirements) = (self.probe.clone(), self.requirements.clone());
+        Some(spawn(async move { probe.check(&url, &requirements).await }))
     }
 }

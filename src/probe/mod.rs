@@ -172,6 +172,18 @@ impl Probe {
         }
     }
 
+    /// How far the bytes of local files are read: [`Mode::Header`] concerns downloads only.
+    #[cfg(feature = "pipeline")]
+    pub(crate) fn file_depth(&self) -> Depth {
+        self.inner.depth
+    }
+
+    /// How many downloads there are at a time.
+    #[cfg(feature = "pipeline")]
+    pub(crate) fn concurrency(&self) -> usize {
+        self.inner.concurrency
+    }
+
     /// Reads the image at `url` and states the facts. Reading stops as soon as they break one of the
     /// requirements.
     ///

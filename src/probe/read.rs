@@ -116,7 +116,7 @@ pub(super) async fn read(
     let mut rested = clock::now();
     loop {
         if matches!(until, Until::Settled { .. })
-            && record.inspector().is_settled()
+            && record.is_settled()
             && (is_measured || record.seen() >= window)
         {
             return Ok(Stop::Settled);

@@ -15,20 +15,17 @@ use super::{
 };
 use crate::{
     download::{Download, Ending, Hop, Phase},
+    gate::Gate,
     image_url::ImageUrl,
-    inspect::{Claim, Depth, Inspection, Inspector},
+    inspect::{Claim, Depth},
     requirements::Requirements,
-    verdict::Code,
+    verdict::{Code, Rejected, Severity, Violation},
 };
 
 /// A download in the making.
 pub(super) struct Record {
     download: Download,
-    asked: Requirements,
-    depth: Depth,
-    inspector: Inspector,
-    /// The facts that were last found harmless.
-    harmless: Option<Inspection>,
+    gate: Gate,
     /// The addresses of the first URL's host, until they are used.
     pub(super) resolved: Option<Vec<IpAddr>>,
     /// The URLs that were asked for, from where the download began to where its redirects led.
@@ -50,10 +47,7 @@ impl Record {
         Self {
             route: vec![url.clone()],
             download: Download::new(url, limit, depth),
-            asked,
-            depth,
-            inspector: Inspector::new(depth),
-            harmless: None,
+            gate: Gate::at(depth, asked),
             resolved: None,
             started: now,
             entered: now,
@@ -75,7 +69,7 @@ impl Record {
     }
 
     pub(super) const fn asked(&self) -> &Requirements {
-        &self.asked
+        self.gate.requirements()
     }
 
     /// Another phase begins, and the one before it ends.
@@ -137,51 +131,34 @@ impl Record {
     /// A body begins at the image's first byte; what was inspected before is void.
     pub(super) fn begin_body(&mut self, len: Option<u64>) -> Option<Code> {
         self.enter(Phase::Body);
-        self.inspector = Inspector::new(self.depth);
-        self.harmless = None;
-        if let Some(claim) = self.download.url.claim() {
-            self.inspector.claim(claim);
-        }
+        self.gate = Gate::at(self.gate.inspection().depth(), self.asked().clone());
         let content_type = self.download.content_type.as_deref();
-        if let Some(claim) = content_type.and_then(Claim::from_content_type) {
-            self.inspector.claim(claim);
+        let claims = [
+            self.download.url.claim(),
+            content_type.and_then(Claim::from_content_type),
+        ];
+        for claim in claims.into_iter().flatten() {
+            self.gate.claim(claim);
         }
         self.download.content_length = len;
-        if let Some(len) = len {
-            self.inspector.announce_len(len);
+        match len {
+            Some(len) => broken_rule(self.gate.announce_len(len)),
+            None => broken_rule(self.gate.push(&[])),
         }
-        self.condemned()
     }
 
     /// Takes the image's next bytes, and says which rule they break.
     pub(super) fn push(&mut self, bytes: &[u8]) -> Option<Code> {
-        self.inspector.push(bytes);
         self.download.bytes = self
             .download
             .bytes
             .saturating_add(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
-        self.condemned()
+        broken_rule(self.gate.push(bytes))
     }
 
-    /// The rule that the facts so far break. Facts that did not change are not judged again.
-    fn condemned(&mut self) -> Option<Code> {
-        let inspection = self.inspector.inspection();
-        let known = self
-            .harmless
-            .as_ref()
-            .is_some_and(|harmless| harmless.says_the_same(inspection));
-        if known && inspection.bytes_seen() <= self.asked.max_bytes() {
-            return None;
-        }
-        let code = self.asked.condemned_by(inspection);
-        if code.is_none() {
-            self.harmless = Some(inspection.clone());
-        }
-        code
-    }
-
-    pub(super) const fn inspector(&self) -> &Inspector {
-        &self.inspector
+    /// Whether more bytes can add no fact but their number.
+    pub(super) const fn is_settled(&self) -> bool {
+        self.gate.inspector().is_settled()
     }
 
     /// Whether the image's length is known.
@@ -196,7 +173,7 @@ impl Record {
 
     /// How many of the image's bytes were seen, from its first on.
     pub(super) const fn seen(&self) -> u64 {
-        self.inspector.inspection().bytes_seen()
+        self.gate.inspection().bytes_seen()
     }
 
     /// The clock stops: nothing more is read.
@@ -218,12 +195,21 @@ impl Record {
             download.last_url = last.clone();
         }
         download.inspection = match ending {
-            Ending::Complete => self.inspector.finish_until(deadline).await,
-            _ => self.inspector.inspection().clone(),
+            Ending::Complete => self.gate.into_inspector().finish_until(deadline).await,
+            _ => self.gate.inspection().clone(),
         };
         download.ending = short(ending);
         download
     }
+}
+
+/// The first rule that made the gate reject.
+fn broken_rule(passed: Result<(), Rejected>) -> Option<Code> {
+    let rejected = passed.err()?;
+    let mut violations = rejected.violations().iter();
+    violations
+        .find(|violation| violation.severity() == Severity::Reject)
+        .map(Violation::code)
 }
 
 /// Shortens the text of an ending: a certificate alone can list thousands of names.

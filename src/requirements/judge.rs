@@ -1,6 +1,8 @@
 //! The judgement: pure, from facts and requirements to a verdict.
 
 mod download;
+#[cfg(feature = "files")]
+mod file;
 
 use super::{Requirements, code_of};
 use crate::{
@@ -57,18 +59,9 @@ impl Requirements {
 
     /// Whether the facts so far are enough to reject, without making a verdict of them.
     pub(crate) fn condemns(&self, inspection: &Inspection) -> bool {
-        self.condemned_by(inspection).is_some()
-    }
-
-    /// The first rule that the facts so far break.
-    pub(crate) fn condemned_by(&self, inspection: &Inspection) -> Option<Code> {
         let mut findings = Findings::new(self);
         findings.image(inspection);
-        findings
-            .violations
-            .iter()
-            .find(|violation| violation.severity() == Severity::Reject)
-            .map(Violation::code)
+        findings.is_rejected()
     }
 }
 
@@ -89,23 +82,6 @@ impl Verdict<String> {
         };
         let violation = Violation::new(code, Severity::Reject, error.to_string(), measured, limit);
         Self::new(text, vec![violation], Vec::new(), None, None)
-    }
-}
-
-#[cfg(feature = "files")]
-impl Verdict {
-    /// The rejection of a path that leads out of the folders that are allowed.
-    pub fn of_path_outside() -> Self {
-        let message =
-            "the path leads outside the folders that are allowed: move the file below one";
-        let violation = Violation::new(
-            Code::FileOutside,
-            Severity::Reject,
-            message.to_owned(),
-            Measure::None,
-            Measure::None,
-        );
-        Self::new((), vec![violation], Vec::new(), None, None)
     }
 }
 

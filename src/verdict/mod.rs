@@ -99,6 +99,15 @@ impl<S> Verdict<S> {
         }
     }
 
+    /// The same verdict, about nothing but the bytes.
+    #[cfg(feature = "pipeline")]
+    pub(crate) fn without_subject(self) -> Verdict {
+        Verdict {
+            subject: (),
+            findings: self.findings,
+        }
+    }
+
     /// What was judged.
     pub const fn subject(&self) -> &S {
         &self.subject

@@ -7,7 +7,7 @@ use std::{
 };
 
 /// Low to high: a module may name only itself and those before it.
-const ORDER: [&str; 20] = [
+const ORDER: [&str; 21] = [
     "sanitize",
     "error",
     "ids",
@@ -21,6 +21,7 @@ const ORDER: [&str; 20] = [
     "requirements",
     "gate",
     "later",
+    "spawned",
     "probe",
     "green",
     "ledger",

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may fail anywhere")]
 
+mod checks;
 mod faults;
 mod files;
 mod kill;
@@ -375,8 +376,8 @@ fn a_plan_counts_and_submits_nothing() {
             lines.push(line(&url, 0));
         }
         let scope = Scope::new("", "", &["porn", "ad"]);
-        let mut planning = Plan::start(&probe(), &requirements(), &scope, lines);
-        while planning.advance().await.unwrap() {}
+        let mut planning = Plan::start(&probe(), &requirements(), &scope, lines).unwrap();
+        while planning.advance().await {}
         let plan = planning.plan();
         assert_eq!((plan.lines(), plan.duplicates()), (56, 2));
         assert_eq!(

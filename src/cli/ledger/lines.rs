@@ -44,6 +44,16 @@ impl Lines {
         }
     }
 
+    /// Whether a line of a list holds no source at all.
+    pub(crate) fn is_bad(line: &Line) -> bool {
+        matches!(&line.subject, Subject::Unusable { reason, .. } if reason.class == BAD_LINE)
+    }
+
+    /// The line or row of the list, if it comes from one.
+    pub(crate) fn line_of_list(line: &Line) -> Option<u64> {
+        (line.source.origin != ARGUMENTS).then_some(line.source.line)
+    }
+
     /// Has a sandbox serve local files, because it makes up an outcome from a file's name, which an
     /// upload does not keep.
     pub(super) fn served_by(self, sandbox: Option<Arc<Sandbox>>) -> Self {

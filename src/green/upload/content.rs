@@ -17,7 +17,7 @@ use tokio::sync::mpsc;
 
 use crate::{
     error::{Error, ErrorKind},
-    inspect::{Depth, Inspection, Inspector},
+    inspect::{Depth, Inspection, Inspector, read_chunks},
     local_file,
     sanitize::harmless,
 };
@@ -205,25 +205,16 @@ fn read(
         Error::new(ErrorKind::Io, format!("upload failed: cannot read {path}")).with_source(error)
     };
     // One byte more than accepted shows that there are more.
-    let mut file = local_file::open(path)
-        .map_err(cannot)?
-        .take(check.len.saturating_add(1));
+    let file = local_file::open(path).map_err(cannot)?;
     let mut held: Option<Bytes> = None;
-    let mut buffer = vec![0; CHUNK];
-    loop {
-        let count = match file.read(&mut buffer) {
-            Ok(0) => break,
-            Ok(count) => count,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            Err(error) => return Err(cannot(error)),
-        };
-        let chunk = buffer.get(..count).unwrap_or_default();
+    let most = check.len.saturating_add(1);
+    let ended = read_chunks(file.take(most), CHUNK, CHUNK, |chunk| {
         check.push(chunk);
-        if let Some(earlier) = held.replace(Bytes::copy_from_slice(chunk))
-            && chunks.blocking_send(Ok(earlier)).is_err()
-        {
-            return Ok(());
-        }
+        let earlier = held.replace(Bytes::copy_from_slice(chunk));
+        earlier.is_none_or(|earlier| chunks.blocking_send(Ok(earlier)).is_ok())
+    });
+    if !ended.map_err(cannot)? {
+        return Ok(());
     }
     check.finish()?;
     if let Some(last) = held {

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::super::{
     Line, Pipeline, Subject, facts, fate,
-    files::{self, Look},
+    files::{self, FileCheck},
 };
 use crate::{
     image_url::{ImageUrl, masked},
@@ -100,12 +100,12 @@ fn of_file(
         source.text.get_or_insert_with(text);
     }
     let requirements = &pipeline.settings.requirements;
-    let looked = files::look(&path, folders, Depth::Header, requirements);
+    let checked = files::check(&path, folders, Depth::Header, requirements);
     // Nothing is known of its bytes.
     let unread = Key::of_path(&pipeline.scope, &path);
     let location = Location::File(path);
-    match looked {
-        Ok(Look {
+    match checked {
+        Ok(FileCheck {
             sha256: Some(sha256),
             ..
         }) => Noted {
@@ -114,15 +114,15 @@ fn of_file(
             known: Known::Checked,
             facts: None,
         },
-        Ok(Look { verdict, .. }) => {
+        Ok(FileCheck { verdict, .. }) => {
             let reason = fate::reason(&verdict)
                 .unwrap_or_else(|| fate::reason_of("image/too-large", "too large".to_owned()));
             Noted::rejected(unread, location, &verdict, reason)
         }
-        Err(reason) => Noted {
+        Err(error) => Noted {
             key: unread,
             location,
-            known: Known::Rejected(reason),
+            known: Known::Rejected(files::unreadable(&error)),
             facts: None,
         },
     }

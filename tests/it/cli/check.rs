@@ -246,7 +246,7 @@ fn a_file_holds_the_requirements_and_options_override_it() {
     let bench = Bench::new("check-requirements-file");
     bench.fixture("png/rgb.png", "in/good.png");
     bench.fixture("jpeg/too-small.jpg", "in/small.jpg");
-    bench.fixture("png/rgb.png", "in/wrong.gif");
+    bench.fixture("png/gray-8-bit.png", "in/wrong.gif");
     bench.write(
         "site.json",
         r#"{"preset":"sync","min_width":1,"min_height":1,"enforce":{"image/type-mismatch":"reject"}}"#,

@@ -340,8 +340,8 @@ fn a_plan_reads_files_and_uploads_nothing() {
                 source: Source::default(),
             },
         ];
-        let mut planning = Plan::start(&probe(), &requirements(), &scope(), lines);
-        while planning.advance().await.unwrap() {}
+        let mut planning = Plan::start(&probe(), &requirements(), &scope(), lines).unwrap();
+        while planning.advance().await {}
         let plan = planning.plan();
         assert_eq!(
             (plan.lines(), plan.duplicates(), plan.unreadable()),

@@ -1,0 +1,301 @@
+//! Checks of a list's lines, many at a time, with the results in the order of the list, in bounded
+//! memory. There is no ledger and no account.
+//!
+//! A thread reads the list, which may block. The window is the queue of `buffered`: a full one
+//! delays the thread, so a slow line holds back at most a window of results.
+
+use std::{
+    fmt, io,
+    num::NonZeroUsize,
+    panic,
+    path::PathBuf,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    task::{Poll, ready},
+    thread,
+};
+
+use futures_core::Stream;
+use futures_util::{StreamExt as _, stream};
+use tokio::sync::{Semaphore, mpsc, watch};
+
+use super::{Line, Subject, files};
+use crate::{
+    error::{Error, ErrorKind},
+    image_url::ImageUrl,
+    inspect::Depth,
+    local_file::Folders,
+    probe::Probe,
+    requirements::Requirements,
+    spawned::{joined, spawn},
+    verdict::Verdict,
+};
+
+/// How many lines the thread reads ahead of the window.
+const LINES: usize = 64;
+
+/// A line of a list and its verdict.
+#[non_exhaustive]
+#[derive(Debug)]
+pub struct CheckedLine {
+    /// The line.
+    pub line: Line,
+    /// The verdict, or the reason why there is none: a file that cannot be read, whose error has the
+    /// system's as its [`source`](std::error::Error::source); no local resources to ask a server
+    /// with; a check that panicked; or a line that is [`Subject::Unusable`].
+    pub result: Result<Verdict, Error>,
+}
+
+/// The checks of a list's lines: URLs and files, many at a time, with the results in the order of the
+/// list and bounded memory for a list of any length. Nothing is submitted.
+///
+/// A list that blocks holds up nothing but itself: it is read on a thread. Dropping the checks ends
+/// every download that is in progress.
+///
+/// ```no_run
+/// use greenlight::{Probe, Requirements, ledger::Source, pipeline::{Line, LineChecks, Subject}};
+///
+/// # async fn example() -> Result<(), greenlight::Error> {
+/// let lines = ["https://example.com/a.png", "https://example.com/b.png"].map(|url| Line {
+///     subject: Subject::Url(url.to_owned()),
+///     source: Source::default(),
+/// });
+/// let mut checks = LineChecks::start(&Probe::new(), &Requirements::ASYNC, lines)?;
+/// while let Some(checked) = checks.next().await {
+///     println!("{:?} {}", checked.line.subject, checked.result?.decision());
+/// }
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct LineChecks(Checking<CheckedLine>);
+
+impl LineChecks {
+    /// Starts to read a list. Must be called within a tokio runtime.
+    ///
+    /// The probe's limits apply to URLs; as many files are read at a time as there are processors,
+    /// and at most as many as the probe's concurrency, at the probe's depth even in
+    /// [`Mode::Header`](crate::probe::Mode::Header).
+    ///
+    /// # Errors
+    ///
+    /// Returns an error of kind [`ErrorKind::Io`] if no thread can be created.
+    pub fn start<L>(probe: &Probe, requirements: &Requirements, lines: L) -> Result<Self, Error>
+    where
+        L: IntoIterator<Item = Line>,
+        L::IntoIter: Send + 'static,
+    {
+        let depth = probe.file_depth();
+        let check = LineCheck::new(probe, requirements, depth);
+        let begin = move |line: Line| {
+            let check = check.clone();
+            let subject = line.subject.clone();
+            async move {
+                let result = spawn(async move { check.verdict(subject).await }).await;
+                CheckedLine { line, result }
+            }
+        };
+        Checking::start(lines, probe.ahead(), begin).map(Self)
+    }
+
+    /// Returns the next line's verdict; `None` after the last. Cancel safe.
+    pub async fn next(&mut self) -> Option<CheckedLine> {
+        self.0.next().await
+    }
+
+    /// Stops: begins no further check, and waits for none. [`next`](Self::next) then returns those
+    /// that are done, in order, and counts all others as [`left`](Self::left).
+    pub fn stop(&self) {
+        self.0.stop();
+    }
+
+    /// How many lines were left unchecked so far.
+    pub fn left(&self) -> u64 {
+        self.0.left()
+    }
+}
+
+/// How one line is checked.
+#[derive(Clone)]
+pub(super) struct LineCheck {
+    probe: Probe,
+    requirements: Requirements,
+    depth: Depth,
+    /// How many files are read at a time.
+    readers: Arc<Semaphore>,
+}
+
+impl LineCheck {
+    /// Files are read to `depth`.
+    pub(super) fn new(probe: &Probe, requirements: &Requirements, depth: Depth) -> Self {
+        let processors = thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        Self {
+            probe: probe.clone(),
+            requirements: requirements.clone(),
+            depth,
+            readers: Arc::new(Semaphore::new(processors.min(probe.concurrency()))),
+        }
+    }
+
+    pub(super) async fn verdict(self, subject: Subject) -> Result<Verdict, Error> {
+        match subject {
+            Subject::Url(text) => match ImageUrl::parse(&text) {
+                Ok(url) => {
+                    let verdict = self.probe.check(&url, &self.requirements).await?;
+                    Ok(verdict.without_subject())
+                }
+                Err(error) => Ok(Verdict::of_text(String::new(), &error).without_subject()),
+            },
+            Subject::File(path) => self.judge(path, None).await,
+            Subject::FileBelow { path, folders } => self.judge(path, Some(folders)).await,
+            Subject::Unusable { reason, .. } => Err(Error::new(ErrorKind::Usage, reason.message)),
+        }
+    }
+
+    async fn judge(self, path: PathBuf, folders: Option<Folders>) -> Result<Verdict, Error> {
+        self.read(
+            move |depth, requirements| match files::open(&path, folders.as_ref())? {
+                Ok(file) => requirements.judge_file(depth, file, &path),
+                Err(verdict) => Ok(verdict),
+            },
+        )
+        .await
+    }
+
+    /// Reads a file in its turn, on a thread that may block.
+    pub(super) async fn read<T: Send + 'static>(
+        self,
+        read: impl FnOnce(Depth, &Requirements) -> io::Result<T> + Send + 'static,
+    ) -> Result<T, Error> {
+        let _turn = self.readers.acquire().await;
+        let (depth, requirements) = (self.depth, self.requirements);
+        let reading = tokio::task::spawn_blocking(move || read(depth, &requirements));
+        let read = joined(reading.await)?;
+        read.map_err(|error| Error::new(ErrorKind::Io, "cannot read the file").with_source(error))
+    }
+}
+
+/// Work on a list's lines in order; see [`LineChecks`].
+pub(super) struct Checking<T> {
+    /// `None` for a line that was left.
+    results: Pin<Box<dyn Stream<Item = Option<T>> + Send>>,
+    control: Arc<Control>,
+}
+
+#[derive(Debug)]
+struct Control {
+    halt: watch::Sender<bool>,
+    left: AtomicU64,
+}
+
+impl Control {
+    fn leave(&self) {
+        self.left.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+impl<T: Send + 'static> Checking<T> {
+    /// Starts to read `lines`; `begin` is called with each, in order, when there is room in the
+    /// window of `ahead` lines.
+    pub(super) fn start<L, F>(
+        lines: L,
+        ahead: usize,
+        mut begin: impl FnMut(Line) -> F + Send + 'static,
+    ) -> Result<Self, Error>
+    where
+        L: IntoIterator<Item = Line>,
+        L::IntoIter: Send + 'static,
+        F: Future<Output = T> + Send + 'static,
+    {
+        let control = Arc::new(Control {
+            halt: watch::Sender::new(false),
+            left: AtomicU64::new(0),
+        });
+        let begun = Arc::clone(&control);
+        let results = read(lines.into_iter(), Arc::clone(&control))?
+            .map(move |line| {
+                let mut halt = begun.halt.subscribe();
+                // After a stop nothing begins.
+                let work = if *halt.borrow() {
+                    None
+                } else {
+                    Some(begin(line))
+                };
+                async move {
+                    let work = work?;
+                    tokio::select! {
+                        biased;
+                        result = work => Some(result),
+                        _ = halt.wait_for(|halt| *halt) => None,
+                    }
+                }
+            })
+            .buffered(ahead);
+        Ok(Self {
+            results: Box::pin(results),
+            control,
+        })
+    }
+
+    pub(super) async fn next(&mut self) -> Option<T> {
+        loop {
+            match self.results.next().await? {
+                Some(result) => return Some(result),
+                None => self.control.leave(),
+            }
+        }
+    }
+
+    fn stop(&self) {
+        self.control.halt.send_replace(true);
+    }
+
+    fn left(&self) -> u64 {
+        self.control.left.load(Ordering::Relaxed)
+    }
+}
+
+impl<T> fmt::Debug for Checking<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Checking")
+            .field("control", &self.control)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Reads lines on a thread: a runtime that ends would wait for a list that blocks. A panic of the
+/// list is a panic of the task that polls the stream.
+fn read(
+    mut lines: impl Iterator<Item = Line> + Send + 'static,
+    control: Arc<Control>,
+) -> Result<impl Stream<Item = Line> + Send, Error> {
+    let (sender, mut receiver) = mpsc::channel(LINES);
+    let reader = thread::Builder::new().name("list".to_owned());
+    let reader = reader.spawn(move || {
+        while !sender.is_closed()
+            && let Some(line) = lines.next()
+        {
+            if *control.halt.borrow() {
+                control.leave();
+            } else if sender.blocking_send(line).is_err() {
+                return;
+            }
+        }
+    });
+    let reader = reader.map_err(|error| {
+        Error::new(ErrorKind::Io, "read the list: start a thread").with_source(error)
+    })?;
+    let mut reader = Some(reader);
+    Ok(stream::poll_fn(move |cx| {
+        let line = ready!(receiver.poll_recv(cx));
+        if line.is_none()
+            && let Some(Err(panicked)) = reader.take().map(thread::JoinHandle::join)
+        {
+            panic::resume_unwind(panicked);
+        }
+        Poll::Ready(line)
+    }))
+}

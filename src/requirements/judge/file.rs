@@ -1,0 +1,66 @@
+//! Judging local files.
+
+use std::{fs::File, io, path::Path};
+
+use crate::{
+    inspect::{Depth, Identity, Inspector, inspect_file},
+    requirements::Requirements,
+    verdict::{Code, Measure, Severity, Verdict, Violation},
+};
+
+impl Requirements {
+    /// Judges an open file, and reads no more of it than that takes: not the rest of one whose
+    /// format is not allowed, nor of one that is larger than an image may be.
+    ///
+    /// `path` is not opened; the extension of its name is compared with the content.
+    ///
+    /// ```no_run
+    /// use std::path::Path;
+    /// use greenlight::{Depth, Requirements, local_file};
+    ///
+    /// let path = Path::new("photo.png");
+    /// let verdict = Requirements::ASYNC.judge_file(Depth::Structure, local_file::open(path)?, path)?;
+    /// println!("{}", verdict.decision());
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Returns the system's error. What is wrong with the bytes is in the verdict.
+    pub fn judge_file(&self, depth: Depth, file: File, path: &Path) -> io::Result<Verdict> {
+        let inspection = inspect_file(file, path, depth, |inspector, _| {
+            // The length of a file that the system makes up as it is read is unknown to the end.
+            let has_len = inspector.inspection().len().is_some();
+            inspector.inspection().bytes_seen() <= self.max_bytes()
+                && !(has_len && self.is_decided(depth, inspector))
+        })?;
+        Ok(self.judge(inspection))
+    }
+
+    /// Whether the rest of a file whose length is known cannot change the decision.
+    fn is_decided(&self, depth: Depth, inspector: &Inspector) -> bool {
+        match inspector.inspection().identity() {
+            Identity::Undecided => false,
+            Identity::NotAnImage => true,
+            Identity::Format(format) => {
+                !self.allows(format) || (depth == Depth::Header && inspector.is_settled())
+            }
+        }
+    }
+}
+
+impl Verdict {
+    /// The rejection of a path that leads out of the folders that are allowed.
+    pub fn of_path_outside() -> Self {
+        let message =
+            "the path leads outside the folders that are allowed: move the file below one";
+        let violation = Violation::new(
+            Code::FileOutside,
+            Severity::Reject,
+            message.to_owned(),
+            Measure::None,
+            Measure::None,
+        );
+        Self::new((), vec![violation], Vec::new(), None, None)
+    }
+}
