@@ -1,13 +1,15 @@
 //! Names to addresses: DNS, the system's resolver on a bounded number of threads, or the caller's own.
 //!
-//! A name whose server does not respond must not delay others. So a look-up begins under a limit per
-//! domain and one over all, and keeps these only for a short first try: after it the look-up moves to
-//! a second limit, where names without a response wait among themselves.
+//! A name whose server does not respond must not delay others, and a slow name cannot be told from a
+//! dead one before it responds. So look-ups take turns: a short first try under a limit per domain,
+//! then a few longer retries, and one last try for the rest of the time. Each kind of try has a limit
+//! of its own, and a look-up that waits for its next turn holds no socket. A name server that was
+//! still resolving the name, or lost the query, responds in the next turn from its cache.
 
 use std::{
     fmt, io,
     net::{IpAddr, SocketAddr, ToSocketAddrs},
-    pin::{Pin, pin},
+    pin::Pin,
     sync::{Arc, OnceLock},
     time::Duration,
 };
@@ -28,13 +30,17 @@ use crate::download::Ending;
 /// More addresses than this are ignored.
 const MAX_ADDRESSES: usize = 32;
 
-/// How many first tries run at a time, and how many of them in one domain. Each holds two sockets.
-const FIRST_TRIES: usize = 256;
-const FIRST_TRIES_PER_DOMAIN: usize = 128;
+/// How many tries of a kind run at a time. Each holds two sockets, and a process has 1,024 by default.
+const TRIES: usize = 128;
+const FIRST_TRIES_PER_DOMAIN: usize = 64;
 /// How long a first try takes at most. Resolvers respond from their cache within a few milliseconds.
 const FIRST_TRY: Duration = Duration::from_millis(100);
-/// How many look-ups without a response from their first try run at a time.
-const SECOND_TRIES: usize = 128;
+/// How long the retries take at most. They grow for name servers that cache nothing.
+const RETRIES: [Duration; 3] = [
+    Duration::from_millis(100),
+    Duration::from_millis(200),
+    Duration::from_millis(400),
+];
 
 type Answer = Pin<Box<dyn Future<Output = io::Result<Vec<IpAddr>>> + Send>>;
 
@@ -55,7 +61,8 @@ pub(super) struct Stub {
     /// Used if there is none.
     system: System,
     first_tries: Arc<Limits>,
-    second_tries: Semaphore,
+    retries: Semaphore,
+    last_tries: Semaphore,
 }
 
 /// `getaddrinfo`. An abandoned look-up keeps its thread, and with it its permit, until the system
@@ -78,8 +85,9 @@ impl Resolver {
             servers,
             dns: OnceLock::new(),
             system: System::new(threads),
-            first_tries: Limits::new(FIRST_TRIES, FIRST_TRIES_PER_DOMAIN, Duration::ZERO),
-            second_tries: Semaphore::new(SECOND_TRIES),
+            first_tries: Limits::new(TRIES, FIRST_TRIES_PER_DOMAIN, Duration::ZERO),
+            retries: Semaphore::new(TRIES),
+            last_tries: Semaphore::new(TRIES),
         }))
     }
 
@@ -141,21 +149,22 @@ impl Stub {
             turn
         };
         let turn = clock.wait(turn).await?;
-        let mut query = pin!(dns.look_up(host));
-        let first = clock.limit.min(FIRST_TRY);
-        if let Some(answer) = clock.try_for(first, query.as_mut()).await {
+        if let Some(answer) = clock.try_for(FIRST_TRY, dns.look_up(host)).await {
             return answer;
         }
-        if let Ok(_second) = self.second_tries.try_acquire() {
-            drop(turn);
-            return clock.run(query).await;
-        }
-        // The query is abandoned with its sockets: others may use them meanwhile. Its name server
-        // may have the response by the time it is asked again.
-        query.set(dns.look_up(host));
         drop(turn);
-        let _second = clock.wait(self.second_tries.acquire()).await?;
-        clock.run(query).await
+        let retries = RETRIES.map(|time| (&self.retries, time));
+        let last = (&self.last_tries, Duration::MAX);
+        for (limit, time) in retries.into_iter().chain([last]) {
+            if clock.rest().is_zero() {
+                break;
+            }
+            let _turn = clock.wait(limit.acquire()).await?;
+            if let Some(answer) = clock.try_for(time, dns.look_up(host)).await {
+                return answer;
+            }
+        }
+        Err(Ending::TooSlow)
     }
 }
 
@@ -200,25 +209,28 @@ impl Clock {
         }
     }
 
+    fn rest(&self) -> Duration {
+        self.limit.saturating_sub(self.took)
+    }
+
     /// Waits for an answer, at most for the rest of the limit.
     async fn run(
         &mut self,
         answer: impl Future<Output = io::Result<Vec<IpAddr>>>,
     ) -> Result<Vec<IpAddr>, Ending> {
-        let rest = self.limit.saturating_sub(self.took);
-        self.try_for(rest, answer)
+        self.try_for(Duration::MAX, answer)
             .await
             .unwrap_or(Err(Ending::TooSlow))
     }
 
-    /// Waits for an answer for a time; `None` if that passes first.
+    /// Waits for an answer for a time, at most for the rest of the limit; `None` if that passes first.
     async fn try_for(
         &mut self,
         time: Duration,
         answer: impl Future<Output = io::Result<Vec<IpAddr>>>,
     ) -> Option<Result<Vec<IpAddr>, Ending>> {
         let begun = clock::now();
-        let answer = timeout(time, answer).await;
+        let answer = timeout(time.min(self.rest()), answer).await;
         self.took += clock::now() - begun;
         Some(answer.ok()?.map_err(|error| dns::ending(&error)))
     }

@@ -257,6 +257,48 @@ async fn names_without_a_response_do_not_delay_others() {
     assert!(dns.asked("dead0.example", A) >= 1);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lost_query_does_not_put_a_name_behind_those_without_a_response() {
+    let server = image().await;
+    let dns = Dns::start(|name, _, before| {
+        if name.starts_with("dead") || before == 0 {
+            Reply::Silence
+        } else {
+            Reply::Records(60, vec![GOOD])
+        }
+    })
+    .await;
+    let probe = dns
+        .builder()
+        .deadline(Duration::from_secs(10))
+        .build()
+        .unwrap();
+    let mut running = JoinSet::new();
+    for at in 0..400 {
+        for kind in ["dead", "late"] {
+            if kind == "late" && at % 10 > 0 {
+                continue;
+            }
+            let (probe, url) = (
+                probe.clone(),
+                named(&server, &format!("{kind}{at}.example")),
+            );
+            running.spawn(async move { (kind, probe.download(&url, &ASYNC).await) });
+        }
+    }
+    let (mut late, mut dead) = (0, 0);
+    while late < 40 {
+        let (kind, download) = running.join_next().await.unwrap().unwrap();
+        if kind == "dead" {
+            dead += 1;
+        } else {
+            assert_eq!(download.ending(), &Ending::Complete, "{download:?}");
+            late += 1;
+        }
+    }
+    assert!(dead < 40, "{dead} names without a response ended first");
+}
+
 #[tokio::test]
 async fn failures_of_names_are_distinguished() {
     let server = image().await;
