@@ -6,7 +6,7 @@ use super::{
     args::{CheckOptions, InputOptions},
     exit::{Exit, Failure, reason},
     interrupt::Interrupt,
-    ledger::Lines,
+    ledger::{self, Lines},
     printer::{self, Printer},
     report::{Report, Tally},
     terminal,
@@ -22,7 +22,9 @@ pub(crate) const WINDING_UP: Duration = Duration::from_secs(1);
 /// Checks all sources and prints a line each.
 pub(crate) async fn run(options: CheckOptions, mut interrupt: Interrupt) -> Result<Exit, Failure> {
     let CheckOptions { input, how } = options;
-    let sources = input.sources()?;
+    let Some(sources) = input.sources(&mut interrupt).await? else {
+        return Ok(Exit::Interrupted);
+    };
     let noticed = sources.noticed();
     let lines = Lines::new(sources, false);
     let mut checks = LineChecks::start(&how.probe(None)?, &how.requirements(), lines)?;
@@ -74,6 +76,13 @@ fn print(checked: CheckedLine, printer: &mut Printer, tally: &mut Tally) -> io::
     let CheckedLine { line, result, .. } = checked;
     let is_bad_line = Lines::is_bad(&line);
     let list_line = Lines::line_of_list(&line);
+    let locate = |why| match line.subject {
+        Subject::File(_) | Subject::FileBelow { .. } => {
+            ledger::located(why, &line.source.origin, line.source.line)
+        }
+        Subject::Url(_) | Subject::Unusable { .. } => why,
+    };
+    let result = result.map_err(|error| locate(why(&error)));
     let source = match (line.source.text, line.subject) {
         (Some(text), _) | (None, Subject::Url(text) | Subject::Unusable { text, .. }) => text,
         (None, Subject::File(path) | Subject::FileBelow { path, .. }) => {
@@ -82,7 +91,7 @@ fn print(checked: CheckedLine, printer: &mut Printer, tally: &mut Tally) -> io::
     };
     let report = match result {
         Ok(verdict) => Report::of(&source, &verdict),
-        Err(error) => Report::failed(&source, why(&error)),
+        Err(why) => Report::failed(&source, why),
     };
     let report = report.at(list_line);
     if is_bad_line {
@@ -103,9 +112,9 @@ fn why(error: &Error) -> String {
     )
 }
 
-/// Goes through the sources beforehand if there is a bar to be given a length. A list that is not a
-/// file can be read only once.
-pub(crate) fn count_ahead(input: &InputOptions, printer: &Printer) {
+/// Counts the sources beforehand if there is a progress bar, which needs a length. A list that is not
+/// a file can be read only once.
+fn count_ahead(input: &InputOptions, printer: &Printer) {
     let bar = printer.terminal().progress().clone();
     let can_be_read_twice = |list: &OsString| fs::metadata(list).is_ok_and(|list| list.is_file());
     if bar.is_hidden()
@@ -114,10 +123,11 @@ pub(crate) fn count_ahead(input: &InputOptions, printer: &Printer) {
     {
         return;
     }
-    if let Ok(sources) = input.sources() {
-        thread::spawn(move || {
+    let input = input.clone();
+    thread::spawn(move || {
+        if let Ok(sources) = input.open() {
             let total = sources.count();
             terminal::set_total(&bar, u64::try_from(total).unwrap_or(u64::MAX));
-        });
-    }
+        }
+    });
 }

@@ -26,7 +26,9 @@ pub(crate) async fn run(options: PlanOptions, mut interrupt: Interrupt) -> Resul
     let scenes: Vec<_> = scenes.chosen()?.iter().map(ToString::to_string).collect();
     let words: Vec<_> = scenes.iter().map(String::as_str).collect();
     let scope = Scope::new("", "", &words);
-    let sources = input.sources()?;
+    let Some(sources) = input.sources(&mut interrupt).await? else {
+        return Ok(Exit::Interrupted);
+    };
     let noticed = sources.noticed();
     let lines = Lines::new(sources, false);
     let mut printer = Printer::new(how.format, how.csv, "checked");

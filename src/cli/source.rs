@@ -34,12 +34,22 @@ pub(crate) struct Item {
 /// Where an image comes from. The members of a folder have the folder's.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Origin {
-    /// The list's name; none for an argument.
-    pub(crate) list: Option<Arc<str>>,
-    /// The place in the list, or among the arguments, from 1.
+    /// The line of a list; none for an argument.
+    pub(crate) place: Option<Place>,
+    /// The number of that line, or of the argument, from 1.
     pub(crate) line: u64,
     /// The user's own name for it.
     pub(crate) data_id: Option<DataId>,
+}
+
+impl Origin {
+    /// Returns the reason with the list's name and the line or row, if it comes from a list.
+    fn locate(&self, reason: &str) -> String {
+        match &self.place {
+            Some(place) => format!("{place}: {reason}"),
+            None => reason.to_owned(),
+        }
+    }
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -68,8 +78,10 @@ pub(crate) struct Noticed {
     /// Items that report lines without a source, and how many lines those are.
     bad: AtomicU64,
     bad_lines: AtomicU64,
-    /// Where a local path was first refused.
+    /// Where a local path was first rejected.
     local_path: OnceLock<String>,
+    /// The format that the list seems to have, for the user.
+    format: OnceLock<String>,
 }
 
 impl Noticed {
@@ -86,8 +98,11 @@ impl Noticed {
         self.bad_lines.load(Ordering::Relaxed)
     }
 
-    /// What to do if files were meant.
+    /// What to do if another format, or files, were meant.
     pub(crate) fn hint(&self) -> Option<String> {
+        if let Some(format) = self.format.get() {
+            return Some(format.clone());
+        }
         let place = self.local_path.get()?;
         Some(format!(
             "{place} looks like a local path; lines may name files below a folder that --files-under \
@@ -146,7 +161,7 @@ impl Sources {
     fn enter_line(&mut self, text: String, entry: Entry) -> Option<Item> {
         if self.folders.is_empty()
             && is_path(&text)
-            && let Some(place) = &entry.place
+            && let Some(place) = &entry.0.place
         {
             let _ = self.noticed.local_path.set(place.to_string()); // The first is enough.
         }
@@ -156,11 +171,9 @@ impl Sources {
         let path = PathBuf::from(&text);
         let below = Some(self.folders.clone());
         match self.folders.resolve(&path) {
-            Ok(resolved) if resolved.is_dir() => {
-                // Walked as it is named; each file in it is resolved again.
-                self.enter_path(text, path, below, entry)
-            }
-            Ok(_) | Err(NotOpened::Outside) => Some(entry.item(text, What::File { path, below })),
+            // A folder is walked as it is named; each file in it is resolved again.
+            Ok(_) => self.enter_path(text, path, below, entry),
+            Err(NotOpened::Outside) => Some(entry.item(text, What::File { path, below })),
             Err(NotOpened::Io(error)) => {
                 let why = format!("cannot read: {}", reason(&error));
                 Some(entry.unusable(text, &why, false))
@@ -178,7 +191,7 @@ impl Sources {
     ) -> Option<Item> {
         let reason = match fs::metadata(&path) {
             Ok(found) if found.is_dir() => {
-                self.folder = Some(Folder::new(&path, below, entry));
+                self.folder = Some(Folder::new(shown, &path, below, entry));
                 return None;
             }
             Ok(found) if found.is_file() => {
@@ -198,10 +211,11 @@ impl Iterator for Sources {
     fn next(&mut self) -> Option<Item> {
         loop {
             if let Some(folder) = &mut self.folder {
-                match folder.next() {
-                    Some(item) => return Some(item),
-                    None => self.folder = None,
+                let item = folder.next();
+                if item.is_some() {
+                    return item;
                 }
+                self.folder = None;
             }
             if let Some(source) = self.given.next() {
                 self.taken = self.taken.saturating_add(1);
@@ -210,7 +224,12 @@ impl Iterator for Sources {
                 }
                 continue;
             }
-            let line = self.list.as_mut()?.next()?;
+            let list = self.list.as_mut()?;
+            let line = list.next()?;
+            if let Some(likely) = list.likely_format() {
+                let hint = format!("{} {likely}", list.name());
+                let _ = self.noticed.format.set(hint); // The same for every line.
+            }
             let entry = Entry::line(line.place, line.data_id);
             if let Some(fault) = line.fault {
                 self.noticed.add_bad(line.lines);
@@ -253,71 +272,63 @@ fn is_path(text: &str) -> bool {
 }
 
 /// An argument or a line.
-struct Entry {
-    origin: Origin,
-    /// Its place in a list, for messages.
-    place: Option<Place>,
-}
+struct Entry(Origin);
 
 impl Entry {
-    fn argument(number: u64) -> Self {
-        Self {
-            origin: Origin {
-                list: None,
-                line: number,
-                data_id: None,
-            },
+    const fn argument(number: u64) -> Self {
+        Self(Origin {
             place: None,
-        }
+            line: number,
+            data_id: None,
+        })
     }
 
-    fn line(place: Place, data_id: Option<DataId>) -> Self {
-        Self {
-            origin: Origin {
-                list: Some(Arc::clone(&place.list)),
-                line: place.line,
-                data_id,
-            },
+    const fn line(place: Place, data_id: Option<DataId>) -> Self {
+        Self(Origin {
+            line: place.line,
             place: Some(place),
-        }
+            data_id,
+        })
     }
 
     fn item(&self, source: String, what: What) -> Item {
         Item {
             source,
             what,
-            origin: self.origin.clone(),
+            origin: self.0.clone(),
         }
     }
 
     fn unusable(&self, source: String, reason: &str, is_bad_line: bool) -> Item {
-        let reason = match &self.place {
-            Some(place) => format!("{place}: {reason}"),
-            None => reason.to_owned(),
-        };
         let unusable = Unusable {
-            reason,
+            reason: self.0.locate(reason),
             is_bad_line,
         };
         self.item(source, What::Unusable(unusable))
     }
 }
 
-/// The regular files of a folder and of those in it, by name. Links are not followed, so none can
-/// lead in a circle or out of the folder.
+const NO_FILES: &str = "no files in this folder; hidden files and links are skipped";
+
+/// The regular files of a folder and of those in it, by name; an error if there are none. Links are
+/// not followed, so none can lead in a circle or out of the folder.
 struct Folder {
+    shown: String,
+    is_empty: bool,
     entries: Box<dyn Iterator<Item = walkdir::Result<DirEntry>> + Send>,
     below: Option<Folders>,
     entry: Entry,
 }
 
 impl Folder {
-    fn new(path: &Path, below: Option<Folders>, entry: Entry) -> Self {
+    fn new(shown: String, path: &Path, below: Option<Folders>, entry: Entry) -> Self {
         let entries = WalkDir::new(path)
             .sort_by_file_name()
             .into_iter()
             .filter_entry(|entry| entry.depth() == 0 || !is_hidden(entry));
         Self {
+            shown,
+            is_empty: true,
             entries: Box::new(entries),
             below,
             entry,
@@ -330,8 +341,13 @@ impl Iterator for Folder {
 
     fn next(&mut self) -> Option<Item> {
         loop {
-            match self.entries.next()? {
+            let Some(found) = self.entries.next() else {
+                let shown = std::mem::take(&mut self.is_empty).then(|| self.shown.clone());
+                return shown.map(|shown| self.entry.unusable(shown, NO_FILES, false));
+            };
+            match found {
                 Ok(entry) if entry.file_type().is_file() => {
+                    self.is_empty = false;
                     let path = entry.into_path();
                     let shown = path.to_string_lossy().into_owned();
                     let below = self.below.clone();
@@ -339,6 +355,7 @@ impl Iterator for Folder {
                 }
                 Ok(_) => {}
                 Err(error) => {
+                    self.is_empty = false;
                     let path = error.path().unwrap_or(Path::new(""));
                     let source = path.to_string_lossy().into_owned();
                     let reason = match error.io_error() {
@@ -361,7 +378,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_is_told_to_be_a_path_by_its_text() {
+    fn a_line_is_a_path_by_its_text() {
         for text in [
             "/a.png",
             "./a",

@@ -12,6 +12,7 @@ use super::{ReachOptions, RequirementOptions};
 use crate::{
     cli::{
         exit::{Failure, reason},
+        interrupt::Interrupt,
         list::{Columns, List, ListFormat},
         source::Sources,
         terminal,
@@ -32,16 +33,16 @@ pub(crate) struct CheckOptions {
     pub(crate) how: CheckSettings,
 }
 
-/// Which images there are.
-#[derive(Args, Debug)]
+/// The images' sources.
+#[derive(Args, Clone, Debug)]
 pub(crate) struct InputOptions {
     /// Files, folders (every regular file in them, recursively; hidden ones and links are skipped)
     /// and http or https URLs
     #[arg(value_name = "SOURCE")]
     pub(crate) sources: Vec<OsString>,
 
-    /// Reads further sources from a list, or from standard input for -: text with one a line (blank
-    /// lines and lines that begin with # are skipped), .csv, .tsv, .jsonl or .parquet
+    /// Read further sources from a list, or from standard input for -: text with one per line (blank
+    /// lines and lines that begin with # are skipped), .csv, .tsv, .json, .jsonl, .ndjson or .parquet
     #[arg(long, value_name = "FILE|-")]
     pub(crate) from: Option<OsString>,
 
@@ -50,12 +51,12 @@ pub(crate) struct InputOptions {
     #[arg(long, value_name = "DIR")]
     pub(crate) files_under: Vec<PathBuf>,
 
-    /// How the list is written [default: as its name's extension says, else text]
+    /// The list's format; jsonl reads JSON lines and arrays [default: by the extension, else text]
     #[arg(long, value_name = "FORMAT")]
     pub(crate) list_format: Option<ListFormat>,
 
-    /// The character that separates fields of a .csv or .tsv list, or tab [default: found from the
-    /// first line, a tab for .tsv]
+    /// The character that separates fields in CSV or TSV, or tab [default: found from the first line,
+    /// a tab in TSV]
     #[arg(long, value_name = "CHAR", value_parser = delimiter)]
     pub(crate) delimiter: Option<u8>,
 
@@ -157,8 +158,29 @@ fn delimiter(text: &str) -> Result<u8, &'static str> {
 }
 
 impl InputOptions {
-    /// Opens the list, if there is one, and lines up all sources.
-    pub(crate) fn sources(&self) -> Result<Sources, Failure> {
+    /// Opens the list, if there is one, and lines up all sources. Returns `None` if the user interrupts
+    /// that: opening a FIFO waits for a process that writes to it.
+    pub(crate) async fn sources(
+        &self,
+        interrupt: &mut Interrupt,
+    ) -> Result<Option<Sources>, Failure> {
+        let input = self.clone();
+        let opening = tokio::task::spawn_blocking(move || input.open());
+        tokio::select! {
+            biased;
+            () = interrupt.wait() => {
+                terminal::failure(&Failure::new("interrupted: the list was not opened"));
+                Ok(None)
+            }
+            opened = opening => match opened {
+                Ok(opened) => opened.map(Some),
+                Err(failed) => std::panic::resume_unwind(failed.into_panic()),
+            },
+        }
+    }
+
+    /// The same, on a thread that may wait.
+    pub(crate) fn open(&self) -> Result<Sources, Failure> {
         let from = self.from.as_deref().or_else(|| self.standard_input());
         let is_dash = self.from.is_none() && self.sources == ["-"];
         let given = if is_dash {

@@ -17,11 +17,14 @@ use self::{
     entry::Entry,
     tally::{NOT_CHECKED, Tally},
 };
-use super::{list::Lines, outcome::ScanReport};
+use super::{
+    list::{LineEnds, Lines},
+    outcome::ScanReport,
+};
 
 pub(crate) use page::Thumbnails;
 
-/// A longer line is no result of ours; it is passed over without being held, in bytes.
+/// Longest line of a run, in bytes. A longer one is skipped and never held.
 const MAX_LINE: usize = 1 << 20;
 
 /// A run, counted. Memory is bounded, however many images there are.
@@ -43,7 +46,7 @@ impl Drawing {
     ///
     /// Those of the reader.
     pub(crate) fn add_lines(&mut self, lines: impl BufRead) -> io::Result<()> {
-        let mut lines = Lines::new(lines, MAX_LINE);
+        let mut lines = Lines::new(LineEnds::new(lines), MAX_LINE);
         while let Some(line) = lines.next()? {
             if line.is_cut {
                 let why = format!("longer than {MAX_LINE} bytes");

@@ -19,7 +19,7 @@ pub(crate) const ARGUMENTS: &str = "command line";
 pub(super) const BAD_LINE: &str = "list/bad-line";
 
 /// The class of a file that cannot be read.
-const UNREADABLE: &str = "file/unreadable";
+pub(super) const UNREADABLE: &str = "file/unreadable";
 
 /// The class of a file in a ledger that other machines use.
 const NOT_SHARED: &str = "file/not-shared";
@@ -132,14 +132,25 @@ fn line(item: Item) -> Line {
     Line { subject, source }
 }
 
+/// Adds the line of the list to why a file was not read, unless it is there.
+pub(crate) fn located(why: String, list: &str, line: u64) -> String {
+    if list == ARGUMENTS || why.starts_with(list) {
+        return why;
+    }
+    format!("{list} line {line}: {why}")
+}
+
 fn place(origin: Origin) -> Source {
     let Origin {
-        list,
+        place,
         line,
         data_id,
     } = origin;
     Source {
-        origin: list.map_or_else(|| ARGUMENTS.to_owned(), |list| list.as_ref().to_owned()),
+        origin: place.map_or_else(
+            || ARGUMENTS.to_owned(),
+            |place| place.list.as_ref().to_owned(),
+        ),
         line,
         data_id: data_id.map(|data_id| data_id.to_string()),
         text: None,

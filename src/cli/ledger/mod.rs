@@ -16,7 +16,7 @@ mod work;
 pub(crate) use self::{
     dead::run as dead,
     export::{page, run as export},
-    lines::Lines,
+    lines::{Lines, located},
     location::{LedgerLocation, open_to_read},
     retry::run as retry,
     run::{resume, scan},

@@ -1,6 +1,6 @@
 //! What a ledger's row says of a source, in the shape that `scan` prints.
 
-use super::lines::ARGUMENTS;
+use super::lines::{ARGUMENTS, UNREADABLE, located};
 use crate::{
     cli::{outcome::ScanReport, report::Report},
     green::Outcome,
@@ -17,6 +17,13 @@ impl From<Row> for ScanReport {
             .text
             .unwrap_or_else(|| row.location.text().into_owned());
         let line = (row.source.origin != ARGUMENTS).then_some(row.source.line);
+        let (list, number) = (row.source.origin, row.source.line);
+        let reason = row.reason.map(|mut reason| {
+            if reason.class == UNREADABLE {
+                reason.message = located(reason.message, &list, number);
+            }
+            reason
+        });
         let mut report = Self::unsubmitted(Report {
             source,
             line,
@@ -31,8 +38,8 @@ impl From<Row> for ScanReport {
             State::Decided | State::Delivered => decide(&mut report, row.outcome.as_deref()),
             // What was found wrong is in the violations, a download that failed every time too.
             State::Rejected | State::Dead if is_rejected => {}
-            State::Rejected => report.check.error = row.reason.map(|reason| reason.message),
-            State::Dead => give_up(&mut report, row.reason.unwrap_or_else(unknown)),
+            State::Rejected => report.check.error = reason.map(|reason| reason.message),
+            State::Dead => give_up(&mut report, reason.unwrap_or_else(unknown)),
             state => wait(&mut report, state),
         }
         report

@@ -1,4 +1,4 @@
-//! CSV (RFC 4180, with any line end) and TSV, which has no quotes. Of a record only the columns
+//! CSV (RFC 4180) and TSV, which has no quotes. Of a record only the columns
 //! asked for are held, and of those no more than a source may have.
 //!
 //! A record that is malformed costs its first line: reading continues with the next one. What was
@@ -62,7 +62,8 @@ impl<R: BufRead> DelimitedRows<R> {
         }
     }
 
-    fn header(&mut self) -> Result<Vec<String>, Trouble> {
+    /// Reads the columns' names; `None` if the list is empty.
+    fn header(&mut self) -> Result<Option<Vec<String>>, Trouble> {
         let hint = "the first line has to name the columns";
         let cannot = |error| Trouble::new(format!("cannot read: {}", reason(&error)), hint);
         let line = self.records.peek().map_err(cannot)?;
@@ -80,9 +81,9 @@ impl<R: BufRead> DelimitedRows<R> {
         };
         let mut names: Vec<Vec<u8>> = Vec::new();
         let record = self.records.next(|at, bytes| name(&mut names, at, bytes));
-        let record = record
-            .map_err(cannot)?
-            .ok_or_else(|| Trouble::new("it is empty", hint))?;
+        let Some(record) = record.map_err(cannot)? else {
+            return Ok(None);
+        };
         if let Some(fault) = record.fault {
             return Err(Trouble::new(format!("line {}: {fault}", record.line), hint));
         }
@@ -92,7 +93,7 @@ impl<R: BufRead> DelimitedRows<R> {
                 hint,
             ));
         }
-        Ok(texts(names))
+        Ok(Some(texts(names)))
     }
 
     /// What separates the names in a table's first line: what makes the columns be found, or else
@@ -148,7 +149,9 @@ fn of_excel(line: &[u8]) -> Option<u8> {
 
 impl<R: BufRead + Send> Rows for DelimitedRows<R> {
     fn begin(&mut self) -> Result<(), Trouble> {
-        let names = self.header()?;
+        let Some(names) = self.header()? else {
+            return Ok(());
+        };
         self.at = self.columns.find(&names)?;
         self.width = names.len();
         Ok(())
@@ -240,7 +243,7 @@ impl<R: BufRead> Records<R> {
                 };
                 return Ok(Some(self.recover(first, &held, &scan, fault)));
             };
-            if held.is_empty() && matches!(byte, b'\n' | b'\r') {
+            if held.is_empty() && byte == b'\n' {
                 first = self.line;
                 continue;
             }
@@ -271,17 +274,17 @@ impl<R: BufRead> Records<R> {
         while held.len() <= LONGEST_RECORD {
             match self.byte()? {
                 None => break,
-                Some(b'\n' | b'\r') if held.is_empty() => {}
+                Some(b'\n') if held.is_empty() => {}
                 Some(byte) => {
                     held.push(byte);
-                    if matches!(byte, b'\n' | b'\r') {
+                    if byte == b'\n' {
                         break;
                     }
                 }
             }
         }
         self.put_back(&held);
-        if let Some(b'\n' | b'\r') = held.last() {
+        if let Some(b'\n') = held.last() {
             held.pop();
         }
         Ok(held)
@@ -401,7 +404,7 @@ impl Scan {
             }
             return Step::More;
         }
-        let is_line_end = matches!(byte, b'\n' | b'\r');
+        let is_line_end = byte == b'\n';
         if byte == self.delimiter || is_line_end {
             field(self.fields, b"");
             self.fields = self.fields.saturating_add(1);

@@ -18,9 +18,26 @@ pub(super) struct Elements<R> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Shape {
     Unknown,
-    Array,
     Lines,
+    /// Within an array.
+    Array(Before),
+    AfterArray,
 }
+
+/// What precedes the next token of an array.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Before {
+    Start,
+    Comma,
+    Element,
+    /// An element without an end, after which anything may follow.
+    Damage,
+}
+
+const NOT_CLOSED: &str = "the array is not closed: `]` is missing";
+const NO_COMMA: &str = "`,` is missing before this element";
+const NO_ELEMENT: &str = "an element is missing before this";
+const FOLLOWS: &str = "text follows the array";
 
 pub(super) struct Element {
     pub(super) line: u64,
@@ -47,25 +64,48 @@ impl<R: BufRead> Elements<R> {
     pub(super) fn next(&mut self) -> io::Result<Option<Element>> {
         loop {
             let Some(byte) = self.peek()? else {
-                return Ok(None);
+                return Ok(self.end());
             };
             match (self.shape, byte) {
                 (_, byte) if byte.is_ascii_whitespace() => self.consume(byte),
                 (Shape::Unknown, b'[') => {
-                    self.shape = Shape::Array;
+                    self.shape = Shape::Array(Before::Start);
                     self.consume(byte);
                 }
                 (Shape::Unknown, _) => self.shape = Shape::Lines,
-                // What follows an array is read line by line, to be reported.
-                (Shape::Array, b']') => {
-                    self.shape = Shape::Lines;
-                    self.consume(byte);
-                }
-                (Shape::Array, b',') => self.consume(byte),
-                (Shape::Array, _) => return self.of_array().map(Some),
                 (Shape::Lines, _) => return self.of_line().map(Some),
+                (Shape::Array(before), b']' | b',') => {
+                    let is_missing = match before {
+                        Before::Start => byte == b',',
+                        Before::Comma => true,
+                        Before::Element | Before::Damage => false,
+                    };
+                    self.shape = match byte {
+                        b',' => Shape::Array(Before::Comma),
+                        _ => Shape::AfterArray,
+                    };
+                    let line = self.line;
+                    self.consume(byte);
+                    if is_missing {
+                        return Ok(Some(Held::of(byte).element(line, line, Some(NO_ELEMENT))));
+                    }
+                }
+                (Shape::Array(before), _) => {
+                    let fault = (before == Before::Element).then_some(NO_COMMA);
+                    return self.of_array(fault).map(Some);
+                }
+                (Shape::AfterArray, _) => return self.rest().map(Some),
             }
         }
+    }
+
+    /// What is wrong at the end of the list.
+    fn end(&mut self) -> Option<Element> {
+        let Shape::Array(_) = self.shape else {
+            return None;
+        };
+        self.shape = Shape::AfterArray;
+        Some(Held::default().element(self.line, self.line, Some(NOT_CLOSED)))
     }
 
     fn of_line(&mut self) -> io::Result<Element> {
@@ -83,26 +123,48 @@ impl<R: BufRead> Elements<R> {
         Ok(held.element(line, line, None))
     }
 
-    fn of_array(&mut self) -> io::Result<Element> {
+    /// Reads an element of an array, which is malformed if there is a `fault`.
+    fn of_array(&mut self, fault: Option<&str>) -> io::Result<Element> {
         let line = self.line;
         let mut held = Held::default();
         let mut end = End::default();
         let mut last = line;
+        self.shape = Shape::Array(Before::Element);
         while let Some(byte) = self.peek()? {
             // A stray closing bracket is an element of its own, to be reported.
             if end.is_behind(byte) && !held.bytes.is_empty() {
-                return Ok(held.element(line, last, None));
+                return Ok(held.element(line, last, fault));
             }
             last = self.line;
             self.consume(byte);
             if end.is_in_text() && byte == b'\n' {
+                self.shape = Shape::Array(Before::Damage);
                 let fault = "a line ends within a JSON text";
                 return Ok(held.element(line, last, Some(fault)));
             }
             held.push(byte);
         }
-        let fault = (!end.may_end()).then_some("the list ends within this element");
-        Ok(held.element(line, last, fault))
+        if end.may_end() {
+            return Ok(held.element(line, last, fault));
+        }
+        self.shape = Shape::AfterArray;
+        let fault = "the list ends within this element";
+        Ok(held.element(line, last, Some(fault)))
+    }
+
+    /// Reads everything that follows an array.
+    fn rest(&mut self) -> io::Result<Element> {
+        let line = self.line;
+        let mut last = line;
+        let mut held = Held::default();
+        while let Some(byte) = self.peek()? {
+            if !byte.is_ascii_whitespace() {
+                last = self.line;
+            }
+            self.consume(byte);
+            held.push(byte);
+        }
+        Ok(held.element(line, last, Some(FOLLOWS)))
     }
 
     fn peek(&mut self) -> io::Result<Option<u8>> {
@@ -128,6 +190,13 @@ struct Held {
 }
 
 impl Held {
+    fn of(byte: u8) -> Self {
+        Self {
+            bytes: vec![byte],
+            is_cut: false,
+        }
+    }
+
     fn push(&mut self, byte: u8) {
         if self.bytes.len() < LONGEST_ELEMENT {
             self.bytes.push(byte);

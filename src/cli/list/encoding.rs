@@ -2,6 +2,8 @@
 
 use std::io::{self, BufRead, Read};
 
+use super::lines::read_buffered;
+
 /// How much is decoded at a time, in bytes of UTF-8 at least.
 const CHUNK: usize = 16 * 1024;
 
@@ -172,12 +174,6 @@ impl<R: BufRead> BufRead for Decoded<R> {
 
 impl<R: BufRead> Read for Decoded<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let ready = self.fill_buf()?;
-        let count = ready.len().min(buffer.len());
-        if let (Some(to), Some(from)) = (buffer.get_mut(..count), ready.get(..count)) {
-            to.copy_from_slice(from);
-        }
-        self.consume(count);
-        Ok(count)
+        read_buffered(self, buffer)
     }
 }

@@ -171,11 +171,6 @@ fn found(columns: &Columns, fields: &[(String, &[u8])]) -> (Found, Names) {
         let raw = at.and_then(|at| fields.get(at));
         raw.map_or(Value::Null, |(_, raw)| Value::of(raw))
     };
-    // The last of one name counts, as in most readers.
-    let at = |wanted: &str| {
-        let exact = fields.iter().rposition(|(name, _)| name == wanted);
-        exact.or_else(|| fields.iter().rposition(|(name, _)| is_same(name, wanted)))
-    };
     let mut names = Names::default();
     for (name, raw) in fields {
         let is_new = !names.all.contains(name) && names.all.len() <= MOST_NAMES;
@@ -186,21 +181,9 @@ fn found(columns: &Columns, fields: &[(String, &[u8])]) -> (Found, Names) {
             names.with_value.push(name.clone());
         }
     }
-    let data_id = columns.data_id.as_deref().and_then(at);
-    let source = if let Some(name) = &columns.source {
-        at(name)
-    } else {
-        let fitting = fitting(&names.with_value, columns);
-        if fitting.len() > 1 {
-            let why = column::ambiguous(&fitting).why;
-            return (Found::broken("", why), names);
-        }
-        let usual = fitting.first().and_then(|name| at(name));
-        let usual = usual.or_else(|| fields.iter().position(|(name, _)| is_usual(name)));
-        usual.or_else(|| {
-            let mut others = (0..fields.len()).filter(|at| Some(*at) != data_id);
-            others.next().filter(|_| others.next().is_none())
-        })
+    let (source, data_id) = match positions(columns, fields, &names) {
+        Ok(positions) => positions,
+        Err(why) => return (Found::broken("", why), names),
     };
     let Some(source) = source else {
         let wanted = columns.source.as_deref().unwrap_or(WANTED);
@@ -230,6 +213,49 @@ fn found(columns: &Columns, fields: &[(String, &[u8])]) -> (Found, Names) {
         Value::Whole(_) | Value::Text(_) | Value::Null => Found::source(source),
     };
     (found, names)
+}
+
+/// Finds the fields with the source and the data id.
+fn positions(
+    columns: &Columns,
+    fields: &[(String, &[u8])],
+    names: &Names,
+) -> Result<(Option<usize>, Option<usize>), String> {
+    let data_id = match &columns.data_id {
+        Some(name) => position(fields, name)?,
+        None => None,
+    };
+    if let Some(name) = &columns.source {
+        return Ok((position(fields, name)?, data_id));
+    }
+    let usual = fitting(&names.with_value, columns);
+    if usual.len() > 1 {
+        return Err(column::ambiguous(&usual).why);
+    }
+    let of_null = || fitting(&names.all, columns).into_iter().next();
+    if let Some(name) = usual.into_iter().next().or_else(of_null) {
+        return Ok((position(fields, name)?, data_id));
+    }
+    let mut others = (0..fields.len()).filter(|at| Some(*at) != data_id);
+    let only = others.next().filter(|_| others.next().is_none());
+    Ok((only, data_id))
+}
+
+/// Finds the field of a name. Which of several is meant differs between readers (RFC 8259, 4).
+fn position(fields: &[(String, &[u8])], wanted: &str) -> Result<Option<usize>, String> {
+    let find = |is_wanted: &dyn Fn(&str) -> bool| {
+        let mut found =
+            (0..fields.len()).filter(|at| fields.get(*at).is_some_and(|(name, _)| is_wanted(name)));
+        let first = found.next();
+        match found.next() {
+            Some(_) => Err(format!("more than one field is named `{wanted}`")),
+            None => Ok(first),
+        }
+    };
+    match find(&|name| name == wanted)? {
+        Some(exact) => Ok(Some(exact)),
+        None => find(&|name| is_same(name, wanted)),
+    }
 }
 
 /// Why an element is not held.

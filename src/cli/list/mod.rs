@@ -1,5 +1,5 @@
-//! Lists of sources, of any length: text, CSV, JSON lines and Parquet. A list is read as it is
-//! needed, and of a row no more is held than a source may have.
+//! Lists of sources, of any length: text, CSV, TSV, JSON and Parquet. A list is read on demand, and
+//! no more of a row is held than a source may have.
 
 mod column;
 mod delimited;
@@ -8,6 +8,7 @@ mod encoding;
 mod fields;
 mod foreign;
 mod json;
+mod likely;
 mod lines;
 mod parquet;
 mod row;
@@ -38,7 +39,7 @@ use super::exit::{Failure, reason};
 use crate::green::DataId;
 
 pub(crate) use column::Columns;
-pub(crate) use lines::Lines;
+pub(crate) use lines::{LineEnds, Lines};
 
 /// The longest text that is taken for a source, in bytes: far more than a URL or a path may have.
 const LONGEST: usize = 64 * 1024;
@@ -58,12 +59,17 @@ pub(crate) enum ListFormat {
     Text,
     Csv,
     Tsv,
+    #[value(alias = "json", alias = "ndjson")]
     Jsonl,
     Parquet,
 }
 
+/// The files that `--from` takes, for hints.
+const FILES: &str = "--from takes a list of sources: text with one per line, .csv, .tsv, .json, .jsonl, \
+                     .ndjson or .parquet, or - for standard input";
+
 impl ListFormat {
-    /// What a file's name says: text, unless it ends in one of the others' extensions.
+    /// Returns the format of a file by its extension: text for any that is not known.
     fn of_name(name: &OsStr) -> Self {
         let extension = Path::new(name).extension().unwrap_or_default();
         let is = |wanted: &str| extension.eq_ignore_ascii_case(wanted);
@@ -84,6 +90,9 @@ pub(crate) struct List {
     rows: Box<dyn Rows>,
     has_begun: bool,
     has_ended: bool,
+    /// The format is text for want of another: the first line may show that it is not.
+    is_guess: bool,
+    likely: Option<&'static str>,
     /// Lines that were read ahead to see whether another is not UTF-8.
     ahead: VecDeque<Line>,
     /// Lines that are not UTF-8, which are reported together.
@@ -129,14 +138,19 @@ impl List {
         format: Option<ListFormat>,
         columns: Columns,
     ) -> Result<Self, Failure> {
+        let is_named = format.is_some();
         let format = format.unwrap_or_else(|| ListFormat::of_name(name));
+        let is_guess = format == ListFormat::Text && !is_named;
         if format == ListFormat::Text && columns != Columns::default() {
             return Err(Failure::new("a list in plain text has no columns").hint(
-                "name a .csv, .tsv, .jsonl or .parquet file, or say what it is with --list-format",
+                "name a .csv, .tsv, .json, .jsonl, .ndjson or .parquet file, or name its format with \
+                 --list-format",
             ));
         }
         if name == "-" {
-            return Self::of_pipe(format, columns);
+            let mut list = Self::of_pipe(format, columns)?;
+            list.is_guess = is_guess;
+            return Ok(list);
         }
         let shown = name.to_string_lossy();
         let failure = |why: &str, hint: &str| {
@@ -148,11 +162,7 @@ impl List {
             }
             Ok(file)
         });
-        let file = file.map_err(|error| {
-            let hint = "--from takes a list of sources: text with one a line, .csv, .tsv, .jsonl or \
-                        .parquet, or - for standard input";
-            failure(&reason(&error), hint)
-        })?;
+        let file = file.map_err(|error| failure(&reason(&error), FILES))?;
         let rows = match format {
             ListFormat::Parquet => {
                 ParquetRows::new(file, &columns).map(|rows| -> Box<dyn Rows> { Box::new(rows) })
@@ -164,6 +174,7 @@ impl List {
             )),
         };
         let mut list = Self::new(&shown, format, rows.map_err(|t| failure(&t.why, &t.hint))?);
+        list.is_guess = is_guess;
         list.begin().map_err(|t| failure(&t.why, &t.hint))?;
         Ok(list)
     }
@@ -172,7 +183,7 @@ impl List {
         if format == ListFormat::Parquet {
             return Err(
                 Failure::new("a Parquet list cannot be read from standard input")
-                    .hint("its directory is at its end: write it to a file and name that"),
+                    .hint("its footer is at its end: write it to a file and name that"),
             );
         }
         let rows = rows(
@@ -188,6 +199,12 @@ impl List {
         &self.name
     }
 
+    /// The format that the list seems to have, as its first line shows. `None` if that is the one
+    /// that it is read in, or if the user named one.
+    pub(crate) const fn likely_format(&self) -> Option<&'static str> {
+        self.likely
+    }
+
     fn new(name: &str, format: ListFormat, rows: Box<dyn Rows>) -> Self {
         Self {
             name: name.into(),
@@ -198,6 +215,8 @@ impl List {
             rows,
             has_begun: false,
             has_ended: false,
+            is_guess: false,
+            likely: None,
             ahead: VecDeque::new(),
             foreign: None,
         }
@@ -310,7 +329,11 @@ impl List {
         self.has_ended = row
             .as_ref()
             .is_none_or(|row| matches!(row.found, Found::Unreadable(_)));
-        row.map(|row| self.line(row))
+        let line = self.line(row?);
+        if std::mem::take(&mut self.is_guess) {
+            self.likely = likely::format_of(&line.text);
+        }
+        Some(line)
     }
 }
 
@@ -319,7 +342,7 @@ fn rows(
     format: ListFormat,
     columns: Columns,
 ) -> Box<dyn Rows> {
-    let reader = Decoded::new(reader);
+    let reader = LineEnds::new(Decoded::new(reader));
     let delimiter = columns.delimiter;
     match format {
         ListFormat::Csv => {
@@ -345,8 +368,10 @@ fn parse_data_id(bytes: &[u8]) -> Result<DataId, String> {
     DataId::parse(&String::from_utf8_lossy(bytes)).map_err(|error| error.to_string())
 }
 
-/// As much of a bad line as is shown.
+/// Returns as much of a bad line as is shown; of several lines the first.
 fn shown(text: &[u8]) -> String {
+    let line = text.split(|byte| *byte == b'\n').next();
+    let text = line.unwrap_or(text);
     // Each character takes four bytes at most.
     let start = text.get(..SHOWN.saturating_mul(4)).unwrap_or(text);
     let start = String::from_utf8_lossy(start);

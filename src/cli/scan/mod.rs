@@ -17,9 +17,11 @@ pub(crate) const HINT: &str =
     "check the endpoint, the key and its rights; nothing that was refused is billed";
 
 /// Scans all sources and prints a line for each.
-pub(crate) async fn run(options: ScanOptions, interrupt: Interrupt) -> Result<Exit, Failure> {
+pub(crate) async fn run(options: ScanOptions, mut interrupt: Interrupt) -> Result<Exit, Failure> {
     // The list first: to find it missing takes neither an account nor a ledger.
-    let sources = options.input.sources()?;
+    let Some(sources) = options.input.sources(&mut interrupt).await? else {
+        return Ok(Exit::Interrupted);
+    };
     let place = Place::of(&options).await?;
     ledger::scan(options, sources, place, interrupt).await
 }

@@ -37,17 +37,18 @@ fn help_names_every_option_with_its_default() {
                    skipped) and http or https URLs
 
     Options:
-          --from <FILE|->                   Reads further sources from a list, or from standard input
-                                            for -: text with one a line (blank lines and lines that
-                                            begin with # are skipped), .csv, .tsv, .jsonl or .parquet
+          --from <FILE|->                   Read further sources from a list, or from standard input for
+                                            -: text with one per line (blank lines and lines that begin
+                                            with # are skipped), .csv, .tsv, .json, .jsonl, .ndjson or
+                                            .parquet
           --files-under <DIR>               Lets lines of the list name files and folders below DIR,
                                             links followed; by default they name http and https URLs
                                             only; may be repeated
-          --list-format <FORMAT>            How the list is written [default: as its name's extension
-                                            says, else text] [possible values: text, csv, tsv, jsonl,
-                                            parquet]
-          --delimiter <CHAR>                The character that separates fields of a .csv or .tsv list,
-                                            or tab [default: found from the first line, a tab for .tsv]
+          --list-format <FORMAT>            The list's format; jsonl reads JSON lines and arrays
+                                            [default: by the extension, else text] [possible values:
+                                            text, csv, tsv, jsonl, parquet]
+          --delimiter <CHAR>                The character that separates fields in CSV or TSV, or tab
+                                            [default: found from the first line, a tab in TSV]
           --rows-per-byte <N>               The most rows that a .parquet list may have for each of its
                                             bytes; one that declares more is refused [default: 16]
           --column <NAME>                   The list's column that holds the sources [default: `url`,
@@ -147,7 +148,7 @@ fn a_list_that_is_not_there_is_an_error() {
 
     ----- stderr -----
     error: cannot read the list `no.txt`: No such file or directory
-    hint: --from takes a list of sources: text with one a line, .csv, .tsv, .jsonl or .parquet, or - for standard input
+    hint: --from takes a list of sources: text with one per line, .csv, .tsv, .json, .jsonl, .ndjson or .parquet, or - for standard input
     ");
     assert_snapshot!(bench.run(&["check", "--from", "folder"]), @"
     exit: 2

@@ -8,6 +8,7 @@ mod ledger;
 mod list;
 mod messages;
 mod printing;
+mod reports;
 mod running;
 mod scan;
 mod service;

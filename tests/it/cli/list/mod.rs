@@ -1,8 +1,12 @@
 //! `--from`.
 
+mod folders;
+mod interrupt;
+mod matrix;
+
 use insta::assert_snapshot;
 
-use super::bench::{Bench, Run};
+use crate::cli::bench::{Bench, Run};
 
 #[test]
 fn a_list_is_read_line_by_line_after_the_arguments() {
@@ -173,7 +177,7 @@ fn a_list_names_files_below_the_folders_that_are_allowed() {
             "5 in/../out/d.png file/outside",
             "6 in/leads-out.png file/outside",
             "7 out file/outside",
-            "8 in/fifo cannot read: neither a file nor a folder",
+            "8 in/fifo stdin line 8: neither a file nor a folder",
             "9 in/none.png stdin line 9: cannot read: No such file or directory",
             "10 data:,x url/scheme",
         ],
@@ -411,7 +415,7 @@ fn a_column_that_is_not_there_is_told_with_those_that_are() {
 
     ----- stderr -----
     error: a list in plain text has no columns
-    hint: name a .csv, .tsv, .jsonl or .parquet file, or say what it is with --list-format
+    hint: name a .csv, .tsv, .json, .jsonl, .ndjson or .parquet file, or name its format with --list-format
     ");
     // Of a pipe it is known only when the first line has come.
     let args = [
@@ -458,7 +462,7 @@ fn a_parquet_list_that_is_none_says_so() {
 
     ----- stderr -----
     error: a Parquet list cannot be read from standard input
-    hint: its directory is at its end: write it to a file and name that
+    hint: its footer is at its end: write it to a file and name that
     ");
 }
 
@@ -527,4 +531,111 @@ fn a_url_that_is_wrapped_or_has_no_scheme_is_reported_with_what_to_write() {
         ],
         "{run}"
     );
+}
+
+#[test]
+fn a_list_that_looks_like_another_format_brings_one_hint() {
+    let bench = Bench::new("list-likely");
+    for (list, hint) in [
+        (
+            "[{\"url\":\"ftp://one\"},\n{\"url\":\"ftp://two\"}]\n",
+            "looks like JSON: read it with --list-format jsonl",
+        ),
+        (
+            "id,url\n1,ftp://one\n2,ftp://two\n",
+            "looks like CSV: read it with --list-format csv",
+        ),
+        (
+            "\nid\turl\n1\tftp://one\n",
+            "looks like TSV: read it with --list-format tsv",
+        ),
+    ] {
+        for command in [&["check"][..], &["plan"], &["scan", "--sandbox"]] {
+            let run = bench.run_with_input(&[command, &["--from", "-"]].concat(), list);
+            assert_eq!(run.stderr.matches("hint: ").count(), 1, "{run}");
+            assert!(run.stderr.contains(&format!("hint: stdin {hint}")), "{run}");
+        }
+        // The hint leads to the sources.
+        let format = hint.rsplit(' ').next().unwrap();
+        let args = ["check", "-", "--format", "jsonl", "--list-format", format];
+        let run = bench.run_with_input(&args, list);
+        assert_eq!(run.texts("source")[0], "ftp://one", "{run}");
+        assert!(!run.stderr.contains("hint"), "{run}");
+    }
+    let run = bench.run_with_input(&["check", "-", "--list-format", "text"], "id,url\n");
+    assert!(!run.stderr.contains("hint"), "{run}");
+}
+
+#[test]
+fn help_names_every_format_of_a_list() {
+    let bench = Bench::new("list-help");
+    for command in ["check", "scan", "plan"] {
+        let run = bench.run(&[command, "--help"]);
+        let words: Vec<_> = run.stdout.split_whitespace().collect();
+        let text = words.join(" ");
+        let (_, from) = text.split_once("--from").unwrap();
+        let (from, _) = from.split_once("--files-under").unwrap();
+        for format in [
+            "text", ".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".parquet",
+        ] {
+            let mut words = from.split([' ', ',']);
+            assert!(words.any(|word| word == format), "{format} {run}");
+        }
+    }
+}
+
+#[test]
+fn every_extension_has_its_format() {
+    let bench = Bench::new("list-extensions");
+    for (extension, list) in [
+        ("txt", "ftp://one\n"),
+        ("dat", "ftp://one\n"),
+        ("csv", "url,id\nftp://one,1\n"),
+        ("CSV", "url,id\nftp://one,1\n"),
+        ("tsv", "url\tid\nftp://one\t1\n"),
+        ("tab", "url\tid\nftp://one\t1\n"),
+        ("json", "[\"ftp://one\"]"),
+        ("json", "{\"url\":\"ftp://one\"}\n"),
+        ("jsonl", "{\"url\":\"ftp://one\"}\n"),
+        ("ndjson", "{\"url\":\"ftp://one\"}\n"),
+    ] {
+        let name = format!("list.{extension}");
+        bench.write(&name, list);
+        let run = bench.run(&["check", "--from", &name, "--format", "jsonl"]);
+        assert_eq!(run.texts("source"), ["ftp://one"], "{run}");
+    }
+}
+
+#[test]
+fn an_empty_list_of_any_format_is_no_failure() {
+    let bench = Bench::new("list-empty-formats");
+    for extension in ["txt", "csv", "tsv", "json", "jsonl"] {
+        let name = format!("list.{extension}");
+        bench.write(&name, "");
+        for command in [&["check"][..], &["plan"], &["scan", "--sandbox"]] {
+            let run = bench.run(&[command, &["--from", &name]].concat());
+            assert_eq!(run.code, Some(0), "{run}");
+            assert_eq!(
+                run.stderr.lines().find(|line| line.starts_with("error")),
+                None,
+                "{run}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_stray_quote_shows_one_line() {
+    let bench = Bench::new("list-quote");
+    bench.write(
+        "list.csv",
+        "url,id\nftp://one,1\n\"ftp://two,2\nftp://three,3\n",
+    );
+    let run = bench.run(&["check", "--from", "list.csv", "--format", "jsonl"]);
+    assert_eq!(
+        run.texts("source"),
+        ["ftp://one", "ftp://two,2", "ftp://three"],
+        "{run}"
+    );
+    assert_eq!(run.code, Some(2), "{run}");
 }

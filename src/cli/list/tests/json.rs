@@ -1,0 +1,189 @@
+//! JSON lines and arrays.
+
+use super::*;
+
+#[test]
+fn an_array_is_read_element_by_element() {
+    let text = "[\n {\"url\":\"a\",\n  \"n\":[1,{}]},\"b\" ,\n{\"url\":\"c\n{\"url\":\"d\"}, 17]\n]\n\"e\"";
+    let lines = read(ListFormat::Jsonl, text.as_bytes());
+    let plain: Vec<_> = lines
+        .iter()
+        .map(|line| (line.0, line.1.as_str(), line.3.is_some()))
+        .collect();
+    assert_eq!(
+        plain,
+        [
+            (2, "a", false),
+            (3, "b", false),
+            (4, "{\"url\":\"c", true),
+            (5, "d", false),
+            (5, "17", true),
+            (6, "]", true),
+        ]
+    );
+    let open = read(ListFormat::Jsonl, b"[{\"url\":\"a\"},\n{\"url\":\n\"b\"");
+    let fault = "the list ends within this element: the lines up to 3 are skipped";
+    assert_eq!(open[1].3.as_deref(), Some(fault));
+}
+
+#[test]
+fn a_defect_in_an_unused_field_is_ignored() {
+    for other in [
+        r#""\ud83d""#,
+        "\"a\tb\u{1}\"",
+        "NaN",
+        "-Infinity",
+        "01",
+        "1e999",
+        r#""\x""#,
+        "[1,,{]}",
+        "'x'",
+    ] {
+        let text = format!("{{\"x\":{other},\"url\":\"a\",\"y\\ud83d\":{other}}}\n");
+        assert_eq!(
+            read(ListFormat::Jsonl, text.as_bytes()),
+            [good(1, "a")],
+            "{text}"
+        );
+    }
+    let bytes = b"{\"x\":\"\xff\",\"url\":\"a\"}\n";
+    assert_eq!(read(ListFormat::Jsonl, bytes), [good(1, "a")]);
+    let lines = read(ListFormat::Jsonl, br#"{"url":"\ud83d","x":1}"#);
+    assert_eq!(lines, [bad(1, "", "the source is not a valid JSON text")]);
+}
+
+#[test]
+fn fields_are_found_by_their_names() {
+    let text = concat!(
+        r#"{"id":7,"url":"http://a/","tags":["x",{"y":1}]}"#,
+        "\n\n",
+        r#""http://b/""#,
+        "\r\n",
+        r#"{"source":"http://c/","id":null}"#,
+        "\n",
+        r#"{"picture":"http://d/"}"#,
+    );
+    let lines = read_columns(ListFormat::Jsonl, columns("", "id"), text.as_bytes());
+    assert_eq!(
+        lines,
+        [
+            named(1, "http://a/", "7"),
+            good(3, "http://b/"),
+            good(4, "http://c/"),
+            good(5, "http://d/"),
+        ]
+    );
+}
+
+#[test]
+fn a_line_that_is_not_json_costs_one_line() {
+    let text = concat!(
+        "{\"url\":\"a\"}\n",
+        "{\"url\":\n",
+        "{\"url\":3.5}\n",
+        "{\"url\":[1]}\n",
+        "{\"other\":\"x\",\"more\":\"y\"}\n",
+        "{\"url\":null}\n",
+        "{\"url\":\"b\"} {}\n",
+        "17\n",
+        "{\"url\":\"c\"}\n",
+    );
+    let lines = read(ListFormat::Jsonl, text.as_bytes());
+    let faults: Vec<_> = lines
+        .iter()
+        .map(|(line, text, _, fault)| (*line, text.as_str(), fault.as_deref().unwrap_or("")))
+        .collect();
+    assert_eq!(
+        faults,
+        [
+            (1, "a", ""),
+            (
+                2,
+                "{\"url\":",
+                "not a JSON object as it should be: the value of a field is missing"
+            ),
+            (3, "", "the source is a number with a fraction"),
+            (4, "", "the source is an array"),
+            (
+                5,
+                "",
+                "no field `url`, `image_url`, `source` or `link`; there are: other, more"
+            ),
+            (6, "", "no source in this line"),
+            (
+                7,
+                "{\"url\":\"b\"} {}",
+                "not a JSON object as it should be: text follows it"
+            ),
+            (8, "17", "neither a JSON object nor a JSON text"),
+            (9, "c", ""),
+        ]
+    );
+    let mut long = b"\"".to_vec();
+    long.resize(3 << 20, b'x');
+    long.extend(b"\"\n\"d\"\n");
+    let lines = read(ListFormat::Jsonl, &long);
+    assert_eq!(lines[0].3.as_deref(), Some("longer than 1048576 bytes"));
+    assert_eq!(lines[1], good(2, "d"));
+}
+
+#[test]
+fn a_malformed_array_is_reported_and_its_elements_are_read() {
+    let not_closed = "the array is not closed: `]` is missing";
+    let no_comma = "`,` is missing before this element";
+    let no_element = "an element is missing before this";
+    let follows = "text follows the array";
+    for (text, wanted) in [
+        ("[]", vec![]),
+        (" [ ] \n\n", vec![]),
+        ("[", vec![bad(1, "", not_closed)]),
+        ("[\n\"a\"\n", vec![good(2, "a"), bad(3, "", not_closed)]),
+        ("[\"a\",", vec![good(1, "a"), bad(1, "", not_closed)]),
+        (
+            "[\"a\" \"b\",\n\"c\"]",
+            vec![good(1, "a"), bad(1, "\"b\"", no_comma), good(2, "c")],
+        ),
+        ("[\"a\",\n]", vec![good(1, "a"), bad(2, "]", no_element)]),
+        (
+            "[\"a\",,\"b\"]",
+            vec![good(1, "a"), bad(1, ",", no_element), good(1, "b")],
+        ),
+        ("[,\"a\"]", vec![bad(1, ",", no_element), good(1, "a")]),
+        ("[\"a\"]]", vec![good(1, "a"), bad(1, "]", follows)]),
+        (
+            "[\"a\"] x\n\"b\"\n\n",
+            vec![
+                good(1, "a"),
+                bad(
+                    1,
+                    "x",
+                    "text follows the array: the lines up to 2 are skipped",
+                ),
+            ],
+        ),
+    ] {
+        assert_eq!(read(ListFormat::Jsonl, text.as_bytes()), wanted, "{text}");
+    }
+}
+
+#[test]
+fn a_field_that_is_there_twice_is_reported() {
+    let twice = |name: &str| format!("more than one field is named `{name}`");
+    for (text, fault) in [
+        ("{\"url\":\"a\",\"url\":\"b\"}", Some(twice("url"))),
+        ("{\"url\":\"a\",\"url\":\"a\"}", Some(twice("url"))),
+        ("{\"url\":null,\"url\":\"a\"}", Some(twice("url"))),
+        ("{\"url\":\"a\",\"id\":1,\"id\":2}", Some(twice("id"))),
+        ("{\"url\":\"a\",\"x\":1,\"x\":2}", None),
+    ] {
+        let id = if text.contains("id") { "id" } else { "" };
+        let lines = read_columns(ListFormat::Jsonl, columns("", id), text.as_bytes());
+        assert_eq!(lines.len(), 1, "{text}");
+        assert_eq!(lines[0].3, fault, "{text}");
+    }
+    let text = br#"{"URL":"a","url":"b"}"#;
+    let lines = read_columns(ListFormat::Jsonl, columns("url", ""), text);
+    assert_eq!(lines, [good(1, "b")]);
+    let lines = read_columns(ListFormat::Jsonl, columns("Url", ""), text);
+    assert_eq!(lines, [bad(1, "", &twice("Url"))]);
+}
