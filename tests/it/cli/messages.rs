@@ -156,7 +156,7 @@ fn a_list_that_is_not_there_is_an_error() {
 
     ----- stderr -----
     error: cannot read the list `folder`: is a directory
-    hint: --from takes a list of sources: text with one a line, .csv, .tsv, .jsonl or .parquet, or - for standard input
+    hint: --from takes a list of sources: text with one per line, .csv, .tsv, .json, .jsonl, .ndjson or .parquet, or - for standard input
     ");
 }
 
