@@ -20,6 +20,8 @@
     reason = "a benchmark on pictures of its own making, which prints"
 )]
 
+#[path = "../fixtures/costly.rs"]
+mod costly;
 mod pictures;
 
 use std::{
@@ -50,6 +52,9 @@ fn main() {
         pictures::gif("gif-animated", 400, 24),
         pictures::bmp("bmp-24", 1800),
     ];
+    if std::env::args().any(|argument| argument == "cost") {
+        return cost();
+    }
     // `cargo bench` hands over one argument of its own.
     if std::env::args().skip(1).eq(["--bench"]) {
         println!("| picture, depth | greenlight | beside | ratio |");
@@ -63,14 +68,6 @@ fn main() {
     let mut criterion = Criterion::default().configure_from_args();
     for picture in &pictures {
         measure(&mut criterion, picture);
-    }
-    // Files that are made to cost much for their length.
-    for picture in [
-        pictures::blank_frames("png-thin-frames", 1, 100_000, 200),
-        pictures::blank_frames("png-blank-frames", 1000, 1000, 200),
-        pictures::gif("gif-tiny-frames", 1, 50_000),
-    ] {
-        measure_cost(&mut criterion, &picture);
     }
     criterion.final_summary();
 }
@@ -207,15 +204,24 @@ fn measure(criterion: &mut Criterion, picture: &Picture) {
     group.finish();
 }
 
-/// What a byte of the file costs at payload depth.
-fn measure_cost(criterion: &mut Criterion, picture: &Picture) {
-    let mut group = criterion.benchmark_group(picture.name);
-    group.sample_size(20);
-    group.throughput(Throughput::Bytes(picture.bytes.len() as u64));
-    group.bench_function("payload/greenlight", |b| {
-        b.iter(|| Inspection::at(Depth::Payload, black_box(&picture.bytes)));
-    });
-    group.finish();
+/// Prints what a byte costs at payload depth, of files that are made to cost much: `cargo bench --bench
+/// inspect -- cost`. The minimum of many runs, because other processes only add to it.
+fn cost() {
+    println!("| file | bytes | ns/byte | examined |");
+    println!("|---|---|---|---|");
+    for file in costly::files() {
+        let mut side = Side::new("greenlight", || {
+            Inspection::at(Depth::Payload, black_box(&file.bytes))
+        });
+        let least = (0..100).map(|_| time(&mut side, 1)).min().unwrap();
+        println!(
+            "| {} | {} | {:.1} | {} |",
+            file.name,
+            file.bytes.len(),
+            least.as_nanos() as f64 / file.bytes.len() as f64,
+            if file.is_examined { "all" } else { "a part" },
+        );
+    }
 }
 
 fn headers(bytes: &[u8]) -> Vec<Side<'_>> {

@@ -101,22 +101,6 @@ pub(crate) fn png(name: &'static str, side: u32, color: png::ColorType) -> Pictu
     Picture { name, bytes }
 }
 
-/// An animation of blank frames, which compress a thousandfold.
-pub(crate) fn blank_frames(name: &'static str, width: u32, height: u32, frames: u32) -> Picture {
-    let mut bytes = Vec::new();
-    let mut encoder = png::Encoder::new(&mut bytes, width, height);
-    encoder.set_color(png::ColorType::Grayscale);
-    encoder.set_depth(png::BitDepth::Eight);
-    encoder.set_animated(frames, 0).unwrap();
-    let mut writer = encoder.write_header().unwrap();
-    let pixels = vec![0; width as usize * height as usize];
-    for _ in 0..frames {
-        writer.write_image_data(&pixels).unwrap();
-    }
-    writer.finish().unwrap();
-    Picture { name, bytes }
-}
-
 pub(crate) fn gif(name: &'static str, side: u16, frames: u16) -> Picture {
     let photo = photo(side.into(), side.into());
     let palette: Vec<u8> = (0..=255).flat_map(|i| [i, i, 255 - i]).collect();

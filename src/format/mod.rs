@@ -12,6 +12,7 @@ mod glance;
 mod markup;
 mod sniff;
 mod targa;
+mod work;
 
 pub(crate) mod bmp;
 pub(crate) mod gif;

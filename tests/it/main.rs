@@ -6,6 +6,8 @@ mod cli;
 mod corpus;
 #[cfg(feature = "cli")]
 mod corpus_check;
+#[cfg(feature = "payload")]
+mod costly;
 mod crashes;
 mod fixtures;
 mod gate;

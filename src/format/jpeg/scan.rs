@@ -202,7 +202,9 @@ impl Jpeg {
         }
         if let (Some(payload), Some(frame)) = (walker(&mut self.payload), &self.frame) {
             let mcus = mcus(frame, &self.scan);
-            if frame.height == 0 || !payload.begin(frame, &self.scan, mcus, self.restart_interval) {
+            let is_walked = frame.height != 0
+                && payload.begin(frame, &self.scan, mcus, self.restart_interval, at);
+            if !is_walked {
                 facts.defect(DefectKind::NotWalked, at);
                 payload.leave_scan();
             }

@@ -30,6 +30,9 @@ pub(crate) use glance::glance;
 /// Signature and IHDR, whole: length, name, 13 bytes, checksum.
 const HEAD: usize = 33;
 
+/// Bytes of a chunk without its body: length, name, checksum.
+const CHUNK: usize = 12;
+
 /// Offset of the first chunk.
 const FIRST_CHUNK: u64 = 8;
 
@@ -126,6 +129,7 @@ impl Png {
             len,
             left: len,
         };
+        self.pictures.earn(CHUNK);
         self.crc = Hasher::new();
         self.crc.update(&name);
         self.begin(facts);
@@ -236,6 +240,10 @@ impl Png {
             return false;
         }
         self.pictures.end_chunk();
+        if !self.chunk.is_image_data() && &self.chunk.name != b"fdAT" {
+            self.pictures
+                .earn(usize::try_from(self.chunk.len).unwrap_or(usize::MAX));
+        }
         self.look(facts);
         self.state = State::Crc;
         true

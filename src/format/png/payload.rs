@@ -5,8 +5,11 @@ use core::fmt;
 
 use zlib_rs::{Inflate, InflateFlush, Status};
 
-use super::{header::Header, rows::Rows};
-use crate::format::Dimensions;
+use super::{
+    header::Header,
+    rows::{Rows, SHORT_ROW_BYTES},
+};
+use crate::format::{Dimensions, work::Work};
 
 /// The most bytes that are decompressed by one call. Data that repeats output of an earlier call is
 /// copied from the decompressor's window, which is slower than from the scratch buffer itself: fewer
@@ -18,9 +21,22 @@ const SCRATCH: usize = 128 * 1024;
 /// of the file.
 pub(super) const BLOCK: usize = 1024;
 
-/// How many bytes are decompressed for one byte of image data, in the long run. Deflate can reach
-/// 1,032; decompressing 100 and looking for filter types in rows of two bytes takes about 40 ns.
-const RATIO: u64 = 100;
+/// Picoseconds that a decompressed byte costs, if it repeats the byte before: what else deflate codes
+/// in a few bits takes as long.
+const PER_BYTE: u64 = 105;
+
+/// Picoseconds that a row costs, at least. Shorter rows than [`SHORT_ROW_BYTES`] are checked many at a time.
+const PER_ROW: u64 = 4_000;
+
+/// Picoseconds that beginning a picture costs.
+pub(super) const PER_PICTURE: u64 = 300_000;
+
+/// Picoseconds that a call of the decompressor costs.
+const PER_CALL: u64 = 100_000;
+
+/// Picoseconds that a block's code tables cost: at most, and for each byte that defines them.
+const TABLES: u64 = 8_000_000;
+const TABLES_PER_BYTE: u64 = 350_000;
 
 /// How the decompressor names a checksum that does not match.
 const WRONG_CHECKSUM: &str = "incorrect data check";
@@ -48,32 +64,6 @@ pub(super) enum Outcome {
     TooMuch,
 }
 
-/// The work that the pictures of a file have cost, and the bound on it.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Work {
-    /// Bytes that may be decompressed.
-    allowed: u64,
-}
-
-impl Work {
-    /// Allows `bytes`, whatever the length of the image data.
-    pub(super) const fn new(bytes: u64) -> Self {
-        Self { allowed: bytes }
-    }
-
-    fn read(&mut self, bytes: usize) {
-        let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
-        self.allowed = self.allowed.saturating_add(bytes.saturating_mul(RATIO));
-    }
-
-    /// Counts decompressed bytes; whether they were too many.
-    const fn spend(&mut self, bytes: u64) -> bool {
-        let too_many = bytes > self.allowed;
-        self.allowed = self.allowed.saturating_sub(bytes);
-        too_many
-    }
-}
-
 /// Decompresses one picture after another, with at most 128 KB and what the decompressor takes.
 pub(super) struct Payload {
     inflate: Inflate,
@@ -87,6 +77,8 @@ pub(super) struct Payload {
     held: Vec<u8>,
     /// The file offset just after the image data so far.
     end: u64,
+    /// Whether the next call of the decompressor may begin with code tables.
+    before_tables: bool,
 }
 
 impl fmt::Debug for Payload {
@@ -109,6 +101,7 @@ impl Payload {
             outcome: None,
             held: Vec::new(),
             end: 0,
+            before_tables: true,
         };
         payload.fit_scratch();
         payload
@@ -121,6 +114,7 @@ impl Payload {
         self.left = header.unpacked(size);
         self.outcome = None;
         self.held.clear();
+        self.before_tables = true;
         self.fit_scratch();
     }
 
@@ -164,31 +158,44 @@ impl Payload {
         self.held = held;
     }
 
-    /// Decompresses a block, which is before `end`.
+    /// Decompresses a block of input, which is before `end`.
     fn block(&mut self, mut input: &[u8], work: &mut Work) {
-        work.read(input.len());
+        work.earn(input.len());
         while self.outcome.is_none() {
             // One byte more than there may be shows whether there is one.
             let room = index(self.left.max(1)).min(self.scratch.len());
             let output = self.scratch.get_mut(..room).unwrap_or_default();
             let (read, written) = (self.inflate.total_in(), self.inflate.total_out());
-            let status = self
-                .inflate
-                .decompress(input, output, InflateFlush::NoFlush);
+            let may_read_tables = self.before_tables && begins_with_tables(read, input);
+            // A call ends with a block of deflate, so that its code tables are counted.
+            let status = self.inflate.decompress(input, output, InflateFlush::Block);
             let read = self.inflate.total_in().saturating_sub(read);
             let written = self.inflate.total_out().saturating_sub(written);
             let start = self.end.saturating_sub(length(input));
             input = input.get(index(read)..).unwrap_or_default();
+            let full = index(written) == room;
+            self.before_tables = !full;
+            let mut cost = self.cost_of(written);
+            if may_read_tables {
+                cost = cost.saturating_add(read.saturating_mul(TABLES_PER_BYTE).min(TABLES));
+            }
             self.outcome = self.after(status.ok(), written, start, read);
-            if work.spend(written) && self.outcome.is_none() {
+            if work.spend(cost).is_none() && self.outcome.is_none() {
                 let at = start.saturating_add(read);
                 self.outcome = Some((Outcome::TooMuch, at));
             }
-            let full = index(written) == room;
-            if (input.is_empty() || read == 0) && !full {
+            if (input.is_empty() || (read == 0 && written == 0)) && !full {
                 return;
             }
         }
+    }
+
+    /// What a call costs that decompresses so many bytes.
+    fn cost_of(&self, written: u64) -> u64 {
+        let row = self.rows.present_row().max(SHORT_ROW_BYTES);
+        let rows = written.saturating_mul(PER_ROW) / row;
+        let bytes = written.saturating_mul(PER_BYTE);
+        PER_CALL.saturating_add(bytes).saturating_add(rows)
     }
 
     /// The image data is at its end: what it was, and the file offset where that showed.
@@ -231,6 +238,16 @@ impl Payload {
             (None, _) if is_checksum => Some((Outcome::Short, at)),
             (None, _) => Some((Outcome::Invalid, at)),
         }
+    }
+}
+
+/// Whether a call that gets `input` after `before` bytes of the stream can meet code tables. The first
+/// block's kind is known: it follows the header (RFC 1950, 2.2; RFC 1951, 3.2.3).
+fn begins_with_tables(before: u64, input: &[u8]) -> bool {
+    match (before, input.first()) {
+        (0 | 1, _) => false,
+        (2, Some(first)) => first >> 1 & 3 == 2,
+        _ => true,
     }
 }
 

@@ -2,23 +2,11 @@
 
 use super::{
     header::Header,
-    payload::{Outcome, Payload, Work},
+    payload::{Outcome, PER_PICTURE, Payload},
 };
-use crate::format::{DefectKind, Dimensions, Facts};
+use crate::format::{DefectKind, Dimensions, Facts, work::Work};
 
-/// The most bytes that are decompressed of one file: those of 250 million pixels of the deepest kind,
-/// and some more.
-const MAX_UNPACKED: u64 = 1 << 31;
-
-/// What a still image may decompress to, however short its data is: 4096x2560 pixels of 8 bits with
-/// transparency. Blank pictures compress a thousandfold.
-const STILL: u64 = 40 << 20;
-
-/// The same for all further frames together, which are not needed to show the picture.
-const MOVING: u64 = 1 << 20;
-
-/// At most 100 bytes are decompressed for each byte of image data, and the constants above: what a
-/// file costs is in proportion to its length. What exceeds that is `any/not-walked`.
+/// What a file costs is in proportion to its length. What exceeds that is `any/not-walked`.
 #[derive(Debug)]
 pub(super) struct Pictures {
     payload: Option<Box<Payload>>,
@@ -27,8 +15,6 @@ pub(super) struct Pictures {
     /// Whether it is a frame other than the still image.
     is_moving: bool,
     work: Work,
-    /// Bytes that all pictures so far decompress to.
-    unpacked: u64,
 }
 
 impl Default for Pictures {
@@ -37,13 +23,17 @@ impl Default for Pictures {
             payload: None,
             is_open: false,
             is_moving: false,
-            work: Work::new(STILL),
-            unpacked: 0,
+            work: Work::new(),
         }
     }
 }
 
 impl Pictures {
+    /// Bytes of the file other than image data are read.
+    pub(super) fn earn(&mut self, bytes: usize) {
+        self.work.earn(bytes);
+    }
+
     /// Image data of `size` comes next, from `start` on.
     pub(super) fn begin(
         &mut self,
@@ -53,13 +43,9 @@ impl Pictures {
         is_moving: bool,
         facts: &mut Facts,
     ) {
-        self.unpacked = self.unpacked.saturating_add(header.unpacked(size));
-        if self.unpacked > MAX_UNPACKED {
+        if self.work.spend(PER_PICTURE).is_none() {
             facts.defect(DefectKind::NotWalked, start);
             return;
-        }
-        if is_moving && !self.is_moving {
-            self.work = Work::new(MOVING);
         }
         self.is_moving = is_moving;
         match &mut self.payload {

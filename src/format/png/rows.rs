@@ -8,6 +8,7 @@ const MAX_FILTER: u8 = 4;
 
 /// Rows of so few bytes are checked many at a time.
 const SHORT_ROW: usize = 64;
+pub(super) const SHORT_ROW_BYTES: u64 = 64;
 
 /// How many bytes of short rows are checked at a time, at most.
 const SPAN: usize = 256;
@@ -42,6 +43,13 @@ impl Rows {
             mask: [0; SPAN],
             masked: 0,
         }
+    }
+
+    /// Bytes of a row of the present pass.
+    pub(super) fn present_row(&self) -> u64 {
+        let present = self.count.checked_sub(1);
+        let pass = present.and_then(|present| self.passes.get(present));
+        pass.map_or(u64::MAX, |(row, _)| *row)
     }
 
     /// Reads `bytes`; where the first row in them begins that has an unknown filter type.

@@ -3,6 +3,9 @@
 /// Bytes held at a time.
 const HELD: usize = 16 * 1024;
 
+/// Bits that a refill makes ready, at least.
+pub(super) const READY: u32 = 56;
+
 /// What is left when the held bytes are too few for another MCU: ten blocks of 64 coefficients of
 /// at most 32 bits each.
 pub(super) const MOST_OF_MCU: usize = 10 * 64 * 4;
@@ -121,7 +124,7 @@ impl<'a> Bits<'a> {
         bytes.saturating_mul(8).saturating_add(self.count as i64)
     }
 
-    /// Makes at least 56 bits ready.
+    /// Makes at least [`READY`] bits ready.
     #[inline]
     pub(super) fn refill(&mut self) {
         let word = self
@@ -166,7 +169,7 @@ impl<'a> Bits<'a> {
         let mut count = count;
         while count > 0 {
             self.refill();
-            let step = count.min(56);
+            let step = count.min(READY);
             self.skip(step);
             count = count.saturating_sub(step);
         }

@@ -1,16 +1,22 @@
 //! What the MCUs of a scan hold, and how it is read.
 
 use super::{
-    bits::{Bits, MOST_OF_MCU},
+    bits::{Bits, MOST_OF_MCU, READY},
     huffman::{Run, Runs, Symbol, Table},
     progressive::{Band, Progression},
     tables::Tables,
+};
+use crate::format::{
+    jpeg::{frame::Frame, scan::Scan},
     work::Work,
 };
-use crate::format::jpeg::{frame::Frame, scan::Scan};
 
 /// Blocks in an MCU, at most (T.81 B.2.3).
 const MCU_BLOCKS: usize = 10;
+
+/// Picoseconds that visiting a block costs, if it is coded in a few bits: longer ones are counted by
+/// their bytes.
+const BLOCK: u64 = 10_000;
 
 /// Why a scan's data cannot be walked on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,13 +96,16 @@ impl Coding {
                 }
             }
             Self::Dc(blocks) => {
+                let found = blocks.tables.map(|numbers| tables.dc(numbers));
+                let found = found.get(..blocks.tables().len()).unwrap_or_default();
+                // Most of a blank picture is differences of zero, which have a code of one bit then.
+                let is_short = found.iter().flatten().all(|table| table.is_zero_short());
                 while mcus.go_on(bits) {
+                    if is_short && mcus.pass_zeros(bits, blocks.count.into()) {
+                        continue;
+                    }
                     mcus.visit(blocks.count.into())?;
-                    for table in blocks
-                        .tables()
-                        .iter()
-                        .filter_map(|numbers| tables.dc(*numbers))
-                    {
+                    for table in found.iter().flatten() {
                         bits.refill();
                         difference(bits, table)?;
                     }
@@ -105,9 +114,7 @@ impl Coding {
             }
             Self::DcBit(blocks) => {
                 while mcus.go_on(bits) {
-                    mcus.visit(blocks.count.into())?;
-                    bits.skip_long(u32::from(blocks.count));
-                    mcus.count_one(bits);
+                    mcus.pass(bits, blocks.count.into())?;
                 }
             }
             Self::Ac(band) => {
@@ -140,7 +147,8 @@ impl Mcus {
     /// Counts visits to blocks.
     #[inline]
     pub(super) fn visit(&mut self, blocks: u64) -> Result<(), Broken> {
-        self.work.spend(blocks).ok_or(Broken::TooMuch)
+        let cost = blocks.saturating_mul(BLOCK);
+        self.work.spend(cost).ok_or(Broken::TooMuch)
     }
 
     #[inline]
@@ -154,6 +162,49 @@ impl Mcus {
     #[inline]
     pub(super) const fn go_on(&self, bits: &Bits<'_>) -> bool {
         self.left > 0 && (bits.bytes_left() >= MOST_OF_MCU || (self.to_end && bits.left() >= 0))
+    }
+
+    /// Reads over MCUs of one bit for each block, as many as are at hand, and counts one visit.
+    fn pass(&mut self, bits: &mut Bits<'_>, blocks: u32) -> Result<(), Broken> {
+        self.visit(1)?;
+        let held = if self.to_end {
+            u64::try_from(bits.left()).unwrap_or_default()
+        } else {
+            // A refill reads eight bytes.
+            let bytes = bits.bytes_left().saturating_sub(8);
+            u64::try_from(bytes.saturating_mul(8)).unwrap_or_default()
+        };
+        let mcus = held
+            .checked_div(blocks.into())
+            .unwrap_or_default()
+            .min(self.left);
+        let Ok(count @ 1..) = u32::try_from(mcus) else {
+            // Beyond the last byte.
+            bits.skip_long(blocks);
+            self.count_one(bits);
+            return Ok(());
+        };
+        bits.skip_long(count.saturating_mul(blocks));
+        self.left = self.left.wrapping_sub(mcus);
+        Ok(())
+    }
+
+    /// Reads over MCUs whose next bits are zeros, one for each block, and counts one visit. Returns
+    /// whether there were any.
+    #[inline]
+    fn pass_zeros(&mut self, bits: &mut Bits<'_>, blocks: u32) -> bool {
+        bits.refill();
+        let zeros = bits.peek().leading_zeros().min(bits.ready());
+        let mcus = zeros.min(READY).checked_div(blocks).unwrap_or_default();
+        let mcus = u64::from(mcus).min(self.left);
+        let count = u32::try_from(mcus).unwrap_or_default();
+        let is_held = i64::from(READY) <= bits.left();
+        if count < 2 || !is_held || self.visit(1).is_err() {
+            return false;
+        }
+        bits.skip(count.wrapping_mul(blocks));
+        self.left = self.left.wrapping_sub(mcus);
+        true
     }
 
     /// An MCU was read: it counts if it did not end beyond the last byte.

@@ -117,6 +117,12 @@ impl Table {
         }
     }
 
+    /// Whether the symbol 0 has the code of one zero bit.
+    pub(super) fn is_zero_short(&self) -> bool {
+        let Symbol { len, value } = self.find(0);
+        (len, value) == (1, 0)
+    }
+
     #[cold]
     fn find_long(&self, bits: u64) -> Symbol {
         let bits = u32::try_from(bits.wrapping_shr(48)).unwrap_or_default();

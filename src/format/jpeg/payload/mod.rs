@@ -10,21 +10,30 @@ mod coding;
 mod huffman;
 mod progressive;
 mod tables;
-mod work;
 
 use super::{
     DefectKind,
     frame::{Frame, Kind},
     scan::Scan,
 };
+use crate::format::work::Work;
 use bits::{Ahead, Bits, Buffer};
 use coding::{Blocks, Broken, Coding, Mcus};
 use progressive::{Band, Progression};
 use tables::Tables;
-use work::Work;
 
 /// More scans than this are not walked: each may cost tables of its own.
 const MOST_SCANS: u32 = 1000;
+
+/// Picoseconds that a restart interval costs, and that a scan does.
+const INTERVAL: u64 = 200_000;
+const SCAN: u64 = 50_000;
+
+/// Bytes of a scan's marker and header, at least (T.81 B.2.3).
+const SCAN_HEADER: usize = 10;
+
+/// Bytes of a restart marker.
+const MARKER: usize = 2;
 
 #[derive(Debug)]
 pub(super) struct Payload {
@@ -35,6 +44,8 @@ pub(super) struct Payload {
     progression: Progression,
     scans: u32,
     work: Work,
+    /// The file's offset after the last coded data.
+    end: u64,
     /// Whether a scan was not walked, or not to its end. What it coded is not known then, which
     /// later scans may refine.
     is_over: bool,
@@ -75,6 +86,7 @@ impl Payload {
             progression: Progression::new(),
             scans: 0,
             work: Work::new(),
+            end: 0,
             is_over: false,
         })
     }
@@ -84,17 +96,29 @@ impl Payload {
         &mut self.tables
     }
 
-    /// Begins a scan of `mcus` MCUs. Returns whether it is walked.
-    pub(super) fn begin(&mut self, frame: &Frame, scan: &Scan, mcus: u64, interval: u16) -> bool {
+    /// Begins a scan of `mcus` MCUs, whose marker is at `at`. Returns whether it is walked.
+    pub(super) fn begin(
+        &mut self,
+        frame: &Frame,
+        scan: &Scan,
+        mcus: u64,
+        interval: u16,
+        at: u64,
+    ) -> bool {
         self.buffer.clear();
         self.ahead = Ahead::default();
         self.scans = self.scans.saturating_add(1);
+        let before = at.saturating_sub(self.end);
+        self.work
+            .earn(usize::try_from(before).unwrap_or(usize::MAX));
+        self.work.earn(SCAN_HEADER);
         let interval = if interval == 0 {
             mcus
         } else {
             u64::from(interval)
         };
-        let coding = (self.scans <= MOST_SCANS && !self.is_over)
+        let is_affordable = self.work.spend(SCAN).is_some();
+        let coding = (self.scans <= MOST_SCANS && !self.is_over && is_affordable)
             .then(|| self.coding(frame, scan))
             .flatten();
         self.scan = coding.map(|coding| Walk {
@@ -215,8 +239,12 @@ impl Payload {
         let Some(walk) = &mut self.scan else {
             return Fed::Fine;
         };
+        self.work.earn(MARKER);
+        self.end = at;
         let mut fed = Fed::Fine;
-        if walk.state == Interval::Open {
+        if self.work.spend(INTERVAL).is_none() {
+            fed = walk.broken(Fed::TooMuch(at));
+        } else if walk.state == Interval::Open {
             fed = walk.read(
                 &self.tables,
                 &mut self.buffer,

@@ -7,8 +7,10 @@ use super::{
     bits::Bits,
     coding::{Broken, Mcus},
     huffman::Table,
-    work::PAGE_MADE,
 };
+
+/// Making a page of masks costs as much as visiting so many blocks.
+const PAGE_MADE: u64 = 32;
 
 /// Blocks whose masks are kept together.
 const PAGE: usize = 64;

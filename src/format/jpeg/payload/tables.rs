@@ -1,9 +1,13 @@
 //! The Huffman tables of a file, by class and number (T.81 B.2.4.2).
 
-use super::{
-    huffman::{Definition, Runs, Table},
-    work::{RUNS, TABLE, Work},
-};
+use super::huffman::{Definition, Runs, Table};
+use crate::format::work::Work;
+
+/// Picoseconds that making a look-up table of a Huffman code costs.
+const TABLE: u64 = 700_000;
+
+/// Picoseconds that making a look-up table of runs costs.
+const RUNS: u64 = 25_000_000;
 
 /// As defined; what scans look up is made when the first one needs it. That costs more than the few
 /// bytes of a definition are worth, so it is counted as work.

@@ -1,0 +1,37 @@
+//! No file costs more at payload depth than its length is worth: the work is counted, and what a
+//! file is not worth is stated as not examined.
+
+#[path = "../../fixtures/costly.rs"]
+mod files;
+
+use greenlight::{Depth, Inspection, Inspector, inspect::DefectKind};
+
+#[test]
+fn what_a_file_is_not_worth_is_not_examined() {
+    let mut wrong = Vec::new();
+    for file in files::files() {
+        let inspection = Inspection::at(Depth::Payload, &file.bytes);
+        assert!(inspection.is_complete(), "{}", file.name);
+        if inspection.is_payload_unchecked() == file.is_examined {
+            wrong.push((file.name, *inspection.defects()));
+        }
+        let mut inspector = Inspector::new(Depth::Payload);
+        for chunk in file.bytes.chunks(1_023) {
+            inspector.push(chunk);
+        }
+        assert_eq!(inspector.finish(), inspection, "{}", file.name);
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// What is not examined is never called corrupt.
+#[test]
+fn what_is_not_examined_has_no_other_defect() {
+    for file in files::files() {
+        let inspection = Inspection::at(Depth::Payload, &file.bytes);
+        if inspection.is_payload_unchecked() {
+            let kinds: Vec<_> = inspection.defects().iter().map(|(kind, _)| kind).collect();
+            assert_eq!(kinds, [DefectKind::NotWalked], "{}", file.name);
+        }
+    }
+}
