@@ -1,5 +1,5 @@
-//! Ctrl-C, and what a service manager or a closed terminal sends: the first signal asks the command
-//! to come to an end, the second ends it.
+//! Ctrl-C, and the signals of service managers and closed terminals: the first one stops the command
+//! in order, the second one immediately.
 
 use std::io;
 
@@ -76,8 +76,8 @@ fn signals() -> io::Result<Signals> {
     })
 }
 
-/// Whether whoever started this process wants it to outlive its terminal (`nohup`). Where that
-/// cannot be seen the signal is left as it is.
+/// Whether the parent process wants this one to outlive its terminal (`nohup`). Where that is unknown
+/// the signal is left unchanged.
 #[cfg(unix)]
 fn ignores_hangup() -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();

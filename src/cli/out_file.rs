@@ -13,8 +13,7 @@ use super::exit::{Failure, reason};
 /// What an SQLite database, and so a ledger, begins with (SQLite, database file format, 1.3).
 const SQLITE: &[u8; 16] = b"SQLite format 3\0";
 
-/// A file that takes its place when it is whole; what is no regular file (a pipe, a device) is
-/// written as it stands.
+/// A file that is renamed to its path when it is complete. A pipe or a device is written directly.
 #[derive(Debug)]
 pub(crate) enum OutFile {
     Stream(File),

@@ -213,8 +213,8 @@ impl Escaping {
     }
 }
 
-/// How the command ends when printing ended so. That nobody reads on is no failure (`head`): then
-/// what was printed decides.
+/// Returns the exit code after printing. A closed pipe (`head`) is not a failure: then the printed
+/// results decide.
 pub(crate) fn ended(
     printed: io::Result<Exit>,
     so_far: impl FnOnce() -> Exit,

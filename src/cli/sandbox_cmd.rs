@@ -1,4 +1,4 @@
-//! `greenlight sandbox`: a stand-in service to try things with.
+//! `greenlight sandbox`: a mock of the moderation service.
 
 use super::{
     args::{SandboxOptions, entry_of},
@@ -38,7 +38,7 @@ fn introduce(
     let mut lines = vec![
         format!("sandbox listening on http://{}", sandbox.address()),
         String::new(),
-        "It stands in for the moderation service; to use it:".to_owned(),
+        "This is a mock of the moderation service; to use it:".to_owned(),
         format!("  export ALIBABA_CLOUD_ACCESS_KEY_ID={}", key.id()),
         format!("  export ALIBABA_CLOUD_ACCESS_KEY_SECRET={secret}"),
     ];

@@ -190,7 +190,7 @@ impl Terminal {
         }
     }
 
-    /// Does something on the screen besides progress.
+    /// Prints to the screen while progress is hidden.
     fn aside(&self, print: impl FnOnce()) {
         match &self.gauges {
             Some(gauges) => gauges.screen.suspend(print),
@@ -255,7 +255,7 @@ pub(crate) fn failure(failure: &Failure) {
 
 /// Prints help, the version, or what is wrong with the arguments.
 pub(crate) fn answer(answer: &clap::Error) -> Exit {
-    // Whoever closed the pipe does not want to read on.
+    // A closed pipe means that no one reads the rest.
     let _ = answer.print();
     if answer.use_stderr() {
         Exit::Failed

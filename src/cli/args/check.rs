@@ -1,4 +1,4 @@
-//! What to check, how, and how to say it.
+//! The arguments of `check`: the sources, the checks and the output.
 
 use std::{
     ffi::{OsStr, OsString},
@@ -23,7 +23,7 @@ use crate::{
     requirements::Requirements,
 };
 
-/// What to check, how, and how to say it.
+/// The options of `check`.
 #[derive(Args, Debug)]
 pub(crate) struct CheckOptions {
     #[command(flatten)]
@@ -46,8 +46,8 @@ pub(crate) struct InputOptions {
     #[arg(long, value_name = "FILE|-")]
     pub(crate) from: Option<OsString>,
 
-    /// Lets lines of the list name files and folders below DIR, links followed; by default they name
-    /// http and https URLs only; may be repeated
+    /// Allow lines of the list to name files and folders below DIR, following links; by default they
+    /// name http and https URLs only; may be repeated
     #[arg(long, value_name = "DIR")]
     pub(crate) files_under: Vec<PathBuf>,
 
@@ -66,17 +66,17 @@ pub(crate) struct InputOptions {
     pub(crate) rows_per_byte: Option<u32>,
 
     /// The list's column that holds the sources [default: `url`, `image_url`, `source` or `link`,
-    /// whatever the case; or the only one]
+    /// in any case; or the only one]
     #[arg(long, value_name = "NAME")]
     pub(crate) column: Option<String>,
 
     /// The list's column that holds a data id of your own for each source, which scan prints:
-    /// letters, digits, _, - and ., at most 128 (check makes sure of that and prints none)
+    /// letters, digits, _, - and ., at most 128 (check validates it and prints none)
     #[arg(long, value_name = "NAME")]
     pub(crate) data_id_column: Option<String>,
 }
 
-/// How images are checked, and how that is said.
+/// How images are checked and results printed.
 #[derive(Args, Debug)]
 pub(crate) struct CheckSettings {
     /// How far files are read: the header for format and dimensions; the structure to the end,
@@ -90,15 +90,15 @@ pub(crate) struct CheckSettings {
     #[arg(long, value_name = "MODE", default_value = "full")]
     pub(crate) probe: ProbeMode,
 
-    /// How results are printed: a table, a JSON object a line, or CSV with a header line
+    /// Output format: a table, one JSON object per line, or CSV with a header line
     #[arg(long, default_value = "human")]
     pub(crate) format: Format,
 
     #[command(flatten)]
     pub(crate) csv: CsvOption,
 
-    /// How many images are checked at the same time: of one host at most 8, of files at most as
-    /// many as there are processors
+    /// Images that are checked concurrently: at most 8 from one host, and at most one file per
+    /// processor
     #[arg(long, value_name = "N", default_value = "64", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(crate) concurrency: u16,
 
@@ -193,7 +193,7 @@ impl InputOptions {
                 .hint("name files, folders or URLs, or a list of them with --from FILE"));
         }
         if from.is_none() && self.describes_a_list() {
-            return Err(Failure::new("there is no list that these options describe")
+            return Err(Failure::new("these options need a list, and none is given")
                 .hint("name one with --from <FILE|->"));
         }
         let columns = Columns {
@@ -286,8 +286,8 @@ pub(crate) enum Format {
 /// How cells of CSV are written.
 #[derive(Args, Clone, Copy, Debug)]
 pub(crate) struct CsvOption {
-    /// Writes cells of CSV as they are; by default one that begins with =, +, -, @, a tab or a
-    /// carriage return is prefixed with ', because spreadsheets would take it for a formula
+    /// Write cells of CSV unchanged; by default one that begins with =, +, -, @, a tab or a carriage
+    /// return is prefixed with ', because spreadsheets would run it as a formula
     #[arg(long)]
     pub(crate) csv_raw: bool,
 }

@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 use super::{CsvOption, Format};
 use crate::{cli::ledger::LedgerLocation, image_url::masked};
 
-/// The ledger's name unless told.
+/// Default name of the ledger.
 const DEFAULT: &str = "greenlight.db";
 
 /// Where the ledger is.
@@ -32,7 +32,7 @@ impl LedgerOption {
         }
     }
 
-    /// What must be said to use the same ledger: ` --ledger FILE`, or nothing.
+    /// Returns the option that selects the same ledger: ` --ledger FILE`, or nothing for the default.
     pub(crate) fn argument(&self) -> String {
         if self.ledger.is_none() {
             return String::new();
@@ -46,7 +46,7 @@ pub(crate) struct StatusOptions {
     #[command(flatten)]
     pub(crate) ledger: LedgerOption,
 
-    /// How it is printed: for people, as one JSON object, or as CSV with a header line
+    /// Output format: for people, one JSON object, or CSV with a header line
     #[arg(long, default_value = "human")]
     pub(crate) format: Format,
 
@@ -70,15 +70,14 @@ pub(crate) struct ExportOptions {
     #[command(flatten)]
     pub(crate) ledger: LedgerOption,
 
-    /// How sources are written
+    /// Output format
     #[arg(long, default_value = "jsonl")]
     pub(crate) format: ExportFormat,
 
     #[command(flatten)]
     pub(crate) csv: CsvOption,
 
-    /// Where they are written; a file that is there is replaced once all is written; - is standard
-    /// output
+    /// The output file, which replaces an existing one once it is complete; - for standard output
     #[arg(long, value_name = "FILE|-", default_value = "-")]
     pub(crate) output: PathBuf,
 }
@@ -88,7 +87,7 @@ pub(crate) struct DeadOptions {
     #[command(flatten)]
     pub(crate) ledger: LedgerOption,
 
-    /// How they are printed: a table, a JSON object a line, or CSV with a header line
+    /// Output format: a table, one JSON object per line, or CSV with a header line
     #[arg(long, default_value = "human")]
     pub(crate) format: Format,
 

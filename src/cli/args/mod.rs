@@ -42,7 +42,7 @@ Exit codes:
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Checks images and says which of them the moderation service can scan; needs no account
+    /// Checks which images the moderation service can scan; needs no account
     #[command(after_help = CHECK_EXAMPLES)]
     Check(CheckOptions),
 
@@ -50,15 +50,15 @@ pub(crate) enum Command {
     #[command(after_help = SCAN_EXAMPLES)]
     Scan(ScanOptions),
 
-    /// Goes on with what a scan left undone, from its ledger
+    /// Resumes a scan from its ledger
     #[command(after_help = RESUME_EXAMPLES)]
     Resume(ResumeOptions),
 
-    /// Takes part in the work of a ledger that several machines share, without printing outcomes
+    /// Works on a ledger that several machines share, without printing outcomes
     #[command(after_help = WORK_EXAMPLES)]
     Work(WorkOptions),
 
-    /// Says how far the scan of a ledger is, what it cost and how long it will take
+    /// Prints the progress of a ledger's scan, what it cost and how long it will take
     #[command(after_help = STATUS_EXAMPLES)]
     Status(StatusOptions),
 
@@ -66,26 +66,26 @@ pub(crate) enum Command {
     #[command(after_help = RETRY_EXAMPLES)]
     Retry(RetryOptions),
 
-    /// Lists the images of a ledger that were given up, and why
+    /// Lists the images of a ledger that failed permanently, and why
     #[command(after_help = DEAD_EXAMPLES)]
     Dead(DeadOptions),
 
-    /// Writes what a ledger knows: a row for each source, in the order of the input
+    /// Writes a ledger's outcomes: a row for each source, in the order of the input
     #[command(after_help = EXPORT_EXAMPLES)]
     Export(ExportOptions),
 
-    /// Checks images and says what a scan of them would submit and cost; needs no account
+    /// Checks images and prints what a scan of them would submit and cost; needs no account
     #[command(after_help = PLAN_EXAMPLES)]
     Plan(PlanOptions),
 
-    /// Asks the moderation service for the results of tasks that were submitted before
+    /// Fetches the results of tasks that were submitted before
     Results(ResultsOptions),
 
-    /// Draws the lines of a run as one HTML page, for people who would rather look than read
+    /// Renders the output of a run, or a ledger, as one HTML page
     #[command(after_help = REPORT_EXAMPLES)]
     Report(ReportOptions),
 
-    /// Runs a stand-in for the moderation service on this machine, until it is interrupted
+    /// Runs a mock of the moderation service on loopback until it is interrupted
     #[command(after_help = SANDBOX_EXAMPLES)]
     Sandbox(SandboxOptions),
 }
@@ -106,9 +106,9 @@ Examples:
   greenlight scan --region ap-southeast-1 https://example.com/cat.png
   greenlight scan --region cn-shanghai --scenes porn --from urls.txt --format jsonl > out.jsonl
 
-What is done is kept in a ledger, greenlight.db unless told. An image is submitted once, however often \
-it is listed, scanned or interrupted; `greenlight resume` goes on where a scan ended, and `greenlight \
-export` prints everything again. Ctrl-C finishes what was sent; a second one ends at once, and loses \
+Progress is kept in a ledger, by default greenlight.db. An image is submitted once, however often it is \
+listed, scanned or interrupted; `greenlight resume` resumes a scan, and `greenlight export` prints \
+everything again. Ctrl-C finishes the requests that were sent; a second one ends immediately and loses \
 nothing either.
 
 Every scene of every submitted image is billed. Local files that pass are uploaded to the service's \
@@ -125,8 +125,8 @@ Examples:
   greenlight resume --region ap-southeast-1
   greenlight resume --ledger urls.db --region cn-shanghai --format jsonl >> out.jsonl
 
-Give it the options of the scan, without the sources. It prints the sources that no run printed \
-before, in the order of the input.
+Pass the options of the scan, without the sources. It prints the sources that no earlier run printed, \
+in the order of the input.
 
 Exit codes as those of scan: of the sources that this run prints";
 
@@ -144,7 +144,7 @@ Examples:
   greenlight status
   greenlight status --ledger urls.db --format jsonl
 
-It may run beside a scan, and needs no key.";
+It may run during a scan, and needs no key.";
 
 const RETRY_EXAMPLES: &str = "\
 Examples:
@@ -164,8 +164,8 @@ Examples:
   greenlight export --ledger urls.db --format csv --output outcomes.csv
   greenlight export --format parquet --output outcomes.parquet
 
-The fields are those of scan. It may run beside a scan, and needs no key; what is not done yet says so \
-in its field `error`.";
+The fields are those of scan. It may run during a scan, and needs no key; a source that is not done yet \
+has that in its field `error`.";
 
 const PLAN_EXAMPLES: &str = "\
 Examples:

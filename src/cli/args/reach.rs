@@ -26,7 +26,7 @@ pub(crate) struct ReachOptions {
     #[arg(long, value_name = "N", default_value = "5", value_parser = clap::value_parser!(u8).range(0..=20))]
     max_redirects: u8,
 
-    /// The User-Agent that servers are told [default: greenlight/ and its version]
+    /// The User-Agent header of requests for URLs [default: greenlight/ and its version]
     #[arg(
         long,
         value_name = "TEXT",

@@ -7,7 +7,7 @@ use clap::Args;
 /// What to draw, and where to.
 #[derive(Args, Debug)]
 pub(crate) struct ReportOptions {
-    /// Where the page is written; a file that is there is replaced; - is standard output
+    /// The page's file, which replaces an existing one; - for standard output
     #[arg(long, value_name = "FILE|-")]
     pub(crate) html: PathBuf,
 
@@ -15,11 +15,11 @@ pub(crate) struct ReportOptions {
     #[arg(long, value_name = "FILE|-", default_value = "-")]
     pub(crate) from: OsString,
 
-    /// Draws what a ledger holds instead, as far as it is: scan may be working on it
+    /// Render the current state of a ledger instead, during a scan too
     #[arg(long, value_name = "FILE|URL", conflicts_with = "from")]
     pub(crate) ledger: Option<PathBuf>,
 
-    /// Shows the images of what is listed, loaded from their URLs, blurred until clicked
+    /// Show the listed images, loaded from their URLs, blurred until clicked
     #[arg(long)]
     pub(crate) thumbnails: bool,
 }

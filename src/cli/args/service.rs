@@ -1,4 +1,4 @@
-//! Which service is asked, and the stand-in for it.
+//! The arguments for the moderation service and its mock.
 
 use std::{fmt, net::SocketAddr, path::PathBuf, str::FromStr};
 

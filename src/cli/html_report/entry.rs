@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// The fields of a line of `check` or `scan --format jsonl` that the report shows. Unknown fields
-/// are passed over and absent ones are empty, so that lines of older and newer versions are read.
+/// are ignored and absent ones are empty, so that lines of older and newer versions are read.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Entry {
@@ -127,7 +127,7 @@ impl Listed {
     }
 
     /// Returns the URL of an image that may be shown: one that was not rejected, on a public host.
-    /// Whoever opens a report must not send requests into their own network because a list names it.
+    /// A reader's browser must not send requests into its own network because a list names it.
     pub(super) fn thumbnail(&self) -> Option<url::Url> {
         let has_password = |url: &url::Url| !url.username().is_empty() || url.password().is_some();
         web_url(&self.source)

@@ -31,7 +31,7 @@ const MAX_LINE: usize = 1 << 20;
 #[derive(Debug, Default)]
 pub(crate) struct Drawing(Tally);
 
-/// The page, and what is to be said besides.
+/// The page, and the error to print with it.
 pub(crate) struct Report {
     pub(crate) page: String,
     /// Which lines could not be read, if any.

@@ -15,7 +15,7 @@ for (const section of document.querySelectorAll("section[data-table]")) {
     heading.setAttribute("aria-sort", order);
     const sign = order === "ascending" ? 1 : -1;
     const value = (row) => row.cells[column].dataset.value ?? row.cells[column].textContent;
-    // What is not known stands last in either order.
+    // Unknown values are last in either order.
     const sorted = rows.map((row) => [value(row), row]).sort(([a], [b]) =>
       (a === "") - (b === "") || sign * collator.compare(a, b));
     body.append(...sorted.map(([, row]) => row));

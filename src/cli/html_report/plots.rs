@@ -49,7 +49,7 @@ impl Bar {
         }
     }
 
-    /// A bar of names that are told apart by their colours.
+    /// A bar of names that differ in color.
     pub(super) fn stacked(name: &str, counts: &Counts) -> Self {
         let mut parts = counts.sorted();
         let order = ["pass", "accept", "review", "block"];
@@ -184,7 +184,7 @@ fn columns(counts: &[u64], unit: &str, label: &dyn Fn(usize) -> String) -> Drawn
     Ok(svg)
 }
 
-/// Width against height on logarithmic axes, accepted and not told apart by shape and colour.
+/// Width against height on logarithmic axes, accepted and other images distinguished by shape and color.
 pub(super) fn dimensions(tally: &Tally) -> Drawn {
     let points = tally.points.kept();
     let sides = || {
@@ -227,7 +227,8 @@ pub(super) fn dimensions(tally: &Tally) -> Drawn {
     Ok(svg)
 }
 
-/// What stands at a length on a logarithmic axis: the ones, twos and fives, as others would overlap.
+/// Returns the label of a length on a logarithmic axis: for ones, twos and fives, because others would
+/// overlap.
 fn side_label(side: u32) -> String {
     let decade = decade_below(side);
     let is_labelled = side.is_multiple_of(decade) && matches!(side / decade, 1 | 2 | 5);

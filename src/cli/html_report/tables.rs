@@ -17,7 +17,7 @@ pub(super) fn hosts(tally: &Tally) -> Markup {
             section data-table="hosts" {
                 h2 { "Hosts with failures" }
                 @if tally.other_hosts > 0 {
-                    p { (grouped(tally.other_hosts)) " images lie on further hosts, which were not told apart." }
+                    p { (grouped(tally.other_hosts)) " images lie on further hosts, which are not listed." }
                 }
                 @if hosts.len() > 10 { p.filters { (search()) (shown(hosts.len())) } }
                 div.scroll tabindex="0" role="region" aria-label="Hosts" { table {

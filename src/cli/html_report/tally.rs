@@ -7,11 +7,11 @@ use crate::verdict::Severity;
 
 /// More different names than this are counted together.
 const NAMES: usize = 100;
-/// More hosts than this are not told apart.
+/// More hosts than this are counted together.
 const HOSTS: usize = 50_000;
-/// As many lines are shown one by one.
+/// The most lines that are listed.
 const LISTED: usize = 2_000;
-/// As many points stand in the plot of dimensions.
+/// The most points in the plot of dimensions.
 const POINTS: usize = 4_096;
 /// A download's time is counted in steps of this many milliseconds, the last one open.
 pub(super) const TIME_STEP_MS: u64 = 200;

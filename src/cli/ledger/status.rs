@@ -113,7 +113,7 @@ struct Status {
     tasks: u64,
     /// What is billed for them at most: each frame that is looked at, for each scene.
     billed: u64,
-    /// What may have been billed besides, because an answer was lost.
+    /// What may have been billed in addition, because a response was lost.
     billed_besides: u64,
     /// Images submitted again because their result had expired.
     expired: u64,
@@ -249,9 +249,9 @@ impl Status {
     fn spend(&self) -> String {
         let Self { tasks, billed, .. } = self;
         let count = self.scenes.len();
-        let besides = match self.billed_besides {
+        let lost = match self.billed_besides {
             0 => String::new(),
-            besides => format!(", {besides} more perhaps, whose answers were lost"),
+            lost => format!(", {lost} more perhaps, whose answers were lost"),
         };
         // Why this can be more than tasks times scenes.
         let scenes = u64::try_from(count).unwrap_or(u64::MAX);
@@ -266,7 +266,7 @@ impl Status {
             unpaid => format!("; {unpaid} accepted and not submitted yet"),
         };
         let (task, scene) = (plural(*tasks, "task"), plural(scenes, "scene"));
-        format!("{task} of {scene}: {billed} billed at most{frames}{besides}{unpaid}")
+        format!("{task} of {scene}: {billed} billed at most{frames}{lost}{unpaid}")
     }
 }
 

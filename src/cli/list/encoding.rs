@@ -10,7 +10,7 @@ const CHUNK: usize = 16 * 1024;
 /// As many bytes decide on the encoding.
 const HEAD: usize = 4;
 
-/// A reader of UTF-8 over one of UTF-8 or UTF-16. A byte order mark is skipped. What is not valid
+/// Reads UTF-8 from UTF-8 or UTF-16. A byte order mark is skipped. What is not valid
 /// UTF-8 is left as it is, for the line that holds it to be reported.
 pub(super) struct Decoded<R> {
     reader: R,

@@ -1,5 +1,5 @@
-//! The fields of a JSON object, told apart without reading their values: a field that is not asked
-//! for may hold anything that has an end (lone surrogates, control characters, `NaN`).
+//! The fields of a JSON object, split without parsing their values: an unused field may hold
+//! anything that has an end (lone surrogates, control characters, `NaN`).
 
 use super::foreign::is_foreign;
 

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::cli::exit::reason;
 
-/// The lines of a text; blank ones and comments are passed over.
+/// The lines of a text, without blank ones and comments.
 pub(super) struct TextRows<R>(Lines<R>);
 
 impl<R: BufRead> TextRows<R> {

@@ -28,7 +28,7 @@ fn help_names_every_option_with_its_default() {
     assert_snapshot!(run, @"
     exit: 0
     ----- stdout -----
-    Checks images and says which of them the moderation service can scan; needs no account
+    Checks which images the moderation service can scan; needs no account
 
     Usage: greenlight check [OPTIONS] [SOURCE]...
 
@@ -41,8 +41,8 @@ fn help_names_every_option_with_its_default() {
                                             -: text with one per line (blank lines and lines that begin
                                             with # are skipped), .csv, .tsv, .json, .jsonl, .ndjson or
                                             .parquet
-          --files-under <DIR>               Lets lines of the list name files and folders below DIR,
-                                            links followed; by default they name http and https URLs
+          --files-under <DIR>               Allow lines of the list to name files and folders below DIR,
+                                            following links; by default they name http and https URLs
                                             only; may be repeated
           --list-format <FORMAT>            The list's format; jsonl reads JSON lines and arrays
                                             [default: by the extension, else text] [possible values:
@@ -52,11 +52,11 @@ fn help_names_every_option_with_its_default() {
           --rows-per-byte <N>               The most rows that a .parquet list may have for each of its
                                             bytes; one that declares more is refused [default: 16]
           --column <NAME>                   The list's column that holds the sources [default: `url`,
-                                            `image_url`, `source` or `link`, whatever the case; or the
-                                            only one]
+                                            `image_url`, `source` or `link`, in any case; or the only
+                                            one]
           --data-id-column <NAME>           The list's column that holds a data id of your own for each
                                             source, which scan prints: letters, digits, _, - and ., at
-                                            most 128 (check makes sure of that and prints none)
+                                            most 128 (check validates it and prints none)
           --depth <DEPTH>                   How far files are read: the header for format and
                                             dimensions; the structure to the end, which finds truncation
                                             and corruption and counts frames; the coded pixels too
@@ -67,15 +67,14 @@ fn help_names_every_option_with_its_default() {
                                             dimensions and size take (an accepted URL is then not known
                                             to download in time) [default: full] [possible values: full,
                                             header]
-          --format <FORMAT>                 How results are printed: a table, a JSON object a line, or
-                                            CSV with a header line [default: human] [possible values:
-                                            human, jsonl, csv]
-          --csv-raw                         Writes cells of CSV as they are; by default one that begins
+          --format <FORMAT>                 Output format: a table, one JSON object per line, or CSV
+                                            with a header line [default: human] [possible values: human,
+                                            jsonl, csv]
+          --csv-raw                         Write cells of CSV unchanged; by default one that begins
                                             with =, +, -, @, a tab or a carriage return is prefixed with
-                                            ', because spreadsheets would take it for a formula
-          --concurrency <N>                 How many images are checked at the same time: of one host at
-                                            most 8, of files at most as many as there are processors
-                                            [default: 64]
+                                            ', because spreadsheets would run it as a formula
+          --concurrency <N>                 Images that are checked concurrently: at most 8 from one
+                                            host, and at most one file per processor [default: 64]
           --for <SCAN>                      The scan that the images are meant for: async takes up to 20
                                             MB, sync up to 5 MB [default: async] [possible values:
                                             async, sync]
@@ -102,8 +101,8 @@ fn help_names_every_option_with_its_default() {
           --deny-address <CIDR[:PORT]>      Keeps URLs from leading to these addresses, whatever else is
                                             allowed; may be repeated
           --max-redirects <N>               How many redirects of a URL are followed [default: 5]
-          --user-agent <TEXT>               The User-Agent that servers are told [default: greenlight/
-                                            and its version]
+          --user-agent <TEXT>               The User-Agent header of requests for URLs [default:
+                                            greenlight/ and its version]
           --nat64-prefix <CIDR>             Judges addresses in this NAT64 prefix by the IPv4 address
                                             that they embed; may be repeated
           --header <[HOST=]NAME: VALUE>     Adds a header to the requests for URLs, or to those for one

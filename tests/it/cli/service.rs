@@ -246,7 +246,7 @@ fn the_sandbox_says_where_it_is_and_how_to_use_it() {
     ----- stdout -----
     sandbox listening on http://127.0.0.1:N
 
-    It stands in for the moderation service; to use it:
+    This is a mock of the moderation service; to use it:
       export ALIBABA_CLOUD_ACCESS_KEY_ID=sandbox-key-id
       export ALIBABA_CLOUD_ACCESS_KEY_SECRET=sandbox-key-secret
       greenlight scan URL... --endpoint http://127.0.0.1:N
@@ -264,7 +264,7 @@ fn the_sandbox_says_where_it_is_and_how_to_use_it() {
     ----- stdout -----
     sandbox listening on http://127.0.0.1:N
 
-    It stands in for the moderation service; to use it:
+    This is a mock of the moderation service; to use it:
       export ALIBABA_CLOUD_ACCESS_KEY_ID=my-id
       export ALIBABA_CLOUD_ACCESS_KEY_SECRET=<secret>
       greenlight scan URL... --endpoint http://127.0.0.1:N
@@ -296,7 +296,7 @@ fn a_sandbox_on_every_address_names_one_that_can_be_used() {
     ----- stdout -----
     sandbox listening on http://0.0.0.0:N
 
-    It stands in for the moderation service; to use it:
+    This is a mock of the moderation service; to use it:
       export ALIBABA_CLOUD_ACCESS_KEY_ID=sandbox-key-id
       export ALIBABA_CLOUD_ACCESS_KEY_SECRET=sandbox-key-secret
       greenlight scan URL... --endpoint http://127.0.0.1:N

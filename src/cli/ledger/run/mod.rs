@@ -124,10 +124,10 @@ struct Job {
     last_row: i64,
     /// When something last moved, and how much had by then.
     news: (Instant, u64),
-    /// Whether the user knows that nothing moves.
-    is_told: bool,
-    /// Whether the user knows that the service does nothing.
-    is_outage_told: bool,
+    /// Whether a standstill was reported.
+    stall_reported: bool,
+    /// Whether an outage was reported.
+    outage_reported: bool,
     /// Images that were submitted before the run and are not decided.
     awaited: u64,
     place: Place,
@@ -156,8 +156,8 @@ impl Job {
             unanswered: before.count(State::Sending) + before.count(State::Uncertain),
             last_row: before.last_row,
             news: (clock::instant(), 0),
-            is_told: false,
-            is_outage_told: false,
+            stall_reported: false,
+            outage_reported: false,
             awaited: before.count(State::Submitted),
             place,
             printed_through: 0,
@@ -182,7 +182,7 @@ impl Job {
         let mut ticks = time::interval(every);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         ticks.reset();
-        // Why it is to stop, and when the user is told what it waits for.
+        // Why it is to stop, and when to print what it waits for.
         let mut stop: Option<(End, Option<Instant>)> = None;
         loop {
             tokio::select! {

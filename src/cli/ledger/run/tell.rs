@@ -8,13 +8,13 @@ use crate::{
     error::Error,
 };
 
-/// How long nothing may move before the user is told.
+/// Reports a standstill after this long without progress.
 const STANDSTILL: Duration = Duration::from_secs(30);
 
-/// How long the service may do nothing before the user is told.
+/// Reports an outage of the service after this long.
 const HICCUP: Duration = Duration::from_secs(3);
 
-/// How many data ids that places share are told.
+/// The most shared data ids that are reported.
 const MOST_SHARED: usize = 20;
 
 impl Job {
@@ -62,12 +62,12 @@ impl Job {
     pub(super) fn tell_outage(&mut self) -> String {
         let outage = self.run.outage();
         let Some(outage) = outage.filter(|outage| outage.lasted >= HICCUP) else {
-            self.is_outage_told = false;
+            self.outage_reported = false;
             return String::new();
         };
         let lasted = duration::rough(outage.lasted);
-        if !self.is_outage_told {
-            self.is_outage_told = true;
+        if !self.outage_reported {
+            self.outage_reported = true;
             let message = format!(
                 "the service has done nothing for {lasted}, and is asked again and again: {}",
                 outage.error
@@ -85,7 +85,7 @@ impl Job {
         for same in shared.iter().take(MOST_SHARED) {
             let [first, second] = &same.places;
             let message = format!(
-                "the data id `{}` stands at {} places, the first of which are {} line {} and {} \
+                "the data id `{}` is used {} times, first in {} line {} and {} \
                  line {}: each gets its outcome",
                 same.data_id, same.count, first.0, first.1, second.0, second.1
             );
@@ -94,7 +94,7 @@ impl Job {
         if shared.len() > MOST_SHARED {
             self.printer
                 .terminal()
-                .error("and more data ids stand at several places");
+                .error("and more data ids are used several times");
         }
         Ok(())
     }
@@ -121,11 +121,11 @@ impl Job {
         let moved = moved.into_iter().fold(0, u64::saturating_add);
         if moved != self.news.1 {
             self.news = (clock::instant(), moved);
-            self.is_told = false;
+            self.stall_reported = false;
         }
         let stands_still = self.news.0.elapsed();
-        if stands_still >= STANDSTILL && !self.is_told {
-            self.is_told = true;
+        if stands_still >= STANDSTILL && !self.stall_reported {
+            self.stall_reported = true;
             let message = format!(
                 "nothing has moved for {}: `greenlight status{}` says what is waited for",
                 duration::rough(stands_still),

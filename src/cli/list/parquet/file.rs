@@ -21,7 +21,7 @@ use super::{
 /// How much is read of a page's header first, in bytes.
 const FIRST_READ: usize = 4 * 1024;
 
-/// Reads the directory, which stands at the file's end, and looks at it.
+/// Reads the footer, which is at the file's end, and validates it.
 pub(super) fn metadata(file: &File) -> Result<Vec<u8>> {
     let length = file.metadata()?.len();
     let tail = length.checked_sub(8).map(|start| read(file, start, 8));
@@ -47,8 +47,7 @@ pub(super) fn metadata(file: &File) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// One column of one row group. Reads are one after the other, so that the file's position is
-/// nobody else's.
+/// One column of one row group. Reads are sequential, so no other reader moves the file's position.
 pub(super) struct Chunk {
     pub(super) file: Arc<File>,
     /// Its pages are packed with gzip, whose library call has no bound of its own.

@@ -11,9 +11,9 @@ const MOST_DEPTH: u32 = 32;
 /// What is wrong with a structure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Fault {
-    /// It goes on behind the slice's end.
+    /// It continues after the slice's end.
     Truncated,
-    /// It is none.
+    /// It is not valid.
     Malformed,
 }
 

@@ -19,7 +19,7 @@ fn a_read_error_is_reported_with_its_line() {
     ] {
         let reader = BufReader::new(Cursor::new(start).chain(Broken));
         let lines = plain(list_of(format, Columns::default(), reader));
-        let last = lines.last().expect("the fault is told");
+        let last = lines.last().expect("the error is reported");
         assert_eq!(*last, bad(2, "", "cannot read on: timed out"), "{format:?}");
     }
 }

@@ -6,14 +6,14 @@ mod matrix;
 
 use insta::assert_snapshot;
 
-use crate::cli::bench::{Bench, Run};
+use crate::cli::bench::{Bench, Run, read_line};
 
 #[test]
 fn a_list_is_read_line_by_line_after_the_arguments() {
     let bench = Bench::new("list-lines");
     bench.write(
         "a.txt",
-        "no image, but a text that is long enough to be told from one: sixty-four bytes",
+        "no image, but a text that is long enough to be distinguished from one: sixty-four bytes",
     );
     bench.write(
         "list.txt",
@@ -34,7 +34,7 @@ fn a_list_is_read_line_by_line_after_the_arguments() {
 }
 
 #[test]
-fn a_bad_line_is_reported_with_its_number_and_the_rest_goes_on() {
+fn a_bad_line_is_reported_and_reading_continues() {
     let bench = Bench::new("list-bad");
     let mut list = b"ftp://one\n# note\n\xff\xfe.png\nno-such.png\n".to_vec();
     list.extend(std::iter::repeat_n(b'x', 100_000));
@@ -386,7 +386,7 @@ fn a_table_is_read_by_its_columns_names() {
 }
 
 #[test]
-fn a_column_that_is_not_there_is_told_with_those_that_are() {
+fn a_missing_column_is_reported_with_the_present_ones() {
     let bench = Bench::new("list-columns");
     bench.write("list.csv", "id,pic\n1,ftp://one\n");
     bench.write("list.txt", "ftp://one\n");
@@ -442,7 +442,7 @@ fn a_column_that_is_not_there_is_told_with_those_that_are() {
 }
 
 #[test]
-fn a_parquet_list_that_is_none_says_so() {
+fn a_file_that_is_not_parquet_is_reported() {
     let bench = Bench::new("list-parquet");
     bench.write("list.parquet", "url\nftp://one\nftp://two\n");
     let run = bench.run(&["check", "--from", "list.parquet"]);
@@ -467,7 +467,7 @@ fn a_parquet_list_that_is_none_says_so() {
 }
 
 #[test]
-fn a_table_without_names_is_told_and_loses_no_source() {
+fn a_table_without_names_is_reported_and_loses_no_source() {
     let bench = Bench::new("list-nameless");
     bench.write("list.csv", "ftp://one\nftp://two\n");
     let run = bench.run(&["check", "--from", "list.csv"]);
@@ -638,4 +638,33 @@ fn a_stray_quote_shows_one_line() {
         "{run}"
     );
     assert_eq!(run.code, Some(2), "{run}");
+}
+
+#[test]
+fn a_delimiter_can_be_named() {
+    let bench = Bench::new("list-delimiter");
+    bench.write("list.csv", "id#url\n1#ftp://one\n");
+    bench.write("joined.csv", "id#name;url\n1#x;ftp://one\n");
+    for (list, delimiter) in [("list.csv", "#"), ("joined.csv", ";")] {
+        let args = ["check", "--from", list, "--format", "jsonl"];
+        let run = bench.run(&[&args[..], &["--delimiter", delimiter]].concat());
+        assert_eq!(run.texts("source"), ["ftp://one"], "{run}");
+    }
+}
+
+#[test]
+fn a_json_array_is_answered_before_it_ends() {
+    use std::{io::Write as _, process::Stdio};
+    let bench = Bench::new("list-stream");
+    let args = ["check", "-", "--list-format", "json", "--format", "jsonl"];
+    let mut child = bench.command(&args).stdin(Stdio::piped()).spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    stdin.write_all(b"[{\"url\":\"ftp://one\"},\n").unwrap();
+    let answer = read_line(child.stdout.as_mut().unwrap());
+    assert!(answer.contains("\"ftp://one\",\"line\":1"), "{answer}");
+    stdin.write_all(b"\"ftp://two\"]").unwrap();
+    drop(stdin);
+    let run = Run::of(child);
+    assert_eq!(run.texts("source"), ["ftp://two"], "{run}");
+    assert_eq!(run.code, Some(1), "{run}");
 }
