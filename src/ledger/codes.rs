@@ -1,7 +1,6 @@
-//! The numbers that the states of batches and tasks are stored as, in every store. They never
-//! change.
+//! The numbers that represent the states of batches and tasks in every store. They never change.
 
-/// What is known of a batch's request.
+/// The state of a batch's request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::ledger) enum BatchState {
     Sending,
@@ -21,7 +20,7 @@ impl BatchState {
     }
 }
 
-/// What is known of a task.
+/// The state of a task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::ledger) enum TaskState {
     Open,

@@ -29,13 +29,13 @@ pub struct Case {
 }
 
 impl Case {
-    /// The requirement, as a sentence.
+    /// Returns the requirement as a sentence.
     pub const fn name(&self) -> &'static str {
         self.name
     }
 
-    /// Runs it on an empty store that has two users. Some cases drop the first, which must be the
-    /// last reference to it, to see what the other one takes over.
+    /// Runs the case on an empty store that has two users. Some cases drop `ledger`, which must be
+    /// the last reference to it, and check what `successor` takes over.
     ///
     /// # Panics
     ///

@@ -1,4 +1,4 @@
-//! What makes two images the same: under one scope, the same canonical URL or the same bytes.
+//! The identity of an image: within one scope, its canonical URL or its bytes.
 
 use std::{fmt, path::Path};
 
@@ -6,8 +6,8 @@ use sha2::{Digest, Sha256};
 
 use crate::image_url::ImageUrl;
 
-/// Under which terms a ledger's images are scanned. Images are the same only under the same terms,
-/// so a ledger has one scope for good.
+/// The terms under which a ledger's images are scanned: account, service, scenes and policy. An
+/// outcome is valid for these terms only, so the scope of a ledger never changes.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Scope {
     account: String,
@@ -17,8 +17,8 @@ pub struct Scope {
 }
 
 impl Scope {
-    /// A scope: who pays, which service (its endpoint's host), and what is looked for. Order and
-    /// repetition of `scenes` do not matter.
+    /// Returns a scope of the billed account, the service (the host of its endpoint) and the
+    /// requested scenes. Order and repetition of `scenes` do not matter.
     pub fn new(account: &str, service: &str, scenes: &[&str]) -> Self {
         let mut scenes: Vec<String> = scenes.iter().map(|&scene| scene.to_owned()).collect();
         scenes.sort_unstable();
@@ -31,35 +31,35 @@ impl Scope {
         }
     }
 
-    /// Names the version of the policy that outcomes depend on, such as the business type. Another
-    /// policy makes other images of the same URLs.
+    /// Sets the version of the policy that outcomes depend on, such as the business type. The same
+    /// URL under another policy is another image.
     #[must_use]
     pub fn with_policy(mut self, policy: &str) -> Self {
         policy.clone_into(&mut self.policy);
         self
     }
 
-    /// Who pays.
+    /// Returns the billed account.
     pub fn account(&self) -> &str {
         &self.account
     }
 
-    /// Which service.
+    /// Returns the host of the service's endpoint.
     pub fn service(&self) -> &str {
         &self.service
     }
 
-    /// What is looked for, sorted.
+    /// Returns the requested scenes, sorted.
     pub fn scenes(&self) -> &[String] {
         &self.scenes
     }
 
-    /// The version of the policy; empty if there is none.
+    /// Returns the version of the policy; empty if there is none.
     pub fn policy(&self) -> &str {
         &self.policy
     }
 
-    /// Checks that a ledger of this scope can be used for another one, and says how they differ.
+    /// Checks that a ledger of this scope can be used for `wanted`. The error names the difference.
     #[cfg(any(feature = "ledger", feature = "postgres"))]
     pub(super) fn check(&self, wanted: &Self) -> Result<(), String> {
         let scenes = |scope: &Self| scope.scenes.join(",");
@@ -78,48 +78,47 @@ impl Scope {
     }
 }
 
-/// The identity of an image within and beyond its ledger: SHA-256 over the scope and the canonical
-/// URL or the content's hash. Submitted as the image's data id, in lower-case hex, so that
-/// callbacks find their image.
+/// The identity of an image: the SHA-256 of the scope and of the canonical URL or the content's
+/// hash. It is submitted as the image's data id, in lower-case hex, so that callbacks identify the
+/// image.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Key([u8; 32]);
 
 impl Key {
-    /// The key of an image by its URL. URLs that differ only in what a server never sees (case of
-    /// the host, default port, fragment) have the same key.
+    /// Returns the key of an image by its URL. URLs that differ only in parts that a server never
+    /// receives (case of the host, default port, fragment) have the same key.
     pub fn of_url(scope: &Scope, url: &ImageUrl) -> Self {
         let mut canonical = url.parsed().clone();
         canonical.set_fragment(None);
         Self::digest(scope, b"url", canonical.as_str().as_bytes())
     }
 
-    /// The key of an image by the SHA-256 of its bytes.
+    /// Returns the key of an image by the SHA-256 of its bytes.
     pub fn of_content(scope: &Scope, sha256: &[u8; 32]) -> Self {
         Self::digest(scope, b"content", sha256)
     }
 
-    /// The key of a file whose bytes are not known, so that it has its place and its rejection is
-    /// reported.
+    /// Returns the key of a file that could not be read, so that its rejection can be recorded.
     pub fn of_path(scope: &Scope, path: &Path) -> Self {
         Self::digest(scope, b"path", path.as_os_str().as_encoded_bytes())
     }
 
-    /// The key of a text that is no URL, so that it has its place and its rejection is reported.
+    /// Returns the key of a text that is not a URL, so that its rejection can be recorded.
     pub fn of_text(scope: &Scope, text: &str) -> Self {
         Self::digest(scope, b"text", text.as_bytes())
     }
 
-    /// The key with these bytes.
+    /// Returns the key with these bytes.
     pub const fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(bytes)
     }
 
-    /// The key's bytes.
+    /// Returns the bytes of the key.
     pub const fn as_bytes(&self) -> &[u8; 32] {
         &self.0
     }
 
-    /// The key written as [`Display`](fmt::Display) writes it: 64 lower-case hexadecimal digits.
+    /// Parses the [`Display`](fmt::Display) form: 64 lower-case hexadecimal digits.
     pub fn parse(text: &str) -> Option<Self> {
         let digits = text.as_bytes();
         if digits.len() != 64 {
@@ -133,7 +132,7 @@ impl Key {
         Some(Self(bytes))
     }
 
-    /// Each part is preceded by its length, so that no two lists of parts read the same.
+    /// Hashes each part with its length, so that no two lists of parts give the same input.
     fn digest(scope: &Scope, kind: &[u8], subject: &[u8]) -> Self {
         let scene_count = scope.scenes.len().to_string();
         let head = [

@@ -1,38 +1,37 @@
 //! The durable record of every paid call, and the queue that the pipeline works from.
 //!
-//! A submission costs money and its answer is the only way to its result, so what a crash does
-//! decides how this works: the ledger *is* the queue, because a broker beside it would be a second
-//! truth exactly where money is lost.
+//! A submission is billed, and its response is the only way to its results. So the ledger *is* the
+//! queue: a separate broker would be a second source of truth for paid calls, and a crash between
+//! the two would lose money.
 //!
-//! # Life of an image
+//! # States of an image
 //!
 //! ```text
 //! received ─▶ checked ─▶ probed ─▶ sending ─▶ submitted ─▶ decided ─▶ delivered
 //!     │          │       ▲   ▲       │  ▲          │ │
 //!     │          │       │   └───────┤  │          │ └─▶ expired ─▶ sending
 //!     ├──────────┴─▶ unreachable     │  └──┐       │
-//!     │                              └─▶ uncertain │      (resubmitted when its time has come)
+//!     │                              └─▶ uncertain │      (resubmitted after its settling time)
 //!     └─▶ rejected                   └─▶ dead ◀────┘
 //! ```
 //!
-//! [`State::may_become`] is the exact table.
+//! [`State::may_become`] is the complete table.
 //!
-//! # What is guaranteed
+//! # Guarantees
 //!
-//! * Checks, probes, polls and delivery happen at least once: a consumer of [`Ledger::undelivered`]
-//!   tells repetitions apart by [`Row::number`].
+//! * Checks, probes, polls and deliveries happen at least once. A consumer of
+//!   [`Ledger::undelivered`] recognizes repetitions by [`Row::number`].
 //! * A submission is sent at most once per attempt, and an image is submitted at least once
-//!   overall. Before a request is sent its images are durably [`Sending`](State::Sending); when no
-//!   answer is known they become [`Uncertain`](State::Uncertain) and stay so until the time that
-//!   [`Ledger::begin_batch`] was given. Only a callback or a late answer can tell before then that
-//!   the service has them.
-//! * A task id that was recorded once is never forgotten, even if its image was submitted again
-//!   since.
+//!   overall. Before a request is sent, its images are durably [`Sending`](State::Sending). Without
+//!   a response they become [`Uncertain`](State::Uncertain) and remain so until the `settle_at`
+//!   time passed to [`Ledger::begin_batch`]. Before that time, only a callback or a late response
+//!   can confirm that the service received them.
+//! * A recorded task id is never forgotten, even if its image is submitted again later.
 //!
 //! # Time
 //!
-//! Time is an argument, except for [`Ledger::permit`]: processes that share a rate must share a
-//! clock, so there it is the store's.
+//! Times are arguments. The exceptions are [`Ledger::permit`] and [`Ledger::slow_down`], which use
+//! the store's clock, because processes that share a rate must share a clock.
 
 #[cfg(any(feature = "ledger", feature = "postgres"))]
 mod codes;
@@ -74,37 +73,37 @@ pub use view::{
     Backlog, DeliveryId, Ordered, Row, Rows, SharedDataId, Stats, Undelivered, WorkerStatus,
 };
 
-/// What a ledger's methods return: boxed, so that a pipeline holds an `Arc<dyn Ledger>` and no type
-/// parameter. One allocation a call is nothing beside the disk's write, and a call carries up to a
-/// thousand images.
+/// The future that the methods of a [`Ledger`] return. It is boxed, so that a pipeline holds an
+/// `Arc<dyn Ledger>` instead of a type parameter; one allocation per call is negligible compared
+/// with the disk write, and a call carries up to a thousand images.
 ///
-/// A future that is dropped before it is done leaves open whether its work was done, as a crash
-/// would.
+/// If a future is dropped before it completes, its work may or may not have been done, as after a
+/// crash.
 pub type Reply<'a, T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send + 'a>>;
 
 /// A store of images, tasks and outcomes that survives a crash and may be shared by processes.
 ///
-/// An implementation is right when [`conformance`] says so. When a method has returned `Ok`, what
-/// it wrote survives the loss of power; when it returns `Err`, nothing of the call was written
-/// unless the error's [`retry`](Error::retry) is [`Ambiguous`](crate::Retry::Ambiguous).
+/// An implementation is correct if it passes [`conformance`]. If a method returns `Ok`, its writes
+/// survive a power loss. If it returns `Err`, nothing was written, unless the error's
+/// [`retry`](Error::retry) is [`Ambiguous`](crate::Retry::Ambiguous).
 ///
 /// # Errors
 ///
-/// Every method fails when the store does: a full disk, a file that another process holds for too
-/// long, corruption.
+/// Every method returns an error if the store fails: the disk is full, another process locks the
+/// file for too long, or the file is corrupt.
 pub trait Ledger: fmt::Debug + Send + Sync {
-    /// The terms under which the ledger's images are scanned.
+    /// Returns the account, service, scenes and policy that the ledger is bound to.
     fn scope(&self) -> &Scope;
 
-    /// Notes images and where they came from; an image that is known is not noted twice, but its
-    /// new source gets its outcome too. A source that is known (same image, origin, line and data
-    /// id) is not noted twice either, so that the same list can be given again after a crash.
-    /// Answers in the order of `images`.
+    /// Adds images and their sources. A known image is not added again, but its new source gets its
+    /// outcome too. A known source (same image, origin, line and data id) is not added again
+    /// either, so a list can be enqueued again after a crash. Returns one result per image, in the
+    /// order of `images`.
     fn enqueue(&self, images: Vec<NewImage>, now: SystemTime) -> Reply<'_, Vec<Enqueued>>;
 
-    /// Hands out up to `limit` images that are due for `work`, those due longest first. Nobody else
-    /// gets them until `lease` has passed; then their [`Lease`] is worth nothing as soon as
-    /// somebody does.
+    /// Claims up to `limit` images that are due for `work`, in the order of their due times. No
+    /// other caller gets them until `lease` has passed. After that, the [`Lease`] becomes invalid
+    /// when another caller claims the image.
     fn claim(
         &self,
         work: Work,
@@ -113,27 +112,26 @@ pub trait Ledger: fmt::Debug + Send + Sync {
         now: SystemTime,
     ) -> Reply<'_, Vec<Claimed>>;
 
-    /// Holds images for `lease` from now on, by whoever is still at work on them. Answers how many
-    /// were still held.
+    /// Extends the leases of `holds` to `now + lease`. Returns how many were still valid.
     fn extend(&self, holds: Vec<Hold>, lease: Duration, now: SystemTime) -> Reply<'_, usize>;
 
-    /// Gives images back before their lease ends, so that a stop does not make the next run wait.
-    /// Answers how many were still held.
+    /// Releases images before their leases end, so that the next run need not wait for them.
+    /// Returns how many leases were still valid.
     fn release(&self, holds: Vec<Hold>, now: SystemTime) -> Reply<'_, usize>;
 
-    /// Records what checking and probing found. Findings whose lease is lost are ignored; answers
-    /// how many were not.
+    /// Records the results of checks and probes. Findings with an invalid lease are ignored.
+    /// Returns how many were recorded.
     fn record_findings(&self, findings: Vec<Finding>, now: SystemTime) -> Reply<'_, usize>;
 
-    /// Records what kept images that were claimed for [`Work::Submit`] from being sent: nothing was
-    /// paid. Those whose lease is lost are left alone; answers how many were not.
+    /// Records why images that were claimed for [`Work::Submit`] were not sent; they were not
+    /// billed. Images with an invalid lease are left unchanged. Returns how many were recorded.
     fn record_unsent(&self, unsent: Vec<(Hold, Fate)>, now: SystemTime) -> Reply<'_, usize>;
 
-    /// Makes a batch: from here on its images may have been paid for. Images whose lease is lost
-    /// are left out, so only [`Begun::keys`] may be sent, and nothing if there are none.
+    /// Creates a batch. From now on its images may have been billed. Images with an invalid lease
+    /// are left out: only [`Begun::keys`] may be sent, and no request if there are none.
     ///
-    /// `settle_at` is when an answer can no longer come: later than the request's own timeout, and
-    /// than callbacks take.
+    /// `settle_at` is the time after which no response can arrive. It must allow for the timeout of
+    /// the request and for the delay of callbacks.
     fn begin_batch(
         &self,
         holds: Vec<Hold>,
@@ -141,88 +139,89 @@ pub trait Ledger: fmt::Debug + Send + Sync {
         now: SystemTime,
     ) -> Reply<'_, Begun>;
 
-    /// Records what became of a batch's request. The batch's id is the fence: an image that was
-    /// submitted again since is left alone, but its task id is kept.
+    /// Records the result of a batch's request. The batch's id is the fencing token: an image that
+    /// was submitted again in the meantime is left unchanged, but its task id is kept.
     fn record_answer(&self, batch: BatchId, answer: Answer, now: SystemTime) -> Reply<'_, Stray>;
 
-    /// Hands out up to `limit` tasks whose results may be asked for, those that expire first before
-    /// all others. They are not handed out again before `hold` has passed.
+    /// Returns up to `limit` tasks that are due to be polled, in the order of their expiry. They
+    /// are not returned again until `hold` has passed.
     fn due_polls(&self, limit: usize, hold: Duration, now: SystemTime) -> Reply<'_, Vec<Poll>>;
 
-    /// Records what polls and callbacks said, and puts what is final in the outbox, in one
-    /// transaction. The first outcome of an image stands. Answers how many images changed.
+    /// Records the results of polls and callbacks, and adds final ones to the outbox, in one
+    /// transaction. The first outcome of an image is kept. Returns how many images changed.
     fn record_outcomes(&self, updates: Vec<TaskUpdate>, now: SystemTime) -> Reply<'_, usize>;
 
-    /// Settles what nobody answered for: images sent whose settling time has come become uncertain,
-    /// and if `resubmit` says so, go back to be submitted again. To be called at the start and
-    /// every now and then.
+    /// Settles images without a response: images in [`Sending`](State::Sending) whose settling time
+    /// has passed become [`Uncertain`](State::Uncertain) and, with [`Resubmit::WhenSettled`], due
+    /// to be submitted again. Call it at the start and regularly afterwards.
     fn recover(&self, resubmit: Resubmit, now: SystemTime) -> Reply<'_, Recovered>;
 
-    /// Takes over from users of the store that are gone: images they held for
+    /// Takes over from users of the store that no longer run: images they held for
     /// [`claim`](Self::claim) or [`due_polls`](Self::due_polls) are due immediately, and their
-    /// leases become invalid. Images they sent without a known answer settle at the time that was
-    /// given to [`begin_batch`](Self::begin_batch), or `settle` after they were sent if that is
-    /// sooner: the request may still be at the service. Returns how many images are due sooner.
+    /// leases become invalid. Images they sent without a known response settle at the time passed
+    /// to [`begin_batch`](Self::begin_batch), or `settle` after they were sent if that is sooner:
+    /// the service may still be processing the request. Returns how many images are due sooner.
     ///
-    /// A store that knows which of its users are gone (PostgreSQL) may be asked at
-    /// any time. For any other store the caller must be the only user: all that is held is freed.
+    /// A store that knows which of its users no longer run (PostgreSQL) allows this call at any
+    /// time. For any other store the caller must be the only user, because all leases are released.
     fn take_over(&self, settle: Duration, now: SystemTime) -> Reply<'_, usize>;
 
-    /// Asks for `cost` of a rate that is shared by everyone who uses this ledger. By the store's
-    /// clock.
+    /// Requests `cost` units of a rate that all users of the ledger share. Uses the store's clock.
     fn permit(&self, quota: Quota, cost: u32) -> Reply<'_, Permit>;
 
-    /// Makes everyone wait who asks for this rate, because the service said to slow down. By the
+    /// Suspends a shared rate for `pause`, because the service throttled a request. Uses the
     /// store's clock.
     fn slow_down(&self, quota: Quota, pause: Duration) -> Reply<'_, ()>;
 
-    /// Reads the outbox: final outcomes, one for each source, that nobody acknowledged; those after
-    /// `after` first to last. They come again until [`acknowledge`](Self::acknowledge) is called.
+    /// Reads the outbox: up to `limit` final outcomes after `after` that are not acknowledged, one
+    /// per source, in order. They are returned again until [`acknowledge`](Self::acknowledge) is
+    /// called.
     fn undelivered(&self, after: Option<DeliveryId>, limit: usize) -> Reply<'_, Vec<Undelivered>>;
 
     /// Reads the outbox in the order of the sources: from the row after `after` up to the first that
-    /// is not final, without those whose outcome was acknowledged. At most `limit` outcomes; with
-    /// none the reading may still have come further, see [`Ordered::through`].
+    /// is not final, without acknowledged outcomes. Returns at most `limit` outcomes. If it returns
+    /// none, [`Ordered::through`] may still have advanced.
     fn ordered(&self, after: i64, limit: usize) -> Reply<'_, Ordered>;
 
-    /// Removes from the outbox what the consumer has safely.
+    /// Removes outcomes from the outbox once the consumer has stored them.
     fn acknowledge(&self, deliveries: Vec<DeliveryId>, now: SystemTime) -> Reply<'_, ()>;
 
-    /// Puts dead and rejected images of these classes back to work, or every dead one if `classes`
-    /// is empty. Answers how many.
+    /// Makes dead and rejected images of these classes due again, or all dead images if `classes`
+    /// is empty. Returns how many.
     fn retry(&self, classes: Vec<String>, now: SystemTime) -> Reply<'_, u64>;
 
-    /// Notes whether the list of this name was read to its end. One that was not must be given again
-    /// before everything is done: see [`Stats::unread_lists`]. A list of which nothing was said
-    /// counts as read.
+    /// Records whether the list `origin` was read to its end. If not, it must be read again before
+    /// the work is complete: see [`Stats::unread_lists`]. A list without a record counts as read.
     fn mark_list(&self, origin: String, is_read: bool) -> Reply<'_, ()>;
 
-    /// Data ids that more than one of the sources after the row `after` has, in order, and up to
-    /// `limit` of them. Reads all those sources.
+    /// Returns up to `limit` data ids, in order, that several sources after the row `after` share.
+    /// Reads all these sources.
     fn shared_data_ids(&self, after: i64, limit: usize) -> Reply<'_, Vec<SharedDataId>>;
 
-    /// What is left to do and when, cheaply.
+    /// Returns which work is left and when it is due. Cheap: it reads indexes only.
     fn backlog(&self) -> Reply<'_, Backlog>;
 
-    /// Counts everything. Reads the whole store.
+    /// Returns all counts. Reads the whole store.
     fn stats(&self, now: SystemTime) -> Reply<'_, Stats>;
 
-    /// Lists the users of the store that are at work now, as far as it knows them; by default none.
+    /// Returns the active users of the store. The default implementation returns none.
     fn workers(&self, now: SystemTime) -> Reply<'_, Vec<WorkerStatus>> {
         let _ = now;
         Box::pin(async { Ok(Vec::new()) })
     }
 
-    /// Reads sources with what is known of their images, in the order they were enqueued.
+    /// Returns sources and the state of their images, in the order they were enqueued.
     fn rows(&self, rows: Rows) -> Reply<'_, Vec<Row>>;
 }
 
-/// What becomes of images that were sent without a known answer, when their settling time has come.
+/// What happens to images without a known response after their settling time.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Resubmit {
-    /// They are submitted again: each is decided, and one the service did get is paid twice.
+    /// They are submitted again. Every image gets an outcome; one that the service had received is
+    /// billed twice.
     WhenSettled,
-    /// They stay uncertain until a callback comes or somebody recovers with the other value.
+    /// They stay uncertain until a callback arrives or [`Ledger::recover`] is called with
+    /// [`WhenSettled`](Self::WhenSettled).
     Never,
 }

@@ -1,5 +1,5 @@
-//! What goes into a ledger and comes out: plain records, which callers and implementations both
-//! build.
+//! The arguments and results of a ledger's methods: plain records, which both callers and
+//! implementations construct.
 
 use std::{
     borrow::Cow,
@@ -12,36 +12,36 @@ use super::{key::Key, state::State};
 use crate::error::{Error, ErrorKind};
 use crate::ids::{RequestId, TaskId};
 
-/// An image to be noted, and where it came from.
+/// An image to enqueue, and its source.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewImage {
-    /// Its identity.
+    /// The identity of the image.
     pub key: Key,
-    /// Where it is.
+    /// The location of the image.
     pub location: Location,
-    /// What is known already.
+    /// The result of the checks so far.
     pub known: Known,
-    /// What is to be kept of it, as JSON text.
+    /// Facts to store with the image, as JSON text.
     pub facts: Option<String>,
-    /// Where it came from.
+    /// The list entry that names the image.
     pub source: Source,
-    /// Whether a source that had its outcome before gets it again.
+    /// Whether an outcome that was already delivered to this source is delivered again.
     pub deliver_again: bool,
 }
 
-/// Where an image is.
+/// The location of an image.
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Location {
-    /// At this URL, or nowhere, if that is only a text that was meant to be one.
+    /// A URL. For a rejected image it may be any text, because malformed URLs are recorded too.
     Url(String),
-    /// In this file. Its bytes are the image's identity, and it may be found in another one later:
-    /// an image that still has to be read or uploaded is looked for where it was noted last.
+    /// A file. The image is identified by its bytes, so several files may contain it; an image that
+    /// still has to be read or uploaded is read from the file that was enqueued last.
     File(PathBuf),
 }
 
 impl Location {
-    /// The URL or the path, for people.
+    /// Returns the URL or the path as text to display.
     pub fn text(&self) -> Cow<'_, str> {
         match self {
             Self::Url(url) => Cow::Borrowed(url),
@@ -50,34 +50,34 @@ impl Location {
     }
 }
 
-/// What is known of an image when it is noted. Of one that is noted already this is ignored.
+/// The state of a new image when it is enqueued. Ignored for images that the ledger knows.
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Known {
-    /// Nothing.
+    /// No check was made.
     Nothing,
-    /// Its URL's text meets the requirements, or its file is one that can be read.
+    /// The text of the URL meets the requirements, or the file is readable.
     Checked,
-    /// It is refused without a look at its bytes.
+    /// The image is rejected without inspecting its bytes.
     Rejected(Reason),
 }
 
-/// Where an image came from. An image may have many sources; each gets the outcome.
+/// A list entry that names an image. An image may have many sources; each gets the outcome.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Source {
-    /// The list's name: a file's, or any other.
+    /// The name of the list: a file name, or any other.
     pub origin: String,
-    /// The place in the list, from 1.
+    /// The line of the list, from 1.
     pub line: u64,
-    /// The user's own name for it, carried through to the outcome.
+    /// The user's id for the image, returned with the outcome.
     pub data_id: Option<String>,
-    /// The text as the list has it, if it differs from the image's location. Sources of one line, such
-    /// as the files of a folder, are told apart by it. A location that differs from the one that its
-    /// image has is kept here by the ledger.
+    /// The text of the entry, if it differs from the image's location. It distinguishes several
+    /// sources of one line, such as the files of a folder. If the image already has another
+    /// location, the ledger stores this source's location here.
     pub text: Option<String>,
 }
 
-/// What became of one [`NewImage`].
+/// The result of enqueuing one [`NewImage`].
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Enqueued {
@@ -87,15 +87,15 @@ pub struct Enqueued {
     pub number: i64,
     /// Whether the source is new.
     pub new_source: bool,
-    /// Where the image is now.
+    /// The current state of the image.
     pub state: State,
-    /// Whether the source had its outcome before and it was acknowledged: then it is delivered again
-    /// only if [`deliver_again`](NewImage::deliver_again) asks for it.
+    /// Whether the outcome was delivered to this source earlier and acknowledged. It is delivered
+    /// again only if [`deliver_again`](NewImage::deliver_again) is set.
     pub was_delivered: bool,
 }
 
 impl Enqueued {
-    /// Returns the record of the known source `number`, whose image is known and in `state`.
+    /// Returns the result for a known source `number` of a known image in `state`.
     pub const fn new(number: i64, state: State) -> Self {
         Self {
             new_image: false,
@@ -107,56 +107,56 @@ impl Enqueued {
     }
 }
 
-/// Why an image was rejected, could not be read, refused or given up.
+/// Why an image was rejected, could not be read, was rejected by the service or abandoned.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reason {
-    /// The stable class, by which it is counted and retried: `download/too-slow`, `submit/590`.
+    /// The stable class that images are counted and retried by: `download/too-slow`, `submit/590`.
     pub class: String,
-    /// In words.
+    /// A description to display.
     pub message: String,
 }
 
-/// What images are claimed for.
+/// The purpose of a claim.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Work {
-    /// To be probed: received, checked, and unreachable ones whose time has come.
+    /// Probing: received and checked images, and unreachable ones that are due.
     Probe,
-    /// To be submitted: probed and expired ones.
+    /// Submission: probed and expired images.
     Submit,
 }
 
-/// The token of a claim.
+/// The fencing token of a claim.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Lease(pub i64);
 
-/// An image and the claim it is held by.
+/// An image and the lease under which it is claimed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Hold {
-    /// The image.
+    /// The key of the image.
     pub key: Key,
-    /// The claim.
+    /// The token of the claim.
     pub lease: Lease,
 }
 
-/// An image that was handed out.
+/// A claimed image.
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claimed {
-    /// The image and the claim.
+    /// The image and its lease.
     pub hold: Hold,
-    /// Where to read it.
+    /// The location to read the image from.
     pub location: Location,
-    /// Where it is.
+    /// The state of the image.
     pub state: State,
-    /// How often it failed while being probed or, once accepted, since then.
+    /// Failed attempts: at probing or, once the image was accepted, since then.
     pub attempts: u32,
-    /// What the probe recorded, as it was given.
+    /// The recorded facts, as JSON text.
     pub facts: Option<String>,
 }
 
 impl Claimed {
-    /// Returns a claimed image without failures and facts.
+    /// Returns a claimed image without failed attempts and facts.
     pub const fn new(hold: Hold, location: Location, state: State) -> Self {
         Self {
             hold,
@@ -168,53 +168,53 @@ impl Claimed {
     }
 }
 
-/// What checking or probing found about one image.
+/// The result of checking or probing one image.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
-    /// The image and the claim.
+    /// The image and its lease.
     pub hold: Hold,
-    /// What was found.
+    /// The verdict.
     pub judgement: Judgement,
-    /// What is to be kept of it, as JSON text. `None` keeps what was there.
+    /// Facts to store with the image, as JSON text. `None` keeps the stored facts.
     pub facts: Option<String>,
-    /// How many images are billed for it, at most, each time it is submitted, for one scene: each
-    /// frame that is looked at counts.
+    /// How many images are billed per submission and scene, at most; each scanned frame counts as
+    /// an image.
     pub billed: u32,
 }
 
-/// What was found about an image before it is submitted.
+/// The verdict on an image before it is submitted.
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Judgement {
-    /// It may be submitted.
+    /// The image may be submitted.
     Accepted,
-    /// It may not.
+    /// The image must not be submitted.
     Rejected(Reason),
-    /// It could not be read.
+    /// The image could not be read.
     Unreachable(Fate),
 }
 
-/// What is to become of an image after a failure.
+/// The next step for an image after a failure.
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fate {
-    /// Once more, and it was not the image's fault: not counted.
+    /// Try again without counting the attempt: the failure did not depend on the image.
     Again {
-        /// Not before.
+        /// The earliest time of the next attempt.
         at: SystemTime,
     },
-    /// Once more, counted in [`Claimed::attempts`].
+    /// Try again and count the attempt in [`Claimed::attempts`].
     Retry {
-        /// Not before.
+        /// The earliest time of the next attempt.
         at: SystemTime,
-        /// Why.
+        /// The cause of the failure.
         reason: Reason,
     },
-    /// Given up.
+    /// Abandon the image.
     Dead(Reason),
 }
 
-/// The identity of a batch: 128 random bits, given by the store.
+/// The id of a batch: 128 random bits, assigned by the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct BatchId(pub [u8; 16]);
 
@@ -222,9 +222,9 @@ pub struct BatchId(pub [u8; 16]);
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Begun {
-    /// The batch.
+    /// The id of the batch.
     pub batch: BatchId,
-    /// The images that are part of it, in the order they were given.
+    /// The images of the batch, in the order they were passed.
     pub keys: Vec<Key>,
 }
 
@@ -235,49 +235,50 @@ impl Begun {
     }
 }
 
-/// What became of a batch's request.
+/// The result of a batch's request.
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
-    /// The service answered for single images. Those it did not mention become uncertain.
+    /// The service returned a result per image. Images that the response omits become uncertain.
     Answered {
         /// The service's id of the request.
         request_id: Option<RequestId>,
-        /// When results may first be asked for.
+        /// When to poll for results first.
         poll_at: SystemTime,
-        /// When results are no longer kept.
+        /// When the service discards the results.
         expires_at: SystemTime,
-        /// What it said.
+        /// The result of each image in the response.
         entries: Vec<(Key, Entry)>,
-        /// Task ids that it gave for no image of the batch: kept, because they were paid for.
+        /// Task ids that the response assigns to no image of the batch. They are kept, because they
+        /// were billed.
         strays: Vec<TaskId>,
     },
-    /// The whole request was definitely refused, or definitely not sent: nothing was paid.
+    /// The whole request was definitely rejected or definitely not sent: nothing was billed.
     ///
-    /// With [`Fate::Again`] and [`Fate::Retry`] the claims stay valid until somebody else claims
-    /// the images, which is not before the time given: a batch can be split and begun again at
-    /// once.
+    /// With [`Fate::Again`] and [`Fate::Retry`] the leases stay valid until another caller claims
+    /// the images, which is not possible before the given time. So the caller can split the batch
+    /// and begin again immediately.
     Refused {
         /// The service's id of the request.
         request_id: Option<RequestId>,
-        /// What becomes of each image.
+        /// The next step for each image.
         fate: Fate,
     },
-    /// No answer came: it may have been paid.
+    /// No response arrived: the request may have been billed.
     Unknown,
 }
 
-/// What the service said about one image of a batch.
+/// The service's result for one image of a batch.
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Entry {
-    /// It gave a task id.
+    /// The service returned a task id.
     Task(TaskId),
-    /// It refused the image.
+    /// The service rejected the image.
     Refused(Fate),
 }
 
-/// How many task ids came for images that no longer wait for them: paid twice.
+/// Task ids received for images that no longer wait for them: these images were billed twice.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Stray {
@@ -285,24 +286,24 @@ pub struct Stray {
     pub tasks: usize,
 }
 
-/// A task whose result may be asked for.
+/// A task that is due to be polled.
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Poll {
-    /// The image.
+    /// The key of the image.
     pub key: Key,
-    /// The task.
+    /// The id of the task.
     pub task_id: TaskId,
-    /// How often the image failed since it was accepted.
+    /// Failed attempts since the image was accepted.
     pub attempts: u32,
-    /// When it was submitted.
+    /// When the image was submitted.
     pub submitted_at: SystemTime,
-    /// When its result is no longer kept.
+    /// When the service discards the result.
     pub expires_at: SystemTime,
 }
 
 impl Poll {
-    /// Returns a task that was submitted and expires at these times, of an image without failures.
+    /// Returns a task with these times of submission and expiry, without failed attempts.
     pub const fn new(
         key: Key,
         task_id: TaskId,
@@ -319,59 +320,60 @@ impl Poll {
     }
 }
 
-/// What a poll or a callback said of a task.
+/// The state of a task according to a poll or a callback.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TaskUpdate {
-    /// The task.
+    /// The id of the task.
     pub task_id: TaskId,
-    /// The image, if the message names it: then even a task whose id was lost finds its image.
+    /// The key of the image, if the message contains it. It identifies the image even if the
+    /// response with the task id was lost.
     pub key: Option<Key>,
-    /// What it said.
+    /// The new state of the task.
     pub update: Update,
 }
 
-/// What is new about a task.
+/// The new state of a task.
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Update {
-    /// It is still running.
+    /// The task is still running.
     Processing {
-        /// When to ask again.
+        /// When to poll again.
         poll_at: SystemTime,
     },
-    /// It ended with an outcome, as JSON text.
+    /// The task completed with this outcome, as JSON text.
     Decided(String),
-    /// It ended without one. To scan the image again costs again.
+    /// The task failed. Scanning the image again is billed again.
     Failed(Fate),
-    /// The service no longer knows it. The image is submitted once more; the second time it is dead
-    /// with the class [`EXPIRED_CLASS`].
+    /// The service no longer has the result. The image is submitted once more; if its result
+    /// expires again, it is dead with the class [`EXPIRED_CLASS`].
     Expired,
 }
 
 /// The class of images whose results expired twice.
 pub const EXPIRED_CLASS: &str = "task/expired";
 
-/// What recovery did.
+/// The counts of [`Ledger::recover`](super::Ledger::recover).
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Recovered {
     /// Images that became uncertain.
     pub uncertain: u64,
-    /// Uncertain images that go back to be submitted again.
+    /// Uncertain images that are due to be submitted again.
     pub resubmitted: u64,
 }
 
-/// A rate that all who use a ledger share: `limit` of `operation`.
+/// A rate limit that all users of a ledger share.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Quota {
-    /// What is limited, by any name: `submit`, `query`.
+    /// The name of the limited operation, such as `submit` or `query`; any name is allowed.
     pub operation: String,
-    /// How much of it.
+    /// The limit.
     pub limit: Limit,
 }
 
 impl Quota {
-    /// Returns an error for a cost that could never be granted.
+    /// Returns an error if `cost` exceeds the burst, because it could never be granted.
     #[cfg(any(feature = "ledger", feature = "postgres"))]
     pub(super) fn check(&self, cost: u32) -> Result<(), Error> {
         let burst = self.limit.burst;
@@ -385,21 +387,21 @@ impl Quota {
     }
 }
 
-/// How much is allowed: on average one every `interval`, and up to `burst` at once.
+/// A token bucket: one unit per `interval` on average, and up to `burst` units at a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limit {
-    /// The time that one takes.
+    /// The time per unit.
     pub interval: Duration,
-    /// How many may come at once, at least 1.
+    /// The maximum number of units at a time, at least 1.
     pub burst: u32,
 }
 
-/// Whether something may be done now.
+/// The result of [`Ledger::permit`](super::Ledger::permit).
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Permit {
-    /// It may, and it is counted.
+    /// The operation may proceed; its cost is counted.
     Granted,
-    /// Not now, and nothing is counted: ask again after this long.
+    /// The operation must wait; nothing is counted. Request a permit again after this duration.
     Wait(Duration),
 }

@@ -9,9 +9,9 @@ use crate::{
 
 macro_rules! states {
     ($($variant:ident = $code:literal, $name:literal, $text:literal;)*) => {
-        /// Where an image is on its way.
+        /// The state of an image.
         ///
-        /// | state | stored as | what it says |
+        /// | state | stored as | meaning |
         /// |---|---|---|
         $(#[doc = concat!("| `", $name, "` | ", stringify!($code), " | ", $text, " |")])*
         #[non_exhaustive]
@@ -24,17 +24,17 @@ macro_rules! states {
             /// Every state, in order of declaration.
             pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
 
-            /// The stable name.
+            /// Returns the stable name.
             pub const fn name(self) -> &'static str {
                 match self { $(Self::$variant => $name,)* }
             }
 
-            /// The number it is stored as, which never changes.
+            /// Returns the number that represents the state in a store. It never changes.
             pub const fn code(self) -> u8 {
                 match self { $(Self::$variant => $code,)* }
             }
 
-            /// The state stored as this number.
+            /// Returns the state that is stored as this number.
             pub const fn from_code(code: u8) -> Option<Self> {
                 match code { $($code => Some(Self::$variant),)* _ => None }
             }
@@ -43,27 +43,27 @@ macro_rules! states {
 }
 
 states! {
-    Received = 0, "received", "noted, nothing known";
+    Received = 0, "received", "enqueued and not checked yet";
     Checked = 1, "checked", "the URL's text meets the requirements, or the file can be read";
-    Probed = 2, "probed", "accepted, waits to be submitted";
-    Sending = 3, "sending", "part of a request that may be on its way";
-    Submitted = 4, "submitted", "the service gave a task id";
+    Probed = 2, "probed", "accepted and waiting to be submitted";
+    Sending = 3, "sending", "part of a request that may have been sent";
+    Submitted = 4, "submitted", "the service returned a task id";
     Decided = 5, "decided", "the outcome is known";
-    Delivered = 6, "delivered", "every source's consumer has the outcome";
+    Delivered = 6, "delivered", "the consumer has acknowledged the outcome for every source";
     Rejected = 10, "rejected", "does not meet the requirements";
-    Unreachable = 11, "unreachable", "could not be read, will be tried again";
-    Uncertain = 12, "uncertain", "sent, and no answer is known";
+    Unreachable = 11, "unreachable", "could not be read; will be tried again";
+    Uncertain = 12, "uncertain", "sent, without a known response";
     Expired = 13, "expired", "the service no longer has the result; will be submitted again";
-    Dead = 14, "dead", "given up, with a class that says why";
+    Dead = 14, "dead", "abandoned after a permanent failure, with a class that names the cause";
 }
 
 impl State {
-    /// The state of this name.
+    /// Returns the state with this name.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|state| state.name() == name)
     }
 
-    /// Whether nothing more is done unless somebody asks.
+    /// Returns whether the state is final: the image stays in it unless a retry is requested.
     pub const fn is_final(self) -> bool {
         matches!(
             self,
@@ -71,9 +71,10 @@ impl State {
         )
     }
 
-    /// Whether one event may take an image from this state to `next`.
+    /// Returns whether an image can change from this state to `next` in one step.
     ///
-    /// A callback can settle an image that the ledger believes not submitted: its answer was lost.
+    /// A callback can decide an image that is not recorded as submitted, if the response to its
+    /// submission was lost.
     pub const fn may_become(self, next: Self) -> bool {
         match self {
             Self::Received | Self::Checked | Self::Unreachable => matches!(

@@ -1,4 +1,4 @@
-//! Times as the store keeps them: milliseconds since 1970, UTC.
+//! The representation of times in a store: milliseconds since 1970, UTC.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 

@@ -1,4 +1,4 @@
-//! What a ledger says of what it holds: rows, counts, and what is left to do.
+//! Views of a ledger: rows, counts, and the remaining work.
 
 use std::{borrow::Cow, time::SystemTime};
 
@@ -9,38 +9,38 @@ use super::{
 };
 use crate::ids::TaskId;
 
-/// The place of an outcome in the outbox. Never used twice.
+/// The position of an outcome in the outbox. Never reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct DeliveryId(pub i64);
 
-/// An outcome that a source waits for.
+/// An outcome of one source that is not acknowledged yet.
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Undelivered {
-    /// To acknowledge it by.
+    /// The id to acknowledge the outcome by.
     pub id: DeliveryId,
-    /// The source and what became of its image.
+    /// The source and the state of its image.
     pub row: Row,
 }
 
 impl Undelivered {
-    /// Returns an outcome at this place of the outbox.
+    /// Returns an outcome at this position in the outbox.
     pub const fn new(id: DeliveryId, row: Row) -> Self {
         Self { id, row }
     }
 }
 
-/// Outcomes in the order of their sources.
+/// Outcomes in the order of their sources, from [`Ledger::ordered`](super::Ledger::ordered).
 #[non_exhaustive]
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Ordered {
-    /// Those that nobody acknowledged.
+    /// The outcomes that are not acknowledged.
     pub outcomes: Vec<Undelivered>,
-    /// The [number](Row::number) of the last row that was read, where the next call goes on.
+    /// The [number](Row::number) of the last row that was read; pass it to the next call.
     pub through: i64,
 }
 
-/// A data id that more than one place has.
+/// A data id that several sources share.
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SharedDataId {
@@ -48,12 +48,12 @@ pub struct SharedDataId {
     pub data_id: String,
     /// How many sources have it.
     pub count: u64,
-    /// The first two places: origin and line.
+    /// The first two sources: origin and line.
     pub places: [(String, u64); 2],
 }
 
 impl SharedDataId {
-    /// Returns a data id that `count` sources have, the first of them at these places.
+    /// Returns a data id that `count` sources share, with the origin and line of the first two.
     pub const fn new(data_id: String, count: u64, places: [(String, u64); 2]) -> Self {
         Self {
             data_id,
@@ -63,37 +63,36 @@ impl SharedDataId {
     }
 }
 
-/// A source and what is known of its image.
+/// A source and the state of its image.
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Row {
-    /// The number of the source, in the order they were enqueued; stays the same for ever.
+    /// The number of the source, in the order in which sources were enqueued. It never changes.
     pub number: i64,
-    /// Where it came from.
+    /// The list entry that named the image.
     pub source: Source,
-    /// The image.
+    /// The key of the image.
     pub key: Key,
-    /// Where it is.
+    /// The location of the image.
     pub location: Location,
-    /// How far it came.
+    /// The state of the image.
     pub state: State,
-    /// How often it failed while being probed or, once accepted, since then.
+    /// Failed attempts: at probing or, once the image was accepted, since then.
     pub attempts: u32,
-    /// Why it is rejected, unreachable or dead, or was last refused.
+    /// Why the image is rejected, unreachable or dead, or why its last submission was rejected.
     pub reason: Option<Reason>,
-    /// The task that its outcome came from, or is awaited from.
+    /// The task that the outcome came from or is expected from.
     pub task_id: Option<TaskId>,
-    /// What the probe recorded.
+    /// The facts that the check recorded, as JSON text.
     pub facts: Option<String>,
-    /// The outcome, as it was given.
+    /// The recorded outcome, as JSON text.
     pub outcome: Option<String>,
-    /// The place in the outbox of what this source waits for: something that is final and was not
-    /// acknowledged yet.
+    /// The position in the outbox, if the source has a final outcome that is not acknowledged.
     pub delivery: Option<DeliveryId>,
 }
 
 impl Row {
-    /// Returns a row of which nothing else is known.
+    /// Returns a row without attempts, reason, task, facts, outcome and delivery.
     pub const fn new(
         number: i64,
         source: Source,
@@ -116,7 +115,7 @@ impl Row {
         }
     }
 
-    /// The source as its list has it: its own text, or else the image's location.
+    /// Returns the source as its list spells it: [`Source::text`], or else the image's location.
     pub fn text(&self) -> Cow<'_, str> {
         match &self.source.text {
             Some(text) => Cow::Borrowed(text),
@@ -125,63 +124,63 @@ impl Row {
     }
 }
 
-/// Which rows to read.
+/// A selection of rows, for [`Ledger::rows`](super::Ledger::rows).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rows {
-    /// Those after this [`Row::number`]; 0 for all.
+    /// Selects rows after this [`Row::number`]; 0 selects all.
     pub after: i64,
-    /// At most so many.
+    /// The maximum number of rows.
     pub limit: usize,
-    /// Only those in this state.
+    /// Selects only images in this state.
     pub state: Option<State>,
 }
 
-/// What is left to do, in short.
+/// The remaining work of a ledger.
 #[non_exhaustive]
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Backlog {
-    /// The states in which images wait, each with the time when the first of them is due, whoever
-    /// holds it. Empty when all is done.
+    /// The states that images with remaining work are in, each with the due time of the earliest
+    /// image, claimed or not. Empty if no work is left.
     pub due: Vec<(State, SystemTime)>,
-    /// When the first result expires that is not known yet.
+    /// When the first pending result expires at the service.
     pub first_expiry: Option<SystemTime>,
 }
 
-/// What a ledger holds, counted.
+/// The counts of a ledger, from [`Ledger::stats`](super::Ledger::stats).
 #[non_exhaustive]
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Stats {
-    /// Images in each state, those with none left out.
+    /// Images per state, without states that no image is in.
     pub states: Vec<(State, u64)>,
-    /// Images with a reason, by state and class.
+    /// Images with a reason, per state and class.
     pub classes: Vec<(State, String, u64)>,
-    /// Images with an outcome, by the member `decision` of its JSON text.
+    /// Images with an outcome, per value of the member `decision` of its JSON text.
     pub decisions: Vec<(String, u64)>,
-    /// Sources.
+    /// Number of sources.
     pub sources: u64,
     /// The [number](Row::number) of the last row, 0 if there is none.
     pub last_row: i64,
-    /// Outcomes that nobody acknowledged.
+    /// Outcomes that are not acknowledged.
     pub undelivered: u64,
-    /// Task ids received: what was certainly paid for.
+    /// Task ids received: submissions that were certainly billed.
     pub tasks: u64,
-    /// Images billed for these tasks, at most, for one scene: each frame that is looked at counts.
+    /// Images billed for these tasks, at most, per scene; each scanned frame counts as an image.
     pub billed: u64,
-    /// Images sent again though the first time may have been paid for: what may have been paid for
-    /// besides.
+    /// Images submitted again although the first submission may have been billed: an upper bound of
+    /// what may have been billed in addition to `tasks`.
     pub resubmitted: u64,
     /// Images submitted again because their result had expired.
     pub expired: u64,
     /// Images sent in the last minute.
     pub sent_last_minute: u64,
-    /// When the image was submitted that waits longest for its result.
+    /// When the image that has waited longest for its result was submitted.
     pub oldest_unpolled: Option<SystemTime>,
-    /// Lists that were begun and not read to their end.
+    /// Lists that were started and not read to their end.
     pub unread_lists: Vec<String>,
 }
 
 impl Stats {
-    /// How many images are in `state`.
+    /// Returns how many images are in `state`.
     pub fn count(&self, state: State) -> u64 {
         self.states
             .iter()
@@ -189,26 +188,26 @@ impl Stats {
             .unwrap_or(0)
     }
 
-    /// How many images there are.
+    /// Returns the total number of images.
     pub fn images(&self) -> u64 {
         self.states.iter().map(|&(_, count)| count).sum()
     }
 }
 
-/// A user of a shared store that is at work.
+/// An active user of a shared store.
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WorkerStatus {
-    /// Its name, for people.
+    /// The name to display.
     pub name: String,
-    /// When it began.
+    /// When the worker started.
     pub since: SystemTime,
-    /// Images it sent in the last minute.
+    /// Images that the worker sent in the last minute.
     pub sent_last_minute: u64,
 }
 
 impl WorkerStatus {
-    /// Returns a worker that sent nothing in the last minute.
+    /// Returns the status of a worker that sent nothing in the last minute.
     pub const fn new(name: String, since: SystemTime) -> Self {
         Self {
             name,
