@@ -1,11 +1,11 @@
-//! Named places between the durable steps, for tests that kill the process there.
+//! Named points between the durable steps, at which tests kill the process.
 
 use std::fmt;
 
 macro_rules! steps {
     ($($variant:ident, $name:literal, $text:literal;)*) => {
-        /// A place between two durable steps of a [`Run`](super::Run). Whatever happens there,
-        /// nothing is lost: tests stop the process at each.
+        /// A point between two durable steps of a [`Run`](super::Run). Tests kill the process at
+        /// each of them to verify that nothing is lost.
         #[non_exhaustive]
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         pub enum Step {
@@ -13,10 +13,10 @@ macro_rules! steps {
         }
 
         impl Step {
-            /// Every step, in the order an image meets them.
+            /// Every step, in the order in which an image passes them.
             pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
 
-            /// The stable name.
+            /// Returns the stable name.
             pub const fn name(self) -> &'static str {
                 match self { $(Self::$variant => $name,)* }
             }
@@ -25,25 +25,25 @@ macro_rules! steps {
 }
 
 steps! {
-    BeforeEnqueue, "before-enqueue", "lines were read and are not noted";
-    AfterEnqueue, "after-enqueue", "they are noted";
-    BeforeFindings, "before-findings", "images were probed and that is not recorded";
-    AfterFindings, "after-findings", "it is recorded";
-    BeforeUpload, "before-upload", "files of a batch are not uploaded";
-    AfterUpload, "after-upload", "they are, and that is not recorded";
-    BeforePermit, "before-permit", "a batch is full and has no permit";
-    BeforeBegin, "before-begin", "it has a permit and is not begun";
-    BeforeSend, "before-send", "it is begun and not sent";
-    AfterSend, "after-send", "its answer is there and not recorded";
-    AfterAnswer, "after-answer", "its answer is recorded";
-    BeforeOutcomes, "before-outcomes", "outcomes are there and not recorded";
-    AfterOutcomes, "after-outcomes", "they are recorded";
-    BeforeAcknowledge, "before-acknowledge", "the consumer has them and that is not recorded";
-    AfterAcknowledge, "after-acknowledge", "it is recorded";
+    BeforeEnqueue, "before-enqueue", "lines were read, but are not enqueued";
+    AfterEnqueue, "after-enqueue", "lines are enqueued";
+    BeforeFindings, "before-findings", "images were probed, but the findings are not recorded";
+    AfterFindings, "after-findings", "findings are recorded";
+    BeforeUpload, "before-upload", "the files of a batch are not uploaded";
+    AfterUpload, "after-upload", "the files are uploaded, but nothing is recorded";
+    BeforePermit, "before-permit", "a batch is full, but has no permit";
+    BeforeBegin, "before-begin", "the batch has a permit, but is not begun";
+    BeforeSend, "before-send", "the batch is begun, but not sent";
+    AfterSend, "after-send", "the response was received, but is not recorded";
+    AfterAnswer, "after-answer", "the response is recorded";
+    BeforeOutcomes, "before-outcomes", "outcomes were received, but are not recorded";
+    AfterOutcomes, "after-outcomes", "outcomes are recorded";
+    BeforeAcknowledge, "before-acknowledge", "the consumer has outcomes, but they are not acknowledged";
+    AfterAcknowledge, "after-acknowledge", "outcomes are acknowledged";
 }
 
 impl Step {
-    /// The step of this name.
+    /// Returns the step with this name.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|step| step.name() == name)
     }

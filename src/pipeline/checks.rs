@@ -1,8 +1,8 @@
-//! Checks of a list's lines, many at a time, with the results in the order of the list, in bounded
-//! memory. There is no ledger and no account.
+//! Checks of a list's lines, many at a time, with the results in the order of the list and in
+//! bounded memory, without a ledger or an account.
 //!
-//! A thread reads the list, which may block. The window is the queue of `buffered`: a full one
-//! delays the thread, so a slow line holds back at most a window of results.
+//! A thread reads the list, because reading may block. The window is the queue of `buffered`: when
+//! it is full, the thread waits, so a slow line delays at most one window of results.
 
 use std::{
     fmt, io,
@@ -43,17 +43,17 @@ const LINES: usize = 64;
 pub struct CheckedLine {
     /// The line.
     pub line: Line,
-    /// The verdict, or the reason why there is none: a file that cannot be read, whose error has the
-    /// system's as its [`source`](std::error::Error::source); no local resources to ask a server
-    /// with; a check that panicked; or a line that is [`Subject::Unusable`].
+    /// The verdict. It is an error if the file cannot be read (the
+    /// [`source`](std::error::Error::source) is the system's error), local resources for a request
+    /// are missing, the check panicked, or the line is [`Subject::Unusable`].
     pub result: Result<Verdict, Error>,
 }
 
 /// The checks of a list's lines: URLs and files, many at a time, with the results in the order of the
 /// list and bounded memory for a list of any length. Nothing is submitted.
 ///
-/// A list that blocks holds up nothing but itself: it is read on a thread. Dropping the checks ends
-/// every download that is in progress.
+/// The list is read on a thread, so it may block. Dropping the checks ends every download in
+/// progress.
 ///
 /// ```no_run
 /// use greenlight::{Probe, Requirements, ledger::Source, pipeline::{Line, LineChecks, Subject}};
@@ -76,8 +76,8 @@ pub struct LineChecks(Checking<CheckedLine>);
 impl LineChecks {
     /// Starts to read a list. Must be called within a tokio runtime.
     ///
-    /// The probe's limits apply to URLs; as many files are read at a time as there are processors,
-    /// and at most as many as the probe's concurrency, at the probe's depth even in
+    /// The probe's limits apply to URLs. Files are read one per processor at a time, and at most as
+    /// many as the probe's concurrency, to the probe's depth even in
     /// [`Mode::Header`](crate::probe::Mode::Header).
     ///
     /// # Errors
@@ -101,35 +101,35 @@ impl LineChecks {
         Checking::start(lines, probe.ahead(), begin).map(Self)
     }
 
-    /// Returns the next line's verdict; `None` after the last. Cancel safe.
+    /// Returns the next line and its verdict; `None` after the last line. Cancel safe.
     pub async fn next(&mut self) -> Option<CheckedLine> {
         self.0.next().await
     }
 
-    /// Stops: begins no further check, and waits for none. [`next`](Self::next) then returns those
-    /// that are done, in order, and counts all others as [`left`](Self::left).
+    /// Starts no more checks and aborts those in progress. [`next`](Self::next) then returns the
+    /// completed ones, in order; all others are counted as [`left`](Self::left).
     pub fn stop(&self) {
         self.0.stop();
     }
 
-    /// How many lines were left unchecked so far.
+    /// Returns how many lines were left unchecked so far.
     pub fn left(&self) -> u64 {
         self.0.left()
     }
 }
 
-/// How one line is checked.
+/// The settings for checking one line.
 #[derive(Clone)]
 pub(super) struct LineCheck {
     probe: Probe,
     requirements: Requirements,
     depth: Depth,
-    /// How many files are read at a time.
+    /// Limits how many files are read at a time.
     readers: Arc<Semaphore>,
 }
 
 impl LineCheck {
-    /// Files are read to `depth`.
+    /// Returns a check that reads files to `depth`.
     pub(super) fn new(probe: &Probe, requirements: &Requirements, depth: Depth) -> Self {
         let processors = thread::available_parallelism().map_or(1, NonZeroUsize::get);
         Self {
@@ -165,7 +165,7 @@ impl LineCheck {
         .await
     }
 
-    /// Reads a file in its turn, on a thread that may block.
+    /// Waits for its turn and reads a file on a blocking thread.
     pub(super) async fn read<T: Send + 'static>(
         self,
         read: impl FnOnce(Depth, &Requirements) -> io::Result<T> + Send + 'static,
@@ -180,7 +180,7 @@ impl LineCheck {
 
 /// Work on a list's lines in order; see [`LineChecks`].
 pub(super) struct Checking<T> {
-    /// `None` for a line that was left.
+    /// `None` for a line that was left unchecked.
     results: Pin<Box<dyn Stream<Item = Option<T>> + Send>>,
     control: Arc<Control>,
 }
@@ -218,7 +218,7 @@ impl<T: Send + 'static> Checking<T> {
         let results = read(lines.into_iter(), Arc::clone(&control))?
             .map(move |line| {
                 let mut halt = begun.halt.subscribe();
-                // After a stop nothing begins.
+                // No check starts after a stop.
                 let work = if *halt.borrow() {
                     None
                 } else {
@@ -266,8 +266,8 @@ impl<T> fmt::Debug for Checking<T> {
     }
 }
 
-/// Reads lines on a thread: a runtime that ends would wait for a list that blocks. A panic of the
-/// list is a panic of the task that polls the stream.
+/// Reads lines on a thread of its own, because a runtime that shuts down would wait for a blocking
+/// task. A panic of the list's iterator is resumed in the task that polls the stream.
 fn read(
     mut lines: impl Iterator<Item = Line> + Send + 'static,
     control: Arc<Control>,

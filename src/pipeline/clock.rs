@@ -1,4 +1,4 @@
-//! The one place where the pipeline reads clocks.
+//! The only module of the pipeline that reads clocks.
 
 use std::time::{Duration, SystemTime};
 
@@ -6,21 +6,21 @@ use tokio::time::Instant;
 
 use crate::later::FAR;
 
-/// The wall clock, for times that outlive the process.
+/// Returns the wall-clock time, for times that outlive the process.
 #[expect(
     clippy::disallowed_methods,
-    reason = "the seam where the pipeline's time enters"
+    reason = "the only place where the pipeline reads the wall clock"
 )]
 pub(super) fn now() -> SystemTime {
     SystemTime::now()
 }
 
-/// The time `wait` after another; any wait is a good one.
+/// Returns `time + wait`, capped instead of overflowing.
 pub(super) fn after(time: SystemTime, wait: Duration) -> SystemTime {
     time.checked_add(wait.min(FAR)).unwrap_or(time)
 }
 
-/// A clock that only moves forward, for waits within the process.
+/// Returns the monotonic time, for waits within the process.
 pub(super) fn instant() -> Instant {
     Instant::now()
 }

@@ -1,5 +1,5 @@
-//! What the ledger keeps of a verdict: the fields that the command prints, and what the task is to
-//! be told, because the receipt itself does not outlive the process.
+//! The facts of a verdict that the ledger stores as JSON: the fields to display, and the parameters
+//! of the task, because an `Accepted` does not outlive the process.
 
 use serde::{Deserialize, Serialize};
 
@@ -20,7 +20,7 @@ struct Facts<'a> {
     max_frames: Option<u32>,
 }
 
-/// The facts of a verdict, as JSON.
+/// Returns the facts of a verdict as JSON.
 pub(super) fn of<S>(verdict: &Verdict<S>) -> String {
     let look = Look::of(verdict);
     let mut summary = verdict.summary();
@@ -33,7 +33,7 @@ pub(super) fn of<S>(verdict: &Verdict<S>) -> String {
     serde_json::to_string(&facts).unwrap_or_default()
 }
 
-/// The violations of a verdict, and a warning if not every frame will be scanned.
+/// Returns the violations of a verdict, and a warning if not every frame will be scanned.
 pub(super) fn violations<S>(verdict: &Verdict<S>) -> Vec<Violation> {
     let coverage = Look::of(verdict).coverage;
     let warning = coverage.as_ref().and_then(Coverage::warning);
@@ -41,8 +41,7 @@ pub(super) fn violations<S>(verdict: &Verdict<S>) -> Vec<Violation> {
     violations.chain(warning).collect()
 }
 
-/// How many images are billed for what was judged, at most, for one scene: none if it is not
-/// submitted.
+/// Returns the maximum number of images billed per scene: 0 if the image is not submitted.
 pub(super) fn billed<S>(verdict: &Verdict<S>) -> u32 {
     if frames(verdict).is_none() {
         return 0;
@@ -51,7 +50,7 @@ pub(super) fn billed<S>(verdict: &Verdict<S>) -> u32 {
     coverage.map_or(1, |coverage| coverage.seen().max(1))
 }
 
-/// How an image is to be looked at.
+/// The parameters of a task that select the frames to scan, and their coverage.
 #[derive(Default)]
 struct Look {
     interval: Option<u32>,
@@ -60,7 +59,7 @@ struct Look {
 }
 
 impl Look {
-    /// Nothing if it is not to be submitted.
+    /// Returns the default for an image that is not submitted.
     fn of<S>(verdict: &Verdict<S>) -> Self {
         let Some(frames) = frames(verdict) else {
             return Self::default();
@@ -74,7 +73,7 @@ impl Look {
     }
 }
 
-/// The frames of an image that is to be submitted.
+/// Returns the frames of an image that will be submitted.
 fn frames<S>(verdict: &Verdict<S>) -> Option<Frames> {
     let inspection = verdict.inspection()?;
     verdict.is_accepted().then(|| Frames::of(inspection))
@@ -86,8 +85,8 @@ struct Frequency {
     max_frames: Option<u32>,
 }
 
-/// The task of an image that the ledger recorded as accepted. Its row is the receipt, restored here
-/// and nowhere else.
+/// Returns the task of an image that the ledger recorded as accepted. This is the only place where
+/// an `Accepted` is restored from a stored row.
 pub(super) fn task(key: Key, url: ImageUrl, facts: Option<&str>) -> Option<Task> {
     let frequency: Frequency = facts
         .and_then(|facts| serde_json::from_str(facts).ok())

@@ -1,4 +1,4 @@
-//! What failures mean for images: pure classification.
+//! The next step for an image after a failure: a pure classification.
 
 use std::time::{Duration, SystemTime};
 
@@ -11,14 +11,14 @@ use crate::{
     verdict::{Code, Verdict, Violation},
 };
 
-/// How long an image that failed `attempts` times before rests: a second, doubled each time, at
-/// most a minute.
+/// Returns the backoff after `attempts` failed attempts: one second, doubled each time, at most a
+/// minute.
 fn rest(attempts: u32) -> Duration {
     let doublings = attempts.min(6);
     Duration::from_secs(1 << doublings).min(Duration::from_secs(60))
 }
 
-/// Once more after a rest, or dead when that was the last of `most` attempts.
+/// Returns a retry after a backoff, or `Dead` if this was the last of `most` attempts.
 pub(super) fn retry(reason: Reason, attempts: u32, most: u32, now: SystemTime) -> Fate {
     if attempts.saturating_add(1) >= most {
         return Fate::Dead(reason);
@@ -27,7 +27,8 @@ pub(super) fn retry(reason: Reason, attempts: u32, most: u32, now: SystemTime) -
     Fate::Retry { at, reason }
 }
 
-/// What the service's no to one image means; `None` when the image may have been taken.
+/// Returns the next step after the service rejected one image; `None` if the image may have been
+/// accepted.
 pub(super) fn of_refusal(
     refusal: &Refusal,
     stage: &str,
@@ -51,20 +52,21 @@ pub(super) fn of_refusal(
 
 const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
 
-/// An answer that asks for more is asked again then: the pause is kept in the ledger, and one that
-/// outlasts everybody would stop it for good.
+/// A longer `Retry-After` is capped: the pause is stored in the ledger, so an excessive one would
+/// stop all its users.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60 * 60);
 
-/// What an error says about a whole request.
+/// The effect of an error on a whole request.
 #[derive(Debug)]
 pub(super) enum Trouble {
-    /// It may have been done.
+    /// The request may have been executed.
     Unknown,
-    /// It was not done; the same may be tried after this long, and if `slow` everybody slows down.
+    /// The request was not executed and may be repeated after `pause`. If `slow`, the shared rate
+    /// is suspended as well.
     Later { pause: Duration, slow: bool },
-    /// It was not done because of what it holds: one image may spoil it for the others.
+    /// The request was rejected because of its content: a single image may be the cause.
     Content(Reason),
-    /// No request will be done.
+    /// Every request will fail.
     Hopeless,
 }
 
@@ -91,7 +93,7 @@ impl Trouble {
     }
 }
 
-/// Whether another look at an image that could not be read may find another state of affairs.
+/// Returns whether another attempt to read the image may succeed.
 pub(super) fn may_pass<S>(verdict: &Verdict<S>) -> bool {
     let status = verdict.download().and_then(Download::status);
     rejections(verdict).all(|violation| match violation.code() {
@@ -119,7 +121,7 @@ pub(super) fn reason_of(class: &str, message: String) -> Reason {
     }
 }
 
-/// The first violation that rejects.
+/// Returns the first violation that rejects, as a reason.
 pub(super) fn reason<S>(verdict: &Verdict<S>) -> Option<Reason> {
     rejections(verdict).next().map(|violation| Reason {
         class: violation.code().name().to_owned(),

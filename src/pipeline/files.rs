@@ -1,5 +1,5 @@
-//! Images in local files: their bytes are their identity, so they are read before they are noted,
-//! and no others are ever judged or uploaded in their name.
+//! Images in local files. A file is identified by its bytes, so it is hashed before it is enqueued,
+//! and changed bytes are never checked or uploaded in its place.
 
 use std::{fs::File, io, path::Path};
 
@@ -18,18 +18,18 @@ use crate::{
 const MISSING: &str = "file/missing";
 /// The class of a file that exists and cannot be read.
 const UNREADABLE: &str = "file/unreadable";
-/// The class of a file that no longer holds the image that was noted.
+/// The class of a file whose bytes changed after it was enqueued.
 const CHANGED: &str = "file/changed";
 
 /// The content of a file and its verdict.
 pub(super) struct FileCheck {
-    /// Of its bytes; `None` when they are more than an image may have and were not read.
+    /// The hash of the bytes; `None` if the file exceeds the size limit and was not read.
     pub(super) sha256: Option<[u8; 32]>,
     pub(super) verdict: Verdict,
 }
 
-/// Opens a file, which must lie below one of `folders` if there are any. An error of the inner
-/// result is the verdict of a path that leads elsewhere.
+/// Opens a file, which must be below one of `folders` if they are given. The error of the inner
+/// result is the verdict on a path outside these folders.
 pub(super) fn open(path: &Path, folders: Option<&Folders>) -> io::Result<Result<File, Verdict>> {
     let opened = match folders {
         Some(folders) => folders.open(path),
@@ -42,7 +42,7 @@ pub(super) fn open(path: &Path, folders: Option<&Folders>) -> io::Result<Result<
     }
 }
 
-/// Reads, hashes and judges a file.
+/// Reads, hashes and checks a file.
 pub(super) fn check(
     path: &Path,
     folders: Option<&Folders>,
@@ -65,7 +65,7 @@ pub(super) fn check(
             return !requirements.condemns(inspection);
         }
         hash.update(chunk);
-        // Without a limit on the size the stated length is one.
+        // Without a size limit, the length at the time of opening is the limit.
         let len = inspection.len().unwrap_or_default();
         inspection.bytes_seen() <= requirements.max_bytes().max(len)
     })?;
@@ -75,7 +75,7 @@ pub(super) fn check(
     })
 }
 
-/// The file no longer holds the image. What it holds now is another one.
+/// Returns the reason for a file whose bytes changed.
 pub(super) fn changed() -> Reason {
     Reason {
         class: CHANGED.to_owned(),
@@ -85,12 +85,12 @@ pub(super) fn changed() -> Reason {
     }
 }
 
-/// Whether another attempt may succeed.
+/// Returns whether another attempt may succeed.
 pub(super) fn may_pass(reason: &Reason) -> bool {
     reason.class != CHANGED
 }
 
-/// Why a file cannot be read.
+/// Returns the reason for a file that cannot be read.
 pub(super) fn unreadable(error: &io::Error) -> Reason {
     let class = match error.kind() {
         io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => MISSING,

@@ -1,5 +1,5 @@
-//! From a list's lines to noted images: a URL's text is checked and nothing is asked for; a file is
-//! read for its hash.
+//! The intake stage enqueues the lines of a list. Of a URL only the text is checked, without
+//! network access; a file is read to compute its hash.
 
 mod note;
 
@@ -16,7 +16,7 @@ use crate::{
     ledger::{Known, NewImage},
 };
 
-/// How many lines are noted by one call, and how many of them may be files, which take longer.
+/// Maximum number of lines per `enqueue` call, and of files among them, which take longer.
 const CHUNK: usize = 500;
 const FILES: usize = 64;
 
@@ -26,7 +26,7 @@ pub(super) async fn run(
 ) -> Result<(), Error> {
     let (chunks, mut waiting) = mpsc::channel(2);
     let pipeline = shared.pipeline.clone();
-    // Lists are read from files and pipes, which block; a runtime that ends would wait for them.
+    // Reading a list may block, and a runtime that shuts down would wait for a blocking task.
     let reader = thread::Builder::new()
         .name("pipeline-list".to_owned())
         .spawn(move || read(&pipeline, lines, &chunks))
@@ -42,7 +42,7 @@ pub(super) async fn run(
         let Some(images) = chunk else { break };
         note(&shared, images).await?;
     }
-    // A list that blocks is not waited for when the run was stopped.
+    // A stopped run does not wait for a list that blocks.
     if waiting.is_closed() {
         if let Err(panicked) = reader.join() {
             std::panic::resume_unwind(panicked);
@@ -70,14 +70,14 @@ fn read(
             ));
             chunk.push(line);
         }
-        // Refused only when the run was stopped.
+        // The channel is closed only when the run was stopped.
         if chunk.is_empty() || chunks.blocking_send(check(pipeline, chunk, files)).is_err() {
             return;
         }
     }
 }
 
-/// Checks lines in order; with files among them, on as many threads as there are processors.
+/// Checks lines in order; if there are files among them, on as many threads as processors.
 fn check(pipeline: &Pipeline, lines: Vec<Line>, files: usize) -> Vec<NewImage> {
     let threads = thread::available_parallelism().map_or(1, usize::from);
     if files < 2 || threads < 2 {

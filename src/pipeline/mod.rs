@@ -1,9 +1,10 @@
-//! Many images, from a list to their outcomes: check, probe, batch, submit, poll, deliver.
+//! Processing of many images, from a list to their outcomes: check, probe, batch, submit, poll,
+//! deliver.
 //!
-//! The stages do not hand images to each other: each takes its work from the [`Ledger`] and puts
-//! its result there, so that a crash anywhere loses nothing, a run that is started again goes on
-//! where the last one was, and processes that share a ledger share the work and the account's rate.
-//! What each stage holds in memory is bounded, for a list of any length.
+//! The stages do not pass images to each other: each claims its work from the [`Ledger`] and records
+//! the result there. So a crash loses nothing, a new run resumes the previous one, and processes
+//! that share a ledger share the work and the account's rate limit. Memory is bounded for a list of
+//! any length.
 //!
 //! ```no_run
 //! # use std::{path::Path, sync::Arc};
@@ -23,13 +24,13 @@
 //!     for outcome in &outcomes {
 //!         println!("{} {}", outcome.row.state, outcome.row.text());
 //!     }
-//!     run.acknowledge(&outcomes).await?; // until then they come again, in this run or the next
+//!     run.acknowledge(&outcomes).await?; // without it, the next run returns them again
 //! }
 //! # Ok(())
 //! # }
 //! ```
 //!
-//! What is guaranteed after a crash is said at [`ledger`](crate::ledger).
+//! The guarantees after a crash are documented in [`ledger`](crate::ledger).
 
 mod checkpoint;
 mod checks;
@@ -67,48 +68,47 @@ pub use plan::{Plan, Planning};
 pub use progress::Progress;
 pub use run::{Run, Stopper};
 
-/// One line of a list: what it names, and where it stands.
+/// One entry of a list: an image, and its position in the list.
 #[derive(Clone, Debug)]
 pub struct Line {
-    /// What it names.
+    /// The image.
     pub subject: Subject,
-    /// Where it stands, and the user's own name for it.
+    /// The position in the list, and the user's data id.
     pub source: Source,
 }
 
-/// What a line names.
+/// The image that a line names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Subject {
-    /// A text that should be the URL of an image.
+    /// The URL of an image, not validated yet.
     Url(String),
-    /// A file that should be an image. Its bytes are its identity: they are read once when the line
-    /// is, judged when its turn comes, and uploaded right before they are submitted. Whenever they
-    /// are no longer the same, the image is given up rather than others taken for it.
+    /// A file. It is identified by its bytes: they are hashed when the line is read, checked when
+    /// the image is processed, and uploaded immediately before the submission. If they change in
+    /// between, the image is abandoned; changed bytes are never submitted in its place.
     ///
-    /// The caller decides which files may be images: whatever this names is opened, with symbolic
-    /// links followed, and may be uploaded. For a path from an untrusted source, such as a list
-    /// that someone else wrote, use [`FileBelow`](Self::FileBelow). Either way a file is opened
-    /// once and checked on the open handle to be a regular one, and no more of it is read than an
-    /// image may have and one byte.
+    /// The file is opened with symbolic links followed, and may be uploaded, so the caller must
+    /// trust the path. For a path from an untrusted source, such as a list that someone else wrote,
+    /// use [`FileBelow`](Self::FileBelow). In both cases the file is opened once, checked on the
+    /// open handle to be a regular file, and read up to one byte beyond the size limit.
     File(PathBuf),
-    /// The same for a path from an untrusted source: a file that does not lie below one of the
-    /// folders is rejected with `file/outside` and not read.
+    /// A file with a path from an untrusted source. A file that is not below one of the folders is
+    /// rejected with `file/outside` and not read.
     FileBelow {
         /// The path.
         path: PathBuf,
-        /// Where the file may lie.
+        /// The folders that the file may be in.
         folders: Folders,
     },
-    /// Nothing that could be an image. It is noted as rejected, so that its line has a row too.
+    /// A line that does not name an image. It is recorded as rejected, so that it has a row too.
     Unusable {
-        /// The line's text, as far as there is one.
+        /// The text of the line, if any.
         text: String,
-        /// Why.
+        /// Why the line is unusable.
         reason: Reason,
     },
 }
 
-/// A pipeline that was set up. Each setting says its default.
+/// The configuration of a pipeline. Each setter documents its default.
 #[derive(Clone)]
 pub struct Pipeline {
     client: Client,
@@ -144,8 +144,8 @@ struct Settings {
 }
 
 impl Settings {
-    /// The time after which an image without a known answer may be submitted again: never before
-    /// its request has ended.
+    /// Returns how long after its request an image without a known response may be submitted again:
+    /// always after the request has ended.
     fn settle_after(&self) -> Duration {
         let least = self.send_limit.saturating_add(Duration::from_millis(500));
         self.settle_after.max(least)
@@ -153,10 +153,10 @@ impl Settings {
 }
 
 impl Pipeline {
-    /// A pipeline over a ledger of this scope, whose scenes are asked for.
+    /// Returns a pipeline that uses a ledger of this scope and requests the scope's scenes.
     ///
-    /// The rate is held in the ledger, for all processes that share it; the client's own limits
-    /// hold besides, and should not be lower.
+    /// The rate limits are kept in the ledger and apply to all processes that share it. The
+    /// client's own limits apply additionally, and should not be lower.
     pub fn new(client: Client, probe: Probe, ledger: Arc<dyn Ledger>, scope: Scope) -> Self {
         let settings = Settings {
             requirements: Requirements::ASYNC,
@@ -190,23 +190,22 @@ impl Pipeline {
         }
     }
 
-    /// Sets what is asked of an image. Default: [`Requirements::ASYNC`].
+    /// Sets the requirements. Default: [`Requirements::ASYNC`].
     #[must_use]
     pub const fn requirements(mut self, requirements: Requirements) -> Self {
         self.settings.requirements = requirements;
         self
     }
 
-    /// Sets how many images are claimed for probing at a time; the probe has limits of its own.
-    /// Default: 128.
+    /// Sets how many images are claimed for probing at a time. The probe's own limits apply
+    /// additionally. Default: 128.
     #[must_use]
     pub fn probes(mut self, images: usize) -> Self {
         self.settings.probes = images.max(1);
         self
     }
 
-    /// Sets how many requests to submit, and as many for results, are under way at a time. Default:
-    /// 8.
+    /// Sets how many submissions, and how many polls, are in flight at a time. Default: 8.
     #[must_use]
     pub fn requests(mut self, requests: usize) -> Self {
         self.settings.requests = requests.max(1);
@@ -220,74 +219,76 @@ impl Pipeline {
         self
     }
 
-    /// Sets how many images a request holds, at most [`Batch::MAX`], the default.
+    /// Sets the maximum number of images per request. Default, and upper limit: [`Batch::MAX`].
     #[must_use]
     pub fn batch(mut self, images: usize) -> Self {
         self.settings.batch = images.clamp(1, Batch::MAX);
         self
     }
 
-    /// Sets how long a batch waits to be full. Default: half a second.
+    /// Sets how long an incomplete batch waits for more images. Default: 500 ms.
     #[must_use]
     pub const fn fill_wait(mut self, wait: Duration) -> Self {
         self.settings.fill_wait = wait;
         self
     }
 
-    /// Sets how long an image is held by a process that may have died. Default: a minute.
+    /// Sets the duration of a lease: other processes can claim the images of a dead process after
+    /// it. Default: one minute.
     #[must_use]
     pub const fn lease(mut self, lease: Duration) -> Self {
         self.settings.lease = lease;
         self
     }
 
-    /// Sets how long one request to submit may take, all attempts included. Default: one minute.
+    /// Sets the deadline of a submission, including all attempts. Default: one minute.
     #[must_use]
     pub fn send_limit(mut self, limit: Duration) -> Self {
-        // The difference of two endless times would leave no time to send in.
+        // `settle_after` must stay greater than this, so neither may be unlimited.
         self.settings.send_limit = limit.min(FAR);
         self
     }
 
-    /// Sets how long after the start of its request an image without a known answer may be
-    /// submitted again: at least half a second more than the [`send_limit`](Self::send_limit).
-    /// Allow for callbacks to arrive. Default: two minutes.
+    /// Sets how long after the start of its request an image without a known response may be
+    /// submitted again: at least 500 ms more than the [`send_limit`](Self::send_limit). Leave time
+    /// for callbacks to arrive. Default: two minutes.
     #[must_use]
     pub fn settle_after(mut self, wait: Duration) -> Self {
         self.settings.settle_after = wait.min(FAR * 2);
         self
     }
 
-    /// Sets what becomes of images without a known answer then. Default: [`Resubmit::WhenSettled`].
+    /// Sets what happens to images without a known response after
+    /// [`settle_after`](Self::settle_after). Default: [`Resubmit::WhenSettled`].
     #[must_use]
     pub const fn resubmit(mut self, resubmit: Resubmit) -> Self {
         self.settings.resubmit = resubmit;
         self
     }
 
-    /// Sets how often an image is probed before it is given up. Default: 3.
+    /// Sets after how many attempts to probe an image it is abandoned. Default: 3.
     #[must_use]
     pub const fn probe_attempts(mut self, attempts: u32) -> Self {
         self.settings.probe_attempts = attempts;
         self
     }
 
-    /// Sets how often an image is submitted before it is given up. Default: 3.
+    /// Sets after how many attempts to submit an image it is abandoned. Default: 3.
     #[must_use]
     pub const fn submit_attempts(mut self, attempts: u32) -> Self {
         self.settings.submit_attempts = attempts;
         self
     }
 
-    /// Sets how long after a submission results are asked for, and how long after that again.
-    /// Default: 5 seconds, as the service advises.
+    /// Sets the interval between a submission and its first poll, and between polls. Default: 5
+    /// seconds, as the service recommends.
     #[must_use]
     pub const fn poll_interval(mut self, interval: Duration) -> Self {
         self.settings.poll_interval = interval;
         self
     }
 
-    /// Sets how long the service keeps results. Default: an hour (asynchronous moderation page,
+    /// Sets how long the service keeps results. Default: one hour (asynchronous moderation page,
     /// 2026-03).
     #[must_use]
     pub const fn retention(mut self, retention: Duration) -> Self {
@@ -295,10 +296,9 @@ impl Pipeline {
         self
     }
 
-    /// Has results sent to a URL besides; what comes there is given to
-    /// [`record_callback`](Self::record_callback). Then an answer that is lost costs nothing, as
-    /// long as the callback comes before its images are [settled](Self::settle_after). Default:
-    /// none.
+    /// Requests callbacks to a URL in addition to polling. Pass each verified callback to
+    /// [`record_callback`](Self::record_callback). A lost response then costs nothing if the
+    /// callback arrives before its images are [settled](Self::settle_after). Default: none.
     #[must_use]
     pub fn callback(mut self, callback: Callback) -> Self {
         self.settings.callback = Some(callback);
@@ -321,23 +321,23 @@ impl Pipeline {
         self
     }
 
-    /// Sets whether a line that an earlier run delivered is delivered again when
-    /// [`start`](Self::start) is given it again. Nothing is submitted twice either way. Default: no.
+    /// Sets whether a line that an earlier run delivered is delivered again if it is passed to
+    /// [`start`](Self::start) again. The image is submitted once either way. Default: false.
     #[must_use]
     pub const fn deliver_again(mut self, again: bool) -> Self {
         self.settings.deliver_again = again;
         self
     }
 
-    /// Calls `checkpoint` between the durable steps. For tests: it may end the process.
+    /// Sets a function to call between the durable steps. For tests: it may end the process.
     #[must_use]
     pub fn checkpoint(mut self, checkpoint: impl Fn(Step) + Send + Sync + 'static) -> Self {
         self.checkpoint = Some(Arc::new(checkpoint));
         self
     }
 
-    /// Starts to work: notes the lines, and goes on with all that the ledger holds. Runs on the
-    /// current tokio runtime, until it is done, stopped or dropped.
+    /// Starts a run that enqueues `lines` and processes all work in the ledger. It runs on the
+    /// current tokio runtime until it completes, is stopped or is dropped.
     pub fn start<L>(&self, lines: L) -> Run
     where
         L: IntoIterator<Item = Line>,
@@ -346,19 +346,20 @@ impl Pipeline {
         Run::start(self.clone(), Some(Box::new(lines.into_iter())))
     }
 
-    /// Goes on with what the ledger holds.
+    /// Starts a run that processes the work in the ledger.
     pub fn resume(&self) -> Run {
         Run::start(self.clone(), None)
     }
 
-    /// Records what a callback said, once it was verified. Answers whether that was news.
+    /// Records the report of a verified callback. Returns whether it changed the ledger.
     ///
-    /// This settles images whose answer was lost: they are not submitted again. A callback may come
-    /// twice, or for an image that this ledger does not hold.
+    /// It also decides images whose response was lost, so that they are not submitted again. A
+    /// callback may arrive twice, or for an image that is not in this ledger.
     ///
     /// # Errors
     ///
-    /// When the ledger fails: the service calls again if it is told so.
+    /// Returns an error if the ledger fails. Respond to the callback with an error status then, so
+    /// that the service repeats it.
     pub async fn record_callback(&self, report: &TaskReport) -> Result<bool, Error> {
         let key = report.data_id().and_then(|id| Key::parse(id.as_str()));
         let report = &report.clone().require_scenes(&self.scenes());
@@ -374,7 +375,7 @@ impl Pipeline {
         Ok(changed.await? > 0)
     }
 
-    /// What is asked for: an outcome without one of these is not a pass.
+    /// Returns the requested scenes. An outcome that lacks one of them is not a pass.
     fn scenes(&self) -> Vec<Scene> {
         let scenes = self.scope.scenes().iter();
         scenes.map(|scene| Scene::from_word(scene)).collect()
@@ -395,7 +396,8 @@ impl Pipeline {
     }
 }
 
-/// So many a second, and a batch at once: a batch must pass whatever the rate.
+/// Returns a quota of `rate` per second. The burst is at least a full batch, which must be
+/// grantable at any rate.
 fn quota(operation: &str, rate: u32) -> Quota {
     let burst = rate.max(u32::try_from(Batch::MAX).unwrap_or(u32::MAX));
     Quota {

@@ -1,4 +1,4 @@
-//! Times in which the service does not do what it is asked.
+//! Outages: periods in which all requests to the service fail.
 
 use std::{
     sync::{Mutex, MutexGuard, PoisonError},
@@ -10,16 +10,16 @@ use tokio::time::Instant;
 use super::{clock, shared::LOOK_AGAIN};
 use crate::error::Error;
 
-/// What keeps the service, or the store of uploads, from doing what it is asked.
+/// A period in which all requests to the service or to the upload store fail.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outage {
-    /// For how long it has done nothing: since the first failure after its last success.
+    /// The duration so far: since the first failure after the last success.
     pub lasted: Duration,
-    /// The latest failure with its causes, without secrets and signatures as all errors are.
+    /// The latest failure with its causes, redacted like every error.
     pub error: String,
 }
 
-/// Notes failures and successes of one that is asked.
+/// Records the failures and successes of requests to one server.
 #[derive(Debug, Default)]
 pub(super) struct OutageWatch {
     now: Mutex<Option<(Instant, String)>>,
@@ -28,12 +28,12 @@ pub(super) struct OutageWatch {
 impl OutageWatch {
     const MOST: Duration = Duration::from_secs(60);
 
-    /// Notes a failure.
+    /// Records a failure.
     pub(super) fn failed(&self, error: &Error) {
         self.failed_for(error.report());
     }
 
-    /// Notes a failure that is no error of the client.
+    /// Records a failure that is not an [`Error`].
     pub(super) fn failed_for(&self, error: String) {
         let mut outage = self.lock();
         let since = outage
@@ -46,13 +46,12 @@ impl OutageWatch {
         *self.lock() = None;
     }
 
-    /// How long to leave it alone: as long as the outage lasted so far, so that what is asked of it
-    /// halves with every doubling.
+    /// Returns the backoff: the duration of the outage so far, which amounts to exponential backoff.
     pub(super) fn pause(&self) -> Duration {
         self.lasted().clamp(LOOK_AGAIN, Self::MOST)
     }
 
-    /// For how long there was no success since the first failure; nothing if there was none since.
+    /// Returns the duration of the outage so far; zero without an outage.
     pub(super) fn lasted(&self) -> Duration {
         let outage = self.lock();
         outage

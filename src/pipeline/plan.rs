@@ -1,4 +1,4 @@
-//! The dry run: what a run would do and cost, without an account.
+//! The dry run: counts and cost of a run, without an account.
 
 use std::collections::HashSet;
 
@@ -19,7 +19,7 @@ use crate::{
     verdict::{CodeCounts, Decision, Verdict},
 };
 
-/// What a run would do.
+/// The counts and cost of a run that was not made.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Plan {
     lines: u64,
@@ -34,60 +34,60 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Lines read.
+    /// Returns the number of lines read.
     pub const fn lines(&self) -> u64 {
         self.lines
     }
 
-    /// Lines whose image stood on a line before: paid for once.
+    /// Returns the number of lines whose image is on an earlier line: it is billed once.
     pub const fn duplicates(&self) -> u64 {
         self.duplicates
     }
 
-    /// Images that would be submitted.
+    /// Returns the number of images that would be submitted.
     pub const fn accepted(&self) -> u64 {
         self.accepted
     }
 
-    /// Images that would be rejected.
+    /// Returns the number of images that would be rejected.
     pub const fn rejected(&self) -> u64 {
         self.rejected
     }
 
-    /// Images that could not be decided on.
+    /// Returns the number of images with an inconclusive verdict.
     pub const fn undecided(&self) -> u64 {
         self.undecided
     }
 
-    /// Lines of which nothing is known: they hold no image, their file cannot be read, or this
-    /// machine could not ask for their URL.
+    /// Returns the number of lines without a verdict: the line does not name an image, its file
+    /// cannot be read, or local resources to request its URL are missing.
     pub const fn unreadable(&self) -> u64 {
         self.unreadable
     }
 
-    /// Requests to submit.
+    /// Returns the number of submissions.
     pub fn requests(&self) -> u64 {
         self.accepted
             .div_ceil(u64::try_from(Batch::MAX).unwrap_or(u64::MAX))
     }
 
-    /// Images that would be billed for each scene, at most: each frame that is looked at counts.
+    /// Returns the maximum number of images billed per scene; each scanned frame counts as an image.
     pub const fn billed_per_scene(&self) -> u64 {
         self.billed_per_scene
     }
 
-    /// Images that would be billed for all scenes, at most.
+    /// Returns the maximum number of images billed for all scenes.
     pub const fn billed(&self) -> u64 {
         self.billed_per_scene.saturating_mul(self.scenes)
     }
 
-    /// What it would cost at most, at `price` for a thousand images of one scene, in the same unit
-    /// as the price (the smallest of a currency, to be exact), rounded up.
+    /// Returns the maximum cost at `price` per thousand images and scene, in the unit of `price`,
+    /// rounded up. Use the smallest unit of the currency to be exact.
     pub const fn cost(&self, price: u64) -> u64 {
         self.billed().saturating_mul(price).div_ceil(1000)
     }
 
-    /// How many images have a violation of each code.
+    /// Returns the number of images per violation code.
     pub const fn codes(&self) -> &CodeCounts {
         &self.codes
     }
@@ -116,14 +116,14 @@ pub struct Planning {
 
 /// One line of a dry run.
 enum Planned {
-    /// Its image was listed before.
+    /// The image is on an earlier line.
     Again,
     Url(Verdict),
     File(FileCheck),
     Unreadable,
 }
 
-/// The images that were listed so far.
+/// The images listed so far.
 #[derive(Debug, Default)]
 struct Seen {
     /// The first halves of their keys: enough to distinguish millions.
@@ -131,7 +131,7 @@ struct Seen {
 }
 
 impl Seen {
-    /// Whether this is the first line with the image.
+    /// Records the image and returns whether this is its first line.
     fn is_new(&mut self, key: Key) -> bool {
         let head = key.as_bytes().first_chunk().copied();
         self.heads.insert(head.unwrap_or_default())
@@ -139,8 +139,8 @@ impl Seen {
 }
 
 impl Plan {
-    /// Starts a dry run over a list. Nothing is submitted and nothing is kept but the keys of the
-    /// images, 16 bytes each, to find duplicates by. Must be called within a tokio runtime.
+    /// Starts a dry run over a list. Nothing is submitted, and only 16 bytes of each image's key are
+    /// kept, to detect duplicates. Must be called within a tokio runtime.
     ///
     /// ```no_run
     /// # use greenlight::{Probe, Requirements, ledger::Scope, pipeline::{Line, Plan}};
@@ -200,9 +200,9 @@ impl Plan {
 }
 
 impl Planning {
-    /// Waits for one more line to be checked; `false` when there is none left. Cancel safe.
+    /// Waits for the next line to be checked. Returns `false` after the last line. Cancel safe.
     ///
-    /// What could not be read is counted as [`unreadable`](Plan::unreadable).
+    /// A line without a verdict is counted as [`unreadable`](Plan::unreadable).
     pub async fn advance(&mut self) -> bool {
         let Some(planned) = self.checking.next().await else {
             return false;
@@ -225,7 +225,7 @@ impl Planning {
         true
     }
 
-    /// Returns the plan of the lines that were checked so far.
+    /// Returns the plan for the lines checked so far.
     pub fn plan(&self) -> Plan {
         self.plan.clone()
     }

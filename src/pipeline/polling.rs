@@ -1,4 +1,4 @@
-//! From task ids to outcomes.
+//! The polling stage fetches the results of submitted tasks.
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
@@ -16,7 +16,7 @@ use crate::{
     spawned::joined,
 };
 
-/// For how long a task that is being asked about is not asked about by others.
+/// How long a task that is being polled is not polled by other processes.
 const HOLD: Duration = Duration::from_secs(45);
 
 pub(super) async fn run(shared: Arc<Shared>) -> Result<(), Error> {
@@ -90,7 +90,7 @@ async fn ask(shared: Arc<Shared>, polls: Vec<Poll>) -> Result<(), Error> {
     }
 }
 
-/// Lets these tasks be asked about again after `pause`.
+/// Makes these tasks due again after `pause`.
 async fn postpone(shared: &Shared, polls: Vec<Poll>, pause: Duration) -> Result<(), Error> {
     let now = clock::now();
     let poll_at = clock::after(now, pause);
@@ -144,7 +144,7 @@ fn update(settings: &Settings, poll: &Poll, report: Option<&TaskReport>) -> Upda
     let known = report.and_then(|report| news(settings, report, poll.attempts));
     match (known, report) {
         (Some(update), _) => update,
-        // An answer that leaves a task out says nothing, until its result is no longer kept.
+        // A response that omits a task decides nothing until the result has expired.
         (None, None) if now > poll.expires_at => Update::Expired,
         (None, _) => Update::Processing {
             poll_at: clock::after(now, settings.poll_interval),
@@ -152,7 +152,7 @@ fn update(settings: &Settings, poll: &Poll, report: Option<&TaskReport>) -> Upda
     }
 }
 
-/// What a callback says, if it is news.
+/// Returns the update of a callback; `None` if the task is still running.
 pub(super) fn update_of(settings: &Settings, report: &TaskReport) -> Option<Update> {
     news(settings, report, 0)
 }

@@ -1,4 +1,4 @@
-//! From noted to accepted images.
+//! The probing stage checks enqueued images.
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
@@ -18,12 +18,12 @@ use crate::{
     verdict::{Decision, Verdict},
 };
 
-/// How many findings are recorded by one call, if as many are there.
+/// Number of findings to collect before they are recorded in one call.
 const RECORD: usize = 64;
 
-/// The class of an image that could not be decided on.
+/// The class of an image with an inconclusive verdict.
 const UNDECIDED: &str = "probe/undecided";
-/// The class of an image that this program is not up to.
+/// The class of an image whose check panicked.
 const PANICKED: &str = "probe/panicked";
 
 pub(super) async fn run(shared: Arc<Shared>) -> Result<(), Error> {
@@ -33,7 +33,7 @@ pub(super) async fn run(shared: Arc<Shared>) -> Result<(), Error> {
     let mut is_dry = false;
     while !shared.is_stopping() {
         let free = settings.probes.saturating_sub(probes.running.len());
-        // In bundles: one call is one durable write.
+        // Claimed in bundles, because each call is one durable write.
         if !is_dry && free >= settings.probes.div_ceil(4) {
             is_dry = probes.claim(&shared, free).await? < free;
         }
@@ -58,7 +58,7 @@ pub(super) async fn run(shared: Arc<Shared>) -> Result<(), Error> {
             record(&shared, std::mem::take(&mut findings)).await?;
         }
     }
-    // What was not read yet costs nothing to read again.
+    // Checks in progress can be repeated at no cost.
     probes.running.abort_all();
     while let Some(found) = probes.running.join_next_with_id().await {
         findings.extend(probes.finding(&shared, found));
@@ -71,10 +71,10 @@ pub(super) async fn run(shared: Arc<Shared>) -> Result<(), Error> {
     record(&shared, findings).await
 }
 
-/// Images that are being looked at.
+/// The checks in progress.
 struct Probes {
     running: JoinSet<Finding>,
-    /// What they are held by, and how often they failed before.
+    /// The lease and the failed attempts of each image.
     held: HashMap<task::Id, (Hold, u32)>,
     held_since: Instant,
 }
@@ -88,7 +88,7 @@ impl Probes {
         }
     }
 
-    /// Answers how many images there were.
+    /// Claims up to `most` images and starts their checks. Returns how many were claimed.
     async fn claim(&mut self, shared: &Arc<Shared>, most: usize) -> Result<usize, Error> {
         let pipeline = &shared.pipeline;
         let lease = pipeline.settings.lease;
@@ -105,7 +105,7 @@ impl Probes {
         Ok(count)
     }
 
-    /// Keeps the claims of those that wait long for their turn.
+    /// Extends the leases of checks that take long.
     async fn keep(&mut self, shared: &Shared) -> Result<(), Error> {
         let lease = shared.pipeline.settings.lease;
         if self.held_since.elapsed() < lease / 3 {
@@ -117,7 +117,7 @@ impl Probes {
         ledger.extend(holds, lease, clock::now()).await.map(drop)
     }
 
-    /// What was found, once it is; nothing when it was not looked for to the end.
+    /// Returns the finding of a completed check; `None` if the check was aborted.
     fn finding(
         &mut self,
         shared: &Shared,
@@ -167,7 +167,7 @@ async fn probe_url(shared: &Shared, hold: Hold, attempts: u32, url: String) -> F
     if let Ok(verdict) = pipeline.probe.check(&url, requirements).await {
         return judge(shared, hold, attempts, &verdict);
     }
-    // This machine could not ask: not the image's fault.
+    // Local resources were missing, which does not depend on the image.
     let at = clock::now() + Duration::from_secs(1);
     finding(hold, Judgement::Unreachable(Fate::Again { at }), None)
 }
@@ -197,7 +197,7 @@ fn judge<S>(shared: &Shared, hold: Hold, attempts: u32, verdict: &Verdict<S>) ->
     }
 }
 
-/// Of an image that was not read.
+/// Returns the finding for an image that could not be read.
 fn unreachable(shared: &Shared, hold: Hold, reason: Reason, attempts: u32) -> Finding {
     let most = shared.pipeline.settings.probe_attempts;
     let fate = if files::may_pass(&reason) {

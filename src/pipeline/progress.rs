@@ -1,11 +1,11 @@
-//! What a run has done so far.
+//! The counts of a run.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 macro_rules! counters {
     ($($name:ident, $text:literal;)*) => {
-        /// What a run has done so far; what other runs did is in
-        /// [`Ledger::stats`](crate::ledger::Ledger::stats).
+        /// The counts of a run so far. [`Ledger::stats`](crate::ledger::Ledger::stats) returns those
+        /// of all runs.
         #[non_exhaustive]
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
         pub struct Progress {
@@ -29,19 +29,19 @@ counters! {
     lines, "Lines read";
     images, "Images that were new to the ledger";
     delivered_before, "Lines whose outcome was acknowledged in an earlier run";
-    refused, "Images refused for their URL's text";
+    refused, "Images rejected because of the text of their URL";
     probed, "Images probed";
     accepted, "Images that met the requirements";
-    rejected, "Images that did not";
-    unreadable, "Images that were given up because they could not be read";
+    rejected, "Images that did not meet the requirements";
+    unreadable, "Images abandoned because they could not be read";
     uploaded, "Files uploaded";
     sent, "Images sent";
-    submitted, "Images that got a task id";
-    uncertain, "Images whose answer is not known";
-    resubmitted, "Images sent again though the first time may have been paid for";
+    submitted, "Images with a task id";
+    uncertain, "Images sent without a known response";
+    resubmitted, "Images submitted again although the first submission may have been billed";
     decided, "Images with an outcome";
     expired, "Images whose result had expired";
-    delivered, "Outcomes acknowledged, one for each source";
+    delivered, "Outcomes acknowledged, one per source";
 }
 
 #[derive(Debug, Default)]

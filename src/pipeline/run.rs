@@ -1,4 +1,4 @@
-//! A run: its stages, its end, and what it delivers.
+//! A run: starts the stages, delivers outcomes and detects the end.
 
 use std::{
     sync::{Arc, atomic::Ordering},
@@ -24,35 +24,35 @@ use crate::{
     spawned::joined,
 };
 
-/// How often unanswered images are settled, and the end is looked for.
+/// Interval of settling images without a response and of checking whether the run is complete.
 const SETTLE_EVERY: Duration = Duration::from_millis(250);
 
-/// How many outcomes are handed out at a time.
+/// Maximum number of outcomes per delivery.
 const DELIVERY: usize = 500;
 
-/// A pipeline at work. It gives outcomes as they come; see [`next`](Self::next).
+/// A running pipeline. [`next`](Self::next) returns outcomes as they become available.
 ///
-/// Dropping it ends it as a crash would: nothing is lost, but what was held is held until its lease
-/// ends. [`Stopper::stop`] ends it in good order.
+/// Dropping it has the effect of a crash: nothing is lost, but claimed images stay claimed until
+/// their leases end. [`Stopper::stop`] shuts it down gracefully.
 #[derive(Debug)]
 pub struct Run {
     shared: Arc<Shared>,
     stages: JoinSet<Result<(), Error>>,
     handed_out: Option<DeliveryId>,
-    /// Up to which row outcomes were handed out in order.
+    /// The last row that was read in order.
     read_through: i64,
     failure: Option<Error>,
 }
 
-/// Ends a run in good order, from elsewhere.
+/// A handle that stops a run from another task or thread.
 #[derive(Clone, Debug)]
 pub struct Stopper {
     shared: Arc<Shared>,
 }
 
 impl Stopper {
-    /// Takes up nothing more, finishes what was sent, and saves the rest: the run's
-    /// [`next`](Run::next) then comes to its end.
+    /// Shuts the run down: it claims no more images, awaits and records requests in flight, and
+    /// releases other claims. [`Run::next`] then returns the remaining outcomes and `None`.
     pub fn stop(&self) {
         self.shared.stop();
     }
@@ -81,19 +81,19 @@ impl Run {
         }
     }
 
-    /// Waits for outcomes, one for each source, rejections and failures included; `None` when
-    /// everything is done, or as much as there was when the run was stopped.
+    /// Waits for outcomes and returns them, one per source, including rejections and failures.
+    /// Returns `None` when all work is done or the run was stopped.
     ///
-    /// They come once in a run, and again in the next unless they are
-    /// [acknowledged](Self::acknowledge). If the future is dropped, nothing is lost.
+    /// An outcome is returned once per run, and again in the next run unless it is
+    /// [acknowledged](Self::acknowledge). Cancel safe.
     ///
     /// # Errors
     ///
-    /// When the run cannot go on: the ledger fails, or the service refuses everything. It is given
-    /// once all that was sent is recorded.
+    /// Returns an error if the run cannot continue, because the ledger fails or the service rejects
+    /// every request. It is returned after the results of all requests in flight are recorded.
     pub async fn next(&mut self) -> Result<Option<Vec<Undelivered>>, Error> {
         loop {
-            // Asked first: what the stages did before their end is then in the outbox.
+            // Read before the outbox, which then contains everything that the stages recorded.
             let is_done = self.stages.is_empty();
             let ledger = &self.shared.pipeline.ledger;
             let outcomes = ledger.undelivered(self.handed_out, DELIVERY).await?;
@@ -108,19 +108,19 @@ impl Run {
         }
     }
 
-    /// As [`next`](Self::next), in the order of the sources: an outcome waits for those of all
-    /// sources before it, in the ledger and not in memory. Of one that was acknowledged before the
-    /// run nothing comes. When the run was stopped, what stands behind an image that is not done
-    /// stays for the next run.
+    /// Like [`next`](Self::next), but in the order of the sources: an outcome is returned after
+    /// those of all earlier sources. It waits in the ledger, not in memory. Outcomes that were
+    /// acknowledged before the run are omitted. If the run is stopped, outcomes after an unfinished
+    /// image are left for the next run.
     ///
-    /// Not to be mixed with [`next`](Self::next).
+    /// Do not call both methods on one run.
     ///
     /// # Errors
     ///
-    /// As for [`next`](Self::next).
+    /// Returns the errors of [`next`](Self::next).
     pub async fn next_in_order(&mut self) -> Result<Option<Vec<Undelivered>>, Error> {
         loop {
-            // Asked first: what the stages did before their end is then in the ledger.
+            // Read before the ledger, which then contains everything that the stages recorded.
             let is_done = self.stages.is_empty();
             let ledger = &self.shared.pipeline.ledger;
             self.read_through = self.read_through.min(self.shared.take_again());
@@ -140,12 +140,12 @@ impl Run {
         }
     }
 
-    /// Waits for the end of the run and delivers nothing: outcomes stay in the ledger, for a run that
-    /// prints them. Cancel safe.
+    /// Waits for the end of the run without returning outcomes; they stay in the ledger for a later
+    /// run. Cancel safe.
     ///
     /// # Errors
     ///
-    /// As for [`next`](Self::next).
+    /// Returns the errors of [`next`](Self::next).
     pub async fn finish(&mut self) -> Result<(), Error> {
         while !self.stages.is_empty() {
             self.wait().await;
@@ -153,7 +153,7 @@ impl Run {
         self.failure.take().map_or(Ok(()), Err)
     }
 
-    /// Waits until there may be something new.
+    /// Waits until there may be new outcomes or a stage has ended.
     async fn wait(&mut self) {
         tokio::select! {
             ended = self.stages.join_next() => self.note(ended),
@@ -166,16 +166,16 @@ impl Run {
         let Some(Err(failure)) = ended.map(|ended| joined(ended).flatten()) else {
             return;
         };
-        // Others that fail after it mostly fail for the same reason.
+        // Later failures usually have the same cause.
         self.failure.get_or_insert(failure);
         self.shared.stop();
     }
 
-    /// Says that the consumer has these outcomes safely.
+    /// Records that the consumer has stored these outcomes.
     ///
     /// # Errors
     ///
-    /// When the ledger fails; they come again then.
+    /// Returns an error if the ledger fails; the next run returns the outcomes again then.
     pub async fn acknowledge(&self, outcomes: &[Undelivered]) -> Result<(), Error> {
         let ids = outcomes.iter().map(|outcome| outcome.id).collect();
         self.shared.reach(Step::BeforeAcknowledge);
@@ -186,25 +186,25 @@ impl Run {
         Ok(())
     }
 
-    /// What the run has done so far.
+    /// Returns the counts of the run so far.
     pub fn progress(&self) -> Progress {
         self.shared.counters.read()
     }
 
-    /// What keeps the service from doing what it is asked, if its last answer was no success: of
-    /// submitting and asking for results, else of uploading.
+    /// Returns the current outage of submissions and polls or else of uploads; `None` if the last
+    /// requests succeeded.
     pub fn outage(&self) -> Option<Outage> {
         let shared = &self.shared;
         shared.outage.read().or_else(|| shared.upload_outage.read())
     }
 
-    /// Whether every line of the list is noted. If not, the next run must be given the list again,
-    /// and finds what is noted already.
+    /// Returns whether every line of the list is in the ledger. If not, pass the list to the next
+    /// run again; it skips lines that are recorded already.
     pub fn has_read_all(&self) -> bool {
         self.shared.intake_done.load(Ordering::Acquire)
     }
 
-    /// What ends it in good order.
+    /// Returns a handle that stops the run.
     pub fn stopper(&self) -> Stopper {
         Stopper {
             shared: Arc::clone(&self.shared),
@@ -212,7 +212,7 @@ impl Run {
     }
 }
 
-/// Settles what nobody answered for, and ends the run when nothing is left to do.
+/// Settles images without a response, and ends the run when no work is left.
 async fn settle(shared: Arc<Shared>) -> Result<(), Error> {
     let ledger = &shared.pipeline.ledger;
     let resubmit = shared.pipeline.settings.resubmit;
@@ -223,7 +223,7 @@ async fn settle(shared: Arc<Shared>) -> Result<(), Error> {
             shared.counters.resubmitted.add(resubmitted);
             shared.to_submit.notify_one();
         }
-        // Asked first: what the intake noted before its end is then in the backlog.
+        // Read before the backlog, which then contains everything that the intake enqueued.
         let intake_done = shared.intake_done.load(Ordering::Acquire);
         let waits = |state: State| state != State::Uncertain || resubmit == Resubmit::WhenSettled;
         let backlog = ledger.backlog().await?;

@@ -1,5 +1,5 @@
-//! What the stages of a run share. They import it and never each other's run, so that a new stage
-//! needs an edit in `run` only.
+//! The state that the stages of a run share. The stages import this module and not each other, so
+//! that adding a stage changes `run` only.
 
 use std::{
     path::PathBuf,
@@ -19,7 +19,7 @@ use crate::{
     verdict::Verdict,
 };
 
-/// How often an idle stage looks again: another process may have added work.
+/// How often an idle stage checks for work that another process may have added.
 pub(super) const LOOK_AGAIN: Duration = Duration::from_millis(250);
 
 /// The state that the stages of one run share.
@@ -35,11 +35,11 @@ pub(super) struct Shared {
     pub(super) intake_done: AtomicBool,
     pub(super) outage: OutageWatch,
     pub(super) upload_outage: OutageWatch,
-    /// How many files are uploaded at a time.
+    /// Limits how many files are uploaded at a time.
     pub(super) uploads: Semaphore,
-    /// How many files are judged at a time: one for each processor.
+    /// Limits how many files are checked at a time: one per processor.
     readers: Semaphore,
-    /// The first row that is to be delivered again and was not looked at since.
+    /// The first row to deliver again since the last call of `take_again`.
     again_from: AtomicI64,
 }
 
@@ -64,12 +64,12 @@ impl Shared {
         }
     }
 
-    /// Records that the row of this number is to be delivered again.
+    /// Records that the row with this number must be delivered again.
     pub(super) fn deliver_again(&self, number: i64) {
         self.again_from.fetch_min(number, Ordering::AcqRel);
     }
 
-    /// The last row before the first that is to be delivered again since the last call.
+    /// Returns the row before the first one to deliver again, and resets it.
     pub(super) fn take_again(&self) -> i64 {
         let first = self.again_from.swap(i64::MAX, Ordering::AcqRel);
         first.saturating_sub(1)
@@ -83,7 +83,7 @@ impl Shared {
         *self.halt.borrow()
     }
 
-    /// Waits until the run is to stop.
+    /// Waits until the run is stopped.
     pub(super) async fn stopped(&self) {
         let mut halt = self.halt.subscribe();
         // The sender lives as long as `self`.
@@ -94,7 +94,7 @@ impl Shared {
         self.pipeline.reach(step);
     }
 
-    /// Waits for its turn under a rate. Says whether it came before the run was stopped.
+    /// Waits for a permit. Returns `false` if the run is stopped first.
     pub(super) async fn permit(&self, quota: Option<&Quota>, cost: u32) -> Result<bool, Error> {
         let Some(quota) = quota else {
             return Ok(!self.is_stopping());
@@ -104,7 +104,7 @@ impl Shared {
             match self.pipeline.ledger.permit(quota.clone(), cost).await? {
                 Permit::Granted => return Ok(true),
                 Permit::Wait(wait) => {
-                    // Woken by the end of the run, else when the time has come.
+                    // Ends early if the run is stopped.
                     drop(timeout(wait, self.stopped()).await);
                 }
             }
@@ -112,7 +112,7 @@ impl Shared {
         Ok(false)
     }
 
-    /// Judges the bytes of a file, as long as they are those of the image of this key.
+    /// Checks a file, if its bytes still have this key.
     pub(super) async fn judge_file(
         &self,
         path: PathBuf,

@@ -1,7 +1,7 @@
-//! From accepted images to task ids: the part that costs money.
+//! The submitting stage sends accepted images to the service. This is the step that is billed.
 //!
-//! The order is the protocol: permit, begin (durable), send, record the answer (durable) before
-//! anything else.
+//! The order guarantees that no billed call is lost: get a permit, begin the batch (durable), send
+//! it, record the response (durable).
 
 use std::{sync::Arc, time::Duration};
 
@@ -62,9 +62,9 @@ pub(super) async fn run(shared: Arc<Shared>) -> Result<(), Error> {
 struct Filling {
     images: Vec<Claimed>,
     since: Option<Instant>,
-    /// When the claims were made or made longer last.
+    /// When the leases were last obtained or extended.
     held_since: Option<Instant>,
-    /// Whether nothing more was there when it was looked for last.
+    /// Whether the last claim found fewer images than requested.
     is_dry: bool,
 }
 
@@ -83,14 +83,14 @@ impl Filling {
             self.since = Some(clock::instant());
             self.held_since = self.since;
         }
-        // A claim that ran out while this process was held up may have come back to itself.
+        // If a lease ended while this process was suspended, it may have claimed the image again.
         let is_again = |hold: Hold| claimed.iter().any(|image| image.hold.key == hold.key);
         self.images.retain(|image| !is_again(image.hold));
         self.images.extend(claimed);
         Ok(())
     }
 
-    /// Keeps the claims while all requests are under way.
+    /// Extends the leases while the maximum number of requests is in flight.
     async fn keep(&mut self, shared: &Shared) -> Result<(), Error> {
         let lease = shared.pipeline.settings.lease;
         if self
@@ -110,7 +110,7 @@ impl Filling {
         self.images.len() >= full || (waited && !self.images.is_empty())
     }
 
-    /// How long to sleep until something may be ready.
+    /// Returns how long to sleep until the batch may be ready.
     fn wait(&self, wait: Duration) -> Duration {
         let left = self.since.map(|since| wait.saturating_sub(since.elapsed()));
         left.map_or(LOOK_AGAIN, |left| left.min(LOOK_AGAIN))
@@ -123,8 +123,8 @@ impl Filling {
     }
 }
 
-/// Whether results come so close to their expiry that nothing more should be submitted before some
-/// are fetched.
+/// Returns whether pending results are so close to their expiry that they must be fetched before
+/// more images are submitted.
 async fn polling_lags(shared: &Shared) -> Result<bool, Error> {
     let backlog = shared.pipeline.ledger.backlog().await?;
     let margin = shared.pipeline.settings.retention.min(FAR) / 3;
@@ -133,10 +133,11 @@ async fn polling_lags(shared: &Shared) -> Result<bool, Error> {
         .is_some_and(|expiry| expiry < clock::after(clock::now(), margin)))
 }
 
-/// Images of one request.
+/// The images of one request.
 type Group = Vec<Ready>;
 
-/// Submits images, in halves and halves again if what one of them holds has all refused.
+/// Submits images. If the service rejects a request because of its content, the images are split in
+/// halves until the one that causes it is isolated.
 async fn send(shared: Arc<Shared>, images: Vec<Claimed>) -> Result<(), Error> {
     let holds = images.iter().map(|image| image.hold).collect();
     let ready = held(&shared, holds, uploading::ready(&shared, images)).await?;
@@ -164,7 +165,7 @@ const fn hold(image: &Ready) -> Hold {
     image.hold
 }
 
-/// Keeps claims while something is done that may take longer than they last.
+/// Awaits `work` and extends the leases of `holds` meanwhile.
 async fn held<T>(
     shared: &Shared,
     holds: Vec<Hold>,
@@ -183,7 +184,7 @@ async fn held<T>(
     }
 }
 
-/// Submits one request. Answers with what is to be submitted once more, in smaller parts.
+/// Submits one request. Returns the groups to submit again, in smaller parts.
 async fn send_group(shared: &Shared, mut group: Group) -> Result<Vec<Group>, Error> {
     let Pipeline {
         ledger, settings, ..
@@ -201,7 +202,7 @@ async fn send_group(shared: &Shared, mut group: Group) -> Result<Vec<Group>, Err
     if group.is_empty() {
         return Ok(Vec::new());
     }
-    // A process that was put to sleep in between must not send what others may have sent since.
+    // If this process was suspended in between, others may have sent these images already.
     let late = clock::now().duration_since(now).unwrap_or_default();
     if late > settings.settle_after().saturating_sub(settings.send_limit) {
         let fate = Fate::Again { at: clock::now() };
@@ -228,7 +229,7 @@ async fn send_group(shared: &Shared, mut group: Group) -> Result<Vec<Group>, Err
         Ok(Err(error)) => not_answered(shared, begun.batch, group, error).await?,
         Err(_too_long) => {
             let limit = settings.send_limit;
-            let error = format!("submit: no answer within {limit:?}");
+            let error = format!("submit: no response within {limit:?}");
             shared.outage.failed_for(error);
             unknown(shared, begun.batch, group.len()).await?;
             Vec::new()
@@ -328,7 +329,7 @@ async fn not_answered(
     Ok(Vec::new())
 }
 
-/// One image alone is given up; more are tried in halves, under the claims they have.
+/// Abandons a single image; splits a larger group in halves, which keep their leases.
 async fn refused<'a, F>(
     shared: &Shared,
     group: Group,

@@ -1,4 +1,4 @@
-//! From claimed images to tasks: files are uploaded to where the service reads them.
+//! Turns claimed images into tasks: files are uploaded to where the service reads them.
 
 use std::{io, path::PathBuf, sync::Arc, time::Duration};
 
@@ -18,24 +18,24 @@ use crate::{
     spawned::joined,
 };
 
-/// For how long uploads may fail one like the other before that is held against single images.
+/// How long an outage of all uploads is tolerated before failures are counted as attempts.
 const PATIENCE: Duration = Duration::from_secs(600);
 
-/// An image that can be submitted.
+/// An image that is ready to be submitted.
 pub(super) struct Ready {
     pub(super) hold: Hold,
     pub(super) task: Task,
     pub(super) attempts: u32,
 }
 
-/// What kept an image from being submitted.
+/// Why an image was not submitted.
 enum Unsent {
     Image(Fate),
-    /// No upload will be done.
+    /// Every upload will fail.
     Hopeless(Error),
 }
 
-/// Makes tasks of images. Those that cannot be uploaded are recorded and left out.
+/// Creates tasks for images. Images that cannot be uploaded are recorded and left out.
 pub(super) async fn ready(shared: &Arc<Shared>, images: Vec<Claimed>) -> Result<Vec<Ready>, Error> {
     let mut ready = Vec::with_capacity(images.len());
     let mut unsent = Vec::new();
@@ -102,7 +102,7 @@ pub(super) async fn ready(shared: &Arc<Shared>, images: Vec<Claimed>) -> Result<
     }
 }
 
-/// What was accepted has a URL: an image without one was never recorded as accepted.
+/// Returns the reason for a stored row without a usable URL, which is never recorded as accepted.
 fn no_url() -> Reason {
     fate::reason_of("url/malformed", "the ledger holds no usable URL".to_owned())
 }
@@ -120,7 +120,7 @@ async fn upload(
     if shared.is_stopping() {
         return Err(Unsent::Image(Fate::Again { at: clock::now() }));
     }
-    // The receipt does not outlive the process that the image was judged by.
+    // An `Accepted` does not outlive the process that checked the image.
     let judged = shared.judge_file(path.clone(), key).await;
     let (verdict, sha256) = judged.map_err(|reason| unreadable(shared, reason, attempts))?;
     let reason = fate::reason(&verdict);
@@ -132,7 +132,7 @@ async fn upload(
     let content = Content::file(&path).with_sha256(sha256);
     let uploaded = tokio::select! {
         biased;
-        // Nothing is paid yet: it can be left.
+        // Nothing is billed yet, so the upload can be aborted.
         () = shared.stopped() => return Err(Unsent::Image(Fate::Again { at: clock::now() })),
         uploaded = pipeline.client.upload(accepted, &content) => uploaded,
     };
@@ -146,7 +146,7 @@ async fn upload(
     }
 }
 
-/// What becomes of an image whose file cannot be read any more.
+/// Returns the next step for an image whose file can no longer be read.
 fn unreadable(shared: &Shared, reason: Reason, attempts: u32) -> Unsent {
     if !files::may_pass(&reason) {
         return Unsent::Image(Fate::Dead(reason));
@@ -161,7 +161,7 @@ fn counted(shared: &Shared, reason: Reason, attempts: u32) -> Fate {
 
 fn failed(shared: &Shared, error: Error, attempts: u32) -> Unsent {
     match error.kind() {
-        // It changed after the check.
+        // The file changed after the check.
         ErrorKind::Changed => return Unsent::Image(Fate::Dead(files::changed())),
         ErrorKind::Io => {
             let cause = std::error::Error::source(&error);
@@ -174,7 +174,7 @@ fn failed(shared: &Shared, error: Error, attempts: u32) -> Unsent {
         _ => {}
     }
     match Trouble::of(&error) {
-        // An upload may be repeated: nothing is paid before the image is submitted.
+        // An upload may be repeated: nothing is billed before the image is submitted.
         Trouble::Unknown => later(shared, &error, Duration::ZERO, attempts),
         Trouble::Later { pause, .. } => later(shared, &error, pause, attempts),
         Trouble::Content(_) | Trouble::Hopeless => match of_object(&error) {
@@ -184,7 +184,7 @@ fn failed(shared: &Shared, error: Error, attempts: u32) -> Unsent {
     }
 }
 
-/// While every upload fails it is not the image's fault.
+/// Retries later. While all uploads fail, the attempt is not counted.
 fn later(shared: &Shared, error: &Error, pause: Duration, attempts: u32) -> Unsent {
     let lasted = shared.upload_outage.lasted();
     shared.upload_outage.failed(error);
@@ -198,7 +198,7 @@ fn later(shared: &Shared, error: &Error, pause: Duration, attempts: u32) -> Unse
     Unsent::Image(counted(shared, reason, attempts))
 }
 
-/// Why the object store refused one object, if it did not refuse every upload.
+/// Returns the reason if the object store rejected this object only, and not every upload.
 fn of_object(error: &Error) -> Option<Reason> {
     let code = error.service_code().filter(|_| error.is_about_object())?;
     Some(fate::reason_of(

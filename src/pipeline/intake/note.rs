@@ -1,4 +1,4 @@
-//! What one line says, as the ledger notes it.
+//! Checks one line and builds its record for the ledger.
 
 use std::path::{Path, PathBuf};
 
@@ -101,7 +101,7 @@ fn of_file(
     }
     let requirements = &pipeline.settings.requirements;
     let checked = files::check(&path, folders, Depth::Header, requirements);
-    // Nothing is known of its bytes.
+    // Without the bytes, the key is that of the path.
     let unread = Key::of_path(&pipeline.scope, &path);
     let location = Location::File(path);
     match checked {
@@ -128,13 +128,13 @@ fn of_file(
     }
 }
 
-/// Where a rejected image is, without the passwords that a ledger would keep for nothing.
+/// Returns the location of a rejected image without passwords, which the ledger need not store.
 fn masked_location(text: &str) -> Location {
     Location::Url(masked(text).into_owned())
 }
 
 fn of_nothing(pipeline: &Pipeline, text: &str, reason: Reason) -> Noted {
-    // What it says and why it is unusable: the same text may be unusable in two ways.
+    // The key includes the reason, because the same text may be unusable for several reasons.
     let Reason { class, message } = &reason;
     let identity = format!("{class}\n{message}\n{text}");
     Noted {
