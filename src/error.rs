@@ -1,5 +1,5 @@
-//! The one error: what could not be found out or done. What is wrong with an image is a
-//! [`Violation`](crate::Violation), not an error.
+//! The error type of the crate. A defect of an image is a [`Violation`](crate::Violation), not an
+//! error.
 
 mod unknown_name;
 
@@ -10,7 +10,7 @@ pub(crate) use unknown_name::{from_name, serde_name};
 
 use crate::sanitize::harmless;
 
-/// What kind of thing went wrong.
+/// The kind of an [`Error`].
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ErrorKind {
@@ -25,11 +25,11 @@ pub enum ErrorKind {
     /// The service could not be reached or did not respond in time. To fix: check the network and
     /// the endpoint.
     Network,
-    /// The service asked to slow down. To fix: lower the rate, or ask for more quota.
+    /// The service throttled the request. To fix: lower the rate, or request a higher quota.
     Throttled,
-    /// The service refused the request. To fix: see its code and message.
+    /// The service rejected the request. To fix: see its code and message.
     Refused,
-    /// The service failed. To fix: try again later.
+    /// The service reported an internal error. To fix: try again later.
     Service,
     /// The response is not what the service documents (HTML, truncated, not JSON). To fix: check
     /// the endpoint and proxies.
@@ -39,7 +39,7 @@ pub enum ErrorKind {
 }
 
 impl ErrorKind {
-    /// The stable name.
+    /// Returns the stable name.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Usage => "usage",
@@ -56,23 +56,24 @@ impl ErrorKind {
     }
 }
 
-/// Whether the same call may be made again.
+/// Whether the same call may be repeated.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Retry {
-    /// It may, after this long.
+    /// The call may be repeated after this delay.
     After(Duration),
-    /// It was sent and got no response: it may have been done. A paid call is not repeated blindly.
+    /// The request was sent without a response, so it may have been executed. Repeating a submission
+    /// may be billed again.
     Ambiguous,
-    /// It would fail again.
+    /// The call would fail again.
     Never,
 }
 
-/// Why something could not be done or found out.
+/// The error of a failed operation.
 ///
-/// `Display` is one complete line: what was tried, the service's answer, and its request id. The
-/// cause is in [`source`](StdError::source) and never repeated; [`report`](Self::report) returns
-/// both. The source's type is not part of the API.
+/// `Display` is one complete line: the operation, the service's code and message, and the request
+/// id. The cause is in [`source`](StdError::source) and not repeated in `Display`;
+/// [`report`](Self::report) returns both. The type of the source is not part of the API.
 ///
 /// ```
 /// use greenlight::{ErrorKind, Retry, TaskId};
@@ -92,17 +93,17 @@ struct Inner {
     retry: Retry,
     message: String,
     service: Option<ServiceReply>,
-    /// What to do about it, or what else is known.
+    /// A remedy, or further information.
     hint: Option<String>,
     attempts: u32,
     data_ids: Vec<String>,
     http_status: Option<u16>,
-    /// Whether the object store refused one object, and not every upload of the account.
+    /// Whether the object store rejected one object, and not every upload of the account.
     is_about_object: bool,
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
-/// What the service said.
+/// The error reported in the service's response.
 #[derive(Clone, Debug, Default)]
 struct ServiceReply {
     code: String,
@@ -111,8 +112,8 @@ struct ServiceReply {
 }
 
 impl Error {
-    /// Creates an error, for implementations of the crate's traits. It is not to be retried unless
-    /// [`with_retry`](Self::with_retry) says otherwise.
+    /// Creates an error, for implementations of the crate's traits. Its retry advice is
+    /// [`Retry::Never`] by default.
     ///
     /// `message` is one line in lower case without a full stop, `what failed: cause`, and must be
     /// safe to print. It must not repeat the message of the source.
@@ -155,7 +156,7 @@ impl Error {
         self
     }
 
-    /// Sets whether the same call may be made again.
+    /// Sets whether the same call may be repeated.
     #[must_use]
     pub fn with_retry(mut self, retry: Retry) -> Self {
         self.inner.retry = retry;
@@ -168,7 +169,7 @@ impl Error {
     expect(dead_code, reason = "only the client fills these in")
 )]
 impl Error {
-    /// Adds what the service said, made harmless to print.
+    /// Adds the error of the service's response, sanitized.
     pub(crate) fn with_reply(
         mut self,
         code: &str,
@@ -210,32 +211,33 @@ impl Error {
 }
 
 impl Error {
-    /// What kind of thing went wrong.
+    /// Returns the kind of the error.
     pub const fn kind(&self) -> ErrorKind {
         self.inner.kind
     }
 
-    /// Whether the same call may be made again.
+    /// Returns whether the same call may be repeated.
     pub const fn retry(&self) -> Retry {
         self.inner.retry
     }
 
-    /// The service's code, when it answered: `588`, `SignatureDoesNotMatch`.
+    /// Returns the service's code, if it responded: `588`, `SignatureDoesNotMatch`.
     pub fn service_code(&self) -> Option<&str> {
         self.inner.service.as_ref().map(|reply| reply.code.as_str())
     }
 
-    /// The HTTP status of the answer, if one arrived.
+    /// Returns the HTTP status of the response, if one arrived.
     pub const fn http_status(&self) -> Option<u16> {
         self.inner.http_status
     }
 
-    /// Whether an upload was refused because of this object only: uploads of others may succeed.
+    /// Returns whether an upload was rejected because of this object only, so that other uploads may
+    /// succeed.
     pub const fn is_about_object(&self) -> bool {
         self.inner.is_about_object
     }
 
-    /// The service's message, when it answered.
+    /// Returns the service's message, if it responded.
     pub fn service_message(&self) -> Option<&str> {
         self.inner
             .service
@@ -243,7 +245,7 @@ impl Error {
             .map(|reply| reply.message.as_str())
     }
 
-    /// The service's id of the request, to be given to its support.
+    /// Returns the service's id of the request, to quote to its support.
     pub fn request_id(&self) -> Option<&str> {
         self.inner
             .service
@@ -251,18 +253,18 @@ impl Error {
             .and_then(|reply| reply.request_id.as_deref())
     }
 
-    /// How many requests were sent or tried for the call; 0 when it is not known or none was.
+    /// Returns how many requests were made or attempted for the call; 0 if unknown.
     pub const fn attempts(&self) -> u32 {
         self.inner.attempts
     }
 
-    /// For a submission that may have been done ([`Retry::Ambiguous`]): the dataIds of its tasks.
-    /// They are what it can be settled by; submitting them again may be billed again.
+    /// Returns the `dataId`s of a submission that may have been executed ([`Retry::Ambiguous`]).
+    /// Match callbacks with them; submitting the images again may be billed again.
     pub fn data_ids(&self) -> &[String] {
         &self.inner.data_ids
     }
 
-    /// The error and its causes, in one line.
+    /// Returns the error and its causes in one line.
     pub fn report(&self) -> String {
         let mut report = self.to_string();
         let mut cause = self.source();

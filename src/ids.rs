@@ -1,5 +1,5 @@
-//! Identifiers of tasks, images and requests at the service. Random ones are generated here, the
-//! only place where the client draws values that must not repeat.
+//! The service's identifiers of tasks, images and requests. This is the only module of the client
+//! that generates values that must not repeat.
 
 use std::{fmt, str::FromStr};
 
@@ -21,11 +21,11 @@ use crate::{
 pub struct DataId(String);
 
 impl DataId {
-    /// Validates a caller's identifier.
+    /// Parses a caller's identifier.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Usage`] for a text that is not `[A-Za-z0-9_.-]{1,128}`.
+    /// Returns [`ErrorKind::Usage`] if the text does not match `[A-Za-z0-9_.-]{1,128}`.
     pub fn parse(text: &str) -> Result<Self, Error> {
         let fits = (1..=128).contains(&text.len())
             && text
@@ -49,24 +49,24 @@ impl DataId {
         Self(Uuid::new_v4().to_string())
     }
 
-    /// The identifier as it is sent.
+    /// Returns the identifier as it is sent.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// The service's identifier of a task, by which results are polled.
+/// The service's identifier of a task, used to poll for its result.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[cfg_attr(feature = "serde", derive(Serialize))]
 pub struct TaskId(String);
 
 impl TaskId {
-    /// Validates a task id that was stored elsewhere.
+    /// Parses a task id that was stored elsewhere.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Usage`] for an empty text, one of more than 256 bytes, or one with characters
-    /// that are not printable ASCII.
+    /// Returns [`ErrorKind::Usage`] if the text is empty, exceeds 256 bytes or contains characters
+    /// other than printable ASCII.
     pub fn parse(text: &str) -> Result<Self, Error> {
         let fits = (1..=256).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic());
         if fits {
@@ -78,7 +78,7 @@ impl TaskId {
         ))
     }
 
-    /// The id as the service wrote it.
+    /// Returns the id as the service sent it.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -90,18 +90,18 @@ impl TaskId {
 pub struct RequestId(String);
 
 impl RequestId {
-    /// Keeps at most 128 characters of a request id, with control characters escaped.
+    /// Creates a request id from at most 128 characters of `text`, with control characters escaped.
     pub fn new(text: &str) -> Self {
         Self(harmless(text, 128))
     }
 
-    /// The id as the service wrote it, safe to print.
+    /// Returns the id as the service sent it, safe to print.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// A value for `x-acs-signature-nonce`: new for every attempt.
+/// A value of `x-acs-signature-nonce`: unique to each attempt.
 #[cfg(feature = "client")]
 #[derive(Clone, Debug)]
 pub(crate) struct Nonce(String);

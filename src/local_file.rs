@@ -1,5 +1,5 @@
-//! Opening images by path. Every image file is opened here, once, and checked on the open handle:
-//! what a path leads to can change between two system calls.
+//! Opens image files by path. Every image file is opened here, once, and checked on the open
+//! handle, because the target of a path can change between two system calls.
 
 use std::{
     fs::{self, File},
@@ -8,12 +8,12 @@ use std::{
     sync::Arc,
 };
 
-/// Opens a regular file. Symbolic links are followed. Neither opening nor reading blocks on a FIFO
-/// or a device, because both are refused.
+/// Opens a regular file. Symbolic links are followed. FIFOs and devices are rejected without
+/// blocking.
 ///
 /// # Errors
 ///
-/// Those of the system, and one for what is not a regular file.
+/// Returns the system's error, or one of its own if the path does not lead to a regular file.
 pub fn open(path: &Path) -> io::Result<File> {
     regular(system::open(path)?)
 }
@@ -30,12 +30,12 @@ fn regular(file: File) -> io::Result<File> {
     }
 }
 
-/// Folders that a path from an untrusted source may lead into.
+/// The folders that paths from an untrusted source may lead into.
 ///
-/// A path is allowed if what it resolves to, with symbolic links followed, lies below one of them.
-/// The file is then opened from that folder downwards without following a link, so that a link
-/// that is put in place between the two steps leads nowhere (on Windows the path is resolved again
-/// once the file is open instead).
+/// A path is allowed if it resolves, with symbolic links followed, to a file below one of the
+/// folders. The file is then opened from that folder downwards without following links, so a link
+/// that is created between the two steps has no effect. On Windows, the path is resolved again
+/// after the file is opened instead.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Folders(Arc<[Folder]>);
 
@@ -46,12 +46,12 @@ struct Folder {
 }
 
 impl Folders {
-    /// Resolves the folders' paths.
+    /// Resolves the paths of the folders.
     ///
     /// # Errors
     ///
-    /// Those of the system, for a folder that does not exist or cannot be read; an error of
-    /// [`NotADirectory`](io::ErrorKind::NotADirectory) for something else than a folder.
+    /// Returns the system's error if a folder does not exist or cannot be read, and an error of
+    /// kind [`NotADirectory`](io::ErrorKind::NotADirectory) if a path is not a folder.
     pub fn new<P: AsRef<Path>>(folders: impl IntoIterator<Item = P>) -> io::Result<Self> {
         let resolve = |folder: P| {
             let given = std::path::absolute(folder.as_ref())?;
@@ -65,16 +65,16 @@ impl Folders {
         folders.map(|folders| Self(folders.into()))
     }
 
-    /// Whether no path is allowed.
+    /// Returns whether there are no folders, so that no path is allowed.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// What a path resolves to.
+    /// Returns the path with symbolic links resolved.
     ///
     /// # Errors
     ///
-    /// [`NotOpened::Outside`] if that is not below one of the folders.
+    /// Returns [`NotOpened::Outside`] if it is not below one of the folders.
     pub fn resolve(&self, path: &Path) -> Result<PathBuf, NotOpened> {
         let (folder, rest) = self.find(path)?;
         Ok(folder.resolved.join(rest))
@@ -84,21 +84,22 @@ impl Folders {
     ///
     /// # Errors
     ///
-    /// [`NotOpened::Outside`] if the path leads elsewhere, else those of [`open`].
+    /// Returns [`NotOpened::Outside`] if the path leads outside the folders, else the errors of
+    /// [`open`].
     pub fn open(&self, path: &Path) -> Result<File, NotOpened> {
         let (folder, rest) = self.find(path)?;
         let file = system::open_below(&folder.resolved, &rest)?;
         Ok(regular(file)?)
     }
 
-    /// The folder that a path resolves to a place below of, and the rest of that place's path.
+    /// Returns the folder that contains the resolved path, and the path relative to it.
     fn find(&self, path: &Path) -> Result<(&Folder, PathBuf), NotOpened> {
         if !self.may_resolve(path) {
             return Err(NotOpened::Outside);
         }
         let resolved = match fs::canonicalize(path) {
             Ok(resolved) => resolved,
-            // Whether a path outside leads to something is not for the untrusted source to learn.
+            // The untrusted source must not learn whether a path outside the folders exists.
             Err(_) if !self.is_inside_as_written(path) => return Err(NotOpened::Outside),
             Err(error) => return Err(error.into()),
         };
@@ -109,8 +110,8 @@ impl Folders {
         below.ok_or(NotOpened::Outside)
     }
 
-    /// Whether resolving a path asks no other machine that the folders are not on: Windows logs in
-    /// to whatever server a UNC path names.
+    /// Returns whether resolving a path contacts no server other than those of the folders: Windows
+    /// logs in to the server that a UNC path names.
     fn may_resolve(&self, path: &Path) -> bool {
         let share = |path: &Path| match path.components().next() {
             Some(Component::Prefix(prefix)) => match prefix.kind() {
@@ -144,10 +145,10 @@ impl Folders {
 #[non_exhaustive]
 #[derive(Debug, thiserror::Error)]
 pub enum NotOpened {
-    /// It leads out of the folders that are allowed.
+    /// The path leads outside the allowed folders.
     #[error("the path leads outside the folders that are allowed")]
     Outside,
-    /// The system's reason.
+    /// The system could not open the file.
     #[error(transparent)]
     Io(io::Error),
 }
@@ -168,13 +169,13 @@ mod system {
 
     use rustix::fs::{CWD, Mode, OFlags, openat};
 
-    /// Enough of a folder to open what is in it.
+    /// Flags to open a folder without permission to list it.
     #[cfg(target_os = "linux")]
     const FOLDER: OFlags = OFlags::PATH.union(OFlags::DIRECTORY);
     #[cfg(not(target_os = "linux"))]
     const FOLDER: OFlags = OFlags::DIRECTORY;
 
-    /// A terminal that is opened must not become the process's own.
+    /// Flags to open a file without blocking on a FIFO and without acquiring a terminal.
     const FILE: OFlags = OFlags::NONBLOCK.union(OFlags::NOCTTY);
 
     pub(super) fn open(path: &Path) -> io::Result<File> {
@@ -182,7 +183,7 @@ mod system {
         Ok(file.into())
     }
 
-    /// Opens `rest` below `folder`, name by name.
+    /// Opens `rest` below `folder`, one component at a time.
     pub(super) fn open_below(folder: &Path, rest: &Path) -> io::Result<File> {
         let mut at = openat(CWD, folder, FOLDER | OFlags::CLOEXEC, Mode::empty())?;
         let mut names = rest.components().peekable();

@@ -1,4 +1,4 @@
-//! Tasks that end with their handles, and what the end of a task means.
+//! Tasks that are aborted when their handles are dropped, and the conversion of their results.
 
 use std::{
     panic,
@@ -10,7 +10,7 @@ use tokio::task::{self, JoinError, JoinHandle};
 
 use crate::error::{Error, ErrorKind};
 
-/// The check of one image as a task of its own. Dropping it aborts the task.
+/// The check of one image in a separate task. Dropping it aborts the task.
 #[derive(Debug)]
 pub(crate) struct Spawned<T>(JoinHandle<Result<T, Error>>);
 
@@ -30,7 +30,7 @@ impl<T> Future for Spawned<T> {
         let ended = ready!(Pin::new(&mut self.0).poll(cx));
         Poll::Ready(ended.unwrap_or_else(|error| {
             if error.is_panic() {
-                // One image must not end the check of all others.
+                // A panic on one image must not end the checks of others.
                 let message = "a bug in this program: please report it, with the image";
                 Err(Error::new(ErrorKind::Internal, message))
             } else {
@@ -46,7 +46,7 @@ impl<T> Drop for Spawned<T> {
     }
 }
 
-/// Returns the result of a task whose panic is a panic of its caller too.
+/// Returns the result of a task. A panic of the task is resumed in the caller.
 pub(crate) fn joined<T>(ended: Result<T, JoinError>) -> Result<T, Error> {
     ended.map_err(|error| match error.try_into_panic() {
         Ok(panicked) => panic::resume_unwind(panicked),

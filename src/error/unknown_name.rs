@@ -1,13 +1,13 @@
-//! A text that is not one of the names of a type.
+//! The error for a text that is not a name of the expected type.
 
 use std::fmt;
 
-/// A longer text is truncated in the message, in characters.
+/// Maximum length, in characters, of the text in the message.
 const SHOWN_CHARS: usize = 60;
 
 /// The error of `FromStr` for types that have stable names: a text that is not one of them.
 ///
-/// `Display` suggests the nearest name, if one is near.
+/// `Display` suggests a similar name, if there is one.
 ///
 /// ```
 /// use greenlight::verdict::Code;
@@ -24,7 +24,7 @@ pub struct UnknownName {
 }
 
 impl UnknownName {
-    /// An error that `text` does not name a `what`, although it may be near to one of `names`.
+    /// Returns the error that `text` is not a `what`. It suggests one of `names` if it is similar.
     pub(crate) fn new(
         what: &'static str,
         text: &str,
@@ -39,7 +39,7 @@ impl UnknownName {
         }
     }
 
-    /// The name that the text probably means.
+    /// Returns the most similar name, if there is one.
     pub const fn nearest(&self) -> Option<&'static str> {
         self.nearest
     }
@@ -62,8 +62,8 @@ impl fmt::Display for UnknownName {
 
 impl std::error::Error for UnknownName {}
 
-/// The name with the fewest edits, if those are at most a third of the text; `crc` is also near to
-/// a name that ends in `/crc`.
+/// Returns the name with the smallest edit distance, if that is at most a third of the length of the
+/// text. `crc` also matches a name that ends in `/crc`.
 fn nearest(text: &str, names: impl Iterator<Item = &'static str>) -> Option<&'static str> {
     let lower = text.to_ascii_lowercase();
     let allowed = lower.chars().count().div_ceil(3);
@@ -76,7 +76,7 @@ fn nearest(text: &str, names: impl Iterator<Item = &'static str>) -> Option<&'st
     (edits <= allowed).then_some(name)
 }
 
-/// The Levenshtein distance, in one row of the table.
+/// Returns the Levenshtein distance, computed with one row of the table.
 fn distance(one: &str, other: &str) -> usize {
     let mut row: Vec<usize> = (0..=other.chars().count()).collect();
     for (index, left) in one.chars().enumerate() {

@@ -22,20 +22,20 @@ struct Facts<'a> {
 
 /// Returns the facts of a verdict as JSON.
 pub(super) fn of<S>(verdict: &Verdict<S>) -> String {
-    let look = Look::of(verdict);
+    let plan = FramePlan::of(verdict);
     let mut summary = verdict.summary();
     summary.violations = violations(verdict);
     let facts = Facts {
         summary: &summary,
-        interval: look.interval,
-        max_frames: look.max_frames,
+        interval: plan.interval,
+        max_frames: plan.max_frames,
     };
     serde_json::to_string(&facts).unwrap_or_default()
 }
 
 /// Returns the violations of a verdict, and a warning if not every frame will be scanned.
 pub(super) fn violations<S>(verdict: &Verdict<S>) -> Vec<Violation> {
-    let coverage = Look::of(verdict).coverage;
+    let coverage = FramePlan::of(verdict).coverage;
     let warning = coverage.as_ref().and_then(Coverage::warning);
     let violations = verdict.violations().iter().cloned();
     violations.chain(warning).collect()
@@ -46,19 +46,19 @@ pub(super) fn billed<S>(verdict: &Verdict<S>) -> u32 {
     if frames(verdict).is_none() {
         return 0;
     }
-    let coverage = Look::of(verdict).coverage;
+    let coverage = FramePlan::of(verdict).coverage;
     coverage.map_or(1, |coverage| coverage.seen().max(1))
 }
 
 /// The parameters of a task that select the frames to scan, and their coverage.
 #[derive(Default)]
-struct Look {
+struct FramePlan {
     interval: Option<u32>,
     max_frames: Option<u32>,
     coverage: Option<Coverage>,
 }
 
-impl Look {
+impl FramePlan {
     /// Returns the default for an image that is not submitted.
     fn of<S>(verdict: &Verdict<S>) -> Self {
         let Some(frames) = frames(verdict) else {

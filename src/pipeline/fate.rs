@@ -18,9 +18,9 @@ fn rest(attempts: u32) -> Duration {
     Duration::from_secs(1 << doublings).min(Duration::from_secs(60))
 }
 
-/// Returns a retry after a backoff, or `Dead` if this was the last of `most` attempts.
-pub(super) fn retry(reason: Reason, attempts: u32, most: u32, now: SystemTime) -> Fate {
-    if attempts.saturating_add(1) >= most {
+/// Returns a retry after a backoff, or `Dead` if this was the last of `max_attempts`.
+pub(super) fn retry(reason: Reason, attempts: u32, max_attempts: u32, now: SystemTime) -> Fate {
+    if attempts.saturating_add(1) >= max_attempts {
         return Fate::Dead(reason);
     }
     let at = clock::after(now, rest(attempts));
@@ -33,7 +33,7 @@ pub(super) fn of_refusal(
     refusal: &Refusal,
     stage: &str,
     attempts: u32,
-    most: u32,
+    max_attempts: u32,
     now: SystemTime,
 ) -> Option<Fate> {
     let reason = Reason {
@@ -45,7 +45,7 @@ pub(super) fn of_refusal(
         Retry::After(pause) if refusal.is_throttling() => Some(Fate::Again {
             at: clock::after(now, pause),
         }),
-        Retry::After(_) => Some(retry(reason, attempts, most, now)),
+        Retry::After(_) => Some(retry(reason, attempts, max_attempts, now)),
         Retry::Never => Some(Fate::Dead(reason)),
     }
 }
@@ -58,7 +58,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(60 * 60);
 
 /// The effect of an error on a whole request.
 #[derive(Debug)]
-pub(super) enum Trouble {
+pub(super) enum RequestFailure {
     /// The request may have been executed.
     Unknown,
     /// The request was not executed and may be repeated after `pause`. If `slow`, the shared rate
@@ -70,7 +70,7 @@ pub(super) enum Trouble {
     Hopeless,
 }
 
-impl Trouble {
+impl RequestFailure {
     pub(super) fn of(error: &Error) -> Self {
         match error.retry() {
             Retry::Ambiguous => Self::Unknown,

@@ -7,7 +7,7 @@ use std::{
 
 use tokio::time::Instant;
 
-use super::{clock, shared::LOOK_AGAIN};
+use super::{clock, shared::POLL_INTERVAL};
 use crate::error::Error;
 
 /// A period in which all requests to the service or to the upload store fail.
@@ -26,7 +26,7 @@ pub(super) struct OutageWatch {
 }
 
 impl OutageWatch {
-    const MOST: Duration = Duration::from_secs(60);
+    const MAX: Duration = Duration::from_secs(60);
 
     /// Records a failure.
     pub(super) fn failed(&self, error: &Error) {
@@ -48,7 +48,7 @@ impl OutageWatch {
 
     /// Returns the backoff: the duration of the outage so far, which amounts to exponential backoff.
     pub(super) fn pause(&self) -> Duration {
-        self.lasted().clamp(LOOK_AGAIN, Self::MOST)
+        self.lasted().clamp(POLL_INTERVAL, Self::MAX)
     }
 
     /// Returns the duration of the outage so far; zero without an outage.

@@ -6,8 +6,8 @@ use tokio::{task::JoinSet, time::sleep};
 
 use super::{
     Pipeline, Settings, Step, clock,
-    fate::{self, Trouble},
-    shared::{LOOK_AGAIN, Shared},
+    fate::{self, RequestFailure},
+    shared::{POLL_INTERVAL, Shared},
 };
 use crate::{
     error::Error,
@@ -20,16 +20,16 @@ use crate::{
 const HOLD: Duration = Duration::from_secs(45);
 
 pub(super) async fn run(shared: Arc<Shared>) -> Result<(), Error> {
-    let most = shared.pipeline.settings.requests;
+    let max = shared.pipeline.settings.requests;
     let mut asking: JoinSet<Result<(), Error>> = JoinSet::new();
     let mut failure = None;
-    let mut is_dry = false;
+    let mut is_exhausted = false;
     while !shared.is_stopping() && failure.is_none() {
-        if !is_dry && asking.len() < most {
+        if !is_exhausted && asking.len() < max {
             let ledger = &shared.pipeline.ledger;
             let polls = ledger.due_polls(Client::MAX_RESULTS, HOLD, clock::now());
             let polls = polls.await?;
-            is_dry = polls.len() < Client::MAX_RESULTS;
+            is_exhausted = polls.len() < Client::MAX_RESULTS;
             if !polls.is_empty() {
                 asking.spawn(ask(Arc::clone(&shared), polls));
                 continue;
@@ -41,8 +41,8 @@ pub(super) async fn run(shared: Arc<Shared>) -> Result<(), Error> {
             Some(asked) = asking.join_next(), if !asking.is_empty() => {
                 failure = joined(asked).flatten().err();
             }
-            () = shared.to_poll.notified() => is_dry = false,
-            () = sleep(LOOK_AGAIN) => is_dry = false,
+            () = shared.to_poll.notified() => is_exhausted = false,
+            () = sleep(POLL_INTERVAL) => is_exhausted = false,
         }
     }
     while let Some(asked) = asking.join_next().await {
@@ -69,12 +69,12 @@ async fn ask(shared: Arc<Shared>, polls: Vec<Poll>) -> Result<(), Error> {
                 .map(|report| report.require_scenes(&scenes));
             record(&shared, &polls, &held.collect::<Vec<_>>()).await
         }
-        Err(error) => match Trouble::of(&error) {
-            Trouble::Unknown => {
+        Err(error) => match RequestFailure::of(&error) {
+            RequestFailure::Unknown => {
                 shared.outage.failed(&error);
                 postpone(&shared, polls, Duration::from_secs(1)).await
             }
-            Trouble::Later { pause, slow } => {
+            RequestFailure::Later { pause, slow } => {
                 shared.outage.failed(&error);
                 let pause = shared.outage.pause().max(pause);
                 if slow {
@@ -82,7 +82,7 @@ async fn ask(shared: Arc<Shared>, polls: Vec<Poll>) -> Result<(), Error> {
                 }
                 postpone(&shared, polls, pause).await
             }
-            Trouble::Content(_) | Trouble::Hopeless => {
+            RequestFailure::Content(_) | RequestFailure::Hopeless => {
                 postpone(&shared, polls, Duration::ZERO).await?;
                 Err(error)
             }
@@ -166,8 +166,8 @@ fn news(settings: &Settings, report: &TaskReport, attempts: u32) -> Option<Updat
             Some(Update::Decided(outcome))
         }
         TaskState::Failed(refusal) => {
-            let most = settings.submit_attempts;
-            match fate::of_refusal(refusal, "task", attempts, most, clock::now()) {
+            let max = settings.submit_attempts;
+            match fate::of_refusal(refusal, "task", attempts, max, clock::now()) {
                 None | Some(Fate::Again { .. }) => None,
                 Some(fate) => Some(Update::Failed(fate)),
             }

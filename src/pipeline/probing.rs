@@ -9,7 +9,7 @@ use tokio::{
 
 use super::{
     Step, clock, facts, fate, files,
-    shared::{LOOK_AGAIN, Shared},
+    shared::{POLL_INTERVAL, Shared},
 };
 use crate::{
     error::Error,
@@ -30,12 +30,12 @@ pub(super) async fn run(shared: Arc<Shared>) -> Result<(), Error> {
     let settings = &shared.pipeline.settings;
     let mut probes = Probes::new();
     let mut findings = Vec::new();
-    let mut is_dry = false;
+    let mut is_exhausted = false;
     while !shared.is_stopping() {
         let free = settings.probes.saturating_sub(probes.running.len());
         // Claimed in bundles, because each call is one durable write.
-        if !is_dry && free >= settings.probes.div_ceil(4) {
-            is_dry = probes.claim(&shared, free).await? < free;
+        if !is_exhausted && free >= settings.probes.div_ceil(4) {
+            is_exhausted = probes.claim(&shared, free).await? < free;
         }
         probes.keep(&shared).await?;
         tokio::select! {
@@ -44,8 +44,8 @@ pub(super) async fn run(shared: Arc<Shared>) -> Result<(), Error> {
             Some(found) = probes.running.join_next_with_id(), if !probes.running.is_empty() => {
                 findings.extend(probes.finding(&shared, found));
             }
-            () = shared.to_probe.notified() => is_dry = false,
-            () = sleep(LOOK_AGAIN) => is_dry = false,
+            () = shared.to_probe.notified() => is_exhausted = false,
+            () = sleep(POLL_INTERVAL) => is_exhausted = false,
         }
         while findings.len() < RECORD
             && let Some(found) = probes.running.try_join_next_with_id()
@@ -88,13 +88,11 @@ impl Probes {
         }
     }
 
-    /// Claims up to `most` images and starts their checks. Returns how many were claimed.
-    async fn claim(&mut self, shared: &Arc<Shared>, most: usize) -> Result<usize, Error> {
+    /// Claims up to `max` images and starts their checks. Returns how many were claimed.
+    async fn claim(&mut self, shared: &Arc<Shared>, max: usize) -> Result<usize, Error> {
         let pipeline = &shared.pipeline;
         let lease = pipeline.settings.lease;
-        let claims = pipeline
-            .ledger
-            .claim(Work::Probe, most, lease, clock::now());
+        let claims = pipeline.ledger.claim(Work::Probe, max, lease, clock::now());
         let claimed = claims.await?;
         let count = claimed.len();
         for image in claimed {
@@ -173,19 +171,16 @@ async fn probe_url(shared: &Shared, hold: Hold, attempts: u32, url: String) -> F
 }
 
 fn judge<S>(shared: &Shared, hold: Hold, attempts: u32, verdict: &Verdict<S>) -> Finding {
-    let most = shared.pipeline.settings.probe_attempts;
+    let max = shared.pipeline.settings.probe_attempts;
     let judgement = match verdict.decision() {
         Decision::Accept => Judgement::Accepted,
-        Decision::Inconclusive => Judgement::Unreachable(fate::retry(
-            undecided(verdict),
-            attempts,
-            most,
-            clock::now(),
-        )),
+        Decision::Inconclusive => {
+            Judgement::Unreachable(fate::retry(undecided(verdict), attempts, max, clock::now()))
+        }
         Decision::Reject => {
             let reason = fate::reason(verdict).unwrap_or_else(|| undecided(verdict));
             if fate::may_pass(verdict) {
-                Judgement::Unreachable(fate::retry(reason, attempts, most, clock::now()))
+                Judgement::Unreachable(fate::retry(reason, attempts, max, clock::now()))
             } else {
                 Judgement::Rejected(reason)
             }
@@ -199,9 +194,9 @@ fn judge<S>(shared: &Shared, hold: Hold, attempts: u32, verdict: &Verdict<S>) ->
 
 /// Returns the finding for an image that could not be read.
 fn unreachable(shared: &Shared, hold: Hold, reason: Reason, attempts: u32) -> Finding {
-    let most = shared.pipeline.settings.probe_attempts;
+    let max = shared.pipeline.settings.probe_attempts;
     let fate = if files::may_pass(&reason) {
-        fate::retry(reason, attempts, most, clock::now())
+        fate::retry(reason, attempts, max, clock::now())
     } else {
         Fate::Dead(reason)
     };

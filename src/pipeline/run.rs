@@ -15,7 +15,7 @@ use super::{
     outage::Outage,
     polling, probing,
     progress::Progress,
-    shared::{LOOK_AGAIN, Shared},
+    shared::{POLL_INTERVAL, Shared},
     submitting,
 };
 use crate::{
@@ -158,7 +158,7 @@ impl Run {
         tokio::select! {
             ended = self.stages.join_next() => self.note(ended),
             () = self.shared.to_deliver.notified() => {}
-            () = sleep(LOOK_AGAIN) => {}
+            () = sleep(POLL_INTERVAL) => {}
         }
     }
 

@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// How often an idle stage checks for work that another process may have added.
-pub(super) const LOOK_AGAIN: Duration = Duration::from_millis(250);
+pub(super) const POLL_INTERVAL: Duration = Duration::from_millis(250);
 
 /// The state that the stages of one run share.
 #[derive(Debug)]

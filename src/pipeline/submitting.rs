@@ -12,8 +12,8 @@ use tokio::{
 
 use super::{
     Pipeline, Step, clock,
-    fate::{self, Trouble},
-    shared::{LOOK_AGAIN, Shared},
+    fate::{self, RequestFailure},
+    shared::{POLL_INTERVAL, Shared},
     uploading::{self, Ready},
 };
 use crate::{
@@ -27,7 +27,7 @@ use crate::{
 pub(super) async fn run(shared: Arc<Shared>) -> Result<(), Error> {
     let settings = &shared.pipeline.settings;
     let mut sending: JoinSet<Result<(), Error>> = JoinSet::new();
-    let mut filling = Filling::default();
+    let mut filling = PendingBatch::default();
     let mut failure = None;
     while !shared.is_stopping() && failure.is_none() {
         filling.keep(&shared).await?;
@@ -45,8 +45,8 @@ pub(super) async fn run(shared: Arc<Shared>) -> Result<(), Error> {
             Some(sent) = sending.join_next(), if !sending.is_empty() => {
                 failure = joined(sent).flatten().err();
             }
-            () = shared.to_submit.notified() => filling.is_dry = false,
-            () = sleep(filling.wait(settings.fill_wait)) => filling.is_dry = false,
+            () = shared.to_submit.notified() => filling.is_exhausted = false,
+            () = sleep(filling.wait(settings.fill_wait)) => filling.is_exhausted = false,
         }
     }
     let holds = filling.take().iter().map(|image| image.hold).collect();
@@ -59,26 +59,26 @@ pub(super) async fn run(shared: Arc<Shared>) -> Result<(), Error> {
 
 /// A batch that is being filled.
 #[derive(Default)]
-struct Filling {
+struct PendingBatch {
     images: Vec<Claimed>,
     since: Option<Instant>,
     /// When the leases were last obtained or extended.
     held_since: Option<Instant>,
     /// Whether the last claim found fewer images than requested.
-    is_dry: bool,
+    is_exhausted: bool,
 }
 
-impl Filling {
+impl PendingBatch {
     async fn claim(&mut self, shared: &Shared) -> Result<(), Error> {
         let settings = &shared.pipeline.settings;
         let free = settings.batch.saturating_sub(self.images.len());
-        if self.is_dry || free == 0 || polling_lags(shared).await? {
+        if self.is_exhausted || free == 0 || polling_lags(shared).await? {
             return Ok(());
         }
         let ledger = &shared.pipeline.ledger;
         let claims = ledger.claim(Work::Submit, free, settings.lease, clock::now());
         let claimed = claims.await?;
-        self.is_dry = claimed.len() < free;
+        self.is_exhausted = claimed.len() < free;
         if self.images.is_empty() && !claimed.is_empty() {
             self.since = Some(clock::instant());
             self.held_since = self.since;
@@ -113,7 +113,7 @@ impl Filling {
     /// Returns how long to sleep until the batch may be ready.
     fn wait(&self, wait: Duration) -> Duration {
         let left = self.since.map(|since| wait.saturating_sub(since.elapsed()));
-        left.map_or(LOOK_AGAIN, |left| left.min(LOOK_AGAIN))
+        left.map_or(POLL_INTERVAL, |left| left.min(POLL_INTERVAL))
     }
 
     fn take(&mut self) -> Vec<Claimed> {
@@ -263,8 +263,8 @@ async fn answered(
             Ok(task) => entries.push((key, Entry::Task(task.clone()))),
             Err(refusal) => {
                 is_throttled |= refusal.is_throttling();
-                let most = settings.submit_attempts;
-                let fate = fate::of_refusal(refusal, "submit", attempts, most, now);
+                let max = settings.submit_attempts;
+                let fate = fate::of_refusal(refusal, "submit", attempts, max, now);
                 entries.extend(fate.map(|fate| (key, Entry::Refused(fate))));
             }
         }
@@ -304,12 +304,12 @@ async fn not_answered(
             .ledger
             .record_answer(batch, refused, clock::now())
     };
-    match Trouble::of(&error) {
-        Trouble::Unknown => {
+    match RequestFailure::of(&error) {
+        RequestFailure::Unknown => {
             shared.outage.failed(&error);
             unknown(shared, batch, group.len()).await?;
         }
-        Trouble::Later { pause, slow } => {
+        RequestFailure::Later { pause, slow } => {
             shared.outage.failed(&error);
             let pause = shared.outage.pause().max(pause);
             let at = clock::after(clock::now(), pause);
@@ -319,8 +319,8 @@ async fn not_answered(
                 shared.slow_down(quota, pause).await?;
             }
         }
-        Trouble::Content(reason) => return refused(shared, group, reason, refuse).await,
-        Trouble::Hopeless => {
+        RequestFailure::Content(reason) => return refused(shared, group, reason, refuse).await,
+        RequestFailure::Hopeless => {
             let at = clock::now();
             refuse(Fate::Again { at }).await?;
             return Err(error);

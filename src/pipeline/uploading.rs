@@ -6,7 +6,7 @@ use tokio::task::JoinSet;
 
 use super::{
     Step, clock, facts,
-    fate::{self, Trouble},
+    fate::{self, RequestFailure},
     files,
     shared::Shared,
 };
@@ -155,8 +155,8 @@ fn unreadable(shared: &Shared, reason: Reason, attempts: u32) -> Unsent {
 }
 
 fn counted(shared: &Shared, reason: Reason, attempts: u32) -> Fate {
-    let most = shared.pipeline.settings.submit_attempts;
-    fate::retry(reason, attempts, most, clock::now())
+    let max = shared.pipeline.settings.submit_attempts;
+    fate::retry(reason, attempts, max, clock::now())
 }
 
 fn failed(shared: &Shared, error: Error, attempts: u32) -> Unsent {
@@ -173,11 +173,11 @@ fn failed(shared: &Shared, error: Error, attempts: u32) -> Unsent {
         }
         _ => {}
     }
-    match Trouble::of(&error) {
+    match RequestFailure::of(&error) {
         // An upload may be repeated: nothing is billed before the image is submitted.
-        Trouble::Unknown => later(shared, &error, Duration::ZERO, attempts),
-        Trouble::Later { pause, .. } => later(shared, &error, pause, attempts),
-        Trouble::Content(_) | Trouble::Hopeless => match of_object(&error) {
+        RequestFailure::Unknown => later(shared, &error, Duration::ZERO, attempts),
+        RequestFailure::Later { pause, .. } => later(shared, &error, pause, attempts),
+        RequestFailure::Content(_) | RequestFailure::Hopeless => match of_object(&error) {
             Some(reason) => Unsent::Image(counted(shared, reason, attempts)),
             None => Unsent::Hopeless(error),
         },
