@@ -3,7 +3,7 @@ use super::{
     trial::{LEASE, Trial, at, image, key, reason, retry_at, url},
 };
 
-pub(super) async fn an_image_is_noted_once_and_each_of_its_sources_is_kept(trial: Trial) {
+pub(super) async fn an_image_is_stored_once_with_all_its_sources(trial: Trial) {
     let noted = trial
         .enqueue(vec![image(1, 1), image(2, 2), image(1, 3)], at(0))
         .await;
@@ -36,7 +36,7 @@ pub(super) async fn an_image_is_noted_once_and_each_of_its_sources_is_kept(trial
     assert_eq!(trial.claim(Work::Probe, 10, at(1)).await.len(), 2);
 }
 
-pub(super) async fn a_source_noted_again_is_not_kept_twice(trial: Trial) {
+pub(super) async fn a_source_enqueued_again_is_stored_once(trial: Trial) {
     trial.enqueue(vec![image(1, 1)], at(0)).await;
     let again = trial.enqueue(vec![image(1, 1)], at(5)).await;
     assert!(!again[0].new_image && !again[0].new_source);
@@ -47,7 +47,7 @@ pub(super) async fn a_source_noted_again_is_not_kept_twice(trial: Trial) {
     assert_eq!(trial.rows().await.len(), 2);
 }
 
-pub(super) async fn a_source_keeps_its_own_spelling_of_the_url(trial: Trial) {
+pub(super) async fn a_source_keeps_its_spelling_of_the_url(trial: Trial) {
     let mut other = image(1, 2);
     other.location = Location::Url("https://EXAMPLE.com/1.png".to_owned());
     trial.enqueue(vec![image(1, 1), other], at(0)).await;
@@ -67,7 +67,7 @@ fn in_file(number: u8, line: u64, path: &str) -> NewImage {
     }
 }
 
-pub(super) async fn an_image_in_a_file_is_read_where_it_was_noted_last(trial: Trial) {
+pub(super) async fn an_image_is_read_from_the_file_enqueued_last(trial: Trial) {
     trial
         .enqueue(vec![in_file(1, 1, "/old/a.png")], at(0))
         .await;
@@ -91,11 +91,14 @@ pub(super) async fn an_image_in_a_file_is_read_where_it_was_noted_last(trial: Tr
     trial.enqueue(vec![late], at(3)).await;
     let rows = trial.rows().await;
     assert_eq!(rows[2].text(), "/late/a.png");
-    assert_eq!(rows[2].location, moved, "it is not read any more");
+    assert_eq!(
+        rows[2].location, moved,
+        "the image is decided, so it is not read again"
+    );
 }
 
 #[cfg(unix)]
-pub(super) async fn a_path_need_not_be_text(trial: Trial) {
+pub(super) async fn a_path_may_be_invalid_utf8(trial: Trial) {
     use std::os::unix::ffi::OsStringExt as _;
     let path = std::ffi::OsString::from_vec(b"/pictures/\xff\xfe.png".to_vec());
     let location = Location::File(path.into());
@@ -112,9 +115,9 @@ pub(super) async fn a_path_need_not_be_text(trial: Trial) {
 }
 
 #[cfg(not(unix))]
-pub(super) async fn a_path_need_not_be_text(_trial: Trial) {}
+pub(super) async fn a_path_may_be_invalid_utf8(_trial: Trial) {}
 
-pub(super) async fn an_image_refused_at_once_goes_to_the_outbox(trial: Trial) {
+pub(super) async fn an_image_rejected_at_enqueue_is_in_the_outbox(trial: Trial) {
     let mut refused = image(1, 1);
     refused.known = Known::Rejected(reason("url/malformed"));
     refused.facts = Some("{\"decision\":\"reject\"}".to_owned());
@@ -140,7 +143,7 @@ pub(super) async fn a_claim_is_exclusive_until_its_lease_ends(trial: Trial) {
     assert_ne!(first[0].hold.lease, second[0].hold.lease);
 }
 
-pub(super) async fn claims_come_in_the_order_of_their_time(trial: Trial) {
+pub(super) async fn claims_are_in_the_order_of_due_times(trial: Trial) {
     trial.enqueue(vec![image(2, 1)], at(0)).await;
     trial.enqueue(vec![image(1, 2), image(3, 3)], at(1)).await;
     trial.enqueue(vec![image(4, 4)], at(9)).await;
@@ -154,16 +157,20 @@ pub(super) async fn claims_come_in_the_order_of_their_time(trial: Trial) {
     assert_eq!(keys(trial.claim(Work::Probe, 2, at(5)).await), [key(3)]);
 }
 
-pub(super) async fn released_images_are_due_at_once(trial: Trial) {
+pub(super) async fn released_images_are_due_immediately(trial: Trial) {
     trial.enqueue(vec![image(1, 1)], at(0)).await;
     let hold = trial.claim(Work::Probe, 10, at(0)).await[0].hold;
     let release = |now| trial.ledger.release(vec![hold], now);
     assert_eq!(release(at(1)).await.expect("release"), 1);
     assert_eq!(trial.claim(Work::Probe, 10, at(1)).await.len(), 1);
-    assert_eq!(release(at(2)).await.expect("release"), 0, "somebody has it");
+    assert_eq!(
+        release(at(2)).await.expect("release"),
+        0,
+        "another caller claimed it"
+    );
 }
 
-pub(super) async fn a_claim_can_be_held_longer(trial: Trial) {
+pub(super) async fn a_claim_can_be_extended(trial: Trial) {
     trial.enqueue(vec![image(1, 1)], at(0)).await;
     let hold = trial.claim(Work::Probe, 10, at(0)).await[0].hold;
     let extend = |now| trial.ledger.extend(vec![hold], LEASE, now);
@@ -172,14 +179,18 @@ pub(super) async fn a_claim_can_be_held_longer(trial: Trial) {
     assert_eq!(
         extend(at(60)).await.expect("extend"),
         1,
-        "nobody has it yet"
+        "no other caller has claimed it"
     );
     assert_eq!(trial.claim(Work::Probe, 10, at(90)).await.len(), 1);
-    assert_eq!(extend(at(91)).await.expect("extend"), 0, "somebody has it");
+    assert_eq!(
+        extend(at(91)).await.expect("extend"),
+        0,
+        "another caller has claimed it"
+    );
     assert_eq!(trial.claim(Work::Probe, 10, at(119)).await, []);
 }
 
-pub(super) async fn findings_under_a_lost_lease_are_ignored(trial: Trial) {
+pub(super) async fn findings_with_an_invalid_lease_are_ignored(trial: Trial) {
     trial.enqueue(vec![image(1, 1)], at(0)).await;
     let slow = trial.claim(Work::Probe, 10, at(0)).await[0].hold;
     let fast = trial.claim(Work::Probe, 10, at(31)).await[0].hold;
@@ -191,7 +202,7 @@ pub(super) async fn findings_under_a_lost_lease_are_ignored(trial: Trial) {
     assert_eq!(repeated, 0, "a finding ends the claim");
 }
 
-pub(super) async fn failures_to_read_are_counted_and_put_off(trial: Trial) {
+pub(super) async fn read_failures_are_counted_and_deferred(trial: Trial) {
     trial.enqueue(vec![image(1, 1)], at(0)).await;
     let hold = trial.claim(Work::Probe, 10, at(0)).await[0].hold;
     let fate = retry_at(60, "download/too-slow");
@@ -215,7 +226,7 @@ pub(super) async fn failures_to_read_are_counted_and_put_off(trial: Trial) {
     assert_eq!(trial.outbox().await.len(), 1);
 }
 
-pub(super) async fn facts_are_kept_with_the_image(trial: Trial) {
+pub(super) async fn facts_are_stored_with_the_image(trial: Trial) {
     trial.enqueue(vec![image(1, 1)], at(0)).await;
     let finding = Finding {
         hold: trial.claim(Work::Probe, 10, at(0)).await[0].hold,
@@ -256,7 +267,7 @@ pub(super) async fn rows_are_read_in_pages_and_by_state(trial: Trial) {
     assert_eq!(probed[0].key, key(1));
 }
 
-pub(super) async fn sources_of_one_line_are_told_apart_by_their_text(trial: Trial) {
+pub(super) async fn sources_of_one_line_are_distinguished_by_text(trial: Trial) {
     let named = |text: &str| {
         let mut named = image(1, 1);
         named.source.text = Some(text.to_owned());
@@ -269,7 +280,7 @@ pub(super) async fn sources_of_one_line_are_told_apart_by_their_text(trial: Tria
     assert_eq!(new, [true, true, false]);
 }
 
-pub(super) async fn lists_that_were_not_read_to_their_end_are_known(trial: Trial) {
+pub(super) async fn lists_not_read_to_their_end_are_reported(trial: Trial) {
     let mark = |origin: &str, is_read| trial.ledger.mark_list(origin.to_owned(), is_read);
     mark("b", false).await.expect("mark list");
     mark("a", false).await.expect("mark list");
@@ -278,14 +289,14 @@ pub(super) async fn lists_that_were_not_read_to_their_end_are_known(trial: Trial
         stats.expect("stats").unread_lists
     };
     trial.enqueue(vec![image(1, 1)], at(0)).await;
-    assert_eq!(unread().await, ["b", "a"], "nothing was said of list.txt");
+    assert_eq!(unread().await, ["b", "a"], "list.txt has no record");
     mark("b", true).await.expect("mark list");
     assert_eq!(unread().await, ["a"]);
     mark("b", false).await.expect("mark list");
     assert_eq!(unread().await.len(), 2, "it is read again");
 }
 
-pub(super) async fn data_ids_that_places_share_are_told(trial: Trial) {
+pub(super) async fn shared_data_ids_are_reported(trial: Trial) {
     let named = |number, line, data_id: Option<&str>| {
         let mut named = image(number, line);
         named.source.data_id = data_id.map(str::to_owned);
@@ -316,7 +327,11 @@ pub(super) async fn data_ids_that_places_share_are_told(trial: Trial) {
     assert_eq!(first, expected[..1]);
     let rows = trial.rows().await;
     let later = shared(rows[1].number, 10).await.expect("shared data ids");
-    assert_eq!(later, expected[1..], "of the other only one comes later");
+    assert_eq!(
+        later,
+        expected[1..],
+        "only one source of the other id is after the row"
+    );
     let stats = trial.ledger.stats(at(0)).await.expect("stats");
     assert_eq!(stats.last_row, rows[7].number);
 }

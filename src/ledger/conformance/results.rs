@@ -28,7 +28,7 @@ async fn acknowledge_all(trial: &Trial) {
     acknowledged.expect("acknowledge");
 }
 
-pub(super) async fn a_source_that_comes_late_gets_the_outcome(trial: Trial) {
+pub(super) async fn a_source_enqueued_later_gets_the_outcome(trial: Trial) {
     trial.submitted(1, at(0)).await;
     trial.decide(1, at(9)).await;
     acknowledge_all(&trial).await;
@@ -41,10 +41,14 @@ pub(super) async fn a_source_that_comes_late_gets_the_outcome(trial: Trial) {
     assert_eq!(trial.claim(Work::Submit, 9, at(99)).await, []);
     acknowledge_all(&trial).await;
     trial.enqueue(vec![image(1, 2)], at(11)).await;
-    assert_eq!(trial.outbox().await, [], "it has the outcome already");
+    assert_eq!(
+        trial.outbox().await,
+        [],
+        "the source has the outcome already"
+    );
 }
 
-pub(super) async fn the_first_outcome_stands(trial: Trial) {
+pub(super) async fn the_first_outcome_is_kept(trial: Trial) {
     trial.submitted(1, at(0)).await;
     assert_eq!(trial.decide(1, at(9)).await, 1);
     let other = Update::Decided("other".to_owned());
@@ -60,7 +64,7 @@ pub(super) async fn the_first_outcome_stands(trial: Trial) {
     assert_eq!(trial.outbox().await.len(), 1);
 }
 
-pub(super) async fn a_running_task_is_asked_again_later(trial: Trial) {
+pub(super) async fn a_running_task_is_polled_again(trial: Trial) {
     trial.submitted(1, at(0)).await;
     assert_eq!(trial.polls(at(5)).await.len(), 1);
     let running = Update::Processing { poll_at: at(12) };
@@ -69,7 +73,7 @@ pub(super) async fn a_running_task_is_asked_again_later(trial: Trial) {
     assert_eq!(trial.polls(at(12)).await.len(), 1);
 }
 
-pub(super) async fn a_callback_settles_an_image_whose_answer_was_lost(trial: Trial) {
+pub(super) async fn a_callback_decides_an_image_without_a_response(trial: Trial) {
     trial.accepted(2, at(0)).await;
     let (batch, _) = trial.begin(2, at(0)).await;
     let decided = || Update::Decided("by callback".to_owned());
@@ -90,11 +94,11 @@ pub(super) async fn a_callback_settles_an_image_whose_answer_was_lost(trial: Tri
     assert_eq!(by_callback(1, at(64)).await, 0, "a callback may come twice");
 }
 
-pub(super) async fn a_failed_task_is_retried_or_given_up(trial: Trial) {
+pub(super) async fn a_failed_task_is_retried_or_abandoned(trial: Trial) {
     let batch = trial.submitted(2, at(0)).await;
     let retried = Update::Failed(retry_at(20, "task/592"));
     assert_eq!(trial.update(1, retried.clone(), at(9)).await, 1);
-    assert_eq!(trial.update(1, retried, at(9)).await, 0, "said twice");
+    assert_eq!(trial.update(1, retried, at(9)).await, 0, "reported twice");
     let row = trial.row(1).await;
     assert_eq!((row.state, row.attempts), (State::Probed, 1));
     let dead = Update::Failed(Fate::Dead(reason("task/590")));
@@ -107,7 +111,7 @@ pub(super) async fn a_failed_task_is_retried_or_given_up(trial: Trial) {
     assert_eq!(trial.claim(Work::Submit, 9, at(20)).await.len(), 1);
 }
 
-pub(super) async fn a_late_outcome_raises_the_dead(trial: Trial) {
+pub(super) async fn a_late_outcome_decides_a_dead_image(trial: Trial) {
     trial.submitted(1, at(0)).await;
     let dead = Update::Failed(Fate::Dead(reason("task/581")));
     trial.update(1, dead, at(9)).await;
@@ -119,7 +123,7 @@ pub(super) async fn a_late_outcome_raises_the_dead(trial: Trial) {
     );
 }
 
-pub(super) async fn an_expired_result_is_submitted_once_more(trial: Trial) {
+pub(super) async fn an_image_is_submitted_again_after_its_result_expired(trial: Trial) {
     trial.submitted(1, at(0)).await;
     assert_eq!(trial.update(1, Update::Expired, at(3700)).await, 1);
     assert_eq!(trial.state(1).await, State::Expired);
@@ -171,7 +175,7 @@ pub(super) async fn the_outbox_repeats_until_acknowledged(trial: Trial) {
     assert_eq!(
         trial.state(1).await,
         State::Decided,
-        "its other source waits"
+        "the outcome of the other source is pending"
     );
     acknowledge(ids[1]).await.expect("acknowledge");
     acknowledge(ids[1]).await.expect("acknowledge twice");
@@ -207,7 +211,7 @@ pub(super) async fn dead_images_are_retried_by_class(trial: Trial) {
     assert_eq!(trial.state(2).await, State::Probed);
 }
 
-pub(super) async fn the_backlog_says_what_is_due(trial: Trial) {
+pub(super) async fn the_backlog_lists_due_work(trial: Trial) {
     let backlog = || async { trial.ledger.backlog().await.expect("backlog") };
     assert_eq!(backlog().await.due, []);
     trial.submitted(1, at(0)).await;
@@ -263,7 +267,7 @@ pub(super) async fn an_unknown_task_is_ignored(trial: Trial) {
     assert_eq!(trial.state(1).await, State::Submitted);
 }
 
-pub(super) async fn the_outbox_is_read_in_the_order_of_the_sources(trial: Trial) {
+pub(super) async fn the_outbox_can_be_read_in_source_order(trial: Trial) {
     trial.submitted(3, at(0)).await;
     let lines_from = |after, limit| {
         let ledger = &trial.ledger;
@@ -281,7 +285,7 @@ pub(super) async fn the_outbox_is_read_in_the_order_of_the_sources(trial: Trial)
     assert_eq!(
         lines_from(0, 10).await,
         ((Vec::new(), Vec::new()), 0),
-        "the first waits"
+        "the first image is not final"
     );
     trial.decide(1, at(10)).await;
     let ((lines, ids), through) = lines_from(0, 2).await;
@@ -296,11 +300,11 @@ pub(super) async fn the_outbox_is_read_in_the_order_of_the_sources(trial: Trial)
     assert_eq!(
         lines_from(0, 10).await,
         ((Vec::new(), Vec::new()), end),
-        "what was acknowledged is passed over"
+        "acknowledged outcomes are skipped"
     );
 }
 
-pub(super) async fn a_source_that_was_delivered_is_known(trial: Trial) {
+pub(super) async fn a_delivered_source_is_reported_at_enqueue(trial: Trial) {
     trial.submitted(1, at(0)).await;
     let again = || trial.enqueue(vec![image(1, 1)], at(9));
     assert!(!again().await[0].was_delivered, "it has no outcome");
@@ -309,10 +313,14 @@ pub(super) async fn a_source_that_was_delivered_is_known(trial: Trial) {
     acknowledge_all(&trial).await;
     let noted = trial.enqueue(vec![image(1, 1), image(1, 2)], at(10)).await;
     let known: Vec<_> = noted.iter().map(|noted| noted.was_delivered).collect();
-    assert_eq!(known, [true, false], "another source of it is not");
+    assert_eq!(
+        known,
+        [true, false],
+        "another source of the image was not delivered"
+    );
 }
 
-pub(super) async fn a_source_is_delivered_again_if_asked(trial: Trial) {
+pub(super) async fn a_source_is_delivered_again_if_requested(trial: Trial) {
     trial.submitted(2, at(0)).await;
     trial.decide(1, at(9)).await;
     acknowledge_all(&trial).await;
@@ -335,7 +343,7 @@ pub(super) async fn a_source_is_delivered_again_if_asked(trial: Trial) {
     assert_eq!(trial.state(1).await, State::Delivered);
 }
 
-pub(super) async fn rows_say_what_is_not_delivered_yet(trial: Trial) {
+pub(super) async fn rows_contain_pending_deliveries(trial: Trial) {
     trial.submitted(2, at(0)).await;
     trial.enqueue(vec![image(1, 9)], at(1)).await;
     assert!(trial.rows().await.iter().all(|row| row.delivery.is_none()));

@@ -7,7 +7,7 @@ use super::{
     trial::{Trial, at, image, key, reason, retry_at, task},
 };
 
-pub(super) async fn a_batch_leaves_out_what_is_no_longer_held(trial: Trial) {
+pub(super) async fn a_batch_omits_images_with_invalid_leases(trial: Trial) {
     trial.accepted(2, at(0)).await;
     let old = trial.claim(Work::Submit, 1, at(0)).await[0].hold;
     let new = trial.claim(Work::Submit, 2, at(31)).await;
@@ -19,11 +19,11 @@ pub(super) async fn a_batch_leaves_out_what_is_no_longer_held(trial: Trial) {
     let (_, keys) = trial.begin_held(vec![old], at(32)).await;
     assert_eq!(keys, []);
     let (_, keys) = trial.begin_held(vec![other], at(33)).await;
-    assert_eq!(keys, [], "it is on its way already");
+    assert_eq!(keys, [], "the image is already being sent");
     assert_eq!(trial.claim(Work::Submit, 9, at(40)).await, []);
 }
 
-pub(super) async fn answered_images_are_polled_by_their_expiry(trial: Trial) {
+pub(super) async fn submitted_images_are_polled_in_order_of_expiry(trial: Trial) {
     trial.accepted(3, at(0)).await;
     let (first, keys) = trial.begin(1, at(0)).await;
     let (second, others) = trial.begin(2, at(0)).await;
@@ -37,7 +37,7 @@ pub(super) async fn answered_images_are_polled_by_their_expiry(trial: Trial) {
     trial.answer(first, vec![entry(&keys[0], 1)], at(1)).await;
     assert_eq!(trial.polls(at(5)).await, []);
     assert_eq!(trial.polls(at(6)).await.len(), 1);
-    assert_eq!(trial.polls(at(6)).await, [], "handed out already");
+    assert_eq!(trial.polls(at(6)).await, [], "already returned");
     let again = trial.polls(at(60)).await;
     assert_eq!(again.len(), 3);
     assert_eq!(again[0].task_id, task(1));
@@ -49,7 +49,7 @@ pub(super) async fn answered_images_are_polled_by_their_expiry(trial: Trial) {
     assert_eq!(trial.claim(Work::Submit, 9, at(100)).await, []);
 }
 
-pub(super) async fn refused_images_are_retried_or_given_up(trial: Trial) {
+pub(super) async fn rejected_images_are_retried_or_abandoned(trial: Trial) {
     trial.accepted(3, at(0)).await;
     let (batch, _) = trial.begin(3, at(0)).await;
     let entries = vec![
@@ -69,7 +69,7 @@ pub(super) async fn refused_images_are_retried_or_given_up(trial: Trial) {
     assert_eq!((again.len(), again[0].attempts), (1, 1));
 }
 
-pub(super) async fn a_refused_batch_can_be_split_at_once(trial: Trial) {
+pub(super) async fn a_rejected_batch_can_be_split_immediately(trial: Trial) {
     trial.accepted(2, at(0)).await;
     let claimed = trial.claim(Work::Submit, 2, at(0)).await;
     let holds: Vec<_> = claimed.iter().map(|claimed| claimed.hold).collect();
@@ -90,7 +90,7 @@ pub(super) async fn a_refused_batch_can_be_split_at_once(trial: Trial) {
     assert_ne!(left, batch);
 }
 
-pub(super) async fn an_image_that_the_answer_leaves_out_is_uncertain(trial: Trial) {
+pub(super) async fn an_image_that_the_response_omits_is_uncertain(trial: Trial) {
     trial.accepted(2, at(0)).await;
     let (batch, _) = trial.begin(2, at(0)).await;
     let entries = vec![(key(2), Entry::Task(task(2)))];
@@ -105,7 +105,7 @@ async fn recover(trial: &Trial, resubmit: Resubmit, seconds: u64) -> (u64, u64) 
     (recovered.uncertain, recovered.resubmitted)
 }
 
-pub(super) async fn without_an_answer_nothing_is_sent_again_before_the_settling_time(trial: Trial) {
+pub(super) async fn without_a_response_nothing_is_resent_before_settling(trial: Trial) {
     trial.accepted(2, at(0)).await;
     let (batch, _) = trial.begin(2, at(0)).await;
     trial.record(batch, Answer::Unknown, at(10)).await;
@@ -118,7 +118,7 @@ pub(super) async fn without_an_answer_nothing_is_sent_again_before_the_settling_
     assert_eq!(stats.resubmitted, 2);
 }
 
-pub(super) async fn uncertain_images_wait_for_ever_if_asked_to(trial: Trial) {
+pub(super) async fn uncertain_images_wait_forever_if_configured(trial: Trial) {
     trial.accepted(1, at(0)).await;
     trial.begin(1, at(0)).await;
     assert_eq!(recover(&trial, Resubmit::Never, 60).await, (1, 0));
@@ -127,7 +127,7 @@ pub(super) async fn uncertain_images_wait_for_ever_if_asked_to(trial: Trial) {
     assert_eq!(recover(&trial, Resubmit::WhenSettled, 9_999).await, (0, 1));
 }
 
-pub(super) async fn images_left_by_a_crash_are_settled(trial: Trial) {
+pub(super) async fn images_of_a_crashed_user_are_settled(trial: Trial) {
     trial.accepted(1, at(0)).await;
     let (_, keys) = trial.begin(1, at(0)).await;
     assert_eq!(keys, [key(1)]);
@@ -143,7 +143,7 @@ async fn take_over(trial: &Trial, settle: u64, seconds: u64) -> usize {
     taken.expect("take over")
 }
 
-/// The same as soon as the store knows that the first user is gone.
+/// Takes over as soon as the store detects that the first user no longer runs.
 async fn take_over_some(trial: &Trial, settle: u64, seconds: u64) -> usize {
     for _ in 0..500 {
         let taken = take_over(trial, settle, seconds).await;
@@ -155,7 +155,7 @@ async fn take_over_some(trial: &Trial, settle: u64, seconds: u64) -> usize {
     0
 }
 
-pub(super) async fn who_takes_over_need_not_wait_for_what_was_only_claimed(mut trial: Trial) {
+pub(super) async fn takeover_frees_claimed_images_immediately(mut trial: Trial) {
     trial.accepted(2, at(0)).await;
     trial.enqueue(vec![image(3, 3)], at(0)).await;
     let probed = trial.claim(Work::Probe, 9, at(1)).await[0].hold;
@@ -167,15 +167,15 @@ pub(super) async fn who_takes_over_need_not_wait_for_what_was_only_claimed(mut t
     assert_eq!(take_over_some(&trial, 60, 2).await, 2);
     assert_eq!(trial.find(probed, Judgement::Accepted, at(2)).await, 0);
     let (_, keys) = trial.begin_held(vec![claimed[0].hold], at(2)).await;
-    assert_eq!(keys, [], "the lease is worth nothing");
+    assert_eq!(keys, [], "the lease is invalid");
     assert_eq!(trial.claim(Work::Probe, 9, at(2)).await.len(), 1);
     let again = trial.claim(Work::Submit, 9, at(2)).await;
-    assert_eq!(again.len(), 1, "the other is put off for its own reason");
+    assert_eq!(again.len(), 1, "the other image stays deferred");
     assert_eq!(again[0].hold.key, claimed[0].hold.key);
     assert_eq!(trial.claim(Work::Submit, 9, at(20)).await.len(), 1);
 }
 
-pub(super) async fn who_takes_over_lets_what_was_sent_settle(mut trial: Trial) {
+pub(super) async fn takeover_lets_sent_images_settle(mut trial: Trial) {
     trial.accepted(2, at(0)).await;
     trial.begin(1, at(0)).await;
     let (unknown, _) = trial.begin(1, at(5)).await;
@@ -189,16 +189,16 @@ pub(super) async fn who_takes_over_lets_what_was_sent_settle(mut trial: Trial) {
     assert_eq!(recover(&trial, Resubmit::WhenSettled, 15).await, (0, 1));
 }
 
-pub(super) async fn who_takes_over_asks_for_results_at_once(mut trial: Trial) {
+pub(super) async fn takeover_makes_polls_due_immediately(mut trial: Trial) {
     trial.submitted(1, at(0)).await;
     assert_eq!(trial.polls(at(6)).await.len(), 1);
-    assert_eq!(trial.polls(at(7)).await, [], "another asks");
+    assert_eq!(trial.polls(at(7)).await, [], "the other user polls it");
     trial.leave();
     assert_eq!(take_over_some(&trial, 60, 7).await, 1);
     assert_eq!(trial.polls(at(7)).await.len(), 1);
 }
 
-pub(super) async fn a_late_answer_settles_an_uncertain_image(trial: Trial) {
+pub(super) async fn a_late_response_settles_an_uncertain_image(trial: Trial) {
     trial.accepted(2, at(0)).await;
     let (batch, _) = trial.begin(2, at(0)).await;
     trial.record(batch, Answer::Unknown, at(10)).await;
@@ -211,10 +211,10 @@ pub(super) async fn a_late_answer_settles_an_uncertain_image(trial: Trial) {
     assert_eq!(trial.answer(batch, entry(2), at(61)).await, 0);
     assert_eq!(trial.state(2).await, State::Submitted);
     let (_, keys) = trial.begin_held(vec![hold], at(62)).await;
-    assert_eq!(keys, [], "it must not be paid twice");
+    assert_eq!(keys, [], "it must not be billed twice");
 }
 
-pub(super) async fn an_answer_after_the_next_batch_is_stray_and_not_forgotten(trial: Trial) {
+pub(super) async fn a_response_after_the_next_batch_is_stored_as_stray(trial: Trial) {
     trial.accepted(1, at(0)).await;
     let (first, _) = trial.begin(1, at(0)).await;
     recover(&trial, Resubmit::WhenSettled, 60).await;
@@ -238,7 +238,7 @@ pub(super) async fn an_answer_after_the_next_batch_is_stray_and_not_forgotten(tr
     assert_eq!(trial.decide(1, at(64)).await, 1, "either task decides");
 }
 
-pub(super) async fn one_task_id_for_two_images_is_believed_once(trial: Trial) {
+pub(super) async fn a_task_id_for_two_images_counts_for_the_first(trial: Trial) {
     trial.accepted(2, at(0)).await;
     let (batch, _) = trial.begin(2, at(0)).await;
     let entries = vec![
@@ -250,7 +250,7 @@ pub(super) async fn one_task_id_for_two_images_is_believed_once(trial: Trial) {
     assert_eq!(trial.state(2).await, State::Uncertain);
 }
 
-pub(super) async fn task_ids_for_no_image_are_counted_once(trial: Trial) {
+pub(super) async fn task_ids_without_an_image_are_counted_once(trial: Trial) {
     trial.accepted(1, at(0)).await;
     let (batch, _) = trial.begin(1, at(0)).await;
     let answer = || Answer::Answered {
@@ -283,7 +283,7 @@ fn one_an_hour(burst: u32) -> Quota {
     }
 }
 
-/// The wait, asserted to lie within a minute below `hours`: tests take less than that.
+/// Asserts that the wait is `hours`, or up to a minute less, which is more than a test takes.
 fn assert_waits(permit: Permit, hours: u64) {
     let Permit::Wait(wait) = permit else {
         panic!("granted, though it must wait {hours} h");
@@ -295,7 +295,7 @@ fn assert_waits(permit: Permit, hours: u64) {
     );
 }
 
-pub(super) async fn a_quota_grants_a_burst_and_then_makes_wait(trial: Trial) {
+pub(super) async fn a_quota_grants_a_burst_and_then_delays(trial: Trial) {
     let ask = |cost| trial.ledger.permit(one_an_hour(3), cost);
     assert_eq!(ask(2).await.expect("permit"), Permit::Granted);
     assert_waits(ask(2).await.expect("permit"), 1);
@@ -310,7 +310,7 @@ pub(super) async fn a_quota_grants_a_burst_and_then_makes_wait(trial: Trial) {
     assert_eq!(other.expect("permit"), Permit::Granted);
 }
 
-pub(super) async fn a_quota_slows_down_for_all(trial: Trial) {
+pub(super) async fn slowing_a_quota_down_affects_all_users(trial: Trial) {
     let quota = one_an_hour(10);
     let pause = Duration::from_secs(2 * 3600);
     let slowed = trial.ledger.slow_down(quota.clone(), pause).await;
@@ -321,12 +321,12 @@ pub(super) async fn a_quota_slows_down_for_all(trial: Trial) {
     assert_waits(two.expect("permit"), 3);
 }
 
-pub(super) async fn more_than_a_burst_is_an_error(trial: Trial) {
+pub(super) async fn a_cost_above_the_burst_is_an_error(trial: Trial) {
     let permit = trial.ledger.permit(one_an_hour(3), 4).await;
-    assert!(permit.is_err(), "it would wait for ever");
+    assert!(permit.is_err(), "it would wait forever");
 }
 
-pub(super) async fn what_was_not_sent_is_put_off_or_given_up(trial: Trial) {
+pub(super) async fn unsent_images_are_deferred_or_abandoned(trial: Trial) {
     trial.accepted(3, at(0)).await;
     let claimed = trial.claim(Work::Submit, 3, at(0)).await;
     let holds: Vec<Hold> = claimed.iter().map(|claimed| claimed.hold).collect();
@@ -355,12 +355,12 @@ pub(super) async fn what_was_not_sent_is_put_off_or_given_up(trial: Trial) {
     assert_eq!(
         record(late).await.expect("record unsent"),
         0,
-        "its lease is lost"
+        "its lease is invalid"
     );
     let (_, keys) = trial
         .begin_held(again.iter().map(|claimed| claimed.hold).collect(), at(7))
         .await;
-    assert_eq!(keys.len(), 2, "nothing of it was sent");
+    assert_eq!(keys.len(), 2, "neither image was sent");
     let sent = vec![(again[0].hold, Fate::Dead(reason("file/changed")))];
     assert_eq!(record(sent).await.expect("record unsent"), 0, "it was sent");
 }

@@ -1,4 +1,4 @@
-//! A ledger under test, with the steps that cases have in common.
+//! A ledger under test, with steps that several cases share.
 
 use std::{
     sync::Arc,
@@ -11,7 +11,7 @@ use super::super::{
 };
 use crate::ids::{RequestId, TaskId};
 
-/// A time, in seconds after an arbitrary beginning.
+/// Returns a time in seconds after an arbitrary start.
 pub(super) fn at(seconds: u64) -> SystemTime {
     UNIX_EPOCH + Duration::from_secs(1_700_000_000 + seconds)
 }
@@ -64,12 +64,12 @@ impl Trial {
         Self { ledger, successor }
     }
 
-    /// Drops the first user of the store; from here on the other one is at work.
+    /// Drops the first user of the store; the second one is used from now on.
     pub(super) fn leave(&mut self) {
         self.ledger = Arc::clone(&self.successor);
     }
 
-    /// Lets the store notice that a user is gone.
+    /// Waits, so that the store can detect that a user no longer runs.
     pub(super) async fn pause(&self) {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
@@ -94,7 +94,7 @@ impl Trial {
         recorded.expect("record findings")
     }
 
-    /// Notes images 1 to `count` and takes them through the probe, all at `now`.
+    /// Enqueues images 1 to `count` and records them as accepted, all at `now`.
     pub(super) async fn accepted(&self, count: u8, now: SystemTime) {
         let images = (1..=count).map(|number| image(number, number.into()));
         self.enqueue(images.collect(), now).await;
@@ -122,8 +122,8 @@ impl Trial {
         (begun.batch, begun.keys)
     }
 
-    /// Records an answer whose results may be asked for after 5 s and are kept for an hour. Answers
-    /// the number of stray tasks.
+    /// Records a response whose results may be polled after 5 s and are kept for an hour. Returns the
+    /// number of stray tasks.
     pub(super) async fn answer(
         &self,
         batch: BatchId,
@@ -194,7 +194,7 @@ impl Trial {
         self.ledger.rows(all).await.expect("rows")
     }
 
-    /// The first row of an image.
+    /// Returns the first row of an image.
     pub(super) async fn row(&self, number: u8) -> Row {
         let rows = self.rows().await;
         let row = rows.into_iter().find(|row| row.key == key(number));
@@ -205,7 +205,7 @@ impl Trial {
         self.row(number).await.state
     }
 
-    /// The outbox: data ids and states.
+    /// Returns the outbox: data ids and states.
     pub(super) async fn outbox(&self) -> Vec<(String, State)> {
         let outbox = self.ledger.undelivered(None, 1000).await;
         let entry = |row: Row| (row.source.data_id.unwrap_or_default(), row.state);

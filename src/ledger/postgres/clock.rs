@@ -1,10 +1,13 @@
-//! The local clock, compared with the database's.
+//! The local clock, which is compared with the database's clock.
 
 use std::time::SystemTime;
 
 use tokio::time::Instant;
 
-#[expect(clippy::disallowed_methods, reason = "the one place for it")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the only place where the ledger reads the clock"
+)]
 pub(super) fn system() -> SystemTime {
     SystemTime::now()
 }

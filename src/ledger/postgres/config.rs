@@ -1,4 +1,4 @@
-//! Where the database is: a URL, and what libpq's files and variables add to it.
+//! The connection parameters: a URL, completed by libpq's files and environment variables.
 
 use std::{
     fmt,
@@ -15,10 +15,10 @@ use crate::{
     sanitize::harmless,
 };
 
-/// The schema without one in the URL.
+/// The default schema.
 const SCHEMA: &str = "greenlight";
 
-/// As much of TLS as libpq's `sslmode` of that name asks for.
+/// The TLS modes of libpq's `sslmode`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum SslMode {
     Disable,
@@ -32,7 +32,7 @@ impl SslMode {
     fn parse(text: &str) -> Option<Self> {
         match text {
             "disable" => Some(Self::Disable),
-            // `allow` prefers plain text; nothing here depends on the difference.
+            // `allow` prefers plain text in libpq; treating it as `prefer` is at least as secure.
             "allow" | "prefer" => Some(Self::Prefer),
             "require" => Some(Self::Require),
             "verify-ca" => Some(Self::VerifyCa),
@@ -42,7 +42,7 @@ impl SslMode {
     }
 }
 
-/// How to reach the database, and which schema holds the ledger.
+/// The parameters of a connection, and the schema that contains the ledger.
 #[derive(Clone)]
 pub(super) struct Config {
     pub(super) driver: Driver,
@@ -52,14 +52,14 @@ pub(super) struct Config {
 }
 
 impl Config {
-    /// Reads a URL. What it does not say comes from the service file, the environment, the password
-    /// file and libpq's defaults, in this order.
+    /// Parses a URL. Missing parameters are read from the service file, the environment, the
+    /// password file and libpq's defaults, in this order.
     pub(super) fn parse(url: &str, environment: &Environment) -> Result<Self, Error> {
         let (rest, mut own) = split(url)?;
         if own.service.is_none() {
             own.service = environment.get("PGSERVICE");
         }
-        let mut driver: Driver = rest.parse().map_err(|_| wrong("it cannot be read"))?;
+        let mut driver: Driver = rest.parse().map_err(|_| wrong("it is malformed"))?;
         let service = match &own.service {
             Some(name) => environment.service(name)?,
             None => Vec::new(),
@@ -107,7 +107,7 @@ impl Config {
     }
 }
 
-/// The parameters of the URL that the driver does not know.
+/// The parameters of the URL that the driver does not support.
 #[derive(Default)]
 struct Own {
     schema: Option<String>,
@@ -117,7 +117,7 @@ struct Own {
     service: Option<String>,
 }
 
-/// The URL without its own parameters, and those.
+/// Splits the URL into one that the driver can parse and the parameters that it does not support.
 fn split(url: &str) -> Result<(String, Own), Error> {
     let is_known = ["postgres://", "postgresql://"]
         .iter()
@@ -153,7 +153,7 @@ fn split(url: &str) -> Result<(String, Own), Error> {
     Ok((rest, own))
 }
 
-/// Fills in what the URL left out.
+/// Adds the parameters that are missing in the URL.
 fn complete(
     driver: &mut Driver,
     setting: &dyn Fn(&str, &str) -> Option<String>,
@@ -186,7 +186,7 @@ fn complete(
     Ok(())
 }
 
-/// As libpq: the folder of Debian's and most other packages, or else PostgreSQL's own default.
+/// Returns libpq's default: the folder that most packages use, or else PostgreSQL's own default.
 fn default_host() -> String {
     let folders = ["/var/run/postgresql", "/tmp"];
     let found = folders
@@ -195,8 +195,8 @@ fn default_host() -> String {
     found.map_or_else(|| "localhost".to_owned(), |&folder| folder.to_owned())
 }
 
-/// What never leaves the machine need not be encrypted; everything else is, to the server that the
-/// URL names. libpq's default, `prefer`, gives way to anyone between.
+/// Returns the default mode: no encryption for a local server, else `verify-full`. libpq's default,
+/// `prefer`, can be downgraded by an attacker on the network.
 fn default_mode(driver: &Driver) -> SslMode {
     let is_local = |host: &Host| match host {
         Host::Tcp(name) => {
@@ -220,7 +220,7 @@ fn default_mode(driver: &Driver) -> SslMode {
     }
 }
 
-/// A name that needs no quotes anywhere.
+/// Accepts only names that need no quoting in SQL.
 fn check_schema(schema: &str) -> Result<(), Error> {
     let begins = |c: char| c.is_ascii_lowercase() || c == '_';
     let fits = (1..=63).contains(&schema.len())
@@ -237,11 +237,11 @@ fn check_schema(schema: &str) -> Result<(), Error> {
 }
 
 fn wrong(what: &str) -> Error {
-    // Without the URL: it may hold a password.
+    // The URL is omitted because it may contain a password.
     Error::new(ErrorKind::Usage, format!("URL of a database: {what}"))
 }
 
-/// The URL without a password.
+/// Formats the URL without the password.
 impl fmt::Display for Config {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("postgres://")?;

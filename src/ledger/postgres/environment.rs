@@ -1,4 +1,4 @@
-//! What libpq reads besides a URL: variables, the service file and the password file.
+//! libpq's environment variables, service file and password file.
 
 use std::{
     fs,
@@ -9,10 +9,10 @@ use tokio_postgres::config::{Config as Driver, Host};
 
 use crate::error::{Error, ErrorKind};
 
-/// The process's variables, or those of a test.
+/// The environment variables of the process, or those of a test.
 #[derive(Debug, Default)]
 pub(super) struct Environment {
-    /// Replace the process's.
+    /// Replaces the variables of the process, for tests.
     variables: Option<Vec<(String, String)>>,
 }
 
@@ -25,7 +25,7 @@ impl Environment {
         }
     }
 
-    /// The value of a variable; an empty one counts as none.
+    /// Returns the value of a variable; `None` if it is empty.
     pub(super) fn get(&self, name: &str) -> Option<String> {
         if let Some(variables) = &self.variables {
             let found = variables.iter().find(|(found, _)| found == name);
@@ -42,7 +42,7 @@ impl Environment {
         self.get("HOME").map(|home| Path::new(&home).join(name))
     }
 
-    /// The settings of a service in `~/.pg_service.conf` or the file that `PGSERVICEFILE` names
+    /// Returns the settings of a service in `~/.pg_service.conf` or the file in `PGSERVICEFILE`
     /// (PostgreSQL, "The Connection Service File").
     pub(super) fn service(&self, name: &str) -> Result<Vec<(String, String)>, Error> {
         let own = self.get("PGSERVICEFILE").map(PathBuf::from);
@@ -61,7 +61,7 @@ impl Environment {
         Err(Error::new(ErrorKind::Usage, message))
     }
 
-    /// The password in `~/.pgpass` or the file that is named (PostgreSQL, "The Password File").
+    /// Returns the password in `~/.pgpass` or the named file (PostgreSQL, "The Password File").
     pub(super) fn passfile(
         &self,
         named: Option<&Path>,
@@ -79,7 +79,7 @@ impl Environment {
     }
 }
 
-/// As libpq, but an error instead of a warning: a file that others can read is not used.
+/// Rejects a file that other users can read. libpq ignores such a file with a warning.
 fn check_private(file: &Path) -> Result<(), Error> {
     #[cfg(unix)]
     {
@@ -115,7 +115,7 @@ fn section(text: &str, name: &str) -> Option<Vec<(String, String)>> {
 fn password(text: &str, driver: &Driver) -> Option<String> {
     let host = match driver.get_hosts().first() {
         Some(Host::Tcp(name)) => name.clone(),
-        // libpq looks up a socket in a default folder as `localhost`.
+        // libpq looks up a socket in a default folder under the name `localhost`.
         #[cfg(unix)]
         Some(Host::Unix(path)) if path != Path::new("/var/run/postgresql") => {
             path.to_string_lossy().into_owned()
@@ -143,7 +143,7 @@ fn password(text: &str, driver: &Driver) -> Option<String> {
     fields(line).pop()
 }
 
-/// The fields of a line, between colons; a backslash makes the next character ordinary.
+/// Splits a line at colons; a backslash escapes the next character.
 fn fields(line: &str) -> Vec<String> {
     let mut fields = vec![String::new()];
     let mut characters = line.chars();

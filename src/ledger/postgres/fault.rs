@@ -12,9 +12,9 @@ use crate::{
 /// A failure of one call.
 #[derive(Debug)]
 pub(super) enum Fault {
-    /// The database works, and cannot be used in this way.
+    /// The database works but cannot be used as this ledger.
     Unusable(String),
-    /// A value in a table that no version writes.
+    /// A table contains a value that no version writes.
     Invalid(String),
     Database(tokio_postgres::Error),
 }
@@ -31,7 +31,7 @@ impl Fault {
         }
     }
 
-    /// Whether the transaction was undone only because of others at the same time.
+    /// Returns whether the transaction was rolled back because of a conflict with another one.
     pub(super) fn is_conflict(&self) -> bool {
         let conflicts = [
             SqlState::T_R_SERIALIZATION_FAILURE,
@@ -41,7 +41,7 @@ impl Fault {
         self.code().is_some_and(|code| conflicts.contains(code))
     }
 
-    /// Whether the connection is lost or could not be made, so that another may work.
+    /// Returns whether the connection was lost or refused, so that a new one may work.
     pub(super) fn is_lost(&self) -> bool {
         let Self::Database(error) = self else {
             return false;
@@ -58,7 +58,7 @@ impl Fault {
         }
     }
 
-    /// Whether the server will take connections as soon as it has started.
+    /// Returns whether the server is starting and will accept connections later.
     pub(super) fn is_starting(&self) -> bool {
         self.code() == Some(&SqlState::CANNOT_CONNECT_NOW)
     }
@@ -132,7 +132,7 @@ impl From<tokio_postgres::Error> for Fault {
     }
 }
 
-/// How long to wait before attempt `attempt` (from 0) to reach the database again.
+/// Returns the backoff before reconnection attempt `attempt` (from 0).
 pub(super) fn backoff(attempt: u32) -> Duration {
     let millis = 50_u64.saturating_mul(1 << attempt.min(7));
     Duration::from_millis(millis.min(5_000))

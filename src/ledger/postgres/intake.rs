@@ -14,7 +14,7 @@ use super::{
     submit::{Claim, Fated, apply_fates},
 };
 
-/// States in which an image is held before anything is sent.
+/// The states of images that are claimed before they are sent.
 pub(super) const HELD: [State; 5] = [
     State::Received,
     State::Checked,
@@ -23,7 +23,7 @@ pub(super) const HELD: [State; 5] = [
     State::Expired,
 ];
 
-/// An image as this call sees it.
+/// The current row of an image.
 struct Image {
     id: i64,
     is_new: bool,
@@ -31,7 +31,7 @@ struct Image {
     location: Location,
 }
 
-/// A source on its way into the table.
+/// A source to insert.
 struct NewSource<'a> {
     number: i64,
     image: i64,
@@ -46,8 +46,8 @@ pub(super) async fn enqueue(
     images: &[NewImage],
     now: i64,
 ) -> Result<Vec<Enqueued>, Fault> {
-    // Numbers are given when a row is inserted and seen when it is committed: without the lock a
-    // reader in order would pass over those of a slower transaction.
+    // Numbers are assigned at the insert but become visible at the commit. Without the lock, an
+    // in-order reader would skip the numbers of a slower transaction.
     db.lock(Lock::Sources).await?;
     db.lock(Lock::Outbox).await?;
     let origins = origins(db, images).await?;
@@ -67,7 +67,7 @@ pub(super) async fn enqueue(
         };
         let moves = entry.location != image.location && follows(entry.state, &image.location);
         if moves {
-            // The sources before this one keep the text that they were given with.
+            // Earlier sources keep their own text.
             insert_sources(db, &sources[written..], &mut found).await?;
             written = sources.len();
             move_image(db, entry, &image.location).await?;
@@ -103,8 +103,8 @@ fn own_text(image: &NewImage) -> Vec<u8> {
     image.location.text().into_owned().into_bytes()
 }
 
-/// Whether an image is read from `location` from now on: a file's bytes are still needed, and the
-/// caller has just read them there.
+/// Returns whether the image is read from `location` from now on: its bytes are still needed, and
+/// the caller has just read them from this file.
 fn follows(state: State, location: &Location) -> bool {
     let is_read = matches!(state, State::Decided | State::Delivered | State::Rejected);
     !is_read && is_file(location)
@@ -141,7 +141,7 @@ pub(super) async fn mark_list(db: &Connection, name: &str, is_read: bool) -> Res
     .map(drop)
 }
 
-/// Inserts the images that are new, and reads all of them, locked.
+/// Inserts new images, and locks and reads all of them.
 async fn insert_images(
     db: &Connection,
     images: &[NewImage],
@@ -254,8 +254,8 @@ async fn numbers(db: &Connection, count: usize) -> Result<Vec<i64>, Fault> {
     rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
 }
 
-/// Inserts sources that are new, and adds to `found` the number of each that is not, by the number
-/// that it would have had.
+/// Inserts new sources. For each known source, adds its number to `found`, keyed by the number that
+/// it would have got.
 async fn insert_sources(
     db: &Connection,
     sources: &[NewSource<'_>],
@@ -303,8 +303,8 @@ async fn insert_sources(
     Ok(())
 }
 
-/// Puts the outcomes of images that ended before in the outbox for sources that are new, or are to
-/// get them again.
+/// Adds the outcomes of images in a final state to the outbox, for sources that are new or requested
+/// the outcome again.
 async fn finish(
     db: &Connection,
     images: &[NewImage],
@@ -360,8 +360,8 @@ pub(super) async fn claim(
     until: i64,
     worker: Option<i32>,
 ) -> Result<Vec<Claimed>, Fault> {
-    // Few wait a second time, so they may go first; within a state the index has them in order of
-    // time.
+    // Images that wait for another attempt are few, so they go first. Within a state, the index
+    // orders images by due time.
     let states: &[State] = match work {
         Work::Probe => &[State::Unreachable, State::Checked, State::Received],
         Work::Submit => &[State::Expired, State::Probed],
@@ -422,14 +422,14 @@ pub(super) async fn extend(db: &Connection, holds: &[Hold], until: i64) -> Resul
     Ok(ids.len())
 }
 
-/// An image that is held by one of the holds that were given.
+/// An image with a valid lease.
 pub(super) struct Held {
     pub(super) id: i64,
-    /// The first of the holds that names it.
+    /// The index of its first hold.
     pub(super) index: usize,
 }
 
-/// Locks the images that are still held, in states in which they may be, in the order of `holds`.
+/// Locks the images in `states` whose leases are valid, and returns them in the order of `holds`.
 pub(super) async fn held(
     db: &Connection,
     holds: &[Hold],
@@ -437,7 +437,7 @@ pub(super) async fn held(
 ) -> Result<Vec<Held>, Fault> {
     let keys: Vec<&[u8]> = holds.iter().map(|hold| &hold.key.as_bytes()[..]).collect();
     let leases: Vec<i64> = holds.iter().map(|hold| hold.lease.0).collect();
-    // Everyone locks in the order of the ids, so that no two wait for each other.
+    // All transactions lock in the order of ids, to avoid deadlocks.
     let rows = db
         .query(
             "SELECT id, key, lease FROM image WHERE key = ANY($1) AND lease = ANY($2)

@@ -1,4 +1,4 @@
-//! The ledger in a PostgreSQL database that several machines share.
+//! A ledger in a PostgreSQL database that several machines share.
 
 mod clock;
 mod config;
@@ -37,18 +37,18 @@ use worker::{Offset, Worker};
 
 /// A [`Ledger`] in one schema of a PostgreSQL database (version 13 or newer).
 ///
-/// Any number of processes on any number of machines may use it at the same time: images are
-/// leased with `FOR UPDATE SKIP LOCKED`, each call is one transaction that is durable
-/// (`synchronous_commit = on`) when it returns, and rates are kept by the server's clock. A process
-/// that ends is noticed by its connection; see [`take_over`](Ledger::take_over). A connection that
-/// is lost is made again, and the call repeated.
+/// Any number of processes on any number of machines may use it at the same time. Images are
+/// leased with `FOR UPDATE SKIP LOCKED`; each call is one transaction, which is durable
+/// (`synchronous_commit = on`) when the call returns; rate limits use the server's clock. The end of
+/// a process is detected by its connection, see [`take_over`](Ledger::take_over). If a connection is
+/// lost, the ledger reconnects and repeats the call.
 ///
 /// # URL
 ///
 /// `postgres://USER@HOST:PORT/DATABASE?schema=NAME`, with the parameters, variables and files of
-/// libpq: `sslmode`, `sslrootcert`, `service`, `passfile`, `PGPASSWORD` and so on. The schema is
-/// `greenlight` unless it is named. Without `sslmode`, TLS with a checked name (`verify-full`) is
-/// required of any server but one on loopback or a Unix socket. Without `sslrootcert` the roots are
+/// libpq: `sslmode`, `sslrootcert`, `service`, `passfile`, `PGPASSWORD` and so on. The default schema
+/// is `greenlight`. Without `sslmode`, TLS with a verified server name (`verify-full`) is required,
+/// except for servers on loopback or a Unix socket. Without `sslrootcert`, the root certificates are
 /// those that browsers trust.
 ///
 /// # Example
@@ -64,9 +64,8 @@ use worker::{Offset, Worker};
 /// # }
 /// ```
 ///
-/// It must be used on the tokio runtime on which it was opened. A pooler between must not share a
-/// server connection among transactions of several clients: locks and prepared statements belong
-/// to a session.
+/// It must be used on the tokio runtime on which it was opened. A connection pooler in front of the
+/// server must use session pooling, because locks and prepared statements belong to a session.
 #[derive(Clone)]
 pub struct PostgresLedger {
     inner: Arc<Inner>,
@@ -85,36 +84,37 @@ impl PostgresLedger {
     ///
     /// # Errors
     ///
-    /// Returns an error of kind [`Usage`](crate::ErrorKind::Usage) for a URL that cannot be read, a
-    /// ledger of another scope or of a newer version, a server without `fsync`, and a clock that
-    /// differs from the server's by more than a minute; of kind
-    /// [`Credentials`](crate::ErrorKind::Credentials) for a password file that others can read; of
-    /// kind [`Io`](crate::ErrorKind::Io) if the database fails or cannot be reached.
+    /// Returns an error of kind [`Usage`](crate::ErrorKind::Usage) if the URL is malformed, the
+    /// ledger has another scope or a newer version, the server runs without `fsync`, or the clocks
+    /// differ by more than a minute; of kind [`Credentials`](crate::ErrorKind::Credentials) if other
+    /// users can read the password file; of kind [`Io`](crate::ErrorKind::Io) if the database fails
+    /// or cannot be reached.
     pub async fn open(url: &str, scope: &Scope) -> Result<Self, Error> {
         Self::options().open(url, scope).await
     }
 
-    /// Opens a ledger that exists, whatever its scope.
+    /// Opens an existing ledger of any scope.
     ///
     /// # Errors
     ///
-    /// As [`open`](Self::open), and if there is no ledger.
+    /// Returns the errors of [`open`](Self::open), and an error if there is no ledger.
     pub async fn open_existing(url: &str) -> Result<Self, Error> {
         Self::options().open_existing(url).await
     }
 
-    /// Returns the options to open it in another way.
+    /// Returns the options for opening a ledger.
     pub fn options() -> PostgresOptions {
         PostgresOptions::default()
     }
 
-    /// Whether `location` is the URL of a database, and not the path of a file.
+    /// Returns whether `location` is the URL of a database, and not the path of a file.
     pub fn is_url(location: &str) -> bool {
         location.starts_with("postgres://") || location.starts_with("postgresql://")
     }
 
-    /// Makes this process the only one that prints the ledger's outcomes in order, or returns `None`
-    /// if another one is. The lock is released when the guard is dropped or its connection ends.
+    /// Acquires the lock of the process that prints the ledger's outcomes in order. Returns `None` if
+    /// another process holds it. The lock is released when the guard is dropped or its connection
+    /// ends.
     ///
     /// # Errors
     ///
@@ -126,21 +126,20 @@ impl PostgresLedger {
         Ok(is_locked.then_some(PrinterLock { db }))
     }
 
-    /// The URL without its password.
+    /// Returns the URL without the password.
     pub fn place(&self) -> &str {
         &self.inner.place
     }
 }
 
-/// Held by the process that prints a ledger's outcomes in order: see
-/// [`PostgresLedger::try_lock_printer`].
+/// The guard of the lock that [`PostgresLedger::try_lock_printer`] acquires.
 pub struct PrinterLock {
     db: Connection,
 }
 
 impl PrinterLock {
-    /// Whether the connection that holds the lock is still there. Once it is not, another process
-    /// may print.
+    /// Returns whether the connection that holds the lock is open. Once it is closed, another
+    /// process may acquire the lock.
     pub fn is_held(&self) -> bool {
         !self.db.is_closed()
     }
@@ -155,7 +154,7 @@ impl fmt::Debug for PrinterLock {
 }
 
 impl Inner {
-    /// A local time as the database's clock says it.
+    /// Converts a local time to the database's clock.
     fn time(&self, local: SystemTime) -> i64 {
         to_millis(local).saturating_add(self.offset.millis())
     }
@@ -164,7 +163,7 @@ impl Inner {
         from_millis(self.time(local))
     }
 
-    /// A time of the database as the local clock says it.
+    /// Converts a time of the database's clock to the local clock.
     fn local(&self, time: SystemTime) -> SystemTime {
         from_millis(to_millis(time).saturating_sub(self.offset.millis()))
     }
@@ -388,7 +387,7 @@ impl Ledger for PostgresLedger {
         Box::pin(inner.pool.run("recover", Mode::Write, args, |db, args| {
             let &(resubmit, now, worker) = args;
             Box::pin(async move {
-                // What workers held that have ended since; what they sent settles in its time.
+                // Frees what dead workers had claimed; images that they sent settle as usual.
                 worker::take_over(db, None, now, worker).await?;
                 submit::recover(db, resubmit, now).await
             })

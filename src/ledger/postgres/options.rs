@@ -1,4 +1,4 @@
-//! Opening a ledger in a database.
+//! The options for opening a ledger in a database.
 
 use std::{
     fmt,
@@ -34,7 +34,7 @@ impl fmt::Debug for Clock {
     }
 }
 
-/// How a [`PostgresLedger`] is opened.
+/// The options for opening a [`PostgresLedger`].
 #[derive(Clone, Debug)]
 pub struct PostgresOptions {
     connections: usize,
@@ -57,7 +57,7 @@ impl Default for PostgresOptions {
 }
 
 impl PostgresOptions {
-    /// Sets the maximum number of connections for calls; one more holds the worker's identity.
+    /// Sets the maximum number of connections for calls. One more connection identifies the worker.
     /// Default: 8.
     #[must_use]
     pub const fn connections(mut self, connections: usize) -> Self {
@@ -65,23 +65,22 @@ impl PostgresOptions {
         self
     }
 
-    /// Sets how long a call waits for a database that cannot be reached any more. Default: 10
-    /// minutes.
+    /// Sets how long a call waits for a database that became unreachable. Default: 10 minutes.
     #[must_use]
     pub const fn patience(mut self, patience: Duration) -> Self {
         self.patience = patience;
         self
     }
 
-    /// Opens the ledger for reading. Calls that write still work if the role may write, but what
-    /// they claim is freed only when its lease ends.
+    /// Opens the ledger for reading, without registering a worker. Calls that write still work if
+    /// the role may write, but their claims are freed only when the leases end.
     #[must_use]
     pub const fn read_only(mut self) -> Self {
         self.read_only = true;
         self
     }
 
-    /// Sets the worker's name, which people read in its status. Default: `process` and its id.
+    /// Sets the name of the worker, displayed in its status. Default: `process` and the process id.
     #[must_use]
     pub fn name(mut self, name: &str) -> Self {
         name.clone_into(&mut self.name);
@@ -100,16 +99,16 @@ impl PostgresOptions {
     ///
     /// # Errors
     ///
-    /// As [`PostgresLedger::open`].
+    /// Returns the errors of [`PostgresLedger::open`].
     pub async fn open(self, url: &str, scope: &Scope) -> Result<PostgresLedger, Error> {
         self.open_bound(url, Some(scope)).await
     }
 
-    /// Opens a ledger that exists, whatever its scope.
+    /// Opens an existing ledger of any scope.
     ///
     /// # Errors
     ///
-    /// As [`PostgresLedger::open_existing`].
+    /// Returns the errors of [`PostgresLedger::open_existing`].
     pub async fn open_existing(self, url: &str) -> Result<PostgresLedger, Error> {
         self.open_bound(url, None).await
     }

@@ -1,4 +1,4 @@
-//! Outcomes on their way to a consumer that may die: kept until it acknowledges them.
+//! The outbox: outcomes are kept until the consumer, which may crash, acknowledges them.
 
 use std::collections::HashSet;
 
@@ -9,7 +9,7 @@ use super::{
     row::{ROW_COLUMNS, ROW_JOINS, code, row_at, signed, state_of, storable},
 };
 
-/// An image that ends.
+/// An image that reaches a final state.
 #[derive(Debug)]
 pub(super) struct Final<'a> {
     pub(super) image: i64,
@@ -17,7 +17,7 @@ pub(super) struct Final<'a> {
     pub(super) reason: Option<&'a Reason>,
 }
 
-/// Ends images, which must be locked, and puts them in the outbox for each of their sources.
+/// Sets locked images to a final state and adds them to the outbox for each of their sources.
 pub(super) async fn finish(db: &Connection, finals: &[Final<'_>]) -> Result<(), Fault> {
     if finals.is_empty() {
         return Ok(());
@@ -36,7 +36,7 @@ pub(super) async fn finish(db: &Connection, finals: &[Final<'_>]) -> Result<(), 
         &[&images, &states, &classes, &messages],
     )
     .await?;
-    // Numbers become visible in their order, so that a reader passes over none.
+    // Delivery ids must become visible in order, so that a reader skips none.
     db.lock(Lock::Outbox).await?;
     db.execute("DELETE FROM outbox WHERE image = ANY($1)", &[&images])
         .await?;
@@ -50,7 +50,7 @@ pub(super) async fn finish(db: &Connection, finals: &[Final<'_>]) -> Result<(), 
     .map(drop)
 }
 
-/// Which of these sources have an outcome that waits to be delivered.
+/// Returns the sources whose outcome is in the outbox.
 pub(super) async fn waiting(db: &Connection, sources: &[i64]) -> Result<HashSet<i64>, Fault> {
     let rows = db
         .query(
@@ -63,7 +63,7 @@ pub(super) async fn waiting(db: &Connection, sources: &[i64]) -> Result<HashSet<
     rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
 }
 
-/// Puts the outcomes of images that ended before in the outbox, for pairs of source and image. The
+/// Adds the outcomes of images in a final state to the outbox, for pairs of source and image. The
 /// outbox must be locked.
 pub(super) async fn put_late(db: &Connection, late: &[(i64, i64)]) -> Result<(), Fault> {
     let (sources, images): (Vec<i64>, Vec<i64>) = late.iter().copied().unzip();
@@ -103,10 +103,10 @@ pub(super) async fn undelivered(
         .collect()
 }
 
-/// How many rows one call passes over at most.
+/// Maximum number of rows per call.
 const PASSED: usize = 20_000;
 
-/// How many rows the first query of a call reads; each further one four times as many.
+/// Number of rows that the first query of a call reads; each further query reads four times as many.
 const FIRST: usize = 64;
 
 pub(super) async fn ordered(db: &Connection, after: i64, limit: usize) -> Result<Ordered, Fault> {
@@ -143,7 +143,7 @@ pub(super) async fn ordered(db: &Connection, after: i64, limit: usize) -> Result
 
 pub(super) async fn acknowledge(db: &Connection, deliveries: &[DeliveryId]) -> Result<(), Fault> {
     let ids: Vec<i64> = deliveries.iter().map(|delivery| delivery.0).collect();
-    // Locked first, in the order in which everyone locks images.
+    // Images are locked first, in the order that all transactions use.
     let locked = db
         .query(
             "SELECT id FROM image WHERE id IN (SELECT image FROM outbox WHERE id = ANY($1))

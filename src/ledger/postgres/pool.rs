@@ -1,4 +1,4 @@
-//! Connections, and calls as one transaction each.
+//! The connection pool, which runs each call as one transaction.
 
 use std::{
     collections::HashMap,
@@ -19,14 +19,14 @@ use super::{
 };
 use crate::error::Error;
 
-/// A future that does one call's work in its transaction.
+/// The future of a call's work within its transaction.
 pub(super) type Work<'a, T> = Pin<Box<dyn Future<Output = Result<T, Fault>> + Send + 'a>>;
 
-/// Connections to one database.
+/// The connections to one database.
 pub(super) struct Pool {
     config: Config,
     tls: Option<Tls>,
-    /// How long a call waits for a database that cannot be reached.
+    /// How long a call waits for an unreachable database.
     patience: Duration,
     idle: Mutex<Vec<Connection>>,
     slots: Semaphore,
@@ -36,12 +36,12 @@ pub(super) struct Pool {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Mode {
     Write,
-    /// Sees one state of the database from begin to end.
+    /// Reads a consistent snapshot of the database.
     Read,
 }
 
 impl Mode {
-    /// Durability is not left to the server's settings: a task id that was paid for must survive.
+    /// Durability does not depend on the server's settings, because a billed task id must survive.
     const fn begin(self) -> &'static str {
         match self {
             Self::Write => "BEGIN; SET LOCAL synchronous_commit = on",
@@ -50,7 +50,7 @@ impl Mode {
     }
 }
 
-/// How long a server that is starting is waited for.
+/// How long to wait for a server that is starting.
 const START: Duration = Duration::from_secs(60);
 
 impl Pool {
@@ -79,7 +79,7 @@ impl Pool {
         &self.config
     }
 
-    /// Makes the first connection: waits for a server that is starting, and for no other.
+    /// Opens the first connection. Waits for a server only if it is starting.
     pub(super) async fn connect_first(&self) -> Result<Connection, Fault> {
         let begun = clock::instant();
         let mut attempt = 0;
@@ -94,7 +94,7 @@ impl Pool {
         }
     }
 
-    /// Makes a connection that is not one of the pool's.
+    /// Opens a connection outside the pool.
     pub(super) async fn connect(&self) -> Result<Connection, Fault> {
         let mut driver = self.config.driver.clone();
         let schema = &self.config.schema;
@@ -107,7 +107,7 @@ impl Pool {
         if driver.get_application_name().is_none() {
             driver.application_name("greenlight");
         }
-        // The connection's own errors reach its client.
+        // Errors of the connection are also returned to its client.
         if let Some(tls) = &self.tls {
             let (client, connection) = driver.connect(tls.clone()).await?;
             let task = tokio::spawn(async move { drop(connection.await) });
@@ -118,8 +118,8 @@ impl Pool {
         Ok(Connection::new(client, task))
     }
 
-    /// Does `work` in one transaction, and again if others or a lost connection kept it from being
-    /// committed: every call of the trait may be repeated.
+    /// Runs `work` in one transaction. Repeats it after a conflict or a lost connection, because
+    /// every call of the trait may be repeated.
     pub(super) async fn run<A: Sync, T>(
         &self,
         operation: &str,
@@ -160,7 +160,7 @@ impl Pool {
             Some(idle) if !idle.client.is_closed() => idle,
             _ => self.connect().await?,
         };
-        // One that is dropped in the middle of a transaction is closed with it, not used again.
+        // A connection that is dropped within a transaction is closed, not reused.
         connection.client.batch_execute(mode.begin()).await?;
         let done = work(&connection, args).await;
         let end = if done.is_ok() { "COMMIT" } else { "ROLLBACK" };
@@ -191,7 +191,7 @@ pub(super) struct Connection {
     driver: JoinHandle<()>,
 }
 
-/// So that the server ends the session now, and with it the locks that it holds.
+/// Closes the session immediately, which releases its locks.
 impl Drop for Connection {
     fn drop(&mut self) {
         self.driver.abort();
@@ -262,34 +262,34 @@ impl Connection {
         Ok(self.client.execute(&statement, params).await?)
     }
 
-    /// Runs statements without parameters, prepared nowhere.
+    /// Runs statements without parameters and without preparing them.
     pub(super) async fn batch(&self, sql: &str) -> Result<(), Fault> {
         Ok(self.client.batch_execute(sql).await?)
     }
 
-    /// Takes one of the schema's locks for the session, unless another session has it.
+    /// Acquires a lock of the schema for the session. Returns `false` if another session holds it.
     pub(super) async fn try_lock(&self, lock: Lock) -> Result<bool, Fault> {
         let sql = "SELECT pg_try_advisory_lock(hashtext('greenlight ' || current_schema()), $1)";
         Ok(self.query_one(sql, &[&lock.number()]).await?.try_get(0)?)
     }
 
-    /// Takes one of the schema's locks until the transaction ends.
+    /// Acquires a lock of the schema until the transaction ends.
     pub(super) async fn lock(&self, lock: Lock) -> Result<(), Fault> {
         let sql = "SELECT pg_advisory_xact_lock(hashtext('greenlight ' || current_schema()), $1)";
         self.query(sql, &[&lock.number()]).await.map(drop)
     }
 }
 
-/// The advisory locks of a schema. The numbers from 100 on are the workers'.
+/// The advisory locks of a schema. Numbers from 100 on belong to workers.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Lock {
-    /// Numbers of sources become visible in their order.
+    /// Makes the numbers of sources visible in order.
     Sources,
-    /// Numbers of the outbox become visible in their order.
+    /// Makes delivery ids visible in order.
     Outbox,
-    /// One process changes the tables.
+    /// Serializes migrations.
     Schema,
-    /// One process prints in order.
+    /// Limits printing in order to one process.
     Printer,
 }
 

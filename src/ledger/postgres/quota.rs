@@ -1,5 +1,5 @@
-//! One rate for all processes that share the database: the generic cell rate algorithm in one row,
-//! one statement a permit, by the server's clock.
+//! Rate limits for all processes that share the database: the generic cell rate algorithm, with one
+//! row per rate and one statement per permit, by the server's clock.
 
 use std::time::Duration;
 
@@ -9,11 +9,11 @@ use super::{
     pool::Connection,
 };
 
-/// The server's clock, in microseconds: not `now()`, which is when the transaction began.
+/// The server's clock in microseconds. Not `now()`, which is the start of the transaction.
 const NOW: &str = "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint";
 
-/// `free_at` is when all that was granted has taken its time. It may be later than now by no more
-/// than a burst takes.
+/// Grants a permit or returns how long to wait. `free_at` is the theoretical arrival time of the
+/// algorithm: it may be in the future by at most the duration of a burst.
 pub(super) async fn permit(db: &Connection, quota: &Quota, cost: u32) -> Result<Permit, Fault> {
     let price = micros(quota.limit.interval).saturating_mul(i64::from(cost));
     let ahead = span(quota, quota.limit.burst).saturating_sub(price);
@@ -39,9 +39,9 @@ pub(super) async fn slow_down(
     quota: &Quota,
     pause: Duration,
 ) -> Result<(), Fault> {
-    // After the pause one may pass, not a burst.
+    // After the pause, one unit is granted, not a burst.
     let ahead = span(quota, quota.limit.burst.saturating_sub(1)).saturating_add(micros(pause));
-    // A sum past the last integer would be an error of the database.
+    // An integer overflow would be an error of the database.
     let ahead = ahead.min(i64::MAX / 2);
     let sql = format!(
         "INSERT INTO quota VALUES ($1, {NOW} + $2) ON CONFLICT (operation) DO UPDATE

@@ -1,4 +1,4 @@
-//! What the ledger holds, read without stopping those who write.
+//! Reports on the ledger's contents, which do not block writers.
 
 use super::{
     super::{Backlog, Row, Rows, SharedDataId, State, Stats, codes::BatchState, time::from_millis},
@@ -7,7 +7,7 @@ use super::{
     row::{ROW_COLUMNS, ROW_JOINS, code, codes, row_at, signed, state_of, text_of, unsigned},
 };
 
-/// States in which something is to be done some time.
+/// The states of images with remaining work.
 const ACTIVE: [State; 8] = [
     State::Received,
     State::Checked,

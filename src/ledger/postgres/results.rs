@@ -50,11 +50,11 @@ pub(super) async fn due_polls(
         .collect()
 }
 
-/// An update and the task that it is about.
+/// An update and its task.
 struct News<'a> {
     task: i64,
     image: i64,
-    /// The task was not known: its answer was lost.
+    /// The task id was unknown, because the response to the submission was lost.
     is_adopted: bool,
     update: &'a Update,
 }
@@ -68,7 +68,7 @@ pub(super) async fn record_outcomes(
     let mut part: Vec<News<'_>> = Vec::new();
     let mut images = HashSet::new();
     for news in find_or_adopt(db, updates, now).await? {
-        // What comes later about an image sees what came before.
+        // A second update of an image must see the effect of the first.
         if !images.insert(news.image) {
             changed += record(db, &part, now).await?;
             part.clear();
@@ -80,7 +80,7 @@ pub(super) async fn record_outcomes(
     Ok(changed + record(db, &part, now).await?)
 }
 
-/// The tasks of these names. One that is not known belongs to the image that the message names.
+/// Returns the tasks with these ids. An unknown task is assigned to the image that the message names.
 async fn find_or_adopt<'a>(
     db: &Connection,
     updates: &'a [TaskUpdate],
@@ -129,7 +129,7 @@ async fn find_or_adopt<'a>(
         .collect())
 }
 
-/// The tasks of these names that have an image, with it.
+/// Returns the tasks with these ids that have an image, with that image.
 async fn find<'a>(
     db: &Connection,
     names: impl Iterator<Item = &'a TaskId>,
@@ -146,14 +146,14 @@ async fn find<'a>(
         .collect()
 }
 
-/// An image as it is now.
+/// The current row of an image.
 struct Image {
     state: State,
     task: Option<i64>,
     expirations: i32,
 }
 
-/// What is to be written.
+/// The changes to write.
 #[derive(Default)]
 struct Changes<'a> {
     polls: Vec<(i64, i64)>,
@@ -164,7 +164,7 @@ struct Changes<'a> {
     dead: Vec<i64>,
 }
 
-/// Records news about images that differ. Returns how many images changed.
+/// Records updates of distinct images. Returns how many images changed.
 async fn record(db: &Connection, news: &[News<'_>], now: i64) -> Result<usize, Fault> {
     if news.is_empty() {
         return Ok(0);
@@ -214,8 +214,7 @@ impl<'a> Changes<'a> {
                     self.polls.push((news.image, to_millis(*poll_at)));
                 }
             }
-            // An outcome is an outcome, whichever of an image's tasks it comes from; the first one
-            // stays.
+            // An outcome of any of the image's tasks counts, and the first one is kept.
             Update::Decided(outcome) => {
                 self.closed.push((news.task, TaskState::Decided));
                 let ended = [State::Decided, State::Delivered, State::Rejected];
@@ -317,7 +316,7 @@ async fn decide(db: &Connection, decided: Vec<(i64, i64, String)>) -> Result<(),
     outbox::finish(db, &finals).await
 }
 
-/// Accepted images go back to be submitted, others to be probed.
+/// Makes accepted images due to be submitted, and others to be probed.
 pub(super) async fn retry(db: &Connection, classes: &[String], now: i64) -> Result<u64, Fault> {
     let states = if classes.is_empty() {
         codes(&[State::Dead])

@@ -1,4 +1,4 @@
-//! Between rows of the tables and records.
+//! Conversion between table rows and records.
 
 use std::path::PathBuf;
 
@@ -10,7 +10,7 @@ use super::{
 };
 use crate::ids::TaskId;
 
-/// The bytes of a location for the column `url`.
+/// Returns the bytes of a location for the column `url`.
 pub(super) fn location_bytes(location: &Location) -> &[u8] {
     match location {
         Location::Url(url) => url.as_bytes(),
@@ -22,7 +22,7 @@ pub(super) const fn is_file(location: &Location) -> bool {
     matches!(location, Location::File(_))
 }
 
-/// The location in a row with the columns `url` and `is_file`.
+/// Returns the location from a row with the columns `url` and `is_file`.
 pub(super) fn location_at(row: &SqlRow) -> Result<Location, Fault> {
     let bytes: Vec<u8> = row.try_get("url")?;
     if row.try_get("is_file")? {
@@ -37,7 +37,8 @@ fn path_of(bytes: Vec<u8>) -> PathBuf {
     std::ffi::OsString::from_vec(bytes).into()
 }
 
-/// A name that is not Unicode names no file here, which is then missing.
+/// Names cannot be constructed from bytes on this platform. The lossy name does not exist, so the
+/// file is reported as missing.
 #[cfg(not(unix))]
 fn path_of(bytes: Vec<u8>) -> PathBuf {
     String::from_utf8_lossy(&bytes).into_owned().into()
@@ -78,7 +79,7 @@ pub(super) fn signed(number: usize) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
-/// A column of `text` cannot hold U+0000.
+/// Replaces U+0000, which a column of type `text` cannot contain.
 pub(super) fn storable(text: &str) -> String {
     text.replace('\0', "\u{fffd}")
 }

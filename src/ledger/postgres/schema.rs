@@ -1,4 +1,4 @@
-//! The tables, and how an older schema becomes a newer one.
+//! The tables and their migrations.
 
 use super::{
     super::key::Scope,
@@ -6,14 +6,15 @@ use super::{
     pool::{Connection, Lock},
 };
 
-/// One script a version, in order; never changed once released. Version n is what the first n make.
+/// One script per version, in order. Released scripts never change. Version n is the result of the
+/// first n scripts.
 const MIGRATIONS: &[&str] = &[V1];
 
-/// As SQLite's tables, with differences where many write at the same time: leases and workers are
-/// numbered by sequences, because a counter in a row would be locked by one transaction at a time.
-/// What a list may hold is `bytea`, because `text` cannot hold U+0000. `next_at` is NULL when
-/// nothing is to be done: the partial indexes leave such rows out. Hot rows change their indexed
-/// columns, so dead versions pile up and autovacuum must come early.
+/// The tables resemble SQLite's, with differences for concurrent writers: sequences number leases
+/// and workers, because a counter in a row would be locked by one transaction at a time. Untrusted
+/// text is `bytea`, because `text` cannot contain U+0000. `next_at` is NULL if no work is left, and
+/// the partial indexes omit such rows. Updates of hot rows change indexed columns, so dead versions
+/// accumulate and autovacuum must run early.
 const V1: &str = "
 CREATE TABLE ledger (version integer NOT NULL, account text NOT NULL, service text NOT NULL,
     policy text NOT NULL, scenes text[] NOT NULL);
@@ -93,14 +94,14 @@ fn current() -> i32 {
     i32::try_from(MIGRATIONS.len()).unwrap_or(i32::MAX)
 }
 
-/// Creates the tables for `scope`, or brings those that exist to this version.
+/// Creates the tables for `scope`, or migrates existing ones to this version.
 pub(super) async fn prepare(
     db: &Connection,
     schema: &str,
     scope: Option<&Scope>,
 ) -> Result<(), Fault> {
     db.batch("BEGIN; SET LOCAL synchronous_commit = on").await?;
-    // By the schema's name, because it may not exist yet.
+    // The lock is derived from the name of the schema, which may not exist yet.
     let lock = format!(
         "SELECT pg_advisory_xact_lock(hashtext('greenlight {schema}'), {})",
         Lock::Schema.number()
@@ -144,7 +145,7 @@ pub(super) async fn prepare(
     db.batch("COMMIT").await
 }
 
-/// The version of the schema, 0 if it holds no ledger.
+/// Returns the version of the schema, 0 if it contains no ledger.
 pub(super) async fn version(db: &Connection) -> Result<i32, Fault> {
     // Not prepared: the table may be made later on the same connection.
     let found = db
@@ -157,7 +158,7 @@ pub(super) async fn version(db: &Connection) -> Result<i32, Fault> {
     Ok(row.map(|row| row.try_get(0)).transpose()?.unwrap_or(0))
 }
 
-/// Fails for tables of another version than this one's.
+/// Fails if the tables have another version than the current one.
 pub(super) async fn check_current(db: &Connection) -> Result<(), Fault> {
     let version = version(db).await?;
     if version == 0 {
@@ -192,12 +193,12 @@ async fn exists(db: &Connection, schema: &str) -> Result<bool, Fault> {
     Ok(row.try_get(0)?)
 }
 
-/// Refuses a server that forgets what it has confirmed when its machine loses power.
+/// Rejects a server that may lose committed transactions in a power failure.
 pub(super) async fn check_durability(db: &Connection) -> Result<(), Fault> {
     let row = db.query_one("SELECT current_setting('fsync')", &[]).await?;
     if row.try_get::<_, &str>(0)? == "off" {
         return Err(Fault::unusable(
-            "the server runs with fsync = off: it would forget what was paid for in a power cut",
+            "the server runs with fsync = off, so a power failure could lose billed submissions",
         ));
     }
     Ok(())

@@ -1,4 +1,4 @@
-//! The paid part: batches, their answers, and what to do when there is none.
+//! Submissions: batches, their responses, and recovery without a response.
 
 use std::collections::{HashMap, HashSet};
 
@@ -69,7 +69,7 @@ pub(super) async fn record_answer(
         )
         .await?;
     let Some(row) = row else {
-        return Err(Fault::unusable("it knows no such batch"));
+        return Err(Fault::unusable("unknown batch"));
     };
     let id: i64 = row.try_get(0)?;
     match answer {
@@ -126,7 +126,7 @@ async fn close_batch(
     .map(drop)
 }
 
-/// What the tasks of one answer have in common.
+/// The common values of all tasks of one response.
 struct NewTasks {
     batch: i64,
     submitted_at: i64,
@@ -134,16 +134,16 @@ struct NewTasks {
     expires_at: i64,
 }
 
-/// An image of an answer.
+/// An image in a response.
 struct Sent {
     id: i64,
     state: State,
-    /// Whether it still waits for this batch's answer: recovery may have given the batch up, but as
-    /// long as nothing else was sent since, a late answer is the answer.
+    /// Whether it still waits for this batch's response. A late response counts even if recovery has
+    /// settled the batch, unless the image was sent again since.
     waits: bool,
 }
 
-/// Returns how many tasks no image waits for.
+/// Records the results of a response. Returns how many tasks no image waits for.
 async fn record_entries(
     db: &Connection,
     sent: &NewTasks,
@@ -174,7 +174,7 @@ async fn record_entries(
                     strays += 1;
                 }
             }
-            // Put back by recovery and refused late: it is where it should be.
+            // Recovery has already made the image due again.
             Entry::Refused(_) if image.state == State::Probed => {}
             Entry::Refused(fate) if image.waits => {
                 image.waits = false;
@@ -186,7 +186,8 @@ async fn record_entries(
             Entry::Refused(_) => {}
         }
     }
-    // Not if the service gave the id to another image before: then nothing is known of this one.
+    // No effect if the service had assigned the id to another image: then the response says nothing
+    // about this one.
     db.execute(
         "UPDATE image SET state = $3, task = task.id, next_at = $4, expires_at = $5, lease = NULL,
              holder = NULL, class = NULL, message = NULL
@@ -231,7 +232,7 @@ async fn find_sent(
         .collect()
 }
 
-/// Keeps task ids for ever. Returns those that are new.
+/// Records task ids permanently. Returns those that are new.
 pub(super) async fn insert_tasks(
     db: &Connection,
     tasks: &[(&TaskId, Option<i64>)],
@@ -262,7 +263,7 @@ pub(super) async fn insert_tasks(
     rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
 }
 
-/// Marks the images of the batch that the answer left out. Their settling time stays.
+/// Marks the images of the batch that the response omits as uncertain. Their settling time stays.
 async fn mark_uncertain(db: &Connection, batch: i64) -> Result<(), Fault> {
     db.execute(
         "UPDATE image SET state = $1 FROM (
@@ -275,7 +276,7 @@ async fn mark_uncertain(db: &Connection, batch: i64) -> Result<(), Fault> {
     .map(drop)
 }
 
-/// Locks the images that wait for the batch's answer. Few images are on their way at a time, so
+/// Locks the images that wait for the batch's response. Few images are in flight at a time, so
 /// there is no index by batch.
 async fn images_of(db: &Connection, batch: i64) -> Result<Vec<i64>, Fault> {
     let states = codes(&[State::Sending, State::Uncertain]);
@@ -294,7 +295,7 @@ pub(super) async fn recover(
     resubmit: Resubmit,
     now: i64,
 ) -> Result<Recovered, Fault> {
-    // Another process that settles the same images has locked them: nobody waits.
+    // Images that another process is settling are locked, and skipped here.
     let uncertain = db
         .execute(
             "UPDATE image SET state = $1 FROM (
@@ -306,7 +307,7 @@ pub(super) async fn recover(
         .await?;
     let resubmitted = match resubmit {
         Resubmit::Never => 0,
-        // `batch` stays, so that a late answer is still taken.
+        // `batch` stays, so that a late response is still recorded.
         Resubmit::WhenSettled => {
             db.execute(
                 "UPDATE image SET state = $1, lease = NULL, holder = NULL FROM (
@@ -337,21 +338,21 @@ pub(super) async fn add_to_tally(db: &Connection, name: &str, count: u64) -> Res
     .map(drop)
 }
 
-/// What becomes of the claim that an image was held by.
+/// Whether the lease of an image stays valid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Claim {
     Kept,
     Ended,
 }
 
-/// An image and what is to become of it.
+/// An image and its next step.
 #[derive(Debug)]
 pub(super) struct Fated<'a> {
     pub(super) image: i64,
     pub(super) fate: &'a Fate,
 }
 
-/// Puts images back into `state` or gives them up. They must be locked.
+/// Sets locked images back to `state`, or abandons them.
 pub(super) async fn apply_fates(
     db: &Connection,
     fated: &[Fated<'_>],

@@ -25,15 +25,15 @@ use tokio_rustls::{TlsConnector, client};
 
 use super::{config::SslMode, fault::Fault};
 
-/// Makes TLS connections.
+/// Creates TLS connections.
 #[derive(Clone)]
 pub(super) struct Tls {
     config: Arc<ClientConfig>,
 }
 
 impl Tls {
-    /// A configuration that checks as much of the server's certificate as `mode` asks for, against
-    /// the roots of a file or, without one, those that browsers trust.
+    /// Returns a configuration that verifies the server's certificate as `mode` requires, with the
+    /// roots of a file or, by default, those that browsers trust.
     pub(super) fn new(mode: SslMode, roots: Option<&Path>) -> Result<Self, Fault> {
         let provider = Arc::new(ring::default_provider());
         let inner = WebPkiServerVerifier::builder_with_provider(
@@ -49,7 +49,7 @@ impl Tls {
         } else {
             let verifier = Lenient {
                 inner,
-                // As libpq: `require` checks the chain if a file of roots is named.
+                // As in libpq, `require` verifies the chain if a file of roots is given.
                 checks_chain: mode == SslMode::VerifyCa || roots.is_some(),
                 provider,
             };
@@ -85,12 +85,13 @@ fn read_roots(file: Option<&Path>) -> Result<RootCertStore, Fault> {
         roots.add(certificate).map_err(|error| failed(&error))?;
     }
     if roots.is_empty() {
-        return Err(failed(&"there are none"));
+        return Err(failed(&"the file contains none"));
     }
     Ok(roots)
 }
 
-/// Checks no name, and the chain only if told to: what `sslmode` below `verify-full` means.
+/// The verifier for modes below `verify-full`: it does not verify the name, and the chain only if
+/// configured.
 #[derive(Debug)]
 struct Lenient {
     inner: Arc<WebPkiServerVerifier>,
@@ -117,7 +118,7 @@ impl ServerCertVerifier for Lenient {
             ocsp_response,
             now,
         );
-        // The name is checked last, after the chain.
+        // A name error implies a valid chain, because the name is verified last.
         match verified {
             Err(TlsError::InvalidCertificate(
                 CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
@@ -159,7 +160,7 @@ where
     type Error = io::Error;
 
     fn make_tls_connect(&mut self, domain: &str) -> Result<Connect, io::Error> {
-        // A socket has no name to check: TLS is not asked for there.
+        // TLS is not used on a Unix socket, which has no name to verify.
         let name = ServerName::try_from(domain.to_owned())
             .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
         Ok(Connect {
@@ -169,7 +170,7 @@ where
     }
 }
 
-/// One handshake.
+/// A TLS handshake with one server.
 pub(super) struct Connect {
     connector: TlsConnector,
     name: ServerName<'static>,
@@ -191,7 +192,7 @@ where
     }
 }
 
-/// A connection inside TLS.
+/// A TLS connection.
 pub(super) struct Stream<S>(client::TlsStream<S>);
 
 impl<S> TlsStream for Stream<S>

@@ -1,5 +1,5 @@
-//! Who is at work: each worker holds a lock that the server releases when the worker's connection
-//! ends, and the table `worker` says what to try.
+//! Active workers: each holds a lock, which the server releases when the worker's connection ends.
+//! The table `worker` lists the locks to try.
 
 use std::{
     sync::{
@@ -24,10 +24,11 @@ use super::{
     row::{code, codes, unsigned},
 };
 
-/// A clock that differs by more is not believed: it would settle images too early or too late.
+/// Maximum difference of the clocks, in milliseconds: a larger one would settle images too early or
+/// too late.
 const MOST_OFFSET: i64 = 60_000;
 
-/// Differences below are within what a round trip to the server leaves open.
+/// Smaller differences, in milliseconds, are within the uncertainty of a round trip.
 const LEAST_OFFSET: i64 = 250;
 
 /// Interval between two comparisons of the clocks.
@@ -56,7 +57,7 @@ impl Offset {
         let offset = row.try_get::<_, i64>(0)?.saturating_sub(middle);
         if offset.abs() > MOST_OFFSET {
             return Err(Fault::unusable(format!(
-                "the clocks of this machine and the database differ by {} s: set them",
+                "the clocks of the local host and the database differ by {} s: synchronize them",
                 offset.abs() / 1000
             )));
         }
@@ -70,7 +71,7 @@ impl Offset {
     }
 }
 
-/// A worker's identity, for as long as this is held.
+/// The registration of a worker, valid until it is dropped.
 #[derive(Debug)]
 pub(super) struct Worker {
     pub(super) number: i32,
@@ -84,7 +85,7 @@ impl Drop for Worker {
 }
 
 impl Worker {
-    /// Registers a worker under a name for people.
+    /// Registers a worker under a display name.
     pub(super) async fn register(
         pool: Arc<Pool>,
         name: String,
@@ -104,7 +105,7 @@ impl Worker {
                 match held {
                     Some(db) if !db.is_closed() => {
                         sleep(COMPARE).await;
-                        // A clock that went wrong keeps its last known offset; the next open fails.
+                        // On failure the last known offset stays in use; the next open fails.
                         drop(offset.measure(&db, &clock).await);
                         held = Some(db);
                         lost = 0;
@@ -127,7 +128,7 @@ async fn hold_again(pool: &Pool, number: i32, name: &str) -> Result<Connection, 
     Ok(db)
 }
 
-/// The lock first: whoever finds the row without it takes the worker for gone.
+/// Acquires the lock before inserting the row, because a row without a lock means a dead worker.
 async fn hold(db: &Connection, number: i32, name: &str) -> Result<(), Fault> {
     db.query(
         "SELECT pg_advisory_lock(hashtext('greenlight ' || current_schema()), $1)",
@@ -144,7 +145,7 @@ async fn hold(db: &Connection, number: i32, name: &str) -> Result<(), Fault> {
     .map(drop)
 }
 
-/// Frees what workers hold whose connection has ended.
+/// Frees the claims of workers whose connection has ended.
 pub(super) async fn take_over(
     db: &Connection,
     settle: Option<i64>,
@@ -165,7 +166,7 @@ pub(super) async fn take_over(
     if gone.is_empty() {
         return Ok(0);
     }
-    // Those without a lease are put off for a reason of their own, which stays.
+    // Images without a lease are deferred for other reasons, which still apply.
     let mut sooner = db
         .execute(
             "UPDATE image SET next_at = $3, lease = NULL, holder = NULL FROM (
@@ -175,7 +176,7 @@ pub(super) async fn take_over(
             &[&codes(&HELD), &gone, &now],
         )
         .await?;
-    // Polling costs nothing.
+    // Polling costs nothing, so tasks in progress are due again.
     sooner += db
         .execute(
             "UPDATE image SET next_at = $3, holder = NULL FROM (
@@ -204,7 +205,7 @@ pub(super) async fn take_over(
     Ok(usize::try_from(sooner).unwrap_or(usize::MAX))
 }
 
-/// Removes workers that are gone, but for those whose batches may still be settled sooner.
+/// Removes dead workers, except those whose batches may still be settled sooner.
 async fn forget(db: &Connection, gone: &[i32]) -> Result<(), Fault> {
     let sent = codes(&[State::Sending, State::Uncertain]);
     db.execute(
@@ -217,7 +218,7 @@ async fn forget(db: &Connection, gone: &[i32]) -> Result<(), Fault> {
     .map(drop)
 }
 
-/// The workers whose lock is held, in the order in which they began.
+/// Returns the workers whose lock is held, in the order in which they started.
 pub(super) async fn list(db: &Connection, now: i64) -> Result<Vec<WorkerStatus>, Fault> {
     let rows = db
         .query(

@@ -1,5 +1,5 @@
-//! The ledger's file and the two that SQLite keeps next to it: the write-ahead log (`-wal`) and
-//! the log's index (`-shm`), which it writes even to read.
+//! The two files that SQLite keeps next to the ledger's file: the write-ahead log (`-wal`) and its
+//! index (`-shm`), which SQLite writes even when it only reads.
 
 use std::{
     ffi::OsString,
@@ -17,10 +17,10 @@ fn beside(path: &Path, suffix: &str) -> PathBuf {
     name.into()
 }
 
-/// Creates an empty file that only its owner may read, unless the file exists. SQLite gives the
-/// files next to a ledger the ledger's own mode, whatever the umask is.
+/// Creates an empty file that only its owner may read, unless the file exists. SQLite creates the
+/// `-wal` and `-shm` files with the mode of the ledger's file, regardless of the umask.
 ///
-/// A failure is left to SQLite, which reports it when it opens the file.
+/// Failures are ignored here, because SQLite reports them when it opens the file.
 #[cfg(unix)]
 pub(super) fn create_private(path: &Path) {
     use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
@@ -35,7 +35,7 @@ pub(super) fn create_private(path: &Path) {
         .truncate(false)
         .mode(0o600)
         .open(path);
-    // The umask may have taken bits that the owner needs.
+    // The umask may have cleared bits that the owner needs.
     drop(file.and_then(|file| file.set_permissions(fs::Permissions::from_mode(0o600))));
 }
 
@@ -58,8 +58,8 @@ pub(super) fn not_writable(path: &Path) -> Option<Fault> {
     )))
 }
 
-/// Returns the name by which SQLite reads the file without writing next to it, if there is one.
-/// Fails if a part of the ledger is still in the write-ahead log.
+/// Returns a URI that makes SQLite read the file without creating other files, if the path can be
+/// expressed as one. Fails if the write-ahead log still contains changes.
 pub(super) fn as_immutable(path: &Path) -> Result<Option<PathBuf>, Fault> {
     let log = beside(path, "-wal");
     if fs::metadata(&log).is_ok_and(|log| log.len() > 0) {

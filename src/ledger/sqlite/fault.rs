@@ -1,11 +1,11 @@
-//! What went wrong with the file, in words that say what to do. Nothing of rusqlite leaves this
+//! Failures of the file as errors of the crate, with remedies. No type of rusqlite leaves this
 //! module.
 
 use std::{path::Path, time::Duration};
 
 use crate::error::{Error, ErrorKind, Retry};
 
-/// A failure of the store. Cloneable, because a commit fails for all calls in it.
+/// A failure of the store. It is `Clone`, because a failed commit fails every call in it.
 #[derive(Clone, Debug)]
 pub(super) struct Fault {
     kind: FaultKind,
@@ -14,7 +14,7 @@ pub(super) struct Fault {
 
 #[derive(Clone, Copy, Debug)]
 enum FaultKind {
-    /// The file is sound and not for us.
+    /// The file is valid but cannot be used as this ledger.
     Unusable,
     NotADatabase,
     Corrupt,
@@ -34,7 +34,7 @@ impl Fault {
         }
     }
 
-    /// The thread that writes is gone, and with it the answer to a call that it may have done.
+    /// Returns the failure of a call whose thread ended. The call may have been executed.
     pub(super) fn stopped() -> Self {
         Self {
             kind: FaultKind::Stopped,
@@ -42,7 +42,7 @@ impl Fault {
         }
     }
 
-    /// Whether it may come of permissions.
+    /// Returns whether missing permissions may be the cause.
     pub(super) const fn is_of_access(&self) -> bool {
         matches!(self.kind, FaultKind::ReadOnly | FaultKind::CannotOpen)
     }
@@ -59,13 +59,13 @@ impl Fault {
                 let message = format!("{operation}: the file is not a ledger: {path}");
                 return Error::new(ErrorKind::Usage, message).with_source(self.detail);
             }
-            FaultKind::Corrupt => plain("the file is damaged; restore a copy or start a new one"),
+            FaultKind::Corrupt => plain("the file is corrupt; restore a copy or start a new one"),
             FaultKind::ReadOnly => plain("the file is read-only"),
             FaultKind::Full => plain("no space is left for the file"),
             FaultKind::Busy => {
-                plain("another process holds the file").with_retry(Retry::After(LOCK_PAUSE))
+                plain("another process locks the file").with_retry(Retry::After(LOCK_PAUSE))
             }
-            FaultKind::CannotOpen => plain("the file cannot be opened or made"),
+            FaultKind::CannotOpen => plain("the file cannot be opened or created"),
             FaultKind::Stopped => {
                 return plain("the ledger's thread has stopped").with_retry(Retry::Ambiguous);
             }

@@ -1,4 +1,4 @@
-//! From a list to an accepted image: noting, claiming, findings.
+//! From a list to an accepted image: enqueueing, claiming, findings.
 
 use std::collections::HashMap;
 
@@ -102,7 +102,7 @@ fn enqueue_one(
     })
 }
 
-/// The number of a source that is there: image, origin, line, data id, text.
+/// Returns the number of a known source by image, origin, line, data id and text.
 fn known_source(db: &Connection, source: impl rusqlite::Params) -> Result<i64, Fault> {
     Ok(db
         .prepare_cached(
@@ -112,16 +112,16 @@ fn known_source(db: &Connection, source: impl rusqlite::Params) -> Result<i64, F
         .query_row(source, |row| row.get(0))?)
 }
 
-/// An image that is there.
+/// A known image.
 struct Known {
     id: i64,
     state: State,
-    /// The new source's own text, if it is not where the image is.
+    /// The text of the new source, if it differs from the image's location.
     text: Option<String>,
 }
 
-/// The image of this key. If its bytes are still needed, it is the file noted last that has them:
-/// whoever noted it has just read it.
+/// Returns the known image with this key. If its bytes are still needed, its location becomes that
+/// of the new source, whose file the caller has just read.
 fn known_image(db: &Connection, image: &NewImage) -> Result<Known, Fault> {
     let sql = format!("SELECT id, state, {LOCATION_COLUMNS} FROM image WHERE key = ?1");
     let (id, state, location) = db
@@ -153,7 +153,7 @@ fn known_image(db: &Connection, image: &NewImage) -> Result<Known, Fault> {
     })
 }
 
-/// The new image's row, or `None` if its key is there.
+/// Inserts an image and returns its row; `None` if its key is known.
 fn insert_image(
     db: &Connection,
     image: &NewImage,
@@ -195,8 +195,8 @@ pub(super) fn claim(
     now: i64,
     until: i64,
 ) -> Result<Vec<Claimed>, Fault> {
-    // Few wait a second time, so they may go first; within a state the index has them in order of
-    // time.
+    // Images that wait for another attempt are few, so they go first. Within a state, the index
+    // orders images by due time.
     let states: &[State] = match work {
         Work::Probe => &[State::Unreachable, State::Checked, State::Received],
         Work::Submit => &[State::Expired, State::Probed],
@@ -265,7 +265,7 @@ pub(super) fn extend(db: &Connection, holds: &[Hold], until: i64) -> Result<usiz
     hold_until(db, holds, until, "next_at = ?1")
 }
 
-/// Sets when images are due that are still held. Answers how many there were.
+/// Sets the due time of images whose leases are valid. Returns how many there were.
 fn hold_until(db: &Connection, holds: &[Hold], at: i64, change: &str) -> Result<usize, Fault> {
     let mut statement = db.prepare_cached(&format!(
         "UPDATE image SET {change}

@@ -1,4 +1,4 @@
-//! Where an image is, as a column and a flag.
+//! The location of an image, stored as a column and a flag.
 
 use std::{ffi::OsString, path::Path};
 
@@ -9,14 +9,14 @@ use rusqlite::{
 
 use super::super::Location;
 
-/// What [`location_at`] reads.
+/// The columns that [`location_at`] reads.
 pub(super) const LOCATION_COLUMNS: &str = "url, is_file";
 
-/// A location on its way into the column `url`.
+/// A location as a parameter for the column `url`.
 pub(super) struct Stored<'a>(pub(super) &'a Location);
 
 impl Stored<'_> {
-    /// What goes into the column `is_file`.
+    /// Returns the value of the column `is_file`.
     pub(super) const fn is_file(&self) -> bool {
         matches!(self.0, Location::File(_))
     }
@@ -38,7 +38,7 @@ fn of_path(path: &Path) -> ValueRef<'_> {
     }
 }
 
-/// The location in a row that selects [`LOCATION_COLUMNS`].
+/// Returns the location from a row that selects [`LOCATION_COLUMNS`].
 pub(super) fn location_at(row: &SqlRow<'_>) -> rusqlite::Result<Location> {
     let is_file: bool = row.get("is_file")?;
     if !is_file {
@@ -62,7 +62,8 @@ fn of_bytes(bytes: &[u8]) -> OsString {
     OsString::from_vec(bytes.to_owned())
 }
 
-/// Such a name cannot be made of bytes here: what comes out names no file, which is then missing.
+/// Names cannot be constructed from bytes on this platform. The lossy name does not exist, so the
+/// file is reported as missing.
 #[cfg(not(unix))]
 fn of_bytes(bytes: &[u8]) -> OsString {
     String::from_utf8_lossy(bytes).into_owned().into()

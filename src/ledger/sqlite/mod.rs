@@ -1,4 +1,4 @@
-//! The ledger as one SQLite file.
+//! A ledger in one SQLite file.
 
 mod beside;
 mod fault;
@@ -37,12 +37,13 @@ use worker::Worker;
 
 /// A [`Ledger`] in one SQLite file (write-ahead log, `synchronous=FULL`).
 ///
-/// One thread writes, and commits together what comes together; another reads. Processes on one
-/// machine may share the file; a network file system must not hold it. Clones share the threads.
-/// Dropping the last one waits until what was asked for is written.
+/// One thread writes and commits concurrent calls together; another thread reads. Processes on one
+/// machine may share the file; it must not be on a network file system. Clones share the threads.
+/// Dropping the last clone waits until all requested writes are done.
 ///
-/// The file holds complete URLs, including signatures. On Unix a new file and those next to it are
-/// created with mode 0600, so that only its owner can read it; the mode of an existing file stays.
+/// The file contains complete URLs, including signatures. On Unix a new file and its `-wal` and
+/// `-shm` files are created with mode 0600, so that only the owner can read them; the mode of an
+/// existing file is left unchanged.
 #[derive(Clone)]
 pub struct SqliteLedger {
     inner: Arc<Inner>,
@@ -56,32 +57,33 @@ struct Inner {
 }
 
 impl SqliteLedger {
-    /// Opens the ledger at `path` for `scope`, or makes it.
+    /// Opens the ledger at `path` for `scope`, or creates it.
     ///
     /// # Errors
     ///
-    /// Returns an error of kind [`Usage`](crate::ErrorKind::Usage) for a file that is no ledger, that a
-    /// newer version wrote, or that belongs to another scope; of kind [`Io`](crate::ErrorKind::Io) for one
-    /// that is damaged, read-only, locked for too long or on a full disk.
+    /// Returns an error of kind [`Usage`](crate::ErrorKind::Usage) if the file is not a ledger, was
+    /// written by a newer version or belongs to another scope, and of kind
+    /// [`Io`](crate::ErrorKind::Io) if it is corrupt, read-only, locked for too long or on a full
+    /// disk.
     pub fn open(path: &Path, scope: &Scope) -> Result<Self, Error> {
         Self::options().open(path, scope)
     }
 
-    /// Opens a ledger that exists, whatever its scope.
+    /// Opens an existing ledger of any scope.
     ///
     /// # Errors
     ///
-    /// As [`open`](Self::open), and for a file that does not exist.
+    /// Returns the errors of [`open`](Self::open), and an error if the file does not exist.
     pub fn open_existing(path: &Path) -> Result<Self, Error> {
         Self::options().open_existing(path)
     }
 
-    /// Opens it in another way.
+    /// Returns the options for opening a ledger.
     pub const fn options() -> SqliteOptions {
         SqliteOptions::DEFAULT
     }
 
-    /// The path of the file.
+    /// Returns the path of the file.
     pub fn path(&self) -> &Path {
         &self.inner.path
     }

@@ -1,4 +1,4 @@
-//! Opening the file, as one of ours and for one scope.
+//! Opens the file: checks that it is a ledger and belongs to the scope.
 
 use std::{path::Path, sync::Arc, time::Duration};
 
@@ -13,7 +13,7 @@ use super::{
 };
 use crate::error::{Error, ErrorKind};
 
-/// How a [`SqliteLedger`] is opened.
+/// The options for opening a [`SqliteLedger`].
 #[derive(Clone, Copy, Debug)]
 pub struct SqliteOptions {
     lock_wait: Duration,
@@ -30,52 +30,54 @@ impl SqliteOptions {
         read_only: false,
     };
 
-    /// Waits so long for another process to finish writing; 30 seconds unless told.
+    /// Sets how long to wait for another process to finish writing. Default: 30 seconds.
     #[must_use]
     pub const fn lock_wait(mut self, wait: Duration) -> Self {
         self.lock_wait = wait;
         self
     }
 
-    /// Commits up to so many calls together; 256 unless told.
+    /// Sets the maximum number of calls per commit. Default: 256.
     #[must_use]
     pub const fn group_commit(mut self, calls: usize) -> Self {
         self.group = calls;
         self
     }
 
-    /// Lets the file grow no larger than so many bytes, as if the disk ended there.
+    /// Sets the maximum size of the file, in bytes. At this size, writes fail as on a full disk.
+    /// Default: none.
     #[must_use]
     pub const fn max_bytes(mut self, bytes: u64) -> Self {
         self.max_bytes = Some(bytes);
         self
     }
 
-    /// Only reads: every call that writes fails. SQLite writes beside the file even to read it; where
-    /// that is not allowed the file is read as it is, unless its latest part lies beside it.
+    /// Opens the ledger read-only: every call that writes fails. SQLite writes the `-shm` file even
+    /// when it only reads. If that is not permitted, the file is read without it, unless the `-wal`
+    /// file contains changes.
     #[must_use]
     pub const fn read_only(mut self) -> Self {
         self.read_only = true;
         self
     }
 
-    /// Opens the ledger at `path` for `scope`, or makes it.
+    /// Opens the ledger at `path` for `scope`, or creates it.
     ///
     /// # Errors
     ///
-    /// As [`SqliteLedger::open`].
+    /// Returns the errors of [`SqliteLedger::open`].
     pub fn open(self, path: &Path, scope: &Scope) -> Result<SqliteLedger, Error> {
         self.open_bound(path, Some(scope))
     }
 
-    /// Opens a ledger that exists, whatever its scope.
+    /// Opens an existing ledger of any scope.
     ///
     /// # Errors
     ///
-    /// As [`SqliteLedger::open_existing`].
+    /// Returns the errors of [`SqliteLedger::open_existing`].
     pub fn open_existing(self, path: &Path) -> Result<SqliteLedger, Error> {
         if !path.is_file() {
-            let message = format!("open ledger: there is no such file: {}", path.display());
+            let message = format!("open ledger: the file does not exist: {}", path.display());
             return Err(Error::new(ErrorKind::Io, message));
         }
         self.open_bound(path, None)
@@ -103,7 +105,7 @@ impl SqliteOptions {
         })
     }
 
-    /// The connections to write and to read by, and the scope that was found.
+    /// Returns the connections for writing and for reading, and the scope of the file.
     fn open_both(
         self,
         path: &Path,
@@ -143,7 +145,7 @@ impl SqliteOptions {
         Ok(db)
     }
 
-    /// Makes the writer's connection durable and the file one of ours.
+    /// Sets the writer's connection to durable commits, migrates the file and binds it to the scope.
     fn prepare(self, db: &mut Connection, scope: Option<&Scope>) -> Result<Scope, Fault> {
         schema::check(db)?;
         if self.read_only {
@@ -153,7 +155,7 @@ impl SqliteOptions {
                 db.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0))?;
             if mode != "wal" {
                 return Err(Fault::unusable(format!(
-                    "its file system allows no write-ahead log (journal mode `{mode}`)"
+                    "its file system does not support a write-ahead log (journal mode `{mode}`)"
                 )));
             }
             db.pragma_update(None, "synchronous", "FULL")?;
@@ -164,7 +166,7 @@ impl SqliteOptions {
             }
         }
         let found = schema::read_scope(db)?
-            .ok_or_else(|| Fault::unusable("it was made but never used; name its scope"))?;
+            .ok_or_else(|| Fault::unusable("it was created but never bound to a scope"))?;
         if let Some(scope) = scope {
             found.check(scope).map_err(Fault::unusable)?;
         }
@@ -182,5 +184,5 @@ impl SqliteOptions {
     }
 }
 
-/// What each connection may keep of the file in memory, in KiB.
+/// The page cache of each connection, in KiB.
 const CACHE_KIB: i64 = 32 * 1024;

@@ -1,4 +1,4 @@
-//! Outcomes on their way to a consumer that may die: kept until it says that it has them.
+//! The outbox: outcomes are kept until the consumer, which may crash, acknowledges them.
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 
@@ -8,7 +8,7 @@ use super::{
     row::{ROW_COLUMNS, ROW_JOINS, row_at, state_of},
 };
 
-/// Ends an image in a final state and puts that in the outbox for each of its sources.
+/// Sets an image to a final state and adds it to the outbox for each of its sources.
 pub(super) fn finish(
     db: &Connection,
     image: i64,
@@ -36,8 +36,8 @@ pub(super) fn finish(
     Ok(())
 }
 
-/// Puts the outcome of an image that ended before in the outbox for a source that is given later,
-/// or again. Returns the image's new state.
+/// Adds the outcome of an image in a final state to the outbox for a source that was enqueued later
+/// or again. Returns the new state of the image.
 pub(super) fn put_late(
     db: &Connection,
     source: i64,
@@ -54,7 +54,7 @@ pub(super) fn put_late(
     Ok(State::Decided)
 }
 
-/// Whether the outcome of a source waits to be delivered.
+/// Returns whether the outbox contains the outcome of a source.
 pub(super) fn holds(db: &Connection, source: i64, image: i64) -> Result<bool, Fault> {
     Ok(db
         .prepare_cached("SELECT EXISTS (SELECT 1 FROM outbox WHERE image = ?1 AND source = ?2)")?
@@ -82,7 +82,7 @@ pub(super) fn undelivered(
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-/// How many rows one call passes over at most, so that it does not hold up other readers.
+/// Maximum number of rows per call, so that it does not delay other reads.
 const PASSED: i64 = 20_000;
 
 pub(super) fn ordered(db: &Connection, after: i64, limit: usize) -> Result<Ordered, Fault> {

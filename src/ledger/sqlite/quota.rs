@@ -1,5 +1,5 @@
-//! One rate for all processes that share the file: the generic cell rate algorithm in one row, one
-//! statement a permit.
+//! Rate limits for all processes that share the file: the generic cell rate algorithm, with one row
+//! per rate and one statement per permit.
 
 use std::time::Duration;
 
@@ -10,11 +10,11 @@ use super::{
     fault::Fault,
 };
 
-/// The file's clock, in microseconds (in steps of a millisecond).
+/// SQLite's clock in microseconds, with a resolution of one millisecond.
 const NOW: &str = "CAST(unixepoch('subsec') * 1000 AS INTEGER) * 1000";
 
-/// `free_at` is when all that was granted has taken its time. It may lie ahead of now by no more
-/// than a burst takes.
+/// Grants a permit or returns how long to wait. `free_at` is the theoretical arrival time of the
+/// algorithm: it may be in the future by at most the duration of a burst.
 pub(super) fn permit(db: &Connection, quota: &Quota, cost: u32) -> Result<Permit, Fault> {
     ensure(db, quota)?;
     let price = micros(quota.limit.interval).saturating_mul(i64::from(cost));
@@ -46,9 +46,9 @@ pub(super) fn permit(db: &Connection, quota: &Quota, cost: u32) -> Result<Permit
 
 pub(super) fn slow_down(db: &Connection, quota: &Quota, pause: Duration) -> Result<(), Fault> {
     ensure(db, quota)?;
-    // After the pause one may pass, not a burst.
+    // After the pause, one unit is granted, not a burst.
     let ahead = span(quota, quota.limit.burst.saturating_sub(1)).saturating_add(micros(pause));
-    // A sum past the last integer would be no integer any more.
+    // On overflow, SQLite would convert the sum to a floating-point number.
     let ahead = ahead.min(i64::MAX / 2);
     db.prepare_cached(&format!(
         "UPDATE quota SET free_at = MAX(free_at, {NOW} + :ahead) WHERE operation = :operation"

@@ -1,4 +1,4 @@
-//! What the ledger holds, read without stopping the writer.
+//! Reports on the ledger's contents, which do not block the writer.
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 
@@ -8,7 +8,7 @@ use super::{
     row::{ROW_COLUMNS, ROW_JOINS, row_at, state_at},
 };
 
-/// States in which something is to be done some time.
+/// The states of images with remaining work.
 const ACTIVE: [State; 8] = [
     State::Received,
     State::Checked,
@@ -77,7 +77,7 @@ pub(super) fn stats(db: &Connection, now: i64) -> Result<Stats, Fault> {
 }
 
 fn decisions(db: &Connection) -> Result<Vec<(String, u64)>, Fault> {
-    // An outcome is any text to the ledger: one that is not JSON has no decision.
+    // The ledger stores any text as an outcome; one that is not JSON has no decision.
     let mut statement = db.prepare_cached(
         "SELECT json_extract(outcome, '$.decision') AS decision, COUNT(*) FROM image
          WHERE CASE WHEN json_valid(outcome) THEN json_type(outcome, '$.decision') END = 'text'

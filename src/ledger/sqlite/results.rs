@@ -21,7 +21,7 @@ pub(super) fn due_polls(
     now: i64,
     until: i64,
 ) -> Result<Vec<Poll>, Fault> {
-    // The index holds both times, so that what is not due is passed over without a look at its row.
+    // The index contains both times, so tasks that are not due are skipped without reading rows.
     let mut statement = db.prepare_cached(
         "SELECT image.id, key, name, attempts, submitted_at, expires_at
          FROM image INDEXED BY image_expiry JOIN task ON task.id = image.task
@@ -62,18 +62,19 @@ pub(super) fn record_outcomes(
     Ok(changed)
 }
 
-/// A task and its image, as they are now.
+/// The current state of a task and its image.
 struct Task {
     id: i64,
     image: i64,
     state: State,
-    /// Whether it is the task that the image waits for.
+    /// Whether the image waits for this task.
     is_awaited: bool,
     expirations: u32,
 }
 
-/// The task of this name. One that is not known, because its answer was lost, belongs to the image
-/// that the message names, and is what that image waits for if it was sent and not answered.
+/// Returns the task with this id. If the id is unknown because the response was lost, the task is
+/// assigned to the image that the message names, which waits for it if it was sent without a
+/// response.
 fn find_or_adopt(db: &Connection, update: &TaskUpdate, now: i64) -> Result<Option<Task>, Fault> {
     let known = find(db, &update.task_id)?;
     let (None, Some(key)) = (&known, update.key) else {
@@ -114,7 +115,7 @@ fn find(db: &Connection, name: &TaskId) -> Result<Option<Task>, Fault> {
 }
 
 impl Task {
-    /// Answers whether the image changed.
+    /// Records an update. Returns whether the image changed.
     fn record(&self, db: &Connection, update: &Update, now: i64) -> Result<bool, Fault> {
         match update {
             Update::Processing { poll_at } => {
@@ -142,7 +143,7 @@ impl Task {
         }
     }
 
-    /// An outcome is an outcome, whichever of an image's tasks it comes from; the first one stands.
+    /// Records an outcome. An outcome of any of the image's tasks counts, and the first one is kept.
     fn decide(&self, db: &Connection, outcome: &str) -> Result<bool, Fault> {
         self.close(db, TaskState::Decided)?;
         if matches!(
@@ -161,7 +162,7 @@ impl Task {
         if self.expirations > 0 {
             let reason = Reason {
                 class: EXPIRED_CLASS.to_owned(),
-                message: "its result expired before it was asked for, twice".to_owned(),
+                message: "its result expired before it was polled, twice".to_owned(),
             };
             let fate = Fate::Dead(reason);
             return apply_fate(db, self.image, &fate, State::Expired, Claim::Ended);
@@ -182,7 +183,7 @@ impl Task {
     }
 }
 
-/// Accepted images go back to be submitted, others to be probed.
+/// Makes accepted images due to be submitted, and others to be probed.
 pub(super) fn retry(db: &Connection, classes: &[String], now: i64) -> Result<u64, Fault> {
     let mut retried = 0_u64;
     for id in retryable(db, classes)? {
@@ -223,7 +224,7 @@ fn retryable(db: &Connection, classes: &[String]) -> Result<Vec<i64>, Fault> {
             found.push(row?);
         }
     }
-    // A class may be named twice.
+    // The caller may pass a class twice.
     found.sort_unstable();
     found.dedup();
     Ok(found)

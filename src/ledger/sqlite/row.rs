@@ -1,4 +1,4 @@
-//! From a row of the tables to a record.
+//! Conversion of table rows to records.
 
 use rusqlite::{Row as SqlRow, types::FromSqlError};
 

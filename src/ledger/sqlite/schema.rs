@@ -1,19 +1,20 @@
-//! The tables, and how an older file becomes a newer one.
+//! The tables and their migrations.
 
 use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior, params};
 
 use super::{super::key::Scope, fault::Fault};
 
-/// What tells a ledger from any other SQLite file.
+/// The application id, which distinguishes a ledger from other SQLite files.
 const APPLICATION_ID: i32 = 0x4772_6e4c;
 
-/// One script a version, in order; never changed once released. Version n is what the first n make.
+/// One script per version, in order. Released scripts never change. Version n is the result of the
+/// first n scripts.
 const MIGRATIONS: &[&str] = &[V1, V2];
 
-/// `next_at` is when something is to be done with the image, and NULL when nothing is: the indexes
-/// leave such rows out by exactly that condition, because SQLite uses a partial index only where it
-/// sees the condition implied, as it does by `next_at <= ?` but not by `state = ?`. The hot queries
-/// name their index, so that they fail rather than scan.
+/// `next_at` is the due time of an image, and NULL if no work is left. The partial indexes omit such
+/// rows by exactly this condition, because SQLite uses a partial index only if the query implies its
+/// condition, as `next_at <= ?` does and `state = ?` does not. Hot queries name their index, so that
+/// they fail instead of scanning the table.
 const V1: &str = "
 CREATE TABLE scope (account TEXT NOT NULL, service TEXT NOT NULL, policy TEXT NOT NULL);
 CREATE TABLE scene (name TEXT NOT NULL);
@@ -75,10 +76,9 @@ CREATE INDEX outbox_image ON outbox (image);
 CREATE TABLE quota (operation TEXT PRIMARY KEY, free_at INTEGER NOT NULL) WITHOUT ROWID;
 ";
 
-/// Images in files: `url` is then a path, as a text or, if it is none, as the bytes it has. A
-/// source's place in the outbox is found from the source; sources of one line, as a folder's files
-/// are, differ in their text; lists know whether they were read to their end; and a task remembers
-/// what is billed for it.
+/// Adds images in files, for which `url` is a path: text, or bytes if it is not UTF-8. Indexes the
+/// outbox by source, allows several sources per line (the files of a folder) that differ in their
+/// text, records whether a list was read to its end, and stores how many images a task bills.
 const V2: &str = "
 ALTER TABLE image ADD COLUMN is_file INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE image ADD COLUMN billed INTEGER NOT NULL DEFAULT 1;
@@ -91,10 +91,10 @@ CREATE UNIQUE INDEX source_once
 ALTER TABLE origin ADD COLUMN is_read INTEGER NOT NULL DEFAULT 1;
 ";
 
-/// Brings the file to this version, or says why it cannot be used.
+/// Migrates the file to this version, or fails if it cannot be used.
 pub(super) fn migrate(db: &mut Connection) -> Result<(), Fault> {
     let current = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
-    // Immediate, so that of two processes that open a new file one waits for the other.
+    // Immediate, so that a process waits for another one that is migrating the file.
     let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let version = check(&transaction)?;
     if version < current {
@@ -109,7 +109,7 @@ pub(super) fn migrate(db: &mut Connection) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Whether a file can be read as it is.
+/// Fails if the file would have to be migrated first.
 pub(super) fn check_current(db: &Connection) -> Result<(), Fault> {
     let current = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
     let version = check(db)?;
@@ -117,7 +117,7 @@ pub(super) fn check_current(db: &Connection) -> Result<(), Fault> {
         return Ok(());
     }
     if version == 0 {
-        return Err(Fault::unusable("it is empty: nothing was noted in it yet"));
+        return Err(Fault::unusable("it is empty"));
     }
     Err(Fault::unusable(format!(
         "it was written by an older greenlight (schema {version}, this one knows {current}); open \
@@ -125,7 +125,7 @@ pub(super) fn check_current(db: &Connection) -> Result<(), Fault> {
     )))
 }
 
-/// Which version the file is of, 0 for an empty one.
+/// Returns the version of the file, 0 if it is empty.
 pub(super) fn check(db: &Connection) -> Result<i64, Fault> {
     let current = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
     let version: i64 = db.pragma_query_value(None, "user_version", |row| row.get(0))?;
@@ -134,7 +134,7 @@ pub(super) fn check(db: &Connection) -> Result<i64, Fault> {
     let is_empty = tables == 0 && application == 0 && version == 0;
     if !is_empty && application != APPLICATION_ID {
         return Err(Fault::unusable(
-            "it is a database of something else; name another file",
+            "it is a SQLite database but not a ledger; name another file",
         ));
     }
     if version > current {
@@ -146,7 +146,7 @@ pub(super) fn check(db: &Connection) -> Result<i64, Fault> {
     Ok(version)
 }
 
-/// Writes the scope into a new ledger, or compares it with the one that is there.
+/// Writes the scope into a new ledger, or checks that of an existing one.
 pub(super) fn bind(db: &mut Connection, scope: &Scope) -> Result<(), Fault> {
     let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
     match read_scope(&transaction)? {

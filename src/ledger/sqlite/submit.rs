@@ -1,4 +1,4 @@
-//! The paid part: batches, their answers, and what to do when there is none.
+//! Submissions: batches, their responses, and recovery without a response.
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 
@@ -91,7 +91,7 @@ pub(super) fn record_answer(
         .query_row([batch.0], |row| row.get(0))
         .optional()?
     else {
-        return Err(Fault::unusable("it knows no such batch"));
+        return Err(Fault::unusable("unknown batch"));
     };
     match answer {
         Answer::Answered {
@@ -144,7 +144,7 @@ fn close_batch(
     Ok(())
 }
 
-/// What the tasks of one answer have in common.
+/// The common values of all tasks of one response.
 struct NewTask {
     batch: i64,
     submitted_at: i64,
@@ -167,14 +167,14 @@ fn record_entries(
                 let is_new =
                     insert_task(db, name, Some(image), Some(task.batch), task.submitted_at)?;
                 if waits {
-                    // Not if the service gave the id to another image before: then nothing is known
-                    // of this one.
+                    // No effect if the service had assigned the id to another image: then the
+                    // response says nothing about this one.
                     follow_task(db, image, name, task)?;
                 } else if is_new {
                     stray.tasks += 1;
                 }
             }
-            // Put back by recovery and refused late: it is where it should be.
+            // Recovery has already made the image due again.
             Entry::Refused(_) if state == State::Probed.code() => {}
             Entry::Refused(fate) if waits => {
                 apply_fate(db, image, fate, State::Probed, Claim::Ended)?;
@@ -185,8 +185,8 @@ fn record_entries(
     Ok(stray)
 }
 
-/// The image, its state, and whether it still waits for this batch's answer: recovery may have
-/// given the batch up, but as long as nothing else was sent since, a late answer is the answer.
+/// Returns the image, its state, and whether it still waits for this batch's response. A late
+/// response counts even if recovery has settled the batch, unless the image was sent again since.
 fn find_sent(db: &Connection, key: &Key, batch: i64) -> Result<Option<(i64, u8, bool)>, Fault> {
     Ok(db
         .prepare_cached(
@@ -205,7 +205,7 @@ fn find_sent(db: &Connection, key: &Key, batch: i64) -> Result<Option<(i64, u8, 
         .optional()?)
 }
 
-/// Keeps the task id for ever. Answers whether it is new.
+/// Records the task id permanently. Returns whether it is new.
 pub(super) fn insert_task(
     db: &Connection,
     name: &TaskId,
@@ -246,7 +246,7 @@ fn follow_task(db: &Connection, image: i64, name: &TaskId, task: &NewTask) -> Re
     Ok(())
 }
 
-/// Marks the images of the batch that the answer left out. Their settling time stays.
+/// Marks the images of the batch that the response omits as uncertain. Their settling time stays.
 fn mark_uncertain(db: &Connection, batch: i64) -> Result<(), Fault> {
     db.prepare_cached(
         "UPDATE image INDEXED BY image_due SET state = ?1
@@ -260,8 +260,8 @@ fn mark_uncertain(db: &Connection, batch: i64) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Images that wait for the batch's answer. Few images are on their way at a time, so no index by
-/// batch is kept.
+/// Returns the images that wait for the batch's response. Few images are in flight at a time, so
+/// there is no index by batch.
 fn images_of(db: &Connection, batch: i64) -> Result<Vec<i64>, Fault> {
     let mut statement = db.prepare_cached(
         "SELECT id FROM image INDEXED BY image_due
@@ -282,7 +282,7 @@ pub(super) fn recover(db: &Connection, resubmit: Resubmit, now: i64) -> Result<R
         .execute(params![State::Uncertain.code(), State::Sending.code(), now])?;
     let resubmitted = match resubmit {
         Resubmit::Never => 0,
-        // `batch` stays, so that a late answer is still taken.
+        // `batch` stays, so that a late response is still recorded.
         Resubmit::WhenSettled => db
             .prepare_cached(
                 "UPDATE image INDEXED BY image_due SET state = ?1, lease = NULL
@@ -306,14 +306,14 @@ pub(super) fn add_to_tally(db: &Connection, name: &str, count: usize) -> Result<
     Ok(())
 }
 
-/// What becomes of the claim that an image was held by.
+/// Whether the lease of an image stays valid.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Claim {
     Kept,
     Ended,
 }
 
-/// Puts an image back into `state` or gives it up.
+/// Sets an image back to `state`, or abandons it.
 pub(super) fn apply_fate(
     db: &Connection,
     image: i64,

@@ -1,10 +1,10 @@
-//! What users left behind that are gone.
+//! Takes over the claims of users that no longer run.
 
 use rusqlite::{Connection, params};
 
 use super::{super::State, fault::Fault};
 
-/// States in which an image is claimed before anything is sent.
+/// The states of images that are claimed before they are sent.
 const CLAIMED: [State; 5] = [
     State::Received,
     State::Checked,
@@ -15,7 +15,7 @@ const CLAIMED: [State; 5] = [
 
 pub(super) fn take_over(db: &Connection, settle: i64, now: i64) -> Result<usize, Fault> {
     let mut sooner = 0;
-    // Those without a lease are put off for a reason of their own, which stays.
+    // Images without a lease are deferred for other reasons, which still apply.
     let mut free = db.prepare_cached(
         "UPDATE image INDEXED BY image_due SET next_at = ?2, lease = NULL
          WHERE state = ?1 AND next_at > ?2 AND lease IS NOT NULL",
@@ -23,8 +23,8 @@ pub(super) fn take_over(db: &Connection, settle: i64, now: i64) -> Result<usize,
     for state in CLAIMED {
         sooner += free.execute(params![state.code(), now])?;
     }
-    // Asking about a task costs nothing, and a task that is being asked about is put off as one is
-    // that was just asked about.
+    // Polling costs nothing, and a task that is being polled cannot be distinguished from one that
+    // was just polled.
     sooner += db
         .prepare_cached(
             "UPDATE image INDEXED BY image_due SET next_at = ?2 WHERE state = ?1 AND next_at > ?2",

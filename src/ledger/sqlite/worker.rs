@@ -1,8 +1,7 @@
-//! One thread that owns a connection and does what it is sent, as much of it as waits in one
-//! transaction.
+//! A thread that owns a connection and executes all waiting calls in one transaction.
 //!
-//! A durable commit costs a write to the disk whatever is in it, so calls that come together share
-//! one: with 32 in flight that is some 30 times as many calls a second.
+//! A durable commit costs one disk write regardless of its size, so concurrent calls share one: with
+//! 32 calls in flight, about 30 times as many calls per second.
 
 use std::{
     sync::Mutex,
@@ -14,22 +13,22 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::fault::Fault;
 
-/// Calls that wait for the thread before callers are made to wait.
+/// Capacity of the thread's queue.
 const QUEUE: usize = 1024;
 
-/// A connection on a thread of its own.
+/// A connection on a dedicated thread.
 pub(super) struct Worker {
-    /// `None` while it is being dropped.
+    /// `None` while the worker is being dropped.
     jobs: Option<mpsc::Sender<Box<dyn Job>>>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
-/// How a worker commits.
+/// The transactions of a worker.
 #[derive(Clone, Copy)]
 pub(super) enum Mode {
-    /// Up to so many calls in one durable transaction.
+    /// Up to this many calls per durable transaction.
     Write(usize),
-    /// Each call by itself, in a transaction that sees one state of the file.
+    /// One call per transaction, which reads a consistent snapshot.
     Read,
 }
 
@@ -45,7 +44,7 @@ impl Worker {
         })
     }
 
-    /// Does `work` on the thread, and answers when it is committed.
+    /// Executes `work` on the thread and returns its result after the commit.
     pub(super) async fn call<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Connection) -> Result<T, Fault> + Send + 'static,
@@ -64,13 +63,13 @@ impl Worker {
     }
 }
 
-/// Waits until everything that was sent is done and the file is closed.
+/// Waits until all queued calls are done and the file is closed.
 impl Drop for Worker {
     fn drop(&mut self) {
         self.jobs = None;
         let thread = self.thread.lock().ok().and_then(|mut slot| slot.take());
         if let Some(thread) = thread {
-            // A panic there was already reported to whoever called.
+            // A panic of the thread was already reported to the callers.
             drop(thread.join());
         }
     }
@@ -92,8 +91,8 @@ fn work(db: &Connection, mut waiting: mpsc::Receiver<Box<dyn Job>>, mode: Mode) 
     }
 }
 
-/// Runs a group of calls in one transaction. One that fails is undone alone; if the commit fails,
-/// all have failed.
+/// Runs a group of calls in one transaction. A failed call is rolled back alone; if the commit
+/// fails, all calls fail.
 fn commit(db: &Connection, mut group: Vec<Box<dyn Job>>, mode: Mode) {
     let begin = match mode {
         Mode::Write(_) => "BEGIN IMMEDIATE",
@@ -104,7 +103,7 @@ fn commit(db: &Connection, mut group: Vec<Box<dyn Job>>, mode: Mode) {
         Err(fault) => Err(fault),
     };
     if outcome.is_err() && !db.is_autocommit() {
-        // The file is as it was before either way; the next `BEGIN` says if the connection is not.
+        // Nothing is written either way. If the connection is unusable, the next `BEGIN` fails.
         drop(execute(db, "ROLLBACK"));
     }
     for job in group {
@@ -116,7 +115,7 @@ fn run(db: &Connection, group: &mut [Box<dyn Job>]) -> Result<(), Fault> {
     for job in group {
         execute(db, "SAVEPOINT call")?;
         if let Err(fault) = job.run(db) {
-            // SQLite may undo the whole transaction by itself when the disk is full or fails.
+            // SQLite may roll back the whole transaction itself if the disk is full or fails.
             if db.is_autocommit() {
                 return Err(fault);
             }
@@ -132,12 +131,12 @@ fn execute(db: &Connection, sql: &str) -> Result<(), Fault> {
     Ok(())
 }
 
-/// A call whose types are hidden.
+/// A type-erased call.
 trait Job: Send {
-    /// Does the work. `Err` says that it is to be undone.
+    /// Executes the call. It must be rolled back if this returns an error.
     fn run(&mut self, db: &Connection) -> Result<(), Fault>;
 
-    /// Gives the caller what it waits for.
+    /// Sends the result to the caller.
     fn answer(self: Box<Self>, committed: Result<(), Fault>);
 }
 
@@ -164,7 +163,7 @@ where
             (Some(Ok(done)), Ok(())) => Ok(done),
             (None, Ok(())) => Err(Fault::stopped()),
         };
-        // A caller that is gone does not want it.
+        // The caller may have dropped its future.
         drop(self.reply.send(answer));
     }
 }

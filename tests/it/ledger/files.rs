@@ -171,7 +171,7 @@ fn files_that_are_no_ledger_are_left_alone() {
     let db = Connection::open(&other).unwrap();
     db.execute_batch("CREATE TABLE mine (x)").unwrap();
     drop(db);
-    let words = "a database of something else";
+    let words = "not a ledger; name another file";
     refused(
         SqliteLedger::open(&other, &scope()),
         ErrorKind::Usage,
@@ -190,7 +190,7 @@ fn files_that_are_no_ledger_are_left_alone() {
     assert!(!absent.exists());
 
     let nowhere = absent.join("folder").join("ledger.db");
-    let words = "cannot be opened or made";
+    let words = "cannot be opened or created";
     refused(
         SqliteLedger::open(&nowhere, &scope()),
         ErrorKind::Io,
@@ -200,7 +200,7 @@ fn files_that_are_no_ledger_are_left_alone() {
 
     let empty = fresh_path("empty");
     fs::write(&empty, "").unwrap();
-    let words = "made but never used";
+    let words = "created but never bound to a scope";
     refused(
         SqliteLedger::open_existing(&empty),
         ErrorKind::Usage,
@@ -226,7 +226,7 @@ fn a_damaged_file_is_an_error_and_not_a_wrong_answer() {
         Ok(ledger) => block_on(ledger.stats(at(0))).unwrap_err(),
     };
     assert_eq!(error.kind(), ErrorKind::Io);
-    assert!(error.to_string().contains("the file is damaged"), "{error}");
+    assert!(error.to_string().contains("the file is corrupt"), "{error}");
     assert!(error.report().contains("malformed"), "{}", error.report());
 }
 
@@ -286,7 +286,7 @@ fn a_file_that_another_process_holds_is_waited_for_and_then_reported() {
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
     let error = block_on(ledger.enqueue(vec![image(1)], at(0))).unwrap_err();
     assert!(
-        error.to_string().contains("another process holds the file"),
+        error.to_string().contains("another process locks the file"),
         "{error}"
     );
     assert!(matches!(error.retry(), greenlight::Retry::After(_)));
@@ -312,10 +312,7 @@ fn a_call_that_fails_takes_none_of_its_group_with_it() {
             let batch = BatchId([number; 16]);
             calls.spawn(async move {
                 let answer = bad.record_answer(batch, Answer::Unknown, at(0)).await;
-                answer
-                    .unwrap_err()
-                    .to_string()
-                    .contains("it knows no such batch")
+                answer.unwrap_err().to_string().contains("unknown batch")
             });
         }
         while let Some(as_expected) = calls.join_next().await {

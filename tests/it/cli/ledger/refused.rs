@@ -127,12 +127,12 @@ fn a_damaged_or_newer_ledger_says_so() {
     for command in ["status", "export", "dead"] {
         let run = service.bench.run(&[command]);
         assert_eq!(run.code, Some(2), "{run}");
-        assert!(run.stderr.contains("the file is damaged"), "{run}");
+        assert!(run.stderr.contains("the file is corrupt"), "{run}");
         assert!(run.stderr.contains("greenlight.db"), "{run}");
     }
     let run = service.run(&["resume"]);
     assert_eq!(run.code, Some(2), "{run}");
-    assert!(run.stderr.contains("the file is damaged"), "{run}");
+    assert!(run.stderr.contains("the file is corrupt"), "{run}");
 }
 
 #[test]
