@@ -38,7 +38,24 @@ pub(crate) async fn run(options: ReportOptions, mut interrupt: Interrupt) -> Res
         () = interrupt.wait() => return Ok(Exit::Interrupted),
         counted = counted => counted?,
     };
+    if drawing.is_empty() {
+        return Err(nothing(&drawing, &options));
+    }
     draw(&drawing, &options)
+}
+
+/// A page without results would read as one where everything is fine.
+fn nothing(drawing: &Drawing, options: &ReportOptions) -> Failure {
+    let why = drawing.no_result().unwrap_or_else(|| {
+        let from = match &options.ledger {
+            Some(_) => "the ledger",
+            None if options.from == "-" => "standard input",
+            None => "the file",
+        };
+        format!("{from} holds no results")
+    });
+    let hint = "report reads the lines that check or scan prints with --format jsonl, or a ledger";
+    Failure::new(format!("nothing to report: {why}")).hint(hint)
 }
 
 async fn count_lines(from: OsString) -> Result<Drawing, Failure> {

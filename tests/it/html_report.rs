@@ -15,8 +15,14 @@ enum Thumbnails {
     Blurred,
 }
 
-/// The page that the command makes of lines on its standard input, and what else it says.
+/// The page that the command writes for lines on its standard input, and its output.
 fn draw(lines: &str, thumbnails: Thumbnails) -> (String, Output) {
+    let (page, output) = try_draw(lines, thumbnails);
+    (page.expect("the page was written"), output)
+}
+
+/// The same, for input that may have no page.
+fn try_draw(lines: &str, thumbnails: Thumbnails) -> (Option<String>, Output) {
     let folder = tempdir().expect("a folder can be made");
     let page = folder.path().join("report.html");
     let mut command = Command::new(env!("CARGO_BIN_EXE_greenlight"));
@@ -33,8 +39,7 @@ fn draw(lines: &str, thumbnails: Thumbnails) -> (String, Output) {
     input.write_all(lines.as_bytes()).expect("it is read");
     drop(input);
     let output = child.wait_with_output().expect("it ends");
-    let page = std::fs::read_to_string(page).expect("the page is there");
-    (page, output)
+    (std::fs::read_to_string(page).ok(), output)
 }
 
 fn page(lines: &str, thumbnails: Thumbnails) -> String {
@@ -258,10 +263,31 @@ fn lines_that_cannot_be_read_are_counted_and_named() {
 }
 
 #[test]
-fn an_empty_run_is_a_page_too() {
-    let page = page("", Thumbnails::Hidden);
-    assert!(page.contains("<dd>0</dd><dt>images</dt>"));
-    assert!(page.contains("None: every image was accepted"));
+fn input_without_results_is_an_error_and_writes_no_page() {
+    let nothing = "nothing to report: standard input holds no results";
+    for (lines, why) in [
+        ("", nothing),
+        ("\n\n", nothing),
+        (
+            "not json\n",
+            "nothing to report: none of 1 lines is a result, line 1: ",
+        ),
+        (
+            "{\"task_id\":\"t\"}\n{\"source\":\"a.png\"}\n",
+            "nothing to report: none of 2 lines is a result, line 1: missing field `source`",
+        ),
+        (
+            "{\"source\":\"a.png\"}",
+            "nothing to report: none of 1 lines is a result, line 1: missing field `decision`",
+        ),
+    ] {
+        let (page, output) = try_draw(lines, Thumbnails::Hidden);
+        assert_eq!(page, None, "{lines}");
+        assert_eq!(output.status.code(), Some(2), "{lines}");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(said.contains(why), "{said}");
+        assert!(said.contains("--format jsonl"), "{said}");
+    }
 }
 
 #[test]

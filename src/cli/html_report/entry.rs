@@ -12,9 +12,9 @@ use crate::{
 };
 
 /// The fields of a line of `check` or `scan --format jsonl` that the report shows. Unknown fields
-/// are ignored and absent ones are empty, so that lines of older and newer versions are read.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
+/// are ignored and all but the first two may be absent, so that lines of older and newer versions
+/// are read, and objects that are not results are not.
+#[derive(Clone, Debug, Deserialize)]
 pub(super) struct Entry {
     pub(super) source: String,
     pub(super) decision: String,
@@ -22,6 +22,7 @@ pub(super) struct Entry {
     pub(super) width: Option<u32>,
     pub(super) height: Option<u32>,
     pub(super) bytes: Option<u64>,
+    #[serde(default)]
     pub(super) violations: Vec<Finding>,
     pub(super) download: Option<Fetched>,
     pub(super) error: Option<String>,

@@ -1,4 +1,4 @@
-//! `greenlight report`: a run for people who would rather look than read, as one self-contained page.
+//! `greenlight report`: the results of a run as one self-contained HTML page.
 
 mod entry;
 mod figures;
@@ -31,16 +31,15 @@ const MAX_LINE: usize = 1 << 20;
 #[derive(Debug, Default)]
 pub(crate) struct Drawing(Tally);
 
-/// The page, and the error to print with it.
+/// The page and a message about lines that could not be read.
 pub(crate) struct Report {
     pub(crate) page: String,
-    /// Which lines could not be read, if any.
     pub(crate) complaint: Option<String>,
 }
 
 impl Drawing {
-    /// Adds lines as `check` or `scan --format jsonl` prints them. One that cannot be read is counted
-    /// and named.
+    /// Adds lines as `check` or `scan --format jsonl` prints them. Other lines are counted, and the
+    /// first one is reported.
     ///
     /// # Errors
     ///
@@ -61,19 +60,32 @@ impl Drawing {
         Ok(())
     }
 
-    /// Adds what a ledger says of a source that is done.
+    /// Adds a source of a ledger that is done.
     pub(crate) fn add(&mut self, report: &ScanReport) {
         self.0.add(&Entry::from(report));
     }
 
-    /// Adds a source that is still to be worked on: what is known of it is counted, and it is not
-    /// listed as one to look at.
+    /// Adds a source of a ledger that is not done: it is counted, but not listed.
     pub(crate) fn add_pending(&mut self, report: &ScanReport, is_checked: bool) {
         let mut entry = Entry::from(report);
         if !is_checked {
             NOT_CHECKED.clone_into(&mut entry.decision);
         }
         self.0.add_pending(&entry);
+    }
+
+    /// Whether there is not a single result.
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.0.total == 0
+    }
+
+    /// Returns what was read instead of results, if anything was.
+    pub(crate) fn no_result(&self) -> Option<String> {
+        let (line, reason) = self.0.first_unreadable.as_ref()?;
+        let lines = self.0.unreadable;
+        Some(format!(
+            "none of {lines} lines is a result, line {line}: {reason}"
+        ))
     }
 
     /// Draws the page.

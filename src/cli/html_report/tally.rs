@@ -200,7 +200,7 @@ impl Tally {
         self.first_unreadable.get_or_insert((line, reason));
     }
 
-    /// What is said of lines that could not be read, if there were any.
+    /// Returns a message about the lines that could not be read, if there were any.
     pub(super) fn complaint(&self) -> Option<String> {
         let (line, reason) = self.first_unreadable.as_ref()?;
         let lines = self.unreadable;

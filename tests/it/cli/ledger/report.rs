@@ -88,6 +88,20 @@ fn a_ledger_that_is_not_there_is_told() {
 }
 
 #[test]
+fn a_ledger_without_sources_is_an_error() {
+    let service = Service::new("report-empty");
+    service.bench.write("list.txt", "");
+    service.run(&["scan", "--from", "list.txt"]);
+    assert!(service.bench.path("greenlight.db").exists());
+    let args = ["report", "--html", "report.html", "--ledger"];
+    let run = service.bench.run(&[&args[..], &["greenlight.db"]].concat());
+    assert_eq!(run.code, Some(2), "{run}");
+    let said = "nothing to report: the ledger holds no results";
+    assert!(run.stderr.contains(said), "{run}");
+    assert!(!service.bench.path("report.html").exists());
+}
+
+#[test]
 fn an_export_to_parquet_is_a_list_for_the_next_run() {
     let service = Service::new("report-parquet");
     let urls = service.good(2_500);
