@@ -164,9 +164,9 @@ export type Defect =
   | 'png/animation'
   /** bytes that belong to no segment stand between two */
   | 'jpeg/junk'
-  /** a restart marker stands outside of coded data */
+  /** a restart marker is outside of coded data */
   | 'jpeg/stray-marker'
-  /** a marker is of a reserved code */
+  /** a marker is of a reserved code, or TEM, which only encoders use */
   | 'jpeg/unknown-marker'
   /** an image starts inside the image */
   | 'jpeg/second-start'
@@ -174,7 +174,7 @@ export type Defect =
   | 'jpeg/segment-length'
   /** a segment is longer than what it holds */
   | 'jpeg/segment-excess'
-  /** the frame's precision, components or sampling are not legal */
+  /** the frame's precision, components or sampling are not legal, or two components have one identifier */
   | 'jpeg/frame-header'
   /** a scan or the end comes before the frame header */
   | 'jpeg/no-frame'
@@ -188,6 +188,10 @@ export type Defect =
   | 'jpeg/unsupported-process'
   /** the height is stated after the first scan */
   | 'jpeg/late-height'
+  /** the height is stated again after a scan */
+  | 'jpeg/repeated-height'
+  /** an APP14 segment is too short for what it holds */
+  | 'jpeg/short-adobe'
   /** a quantisation table's precision or number is not legal */
   | 'jpeg/quantization-table'
   /** a quantiser is zero */
@@ -198,7 +202,7 @@ export type Defect =
   | 'jpeg/no-quantization-table'
   /** a scan uses a Huffman table that is not defined */
   | 'jpeg/no-huffman-table'
-  /** no Huffman table is defined, as in motion JPEG */
+  /** no Huffman table is defined, in a frame of motion JPEG (AVI1) */
   | 'jpeg/default-tables'
   /** a scan's components, tables or parameters are not legal */
   | 'jpeg/scan-header'
@@ -232,10 +236,12 @@ export type Defect =
   | 'gif/no-frames'
   /** a block begins with an unknown byte */
   | 'gif/unknown-block'
-  /** zero bytes stand between blocks */
+  /** zero bytes are between blocks */
   | 'gif/padding'
   /** an extension is unknown or not of its length */
   | 'gif/extension'
+  /** an extension other than a comment has no data */
+  | 'gif/empty-extension'
   /** the screen has no pixels; the first frame is measured in its place */
   | 'gif/zero-screen'
   /** a frame has no pixels */
@@ -280,12 +286,16 @@ export type Defect =
   | 'bmp/rle-overrun'
   /** a run of pixels goes beyond its row and the row's padding */
   | 'bmp/rle-beyond-row'
-  /** runs of pixels go beyond the picture */
+  /** a delta leads outside of the picture */
   | 'bmp/rle-outside'
+  /** run lengths continue after the last row */
+  | 'bmp/rle-excess'
   /** the run lengths' end code is missing after the last row */
   | 'bmp/rle-no-end'
-  /** the channels' masks are empty, overlap or have holes */
+  /** the channels' masks are empty, have holes or exceed a pixel */
   | 'bmp/masks'
+  /** the channels' masks overlap */
+  | 'bmp/masks-overlap'
   /** a chunk goes beyond the length that the file declares */
   | 'webp/riff-length'
   /** the image data does not begin as it should */

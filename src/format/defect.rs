@@ -28,9 +28,12 @@ macro_rules! defect_kinds {
         ///
         /// # Where the defaults come from
         ///
-        /// About twelve independent readers were asked about some thousand files that carry these
-        /// defects. A kind is rejected if most readers refuse the files that carry it for this reason,
-        /// and is a warning if most of them open these files. Where the defaults differ from that:
+        /// About twelve independent readers read some thousand files with these defects, and files that
+        /// were corrupted in one place each. A kind is rejected if most readers reject the files for
+        /// this reason, and is a warning if most of them open these files or if they disagree. So a
+        /// warning can be common among corrupt files: these have a second defect, which is rejected
+        /// (`jpeg/junk`, `jpeg/zero-quantizer`, `jpeg/scan-parameters`, `gif/frame-outside`). Where the
+        /// defaults differ from the majority, or rest on few files:
         ///
         /// * `any/trailing-bytes` is a warning, although some of the files that carry it are refused
         ///   for other reasons: readers stop at the image's own end.
@@ -42,8 +45,20 @@ macro_rules! defect_kinds {
         ///   holds, most readers open 6 and refuse 5, and they disagree about 11. Without
         ///   such a defect, or where the coded data was not walked, the refusal is the only evidence.
         /// * `any/truncated` is rejected although browsers show a part of the image: a part is not
-        ///   what was meant to be scanned. `png/end-crc` is a warning, although most readers refuse
-        ///   it: what it protects is empty, and all pixels are there.
+        ///   what was meant to be scanned.
+        /// * `png/end-crc` and `jpeg/no-end` are rejected, although all pixels are there: half of the
+        ///   readers or more reject such files, and a missing end is the mark of a truncated file.
+        ///   `png/end-not-empty` is a warning: readers disagree about a correct checksum.
+        /// * `png/palette-unused`, `png/animation` and `jpeg/stray-marker` are warnings: readers
+        ///   disagree, and in most corrupt files that carry them something else is rejected.
+        /// * `jpeg/default-tables` is a warning for motion JPEG only. A file without Huffman tables
+        ///   that does not say `AVI1` is `jpeg/no-huffman-table`: three of five decoders reject it.
+        /// * `gif/padding` and `gif/empty-extension` are rejected, although browsers skip such bytes:
+        ///   four of seven readers reject them.
+        /// * `gif/zero-screen` and `gif/unusual-code-size` are warnings: readers disagree, and frames
+        ///   are complete.
+        /// * `bmp/palette-cut` is rejected: the colors that are missing are read from the pixels. Some
+        ///   readers open such files with wrong colors.
         /// * `png/ancillary-crc` and the other ancillary kinds of PNG are warnings: readers may skip
         ///   such chunks, and those that refuse the files disagree about which.
         /// * `gif/image-data` and `gif/short-image-data` are rejected in every frame, although a
@@ -51,14 +66,14 @@ macro_rules! defect_kinds {
         /// * `bmp/top-down-rle` is a warning: readers disagree, and those that open such files show
         ///   all of their pixels.
         ///
-        /// Two warnings are of files that may have been cut: `gif/no-trailer` and `bmp/rle-no-end`.
-        /// All pixels that were announced are there and only a mark that nothing follows is missing,
-        /// so that viewers do without it. But an animated GIF does not announce how many frames it
-        /// has: cut between two of them it is a shorter animation. Who would rather refuse that
-        /// makes it a rejection.
+        /// Two warnings are of files that may have been truncated: `gif/no-trailer` and
+        /// `bmp/rle-no-end`. All announced pixels are there and only the end mark is missing, so that
+        /// viewers do without it. But an animated GIF does not announce how many frames it has:
+        /// truncated between two of them it is a shorter animation; make the kind a rejection to
+        /// exclude that. A bitmap that is shorter than its header states is `any/truncated`.
         ///
-        /// `jpeg/no-end` is of the same sort, at payload depth, where the walk shows that every block
-        /// of the last scan is there. At structure depth a JPEG that ends in coded data is
+        /// `jpeg/no-end` is stated at payload depth, where the walk shows that every block of the last
+        /// scan is there. At structure depth a JPEG that ends in coded data is
         /// `any/truncated`: of the 155 such files of the corpus 152 are truncated inside a scan, and
         /// only 3 lack nothing but the marker. Likewise a restart marker that was not announced is
         /// `jpeg/restart-count` where the blocks are not walked, and at payload depth
@@ -135,29 +150,31 @@ defect_kinds! {
     PngNoImageDataChecksum, "png/no-image-data-checksum", Corrupt, "warn", "the image data ends after the last row, without its checksum";
     PngImageDataEnd, "png/image-data-end", Corrupt, "warn", "the image data continues after the last row";
     PngZlibHeader, "png/zlib-header", Corrupt, "reject", "the image data does not begin as a zlib stream";
-    PngEndCrc, "png/end-crc", Corrupt, "warn", "the checksum of IEND is wrong";
+    PngEndCrc, "png/end-crc", Corrupt, "reject", "the checksum of IEND is wrong";
     PngEndNotEmpty, "png/end-not-empty", Corrupt, "warn", "IEND holds bytes";
     PngAnimation, "png/animation", Corrupt, "warn", "the animation's frames and what is said of them disagree; viewers show the still image";
     // JPEG (ITU-T T.81).
     JpegJunk, "jpeg/junk", Corrupt, "warn", "bytes that belong to no segment stand between two";
-    JpegStrayMarker, "jpeg/stray-marker", Corrupt, "warn", "a restart marker stands outside of coded data";
-    JpegUnknownMarker, "jpeg/unknown-marker", Corrupt, "reject", "a marker is of a reserved code";
+    JpegStrayMarker, "jpeg/stray-marker", Corrupt, "warn", "a restart marker is outside of coded data";
+    JpegUnknownMarker, "jpeg/unknown-marker", Corrupt, "reject", "a marker is of a reserved code, or TEM, which only encoders use";
     JpegSecondStart, "jpeg/second-start", Corrupt, "reject", "an image starts inside the image";
     JpegSegmentLength, "jpeg/segment-length", Corrupt, "reject", "a segment is too short for what it holds";
     JpegSegmentExcess, "jpeg/segment-excess", Corrupt, "reject", "a segment is longer than what it holds";
-    JpegFrameHeader, "jpeg/frame-header", Corrupt, "reject", "the frame's precision, components or sampling are not legal";
+    JpegFrameHeader, "jpeg/frame-header", Corrupt, "reject", "the frame's precision, components or sampling are not legal, or two components have one identifier";
     JpegNoFrame, "jpeg/no-frame", Corrupt, "reject", "a scan or the end comes before the frame header";
     JpegSecondFrame, "jpeg/second-frame", Corrupt, "reject", "there is a second frame header";
     JpegRareProcess, "jpeg/rare-process", Corrupt, "warn", "the coding is arithmetic, which half of the decoders know";
     JpegUnreadProcess, "jpeg/unread-process", Corrupt, "reject", "the coding is lossless or the samples are not of 8 bits, which almost no decoder knows";
     JpegUnsupportedProcess, "jpeg/unsupported-process", Corrupt, "reject", "the process is one that no common decoder knows: hierarchical or JPEG-LS";
     JpegLateHeight, "jpeg/late-height", Corrupt, "reject", "the height is stated after the first scan";
+    JpegRepeatedHeight, "jpeg/repeated-height", Corrupt, "warn", "the height is stated again after a scan";
+    JpegShortAdobe, "jpeg/short-adobe", Corrupt, "warn", "an APP14 segment is too short for what it holds";
     JpegQuantizationTable, "jpeg/quantization-table", Corrupt, "reject", "a quantisation table's precision or number is not legal";
     JpegZeroQuantizer, "jpeg/zero-quantizer", Corrupt, "warn", "a quantiser is zero";
     JpegHuffmanTable, "jpeg/huffman-table", Corrupt, "reject", "a Huffman table is not a code or its number is not legal";
     JpegNoQuantizationTable, "jpeg/no-quantization-table", Corrupt, "reject", "a scan uses a quantisation table that is not defined";
     JpegNoHuffmanTable, "jpeg/no-huffman-table", Corrupt, "reject", "a scan uses a Huffman table that is not defined";
-    JpegDefaultTables, "jpeg/default-tables", Corrupt, "warn", "no Huffman table is defined, as in motion JPEG";
+    JpegDefaultTables, "jpeg/default-tables", Corrupt, "warn", "no Huffman table is defined, in a frame of motion JPEG (AVI1)";
     JpegScanHeader, "jpeg/scan-header", Corrupt, "reject", "a scan's components, tables or parameters are not legal";
     JpegScanParameters, "jpeg/scan-parameters", Corrupt, "warn", "a scan's band or point transform is not what its process demands";
     JpegNoScan, "jpeg/no-scan", Corrupt, "reject", "the end comes before any scan";
@@ -169,14 +186,15 @@ defect_kinds! {
     JpegBlockOverrun, "jpeg/block-overrun", Corrupt, "warn", "a block has more coefficients than there can be";
     JpegDataShort, "jpeg/data-short", Corrupt, "reject", "coded data ends before the last block does";
     JpegDataExcess, "jpeg/data-excess", Corrupt, "warn", "coded data goes on after the last block";
-    JpegNoEnd, "jpeg/no-end", Truncated, "warn", "the end marker is missing after complete scans";
+    JpegNoEnd, "jpeg/no-end", Truncated, "reject", "the end marker is missing after complete scans";
     JpegMultiPicture, "jpeg/multi-picture", Trailing, "warn", "further pictures are announced to follow the first";
     // GIF (GIF89a specification).
     GifNoTrailer, "gif/no-trailer", Truncated, "warn", "the trailer is missing after whole frames";
     GifNoFrames, "gif/no-frames", Corrupt, "reject", "there is no frame";
     GifUnknownBlock, "gif/unknown-block", Corrupt, "reject", "a block begins with an unknown byte";
-    GifPadding, "gif/padding", Corrupt, "warn", "zero bytes stand between blocks";
+    GifPadding, "gif/padding", Corrupt, "reject", "zero bytes are between blocks";
     GifExtension, "gif/extension", Corrupt, "warn", "an extension is unknown or not of its length";
+    GifEmptyExtension, "gif/empty-extension", Corrupt, "reject", "an extension other than a comment has no data";
     GifZeroScreen, "gif/zero-screen", Corrupt, "warn", "the screen has no pixels; the first frame is measured in its place";
     GifZeroFrame, "gif/zero-frame", Corrupt, "reject", "a frame has no pixels";
     GifFrameOutside, "gif/frame-outside", Corrupt, "warn", "a frame is not within the screen";
@@ -200,9 +218,11 @@ defect_kinds! {
     BmpPixelOffset, "bmp/pixel-offset", Corrupt, "reject", "the pixels are said to start inside the header";
     BmpRleOverrun, "bmp/rle-overrun", Corrupt, "warn", "a run of pixels goes up to three pixels beyond its row, into its padding";
     BmpRleBeyondRow, "bmp/rle-beyond-row", Corrupt, "reject", "a run of pixels goes beyond its row and the row's padding";
-    BmpRleOutside, "bmp/rle-outside", Corrupt, "reject", "runs of pixels go beyond the picture";
+    BmpRleOutside, "bmp/rle-outside", Corrupt, "reject", "a delta leads outside of the picture";
+    BmpRleExcess, "bmp/rle-excess", Corrupt, "warn", "run lengths continue after the last row";
     BmpRleNoEnd, "bmp/rle-no-end", Truncated, "warn", "the run lengths' end code is missing after the last row";
-    BmpMasks, "bmp/masks", Corrupt, "reject", "the channels' masks are empty, overlap or have holes";
+    BmpMasks, "bmp/masks", Corrupt, "reject", "the channels' masks are empty, have holes or exceed a pixel";
+    BmpMasksOverlap, "bmp/masks-overlap", Corrupt, "warn", "the channels' masks overlap";
     // WebP (RFC 9649).
     WebpRiffLength, "webp/riff-length", Corrupt, "reject", "a chunk goes beyond the length that the file declares";
     WebpFrameHeader, "webp/frame-header", Corrupt, "reject", "the image data does not begin as it should";

@@ -184,17 +184,18 @@ fn masks_may_stand_in_the_header_or_after_it() {
             ..Bmp::new(header, 16)
         };
         assert_eq!(defects(&bmp.bytes()), [], "{header}");
-        for masks in [
-            vec![0, 0x07e0, 0x001f],
-            vec![0xf800, 0xffe0, 0x001f],
-            vec![0xf800, 0x0760, 0x001f],
-            vec![0x000f_0000, 0x07e0, 0x001f],
+        let wrong = DefectKind::BmpMasks;
+        for (masks, kind) in [
+            (vec![0, 0x07e0, 0x001f], wrong),
+            (vec![0xf800, 0x0760, 0x001f], wrong),
+            (vec![0x000f_0000, 0x07e0, 0x001f], wrong),
+            (vec![0xf800, 0xffe0, 0x001f], DefectKind::BmpMasksOverlap),
         ] {
             let bmp = Bmp {
                 masks,
                 ..bmp.clone()
             };
-            assert_eq!(defects(&bmp.bytes()), [DefectKind::BmpMasks], "{header}");
+            assert_eq!(defects(&bmp.bytes()), [kind], "{header}");
         }
     }
 }
@@ -439,7 +440,11 @@ fn wrong_run_lengths_are_named() {
         (DefectKind::BmpRleOverrun, vec![8, 7, 0, 1]),
         (DefectKind::BmpRleBeyondRow, vec![9, 7, 0, 1]),
         (DefectKind::BmpRleBeyondRow, vec![0, 9, 7, 0, 1]),
-        (DefectKind::BmpRleOutside, [&rows[..], &[1, 7]].concat()),
+        (DefectKind::BmpRleExcess, [&rows[..], &[1, 7]].concat()),
+        (
+            DefectKind::BmpRleExcess,
+            [&rows[..], &[0, 3, 1, 2, 3, 0]].concat(),
+        ),
         (DefectKind::BmpRleOutside, vec![0, 2, 0, 4, 0, 1]),
         (DefectKind::Truncated, rows[..8].to_vec()),
         (DefectKind::Truncated, vec![5, 7, 0, 0, 0, 5, 1, 2]),

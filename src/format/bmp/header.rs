@@ -36,6 +36,8 @@ pub(super) enum Compression {
 
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Header {
+    /// Bytes of the file as stated, or 0.
+    file_len: u32,
     /// Where the pixels start, as stated.
     offset: u32,
     /// The image header's size, which is its version.
@@ -57,6 +59,7 @@ impl Header {
     #[inline]
     pub(super) fn new(field: &[u8; FIELD]) -> Self {
         Self {
+            file_len: le32(field, 2),
             offset: le32(field, 10),
             size: le32(field, 14),
             ..Self::default()
@@ -267,6 +270,14 @@ impl Header {
             .saturating_add(colors.saturating_mul(4))
     }
 
+    /// Where the file ends at the earliest, by the lengths that the headers state.
+    pub(super) fn stated_end(&self) -> u64 {
+        let pixels = self
+            .pixels_start()
+            .saturating_add(u64::from(self.stated_len));
+        pixels.max(u64::from(self.file_len))
+    }
+
     /// The walk through run lengths, if these are some.
     pub(super) fn runs(&self) -> Option<Rle> {
         let is_legal = self.bits_are_legal();
@@ -338,19 +349,21 @@ impl Masks {
     pub(super) fn check(&self) -> Result<(), DefectKind> {
         let all = [self.color[0], self.color[1], self.color[2], self.alpha];
         let mut taken = 0_u32;
-        let overlap = all.iter().any(|mask| {
-            let overlaps = taken & mask != 0;
+        let mut overlap = false;
+        for mask in all {
+            overlap |= taken & mask != 0;
             taken |= mask;
-            overlaps
-        });
+        }
         let holes = all.iter().any(|mask| {
             let shifted = mask.checked_shr(mask.trailing_zeros()).unwrap_or_default();
             shifted & shifted.wrapping_add(1) != 0
         });
         let too_wide = self.bits == 16 && taken > 0xFFFF;
         let empty = self.color.contains(&0);
-        if overlap || holes || too_wide || empty {
+        if holes || too_wide || empty {
             Err(DefectKind::BmpMasks)
+        } else if overlap {
+            Err(DefectKind::BmpMasksOverlap)
         } else {
             Ok(())
         }

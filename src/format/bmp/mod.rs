@@ -138,6 +138,10 @@ impl Bmp {
                 facts.ends_at(cursor.offset());
                 State::Over(Progress::Done)
             }
+            Walked::Excess => {
+                facts.defect(DefectKind::BmpRleExcess, cursor.offset().saturating_sub(1));
+                State::Over(Progress::Done)
+            }
             Walked::Wrong(kind) => {
                 facts.defect(kind, cursor.offset().saturating_sub(1));
                 State::Over(Progress::Failed)
@@ -175,10 +179,13 @@ impl Parser for Bmp {
             State::Over(_) => true,
             State::Body => self.header.pixels_end().is_none() && len > self.header.pixels_start(),
             State::Runs { rle, .. } => {
-                if rle.is_whole() {
+                // A file that is shorter than it states was truncated, even if only the end code
+                // is missing.
+                let is_whole = rle.is_whole() && len >= self.header.stated_end();
+                if is_whole {
                     facts.defect(DefectKind::BmpRleNoEnd, len);
                 }
-                rle.is_whole()
+                is_whole
             }
             State::Start | State::Sides | State::Fields | State::Masks => false,
         };

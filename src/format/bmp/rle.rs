@@ -44,6 +44,8 @@ pub(super) enum Walked {
     /// The end code was read, or the last row is whole and needs none.
     End,
     Wrong(DefectKind),
+    /// A run follows the last row. Readers ignore it.
+    Excess,
 }
 
 impl Rle {
@@ -94,8 +96,8 @@ impl Rle {
             (Step::Count, 0) => Step::Escape,
             (Step::Count, pixels) => Step::Colors { pixels },
             (Step::Colors { pixels }, _) => {
-                if let Err(kind) = self.pass(pixels) {
-                    return Walked::Wrong(kind);
+                if let Err(end) = self.pass(pixels) {
+                    return end;
                 }
                 Step::Count
             }
@@ -107,8 +109,8 @@ impl Rle {
             (Step::Escape, 1) => return Walked::End,
             (Step::Escape, 2) => Step::Columns,
             (Step::Escape, pixels) => {
-                if let Err(kind) = self.pass(pixels) {
-                    return Walked::Wrong(kind);
+                if let Err(end) = self.pass(pixels) {
+                    return end;
                 }
                 let bytes = if self.packed {
                     u16::from(pixels).div_ceil(2)
@@ -133,14 +135,14 @@ impl Rle {
         Walked::More
     }
 
-    fn pass(&mut self, pixels: u8) -> Result<(), DefectKind> {
+    fn pass(&mut self, pixels: u8) -> Result<(), Walked> {
         if self.row >= self.height {
-            return Err(DefectKind::BmpRleOutside);
+            return Err(Walked::Excess);
         }
         self.column = self.column.saturating_add(u32::from(pixels));
         // Encoders that count the bytes of a padded row write up to three pixels too many.
         if self.column > self.width.next_multiple_of(4) {
-            return Err(DefectKind::BmpRleBeyondRow);
+            return Err(Walked::Wrong(DefectKind::BmpRleBeyondRow));
         }
         Ok(())
     }

@@ -321,7 +321,7 @@ impl Gif {
             State::Block => return self.block(byte, offset, facts),
             State::Label => self.state = State::Extension { label: byte },
             State::Extension { label } => {
-                extension(label, byte, offset, facts);
+                state_extension(label, byte, offset, facts);
                 self.left = usize::from(byte);
                 self.state = if byte == 0 {
                     State::Block
@@ -345,7 +345,10 @@ fn close(offset: u64, facts: &mut Facts) {
 }
 
 /// The first sub-block's length of the extensions that have a fixed one (clauses 23 to 26).
-fn extension(label: u8, first: u8, offset: u64, facts: &mut Facts) {
+fn state_extension(label: u8, first: u8, offset: u64, facts: &mut Facts) {
+    if first == 0 && label != 0xfe {
+        return facts.defect(DefectKind::GifEmptyExtension, offset);
+    }
     let fits = match label {
         0xf9 => first == 4,
         0x01 => first == 12,

@@ -112,11 +112,25 @@ pub(super) fn glance(body: &[u8], app: AppSegments) -> Option<(Dimensions, Optio
     let width = u32::from(u16::from_be_bytes([*w1, *w0]));
     let is_legal = width != 0
         && height != 0
+        && !repeats_id(components)
         && components
             .iter()
             .all(|bytes| Component::new(*bytes).is_some());
     let named = matches!(components, [[b'R', ..], [b'G', ..], [b'B', ..]]);
     is_legal.then(|| (Dimensions::new(width, height), color(*count, named, app)))
+}
+
+/// Whether two components have one identifier, which must be unique (T.81 B.2.2).
+#[inline]
+fn repeats_id(components: &[[u8; 3]]) -> bool {
+    let mut rest = components;
+    while let [[id, ..], after @ ..] = rest {
+        if after.iter().any(|[other, ..]| other == id) {
+            return true;
+        }
+        rest = after;
+    }
+    false
 }
 
 /// More components than this no common decoder takes (T.81 allows 255 outside of progressive).
@@ -196,6 +210,7 @@ impl Frame {
         if frame.check().is_err()
             || components.len() != usize::from(frame.count)
             || !rest.is_empty()
+            || repeats_id(components)
         {
             return None;
         }
@@ -219,6 +234,10 @@ impl Frame {
         component: [u8; 3],
     ) -> Result<(), DefectKind> {
         let component = Component::new(component).ok_or(DefectKind::JpegFrameHeader)?;
+        let mut before = self.components.iter().take(usize::from(index));
+        if before.any(|held| held.id == component.id) {
+            return Err(DefectKind::JpegFrameHeader);
+        }
         if let Some(place) = self.components.get_mut(usize::from(index)) {
             *place = component;
         }

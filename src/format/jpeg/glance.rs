@@ -27,9 +27,9 @@ pub(crate) fn glance(file: &[u8]) -> Option<Glance> {
                     orientation,
                 });
             }
-            0xE0 => app.take_jfif(body),
+            0xE0 => app.take_app0(body),
             0xE1 => orientation = orientation.or_else(|| exif::orientation(body)),
-            0xEE => app.take_adobe(body),
+            0xEE if body.len() >= 12 => app.take_adobe(body),
             // Tables, other application data, a comment.
             0xC4 | 0xDB | 0xDD | 0xE2..=0xED | 0xEF | 0xFE => {}
             _ => return None,

@@ -36,10 +36,12 @@ impl Jpeg {
     fn take_segment(&mut self, marker: Marker, body: &[u8], at: u64, facts: &mut Facts) -> bool {
         match Part::first(marker, self.depth) {
             Part::Rest => {}
-            Part::Jfif => self.app.take_jfif(body),
+            Part::Jfif => self.app.take_app0(body),
             Part::Exif(_) => {
                 facts.orientation = facts.orientation.or_else(|| exif::orientation(body));
             }
+            // A short one is left to the steps.
+            Part::Adobe if body.len() < 12 => return false,
             Part::Adobe => self.app.take_adobe(body),
             Part::FrameHead(process) => return self.take_frame(process, body, at, facts),
             Part::HuffmanHead => return self.take_huffman(body, at, facts),

@@ -78,6 +78,8 @@ struct Tables {
 #[derive(Clone, Copy, Debug, Default)]
 struct AppSegments {
     jfif: bool,
+    /// Motion JPEG (`AVI1`), whose frames mean the Huffman tables of T.81 annex K.
+    motion: bool,
     /// The colour transform of Adobe's APP14 segment.
     adobe_transform: Option<u8>,
     /// A multi-picture index (CIPA DC-007) was seen.
@@ -86,8 +88,9 @@ struct AppSegments {
 
 impl AppSegments {
     /// Takes an APP0 segment, or its first five bytes.
-    fn take_jfif(&mut self, body: &[u8]) {
+    fn take_app0(&mut self, body: &[u8]) {
         self.jfif |= body.starts_with(b"JFIF\0");
+        self.motion |= body.starts_with(b"AVI1");
     }
 
     /// Takes an APP14 segment, or its first twelve bytes.
@@ -147,9 +150,8 @@ impl Jpeg {
             Marker::Soi if at == 0 => {}
             Marker::Soi => facts.defect(DefectKind::JpegSecondStart, at),
             Marker::Eoi => self.end(at, facts),
-            Marker::Restart(_) | Marker::Temporary => {
-                facts.defect(DefectKind::JpegStrayMarker, at);
-            }
+            Marker::Restart(_) => facts.defect(DefectKind::JpegStrayMarker, at),
+            Marker::Temporary => facts.defect(DefectKind::JpegUnknownMarker, at),
             Marker::Reserved => self.fail(DefectKind::JpegUnknownMarker, at, facts),
             _ => self.state = State::Length { marker, at },
         }

@@ -144,6 +144,10 @@ impl Jpeg {
         match frame.process.kind {
             // What the other parameters must be is certain here, and decoders ignore them.
             Kind::Baseline | Kind::Extended => {
+                // A band beyond the block is read by few, unless the coding is arithmetic.
+                if start.max(end) > 63 && !frame.process.arithmetic {
+                    return Err(DefectKind::JpegScanHeader);
+                }
                 if (scan.band, approximation) != ((0, 63), 0) {
                     facts.defect(DefectKind::JpegScanParameters, at);
                 }
@@ -179,8 +183,10 @@ impl Jpeg {
             let lacks_dc = self.scan.needs_dc(process.kind) && !has(self.tables.dc, tables >> 4);
             let lacks_ac = self.scan.needs_ac(process.kind) && !has(self.tables.ac, tables & 15);
             if lacks_dc || lacks_ac {
-                // Motion JPEG leaves out all of them and means those of T.81 annex K.
-                let kind = if self.tables.dc == 0 && self.tables.ac == 0 {
+                // Motion JPEG leaves out all of them and means those of T.81 annex K. Most readers
+                // use these only in a file that says so.
+                let has_none = self.tables.dc == 0 && self.tables.ac == 0;
+                let kind = if has_none && self.app.motion {
                     DefectKind::JpegDefaultTables
                 } else {
                     DefectKind::JpegNoHuffmanTable

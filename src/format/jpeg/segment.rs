@@ -48,6 +48,9 @@ impl Jpeg {
         } else if part.is_vital() {
             return self.fail(DefectKind::JpegSegmentLength, at, facts);
         } else {
+            if matches!(part, Part::Adobe) {
+                facts.defect(DefectKind::JpegShortAdobe, at);
+            }
             // An empty table segment does no harm.
             if part.is_table() && !(left == 0 && part.begins_table()) {
                 facts.defect(DefectKind::JpegSegmentLength, at);
@@ -142,7 +145,7 @@ impl Jpeg {
     ) -> Result<Next, DefectKind> {
         Ok(match part {
             Part::Jfif => {
-                self.app.take_jfif(field);
+                self.app.take_app0(field);
                 Next::Part(Part::Rest)
             }
             Part::Exif(mut exif) => {
@@ -297,6 +300,10 @@ impl Jpeg {
                 frame.height = lines;
                 facts.dimensions = facts.dimensions.or(frame.dimensions());
                 facts.defect(DefectKind::JpegLateHeight, at);
+            }
+            Some(_) if self.scans > 0 => {
+                facts.defect(DefectKind::JpegRepeatedHeight, at);
+                return Next::Part(Part::Rest);
             }
             _ => return Next::Part(Part::Rest),
         }
