@@ -52,12 +52,12 @@ fn introduce(
         "  greenlight sends keys over http to loopback alone: for it, listen on 127.0.0.1"
             .to_owned()
     });
-    if let Some(folder) = &options.serve {
+    if let (Some(folder), Some(url)) = (&options.serve, sandbox.folder_url()) {
         let allowed = entry_of(reached);
         lines.push(String::new());
         lines.push(format!("It serves the files of {}:", folder.display()));
         lines.push(format!(
-            "  greenlight check {endpoint}/files/NAME --allow-address {allowed}"
+            "  greenlight check {url}/NAME --allow-address {allowed}"
         ));
     }
     lines.push(String::new());

@@ -15,6 +15,31 @@ pub(super) fn without_mark(text: &[u8]) -> &[u8] {
     text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text)
 }
 
+/// The most that the texts of one answer may weigh. Answers about a hundred images weigh a tenth of
+/// it; the tree of a text takes up to 160 bytes for each unit.
+pub(super) const MAX_WEIGHT: usize = 300_000;
+
+/// How much memory the tree of a JSON text takes, known before it is made: 4 units for each object and
+/// list, and 1 for each further value in one.
+pub(super) fn weight(text: &[u8]) -> usize {
+    let mut weight = 0_usize;
+    let (mut in_text, mut escaped) = (false, false);
+    for byte in text {
+        if in_text {
+            in_text = escaped || *byte != b'"';
+            escaped = !escaped && *byte == b'\\';
+            continue;
+        }
+        match byte {
+            b'"' => in_text = true,
+            b'{' | b'[' => weight += 4,
+            b',' => weight += 1,
+            _ => {}
+        }
+    }
+    weight
+}
+
 /// A JSON object read leniently: a whole one, or a part of another.
 #[derive(Clone, Debug)]
 pub(super) struct Object<'a>(Cow<'a, Map<String, Value>>);
@@ -28,6 +53,9 @@ impl From<Map<String, Value>> for Object<'static> {
 impl Object<'static> {
     pub(super) fn parse(text: &[u8]) -> Option<Self> {
         let text = without_mark(text);
+        if weight(text) > MAX_WEIGHT {
+            return None;
+        }
         let text = String::from_utf8_lossy(text);
         serde_json::from_str::<Map<_, _>>(&text)
             .ok()

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use super::{
     ids::{DataId, TaskId},
-    object::{Object, without_mark},
+    object::{MAX_WEIGHT, Object, weight, without_mark},
     options::{ClientInfo, CryptType, ScanOptions},
     scene::{Scene, Suggestion},
     task::Batch,
@@ -185,7 +185,12 @@ impl Envelope {
     /// What is whole in a body that is not: it was cut off, or is damaged elsewhere. `None` if that
     /// names no task.
     pub(super) fn salvaged(body: &[u8]) -> Option<Self> {
-        let parsed = elements(body).filter_map(Object::parse);
+        let mut left = MAX_WEIGHT;
+        let light = elements(body).map_while(|element| {
+            left = left.checked_sub(weight(element))?;
+            Some(element)
+        });
+        let parsed = light.filter_map(Object::parse);
         let envelope = Self {
             code: Self::NO_CODE,
             message: String::new(),
@@ -241,6 +246,9 @@ impl Answer {
             Some(b'<') => "the answer is HTML or XML, not JSON",
             Some(_) => "the answer is not a JSON object",
         });
+        if weight(body) > MAX_WEIGHT {
+            return Err(NotAnAnswer("the answer has too many values"));
+        }
         let text = String::from_utf8_lossy(body);
         let value: Value = serde_json::from_str(&text).map_err(|error| {
             if error.is_eof() && first == Some(&b'{') {

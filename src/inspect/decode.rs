@@ -3,6 +3,7 @@
 
 mod budget;
 mod cost;
+mod held;
 mod thread;
 
 use std::{
@@ -23,8 +24,7 @@ use budget::Budget;
 use cost::{Cost, MAX_MEMORY};
 use thread::{block_on, on_new_thread};
 
-/// The longest file that is held for it, in bytes.
-pub(super) const MOST_HELD: usize = 64 * 1024 * 1024;
+pub(super) use held::{Held, MAX_FILE};
 
 /// What the decodes of the process share.
 static BUDGET: Budget = Budget::new(MAX_MEMORY);
@@ -84,7 +84,7 @@ impl Task {
     /// Decodes on a thread of its own, once there is memory for it, unless `deadline` comes first.
     pub(super) async fn run_until(
         self,
-        file: Vec<u8>,
+        file: Held,
         deadline: impl Future<Output = ()>,
         facts: &mut Facts,
     ) {
@@ -93,7 +93,7 @@ impl Task {
             on_new_thread(move || {
                 // Kept until the work is done, even if it is not waited for.
                 let _share = share;
-                opinion(self, &file)
+                opinion(self, file.bytes())
             })
             .await
         };

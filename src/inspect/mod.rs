@@ -43,9 +43,9 @@ const READ_BUFFER: usize = 64 * 1024;
 pub struct Inspector {
     inspection: Inspection,
     state: State,
-    /// The whole file, at decode depth, unless it is too long.
+    /// The file so far, at decode depth, unless it is too long or other inspectors hold too much.
     #[cfg(feature = "decode")]
-    held: Option<Vec<u8>>,
+    held: Option<decode::Held>,
 }
 
 #[derive(Debug)]
@@ -129,7 +129,7 @@ impl Inspector {
             inspection: Inspection::new(depth),
             state: State::Sniffing(Head::EMPTY),
             #[cfg(feature = "decode")]
-            held: Some(Vec::new()),
+            held: Some(decode::Held::new()),
         }
     }
 
@@ -180,7 +180,7 @@ impl Inspector {
         self.end();
         #[cfg(feature = "decode")]
         if let Some((task, file)) = self.decode_task() {
-            task.run(&file, &mut self.inspection.facts);
+            task.run(file.bytes(), &mut self.inspection.facts);
         }
         self.inspection
     }
@@ -258,23 +258,21 @@ impl Inspector {
         if self.inspection.identity == Identity::NotAnImage {
             self.held = None;
         }
-        if let Some(held) = &mut self.held {
-            if held.len().saturating_add(chunk.len()) <= decode::MOST_HELD {
-                held.extend_from_slice(chunk);
-            } else {
-                self.held = None;
-            }
+        if let Some(held) = &mut self.held
+            && held.extend(chunk).is_none()
+        {
+            self.held = None;
         }
     }
 
     #[cfg(feature = "decode")]
-    fn decode_task(&mut self) -> Option<(decode::Task, Vec<u8>)> {
+    fn decode_task(&mut self) -> Option<(decode::Task, decode::Held)> {
         if self.inspection.depth < Depth::Decode {
             return None;
         }
         let format = self.inspection.format()?;
         let file = self.held.take();
-        let len = file.as_ref().map(Vec::len);
+        let len = file.as_ref().map(|held| held.bytes().len());
         let task = decode::Task::plan(format, len, &mut self.inspection.facts)?;
         Some((task, file?))
     }

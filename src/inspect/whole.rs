@@ -76,7 +76,7 @@ impl Inspection {
         #[cfg(feature = "decode")]
         if depth == Depth::Decode {
             // The bound of a stream holds for a slice too: both say the same.
-            let held = Some(bytes.len()).filter(|len| *len <= super::decode::MOST_HELD);
+            let held = Some(bytes.len()).filter(|len| *len <= super::decode::MAX_FILE);
             let facts = &mut inspection.facts;
             if let Some(task) = super::decode::Task::plan(format, held, facts) {
                 task.run(bytes, facts);

@@ -36,8 +36,8 @@ pub(super) struct Files {
     /// The folder, without symbolic links in its own path.
     root: Option<PathBuf>,
     published: Mutex<Published>,
-    /// A part of the paths of published files that cannot be guessed: every user and every web page
-    /// on this machine can send requests to a loopback port.
+    /// A part of every file's path that cannot be guessed: every user and every web page on this
+    /// machine can send requests to a loopback port.
     secret: String,
 }
 
@@ -66,12 +66,18 @@ impl Files {
         })
     }
 
+    /// The path of the folder's URL.
+    pub(super) fn folder_path(&self) -> Option<String> {
+        let secret = &self.secret;
+        self.root.as_ref().map(|_| format!("/files/{secret}"))
+    }
+
     /// The path of a URL for a file below the folder, given below it or whole.
     pub(super) fn path_of(&self, file: &Path) -> Option<String> {
         let root = self.root.as_ref()?;
         let whole = root.join(file).canonicalize().ok()?;
         let below = whole.strip_prefix(root).ok()?;
-        let mut path = "/files".to_owned();
+        let mut path = self.folder_path()?;
         for component in below.components() {
             let Component::Normal(name) = component else {
                 return None;
@@ -103,11 +109,11 @@ impl Files {
         ))
     }
 
-    /// The file of `/files/…`: below the folder, not hidden, not reached by a link that leads out.
+    /// The file of `/files/SECRET/…`: below the folder, not hidden, not reached by a link that leads out.
     pub(super) fn below(&self, encoded: &str) -> Option<PathBuf> {
         let root = self.root.as_ref()?;
         let mut path = root.clone();
-        for part in encoded.split('/') {
+        for part in self.behind_secret(encoded)?.split('/') {
             let name = percent_decode_str(part).decode_utf8().ok()?;
             let hidden = name.is_empty() || name.starts_with('.');
             if hidden || name.contains(['/', '\\', '\0', ':']) {
@@ -122,15 +128,17 @@ impl Files {
 
     /// Returns the file of `/published/SECRET/NUMBER/…`.
     pub(super) fn published(&self, encoded: &str) -> Option<PathBuf> {
-        let (secret, rest) = encoded.split_once('/')?;
-        // As hashes, so that the time of the comparison says nothing about the secret.
-        if Sha256::digest(secret) != Sha256::digest(&self.secret) {
-            return None;
-        }
-        let (number, _) = rest.split_once('/')?;
+        let (number, _) = self.behind_secret(encoded)?.split_once('/')?;
         let number: usize = number.parse().ok()?;
         let published = self.published.lock().expect("no holder panics");
         published.files.get(number).cloned()
+    }
+
+    /// The part of a path after the secret, if the secret is right.
+    fn behind_secret<'a>(&self, encoded: &'a str) -> Option<&'a str> {
+        let (secret, rest) = encoded.split_once('/')?;
+        // As hashes, so that the time of the comparison depends on nothing secret.
+        (Sha256::digest(secret) == Sha256::digest(&self.secret)).then_some(rest)
     }
 }
 

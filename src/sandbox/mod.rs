@@ -184,6 +184,13 @@ impl Sandbox {
         &self.state.key
     }
 
+    /// The URL of the served folder, if there is one. It cannot be guessed. The names of its files
+    /// follow after a slash.
+    pub fn folder_url(&self) -> Option<String> {
+        let path = self.state.files.folder_path()?;
+        Some(self.endpoint() + &path)
+    }
+
     /// The URL of a file in the served folder; `file` is an absolute path, or one relative to the folder.
     ///
     /// # Errors

@@ -167,7 +167,7 @@ pub(crate) struct SandboxOptions {
     #[arg(long, value_name = "N", default_value = "0")]
     polls: u32,
 
-    /// Serves this folder's files, hidden ones excepted, below /files/
+    /// Serves this folder's files, hidden ones excepted, below a URL that cannot be guessed
     #[arg(long, value_name = "DIR")]
     pub(crate) serve: Option<PathBuf>,
 }

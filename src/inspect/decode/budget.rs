@@ -39,6 +39,17 @@ impl Budget {
         }
     }
 
+    /// Takes `bytes` if they are free now and no one waits.
+    pub(super) fn take(&'static self, bytes: u64) -> Option<Share> {
+        let mut state = self.lock();
+        let is_free = state.waiting.is_empty();
+        state.free = state.free.checked_sub(bytes).filter(|_| is_free)?;
+        Some(Share {
+            budget: self,
+            bytes,
+        })
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -115,6 +115,7 @@ impl Run {
             for host in ["127.0.0.1:", "127.0.0.1/32:", "0.0.0.0:"] {
                 *text = mask_numbers(text, host);
             }
+            *text = without_secrets(text);
         }
         self
     }
@@ -124,6 +125,23 @@ impl Run {
         self.stdout = mask_numbers(&self.stdout, key);
         self
     }
+}
+
+/// The text without the part of the sandbox's paths that cannot be guessed.
+fn without_secrets(text: &str) -> String {
+    let mut parts = text.split("/files/");
+    let mut masked = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        masked.push_str("/files/");
+        let rest = part.trim_start_matches(|c: char| c.is_ascii_hexdigit());
+        let has_secret = part.len() - rest.len() == 32;
+        masked.push_str(
+            rest.strip_prefix('/')
+                .filter(|_| has_secret)
+                .unwrap_or(part),
+        );
+    }
+    masked
 }
 
 fn mask_numbers(text: &str, key: &str) -> String {

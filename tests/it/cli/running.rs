@@ -13,6 +13,8 @@ pub(crate) struct Running<'a> {
     stdout: ChildStdout,
     said: String,
     pub(crate) endpoint: String,
+    /// The URL of the served folder.
+    folder: Option<String>,
 }
 
 impl<'a> Running<'a> {
@@ -22,20 +24,32 @@ impl<'a> Running<'a> {
             .spawn()
             .unwrap();
         let mut stdout = child.stdout.take().unwrap();
-        let said = read_line(&mut stdout);
+        let mut said = read_line(&mut stdout);
         let (_, endpoint) = said.split_once(" on ").expect(&said);
+        let endpoint = endpoint.to_owned();
+        said.push('\n');
+        let mut folder = None;
+        while args.contains(&"--serve") && folder.is_none() {
+            let line = read_line(&mut stdout);
+            let url = line.split(' ').find_map(|word| word.strip_suffix("/NAME"));
+            folder = url.map(str::to_owned);
+            said += &line;
+            said.push('\n');
+        }
         Self {
             bench,
             child: Some(child),
             stdout,
-            endpoint: endpoint.to_owned(),
-            said: said + "\n",
+            endpoint,
+            folder,
+            said,
         }
     }
 
     /// The URL of a file in the served folder.
     pub(crate) fn url(&self, file: &str) -> String {
-        format!("{}/files/{file}", self.endpoint)
+        let folder = self.folder.as_deref().expect("a folder is served");
+        format!("{folder}/{file}")
     }
 
     pub(crate) fn allowed(&self) -> String {

@@ -32,6 +32,28 @@ fn target(sandbox: &Sandbox, url: &str) -> String {
         .to_owned()
 }
 
+/// The target of a file in the served folder.
+fn below(sandbox: &Sandbox, path: &str) -> String {
+    let url = sandbox.folder_url().expect("a folder is served");
+    target(sandbox, &format!("{url}/{path}"))
+}
+
+#[tokio::test]
+async fn a_folder_is_served_under_a_path_that_cannot_be_guessed() {
+    let sandbox = start(Sandbox::builder().serve(fixtures())).await;
+    let other = start(Sandbox::builder().serve(fixtures())).await;
+    let secret = below(&sandbox, "png/rgb.png");
+    assert_eq!(get(&sandbox, &secret).await.status, 200);
+    for guess in [
+        "/files/png/rgb.png".to_owned(),
+        "/files//png/rgb.png".to_owned(),
+        secret.replace("/files/", "/files/0"),
+        below(&other, "png/rgb.png"),
+    ] {
+        assert_eq!(get(&sandbox, &guess).await.status, 404, "{guess}");
+    }
+}
+
 #[tokio::test]
 async fn a_file_of_the_folder_is_served_under_its_url() {
     let sandbox = start(Sandbox::builder().serve(fixtures())).await;
@@ -56,13 +78,13 @@ async fn an_empty_and_a_large_file_come_whole() {
     let large: Vec<u8> = (0..1_000_003_u32).map(|at| at.to_le_bytes()[1]).collect();
     fs::write(folder.join("large.bin"), &large).unwrap();
     let sandbox = start(Sandbox::builder().serve(&folder)).await;
-    let answer = get(&sandbox, "/files/large.bin").await;
+    let answer = get(&sandbox, &below(&sandbox, "large.bin")).await;
     assert!(answer.body == large);
     assert_eq!(
         answer.header("content-type"),
         Some("application/octet-stream")
     );
-    let answer = get(&sandbox, "/files/empty").await;
+    let answer = get(&sandbox, &below(&sandbox, "empty")).await;
     assert_eq!((answer.status, answer.body.len()), (200, 0));
     assert_eq!(answer.header("content-length"), Some("0"));
 }
@@ -111,7 +133,7 @@ async fn a_part_of_a_file_is_served_as_asked() {
         ("bytes=+1-2", 200, "", "0123456789"),
         ("pixels=0-3", 200, "", "0123456789"),
     ] {
-        let request = Request::new("GET", "/files/digits").with("range", asked);
+        let request = Request::new("GET", &below(&sandbox, "digits")).with("range", asked);
         let answer = request.ask(&sandbox).await;
         assert_eq!((answer.status, answer.text()), (status, body), "{asked}");
         assert_eq!(
@@ -120,7 +142,9 @@ async fn a_part_of_a_file_is_served_as_asked() {
             "{asked}"
         );
     }
-    let head = Request::new("HEAD", "/files/digits").ask(&sandbox).await;
+    let head = Request::new("HEAD", &below(&sandbox, "digits"))
+        .ask(&sandbox)
+        .await;
     assert_eq!(head.header("content-length"), Some("10"));
     assert_eq!(head.header("accept-ranges"), Some("bytes"));
     assert!(head.body.is_empty());
@@ -145,7 +169,10 @@ async fn hidden_files_and_what_lies_outside_are_not_served() {
         std::os::unix::fs::symlink(outside.join(to), folder.join(name)).unwrap();
     }
     let sandbox = start(Sandbox::builder().serve(&folder)).await;
-    assert_eq!(get(&sandbox, "/files/sub/seen").await.status, 200);
+    assert_eq!(
+        get(&sandbox, &below(&sandbox, "sub/seen")).await.status,
+        200
+    );
     for path in [
         "../secret",
         "%2e%2e/secret",
@@ -168,7 +195,7 @@ async fn hidden_files_and_what_lies_outside_are_not_served() {
         "%ff",
         "sub\\seen",
     ] {
-        let answer = get(&sandbox, &format!("/files/{path}")).await;
+        let answer = get(&sandbox, &below(&sandbox, path)).await;
         assert_eq!(answer.status, 404, "{path}");
     }
     for file in ["../secret", ".hidden", "missing", "", ".git/config", "link"] {
@@ -235,7 +262,8 @@ async fn a_pipe_in_the_folder_is_no_file() {
         .status();
     assert!(made.unwrap().success());
     let sandbox = start(Sandbox::builder().serve(&folder)).await;
-    let answer = tokio::time::timeout(Duration::from_secs(10), get(&sandbox, "/files/pipe.png"));
+    let pipe = below(&sandbox, "pipe.png");
+    let answer = tokio::time::timeout(Duration::from_secs(10), get(&sandbox, &pipe));
     assert_eq!(answer.await.expect("an answer").status, 404);
 }
 
