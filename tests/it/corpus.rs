@@ -243,22 +243,21 @@ fn check_rates(tallies: &HashMap<(Format, Truth), Tally>, complaints: &mut Vec<S
             }
         }
     }
-    for depth in 2..=deepest {
+    for (index, depth) in DEPTHS.iter().enumerate().skip(2) {
         let corrupt = tallies
             .iter()
             .filter(|((_, truth), _)| *truth == Truth::Corrupt);
         let (files, refused) = corrupt.fold((0, 0), |(files, refused), (_, tally)| {
-            (files + tally.files, refused + tally.refused[depth])
+            (files + tally.files, refused + tally.refused[index])
         });
         let accepted = percent(files - refused, files);
         println!(
             "corrupt accepted at {}: {accepted:.2} % of {files}",
-            DEPTHS[depth].name()
+            depth.name()
         );
         if accepted > CORRUPT_ACCEPTED {
             complaints.push(format!(
-                "{accepted:.2} % of the corrupt accepted at {:?}",
-                DEPTHS[depth]
+                "{accepted:.2} % of the corrupt accepted at {depth:?}"
             ));
         }
     }
