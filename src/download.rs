@@ -4,6 +4,7 @@
 use std::{net::SocketAddr, time::Duration};
 
 use crate::{
+    code::Code,
     image_url::ImageUrl,
     inspect::{Depth, Inspection, Inspector},
 };
@@ -11,6 +12,11 @@ use crate::{
 /// A part of a download. The one that was under way when it ended says where the time went.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(rename_all = "kebab-case")
+)]
 pub enum Phase {
     /// The host's name is looked up.
     Resolve,
@@ -38,7 +44,9 @@ impl Phase {
 }
 
 /// How long each phase took, summed over hops. A phase that was not entered took no time.
+#[non_exhaustive]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Timings {
     /// Looking up names.
     pub resolve: Duration,
@@ -55,6 +63,11 @@ pub struct Timings {
 /// What is wrong with a server's TLS.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(rename_all = "kebab-case")
+)]
 pub enum TlsFault {
     /// The certificate has expired.
     Expired,
@@ -76,6 +89,11 @@ pub enum TlsFault {
 /// How a download ended.
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(rename_all = "kebab-case")
+)]
 pub enum Ending {
     /// The whole body was read.
     Complete,
@@ -83,8 +101,8 @@ pub enum Ending {
     Stopped,
     /// It was stopped on purpose: a fact condemned the image.
     Refused {
-        /// The code of the rule that the image breaks: `image/too-large`.
-        rule: &'static str,
+        /// The rule that the image breaks.
+        rule: Code,
     },
     /// The deadline passed.
     TooSlow,
@@ -119,7 +137,9 @@ pub enum Ending {
 }
 
 /// One answer on the way.
+#[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Hop {
     /// Where the request went, with secrets masked.
     pub url: String,
@@ -127,16 +147,28 @@ pub struct Hop {
     pub status: u16,
 }
 
+/// Under this name, because a derived `Deserialize` would borrow a field whose type is a reference.
+type HttpVersion = &'static str;
+
 /// The facts of one download. Only a [`Probe`](crate::Probe) makes one.
+///
+/// With the feature `serde` it can be stored, with its URL as given, secrets included, and
+/// evaluated again later under other requirements.
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Download {
     pub(crate) url: ImageUrl,
+    #[cfg_attr(
+        feature = "serde",
+        serde(deserialize_with = "crate::image_url::repaired")
+    )]
     pub(crate) last_url: ImageUrl,
     pub(crate) ending: Ending,
     pub(crate) phase: Phase,
     pub(crate) hops: Vec<Hop>,
     pub(crate) remote: Option<SocketAddr>,
-    pub(crate) http_version: Option<&'static str>,
+    #[cfg_attr(feature = "serde", serde(deserialize_with = "http_version"))]
+    pub(crate) http_version: Option<HttpVersion>,
     pub(crate) content_type: Option<String>,
     pub(crate) content_length: Option<u64>,
     pub(crate) unregistered_coding: Option<String>,
@@ -267,4 +299,20 @@ impl Download {
     pub const fn inspection(&self) -> &Inspection {
         &self.inspection
     }
+}
+
+#[cfg(feature = "serde")]
+fn http_version<'de, D>(deserializer: D) -> Result<Option<HttpVersion>, D::Error>
+where
+    D: serde::Deserializer<'de>,
+{
+    use serde::Deserialize as _;
+    let name = Option::<String>::deserialize(deserializer)?;
+    Ok(name.map(|name| match name.as_str() {
+        "HTTP/0.9" => "HTTP/0.9",
+        "HTTP/1.0" => "HTTP/1.0",
+        "HTTP/1.1" => "HTTP/1.1",
+        "HTTP/2" => "HTTP/2",
+        _ => "HTTP/3",
+    }))
 }

@@ -3,7 +3,7 @@
 mod masked;
 mod written;
 
-use std::{borrow::Cow, fmt};
+use std::{borrow::Cow, fmt, str::FromStr};
 
 use url::{Host, Url};
 
@@ -75,6 +75,14 @@ impl ImageUrl {
     ///
     /// Length and user information are judged later, by
     /// [`Requirements`](crate::Requirements::judge_url): they can be set.
+    ///
+    /// ```
+    /// use greenlight::ImageUrl;
+    ///
+    /// let url = ImageUrl::parse("https://example.com/cat.png?key=secret")?;
+    /// assert_eq!(url.to_string(), "https://example.com/cat.png?\u{2026}");
+    /// # Ok::<(), greenlight::UrlError>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -208,6 +216,55 @@ impl ImageUrl {
     pub(crate) fn parsed_host(&self) -> Option<Host<&str>> {
         self.parsed.host()
     }
+}
+
+impl FromStr for ImageUrl {
+    type Err = UrlError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::parse(text)
+    }
+}
+
+impl TryFrom<&str> for ImageUrl {
+    type Error = UrlError;
+
+    fn try_from(text: &str) -> Result<Self, Self::Error> {
+        Self::parse(text)
+    }
+}
+
+impl AsRef<str> for ImageUrl {
+    fn as_ref(&self) -> &str {
+        self.as_str()
+    }
+}
+
+/// The text as given, including secrets.
+#[cfg(feature = "serde")]
+impl serde::Serialize for ImageUrl {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.raw)
+    }
+}
+
+#[cfg(feature = "serde")]
+impl<'de> serde::Deserialize<'de> for ImageUrl {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Self::parse(&text).map_err(serde::de::Error::custom)
+    }
+}
+
+/// Reads a URL that a redirect led to, which need not be written as it parses.
+#[cfg(feature = "serde")]
+pub(crate) fn repaired<'de, D>(deserializer: D) -> Result<ImageUrl, D::Error>
+where
+    D: serde::Deserializer<'de>,
+{
+    use serde::Deserialize as _;
+    let text = String::deserialize(deserializer)?;
+    ImageUrl::parse_repaired(&text).map_err(serde::de::Error::custom)
 }
 
 /// `scheme://host/path?…`: without user information, and with the query's values masked.

@@ -19,6 +19,7 @@ pub mod inspect;
 mod later;
 #[cfg(feature = "files")]
 pub mod local_file;
+mod problem;
 pub mod requirements;
 pub mod sanitize;
 #[cfg(feature = "probe")]
@@ -59,5 +60,6 @@ pub use image_url::{ImageUrl, UrlError};
 pub use inspect::{Depth, Inspection, Inspector};
 #[cfg(feature = "probe")]
 pub use probe::Probe;
+pub use problem::ProblemDocument;
 pub use requirements::Requirements;
 pub use verdict::{Accepted, Decision, Rejected, Verdict, Violation};

@@ -1,12 +1,11 @@
 //! Tasks that are aborted when their handles are dropped, and the conversion of their results.
 
 use std::{
-    panic,
     pin::Pin,
     task::{Context, Poll, ready},
 };
 
-use tokio::task::{self, JoinError, JoinHandle};
+use tokio::task::{self, JoinHandle};
 
 use crate::error::{Error, ErrorKind};
 
@@ -47,9 +46,10 @@ impl<T> Drop for Spawned<T> {
 }
 
 /// Returns the result of a task. A panic of the task is resumed in the caller.
-pub(crate) fn joined<T>(ended: Result<T, JoinError>) -> Result<T, Error> {
+#[cfg(feature = "pipeline")]
+pub(crate) fn joined<T>(ended: Result<T, task::JoinError>) -> Result<T, Error> {
     ended.map_err(|error| match error.try_into_panic() {
-        Ok(panicked) => panic::resume_unwind(panicked),
+        Ok(panicked) => std::panic::resume_unwind(panicked),
         Err(_cancelled) => shutting_down(),
     })
 }

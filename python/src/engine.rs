@@ -24,7 +24,7 @@ use pyo3::{
 };
 use tokio::{runtime::Runtime, task::JoinHandle, time};
 
-use crate::{depth_of, read, requirements::Requirements, verdict::Verdict};
+use crate::{depth_of, requirements::Requirements, verdict::Verdict};
 
 /// The interval at which a wait looks for signals such as Ctrl-C.
 const SIGNALS: Duration = Duration::from_millis(100);

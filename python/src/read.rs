@@ -201,8 +201,8 @@ fn is_enough(
     let facts = inspector.inspection();
     let is_rejected = match facts.identity() {
         Identity::Undecided => false,
-        Identity::NotAnImage => true,
         Identity::Format(format) => !requirements.allows(format),
+        _ => true,
     };
     let is_settled = depth == Depth::Header && inspector.is_settled();
     facts.bytes_seen() > requirements.max_bytes() || (len.is_some() && (is_rejected || is_settled))

@@ -2,7 +2,8 @@
 
 use greenlight::{
     Decision, ImageUrl,
-    verdict::{DownloadSummary, Measure, Severity, Summary},
+    Format,
+    verdict::{DownloadSummary, Measure, Severity, Summary, in_words},
 };
 use pyo3::{exceptions::PyValueError, prelude::*, types::PyTuple};
 use serde::{Deserialize, Serialize};
@@ -26,7 +27,7 @@ impl Verdict {
     pub(crate) fn new<S>(source: Option<&str>, verdict: &greenlight::Verdict<S>) -> Self {
         let summary = verdict.summary();
         let error = (summary.decision == Decision::Inconclusive)
-            .then(|| format!("not decidable, unknown: {}", verdict.missing().join(", ")));
+            .then(|| format!("not decidable, unknown: {}", in_words(verdict.missing())));
         Self {
             source: masked(source),
             summary,
@@ -73,7 +74,7 @@ impl Verdict {
     /// The stable name of the format, once known.
     #[getter]
     fn format(&self) -> Option<&'static str> {
-        self.summary.format
+        self.summary.format.map(Format::name)
     }
 
     /// Width in pixels.
@@ -173,12 +174,12 @@ pub(crate) enum Value {
     None(Option<bool>),
 }
 
-impl From<&Measure> for Value {
-    fn from(measure: &Measure) -> Self {
+impl From<Option<&Measure>> for Value {
+    fn from(measure: Option<&Measure>) -> Self {
         match measure {
-            Measure::Number(number) => Self::Number(*number),
-            Measure::Text(text) => Self::Text(text.clone()),
-            Measure::None => Self::None(None),
+            Some(Measure::Number(number)) => Self::Number(*number),
+            Some(measure) => Self::Text(measure.to_string()),
+            None => Self::None(None),
         }
     }
 }

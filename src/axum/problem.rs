@@ -6,9 +6,8 @@ use ::axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use serde::Serialize;
 
-use crate::verdict::{Code, Decision, Rejected, Severity, Violation};
+use crate::{problem::ProblemDocument, verdict::Rejected};
 
 /// Why an upload is not taken. As a response: the status, and a problem document (RFC 9457) with a
 /// stable `code` and the image's `violations`.
@@ -63,39 +62,27 @@ pub enum Problem {
 impl Problem {
     /// The response's status.
     pub fn status(&self) -> StatusCode {
-        match self {
-            Self::Refused(rejected) => match reason(rejected).map(Violation::code) {
-                Some(Code::ImageTooLarge) => StatusCode::PAYLOAD_TOO_LARGE,
-                Some(
-                    Code::ImageNotAnImage | Code::ImageFormatUnsupported | Code::ImageTypeMismatch,
-                ) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                _ => StatusCode::UNPROCESSABLE_ENTITY,
-            },
-            Self::FormTooLarge { .. } | Self::RequestTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
-            Self::NotMultipart
-            | Self::Malformed { .. }
-            | Self::MissingField { .. }
-            | Self::TwoFields { .. }
-            | Self::Incomplete { .. } => StatusCode::BAD_REQUEST,
-        }
+        StatusCode::from_u16(self.document().status()).expect("a status between 400 and 422")
     }
 
     /// The stable code: the first violation's that rejects, or one of `upload/...`.
     pub fn code(&self) -> &'static str {
-        match self {
-            Self::Refused(rejected) => match reason(rejected) {
-                Some(violation) => violation.code().name(),
-                None => "image/undecided",
-            },
-            Self::NotMultipart => "upload/not-multipart",
-            Self::Malformed { .. } => "upload/malformed",
-            Self::MissingField { .. } => "upload/missing-field",
-            Self::TwoFields { .. } => "upload/two-fields",
-            Self::FormTooLarge { .. } | Self::RequestTooLarge => "upload/too-large",
-            Self::TooSlow => "upload/too-slow",
-            Self::Incomplete { .. } => "upload/incomplete",
-        }
+        self.document().code()
+    }
+
+    /// The document in the response's body.
+    pub fn document(&self) -> ProblemDocument {
+        let (status, code) = match self {
+            Self::Refused(rejected) => return ProblemDocument::from(rejected),
+            Self::NotMultipart => (400, "upload/not-multipart"),
+            Self::Malformed { .. } => (400, "upload/malformed"),
+            Self::MissingField { .. } => (400, "upload/missing-field"),
+            Self::TwoFields { .. } => (400, "upload/two-fields"),
+            Self::Incomplete { .. } => (400, "upload/incomplete"),
+            Self::TooSlow => (408, "upload/too-slow"),
+            Self::FormTooLarge { .. } | Self::RequestTooLarge => (413, "upload/too-large"),
+        };
+        ProblemDocument::about_request(status, code, self.to_string())
     }
 
     /// The verdict, if it is the image that is refused.
@@ -107,14 +94,6 @@ impl Problem {
     }
 }
 
-/// The first violation that rejects.
-fn reason(rejected: &Rejected) -> Option<&Violation> {
-    rejected
-        .violations()
-        .iter()
-        .find(|violation| violation.severity() == Severity::Reject)
-}
-
 impl From<Rejected> for Problem {
     fn from(rejected: Rejected) -> Self {
         Self::Refused(rejected)
@@ -124,10 +103,7 @@ impl From<Rejected> for Problem {
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Refused(rejected) => match reason(rejected) {
-                Some(violation) => violation.fmt(f),
-                None => rejected.fmt(f),
-            },
+            Self::Refused(rejected) => f.write_str(ProblemDocument::from(rejected).detail()),
             Self::NotMultipart => {
                 f.write_str("the request is not multipart/form-data with a boundary")
             }
@@ -175,40 +151,12 @@ impl From<Problem> for io::Error {
     }
 }
 
-/// RFC 9457, section 3. The type is `about:blank`: `code` says more than a URI of ours could.
-#[derive(Serialize)]
-struct Document<'a> {
-    r#type: &'static str,
-    title: &'static str,
-    status: u16,
-    detail: String,
-    code: &'static str,
-    violations: &'a [Violation],
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    missing: &'a [&'static str],
-}
-
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let status = self.status();
-        let document = Document {
-            r#type: "about:blank",
-            title: status.canonical_reason().unwrap_or_default(),
-            status: status.as_u16(),
-            detail: self.to_string(),
-            code: self.code(),
-            violations: self.rejected().map_or(&[], Rejected::violations),
-            // Of an image that is rejected anyway nobody asks what else is unknown.
-            missing: match self.rejected() {
-                Some(rejected) if rejected.decision() == Decision::Inconclusive => {
-                    rejected.missing()
-                }
-                _ => &[],
-            },
-        };
-        let body = serde_json::to_vec(&document).expect("a document of strings and numbers");
-        let media_type = HeaderValue::from_static("application/problem+json");
-        let mut response = (status, [(header::CONTENT_TYPE, media_type)], body).into_response();
+        let document = self.document();
+        let media_type = HeaderValue::from_static(ProblemDocument::MEDIA_TYPE);
+        let headers = [(header::CONTENT_TYPE, media_type)];
+        let mut response = (self.status(), headers, document.to_json()).into_response();
         if matches!(self, Self::TooSlow) {
             // RFC 9110, 15.5.9: the server does not wait for the rest.
             let close = HeaderValue::from_static("close");

@@ -8,7 +8,10 @@ use super::{
     source::Noticed,
     terminal::{Cell, Row, Tone},
 };
-use crate::verdict::{Code, CodeCounts, Decision, Severity};
+use crate::{
+    format::Format,
+    verdict::{Code, CodeCounts, Decision, Severity},
+};
 
 const FIRST: usize = 13;
 const FORMAT: usize = 8;
@@ -146,7 +149,7 @@ fn image_row(first: &str, tone: Tone, report: &Report) -> Row {
         .map_or("-".to_owned(), |bytes| bytes.to_string());
     vec![
         Cell::new(first).left(FIRST).tone(tone),
-        Cell::new(report.summary.format.unwrap_or("-")).left(FORMAT),
+        Cell::new(report.summary.format.map_or("-", Format::name)).left(FORMAT),
         Cell::new(pixels).right(PIXELS),
         Cell::new(bytes).right(BYTES),
         Cell::new(&*report.source),

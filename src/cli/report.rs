@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     image_url::masked,
-    verdict::{Code, CodeCounts, Decision, Severity, Summary, Verdict},
+    verdict::{Code, CodeCounts, Decision, Severity, Summary, Verdict, in_words},
 };
 
 /// One source's line. The order of the fields is the order of the keys.
@@ -29,7 +29,7 @@ impl Report {
     pub(crate) fn of<S>(source: &str, verdict: &Verdict<S>) -> Self {
         let summary = verdict.summary();
         let error = (summary.decision == Decision::Inconclusive)
-            .then(|| format!("not decidable, unknown: {}", verdict.missing().join(", ")));
+            .then(|| format!("not decidable, unknown: {}", in_words(verdict.missing())));
         Self {
             source: masked(source).into_owned(),
             line: None,

@@ -6,6 +6,7 @@ use std::fmt;
 use crate::error::{from_name, serde_name};
 
 /// Which violation a defect becomes.
+#[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum DefectClass {
     /// The bytes contradict the format: `image/corrupt`.
@@ -379,5 +380,35 @@ impl Defects {
 impl fmt::Debug for Defects {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list().entries(self.iter()).finish()
+    }
+}
+
+/// A defect in JSON: of kinds beyond the eighth the offset is `null`.
+#[cfg(feature = "serde")]
+#[derive(serde::Serialize, serde::Deserialize)]
+struct Stored {
+    kind: DefectKind,
+    offset: Option<u64>,
+}
+
+/// A list of kinds with their offsets.
+#[cfg(feature = "serde")]
+impl serde::Serialize for Defects {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.iter().map(|(kind, offset)| Stored { kind, offset }))
+    }
+}
+
+#[cfg(feature = "serde")]
+impl<'de> serde::Deserialize<'de> for Defects {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut defects = Self::new();
+        for Stored { kind, offset } in Vec::<Stored>::deserialize(deserializer)? {
+            match offset {
+                Some(offset) => defects.add(Defect::new(kind, offset)),
+                None => defects.kinds |= 1 << kind.index(),
+            }
+        }
+        Ok(defects)
     }
 }

@@ -33,7 +33,11 @@ pub enum ColorType {
 
 /// The EXIF orientation tag, 1 to 8 (Exif 2.3, table 5): reported, never applied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(try_from = "u16")
+)]
 pub struct Orientation(NonZeroU8);
 
 impl Orientation {
@@ -54,8 +58,18 @@ impl Orientation {
     }
 }
 
+#[cfg(feature = "serde")]
+impl TryFrom<u16> for Orientation {
+    type Error = &'static str;
+
+    fn try_from(tag: u16) -> Result<Self, Self::Error> {
+        Self::new(tag).ok_or("an orientation is a number from 1 to 8")
+    }
+}
+
 /// The facts that a parser has stated so far. A fact once stated is not taken back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct Facts {
     pub(crate) dimensions: Option<Dimensions>,
     /// Whole frames counted so far; 1 for a still image once it is known to be one.
@@ -71,13 +85,15 @@ pub(crate) struct Facts {
     pub(crate) defects: Defects,
     /// What decoding it costs, as far as only the parser can know.
     #[cfg(feature = "decode")]
+    #[cfg_attr(feature = "serde", serde(default))]
     pub(crate) effort: Effort,
 }
 
 /// What decoding costs that width, height and color do not determine. Counted at decode depth, for
 /// JPEG only.
 #[cfg(feature = "decode")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct Effort {
     /// Bytes of working buffers.
     pub(crate) memory: u64,

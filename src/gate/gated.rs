@@ -15,7 +15,7 @@ use std::{
 use super::Gate;
 use crate::{
     inspect::Inspection,
-    verdict::{Accepted, Rejected, Verdict},
+    verdict::{Accepted, Missing, Rejected, Verdict},
 };
 
 impl Gate {
@@ -207,7 +207,7 @@ impl Receipt {
 
 /// The judgement of bytes whose end nobody saw.
 fn cut(inspection: Option<Inspection>) -> Rejected {
-    let missing = vec!["the rest of the upload, which was not read"];
+    let missing = vec![Missing::Upload];
     Verdict::new((), Vec::new(), missing, inspection, None)
         .into_result()
         .expect_err("a fact is missing")

@@ -14,7 +14,7 @@ pub use stream::GateError;
 use crate::{
     inspect::{Claim, Depth, Inspection, Inspector},
     requirements::Requirements,
-    verdict::{Accepted, Decision, Rejected, Verdict},
+    verdict::{Accepted, Decision, Missing, Rejected, Verdict},
 };
 
 /// Judges an upload while it comes in, and refuses it at the first byte that condemns it. The bytes
@@ -94,7 +94,7 @@ impl Gate {
         Verdict::new(
             (),
             verdict.violations().to_vec(),
-            vec!["the rest of the upload, which was not read"],
+            vec![Missing::Upload],
             verdict.inspection().cloned(),
             None,
         )

@@ -14,7 +14,7 @@ use crate::{
 /// How many frames of an image the service scans.
 ///
 /// `Display` describes it: `looks at 10 of 95 frames`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Coverage {
     pub(super) total: Option<u32>,
     pub(super) seen: u32,
@@ -52,8 +52,8 @@ impl Coverage {
                 Code::ImageFramesUnseen,
                 Severity::Warn,
                 format!("the service {self}: a pass says nothing of the others"),
-                Measure::Number(self.seen.into()),
-                total.map_or(Measure::None, |total| Measure::Number(total.into())),
+                Some(Measure::Number(self.seen.into())),
+                total.map(|total| Measure::Number(total.into())),
             )
         })
     }

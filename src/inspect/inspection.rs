@@ -4,7 +4,13 @@ use super::{ColorType, DefectKind, Defects, Depth, Orientation};
 use crate::format::{Dimensions, Facts, Format, Glance};
 
 /// What the first bytes say a file is.
+#[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(rename_all = "kebab-case")
+)]
 pub enum Identity {
     /// It takes more bytes to say.
     Undecided,
@@ -15,7 +21,13 @@ pub enum Identity {
 }
 
 /// Who says what a file is.
+#[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(rename_all = "kebab-case")
+)]
 pub enum ClaimSource {
     /// The file name's or the URL path's extension.
     Extension,
@@ -24,7 +36,9 @@ pub enum ClaimSource {
 }
 
 /// What somebody says a file is, without looking.
+#[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Claim {
     /// Who says it.
     pub source: ClaimSource,
@@ -53,7 +67,12 @@ impl Claim {
 
 /// What a file's bytes say, as far as they were read. Facts only: whether they are acceptable is
 /// asked of [`Requirements`](crate::Requirements).
+///
+/// With the feature `serde` it can be stored, and evaluated again later under other requirements.
+/// The text is read back by the same or a later version; a kind of defect or a format that this
+/// version does not know is an error.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Inspection {
     pub(super) depth: Depth,
     pub(super) identity: Identity,

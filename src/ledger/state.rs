@@ -1,11 +1,8 @@
 //! The states of an image and which may follow which.
 
-use std::{fmt, str::FromStr};
+use std::fmt;
 
-use crate::{
-    error::{Error, ErrorKind},
-    sanitize::harmless,
-};
+use crate::error::{from_name, serde_name};
 
 macro_rules! states {
     ($($variant:ident = $code:literal, $name:literal, $text:literal;)*) => {
@@ -58,11 +55,6 @@ states! {
 }
 
 impl State {
-    /// Returns the state with this name.
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.iter().copied().find(|state| state.name() == name)
-    }
-
     /// Returns whether the state is final: the image stays in it unless a retry is requested.
     pub const fn is_final(self) -> bool {
         matches!(
@@ -120,31 +112,5 @@ impl fmt::Display for State {
     }
 }
 
-impl FromStr for State {
-    type Err = Error;
-
-    fn from_str(name: &str) -> Result<Self, Error> {
-        Self::from_name(name).ok_or_else(|| {
-            let name = harmless(name, 40);
-            Error::new(
-                ErrorKind::Usage,
-                format!("not a state of an image: `{name}`"),
-            )
-        })
-    }
-}
-
-#[cfg(feature = "serde")]
-impl<'de> serde::Deserialize<'de> for State {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let name = <std::borrow::Cow<'de, str> as serde::Deserialize>::deserialize(deserializer)?;
-        name.parse().map_err(serde::de::Error::custom)
-    }
-}
-
-#[cfg(feature = "serde")]
-impl serde::Serialize for State {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.name())
-    }
-}
+from_name!(State, "state of an image");
+serde_name!(State);

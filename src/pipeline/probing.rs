@@ -15,7 +15,7 @@ use crate::{
     error::Error,
     image_url::ImageUrl,
     ledger::{Claimed, Fate, Finding, Hold, Judgement, Location, Reason, Work},
-    verdict::{Decision, Verdict},
+    verdict::{Decision, Verdict, in_words},
 };
 
 /// Number of findings to collect before they are recorded in one call.
@@ -204,7 +204,7 @@ fn unreachable(shared: &Shared, hold: Hold, reason: Reason, attempts: u32) -> Fi
 }
 
 fn undecided<S>(verdict: &Verdict<S>) -> Reason {
-    let message = format!("unknown: {}", verdict.missing().join(", "));
+    let message = format!("unknown: {}", in_words(verdict.missing()));
     fate::reason_of(UNDECIDED, message)
 }
 

@@ -44,7 +44,7 @@ impl Stop {
         match self {
             Self::End => Ending::Complete,
             Self::Settled | Self::Limit => Ending::Stopped,
-            Self::Refused(code) => Ending::Refused { rule: code.name() },
+            Self::Refused(code) => Ending::Refused { rule: code },
         }
     }
 }

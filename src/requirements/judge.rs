@@ -10,7 +10,7 @@ use crate::{
     format::{DefectClass, DefectKind, Dimensions, Format},
     image_url::{ImageUrl, UrlError},
     inspect::{ClaimSource, Identity, Inspection},
-    verdict::{Accepted, Code, Enforcement, Measure, Severity, Verdict, Violation},
+    verdict::{Accepted, Code, Enforcement, Measure, Missing, Severity, Verdict, Violation},
 };
 
 impl Requirements {
@@ -27,7 +27,7 @@ impl Requirements {
     pub fn judge_url(&self, url: ImageUrl) -> Verdict<ImageUrl> {
         let mut findings = Findings::new(self);
         findings.url(&url);
-        findings.missing.push("the image, which was not downloaded");
+        findings.missing.push(Missing::Download);
         findings.into_verdict(url, None, None)
     }
 
@@ -52,7 +52,7 @@ impl Requirements {
         findings.url(&url);
         match accepted.inspection() {
             Some(inspection) => findings.image(inspection),
-            None => findings.missing.push("the image, which was not read"),
+            None => findings.missing.push(Missing::Image),
         }
         findings.into_verdict(url, accepted.inspection().cloned(), None)
     }
@@ -69,19 +69,34 @@ impl Verdict<String> {
     /// The verdict of a text that is no URL at all.
     pub fn of_text(text: String, error: &UrlError) -> Self {
         let (code, measured, limit) = match error {
-            UrlError::Malformed { reason } => (
-                Code::UrlMalformed,
-                Measure::from(reason.as_str()),
-                Measure::None,
-            ),
+            UrlError::Malformed { reason } => {
+                (Code::UrlMalformed, Measure::from(reason.as_str()), None)
+            }
             UrlError::Scheme { scheme } => (
                 Code::UrlScheme,
                 Measure::from(scheme.as_str()),
-                Measure::from("http, https"),
+                Some(Measure::from("http, https")),
             ),
         };
-        let violation = Violation::new(code, Severity::Reject, error.to_string(), measured, limit);
+        let violation = Violation::new(
+            code,
+            Severity::Reject,
+            error.to_string(),
+            Some(measured),
+            limit,
+        );
         Self::new(text, vec![violation], Vec::new(), None, None)
+    }
+}
+
+/// A value of a violation, or none.
+struct Shown(Option<Measure>);
+
+const NOTHING: Shown = Shown(None);
+
+impl<T: Into<Measure>> From<T> for Shown {
+    fn from(value: T) -> Self {
+        Self(Some(value.into()))
     }
 }
 
@@ -89,7 +104,7 @@ impl Verdict<String> {
 struct Findings<'a> {
     asked: &'a Requirements,
     violations: Vec<Violation>,
-    missing: Vec<&'static str>,
+    missing: Vec<Missing>,
 }
 
 impl<'a> Findings<'a> {
@@ -124,8 +139,8 @@ impl<'a> Findings<'a> {
     fn broken(
         &mut self,
         code: Code,
-        measured: impl Into<Measure>,
-        limit: impl Into<Measure>,
+        measured: impl Into<Shown>,
+        limit: impl Into<Shown>,
         message: String,
     ) {
         let enforcement = self.asked.rules[code.index()];
@@ -136,13 +151,13 @@ impl<'a> Findings<'a> {
         &mut self,
         code: Code,
         enforcement: Enforcement,
-        measured: Measure,
-        limit: Measure,
+        measured: Shown,
+        limit: Shown,
         message: String,
     ) {
         if let Some(severity) = enforcement.severity() {
             self.violations
-                .push(Violation::new(code, severity, message, measured, limit));
+                .push(Violation::new(code, severity, message, measured.0, limit.0));
         }
     }
 
@@ -157,7 +172,7 @@ impl<'a> Findings<'a> {
             let message =
                 "URL carries a user name or password: remove it, the service would store it"
                     .to_owned();
-            self.broken(Code::UrlCredentials, Measure::None, Measure::None, message);
+            self.broken(Code::UrlCredentials, NOTHING, NOTHING, message);
         }
     }
 
@@ -167,12 +182,7 @@ impl<'a> Findings<'a> {
             Identity::Undecided => {}
             Identity::NotAnImage => {
                 let message = "not an image: the first bytes are of no known format".to_owned();
-                self.broken(
-                    Code::ImageNotAnImage,
-                    Measure::None,
-                    self.formats(),
-                    message,
-                );
+                self.broken(Code::ImageNotAnImage, NOTHING, self.formats(), message);
             }
             Identity::Format(format) => {
                 if !self.asked.allows(format) {
@@ -204,7 +214,7 @@ impl<'a> Findings<'a> {
             _ => format!(
                 "{} is not scanned: convert it to {}",
                 format.title(),
-                self.formats()
+                self.format_names()
             ),
         };
         self.broken(
@@ -231,25 +241,20 @@ impl<'a> Findings<'a> {
             return;
         }
         if inspection.identity() == Identity::Undecided {
-            self.missing.push("the format");
+            self.missing.push(Missing::Format);
             return;
         }
         if inspection.dimensions().is_none() {
-            self.missing.push("the dimensions");
+            self.missing.push(Missing::Dimensions);
         }
         if !inspection.is_complete() {
-            self.missing.push("the rest of the file");
+            self.missing.push(Missing::Rest);
         }
     }
 
     fn size(&mut self, inspection: &Inspection) {
         if inspection.is_empty() {
-            self.broken(
-                Code::ImageEmpty,
-                0,
-                Measure::None,
-                "the file is empty".to_owned(),
-            );
+            self.broken(Code::ImageEmpty, 0, NOTHING, "the file is empty".to_owned());
             return;
         }
         let size = inspection
@@ -273,7 +278,7 @@ impl<'a> Findings<'a> {
             );
         }
         if inspection.len().is_none() {
-            self.missing.push("the size");
+            self.missing.push(Missing::Size);
         }
     }
 
@@ -336,7 +341,7 @@ impl<'a> Findings<'a> {
                 kind.description(),
                 advice(enforcement, kind)
             );
-            self.broken_as(code, enforcement, measured, Measure::None, message);
+            self.broken_as(code, enforcement, measured, NOTHING, message);
         }
     }
 
@@ -368,10 +373,14 @@ impl<'a> Findings<'a> {
         }
     }
 
-    /// The formats that are scanned, as a text.
-    fn formats(&self) -> Measure {
+    fn formats(&self) -> Shown {
+        self.format_names().into()
+    }
+
+    /// The formats that are scanned, in words.
+    fn format_names(&self) -> String {
         let names: Vec<_> = self.asked.formats().map(Format::title).collect();
-        names.join(", ").into()
+        names.join(", ")
     }
 }
 

@@ -1,6 +1,7 @@
 //! Facts joined with requirements: accepted, rejected or not decidable, and why.
 
 mod counts;
+mod missing;
 mod summary;
 mod violation;
 
@@ -10,6 +11,7 @@ use crate::{download::Download, image_url::ImageUrl, inspect::Inspection};
 
 pub use crate::code::Code;
 pub use counts::{CodeCounts, worst_by_code};
+pub use missing::{Missing, in_words};
 pub use summary::{DownloadSummary, Summary};
 pub use violation::{Enforcement, Measure, Severity, Violation};
 
@@ -58,7 +60,7 @@ pub struct Verdict<S = ()> {
 #[derive(Clone, Debug, Default)]
 struct Findings {
     violations: Vec<Violation>,
-    missing: Vec<&'static str>,
+    missing: Vec<Missing>,
     inspection: Option<Inspection>,
     download: Option<Box<Download>>,
 }
@@ -83,7 +85,7 @@ impl<S> Verdict<S> {
     pub(crate) fn new(
         subject: S,
         violations: Vec<Violation>,
-        missing: Vec<&'static str>,
+        missing: Vec<Missing>,
         inspection: Option<Inspection>,
         download: Option<Download>,
     ) -> Self {
@@ -129,8 +131,8 @@ impl<S> Verdict<S> {
         &self.findings.violations
     }
 
-    /// The facts that are missing for a decision, in words.
-    pub fn missing(&self) -> &[&'static str] {
+    /// The facts that are missing for a decision.
+    pub fn missing(&self) -> &[Missing] {
         &self.findings.missing
     }
 
@@ -235,8 +237,8 @@ impl Rejected {
         &self.findings.violations
     }
 
-    /// The facts that are missing for a decision, in words.
-    pub fn missing(&self) -> &[&'static str] {
+    /// The facts that are missing for a decision.
+    pub fn missing(&self) -> &[Missing] {
         &self.findings.missing
     }
 
@@ -262,7 +264,7 @@ impl fmt::Display for Rejected {
             None => write!(
                 f,
                 "image not decidable: unknown: {}",
-                self.missing().join(", ")
+                in_words(self.missing())
             ),
         }
     }

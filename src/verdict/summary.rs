@@ -12,9 +12,9 @@ use crate::{download::Download, format::Format, inspect::Inspection};
 pub struct Summary {
     /// What becomes of the image.
     pub decision: Decision,
-    /// The format's stable name, once known.
-    #[cfg_attr(feature = "serde", serde(deserialize_with = "format_name"))]
-    pub format: Option<FormatName>,
+    /// The format, once known.
+    #[cfg_attr(feature = "serde", serde(deserialize_with = "known_format"))]
+    pub format: Option<Format>,
     /// Pixels in a row.
     pub width: Option<u32>,
     /// Rows.
@@ -28,10 +28,6 @@ pub struct Summary {
     /// How the download went, if there was one.
     pub download: Option<DownloadSummary>,
 }
-
-/// By this name, because a derived `Deserialize` would borrow from its input what is seen to be a
-/// reference.
-type FormatName = &'static str;
 
 /// A download in flat fields.
 #[non_exhaustive]
@@ -56,7 +52,7 @@ impl<S> Verdict<S> {
         let download = self.download();
         Summary {
             decision: self.decision(),
-            format: inspection.and_then(Inspection::format).map(Format::name),
+            format: inspection.and_then(Inspection::format),
             width: dimensions.map(|dimensions| dimensions.width),
             height: dimensions.map(|dimensions| dimensions.height),
             bytes: inspection
@@ -105,16 +101,13 @@ impl DownloadSummary {
 }
 
 #[cfg(feature = "serde")]
-fn format_name<'de, D>(deserializer: D) -> Result<Option<FormatName>, D::Error>
+fn known_format<'de, D>(deserializer: D) -> Result<Option<Format>, D::Error>
 where
     D: serde::Deserializer<'de>,
 {
     use serde::Deserialize as _;
     let name = Option::<String>::deserialize(deserializer)?;
-    Ok(name.and_then(|name| {
-        let known = Format::ALL.iter().map(|format| format.name());
-        known.into_iter().find(|known| *known == name)
-    }))
+    Ok(name.and_then(|name| name.parse().ok()))
 }
 
 #[cfg(feature = "serde")]

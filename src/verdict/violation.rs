@@ -71,7 +71,8 @@ impl fmt::Display for Enforcement {
 from_name!(Enforcement, "enforcement");
 serde_name!(Enforcement);
 
-/// A measured value or the limit it is held against.
+/// A measured value or the limit that it is compared with.
+#[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(
     feature = "serde",
@@ -83,8 +84,6 @@ pub enum Measure {
     Number(u64),
     /// A short text: `120x80`, `png/crc at byte 33`.
     Text(String),
-    /// Nothing to say.
-    None,
 }
 
 impl From<u64> for Measure {
@@ -110,7 +109,6 @@ impl fmt::Display for Measure {
         match self {
             Self::Number(number) => write!(f, "{number}"),
             Self::Text(text) => f.write_str(text),
-            Self::None => Ok(()),
         }
     }
 }
@@ -122,8 +120,8 @@ pub struct Violation {
     code: Code,
     severity: Severity,
     message: String,
-    measured: Measure,
-    limit: Measure,
+    measured: Option<Measure>,
+    limit: Option<Measure>,
 }
 
 impl Violation {
@@ -131,8 +129,8 @@ impl Violation {
         code: Code,
         severity: Severity,
         message: String,
-        measured: Measure,
-        limit: Measure,
+        measured: Option<Measure>,
+        limit: Option<Measure>,
     ) -> Self {
         Self {
             code,
@@ -162,14 +160,14 @@ impl Violation {
         &self.message
     }
 
-    /// What was measured.
-    pub const fn measured(&self) -> &Measure {
-        &self.measured
+    /// The measured value, if there is one.
+    pub const fn measured(&self) -> Option<&Measure> {
+        self.measured.as_ref()
     }
 
-    /// What it was held against.
-    pub const fn limit(&self) -> &Measure {
-        &self.limit
+    /// The limit that it was compared with, if there is one.
+    pub const fn limit(&self) -> Option<&Measure> {
+        self.limit.as_ref()
     }
 }
 

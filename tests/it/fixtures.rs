@@ -16,6 +16,13 @@ use greenlight::{Depth, Inspector, Requirements, inspect::Claim, verdict::Code};
 /// Every fixture, made once.
 static ALL: LazyLock<Vec<Fixture>> = LazyLock::new(catalogue::all);
 
+/// The name and bytes of every fixture.
+#[cfg(feature = "serde")]
+pub(crate) fn images() -> Vec<(&'static str, Vec<u8>)> {
+    let images = ALL.iter();
+    images.map(|one| (one.path, one.bytes.clone())).collect()
+}
+
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures")
 }

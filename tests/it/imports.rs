@@ -7,7 +7,7 @@ use std::{
 };
 
 /// Low to high: a module may name only itself and those before it.
-const ORDER: [&str; 21] = [
+const ORDER: [&str; 22] = [
     "sanitize",
     "error",
     "ids",
@@ -18,6 +18,7 @@ const ORDER: [&str; 21] = [
     "code",
     "download",
     "verdict",
+    "problem",
     "requirements",
     "gate",
     "later",

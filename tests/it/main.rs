@@ -9,6 +9,8 @@ mod corpus_check;
 #[cfg(feature = "payload")]
 mod costly;
 mod crashes;
+#[cfg(feature = "serde")]
+mod facts;
 mod fixtures;
 mod gate;
 mod glance;

@@ -13,7 +13,7 @@ use greenlight::{
     Decision, Depth, Dimensions, Download, Format, ImageUrl, Probe, Requirements,
     download::{Ending, Phase},
     probe::{AddressPolicy, Mode},
-    verdict::Code,
+    verdict::{Code, Missing},
 };
 
 use crate::probe_server::{
@@ -30,6 +30,8 @@ async fn download(server: &Server, mode: Mode) -> Download {
 
 /// The codes of the violations that a download leads to.
 fn codes(download: &Download) -> Vec<&'static str> {
+    #[cfg(feature = "serde")]
+    super::facts::assert_download_is_kept(download);
     let verdict = ASYNC.judge_download(download.clone());
     verdict
         .violations()
@@ -182,7 +184,7 @@ async fn header_mode_does_not_guess_a_size() {
         .await
         .unwrap();
     assert_eq!(verdict.decision(), Decision::Inconclusive, "{verdict:?}");
-    assert_eq!(verdict.missing(), ["the size"]);
+    assert_eq!(verdict.missing(), [Missing::Size]);
 }
 
 #[tokio::test]
@@ -536,7 +538,7 @@ async fn a_download_stops_at_the_first_fact_that_condemns() {
     assert_eq!(
         huge.ending(),
         &Ending::Refused {
-            rule: "image/too-large"
+            rule: Code::ImageTooLarge
         }
     );
     assert_eq!(huge.bytes(), 0);
@@ -547,7 +549,7 @@ async fn a_download_stops_at_the_first_fact_that_condemns() {
     assert_eq!(
         small.ending(),
         &Ending::Refused {
-            rule: "image/too-small"
+            rule: Code::ImageTooSmall
         }
     );
     assert!(small.bytes() < 1_000_000, "{}", small.bytes());
@@ -563,7 +565,7 @@ async fn a_download_stops_at_the_first_fact_that_condemns() {
     assert_eq!(
         endless.ending(),
         &Ending::Refused {
-            rule: "image/too-large"
+            rule: Code::ImageTooLarge
         }
     );
     assert_eq!(endless.bytes(), 100_001);

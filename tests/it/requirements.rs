@@ -5,7 +5,7 @@ use std::{fs, path::Path};
 use greenlight::{
     Decision, Format, Inspection, Inspector, Requirements, Violation,
     inspect::{Claim, DefectKind, Depth},
-    verdict::{Code, Enforcement, Measure, Severity},
+    verdict::{Code, Enforcement, Measure, Missing, Severity},
 };
 
 /// An uncompressed 24-bit BMP, the one format that needs no coder.
@@ -88,8 +88,14 @@ fn sides_and_pixels_are_held_against_the_documented_limits() {
 fn a_violation_tells_measure_limit_and_what_to_do() {
     let verdict = Requirements::ASYNC.judge(so_far(&bmp_header(120, 80)));
     let violation: &Violation = &verdict.violations()[0];
-    assert_eq!(violation.measured(), &Measure::Text("120x80".to_owned()));
-    assert_eq!(violation.limit(), &Measure::Text("256x256".to_owned()));
+    assert_eq!(
+        violation.measured(),
+        Some(&Measure::Text("120x80".to_owned()))
+    );
+    assert_eq!(
+        violation.limit(),
+        Some(&Measure::Text("256x256".to_owned()))
+    );
     assert_eq!(
         violation.to_string(),
         "120x80 pixels, at least 256x256: send a larger version"
@@ -142,7 +148,7 @@ fn megabytes_are_binary_to_reject_and_decimal_to_warn() {
 fn a_stream_without_end_is_inconclusive_and_never_accepted() {
     let verdict = Requirements::ASYNC.judge(so_far(&bmp_header(300, 300)));
     assert_eq!(verdict.decision(), Decision::Inconclusive);
-    assert_eq!(verdict.missing(), ["the size", "the rest of the file"]);
+    assert_eq!(verdict.missing(), [Missing::Size, Missing::Rest]);
     assert!(verdict.into_result().is_err());
 }
 
@@ -261,9 +267,9 @@ fn what_was_not_measured_is_never_accepted() {
                 let verdict = asked.judge(inspection.clone());
                 assert_eq!(verdict.decision(), Decision::Inconclusive, "{verdict:?}");
                 let missing = if bytes.is_empty() {
-                    "the format"
+                    Missing::Format
                 } else {
-                    "the dimensions"
+                    Missing::Dimensions
                 };
                 assert_eq!(verdict.missing(), [missing]);
             }
@@ -351,8 +357,8 @@ fn claims_are_compared_with_the_content() {
     assert_eq!(verdict.decision(), Decision::Accept);
     let violation = &verdict.violations()[0];
     assert_eq!(violation.code(), Code::ImageTypeMismatch);
-    assert_eq!(violation.measured(), &Measure::Text("bmp".to_owned()));
-    assert_eq!(violation.limit(), &Measure::Text("png".to_owned()));
+    assert_eq!(violation.measured(), Some(&Measure::Text("bmp".to_owned())));
+    assert_eq!(violation.limit(), Some(&Measure::Text("png".to_owned())));
     assert!(Claim::from_name("photo").is_none() && Claim::from_name("photo.dat").is_none());
     assert!(Claim::from_content_type("application/octet-stream").is_none());
 }

@@ -12,6 +12,7 @@ use std::{cell::RefCell, str};
 
 use greenlight::{
     Decision, Depth, Format, Gate, Inspection, Requirements, Violation, inspect::Claim,
+    verdict::Missing,
 };
 use serde::Serialize;
 
@@ -103,7 +104,7 @@ struct Report<'a> {
     bytes: Option<u64>,
     frames: Option<u32>,
     violations: &'a [Violation],
-    missing: &'a [&'static str],
+    missing: Vec<&'static str>,
 }
 
 impl<'a> Report<'a> {
@@ -111,7 +112,7 @@ impl<'a> Report<'a> {
         decision: Decision,
         facts: Option<&Inspection>,
         violations: &'a [Violation],
-        missing: &'a [&'static str],
+        missing: &[Missing],
     ) -> Self {
         let dimensions = facts.and_then(Inspection::dimensions);
         Self {
@@ -122,7 +123,7 @@ impl<'a> Report<'a> {
             bytes: facts.and_then(Inspection::len),
             frames: facts.and_then(Inspection::frames),
             violations,
-            missing,
+            missing: missing.iter().map(|fact| fact.description()).collect(),
         }
     }
 }

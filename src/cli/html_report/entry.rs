@@ -61,7 +61,7 @@ impl From<&ScanReport> for Entry {
         Self {
             source: check.source.clone(),
             decision: summary.decision.name().to_owned(),
-            format: summary.format.map(str::to_owned),
+            format: summary.format.map(|format| format.name().to_owned()),
             width: summary.width,
             height: summary.height,
             bytes: summary.bytes,

@@ -10,6 +10,7 @@ use parquet::{
 
 use crate::{
     cli::outcome::ScanReport,
+    format::Format,
     verdict::{DownloadSummary, Severity},
 };
 
@@ -124,7 +125,7 @@ impl Columns {
         };
         text(&mut self.source, Some(&check.source));
         text(&mut self.decision, Some(summary.decision.name()));
-        text(&mut self.format, summary.format);
+        text(&mut self.format, summary.format.map(Format::name));
         text(&mut self.error, check.error.as_deref());
         self.width.push(summary.width.map(i64::from));
         self.height.push(summary.height.map(i64::from));

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use super::{Findings, number};
+use super::{Findings, NOTHING, Shown, number};
 use crate::{
     download::{Download, Ending, TlsFault},
     format::Format,
     inspect::Identity,
-    verdict::{Code, Enforcement, Measure},
+    verdict::{Code, Enforcement, Measure, Missing},
 };
 
 impl Findings<'_> {
@@ -22,52 +22,37 @@ impl Findings<'_> {
             Ending::TooSlow => self.too_slow(download, download.limit()),
             Ending::Blocked { target, reason } => {
                 let message = format!("{target} is refused: {reason}");
-                self.broken(
-                    Code::UrlPrivateAddress,
-                    target.as_str(),
-                    Measure::None,
-                    message,
-                );
+                self.broken(Code::UrlPrivateAddress, target.as_str(), NOTHING, message);
             }
             Ending::Dns(reason) => {
                 let message = format!("{host} cannot be resolved: {reason}");
-                self.broken(Code::DownloadDns, host, Measure::None, message);
+                self.broken(Code::DownloadDns, host, NOTHING, message);
             }
             Ending::Connect(reason) => {
                 let millis = download.elapsed().as_millis();
                 let message = format!("no connection to {host} after {millis} ms: {reason}");
-                self.broken(
-                    Code::DownloadConnect,
-                    reason.as_str(),
-                    Measure::None,
-                    message,
-                );
+                self.broken(Code::DownloadConnect, reason.as_str(), NOTHING, message);
             }
             Ending::Tls(TlsFault::Unsupported, reason) => {
                 let message = format!(
                     "TLS with {host} failed: {reason}: this client lacks what the server requires, the service may succeed"
                 );
-                self.broken(
-                    Code::DownloadTlsUnsupported,
-                    reason.as_str(),
-                    Measure::None,
-                    message,
-                );
-                self.missing
-                    .push("the download, for which this client lacks the server's TLS");
+                let code = Code::DownloadTlsUnsupported;
+                self.broken(code, reason.as_str(), NOTHING, message);
+                self.missing.push(Missing::Tls);
             }
             Ending::Tls(fault, reason) => {
                 let words = tls_words(*fault);
                 let message = format!("TLS with {host} failed: {words}: {reason}");
-                self.broken(Code::DownloadTls, words, Measure::None, message);
+                self.broken(Code::DownloadTls, words, NOTHING, message);
             }
             Ending::Redirects(reason) => {
                 let message = format!("{reason}: give the URL that holds the image");
                 if download.last_url().has_credentials() {
-                    self.broken(Code::UrlCredentials, Measure::None, Measure::None, message);
+                    self.broken(Code::UrlCredentials, NOTHING, NOTHING, message);
                 } else {
                     let hops = number(download.hops().len());
-                    self.broken(Code::DownloadRedirects, hops, Measure::None, message);
+                    self.broken(Code::DownloadRedirects, hops, NOTHING, message);
                 }
             }
             Ending::Status => self.status(download),
@@ -78,13 +63,13 @@ impl Findings<'_> {
                     download.phase().name()
                 );
                 let declared = download.content_length();
-                let declared = declared.map_or(Measure::None, Measure::Number);
+                let declared = Shown(declared.map(Measure::Number));
                 self.broken(Code::DownloadIncomplete, bytes, declared, message);
             }
             Ending::Protocol(reason) => {
                 let message = format!("the answer breaks the protocol: {reason}");
                 let reason = reason.as_str();
-                self.broken(Code::DownloadProtocol, reason, Measure::None, message);
+                self.broken(Code::DownloadProtocol, reason, NOTHING, message);
             }
             Ending::Encoded(coding) => {
                 let message = format!(
@@ -93,9 +78,7 @@ impl Findings<'_> {
                 let coding = coding.as_str();
                 self.broken(Code::DownloadEncoding, coding, "identity", message);
             }
-            Ending::Local(_) => self
-                .missing
-                .push("the download, which this machine could not do"),
+            Ending::Local(_) => self.missing.push(Missing::LocalResources),
         }
     }
 

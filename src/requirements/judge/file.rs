@@ -5,7 +5,7 @@ use std::{fs::File, io, path::Path};
 use crate::{
     inspect::{Depth, Identity, Inspector, inspect_file},
     requirements::Requirements,
-    verdict::{Code, Measure, Severity, Verdict, Violation},
+    verdict::{Code, Severity, Verdict, Violation},
 };
 
 impl Requirements {
@@ -58,8 +58,8 @@ impl Verdict {
             Code::FileOutside,
             Severity::Reject,
             message.to_owned(),
-            Measure::None,
-            Measure::None,
+            None,
+            None,
         );
         Self::new((), vec![violation], Vec::new(), None, None)
     }
