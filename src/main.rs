@@ -5,8 +5,8 @@ mod cli;
 use std::process::ExitCode;
 
 use greenlight::{
-    format, green, inspect, ledger, local_file, pipeline, probe, requirements, sandbox, sanitize,
-    verdict,
+    download, format, green, inspect, ledger, local_file, pipeline, probe, requirements, sandbox,
+    sanitize, verdict,
 };
 
 /// The library's errors.

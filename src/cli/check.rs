@@ -1,15 +1,17 @@
 //! `greenlight check`: verdicts without an account.
 
-use std::{error::Error as _, ffi::OsString, fs, io, thread, time::Duration};
+use std::{error::Error as _, ffi::OsString, fs, io, sync::Arc, thread, time::Duration};
 
 use super::{
     args::{CheckOptions, InputOptions},
     exit::{Exit, Failure, reason},
     interrupt::Interrupt,
     ledger::{self, Lines},
+    name,
     printer::{self, Printer},
     report::{Report, Tally},
-    terminal,
+    source::Noticed,
+    terminal::{self, Counter, Progress},
 };
 use crate::{
     error::Error,
@@ -17,90 +19,116 @@ use crate::{
 };
 
 /// How long what is done is waited for after an interruption.
-pub(crate) const WINDING_UP: Duration = Duration::from_secs(1);
+const WINDING_UP: Duration = Duration::from_secs(1);
 
 /// Checks all sources and prints a line each.
 pub(crate) async fn run(options: CheckOptions, mut interrupt: Interrupt) -> Result<Exit, Failure> {
-    let CheckOptions { input, how } = options;
+    let CheckOptions {
+        input,
+        how,
+        print,
+        only,
+    } = options;
     let Some(sources) = input.sources(&mut interrupt).await? else {
         return Ok(Exit::Interrupted);
     };
     let noticed = sources.noticed();
     let lines = Lines::new(sources, false);
-    let mut checks = LineChecks::start(&how.probe(None)?, &how.requirements(), lines)?;
-    let mut printer = Printer::new(how.format, how.csv, "checked");
-    count_ahead(&input, &printer);
-    let mut tally = Tally::default();
-    let exit = async {
-        let exit = print_all(&mut checks, &mut printer, &mut tally, &mut interrupt).await?;
-        printer.finish(&tally, &noticed)?;
-        Ok(exit)
+    let mut run = Run {
+        checks: LineChecks::start(&how.probe(None)?, &how.requirements(), lines)?,
+        printer: Printer::of_some(&print, &only)?,
+        counter: Counter::new("checked"),
+        tally: Tally::default(),
     };
-    let exit = exit.await;
+    let progress = Progress::of(&run.counter);
+    count_ahead(&input, &run.counter);
+    let exit = run.print_all(&mut interrupt).await;
+    drop(progress);
+    let Run { printer, tally, .. } = run;
+    let exit = exit.and_then(|exit| finish(exit, printer, &tally, &noticed));
     printer::ended(exit, || tally.exit())
 }
 
-async fn print_all(
-    checks: &mut LineChecks,
-    printer: &mut Printer,
-    tally: &mut Tally,
-    interrupt: &mut Interrupt,
-) -> io::Result<Exit> {
-    loop {
-        let checked = tokio::select! {
-            biased;
-            () = interrupt.wait() => break,
-            checked = checks.next() => checked,
-        };
-        let Some(checked) = checked else {
-            return Ok(tally.exit());
-        };
-        print(checked, printer, tally)?;
+/// Ends the output. That of an interrupted run replaces no file.
+fn finish(exit: Exit, mut printer: Printer, tally: &Tally, noticed: &Noticed) -> io::Result<Exit> {
+    printer.summarize(tally, noticed)?;
+    if exit == Exit::Interrupted {
+        terminal::error(&format!("interrupted: {}", tally.progress()));
+    } else {
+        printer.finish()?;
     }
-    checks.stop();
-    let rest = async {
-        while let Some(checked) = checks.next().await {
-            print(checked, printer, tally)?;
-        }
-        Ok::<_, io::Error>(())
-    };
-    let rest = tokio::time::timeout(WINDING_UP, rest).await;
-    tally.leave(checks.left(), rest.is_ok());
-    rest.unwrap_or(Ok(()))?;
-    let message = format!("interrupted: {}", tally.progress());
-    printer.terminal().error(&message);
-    Ok(Exit::Interrupted)
+    Ok(exit)
 }
 
-fn print(checked: CheckedLine, printer: &mut Printer, tally: &mut Tally) -> io::Result<()> {
-    let CheckedLine { line, result, .. } = checked;
-    let is_bad_line = Lines::is_bad(&line);
-    let list_line = Lines::line_of_list(&line);
-    let locate = |why| match line.subject {
-        Subject::File(_) | Subject::FileBelow { .. } => {
-            ledger::located(why, &line.source.origin, line.source.line)
+struct Run {
+    checks: LineChecks,
+    printer: Printer,
+    counter: Arc<Counter>,
+    tally: Tally,
+}
+
+impl Run {
+    async fn print_all(&mut self, interrupt: &mut Interrupt) -> io::Result<Exit> {
+        loop {
+            let checked = tokio::select! {
+                biased;
+                () = interrupt.wait() => break,
+                checked = self.checks.next() => checked,
+            };
+            let Some(checked) = checked else {
+                return Ok(self.tally.exit());
+            };
+            self.print(checked)?;
         }
-        Subject::Url(_) | Subject::Unusable { .. } => why,
-    };
-    let result = result.map_err(|error| locate(why(&error)));
-    let source = match (line.source.text, line.subject) {
-        (Some(text), _) | (None, Subject::Url(text) | Subject::Unusable { text, .. }) => text,
-        (None, Subject::File(path) | Subject::FileBelow { path, .. }) => {
-            path.to_string_lossy().into_owned()
-        }
-    };
-    let report = match result {
-        Ok(verdict) => Report::of(&source, &verdict),
-        Err(why) => Report::failed(&source, why),
-    };
-    let report = report.at(list_line);
-    if is_bad_line {
-        tally.add_bad(report.exit());
-    } else {
-        tally.add(&report);
+        self.checks.stop();
+        let rest = async {
+            while let Some(checked) = self.checks.next().await {
+                self.print(checked)?;
+            }
+            Ok::<_, io::Error>(())
+        };
+        let rest = tokio::time::timeout(WINDING_UP, rest).await;
+        self.tally.leave(self.checks.left(), rest.is_ok());
+        rest.unwrap_or(Ok(()))?;
+        Ok(Exit::Interrupted)
     }
-    printer.complain(is_bad_line, &report);
-    printer.print(&report)
+
+    fn print(&mut self, checked: CheckedLine) -> io::Result<()> {
+        let CheckedLine { line, result, .. } = checked;
+        let is_bad_line = Lines::is_bad(&line);
+        let list_line = Lines::line_of_list(&line);
+        let locate = |why| match line.subject {
+            Subject::File(_) | Subject::FileBelow { .. } => {
+                ledger::located(why, &line.source.origin, line.source.line)
+            }
+            Subject::Url(_) | Subject::Unusable { .. } => why,
+        };
+        let result = result.map_err(|error| locate(why(&error)));
+        let source_base64 = match &line.subject {
+            Subject::File(path) | Subject::FileBelow { path, .. } => name::encoded(path),
+            Subject::Url(_) | Subject::Unusable { .. } => None,
+        };
+        let source = match (line.source.text, line.subject) {
+            (Some(text), _) | (None, Subject::Url(text) | Subject::Unusable { text, .. }) => text,
+            (None, Subject::File(path) | Subject::FileBelow { path, .. }) => name::shown(&path),
+        };
+        let report = match result {
+            Ok(verdict) => Report::of(&source, &verdict),
+            Err(why) => Report::failed(&source, why),
+        };
+        let report = Report {
+            source_base64,
+            ..report.at(list_line)
+        };
+        if is_bad_line {
+            self.tally.add_bad(report.exit());
+        } else {
+            self.tally.add(&report);
+        }
+        self.counter.increment();
+        self.printer.complain(is_bad_line, &report);
+        self.printer.print(&report)
+    }
 }
 
 /// Why a source has no verdict.
@@ -112,22 +140,20 @@ fn why(error: &Error) -> String {
     )
 }
 
-/// Counts the sources beforehand if there is a progress bar, which needs a length. A list that is not
-/// a file can be read only once.
-fn count_ahead(input: &InputOptions, printer: &Printer) {
-    let bar = printer.terminal().progress().clone();
+/// Counts the sources beforehand, for the time that is left. A list that is not a file can be read only
+/// once.
+pub(crate) fn count_ahead(input: &InputOptions, counter: &Arc<Counter>) {
     let can_be_read_twice = |list: &OsString| fs::metadata(list).is_ok_and(|list| list.is_file());
-    if bar.is_hidden()
+    if !terminal::shows_progress()
         || input.standard_input().is_some()
         || !input.from.as_ref().is_none_or(can_be_read_twice)
     {
         return;
     }
-    let input = input.clone();
+    let (input, counter) = (input.clone(), Arc::clone(counter));
     thread::spawn(move || {
         if let Ok(sources) = input.open() {
-            let total = sources.count();
-            terminal::set_total(&bar, u64::try_from(total).unwrap_or(u64::MAX));
+            counter.set_total(u64::try_from(sources.count()).unwrap_or(u64::MAX));
         }
     });
 }

@@ -69,11 +69,11 @@ pub(crate) fn result_rows(report: &ResultReport) -> Vec<Row> {
 }
 
 /// How many of each there were.
-pub(crate) fn summary(tally: &Tally, noticed: &Noticed) -> Vec<Row> {
+pub(crate) fn summary(tally: &Tally, noticed: &Noticed, is_below_lines: bool) -> Vec<Row> {
     let sources = tally.sources();
     let noun = if sources == 1 { "source" } else { "sources" };
     let mut rows = Vec::new();
-    if tally.printed() > 0 {
+    if is_below_lines {
         rows.push(Row::new());
     }
     let decisions: Vec<_> = tally

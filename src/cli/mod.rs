@@ -5,15 +5,21 @@
 mod args;
 mod check;
 mod clock;
+mod config;
+mod doctor;
 mod duration;
 mod exit;
+mod generate;
 mod html_report;
 mod human;
 mod interrupt;
 mod ledger;
 mod list;
+mod log;
+mod name;
 mod out_file;
 mod outcome;
+mod pace;
 mod parquet_out;
 mod plan;
 mod printer;
@@ -25,45 +31,52 @@ mod scan;
 mod source;
 mod terminal;
 
-use std::process::ExitCode;
+use std::{env, process::ExitCode};
 
-use clap::Parser;
 use tokio::runtime;
 
 use args::{Arguments, Command};
+use config::NotParsed;
 use exit::{Exit, Failure};
 use interrupt::Interrupt;
 
 /// Runs the command with the process's arguments and returns its exit code.
 pub(crate) fn run() -> ExitCode {
-    let arguments = match Arguments::try_parse() {
+    let args: Vec<_> = env::args_os().collect();
+    let arguments = match config::parse(&args) {
         Ok(arguments) => arguments,
-        Err(answer) => return terminal::answer(&answer).into(),
+        Err(NotParsed::Answer(answer)) => return terminal::answer(&answer).into(),
+        Err(NotParsed::Failure(failure)) => {
+            terminal::failure(&failure);
+            return Exit::Failed.into();
+        }
     };
-    let exit = start(arguments.command).unwrap_or_else(|failure| {
+    terminal::set_up(&arguments.output);
+    log::set_up(arguments.output.verbose);
+    let exit = start(arguments).unwrap_or_else(|failure| {
         terminal::failure(&failure);
         Exit::Failed
     });
     exit.into()
 }
 
-fn start(command: Command) -> Result<Exit, Failure> {
+fn start(arguments: Arguments) -> Result<Exit, Failure> {
     let runtime = runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(|error| Failure::new(format!("cannot start the async runtime: {error}")))?;
-    let exit = runtime.block_on(dispatch(command));
+    let exit = runtime.block_on(dispatch(arguments));
     // A thread that hangs on a dead file system or a name server must not keep the command alive.
     runtime.shutdown_background();
     exit
 }
 
-async fn dispatch(command: Command) -> Result<Exit, Failure> {
+async fn dispatch(arguments: Arguments) -> Result<Exit, Failure> {
     let interrupt = Interrupt::listen();
-    match command {
+    match arguments.command {
         Command::Check(options) => check::run(options, interrupt).await,
         Command::Scan(options) => scan::run(options, interrupt).await,
-        Command::Resume(options) => ledger::resume(options.settings, interrupt).await,
+        Command::Resume(options) => ledger::resume(options, interrupt).await,
         Command::Work(options) => ledger::work(options, interrupt).await,
         Command::Status(options) => ledger::status(options).await,
         Command::Retry(options) => ledger::retry(options).await,
@@ -73,5 +86,9 @@ async fn dispatch(command: Command) -> Result<Exit, Failure> {
         Command::Results(options) => results::run(options, interrupt).await,
         Command::Report(options) => report_cmd::run(options, interrupt).await,
         Command::Sandbox(options) => sandbox_cmd::run(options, interrupt).await,
+        Command::Doctor(options) => doctor::run(options, interrupt).await,
+        Command::Config(options) => config::run(&options, &arguments.config),
+        Command::Completions(options) => generate::completions(&options),
+        Command::Man(options) => generate::man(&options),
     }
 }

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::{
+    args::Kind,
     exit::Exit,
     report::{Report, text},
 };
@@ -96,6 +97,16 @@ impl ScanReport {
 }
 
 impl ScanOutcome {
+    pub(crate) const fn kind(self) -> Kind {
+        match self {
+            Self::Pass => Kind::Pass,
+            Self::Review => Kind::Review,
+            Self::Block => Kind::Block,
+            Self::Undecided => Kind::Undecided,
+            Self::NotSubmitted => Kind::NotSubmitted,
+        }
+    }
+
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Pass => "pass",

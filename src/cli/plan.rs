@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::{
     args::{PlanOptions, Price},
+    check,
     exit::{Exit, Failure},
     human,
     interrupt::Interrupt,
@@ -11,7 +12,7 @@ use super::{
     printer::{self, Line, Printer},
     report::text,
     source::Noticed,
-    terminal::{Cell, Row, Tone},
+    terminal::{self, Cell, Counter, Progress, Row, Tone},
 };
 use crate::{ledger::Scope, pipeline::Plan, verdict::CodeCounts};
 
@@ -22,6 +23,7 @@ pub(crate) async fn run(options: PlanOptions, mut interrupt: Interrupt) -> Resul
         check: how,
         scenes,
         price,
+        print,
     } = options;
     let scenes: Vec<_> = scenes.chosen()?.iter().map(ToString::to_string).collect();
     let words: Vec<_> = scenes.iter().map(String::as_str).collect();
@@ -31,10 +33,12 @@ pub(crate) async fn run(options: PlanOptions, mut interrupt: Interrupt) -> Resul
     };
     let noticed = sources.noticed();
     let lines = Lines::new(sources, false);
-    let mut printer = Printer::new(how.format, how.csv, "checked");
+    let mut printer = Printer::new(&print)?;
     let probe = how.probe(None)?;
     let mut planning = Plan::start(&probe, &how.requirements(), &scope, lines)?;
-    let bar = printer.terminal().progress().clone();
+    let counter = Counter::new("checked");
+    let progress = Progress::of(&counter);
+    check::count_ahead(&input, &counter);
     let is_whole = loop {
         let more = tokio::select! {
             biased;
@@ -44,16 +48,19 @@ pub(crate) async fn run(options: PlanOptions, mut interrupt: Interrupt) -> Resul
         if !more {
             break true;
         }
-        bar.inc(1);
+        counter.increment();
     };
-    printer.terminal_mut().finish();
+    drop(progress);
     let plan = planning.plan();
     let report = PlanReport::of(&plan, &noticed, scope.scenes().to_vec(), price, is_whole);
-    let printed = printer.print(&report);
-    printer.hint(&noticed);
-    if !is_whole {
-        let message = "interrupted: the plan is of what was checked";
-        printer.terminal().error(message);
+    let mut printed = printer.print(&report);
+    if let Some(hint) = noticed.hint() {
+        terminal::hint(&hint);
+    }
+    if is_whole {
+        printed = printed.and_then(|()| printer.finish());
+    } else {
+        terminal::error("interrupted: the plan is of what was checked");
     }
     printer::ended(printed.map(|()| report.exit()), || report.exit())
 }
@@ -141,10 +148,14 @@ impl Line for PlanReport {
             self.rejected,
             self.undecided.saturating_add(self.unreadable)
         );
+        let again = match self.duplicates {
+            1 => "duplicate",
+            _ => "duplicates",
+        };
         let mut rows = vec![
             pair(
                 "sources",
-                format!("{}, {} of them again", self.sources, self.duplicates),
+                format!("{} ({} {again})", self.sources, self.duplicates),
             ),
             pair("images", checked),
         ];
@@ -159,7 +170,7 @@ impl Line for PlanReport {
         rows.extend(human::code_rows(&self.codes, LABEL));
         let scenes = self.scenes.join(",");
         let billed = format!(
-            "{} images at most of each scene ({scenes}), {} in all",
+            "at most {} images for each scene ({scenes}), {} in all",
             self.billed_per_scene, self.billed
         );
         rows.push(pair("requests", self.requests.to_string()));
@@ -167,7 +178,7 @@ impl Line for PlanReport {
         if let (Some(price), Some(cost)) = (&self.price, &self.cost) {
             rows.push(pair(
                 "cost",
-                format!("{cost} at most, at {price} a thousand"),
+                format!("at most {cost}, at {price} per thousand"),
             ));
         }
         rows

@@ -5,23 +5,28 @@ use std::io;
 use serde::Serialize;
 
 use super::{
-    args::{CsvOption, Format},
-    exit::{Exit, Failure, reason},
+    args::{CsvOption, Format, Kind, OnlyOption, PrintOptions},
+    exit::{Exit, Failure},
     human,
-    outcome::{ResultReport, ScanReport},
+    outcome::{ResultReport, ScanOutcome, ScanReport},
     report::{Report, Tally},
     source::Noticed,
-    terminal::{Row, Terminal},
+    terminal::{self, Row, Terminal},
 };
 use crate::sanitize::{sanitize, sanitize_json};
 
-/// What is printed of one source, in each way. As JSON it is serialised.
+/// What is printed of one source, in each format. JSON is its serialization.
 pub(crate) trait Line: Serialize {
     /// The table's head, if it is one.
     fn heading() -> Option<Row>;
     fn rows(&self) -> Vec<Row>;
     fn columns() -> Vec<&'static str>;
     fn fields(&self) -> Vec<String>;
+
+    /// The kinds of result that it is, for `--only`.
+    fn kinds(&self) -> Vec<Kind> {
+        Vec::new()
+    }
 }
 
 impl Line for Report {
@@ -39,6 +44,10 @@ impl Line for Report {
 
     fn fields(&self) -> Vec<String> {
         self.values().to_vec()
+    }
+
+    fn kinds(&self) -> Vec<Kind> {
+        vec![self.kind()]
     }
 }
 
@@ -58,6 +67,10 @@ impl Line for ScanReport {
     fn fields(&self) -> Vec<String> {
         [&self.check.values()[..], &self.own_values()].concat()
     }
+
+    fn kinds(&self) -> Vec<Kind> {
+        vec![self.check.kind(), self.outcome.kind()]
+    }
 }
 
 impl Line for ResultReport {
@@ -76,17 +89,22 @@ impl Line for ResultReport {
     fn fields(&self) -> Vec<String> {
         self.values().to_vec()
     }
+
+    fn kinds(&self) -> Vec<Kind> {
+        vec![self.outcome.map_or(Kind::Undecided, ScanOutcome::kind)]
+    }
 }
 
 /// Prints each result as it comes.
 pub(crate) struct Printer {
     terminal: Terminal,
     format: Format,
+    only: OnlyOption,
     escaping: Escaping,
     printed: u64,
 }
 
-/// What is escaped of text from outside, for what reads the output.
+/// What is escaped of untrusted text, depending on the reader of the output.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Escaping {
     /// A terminal would act on control characters.
@@ -96,52 +114,39 @@ pub(crate) struct Escaping {
 }
 
 impl Printer {
-    pub(crate) fn new(format: Format, csv: CsvOption, verb: &'static str) -> Self {
-        Self::on(Terminal::open(verb), format, csv)
+    pub(crate) fn new(options: &PrintOptions) -> Result<Self, Failure> {
+        Self::of_some(options, &OnlyOption::default())
     }
 
-    /// For a run that shows its progress itself.
-    pub(crate) fn for_run(format: Format, csv: CsvOption) -> Self {
-        Self::on(Terminal::open_for_run(), format, csv)
-    }
-
-    /// For what is quickly read.
-    pub(crate) fn without_progress(format: Format, csv: CsvOption) -> Self {
-        Self::on(Terminal::open_without_progress(), format, csv)
-    }
-
-    fn on(terminal: Terminal, format: Format, csv: CsvOption) -> Self {
-        Self {
-            escaping: Escaping::new(terminal.is_screen(), csv),
+    /// Prints only some of the lines.
+    pub(crate) fn of_some(options: &PrintOptions, only: &OnlyOption) -> Result<Self, Failure> {
+        let terminal = Terminal::open(&options.to.output)?;
+        Ok(Self {
+            escaping: Escaping::new(terminal.is_screen(), options.to.csv),
             terminal,
-            format,
+            format: options.format,
+            only: only.clone(),
             printed: 0,
-        }
+        })
     }
 
-    /// Tells of a list's line that is no source, where the line that is printed for it is meant for
+    /// Reports a line of a list without a source, where the line that is printed for it is meant for
     /// programs.
     pub(crate) fn complain(&self, is_bad_line: bool, report: &Report) {
         if let (true, Some(error)) = (is_bad_line, &report.error)
             && self.format != Format::Human
         {
-            self.terminal.error(error);
+            terminal::error(error);
         }
-    }
-
-    pub(crate) fn terminal(&self) -> &Terminal {
-        &self.terminal
-    }
-
-    pub(crate) fn terminal_mut(&mut self) -> &mut Terminal {
-        &mut self.terminal
     }
 
     /// Prints one source's line.
     pub(crate) fn print<L: Line>(&mut self, line: &L) -> io::Result<()> {
+        if !self.only.lets_through(&line.kinds()) {
+            return Ok(());
+        }
         let is_first = self.printed == 0;
         self.printed = self.printed.saturating_add(1);
-        self.terminal.progress().inc(1);
         match self.format {
             Format::Human => {
                 let heading = is_first.then(L::heading).flatten();
@@ -153,21 +158,22 @@ impl Printer {
         }
     }
 
-    /// Prints what all of it comes to, for people.
-    pub(crate) fn finish(&mut self, tally: &Tally, noticed: &Noticed) -> io::Result<()> {
-        self.terminal.finish();
+    /// Prints the totals, for people.
+    pub(crate) fn summarize(&mut self, tally: &Tally, noticed: &Noticed) -> io::Result<()> {
         if self.format == Format::Human {
-            self.terminal.rows(&human::summary(tally, noticed))?;
+            let is_below_lines = self.printed > 0;
+            self.terminal
+                .rows(&human::summary(tally, noticed, is_below_lines))?;
         }
-        self.hint(noticed);
+        if let Some(hint) = noticed.hint() {
+            terminal::hint(&hint);
+        }
         Ok(())
     }
 
-    /// Says once what to do if lines that were refused were meant as files.
-    pub(crate) fn hint(&self, noticed: &Noticed) {
-        if let Some(hint) = noticed.hint() {
-            self.terminal.hint(&hint);
-        }
+    /// Puts a file that is written into its place. Without this it is discarded.
+    pub(crate) fn finish(&mut self) -> io::Result<()> {
+        self.terminal.finish()
     }
 }
 
@@ -213,8 +219,8 @@ impl Escaping {
     }
 }
 
-/// Returns the exit code after printing. A closed pipe (`head`) is not a failure: then the printed
-/// results decide.
+/// The end of the command after printing. A closed pipe is not a failure (`head`): then what was printed
+/// decides.
 pub(crate) fn ended(
     printed: io::Result<Exit>,
     so_far: impl FnOnce() -> Exit,
@@ -222,9 +228,6 @@ pub(crate) fn ended(
     match printed {
         Ok(exit) => Ok(exit),
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(so_far()),
-        Err(error) => {
-            let message = format!("cannot write to standard output: {}", reason(&error));
-            Err(Failure::new(message))
-        }
+        Err(error) => Err(Failure::new(error.to_string())),
     }
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::{
+    args::Kind,
     exit::Exit,
     outcome::{ScanOutcome, ScanReport},
 };
@@ -17,6 +18,9 @@ use crate::{
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Report {
     pub(crate) source: String,
+    /// The bytes of a file's name that is not UTF-8.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) source_base64: Option<String>,
     /// The line or row of a list, from 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) line: Option<u64>,
@@ -32,6 +36,7 @@ impl Report {
             .then(|| format!("not decidable, unknown: {}", in_words(verdict.missing())));
         Self {
             source: masked(source).into_owned(),
+            source_base64: None,
             line: None,
             summary,
             error,
@@ -91,6 +96,14 @@ impl Report {
         ]
     }
 
+    pub(crate) const fn kind(&self) -> Kind {
+        match self.summary.decision {
+            Decision::Accept => Kind::Accepted,
+            Decision::Reject => Kind::Rejected,
+            Decision::Inconclusive => Kind::Inconclusive,
+        }
+    }
+
     pub(crate) const fn exit(&self) -> Exit {
         match self.summary.decision {
             Decision::Accept => Exit::Success,
@@ -103,6 +116,7 @@ impl Report {
     pub(crate) fn failed(source: &str, error: String) -> Self {
         Self {
             source: masked(source).into_owned(),
+            source_base64: None,
             line: None,
             summary: Summary::unseen(),
             error: Some(error),

@@ -8,6 +8,7 @@ use super::{
     interrupt::Interrupt,
     outcome::ResultReport,
     printer::{self, Printer},
+    terminal::{self, Counter, Progress},
 };
 use crate::{
     error::Error,
@@ -22,22 +23,32 @@ pub(crate) async fn run(
     let service = &options.service;
     let client = service.client()?.credentials(service.chain()).build()?;
     service.key_id().await?;
-    let mut printer = Printer::new(options.format, options.csv, "asked for");
+    let mut printer = Printer::of_some(&options.print, &options.only)?;
+    let counter = Counter::new("fetched");
+    counter.set_total(u64::try_from(options.tasks.len()).unwrap_or(u64::MAX));
+    let progress = Progress::of(&counter);
     let mut worst = Exit::Success;
     for tasks in options.tasks.chunks(Client::MAX_RESULTS) {
         let reports = tokio::select! {
             biased;
-            () = interrupt.wait() => return Ok(Exit::Interrupted),
+            () = interrupt.wait() => {
+                drop(progress);
+                let (done, all) = (counter.done(), options.tasks.len());
+                terminal::error(&format!("interrupted: {done} of {all} results were fetched"));
+                return Ok(Exit::Interrupted);
+            }
             reports = ask(&client, tasks) => reports?,
         };
         for report in reports {
             worst = worst.max(report.exit());
+            counter.increment();
             if let Err(error) = printer.print(&report) {
                 return printer::ended(Err(error), || worst);
             }
         }
     }
-    Ok(worst)
+    drop(progress);
+    printer::ended(printer.finish().map(|()| worst), || worst)
 }
 
 async fn ask(client: &Client, tasks: &[TaskId]) -> Result<Vec<ResultReport>, Error> {

@@ -15,7 +15,7 @@ pub(crate) async fn run(
     mut interrupt: Interrupt,
 ) -> Result<Exit, Failure> {
     let sandbox = options.start().await?;
-    let mut terminal = Terminal::open("");
+    let mut terminal = Terminal::stdout();
     if let Err(error) = introduce(&mut terminal, &sandbox, &options) {
         return printer::ended(Err(error), || Exit::Success);
     }

@@ -16,6 +16,7 @@ use walkdir::{DirEntry, WalkDir};
 use super::{
     exit::reason,
     list::{List, Place},
+    name,
 };
 use crate::{
     green::DataId,
@@ -148,7 +149,7 @@ impl Sources {
 
     /// Turns an argument into an item, or into a folder to walk.
     fn enter_argument(&mut self, source: OsString, entry: Entry) -> Option<Item> {
-        let shown = source.to_string_lossy().into_owned();
+        let shown = name::shown(Path::new(&source));
         if source.to_str().is_some_and(is_url) {
             return Some(entry.item(shown, What::Url));
         }
@@ -349,7 +350,7 @@ impl Iterator for Folder {
                 Ok(entry) if entry.file_type().is_file() => {
                     self.is_empty = false;
                     let path = entry.into_path();
-                    let shown = path.to_string_lossy().into_owned();
+                    let shown = name::shown(&path);
                     let below = self.below.clone();
                     return Some(self.entry.item(shown, What::File { path, below }));
                 }
@@ -357,7 +358,7 @@ impl Iterator for Folder {
                 Err(error) => {
                     self.is_empty = false;
                     let path = error.path().unwrap_or(Path::new(""));
-                    let source = path.to_string_lossy().into_owned();
+                    let source = name::shown(path);
                     let reason = match error.io_error() {
                         Some(cause) => format!("cannot read: {}", reason(cause)),
                         None => format!("cannot read: {error}"),

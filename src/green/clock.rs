@@ -14,10 +14,21 @@ use tokio::time::Instant;
 pub(crate) use crate::later::after;
 
 /// The wall clock of this machine, corrected by the service's `Date`.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Clock {
     /// Seconds that the service is ahead.
     skew: AtomicI64,
+    /// The same as the last response stated it, whether it was used or not. `i64::MIN` before one.
+    observed: AtomicI64,
+}
+
+impl Default for Clock {
+    fn default() -> Self {
+        Self {
+            skew: AtomicI64::new(0),
+            observed: AtomicI64::new(i64::MIN),
+        }
+    }
 }
 
 impl Clock {
@@ -33,12 +44,9 @@ impl Clock {
     /// Learns the service's time from the `Date` of an answer that arrived just now and took
     /// `elapsed`. Says whether that moved the clock by more than a network's delay.
     pub(crate) fn learn(&self, date: &str, elapsed: Duration) -> bool {
-        let Some(theirs) = parse_http_date(date) else {
+        let Some(skew) = skew(date, elapsed) else {
             return false;
         };
-        let half = i64::try_from(elapsed.as_secs() / 2).unwrap_or(0);
-        let ours = local_now().as_second().saturating_sub(half);
-        let skew = theirs.as_second().saturating_sub(ours);
         if skew.abs() > Self::MAX_SKEW {
             return false;
         }
@@ -46,10 +54,31 @@ impl Clock {
         skew.abs_diff(before) > 30
     }
 
+    /// Notes the service's time without using it.
+    pub(crate) fn observe(&self, date: &str, elapsed: Duration) {
+        if let Some(skew) = skew(date, elapsed) {
+            self.observed.store(skew, Ordering::Relaxed);
+        }
+    }
+
+    /// Seconds that the service was ahead in its last response.
+    pub(crate) fn observed_seconds(&self) -> Option<i64> {
+        let seconds = self.observed.load(Ordering::Relaxed);
+        (seconds != i64::MIN).then_some(seconds)
+    }
+
     /// Seconds that the service is ahead, as far as is known.
     pub(crate) fn skew_seconds(&self) -> i64 {
         self.skew.load(Ordering::Relaxed)
     }
+}
+
+/// Seconds that the service is ahead, by the `Date` of a response that took `elapsed`.
+fn skew(date: &str, elapsed: Duration) -> Option<i64> {
+    let theirs = parse_http_date(date)?;
+    let half = i64::try_from(elapsed.as_secs() / 2).unwrap_or(0);
+    let ours = local_now().as_second().saturating_sub(half);
+    Some(theirs.as_second().saturating_sub(ours))
 }
 
 /// A time that only moves forward, for deadlines.

@@ -173,6 +173,8 @@ pub struct Stats {
     pub expired: u64,
     /// Images sent in the last minute.
     pub sent_last_minute: u64,
+    /// When the first of these was sent.
+    pub sending_since: Option<SystemTime>,
     /// When the image that has waited longest for its result was submitted.
     pub oldest_unpolled: Option<SystemTime>,
     /// Lists that were started and not read to their end.

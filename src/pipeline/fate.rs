@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use super::clock;
+use super::{clock, trace};
 use crate::{
     download::Download,
     error::{Error, ErrorKind, Retry},
@@ -23,7 +23,9 @@ pub(super) fn retry(reason: Reason, attempts: u32, max_attempts: u32, now: Syste
     if attempts.saturating_add(1) >= max_attempts {
         return Fate::Dead(reason);
     }
-    let at = clock::after(now, rest(attempts));
+    let wait = rest(attempts);
+    trace::retried(&reason, attempts, wait);
+    let at = clock::after(now, wait);
     Fate::Retry { at, reason }
 }
 

@@ -47,6 +47,7 @@ mod progress;
 mod run;
 mod shared;
 mod submitting;
+mod trace;
 mod uploading;
 
 use std::{fmt, path::PathBuf, sync::Arc, time::Duration};

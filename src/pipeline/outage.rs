@@ -7,7 +7,7 @@ use std::{
 
 use tokio::time::Instant;
 
-use super::{clock, shared::POLL_INTERVAL};
+use super::{clock, shared::POLL_INTERVAL, trace};
 use crate::error::Error;
 
 /// A period in which all requests to the service or to the upload store fail.
@@ -39,6 +39,7 @@ impl OutageWatch {
         let since = outage
             .take()
             .map_or_else(clock::instant, |(since, _)| since);
+        trace::failed(&error, since.elapsed());
         *outage = Some((since, error));
     }
 

@@ -8,6 +8,7 @@ use super::{
     Pipeline, Settings, Step, clock,
     fate::{self, RequestFailure},
     shared::{POLL_INTERVAL, Shared},
+    trace,
 };
 use crate::{
     error::Error,
@@ -128,6 +129,7 @@ async fn record(shared: &Shared, polls: &[Poll], reports: &[TaskReport]) -> Resu
     };
     let decided = count(|update| matches!(update, Update::Decided(_)));
     let expired = count(|update| matches!(update, Update::Expired));
+    trace::polled(polls.len(), decided);
     shared.reach(Step::BeforeOutcomes);
     let ledger = &shared.pipeline.ledger;
     ledger.record_outcomes(updates, clock::now()).await?;

@@ -12,7 +12,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use super::{Pipeline, Step, files, outage::OutageWatch, progress::Counters};
+use super::{Pipeline, Step, files, outage::OutageWatch, progress::Counters, trace};
 use crate::{
     error::Error,
     ledger::{Key, Permit, Quota, Reason},
@@ -104,6 +104,7 @@ impl Shared {
             match self.pipeline.ledger.permit(quota.clone(), cost).await? {
                 Permit::Granted => return Ok(true),
                 Permit::Wait(wait) => {
+                    trace::waits(wait);
                     // Ends early if the run is stopped.
                     drop(timeout(wait, self.stopped()).await);
                 }

@@ -14,6 +14,7 @@ use super::{
     Pipeline, Step, clock,
     fate::{self, RequestFailure},
     shared::{POLL_INTERVAL, Shared},
+    trace,
     uploading::{self, Ready},
 };
 use crate::{
@@ -270,6 +271,8 @@ async fn answered(
         }
     }
     let taken = submission.task_ids().count();
+    let request_id = submission.request_id().map(RequestId::as_str);
+    trace::submitted(group.len(), taken, request_id);
     let doubtful = group.len().saturating_sub(entries.len());
     let answer = Answer::Answered {
         request_id: submission.request_id().cloned(),

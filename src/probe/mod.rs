@@ -160,7 +160,11 @@ impl Probe {
                 ErrorKind::Io,
                 format_args!("probe {url}: {reason}"),
             )),
-            _ => Ok(requirements.judge_download(download)),
+            _ => {
+                let verdict = requirements.judge_download(download);
+                trace(&verdict);
+                Ok(verdict)
+            }
         }
     }
 
@@ -287,4 +291,21 @@ fn is_harmless_elsewhere(name: &HeaderName) -> bool {
         header::REFERER,
     ]
     .contains(name)
+}
+
+/// Records what was found at a URL, behind the feature `tracing`.
+fn trace(verdict: &Verdict<ImageUrl>) {
+    #[cfg(feature = "tracing")]
+    {
+        let download = verdict.download();
+        tracing::info!(
+            url = %verdict.subject(),
+            decision = verdict.decision().name(),
+            elapsed = ?download.map(Download::elapsed),
+            hops = download.map(|download| download.hops().len()),
+            "probed"
+        );
+    }
+    #[cfg(not(feature = "tracing"))]
+    let _ = verdict;
 }

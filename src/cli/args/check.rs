@@ -1,4 +1,4 @@
-//! The arguments of `check`: the sources, the checks and the output.
+//! What to check, and how.
 
 use std::{
     ffi::{OsStr, OsString},
@@ -6,9 +6,9 @@ use std::{
     path::PathBuf,
 };
 
-use clap::{Args, ValueEnum};
+use clap::{Args, ValueEnum, ValueHint};
 
-use super::{ReachOptions, RequirementOptions};
+use super::{OnlyOption, PrintOptions, ReachOptions, RequirementOptions};
 use crate::{
     cli::{
         exit::{Failure, reason},
@@ -19,11 +19,11 @@ use crate::{
     },
     inspect::Depth,
     local_file::Folders,
-    probe::{Mode, Probe},
+    probe::Probe,
     requirements::Requirements,
 };
 
-/// The options of `check`.
+/// What to check, how, and what is printed.
 #[derive(Args, Debug)]
 pub(crate) struct CheckOptions {
     #[command(flatten)]
@@ -31,76 +31,79 @@ pub(crate) struct CheckOptions {
 
     #[command(flatten)]
     pub(crate) how: CheckSettings,
+
+    #[command(flatten)]
+    pub(crate) print: PrintOptions,
+
+    #[command(flatten)]
+    pub(crate) only: OnlyOption,
 }
 
-/// The images' sources.
+/// Which images there are.
 #[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Input")]
 pub(crate) struct InputOptions {
-    /// Files, folders (every regular file in them, recursively; hidden ones and links are skipped)
-    /// and http or https URLs
-    #[arg(value_name = "SOURCE")]
+    /// Files, folders and http or https URLs
+    ///
+    /// Of a folder every regular file, recursively; hidden files and links are skipped.
+    #[arg(value_name = "SOURCE", help_heading = "Arguments", value_hint = ValueHint::AnyPath)]
     pub(crate) sources: Vec<OsString>,
 
-    /// Read further sources from a list, or from standard input for -: text with one per line (blank
-    /// lines and lines that begin with # are skipped), .csv, .tsv, .json, .jsonl, .ndjson or .parquet
-    #[arg(long, value_name = "FILE|-")]
+    /// Read sources from a list: text, CSV, JSON or Parquet; - is standard input
+    ///
+    /// Text has one source per line; blank lines and lines that begin with # are skipped.
+    #[arg(long, value_name = "FILE|-", value_hint = ValueHint::FilePath)]
     pub(crate) from: Option<OsString>,
 
-    /// Allow lines of the list to name files and folders below DIR, following links; by default they
-    /// name http and https URLs only; may be repeated
-    #[arg(long, value_name = "DIR")]
+    /// Allow lines of the list to name files below a folder; may be repeated
+    ///
+    /// By default lines name http and https URLs only. Links are followed.
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, hide_short_help = true)]
     pub(crate) files_under: Vec<PathBuf>,
 
-    /// The list's format; jsonl reads JSON lines and arrays [default: by the extension, else text]
-    #[arg(long, value_name = "FORMAT")]
+    /// Format of the list [default: that of its file extension, else text]
+    #[arg(
+        long,
+        value_name = "FORMAT",
+        hide_possible_values = true,
+        hide_short_help = true
+    )]
     pub(crate) list_format: Option<ListFormat>,
 
-    /// The character that separates fields in CSV or TSV, or tab [default: found from the first line,
-    /// a tab in TSV]
-    #[arg(long, value_name = "CHAR", value_parser = delimiter)]
+    /// Character that separates fields of a CSV or TSV list, or `tab` [default: detected]
+    ///
+    /// It is detected in the first line; for .tsv the default is a tab.
+    #[arg(long, value_name = "CHAR", value_parser = delimiter, hide_short_help = true)]
     pub(crate) delimiter: Option<u8>,
 
-    /// The most rows that a .parquet list may have for each of its bytes; one that declares more is
-    /// refused [default: 16]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    /// Most rows that a Parquet list may declare for each of its bytes [default: 16]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), hide_short_help = true)]
     pub(crate) rows_per_byte: Option<u32>,
 
-    /// The list's column that holds the sources [default: `url`, `image_url`, `source` or `link`,
-    /// in any case; or the only one]
+    /// Column of the list with the sources [default: url, source, …]
+    ///
+    /// By default `url`, `image_url`, `source` or `link`, in any case, or the only column.
     #[arg(long, value_name = "NAME")]
     pub(crate) column: Option<String>,
 
-    /// The list's column that holds a data id of your own for each source, which scan prints:
-    /// letters, digits, _, - and ., at most 128 (check validates it and prints none)
-    #[arg(long, value_name = "NAME")]
+    /// Column of the list with your own data ids, which scan prints
+    ///
+    /// Letters, digits, _, - and ., at most 128 of them; check validates them only.
+    #[arg(long, value_name = "NAME", hide_short_help = true)]
     pub(crate) data_id_column: Option<String>,
 }
 
-/// How images are checked and results printed.
+/// How images are checked.
 #[derive(Args, Debug)]
+#[command(next_help_heading = "Requirements")]
 pub(crate) struct CheckSettings {
-    /// How far files are read: the header for format and dimensions; the structure to the end,
-    /// which finds truncation and corruption and counts frames; the coded pixels too (payload); a
-    /// decoder as a second opinion, which holds the whole file (decode)
-    #[arg(long, default_value = "structure")]
+    /// How far files are read: header, structure, payload or decode
+    ///
+    /// header: format and dimensions; structure: to the end, with checksums, markers and frames; payload:
+    /// the coded pixels too, without decoding them; decode: a decoder as a second opinion, which holds the
+    /// whole file in memory.
+    #[arg(long, default_value = "structure", hide_possible_values = true)]
     pub(crate) depth: DepthName,
-
-    /// How URLs are read: the whole file, or only as far as format, dimensions and size take
-    /// (an accepted URL is then not known to download in time)
-    #[arg(long, value_name = "MODE", default_value = "full")]
-    pub(crate) probe: ProbeMode,
-
-    /// Output format: a table, one JSON object per line, or CSV with a header line
-    #[arg(long, default_value = "human")]
-    pub(crate) format: Format,
-
-    #[command(flatten)]
-    pub(crate) csv: CsvOption,
-
-    /// Images that are checked concurrently: at most 8 from one host, and at most one file per
-    /// processor
-    #[arg(long, value_name = "N", default_value = "64", value_parser = clap::value_parser!(u16).range(1..=1024))]
-    pub(crate) concurrency: u16,
 
     #[command(flatten)]
     pub(crate) required: RequirementOptions,
@@ -122,8 +125,8 @@ impl CheckSettings {
         let probe = Probe::builder()
             .deadline(self.requirements().download_time())
             .depth(self.depth.into())
-            .mode(self.probe.into())
-            .concurrency(usize::from(self.concurrency));
+            .mode(self.reach.probe.into())
+            .concurrency(usize::from(self.reach.concurrency));
         self.reach
             .set_up(probe, own)?
             .build()
@@ -259,37 +262,6 @@ impl From<DepthName> for Depth {
             DepthName::Decode => Self::Decode,
         }
     }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum ProbeMode {
-    Full,
-    Header,
-}
-
-impl From<ProbeMode> for Mode {
-    fn from(mode: ProbeMode) -> Self {
-        match mode {
-            ProbeMode::Full => Self::Full,
-            ProbeMode::Header => Self::Header,
-        }
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Format {
-    Human,
-    Jsonl,
-    Csv,
-}
-
-/// How cells of CSV are written.
-#[derive(Args, Clone, Copy, Debug)]
-pub(crate) struct CsvOption {
-    /// Write cells of CSV unchanged; by default one that begins with =, +, -, @, a tab or a carriage
-    /// return is prefixed with ', because spreadsheets would run it as a formula
-    #[arg(long)]
-    pub(crate) csv_raw: bool,
 }
 
 /// The entry that allows one address and port alone.

@@ -1,21 +1,24 @@
-//! Where the ledger is, and what is done with it.
+//! The location of the ledger, and the commands that read it.
 
 use std::path::{Path, PathBuf};
 
-use clap::{Args, ValueEnum};
+use clap::{Args, ValueEnum, ValueHint};
 
-use super::{CsvOption, Format};
+use super::{DestinationOptions, OnlyOption, PrintOptions};
 use crate::{cli::ledger::LedgerLocation, image_url::masked};
 
-/// Default name of the ledger.
+/// The default file name of the ledger.
 const DEFAULT: &str = "greenlight.db";
 
-/// Where the ledger is.
+/// The location of the ledger.
 #[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Service")]
 pub(crate) struct LedgerOption {
-    /// The file, or the URL of the PostgreSQL database (`postgres://USER@HOST/DATABASE`), that records
-    /// what was done and paid for, so that nothing is paid for twice [default: greenlight.db]
-    #[arg(long, value_name = "FILE|URL")]
+    /// Record of what was done: file or postgres:// URL [default: greenlight.db]
+    ///
+    /// It keeps anything from being paid for twice. `postgres://USER@HOST/DATABASE` names a database
+    /// that several machines share.
+    #[arg(long, value_name = "FILE|URL", value_hint = ValueHint::FilePath)]
     pub(crate) ledger: Option<PathBuf>,
 }
 
@@ -32,7 +35,7 @@ impl LedgerOption {
         }
     }
 
-    /// Returns the option that selects the same ledger: ` --ledger FILE`, or nothing for the default.
+    /// The option that names the same ledger: ` --ledger FILE`, or nothing.
     pub(crate) fn argument(&self) -> String {
         if self.ledger.is_none() {
             return String::new();
@@ -46,19 +49,21 @@ pub(crate) struct StatusOptions {
     #[command(flatten)]
     pub(crate) ledger: LedgerOption,
 
-    /// Output format: for people, one JSON object, or CSV with a header line
-    #[arg(long, default_value = "human")]
-    pub(crate) format: Format,
-
     #[command(flatten)]
-    pub(crate) csv: CsvOption,
+    pub(crate) print: PrintOptions,
 }
 
 #[derive(Args, Debug)]
 pub(crate) struct RetryOptions {
-    /// The classes of the images that are tried again, dead and rejected ones, as status and dead
-    /// print them; may be repeated, or separated by commas [default: every dead image]
-    #[arg(long = "class", value_name = "CLASS", value_delimiter = ',')]
+    /// Classes of images to retry, as status and dead print them [default: every dead image]
+    ///
+    /// Separated by commas, or repeated. Classes of rejected images are possible too.
+    #[arg(
+        long = "class",
+        value_name = "CLASS",
+        value_delimiter = ',',
+        help_heading = "Input"
+    )]
     pub(crate) classes: Vec<String>,
 
     #[command(flatten)]
@@ -70,16 +75,15 @@ pub(crate) struct ExportOptions {
     #[command(flatten)]
     pub(crate) ledger: LedgerOption,
 
-    /// Output format
-    #[arg(long, default_value = "jsonl")]
+    /// Format of the rows
+    #[arg(long, default_value = "jsonl", help_heading = "Output")]
     pub(crate) format: ExportFormat,
 
     #[command(flatten)]
-    pub(crate) csv: CsvOption,
+    pub(crate) to: DestinationOptions,
 
-    /// The output file, which replaces an existing one once it is complete; - for standard output
-    #[arg(long, value_name = "FILE|-", default_value = "-")]
-    pub(crate) output: PathBuf,
+    #[command(flatten)]
+    pub(crate) only: OnlyOption,
 }
 
 #[derive(Args, Debug)]
@@ -87,12 +91,8 @@ pub(crate) struct DeadOptions {
     #[command(flatten)]
     pub(crate) ledger: LedgerOption,
 
-    /// Output format: a table, one JSON object per line, or CSV with a header line
-    #[arg(long, default_value = "human")]
-    pub(crate) format: Format,
-
     #[command(flatten)]
-    pub(crate) csv: CsvOption,
+    pub(crate) print: PrintOptions,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

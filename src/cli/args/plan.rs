@@ -4,9 +4,9 @@ use std::str::FromStr;
 
 use clap::Args;
 
-use super::{CheckSettings, InputOptions, SceneOptions};
+use super::{CheckSettings, InputOptions, PrintOptions, SceneOptions};
 
-/// What a scan would be of.
+/// The scan whose cost is estimated.
 #[derive(Args, Debug)]
 pub(crate) struct PlanOptions {
     #[command(flatten)]
@@ -18,9 +18,12 @@ pub(crate) struct PlanOptions {
     #[command(flatten)]
     pub(crate) scenes: SceneOptions,
 
-    /// What a thousand images of one scene cost, in any currency: 1.80
-    #[arg(long, value_name = "PRICE")]
+    /// Price of a thousand images of one scene, in any currency: 1.80
+    #[arg(long, value_name = "PRICE", help_heading = "Service")]
     pub(crate) price: Option<Price>,
+
+    #[command(flatten)]
+    pub(crate) print: PrintOptions,
 }
 
 /// An amount of money, exact to a millionth.

@@ -2,47 +2,83 @@
 
 use std::net::SocketAddr;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use super::entry_of;
 use crate::{
     cli::exit::Failure,
-    probe::{AddressPolicy, EntryError, ProbeBuilder},
+    probe::{AddressPolicy, EntryError, Mode, ProbeBuilder},
 };
 
 /// Where URLs may lead, and how their servers are asked.
 #[derive(Args, Debug)]
+#[command(next_help_heading = "Network")]
 pub(crate) struct ReachOptions {
-    /// Lets URLs lead to addresses that are not public, such as 10.0.0.0/8 or 127.0.0.1/32:8080
-    /// (that port alone); may be repeated
+    /// How URLs are read
+    #[arg(
+        long,
+        value_name = "MODE",
+        default_value = "full",
+        hide_short_help = true
+    )]
+    pub(crate) probe: ProbeMode,
+
+    /// Images checked at the same time
+    ///
+    /// Of one host at most 8, of files at most as many as there are processors.
+    #[arg(long, value_name = "N", default_value = "64", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub(crate) concurrency: u16,
+
+    /// Allow URLs to lead to a range of addresses that are not public
+    ///
+    /// Such as 10.0.0.0/8, or 127.0.0.1/32:8080 for that port alone.
     #[arg(long = "allow-address", value_name = "CIDR[:PORT]", value_parser = address_entry)]
     allow_addresses: Vec<String>,
 
-    /// Keeps URLs from leading to these addresses, whatever else is allowed; may be repeated
-    #[arg(long = "deny-address", value_name = "CIDR[:PORT]", value_parser = address_entry)]
+    /// Keep URLs from these addresses, whatever else is allowed; may be repeated
+    #[arg(long = "deny-address", value_name = "CIDR[:PORT]", value_parser = address_entry, hide_short_help = true)]
     deny_addresses: Vec<String>,
 
-    /// How many redirects of a URL are followed
-    #[arg(long, value_name = "N", default_value = "5", value_parser = clap::value_parser!(u8).range(0..=20))]
+    /// Most redirects of a URL that are followed
+    #[arg(long, value_name = "N", default_value = "5", value_parser = clap::value_parser!(u8).range(0..=20), hide_short_help = true)]
     max_redirects: u8,
 
-    /// The User-Agent header of requests for URLs [default: greenlight/ and its version]
+    /// User-Agent of requests for URLs [default: greenlight/ and its version]
     #[arg(
         long,
         value_name = "TEXT",
         default_value = "",
-        hide_default_value = true
+        hide_default_value = true,
+        hide_short_help = true
     )]
     user_agent: String,
 
-    /// Judges addresses in this NAT64 prefix by the IPv4 address that they embed; may be repeated
-    #[arg(long = "nat64-prefix", value_name = "CIDR", value_parser = nat64_prefix)]
+    /// Evaluate addresses in this NAT64 prefix by the IPv4 address they embed; may be repeated
+    #[arg(long = "nat64-prefix", value_name = "CIDR", value_parser = nat64_prefix, hide_short_help = true)]
     nat64_prefixes: Vec<String>,
 
-    /// Adds a header to the requests for URLs, or to those for one host, such as a Referer for servers
-    /// that forbid hotlinks (the moderation service sends none of these); may be repeated
-    #[arg(long = "header", value_name = "[HOST=]NAME: VALUE", value_parser = header)]
+    /// Add a header to requests for URLs, or to those for one host; may be repeated
+    ///
+    /// Such as a Referer for servers that forbid hotlinks. The moderation service sends none of these.
+    #[arg(long = "header", value_name = "[HOST=]NAME: VALUE", value_parser = header, hide_short_help = true)]
     headers: Vec<Header>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ProbeMode {
+    /// The whole file
+    Full,
+    /// As far as format, dimensions and size need; the URL may then not download in time
+    Header,
+}
+
+impl From<ProbeMode> for Mode {
+    fn from(mode: ProbeMode) -> Self {
+        match mode {
+            ProbeMode::Full => Self::Full,
+            ProbeMode::Header => Self::Header,
+        }
+    }
 }
 
 impl ReachOptions {

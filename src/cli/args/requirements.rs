@@ -3,7 +3,7 @@
 use std::{fs, io::Read as _, str::FromStr, time::Duration};
 
 use clap::{
-    Args, ValueEnum,
+    Args, ValueEnum, ValueHint,
     builder::{PossibleValuesParser, TypedValueParser},
 };
 
@@ -22,39 +22,45 @@ const MAX_FILE: u64 = 1 << 20;
 const MEASURED: [&str; 5] = ["png", "jpeg", "gif", "bmp", "webp"];
 
 #[derive(Args, Debug)]
+#[command(next_help_heading = "Requirements")]
 pub(crate) struct RequirementOptions {
-    /// The scan that the images are meant for: async takes up to 20 MB, sync up to 5 MB [default:
-    /// async]
-    #[arg(long = "for", value_name = "SCAN", conflicts_with = "requirements")]
+    /// Scan that the images are meant for: async or sync [default: async]
+    ///
+    /// async accepts files up to 20 MB, sync up to 5 MB.
+    #[arg(
+        long = "for",
+        value_name = "SCAN",
+        conflicts_with = "requirements",
+        hide_possible_values = true
+    )]
     scan: Option<Preset>,
 
-    /// Read the requirements from a JSON file, see docs/requirements.md
-    #[arg(long, value_name = "FILE", value_parser = read)]
+    /// Read the requirements from a JSON file: docs/requirements.md
+    #[arg(long, value_name = "FILE", value_parser = read, value_hint = ValueHint::FilePath)]
     requirements: Option<Requirements>,
 
-    /// How long a URL may take in all, from resolving the name to the last byte: 200ms, 3s [default:
-    /// 3s]
-    #[arg(long, value_name = "TIME", value_parser = duration::parse_positive)]
+    /// Time limit for a URL, from resolving the name to the last byte [default: 3s]
+    #[arg(long, value_name = "TIME", value_parser = duration::parse_positive, hide_short_help = true)]
     timeout: Option<Duration>,
 
-    /// The largest file: 20MB, 5MiB, or a number of bytes [default: 20MiB, with --for sync 5MiB]
+    /// Largest file: 20MB, 5MiB [default: 20MiB, with --for sync 5MiB]
     #[arg(long, value_name = "SIZE")]
     max_bytes: Option<ByteSize>,
 
-    /// The smallest width, in pixels [default: 256]
-    #[arg(long, value_name = "N")]
+    /// Smallest width, in pixels [default: 256]
+    #[arg(long, value_name = "N", hide_short_help = true)]
     min_width: Option<u32>,
 
-    /// The smallest height, in pixels [default: 256]
-    #[arg(long, value_name = "N")]
+    /// Smallest height, in pixels [default: 256]
+    #[arg(long, value_name = "N", hide_short_help = true)]
     min_height: Option<u32>,
 
-    /// The largest width and height, in pixels [default: 30000]
-    #[arg(long, value_name = "N")]
+    /// Largest width and height, in pixels [default: 30000]
+    #[arg(long, value_name = "N", hide_short_help = true)]
     max_side: Option<u32>,
 
-    /// The largest product of width and height [default: 250000000, for GIF 4194304]
-    #[arg(long, value_name = "N")]
+    /// Largest product of width and height [default: 250000000, for GIF 4194304]
+    #[arg(long, value_name = "N", hide_short_help = true)]
     max_pixels: Option<u64>,
 
     /// Allow a format in addition; may be repeated
@@ -65,9 +71,10 @@ pub(crate) struct RequirementOptions {
     #[arg(long)]
     strict: bool,
 
-    /// Reject, warn of or ignore a violation code or kind of defect: image/type-mismatch=reject,
-    /// png/ancillary-crc=off; may be repeated
-    #[arg(long, value_name = "CODE=reject|warn|off")]
+    /// Change what a violation code or kind of defect does; may be repeated
+    ///
+    /// Such as image/type-mismatch=reject or png/ancillary-crc=off.
+    #[arg(long, value_name = "CODE=reject|warn|off", hide_short_help = true)]
     enforce: Vec<Enforce>,
 }
 

@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::{CheckSettings, InputOptions, LedgerOption, SceneOptions, ServiceOptions};
+use super::{
+    CheckSettings, InputOptions, LedgerOption, OnlyOption, PrintOptions, SceneOptions,
+    ServiceOptions,
+};
 use crate::{
     cli::{duration, exit::Failure},
     green::{Client, ClientBuilder},
@@ -23,14 +26,26 @@ pub(crate) struct ScanOptions {
     #[command(flatten)]
     pub(crate) settings: ScanSettings,
 
-    /// Submits to a sandbox in this process instead, which also serves local files under a URL; needs
-    /// no account, keeps no ledger, and its outcomes are made up
-    #[arg(long, conflicts_with_all = ["region", "endpoint"])]
+    /// Submit to a sandbox in this process, with made-up outcomes
+    ///
+    /// It needs no account, keeps no ledger, and serves local files under a URL.
+    #[arg(long, conflicts_with_all = ["region", "endpoint"], help_heading = "Service")]
     pub(crate) sandbox: bool,
 
-    /// Keeps no ledger, for a scan that need not survive an interruption
-    #[arg(long, conflicts_with = "ledger")]
+    /// Keep no ledger, for a scan that need not survive an interruption
+    #[arg(
+        long,
+        conflicts_with = "ledger",
+        help_heading = "Service",
+        hide_short_help = true
+    )]
     pub(crate) no_ledger: bool,
+
+    #[command(flatten)]
+    pub(crate) print: PrintOptions,
+
+    #[command(flatten)]
+    pub(crate) only: OnlyOption,
 }
 
 /// The options of `scan`, but for the sources.
@@ -38,6 +53,12 @@ pub(crate) struct ScanOptions {
 pub(crate) struct ResumeOptions {
     #[command(flatten)]
     pub(crate) settings: ScanSettings,
+
+    #[command(flatten)]
+    pub(crate) print: PrintOptions,
+
+    #[command(flatten)]
+    pub(crate) only: OnlyOption,
 }
 
 /// The options of `work`.
@@ -46,13 +67,14 @@ pub(crate) struct WorkOptions {
     #[command(flatten)]
     pub(crate) settings: ScanSettings,
 
-    /// Ends when nothing is left to do, instead of waiting for more
-    #[arg(long)]
+    /// End when nothing is left to do, instead of waiting for more
+    #[arg(long, help_heading = "Service")]
     pub(crate) until_done: bool,
 }
 
 /// What to scan for, and where.
 #[derive(Args, Debug)]
+#[command(next_help_heading = "Service")]
 pub(crate) struct ScanSettings {
     #[command(flatten)]
     pub(crate) check: CheckSettings,
@@ -66,28 +88,33 @@ pub(crate) struct ScanSettings {
     #[command(flatten)]
     pub(crate) ledger: LedgerOption,
 
-    /// Who pays, as the ledger is to know it; for temporary keys, whose ids change [default: the
-    /// access key's id]
-    #[arg(long, value_name = "NAME")]
+    /// Name of the paying account in the ledger [default: the access key's id]
+    ///
+    /// For temporary keys, whose ids change.
+    #[arg(long, value_name = "NAME", hide_short_help = true)]
     pub(crate) account: Option<String>,
 
-    /// How many images are submitted a second at most, by all who use the ledger [default: 45, nine
-    /// tenths of what an account has unless it asked for more]
+    /// Most images submitted per second [default: 45]
+    ///
+    /// It is shared by all that use the ledger. The default is nine tenths of an account's default limit.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub(crate) rate: Option<u32>,
 
-    /// How long to wait between questions for results [default: 5s, with --sandbox 100ms]
-    #[arg(long, value_name = "TIME", value_parser = duration::parse_positive)]
+    /// Interval between two polls for results [default: 5s, with --sandbox 100ms]
+    #[arg(long, value_name = "TIME", value_parser = duration::parse_positive, hide_short_help = true)]
     pub(crate) poll: Option<Duration>,
 
-    /// How long to wait for results without one coming; the service keeps them for an hour, and
-    /// `greenlight resume` asks again. Without a ledger: for a batch's results in all [default: 10m]
-    #[arg(long, value_name = "TIME", value_parser = duration::parse)]
+    /// Give up when no result comes for this long; without a ledger after [default: 10m]
+    ///
+    /// With a ledger the default is to wait without limit: the service keeps results for an hour, and
+    /// `greenlight resume` polls again.
+    #[arg(long, value_name = "TIME", value_parser = duration::parse, hide_short_help = true)]
     pub(crate) wait: Option<Duration>,
 
-    /// How long what another run left behind is left alone: an image that was sent without a known
-    /// answer is submitted again after this long, when the answer can no longer come
-    #[arg(long, value_name = "TIME", default_value = "2m", value_parser = duration::parse_positive)]
+    /// Resubmit an image whose answer is unknown after this time
+    ///
+    /// An image is left to another run for as long, even if that ended.
+    #[arg(long, value_name = "TIME", default_value = "2m", value_parser = duration::parse_positive, hide_short_help = true)]
     pub(crate) settle: Duration,
 }
 
@@ -98,9 +125,9 @@ impl ScanOptions {
         }
         if self.settings.ledger.ledger.is_some() {
             return Err(Failure::new(
-                "a sandbox in this process forgets everything at its end: a ledger of it is of no use",
+                "--ledger cannot be used with --sandbox, which ends with the command",
             )
-            .hint("run `greenlight sandbox` beside, and scan with the --endpoint that it names"));
+            .hint("run `greenlight sandbox`, and scan with the --endpoint that it names"));
         }
         Ok(Some(Sandbox::start().await?))
     }

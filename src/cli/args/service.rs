@@ -1,10 +1,10 @@
-//! The arguments for the moderation service and its mock.
+//! The moderation service, and the sandbox that replaces it.
 
 use std::{fmt, net::SocketAddr, path::PathBuf, str::FromStr};
 
-use clap::{Args, ValueEnum};
+use clap::{Args, ValueEnum, ValueHint};
 
-use super::{CsvOption, Format};
+use super::{OnlyOption, PrintOptions};
 use crate::{
     cli::exit::Failure,
     error::Error,
@@ -15,28 +15,36 @@ use crate::{
     sandbox::Sandbox,
 };
 
-/// Where the moderation service is.
+/// The moderation service, and the key for it.
 #[derive(Args, Debug)]
+#[command(next_help_heading = "Service")]
 pub(crate) struct ServiceOptions {
-    /// The service's region: ap-southeast-1, cn-beijing, cn-shanghai, cn-shenzhen, eu-central-1 or
-    /// us-east-1
+    /// Region of the service, such as ap-southeast-1
+    ///
+    /// ap-southeast-1, cn-beijing, cn-shanghai, cn-shenzhen, eu-central-1 or us-east-1.
     #[arg(long, value_name = "REGION", conflicts_with = "endpoint")]
-    region: Option<String>,
+    pub(crate) region: Option<String>,
 
-    /// The service's address: https, or http on this machine, as for a sandbox
-    #[arg(long, value_name = "URL")]
-    endpoint: Option<String>,
+    /// Address of the service: https, or http on loopback, as for a sandbox
+    #[arg(long, value_name = "URL", value_hint = ValueHint::Url)]
+    pub(crate) endpoint: Option<String>,
 
-    /// Uses the hosts inside Alibaba Cloud, for a command that runs there
-    #[arg(long)]
+    /// Use the hosts inside Alibaba Cloud, for a command that runs there
+    #[arg(long, hide_short_help = true)]
     vpc: bool,
 
-    /// Where the key is looked for, in this order, separated by commas
+    /// Sources of the access key, in this order: env, cli, ini, uri, ecs
+    ///
+    /// env: the environment; cli: a profile of the official command line tool, ~/.aliyun/config.json;
+    /// ini: a profile of the official libraries, ~/.alibabacloud/credentials; uri: an address that the
+    /// environment names; ecs: the role of the cloud server. Separated by commas; no other is read.
     #[arg(
         long,
         value_name = "SOURCES",
         value_delimiter = ',',
-        default_value = "env"
+        default_value = "env",
+        hide_possible_values = true,
+        hide_short_help = true
     )]
     credentials: Vec<KeySource>,
 }
@@ -112,7 +120,7 @@ impl ServiceOptions {
         ))
     }
 
-    /// What must be said to use the same service: ` --region REGION`.
+    /// The options that name the same service: ` --region REGION`.
     pub(crate) fn argument(&self) -> String {
         let mut said = match (&self.region, &self.endpoint) {
             (Some(region), _) => format!(" --region {region}"),
@@ -137,38 +145,39 @@ impl ServiceOptions {
 
 #[derive(Args, Debug)]
 pub(crate) struct ResultsOptions {
-    /// The ids that the service gave the tasks when they were submitted
+    /// Task ids, as the service returned them and scan prints them
     #[arg(value_name = "TASK_ID", required = true, value_parser = task_id)]
     pub(crate) tasks: Vec<TaskId>,
 
     #[command(flatten)]
     pub(crate) service: ServiceOptions,
 
-    /// How results are printed: a table, a JSON object a line, or CSV with a header line
-    #[arg(long, default_value = "human")]
-    pub(crate) format: Format,
+    #[command(flatten)]
+    pub(crate) print: PrintOptions,
 
     #[command(flatten)]
-    pub(crate) csv: CsvOption,
+    pub(crate) only: OnlyOption,
 }
 
 #[derive(Args, Debug)]
+#[command(next_help_heading = "Service")]
 pub(crate) struct SandboxOptions {
-    /// Where to listen; port 0 takes a free one
+    /// Address to listen on; port 0 takes a free one
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:0")]
     listen: SocketAddr,
 
-    /// The key that requests must be signed with: any invented one, never a real one. With a token
-    /// it is a temporary key [default: sandbox-key-id:sandbox-key-secret]
+    /// Key that requests must be signed with: an invented one, never a real one
+    ///
+    /// With a token it is a temporary key. [default: sandbox-key-id:sandbox-key-secret]
     #[arg(long, value_name = "ID:SECRET[:TOKEN]")]
     pub(crate) key: Option<SandboxKey>,
 
-    /// How many questions for a task's results are answered with `processing` first
+    /// Polls for a task's results that are answered with `processing` first
     #[arg(long, value_name = "N", default_value = "0")]
     polls: u32,
 
-    /// Serves this folder's files, hidden ones excepted, below a URL that cannot be guessed
-    #[arg(long, value_name = "DIR")]
+    /// Serve this folder's files, except hidden ones, below a URL that cannot be guessed
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(crate) serve: Option<PathBuf>,
 }
 

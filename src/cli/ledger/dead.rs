@@ -18,7 +18,7 @@ use crate::{
 /// Prints a line for each source of a dead image.
 pub(crate) async fn run(options: DeadOptions) -> Result<Exit, Failure> {
     let ledger = super::open_to_read(&options.ledger).await?;
-    let mut printer = Printer::without_progress(options.format, options.csv);
+    let mut printer = Printer::new(&options.print)?;
     let mut after = 0;
     while let Some(rows) = export::page(&*ledger, &mut after, Some(State::Dead)).await? {
         for row in rows {
@@ -27,7 +27,8 @@ pub(crate) async fn run(options: DeadOptions) -> Result<Exit, Failure> {
             }
         }
     }
-    Ok(Exit::Success)
+    let printed = printer.finish().map(|()| Exit::Success);
+    printer::ended(printed, || Exit::Success)
 }
 
 /// A source whose image was given up.

@@ -1,16 +1,15 @@
 //! `greenlight export`: a row for each source, in the shape of a line of `scan`.
 
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, Write as _};
 
 use crate::{
     cli::{
-        args::{ExportFormat, ExportOptions},
-        exit::{Exit, Failure, reason},
+        args::{ExportFormat, ExportOptions, OnlyOption},
+        exit::{Exit, Failure},
         interrupt::Interrupt,
-        out_file::OutFile,
         outcome::ScanReport,
         parquet_out::ParquetOut,
-        printer::{self, Escaping},
+        printer::{self, Escaping, Line as _},
         terminal::Terminal,
     },
     error::Error,
@@ -59,77 +58,47 @@ pub(crate) async fn run(options: ExportOptions, mut interrupt: Interrupt) -> Res
             break Err(error);
         }
     };
-    match written {
-        Err(error) if options.output.as_os_str() != "-" => {
-            let path = options.output.display();
-            let message = format!("cannot write {path}: {}", reason(&error));
-            Err(Failure::new(message))
-        }
-        written => printer::ended(written.map(|()| Exit::Success), || Exit::Success),
-    }
+    printer::ended(written.map(|()| Exit::Success), || Exit::Success)
 }
 
-/// How rows are written, and where to.
+/// The format of the rows and their destination.
 struct Sink {
     writer: Writer,
     escaping: Escaping,
+    only: OnlyOption,
 }
 
 enum Writer {
-    Jsonl(BufWriter<Out>),
-    Csv { out: BufWriter<Out>, is_begun: bool },
-    Parquet(Box<ParquetOut<BufWriter<Out>>>),
-}
-
-/// Standard output or a file.
-enum Out {
-    Stdout(Terminal),
-    File(OutFile),
-}
-
-impl Out {
-    fn is_screen(&self) -> bool {
-        match self {
-            Self::Stdout(terminal) => terminal.is_screen(),
-            Self::File(file) => file.is_screen(),
-        }
-    }
-}
-
-impl Write for Out {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match self {
-            Self::Stdout(terminal) => terminal.data(bytes).map(|()| bytes.len()),
-            Self::File(file) => file.write(bytes),
-        }
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
+    Jsonl(BufWriter<Terminal>),
+    Csv {
+        out: BufWriter<Terminal>,
+        is_begun: bool,
+    },
+    Parquet(Box<ParquetOut<BufWriter<Terminal>>>),
 }
 
 impl Sink {
     fn open(options: &ExportOptions) -> Result<Self, Failure> {
-        let out = if options.output.as_os_str() == "-" {
-            let terminal = Terminal::open_without_progress();
-            if options.format == ExportFormat::Parquet && terminal.is_screen() {
-                return Err(Failure::new("Parquet is nothing to look at")
-                    .hint("--output FILE writes it to a file"));
-            }
-            Out::Stdout(terminal)
-        } else {
-            Out::File(OutFile::create(&options.output)?)
-        };
-        let escaping = Escaping::new(out.is_screen(), options.csv);
+        let out = Terminal::open(&options.to.output)?;
+        if options.format == ExportFormat::Parquet && out.is_screen() {
+            return Err(Failure::new("refusing to write Parquet to a terminal")
+                .hint("--output FILE writes it to a file"));
+        }
+        let escaping = Escaping::new(out.is_screen(), options.to.csv);
         let writer = Writer::begin(options.format, BufWriter::with_capacity(BUFFER, out));
-        let writer = writer
-            .map_err(|error| Failure::new(format!("cannot begin to write: {}", reason(&error))))?;
-        Ok(Self { writer, escaping })
+        let writer = writer.map_err(|error| Failure::new(error.to_string()))?;
+        Ok(Self {
+            writer,
+            escaping,
+            only: options.only.clone(),
+        })
     }
 
     fn write(&mut self, row: Row) -> io::Result<()> {
         let report = ScanReport::from(row);
+        if !self.only.lets_through(&report.kinds()) {
+            return Ok(());
+        }
         match &mut self.writer {
             Writer::Jsonl(out) => out.write_all(&self.escaping.json(&report)?),
             Writer::Csv { out, is_begun } => {
@@ -145,16 +114,14 @@ impl Sink {
             Writer::Jsonl(out) | Writer::Csv { out, .. } => out,
             Writer::Parquet(file) => file.finish()?,
         };
-        let out = out.into_inner().map_err(io::IntoInnerError::into_error)?;
-        match out {
-            Out::Stdout(_) => Ok(()),
-            Out::File(file) => file.finish(),
-        }
+        out.into_inner()
+            .map_err(io::IntoInnerError::into_error)?
+            .finish()
     }
 }
 
 impl Writer {
-    fn begin(format: ExportFormat, out: BufWriter<Out>) -> io::Result<Self> {
+    fn begin(format: ExportFormat, out: BufWriter<Terminal>) -> io::Result<Self> {
         Ok(match format {
             ExportFormat::Jsonl => Self::Jsonl(out),
             ExportFormat::Csv => Self::Csv {

@@ -5,6 +5,7 @@ use std::{fs::File, path::PathBuf, sync::Arc};
 use crate::{
     cli::{
         exit::reason,
+        name,
         source::{Item, Origin, Sources, What},
     },
     ledger::{Reason, Source},
@@ -71,7 +72,7 @@ impl Iterator for Lines {
         }
         if let (true, Subject::File(path)) = (self.is_shared, &line.subject) {
             line.subject = Subject::Unusable {
-                text: path.to_string_lossy().into_owned(),
+                text: name::shown(path),
                 reason: Reason {
                     class: NOT_SHARED.to_owned(),
                     message: NOT_SHARED_WHY.to_owned(),
@@ -91,7 +92,7 @@ fn serve(sandbox: &Sandbox, path: &PathBuf) -> Subject {
     match published {
         Ok(url) => Subject::Url(url),
         Err(message) => Subject::Unusable {
-            text: path.to_string_lossy().into_owned(),
+            text: name::shown(path),
             reason: Reason {
                 class: UNREADABLE.to_owned(),
                 message,

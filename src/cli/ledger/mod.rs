@@ -5,6 +5,7 @@ mod export;
 mod lines;
 mod location;
 mod lock;
+mod outage;
 mod progress;
 mod retry;
 mod row;

@@ -31,7 +31,7 @@ pub(crate) async fn run(options: RetryOptions) -> Result<Exit, Failure> {
         _ => format!(" by `greenlight resume{}`", ledger.argument()),
     };
     let text = format!("{count} {images} will be tried again{by_whom}");
-    let printed = Terminal::open_without_progress().rows(&[vec![Cell::new(text)]]);
+    let printed = Terminal::stdout().rows(&[vec![Cell::new(text)]]);
     crate::cli::printer::ended(printed.map(|()| Exit::Success), || Exit::Success)
 }
 

@@ -2,9 +2,9 @@
 
 use super::lines::{ARGUMENTS, UNREADABLE, located};
 use crate::{
-    cli::{outcome::ScanReport, report::Report},
+    cli::{name, outcome::ScanReport, report::Report},
     green::Outcome,
-    ledger::{Reason, Row, State},
+    ledger::{Location, Reason, Row, State},
     verdict::{Decision, Summary},
 };
 
@@ -12,10 +12,10 @@ impl From<Row> for ScanReport {
     fn from(row: Row) -> Self {
         let summary = summary(&row);
         let is_rejected = summary.decision == Decision::Reject;
-        let source = row
-            .source
-            .text
-            .unwrap_or_else(|| row.location.text().into_owned());
+        let source = row.source.text.unwrap_or_else(|| match &row.location {
+            Location::File(path) => name::shown(path),
+            other => other.text().into_owned(),
+        });
         let line = (row.source.origin != ARGUMENTS).then_some(row.source.line);
         let (list, number) = (row.source.origin, row.source.line);
         let reason = row.reason.map(|mut reason| {
@@ -26,6 +26,10 @@ impl From<Row> for ScanReport {
         });
         let mut report = Self::unsubmitted(Report {
             source,
+            source_base64: match &row.location {
+                Location::File(path) => name::encoded(path),
+                _ => None,
+            },
             line,
             summary,
             error: None,

@@ -122,7 +122,7 @@ impl Setup {
         let send_limit = SEND_LIMIT.min(settings.settle / 2);
         let pipeline = Pipeline::new(parties.client, how.probe(own)?, Arc::clone(&ledger), scope)
             .requirements(how.requirements())
-            .probes(usize::from(how.concurrency))
+            .probes(usize::from(how.reach.concurrency))
             .image_rate(rate)
             .query_rate(rate)
             .poll_interval(settings.poll.unwrap_or(poll))

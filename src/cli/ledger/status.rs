@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, HashSet},
-    time::SystemTime,
+    time::{Duration, SystemTime},
 };
 
 use serde::{Deserialize, Serialize};
@@ -13,6 +13,7 @@ use crate::{
         clock, duration,
         exit::{Exit, Failure},
         human,
+        pace::Rate,
         printer::{self, Line, Printer},
         report::text,
         terminal::{Cell, Row as Cells, Tone},
@@ -41,7 +42,8 @@ pub(crate) async fn run(options: StatusOptions) -> Result<Exit, Failure> {
         .iter()
         .map(|worker| Worker::of(worker, now))
         .collect();
-    let printed = Printer::without_progress(options.format, options.csv).print(&status);
+    let mut printer = Printer::new(&options.print)?;
+    let printed = printer.print(&status).and_then(|()| printer.finish());
     printer::ended(printed.map(|()| Exit::Success), || Exit::Success)
 }
 
@@ -168,6 +170,12 @@ impl Status {
         let left = images.saturating_sub(done);
         let scenes = u64::try_from(scope.scenes().len()).unwrap_or(u64::MAX);
         let sent = stats.sent_last_minute;
+        let since = stats.sending_since.unwrap_or(now);
+        let span = now.duration_since(since).unwrap_or_default();
+        let rate = Rate {
+            count: sent,
+            span: span.max(Duration::from_secs(1)),
+        };
         let oldest = stats.oldest_unpolled;
         let next = backlog.due.iter().min_by_key(|(_, at)| *at);
         Self {
@@ -183,8 +191,8 @@ impl Status {
             states: states
                 .map(|(state, count)| (state.name(), *count))
                 .collect(),
-            per_second: f64::from(u32::try_from(sent).unwrap_or(u32::MAX)) / 60.0,
-            seconds_left: (sent > 0).then(|| left.saturating_mul(60).div_ceil(sent.max(1))),
+            per_second: rate.per_second(),
+            seconds_left: rate.seconds_for(left),
             next_due: next.map(|(state, _)| state.name()),
             next_due_seconds: next
                 .map(|(_, at)| at.duration_since(now).unwrap_or_default().as_secs()),
@@ -215,8 +223,8 @@ impl Status {
         match self.seconds_left {
             _ if self.left == 0 => "nothing is left to do".to_owned(),
             Some(seconds) => {
-                let span = duration::rough(std::time::Duration::from_secs(seconds));
-                format!("{span} at {:.1} images a second", self.per_second)
+                let span = duration::rough(Duration::from_secs(seconds));
+                format!("{span} at {:.1} images per second", self.per_second)
             }
             None => "unknown: nothing was sent in the last minute".to_owned(),
         }
@@ -238,7 +246,7 @@ impl Status {
         let when = if seconds == 0 {
             "at once".to_owned()
         } else {
-            let span = duration::rough(std::time::Duration::from_secs(seconds));
+            let span = duration::rough(Duration::from_secs(seconds));
             format!("in {span}")
         };
         Some(format!(
@@ -318,7 +326,7 @@ impl Line for Status {
             rows.push(pair("next try", text));
         }
         if let Some(seconds) = self.oldest_unpolled_seconds {
-            let span = duration::rough(std::time::Duration::from_secs(seconds));
+            let span = duration::rough(Duration::from_secs(seconds));
             rows.push(pair(
                 "oldest",
                 format!("{span} without a result, of an hour"),
@@ -329,7 +337,7 @@ impl Line for Status {
             rows.push(pair("expired", text));
         }
         for worker in &self.workers {
-            let span = duration::rough(std::time::Duration::from_secs(worker.seconds));
+            let span = duration::rough(Duration::from_secs(worker.seconds));
             let text = format!(
                 "{}, for {span}, {:.1} images per second",
                 worker.name, worker.per_second

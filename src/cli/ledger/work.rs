@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::{self, MissedTickBehavior};
 
-use super::{location::Role, progress::Watch, setup::Setup};
+use super::{location::Role, outage::Outages, progress::Watch, setup::Setup};
 use crate::{
     cli::{
         args::WorkOptions,
@@ -12,13 +12,13 @@ use crate::{
         exit::{Exit, Failure},
         interrupt::Interrupt,
         scan::Place,
-        terminal::Terminal,
+        terminal::{self, Progress},
     },
     pipeline::Run,
 };
 
-/// Interval between two lines of progress.
-const WRITE: Duration = Duration::from_secs(5);
+/// Interval between two looks at the progress.
+const SHOW: Duration = Duration::from_millis(200);
 
 /// Interval between two looks for new work.
 const LOOK: Duration = Duration::from_secs(1);
@@ -35,11 +35,20 @@ pub(crate) async fn run(options: WorkOptions, mut interrupt: Interrupt) -> Resul
         pipeline,
         guard: _guard,
     } = Setup::reopen(&options.settings, &place, Role::Work).await?;
-    let mut terminal = Terminal::open_without_progress();
+    let progress = Progress::begin();
+    let mut outages = Outages::default();
     loop {
-        let watch = Watch::start(&ledger.stats(clock::now()).await?);
+        let mut watch = Watch::start(&ledger.stats(clock::now()).await?);
         let mut run = pipeline.resume();
-        if !drive(&mut run, &watch, &mut terminal, &mut interrupt).await? || options.until_done {
+        if !drive(
+            &mut run,
+            &mut watch,
+            (&progress, &mut outages),
+            &mut interrupt,
+        )
+        .await?
+            || options.until_done
+        {
             return Ok(Exit::Success);
         }
         tokio::select! {
@@ -54,17 +63,17 @@ pub(crate) async fn run(options: WorkOptions, mut interrupt: Interrupt) -> Resul
 /// finished and the rest released then, as a scheduler that stops a process expects.
 async fn drive(
     run: &mut Run,
-    watch: &Watch,
-    terminal: &mut Terminal,
+    watch: &mut Watch,
+    (progress, outages): (&Progress, &mut Outages),
     interrupt: &mut Interrupt,
 ) -> Result<bool, Failure> {
     let stopper = run.stopper();
-    let mut ticks = time::interval(WRITE);
+    let mut ticks = time::interval(SHOW);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     ticks.reset();
     let mut goes_on = true;
     loop {
-        let progress = run.progress();
+        let done = run.progress();
         tokio::select! {
             biased;
             () = interrupt.wait(), if goes_on => {
@@ -72,8 +81,11 @@ async fn drive(
                 stopper.stop();
             }
             _ = ticks.tick() => {
-                let (steps, pace) = watch.read(&progress, true, true);
-                terminal.show(&steps, &pace);
+                let outage = outages.note(run.outage());
+                let (steps, pace) = watch.read(&done, true, outage.is_empty());
+                if outage.is_empty() || terminal::has_bars() {
+                    progress.show(&steps, &format!("{pace}{outage}"));
+                }
             }
             finished = run.finish() => {
                 finished?;

@@ -43,6 +43,7 @@ fn full() -> ScanReport {
     };
     ScanReport {
         check: Report {
+            source_base64: None,
             source: "http://\u{e9}/".to_owned(),
             line: None,
             summary: serde_json::from_value(summary).unwrap(),

@@ -145,6 +145,9 @@ impl Client {
             }
         };
         attempt.status(reply.status);
+        if let Some(date) = reply.header("date") {
+            inner.clock.observe(date, started.elapsed());
+        }
         let answer =
             Answer::parse(&reply.body).map(|answer| answer.cleaned(|t| credentials.redact(t)));
         let answer = match answer {

@@ -129,6 +129,12 @@ impl Client {
         self.inner.endpoint.host()
     }
 
+    /// Seconds that the service's clock was ahead of this host's in its last response; `None` before the
+    /// first.
+    pub fn clock_skew(&self) -> Option<i64> {
+        self.inner.clock.observed_seconds()
+    }
+
     /// Submits a batch to the asynchronous scan. Each image is billed once per scene, and each frame
     /// that is looked at is an image.
     ///

@@ -250,8 +250,9 @@ pub(super) async fn everything_is_counted(trial: Trial) {
         (stats.sent_last_minute, stats.oldest_unpolled),
         (3, Some(at(0)))
     );
+    assert_eq!(stats.sending_since, Some(at(0)));
     let later = trial.ledger.stats(at(61)).await.expect("stats");
-    assert_eq!(later.sent_last_minute, 0);
+    assert_eq!((later.sent_last_minute, later.sending_since), (0, None));
 }
 
 pub(super) async fn an_unknown_task_is_ignored(trial: Trial) {

@@ -59,7 +59,8 @@ pub(super) async fn stats(db: &Connection, now: i64) -> Result<Stats, Fault> {
                  (SELECT value FROM tally WHERE name = 'resubmitted'),
                  (SELECT value FROM tally WHERE name = 'expired'),
                  (SELECT COALESCE(sum(images), 0)::bigint FROM batch
-                     WHERE sent_at > $1 AND state <> $2)",
+                     WHERE sent_at > $1 AND state <> $2),
+                 (SELECT min(sent_at) FROM batch WHERE sent_at > $1 AND state <> $2)",
             &[
                 &now.saturating_sub(60_000),
                 &i16::from(BatchState::Refused.code()),
@@ -76,6 +77,7 @@ pub(super) async fn stats(db: &Connection, now: i64) -> Result<Stats, Fault> {
         resubmitted: count(5)?,
         expired: count(6)?,
         sent_last_minute: count(7)?,
+        sending_since: row.try_get::<_, Option<i64>>(8)?.map(from_millis),
         ..Stats::default()
     };
     let oldest = db

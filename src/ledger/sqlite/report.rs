@@ -62,15 +62,17 @@ pub(super) fn stats(db: &Connection, now: i64) -> Result<Stats, Fault> {
         unread_lists: unread_lists(db)?,
         ..Stats::default()
     };
-    let sent: i64 = db
+    let (sent, since): (i64, Option<i64>) = db
         .prepare_cached(
-            "SELECT COALESCE(SUM(images), 0) FROM batch WHERE sent_at > ?1 AND state <> ?2",
+            "SELECT COALESCE(SUM(images), 0), MIN(sent_at) FROM batch
+             WHERE sent_at > ?1 AND state <> ?2",
         )?
         .query_row(
             params![now.saturating_sub(60_000), BatchState::Refused.code()],
-            |row| row.get(0),
+            |row| Ok((row.get(0)?, row.get(1)?)),
         )?;
     stats.sent_last_minute = u64::try_from(sent).unwrap_or(0);
+    stats.sending_since = since.map(from_millis);
     count_states(db, &mut stats)?;
     stats.decisions = decisions(db)?;
     Ok(stats)

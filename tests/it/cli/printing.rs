@@ -256,3 +256,29 @@ fn other_ways_to_be_asked_to_end_are_an_interruption_too() {
         );
     }
 }
+
+/// A name in Latin-1, as old archives have them.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_name_that_is_not_utf8_is_marked_and_kept() {
+    use std::{ffi::OsStr, fs, os::unix::ffi::OsStrExt as _};
+
+    let bench = Bench::new("printing-bytes");
+    bench.fixture("png/rgb.png", "in/ok.png");
+    let name = OsStr::from_bytes(b"in/caf\xe9.png");
+    fs::copy(bench.path("in/ok.png"), bench.path("").join(name)).unwrap();
+    for command in [&["check"][..], &["scan", "--sandbox"]] {
+        let run = bench.run(&[command, &["in", "--format", "jsonl"]].concat());
+        assert_eq!(
+            run.texts("source"),
+            [r"in/caf\xE9.png", "in/ok.png"],
+            "{run}"
+        );
+        assert!(run.json()[1].get("source_base64").is_none(), "{run}");
+        assert_eq!(run.code, Some(0), "{run}");
+    }
+    let run = bench.run(&["check", "in", "--format", "jsonl"]);
+    assert_eq!(run.json()[0]["source_base64"], "aW4vY2Fm6S5wbmc=", "{run}");
+    let run = bench.run(&["check", "in"]);
+    assert!(run.stdout.contains(r"in/caf\xE9.png"), "{run}");
+}

@@ -28,7 +28,7 @@ pub(super) enum End {
 
 impl Job {
     pub(super) async fn end(mut self, end: End) -> Result<Exit, Failure> {
-        self.printer.terminal_mut().finish();
+        self.progress = None;
         let end = if self.place.is_temporary() {
             self.print_rest(end).await
         } else {
@@ -36,10 +36,14 @@ impl Job {
         };
         let end = match end {
             End::Unwritable(_) => end,
-            end => match self.printer.finish(&self.tally, &self.noticed) {
+            end => match self.printer.summarize(&self.tally, &self.noticed) {
                 Ok(()) => end,
                 Err(error) => End::Unwritable(error),
             },
+        };
+        let end = match end {
+            End::Unwritable(_) => end,
+            end => self.finish_output().await.err().unwrap_or(end),
         };
         if self.place.is_temporary() {
             return self.end_unkept(end);
@@ -64,7 +68,7 @@ impl Job {
             End::Unwritable(error) => {
                 let exit = printer::ended(Err(error), || self.tally.exit());
                 let exit = exit.map_err(|failure| failure.hint(how.clone()))?;
-                self.printer.terminal().note(&how);
+                terminal::note(&how);
                 Ok(exit)
             }
             End::Failed(error) => {
@@ -156,7 +160,7 @@ impl Job {
         let same = format!("{}{}", ledger.argument(), service.argument());
         if self.run.has_read_all() {
             return format!(
-                "`greenlight resume{same}` continues where this ended; give it the other options of \
+                "`greenlight resume{same}` continues where this ended; pass the other options of \
                  this scan too"
             );
         }

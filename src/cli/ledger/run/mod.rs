@@ -16,12 +16,13 @@ use self::end::End;
 use super::{
     lines::{self, Lines},
     location::Role,
+    outage::Outages,
     progress::Watch,
     setup::Setup,
 };
 use crate::{
     cli::{
-        args::{ScanOptions, ScanSettings},
+        args::{PrintOptions, ResumeOptions, ScanOptions, ScanSettings},
         clock,
         exit::{Exit, Failure},
         interrupt::Interrupt,
@@ -30,23 +31,24 @@ use crate::{
         report::Tally,
         scan::Place,
         source::{Noticed, Sources},
+        terminal::{self, Progress, STDOUT},
     },
     error::Error,
     ledger::{Ledger, Row, State, Stats, Undelivered},
     pipeline::Run,
 };
 
-/// Interval between two drawings of the bars.
-const DRAW: Duration = Duration::from_millis(200);
-
-/// Interval between two lines of progress where there are no bars.
-const WRITE: Duration = Duration::from_secs(1);
+/// Interval between two looks at the progress.
+const SHOW: Duration = Duration::from_millis(200);
 
 /// Hides the time left after this long without progress.
 const STILL: Duration = Duration::from_secs(10);
 
 /// Waits this long for requests in flight before it prints that it waits.
 const PATIENCE: Duration = Duration::from_secs(1);
+
+/// How many outcomes are acknowledged at a time.
+const PAGE: usize = 500;
 
 /// Time for results without one, unless the user names another, if nothing is kept to resume.
 const WAIT: Duration = Duration::from_secs(600);
@@ -61,8 +63,11 @@ pub(crate) async fn scan(
     let ScanOptions {
         input,
         mut settings,
+        print,
+        only,
         ..
     } = options;
+    let printer = Printer::of_some(&print, &only)?;
     let Setup {
         ledger,
         pipeline,
@@ -86,14 +91,22 @@ pub(crate) async fn scan(
     let noticed = sources.noticed();
     let run = pipeline
         .start(Lines::new(sources, settings.ledger.location().is_shared()).served_by(sandbox));
-    let mut job = Job::new(run, ledger, settings, &before, lists, place);
+    let mut job = Job::new(run, ledger, settings, &before, place, printer);
+    job.lists = lists;
+    job.holds_back = holds_back(&print);
     job.noticed = noticed;
     job.note_sandbox();
     job.work(interrupt).await
 }
 
 /// Continues with what the ledger holds.
-pub(crate) async fn resume(settings: ScanSettings, interrupt: Interrupt) -> Result<Exit, Failure> {
+pub(crate) async fn resume(options: ResumeOptions, interrupt: Interrupt) -> Result<Exit, Failure> {
+    let ResumeOptions {
+        settings,
+        print,
+        only,
+    } = options;
+    let printer = Printer::of_some(&print, &only)?;
     let place = Place::named(&settings.ledger);
     let Setup {
         ledger,
@@ -102,9 +115,15 @@ pub(crate) async fn resume(settings: ScanSettings, interrupt: Interrupt) -> Resu
     } = Setup::reopen(&settings, &place, Role::Print).await?;
     let before = ledger.stats(clock::now()).await?;
     let run = pipeline.resume();
-    let job = Job::new(run, ledger, settings, &before, Vec::new(), place);
+    let mut job = Job::new(run, ledger, settings, &before, place, printer);
+    job.holds_back = holds_back(&print);
     job.tell_unread(&before.unread_lists);
     job.work(interrupt).await
+}
+
+/// Whether what is printed is discarded if the process dies: a file is replaced at the end only.
+fn holds_back(print: &PrintOptions) -> bool {
+    print.to.output.as_os_str() != STDOUT
 }
 
 struct Job {
@@ -114,6 +133,9 @@ struct Job {
     /// Lists that are marked when they are read.
     lists: Vec<String>,
     printer: Printer,
+    /// Whether outcomes are acknowledged at the end only.
+    holds_back: bool,
+    progress: Option<Progress>,
     tally: Tally,
     /// What was noticed of the list that is read.
     noticed: Arc<Noticed>,
@@ -124,10 +146,9 @@ struct Job {
     last_row: i64,
     /// When something last moved, and how much had by then.
     news: (Instant, u64),
-    /// Whether a standstill was reported.
+    /// Whether the user knows that nothing moves.
     stall_reported: bool,
-    /// Whether an outage was reported.
-    outage_reported: bool,
+    outages: Outages,
     /// Images that were submitted before the run and are not decided.
     awaited: u64,
     place: Place,
@@ -141,14 +162,16 @@ impl Job {
         ledger: Arc<dyn Ledger>,
         settings: ScanSettings,
         before: &Stats,
-        lists: Vec<String>,
         place: Place,
+        printer: Printer,
     ) -> Self {
         Self {
             run,
             ledger,
-            lists,
-            printer: Printer::for_run(settings.check.format, settings.check.csv),
+            lists: Vec::new(),
+            printer,
+            holds_back: false,
+            progress: Some(Progress::begin()),
             settings,
             tally: Tally::default(),
             noticed: Arc::default(),
@@ -157,7 +180,7 @@ impl Job {
             last_row: before.last_row,
             news: (clock::instant(), 0),
             stall_reported: false,
-            outage_reported: false,
+            outages: Outages::default(),
             awaited: before.count(State::Submitted),
             place,
             printed_through: 0,
@@ -174,12 +197,7 @@ impl Job {
 
     /// Runs to the end, or to a good place to stop at.
     async fn drive(&mut self, interrupt: &mut Interrupt) -> End {
-        let every = if self.printer.terminal().has_gauges() {
-            DRAW
-        } else {
-            WRITE
-        };
-        let mut ticks = time::interval(every);
+        let mut ticks = time::interval(SHOW);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         ticks.reset();
         // Why it is to stop, and when to print what it waits for.
@@ -231,7 +249,29 @@ impl Job {
             self.print(&outcome.row, None).map_err(End::Unwritable)?;
             self.printed_through = self.printed_through.max(outcome.row.number);
         }
+        if self.holds_back {
+            return Ok(());
+        }
         self.run.acknowledge(outcomes).await.map_err(End::Failed)
+    }
+
+    /// Puts the output into its place, and only then acknowledges what is in it.
+    async fn finish_output(&mut self) -> Result<(), End> {
+        self.printer.finish().map_err(End::Unwritable)?;
+        let mut after = 0;
+        while self.holds_back && after < self.printed_through {
+            let read = self.ledger.ordered(after, PAGE).await;
+            let read = read.map_err(End::Failed)?;
+            let mut printed = read.outcomes;
+            printed.retain(|outcome| outcome.row.number <= self.printed_through);
+            let acknowledged = self.run.acknowledge(&printed).await;
+            acknowledged.map_err(End::Failed)?;
+            if read.through <= after {
+                break;
+            }
+            after = read.through;
+        }
+        Ok(())
     }
 
     /// Prints the line of a source, with an error that replaces its own if there is one.
@@ -253,14 +293,16 @@ impl Job {
     }
 
     fn show(&mut self) {
-        let outage = self.tell_outage();
+        let outage = self.outages.note(self.run.outage());
         let is_moving = outage.is_empty() && self.news.0.elapsed() < STILL;
         let has_read_all = self.run.has_read_all();
         let progress = self.run.progress();
         let (steps, pace) = self.watch.read(&progress, has_read_all, is_moving);
-        self.printer
-            .terminal_mut()
-            .show(&steps, &format!("{pace}{outage}"));
+        if let Some(bars) = &self.progress
+            && (outage.is_empty() || terminal::has_bars())
+        {
+            bars.show(&steps, &format!("{pace}{outage}"));
+        }
     }
 
     /// Notes lists that are read now, and tells what is wrong with them as a whole.

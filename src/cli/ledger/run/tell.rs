@@ -4,17 +4,14 @@ use std::time::{Duration, Instant};
 
 use super::Job;
 use crate::{
-    cli::{clock, duration},
+    cli::{clock, duration, terminal},
     error::Error,
 };
 
 /// Reports a standstill after this long without progress.
 const STANDSTILL: Duration = Duration::from_secs(30);
 
-/// Reports an outage of the service after this long.
-const HICCUP: Duration = Duration::from_secs(3);
-
-/// The most shared data ids that are reported.
+/// How many data ids that places share are told.
 const MOST_SHARED: usize = 20;
 
 impl Job {
@@ -25,7 +22,7 @@ impl Job {
                 "a sandbox at {} replaces the service: outcomes are made up from file names",
                 sandbox.endpoint()
             );
-            self.printer.terminal().note(&message);
+            terminal::note(&message);
         }
     }
 
@@ -36,7 +33,7 @@ impl Job {
                 "`{list}` was not read to its end: give it to `greenlight scan` again, which does \
                  nothing twice"
             );
-            self.printer.terminal().note(&message);
+            terminal::note(&message);
         }
     }
 
@@ -54,27 +51,8 @@ impl Job {
                 self.unanswered,
                 duration::rough(self.settings.settle)
             );
-            self.printer.terminal().note(&message);
+            terminal::note(&message);
         }
-    }
-
-    /// Tells once that the service does nothing and why; for how long is said with the progress.
-    pub(super) fn tell_outage(&mut self) -> String {
-        let outage = self.run.outage();
-        let Some(outage) = outage.filter(|outage| outage.lasted >= HICCUP) else {
-            self.outage_reported = false;
-            return String::new();
-        };
-        let lasted = duration::rough(outage.lasted);
-        if !self.outage_reported {
-            self.outage_reported = true;
-            let message = format!(
-                "the service has done nothing for {lasted}, and is asked again and again: {}",
-                outage.error
-            );
-            self.printer.terminal().note(&message);
-        }
-        format!(", nothing done by the service for {lasted}")
     }
 
     pub(super) async fn tell_shared_data_ids(&self) -> Result<(), Error> {
@@ -85,16 +63,14 @@ impl Job {
         for same in shared.iter().take(MOST_SHARED) {
             let [first, second] = &same.places;
             let message = format!(
-                "the data id `{}` is used {} times, first in {} line {} and {} \
+                "the data id `{}` is at {} places, the first of which are {} line {} and {} \
                  line {}: each gets its outcome",
                 same.data_id, same.count, first.0, first.1, second.0, second.1
             );
-            self.printer.terminal().error(&message);
+            terminal::error(&message);
         }
         if shared.len() > MOST_SHARED {
-            self.printer
-                .terminal()
-                .error("and more data ids are used several times");
+            terminal::error("and more data ids are at several places");
         }
         Ok(())
     }
@@ -104,7 +80,7 @@ impl Job {
             *told_at = None;
             let message = "waiting for the answers to requests that were sent; Ctrl-C ends at once, \
                            and loses nothing either";
-            self.printer.terminal().note(message);
+            terminal::note(message);
         }
     }
 
@@ -124,14 +100,16 @@ impl Job {
             self.stall_reported = false;
         }
         let stands_still = self.news.0.elapsed();
-        if stands_still >= STANDSTILL && !self.stall_reported {
+        // An outage is reported by itself.
+        let is_unexplained = self.run.outage().is_none() && !self.stall_reported;
+        if stands_still >= STANDSTILL && is_unexplained {
             self.stall_reported = true;
             let message = format!(
                 "nothing has moved for {}: `greenlight status{}` says what is waited for",
                 duration::rough(stands_still),
                 self.settings.ledger.argument()
             );
-            self.printer.terminal().note(&message);
+            terminal::note(&message);
         }
         self.settings.wait.is_some_and(|wait| stands_still >= wait)
     }

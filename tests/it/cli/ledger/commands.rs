@@ -206,7 +206,7 @@ fn what_is_not_done_is_exported_as_such() {
         greenlight::sandbox::Sandbox::builder().polls(1_000),
     );
     let good = service.url("good.png");
-    let run = service.run(&["scan", &good, "ftp://host/x", "--wait", "200ms"]);
+    let run = service.run(&["scan", &good, "ftp://host/x", "--wait", "3s"]);
     assert_eq!(run.code, Some(2), "{run}");
     let exported = service.bench.run(&["export"]);
     assert_eq!(exported.texts("source"), [&*good, "ftp://host/x"]);
@@ -244,14 +244,14 @@ fn a_plan_says_what_a_scan_would_cost() {
     assert_snapshot!(run, @r"
     exit: 1
     ----- stdout -----
-    sources     6, 1 of them again
+    sources     6 (1 duplicate)
     images      2 accept, 3 reject, 0 inconclusive
              1  url/scheme
              1  download/status
              1  image/too-small
     requests    1
-    billed      2 images at most of each scene (porn,terrorism), 4 in all
-    cost        0.01 at most, at 1.80 a thousand
+    billed      at most 2 images for each scene (porn,terrorism), 4 in all
+    cost        at most 0.01, at 1.80 per thousand
 
     ----- stderr -----
     ");

@@ -86,7 +86,7 @@ fn data_ids_are_carried_through_and_told_where_they_are_not_unique() {
     );
     assert_eq!(service.sandbox.paid(), 3);
     assert_snapshot!(run.said(), @r"
-    error: the data id `same` is used 2 times, first in list.csv line 3 and list.csv line 4: each gets its outcome
+    error: the data id `same` is at 2 places, the first of which are list.csv line 3 and list.csv line 4: each gets its outcome
     ");
 }
 

@@ -7,6 +7,8 @@ mod input;
 mod refused;
 mod report;
 mod scan;
+#[cfg(unix)]
+mod screen;
 #[cfg(feature = "postgres")]
 mod shared;
 
@@ -30,8 +32,8 @@ use super::{
 
 /// A sandbox that serves the folder `in` of a test, and the command that is pointed at it.
 pub(super) struct Service {
-    bench: Bench,
-    sandbox: Sandbox,
+    pub(super) bench: Bench,
+    pub(super) sandbox: Sandbox,
     /// It runs the sandbox.
     _runtime: Runtime,
 }

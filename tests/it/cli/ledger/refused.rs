@@ -146,8 +146,8 @@ fn a_sandbox_that_ends_with_the_command_keeps_no_ledger() {
     ----- stdout -----
 
     ----- stderr -----
-    error: a sandbox in this process forgets everything at its end: a ledger of it is of no use
-    hint: run `greenlight sandbox` beside, and scan with the --endpoint that it names
+    error: --ledger cannot be used with --sandbox, which ends with the command
+    hint: run `greenlight sandbox`, and scan with the --endpoint that it names
     ");
     assert!(!service.bench.path("x.db").exists());
     let run = service
@@ -177,7 +177,7 @@ fn one_run_at_a_time_uses_a_ledger() {
     let first = Run::of(child);
     assert_eq!(first.code, Some(130), "{first}");
     assert!(!service.bench.path("greenlight.db-lock").exists());
-    let third = service.run(&["resume", "--wait", "200ms"]);
+    let third = service.run(&["resume", "--wait", "3s"]);
     assert!(
         third.said().starts_with("error: no result came in time"),
         "{third}"

@@ -59,7 +59,7 @@ fn a_ledger_is_drawn_as_its_export_is() {
 fn what_is_not_done_is_told_apart() {
     let service = Service::with("report-pending", Sandbox::builder().polls(1_000));
     let good = service.url("good.png");
-    let run = service.run(&["scan", &good, "ftp://host/x", "--wait", "200ms"]);
+    let run = service.run(&["scan", &good, "ftp://host/x", "--wait", "3s"]);
     assert_eq!(run.code, Some(2), "{run}");
     let page = page(&service);
     assert_tiles(

@@ -120,7 +120,7 @@ fn an_interrupted_scan_is_resumed_where_it_ended() {
     let said = first.without_ports();
     assert_snapshot!(said.said(), @r"
     error: interrupted: 0 done and printed, the rest is kept
-    hint: `greenlight resume --endpoint http://127.0.0.1:N` continues where this ended; give it the other options of this scan too
+    hint: `greenlight resume --endpoint http://127.0.0.1:N` continues where this ended; pass the other options of this scan too
     ");
     assert_eq!(service.status()["unread_lists"], serde_json::json!([]));
 
@@ -177,13 +177,13 @@ fn a_list_that_was_not_read_to_its_end_is_asked_for_again() {
 
 #[test]
 fn who_waits_no_longer_is_told_how_to_go_on() {
-    let service = Service::with("ledger-wait", Sandbox::builder().polls(40));
+    let service = Service::with("ledger-wait", Sandbox::builder().polls(200));
     let good = service.url("good.png");
-    let run = service.run(&["scan", &good, "--wait", "300ms"]);
+    let run = service.run(&["scan", &good, "--wait", "3s"]);
     assert_eq!(run.code, Some(2), "{run}");
     assert_snapshot!(run.without_ports().said(), @r"
     error: no result came in time: 0 done and printed
-    hint: `greenlight resume --endpoint http://127.0.0.1:N` continues where this ended; give it the other options of this scan too
+    hint: `greenlight resume --endpoint http://127.0.0.1:N` continues where this ended; pass the other options of this scan too
     ");
     let resumed = service.run(&["resume", "--format", "jsonl"]);
     assert_eq!(resumed.texts("outcome"), ["pass"], "{resumed}");
@@ -338,4 +338,51 @@ fn a_ledger_keeps_no_password_of_a_rejected_url() {
         }
     }
     assert!(kept > 0, "the ledger has the masked URL");
+}
+
+/// Not a line for each attempt: a night without the service must not fill a log.
+#[test]
+fn an_outage_is_one_line_and_its_end_another() {
+    let service = Service::new("ledger-outage");
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    drop(listener);
+    let good = service.url("good.png");
+    let args = ["scan", &good, "--settle", "1s", "--format", "jsonl"];
+    let mut scan = service.command_at(&format!("http://{address}"), &args);
+    let scan = scan.spawn().unwrap();
+    std::thread::sleep(Duration::from_secs(8));
+    let forwarded = forward(address, service.sandbox.address());
+    let run = Run::of(scan);
+    drop(forwarded);
+    assert_eq!(run.code, Some(0), "{run}");
+    let lines: Vec<_> = run.stderr.lines().collect();
+    assert_eq!(lines.len(), 2, "{run}");
+    assert!(
+        lines[0].starts_with("note: the service has done nothing for "),
+        "{run}"
+    );
+    assert!(
+        lines[1].starts_with("note: the service responds again after "),
+        "{run}"
+    );
+}
+
+/// Forwards connections from one address to another.
+fn forward(from: std::net::SocketAddr, to: std::net::SocketAddr) -> std::thread::JoinHandle<()> {
+    use std::{
+        io,
+        net::{TcpListener, TcpStream},
+        thread,
+    };
+
+    let listener = TcpListener::bind(from).unwrap();
+    thread::spawn(move || {
+        for stream in listener.incoming().map_while(Result::ok) {
+            let there = TcpStream::connect(to).unwrap();
+            let (mut here, mut other) = (stream.try_clone().unwrap(), there.try_clone().unwrap());
+            thread::spawn(move || drop(io::copy(&mut here, &mut other)));
+            thread::spawn(move || drop(io::copy(&mut &there, &mut &stream)));
+        }
+    })
 }

@@ -9,7 +9,7 @@ use crate::postgres_server::{Server, fresh_url};
 
 impl Service {
     /// `status` of a shared ledger, until a count has come so far.
-    fn wait_for_shared(&self, url: &str, count: &str, least: u64) {
+    pub(super) fn wait_for_shared(&self, url: &str, count: &str, least: u64) {
         for _ in 0..3_000 {
             let run = self
                 .bench

@@ -281,7 +281,7 @@ fn the_summary_accounts_for_every_line() {
         "\n2 sources: 2 reject\n3 lines without a source that can be read\n",
     );
     let run = bench.run(&["plan", "--from", "list.csv"]);
-    says(&run, "sources     2, 0 of them again\n");
+    says(&run, "sources     2 (0 duplicates)\n");
     says(
         &run,
         "list        3 lines without a source that can be read\n",

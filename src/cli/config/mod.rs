@@ -1,0 +1,287 @@
+//! Options from the environment and from a file: the option itself decides, then `GREENLIGHT_*`, then
+//! `greenlight.toml`, then the default.
+//!
+//! Values from elsewhere become the defaults of clap's arguments, so that everything else about an option
+//! is defined once.
+
+mod file;
+mod show;
+
+use std::{env, ffi::OsString};
+
+use clap::{
+    Arg, ArgAction, ArgMatches, Command, CommandFactory as _, FromArgMatches as _,
+    parser::ValueSource,
+};
+
+use self::file::ConfigFile;
+pub(crate) use self::show::run;
+use super::{
+    args::{Arguments, ConfigOptions},
+    exit::Failure,
+};
+
+/// Options that describe the list, and mean nothing without one.
+const OF_LISTS: [&str; 6] = [
+    "list-format",
+    "column",
+    "data-id-column",
+    "delimiter",
+    "rows-per-byte",
+    "files-under",
+];
+
+/// Why there are no arguments.
+pub(crate) enum NotParsed {
+    /// Help, the version, or what is wrong with the arguments.
+    Answer(clap::Error),
+    Failure(Failure),
+}
+
+impl From<clap::Error> for NotParsed {
+    fn from(error: clap::Error) -> Self {
+        Self::Answer(error)
+    }
+}
+
+impl From<Failure> for NotParsed {
+    fn from(failure: Failure) -> Self {
+        Self::Failure(failure)
+    }
+}
+
+/// Reads the arguments, with what the environment and the file say of the other options.
+pub(crate) fn parse(args: &[OsString]) -> Result<Arguments, NotParsed> {
+    let mut built = Arguments::command();
+    built.build();
+    let explicit = built
+        .clone()
+        .ignore_errors(true)
+        .try_get_matches_from(args)?;
+    let mut command = Arguments::command();
+    if let Some((name, matches)) = explicit.subcommand()
+        && let Some(found) = built.find_subcommand(name)
+    {
+        let layers = Layers::read(
+            &built,
+            &ConfigOptions {
+                config: matches.try_get_one("config").ok().flatten().cloned(),
+                no_config: matches
+                    .try_get_one("no_config")
+                    .is_ok_and(|off| off == Some(&true)),
+            },
+        )?;
+        for (arg, value) in layers.of(found, Some(matches))? {
+            let values: Vec<clap::builder::OsStr> =
+                value.values.into_iter().map(Into::into).collect();
+            let set = |arg: Arg| arg.required(false).default_values(values);
+            command = if arg.is_global_set() {
+                command.mut_arg(arg.get_id().as_str(), set)
+            } else {
+                command.mut_subcommand(name, |sub| sub.mut_arg(arg.get_id().as_str(), set))
+            };
+        }
+    }
+    Ok(Arguments::from_arg_matches(
+        &command.try_get_matches_from(args)?,
+    )?)
+}
+
+/// A value from elsewhere than the command line.
+#[derive(Clone, Debug)]
+pub(super) struct Value {
+    values: Vec<String>,
+    origin: Origin,
+}
+
+/// Where a value comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Origin {
+    Environment(String),
+    /// The file and the line.
+    File(String, usize),
+}
+
+impl std::fmt::Display for Origin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Environment(name) => f.write_str(name),
+            Self::File(path, line) => write!(f, "{path} line {line}"),
+        }
+    }
+}
+
+/// What is below the command line.
+pub(super) struct Layers {
+    file: Option<ConfigFile>,
+}
+
+impl Layers {
+    /// Reads the file, unless the arguments or the environment name another or none.
+    pub(super) fn read(root: &Command, options: &ConfigOptions) -> Result<Self, Failure> {
+        let is_off =
+            options.no_config || variable("no-config").is_some_and(|value| value == "true");
+        let named = options.config.clone();
+        let named = named.or_else(|| variable("config").map(Into::into));
+        let file = match named {
+            _ if is_off => None,
+            Some(path) => Some(ConfigFile::named(&path, root)?),
+            None => ConfigFile::found(root)?,
+        };
+        Ok(Self { file })
+    }
+
+    /// The values for a command that its arguments do not override: by being given, or by excluding the
+    /// option.
+    pub(super) fn of<'a>(
+        &self,
+        command: &'a Command,
+        matches: Option<&ArgMatches>,
+    ) -> Result<Vec<(&'a Arg, Value)>, Failure> {
+        let is_given = |arg: &Arg| {
+            matches.is_some_and(|matches| {
+                matches.value_source(arg.get_id().as_str()) == Some(ValueSource::CommandLine)
+            })
+        };
+        let mut set: Vec<&Arg> = command
+            .get_arguments()
+            .filter(|arg| is_given(arg))
+            .collect();
+        let mut values: Vec<(&Arg, Value)> = Vec::new();
+        for layer in [Self::in_environment, Self::in_file] {
+            let mut added = Vec::new();
+            for arg in options(command) {
+                let is_overridden = set
+                    .iter()
+                    .any(|other| other.get_id() == arg.get_id() || excludes(command, arg, other));
+                if is_overridden || is_of_no_list(arg, &set) {
+                    continue;
+                }
+                if let Some(value) = layer(self, command, arg) {
+                    check(command, arg, &value)?;
+                    added.push(arg);
+                    values.push((arg, value));
+                }
+            }
+            set.extend(added);
+        }
+        // A flag that is false is as it would be without.
+        values.retain(|(arg, value)| !is_flag(arg) || value.values == ["true"]);
+        Ok(values)
+    }
+
+    fn in_environment(&self, _: &Command, arg: &Arg) -> Option<Value> {
+        let name = arg.get_long()?;
+        let text = variable(name)?;
+        let values = match arg.get_action() {
+            // A comma may be part of a header or a folder's name.
+            ArgAction::Append => {
+                let between = arg.get_value_delimiter().unwrap_or('\n');
+                text.split(between).map(str::to_owned).collect()
+            }
+            _ => vec![text],
+        };
+        Some(Value {
+            values,
+            origin: Origin::Environment(variable_name(name)),
+        })
+    }
+
+    fn in_file(&self, command: &Command, arg: &Arg) -> Option<Value> {
+        let file = self.file.as_ref()?;
+        let setting = file.get(command.get_name(), arg.get_long()?)?;
+        Some(Value {
+            values: setting.values.clone(),
+            origin: Origin::File(file.path.display().to_string(), setting.line),
+        })
+    }
+}
+
+/// The options of a command that the environment and a file can set.
+pub(super) fn options(command: &Command) -> impl Iterator<Item = &Arg> {
+    command.get_arguments().filter(|arg| {
+        let is_ours = !matches!(arg.get_long(), None | Some("config" | "no-config"));
+        let sets = matches!(
+            arg.get_action(),
+            ArgAction::Set | ArgAction::Append | ArgAction::SetTrue | ArgAction::Count
+        );
+        is_ours && sets
+    })
+}
+
+/// The candidate that a mistyped word most likely means, measured as clap does.
+pub(crate) fn nearest<'a>(
+    word: &str,
+    candidates: impl IntoIterator<Item = &'a str>,
+) -> Option<&'a str> {
+    let scored = candidates
+        .into_iter()
+        .map(|candidate| (strsim::jaro_winkler(word, candidate), candidate));
+    let near = scored.filter(|(score, _)| *score > 0.7);
+    let best = near.max_by(|(one, _), (other, _)| one.total_cmp(other));
+    best.map(|(_, candidate)| candidate)
+}
+
+fn variable_name(option: &str) -> String {
+    format!(
+        "GREENLIGHT_{}",
+        option.replace('-', "_").to_ascii_uppercase()
+    )
+}
+
+/// An empty variable is as none.
+fn variable(option: &str) -> Option<String> {
+    let value = env::var_os(variable_name(option))?;
+    let value = value.to_string_lossy().into_owned();
+    (!value.is_empty()).then_some(value)
+}
+
+fn is_flag(arg: &Arg) -> bool {
+    matches!(arg.get_action(), ArgAction::SetTrue)
+}
+
+/// Whether one of two options cannot be given with the other.
+fn excludes(command: &Command, one: &Arg, other: &Arg) -> bool {
+    let says = |one: &Arg, other: &Arg| {
+        let conflicts = command.get_arg_conflicts_with(one);
+        conflicts.iter().any(|arg| arg.get_id() == other.get_id())
+    };
+    says(one, other) || says(other, one)
+}
+
+/// Whether the option describes a list and the sources are named without one.
+fn is_of_no_list(arg: &Arg, set: &[&Arg]) -> bool {
+    let is_set = |id: &str| set.iter().any(|arg| arg.get_id() == id);
+    let is_of_list = arg.get_long().is_some_and(|long| OF_LISTS.contains(&long));
+    is_of_list && is_set("sources") && !is_set("from")
+}
+
+/// Reads the value as the option itself would.
+fn check(command: &Command, arg: &Arg, value: &Value) -> Result<(), Failure> {
+    let long = arg.get_long().unwrap_or_default();
+    let wrong = |message: &str| Failure::new(format!("{}: {message}", value.origin));
+    if is_flag(arg) {
+        return match value.values.as_slice() {
+            [value] if value == "true" || value == "false" => Ok(()),
+            _ => Err(wrong(&format!("`{long}` expects true or false"))),
+        };
+    }
+    if matches!(arg.get_action(), ArgAction::Count) {
+        return match value.values.as_slice() {
+            [value] if value.parse::<u8>().is_ok() => Ok(()),
+            _ => Err(wrong(&format!("`{long}` expects a small number"))),
+        };
+    }
+    let given = value.values.iter().map(|value| format!("--{long}={value}"));
+    let args = std::iter::once(command.get_name().to_owned()).chain(given);
+    let lenient = command.clone().mut_args(|arg| arg.required(false));
+    match lenient.try_get_matches_from(args) {
+        Ok(_) => Ok(()),
+        Err(error) => {
+            let text = error.to_string();
+            let lines = text.lines().take_while(|line| !line.is_empty());
+            let line = lines.map(str::trim).collect::<Vec<_>>().join(" ");
+            Err(wrong(line.trim_start_matches("error: ")))
+        }
+    }
+}

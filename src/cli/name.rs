@@ -1,0 +1,33 @@
+//! File names that are not UTF-8.
+
+use std::{fmt::Write as _, path::Path};
+
+/// The name for people: bytes that are not UTF-8 as `\\xE9`.
+pub(crate) fn shown(path: &Path) -> String {
+    if let Some(text) = path.to_str() {
+        return text.to_owned();
+    }
+    let mut shown = String::new();
+    for chunk in path.as_os_str().as_encoded_bytes().utf8_chunks() {
+        shown.push_str(chunk.valid());
+        for byte in chunk.invalid() {
+            let _ = write!(shown, "\\x{byte:02X}");
+        }
+    }
+    shown
+}
+
+/// The bytes of a name that is not UTF-8, in base64, so that programs find the file.
+#[cfg(unix)]
+pub(crate) fn encoded(path: &Path) -> Option<String> {
+    let bytes = path.as_os_str().as_encoded_bytes();
+    path.to_str()
+        .is_none()
+        .then(|| base64::Engine::encode(&base64::prelude::BASE64_STANDARD, bytes))
+}
+
+/// Elsewhere names are not bytes.
+#[cfg(not(unix))]
+pub(crate) fn encoded(_: &Path) -> Option<String> {
+    None
+}
