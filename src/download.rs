@@ -154,6 +154,17 @@ type HttpVersion = &'static str;
 ///
 /// With the feature `serde` it can be stored, with its URL as given, secrets included, and
 /// evaluated again later under other requirements.
+///
+/// ```no_run
+/// use greenlight::{Download, Requirements, download::Ending};
+///
+/// fn report(download: Download) {
+///     if *download.ending() == Ending::TooSlow {
+///         eprintln!("{} was {} after {:?}", download.url(), download.phase().name(), download.elapsed());
+///     }
+///     println!("{}", Requirements::ASYNC.judge_download(download).decision());
+/// }
+/// ```
 #[derive(Clone, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Download {

@@ -4,6 +4,29 @@
     not(all(feature = "probe", feature = "client")),
     doc = "Decides whether Alibaba Cloud's image moderation can scan an image: the core, without network."
 )]
+//!
+//! # Features
+//!
+//! | feature | default | what it adds |
+//! |---|---|---|
+//! | `probe` | yes | `Probe`, `probe`: reads URLs within one deadline, guarded against private addresses |
+//! | `client` | yes | `green`: signs, submits and polls; implies `files` and `serde` |
+//! | `payload` | yes | `Depth::Payload`: examines coded pixels without decoding them |
+//! | `decode` | | `Depth::Decode`: the `image` crate's decoders as a second opinion, under limits |
+//! | `files` | | `local_file`, `Inspection::from_path`, `Requirements::judge_file` |
+//! | `stream` | | `Gate::over` for `Stream`s and `AsyncRead`s |
+//! | `serde` | | `Serialize` and `Deserialize` for requirements, facts, verdicts and outcomes |
+//! | `axum` | | `axum`: extractors that reject an upload before it ends |
+//! | `ledger` | | `ledger::SqliteLedger`: the durable record of every paid call |
+//! | `postgres` | | `ledger::PostgresLedger`: the same, shared by several machines |
+//! | `conformance` | | `ledger::conformance`: tests for implementations of `ledger::Ledger` |
+//! | `pipeline` | | `pipeline`: checks, submits, polls and delivers lists of images over any ledger |
+//! | `sandbox` | | `sandbox`: a mock of the service on loopback |
+//! | `tracing` | | spans for the client's attempts |
+//! | `cli` | | the command `greenlight` |
+//! | `full` | | all of the above but `conformance` |
+//!
+//! Without any feature the crate is the pure core: bytes and facts in, verdicts out.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod code;

@@ -36,6 +36,15 @@ fn regular(file: File) -> io::Result<File> {
 /// folders. The file is then opened from that folder downwards without following links, so a link
 /// that is created between the two steps has no effect. On Windows, the path is resolved again
 /// after the file is opened instead.
+///
+/// ```no_run
+/// use std::path::Path;
+/// use greenlight::local_file::Folders;
+///
+/// let folders = Folders::new(["/srv/photos"])?;
+/// assert!(folders.open(Path::new("/etc/passwd")).is_err());
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Folders(Arc<[Folder]>);
 

@@ -71,6 +71,15 @@ impl Claim {
 /// With the feature `serde` it can be stored, and evaluated again later under other requirements.
 /// The text is read back by the same or a later version; a kind of defect or a format that this
 /// version does not know is an error.
+///
+/// ```
+/// use greenlight::{Dimensions, Inspection};
+///
+/// let inspection = Inspection::of(b"GIF89a\x78\x00\x50\x00\x00\x00\x00;");
+/// assert_eq!(inspection.dimensions(), Some(Dimensions::new(120, 80)));
+/// assert_eq!(inspection.frames(), Some(0));
+/// assert!(!inspection.defects().is_empty());
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Inspection {

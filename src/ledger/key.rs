@@ -8,6 +8,13 @@ use crate::image_url::ImageUrl;
 
 /// The terms under which a ledger's images are scanned: account, service, scenes and policy. An
 /// outcome is valid for these terms only, so the scope of a ledger never changes.
+///
+/// ```
+/// use greenlight::ledger::Scope;
+///
+/// let scope = Scope::new("my-account", "green.ap-southeast-1.aliyuncs.com", &["porn", "ad"]);
+/// assert_eq!(scope.scenes(), ["ad", "porn"]);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Scope {
     account: String,

@@ -34,6 +34,25 @@ const DELIVERY: usize = 500;
 ///
 /// Dropping it has the effect of a crash: nothing is lost, but claimed images stay claimed until
 /// their leases end. [`Stopper::stop`] shuts it down gracefully.
+///
+/// ```no_run
+/// use greenlight::{ledger::Source, pipeline::{Line, Pipeline, Subject}};
+///
+/// # async fn example(pipeline: Pipeline) -> Result<(), greenlight::Error> {
+/// let line = Line {
+///     subject: Subject::File("photo.png".into()),
+///     source: Source::default(),
+/// };
+/// let mut run = pipeline.start([line]);
+/// while let Some(outcomes) = run.next().await? {
+///     for outcome in &outcomes {
+///         println!("{} {}", outcome.row.state, outcome.row.text());
+///     }
+///     run.acknowledge(&outcomes).await?;
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct Run {
     shared: Arc<Shared>,

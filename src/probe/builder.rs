@@ -22,6 +22,19 @@ use crate::{
 const USER_AGENT: &str = concat!("greenlight/", env!("CARGO_PKG_VERSION"));
 
 /// Sets a [`Probe`] up. Each setting says its default.
+///
+/// ```
+/// use std::time::Duration;
+/// use greenlight::{Depth, Probe, probe::Mode};
+///
+/// let probe = Probe::builder()
+///     .mode(Mode::Full)
+///     .depth(Depth::Payload)
+///     .deadline(Duration::from_secs(3))
+///     .concurrency_per_host(4)
+///     .build()?;
+/// # Ok::<(), greenlight::Error>(())
+/// ```
 #[derive(Clone)]
 pub struct ProbeBuilder {
     policy: AddressPolicy,

@@ -66,6 +66,7 @@ pub use list::Checks;
 pub use policy::{AddressPolicy, EntryError, Refusal, RefusalReason};
 
 /// How much of a file a probe reads.
+#[non_exhaustive]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Mode {
     /// The whole file, over a connection of its own: what the service's own download meets.
@@ -77,6 +78,7 @@ pub enum Mode {
 }
 
 /// Which HTTP versions a probe speaks.
+#[non_exhaustive]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum HttpVersions {
     /// HTTP/2 where TLS agrees on it, else HTTP/1.1.
@@ -95,6 +97,19 @@ impl HttpVersions {
 }
 
 /// Reads URLs. Cheap to clone: clones share connections and limits.
+///
+/// ```no_run
+/// use greenlight::{ImageUrl, Probe, Requirements};
+///
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// let probe = Probe::new();
+/// let download = probe
+///     .download(&ImageUrl::parse("https://example.com/a.png")?, &Requirements::ASYNC)
+///     .await;
+/// println!("{:?} after {:?}", download.ending(), download.elapsed());
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Probe {
     inner: Arc<Inner>,

@@ -50,6 +50,15 @@ impl fmt::Display for Decision {
 
 /// The judgement of one image. `S` is what was judged: nothing but bytes (`()`), or an
 /// [`ImageUrl`].
+///
+/// ```
+/// use greenlight::{Decision, Inspection, Requirements};
+///
+/// let verdict = Requirements::ASYNC.judge(Inspection::of(b"no image"));
+/// assert_eq!(verdict.decision(), Decision::Reject);
+/// let rejected = verdict.into_result().unwrap_err();
+/// assert_eq!(rejected.violations()[0].code().name(), "image/not-an-image");
+/// ```
 #[derive(Clone, Debug)]
 pub struct Verdict<S = ()> {
     subject: S,

@@ -6,6 +6,15 @@ use crate::{download::Download, format::Format, inspect::Inspection};
 /// A verdict in flat fields. With the feature `serde` it serialises to the keys that the command
 /// prints, in their order, and so does a [`Verdict`]; of what a newer version wrote, unknown keys are
 /// passed over and an unknown format is none.
+///
+/// ```
+/// use greenlight::{Format, Inspection, Requirements};
+///
+/// let verdict = Requirements::ASYNC.judge(Inspection::of(b"GIF89a\x78\x00\x50\x00\x00\x00\x00;"));
+/// let summary = verdict.summary();
+/// assert_eq!(summary.format, Some(Format::Gif));
+/// assert_eq!((summary.width, summary.height), (Some(120), Some(80)));
+/// ```
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]

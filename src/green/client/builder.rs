@@ -24,6 +24,17 @@ use crate::{
 const QUOTA: NonZeroU32 = NonZeroU32::new(50).expect("50 is not zero");
 
 /// Settings of a [`Client`].
+///
+/// ```
+/// use greenlight::green::{Client, Credentials};
+///
+/// let client = Client::builder()
+///     .region("ap-southeast-1")
+///     .credentials(Credentials::new("key-id", "key-secret"))
+///     .max_attempts(3)
+///     .build()?;
+/// # Ok::<(), greenlight::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct ClientBuilder {

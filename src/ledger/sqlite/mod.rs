@@ -44,6 +44,18 @@ use worker::Worker;
 /// The file contains complete URLs, including signatures. On Unix a new file and its `-wal` and
 /// `-shm` files are created with mode 0600, so that only the owner can read them; the mode of an
 /// existing file is left unchanged.
+///
+/// ```no_run
+/// use std::path::Path;
+/// use greenlight::ledger::{Ledger, Scope, SqliteLedger};
+///
+/// # async fn example() -> Result<(), greenlight::Error> {
+/// let scope = Scope::new("my-account", "green.ap-southeast-1.aliyuncs.com", &["porn"]);
+/// let ledger = SqliteLedger::open(Path::new("greenlight.db"), &scope)?;
+/// println!("{:?}", ledger.stats(std::time::SystemTime::now()).await?);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct SqliteLedger {
     inner: Arc<Inner>,
