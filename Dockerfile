@@ -1,4 +1,4 @@
-# The command as a static binary in an image with nothing else: no shell, no package manager, not root.
+# An image that contains only the command as a static binary: no shell, no package manager, not root.
 #
 #   docker build -t greenlight .
 #   docker run --rm -v "$PWD:/data" --user "$(id -u)" greenlight scan --sandbox photos

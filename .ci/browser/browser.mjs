@@ -1,8 +1,8 @@
-// Debian's Chromium, and checks that are counted.
+// Starts Debian's Chromium, and counts checks.
 
 import { chromium } from 'playwright-core';
 
-/** Opens the browser with a profile of its own. */
+/** Opens the browser with a separate profile. */
 export function open(profile, viewport) {
   return chromium.launchPersistentContext(profile, {
     executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
@@ -24,12 +24,12 @@ export async function check(what, run) {
   console.log(`ok: ${what}`);
 }
 
-/** Says how many checks there were. */
+/** Prints the number of checks. */
 export function finish() {
   console.log(`${passed} passed, 0 failed`);
 }
 
-/** How light a page's background is, from 0 to 255. */
+/** Returns the luminance of a page's background, from 0 to 255. */
 export function luminance(page) {
   return page.evaluate(() => {
     const [r, g, b] = getComputedStyle(document.body).backgroundColor.match(/\d+/g).map(Number);

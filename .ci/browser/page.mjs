@@ -1,4 +1,4 @@
-// Drops four files on the upload server's page and reads what it says of each.
+// Drops four files on the upload server's page and checks the result displayed for each.
 //
 //   node page.mjs SERVER PROFILE [SCREENSHOT]
 
@@ -19,7 +19,7 @@ try {
   page.on('pageerror', error => faults.push(String(error)));
   page.on('console', message => { if (message.type() === 'error') faults.push(message.text()) });
   await page.goto(address);
-  // The server's part; .ci/npm runs the page's own check.
+  // Checks the server's verdicts; .ci/npm covers the page's own check.
   await page.evaluate(() => { document.getElementById('server-only').checked = true });
   const item = name => page.locator('#uploads > li').filter({ hasText: name });
   const settled = name => item(name).and(page.locator('[data-state=accepted], [data-state=refused], [data-state=failed]'));
@@ -111,7 +111,7 @@ try {
   });
 
   await check('nothing went wrong in the page', async () => {
-    // The browser itself notes each answer that is not 200.
+    // The browser logs each response with a status other than 200.
     const unexpected = faults.filter(text => !text.startsWith('Failed to load resource'));
     assert.deepEqual(unexpected, []);
   });
@@ -121,7 +121,7 @@ try {
 }
 finish();
 
-/** Starts the server on a free port, and reads what it prints: who moderates, and its address. */
+/** Starts the server on a free port, and reads the moderator and its address from its output. */
 async function start(command, environment = {}) {
   const child = spawn(command, ['127.0.0.1:0'], {
     stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, ...environment },
@@ -136,7 +136,7 @@ async function start(command, environment = {}) {
   throw new Error('the server ended without an address');
 }
 
-/** Drops the files as a user would: all at once, on the document. */
+/** Drops all files together on the document, as a user would. */
 async function drop(page) {
   await page.evaluate(async () => {
     const bytes = (...parts) => new Blob(parts.map(part => typeof part === 'string'

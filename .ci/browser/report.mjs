@@ -1,4 +1,4 @@
-// Opens reports of a made-up run and looks at what a reader would.
+// Opens reports of a generated run and checks what a reader sees.
 //
 //   node report.mjs GREENLIGHT PROFILE [SCREENSHOT]
 
@@ -11,7 +11,7 @@ import { check, finish, luminance, open } from './browser.mjs';
 
 const [greenlight, profile, screenshot] = process.argv.slice(2);
 
-// Answers any request for a public image, and counts. Nothing leaves this machine: the browser's requests are intercepted.
+// Counts the requests for public images and responds to them. The browser's requests are intercepted, so none is sent.
 const picture = Buffer.from('iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8BQDwAEhQGAhKmMIQAAAABJRU5ErkJggg==', 'base64');
 const own = 'images.example:8443';
 let served = 0;
@@ -97,7 +97,7 @@ try {
     assert.equal(await heading('bytes').getAttribute('aria-sort'), 'descending');
     const values = await column(8);
     assert.deepEqual(values.slice(0, bytes.length).map(Number), [...bytes].reverse());
-    assert.ok(values.slice(bytes.length).every(value => value === ''), 'what is not known stands last');
+    assert.ok(values.slice(bytes.length).every(value => value === ''), 'unknown values are last');
     const hosts = page.locator('section[data-table=hosts]');
     await hosts.locator('th').filter({ hasText: 'host' }).getByRole('button').click();
     const names = await hosts.locator('tbody tr td:first-child').allInnerTexts();
@@ -134,7 +134,7 @@ try {
   await check('thumbnails that are asked for are blurred until clicked', async () => {
     await page.goto(draw('thumbnails.html', few(), '--thumbnails'));
     const thumbnail = page.getByRole('button', { name: 'show the image' });
-    assert.equal(await thumbnail.count(), 2, 'a local file, a rejected image and one on this machine have none');
+    assert.equal(await thumbnail.count(), 2, 'a local file, a rejected image and one on loopback have none');
     const image = thumbnail.first().locator('img');
     await image.evaluate(image => image.decode());
     assert.equal(served > 0, true);
@@ -182,7 +182,7 @@ try {
 }
 finish();
 
-/** Draws the report of these lines; answers its address. */
+/** Renders the report of these lines and returns its address. */
 function draw(name, lines, ...options) {
   const path = join(profile, name);
   const input = lines.map(line => `${JSON.stringify(line)}\n`).join('');
@@ -191,14 +191,14 @@ function draw(name, lines, ...options) {
   return pathToFileURL(path).href;
 }
 
-/** Images to look at, two of them on a public host and not rejected. */
+/** Returns images, two of which are on a public host and not rejected. */
 function few() {
   const lines = [`https://${own}/a.png`, `https://${own}/b.png`, 'photos/c.png', 'http://127.0.0.1:9/d.png']
     .map(source => ({ source, decision: 'accept', outcome: 'review' }));
   return [...lines, { source: `https://${own}/rejected.png`, decision: 'reject' }];
 }
 
-/** A run of so many images, the same every time. */
+/** Returns a run of `count` images, generated with a fixed seed. */
 function run(count) {
   let state = 7;
   const random = () => {

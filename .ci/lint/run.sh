@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Lints what cannot run here: the workflows (actionlint) and the Dockerfile (hadolint).
+# Lints the workflows (actionlint) and the Dockerfile (hadolint), which cannot run locally.
 #
 # Installs both below target/lint.
 set -euo pipefail

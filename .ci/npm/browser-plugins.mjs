@@ -1,4 +1,4 @@
-// The integrations in Chromium under the documented policy: which files of four make a request.
+// Tests the integrations in Chromium under the documented policy: which of four files cause a request.
 //
 //   node browser-plugins.mjs
 
@@ -18,7 +18,7 @@ const TYPES = { '.js': 'text/javascript', '.html': 'text/html', '.wasm': 'applic
 const PACKAGE = 'node_modules/greenlight-image';
 
 const SCRIPTS = {
-  // Without a bundler: the package's files as they are.
+  // Without a bundler: the package's files unchanged.
   form: `import { guardForm } from '/package/form.js'; guardForm(document.querySelector('form')); window.ready = true;`,
   uppy: await bundle(`import Uppy from '@uppy/core'; import XHR from '@uppy/xhr-upload'; import Greenlight from '/package/uppy.js';
     const uppy = new Uppy({ autoProceed: true }).use(Greenlight).use(XHR, { endpoint: '/upload', fieldName: 'image' });
@@ -61,7 +61,7 @@ const server = createServer(async (request, response) => {
   } else if (pathname.startsWith('/package/') && !pathname.includes('..')) {
     response.end(await readFile(join(PACKAGE, pathname.slice(9))).catch(() => undefined));
   } else {
-    // A browser asks for an icon beside the answer to a form; that it finds none is no fault of a page.
+    // A browser also requests an icon; a missing one is not an error of the page.
     response.writeHead(pathname === '/favicon.ico' ? 204 : 404).end();
   }
 });
@@ -151,7 +151,7 @@ async function load(page, name) {
   await page.waitForFunction(() => window.ready);
 }
 
-/** Only the widget is bundled, with the package's plugin; the engine stays at its address. */
+/** Bundles the widget with the package's plugin; the engine stays a separate file. */
 async function bundle(source) {
   const local = {
     name: 'package',

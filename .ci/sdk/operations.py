@@ -1,4 +1,4 @@
-"""The official Python SDK asks the stand-in service for every image operation.
+"""Calls every image operation of the sandbox with the official Python SDK.
 
 Usage: operations.py HOST PORT ID SECRET [TOKEN], with a sandbox that answers the first question for
 a task's results with 280. Ends with an error at the first difference from what is documented.
@@ -31,7 +31,7 @@ def client(secret=SECRET):
     else:
         credential = StsTokenCredential(ID, secret, TOKEN)
         made = AcsClient(region_id=REGION, credential=credential, port=int(PORT))
-    # Requests that the upload package makes by itself go there too.
+    # Requests of the upload package go to the sandbox too.
     made.add_endpoint(REGION, "Green", HOST)
     return made
 

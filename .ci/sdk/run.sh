@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# The official clients ask `greenlight sandbox`: every operation, with a key and with a temporary one.
+# Calls every operation of `greenlight sandbox` with the official clients, with permanent and temporary credentials.
 #
 #   .ci/sdk/run.sh [BINARY]    default: target/debug/greenlight
 #
-# Installs the clients below target/sdk. Ends with an error at the first difference.
+# Installs the clients below target/sdk. Fails at the first difference.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -44,11 +44,11 @@ start() {
     kill -0 "$sandbox"
     sleep 0.1
   done
-  echo "the sandbox did not say where it listens" >&2
+  echo "the sandbox did not print its address" >&2
   return 1
 }
 
-# These would win over the keys given here.
+# These variables would take precedence over the keys passed here.
 unset ALIYUN_ACCESS_KEY_ID ALIYUN_ACCESS_KEY_SECRET http_proxy HTTP_PROXY
 
 id=LTAIinventedKeyForTests
