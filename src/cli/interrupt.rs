@@ -9,6 +9,8 @@ use tokio::signal::unix;
 use tokio::signal::windows;
 use tokio::sync::watch;
 
+use super::terminal;
+
 /// Whether the command was interrupted.
 #[derive(Clone, Debug)]
 pub(crate) struct Interrupt {
@@ -107,5 +109,6 @@ fn signals() -> io::Result<Signals> {
     reason = "the user asked twice: whatever hangs must not hold the process"
 )]
 fn insist() -> ! {
+    terminal::abandon_progress();
     std::process::exit(130)
 }

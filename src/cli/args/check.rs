@@ -49,9 +49,10 @@ pub(crate) struct InputOptions {
     #[arg(value_name = "SOURCE", help_heading = "Arguments", value_hint = ValueHint::AnyPath)]
     pub(crate) sources: Vec<OsString>,
 
-    /// Read sources from a list: text, CSV, JSON or Parquet; - is standard input
+    /// Read sources from a list; - is standard input
     ///
-    /// Text has one source per line; blank lines and lines that begin with # are skipped.
+    /// In text, one source per line; blank lines and lines that begin with # are skipped. The extensions
+    /// .csv, .tsv, .json, .jsonl, .ndjson and .parquet name other formats.
     #[arg(long, value_name = "FILE|-", value_hint = ValueHint::FilePath)]
     pub(crate) from: Option<OsString>,
 
@@ -80,7 +81,7 @@ pub(crate) struct InputOptions {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), hide_short_help = true)]
     pub(crate) rows_per_byte: Option<u32>,
 
-    /// Column of the list with the sources [default: url, source, …]
+    /// Column of the list with the sources
     ///
     /// By default `url`, `image_url`, `source` or `link`, in any case, or the only column.
     #[arg(long, value_name = "NAME")]
@@ -97,7 +98,7 @@ pub(crate) struct InputOptions {
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Requirements")]
 pub(crate) struct CheckSettings {
-    /// How far files are read: header, structure, payload or decode
+    /// How far files are read
     ///
     /// header: format and dimensions; structure: to the end, with checksums, markers and frames; payload:
     /// the coded pixels too, without decoding them; decode: a decoder as a second opinion, which holds the

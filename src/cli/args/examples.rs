@@ -10,7 +10,7 @@ Exit codes:
 pub(super) const CHECK: &str = "\
 Examples:
   greenlight check photo.jpg uploads/ https://example.com/cat.png
-  greenlight check --from urls.txt --probe header --format jsonl > verdicts.jsonl
+  greenlight check --from urls.txt --format jsonl > verdicts.jsonl
   greenlight check uploads/ --for sync --strict --only rejected,inconclusive";
 
 pub(super) const CHECK_LONG: &str = "\
@@ -26,7 +26,7 @@ Exit codes: 0 all accepted, 1 some rejected, 2 could not decide or failed, 130 i
 pub(super) const SCAN: &str = "\
 Examples:
   greenlight scan --sandbox uploads/
-  greenlight scan --region ap-southeast-1 --from urls.txt --format jsonl > out.jsonl";
+  greenlight scan --region ap-southeast-1 --from urls.txt --format jsonl";
 
 pub(super) const SCAN_LONG: &str = "\
 Examples:

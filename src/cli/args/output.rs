@@ -20,7 +20,9 @@ pub(crate) struct OutputOptions {
     )]
     pub(crate) quiet: bool,
 
-    /// Log what is probed, retried and waited for; -vv every request
+    /// Log what is probed, retried and waited for
+    ///
+    /// Twice (-vv): every request to the service too. The log goes to standard error.
     #[arg(short, long, global = true, action = ArgAction::Count)]
     pub(crate) verbose: u8,
 
@@ -62,7 +64,9 @@ pub(crate) enum When {
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Output")]
 pub(crate) struct PrintOptions {
-    /// Format of the output: human (a table), jsonl or csv
+    /// human (a table), jsonl or csv
+    ///
+    /// jsonl is one JSON object per line; csv has a header line.
     #[arg(long, default_value = "human", hide_possible_values = true)]
     pub(crate) format: Format,
 
@@ -94,7 +98,7 @@ pub(crate) struct DestinationOptions {
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Output")]
 pub(crate) struct OnlyOption {
-    /// Print only these results: accepted, rejected, inconclusive, pass, …
+    /// Print only some results: rejected,inconclusive
     ///
     /// Separated by commas: accepted, rejected and inconclusive; the outcomes of a scan: pass, review, block,
     /// undecided and not-submitted. The summary and the exit code are about all sources.

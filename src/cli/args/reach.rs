@@ -29,14 +29,14 @@ pub(crate) struct ReachOptions {
     #[arg(long, value_name = "N", default_value = "64", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(crate) concurrency: u16,
 
-    /// Allow URLs to lead to a range of addresses that are not public
+    /// Allow addresses that are not public
     ///
-    /// Such as 10.0.0.0/8, or 127.0.0.1/32:8080 for that port alone.
-    #[arg(long = "allow-address", value_name = "CIDR[:PORT]", value_parser = address_entry)]
+    /// May be repeated; such as 10.0.0.0/8, or 127.0.0.1/32:8080 for that port alone.
+    #[arg(long = "allow-address", value_name = "CIDR", value_parser = address_entry)]
     allow_addresses: Vec<String>,
 
     /// Keep URLs from these addresses, whatever else is allowed; may be repeated
-    #[arg(long = "deny-address", value_name = "CIDR[:PORT]", value_parser = address_entry, hide_short_help = true)]
+    #[arg(long = "deny-address", value_name = "CIDR", value_parser = address_entry, hide_short_help = true)]
     deny_addresses: Vec<String>,
 
     /// Most redirects of a URL that are followed

@@ -24,7 +24,7 @@ const MEASURED: [&str; 5] = ["png", "jpeg", "gif", "bmp", "webp"];
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Requirements")]
 pub(crate) struct RequirementOptions {
-    /// Scan that the images are meant for: async or sync [default: async]
+    /// Scan they are for: async, sync [default: async]
     ///
     /// async accepts files up to 20 MB, sync up to 5 MB.
     #[arg(
@@ -35,7 +35,9 @@ pub(crate) struct RequirementOptions {
     )]
     scan: Option<Preset>,
 
-    /// Read the requirements from a JSON file: docs/requirements.md
+    /// Read the requirements from a JSON file
+    ///
+    /// Its keys are in docs/requirements.md.
     #[arg(long, value_name = "FILE", value_parser = read, value_hint = ValueHint::FilePath)]
     requirements: Option<Requirements>,
 
@@ -43,7 +45,9 @@ pub(crate) struct RequirementOptions {
     #[arg(long, value_name = "TIME", value_parser = duration::parse_positive, hide_short_help = true)]
     timeout: Option<Duration>,
 
-    /// Largest file: 20MB, 5MiB [default: 20MiB, with --for sync 5MiB]
+    /// Largest file: 20MB, 5MiB [default: 20MiB]
+    ///
+    /// With --for sync the default is 5MiB.
     #[arg(long, value_name = "SIZE")]
     max_bytes: Option<ByteSize>,
 
@@ -63,8 +67,10 @@ pub(crate) struct RequirementOptions {
     #[arg(long, value_name = "N", hide_short_help = true)]
     max_pixels: Option<u64>,
 
-    /// Allow a format in addition; may be repeated
-    #[arg(long, value_name = "FORMAT", value_parser = measured())]
+    /// Allow a format in addition
+    ///
+    /// png, jpeg, gif, bmp or webp; may be repeated.
+    #[arg(long, value_name = "FORMAT", value_parser = measured(), hide_possible_values = true)]
     allow_format: Vec<Format>,
 
     /// Make every warning a rejection

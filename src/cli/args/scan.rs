@@ -26,10 +26,10 @@ pub(crate) struct ScanOptions {
     #[command(flatten)]
     pub(crate) settings: ScanSettings,
 
-    /// Submit to a sandbox in this process, with made-up outcomes
+    /// Submit to a mock service in this process
     ///
-    /// It needs no account, keeps no ledger, and serves local files under a URL.
-    #[arg(long, conflicts_with_all = ["region", "endpoint"], help_heading = "Service")]
+    /// Its outcomes are made up. It needs no account, keeps no ledger, and serves local files under a URL.
+    #[arg(long, conflicts_with_all = ["region", "endpoint", "ledger"], help_heading = "Service")]
     pub(crate) sandbox: bool,
 
     /// Keep no ledger, for a scan that need not survive an interruption
@@ -122,12 +122,6 @@ impl ScanOptions {
     pub(crate) async fn start_sandbox(&self) -> Result<Option<Sandbox>, Failure> {
         if !self.sandbox {
             return Ok(None);
-        }
-        if self.settings.ledger.ledger.is_some() {
-            return Err(Failure::new(
-                "--ledger cannot be used with --sandbox, which ends with the command",
-            )
-            .hint("run `greenlight sandbox`, and scan with the --endpoint that it names"));
         }
         Ok(Some(Sandbox::start().await?))
     }

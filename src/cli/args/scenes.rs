@@ -14,9 +14,9 @@ const DOCUMENTED: [&str; 6] = ["porn", "terrorism", "ad", "qrcode", "live", "log
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Service")]
 pub(crate) struct SceneOptions {
-    /// Scenes to look for, separated by commas [default: porn,terrorism]
+    /// Scenes to look for [default: porn,terrorism]
     ///
-    /// porn, terrorism, ad, qrcode, live, logo. A ledger keeps those it was begun with.
+    /// Separated by commas: porn, terrorism, ad, qrcode, live, logo. A ledger keeps those it was begun with.
     #[arg(long, value_name = "SCENES", value_delimiter = ',', value_parser = trimmed)]
     scenes: Option<Vec<Scene>>,
 

@@ -25,7 +25,9 @@ pub(crate) struct ServiceOptions {
     #[arg(long, value_name = "REGION", conflicts_with = "endpoint")]
     pub(crate) region: Option<String>,
 
-    /// Address of the service: https, or http on loopback, as for a sandbox
+    /// Address of the service, as of a sandbox
+    ///
+    /// https, or http on loopback.
     #[arg(long, value_name = "URL", value_hint = ValueHint::Url)]
     pub(crate) endpoint: Option<String>,
 

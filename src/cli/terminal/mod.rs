@@ -17,7 +17,7 @@ use self::cells::Layout;
 pub(crate) use self::{
     cells::{Cell, Row, Tone},
     progress::{Counter, Gauge, Progress},
-    screen::{error, has_bars, hint, log, note, set_up, shows_progress, warning},
+    screen::{abandon_progress, error, has_bars, hint, log, note, set_up, shows_progress, warning},
 };
 use super::{
     exit::{Exit, Failure, reason},

@@ -83,6 +83,13 @@ pub(super) fn lock() -> MutexGuard<'static, Block> {
     BLOCK.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Removes the progress before the process exits, unless something that hangs is being printed.
+pub(crate) fn abandon_progress() {
+    if let Ok(mut block) = BLOCK.try_lock() {
+        block.erase();
+    }
+}
+
 /// Prints with the progress out of the way.
 pub(super) fn aside<T>(print: impl FnOnce() -> T) -> T {
     let mut block = lock();

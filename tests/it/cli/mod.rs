@@ -4,12 +4,15 @@
 
 mod bench;
 mod check;
+mod doctor;
 mod ledger;
 mod list;
 mod messages;
+mod options;
 mod printing;
 mod reports;
 mod running;
 mod scan;
 mod service;
 mod site;
+mod written;

@@ -94,7 +94,7 @@ fn what_is_no_ledger_is_left_alone() {
         assert_eq!(run.code, Some(2), "{run}");
         assert_eq!(
             run.stderr,
-            "error: open ledger: there is no such file: missing.db\n\
+            "error: open ledger: the file does not exist: missing.db\n\
              hint: `greenlight scan` begins a ledger; --ledger FILE names one\n",
         );
     }
@@ -146,8 +146,11 @@ fn a_sandbox_that_ends_with_the_command_keeps_no_ledger() {
     ----- stdout -----
 
     ----- stderr -----
-    error: --ledger cannot be used with --sandbox, which ends with the command
-    hint: run `greenlight sandbox`, and scan with the --endpoint that it names
+    error: the argument '--sandbox' cannot be used with '--ledger <FILE|URL>'
+
+    Usage: greenlight scan --sandbox [SOURCE]...
+
+    For more information, try '--help'.
     ");
     assert!(!service.bench.path("x.db").exists());
     let run = service

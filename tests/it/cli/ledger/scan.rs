@@ -356,7 +356,8 @@ fn an_outage_is_one_line_and_its_end_another() {
     let run = Run::of(scan);
     drop(forwarded);
     assert_eq!(run.code, Some(0), "{run}");
-    let lines: Vec<_> = run.stderr.lines().collect();
+    let said = run.said();
+    let lines: Vec<_> = said.lines().collect();
     assert_eq!(lines.len(), 2, "{run}");
     assert!(
         lines[0].starts_with("note: the service has done nothing for "),

@@ -161,6 +161,32 @@ fn an_interrupted_check_or_plan_leaves_its_message_only() {
     }
 }
 
+/// The second interruption ends the command at once.
+#[test]
+fn a_check_that_is_interrupted_twice_leaves_no_bars() {
+    if !has_tmux() {
+        return;
+    }
+    let bench = Bench::new("screen-twice");
+    let slow = Page::image("image/png", "").after(Duration::from_secs(60));
+    let site = Site::start([("/slow.png", slow)]);
+    bench.write("list.txt", format!("{}\n", site.url("/slow.png")));
+    let allowed = site.allowed();
+    let args = [
+        "check",
+        "--from",
+        "list.txt",
+        "--timeout",
+        "60s",
+        "--allow-address",
+        &allowed,
+    ];
+    let screen = Screen::run("twice", 80, &bench.command(&args));
+    screen.wait_for("checked ");
+    screen.tmux(&["send-keys", "C-c"]);
+    screen.interrupt("", "exit 130");
+}
+
 #[test]
 fn an_interrupted_scan_or_resume_leaves_its_whole_hint() {
     if !has_tmux() {

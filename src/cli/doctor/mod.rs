@@ -1,25 +1,21 @@
 //! `greenlight doctor`: one line for each thing that a scan needs, with what to do about it.
 
+mod finding;
+mod network;
+
 use std::{env, path::Path, time::Duration};
 
-use serde::Serialize;
-
+use self::finding::{Finding, State};
 use super::{
     args::{DoctorOptions, LedgerOption},
     exit::{Exit, Failure, reason},
     interrupt::Interrupt,
     ledger::{self, LedgerLocation},
-    printer::{self, Line, Printer},
-    terminal::{Cell, Row, Tone},
+    printer::{self, Printer},
 };
 use crate::{
-    download::{Download, Ending},
     error::{Error, ErrorKind},
     green::{Client, ClientBuilder, Credentials, TaskId},
-    image_url::ImageUrl,
-    inspect::Depth,
-    probe::{AddressPolicy, Mode, Probe},
-    requirements::Requirements,
     sandbox::Sandbox,
 };
 
@@ -67,13 +63,15 @@ async fn examine(options: &DoctorOptions, print: Print<'_>) -> std::io::Result<(
             print(Finding::failed(
                 "region",
                 &failure.to_string(),
-                failure.advice(),
+                failure
+                    .advice()
+                    .or(Some("--region or --endpoint names the service")),
             ))?;
         }
         Ok(service) => {
             print(Finding::ok("region", &service.client.host().to_owned()))?;
             print(proxies())?;
-            for finding in network(&service).await {
+            for finding in network::examine(&service.url).await {
                 print(finding)?;
             }
             account = key(&service, options).await;
@@ -173,91 +171,6 @@ fn proxies() -> Finding {
     }
 }
 
-/// Name, connection and TLS, as a download meets them.
-async fn network(service: &Service) -> Vec<Finding> {
-    // The address is the user's own choice, so it may be private: --vpc, a sandbox.
-    let policy = AddressPolicy::new()
-        .allow("0.0.0.0/0")
-        .and_then(|policy| policy.allow("::/0"));
-    let url = ImageUrl::parse(&format!("{}/", service.url.trim_end_matches('/')));
-    let (Ok(policy), Ok(url)) = (policy, url) else {
-        return vec![Finding::failed("dns", "the endpoint is not a URL", None)];
-    };
-    let probe = Probe::builder()
-        .policy(policy)
-        .mode(Mode::Header)
-        .depth(Depth::Header);
-    let probe = match probe.deadline(LIMIT).max_redirects(0).build() {
-        Ok(probe) => probe,
-        Err(error) => return vec![Finding::failed("dns", &error.report(), None)],
-    };
-    of_download(&probe.download(&url, &Requirements::ASYNC).await)
-}
-
-fn of_download(download: &Download) -> Vec<Finding> {
-    let timings = download.timings();
-    let named = Finding::ok(
-        "dns",
-        &format!("resolved in {} ms", timings.resolve.as_millis()),
-    );
-    let remote = download
-        .remote()
-        .map(|remote| format!("{remote}, "))
-        .unwrap_or_default();
-    let took = format!("{remote}{} ms", timings.connect.as_millis());
-    let connected = Finding::ok("connection", &took);
-    match download.ending() {
-        Ending::Dns(why) => vec![Finding::failed(
-            "dns",
-            why,
-            Some("check the resolver of this host, and the spelling of the endpoint"),
-        )],
-        Ending::Connect(why) => vec![
-            named,
-            Finding::failed(
-                "connection",
-                why,
-                Some("check the firewall of this host, and that the service is running"),
-            ),
-        ],
-        Ending::Tls(_, why) => vec![
-            named,
-            connected,
-            Finding::failed(
-                "tls",
-                why,
-                Some("check the clock of this host, and whether something intercepts TLS"),
-            ),
-        ],
-        Ending::Blocked { target, reason } => {
-            vec![
-                named,
-                Finding::failed("connection", &format!("{target}: {reason}"), None),
-            ]
-        }
-        Ending::TooSlow if download.hops().is_empty() => {
-            let phase = download.phase().name();
-            vec![Finding::failed(
-                "connection",
-                &format!(
-                    "no answer within {} s, in the phase {phase}",
-                    LIMIT.as_secs()
-                ),
-                Some("check the firewall of this host, and that the service is running"),
-            )]
-        }
-        Ending::Local(why) => vec![Finding::failed("connection", why, None)],
-        _ if download.url().as_str().starts_with("http:") => {
-            vec![named, connected, Finding::ok("tls", "not used on loopback")]
-        }
-        _ => vec![
-            named,
-            connected,
-            Finding::ok("tls", &format!("set up in {} ms", timings.tls.as_millis())),
-        ],
-    }
-}
-
 /// The one call, and the clock that its response shows.
 async fn call(client: &Client) -> Vec<Finding> {
     let Ok(task) = TaskId::parse(NO_TASK) else {
@@ -289,7 +202,10 @@ fn advice(error: &Error) -> &'static str {
 fn clock(skew: i64) -> Finding {
     let seconds = skew.unsigned_abs();
     let direction = if skew > 0 { "behind" } else { "ahead of" };
-    let text = format!("{seconds} s {direction} the service");
+    let text = match seconds {
+        0 => "agrees with the service's".to_owned(),
+        _ => format!("{seconds} s {direction} the service's"),
+    };
     let advice = Some("set the clock of this host, with NTP for instance".to_owned());
     match seconds {
         0..SOME_SKEW => Finding::ok("clock", &text),
@@ -348,89 +264,5 @@ async fn ledger(option: &LedgerOption, account: Option<&str>) -> Finding {
                 ..Finding::ok("ledger", &text)
             }
         }
-    }
-}
-
-/// What was found of one thing.
-#[derive(Debug, Serialize)]
-struct Finding {
-    check: &'static str,
-    state: State,
-    detail: String,
-    advice: Option<String>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-enum State {
-    Ok,
-    Warning,
-    Failed,
-}
-
-impl State {
-    const fn name(self) -> &'static str {
-        match self {
-            Self::Ok => "ok",
-            Self::Warning => "warning",
-            Self::Failed => "failed",
-        }
-    }
-}
-
-impl Finding {
-    fn ok(check: &'static str, detail: &str) -> Self {
-        Self {
-            check,
-            state: State::Ok,
-            detail: detail.to_owned(),
-            advice: None,
-        }
-    }
-
-    fn failed(check: &'static str, detail: &str, advice: Option<&str>) -> Self {
-        Self {
-            check,
-            state: State::Failed,
-            detail: detail.to_owned(),
-            advice: advice.map(str::to_owned),
-        }
-    }
-}
-
-impl Line for Finding {
-    fn heading() -> Option<Row> {
-        None
-    }
-
-    fn rows(&self) -> Vec<Row> {
-        let tone = match self.state {
-            State::Ok => Tone::Good,
-            State::Warning => Tone::Unsure,
-            State::Failed => Tone::Bad,
-        };
-        let mut text = self.detail.clone();
-        if let Some(advice) = &self.advice {
-            text.push_str(": ");
-            text.push_str(advice);
-        }
-        vec![vec![
-            Cell::new(self.state.name()).left(7).tone(tone),
-            Cell::new(self.check).left(10),
-            Cell::new(text),
-        ]]
-    }
-
-    fn columns() -> Vec<&'static str> {
-        vec!["check", "state", "detail", "advice"]
-    }
-
-    fn fields(&self) -> Vec<String> {
-        vec![
-            self.check.to_owned(),
-            self.state.name().to_owned(),
-            self.detail.clone(),
-            self.advice.clone().unwrap_or_default(),
-        ]
     }
 }
