@@ -148,7 +148,7 @@ fn a_sandbox_that_ends_with_the_command_keeps_no_ledger() {
     ----- stderr -----
     error: the argument '--sandbox' cannot be used with '--ledger <FILE|URL>'
 
-    Usage: greenlight scan --sandbox [SOURCE]...
+    Usage: greenlight scan --sandbox <SOURCE>...
 
     For more information, try '--help'.
     ");

@@ -14,6 +14,7 @@ use crate::postgres_server::fresh_url;
 use super::{
     super::{
         bench::Bench,
+        scan::KEY,
         site::{Page, Site},
     },
     Service,
@@ -161,30 +162,35 @@ fn an_interrupted_check_or_plan_leaves_its_message_only() {
     }
 }
 
-/// The second interruption ends the command at once.
+/// The second interruption ends a scan that waits for the answer to a request.
 #[test]
-fn a_check_that_is_interrupted_twice_leaves_no_bars() {
+fn a_scan_that_is_interrupted_twice_leaves_no_bars() {
     if !has_tmux() {
         return;
     }
     let bench = Bench::new("screen-twice");
-    let slow = Page::image("image/png", "").after(Duration::from_secs(60));
-    let site = Site::start([("/slow.png", slow)]);
-    bench.write("list.txt", format!("{}\n", site.url("/slow.png")));
-    let allowed = site.allowed();
+    bench.fixture("png/rgb.png", "good.png");
+    let image = std::fs::read(bench.path("good.png")).unwrap();
+    let slow = Page::image("application/json", "").after(Duration::from_secs(60));
+    let site = Site::start([
+        ("/good.png", Page::image("image/png", image)),
+        ("/green/image/asyncscan", slow),
+    ]);
+    let (image, endpoint, allowed) = (site.url("/good.png"), site.url(""), site.allowed());
     let args = [
-        "check",
-        "--from",
-        "list.txt",
-        "--timeout",
-        "60s",
+        "scan",
+        &image,
+        "--endpoint",
+        &endpoint,
         "--allow-address",
         &allowed,
+        "--timeout",
+        "30s",
     ];
-    let screen = Screen::run("twice", 80, &bench.command(&args));
-    screen.wait_for("checked ");
+    let screen = Screen::run("twice", 80, bench.command(&args).envs(KEY));
+    screen.wait_for(" 1/1");
     screen.tmux(&["send-keys", "C-c"]);
-    screen.interrupt("", "exit 130");
+    screen.interrupt("waiting for the answers", "exit 130");
 }
 
 #[test]
