@@ -8,7 +8,10 @@ use std::{error::Error as StdError, fmt, time::Duration};
 pub use unknown_name::UnknownName;
 pub(crate) use unknown_name::{from_name, serde_name};
 
-use crate::sanitize::harmless;
+use crate::{
+    ids::{DataId, InvalidId, RequestId},
+    sanitize::harmless,
+};
 
 /// The kind of an [`Error`].
 #[non_exhaustive]
@@ -76,9 +79,9 @@ pub enum Retry {
 /// [`report`](Self::report) returns both. The type of the source is not part of the API.
 ///
 /// ```
-/// use greenlight::{ErrorKind, Retry, TaskId};
+/// use greenlight::{Error, ErrorKind, Retry, TaskId};
 ///
-/// let error = TaskId::parse("not a task id").unwrap_err();
+/// let error = Error::from(TaskId::parse("not a task id").unwrap_err());
 /// assert_eq!(error.kind(), ErrorKind::Usage);
 /// assert_eq!(error.retry(), Retry::Never);
 /// assert_eq!(error.report(), "not a task id: not a task id");
@@ -96,7 +99,7 @@ struct Inner {
     /// A remedy, or further information.
     hint: Option<String>,
     attempts: u32,
-    data_ids: Vec<String>,
+    data_ids: Vec<DataId>,
     http_status: Option<u16>,
     /// Whether the object store rejected one object, and not every upload of the account.
     is_about_object: bool,
@@ -108,7 +111,7 @@ struct Inner {
 struct ServiceReply {
     code: String,
     message: String,
-    request_id: Option<String>,
+    request_id: Option<RequestId>,
 }
 
 impl Error {
@@ -179,7 +182,7 @@ impl Error {
         self.inner.service = Some(ServiceReply {
             code: harmless(code, 64),
             message: harmless(message, 400),
-            request_id: request_id.map(|id| harmless(id, 128)),
+            request_id: request_id.map(RequestId::new),
         });
         self
     }
@@ -204,7 +207,7 @@ impl Error {
         self
     }
 
-    pub(crate) fn with_data_ids(mut self, data_ids: Vec<String>) -> Self {
+    pub(crate) fn with_data_ids(mut self, data_ids: Vec<DataId>) -> Self {
         self.inner.data_ids = data_ids;
         self
     }
@@ -246,11 +249,9 @@ impl Error {
     }
 
     /// Returns the service's id of the request, to quote to its support.
-    pub fn request_id(&self) -> Option<&str> {
-        self.inner
-            .service
-            .as_ref()
-            .and_then(|reply| reply.request_id.as_deref())
+    pub fn request_id(&self) -> Option<&RequestId> {
+        let service = self.inner.service.as_ref();
+        service.and_then(|reply| reply.request_id.as_ref())
     }
 
     /// Returns how many requests were made or attempted for the call; 0 if unknown.
@@ -260,7 +261,7 @@ impl Error {
 
     /// Returns the `dataId`s of a submission that may have been executed ([`Retry::Ambiguous`]).
     /// Match callbacks with them; submitting the images again may be billed again.
-    pub fn data_ids(&self) -> &[String] {
+    pub fn data_ids(&self) -> &[DataId] {
         &self.inner.data_ids
     }
 
@@ -274,6 +275,12 @@ impl Error {
             cause = error.source();
         }
         report
+    }
+}
+
+impl From<InvalidId> for Error {
+    fn from(invalid: InvalidId) -> Self {
+        Self::new(ErrorKind::Usage, invalid)
     }
 }
 

@@ -8,10 +8,13 @@ use serde::{Deserialize, Deserializer, Serialize};
 #[cfg(feature = "client")]
 use uuid::Uuid;
 
-use crate::{
-    error::{Error, ErrorKind},
-    sanitize::harmless,
-};
+use crate::sanitize::harmless;
+
+/// A text that cannot be an identifier: the error of [`DataId::parse`] and [`TaskId::parse`]. As an
+/// [`Error`](crate::Error) it is of kind [`Usage`](crate::ErrorKind::Usage).
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct InvalidId(String);
 
 /// The caller's identifier of an image, which the service repeats in every response.
 ///
@@ -25,8 +28,8 @@ impl DataId {
     ///
     /// # Errors
     ///
-    /// Returns [`ErrorKind::Usage`] if the text does not match `[A-Za-z0-9_.-]{1,128}`.
-    pub fn parse(text: &str) -> Result<Self, Error> {
+    /// Returns an error if the text does not match `[A-Za-z0-9_.-]{1,128}`.
+    pub fn parse(text: &str) -> Result<Self, InvalidId> {
         let fits = (1..=128).contains(&text.len())
             && text
                 .bytes()
@@ -34,13 +37,10 @@ impl DataId {
         if fits {
             return Ok(Self(text.to_owned()));
         }
-        Err(Error::new(
-            ErrorKind::Usage,
-            format!(
-                "not a dataId (letters, digits, `_`, `-` and `.`, at most 128): {}",
-                harmless(text, 80)
-            ),
-        ))
+        Err(InvalidId(format!(
+            "not a dataId (letters, digits, `_`, `-` and `.`, at most 128): {}",
+            harmless(text, 80)
+        )))
     }
 
     /// Generates a random UUID (RFC 9562, version 4).
@@ -65,17 +65,14 @@ impl TaskId {
     ///
     /// # Errors
     ///
-    /// Returns [`ErrorKind::Usage`] if the text is empty, exceeds 256 bytes or contains characters
+    /// Returns an error if the text is empty, exceeds 256 bytes or contains characters
     /// other than printable ASCII.
-    pub fn parse(text: &str) -> Result<Self, Error> {
+    pub fn parse(text: &str) -> Result<Self, InvalidId> {
         let fits = (1..=256).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic());
         if fits {
             return Ok(Self(text.to_owned()));
         }
-        Err(Error::new(
-            ErrorKind::Usage,
-            format!("not a task id: {}", harmless(text, 80)),
-        ))
+        Err(InvalidId(format!("not a task id: {}", harmless(text, 80))))
     }
 
     /// Returns the id as the service sent it.
@@ -120,9 +117,9 @@ impl Nonce {
 macro_rules! parsed_name {
     ($type:ident) => {
         impl FromStr for $type {
-            type Err = Error;
+            type Err = InvalidId;
 
-            fn from_str(text: &str) -> Result<Self, Error> {
+            fn from_str(text: &str) -> Result<Self, InvalidId> {
                 Self::parse(text)
             }
         }

@@ -34,7 +34,6 @@ pub mod download;
 mod error;
 pub mod format;
 mod gate;
-#[cfg(any(feature = "client", feature = "ledger", feature = "postgres"))]
 mod ids;
 mod image_url;
 pub mod inspect;
@@ -77,8 +76,7 @@ pub use green::{
     Batch, Client, Credentials, Outcome, OutcomeDecision, Refusal, Scene, SceneResult, Submission,
     Submitted, Suggestion, Task, TaskReport, TaskState,
 };
-#[cfg(any(feature = "client", feature = "ledger", feature = "postgres"))]
-pub use ids::{DataId, RequestId, TaskId};
+pub use ids::{DataId, InvalidId, RequestId, TaskId};
 pub use image_url::{ImageUrl, UrlError};
 pub use inspect::{Depth, Inspection, Inspector};
 #[cfg(feature = "probe")]

@@ -64,7 +64,7 @@ mod on {
                 self.span.record("code", code);
             }
             if let Some(request_id) = error.request_id() {
-                self.span.record("request_id", request_id);
+                self.span.record("request_id", request_id.as_str());
             }
             self.span.in_scope(|| {
                 event!(

@@ -298,7 +298,7 @@ async fn not_answered(
     error: Error,
 ) -> Result<Vec<Group>, Error> {
     let settings = &shared.pipeline.settings;
-    let request_id = error.request_id().map(RequestId::new);
+    let request_id = error.request_id().cloned();
     let refuse = |fate| {
         let request_id = request_id.clone();
         let refused = Answer::Refused { request_id, fate };

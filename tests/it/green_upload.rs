@@ -284,7 +284,7 @@ async fn a_refused_upload_is_told_by_the_stores_code() {
         assert_eq!(error.kind(), kind, "{error}");
         assert_eq!(error.service_code(), Some(code));
         assert_eq!(error.http_status(), Some(status));
-        assert_eq!(error.request_id(), Some("R1"));
+        assert_eq!(error.request_id().unwrap().as_str(), "R1");
         assert!(!error.report().contains("t0k3n"), "{error}");
         assert_eq!(puts(&server).len(), uploads, "{code}");
         assert_eq!(server.requests().len() - uploads, grants, "{code}");

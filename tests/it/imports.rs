@@ -9,8 +9,8 @@ use std::{
 /// Low to high: a module may name only itself and those before it.
 const ORDER: [&str; 22] = [
     "sanitize",
-    "error",
     "ids",
+    "error",
     "local_file",
     "format",
     "inspect",

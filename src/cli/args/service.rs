@@ -230,5 +230,5 @@ impl fmt::Debug for SandboxKey {
 }
 
 fn task_id(text: &str) -> Result<TaskId, Error> {
-    TaskId::parse(text)
+    Ok(TaskId::parse(text)?)
 }

@@ -288,8 +288,8 @@ impl Call<'_> {
         if error.retry() != Retry::Ambiguous {
             return error;
         }
-        let names = self.data_ids.iter().map(ToString::to_string).collect();
-        error.with_data_ids(names).with_hint(format!(
+        let data_ids = self.data_ids.iter().copied().cloned().collect();
+        error.with_data_ids(data_ids).with_hint(format!(
             "it may have been done and billed, so it was not repeated: {} tasks",
             self.data_ids.len()
         ))
