@@ -47,9 +47,10 @@ macro_rules! defect_kinds {
         ///   such a defect, or where the coded data was not walked, the refusal is the only evidence.
         /// * `any/truncated` is rejected although browsers show a part of the image: a part is not
         ///   what was meant to be scanned.
-        /// * `png/end-crc` and `jpeg/no-end` are rejected, although all pixels are there: half of the
-        ///   readers or more reject such files, and a missing end is the mark of a truncated file.
-        ///   `png/end-not-empty` is a warning: readers disagree about a correct checksum.
+        /// * `png/end-crc` and `jpeg/no-end` are warnings, although readers that verify the end reject
+        ///   the files that carry nothing else (one PNG and three JPEG files of the corpus): all pixels
+        ///   are there. Enforce either as a rejection to exclude such files. `png/end-not-empty` is a
+        ///   warning: readers disagree about a correct checksum.
         /// * `png/palette-unused`, `png/animation` and `jpeg/stray-marker` are warnings: readers
         ///   disagree, and in most corrupt files that carry them something else is rejected.
         /// * `jpeg/default-tables` is a warning for motion JPEG only. A file without Huffman tables
@@ -151,7 +152,7 @@ defect_kinds! {
     PngNoImageDataChecksum, "png/no-image-data-checksum", Corrupt, "warn", "the image data ends after the last row, without its checksum";
     PngImageDataEnd, "png/image-data-end", Corrupt, "warn", "the image data continues after the last row";
     PngZlibHeader, "png/zlib-header", Corrupt, "reject", "the image data does not begin as a zlib stream";
-    PngEndCrc, "png/end-crc", Corrupt, "reject", "the checksum of IEND is wrong";
+    PngEndCrc, "png/end-crc", Corrupt, "warn", "the checksum of IEND is wrong";
     PngEndNotEmpty, "png/end-not-empty", Corrupt, "warn", "IEND holds bytes";
     PngAnimation, "png/animation", Corrupt, "warn", "the animation's frames and what is said of them disagree; viewers show the still image";
     // JPEG (ITU-T T.81).
@@ -187,7 +188,7 @@ defect_kinds! {
     JpegBlockOverrun, "jpeg/block-overrun", Corrupt, "warn", "a block has more coefficients than there can be";
     JpegDataShort, "jpeg/data-short", Corrupt, "reject", "coded data ends before the last block does";
     JpegDataExcess, "jpeg/data-excess", Corrupt, "warn", "coded data goes on after the last block";
-    JpegNoEnd, "jpeg/no-end", Truncated, "reject", "the end marker is missing after complete scans";
+    JpegNoEnd, "jpeg/no-end", Truncated, "warn", "the end marker is missing after complete scans";
     JpegMultiPicture, "jpeg/multi-picture", Trailing, "warn", "further pictures are announced to follow the first";
     // GIF (GIF89a specification).
     GifNoTrailer, "gif/no-trailer", Truncated, "warn", "the trailer is missing after whole frames";

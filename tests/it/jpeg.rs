@@ -663,6 +663,7 @@ fn a_missing_end_marker_differs_from_truncated_data() {
     assert_eq!(defects(&commented), no_end);
     let trailed = payload_defects(&body.raw(b"a trailer of another program").0);
     assert_eq!(trailed, [DefectKind::JpegDataExcess, DefectKind::JpegNoEnd]);
+    assert!(trailed.iter().all(|kind| kind.is_tolerated()));
 }
 
 #[test]
