@@ -1,13 +1,13 @@
-//! The inspector against its peers, and against what the machine can do: `cargo bench --bench
-//! inspect --features decode`.
+//! Compares the inspector with similar crates and with lower bounds: `cargo bench --bench inspect
+//! --features decode`.
 //!
-//! Header: the verdict on format and size. Structure: the walk to the file's end, beside the one
-//! pass over the bytes that it cannot do without. Payload: the walk of the coded pixels, beside
-//! decoders that make pixels of them.
+//! Header: the verdict on format and size. Structure: the walk to the end of the file, compared with
+//! the one pass over the bytes that it requires. Payload: the walk of the coded pixels, compared
+//! with decoders.
 //!
-//! First a table of ratios is printed, of rounds that alternate, so that a busy machine slows all
-//! sides. Then criterion measures each side by itself: a name or a part of it chooses some, and then
-//! there is no table.
+//! The first output is a table of ratios, from alternating rounds, so that other load affects all
+//! sides. Then criterion measures each side separately. With a filter as the argument, there is no
+//! table.
 
 #![expect(
     clippy::as_conversions,
@@ -17,7 +17,7 @@
     clippy::disallowed_methods,
     clippy::print_stdout,
     clippy::unwrap_used,
-    reason = "a benchmark on pictures of its own making, which prints"
+    reason = "a benchmark on generated pictures, which prints"
 )]
 
 #[path = "../fixtures/costly.rs"]
@@ -35,8 +35,8 @@ use greenlight::{Format, Inspection, inspect::Depth};
 use pictures::Picture;
 use zune_jpeg::{JpegDecoder, zune_core::bytestream::ZCursor};
 
-/// How long one side runs in a round, at least: short rounds and many, so that one which the machine
-/// interrupts does not move the median.
+/// Minimum duration of one side's part of a round. Rounds are short and many, so that interrupted
+/// ones do not affect the median.
 const ROUND: Duration = Duration::from_micros(300);
 
 fn main() {
@@ -55,9 +55,9 @@ fn main() {
     if std::env::args().any(|argument| argument == "cost") {
         return cost();
     }
-    // `cargo bench` hands over one argument of its own.
+    // `cargo bench` adds an argument of its own.
     if std::env::args().skip(1).eq(["--bench"]) {
-        println!("| picture, depth | greenlight | beside | ratio |");
+        println!("| picture, depth | greenlight | compared with | ratio |");
         println!("|---|---|---|---|");
         for picture in &pictures {
             for level in levels(picture) {
@@ -72,7 +72,7 @@ fn main() {
     criterion.final_summary();
 }
 
-/// One of those who do the same work.
+/// One implementation of the same work.
 struct Side<'a> {
     name: &'static str,
     run: Box<dyn FnMut() + 'a>,
@@ -87,10 +87,10 @@ impl<'a> Side<'a> {
     }
 }
 
-/// A depth, and who works at it: the library first.
+/// A depth and its implementations, the library first.
 struct Level<'a> {
     name: &'static str,
-    /// What a file's length is worth here: of a header, nothing.
+    /// The throughput to report; none for headers.
     throughput: Option<usize>,
     sides: Vec<Side<'a>>,
 }
@@ -132,8 +132,8 @@ fn levels(picture: &Picture) -> [Level<'_>; 3] {
     ]
 }
 
-/// Rounds of all sides, and how much longer each takes than the library: the median of pairs that
-/// ran one after the other.
+/// Runs rounds of all sides and prints their durations relative to the library's: the median of
+/// consecutive pairs.
 fn table(picture: &Picture, mut level: Level<'_>) {
     let calls: Vec<u32> = level.sides.iter_mut().map(calls).collect();
     let longest = level.sides.iter_mut().map(|side| time(side, 1)).max();
@@ -166,7 +166,7 @@ fn table(picture: &Picture, mut level: Level<'_>) {
     }
 }
 
-/// How many calls last a round.
+/// Returns how many calls a round takes.
 fn calls(side: &mut Side<'_>) -> u32 {
     let mut calls = 1;
     while time(side, calls) < ROUND {
@@ -204,8 +204,9 @@ fn measure(criterion: &mut Criterion, picture: &Picture) {
     group.finish();
 }
 
-/// Prints what a byte costs at payload depth, of files that are made to cost much: `cargo bench --bench
-/// inspect -- cost`. The minimum of many runs, because other processes only add to it.
+/// Prints the time per byte at payload depth, for files that are generated to be expensive: `cargo
+/// bench --bench inspect -- cost`. It is the minimum of many runs, because other processes only add
+/// time.
 fn cost() {
     println!("| file | bytes | ns/byte | examined |");
     println!("|---|---|---|---|");
@@ -272,7 +273,7 @@ fn gif(bytes: &[u8]) -> Side<'_> {
     })
 }
 
-/// Bytes as a socket gives them.
+/// Returns the bytes in chunks, as a socket does.
 struct Chunks<'a>(&'a [u8]);
 
 impl std::io::Read for Chunks<'_> {
@@ -282,8 +283,7 @@ impl std::io::Read for Chunks<'_> {
     }
 }
 
-/// The bare walk over a GIF's sub-blocks by their lengths, with as little else as it takes to find
-/// them.
+/// Walks over a GIF's sub-blocks by their lengths, with the minimum of code to find them.
 fn sub_blocks(file: &[u8]) -> usize {
     let mut at = 13 + 3 * 256;
     let mut blocks = 0;

@@ -1,23 +1,23 @@
-//! What the pipeline and its ledger cost.
+//! Measures the pipeline and its ledger.
 //!
 //! `cargo bench --bench pipeline --features ledger,pipeline,sandbox -- WHAT [IMAGES]`
 //!
-//! * `plan`: a dry run in header mode over loopback, images a second and the process's memory;
-//! * `scan`: a run against the sandbox, no rate limit, the same figures and bytes of ledger;
-//! * `ledger` (the default): images noted a second, images a second through the three durable steps
-//!   of a submission (claim and begin, answer, outcome), with calls committed together and one by
-//!   one.
+//! * `plan`: a dry run in header mode over loopback: images per second and the process's memory;
+//! * `scan`: a run against the sandbox without a rate limit: the same figures, and bytes of ledger;
+//! * `ledger` (the default): images enqueued per second, and images per second through the three
+//!   durable steps of a submission (claim and begin, response, outcome), with and without group
+//!   commit.
 //!
-//! The server is another process, so the memory is the pipeline's. Rounds of the ledger's sides
-//! alternate, so that a busy machine slows both; the median is printed. Numbers depend on how long
-//! the disk takes to make a write durable, which is measured first.
+//! The server is another process, so the memory is the pipeline's. The rounds with and without group
+//! commit alternate, so that other load affects both; the median is printed. The figures depend on
+//! how long a durable write takes, which is measured first.
 
 #![allow(
     clippy::disallowed_methods,
     clippy::print_stdout,
     clippy::unwrap_used,
     missing_docs,
-    reason = "a measurement prints, and panics when it fails"
+    reason = "a benchmark prints, and panics when it fails"
 )]
 
 use std::{
@@ -86,7 +86,7 @@ async fn measure(images: usize) {
             let ledger = Arc::new(options.open(&path, &scope()).unwrap());
             enqueue.push(note(&ledger, images).await);
             accept(&ledger, images).await;
-            // One by one is slow: a part is enough to know its rate.
+            // Without group commit a part of the images is enough to measure the rate.
             let submitted = images / side.share;
             rates.push(submit(&ledger, submitted, side.in_flight).await);
             drop(ledger);
@@ -96,7 +96,7 @@ async fn measure(images: usize) {
     }
     println!(
         "{:<44} {:>10.0}",
-        "noted, 1000 a call",
+        "enqueued, 1000 per call",
         median(&mut enqueue)
     );
     for (side, rates) in SIDES.iter().zip(&mut cycles) {
@@ -114,25 +114,25 @@ struct Side {
 
 const SIDES: [Side; 4] = [
     Side {
-        name: "submitted, 1 in flight, commits together",
+        name: "submitted, 1 in flight, group commit",
         group: 256,
         in_flight: 1,
         share: 1,
     },
     Side {
-        name: "submitted, 1 in flight, one commit a call",
+        name: "submitted, 1 in flight, one commit per call",
         group: 1,
         in_flight: 1,
         share: 1,
     },
     Side {
-        name: "submitted, 32 in flight, commits together",
+        name: "submitted, 32 in flight, group commit",
         group: 256,
         in_flight: 32,
         share: 1,
     },
     Side {
-        name: "submitted, 32 in flight, one commit a call",
+        name: "submitted, 32 in flight, one commit per call",
         group: 1,
         in_flight: 32,
         share: 1,
@@ -229,7 +229,7 @@ async fn submit(ledger: &Arc<SqliteLedger>, images: usize, in_flight: usize) -> 
     rate(batches * BATCH, start)
 }
 
-/// The three durable steps of one batch; claiming and beginning are two calls.
+/// Runs the three durable steps of one batch; claiming and beginning are two calls.
 async fn cycle(ledger: &SqliteLedger) {
     let now = SystemTime::now();
     let hour = Duration::from_secs(3600);
@@ -266,7 +266,7 @@ async fn cycle(ledger: &SqliteLedger) {
         .unwrap();
 }
 
-/// The sandbox, until standard input ends.
+/// Runs the sandbox until standard input ends.
 async fn serve() {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/images");
     let sandbox = Sandbox::builder().remember(1_000_000).serve(folder);
@@ -327,7 +327,7 @@ fn probe(mode: Mode) -> Probe {
     probe.concurrency_per_host(64).build().unwrap()
 }
 
-/// The most memory that the process ever had, in MiB.
+/// Returns the peak memory of the process, in MiB.
 fn peak_memory() -> u64 {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
@@ -391,7 +391,7 @@ async fn scan(images: u64) {
     drop((run, pipeline, ledger));
     let bytes = fs::metadata(&path).unwrap().len() / images;
     println!(
-        "scan: {rate:.0} images/s, at most {} MiB, {bytes} bytes of ledger an image",
+        "scan: {rate:.0} images/s, at most {} MiB, {bytes} bytes of ledger per image",
         peak_memory()
     );
     fs::remove_file(path).unwrap();

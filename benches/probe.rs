@@ -1,25 +1,25 @@
-//! How fast the probe is, beside what is possible and what is usual.
+//! Compares the probe with the maximum throughput and with a common implementation.
 //!
 //!     cargo bench --bench probe --features probe,client
 //!     cargo bench --bench probe --features probe,client -- --seconds 5 --rounds 3
 //!     cargo bench --bench probe --features probe,client -- names
 //!
-//! Needs `nginx`, and `wrk` for the limit (Debian packages of these names). 22 JPEG files of 2.65 MB
-//! on average are served on loopback by one nginx worker, plain, over TLS, and through a proxy that
-//! makes every round trip 20 ms long; 16 requests are in flight. Each contender runs in a process of
-//! its own on one thread, the contenders take turns, and the middle of the rounds is told:
+//! Needs `nginx`, and `wrk` for the maximum (Debian packages of these names). One nginx worker on
+//! loopback serves 22 JPEG files of 2.65 MB on average: plain, over TLS, and through a proxy with a
+//! round-trip time of 20 ms; 16 requests are in flight. Each contender runs in its own process on one
+//! thread. The contenders take turns, and the median of the rounds is printed:
 //!
-//! * `wrk`: `Range: bytes=0-65535` with keep-alive, nothing looked at: the limit;
+//! * `wrk`: `Range: bytes=0-65535` with keep-alive, without inspecting the response: the maximum;
 //! * `header`: `Mode::Header` through `Probe::check_all`;
 //! * `full`: `Mode::Full`;
-//! * `reqwest`: a plain loop of `get`, `bytes` and `Inspection::at` at header depth;
+//! * `reqwest`: a loop of `get`, `bytes` and `Inspection::at` at header depth;
 //! * `reqwest-range`: the same with the Range.
 //!
-//! `names` needs neither: it measures how long 1,000 names take, alone and among 1,000 whose name server
-//! does not respond.
+//! `names` needs neither tool: it measures how long 1,000 names take, alone and among 1,000 whose name
+//! server does not respond.
 //!
-//! Told are probes per second and their ratio to wrk's, the CPU time of the client per probe, the
-//! bytes that nginx sent per probe, the highest memory, and how it grew from 1 000 URLs to 10 000.
+//! The output is probes per second and their ratio to wrk's, the client's CPU time per probe, the
+//! bytes that nginx sent per probe, the peak memory, and its growth from 1,000 URLs to 10,000.
 
 #![allow(
     clippy::as_conversions,
@@ -29,7 +29,7 @@
     clippy::disallowed_methods,
     clippy::print_stdout,
     clippy::unwrap_used,
-    reason = "a measurement, with numbers of its own making"
+    reason = "a benchmark that computes with small numbers"
 )]
 
 use std::{
@@ -79,17 +79,17 @@ fn main() {
     };
     let (seconds, rounds) = (option("--seconds", 3), option("--rounds", 3));
     if !has("nginx", "-v") {
-        println!("nginx is not installed: nothing is measured");
+        println!("nginx is not installed: skipping all measurements");
         return;
     }
     let place = Place::new();
     let nginx = Nginx::start(&place);
     let wrk = has("wrk", "-v");
     if !wrk {
-        println!("wrk is not installed: there are no ratios to it");
+        println!("wrk is not installed: printing no ratios");
     }
     println!(
-        "{seconds} s a run, {rounds} rounds, {IN_FLIGHT} in flight, one thread, one nginx worker\n"
+        "{seconds} s per run, {rounds} rounds, {IN_FLIGHT} in flight, one thread, one nginx worker\n"
     );
     let near = [("plain", nginx.plain, false), ("TLS", nginx.tls, true)];
     for (title, port, tls) in near {
@@ -122,7 +122,7 @@ fn has(program: &str, argument: &str) -> bool {
     command.status().is_ok()
 }
 
-/// What one run came to.
+/// The figures of one run.
 #[derive(Clone, Copy, Debug)]
 struct Run {
     per_second: f64,
@@ -153,7 +153,7 @@ fn table(
     let middle = |name: &str, value: fn(&Run) -> f64| median(runs[name].iter().map(value));
     for name in contenders {
         let ratio = runs.contains_key("wrk").then(|| {
-            // Of each round to its own wrk: what else the machine does changes from round to round.
+            // Compared with wrk of the same round, because other load varies between rounds.
             let pairs = runs[name].iter().zip(&runs["wrk"]);
             let ratio = median(pairs.map(|(run, wrk)| run.per_second / wrk.per_second));
             format!("{ratio:.2}")
@@ -183,7 +183,7 @@ fn run(name: &str, place: &Place, nginx: &Nginx, port: u16, tls: bool, seconds: 
         wrk(place, port, tls, seconds)
     } else {
         let scheme = if tls { "https" } else { "http" };
-        let told = Command::new(env::current_exe().unwrap())
+        let output = Command::new(env::current_exe().unwrap())
             .args([
                 "contender",
                 name,
@@ -196,12 +196,12 @@ fn run(name: &str, place: &Place, nginx: &Nginx, port: u16, tls: bool, seconds: 
             .stderr(Stdio::inherit())
             .output()
             .unwrap();
-        let told = String::from_utf8(told.stdout).unwrap();
-        let told: Vec<f64> = told
+        let output = String::from_utf8(output.stdout).unwrap();
+        let output: Vec<f64> = output
             .split(' ')
             .map(|one| one.trim().parse().unwrap())
             .collect();
-        (told[0], told[1], told[2])
+        (output[0], output[1], output[2])
     };
     let cpu = children_cpu() - cpu;
     let (requests, sent) = nginx.sent();
@@ -229,18 +229,18 @@ fn wrk(place: &Place, port: u16, tls: bool, seconds: u64) -> (f64, f64, f64) {
         .unwrap();
     thread::sleep(Duration::from_secs(seconds) / 2);
     let memory = status_mb(&child.id().to_string(), "VmHWM:");
-    let mut told = String::new();
-    std::io::Read::read_to_string(child.stdout.as_mut().unwrap(), &mut told).unwrap();
+    let mut output = String::new();
+    std::io::Read::read_to_string(child.stdout.as_mut().unwrap(), &mut output).unwrap();
     child.wait().unwrap();
-    let rate = told.split("Requests/sec:").nth(1).unwrap();
+    let rate = output.split("Requests/sec:").nth(1).unwrap();
     let rate: f64 = rate.split_whitespace().next().unwrap().parse().unwrap();
     (rate * seconds as f64, seconds as f64, memory)
 }
 
-/// How much memory a list takes, and how much more a list of ten times the length does.
+/// Prints the memory of a list, and of one ten times as long.
 fn growth(place: &Place, port: u16) {
     let memory = |count: u64| {
-        let told = Command::new(env::current_exe().unwrap())
+        let output = Command::new(env::current_exe().unwrap())
             .args([
                 "contender",
                 "header",
@@ -252,8 +252,9 @@ fn growth(place: &Place, port: u16) {
             .arg(place.0.join("root.pem"))
             .output()
             .unwrap();
-        let told = String::from_utf8(told.stdout).unwrap();
-        told.split(' ')
+        let output = String::from_utf8(output.stdout).unwrap();
+        output
+            .split(' ')
             .nth(2)
             .unwrap()
             .trim()
@@ -266,7 +267,7 @@ fn growth(place: &Place, port: u16) {
 
 // Names
 
-/// Prints how long 1,000 good names take, alone and among 1,000 dead ones.
+/// Prints how long 1,000 good names take, alone and among 1,000 that do not respond.
 fn names() {
     let runtime = runtime::Builder::new_multi_thread()
         .enable_all()
@@ -284,7 +285,7 @@ fn names() {
     });
 }
 
-/// How long until each of 1,000 good names is decided.
+/// Returns how long it takes until all of 1,000 good names are checked.
 async fn good_names(round: u32, with_dead: bool) -> Duration {
     let dns = name_server().await;
     let server = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -329,7 +330,7 @@ async fn good_names(round: u32, with_dead: bool) -> Duration {
     begun.elapsed()
 }
 
-/// A name server that knows every name as 127.0.0.1, and does not respond for those of the dead.
+/// Runs a name server that resolves every name to 127.0.0.1, but does not respond for dead names.
 async fn name_server() -> SocketAddr {
     let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
     let address = socket.local_addr().unwrap();
@@ -354,9 +355,9 @@ async fn name_server() -> SocketAddr {
     address
 }
 
-// The contenders
+// Contenders
 
-/// One contender in this process: prints probes, seconds and the highest memory.
+/// Runs one contender in this process: prints probes, seconds and the peak memory.
 fn contender(arguments: &[String]) {
     let [name, scheme, port, seconds, count, root] = arguments else {
         panic!("contender NAME SCHEME PORT SECONDS COUNT ROOT");
@@ -452,9 +453,9 @@ async fn plain_loop(
     done + running.join_all().await.len() as u64
 }
 
-// What is measured
+// Measurements
 
-/// Seconds of CPU of the children that have ended.
+/// Returns the CPU seconds of the child processes that have ended.
 fn children_cpu() -> f64 {
     let stat = fs::read_to_string("/proc/self/stat").unwrap();
     let fields: Vec<&str> = stat
@@ -479,9 +480,9 @@ fn status_mb(process: &str, field: &str) -> f64 {
         / 1024.0
 }
 
-// What is served
+// Servers
 
-/// A folder with the files, the certificates and the configurations.
+/// Creates a folder with the files, the certificates and the configurations.
 struct Place(PathBuf);
 
 impl Place {
@@ -508,8 +509,8 @@ impl Drop for Place {
     }
 }
 
-/// A JPEG whose frame header stands behind EXIF data of up to 40 KB. What follows is noise, which no
-/// contender looks at.
+/// Returns a JPEG with up to 40 KB of EXIF data before the frame header, and noise after it, which no
+/// contender reads.
 fn jpeg(number: u64, len: usize) -> Vec<u8> {
     let exif = 2 + (number as usize * 7_919) % 40_000;
     let mut file = vec![0xff, 0xd8, 0xff, 0xe1];
@@ -575,7 +576,7 @@ impl Nginx {
         fs::File::create(&self.log).unwrap().flush().unwrap();
     }
 
-    /// How many answers were sent since, and how many bytes.
+    /// Returns how many responses and bytes were sent since.
     fn sent(&self) -> (f64, f64) {
         thread::sleep(Duration::from_millis(300));
         let log = fs::read_to_string(&self.log).unwrap();
@@ -594,7 +595,7 @@ fn nginx(configuration: &Path) -> Child {
 
 impl Drop for Nginx {
     fn drop(&mut self) {
-        // nginx ends its worker on SIGTERM, which `kill` of the standard library is not.
+        // nginx ends its worker on SIGTERM; `Child::kill` sends SIGKILL.
         let _ = Command::new("kill")
             .arg(self.child.id().to_string())
             .status();
@@ -607,7 +608,7 @@ fn free_port() -> u16 {
     listener.local_addr().unwrap().port()
 }
 
-/// A proxy to `port` that makes a round trip [`ROUND_TRIP`] long, that of opening a connection too.
+/// Runs a proxy to `port` with a round-trip time of [`ROUND_TRIP`], also for opening a connection.
 fn delayed(port: u16) -> u16 {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     listener.set_nonblocking(true).unwrap();
@@ -629,7 +630,7 @@ fn delayed(port: u16) -> u16 {
 }
 
 async fn relay(near: TcpStream, port: u16) {
-    // The answer to SYN, which loopback gave at once.
+    // Delays the connection by the round trip that loopback does not have.
     time::sleep(ROUND_TRIP).await;
     let far = TcpStream::connect((Ipv4Addr::LOCALHOST, port))
         .await
@@ -641,9 +642,9 @@ async fn relay(near: TcpStream, port: u16) {
     tokio::join!(one_way(near_in, far_out), one_way(far_in, near_out));
 }
 
-/// Passes bytes on, each after half a round trip.
+/// Forwards bytes, each after half a round trip.
 async fn one_way(mut from: tcp::OwnedReadHalf, mut to: tcp::OwnedWriteHalf) {
-    // What is under way: room for 64 pieces, as in a window of 4 MB.
+    // The bytes in flight: up to 64 chunks, which corresponds to a window of 4 MB.
     let (sender, mut receiver) = mpsc::channel::<(time::Instant, Vec<u8>)>(64);
     let reading = async move {
         loop {

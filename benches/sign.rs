@@ -1,16 +1,16 @@
-//! What the client costs: signing one request of fifty tasks, allocations of one batch, and batches
-//! a second through the stand-in service with 1 and 64 in flight.
+//! Measures the client: signing one request of fifty tasks, allocations of one batch, and batches
+//! per second with the sandbox, with 1 and 64 in flight.
 //!
 //! `cargo bench --bench sign --features sandbox`. With `GREENLIGHT_PYTHON` naming a Python that has
 //! `aliyun-python-sdk-core` and `-green`, its signer is timed on the same body in the same run.
-//! Rounds alternate, so that a busy machine slows all sides; medians are printed.
+//! Rounds alternate, so that other load affects all sides; medians are printed.
 
 #![allow(
     clippy::disallowed_methods,
     clippy::print_stdout,
     clippy::unwrap_used,
     missing_docs,
-    reason = "a measurement prints, and panics when it fails"
+    reason = "a benchmark prints, and panics when it fails"
 )]
 
 use std::{
@@ -31,7 +31,7 @@ use tokio::{
     task::JoinSet,
 };
 
-/// Short rounds, and many: one that the machine interrupts does not move the median.
+/// Rounds are short and many, so that interrupted ones do not affect the median.
 const ROUNDS: usize = 600;
 const SIGNATURES: u32 = 10;
 const BATCHES: u32 = 256;
@@ -73,7 +73,7 @@ fn signing(body: &[u8]) {
             black_box(sign_once(black_box(body), &credentials));
         }
         ours.push(start.elapsed().as_secs_f64() * 1e6 / f64::from(SIGNATURES));
-        // The script takes a median of as many rounds; three of them, between ours, are enough.
+        // The script returns a median of as many rounds; three runs, between ours, are enough.
         if round % (ROUNDS / 3) == 0 {
             theirs.extend(python(body));
         }
@@ -123,7 +123,7 @@ fn sign_once(body: &[u8], credentials: &Credentials) -> sign::Signature {
     )
 }
 
-/// The official signer's time for one request in microseconds, if there is one.
+/// Returns the time of the official signer for one request in microseconds, if available.
 fn python(body: &[u8]) -> Option<f64> {
     let python = std::env::var("GREENLIGHT_PYTHON").ok()?;
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/sign.py");
@@ -144,7 +144,7 @@ fn python(body: &[u8]) -> Option<f64> {
     )
 }
 
-/// The stand-in service, on a thread of its own.
+/// Runs the sandbox on a separate thread.
 struct Service {
     sandbox: Sandbox,
     _runtime: Runtime,
@@ -188,7 +188,7 @@ fn allocations(service: &Service) {
     });
     let all = allocation_counter::measure(submit);
     println!(
-        "one batch of 50: {} allocations to make it, {} more to sign, send and read the answer",
+        "one batch of 50: {} allocations to create it, {} more to sign, send and read the response",
         making.count_total,
         all.count_total.saturating_sub(making.count_total)
     );
@@ -209,7 +209,7 @@ fn throughput(service: &Service) {
     for (name, rates) in [("1", one), ("64", many)] {
         let rate = median(rates);
         println!(
-            "{name} in flight: {rate:.0} batches/s, {:.0} images/s (client and stand-in on one machine)",
+            "{name} in flight: {rate:.0} batches/s, {:.0} images/s (client and sandbox on one machine)",
             rate * 50.0
         );
     }

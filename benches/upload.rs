@@ -1,14 +1,15 @@
-//! Uploads over loopback: the extractor against axum's own `Multipart`, and what a refusal costs.
+//! Uploads over loopback: compares the extractor with axum's own `Multipart`, and measures the cost
+//! of a rejection.
 //!
 //!     cargo bench --bench upload --features axum
 //!
-//! The server is a process of its own, so that its memory can be told from the clients'. Both sides
-//! share the machine's cores; only the ratios within one run say something.
+//! The server is a separate process, so that its memory can be distinguished from the clients'. Both
+//! share the machine's cores; only the ratios within one run are meaningful.
 
 #![allow(
     clippy::unwrap_used,
     clippy::print_stdout,
-    reason = "a bench may fail anywhere and prints its figures"
+    reason = "a benchmark panics on failure and prints its figures"
 )]
 #![expect(
     clippy::disallowed_methods,
@@ -49,7 +50,7 @@ fn main() {
             rounds: 15,
             uploads: 256,
         }),
-        // `cargo test --benches` only asks whether it runs.
+        // `cargo test --benches` only checks that it runs.
         _ => bench(&Scale {
             bytes: MB,
             rounds: 1,
@@ -83,7 +84,7 @@ fn bench(scale: &Scale) {
             axums.push(server.time("/axum", &form, 200));
             ours.push(server.time("/greenlight", &form, 200));
         }
-        // Of pairs that ran one after the other: the machine's load changes between rounds.
+        // Compares consecutive runs, because other load varies between rounds.
         let ratio = median(
             axums
                 .iter()
@@ -110,13 +111,13 @@ fn bench(scale: &Scale) {
     }
     let (refusal, whole) = (median(refusal), median(whole));
     println!(
-        "bad upload: refused after {:.2} ms, read whole after {:.2} ms: {:.0} times sooner",
+        "bad upload: rejected after {:.2} ms, completely read after {:.2} ms: {:.0} times sooner",
         refusal.as_secs_f64() * 1e3,
         whole.as_secs_f64() * 1e3,
         whole.as_secs_f64() / refusal.as_secs_f64(),
     );
 
-    // Servers of their own: what the other rounds left in an allocator does not count.
+    // Separate servers, so that memory retained by the allocator does not count.
     drop(server);
     let form = form(&images[0].1);
     for (path, reads) in [
@@ -128,7 +129,7 @@ fn bench(scale: &Scale) {
         let before = server.memory("VmRSS");
         server.flood(path, scale.uploads, &form);
         println!(
-            "{} uploads in flight to {path}, {}: {:.1} MB at the most, {before:.1} MB before",
+            "{} uploads in flight to {path}, {}: at most {:.1} MB, {before:.1} MB before",
             scale.uploads,
             match reads {
                 Reads::Small => "through SmallReads",
@@ -139,14 +140,14 @@ fn bench(scale: &Scale) {
     }
 }
 
-/// How the server takes bytes from its sockets.
+/// How the server reads from its sockets.
 #[derive(Clone, Copy)]
 enum Reads {
     Small,
     Hyper,
 }
 
-/// A JPEG whose bytes are in its coded pixels, as a photo's are: noise, with its 0xFF bytes stuffed.
+/// Returns a JPEG whose bytes are mostly coded pixels, as in a photo: noise with stuffed 0xFF bytes.
 fn photo(bytes: usize) -> Vec<u8> {
     let mut file = images::jpeg(0);
     file.truncate(file.len() - 2);
@@ -193,7 +194,7 @@ impl Server {
         stream
     }
 
-    /// From the first byte written to the answer, writing all before reading.
+    /// Returns the time from the first byte to the response, for a client that writes before it reads.
     fn time(&self, path: &str, form: &[u8], status: u16) -> Duration {
         let mut stream = self.connect();
         let start = Instant::now();
@@ -203,7 +204,7 @@ impl Server {
         start.elapsed()
     }
 
-    /// From the first byte written to the answer, reading while writing.
+    /// Returns the time from the first byte to the response, for a client that reads while it writes.
     fn time_to_answer(&self, path: &str, form: &[u8], status: u16) -> Duration {
         let mut reader = self.connect();
         let mut writer = reader.try_clone().unwrap();
@@ -218,7 +219,7 @@ impl Server {
         })
     }
 
-    /// Uploads that are all half way at one moment.
+    /// Starts uploads that are all half complete at one moment.
     fn flood(&self, path: &str, uploads: usize, form: &[u8]) {
         let half = Arc::new(Barrier::new(uploads));
         thread::scope(|scope| {
@@ -240,7 +241,7 @@ impl Server {
         });
     }
 
-    /// A figure of the process in MB.
+    /// Returns a figure of the process in MB.
     fn memory(&self, name: &str) -> f64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
         let line = status.lines().find(|line| line.starts_with(name)).unwrap();
@@ -274,7 +275,7 @@ fn form(image: &[u8]) -> Vec<u8> {
     .concat()
 }
 
-/// The status of the answer.
+/// Returns the status of the response.
 fn answer(stream: &mut TcpStream) -> u16 {
     let mut line = [0; 12];
     stream.read_exact(&mut line).unwrap();
@@ -292,7 +293,7 @@ fn rate(bytes: usize, time: Duration) -> f64 {
 
 #[tokio::main]
 async fn serve(is_small: bool) {
-    // The flood stands still until all are half way; that is not the clients' fault.
+    // Clients wait until all uploads are half complete, which takes no account of time-outs.
     let policy = UploadPolicy::new(Requirements::ASYNC).with_min_rate(0, Duration::from_secs(600));
     let app = Router::new()
         .route("/greenlight", post(upload).layer(policy.layer()))

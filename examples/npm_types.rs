@@ -1,4 +1,4 @@
-//! Prints `npm/codes.d.ts`: the names that the library's tables hold, as TypeScript's literal types.
+//! Prints `npm/codes.d.ts`: the names in the library's tables as literal types of TypeScript.
 //!
 //!     cargo run --example npm_types > npm/codes.d.ts
 

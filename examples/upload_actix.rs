@@ -1,9 +1,9 @@
-//! An upload handler on actix-web, with nothing but a [`Gate`] over its payload.
+//! An upload handler for actix-web that passes the payload through a [`Gate`].
 //!
 //!     cargo run --example upload_actix --features stream
 //!     curl -i --data-binary @photo.jpg http://127.0.0.1:8080
 
-#![expect(clippy::print_stdout, reason = "a command says where it listens")]
+#![expect(clippy::print_stdout, reason = "a command prints its address")]
 
 use std::{env, error::Error, time::Duration};
 
@@ -73,7 +73,8 @@ fn refuse(rejected: &Rejected) -> HttpResponse {
     HttpResponse::UnprocessableEntity().body(format!("{rejected}\n"))
 }
 
-/// Many clients write everything before they read: the rest is read while the answer is sent.
+/// Many clients write the whole request before they read: the rest is read while the response is
+/// sent.
 fn drain(mut payload: web::Payload) {
     spawn(timeout(Duration::from_secs(2), async move {
         let mut left = REQUIREMENTS.max_bytes();

@@ -1,9 +1,9 @@
-//! An upload handler on plain hyper, with nothing but a [`Gate`].
+//! An upload handler for plain hyper that passes the body through a [`Gate`].
 //!
 //!     cargo run --example upload_hyper --features stream
 //!     curl -i --data-binary @photo.jpg http://127.0.0.1:8080
 
-#![expect(clippy::print_stdout, reason = "a command says where it listens")]
+#![expect(clippy::print_stdout, reason = "a command prints its address")]
 
 use std::{convert::Infallible, env, error::Error, time::Duration};
 
@@ -49,7 +49,8 @@ async fn answer(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Inf
         }
         Err(Failure::Broken(error)) => (StatusCode::BAD_REQUEST, format!("{error}\n")),
     };
-    // Many clients write everything before they read: the rest is read while the answer is sent.
+    // Many clients write the whole request before they read: the rest is read while the response is
+    // sent.
     tokio::spawn(tokio::time::timeout(Duration::from_secs(2), drain(body)));
     let mut response = Response::new(Full::from(text));
     *response.status_mut() = status;

@@ -1,25 +1,25 @@
-//! A web page that takes images, refuses the bad ones while they are still uploading and submits
-//! the others to moderation.
+//! A web page that accepts images, rejects invalid ones during the upload and submits the others to
+//! moderation.
 //!
 //!     cargo run --release --example upload_server --features full
 //!
-//! Then open <http://127.0.0.1:8080>. Without an account the moderation is the sandbox, which goes
-//! by file names: `porn.jpg` is blocked, `sexy.jpg` is for review. With one, from the environment:
+//! Then open <http://127.0.0.1:8080>. Without an account it uses the sandbox, which decides by file
+//! names: `porn.jpg` is blocked, `sexy.jpg` needs review. To use an account, set in the environment:
 //!
-//! * `ALIBABA_CLOUD_ACCESS_KEY_ID`, `ALIBABA_CLOUD_ACCESS_KEY_SECRET`: whose bill it goes on.
-//! * `GREENLIGHT_REGION`: `ap-southeast-1` unless set.
-//! * `GREENLIGHT_PUBLIC_URL`: where the service reaches this server. It must, to see the images.
+//! * `ALIBABA_CLOUD_ACCESS_KEY_ID`, `ALIBABA_CLOUD_ACCESS_KEY_SECRET`: the credentials of the account.
+//! * `GREENLIGHT_REGION`: the region; default: `ap-southeast-1`.
+//! * `GREENLIGHT_PUBLIC_URL`: the URL under which the service downloads images from this server.
 //! * `GREENLIGHT_UID` and `GREENLIGHT_SEED`: the account's id, and up to 64 random letters and
-//!   digits. With them the results come by callback, without they are asked for.
-//! * `GREENLIGHT_ENDPOINT`: in place of the region's host.
+//!   digits. With both, results arrive by callback; otherwise the server polls.
+//! * `GREENLIGHT_ENDPOINT`: the service's host; default: that of the region.
 //!
-//! The address to listen on is the first argument. Ctrl-c ends the server and removes what it stored;
-//! on Unix, SIGTERM does too.
+//! The first argument is the address to listen on. Ctrl-C or, on Unix, SIGTERM ends the server and
+//! removes the stored images.
 //!
-//! To be set before strangers reach it: a proxy that limits how many connections there are and how
-//! long a request's head may take. `axum::serve` has no setting for either.
+//! Before you expose it to untrusted clients, add a proxy that limits the number of connections and
+//! the time for a request head. `axum::serve` has no setting for either.
 
-#![expect(clippy::print_stdout, reason = "a command says where it listens")]
+#![expect(clippy::print_stdout, reason = "a command prints its address")]
 
 use std::{
     collections::VecDeque,
@@ -60,14 +60,14 @@ use tokio::{fs, io::AsyncWriteExt, net::TcpListener, sync::broadcast};
 const REQUIREMENTS: Requirements = Requirements::ASYNC;
 const SCENES: [Scene; 2] = [Scene::Porn, Scene::Terrorism];
 
-/// How many outcomes a page that connects anew is told.
+/// Number of recent outcomes that are sent to a page when it connects.
 const REMEMBERED: usize = 256;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let address = std::env::args().nth(1);
     let listener = TcpListener::bind(address.as_deref().unwrap_or("127.0.0.1:8080")).await?;
-    let folder = tempfile::tempdir()?; // it goes with the process
+    let folder = tempfile::tempdir()?; // removed when the process ends
     let app = Arc::new(App {
         moderation: Moderation::start(folder.path()).await?,
         folder: folder.path().to_owned(),
@@ -101,8 +101,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     }
 }
 
-/// Waits for ctrl-c or, on Unix, for SIGTERM, which service managers send. Either would otherwise end
-/// the process at once, and leave its folder behind.
+/// Waits for Ctrl-C or, on Unix, for SIGTERM, which service managers send. By default either ends
+/// the process immediately, without removing its folder.
 async fn asked_to_end() -> io::Result<()> {
     #[cfg(unix)]
     {
@@ -128,7 +128,8 @@ async fn page() -> Html<&'static str> {
     Html(include_str!("upload_server.html"))
 }
 
-/// Serves the npm package from the repository, for the check before an upload. The page works without it.
+/// Serves the npm package from the repository, for the check before an upload. The page also works
+/// without it.
 async fn package(UrlPath(name): UrlPath<String>) -> Response {
     let content_type = match Path::new(&name).extension().and_then(OsStr::to_str) {
         Some("js") => "text/javascript",
@@ -145,7 +146,7 @@ async fn package(UrlPath(name): UrlPath<String>) -> Response {
     }
 }
 
-/// Takes one image: stored under its id while it is judged, and thrown away again if it is refused.
+/// Accepts one image: it is stored under its id while it is checked, and removed if it is rejected.
 async fn upload(
     State(app): State<Arc<App>>,
     headers: HeaderMap,
@@ -175,8 +176,8 @@ async fn upload(
                 .rejected()
                 .and_then(|rejected| rejected.inspection());
             let seen = facts.map_or(0, Inspection::bytes_seen);
-            // Only a refused image saves bytes, and never more than an accepted one may have: the
-            // announced length is a stranger's word.
+            // Counts bytes saved by a rejection, at most as many as an accepted image may have,
+            // because the announced length is untrusted.
             let saved = match (length, facts) {
                 (Some(length), Some(_)) => {
                     u64::min(length, REQUIREMENTS.max_bytes()).saturating_sub(seen)
@@ -212,7 +213,7 @@ impl From<io::Error> for Failure {
 
 async fn store(app: &App, id: &DataId, mut image: Upload) -> Result<(Accepted, String), Failure> {
     let name = format!("{id}-{}", harmless(image.file_name().unwrap_or("image")));
-    // Removed when it is dropped: after a refusal, and when the client goes away.
+    // Removed when it is dropped: after a rejection, and when the client disconnects.
     let stored = NamedTempFile::new_in(&app.folder)?;
     let mut file = fs::File::from_std(stored.reopen()?);
     while let Some(chunk) = image.chunk().await? {
@@ -226,7 +227,7 @@ async fn store(app: &App, id: &DataId, mut image: Upload) -> Result<(Accepted, S
     Ok((accepted, name))
 }
 
-/// What a client calls a file, reduced to what is harmless in a path and a URL.
+/// Returns the client's file name, reduced to characters that are safe in a path and a URL.
 fn harmless(name: &str) -> String {
     let tail: Vec<char> = name
         .chars()
@@ -264,13 +265,13 @@ fn count(verdict: &'static str, seen: u64, saved: u64) {
     counter!("greenlight_upload_bytes_saved_total").increment(saved);
 }
 
-/// Who looks at the images.
+/// The moderation service in use.
 struct Moderation {
     name: String,
     client: Client,
-    /// Where the service finds the stored images.
+    /// The base URL of the stored images.
     images: String,
-    /// Set if results are sent, and not asked for.
+    /// Set if results arrive by callback.
     callback: Option<(Callback, Verifier)>,
     _sandbox: Option<Sandbox>,
 }
@@ -306,7 +307,7 @@ impl Moderation {
 
     fn account() -> Result<Self, Box<dyn Error>> {
         let public = setting("GREENLIGHT_PUBLIC_URL")
-            .ok_or("GREENLIGHT_PUBLIC_URL is not set: the service would not find the images")?;
+            .ok_or("GREENLIGHT_PUBLIC_URL is not set: the service could not download the images")?;
         let region = setting("GREENLIGHT_REGION").unwrap_or_else(|| "ap-southeast-1".to_owned());
         let callback = match (setting("GREENLIGHT_UID"), setting("GREENLIGHT_SEED")) {
             (Some(uid), Some(seed)) => {
@@ -331,7 +332,7 @@ impl Moderation {
         })
     }
 
-    /// Submits an image, and asks for its outcome unless that comes by itself.
+    /// Submits an image, and polls for its outcome unless that arrives by callback.
     async fn look_at(
         &self,
         id: &DataId,
@@ -358,7 +359,7 @@ impl Moderation {
 
 #[expect(
     clippy::disallowed_methods,
-    reason = "the one place that reads the environment"
+    reason = "the only place that reads the environment"
 )]
 fn setting(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
@@ -367,14 +368,14 @@ fn setting(name: &str) -> Option<String> {
 async fn moderate(app: Arc<App>, id: DataId, accepted: Accepted, name: String) {
     match app.moderation.look_at(&id, &accepted, &name).await {
         Ok(Some(report)) => app.outcomes.tell(&report),
-        Ok(None) => {} // it will come by callback
+        Ok(None) => {} // the outcome arrives by callback
         Err(error) => app
             .outcomes
             .tell_as(&id, "failed", &format!("failed: {error}")),
     }
 }
 
-/// What became of the images, for the pages that are open.
+/// The outcomes of the images, for the open pages.
 struct Outcomes {
     sender: broadcast::Sender<String>,
     recent: Mutex<VecDeque<String>>,
@@ -390,7 +391,7 @@ impl Outcomes {
 
     fn tell(&self, report: &TaskReport) {
         let Some(id) = report.data_id() else {
-            return; // every task is submitted with one
+            return; // every task is submitted with a data id
         };
         let (decision, text) = match report.state() {
             TaskState::Done(outcome) => {
@@ -403,7 +404,7 @@ impl Outcomes {
                 let found = found.join(", ");
                 match outcome.decision() {
                     OutcomeDecision::Pass => ("pass", "passed".to_owned()),
-                    OutcomeDecision::Review => ("review", format!("to be reviewed: {found}")),
+                    OutcomeDecision::Review => ("review", format!("needs review: {found}")),
                     OutcomeDecision::Block => ("block", format!("blocked: {found}")),
                     _ => ("undecided", format!("undecided: {found}")),
                 }
@@ -417,17 +418,17 @@ impl Outcomes {
     fn tell_as(&self, id: &DataId, decision: &'static str, text: &str) {
         counter!("greenlight_outcomes_total", "decision" => decision).increment(1);
         let event = json!({ "id": id.as_str(), "decision": decision, "text": text }).to_string();
-        let mut recent = self.recent.lock().expect("nobody panics with it");
+        let mut recent = self.recent.lock().expect("no panic while it is locked");
         if recent.len() == REMEMBERED {
             recent.pop_front();
         }
         recent.push_back(event.clone());
-        let _ = self.sender.send(event); // nobody may be looking
+        let _ = self.sender.send(event); // fails if no page is open
     }
 
-    /// The recent ones, and then each as it comes.
+    /// Returns the recent outcomes, and a receiver of later ones.
     fn follow(&self) -> impl Stream<Item = String> + use<> {
-        let recent = self.recent.lock().expect("nobody panics with it");
+        let recent = self.recent.lock().expect("no panic while it is locked");
         let receiver = self.sender.subscribe();
         let coming = stream::unfold(receiver, async |mut receiver| {
             loop {
@@ -447,7 +448,7 @@ async fn events(State(app): State<Arc<App>>) -> Sse<impl Stream<Item = Result<Ev
     Sse::new(events.map(|event| Ok(Event::default().data(event)))).keep_alive(KeepAlive::default())
 }
 
-/// A stored image, for the service to look at. Its name is not to be guessed.
+/// Serves a stored image to the service. Its name cannot be guessed.
 async fn image(State(app): State<Arc<App>>, UrlPath(name): UrlPath<String>) -> Response {
     if name.starts_with('.') || !name.chars().all(is_harmless) {
         return StatusCode::NOT_FOUND.into_response();

@@ -1,5 +1,5 @@
-//! What `Depth::Decode` costs: counted memory and counted threads, for files that were made to cost
-//! much. A test of its own binary: the allocator that counts is the whole program's.
+//! Memory and threads of `Depth::Decode`, counted for files that are generated to be expensive. A
+//! separate test binary, because the counting allocator is the whole program's.
 #![cfg(feature = "decode")]
 #![expect(clippy::unwrap_used, reason = "helpers of tests may panic")]
 
@@ -19,10 +19,10 @@ use greenlight::{
     inspect::{DefectKind, Depth},
 };
 
-/// What one decode may take, beside the file itself.
+/// The memory that one decode may use in addition to the file.
 const MAX_MEMORY: u64 = 512 << 20;
 
-/// Few bytes that become many: the tables and the frame of a JPEG whose every code is a single 0.
+/// The tables and the frame of a JPEG whose only code is a single 0, so that few bytes become many.
 #[derive(Default)]
 struct Jpeg(Vec<u8>);
 
@@ -108,7 +108,7 @@ fn progressive(width: u16, height: u16, sampling: &[u8], scans: usize) -> Vec<u8
     jpeg.end()
 }
 
-/// A BMP of run lengths, which ends at once.
+/// A run-length coded BMP that ends immediately.
 fn bmp(width: i32, height: i32) -> Vec<u8> {
     let mut file = b"BM".to_vec();
     let palette = [0_u8; 8];
@@ -129,7 +129,7 @@ fn bmp(width: i32, height: i32) -> Vec<u8> {
     file
 }
 
-/// What decoding adds to the walk down to the payload, on the calling thread.
+/// Returns the memory that decoding adds to the walk at payload depth, on the calling thread.
 fn cost(file: &[u8]) -> (Inspection, u64) {
     let walk = measure(|| {
         let _ = Inspection::at(Depth::Payload, file);
@@ -192,10 +192,10 @@ fn a_picture_that_needs_more_work_is_not_decoded() {
     let (inspection, taken) = cost(&file);
     assert!(!is_decoded(&inspection), "{inspection:?}");
     assert!(taken < 4 << 20, "{taken} bytes");
-    // The same scans of few blocks are no work.
+    // The same scans over few blocks are within the bound.
     let (inspection, _) = cost(&progressive(80, 80, &[0x11], 90));
     assert!(is_decoded(&inspection), "{inspection:?}");
-    // Tables are work too, though no scan uses them.
+    // Tables count as work even if no scan uses them.
     let mut jpeg = Jpeg::new(0, 8, 8, &[0x11]);
     for _ in 0..600_000 {
         jpeg = jpeg.code(0x01, 0);
@@ -205,7 +205,7 @@ fn a_picture_that_needs_more_work_is_not_decoded() {
 }
 
 #[test]
-fn a_decoder_that_reads_no_more_scans_is_not_asked() {
+fn pictures_with_too_many_scans_are_not_decoded() {
     let (inspection, _) = cost(&progressive(80, 80, &[0x11], 101));
     assert!(!is_decoded(&inspection), "{inspection:?}");
 }
@@ -231,7 +231,7 @@ fn processes_that_the_decoder_lacks_are_not_decoded() {
 }
 
 #[test]
-fn an_asynchronous_end_decodes_on_another_thread() {
+fn asynchronous_decoding_uses_another_thread() {
     let file = progressive(800, 800, YCBCR, 1);
     let expected = Inspection::at(Depth::Decode, &file);
     let mut held = Some(inspector(&file));
@@ -242,7 +242,7 @@ fn an_asynchronous_end_decodes_on_another_thread() {
     });
     assert_eq!(inspection, Some(expected.clone()));
     assert!(taken.bytes_max < 1 << 20, "{} bytes here", taken.bytes_max);
-    // What is said of the gate's picture is said of the upload.
+    // The gate reports the same.
     let mut gate = Gate::at(Depth::Decode, Requirements::ASYNC);
     gate.push(&file).unwrap();
     let accepted = block_on(gate.finish_until(pending())).unwrap();
@@ -262,7 +262,7 @@ fn a_picture_that_is_not_decoded_in_time_is_accepted_with_a_warning() {
     );
 }
 
-/// What was taken of the system's memory at most, by all threads.
+/// Returns the peak memory of all threads.
 #[cfg(target_os = "linux")]
 fn peak() -> u64 {
     let status = fs::read_to_string("/proc/self/status").unwrap();
@@ -279,7 +279,7 @@ fn peak() -> u64 {
 #[test]
 #[cfg(target_os = "linux")]
 fn decodes_at_a_time_share_the_memory_of_one() {
-    // 150 MB each, and 200 MB by the sum that holds for any BMP.
+    // 150 MB each, and 200 MB by the estimate for any BMP.
     let file = bmp(10_000, 5_000);
     let decodes: Vec<_> = (0..8)
         .map(|_| {

@@ -12,7 +12,7 @@ use greenlight::{
 const PNG: &[u8] = include_bytes!("../fixtures/images/png/rgb.png");
 
 #[test]
-fn uploads_at_a_time_hold_a_bounded_number_of_bytes() {
+fn concurrent_uploads_use_bounded_memory() {
     let chunk = vec![0; 1 << 20];
     let mut inspectors = Vec::new();
     let taken = measure(|| {

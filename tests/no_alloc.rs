@@ -1,6 +1,6 @@
-//! How much memory is allocated for hostile bytes: none at header and structure depth, and a bounded
-//! amount for an answer of the service. A separate test binary, because the counting allocator is the
-//! whole program's.
+//! Counts allocations for hostile bytes: none at header and structure depth, and a bounded amount for
+//! a response of the service. A separate test binary, because the counting allocator is the whole
+//! program's.
 
 use std::{
     fs,
@@ -22,7 +22,7 @@ fn files_in(folder: &Path, found: &mut Vec<PathBuf>) {
 }
 
 #[test]
-fn header_and_structure_depth_take_nothing_from_the_heap() {
+fn header_and_structure_depth_do_not_allocate() {
     let mut paths = Vec::new();
     let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures");
     files_in(&fixtures.join("images"), &mut paths);
@@ -46,9 +46,9 @@ fn header_and_structure_depth_take_nothing_from_the_heap() {
     }
 }
 
-/// What payload depth takes does not grow with what a header declares.
+/// The memory of payload depth does not depend on declared sizes.
 #[test]
-fn payload_depth_takes_the_same_for_any_size() {
+fn memory_of_payload_depth_does_not_depend_on_size() {
     let mut paths = Vec::new();
     let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures");
     files_in(&fixtures.join("images"), &mut paths);
@@ -66,11 +66,11 @@ fn payload_depth_takes_the_same_for_any_size() {
     }
 }
 
-/// The answer of a hostile or broken service, as large as one may be: each of its bytes is part of a
-/// tree of tiny objects, in which JSON takes the most memory.
+/// A response of maximum size from a hostile or defective service: a tree of tiny objects, for which
+/// JSON uses the most memory.
 #[cfg(feature = "client")]
 #[test]
-fn an_answer_takes_memory_once_and_bounded() {
+fn the_memory_of_a_response_is_bounded() {
     use std::{
         io::{Read as _, Write as _},
         net::TcpListener,
@@ -89,7 +89,7 @@ fn an_answer_takes_memory_once_and_bounded() {
         r#"{"results":[[],[],[],[],[]]}"#,
     ] {
         let count = (LENGTH - 100) / (element.len() + 1);
-        // As many as are allowed, and as many as fit; as elements, and in one element.
+        // The maximum number of values, and as many as fit; as elements, and in one element.
         for count in [45_000 / element.matches(['{', '[']).count(), count] {
             let many = vec![element; count].join(",");
             let one = format!(r#"{{"taskId":"a","results":[{many}]}}"#);

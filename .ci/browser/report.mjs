@@ -107,12 +107,12 @@ try {
 
   await check('it can be read in the dark, its plots too', async () => {
     const bar = page.locator('#plot-decisions rect').first();
-    const colour = () => bar.evaluate(rect => getComputedStyle(rect).fill);
-    const light = await colour();
+    const color = () => bar.evaluate(rect => getComputedStyle(rect).fill);
+    const light = await color();
     assert.ok(await luminance(page) > 200);
     await page.emulateMedia({ colorScheme: 'dark' });
     assert.ok(await luminance(page) < 50);
-    assert.notEqual(await colour(), light);
+    assert.notEqual(await color(), light);
     await page.emulateMedia({ colorScheme: 'light' });
   });
 

@@ -1,17 +1,17 @@
-//! Pictures to measure on, made from nothing but this code.
+//! Generated pictures for benchmarks.
 
 use std::borrow::Cow;
 
 use gif::{Encoder as GifEncoder, Frame, Repeat};
 use jpeg_encoder::{ColorType as JpegColor, Encoder as JpegEncoder, SamplingFactor};
 
-/// A file and what it is called in the report.
+/// A file and its name in the report.
 pub(crate) struct Picture {
     pub(crate) name: &'static str,
     pub(crate) bytes: Vec<u8>,
 }
 
-/// Xorshift: the same noise on every machine.
+/// A xorshift generator, for the same noise on every machine.
 struct Noise(u64);
 
 impl Noise {
@@ -23,7 +23,7 @@ impl Noise {
     }
 }
 
-/// Something like a photograph: slopes, waves, edges and grain, three bytes a pixel.
+/// Returns a picture similar to a photograph: slopes, waves, edges and grain, three bytes per pixel.
 fn photo(width: u32, height: u32) -> Vec<u8> {
     let mut noise = Noise(0x9e37_79b9_7f4a_7c15);
     let mut pixels = Vec::new();
@@ -120,7 +120,7 @@ pub(crate) fn gif(name: &'static str, side: u16, frames: u16) -> Picture {
     Picture { name, bytes }
 }
 
-/// 24 bits a pixel, bottom up.
+/// Returns a BMP with 24 bits per pixel, bottom up.
 pub(crate) fn bmp(name: &'static str, side: u32) -> Picture {
     let rows = photo(side, side);
     let len = u32::try_from(rows.len()).unwrap();

@@ -1,5 +1,5 @@
-//! Where nothing is found wrong and the `image` crate reads the header too, both see the same
-//! format and size.
+//! If no defect is found and the `image` crate reads the header too, both report the same format
+//! and size.
 
 #![no_main]
 
@@ -25,7 +25,7 @@ fuzz_target!(|bytes: &[u8]| {
         .defects()
         .iter()
         .any(|(kind, _)| !kind.is_tolerated());
-    // The size of such a screen is a choice, and so is where the next segment begins after junk.
+    // Readers differ on the size of a screen without pixels, and on where a segment begins after junk.
     let choices = [DefectKind::GifZeroScreen, DefectKind::JpegJunk];
     if refused || choices.iter().any(|kind| inspection.defects().contains(*kind)) {
         return;

@@ -1,5 +1,5 @@
-//! The same bytes in any chunks say the same, and what a prefix says stands. The last bytes choose
-//! the depth and the lengths of the chunks.
+//! Any chunking of the same bytes gives the same facts, and the facts of a prefix hold for the file.
+//! The last bytes select the depth and the lengths of the chunks.
 
 #![no_main]
 
@@ -30,15 +30,15 @@ fuzz_target!(|input: &[u8]| {
         inspector.push(chunk);
         rest = behind;
         let now = inspector.inspection().clone();
-        stands(&before, &now);
+        assert_holds(&before, &now);
         before = now;
     }
     let whole = inspector.finish();
-    stands(&before, &whole);
+    assert_holds(&before, &whole);
     assert_eq!(whole, Inspection::at(depth, bytes));
 });
 
-fn stands(before: &Inspection, now: &Inspection) {
+fn assert_holds(before: &Inspection, now: &Inspection) {
     if before.identity() != Identity::Undecided {
         assert_eq!(now.identity(), before.identity());
     }

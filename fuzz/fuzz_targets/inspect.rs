@@ -1,4 +1,4 @@
-//! Any bytes at every depth: no panic, and no depth takes back what a shallower one says.
+//! Any bytes at every depth: no panic, and a depth does not contradict a shallower one.
 
 #![no_main]
 

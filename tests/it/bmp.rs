@@ -1,4 +1,4 @@
-//! BMP: every header there is, what its fields may say, and where the pixels end.
+//! BMP: all headers, the valid values of their fields, and the end of the pixels.
 
 use std::fs;
 
@@ -8,7 +8,7 @@ use greenlight::{
 };
 use proptest::prelude::*;
 
-/// A bitmap by its fields.
+/// The fields of a bitmap.
 #[derive(Clone)]
 struct Bmp {
     header: u32,
@@ -19,7 +19,7 @@ struct Bmp {
     compression: u32,
     colors: u32,
     masks: Vec<u32>,
-    /// Where the pixels start; right after what stands before them when absent.
+    /// The offset of the pixels; by default directly after the headers and the palette.
     offset: Option<u32>,
     pixels: usize,
 }
@@ -120,7 +120,7 @@ fn fixtures() -> Vec<(String, Vec<u8>)> {
 }
 
 #[test]
-fn every_header_gives_size_depth_and_colour() {
+fn every_header_gives_size_depth_and_color() {
     for header in [12, 40, 52, 56, 64, 108, 124] {
         for (bits, depth, color) in [
             (1, 1, ColorType::Palette),
@@ -142,7 +142,7 @@ fn every_header_gives_size_depth_and_colour() {
 }
 
 #[test]
-fn a_header_verdict_takes_26_bytes() {
+fn a_header_verdict_needs_26_bytes() {
     let bytes = Bmp::new(40, 24).bytes();
     let mut inspector = Inspector::new(Depth::Header);
     inspector.push(&bytes[..25]);
@@ -153,7 +153,7 @@ fn a_header_verdict_takes_26_bytes() {
 }
 
 #[test]
-fn a_negative_height_is_a_picture_from_the_top_down() {
+fn a_negative_height_means_rows_from_the_top() {
     let bmp = Bmp {
         height: -3,
         ..Bmp::new(40, 24)
@@ -171,7 +171,7 @@ fn a_negative_height_is_a_picture_from_the_top_down() {
 }
 
 #[test]
-fn masks_may_stand_in_the_header_or_after_it() {
+fn masks_may_be_in_the_header_or_after_it() {
     let rgb = vec![0xf800, 0x07e0, 0x001f];
     for header in [40, 52, 56, 108, 124] {
         let mut masks = rgb.clone();
@@ -201,7 +201,7 @@ fn masks_may_stand_in_the_header_or_after_it() {
 }
 
 #[test]
-fn what_most_decoders_refuse_is_named() {
+fn defects_that_decoders_reject_are_reported() {
     let plain = Bmp::new(40, 24);
     for (kind, bmp) in [
         (
@@ -300,7 +300,7 @@ fn what_most_decoders_refuse_is_named() {
 }
 
 #[test]
-fn sides_of_zero_and_pixels_that_end_too_early_are_named() {
+fn zero_sides_and_truncated_pixels_are_defects() {
     let plain = Bmp::new(40, 24);
     for (kind, bmp) in [
         (
@@ -352,7 +352,7 @@ fn sides_of_zero_and_pixels_that_end_too_early_are_named() {
 }
 
 #[test]
-fn what_decoders_tolerate_is_a_warning() {
+fn defects_that_decoders_tolerate_are_warnings() {
     let plain = Bmp::new(40, 8);
     for (kind, bmp) in [
         (
@@ -372,7 +372,7 @@ fn what_decoders_tolerate_is_a_warning() {
         ),
     ] {
         let mut found = defects(&bmp.bytes());
-        // The made-up pixels, read as runs, have no mark at their end.
+        // The generated pixels, read as runs, have no end code.
         found.retain(|found| *found != DefectKind::BmpRleNoEnd);
         assert_eq!(found, [kind]);
         assert!(kind.is_tolerated(), "{kind}");
@@ -407,7 +407,7 @@ fn runs(bits: u16, coded: &[u8]) -> Inspection {
 #[test]
 fn run_lengths_are_walked_to_their_end() {
     let rows = [5, 7, 0, 0, 5, 7, 0, 0, 5, 7, 0, 0];
-    // Absolute runs are padded to two bytes; a delta passes pixels; the last row may stay open.
+    // Absolute runs are padded to two bytes; a delta skips pixels; the last row need not be ended.
     for coded in [
         [rows.as_slice(), &[0, 1]].concat(),
         vec![5, 7, 0, 0, 0, 2, 2, 1, 3, 7, 0, 1],
@@ -432,7 +432,7 @@ fn run_lengths_are_walked_to_their_end() {
 }
 
 #[test]
-fn wrong_run_lengths_are_named() {
+fn wrong_run_lengths_are_defects() {
     let rows = [5, 7, 0, 0, 5, 7, 0, 0, 5, 7, 0, 0];
     for (kind, coded) in [
         (DefectKind::BmpRleNoEnd, rows.to_vec()),
@@ -457,7 +457,7 @@ fn wrong_run_lengths_are_named() {
 }
 
 #[test]
-fn offsets_of_wrong_run_lengths_are_where_they_are() {
+fn offsets_of_wrong_run_lengths_are_exact() {
     let row = [5, 7, 0, 0];
     for (kind, wrong) in [
         (DefectKind::BmpRleBeyondRow, [100, 7]),
@@ -479,7 +479,7 @@ fn offsets_of_wrong_run_lengths_are_where_they_are() {
 }
 
 #[test]
-fn codings_that_are_not_walked_are_said_to_be_unchecked() {
+fn unsupported_codings_are_recorded_as_not_walked() {
     let at = |bmp: &Bmp, depth| Inspection::at(depth, &bmp.bytes()).is_payload_unchecked();
     let huffman = Bmp {
         compression: 3,
@@ -493,7 +493,7 @@ fn codings_that_are_not_walked_are_said_to_be_unchecked() {
 
 proptest! {
     #[test]
-    fn any_chunking_of_any_damaged_file_gives_the_same_facts(
+    fn any_chunking_of_a_corrupt_file_gives_the_same_facts(
         file in any::<prop::sample::Index>(),
         damage in prop::collection::vec((0_usize..140, any::<u8>()), 0..6),
         cuts in prop::collection::vec(1_usize..70, 1..40),

@@ -1,4 +1,4 @@
-//! The command over a whole corpus in one call. Runs when `GREENLIGHT_CORPUS` names the folder.
+//! Checks a whole corpus with one command. Runs if `GREENLIGHT_CORPUS` names the folder.
 
 use std::{collections::HashMap, fs, path::PathBuf, process::Command};
 
@@ -7,7 +7,7 @@ use serde_json::Value;
 const EXCEPTIONS: &str = include_str!("corpus_exceptions.tsv");
 
 #[test]
-fn one_check_of_the_corpus_agrees_with_its_truth() {
+fn the_corpus_verdicts_agree_with_the_truth() {
     let Some(root) = std::env::var_os("GREENLIGHT_CORPUS").map(PathBuf::from) else {
         println!("skipped: GREENLIGHT_CORPUS names no folder");
         return;
@@ -58,7 +58,7 @@ fn one_check_of_the_corpus_agrees_with_its_truth() {
         if (format_status, dimensions_status) != ("agree", "agree") || is_excepted(path) {
             continue;
         }
-        // What was made to a recipe has its truth in the recipe, which the library's test reads.
+        // The truth of generated files is in their recipe, which the library's test reads.
         if path.starts_with("made/") {
             continue;
         }

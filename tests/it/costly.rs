@@ -1,5 +1,5 @@
-//! No file costs more at payload depth than its length is worth: the work is counted, and what a
-//! file is not worth is stated as not examined.
+//! The work at payload depth is bounded by the length of the file: it is counted, and excessive parts
+//! are recorded as not examined.
 
 #[path = "../../fixtures/costly.rs"]
 mod files;
@@ -7,7 +7,7 @@ mod files;
 use greenlight::{Depth, Inspection, Inspector, inspect::DefectKind};
 
 #[test]
-fn what_a_file_is_not_worth_is_not_examined() {
+fn excessive_work_is_not_done() {
     let mut wrong = Vec::new();
     for file in files::files() {
         let inspection = Inspection::at(Depth::Payload, &file.bytes);
@@ -24,9 +24,9 @@ fn what_a_file_is_not_worth_is_not_examined() {
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
-/// What is not examined is never called corrupt.
+/// Unexamined parts are never reported as corrupt.
 #[test]
-fn what_is_not_examined_has_no_other_defect() {
+fn an_unexamined_image_has_no_other_defect() {
     for file in files::files() {
         let inspection = Inspection::at(Depth::Payload, &file.bytes);
         if inspection.is_payload_unchecked() {

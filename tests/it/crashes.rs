@@ -1,12 +1,12 @@
-//! What the fuzzer once found: every file in `fixtures/crashes` is read at every depth, whole and
-//! byte by byte.
+//! Inputs that the fuzzer found: every file in `fixtures/crashes` is read at every depth, as one
+//! slice and byte by byte.
 
 use std::{fs, path::Path};
 
 use greenlight::{Inspection, Inspector, inspect::Depth};
 
 #[test]
-fn what_once_broke_an_inspector_is_read_to_its_end() {
+fn earlier_crash_inputs_are_read_to_their_end() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/crashes");
     let mut files = 0;
     for entry in fs::read_dir(folder).expect("the folder is committed") {

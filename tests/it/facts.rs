@@ -94,7 +94,7 @@ fn unknown_facts_are_errors() {
 }
 
 #[test]
-fn urls_are_stored_as_they_were_given() {
+fn urls_are_stored_unchanged() {
     let url: ImageUrl = "https://EXAMPLE.com/a.png?key=secret".parse().unwrap();
     let text = serde_json::to_string(&url).unwrap();
     assert_eq!(text, r#""https://EXAMPLE.com/a.png?key=secret""#);

@@ -1,4 +1,4 @@
-//! The fixture images: the committed bytes are what the generator makes.
+//! The fixture images: the committed bytes equal the generated ones.
 
 #[path = "../../fixtures/catalogue/mod.rs"]
 mod catalogue;
@@ -13,7 +13,7 @@ use std::{
 use catalogue::Fixture;
 use greenlight::{Depth, Inspector, Requirements, inspect::Claim, verdict::Code};
 
-/// Every fixture, made once.
+/// All fixtures, generated once.
 static ALL: LazyLock<Vec<Fixture>> = LazyLock::new(catalogue::all);
 
 /// The name and bytes of every fixture.
@@ -39,7 +39,7 @@ fn files_in(folder: &Path, found: &mut BTreeSet<PathBuf>) {
 }
 
 #[test]
-fn every_committed_image_is_what_the_generator_makes() {
+fn committed_images_equal_the_generated_ones() {
     let images = folder().join("images");
     let mut committed = BTreeSet::new();
     files_in(&images, &mut committed);
@@ -50,7 +50,7 @@ fn every_committed_image_is_what_the_generator_makes() {
             "{} differs",
             fixture.path
         );
-        assert!(committed.remove(&path), "{} stands twice", fixture.path);
+        assert!(committed.remove(&path), "{} is listed twice", fixture.path);
     }
     assert_eq!(
         committed,
@@ -60,7 +60,7 @@ fn every_committed_image_is_what_the_generator_makes() {
 }
 
 #[test]
-fn the_page_about_the_images_is_what_the_generator_writes() {
+fn the_fixture_page_equals_the_generated_one() {
     let page = fs::read_to_string(folder().join("README.md")).unwrap();
     assert!(page == catalogue::readme(&ALL));
 }
@@ -76,7 +76,7 @@ fn every_code_that_bytes_can_raise_has_a_fixture() {
         .iter()
         .map(|code| code.name())
         .filter(|name| name.starts_with("image/"))
-        // These take megabytes, are of a task, and are of the depths below structure.
+        // These would need megabytes, a task, or a deeper depth than structure.
         .filter(|name| {
             ![
                 "image/too-large",
@@ -102,7 +102,7 @@ fn accepted_fixtures_name_every_answer_of_the_sandbox() {
 }
 
 #[test]
-fn every_fixture_is_judged_as_its_row_says() {
+fn every_fixture_has_its_documented_verdict() {
     for fixture in ALL.iter() {
         let mut inspector = Inspector::new(Depth::Structure);
         if let Some(claim) = Claim::from_name(fixture.path) {
@@ -129,7 +129,7 @@ fn every_accepted_fixture_decodes_at_the_measured_size() {
 
     use greenlight::{Dimensions, Inspection};
 
-    // The `image` crate does not know OS/2's second header.
+    // The `image` crate does not support OS/2's second header.
     let known = |fixture: &&Fixture| fixture.is_accepted() && fixture.path != "bmp/os2-v2.bmp";
     for fixture in ALL.iter().filter(known) {
         let measured = Inspection::of(&fixture.bytes).dimensions();

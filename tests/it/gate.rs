@@ -1,10 +1,10 @@
-//! The gate: a refusal at the first byte that condemns.
+//! The gate: rejection at the first byte that proves an image invalid.
 
 use greenlight::{Decision, Gate, Requirements, inspect::Claim, verdict::Code};
 
 use crate::requirements::bmp;
 
-/// Pushes `bytes` in chunks of `size` and says after how many bytes they were refused, and why.
+/// Pushes `bytes` in chunks of `size` and returns after how many bytes they were rejected, and why.
 fn refusal(mut gate: Gate, bytes: &[u8], size: usize) -> Option<(usize, Code)> {
     let mut pushed = 0;
     for chunk in bytes.chunks(size) {
@@ -19,7 +19,7 @@ fn refusal(mut gate: Gate, bytes: &[u8], size: usize) -> Option<(usize, Code)> {
 }
 
 #[test]
-fn a_small_image_is_refused_by_its_header() {
+fn a_small_image_is_rejected_by_its_header() {
     let image = bmp(255, 300);
     for size in [1, 7, 4096, image.len()] {
         let (pushed, code) =
@@ -33,7 +33,7 @@ fn a_small_image_is_refused_by_its_header() {
 }
 
 #[test]
-fn a_good_image_passes_whatever_the_chunks() {
+fn a_valid_image_passes_in_any_chunking() {
     let image = bmp(300, 300);
     for size in [1000, 4096, image.len()] {
         assert_eq!(refusal(Gate::new(Requirements::ASYNC), &image, size), None);
@@ -41,7 +41,7 @@ fn a_good_image_passes_whatever_the_chunks() {
 }
 
 #[test]
-fn a_file_is_refused_one_byte_over_the_limit() {
+fn a_file_one_byte_above_the_limit_is_rejected() {
     let image = bmp(300, 300);
     let limit = image.len() - 5000;
     let requirements = Requirements::ASYNC.with_max_bytes(u64::try_from(limit).unwrap());
@@ -50,7 +50,7 @@ fn a_file_is_refused_one_byte_over_the_limit() {
 }
 
 #[test]
-fn an_upload_that_stops_early_is_refused_at_its_end() {
+fn a_truncated_upload_is_rejected_at_its_end() {
     let image = bmp(300, 300);
     let cut = &image[..image.len() - 1];
     let (pushed, code) = refusal(Gate::new(Requirements::ASYNC), cut, 4096).expect("it is refused");
@@ -61,7 +61,7 @@ fn an_upload_that_stops_early_is_refused_at_its_end() {
 fn no_bytes_are_an_empty_image() {
     let rejected = Gate::new(Requirements::ASYNC)
         .finish()
-        .expect_err("nothing is no image");
+        .expect_err("an empty upload is rejected");
     assert_eq!(rejected.decision(), Decision::Reject);
     assert_eq!(rejected.violations()[0].code(), Code::ImageEmpty);
 }

@@ -1,11 +1,10 @@
-//! Header depth of a whole file is told at a glance where nothing is out of the ordinary. What the
-//! glance says is what the parser says, byte by byte: of headers whose every field is a choice
-//! between the usual, the edge of what is legal, and what lies beyond.
+//! The fast path for headers of complete files returns the same facts as the parser reading byte by
+//! byte, for generated headers whose fields are usual, on the edge of validity, or invalid.
 
 use greenlight::{Depth, Inspection, Inspector};
 use proptest::{prelude::*, sample::select};
 
-/// Cut into single bytes, no glance is possible.
+/// The fast path is not used for single bytes.
 fn parsed(file: &[u8]) -> Inspection {
     let mut inspector = Inspector::new(Depth::Header);
     for byte in file {
@@ -22,7 +21,7 @@ fn side() -> impl Strategy<Value = u32> {
     ]
 }
 
-/// Mostly one of the usual: a header has many fields, and most headers are to be sound.
+/// Mostly returns usual values, so that most headers with many fields are valid.
 fn byte(usual: &'static [u8]) -> impl Strategy<Value = u8> + Clone {
     prop_oneof![30 => select(usual), 1 => any::<u8>()]
 }
@@ -126,7 +125,7 @@ fn segment() -> impl Strategy<Value = Vec<u8>> {
         .prop_map(|(code, body)| [&marker(code, body.len())[..], &body].concat())
 }
 
-/// A marker, and the length of a segment with such a body.
+/// Returns a marker and the length of a segment with such a body.
 fn marker(code: u8, body: usize) -> [u8; 4] {
     let [high, low] = u16::try_from(body + 2)
         .expect("a small number")
@@ -183,7 +182,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(4000))]
 
     #[test]
-    fn a_glance_says_what_the_parser_says(
+    fn the_header_fast_path_agrees_with_the_parser(
         file in prop_oneof![png(), gif(), bmp(), jpeg()],
         cut in any::<prop::sample::Index>(),
     ) {

@@ -1,4 +1,4 @@
-//! The client against a scripted server.
+//! The client with a scripted server.
 
 #![allow(clippy::unwrap_used, reason = "a test may fail anywhere")]
 
@@ -27,7 +27,7 @@ fn ids(names: &[&str]) -> Vec<TaskId> {
 }
 
 #[tokio::test]
-async fn a_batch_is_submitted_with_the_whole_documented_set_of_headers() {
+async fn a_submission_has_all_documented_headers() {
     let server = Server::steps([Step::json(
         200,
         &json!({"code": 200, "msg": "OK", "requestId": "req-1", "data": [
@@ -89,9 +89,9 @@ async fn a_batch_is_submitted_with_the_whole_documented_set_of_headers() {
     );
 }
 
-/// Put together here by another way than the client's.
+/// Built independently of the client's code.
 #[tokio::test]
-async fn requests_can_be_signed_in_the_newer_way() {
+async fn requests_can_be_signed_with_acs3() {
     use greenlight::green::{ClientInfo, SignatureStyle, sign};
     let answer = json!({"code": 200, "data": []});
     let server = Server::steps([Step::json(200, &answer)]).await;
@@ -133,7 +133,7 @@ async fn requests_can_be_signed_in_the_newer_way() {
 }
 
 #[tokio::test]
-async fn outcomes_are_waited_for_and_matched_by_id() {
+async fn outcomes_are_matched_by_id() {
     let done = |id: &str, suggestion: &str| {
         json!({"code": 200, "msg": "OK", "taskId": id, "dataId": id, "unknown": {"field": [1]},
             "results": [{"scene": "porn", "label": "sexy", "suggestion": suggestion,
@@ -182,7 +182,7 @@ async fn outcomes_are_waited_for_and_matched_by_id() {
 }
 
 #[tokio::test]
-async fn what_is_not_an_answer_is_named_and_shown_harmlessly() {
+async fn unexpected_responses_are_reported_sanitized() {
     let cases: [(&str, &str); 5] = [
         ("<html>\u{1b}[31mBad \u{202e}Gateway</html>", "HTML or XML"),
         ("", "no body"),
@@ -202,7 +202,7 @@ async fn what_is_not_an_answer_is_named_and_shown_harmlessly() {
 }
 
 #[tokio::test]
-async fn a_refusal_of_the_whole_request_is_an_error_with_its_code() {
+async fn rejection_of_the_whole_request_is_an_error_with_its_code() {
     let cases = [
         (
             json!({"code": 400, "msg": "BAD_REQUEST", "requestId": "r"}),
@@ -297,7 +297,7 @@ fn names_and_batches_are_checked_before_anything_is_sent() {
 }
 
 #[test]
-fn only_safe_and_known_endpoints_are_taken() {
+fn only_safe_endpoints_are_accepted() {
     let build = |endpoint: &str| {
         Client::builder()
             .endpoint(endpoint)

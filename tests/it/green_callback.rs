@@ -1,4 +1,4 @@
-//! Results that the service sends by itself.
+//! Results that the service sends by callback.
 
 #![allow(clippy::unwrap_used, reason = "a test may fail anywhere")]
 #![allow(
@@ -20,7 +20,7 @@ const UID: &str = "1234567890123456";
 const SEED: &str = "seed_0123456789";
 
 #[test]
-fn the_documented_checksum_is_recognised_and_no_other() {
+fn only_the_documented_checksum_is_accepted() {
     let vectors: Value =
         serde_json::from_str(include_str!("../../fixtures/vectors/green.json")).unwrap();
     let vectors = vectors["callback_checksum"].as_array().unwrap();
@@ -52,7 +52,7 @@ fn the_documented_checksum_is_recognised_and_no_other() {
 }
 
 #[test]
-fn sm3_is_the_standards() {
+fn sm3_agrees_with_the_standard() {
     let documented = "66c7f0f462eeedd9d1f2d46bdc10e4e24167c4875cf2f7a2297da02b8f4ba8e0";
     let verify = |crypt_type| callback::verify_with(crypt_type, "a", "b", b"c", documented);
     assert!(verify(CryptType::Sm3));
@@ -65,7 +65,7 @@ fn content(task_id: &str) -> String {
     .to_string()
 }
 
-/// A checksum by another path than the library's.
+/// Computes a checksum independently of the library.
 fn checksum(content: &[u8]) -> String {
     use sha2::Digest as _;
     let mut text = format!("{UID}{SEED}").into_bytes();
@@ -89,7 +89,7 @@ fn verifier() -> Verifier {
 }
 
 #[test]
-fn a_form_is_opened_only_if_the_service_sent_it() {
+fn a_callback_is_parsed_only_with_a_valid_checksum() {
     let content = content("task-1");
     let right = checksum(content.as_bytes());
     let report = verifier().open(&form(&right, content.as_bytes())).unwrap();
@@ -167,7 +167,7 @@ mod route {
     }
 
     #[tokio::test]
-    async fn each_result_is_handled_once_and_again_only_if_that_failed() {
+    async fn each_result_is_handled_once_unless_that_fails() {
         let handled = Arc::new(AtomicUsize::new(0));
         let counter = Arc::clone(&handled);
         let handle = move |_| {
@@ -206,7 +206,7 @@ mod route {
         assert_eq!(handled.load(Ordering::SeqCst), 4);
     }
 
-    /// The route without a socket, so that its time is the test's.
+    /// The route without a socket, so that the test controls time.
     type Route = TowerToHyperService<MethodRouter>;
 
     fn route() -> Route {
@@ -214,8 +214,8 @@ mod route {
         TowerToHyperService::new(greenlight::axum::callbacks(verifier(), handle))
     }
 
-    /// Posts a body of chunks, each of which comes a second after the one before; then nothing
-    /// comes. Counts in `sent` the chunks that were taken.
+    /// Posts a body in chunks, one per second, and then stalls. Counts in `sent` the chunks that the
+    /// server read.
     async fn post_slowly(route: Route, chunks: usize, bytes: usize, sent: Arc<AtomicUsize>) -> u16 {
         let stream = stream::unfold(0, move |number| {
             let sent = Arc::clone(&sent);
@@ -234,7 +234,7 @@ mod route {
         route.call(request).await.unwrap().status().as_u16()
     }
 
-    /// How a body of chunks ends, and after how many seconds.
+    /// Returns how a body in chunks ends, and after how many seconds.
     async fn end_of(chunks: usize, bytes: usize) -> (u16, u64) {
         let start = tokio::time::Instant::now();
         let status = post_slowly(route(), chunks, bytes, Arc::default()).await;
@@ -242,7 +242,7 @@ mod route {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_callback_that_is_slow_or_endless_ends() {
+    async fn a_slow_or_endless_callback_is_aborted() {
         // Silent from the start, silent later, and below the minimum rate.
         for (chunks, bytes) in [(0, 0), (1, 1_000), (1_000, 1_000)] {
             let (status, seconds) = end_of(chunks, bytes).await;
@@ -257,7 +257,7 @@ mod route {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_callback_that_is_too_large_is_refused() {
+    async fn a_callback_that_is_too_large_is_rejected() {
         let announced = Body::from(vec![b'x'; (1 << 20) + 1]);
         let request = Request::post("/").body(announced).unwrap();
         assert_eq!(route().call(request).await.unwrap().status(), 413);
@@ -284,7 +284,7 @@ mod route {
         let response = route.call(small()).await.unwrap();
         assert_eq!(response.status(), 503);
         assert_eq!(response.headers()["retry-after"], "30");
-        // What is let go is free for others.
+        // The memory of aborted requests is available to others.
         held.shutdown().await;
         assert_eq!(route.call(small()).await.unwrap().status(), 403);
     }

@@ -1,4 +1,4 @@
-//! Where keys come from, and that they stay hidden.
+//! Sources of credentials, and their redaction.
 
 #![allow(clippy::unwrap_used, reason = "a test may fail anywhere")]
 
@@ -96,7 +96,7 @@ async fn the_command_line_tools_profiles_are_read() {
 }
 
 #[tokio::test]
-async fn the_libraries_sections_are_read() {
+async fn credential_file_sections_are_read() {
     let file = TempFile::new(
         "# keys\n[default]\ntype = access_key # the usual\naccess_key_id=LTAId\n\
          access_key_secret = secret-of-d#1\n\n[s]\ntype=sts\naccess_key_id=STS.s\n\
@@ -116,7 +116,7 @@ async fn the_libraries_sections_are_read() {
 }
 
 #[tokio::test]
-async fn a_file_that_was_named_must_exist_and_be_one() {
+async fn a_file_argument_must_be_an_existing_file() {
     let nowhere = Path::new("/nonexistent/credentials");
     fails(&FromIniProfile::new().with_path(nowhere), "cannot be read").await;
     fails(&FromCliProfile::new().with_path(nowhere), "cannot be read").await;
@@ -129,7 +129,7 @@ async fn a_file_that_was_named_must_exist_and_be_one() {
 }
 
 #[tokio::test]
-async fn an_address_hands_out_temporary_credentials() {
+async fn temporary_credentials_are_fetched_from_a_uri() {
     let answer = json!({"Code": "Success", "AccessKeyId": "STS.u", "AccessKeySecret": "secret-of-u",
         "SecurityToken": "token", "Expiration": "2099-01-01T00:00:00Z"});
     let server = Server::steps([
@@ -159,15 +159,15 @@ async fn an_address_hands_out_temporary_credentials() {
 }
 
 #[tokio::test]
-async fn a_cloud_servers_role_is_asked_for_with_a_token() {
+async fn the_role_of_an_ecs_instance_is_requested_with_a_token() {
     let server = Server::with(|request| {
-        let authorised = request.header("x-aliyun-ecs-metadata-token") == Some("meta-token");
+        let authorized = request.header("x-aliyun-ecs-metadata-token") == Some("meta-token");
         match (request.method.as_str(), request.path.as_str()) {
             ("PUT", "/latest/api/token") => Step::text(200, "meta-token"),
-            ("GET", "/latest/meta-data/ram/security-credentials/") if authorised => {
+            ("GET", "/latest/meta-data/ram/security-credentials/") if authorized => {
                 Step::text(200, "my-role\n")
             }
-            ("GET", "/latest/meta-data/ram/security-credentials/my-role") if authorised => {
+            ("GET", "/latest/meta-data/ram/security-credentials/my-role") if authorized => {
                 Step::json(
                     200,
                     &json!({"Code": "Success", "AccessKeyId": "STS.e",
@@ -188,7 +188,7 @@ async fn a_cloud_servers_role_is_asked_for_with_a_token() {
     fails(&source.with_role("../other"), "no role").await;
 }
 
-/// Gives numbered credentials that last for so long, and counts how often it was asked.
+/// Provides numbered credentials with the given lifetime, and counts the requests.
 #[derive(Clone, Debug)]
 struct Numbered {
     asked: Arc<AtomicUsize>,
@@ -232,7 +232,7 @@ fn since_epoch() -> Duration {
 }
 
 #[tokio::test]
-async fn a_source_that_has_none_is_passed_over_and_one_that_fails_is_not() {
+async fn absent_credentials_are_skipped_but_failures_are_not() {
     let none = Chain::new();
     assert!(none.provide().await.unwrap().is_none());
     let chain = Chain::new()
@@ -268,11 +268,11 @@ async fn asked_by(source: Numbered, calls: usize) -> (usize, Vec<Result<(), Erro
 }
 
 #[tokio::test]
-async fn credentials_are_fetched_once_for_all_and_again_before_they_expire() {
+async fn credentials_are_shared_and_refreshed_before_they_expire() {
     let (asked, results) = asked_by(Numbered::new(None), 10).await;
     assert!(results.iter().all(Result::is_ok));
     assert_eq!(asked, 1);
-    // An hour left is fresh, ten minutes are not: each call looks for better ones.
+    // Credentials valid for an hour are kept; those valid for ten minutes are fetched again per call.
     let (asked, _) = asked_by(Numbered::new(Some(Duration::from_secs(3600))), 10).await;
     assert_eq!(asked, 1);
     let (asked, results) = asked_by(Numbered::new(Some(Duration::from_secs(600))), 3).await;
@@ -281,7 +281,7 @@ async fn credentials_are_fetched_once_for_all_and_again_before_they_expire() {
 }
 
 #[tokio::test]
-async fn what_has_expired_is_not_used() {
+async fn expired_credentials_are_not_used() {
     let server = Server::with(|_| Step::text(404, "")).await;
     let expired = Credentials::new("LTAIx", "secret-of-x").with_expiry(SystemTime::UNIX_EPOCH);
     let client = server.builder().credentials(expired).build().unwrap();
@@ -294,7 +294,7 @@ async fn what_has_expired_is_not_used() {
 }
 
 #[tokio::test]
-async fn a_key_that_the_service_refuses_is_asked_for_once_more() {
+async fn a_rejected_key_is_fetched_once_more() {
     for code in [
         "InvalidAccessKeyId.Inactive",
         "InvalidSecurityToken.Expired",
@@ -308,7 +308,7 @@ async fn a_key_that_the_service_refuses_is_asked_for_once_more() {
         };
         let task = [TaskId::parse("a").unwrap()];
         let server = Server::with(refuse_the_first).await;
-        // The source has another the next time it is asked.
+        // The source provides another key at the next request.
         let source = Numbered::new(None);
         let client = server
             .builder()
@@ -318,7 +318,7 @@ async fn a_key_that_the_service_refuses_is_asked_for_once_more() {
         client.results(&task).await.unwrap();
         client.results(&task).await.unwrap();
         assert_eq!((server.requests().len(), source.asked()), (3, 2), "{code}");
-        // The source has always the same.
+        // The source always provides the same key.
         let server = Server::with(refuse_the_first).await;
         let same = Credentials::new("LTAI0", "secret-of-0");
         let client = server.builder().credentials(same).build().unwrap();
@@ -329,7 +329,7 @@ async fn a_key_that_the_service_refuses_is_asked_for_once_more() {
 }
 
 #[tokio::test]
-async fn a_failure_to_fetch_is_told_and_not_kept() {
+async fn a_failure_to_fetch_credentials_is_not_cached() {
     let failing = Numbered {
         failing: true,
         ..Numbered::new(None)
@@ -344,7 +344,7 @@ async fn a_failure_to_fetch_is_told_and_not_kept() {
 }
 
 #[tokio::test]
-async fn a_key_that_could_not_be_a_header_is_refused_and_not_shown() {
+async fn a_key_that_is_not_a_valid_header_is_rejected_redacted() {
     for (id, secret) in [
         ("", "x"),
         ("a b", "x"),
@@ -356,7 +356,7 @@ async fn a_key_that_could_not_be_a_header_is_refused_and_not_shown() {
     }
 }
 
-/// A source of the caller's own, which checks nothing.
+/// A custom source, which validates nothing.
 #[derive(Debug)]
 struct Unchecked(Credentials);
 

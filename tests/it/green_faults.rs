@@ -1,4 +1,4 @@
-//! For each fault of the service: what the caller sees, and how many requests were made.
+//! For each failure of the service: the result for the caller, and the number of requests.
 
 #![allow(clippy::unwrap_used, reason = "a test may fail anywhere")]
 
@@ -28,7 +28,7 @@ fn accepted(request: &Request) -> Step {
     Step::json(200, &json!({"code": 200, "msg": "OK", "data": data}))
 }
 
-/// Serves the steps, then accepts what is submitted.
+/// Serves the steps, then accepts all submissions.
 async fn failing_first(steps: Vec<Step>) -> Server {
     let mut steps = steps.into_iter();
     Server::with(move |request| steps.next().unwrap_or_else(|| accepted(request))).await
@@ -47,7 +47,7 @@ fn gateway(status: u16, code: &str, message: &str) -> Step {
 }
 
 #[tokio::test]
-async fn each_fault_is_repeated_only_if_the_service_says_that_nothing_was_done() {
+async fn requests_are_repeated_only_if_not_executed() {
     let cases: Vec<(&str, Step, usize, Option<ErrorKind>)> = vec![
         ("500", service(500), 2, None),
         ("580", service(580), 2, None),
@@ -136,7 +136,7 @@ async fn each_fault_is_repeated_only_if_the_service_says_that_nothing_was_done()
 }
 
 #[tokio::test]
-async fn every_attempt_has_a_nonce_and_a_signature_of_its_own() {
+async fn every_attempt_has_its_own_nonce_and_signature() {
     let server = failing_first(vec![service(500), service(500)]).await;
     server
         .client()
@@ -156,7 +156,7 @@ async fn every_attempt_has_a_nonce_and_a_signature_of_its_own() {
 }
 
 #[tokio::test]
-async fn a_wait_that_no_clock_holds_is_told_and_not_forgotten() {
+async fn a_wait_beyond_the_clocks_range_is_reported() {
     let hour = Duration::from_secs(3600);
     let date = "Sat, 01 Jan 2050 00:00:00 GMT";
     let in_an_hour = "Sat, 01 Jan 2050 01:00:00 GMT";
@@ -193,7 +193,7 @@ async fn a_wait_that_no_clock_holds_is_told_and_not_forgotten() {
         assert_eq!(error.unwrap_err().retry(), Retry::After(wait), "{step:?}");
         assert_eq!(server.requests().len(), 1, "{step:?}");
     }
-    // By this machine's clock if the answer has no date; what has passed is no wait.
+    // Without a date in the response, the local clock applies; a time in the past means no wait.
     let server = failing_first(vec![slow().with_header("retry-after", in_an_hour)]).await;
     let error = server.client().submit(batch(&["a"]), &[Scene::Porn]).await;
     let retry = error.unwrap_err().retry();
@@ -209,7 +209,7 @@ async fn a_wait_that_no_clock_holds_is_told_and_not_forgotten() {
 }
 
 #[tokio::test]
-async fn limits_that_no_clock_holds_are_none() {
+async fn limits_beyond_the_clocks_range_are_unlimited() {
     let server = failing_first(vec![service(500)]).await;
     let client = server
         .builder()
@@ -235,7 +235,7 @@ async fn limits_that_no_clock_holds_are_none() {
 }
 
 #[tokio::test]
-async fn throttling_is_waited_out_for_as_long_as_the_service_asks() {
+async fn throttling_waits_as_long_as_the_service_requests() {
     let throttled = [
         gateway(400, "Throttling.User", "slow").with_header("x-acs-retry-after", "1"),
         gateway(429, "Throttling", "slow").with_header("retry-after", "0"),
@@ -260,7 +260,7 @@ async fn throttling_is_waited_out_for_as_long_as_the_service_asks() {
 }
 
 #[tokio::test]
-async fn an_outage_fails_fast_once_the_budget_of_repetitions_is_spent() {
+async fn an_outage_fails_fast_after_the_retry_budget() {
     let server = Server::with(|_| service(500)).await;
     let fast = NonZeroU32::new(10_000).unwrap();
     let client = server.builder().requests_per_second(fast).build().unwrap();
@@ -280,7 +280,7 @@ async fn an_outage_fails_fast_once_the_budget_of_repetitions_is_spent() {
 }
 
 #[tokio::test]
-async fn a_wrong_clock_is_put_right_by_the_service_and_stays_right() {
+async fn clock_skew_is_corrected_and_remembered() {
     let expired = gateway(400, "InvalidTimeStamp.Expired", "expired")
         .with_header("date", &shifted_date(server_now(), 3600));
     let server = failing_first(vec![expired]).await;
@@ -301,7 +301,7 @@ async fn a_wrong_clock_is_put_right_by_the_service_and_stays_right() {
 }
 
 #[tokio::test]
-async fn a_time_that_no_clock_is_wrong_by_is_not_believed() {
+async fn implausible_clock_skew_is_ignored() {
     let years = 10 * 366 * 24 * 60 * 60;
     for date in [shifted_date(server_now(), years), "yesterday".to_owned()] {
         let expired =
@@ -336,7 +336,7 @@ fn seconds(date: &str) -> i64 {
 }
 
 #[tokio::test]
-async fn a_clock_that_is_right_is_not_an_excuse_to_ask_again() {
+async fn without_clock_skew_the_request_is_not_repeated() {
     let expired = gateway(400, "InvalidTimeStamp.Expired", "expired")
         .with_header("date", &shifted_date(server_now(), 0));
     let server = failing_first(vec![expired]).await;
@@ -350,7 +350,7 @@ async fn a_clock_that_is_right_is_not_an_excuse_to_ask_again() {
 }
 
 #[tokio::test]
-async fn a_refused_signature_is_explained_without_the_secrets() {
+async fn a_rejected_signature_is_explained_without_secrets() {
     let server = Server::with(|request| {
         let message = format!(
             "Specified signature is not matched. server string to sign is:POST\n\
@@ -390,7 +390,7 @@ async fn a_refused_signature_is_explained_without_the_secrets() {
 }
 
 #[tokio::test]
-async fn a_server_that_sends_back_what_it_was_sent_cannot_leak_it() {
+async fn an_echoing_server_cannot_leak_secrets() {
     let server = Server::with(|request| {
         let echo: String = request
             .headers
@@ -418,7 +418,7 @@ async fn a_server_that_sends_back_what_it_was_sent_cannot_leak_it() {
 }
 
 #[tokio::test]
-async fn a_port_that_nobody_listens_on_is_tried_again_and_nothing_is_ambiguous() {
+async fn a_closed_port_is_retried_and_not_ambiguous() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     drop(listener);
@@ -438,7 +438,7 @@ async fn a_port_that_nobody_listens_on_is_tried_again_and_nothing_is_ambiguous()
 }
 
 #[tokio::test]
-async fn no_task_id_of_an_answer_is_dropped() {
+async fn no_task_id_in_a_response_is_lost() {
     let server = Server::steps([Step::json(
         200,
         &json!({"code": 500, "msg": "PARTLY", "data": [
@@ -473,7 +473,7 @@ async fn no_task_id_of_an_answer_is_dropped() {
 }
 
 #[tokio::test]
-async fn no_task_id_of_an_odd_answer_is_dropped() {
+async fn no_task_id_in_an_odd_response_is_lost() {
     let element = r#"{"code": 200, "dataId": "a", "taskId": "task-a"}"#;
     let whole = format!(r#"{{"code": 200, "data": [{element}]}}"#);
     let answers: [(&str, Vec<u8>); 17] = [
@@ -547,7 +547,7 @@ async fn no_task_id_of_an_odd_answer_is_dropped() {
                 submission.unwrap_or_else(|error| panic!("{name}: {}", error.report()));
             let ids: Vec<_> = submission.task_ids().map(TaskId::as_str).collect();
             assert_eq!(ids, ["task-a"], "{name}");
-            // Of the other nothing is known.
+            // The other task's result is unknown.
             let other = submission.entries()[1].result().unwrap_err();
             assert_eq!(other.retry(), Retry::Ambiguous, "{name}");
             assert_eq!(server.requests().len(), 1, "{name}");
@@ -577,9 +577,9 @@ async fn ids_may_be_numbers() {
     assert_eq!(reports[0].data_id().unwrap().as_str(), "7");
 }
 
-/// The received part of an answer is kept if the connection breaks or stalls.
+/// The received part of a response is kept if the connection is lost or stalls.
 #[tokio::test]
-async fn ids_that_came_before_the_connection_failed_are_kept() {
+async fn ids_received_before_a_lost_connection_are_kept() {
     let body = r#"{"code": 200, "data": [{"code": 200, "dataId": "a", "taskId": "task-a"}, {"da"#;
     let answer = format!("HTTP/1.1 200 OK\r\ncontent-length: 500\r\n\r\n{body}");
     for step in [
@@ -602,7 +602,7 @@ async fn ids_that_came_before_the_connection_failed_are_kept() {
 
 /// A secret in a message, a code, a request id or an element's message, written in any way.
 #[tokio::test]
-async fn a_secret_that_comes_back_is_shown_nowhere() {
+async fn an_echoed_secret_is_redacted() {
     const TOKEN: &str = "CAIS+tok/en==of&a<session>";
     let each = |write: fn(char) -> String| TOKEN.chars().map(write).collect::<String>();
     let written = [
@@ -637,7 +637,7 @@ async fn a_secret_that_comes_back_is_shown_nowhere() {
                 &json!({"Code": "SignatureDoesNotMatch", "Message": mismatch}),
             ),
             Step::text(502, &format!("<p>{echo}")),
-            // As the JSON text itself, before anyone reads it.
+            // As the raw JSON text.
             Step::text(200, &format!(r#"{{"code": 400, "msg": "{secret}"}}"#)),
         ];
         for step in answers {
@@ -663,13 +663,13 @@ async fn a_secret_that_comes_back_is_shown_nowhere() {
     }
 }
 
-/// A server whose queue of connections is full: the next one is never made.
+/// A server with a full connection queue: the next connection is never established.
 #[expect(
     clippy::disallowed_methods,
     reason = "the test's own connections, on loopback"
 )]
 #[tokio::test]
-async fn a_connection_that_hangs_is_no_ambiguous_request() {
+async fn a_connection_that_hangs_is_not_ambiguous() {
     let socket = tokio::net::TcpSocket::new_v4().unwrap();
     socket.bind(([127, 0, 0, 1], 0).into()).unwrap();
     let listener = socket.listen(0).unwrap();
@@ -705,9 +705,9 @@ async fn a_connection_that_hangs_is_no_ambiguous_request() {
     assert!(error.data_ids().is_empty());
 }
 
-/// The other side takes the connection and does not say a word of TLS.
+/// The server accepts the connection and never sends a TLS message.
 #[tokio::test]
-async fn a_handshake_that_hangs_is_no_ambiguous_request() {
+async fn a_handshake_that_hangs_is_not_ambiguous() {
     let server = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = server.local_addr().unwrap();
     let client = Client::builder()
@@ -729,7 +729,7 @@ async fn a_handshake_that_hangs_is_no_ambiguous_request() {
 }
 
 #[tokio::test]
-async fn requests_go_through_a_proxy_only_if_one_is_named() {
+async fn a_proxy_is_used_only_if_configured() {
     let proxy = Server::with(accepted).await;
     let address = proxy
         .url()
@@ -750,7 +750,7 @@ async fn requests_go_through_a_proxy_only_if_one_is_named() {
 }
 
 #[tokio::test]
-async fn an_endless_answer_is_not_read_to_its_end() {
+async fn an_endless_response_is_bounded() {
     let server = Server::with(|_| Step::text(200, &" ".repeat((2 << 20) + 1))).await;
     let client = server.builder().max_attempts(1).build().unwrap();
     let error = client
@@ -776,7 +776,7 @@ fn compressed(text: &[u8], window_bits: i32) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn a_compressed_answer_is_read_although_none_is_asked_for() {
+async fn an_unrequested_compressed_response_is_read() {
     let json = json!({"code": 200, "data": [{"code": 200, "dataId": "a", "taskId": "task-a"}]});
     let plain = json.to_string().into_bytes();
     for (coding, body) in [
@@ -830,7 +830,7 @@ async fn the_ids_in_a_truncated_compressed_answer_are_kept() {
 }
 
 #[tokio::test]
-async fn an_answer_that_cannot_be_decompressed_is_ambiguous_and_names_the_tasks() {
+async fn a_corrupt_compressed_response_is_ambiguous() {
     for coding in ["br", "zstd", "compress", "gzip, br"] {
         let step = Step::Answer(200, Vec::new(), vec![0x8b, 0x05, 0x80, 0x00, 0x03])
             .with_header("content-encoding", coding);
@@ -852,7 +852,7 @@ async fn an_answer_that_cannot_be_decompressed_is_ambiguous_and_names_the_tasks(
 }
 
 #[tokio::test]
-async fn a_compressed_answer_is_bounded_when_decompressed() {
+async fn a_decompressed_response_is_bounded() {
     let bomb = compressed(&vec![b' '; 64 << 20], 31);
     assert!(bomb.len() < 100_000);
     let server = Server::with(move |_| {

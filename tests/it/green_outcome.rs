@@ -1,4 +1,4 @@
-//! What counts as a pass, and what is asked for again.
+//! Which outcomes count as a pass, and which tasks are polled again.
 
 #![allow(clippy::unwrap_used, reason = "a test may fail anywhere")]
 
@@ -21,9 +21,9 @@ fn says(scene: &str, suggestion: &str) -> Value {
 }
 
 #[tokio::test]
-async fn a_pass_needs_a_readable_result_for_every_scene_asked() {
+async fn a_pass_needs_a_result_for_every_requested_scene() {
     use OutcomeDecision::{Block, Pass, Review, Undecided};
-    // What was answered; then the decision, and the decision of who does not know what was asked.
+    // The result; then the decision with and without the requested scenes.
     let cases = [
         (
             json!([says("porn", "pass"), says("terrorism", "pass")]),
@@ -89,7 +89,7 @@ async fn a_pass_needs_a_readable_result_for_every_scene_asked() {
 }
 
 #[tokio::test]
-async fn a_code_that_passes_is_not_the_end_of_a_task() {
+async fn a_temporary_code_does_not_end_a_task() {
     for code in [500, 503, 580, 581, 585, 588, 591] {
         let refused = json!({"code": code, "msg": "LATER", "taskId": "t"});
         let done = json!({"code": 200, "taskId": "t", "results": [says("porn", "block")]});
@@ -109,7 +109,7 @@ async fn a_code_that_passes_is_not_the_end_of_a_task() {
 }
 
 #[tokio::test]
-async fn a_code_that_never_passes_is_told_when_the_wait_is_over() {
+async fn a_persistent_code_is_reported_when_the_wait_ends() {
     let refused = json!([{"code": 585, "msg": "CACHE_FAILED", "taskId": "t"}]);
     let server = Server::with(move |_| envelope(&refused)).await;
     let limit = Duration::from_millis(100);

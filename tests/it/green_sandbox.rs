@@ -1,5 +1,5 @@
-//! The client against the sandbox: for each fault what the caller sees, how many tasks
-//! were paid for, and that no task id was lost.
+//! The client with the sandbox: for each failure the result for the caller, the number of billed
+//! tasks, and that no task id is lost.
 
 #![allow(clippy::unwrap_used, reason = "a test may fail anywhere")]
 
@@ -38,7 +38,7 @@ fn client(sandbox: &Sandbox) -> Client {
     builder(sandbox).build().unwrap()
 }
 
-/// Four images, of which the names say what they are: pass, block, review, pass.
+/// Four images, whose names select the outcome: pass, block, review, pass.
 fn four(sandbox: &Sandbox) -> Batch {
     let names = [
         "png/rgb.png",
@@ -57,26 +57,26 @@ async fn submit(sandbox: &Sandbox, client: &Client) -> Result<Submission, Error>
     client.submit(four(sandbox), &[Scene::Porn]).await
 }
 
-/// What the caller is to see.
+/// The expected result for the caller.
 #[derive(Clone, Copy, Debug)]
 enum Seen {
     /// This many task ids.
     Taken(usize),
-    /// Refused for good, by this kind of error.
+    /// Rejected permanently, with this kind of error.
     Refused(ErrorKind),
-    /// Not known; all four named.
+    /// Ambiguous, with all four data ids.
     Ambiguous,
 }
 
-/// Somebody answered who cannot have forwarded it.
+/// A response of a server that cannot have forwarded the request.
 const NOT_THE_SERVICE: Seen = Seen::Refused(ErrorKind::Answer);
 
 #[tokio::test]
-async fn no_fault_of_a_submission_is_paid_for_twice_and_no_id_is_lost() {
+async fn no_submission_failure_is_billed_twice_or_loses_an_id() {
     use Seen::{Ambiguous, Refused, Taken};
     let wait = Some(Duration::from_millis(1));
     let cases = [
-        // fault, what is seen, tasks paid for, requests
+        // fault, expected result, billed tasks, requests
         (Fault::Service(588), Taken(4), 4, 2),
         (Fault::Service(500), Taken(4), 4, 2),
         (Fault::Service(580), Taken(4), 4, 2),
@@ -157,7 +157,7 @@ async fn no_fault_of_a_submission_is_paid_for_twice_and_no_id_is_lost() {
             _ => panic!("{fault:?}: {result:?}"),
         }
         if matches!(fault, Fault::Delay(_)) {
-            // It was sent; whether it is executed, and when, is the service's matter.
+            // The request was sent; the service may execute it at any time.
             assert!(sandbox.paid() <= paid);
         } else {
             assert_eq!(sandbox.paid(), paid, "{fault:?}");
@@ -167,7 +167,7 @@ async fn no_fault_of_a_submission_is_paid_for_twice_and_no_id_is_lost() {
 }
 
 #[tokio::test]
-async fn a_task_that_the_answer_leaves_out_is_ambiguous_and_one_refused_is_not() {
+async fn an_omitted_task_is_ambiguous_and_a_rejected_one_is_not() {
     let sandbox = sandbox().await;
     sandbox.inject(Operation::AsyncScan, Fault::Missing(Share::First));
     sandbox.inject(Operation::AsyncScan, Fault::Tasks(588, Share::First));
@@ -183,7 +183,7 @@ async fn a_task_that_the_answer_leaves_out_is_ambiguous_and_one_refused_is_not()
 }
 
 #[tokio::test]
-async fn no_fault_of_a_question_loses_an_outcome() {
+async fn no_poll_failure_loses_an_outcome() {
     let faults = [
         vec![Fault::Service(588)],
         vec![Fault::Service(500), Fault::Service(500)],
@@ -239,7 +239,7 @@ async fn no_fault_of_a_question_loses_an_outcome() {
 }
 
 #[tokio::test]
-async fn tasks_that_are_gone_are_reported_as_such() {
+async fn missing_tasks_are_reported() {
     let sandbox = sandbox().await;
     let client = client(&sandbox);
     let submission = submit(&sandbox, &client).await.unwrap();
@@ -254,7 +254,7 @@ async fn tasks_that_are_gone_are_reported_as_such() {
 }
 
 #[tokio::test]
-async fn a_task_that_fails_does_not_hold_up_the_others() {
+async fn a_failed_task_does_not_delay_others() {
     let sandbox = sandbox().await;
     let client = client(&sandbox);
     let submission = submit(&sandbox, &client).await.unwrap();
@@ -275,7 +275,7 @@ async fn a_task_that_fails_does_not_hold_up_the_others() {
 }
 
 #[tokio::test]
-async fn a_clock_that_is_hours_off_costs_one_request() {
+async fn clock_skew_of_hours_costs_one_request() {
     let hours = Duration::from_secs(5 * 3600);
     for late in [true, false] {
         let sandbox = sandbox().await;
@@ -297,7 +297,7 @@ async fn a_clock_that_is_hours_off_costs_one_request() {
 }
 
 #[tokio::test]
-async fn the_newer_way_of_signing_is_taken_too() {
+async fn the_sandbox_accepts_acs3_signatures() {
     use greenlight::green::{ClientInfo, SignatureStyle};
     for token in [None, Some("CAIS+token/with==specials")] {
         let mut sandbox = Sandbox::builder().serve("fixtures/images");
@@ -344,8 +344,7 @@ async fn a_wrong_secret_is_explained() {
 }
 
 #[tokio::test]
-async fn temporary_credentials_with_unicode_and_every_option_are_signed_as_the_service_reads_them()
-{
+async fn requests_with_unicode_and_a_token_are_signed_correctly() {
     use greenlight::green::{Callback, ClientInfo};
     let sandbox = Sandbox::builder()
         .security_token("CAIS+token/with==specials")
@@ -384,7 +383,7 @@ async fn temporary_credentials_with_unicode_and_every_option_are_signed_as_the_s
 }
 
 #[tokio::test]
-async fn a_synchronous_scan_answers_at_once() {
+async fn a_synchronous_scan_returns_outcomes() {
     let sandbox = sandbox().await;
     let client = client(&sandbox);
     let options = ScanOptions::new(&[Scene::Porn]);
@@ -405,10 +404,10 @@ async fn a_synchronous_scan_answers_at_once() {
 }
 
 #[tokio::test]
-async fn no_fault_of_a_synchronous_scan_is_paid_for_twice_and_no_outcome_is_lost() {
+async fn no_sync_scan_failure_is_billed_twice_or_loses_an_outcome() {
     use Seen::{Ambiguous, Refused, Taken};
     let cases = [
-        // fault, outcomes seen, tasks paid for, requests
+        // fault, outcomes, billed tasks, requests
         (Fault::Service(588), Taken(4), 4, 2),
         (Fault::Service(500), Taken(4), 4, 2),
         (Fault::ServiceStatus(580), Taken(4), 4, 2),
@@ -464,7 +463,7 @@ async fn no_fault_of_a_synchronous_scan_is_paid_for_twice_and_no_outcome_is_lost
 }
 
 #[tokio::test]
-async fn no_fault_of_what_is_free_reaches_the_caller_if_asking_again_helps() {
+async fn temporary_failures_of_free_calls_are_retried() {
     let faults = [
         Fault::Service(500),
         Fault::Throttled(429, None),
@@ -512,7 +511,7 @@ async fn no_fault_of_what_is_free_reaches_the_caller_if_asking_again_helps() {
 }
 
 #[tokio::test]
-async fn a_question_does_not_wait_behind_submissions() {
+async fn polls_do_not_wait_behind_submissions() {
     let sandbox = sandbox().await;
     let one = std::num::NonZeroU32::MIN;
     let client = builder(&sandbox).requests_per_second(one).build().unwrap();
@@ -565,7 +564,7 @@ async fn a_local_image_is_uploaded_submitted_and_decided() {
 }
 
 #[tokio::test]
-async fn outcomes_are_given_as_they_arrive_and_more_than_one_request_holds() {
+async fn outcomes_of_many_requests_are_returned_as_they_arrive() {
     let sandbox = Sandbox::builder()
         .polls(1)
         .serve("fixtures/images")
@@ -593,7 +592,7 @@ async fn outcomes_are_given_as_they_arrive_and_more_than_one_request_holds() {
 }
 
 #[tokio::test]
-async fn waiting_ends_in_time_and_says_what_is_not_done() {
+async fn waiting_ends_in_time_and_lists_unfinished_tasks() {
     let sandbox = Sandbox::builder()
         .polls(u32::MAX)
         .serve("fixtures/images")
@@ -615,7 +614,7 @@ async fn waiting_ends_in_time_and_says_what_is_not_done() {
 }
 
 #[tokio::test]
-async fn a_dropped_question_loses_nothing() {
+async fn a_dropped_poll_loses_nothing() {
     let sandbox = Sandbox::builder()
         .polls(2)
         .serve("fixtures/images")
@@ -638,7 +637,7 @@ async fn a_dropped_question_loses_nothing() {
     assert_eq!(found, 4);
 }
 
-/// What a client sends: parameters and headers in any order, text in any script.
+/// A client's request: parameters and headers in any order, text in any script.
 fn any_request() -> impl proptest::strategy::Strategy<Value = (Vec<(String, String)>, Vec<usize>)> {
     use proptest::prelude::*;
     let parameters = prop::collection::btree_map("[a-zA-Z\u{e9}\u{4e2d}]{1,8}", "\\PC{1,12}", 0..5)
@@ -649,7 +648,7 @@ fn any_request() -> impl proptest::strategy::Strategy<Value = (Vec<(String, Stri
 }
 
 #[test]
-fn whatever_the_order_and_the_script_the_stand_in_finds_the_same_signature() {
+fn the_sandbox_computes_the_same_signature() {
     use greenlight::green::sign::{self, Parts};
     use proptest::test_runner::{Config, TestRunner};
 

@@ -1,4 +1,4 @@
-//! A server on loopback that answers from a script, byte for byte, and records requests.
+//! A server on loopback that sends scripted responses, byte for byte, and records requests.
 
 #![allow(clippy::unwrap_used, reason = "a test may fail anywhere")]
 
@@ -15,18 +15,18 @@ use tokio::{
     net::{TcpListener, TcpStream},
 };
 
-/// What the server does with one request.
+/// The server's reaction to one request.
 #[derive(Clone, Debug)]
 pub(crate) enum Step {
-    /// Answers with a status, headers and a body.
+    /// Responds with a status, headers and a body.
     Answer(u16, Vec<(&'static str, String)>, Vec<u8>),
     /// Writes these bytes as they are and closes.
     Raw(Vec<u8>),
     /// Writes these bytes as they are, and closes only after this long.
     RawStall(Vec<u8>, Duration),
-    /// Closes without a word, having read the request.
+    /// Reads the request and closes without a response.
     Close,
-    /// Answers nothing for this long, then closes.
+    /// Waits for this long, then closes without a response.
     Stall(Duration),
 }
 
@@ -88,12 +88,12 @@ impl Server {
         Self::with(move |_| steps.pop_front().unwrap_or(Step::Close)).await
     }
 
-    /// Serves what a function makes of each request.
+    /// Serves the reaction that a function returns for each request.
     pub(crate) async fn with(script: impl FnMut(&Request) -> Step + Send + 'static) -> Self {
         Self::at(([127, 0, 0, 1], 0).into(), script).await
     }
 
-    /// As [`with`](Self::with), at an address that is known before.
+    /// Like [`with`](Self::with), at a given address.
     pub(crate) async fn at(
         address: std::net::SocketAddr,
         script: impl FnMut(&Request) -> Step + Send + 'static,

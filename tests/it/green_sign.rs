@@ -1,4 +1,4 @@
-//! Signatures against requests that the official libraries signed.
+//! Compares signatures with those of the official libraries.
 
 #![allow(clippy::unwrap_used, reason = "a test may fail anywhere")]
 
@@ -66,7 +66,7 @@ fn every_request_signed_by_an_official_library_gets_the_same_signature() {
 
 /// The official library signs every header that it sends.
 #[test]
-fn every_request_signed_in_the_newer_way_gets_the_same_signature() {
+fn every_acs3_request_gets_the_same_signature() {
     let vectors = vectors();
     let vectors = vectors["acs3_hmac_sha256"].as_array().unwrap();
     assert!(vectors.len() >= 4);

@@ -1,4 +1,4 @@
-//! What the spans of attempts say, and what they do not.
+//! The content of the spans of attempts.
 
 #![allow(clippy::unwrap_used, reason = "a test may fail anywhere")]
 
@@ -73,7 +73,7 @@ impl Subscriber for Collector {
 }
 
 #[tokio::test]
-async fn each_attempt_has_a_span_with_its_number_and_the_services_words() {
+async fn each_attempt_has_a_span_with_number_and_message() {
     let collector = Collector::default();
     let _guard = tracing::subscriber::set_default(collector.clone());
     let server = Server::steps([

@@ -25,7 +25,7 @@ fn fixture(name: &str) -> Vec<u8> {
     std::fs::read(Path::new("fixtures/images").join(name)).unwrap()
 }
 
-/// A service that lends a bucket which is served by itself, for this many seconds.
+/// A service that grants uploads to a bucket, which it serves itself, for this many seconds.
 async fn lending(seconds: i64, put: impl Fn(&Request) -> Step + Send + 'static) -> Server {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
@@ -67,7 +67,7 @@ async fn upload(client: &Client, bytes: &[u8]) -> Accepted<ImageUrl> {
 }
 
 #[tokio::test]
-async fn credentials_that_do_not_come_take_the_time_of_the_upload_and_no_more() {
+async fn the_upload_timeout_covers_its_credentials() {
     let server = Server::with(|_| Step::Stall(Duration::from_secs(600))).await;
     let client = server
         .builder()
@@ -76,7 +76,7 @@ async fn credentials_that_do_not_come_take_the_time_of_the_upload_and_no_more() 
         .unwrap();
     let bytes = fixture("png/rgb.png");
     let content = Content::bytes(bytes.clone());
-    // The second waits for what the first asked for.
+    // The second upload waits for the grant that the first requested.
     let both = futures_util::future::join(
         client.upload(accepted(&bytes), &content),
         client.upload(accepted(&bytes), &content),
@@ -98,7 +98,7 @@ async fn credentials_that_do_not_come_take_the_time_of_the_upload_and_no_more() 
 
 #[cfg(unix)]
 #[tokio::test]
-async fn a_pipe_is_no_image() {
+async fn a_pipe_is_not_an_image() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("pipe.png");
     let made = std::process::Command::new("mkfifo").arg(&path).status();
@@ -143,12 +143,12 @@ async fn each_format_gets_its_own_extension_and_type() {
         assert!(url.ends_with(extension), "{url}");
         assert_eq!(format!("oss:/{}", put.path), url);
     }
-    // The credentials were asked for once.
+    // The credentials were requested once.
     assert_eq!(server.requests().len(), 4 + 1);
 }
 
 #[tokio::test]
-async fn what_was_uploaded_is_submitted_under_its_url() {
+async fn uploaded_files_are_submitted_by_url() {
     let server = lending(3600, |_| Step::text(200, "")).await;
     let client = server.client();
     let receipt = upload(&client, &fixture("png/rgb.png")).await;
@@ -161,9 +161,9 @@ async fn what_was_uploaded_is_submitted_under_its_url() {
     assert_eq!(request.json()["tasks"][0].get("interval"), None);
 }
 
-/// The same facts and the same length, but not the same bytes.
+/// Other bytes with the same facts and length.
 #[tokio::test]
-async fn bytes_with_another_hash_are_never_complete_at_the_store() {
+async fn bytes_with_another_hash_are_never_stored() {
     let server = lending(3600, |_| Step::text(200, "")).await;
     let bytes = crate::images::png(256, 256, 200_000);
     let folder = tempfile::tempdir().unwrap();
@@ -189,9 +189,9 @@ async fn bytes_with_another_hash_are_never_complete_at_the_store() {
 }
 
 #[tokio::test]
-async fn a_file_is_sent_as_it_is_read() {
+async fn a_file_is_sent_while_it_is_read() {
     let server = lending(3600, |_| Step::text(200, "")).await;
-    let path = Path::new("fixtures/images/bmp/true-colour.bmp");
+    let path = Path::new("fixtures/images/bmp/true-color.bmp");
     let bytes = std::fs::read(path).unwrap();
     let receipt = server
         .client()
@@ -211,10 +211,10 @@ async fn a_file_is_sent_as_it_is_read() {
 }
 
 #[tokio::test]
-async fn other_bytes_than_the_accepted_ones_are_not_uploaded() {
+async fn changed_bytes_are_not_uploaded() {
     let server = lending(3600, |_| Step::text(200, "")).await;
     let client = server.client();
-    let right = fixture("bmp/true-colour.bmp");
+    let right = fixture("bmp/true-color.bmp");
     let mut longer = right.clone();
     longer.push(0);
     let cut = right[..right.len() - 1].to_vec();
@@ -259,7 +259,7 @@ async fn upload_credentials_are_fetched_again_before_they_expire() {
 }
 
 #[tokio::test]
-async fn a_refused_upload_is_told_by_the_stores_code() {
+async fn a_rejected_upload_reports_the_code_of_the_store() {
     let xml = |code: &str| {
         format!(
             "<?xml version=\"1.0\"?><Error><Code>{code}</Code><Message>no t0k3n-up</Message>\
@@ -307,7 +307,7 @@ async fn task_of(client: &Client, bytes: &[u8]) -> Task {
 }
 
 #[tokio::test]
-async fn an_animation_is_looked_at_beyond_its_first_frame() {
+async fn more_than_the_first_frame_is_requested() {
     let server = lending(3600, |_| Step::text(200, "")).await;
     let client = server.client();
 
@@ -346,7 +346,7 @@ async fn an_animation_is_looked_at_beyond_its_first_frame() {
     assert_eq!(body["tasks"][0]["maxFrames"], 7);
 }
 
-/// A bitmap of one bit a pixel.
+/// A bitmap with one bit per pixel.
 fn bitmap(width: u32, height: u32) -> Vec<u8> {
     let row = width.div_ceil(32) * 4;
     let size = 62 + row * height;
@@ -363,7 +363,7 @@ fn bitmap(width: u32, height: u32) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn a_long_image_is_looked_at_part_by_part() {
+async fn a_long_image_is_scanned_in_parts() {
     let server = lending(3600, |_| Step::text(200, "")).await;
     let client = server.client();
     for (width, height, looks) in [
@@ -379,7 +379,7 @@ async fn a_long_image_is_looked_at_part_by_part() {
 }
 
 #[tokio::test]
-async fn a_synchronous_scan_gives_outcomes_at_once_and_takes_small_images_only() {
+async fn a_synchronous_scan_accepts_small_images_only() {
     let server = lending(3600, |request| match request.method.as_str() {
         "PUT" => Step::text(200, ""),
         _ => Step::text(404, ""),

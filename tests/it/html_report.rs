@@ -1,4 +1,4 @@
-//! The report: what is counted, what is shown, and what a hostile line can do to it.
+//! The report: its counts, its content, and its robustness to hostile lines.
 
 use std::{
     io::Write,
@@ -15,13 +15,13 @@ enum Thumbnails {
     Blurred,
 }
 
-/// The page that the command writes for lines on its standard input, and its output.
+/// Returns the page that the command writes for lines on standard input, and its output.
 fn draw(lines: &str, thumbnails: Thumbnails) -> (String, Output) {
     let (page, output) = try_draw(lines, thumbnails);
     (page.expect("the page was written"), output)
 }
 
-/// The same, for input that may have no page.
+/// Like `page`, for input that may cause no page.
 fn try_draw(lines: &str, thumbnails: Thumbnails) -> (Option<String>, Output) {
     let folder = tempdir().expect("a folder can be made");
     let page = folder.path().join("report.html");
@@ -48,7 +48,7 @@ fn page(lines: &str, thumbnails: Thumbnails) -> String {
     page
 }
 
-/// A run of `count` lines in every decision, format and outcome.
+/// Returns a run of `count` lines with every decision, format and outcome.
 fn run(count: u64) -> String {
     let mut lines = String::new();
     for n in 0..count {
@@ -82,7 +82,7 @@ fn run(count: u64) -> String {
 }
 
 #[test]
-fn counts_of_every_decision_and_outcome_stand_on_the_page() {
+fn the_page_has_counts_of_decisions_and_outcomes() {
     let page = page(&run(350), Thumbnails::Hidden);
     for (name, count) in [
         ("images", 350),
@@ -121,7 +121,7 @@ fn counts_of_every_decision_and_outcome_stand_on_the_page() {
 }
 
 #[test]
-fn the_page_needs_nothing_else() {
+fn the_page_is_self_contained() {
     let page = page(&run(50), Thumbnails::Hidden);
     assert!(page.contains("default-src 'none'") && page.contains("img-src data:\""));
     assert!(!page.contains("<img") && !page.contains("<link rel=\"stylesheet\""));
@@ -129,7 +129,7 @@ fn the_page_needs_nothing_else() {
 }
 
 #[test]
-fn thumbnails_are_those_of_public_images_that_were_not_rejected() {
+fn thumbnails_show_public_images_that_pass() {
     let line = |source: &str, decision: &str| {
         format!("{{\"source\":\"{source}\",\"decision\":\"{decision}\",\"outcome\":\"block\"}}\n")
     };
@@ -202,7 +202,7 @@ fn the_policy_names_style_and_script_by_their_hashes() {
 }
 
 #[test]
-fn what_comes_from_outside_is_escaped() {
+fn untrusted_text_is_escaped() {
     let lines = r#"{"source":"https://a.example/<script>alert(1)</script>","decision":"<b>","error":"\"><img src=x onerror=alert(1)>","outcome":"<i>","violations":[{"code":"<u>","severity":"<s>","message":"<em>"}],"format":"<q>","results":[{"scene":"<p>","suggestion":"</svg><script>"}]}"#;
     let page = page(lines, Thumbnails::Blurred);
     for tag in [
@@ -221,7 +221,7 @@ fn what_comes_from_outside_is_escaped() {
 }
 
 #[test]
-fn one_image_of_one_pixel_and_one_of_the_largest_are_drawn() {
+fn the_smallest_and_largest_image_are_plotted() {
     let line = |side: u32, bytes: u64, elapsed: u64| {
         format!(
             r#"{{"source":"a","decision":"accept","width":{side},"height":{side},"bytes":{bytes},"download":{{"elapsed_ms":{elapsed}}}}}"#
@@ -241,7 +241,7 @@ fn one_image_of_one_pixel_and_one_of_the_largest_are_drawn() {
 }
 
 #[test]
-fn lines_that_cannot_be_read_are_counted_and_named() {
+fn unreadable_lines_are_counted_and_reported() {
     let long = "x".repeat((1 << 20) + 10);
     let lines = format!(
         "{{\"source\":\"a.png\",\"decision\":\"accept\"}}\n\nnot json\n{long}\n{{\"source\":\"b.png\",\"decision\":\"reject\"}}"
@@ -291,7 +291,7 @@ fn input_without_results_is_an_error_and_writes_no_page() {
 }
 
 #[test]
-fn a_long_run_lists_the_first_and_says_so() {
+fn a_long_report_lists_the_first_rows_and_says_so() {
     let page = page(&run(6_000), Thumbnails::Hidden);
     assert_eq!(page.matches("data-decision=").count(), 2_000);
     assert!(page.contains("The first 2000 are listed."));
@@ -300,7 +300,7 @@ fn a_long_run_lists_the_first_and_says_so() {
 }
 
 #[test]
-fn what_cannot_be_read_or_written_is_said() {
+fn read_and_write_errors_are_reported() {
     let folder = tempdir().expect("a folder can be made");
     let lines = run(1);
     let run = |arguments: &[&str]| -> Output {
@@ -327,7 +327,7 @@ fn what_cannot_be_read_or_written_is_said() {
 }
 
 #[test]
-fn long_fields_are_cut_and_many_long_lines_stay_small() {
+fn long_fields_are_truncated() {
     let long = "&".repeat(100_000);
     let line = format!("{{\"source\":\"{long}\",\"decision\":\"reject\",\"error\":\"{long}\"}}\n");
     let page = page(&line.repeat(20), Thumbnails::Hidden);
@@ -337,7 +337,7 @@ fn long_fields_are_cut_and_many_long_lines_stay_small() {
 
 #[cfg(unix)]
 #[test]
-fn a_link_is_followed_and_standard_output_is_a_place_too() {
+fn output_follows_links_and_may_be_standard_output() {
     let folder = tempdir().expect("a folder can be made");
     std::fs::write(folder.path().join("run.jsonl"), run(3)).expect("it is written");
     std::fs::write(folder.path().join("mine.part"), "mine").expect("it is written");

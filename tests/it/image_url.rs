@@ -36,7 +36,7 @@ fn a_text_that_would_be_repaired_is_malformed() {
 }
 
 #[test]
-fn a_text_that_reads_differently_once_parsed_is_malformed() {
+fn a_text_that_parsing_changes_is_malformed() {
     let texts = [
         // Addresses in another notation.
         ("http://0x7f.1/", "127.0.0.1"),
@@ -73,12 +73,12 @@ fn a_text_that_reads_differently_once_parsed_is_malformed() {
         ("http://user:@example.com/", "remove it"),
         ("http://a@b@example.com/", "remove it"),
     ];
-    for (text, told) in texts {
+    for (text, expected) in texts {
         let parsed = ImageUrl::parse(text);
         let Err(UrlError::Malformed { reason }) = parsed else {
             panic!("{text:?}: {parsed:?}");
         };
-        assert!(reason.contains(told), "{text:?}: {reason}");
+        assert!(reason.contains(expected), "{text:?}: {reason}");
     }
     for c in "<>\"{}|^`".chars() {
         for place in ["/a?.jpg", "/a?b=?", "/a#?", "?", ":?@"] {
@@ -94,7 +94,7 @@ fn a_text_that_reads_differently_once_parsed_is_malformed() {
 }
 
 #[test]
-fn an_address_in_another_notation_is_told_to_be_written_in_the_usual_one() {
+fn an_unusual_address_notation_gets_the_canonical_one() {
     let error = ImageUrl::parse("http://0x7f.1/a.jpg").expect_err("it is refused");
     assert_eq!(
         error.to_string(),
@@ -107,7 +107,7 @@ fn an_address_in_another_notation_is_told_to_be_written_in_the_usual_one() {
 }
 
 #[test]
-fn what_does_not_change_what_is_named_is_kept_as_written() {
+fn equivalent_spellings_are_kept() {
     for text in [
         "HTTP://Example.COM",
         "http://example.com",
@@ -179,7 +179,7 @@ fn only_http_and_https_are_images_urls() {
 }
 
 #[test]
-fn length_is_counted_in_characters_of_the_text_as_given() {
+fn url_length_is_counted_in_characters() {
     let url = |chars: usize| {
         let start = "http://example.com/";
         let text = format!("{start}{}", "é".repeat(chars - start.chars().count()));
@@ -198,7 +198,7 @@ fn length_is_counted_in_characters_of_the_text_as_given() {
 }
 
 #[test]
-fn user_information_is_refused_and_never_shown() {
+fn user_information_is_rejected_and_redacted() {
     let url = ImageUrl::parse("https://user:hunter2@example.com/a.jpg?sig=s3cret#frag")
         .expect("it parses");
     let verdict = Requirements::ASYNC.judge_url(url.clone());

@@ -1,4 +1,4 @@
-//! Images made for the tests: as small as their format allows, or as long as asked.
+//! Generated images: as small as their format allows, or of a given length.
 
 #![allow(clippy::unwrap_used, reason = "a test may fail anywhere")]
 

@@ -1,4 +1,4 @@
-//! Which module may import which: the table of ARCHITECTURE.md held against the source.
+//! Checks the imports in the source against the table of modules in ARCHITECTURE.md.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Low to high: a module may name only itself and those before it.
+/// The modules, low to high: a module may import itself and the modules before it.
 const ORDER: [&str; 22] = [
     "sanitize",
     "ids",
@@ -32,7 +32,7 @@ const ORDER: [&str; 22] = [
     "cli",
 ];
 
-/// What a part may never name, however low it stands.
+/// Names that a module must never use, in any layer.
 const NEVER: [(&str, &[&str]); 7] = [
     (
         "green/sign",
@@ -66,7 +66,7 @@ const NEVER: [(&str, &[&str]); 7] = [
 ];
 
 #[test]
-fn every_module_imports_only_what_stands_below_it() {
+fn modules_import_only_lower_modules() {
     let exports = root_exports();
     let mut wrong = Vec::new();
     let mut edges = 0;
@@ -90,7 +90,7 @@ fn every_module_imports_only_what_stands_below_it() {
             edges += 1;
             if target_rank > rank {
                 wrong.push(format!(
-                    "{} ({module}) names {target}, which stands above it",
+                    "{} ({module}) names {target}, which is above it",
                     file.display()
                 ));
             }
@@ -104,7 +104,7 @@ fn every_module_imports_only_what_stands_below_it() {
 }
 
 #[test]
-fn pure_parts_name_no_socket_clock_or_runtime() {
+fn pure_modules_use_no_socket_clock_or_runtime() {
     let mut wrong = Vec::new();
     for (file, code) in sources() {
         let path = file.to_string_lossy().replace('\\', "/");
@@ -130,7 +130,7 @@ fn only_the_probe_and_the_client_open_connections() {
         "reqwest::Client",
         "UdpSocket::",
     ];
-    // The sandbox's callbacks, which look at the address themselves and go to loopback only.
+    // The sandbox's callbacks check the address themselves and connect to loopback only.
     let callbacks = Path::new("sandbox").join("callback.rs");
     let offenders: BTreeSet<_> = sources()
         .into_iter()
@@ -145,7 +145,7 @@ fn only_the_probe_and_the_client_open_connections() {
     );
     assert!(
         !offenders.is_empty(),
-        "nobody opens a connection: the search is broken"
+        "no module opens a connection: the search is wrong"
     );
 }
 
@@ -153,7 +153,7 @@ fn rank(module: &str) -> Option<usize> {
     ORDER.iter().position(|name| *name == module)
 }
 
-/// Every source file below `src`, by its path there, without comments and string-free of doc examples.
+/// Returns every source file below `src`, by its relative path, without comments and doc examples.
 fn sources() -> Vec<(PathBuf, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut found = Vec::new();
@@ -181,7 +181,7 @@ fn sources() -> Vec<(PathBuf, String)> {
     found
 }
 
-/// The top-level module a file belongs to; `None` for the crate's root and the binary.
+/// Returns the top-level module of a file; `None` for the crate's root and the binary.
 fn module_of(file: &Path) -> Option<String> {
     let first = file
         .components()
@@ -193,7 +193,7 @@ fn module_of(file: &Path) -> Option<String> {
     (!matches!(module.as_str(), "lib" | "main")).then_some(module)
 }
 
-/// The names that follow `crate::` anywhere in the code, `use` groups opened.
+/// Returns the names after `crate::` anywhere in the code, with `use` groups expanded.
 fn crate_names(code: &str) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
     for (at, prefix) in code.match_indices("crate::") {
@@ -211,7 +211,7 @@ fn crate_names(code: &str) -> BTreeSet<String> {
     names
 }
 
-/// The first name of every item of a `use` group, up to the brace that closes it.
+/// Returns the first name of every item in a `use` group.
 fn group_names(group: &str) -> Vec<String> {
     let mut depth = 0_usize;
     let mut item = String::new();
@@ -239,7 +239,7 @@ fn leading_name(path: &str) -> Option<String> {
     (!name.is_empty() && name != "self").then_some(name)
 }
 
-/// What the crate's root exports again, and from which module.
+/// Returns the names that the crate's root reexports, with their modules.
 fn root_exports() -> BTreeMap<String, String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/lib.rs");
     let code = fs::read_to_string(root).expect("the crate's root can be read");

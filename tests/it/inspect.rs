@@ -1,4 +1,4 @@
-//! The inspector: what it says of the fixtures, and what holds for any bytes.
+//! The inspector: its facts about the fixtures, and properties for any bytes.
 
 #![expect(
     clippy::unwrap_used,
@@ -25,7 +25,7 @@ struct Fixture {
     bytes: Vec<u8>,
 }
 
-/// Every fixture image, in order of its name.
+/// Returns all fixture images in order of their names.
 static FIXTURES: LazyLock<Vec<Fixture>> = LazyLock::new(|| {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/images");
     let mut paths = Vec::new();
@@ -66,7 +66,7 @@ fn in_chunks(depth: Depth, bytes: &[u8], mut cuts: impl Iterator<Item = usize>) 
     inspector.finish()
 }
 
-/// Whether a scanned format was seen, with its size, and nothing wrong that is not tolerated.
+/// Returns whether the format is scanned and has a size, and all defects are tolerated.
 fn passes(inspection: &Inspection) -> bool {
     inspection.format().is_some()
         && inspection.dimensions().is_some()
@@ -81,7 +81,7 @@ fn kinds(inspection: &Inspection) -> Vec<DefectKind> {
 }
 
 #[test]
-fn a_byte_at_a_time_says_the_same_as_all_at_once() {
+fn single_bytes_give_the_same_facts_as_one_slice() {
     for fixture in FIXTURES.iter() {
         for depth in DEPTHS {
             assert_eq!(
@@ -95,7 +95,7 @@ fn a_byte_at_a_time_says_the_same_as_all_at_once() {
 }
 
 #[test]
-fn a_reader_says_the_same_as_a_slice() {
+fn a_reader_gives_the_same_facts_as_a_slice() {
     for fixture in FIXTURES.iter() {
         for depth in DEPTHS {
             assert_eq!(
@@ -108,8 +108,8 @@ fn a_reader_says_the_same_as_a_slice() {
     }
 }
 
-/// Marks that nothing follows. Without one all pixels are still there, so that viewers do without:
-/// an animation that is cut between two frames cannot be told from one that merely lacks its mark.
+/// The end marks of images. Without one, all pixels are still present and viewers do not need it: an
+/// animation truncated between two frames cannot be distinguished from one that only lacks its mark.
 const END_MARKS: [DefectKind; 3] = [
     DefectKind::JpegNoEnd,
     DefectKind::GifNoTrailer,
@@ -121,7 +121,7 @@ fn lacks_mark(inspection: &Inspection) -> bool {
     END_MARKS.iter().any(|kind| defects.contains(*kind))
 }
 
-/// The fixture's bytes to the image's own end: without what follows it an image is still whole.
+/// Returns the fixture's bytes up to the end of the image, without trailing bytes.
 fn own_bytes(fixture: &Fixture) -> &[u8] {
     let trailing = Inspection::of(&fixture.bytes).trailing_bytes();
     let trailing = usize::try_from(trailing.unwrap_or_default()).unwrap();
@@ -129,7 +129,7 @@ fn own_bytes(fixture: &Fixture) -> &[u8] {
 }
 
 #[test]
-fn an_image_that_is_cut_anywhere_does_not_pass() {
+fn a_truncated_image_does_not_pass() {
     let strict = END_MARKS
         .iter()
         .fold(Requirements::ASYNC, |requirements, kind| {
@@ -149,9 +149,9 @@ fn an_image_that_is_cut_anywhere_does_not_pass() {
 }
 
 #[test]
-fn a_cut_that_takes_an_end_mark_only_is_a_warning() {
+fn a_missing_end_mark_alone_is_a_warning() {
     let gif = fixture("gif/animated.gif");
-    // A bitmap that states its length is truncated when it is shorter.
+    // A bitmap that is shorter than its declared length is truncated.
     let stated = fixture("bmp/rle-8.bmp");
     let mut unstated = stated.to_vec();
     unstated[2..6].fill(0);
@@ -170,7 +170,7 @@ fn a_cut_that_takes_an_end_mark_only_is_a_warning() {
 }
 
 #[test]
-fn at_payload_depth_no_cut_image_passes() {
+fn at_payload_depth_no_truncated_image_passes() {
     for fixture in FIXTURES.iter() {
         let bytes = own_bytes(fixture);
         let cuts = (0..bytes.len()).step_by(bytes.len() / 100 + 1);
@@ -186,7 +186,7 @@ fn at_payload_depth_no_cut_image_passes() {
 }
 
 #[test]
-fn a_growing_prefix_never_takes_back_a_fact() {
+fn facts_of_a_growing_prefix_are_monotonic() {
     for fixture in FIXTURES.iter() {
         for depth in DEPTHS {
             let mut inspector = Inspector::new(depth);
@@ -233,7 +233,7 @@ fn assert_grows(before: &Inspection, now: &Inspection, name: &str) {
 }
 
 #[test]
-fn the_bytes_of_an_inspector_are_few() {
+fn an_inspector_is_small() {
     assert!(
         size_of::<Inspector>() < 512,
         "{} bytes",
@@ -242,7 +242,7 @@ fn the_bytes_of_an_inspector_are_few() {
 }
 
 #[test]
-fn every_prefix_of_a_mark_is_undecided_and_then_nothing() {
+fn a_prefix_of_a_signature_is_undecided() {
     for (mark, format) in [
         (&b"\x89PNG\r\n\x1a\n"[..], Format::Png),
         (b"\xff\xd8\xff", Format::Jpeg),
@@ -286,7 +286,7 @@ fn every_prefix_of_a_mark_is_undecided_and_then_nothing() {
 }
 
 #[test]
-fn bytes_that_only_look_like_a_mark_are_no_image() {
+fn similar_signatures_are_not_an_image() {
     for bytes in [
         &b"\x89PNG\n\x1a\n and more"[..],
         b"GIF88a......",
@@ -311,7 +311,7 @@ fn bytes_that_only_look_like_a_mark_are_no_image() {
 }
 
 #[test]
-fn markup_is_named_by_its_first_element() {
+fn markup_is_recognized_by_its_first_element() {
     let prolog = format!("<?xml version='1.0'?><!-- {} -->\r\n", "long ".repeat(1000));
     for (text, format) in [
         (
@@ -378,7 +378,7 @@ fn facts_of_the_fixtures() {
 }
 
 #[test]
-fn flaws_of_the_fixtures() {
+fn defects_of_the_fixtures() {
     for (name, expected) in [
         ("png/cut-in-data.png", &[DefectKind::Truncated][..]),
         ("png/cut-before-end.png", &[DefectKind::Truncated]),
@@ -394,7 +394,7 @@ fn flaws_of_the_fixtures() {
 }
 
 #[test]
-fn a_screen_without_pixels_takes_the_first_frames_size() {
+fn a_screen_without_pixels_has_the_first_frames_size() {
     let mut file = fixture("gif/89a.gif").to_vec();
     let whole = Inspection::of(&file);
     file[6..10].fill(0);
@@ -404,7 +404,7 @@ fn a_screen_without_pixels_takes_the_first_frames_size() {
 }
 
 #[test]
-fn a_header_that_is_cut_behind_the_size_still_tells_it() {
+fn a_header_truncated_after_the_size_gives_the_size() {
     let png = &fixture("png/rgb.png")[..24];
     let gif = &fixture("gif/89a.gif")[..10];
     for bytes in [png, gif] {
@@ -435,8 +435,8 @@ fn png_with(header: &[u8], chunks: &[(&[u8; 4], &[u8])]) -> Vec<u8> {
 }
 
 #[test]
-fn chunks_of_a_png_stand_in_their_order() {
-    /// One grey or indexed pixel: a zlib stream of one stored block.
+fn png_chunks_out_of_order_are_defects() {
+    /// One gray or indexed pixel: a zlib stream of one stored block.
     const PIXEL: &[u8] = b"\x78\x01\x01\x02\0\xfd\xff\0\0\0\x02\0\x01";
     let image: (&[u8; 4], &[u8]) = (b"IDAT", PIXEL);
     let end: (&[u8; 4], &[u8]) = (b"IEND", b"");
@@ -526,7 +526,7 @@ fn chunks_of_a_png_stand_in_their_order() {
         assert_eq!(
             kinds(&inspection),
             expected,
-            "colour type {color}, {chunks:?}"
+            "color type {color}, {chunks:?}"
         );
         assert_eq!(inspection.dimensions(), Some(Dimensions::new(1, 1)));
         let in_bytes = in_chunks(Depth::Structure, &file, std::iter::repeat(1));
@@ -543,7 +543,7 @@ fn gif_of(blocks: &[&[u8]]) -> Vec<u8> {
 }
 
 #[test]
-fn blocks_of_a_gif_are_what_they_should_be() {
+fn malformed_gif_blocks_are_defects() {
     let frame: &[u8] = b",\0\0\0\0\x01\0\x01\0\0\x02\x02\x44\x01\0";
     let wide: &[u8] = b",\0\0\0\0\x02\0\x01\0\0\x02\x02\x04\x0a\0";
     let empty: &[u8] = b",\0\0\0\0\0\0\x01\0\0\x02\x02\x44\x01\0";
@@ -595,7 +595,7 @@ fn blocks_of_a_gif_are_what_they_should_be() {
 }
 
 #[test]
-fn codes_of_a_gif_are_counted_against_its_pixels() {
+fn gif_codes_are_compared_with_the_pixel_count() {
     let head: &[u8] = b",\0\0\0\0\x01\0\x01\0\0\x02";
     for (data, expected) in [
         // Codes of three bits, the lowest first: clear 4, pixel 0, end 5.
@@ -621,7 +621,7 @@ fn codes_of_a_gif_are_counted_against_its_pixels() {
 }
 
 #[test]
-fn image_data_of_a_png_is_held_against_its_rows() {
+fn png_image_data_is_compared_with_its_rows() {
     let end: (&[u8; 4], &[u8]) = (b"IEND", b"");
     for (data, expected) in [
         // A stored block: the filter type and one pixel; then Adler-32.
@@ -817,7 +817,7 @@ fn with_crc_of_image_data(file: &[u8], at: usize, byte: u8) -> Vec<u8> {
 }
 
 #[test]
-fn a_gif_has_colors_for_its_first_frame() {
+fn a_gif_needs_colors_for_its_first_frame() {
     let frame: &[u8] = b",\0\0\0\0\x01\0\x01\0\0\x02\x02\x44\x01\0";
     let colored: &[u8] = b",\0\0\0\0\x01\0\x01\0\x80rgbRGB\x02\x02\x44\x01\0";
     for (frames, expected) in [
@@ -838,7 +838,7 @@ fn a_gif_has_colors_for_its_first_frame() {
 const TGA: &[u8] = b"\0\0\x02\0\0\0\0\0\0\0\0\0\x02\0\x01\0\x18\0";
 
 #[test]
-fn a_tga_is_named_by_its_last_bytes() {
+fn a_tga_is_recognized_by_its_footer() {
     let footer: &[u8] = b"\0\0\0\0\0\0\0\0TRUEVISION-XFILE.\0";
     let file = [TGA, b"rgbrgb", footer].concat();
     for size in [1, 7, 1000] {
@@ -851,7 +851,7 @@ fn a_tga_is_named_by_its_last_bytes() {
     }
     let without = [TGA, b"rgbrgb"].concat();
     assert_eq!(Inspection::of(&without).identity(), Identity::NotAnImage);
-    // A text is no image from its second byte on, whatever its last bytes are.
+    // A text is known not to be an image from its second byte, regardless of its last bytes.
     let mut inspector = Inspector::new(Depth::Structure);
     inspector.push(b"te");
     assert_eq!(inspector.inspection().identity(), Identity::NotAnImage);
@@ -863,7 +863,7 @@ fn message_of(inspection: Inspection) -> String {
 }
 
 #[test]
-fn a_message_does_not_ask_to_convert_what_is_not_an_image() {
+fn remedies_suggest_conversion_for_images_only() {
     for (file, words) in [
         (&b"<!doctype html>"[..], "a web page, not an image"),
         (b"PK\x03\x04", "a ZIP archive, not an image"),
@@ -881,7 +881,7 @@ fn a_message_does_not_ask_to_convert_what_is_not_an_image() {
 }
 
 #[test]
-fn a_still_picture_beside_the_animation_is_counted_too() {
+fn a_still_image_of_an_animation_is_counted_too() {
     let control: (&[u8; 4], &[u8]) = (b"acTL", &[0, 0, 0, 1, 0, 0, 0, 0]);
     let mut frame = [0; 26];
     frame[7] = 1;
@@ -898,7 +898,7 @@ fn a_still_picture_beside_the_animation_is_counted_too() {
     assert_eq!(kinds(&inspection), []);
 }
 
-/// Bytes that are a fixture with some of them changed, or that begin like a format.
+/// A fixture with some changed bytes, or bytes that begin like a format.
 fn hostile() -> impl Strategy<Value = Vec<u8>> {
     let damage = prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..12);
     let damaged = (any::<prop::sample::Index>(), damage).prop_map(|(which, damage)| {
@@ -957,7 +957,7 @@ fn zeros(matches: usize) -> Vec<u8> {
     [b"\x78\x9c", &bits.bytes[..]].concat()
 }
 
-/// A gray PNG of `width` pixels a row and 8 bits, of so many bytes of zeros and a filter type of 7.
+/// A gray 8-bit PNG with `width` pixels per row, many bytes of zeros and a filter type of 7.
 fn blank_png(width: u32, len: usize) -> Vec<u8> {
     let matches = len / 258;
     let rows = u32::try_from((matches * 258 + 1) / (usize::try_from(width).unwrap() + 1)).unwrap();
@@ -967,7 +967,7 @@ fn blank_png(width: u32, len: usize) -> Vec<u8> {
 }
 
 #[test]
-fn work_on_a_png_is_in_proportion_to_its_length() {
+fn work_on_a_png_is_proportional_to_its_length() {
     // Small blank pictures are decompressed to their end, where the checksum is missing.
     for width in [1, 15, 64, 5000] {
         let inspection = Inspection::at(Depth::Payload, &blank_png(width, 500 << 10));
@@ -998,7 +998,7 @@ fn work_on_a_png_is_in_proportion_to_its_length() {
 }
 
 #[test]
-fn work_on_further_frames_of_a_png_is_in_proportion_to_their_length() {
+fn work_on_apng_frames_is_proportional_to_their_length() {
     let data = zeros(10_000_000 / 258);
     let rows = u32::try_from(data.len() * 400).unwrap();
     let mut header = [1_u32.to_be_bytes(), rows.to_be_bytes()].concat();
@@ -1037,7 +1037,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(256))]
 
     #[test]
-    fn any_chunking_of_any_bytes_says_the_same(
+    fn any_chunking_of_any_bytes_gives_the_same_facts(
         bytes in hostile(),
         cuts in prop::collection::vec(0_usize..600, 0..40),
     ) {
@@ -1050,7 +1050,7 @@ proptest! {
     }
 
     #[test]
-    fn what_a_prefix_says_stands(bytes in hostile(), at in any::<prop::sample::Index>()) {
+    fn facts_of_a_prefix_hold_for_the_file(bytes in hostile(), at in any::<prop::sample::Index>()) {
         let (head, tail) = bytes.split_at(at.index(bytes.len() + 1));
         for depth in DEPTHS {
             let mut inspector = Inspector::new(depth);

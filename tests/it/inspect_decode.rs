@@ -1,4 +1,4 @@
-//! The second opinion.
+//! Decode depth.
 
 use std::{fs, path::Path};
 
@@ -14,7 +14,7 @@ fn fixture(name: &str) -> Vec<u8> {
 }
 
 #[test]
-fn a_decoder_has_nothing_against_sound_pictures() {
+fn the_decoder_accepts_valid_pictures() {
     for name in [
         "png/rgb.png",
         "gif/animated.gif",
@@ -33,8 +33,8 @@ fn a_decoder_has_nothing_against_sound_pictures() {
 }
 
 #[test]
-fn a_decoder_that_refuses_what_most_readers_tolerate_is_a_warning() {
-    // The decoder does not know run lengths that are stored from the top down.
+fn rejection_by_a_strict_decoder_is_a_warning() {
+    // The decoder does not support run lengths stored from the top down.
     let mut file = fixture("bmp/rle-8.bmp");
     let height = i32::from_le_bytes([file[22], file[23], file[24], file[25]]);
     file[22..26].copy_from_slice(&(-height).to_le_bytes());
@@ -50,7 +50,7 @@ fn a_decoder_that_refuses_what_most_readers_tolerate_is_a_warning() {
 }
 
 #[test]
-fn what_was_not_examined_is_not_called_corrupt() {
+fn unexamined_parts_are_not_reported_as_corrupt() {
     let mut gif = fixture("gif/89a.gif");
     gif[6..10].fill(0xff);
     let verdict = Requirements::ASYNC.judge(Inspection::at(Depth::Decode, &gif));
@@ -66,7 +66,7 @@ fn what_was_not_examined_is_not_called_corrupt() {
 #[test]
 fn a_picture_too_large_for_a_decoder_is_not_decoded() {
     let mut gif = fixture("gif/89a.gif");
-    // The screen, not the frame: what a decoder has to hold.
+    // The size of the screen, not of the frame, determines the decoder's memory.
     gif[6..10].fill(0xff);
     let inspection = Inspection::at(Depth::Decode, &gif);
     assert!(inspection.defects().contains(DefectKind::NotDecoded));
@@ -74,7 +74,7 @@ fn a_picture_too_large_for_a_decoder_is_not_decoded() {
 }
 
 #[test]
-fn a_decoder_is_not_asked_about_what_is_refused_anyway() {
+fn rejected_images_are_not_decoded() {
     let inspection = Inspection::at(Depth::Decode, &fixture("png/wrong-crc.png"));
     assert!(inspection.defects().contains(DefectKind::PngCriticalCrc));
     assert!(!inspection.defects().contains(DefectKind::DecoderRefused));

@@ -11,7 +11,7 @@ fn fixture() -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn a_stream_says_the_same_as_a_slice() {
+async fn a_stream_gives_the_same_facts_as_a_slice() {
     let file = fixture();
     let chunks = file.chunks(100).map(Ok::<_, Infallible>);
     let inspection = Inspection::of_stream(Depth::Payload, stream::iter(chunks)).await;
@@ -19,14 +19,14 @@ async fn a_stream_says_the_same_as_a_slice() {
 }
 
 #[tokio::test]
-async fn an_asynchronous_reader_says_the_same_as_a_slice() {
+async fn an_async_reader_gives_the_same_facts_as_a_slice() {
     let file = fixture();
     let inspection = Inspection::read_async(Depth::Structure, &file[..]).await;
     assert_eq!(inspection.unwrap(), Inspection::of(&file));
 }
 
 #[tokio::test]
-async fn a_failing_stream_is_an_error_and_no_image() {
+async fn a_failing_stream_is_an_error() {
     let chunks = [Ok(&b"GIF89a"[..]), Err(io::Error::other("gone"))];
     let failed = Inspection::of_stream(Depth::Structure, stream::iter(chunks)).await;
     assert_eq!(failed.unwrap_err().to_string(), "gone");

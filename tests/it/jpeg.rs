@@ -1,4 +1,4 @@
-//! JPEG: what is read from its header, walked in its structure, and named when it is wrong.
+//! JPEG: facts of the header, the structure, and defects.
 
 use std::fs;
 
@@ -8,7 +8,7 @@ use greenlight::{
 };
 use proptest::prelude::*;
 
-/// A JPEG in the making, part by part.
+/// A builder of a JPEG.
 #[derive(Clone, Default)]
 struct Jpeg(Vec<u8>);
 
@@ -29,7 +29,7 @@ impl Jpeg {
         self.raw(&[0xff, code, high, low]).raw(body)
     }
 
-    /// A quantisation table of ones.
+    /// A quantization table of ones.
     fn quantizers(self, number: u8) -> Self {
         let mut body = vec![1; 65];
         body[0] = number;
@@ -80,10 +80,10 @@ const COLOR: &[[u8; 3]] = &[[1, 0x22, 0], [2, 0x11, 0], [3, 0x11, 0]];
 /// The parameters of a sequential scan.
 const WHOLE: [u8; 3] = [0, 63, 0];
 
-/// Coded data of one gray block of 8 by 8: DC and end of block, a bit each.
+/// Coded data of one gray 8x8 block: DC and end of block, one bit each.
 const BLOCK: &[u8] = &[0x3f];
 
-/// 8 by 8 pixels of gray, whole and correct.
+/// A valid gray JPEG of 8x8 pixels.
 fn smallest() -> Vec<u8> {
     Jpeg::new()
         .tables()
@@ -146,7 +146,7 @@ fn every_start_of_frame_gives_the_size_at_header_depth() {
 }
 
 #[test]
-fn tables_and_comments_that_look_like_frames_are_skipped_by_their_length() {
+fn frame_markers_inside_segments_are_ignored() {
     let bytes = Jpeg::new()
         .segment(
             0xfe,
@@ -225,7 +225,7 @@ fn orientation_is_read_in_both_byte_orders_and_any_chunking() {
 }
 
 #[test]
-fn an_orientation_without_a_meaning_is_none() {
+fn an_invalid_orientation_is_none() {
     for entry in [
         (0x0112, 3, 0),
         (0x0112, 3, 9),
@@ -242,7 +242,7 @@ fn an_orientation_without_a_meaning_is_none() {
 }
 
 #[test]
-fn a_cut_directory_is_no_defect_and_no_size() {
+fn a_truncated_directory_is_neither_a_defect_nor_a_size() {
     let mut body = exif(*b"II", 0, &[(0x0100, 3, 4000), (0x0101, 3, 3000)]);
     body.extend_from_slice(&smallest());
     for len in 0..body.len() {
@@ -257,7 +257,7 @@ fn a_cut_directory_is_no_defect_and_no_size() {
 }
 
 #[test]
-fn colour_is_what_decoders_guess() {
+fn color_type_agrees_with_decoders() {
     let adobe = |transform: u8| [b"Adobe\0\x64\0\0\0\0".as_slice(), &[transform]].concat();
     let inks: &[[u8; 3]] = &[[1, 0x11, 0], [2, 0x11, 0], [3, 0x11, 0], [4, 0x11, 0]];
     let letters: &[[u8; 3]] = &[[b'R', 0x11, 0], [b'G', 0x11, 0], [b'B', 0x11, 0]];
@@ -294,7 +294,7 @@ fn the_smallest_jpeg_has_no_defect() {
 }
 
 #[test]
-fn what_decoders_tolerate_is_a_warning() {
+fn defects_that_decoders_tolerate_are_warnings() {
     let head = || Jpeg::new().tables().frame(0xc0, 8, 8, GRAY);
     let zeros = {
         let mut body = vec![0; 65];
@@ -389,7 +389,7 @@ fn fill_bytes_before_markers_are_legal() {
 }
 
 #[test]
-fn what_most_decoders_refuse_in_segments_is_named() {
+fn segment_defects_that_decoders_reject_are_reported() {
     let head = || Jpeg::new().tables().frame(0xc0, 8, 8, GRAY);
     let scan = |jpeg: Jpeg| jpeg.scan(&[1], WHOLE, BLOCK).end();
     let cases = [
@@ -487,7 +487,7 @@ fn what_most_decoders_refuse_in_frames_and_scans_is_named() {
             ),
         ),
         (
-            // Only motion JPEG leaves out its tables.
+            // Only motion JPEG omits its tables.
             DefectKind::JpegNoHuffmanTable,
             scan(Jpeg::new().quantizers(0).frame(0xc0, 8, 8, GRAY)),
         ),
@@ -591,7 +591,7 @@ fn restart_markers_count_from_zero_and_are_counted() {
         .frame(0xc0, 8, 8, GRAY)
         .scan(&[1], WHOLE, &[0x3f, 0xff, 0xd0])
         .end();
-    // Whether blocks are still to come only the walk can tell.
+    // Only the walk determines whether blocks are missing.
     assert_eq!(defects(&unannounced), [DefectKind::JpegRestartCount]);
     assert_eq!(payload_defects(&unannounced), [DefectKind::JpegDataExcess]);
     assert_eq!(
@@ -605,7 +605,7 @@ fn restart_markers_count_from_zero_and_are_counted() {
 }
 
 #[test]
-fn the_size_of_a_thumbnail_is_never_taken() {
+fn the_size_of_a_thumbnail_is_ignored() {
     let oriented = concat!(
         env!("CARGO_MANIFEST_DIR"),
         "/fixtures/images/jpeg/exif-orientation-6.jpg"
@@ -615,7 +615,7 @@ fn the_size_of_a_thumbnail_is_never_taken() {
     assert_eq!(inspection.dimensions(), Some(Dimensions::new(320, 256)));
 }
 
-/// Gray pixels of 16 by 16 in four blocks, in whose coded data a 0 is a code and a 1 is none.
+/// Gray 16x16 pixels in four blocks. In their coded data 0 is a code and 1 is not.
 fn four_blocks(coded: &[u8]) -> Vec<u8> {
     Jpeg::new()
         .tables()
@@ -654,7 +654,7 @@ fn a_missing_end_marker_differs_from_truncated_data() {
         assert_eq!(payload_defects(cut), no_end);
         assert_eq!(defects(cut), truncated);
     }
-    // Nothing is left of the coded data.
+    // No coded data is left.
     assert_eq!(payload_defects(&whole[..whole.len() - 3]), truncated);
     // A comment ends the scan at any depth; a trailer that is none is excess.
     let body = Jpeg(whole[..whole.len() - 2].to_vec());
@@ -691,7 +691,7 @@ fn a_stray_restart_marker_is_tolerated_after_the_last_block_only() {
 
 /// Gray pixels in 40,000 blocks whose code is a single 0, coded data with many stuffed zeros.
 #[test]
-fn payload_defects_are_placed_within_64_bytes_of_the_damage() {
+fn payload_defect_offsets_are_within_64_bytes() {
     // DC differences have seven bits: 0 and seven bits, and 0 for the end of the block.
     let head = |side: u16| {
         Jpeg::new()
@@ -701,7 +701,7 @@ fn payload_defects_are_placed_within_64_bytes_of_the_damage() {
             .frame(0xc0, side, side, GRAY)
             .segment(0xda, &[1, 1, 0, WHOLE[0], WHOLE[1], WHOLE[2]])
     };
-    // Nine bits a block: 0, seven bits, 0. 1600 blocks by 1600 pixels of a side.
+    // Nine bits per block: 0, seven bits, 0. 1600 by 1600 pixels have 40,000 blocks.
     let blocks = 200 * 200;
     let mut bits = Vec::new();
     for block in 0..blocks {
@@ -744,7 +744,7 @@ fn payload_defects_are_placed_within_64_bytes_of_the_damage() {
     };
     for block in [0, 17, 20_000, blocks - 5] {
         let at = start + u64::try_from(stuffed(&bits[..block * 9]).len()).unwrap();
-        // A 1 is no code.
+        // A 1 is not a code.
         let mut damaged = bits.clone();
         damaged[block * 9] = true;
         let found = place(&damaged, DefectKind::JpegHuffmanCode);
@@ -762,7 +762,7 @@ fn payload_defects_are_placed_within_64_bytes_of_the_damage() {
 }
 
 #[test]
-fn data_that_ends_before_the_last_block_is_short() {
+fn data_that_ends_before_the_last_block_is_truncated() {
     // Every DC coefficient has eleven bits: two bytes a block, four blocks.
     let of_length = |len: usize| {
         let bytes = Jpeg::new()
@@ -794,7 +794,7 @@ fn a_block_with_more_than_63_coefficients_is_tolerated() {
 }
 
 #[test]
-fn a_restart_interval_must_have_all_of_its_blocks() {
+fn a_restart_interval_must_be_complete() {
     let coded = |intervals: [&[u8]; 2]| {
         let coded = [intervals[0], &[0xff, 0xd0], intervals[1]].concat();
         let bytes = Jpeg::new()
@@ -812,7 +812,7 @@ fn a_restart_interval_must_have_all_of_its_blocks() {
 }
 
 #[test]
-fn progressive_scans_follow_their_history() {
+fn progressive_scans_must_follow_in_order() {
     // DC of four blocks; then in the band 1 to 5 the first block has a coefficient at place 1 and
     // the code that ends a block comes next.
     let head = || {
@@ -851,7 +851,7 @@ fn ac_table(symbols: [u8; 4]) -> Vec<u8> {
 }
 
 #[test]
-fn a_process_that_is_not_walked_is_said_to_be_unchecked() {
+fn an_unsupported_process_is_recorded_as_not_walked() {
     for (code, unchecked) in [(0xc0, false), (0xc1, false), (0xc3, true), (0xc9, true)] {
         let parameters = if code == 0xc3 { [1, 0, 0] } else { WHOLE };
         let bytes = Jpeg::new()
@@ -866,7 +866,7 @@ fn a_process_that_is_not_walked_is_said_to_be_unchecked() {
 }
 
 #[test]
-fn a_table_that_is_none_gives_the_same_facts_in_pieces() {
+fn an_invalid_table_gives_the_same_facts_in_chunks() {
     // Two codes, the second of which means 17 bits.
     let mut table = vec![0; 19];
     table[2] = 2;
@@ -890,7 +890,7 @@ fn a_table_that_is_none_gives_the_same_facts_in_pieces() {
 }
 
 #[test]
-fn work_that_a_file_is_not_worth_is_left_out() {
+fn excessive_work_on_a_file_is_skipped() {
     let bomb = |scans: usize| {
         let refinement = Jpeg::default()
             .scan(&[1], [1, 5, 0x10], &[0b1100_0111])
@@ -968,7 +968,7 @@ fn blocks_of_one_bit_are_counted_work() {
 }
 
 #[test]
-fn whole_files_have_no_defect_in_their_payload() {
+fn complete_files_have_no_payload_defect() {
     let mut whole = 0;
     for (path, bytes) in fixtures() {
         let structure = Inspection::of(&bytes);
@@ -1003,7 +1003,7 @@ fn no_prefix_is_accepted() {
 }
 
 #[test]
-fn a_growing_prefix_takes_no_fact_back() {
+fn facts_of_a_growing_prefix_are_monotonic() {
     for (path, bytes) in fixtures() {
         let mut inspector = Inspector::new(Depth::Structure);
         let mut before = inspector.inspection().clone();
@@ -1042,7 +1042,7 @@ fn a_growing_prefix_takes_no_fact_back() {
 
 proptest! {
     #[test]
-    fn any_chunking_of_any_damaged_file_gives_the_same_facts(
+    fn any_chunking_of_a_corrupt_file_gives_the_same_facts(
         file in any::<prop::sample::Index>(),
         damage in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..6),
         cuts in prop::collection::vec(1_usize..700, 1..40),

@@ -29,7 +29,7 @@ pub(crate) fn block_on<T>(work: impl Future<Output = T>) -> T {
     runtime.unwrap().block_on(work)
 }
 
-/// A path of its own for every call; the files of earlier runs are gone.
+/// Returns a new path per call; files of earlier runs are removed.
 pub(crate) fn fresh_path(name: &str) -> PathBuf {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let count = COUNT.fetch_add(1, Ordering::Relaxed);
@@ -72,7 +72,7 @@ fn image(number: u32) -> NewImage {
 
 #[cfg(feature = "conformance")]
 #[test]
-fn sqlite_does_what_every_ledger_must() {
+fn sqlite_passes_the_conformance_suite() {
     for case in greenlight::ledger::conformance::CASES {
         println!("{}", case.name()); // shown when it fails
         let path = fresh_path("conformance");
@@ -106,7 +106,7 @@ fn states_have_stable_numbers_and_names() {
 }
 
 #[test]
-fn keys_are_the_same_for_what_a_server_cannot_tell_apart() {
+fn keys_ignore_parts_that_a_server_never_receives() {
     let key = |url: &str| Key::of_url(&scope(), &ImageUrl::parse(url).unwrap());
     let plain = key("https://example.com/a.png?b=1");
     for same in [
@@ -128,7 +128,7 @@ fn keys_are_the_same_for_what_a_server_cannot_tell_apart() {
 }
 
 #[test]
-fn keys_differ_by_every_part_of_the_scope_but_not_by_the_order_of_scenes() {
+fn keys_depend_on_the_scope_but_not_on_scene_order() {
     let url = ImageUrl::parse("https://example.com/a.png").unwrap();
     let key = |scope: &Scope| Key::of_url(scope, &url);
     let base = Scope::new("account", "service", &["ad", "porn"]);
@@ -151,7 +151,7 @@ fn keys_differ_by_every_part_of_the_scope_but_not_by_the_order_of_scenes() {
 }
 
 #[test]
-fn a_key_is_a_data_id_and_reads_back() {
+fn a_key_is_a_data_id_and_can_be_parsed() {
     let key = image(1).key;
     let text = key.to_string();
     assert_eq!(text.len(), 64);

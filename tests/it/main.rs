@@ -1,4 +1,4 @@
-//! The tests of the public surface, one module a theme.
+//! The tests of the public surface, one module per topic.
 
 mod bmp;
 #[cfg(feature = "cli")]

@@ -1,4 +1,4 @@
-//! The pipeline against the sandbox: every image one outcome, nothing paid twice, whatever happens.
+//! The pipeline with the sandbox: every image gets one outcome and is billed once, whatever happens.
 
 #![allow(clippy::unwrap_used, reason = "a test may fail anywhere")]
 
@@ -23,7 +23,7 @@ use super::ledger::{block_on, fresh_path};
 
 const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/images");
 
-/// A sandbox, and a ledger that a pipeline works on.
+/// A sandbox and a ledger for a pipeline.
 struct Bench {
     sandbox: Sandbox,
     ledger: Arc<SqliteLedger>,
@@ -44,7 +44,7 @@ fn client(endpoint: &str, secret: &str) -> Client {
     client.build().unwrap()
 }
 
-/// A machine that is busy with other tests is no slow server.
+/// Tolerates the load of other tests, which must not count as a slow server.
 fn requirements() -> Requirements {
     Requirements::ASYNC.with_download_time(Duration::from_secs(60))
 }
@@ -59,7 +59,7 @@ fn probe_in(mode: Mode) -> Probe {
     probe.concurrency_per_host(64).build().unwrap()
 }
 
-/// A pipeline that does not wait where the real service asks it to.
+/// Returns a pipeline without the delays that the real service requires.
 fn pipeline(endpoint: &str, secret: &str, ledger: Arc<dyn Ledger>) -> Pipeline {
     pipeline_over(probe(), endpoint, secret, ledger)
 }
@@ -73,7 +73,7 @@ fn pipeline_over(probe: Probe, endpoint: &str, secret: &str, ledger: Arc<dyn Led
     ))
 }
 
-/// The same with another scope.
+/// Like `pipeline`, with another scope.
 fn pipeline_of(endpoint: &str, ledger: Arc<dyn Ledger>, scope: Scope) -> Pipeline {
     let client = client(endpoint, "sandbox-key-secret");
     hasty(Pipeline::new(client, probe(), ledger, scope))
@@ -87,12 +87,12 @@ fn hasty(pipeline: Pipeline) -> Pipeline {
         .fill_wait(Duration::from_millis(50))
         .poll_interval(Duration::from_millis(50))
         .lease(Duration::from_secs(5))
-        // A machine that is busy with other tests has lost no answer.
+        // The load of other tests must not count as a lost response.
         .send_limit(Duration::from_secs(30))
         .settle_after(Duration::from_secs(60))
 }
 
-/// A pipeline that soon takes an answer for lost.
+/// Returns a pipeline that soon considers a response lost.
 fn impatient(pipeline: Pipeline) -> Pipeline {
     pipeline
         .send_limit(Duration::from_secs(4))
@@ -114,7 +114,7 @@ impl Bench {
         pipeline(&self.sandbox.endpoint(), secret, ledger)
     }
 
-    /// Distinct URLs of one good image.
+    /// Returns distinct URLs of one valid image.
     fn good(&self, count: u64) -> Vec<Line> {
         let url = self.url("png/rgb.png");
         let lines = (1..=count).map(|number| line(&format!("{url}?{number}"), number));
@@ -147,7 +147,7 @@ fn line(url: &str, number: u64) -> Line {
     }
 }
 
-/// Runs to the end and answers what was delivered: the user's ids and states.
+/// Runs to the end and returns the delivered outcomes: data ids and states.
 async fn run(pipeline: &Pipeline, lines: Vec<Line>) -> (BTreeMap<String, Row>, Progress) {
     let mut run = pipeline.start(lines);
     let mut delivered = BTreeMap::new();
@@ -163,7 +163,7 @@ async fn run(pipeline: &Pipeline, lines: Vec<Line>) -> (BTreeMap<String, Row>, P
 }
 
 #[test]
-fn every_line_gets_one_outcome_and_every_image_is_paid_once() {
+fn every_line_gets_an_outcome_and_images_are_paid_once() {
     block_on(async {
         let bench = Bench::new(Sandbox::builder().polls(1)).await;
         let mut lines = bench.good(120);
@@ -173,7 +173,7 @@ fn every_line_gets_one_outcome_and_every_image_is_paid_once() {
             bench.url("png/cut-in-data.png"),
             bench.url("png/rgb.png") + "?7",
             "not a url".to_owned(),
-            "http://127.0.0.1:9/nobody.png".to_owned(),
+            "http://127.0.0.1:9/closed.png".to_owned(),
         ];
         lines.extend(
             more.iter()
@@ -219,7 +219,7 @@ fn every_line_gets_one_outcome_and_every_image_is_paid_once() {
 }
 
 #[test]
-fn a_list_given_again_pays_nothing_and_delivers_nothing_twice() {
+fn a_list_passed_again_is_not_billed_or_delivered_twice() {
     block_on(async {
         let bench = Bench::new(Sandbox::builder()).await;
         let (first, _) = run(&bench.pipeline(), bench.good(60)).await;
@@ -237,7 +237,7 @@ fn a_list_given_again_pays_nothing_and_delivers_nothing_twice() {
 }
 
 #[test]
-fn what_a_consumer_did_not_acknowledge_comes_again_in_the_next_run() {
+fn unacknowledged_outcomes_are_delivered_by_the_next_run() {
     block_on(async {
         let bench = Bench::new(Sandbox::builder()).await;
         let mut dies = bench.pipeline().start(bench.good(10));
@@ -252,7 +252,7 @@ fn what_a_consumer_did_not_acknowledge_comes_again_in_the_next_run() {
 }
 
 #[test]
-fn a_stopped_run_saves_the_rest_for_the_next() {
+fn a_stopped_run_leaves_the_rest_to_the_next() {
     block_on(async {
         let bench = Bench::new(Sandbox::builder()).await;
         let pipeline = bench
@@ -339,7 +339,7 @@ fn an_animation_is_submitted_with_its_frames() {
 }
 
 #[test]
-fn a_refused_key_ends_the_run_and_kills_no_image() {
+fn a_rejected_key_ends_the_run_and_no_image_is_dead() {
     block_on(async {
         let bench = Bench::new(Sandbox::builder()).await;
         let ledger = Arc::clone(&bench.ledger);
@@ -394,7 +394,7 @@ fn a_plan_counts_and_submits_nothing() {
 }
 
 #[test]
-fn what_is_printed_of_a_pipeline_holds_no_secret() {
+fn debug_output_of_a_pipeline_has_no_secret() {
     let ledger = SqliteLedger::open(&fresh_path("debug"), &scope()).unwrap();
     let pipeline = pipeline(
         "http://127.0.0.1:9",

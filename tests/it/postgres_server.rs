@@ -43,7 +43,7 @@ kill -INT "$(head -n 1 "$folder/data/postmaster.pid")"
 wait
 "#;
 
-/// The URL of a schema that no other caller has, or `None` if there is no server here.
+/// Returns the URL of a new schema, or `None` if no server is available.
 pub(crate) fn fresh_url() -> Option<String> {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let server = server()?;
@@ -84,7 +84,7 @@ impl Server {
         &self.url
     }
 
-    /// Ends the server as a power cut would; another starts by itself.
+    /// Kills the server; another one starts automatically.
     pub(crate) fn kill(&self) {
         let pid = std::fs::read_to_string(self.folder.join("data/postmaster.pid")).unwrap();
         let pid = pid.lines().next().unwrap();
@@ -103,7 +103,7 @@ impl Server {
         Self::start_in(name, |_| {})
     }
 
-    /// A server with this certificate and key, which takes no connection without TLS.
+    /// Starts a server with this certificate and key that accepts only TLS connections.
     pub(crate) fn start_with_tls(name: &str, certificate: &str, key: &str) -> Option<Self> {
         Self::start_in(name, |folder| {
             std::fs::write(folder.join("cert.pem"), certificate).unwrap();
@@ -116,7 +116,7 @@ impl Server {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         drop(listener);
-        // In memory, where there is a folder for that: power is not lost here.
+        // In memory if there is such a folder, because durability is not tested here.
         let base = ["/dev/shm", "/tmp"].map(Path::new);
         let base = base.into_iter().find(|folder| folder.is_dir())?;
         let folder = base.join(format!("greenlight-postgres-{name}-{}", std::process::id()));
@@ -160,7 +160,7 @@ fn programs() -> Option<PathBuf> {
     folders.find(|folder| folder.join("initdb").is_file() && folder.join("postgres").is_file())
 }
 
-/// PostgreSQL does not run as the superuser, so another user runs it then.
+/// PostgreSQL refuses to run as the superuser, so another user runs it.
 fn supervisor(folder: &Path, port: u16, programs: &Path) -> Option<Child> {
     let path = std::env::var("PATH").unwrap_or_default();
     let path = format!("{}:{path}", programs.display());
@@ -190,7 +190,7 @@ fn supervisor(folder: &Path, port: u16, programs: &Path) -> Option<Child> {
     command.spawn().ok()
 }
 
-/// The user and group of an account that is not the superuser's.
+/// Returns the user and group of an account other than the superuser's.
 #[cfg(unix)]
 fn account() -> Option<(u32, u32)> {
     let accounts = std::fs::read_to_string("/etc/passwd").ok()?;

@@ -1,4 +1,4 @@
-//! The probe against servers that behave, and the plain ways of not doing so.
+//! The probe with correct servers and with common errors.
 
 #![allow(
     clippy::as_conversions,
@@ -41,7 +41,7 @@ fn codes(download: &Download) -> Vec<&'static str> {
 }
 
 #[tokio::test]
-async fn a_good_image_is_accepted_in_full() {
+async fn a_valid_image_is_accepted_in_full_mode() {
     let file = png(640, 480, 0);
     let server = Server::answering(ok("image/png", &file)).await;
     let verdict = probe(Mode::Full)
@@ -69,7 +69,7 @@ async fn a_good_image_is_accepted_in_full() {
 }
 
 #[tokio::test]
-async fn a_request_asks_for_the_bytes_as_they_are_and_tells_nothing_else() {
+async fn a_request_has_identity_encoding_and_no_other_headers() {
     let server = Server::answering(ok("image/png", &png(256, 256, 0))).await;
     let url = ImageUrl::parse(&format!(
         "http://{}/a%20b.png?size=large&q=%C3%A9#part",
@@ -93,7 +93,7 @@ async fn a_request_asks_for_the_bytes_as_they_are_and_tells_nothing_else() {
 }
 
 #[tokio::test]
-async fn header_mode_decides_from_a_window_and_takes_the_size_from_content_range() {
+async fn header_mode_uses_the_size_in_content_range() {
     let file = png(640, 480, 3_000_000);
     let len = file.len() as u64;
     let server = Server::start(move |mut peer| {
@@ -126,7 +126,7 @@ async fn header_mode_decides_from_a_window_and_takes_the_size_from_content_range
 }
 
 #[tokio::test]
-async fn header_mode_asks_for_larger_windows_until_it_can_decide() {
+async fn header_mode_requests_larger_ranges_until_it_can_decide() {
     let mut file = jpeg_head(640, 480, 700_000);
     file.resize(2_000_000, 0);
     let server = Server::start(move |mut peer| {
@@ -159,7 +159,7 @@ async fn header_mode_asks_for_larger_windows_until_it_can_decide() {
 }
 
 #[tokio::test]
-async fn header_mode_reads_on_where_the_server_knows_no_ranges() {
+async fn header_mode_reads_the_body_if_ranges_are_unsupported() {
     let file = png(640, 480, 500_000);
     let server = Server::answering(ok("image/png", &file)).await;
     let verdict = probe(Mode::Header)
@@ -188,7 +188,7 @@ async fn header_mode_does_not_guess_a_size() {
 }
 
 #[tokio::test]
-async fn odd_answers_to_a_range_get_one_plain_request() {
+async fn odd_responses_to_a_range_get_one_plain_request() {
     let file = png(640, 480, 100_000);
     let part = |range: &str| {
         answer(
@@ -235,7 +235,7 @@ async fn odd_answers_to_a_range_get_one_plain_request() {
 }
 
 #[tokio::test]
-async fn a_part_that_is_shorter_than_asked_does_not_lead_to_many_requests() {
+async fn short_ranges_do_not_cause_many_requests() {
     let file = jpeg_head(640, 480, 100_000);
     let file = [file, vec![0; 100_000]].concat();
     for (always, size, expected) in [
@@ -277,7 +277,7 @@ async fn a_part_that_is_shorter_than_asked_does_not_lead_to_many_requests() {
 }
 
 #[tokio::test]
-async fn a_part_of_unknown_whole_that_decides_is_enough() {
+async fn a_range_of_unknown_total_length_may_suffice() {
     let file = png(640, 480, 1_000);
     let range = format!("bytes 0-{}/*", file.len() - 1);
     let part = answer("206 Partial Content", &[("Content-Range", &range)], &file);
@@ -288,7 +288,7 @@ async fn a_part_of_unknown_whole_that_decides_is_enough() {
 }
 
 #[tokio::test]
-async fn redirects_are_followed_and_each_hop_is_told() {
+async fn redirects_are_followed_and_hops_recorded() {
     let file = png(300, 300, 0);
     let server = Server::start(move |mut peer| {
         let file = file.clone();
@@ -331,7 +331,7 @@ async fn redirects_are_followed_and_each_hop_is_told() {
 }
 
 #[tokio::test]
-async fn redirects_end_at_the_limit_in_loops_and_where_they_lead_nowhere() {
+async fn redirects_end_at_the_limit_and_in_loops() {
     let found = |location: &str| answer("302 Found", &[("Location", location)], b"");
     let cases = [
         (found("/x"), "redirects lead back to"),
@@ -376,17 +376,17 @@ async fn redirects_end_at_the_limit_in_loops_and_where_they_lead_nowhere() {
         .await;
     })
     .await;
-    for (most, told) in [(0, "0 redirects"), (1, "1 redirect"), (5, "5 redirects")] {
-        let probe = builder().max_redirects(most).build().unwrap();
+    for (max, count) in [(0, "0 redirects"), (1, "1 redirect"), (5, "5 redirects")] {
+        let probe = builder().max_redirects(max).build().unwrap();
         let download = probe.download(&server.url("/0"), &ASYNC).await;
-        let expected = Ending::Redirects(format!("more than {told}"));
+        let expected = Ending::Redirects(format!("more than {count}"));
         assert_eq!(download.ending(), &expected);
-        assert_eq!(download.hops().len(), most + 1);
+        assert_eq!(download.hops().len(), max + 1);
     }
 }
 
 #[tokio::test]
-async fn a_redirect_to_a_url_with_a_user_name_or_password_is_refused() {
+async fn a_redirect_to_a_url_with_credentials_is_rejected() {
     let canary = Server::answering(ok("image/png", &png(300, 300, 0))).await;
     for user in ["user:s3cr3t@", "user@", ":s3cr3t@"] {
         let location = format!("http://{user}{}/image.png", canary.address);
@@ -446,7 +446,7 @@ async fn an_address_that_is_not_public_is_never_connected_to() {
             assert!(message.contains("the allow entry "), "{host}: {message}");
         }
     }
-    // By way of a redirect, from a server that may be asked, in any notation.
+    // By a redirect from an allowed server, in any notation.
     for host in literals {
         let location = format!("http://{host}:{port}/image.png");
         let server = Server::answering(answer("302 Found", &[("Location", &location)], b"")).await;
@@ -467,7 +467,7 @@ async fn an_address_that_is_not_public_is_never_connected_to() {
 }
 
 #[tokio::test]
-async fn a_status_without_an_image_is_its_own_finding() {
+async fn a_status_without_an_image_is_a_violation() {
     let file = png(300, 300, 0);
     for (status, body, says) in [
         ("204 No Content", &b""[..], "nothing at this URL"),
@@ -493,7 +493,7 @@ async fn a_status_without_an_image_is_its_own_finding() {
 }
 
 #[tokio::test]
-async fn a_body_that_is_compressed_is_named_and_not_inflated() {
+async fn a_compressed_body_is_reported_and_not_decompressed() {
     for (name, value, coding) in [
         ("Content-Encoding", "gzip", "gzip"),
         ("Content-Encoding", "identity, br", "br"),
@@ -505,7 +505,7 @@ async fn a_body_that_is_compressed_is_named_and_not_inflated() {
         assert_eq!(codes(&download), ["download/encoding"]);
         assert_eq!(download.bytes(), 0);
     }
-    // What names no coding, as servers that were set up wrongly send it, hides nothing.
+    // A value that is not a coding, as misconfigured servers send, does not affect the body.
     for value in [
         "identity",
         "none",
@@ -530,7 +530,7 @@ async fn a_body_that_is_compressed_is_named_and_not_inflated() {
 }
 
 #[tokio::test]
-async fn a_download_stops_at_the_first_fact_that_condemns() {
+async fn a_download_stops_at_the_first_fatal_fact() {
     // The announced length is enough.
     let head = "HTTP/1.1 200 OK\r\nContent-Length: 20971521\r\n\r\n";
     let server = Server::answering(head).await;
@@ -572,7 +572,7 @@ async fn a_download_stops_at_the_first_fact_that_condemns() {
 }
 
 #[tokio::test]
-async fn a_deadline_tells_the_phase_it_cut() {
+async fn a_deadline_reports_the_phase_that_it_ended() {
     let quick = || {
         builder()
             .deadline(Duration::from_millis(300))
@@ -599,7 +599,7 @@ async fn a_deadline_tells_the_phase_it_cut() {
     assert_eq!(codes(&download), ["download/too-slow"]);
 }
 
-/// The beginning of a PNG of 240 megapixels whose data, less than 1 MB of them, inflate to 960 MB.
+/// The beginning of a PNG of 240 megapixels with less than 1 MB of data that decompresses to 960 MB.
 fn bomb() -> Vec<u8> {
     // RFC 1951: a block of fixed codes that holds one zero, then one whose codes of one bit each are
     // the match of 258 bytes, which a code of one bit for the distance 1 follows.
@@ -618,7 +618,7 @@ fn bomb() -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn work_is_cut_by_the_deadline_as_waiting_is() {
+async fn the_deadline_bounds_work_too() {
     let mut answer = b"HTTP/1.1 200 OK\r\n\r\n".to_vec();
     answer.extend(bomb());
     let server = Server::start(move |mut peer| {
@@ -646,7 +646,7 @@ async fn work_is_cut_by_the_deadline_as_waiting_is() {
 }
 
 #[tokio::test]
-async fn any_deadline_and_pace_can_be_set() {
+async fn any_deadline_and_rate_can_be_set() {
     let server = Server::answering(ok("image/png", &png(300, 300, 0))).await;
     for longest in [Duration::MAX, Duration::from_secs(u64::MAX / 4)] {
         let probe = builder()
@@ -661,7 +661,7 @@ async fn any_deadline_and_pace_can_be_set() {
 }
 
 #[tokio::test]
-async fn a_connection_that_ends_early_is_told_apart_from_one_that_is_reset() {
+async fn an_early_end_and_a_reset_are_distinguished() {
     let file = png(300, 300, 0);
     let whole = ok("image/png", &file);
     let cut = Server::answering(&whole[..whole.len() - 10]).await;
@@ -691,7 +691,7 @@ async fn a_connection_that_ends_early_is_told_apart_from_one_that_is_reset() {
 }
 
 #[tokio::test]
-async fn a_url_that_breaks_a_rule_by_its_text_is_not_asked_for() {
+async fn a_url_rejected_by_its_text_is_not_requested() {
     let server = Server::answering(ok("image/png", &png(300, 300, 0))).await;
     let url = ImageUrl::parse(&format!("http://user:pass@{}/x", server.address)).unwrap();
     let verdict = probe(Mode::Full).check(&url, &ASYNC).await.unwrap();
@@ -701,7 +701,7 @@ async fn a_url_that_breaks_a_rule_by_its_text_is_not_asked_for() {
 }
 
 #[test]
-fn a_probe_that_cannot_be_set_up_says_why() {
+fn a_probe_that_cannot_be_built_names_the_cause() {
     let error = builder().header("Host", "example.com").build().unwrap_err();
     assert_eq!(
         error.to_string(),

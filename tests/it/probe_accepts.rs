@@ -1,4 +1,4 @@
-//! What the probe accepts of servers that do not follow the specifications. The lines of
+//! Server behavior outside the specifications that the probe accepts. The lines of
 //! `docs/what-the-probe-accepts.md` are these cases.
 
 #![allow(clippy::unwrap_used, reason = "tests")]
@@ -265,7 +265,7 @@ async fn a_folded_content_type_is_read() {
 }
 
 #[tokio::test]
-async fn an_unregistered_coding_is_named_in_a_warning() {
+async fn an_unregistered_coding_is_a_warning() {
     let file = png(300, 300, 0);
     let server = Server::answering(answer(
         "200 OK",
@@ -285,7 +285,7 @@ async fn an_unregistered_coding_is_named_in_a_warning() {
         verdict.download().unwrap().unregistered_coding(),
         Some("aws-chunked")
     );
-    // A redirect's own coding says nothing of the image.
+    // The coding of a redirect does not apply to the image.
     let good = Server::answering(ok("image/png", &file)).await;
     let place = good.url("/image.png").to_string();
     let there = [("Location", place.as_str()), ("Content-Encoding", "utf-8")];
@@ -337,7 +337,7 @@ async fn a_range_that_fails_gets_one_plain_request() {
         assert_eq!(verdict.decision(), decision, "{status}: {verdict:?}");
         assert_eq!(server.seen.requests().len(), requests, "{status}");
     }
-    // A server that always fails is asked twice, not more.
+    // A server that always fails gets two requests.
     let server = Server::answering(answer("500 Internal Server Error", &[], b"")).await;
     let download = probe(Mode::Header)
         .download(&server.url("/image.png"), &ASYNC)
@@ -425,7 +425,7 @@ async fn a_location_in_a_legacy_encoding_is_followed() {
 }
 
 #[tokio::test]
-async fn host_labels_with_underscores_and_hyphens_are_asked_for() {
+async fn host_labels_with_underscores_and_hyphens_are_resolved() {
     let server = Server::answering(ok("image/png", &png(300, 300, 0))).await;
     let any = |_host| async { Ok(vec![Ipv4Addr::LOCALHOST.into()]) };
     let probe = builder().resolver(any).build().unwrap();
@@ -476,7 +476,7 @@ async fn headers_over_http2_may_take_128_kb() {
 }
 
 #[tokio::test]
-async fn an_alert_that_asks_for_other_tls_decides_nothing() {
+async fn an_alert_for_unsupported_tls_is_inconclusive() {
     let authority = Authority::new();
     // handshake_failure, protocol_version, insufficient_security (RFC 8446, 6)
     for alert in [40, 70, 71] {
@@ -616,7 +616,7 @@ const EC_521: &[&str] = &["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-521"
 const RSA: &[&str] = &["-newkey", "rsa:2048"];
 
 #[tokio::test]
-async fn openssl_servers_whose_tls_this_client_lacks_decide_nothing() {
+async fn openssl_servers_with_unsupported_tls_are_inconclusive() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     if !openssl(folder, &["version"]) {

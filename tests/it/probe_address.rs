@@ -1,12 +1,12 @@
-//! The address rule against the RFCs, and the policy's exceptions to it.
+//! Compares the address rule with the RFCs, and tests the policy's exceptions.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use greenlight::probe::{AddressClass, AddressPolicy, RefusalReason, classify};
 use proptest::prelude::*;
 
-/// Addresses and what the RFCs say of them: the first and last of every block, and their
-/// neighbours. `None` is public.
+/// Addresses and their classes by the RFCs: the first and last of every block, and their neighbors.
+/// `None` is public.
 const TABLE: &[(&str, Option<AddressClass>)] = {
     use AddressClass::*;
     &[
@@ -156,7 +156,7 @@ const TABLE: &[(&str, Option<AddressClass>)] = {
 };
 
 #[test]
-fn every_address_is_what_its_rfc_says() {
+fn addresses_are_classified_by_their_rfcs() {
     for (text, expected) in TABLE {
         let address: IpAddr = text.parse().unwrap();
         assert_eq!(classify(address), *expected, "{text}");
@@ -165,7 +165,7 @@ fn every_address_is_what_its_rfc_says() {
 }
 
 #[test]
-fn without_exceptions_the_policy_is_the_rule() {
+fn without_exceptions_the_default_address_rule_applies() {
     let policy = AddressPolicy::new();
     for (text, expected) in TABLE {
         let address: IpAddr = text.parse().unwrap();
@@ -186,7 +186,7 @@ type PolicyCase = (
 );
 
 #[test]
-fn exceptions_reach_as_far_as_they_say() {
+fn exceptions_apply_to_their_range_only() {
     let cases: &[PolicyCase] = &[
         (&["127.0.0.0/8"], &[], "127.0.0.1:80", true),
         (&["127.0.0.0/8"], &[], "127.9.9.9:8080", true),
@@ -195,7 +195,7 @@ fn exceptions_reach_as_far_as_they_say() {
         // No port in the entry: the default ports.
         (&["127.0.0.0/8"], &[], "127.0.0.1:22", false),
         (&["127.0.0.0/8"], &[], "127.0.0.1:6667", false),
-        // A port in the entry: that one alone, even one that is closed by default.
+        // A port in the entry: only that port, even if it is denied by default.
         (&["127.0.0.1/32:8080"], &[], "127.0.0.1:8080", true),
         (&["127.0.0.1/32:8080"], &[], "127.0.0.1:8081", false),
         (&["127.0.0.1/32:8080"], &[], "127.0.0.1:80", false),
@@ -220,7 +220,7 @@ fn exceptions_reach_as_far_as_they_say() {
         (&["::/0"], &[], "[fe80::1]:443", true),
         (&["::/0"], &[], "10.0.0.1:443", false),
         (&["0.0.0.0/0"], &[], "10.0.0.1:443", true),
-        // Deny wins, over the rule and over allow.
+        // Deny takes precedence over the rule and over allow.
         (&[], &["8.8.8.0/24"], "8.8.8.8:443", false),
         (&[], &["8.8.8.0/24"], "8.8.9.8:443", true),
         (&[], &["8.8.8.0/24"], "[::ffff:8.8.8.8]:443", false),
@@ -230,7 +230,7 @@ fn exceptions_reach_as_far_as_they_say() {
         (&["10.0.0.0/8"], &["10.1.0.0/16"], "10.1.2.3:80", false),
         (&["10.1.2.3/32:80"], &["10.0.0.0/8"], "10.1.2.3:80", false),
         (&["10.0.0.0/8"], &["10.1.0.0/16"], "10.2.2.3:80", true),
-        // Metadata services, unless named alone.
+        // Metadata services, unless allowed by an entry of their own.
         (&["169.254.0.0/16"], &[], "169.254.169.254:80", false),
         (&["169.254.0.0/16"], &[], "169.254.1.1:80", true),
         (&["169.254.169.254/31"], &[], "169.254.169.254:80", false),
@@ -300,7 +300,7 @@ const EMBEDDED: [&str; 10] = [
 ];
 
 #[test]
-fn what_is_closed_stays_closed_however_it_is_embedded() {
+fn denied_addresses_stay_denied_when_embedded() {
     let open = AddressPolicy::new().allow("::/0").unwrap();
     let denied = AddressPolicy::new().deny("169.254.0.0/16").unwrap();
     for form in EMBEDDED {
@@ -324,7 +324,7 @@ fn what_is_closed_stays_closed_however_it_is_embedded() {
 }
 
 #[test]
-fn ports_are_those_of_the_web_unless_set() {
+fn default_ports_are_80_and_443() {
     let open = |policy: &AddressPolicy, port| {
         policy
             .check(SocketAddr::new(Ipv4Addr::new(8, 8, 8, 8).into(), port))
@@ -346,7 +346,7 @@ fn ports_are_those_of_the_web_unless_set() {
 }
 
 #[test]
-fn a_refusal_names_the_option_that_would_allow_it() {
+fn a_rejection_names_the_option_that_allows_it() {
     let cases = [
         (
             "127.0.0.1:8080",
@@ -386,7 +386,7 @@ fn a_refusal_names_the_option_that_would_allow_it() {
 }
 
 #[test]
-fn an_entry_that_is_none_is_refused_with_its_reason() {
+fn an_invalid_entry_is_rejected_with_a_reason() {
     let cases = [
         ("", "it does not begin with an IP address"),
         ("localhost", "it does not begin with an IP address"),
@@ -439,16 +439,16 @@ fn address() -> impl Strategy<Value = IpAddr> {
     prop_oneof![
         any::<u32>().prop_map(|bits| IpAddr::V4(Ipv4Addr::from_bits(bits))),
         any::<u128>().prop_map(|bits| IpAddr::V6(Ipv6Addr::from_bits(bits))),
-        // Where the special blocks are.
+        // Addresses near the special blocks.
         any::<u128>().prop_map(|bits| IpAddr::V6(Ipv6Addr::from_bits(bits >> 96 | 0x2001 << 112))),
         any::<u32>().prop_map(|bits| IpAddr::V6(Ipv4Addr::from_bits(bits).to_ipv6_mapped())),
     ]
 }
 
 proptest! {
-    /// What std is sure about is never called public here.
+    /// An address that std classifies as not public is never public.
     #[test]
-    fn what_std_knows_to_be_private_is_refused(address in address()) {
+    fn addresses_private_by_std_are_rejected(address in address()) {
         let known = match address.to_canonical() {
             IpAddr::V4(v4) => {
                 v4.is_private() || v4.is_loopback() || v4.is_link_local() || v4.is_broadcast()
@@ -462,9 +462,9 @@ proptest! {
         prop_assert!(!known || classify(address).is_some());
     }
 
-    /// An IPv4 address is judged alike however it is written.
+    /// An IPv4 address has the same class in any notation.
     #[test]
-    fn embedded_addresses_are_judged_by_what_they_embed(bits in any::<u32>()) {
+    fn embedded_ipv4_addresses_are_checked(bits in any::<u32>()) {
         let plain = Ipv4Addr::from_bits(bits);
         let expected = classify(plain.into());
         prop_assert_eq!(classify(plain.to_ipv6_mapped().into()), expected);
@@ -472,16 +472,16 @@ proptest! {
         prop_assert_eq!(classify(nat64.into()), expected);
     }
 
-    /// No IPv6 address outside `2000::/3` is public but the two embedding forms.
+    /// No IPv6 address outside `2000::/3` is public, except the two embedding forms.
     #[test]
-    fn public_ipv6_lies_in_global_unicast(bits in any::<u128>()) {
+    fn public_ipv6_is_in_global_unicast(bits in any::<u128>()) {
         let address = Ipv6Addr::from_bits(bits);
         if classify(address.into()).is_none() {
             prop_assert_eq!(bits >> 125, 1);
         }
     }
 
-    /// A deny entry closes all that it holds, whatever else is said.
+    /// A deny entry denies all its addresses, regardless of other entries.
     #[test]
     fn deny_always_wins(address in address(), port in 1_u16.., prefix in 0_u32..=32) {
         let bits = match address {
@@ -547,7 +547,7 @@ fn everything_in_ipv6_does_not_open_embedded_ipv4_addresses() {
 }
 
 #[test]
-fn an_operators_nat64_prefix_is_judged_by_what_it_embeds() {
+fn a_nat64_prefix_is_checked_by_the_embedded_address() {
     let at = |address: &str| format!("[{address}]:80").parse().unwrap();
     // 10.0.0.1 and 8.8.8.8 under each length of prefix (RFC 6052, 2.4).
     for (prefix, private, public) in [

@@ -1,5 +1,5 @@
-//! The probe against servers that mean no good: what it finds, how long it takes, how much it
-//! takes, and that it never connects where it must not.
+//! The probe with hostile servers: its finding, duration and memory, and that it never connects to a
+//! denied address.
 
 #![allow(
     clippy::as_conversions,
@@ -19,7 +19,7 @@ use crate::{
     probe_server::{Peer, answer, jpeg_head, ok, png, range, ranged},
     probe_tls::Authority,
 };
-use trial::{BOTH, Behaviour, CANARY, FULL, HEADER, Lag, Named};
+use trial::{BOTH, Behavior, CANARY, FULL, HEADER, Lag, Named};
 
 fn chunked(body: &[u8]) -> Vec<u8> {
     let mut answer = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n".to_vec();
@@ -41,7 +41,7 @@ fn with(mut start: Vec<u8>, end: &[u8]) -> Vec<u8> {
     start
 }
 
-fn stalls() -> Vec<Behaviour> {
+fn stalls() -> Vec<Behavior> {
     let file = png(300, 300, 0);
     let whole = ok("image/png", &file);
     vec![
@@ -96,7 +96,7 @@ fn stalls() -> Vec<Behaviour> {
     ]
 }
 
-fn floods() -> Vec<Behaviour> {
+fn floods() -> Vec<Behavior> {
     let image = png(300, 300, 8 << 20);
     let start = image[..100].to_vec();
     let more = vec![b'.'; 64 << 10];
@@ -175,7 +175,7 @@ fn floods() -> Vec<Behaviour> {
     ]
 }
 
-fn lengths_and_chunks() -> Vec<Behaviour> {
+fn lengths_and_chunks() -> Vec<Behavior> {
     let file = png(300, 300, 0);
     let head = |headers: &str| {
         with(
@@ -257,7 +257,7 @@ fn lengths_and_chunks() -> Vec<Behaviour> {
     all
 }
 
-fn protocol() -> Vec<Behaviour> {
+fn protocol() -> Vec<Behavior> {
     let file = png(300, 300, 0);
     let malformed: [(&str, &[u8]); 9] = [
         ("answers in HTTP/0.9", &file),
@@ -330,7 +330,7 @@ fn protocol() -> Vec<Behaviour> {
     all
 }
 
-fn contents() -> Vec<Behaviour> {
+fn contents() -> Vec<Behavior> {
     let file = png(300, 300, 0);
     let page = b"<!DOCTYPE html><html><title>Please log in</title></html>";
     let gzip = b"\x1f\x8b\x08\0\0\0\0\0\0\x03\x03\0\0\0\0\0\0\0\0\0".repeat(5);
@@ -398,12 +398,12 @@ fn contents() -> Vec<Behaviour> {
     ]
 }
 
-/// Answers a Range request with a part that `range` describes.
+/// Responds to a Range request with the part that `range` describes.
 fn part(range: &str, body: &[u8]) -> Vec<u8> {
     answer("206 Partial Content", &[("Content-Range", range)], body)
 }
 
-fn ranges() -> Vec<Behaviour> {
+fn ranges() -> Vec<Behavior> {
     let endless = jpeg_head(300, 300, 3 << 20);
     let window = endless[..65_536].to_vec();
     vec![
@@ -464,8 +464,8 @@ fn ranges() -> Vec<Behaviour> {
     ]
 }
 
-/// Redirects to every kind of address that is not public, and to the canary by every name it has.
-fn redirects() -> Vec<Behaviour> {
+/// Redirects to every kind of address that is not public, and to the canary by all its names.
+fn redirects() -> Vec<Behavior> {
     let hosts = [
         "127.0.0.2",
         "127.2",
@@ -551,8 +551,8 @@ fn redirects() -> Vec<Behaviour> {
     all
 }
 
-/// Connections that are used again, by servers that make use of it.
-fn reuse() -> Vec<Behaviour> {
+/// Servers that exploit the reuse of connections.
+fn reuse() -> Vec<Behavior> {
     let image = png(300, 300, 100_000);
     let forged = ok("text/html", b"<!DOCTYPE html><html>");
     let poisoned = image.clone();
@@ -562,8 +562,8 @@ fn reuse() -> Vec<Behaviour> {
                 let (image, forged) = (poisoned.clone(), forged.clone());
                 async move {
                     while let Some(request) = peer.request().await {
-                        // In one piece: once the next request is out, nobody can tell its answer
-                        // from this one.
+                        // In one write: after the next request is sent, its response cannot be
+                        // distinguished from this one.
                         let both = with(ranged(&request, "image/png", &image), &forged);
                         peer.send(both).await;
                     }
@@ -601,7 +601,7 @@ fn reuse() -> Vec<Behaviour> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn no_server_gets_more_than_its_finding() {
+async fn every_server_causes_at_most_one_violation() {
     let authority = Authority::new();
     let root: Arc<str> = authority.pem().into();
     let mut all = stalls();
@@ -614,31 +614,29 @@ async fn no_server_gets_more_than_its_finding() {
     all.extend(reuse());
     all.extend(tls::all(&authority));
     let names: BTreeSet<_> = all.iter().map(|one| one.name).collect();
-    assert!(names.len() >= 60, "{} behaviours", names.len());
+    assert!(names.len() >= 60, "{} behaviors", names.len());
 
     let lag = Arc::new(Lag::measure());
-    let (slow, quick): (Vec<_>, Vec<_>) = all.into_iter().partition(Behaviour::is_slow);
-    // Of those that keep the machine busy, as many at a time as a small one serves without being
-    // slow itself. Those that only wait do so together.
+    let (slow, quick): (Vec<_>, Vec<_>) = all.into_iter().partition(Behavior::is_slow);
+    // Trials that use the processor run few at a time; trials that only wait run together.
     let mut found = try_all(quick, 4, &root, &lag).await;
     found.extend(try_all(slow, usize::MAX, &root, &lag).await);
     assert!(found.is_empty(), "{}", found.join("\n"));
 }
 
-/// Tries each behaviour in each of its modes, so many at a time, and says what is not as expected.
+/// Tries each behavior in each of its modes, several at a time, and returns the deviations.
 async fn try_all(
-    behaviours: Vec<Behaviour>,
+    behaviors: Vec<Behavior>,
     at_once: usize,
     root: &Arc<str>,
     lag: &Arc<Lag>,
 ) -> Vec<String> {
     let mut found = Vec::new();
     let mut trials = JoinSet::new();
-    for behaviour in behaviours.into_iter().map(Arc::new) {
-        for mode in behaviour.modes {
-            let (behaviour, root, lag) =
-                (Arc::clone(&behaviour), Arc::clone(root), Arc::clone(lag));
-            trials.spawn(async move { behaviour.faults(*mode, root.as_bytes(), &lag).await });
+    for behavior in behaviors.into_iter().map(Arc::new) {
+        for mode in behavior.modes {
+            let (behavior, root, lag) = (Arc::clone(&behavior), Arc::clone(root), Arc::clone(lag));
+            trials.spawn(async move { behavior.faults(*mode, root.as_bytes(), &lag).await });
             if trials.len() >= at_once {
                 found.extend(trials.join_next().await.unwrap().unwrap());
             }

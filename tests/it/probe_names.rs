@@ -23,7 +23,7 @@ const A: u16 = 1;
 const GOOD: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 const BAD: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));
 
-/// What a name server does with a question.
+/// The reaction of a name server to a query.
 enum Reply {
     Silence,
     /// A response code without records (RFC 1035, 4.1.1).
@@ -32,14 +32,14 @@ enum Reply {
     Records(u32, Vec<IpAddr>),
 }
 
-/// A name server, and how often it was asked for each name and type.
+/// A name server that counts the queries per name and type.
 struct Dns {
     address: SocketAddr,
     asked: Arc<Mutex<HashMap<(String, u16), usize>>>,
 }
 
 impl Dns {
-    /// `reply` is given the name, the type, and how often both were asked for before.
+    /// Calls `reply` with the name, the type, and the number of earlier queries for both.
     async fn start(reply: impl Fn(&str, u16, usize) -> Reply + Send + 'static) -> Self {
         let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
         let address = socket.local_addr().unwrap();
@@ -71,7 +71,7 @@ impl Dns {
             .unwrap_or_default()
     }
 
-    /// A probe that asks this server, and may reach `127.0.0.1`.
+    /// Returns a probe that uses this name server and may connect to `127.0.0.1`.
     fn builder(&self) -> ProbeBuilder {
         let policy = AddressPolicy::new().allow("127.0.0.1").unwrap();
         builder().policy(policy).name_servers([self.address])
@@ -82,7 +82,7 @@ impl Dns {
     }
 }
 
-/// The name and type of a query, and where its question ends.
+/// Returns the name and type of a query, and the end of its question.
 fn question(query: &[u8]) -> (String, u16, usize) {
     let (mut labels, mut at) = (Vec::new(), 12);
     while query[at] > 0 {
@@ -135,7 +135,7 @@ fn named(server: &Server, host: &str) -> ImageUrl {
 }
 
 #[tokio::test]
-async fn an_answer_is_cached_for_its_ttl() {
+async fn a_dns_response_is_cached_for_its_ttl() {
     let server = image().await;
     let dns = Dns::start(|name, _, _| {
         let ttl = if name.starts_with("short") { 1 } else { 600 };
@@ -164,10 +164,10 @@ async fn an_answer_is_cached_for_its_ttl() {
 }
 
 #[tokio::test]
-async fn a_cached_answer_is_judged_at_every_connection() {
+async fn a_cached_address_is_checked_at_every_connection() {
     let server = image().await;
     let dns = Dns::start(|name, _, before| {
-        // The first answer is good; then the name is bound to an address that is not allowed.
+        // The first response is allowed; then the name resolves to an address that is not.
         let address = if before == 0 && name.starts_with("rebinding") {
             GOOD
         } else {
@@ -188,7 +188,7 @@ async fn a_cached_answer_is_judged_at_every_connection() {
             "{later:?}"
         );
     }
-    // What is cached for one probe is judged by its policy, here for the first time.
+    // The policy applies to cached addresses too, here for the first time.
     let bad = named(&server, "bad.example");
     for _ in 0..2 {
         let download = probe.download(&bad, &ASYNC).await;
@@ -211,7 +211,7 @@ async fn names_without_a_response_do_not_delay_others() {
         }
     })
     .await;
-    // A download at a time: a dead name that kept its turn would delay every other by its deadline.
+    // One download at a time: a dead name that kept its turn would delay the others by its deadline.
     let probe = dns
         .builder()
         .concurrency(1)
@@ -238,7 +238,7 @@ async fn names_without_a_response_do_not_delay_others() {
         let (is_dead, download) = running.join_next().await.unwrap().unwrap();
         if is_dead {
             dead += 1;
-            // The resolver has time-outs of its own, within the deadline.
+            // The resolver has its own time-outs, within the deadline.
             let ending = download.ending();
             assert!(
                 matches!(ending, Ending::TooSlow | Ending::Dns(_)),
@@ -258,7 +258,7 @@ async fn names_without_a_response_do_not_delay_others() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_lost_query_does_not_put_a_name_behind_those_without_a_response() {
+async fn a_lost_query_does_not_delay_a_name() {
     let server = image().await;
     let dns = Dns::start(|name, _, before| {
         if name.starts_with("dead") || before == 0 {
@@ -325,7 +325,7 @@ async fn failures_of_names_are_distinguished() {
 }
 
 #[tokio::test]
-async fn one_family_is_enough() {
+async fn one_address_family_is_enough() {
     let server = image().await;
     let dns = Dns::start(|_, kind, _| match kind {
         A => Reply::Records(60, vec![GOOD]),
@@ -357,7 +357,7 @@ async fn one_family_is_enough() {
 }
 
 #[tokio::test]
-async fn names_are_asked_for_as_they_are() {
+async fn names_are_resolved_unchanged() {
     let server = image().await;
     let dns = Dns::start(|_, _, _| Reply::Records(60, vec![GOOD])).await;
     let probe = dns.probe();
@@ -371,7 +371,7 @@ async fn names_are_asked_for_as_they_are() {
         assert_eq!(download.ending(), &Ending::Complete, "{host}: {download:?}");
         assert_eq!(dns.asked(asked, A), 1, "{host}");
     }
-    // The names of RFC 6761 are not asked for.
+    // The names of RFC 6761 are not resolved.
     for host in ["localhost", "nothing.invalid"] {
         probe.download(&named(&server, host), &ASYNC).await;
         assert_eq!(dns.asked(host, A), 0, "{host}");

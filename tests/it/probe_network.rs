@@ -1,4 +1,4 @@
-//! The probe's network: names, addresses, connections that are used again, and lists.
+//! The probe's network: names, addresses, reused connections, and lists.
 
 #![allow(
     clippy::as_conversions,
@@ -35,8 +35,8 @@ const ASYNC: Requirements = Requirements::ASYNC;
 
 // Names
 
-/// A name server for A records (RFC 1035): `answers` gives the addresses of the n-th question, and
-/// how long it thinks about it.
+/// A name server for A records (RFC 1035): `answers` returns the addresses for the n-th query, and a
+/// delay.
 struct Dns {
     address: SocketAddr,
     asked: Arc<AtomicUsize>,
@@ -75,7 +75,7 @@ impl Dns {
         self.asked.load(Ordering::SeqCst)
     }
 
-    /// A probe that asks this server, and may reach `127.0.0.1` and `127.0.0.3`.
+    /// Returns a probe that uses this name server and may connect to `127.0.0.1` and `127.0.0.3`.
     fn probe(&self) -> ProbeBuilder {
         let server = self.address;
         let policy = AddressPolicy::new().allow("127.0.0.1").unwrap();
@@ -86,7 +86,7 @@ impl Dns {
     }
 }
 
-/// Asks a name server for the A records of `host`.
+/// Queries a name server for the A records of `host`.
 async fn look_up(server: SocketAddr, host: String) -> io::Result<Vec<IpAddr>> {
     let socket = UdpSocket::bind("127.0.0.1:0").await?;
     let mut question = vec![0, 7, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0];
@@ -116,7 +116,7 @@ const GOOD: Ipv4Addr = Ipv4Addr::LOCALHOST;
 const BAD: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
 const OTHER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 3);
 
-/// A good server and, at the same port of an address that is not allowed, a canary.
+/// A valid server and, at the same port of an address that is not allowed, a canary.
 async fn pair() -> (Server, Server) {
     loop {
         let good = Server::answering(ok("image/png", &png(300, 300, 0))).await;
@@ -129,7 +129,7 @@ async fn pair() -> (Server, Server) {
 }
 
 #[tokio::test]
-async fn the_address_that_was_checked_is_the_address_that_is_connected_to() {
+async fn only_checked_addresses_are_connected() {
     let (good, canary) = pair().await;
     let dns =
         Dns::start(|number| (Duration::ZERO, vec![if number == 0 { GOOD } else { BAD }])).await;
@@ -177,14 +177,14 @@ async fn a_redirect_to_the_same_name_is_resolved_and_checked_again() {
 }
 
 #[tokio::test]
-async fn of_mixed_answers_only_the_allowed_addresses_are_tried() {
+async fn only_allowed_addresses_of_a_name_are_tried() {
     let (good, canary) = pair().await;
     let dns = Dns::start(|_| (Duration::ZERO, vec![BAD, GOOD, BAD])).await;
     let probe = dns.probe().build().unwrap();
     let download = probe.download(&named(&good, "mixed.example"), &ASYNC).await;
     assert_eq!(download.ending(), &Ending::Complete);
 
-    // Nor when the allowed one does not answer.
+    // Nor if the allowed one does not respond.
     drop(good);
     time::sleep(Duration::from_millis(50)).await;
     let url = named(&canary, "mixed.example");
@@ -197,7 +197,7 @@ async fn of_mixed_answers_only_the_allowed_addresses_are_tried() {
 }
 
 #[tokio::test]
-async fn a_slow_name_server_is_cut_by_the_deadline() {
+async fn the_deadline_bounds_a_slow_name_server() {
     let server = Server::answering(ok("image/png", &png(300, 300, 0))).await;
     let dns = Dns::start(|_| (Duration::from_secs(2), vec![GOOD])).await;
     let probe = dns
@@ -216,7 +216,7 @@ async fn a_slow_name_server_is_cut_by_the_deadline() {
 }
 
 #[tokio::test]
-async fn a_name_without_an_address_is_a_finding() {
+async fn a_name_without_an_address_is_a_violation() {
     let dns = Dns::start(|_| (Duration::ZERO, vec![])).await;
     let probe = dns.probe().build().unwrap();
     let url = ImageUrl::parse("http://nothing.example/image.png").unwrap();
@@ -231,7 +231,7 @@ async fn a_name_without_an_address_is_a_finding() {
 }
 
 #[tokio::test]
-async fn a_failure_names_the_host_that_failed_and_not_the_one_that_sent_there() {
+async fn a_failure_after_a_redirect_names_the_failing_host() {
     let closed = Server::start(|peer| async { drop(peer) }).await;
     let port = closed.address.port();
     drop(closed);
@@ -283,7 +283,7 @@ async fn a_failure_names_the_host_that_failed_and_not_the_one_that_sent_there() 
 
 // Connections
 
-/// A socket whose queue of connections is full: another one waits.
+/// A socket with a full connection queue: another connection waits.
 async fn full(address: &str) -> (SocketAddr, tokio::net::TcpListener, Vec<TcpStream>) {
     let socket = TcpSocket::new_v4().unwrap();
     socket.bind(address.parse().unwrap()).unwrap();
@@ -305,7 +305,7 @@ async fn open(address: SocketAddr) -> TcpStream {
 }
 
 #[tokio::test]
-async fn a_server_that_accepts_nothing_is_cut_by_the_deadline() {
+async fn the_deadline_ends_a_connection_that_is_not_accepted() {
     let (address, _listener, _held) = full("127.0.0.1:0").await;
     let url = ImageUrl::parse(&format!("http://{address}/")).unwrap();
     let probe = builder()
@@ -319,7 +319,7 @@ async fn a_server_that_accepts_nothing_is_cut_by_the_deadline() {
 }
 
 #[tokio::test]
-async fn the_next_address_is_tried_beside_one_that_does_not_answer() {
+async fn an_unresponsive_address_does_not_block_the_next() {
     let server = Server::answering(ok("image/png", &png(300, 300, 0))).await;
     let port = server.address.port();
     let (_, _listener, _held) = full(&format!("127.0.0.3:{port}")).await;
@@ -331,13 +331,13 @@ async fn the_next_address_is_tried_beside_one_that_does_not_answer() {
     assert!(download.elapsed() < Duration::from_secs(2));
 }
 
-/// What a server does with its first connection.
+/// A server's reaction to its first connection.
 type First = fn(Peer) -> Pin<Box<dyn Future<Output = ()> + Send>>;
 
 #[tokio::test]
 async fn both_families_are_tried_in_turn() {
     let server = Server::answering(ok("image/png", &png(300, 300, 0))).await;
-    // Of IPv6, nothing answers here: each of these is refused or unreachable.
+    // No IPv6 address responds: each of these is refused or unreachable.
     let dead = (1..=20).map(|last| IpAddr::from([0, 0, 0, 0, 0, 0, 0x7f00, last]));
     let addresses: Vec<_> = dead.chain([GOOD.into()]).collect();
     let probe = builder()
@@ -362,7 +362,7 @@ async fn both_families_are_tried_in_turn() {
 }
 
 #[tokio::test]
-async fn what_a_server_says_is_kept_only_in_part() {
+async fn long_texts_of_a_server_are_truncated() {
     let kind = "x".repeat(100_000);
     let server = Server::answering(ok(&kind, &png(300, 300, 0))).await;
     let download = probe(Mode::Full).download(&server.url("/x"), &ASYNC).await;
@@ -380,9 +380,9 @@ async fn what_a_server_says_is_kept_only_in_part() {
 }
 
 #[tokio::test]
-async fn a_request_is_repeated_once_where_nothing_was_answered() {
+async fn a_request_without_a_response_is_repeated_once() {
     let image = ok("image/png", &png(300, 300, 0));
-    // What the first connection does, and whether the request is repeated on a second.
+    // The reaction to the first connection, and whether the request is repeated on a second.
     let cases: [(&str, First, bool); 5] = [
         ("closes", |peer| Box::pin(async { drop(peer) }), true),
         (
@@ -455,7 +455,7 @@ async fn a_request_is_repeated_once_where_nothing_was_answered() {
         }
     }
 
-    // And not more than once.
+    // At most once.
     let server = Server::start(|peer| async { drop(peer) }).await;
     let download = probe(Mode::Full).download(&server.url("/x"), &ASYNC).await;
     assert_eq!((download.retries(), server.seen.connections()), (1, 2));
@@ -472,7 +472,7 @@ async fn a_request_is_repeated_once_where_nothing_was_answered() {
 }
 
 #[tokio::test]
-async fn a_header_may_follow_to_another_origin_only_if_it_holds_no_secret() {
+async fn secret_headers_are_not_sent_to_another_origin() {
     let there = Server::answering(ok("image/png", &png(300, 300, 0))).await;
     let location = there.url("/image.png").as_str().to_owned();
     let here = Server::start(move |mut peer| {
@@ -506,7 +506,7 @@ async fn a_header_may_follow_to_another_origin_only_if_it_holds_no_secret() {
         assert_eq!(header(&request, "referer"), Some("https://shop.example/"));
         assert_eq!(header(&request, "user-agent"), Some("tester/1.0"));
     }
-    // Unless it is set, no server learns where the one before sent the probe from.
+    // By default no server learns the URL of the previous hop.
     let silent = crate::probe_server::probe(Mode::Full);
     silent.download(&here.url("/a?token=secret"), &ASYNC).await;
     for request in [&here.seen.requests()[2..], &there.seen.requests()[1..]].concat() {
@@ -520,7 +520,7 @@ async fn a_header_may_follow_to_another_origin_only_if_it_holds_no_secret() {
 }
 
 #[tokio::test]
-async fn no_later_request_of_a_download_takes_a_secret_to_another_origin() {
+async fn no_request_sends_a_secret_to_another_origin() {
     // The second request is for the next window, or a plain one after an odd answer.
     for odd in [
         None,
@@ -562,7 +562,7 @@ async fn no_later_request_of_a_download_takes_a_secret_to_another_origin() {
 
 #[tokio::test]
 async fn redirects_are_counted_over_all_requests_of_a_download() {
-    // Every window is one redirect further on, or back where the first one came from.
+    // Every range is redirected once more, or back to the first URL.
     for (back, expected) in [
         (false, "more than 1 redirect"),
         (true, "redirects lead back to"),
@@ -601,10 +601,10 @@ async fn redirects_are_counted_over_all_requests_of_a_download() {
     }
 }
 
-/// 0.0.0.0 is a name for the machine itself: who is allowed the one is not allowed the other.
+/// 0.0.0.0 refers to the local host: allowing loopback does not allow it.
 #[cfg(target_os = "linux")]
 #[tokio::test]
-async fn the_peer_that_was_connected_to_is_checked() {
+async fn the_connected_peer_is_checked() {
     let server = Server::start(|mut peer| async move {
         peer.request().await;
         peer.send(ok("image/png", &png(300, 300, 0))).await;
@@ -634,9 +634,9 @@ async fn the_peer_that_was_connected_to_is_checked() {
     assert_eq!(download.remote(), Some(server.address));
 }
 
-// Connections that are used again
+// Reused connections
 
-/// Serves images of `N` pixels at `/N.png`, and ends each answer with `more`.
+/// Serves images of `N` pixels at `/N.png`, and appends `more` to each response.
 async fn sizes<F, A>(more: F) -> Server
 where
     F: Fn(Peer) -> A + Clone + Send + Sync + 'static,
@@ -660,7 +660,7 @@ where
 }
 
 #[tokio::test]
-async fn header_mode_uses_a_connection_again_and_full_mode_does_not() {
+async fn header_mode_reuses_connections_and_full_mode_does_not() {
     for (mode, connections) in [(Mode::Header, 1), (Mode::Full, 5)] {
         let server = sizes(|peer| async { Some(peer) }).await;
         let probe = probe(mode);
@@ -670,7 +670,7 @@ async fn header_mode_uses_a_connection_again_and_full_mode_does_not() {
             assert_eq!(verdict.decision(), Decision::Accept);
             let dimensions = verdict.inspection().unwrap().dimensions();
             assert_eq!(dimensions, Some(Dimensions::new(side, side)));
-            // The rest of the window is read beside the verdict.
+            // The rest of the range is read while the verdict is used.
             time::sleep(Duration::from_millis(50)).await;
         }
         assert_eq!(server.seen.connections(), connections, "{mode:?}");
@@ -678,8 +678,8 @@ async fn header_mode_uses_a_connection_again_and_full_mode_does_not() {
 }
 
 #[tokio::test]
-async fn a_whole_file_is_read_to_its_end_for_the_connection_only_if_it_is_short() {
-    // A server that knows no ranges.
+async fn a_short_body_is_drained_to_reuse_the_connection() {
+    // A server without support for ranges.
     for (padding, connections) in [(60_000, 1), (2_000_000, 3)] {
         let image = ok("image/png", &png(300, 300, padding));
         let server = Server::start(move |mut peer| {
@@ -699,7 +699,7 @@ async fn a_whole_file_is_read_to_its_end_for_the_connection_only_if_it_is_short(
 }
 
 #[tokio::test]
-async fn bytes_that_nobody_asked_for_never_answer_the_next_request() {
+async fn unsolicited_bytes_never_answer_the_next_request() {
     let forged = ok("image/png", &png(999, 999, 0));
     for pause in [0, 1, 20] {
         let sent = Arc::new(AtomicUsize::new(0));
@@ -720,7 +720,7 @@ async fn bytes_that_nobody_asked_for_never_answer_the_next_request() {
             let verdict = probe.check(&url, &ASYNC).await.unwrap();
             let dimensions = verdict.inspection().unwrap().dimensions();
             assert_eq!(dimensions, Some(Dimensions::new(side, side)), "{pause} ms");
-            // Once the next request is out, nobody can tell its answer from a forged one.
+            // After the next request is sent, its response cannot be distinguished from a forged one.
             while sent.load(Ordering::SeqCst) < number {
                 time::sleep(Duration::from_millis(5)).await;
             }
@@ -730,7 +730,7 @@ async fn bytes_that_nobody_asked_for_never_answer_the_next_request() {
 }
 
 #[tokio::test]
-async fn a_connection_that_the_server_closed_unannounced_costs_nothing() {
+async fn a_silently_closed_connection_is_replaced() {
     for pause in [0, 5, 40] {
         let server = sizes(move |peer| async move {
             time::sleep(Duration::from_millis(pause)).await;
@@ -748,7 +748,7 @@ async fn a_connection_that_the_server_closed_unannounced_costs_nothing() {
 }
 
 #[tokio::test]
-async fn a_window_of_a_file_that_changed_is_not_joined_to_the_last() {
+async fn ranges_of_a_changed_file_are_not_joined() {
     let old = crate::probe_server::jpeg_head(300, 300, 100_000);
     let new = png(400, 400, 200_000);
     let server = Server::start(move |mut peer| {
@@ -773,7 +773,7 @@ async fn a_window_of_a_file_that_changed_is_not_joined_to_the_last() {
 
 // Lists
 
-/// A server that answers each request after 20 ms and notes how many it holds at a time.
+/// A server that responds after 20 ms and records the number of concurrent requests.
 async fn slow(most: Arc<AtomicUsize>) -> Server {
     let now = Arc::new(AtomicUsize::new(0));
     let image = ok("image/png", &png(300, 300, 0));
@@ -792,7 +792,7 @@ async fn slow(most: Arc<AtomicUsize>) -> Server {
 }
 
 #[tokio::test]
-async fn a_list_comes_back_in_its_order() {
+async fn results_are_in_the_order_of_the_list() {
     let server = sizes(|peer| async {
         time::sleep(Duration::from_millis(3)).await;
         Some(peer)
@@ -816,7 +816,7 @@ async fn a_list_comes_back_in_its_order() {
 }
 
 #[tokio::test]
-async fn a_host_is_asked_for_eight_at_a_time_and_all_for_as_many_as_set() {
+async fn concurrency_is_limited_per_host_and_in_total() {
     let most = Arc::new(AtomicUsize::new(0));
     let server = slow(Arc::clone(&most)).await;
     let urls: Vec<_> = (0..40).map(|at| server.url(&format!("/{at}"))).collect();
@@ -833,7 +833,7 @@ async fn a_host_is_asked_for_eight_at_a_time_and_all_for_as_many_as_set() {
     assert!((4..=8).contains(&at_once), "{at_once}");
 
     let probe = builder().concurrency_per_host(3).build().unwrap();
-    // The limit is the probe's, whoever drives it.
+    // The limit applies to the probe, for all its callers.
     let mut tasks = tokio::task::JoinSet::new();
     for url in urls.clone() {
         let probe = probe.clone();
@@ -843,7 +843,7 @@ async fn a_host_is_asked_for_eight_at_a_time_and_all_for_as_many_as_set() {
     let at_once = most.swap(0, Ordering::SeqCst);
     assert!((2..=3).contains(&at_once), "{at_once}");
 
-    // Ten names of one server: only the limit over all holds.
+    // Ten names of one server: only the total limit applies.
     let names = |at: usize| named(&server, &format!("host-{}.example", at % 10));
     let probe = builder()
         .concurrency(5)
@@ -857,7 +857,7 @@ async fn a_host_is_asked_for_eight_at_a_time_and_all_for_as_many_as_set() {
 }
 
 #[tokio::test]
-async fn waiting_for_a_host_is_not_held_against_its_urls() {
+async fn waiting_for_a_host_does_not_count_as_download_time() {
     let most = Arc::new(AtomicUsize::new(0));
     let server = slow(most).await;
     let probe = builder()
@@ -876,7 +876,7 @@ async fn waiting_for_a_host_is_not_held_against_its_urls() {
 }
 
 #[tokio::test]
-async fn a_pace_spaces_the_downloads_from_one_host() {
+async fn a_rate_limit_spaces_the_downloads_from_one_host() {
     let server = Server::answering(ok("image/png", &png(300, 300, 0))).await;
     let probe = builder()
         .pace_per_host(Duration::from_millis(40))
@@ -890,7 +890,7 @@ async fn a_pace_spaces_the_downloads_from_one_host() {
 }
 
 #[tokio::test]
-async fn a_list_is_read_only_as_far_ahead_as_it_needs() {
+async fn reading_ahead_is_bounded() {
     let server = Server::answering(ok("image/png", &png(300, 300, 0))).await;
     let taken = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&taken);
@@ -907,12 +907,12 @@ async fn a_list_is_read_only_as_far_ahead_as_it_needs() {
     }
     let ahead = taken.load(Ordering::SeqCst);
     assert!((20..=40).contains(&ahead), "{ahead}");
-    // Nobody takes verdicts: nothing more is asked for than what is under way.
+    // While no verdict is taken, no further request is sent.
     time::sleep(Duration::from_millis(200)).await;
     assert_eq!(taken.load(Ordering::SeqCst), ahead);
 }
 
-/// Waits until a counter stands at `value`, which must be soon.
+/// Waits until a counter reaches `value`.
 async fn until(counter: &AtomicUsize, value: usize) {
     let begun = time::Instant::now();
     while counter.load(Ordering::SeqCst) != value {
@@ -929,7 +929,7 @@ async fn dropping_a_list_or_a_check_ends_its_downloads() {
         let open = Arc::clone(&count);
         async move {
             open.fetch_add(1, Ordering::SeqCst);
-            // Nothing is answered: the second request never comes, only the end.
+            // No response is sent: the second request never arrives, only the end.
             peer.request().await;
             peer.request().await;
             open.fetch_sub(1, Ordering::SeqCst);
@@ -955,7 +955,7 @@ async fn dropping_a_list_or_a_check_ends_its_downloads() {
         () = until(&open, 1) => {}
     }
     until(&open, 0).await;
-    // The slots came back: another may run.
+    // The slots are free again, so another check can run.
     let other = slow(Arc::default()).await;
     assert!(
         probe
@@ -967,7 +967,7 @@ async fn dropping_a_list_or_a_check_ends_its_downloads() {
 }
 
 #[tokio::test]
-async fn the_same_list_over_many_hosts_is_not_held_up_by_one() {
+async fn one_slow_host_does_not_delay_the_others() {
     let stuck = Server::start(Peer::stall).await;
     let quick = Server::answering(ok("image/png", &png(300, 300, 0))).await;
     let mut urls: Vec<_> = (0..30).map(|at| stuck.url(&format!("/{at}"))).collect();
@@ -980,14 +980,14 @@ async fn the_same_list_over_many_hosts_is_not_held_up_by_one() {
         .unwrap();
     urls.push(named(&quick, "quick.example"));
     let mut checks = probe.check_all(urls, &ASYNC);
-    // The stuck host's first two take their deadline; by then the quick one, last in the list, has
-    // long been asked.
+    // The first two checks of the blocked host take their deadline; the fast host, last in the list,
+    // is checked before that.
     let first = checks.next().await.unwrap().unwrap();
     assert_eq!(first.violations()[0].code().name(), "download/too-slow");
     assert_eq!(quick.seen.requests().len(), 1);
 }
 
-/// What the environment says of proxies is not for the probe.
+/// The probe ignores proxies in the environment.
 #[cfg(feature = "cli")]
 #[tokio::test]
 async fn a_proxy_from_the_environment_is_not_used() {
@@ -1042,7 +1042,7 @@ fn no_header_value_is_printed() {
 }
 
 #[tokio::test]
-async fn a_bound_header_is_sent_to_its_host_alone() {
+async fn a_bound_header_is_sent_to_its_host_only() {
     let other = Server::answering(ok("image/png", &png(300, 300, 0))).await;
     let to_other = format!("http://other.example:{}/image.png", other.address.port());
     let server = Server::start(move |mut peer| {

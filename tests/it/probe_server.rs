@@ -1,4 +1,4 @@
-//! A server on loopback that does exactly what a test tells it, and the images that it serves.
+//! A server on loopback that is controlled by the test, and the images that it serves.
 
 #![allow(
     clippy::as_conversions,
@@ -28,7 +28,7 @@ use tokio::{
     time,
 };
 
-/// A listening socket on loopback whose connections a test's function serves.
+/// A listening socket on loopback whose connections a function of the test serves.
 #[derive(Debug)]
 pub(crate) struct Server {
     pub(crate) address: SocketAddr,
@@ -36,7 +36,7 @@ pub(crate) struct Server {
     task: JoinHandle<()>,
 }
 
-/// What a server saw.
+/// The requests of a server.
 #[derive(Debug, Default)]
 pub(crate) struct Seen {
     connections: AtomicUsize,
@@ -80,7 +80,7 @@ impl Server {
         Self::try_start_at(address, serve).await.unwrap()
     }
 
-    /// Fails where another listens.
+    /// Fails if the address is in use.
     pub(crate) async fn try_start_at<F, A>(address: &str, serve: F) -> io::Result<Self>
     where
         F: Fn(Peer) -> A + Send + Sync + 'static,
@@ -103,7 +103,7 @@ impl Server {
                     number,
                     seen,
                 });
-                // No behaviour outlives its test by much.
+                // The server ends shortly after its test.
                 tokio::spawn(time::timeout(Duration::from_secs(20), serving));
             }
         });
@@ -114,7 +114,7 @@ impl Server {
         })
     }
 
-    /// A server that answers every request with the same bytes and closes.
+    /// Starts a server that sends the same bytes in response to every request and closes.
     pub(crate) async fn answering(answer: impl Into<Vec<u8>>) -> Self {
         let answer: Arc<[u8]> = answer.into().into();
         Self::start(move |mut peer| {
@@ -141,7 +141,7 @@ impl Drop for Server {
 }
 
 impl Peer {
-    /// The next request's head; `None` when the client has gone.
+    /// Returns the head of the next request; `None` if the client has closed the connection.
     pub(crate) async fn request(&mut self) -> Option<String> {
         let mut head = Vec::new();
         let mut byte = [0];
@@ -156,7 +156,7 @@ impl Peer {
         Some(head)
     }
 
-    /// Sends as much as the client takes; says whether it took all.
+    /// Sends as much as the client reads; returns whether it read all.
     pub(crate) async fn send(&mut self, bytes: impl AsRef<[u8]>) -> bool {
         let mut bytes = bytes.as_ref();
         while !bytes.is_empty() {
@@ -191,13 +191,13 @@ impl Peer {
         self.stream.set_zero_linger().unwrap();
     }
 
-    /// Does nothing more, with the connection open.
+    /// Keeps the connection open and does nothing.
     pub(crate) async fn stall(self) {
         time::sleep(Duration::from_secs(15)).await;
     }
 }
 
-/// A probe that may reach loopback.
+/// Returns a probe that may connect to loopback.
 pub(crate) fn builder() -> ProbeBuilder {
     Probe::builder().policy(AddressPolicy::new().allow("127.0.0.0/8").unwrap())
 }
@@ -206,12 +206,12 @@ pub(crate) fn probe(mode: Mode) -> Probe {
     builder().mode(mode).build().unwrap()
 }
 
-/// An answer with a head that is right for `body`.
+/// Returns a response with a correct head for `body`.
 pub(crate) fn ok(content_type: &str, body: &[u8]) -> Vec<u8> {
     answer("200 OK", &[("Content-Type", content_type)], body)
 }
 
-/// An answer with `Content-Length`.
+/// Returns a response with `Content-Length`.
 pub(crate) fn answer(status: &str, headers: &[(&str, &str)], body: &[u8]) -> Vec<u8> {
     let mut answer =
         format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\n", body.len()).into_bytes();
@@ -223,7 +223,7 @@ pub(crate) fn answer(status: &str, headers: &[(&str, &str)], body: &[u8]) -> Vec
     answer
 }
 
-/// The answer to a request: the range it asks for, or everything.
+/// Returns the response to a request: the requested range, or the whole file.
 pub(crate) fn ranged(request: &str, content_type: &str, file: &[u8]) -> Vec<u8> {
     let Some((first, last)) = range(request) else {
         return ok(content_type, file);
@@ -245,14 +245,14 @@ pub(crate) fn ranged(request: &str, content_type: &str, file: &[u8]) -> Vec<u8> 
     )
 }
 
-/// The range that a request asks for.
+/// Returns the range of a request.
 pub(crate) fn range(request: &str) -> Option<(usize, usize)> {
     let range = header(request, "range")?;
     let (first, last) = range.strip_prefix("bytes=")?.split_once('-')?;
     Some((first.parse().ok()?, last.parse().ok()?))
 }
 
-/// A header of a request.
+/// Returns a header of a request.
 pub(crate) fn header<'a>(request: &'a str, name: &str) -> Option<&'a str> {
     request.lines().find_map(|line| {
         let (own, value) = line.split_once(": ")?;
@@ -260,7 +260,7 @@ pub(crate) fn header<'a>(request: &'a str, name: &str) -> Option<&'a str> {
     })
 }
 
-/// A whole PNG of black pixels, with `padding` bytes of text after its header.
+/// Returns a complete PNG of black pixels, with `padding` bytes of text after its header.
 pub(crate) fn png(width: u32, height: u32, padding: usize) -> Vec<u8> {
     let mut file = b"\x89PNG\r\n\x1a\n".to_vec();
     let mut header = Vec::new();
@@ -273,7 +273,7 @@ pub(crate) fn png(width: u32, height: u32, padding: usize) -> Vec<u8> {
         text.resize(8 + padding, b'.');
         chunk(&mut file, *b"tEXt", &text);
     }
-    // One bit a pixel, no filter, in stored blocks (RFC 1950, RFC 1951).
+    // One bit per pixel, no filter, in stored blocks (RFC 1950, RFC 1951).
     let rows = vec![0; height as usize * (1 + (width as usize).div_ceil(8))];
     let mut data = vec![0x78, 0x01];
     let mut blocks = rows.chunks(0xffff).peekable();

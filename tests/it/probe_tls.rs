@@ -1,4 +1,4 @@
-//! The probe over TLS and HTTP/2, with certificates made here.
+//! The probe over TLS and HTTP/2, with generated certificates.
 
 #![allow(
     clippy::as_conversions,
@@ -40,7 +40,7 @@ use crate::probe_server::{Peer, Server, builder, ok, png};
 const ASYNC: Requirements = Requirements::ASYNC;
 pub(crate) const HOST: &str = "images.example";
 
-/// An authority, and what it issues.
+/// A certificate authority.
 pub(crate) struct Authority(CertifiedIssuer<'static, KeyPair>);
 
 impl Authority {
@@ -74,12 +74,12 @@ impl Authority {
         acceptor(self.0.as_ref(), self.0.key(), &[])
     }
 
-    /// What a probe that trusts it is given.
+    /// Returns the root certificate for a probe that trusts this authority.
     pub(crate) fn pem(&self) -> String {
         self.0.pem()
     }
 
-    /// A probe that trusts this authority, and to which every name is loopback.
+    /// Returns a probe that trusts this authority and resolves every name to loopback.
     pub(crate) fn probe(&self) -> ProbeBuilder {
         builder()
             .resolver(|_host| async { Ok(vec![Ipv4Addr::LOCALHOST.into()]) })
@@ -103,7 +103,7 @@ fn acceptor(certificate: &Certificate, key: &KeyPair, protocols: &[&str]) -> Tls
     TlsAcceptor::from(Arc::new(config))
 }
 
-/// A server that answers over TLS and HTTP/1.1 with an image.
+/// A server that serves an image over TLS and HTTP/1.1.
 pub(crate) async fn http1(acceptor: TlsAcceptor) -> Server {
     Server::start(move |peer| {
         let acceptor = acceptor.clone();
@@ -151,7 +151,7 @@ async fn an_image_over_tls_is_accepted_where_the_issuer_is_trusted() {
 }
 
 #[tokio::test]
-async fn faults_of_certificates_are_told_apart() {
+async fn certificate_errors_are_distinguished() {
     let (authority, stranger) = (Authority::new(), Authority::new());
     let expired = |params: &mut CertificateParams| {
         params.not_before = date_time_ymd(2020, 1, 1);
@@ -189,7 +189,7 @@ async fn faults_of_certificates_are_told_apart() {
 }
 
 #[tokio::test]
-async fn a_certificate_for_an_address_is_good_for_that_address() {
+async fn a_certificate_for_an_address_is_valid_for_it() {
     let authority = Authority::new();
     let server = http1(authority.acceptor("127.0.0.1", &[], |_| {})).await;
     let probe = authority.probe().build().unwrap();
@@ -203,7 +203,7 @@ async fn a_certificate_for_an_address_is_good_for_that_address() {
 }
 
 #[tokio::test]
-async fn handshakes_that_fail_otherwise_are_told_apart() {
+async fn handshake_failures_are_distinguished() {
     let authority = Authority::new();
     let probe = || authority.probe().deadline(Duration::from_millis(500));
 
@@ -249,13 +249,13 @@ async fn handshakes_that_fail_otherwise_are_told_apart() {
 
     let silent = Server::start(Peer::stall).await;
     let endless = Server::start(|mut peer| async move {
-        // Handshake records of type 22 that never make a message.
+        // Handshake records of type 22 that never complete a message.
         while peer.send([0x16, 3, 3, 0, 1, 2]).await {
             time::sleep(Duration::from_millis(5)).await;
         }
     })
     .await;
-    // One that waits for a request line waits for the rest of it.
+    // A server that expects a request line waits for the rest of it.
     for server in [&silent, &endless, &plain] {
         let download = download(&probe().build().unwrap(), server).await;
         assert!(
@@ -272,7 +272,7 @@ async fn handshakes_that_fail_otherwise_are_told_apart() {
 
 pub(crate) type Respond = h2::server::SendResponse<Bytes>;
 
-/// A server of HTTP/2 over TLS that hands every request to `answer`.
+/// An HTTP/2 server over TLS that passes every request to `answer`.
 pub(crate) async fn http2<F, A>(acceptor: TlsAcceptor, answer: F) -> Server
 where
     F: Fn(usize, Respond) -> A + Clone + Send + Sync + 'static,
@@ -291,14 +291,14 @@ where
     .await
 }
 
-/// Hands every request of a connection to `answer`.
+/// Passes every request of a connection to `answer`.
 pub(crate) async fn speak_http2<S, F, A>(stream: S, answer: F)
 where
     S: AsyncRead + AsyncWrite + Unpin,
     F: Fn(Respond) -> A,
     A: Future<Output = ()> + Send + 'static,
 {
-    // What may be sent is what the client lets through, not what this end would hold.
+    // The client's flow control limits the bytes to send, not a buffer of this server.
     let mut server = h2::server::Builder::new();
     server.max_send_buffer_size(16 << 20);
     let Ok(mut connection) = server.handshake(stream).await else {
@@ -309,7 +309,7 @@ where
     }
 }
 
-/// Sends as much of `body` as flow control lets through.
+/// Sends as much of `body` as flow control allows.
 pub(crate) async fn send(mut respond: Respond, headers: &[(&str, &str)], body: Bytes, end: bool) {
     let mut head = http::Response::builder().status(200);
     for (name, value) in headers {
@@ -365,7 +365,7 @@ async fn an_image_over_http2_is_accepted() {
         assert_eq!(verdict.decision(), Decision::Accept, "{verdict:?}");
         assert_eq!(verdict.download().unwrap().http_version(), Some("HTTP/2"));
     }
-    // Without TLS it is spoken only where nothing else may be.
+    // Without TLS, HTTP/2 is used only if no other version is allowed.
     let plain = Server::start(|peer| async move {
         let answer = |respond| send(respond, &[], png(300, 300, 0).into(), true);
         speak_http2(peer.stream, answer).await;
@@ -378,7 +378,7 @@ async fn an_image_over_http2_is_accepted() {
     let download = probe.download(&plain.url("/image.png"), &ASYNC).await;
     assert_eq!(download.ending(), &Ending::Complete);
     assert_eq!(download.http_version(), Some("HTTP/2"));
-    // The versions can be set.
+    // The versions are configurable.
     let server = http1(authority.acceptor(HOST, &["http/1.1"], |_| {})).await;
     let probe = authority
         .probe()
@@ -401,7 +401,7 @@ async fn an_image_over_http2_is_accepted() {
 }
 
 #[tokio::test]
-async fn http2_connections_answer_again_though_bodies_are_left_unread() {
+async fn http2_connections_are_reused_after_unread_bodies() {
     let authority = Authority::new();
     let file = Bytes::from(png(300, 300, 4_000_000));
     let len = file.len().to_string();
@@ -409,7 +409,7 @@ async fn http2_connections_answer_again_though_bodies_are_left_unread() {
         move |_, respond| {
             let (file, len) = (file.clone(), len.clone());
             async move {
-                // It knows no ranges: the whole file each time, of which the probe reads a little.
+                // Ranges are not supported: the probe reads a part of the whole file each time.
                 let headers = [("content-type", "image/png"), ("content-length", &*len)];
                 send(respond, &headers, file, true).await;
             }
@@ -426,10 +426,10 @@ async fn http2_connections_answer_again_though_bodies_are_left_unread() {
     assert!(received < 100 * 200_000, "{received}");
 }
 
-/// A window is what a server may send in one round trip: a whole image must not be too slow only
-/// because the server is far away.
+/// A server can send one window per round trip: an image must not be too slow only because the server
+/// is distant.
 #[tokio::test]
-async fn a_whole_body_may_be_sent_far_ahead_and_a_window_for_a_header_not() {
+async fn full_mode_reads_ahead_and_header_mode_does_not() {
     let authority = Authority::new();
     for (mode, expected) in [(Mode::Full, 2 << 20..=8 << 20), (Mode::Header, 1..=65_535)] {
         let ahead = Arc::new(AtomicUsize::new(0));
@@ -459,13 +459,13 @@ async fn a_whole_body_may_be_sent_far_ahead_and_a_window_for_a_header_not() {
 }
 
 #[tokio::test]
-async fn http2_resets_and_farewells_are_told_apart() {
+async fn http2_resets_and_goaway_are_distinguished() {
     use h2::Reason;
     let authority = Authority::new();
     let acceptor = || authority.acceptor(HOST, &["h2"], |_| {});
     let probe = h2_probe(&authority, Mode::Full);
 
-    // Refused streams were not looked at: they are asked for once more.
+    // Refused streams were not processed, so they are requested once more.
     let refuses = http2(acceptor(), |number, mut respond: Respond| async move {
         if number == 0 {
             respond.send_reset(Reason::REFUSED_STREAM);

@@ -1,4 +1,4 @@
-//! The judgement: which facts break which rule.
+//! Evaluation of requirements: which facts violate which rule.
 
 use std::{fs, path::Path};
 
@@ -31,7 +31,7 @@ fn bmp_header(width: u32, height: u32) -> Vec<u8> {
     file
 }
 
-/// A GIF's header and screen, and nothing of its frames.
+/// The header and screen of a GIF, without frames.
 fn gif_header(width: u16, height: u16) -> Vec<u8> {
     let mut file = b"GIF89a".to_vec();
     file.extend(width.to_le_bytes());
@@ -40,7 +40,7 @@ fn gif_header(width: u16, height: u16) -> Vec<u8> {
     file
 }
 
-/// The facts of a file whose end has not come yet.
+/// The facts of a file whose end is not reached yet.
 fn so_far(bytes: &[u8]) -> Inspection {
     let mut inspector = Inspector::new(Depth::Structure);
     inspector.push(bytes);
@@ -57,7 +57,7 @@ fn codes(requirements: &Requirements, inspection: &Inspection) -> Vec<(Code, Sev
 }
 
 #[test]
-fn sides_and_pixels_are_held_against_the_documented_limits() {
+fn dimensions_are_compared_with_the_documented_limits() {
     let rejected = |code| vec![(code, Severity::Reject)];
     let cases = [
         (bmp_header(256, 256), vec![]),
@@ -85,7 +85,7 @@ fn sides_and_pixels_are_held_against_the_documented_limits() {
 }
 
 #[test]
-fn a_violation_tells_measure_limit_and_what_to_do() {
+fn a_violation_has_measure_limit_and_remedy() {
     let verdict = Requirements::ASYNC.judge(so_far(&bmp_header(120, 80)));
     let violation: &Violation = &verdict.violations()[0];
     assert_eq!(
@@ -153,7 +153,7 @@ fn a_stream_without_end_is_inconclusive_and_never_accepted() {
 }
 
 #[test]
-fn a_whole_image_is_accepted() {
+fn a_complete_image_is_accepted() {
     let verdict = Requirements::ASYNC.judge(Inspection::of(&bmp(300, 300)));
     assert_eq!(
         (verdict.decision(), verdict.violations()),
@@ -176,7 +176,7 @@ fn every_rule_can_be_made_a_warning_or_switched_off() {
 }
 
 #[test]
-fn a_single_defect_can_be_judged_otherwise() {
+fn the_severity_of_a_defect_can_be_set() {
     let mut bytes = bmp(300, 300);
     bytes.extend(b"and more");
     let trailing = Inspection::of(&bytes);
@@ -195,7 +195,7 @@ fn a_single_defect_can_be_judged_otherwise() {
 }
 
 #[test]
-fn formats_are_allowed_and_refused_by_name() {
+fn formats_are_allowed_and_rejected_by_name() {
     let image = Inspection::of(&bmp(300, 300));
     let without = Requirements::ASYNC.without_format(Format::Bmp);
     assert_eq!(
@@ -216,7 +216,7 @@ fn formats_are_allowed_and_refused_by_name() {
     );
 }
 
-/// An animated WebP of nothing but a canvas and one frame's header.
+/// An animated WebP with only a canvas and one frame header.
 fn webp(side: u8) -> Vec<u8> {
     let mut file = b"RIFF\x36\0\0\0WEBPVP8X\x0a\0\0\0\x02\0\0\0".to_vec();
     file.extend([side - 1, 0, 0, side - 1, 0, 0]);
@@ -225,7 +225,7 @@ fn webp(side: u8) -> Vec<u8> {
     file
 }
 
-/// Requirements with every rule at `enforcement` and every limit opened.
+/// Requirements with every rule at `enforcement` and without limits.
 fn softened(enforcement: Enforcement) -> Requirements {
     let open = Requirements::ASYNC
         .with_min_width(0)
@@ -239,7 +239,7 @@ fn softened(enforcement: Enforcement) -> Requirements {
 }
 
 #[test]
-fn what_was_not_measured_is_never_accepted() {
+fn unknown_facts_are_never_accepted() {
     let truncated: &[Code] = &[Code::ImageTruncated];
     let cases: &[(&[u8], &[Code])] = &[
         (b"\x89PNG\r\n\x1a\n", truncated),
@@ -278,7 +278,7 @@ fn what_was_not_measured_is_never_accepted() {
 }
 
 #[test]
-fn a_format_that_is_only_warned_about_is_held_against_the_other_rules() {
+fn a_format_with_a_warning_must_meet_the_other_rules() {
     let soft =
         Requirements::ASYNC.with_enforcement(Code::ImageFormatUnsupported, Enforcement::Warn);
     let warning = (Code::ImageFormatUnsupported, Severity::Warn);
@@ -304,7 +304,7 @@ fn a_format_that_is_only_warned_about_is_held_against_the_other_rules() {
 }
 
 #[test]
-fn frames_without_an_image_are_no_webp() {
+fn webp_frames_need_an_image() {
     let asked = Requirements::ASYNC.with_format(Format::Webp);
     let lone = *b"RIFF\x0c\0\0\0WEBPANMF\0\0\0\0";
     let mut unflagged = webp(100);
@@ -328,7 +328,7 @@ fn frames_without_an_image_are_no_webp() {
 }
 
 #[test]
-fn a_rejection_stands_whatever_follows() {
+fn a_rejection_is_final() {
     let image = bmp(255, 300);
     let mut inspector = Inspector::new(Depth::Structure);
     let mut rejected = false;
@@ -365,9 +365,9 @@ fn claims_are_compared_with_the_content() {
 
 #[cfg(feature = "serde")]
 #[test]
-fn a_verdict_serialises_to_the_keys_that_the_command_prints() {
+fn a_verdict_serializes_to_the_keys_of_the_command() {
     let verdict = Requirements::ASYNC.judge(Inspection::of(&bmp(300, 200)));
-    let json = serde_json::to_string(&verdict).expect("it serialises");
+    let json = serde_json::to_string(&verdict).expect("it serializes");
     assert_eq!(
         json,
         concat!(
@@ -380,7 +380,7 @@ fn a_verdict_serialises_to_the_keys_that_the_command_prints() {
 }
 
 #[test]
-fn what_is_not_walked_is_a_warning_of_its_own() {
+fn not_walked_is_a_separate_warning() {
     // Run lengths of OS/2 (Huffman) are not walked.
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/images/bmp/v5.bmp");
     let mut file = fs::read(path).expect("the fixture is committed");

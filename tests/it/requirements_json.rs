@@ -11,7 +11,7 @@ use greenlight::{
 use proptest::prelude::*;
 
 #[test]
-fn the_documented_example_sets_what_it_says() {
+fn the_documented_example_is_parsed() {
     let page = include_str!("../../docs/requirements.md");
     let (_, rest) = page.split_once("```json\n").expect("it has an example");
     let (example, _) = rest.split_once("```").expect("the example ends");
@@ -47,7 +47,7 @@ fn the_documented_example_sets_what_it_says() {
 }
 
 #[test]
-fn what_is_absent_is_as_in_the_preset() {
+fn absent_settings_are_those_of_the_preset() {
     let read = |text| Requirements::from_json(text).unwrap();
     assert_eq!(read("{}"), Requirements::ASYNC);
     assert_eq!(read(r#"{"preset":"sync"}"#), Requirements::SYNC);
@@ -185,7 +185,7 @@ fn any_requirements() -> impl Strategy<Value = Requirements> {
 
 proptest! {
     #[test]
-    fn requirements_are_read_back_as_they_were_written(requirements in any_requirements()) {
+    fn requirements_round_trip_through_json(requirements in any_requirements()) {
         let text = serde_json::to_string(&requirements).unwrap();
         prop_assert_eq!(Requirements::from_json(&text).unwrap(), requirements, "{}", text);
     }

@@ -34,7 +34,7 @@ fn tasks(urls: &[&str]) -> Value {
     json!({ "scenes": ["porn"], "tasks": tasks })
 }
 
-/// Posts signed JSON and gives the envelope.
+/// Posts signed JSON and returns the envelope.
 async fn post(sandbox: &Sandbox, target: &str, body: &Value) -> Value {
     let request = Request::post(target, body.to_string()).signed_for(sandbox);
     let answer = request.ask(sandbox).await;
@@ -60,7 +60,7 @@ fn refusal(answer: &Answer) -> (u16, String) {
 }
 
 #[tokio::test]
-async fn the_gateway_refuses_what_is_not_signed_as_documented() {
+async fn the_gateway_rejects_undocumented_signatures() {
     let sandbox = sandbox().await;
     let good = Request::post(SCAN, tasks(&["http://example.com/a.png"]).to_string());
     let signed = || good.clone().signed_for(&sandbox);
@@ -187,7 +187,7 @@ async fn the_gateway_refuses_what_is_not_signed_as_documented() {
 }
 
 #[tokio::test]
-async fn a_wrong_signature_is_answered_with_the_text_that_should_have_been_signed() {
+async fn a_wrong_signature_gets_the_string_to_sign() {
     let sandbox = sandbox().await;
     let request = Request::post(SCAN, "{}").with("x-acs-signature-nonce", "n");
     let answer = request
@@ -202,7 +202,7 @@ async fn a_wrong_signature_is_answered_with_the_text_that_should_have_been_signe
 }
 
 #[tokio::test]
-async fn a_nonce_is_taken_once_and_only_with_a_good_signature() {
+async fn a_nonce_is_accepted_once_with_a_valid_signature() {
     let sandbox = sandbox().await;
     let body = tasks(&["http://example.com/a.png"]).to_string();
     let request = Request::post(SCAN, body).with("x-acs-signature-nonce", "339497c2");
@@ -220,7 +220,7 @@ async fn a_nonce_is_taken_once_and_only_with_a_good_signature() {
 }
 
 #[tokio::test]
-async fn a_request_without_a_nonce_is_taken_each_time() {
+async fn a_request_without_a_nonce_is_always_accepted() {
     let sandbox = sandbox().await;
     let body = tasks(&["http://example.com/a.png"]).to_string();
     let signed = Request::post(SCAN, body).signed_for(&sandbox);
@@ -268,7 +268,7 @@ async fn query_parameters_are_signed_decoded_and_in_order() {
 }
 
 #[tokio::test]
-async fn only_the_documented_paths_answer_and_only_to_post() {
+async fn only_post_to_documented_paths_is_served() {
     let sandbox = sandbox().await;
     for (method, target) in [
         ("GET", SCAN),
@@ -286,7 +286,7 @@ async fn only_the_documented_paths_answer_and_only_to_post() {
 }
 
 #[tokio::test]
-async fn a_body_beyond_the_limit_is_refused_unread() {
+async fn a_body_above_the_limit_is_rejected_unread() {
     let sandbox = sandbox().await;
     let request = Request::post(SCAN, vec![b' '; (4 << 20) + 1]).signed_for(&sandbox);
     let answer = request.ask(&sandbox).await;
@@ -294,7 +294,7 @@ async fn a_body_beyond_the_limit_is_refused_unread() {
 }
 
 #[tokio::test]
-async fn hostile_requests_are_refused_and_the_next_one_is_served() {
+async fn hostile_requests_are_rejected() {
     let sandbox = sandbox().await;
     let deep = "[".repeat(100_000);
     let nested = Request::post(SCAN, deep).signed_for(&sandbox);
@@ -334,7 +334,7 @@ async fn hostile_requests_are_refused_and_the_next_one_is_served() {
 }
 
 #[tokio::test]
-async fn the_service_refuses_requests_that_break_its_rules() {
+async fn the_service_rejects_invalid_requests() {
     let sandbox = sandbox().await;
     let task = json!({ "url": "http://example.com/a.png" });
     let scan = |change: Value| {
@@ -392,7 +392,7 @@ async fn the_service_refuses_requests_that_break_its_rules() {
 }
 
 #[tokio::test]
-async fn a_bad_task_is_refused_alone() {
+async fn an_invalid_task_is_rejected_alone() {
     let sandbox = sandbox().await;
     let long = format!("http://example.com/{}", "é".repeat(2_030));
     let url = "http://example.com/a.png";
@@ -423,7 +423,7 @@ async fn a_bad_task_is_refused_alone() {
 }
 
 #[tokio::test]
-async fn a_task_is_processing_for_the_set_number_of_questions_then_done() {
+async fn a_task_is_done_after_the_configured_number_of_polls() {
     let sandbox = start(Sandbox::builder().polls(2)).await;
     let body = json!({
         "bizType": "avatars",
@@ -459,7 +459,7 @@ async fn a_task_is_processing_for_the_set_number_of_questions_then_done() {
 }
 
 #[tokio::test]
-async fn the_name_of_the_image_decides_its_answer() {
+async fn the_name_of_the_image_selects_the_outcome() {
     let sandbox = sandbox().await;
     for (url, label, suggestion) in [
         ("http://example.com/a.png", "normal", "pass"),
@@ -482,7 +482,7 @@ async fn the_name_of_the_image_decides_its_answer() {
 }
 
 #[tokio::test]
-async fn an_unknown_an_expired_and_a_forgotten_task_have_expired() {
+async fn unknown_and_expired_tasks_have_expired() {
     let sandbox = start(Sandbox::builder().remember(2)).await;
     let mut ids = Vec::new();
     for _ in 0..3 {
@@ -521,7 +521,7 @@ async fn a_task_expires_after_an_hour() {
 }
 
 #[tokio::test]
-async fn every_answer_bears_the_sandboxs_own_date() {
+async fn every_response_has_the_sandboxs_date() {
     let sandbox = sandbox().await;
     sandbox.put_clock_back(Duration::from_secs(7_200));
     let answer = Request::post(SCAN, "{}")
@@ -539,7 +539,7 @@ async fn a_dropped_sandbox_no_longer_listens() {
     let address = sandbox.address();
     assert_eq!(Request::new("GET", "/").ask(&sandbox).await.status, 404);
     drop(sandbox);
-    // The address is free again as soon as the task is gone.
+    // The address is free again as soon as the task has ended.
     let mut again = Sandbox::builder().listen(address).start().await;
     for _ in 0..100 {
         if again.is_ok() {
@@ -552,7 +552,7 @@ async fn a_dropped_sandbox_no_longer_listens() {
 }
 
 #[tokio::test]
-async fn secrets_do_not_show_in_debug_output() {
+async fn debug_output_has_no_secrets() {
     let sandbox = start(
         Sandbox::builder()
             .key("id", "very-secret")

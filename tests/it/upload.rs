@@ -27,10 +27,10 @@ use proptest::prelude::*;
 
 use crate::images::{gif, jpeg, png};
 
-/// A server on loopback; it ends with the test.
+/// A server on loopback that ends with the test.
 struct Server {
     addr: SocketAddr,
-    /// What the handlers saw, in order.
+    /// The results of the handlers, in order.
     seen: mpsc::Receiver<Result<(), Problem>>,
     _runtime: tokio::runtime::Runtime,
 }
@@ -55,7 +55,7 @@ async fn body(State(seen): Seen, image: Result<ImageBody, Problem>) -> Result<St
     stored
 }
 
-/// Stores the image nowhere, and says what it would have stored.
+/// Discards the image, and records what it would have stored.
 async fn store(mut image: Upload) -> Result<String, Problem> {
     let name = image.file_name().unwrap_or("-").to_owned();
     let mut stored = Vec::new();
@@ -76,7 +76,7 @@ fn describe(name: &str, bytes: &[u8], warnings: &str) -> String {
     format!("{name}: {} bytes, {crc:08x} [{warnings}]", bytes.len())
 }
 
-/// A layer of somebody else's that allows 1 000 bytes.
+/// Another layer with a limit of 1,000 bytes.
 async fn limit(request: Request) -> Request {
     request.map(|body| axum::body::Body::new(http_body_util::Limited::new(body, 1_000)))
 }
@@ -114,7 +114,7 @@ fn serve_async() -> Server {
     serve(UploadPolicy::new(Requirements::ASYNC))
 }
 
-/// A response with its status and head apart.
+/// A response, split into status, head and body.
 #[derive(Debug)]
 struct Reply {
     status: u16,
@@ -142,7 +142,7 @@ impl Server {
         stream
     }
 
-    /// Writes everything, and only then reads.
+    /// Writes the whole request before it reads.
     fn send(&self, request: &[u8]) -> Reply {
         let mut stream = self.connect();
         stream.write_all(request).unwrap();
@@ -158,7 +158,7 @@ impl Server {
     }
 }
 
-/// Reads one response, to the length it states.
+/// Reads one response of the declared length.
 fn read(stream: &mut TcpStream) -> Reply {
     try_read(stream).expect("a response")
 }
@@ -234,7 +234,7 @@ fn chunked(path: &str, content_type: &str, bytes: &[u8], size: usize) -> Vec<u8>
 }
 
 #[test]
-fn a_good_image_arrives_unchanged_however_it_is_sent() {
+fn a_valid_image_arrives_unchanged() {
     let server = serve_async();
     let image = png(300, 300, 100_000);
     let in_form = describe("photo.png", &image, "");
@@ -251,7 +251,7 @@ fn a_good_image_arrives_unchanged_however_it_is_sent() {
 }
 
 #[test]
-fn a_good_image_arrives_unchanged_one_byte_a_packet() {
+fn a_valid_image_arrives_unchanged_in_single_bytes() {
     let server = serve_async();
     let image = jpeg(100);
     let form = image_form(&image);
@@ -278,7 +278,7 @@ fn a_larger_image_than_axums_default_limit_arrives() {
 }
 
 #[test]
-fn a_route_without_a_policy_asks_for_what_the_asynchronous_scan_asks() {
+fn the_default_policy_is_that_of_the_asynchronous_scan() {
     let server = serve(UploadPolicy::new(Requirements::SYNC));
     let image = png(300, 300, 6 << 20);
     let request = [
@@ -343,7 +343,7 @@ fn each_violation_has_its_status_and_its_code() {
         }
     }
 
-    // Both numbers of a limit are in the answer.
+    // The response contains the measure and the limit.
     large.truncate((5 << 20) + 1);
     let reply = server.post_body(&large);
     let document: serde_json::Value = serde_json::from_str(&reply.body).unwrap();
@@ -357,7 +357,7 @@ fn each_violation_has_its_status_and_its_code() {
 }
 
 #[test]
-fn a_claim_that_the_bytes_contradict_can_be_refused() {
+fn a_claim_that_the_bytes_contradict_can_be_rejected() {
     let strict = Requirements::ASYNC.with_enforcement(Code::ImageTypeMismatch, Enforcement::Reject);
     let server = serve(UploadPolicy::new(strict));
     let reply = server.post_form(&form(&[(
@@ -397,7 +397,7 @@ fn other_fields_are_skipped_up_to_their_limit() {
             (413, "upload/too-large")
         );
     }
-    // Endless empty fields are not free either.
+    // Endless empty fields are limited too.
     let reply = server.post_form(&form(&vec![(r#"name="""#, b"".as_slice()); 1_400]));
     assert_eq!(
         (reply.status, reply.code().as_str()),
@@ -406,7 +406,7 @@ fn other_fields_are_skipped_up_to_their_limit() {
 }
 
 #[test]
-fn all_of_a_form_but_the_image_counts_against_its_limit() {
+fn the_form_limit_covers_all_but_the_image() {
     let image = png(300, 300, 1_000);
     let good = image_form(&image);
     let rest = good.len() - image.len();
@@ -429,7 +429,7 @@ fn all_of_a_form_but_the_image_counts_against_its_limit() {
         ([part(free - names, 0), good.clone()].concat(), 200),
         ([part(free - names - 5, 6), good.clone()].concat(), 413),
         ([part(8_000, 0), part(8_000, 0), good.clone()].concat(), 413),
-        // What stands before the first boundary.
+        // The preamble before the first boundary.
         ([&filler[..8_000], b"\r\n", &good].concat(), 200),
         (
             [&filler[..8_000], b"\r\n", &part(6_000, 0), &good].concat(),
@@ -442,7 +442,7 @@ fn all_of_a_form_but_the_image_counts_against_its_limit() {
         // Padding of boundaries.
         (padded(8_000), 200),
         ([part(8_000, 0), padded(8_000)].concat(), 413),
-        // What follows the form.
+        // The epilogue after the form.
         ([good.clone(), filler[..8_000].to_vec()].concat(), 200),
         (
             [good.clone(), filler.clone(), filler[..8_000].to_vec()].concat(),
@@ -461,7 +461,7 @@ fn all_of_a_form_but_the_image_counts_against_its_limit() {
             }
         }
     }
-    // However many fields there are, and though each is empty.
+    // The number of fields is limited even if each is empty.
     let server = serve_async();
     let flood = [part(16_000, 0).repeat(500), good.clone()].concat();
     let reply = server.post_form(&flood);
@@ -472,7 +472,7 @@ fn all_of_a_form_but_the_image_counts_against_its_limit() {
 }
 
 #[test]
-fn a_form_that_is_none_gets_a_clear_answer() {
+fn a_malformed_form_gets_a_clear_response() {
     let image = png(300, 300, 1_000);
     let good = image_form(&image);
     let two = form(&[(r#"name="image""#, &image), (r#"name="image""#, &image)]);
@@ -525,17 +525,17 @@ fn a_form_that_is_none_gets_a_clear_answer() {
 }
 
 #[test]
-fn a_length_that_is_wrong_gets_a_clear_answer() {
+fn a_wrong_length_gets_a_clear_response() {
     let server = serve_async();
     let form = image_form(&png(300, 300, 1_000));
-    // Shorter than the form: the rest is taken for the next request.
+    // Shorter than the form: the rest is read as the next request.
     let short = [head("/field", FORM, form.len() - 10).as_bytes(), &form].concat();
     let reply = server.send(&short);
     assert_eq!(
         (reply.status, reply.code().as_str()),
         (400, "upload/malformed")
     );
-    // Longer: the client ends its side and still listens.
+    // Longer: the client shuts down its writing side and still reads.
     let mut stream = server.connect();
     let long = [head("/field", FORM, form.len() + 10).as_bytes(), &form].concat();
     stream.write_all(&long).unwrap();
@@ -551,7 +551,7 @@ fn a_length_that_is_wrong_gets_a_clear_answer() {
 }
 
 #[test]
-fn an_upload_that_is_aborted_is_no_image() {
+fn an_aborted_upload_is_not_accepted() {
     let server = serve_async();
     let image = png(300, 300, 1_000_000);
     let form = image_form(&image);
@@ -569,7 +569,7 @@ fn an_upload_that_is_aborted_is_no_image() {
 }
 
 #[test]
-fn an_upload_that_falls_silent_or_trickles_is_ended() {
+fn a_stalled_or_slow_upload_is_aborted() {
     let patience = Duration::from_millis(300);
     let server = serve(UploadPolicy::new(Requirements::ASYNC).with_min_rate(1 << 20, patience));
     let image = png(300, 300, 1_000_000);
@@ -587,7 +587,7 @@ fn an_upload_that_falls_silent_or_trickles_is_ended() {
         );
         assert_eq!(header(&reply.head, "connection"), Some("close"));
     }
-    // A byte every 50 ms is never silent for long, but earns next to nothing.
+    // One byte every 50 ms is never idle for long, but below the minimum rate.
     let mut stream = server.connect();
     let mut writer = stream.try_clone().unwrap();
     let trickle = thread::spawn(move || {
@@ -609,7 +609,7 @@ fn an_upload_that_falls_silent_or_trickles_is_ended() {
 }
 
 #[test]
-fn a_client_that_writes_before_it_reads_sees_the_refusal_every_time() {
+fn a_client_that_writes_first_receives_the_rejection() {
     let server = serve_async();
     for len in [1 << 20, 5 << 20, 19 << 20] {
         let mut bad = gif(16, 16);
@@ -624,7 +624,7 @@ fn a_client_that_writes_before_it_reads_sees_the_refusal_every_time() {
             }
         }
     }
-    // Too large is known before the first byte; up to twice the limit the answer still arrives.
+    // The size is known before the first byte; up to twice the limit the response still arrives.
     let large = vec![0; 35 << 20];
     for _ in 0..5 {
         for reply in [
@@ -640,12 +640,12 @@ fn a_client_that_writes_before_it_reads_sees_the_refusal_every_time() {
 }
 
 #[test]
-fn a_refusal_comes_before_the_upload_ends() {
+fn a_rejection_is_sent_before_the_upload_ends() {
     let server = serve_async();
     let bad = gif(16, 16);
     for (path, bytes) in [("/field", image_form(&bad)), ("/body", bad)] {
         let mut stream = server.connect();
-        // The client says it has a megabyte, sends its beginning and waits.
+        // The client announces a megabyte, sends its beginning and waits.
         stream
             .write_all(head(path, FORM, 1 << 20).as_bytes())
             .unwrap();
@@ -659,7 +659,7 @@ fn a_refusal_comes_before_the_upload_ends() {
 }
 
 #[test]
-fn a_connection_serves_on_after_a_refusal_that_was_drained() {
+fn a_connection_is_reused_after_a_drained_rejection() {
     let server = serve_async();
     let mut bad = gif(16, 16);
     bad.resize(1 << 20, 0);
@@ -677,20 +677,20 @@ fn a_connection_serves_on_after_a_refusal_that_was_drained() {
 }
 
 #[test]
-fn an_endless_upload_is_not_drained_for_ever() {
+fn draining_an_endless_upload_is_bounded() {
     let policy = UploadPolicy::new(Requirements::SYNC).with_drain(1 << 20, Duration::from_secs(2));
     let server = serve(policy);
     let mut stream = server.connect();
     let start = chunked("/body", "image/gif", &gif(16, 16), 1_000);
     stream.write_all(&start[..start.len() - 5]).unwrap();
     let piece = [b"10000\r\n".as_slice(), &vec![0; 0x10000], b"\r\n"].concat();
-    // 64 MB are more than the limits and every buffer on the way hold.
+    // 64 MB exceed the limits and all buffers in between.
     let is_ended = (0..1_000).any(|_| stream.write_all(&piece).is_err());
     assert!(is_ended, "the connection is still read");
 }
 
 #[test]
-fn a_client_that_waits_to_be_asked_is_not_asked_for_a_refused_upload() {
+fn a_rejected_upload_gets_no_100_continue() {
     let server = serve_async();
     let expecting =
         |path, len| head(path, FORM, len).replace("\r\n\r\n", "\r\nExpect: 100-continue\r\n\r\n");
@@ -716,7 +716,7 @@ fn a_client_that_waits_to_be_asked_is_not_asked_for_a_refused_upload() {
 }
 
 #[test]
-fn somebody_elses_limit_is_answered_as_such() {
+fn a_limit_of_another_layer_gets_its_own_response() {
     let server = serve_async();
     let form = image_form(&png(300, 300, 0));
     let request = [head("/limited", FORM, form.len()).as_bytes(), &form].concat();
@@ -728,7 +728,7 @@ fn somebody_elses_limit_is_answered_as_such() {
 }
 
 #[test]
-fn many_uploads_at_once_do_not_mix() {
+fn concurrent_uploads_do_not_mix() {
     let server = serve_async();
     let images: Vec<_> = (0..8).map(|n| png(300, 300, 50_000 + n)).collect();
     thread::scope(|scope| {
@@ -760,9 +760,9 @@ fn many_uploads_at_once_do_not_mix() {
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(64) })]
 
-    /// Whatever stands in a form, there is an answer and the server serves on.
+    /// Any form gets a response, and the server stays available.
     #[test]
-    fn no_form_is_without_an_answer(
+    fn every_form_gets_a_response(
         start in 0_usize..200,
         noise in proptest::collection::vec(any::<u8>(), 0..300),
         end in 0_usize..200,
@@ -779,13 +779,13 @@ proptest! {
     }
 }
 
-/// An upload can be handed to another task, as a handler's state has to be.
+/// An upload can be moved to another task, as a handler's state must be.
 const fn is_send<T: Send + 'static>() {}
 const _: () = is_send::<Upload>();
 const _: () = is_send::<Problem>();
 
 #[test]
-fn a_client_that_never_sends_the_rest_is_let_go() {
+fn a_client_that_never_sends_the_rest_is_disconnected() {
     let policy = UploadPolicy::default().with_drain(1 << 20, Duration::from_millis(200));
     let server = serve(policy);
     let mut stream = server.connect();
@@ -802,7 +802,7 @@ fn a_client_that_never_sends_the_rest_is_let_go() {
 }
 
 #[test]
-fn a_problem_says_as_an_io_error_what_it_is() {
+fn a_problem_as_an_io_error_keeps_its_kind() {
     use std::io::{Error, ErrorKind};
     let incomplete = Problem::Incomplete {
         reason: "gone".to_owned(),
@@ -825,10 +825,9 @@ fn a_problem_is_a_response() {
     assert_eq!(response.status(), 408);
 }
 
-/// However much a connection has to give, hyper is given little at a time: its buffer grows with
-/// what a read brings.
+/// Reads are small even on a fast connection, because hyper's buffer grows with the size of a read.
 #[tokio::test]
-async fn a_read_of_a_plentiful_connection_is_small() {
+async fn reads_from_a_fast_connection_are_small() {
     use axum::serve::Listener;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -882,7 +881,7 @@ fn the_file_of_a_field_is_the_image_and_not_its_metadata() {
             assert_eq!((reply.status, &reply.body), (200, &alone.body), "{reply:?}");
         }
     }
-    // A part that only its bytes show to be an image, as some clients send it.
+    // A part that is recognized as an image by its bytes only, as some clients send it.
     let bare = form(&[metadata, (r#"name="image""#, &image)]);
     assert_eq!(server.post_form(&bare).status, 200);
     for two in [
@@ -894,7 +893,7 @@ fn the_file_of_a_field_is_the_image_and_not_its_metadata() {
 }
 
 #[test]
-fn a_missing_field_is_named_with_those_that_are_there() {
+fn a_missing_field_is_reported_with_the_present_ones() {
     let server = serve_async();
     let file = r#"name="photo"; filename="photo.png""#;
     // The second is larger than the form may be, the third than any image.

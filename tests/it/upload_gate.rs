@@ -29,7 +29,7 @@ fn run<T>(future: impl Future<Output = T>) -> T {
 }
 
 #[test]
-fn a_good_image_passes_a_stream_unchanged_and_leaves_a_receipt() {
+fn a_stream_passes_a_valid_image_and_fills_the_receipt() {
     let image = png(300, 300, 10_000);
     run(async {
         let mut gated = Gate::new(Requirements::ASYNC).over(stream::iter(chunks(&image, 1_000)));
@@ -49,7 +49,7 @@ fn a_good_image_passes_a_stream_unchanged_and_leaves_a_receipt() {
 }
 
 #[test]
-fn chunks_are_handed_on_and_not_copied() {
+fn chunks_are_passed_on_without_copying() {
     let image = bytes::Bytes::from(png(300, 300, 10_000));
     run(async {
         let source = stream::iter([Ok::<_, io::Error>(image.clone())]);
@@ -60,7 +60,7 @@ fn chunks_are_handed_on_and_not_copied() {
 }
 
 #[test]
-fn a_stream_is_refused_at_the_first_chunk_that_condemns_and_not_read_on() {
+fn a_stream_is_rejected_at_the_first_fatal_chunk() {
     let small = png(100, 100, 50_000);
     run(async {
         let mut gated = Gate::new(Requirements::ASYNC).over(stream::iter(chunks(&small, 64)));
@@ -79,7 +79,7 @@ fn a_stream_is_refused_at_the_first_chunk_that_condemns_and_not_read_on() {
 }
 
 #[test]
-fn a_truncated_stream_ends_in_an_error_and_not_in_a_clean_end() {
+fn a_truncated_stream_ends_with_an_error() {
     let image = png(300, 300, 10_000);
     let cut = &image[..5_000];
     run(async {
@@ -97,7 +97,7 @@ fn a_truncated_stream_ends_in_an_error_and_not_in_a_clean_end() {
 }
 
 #[test]
-fn a_failing_stream_gives_its_own_error_and_no_verdict_in_favour() {
+fn a_failing_stream_returns_its_error_and_never_accepts() {
     run(async {
         let broken = vec![
             Ok(png(300, 300, 0)),
@@ -115,7 +115,7 @@ fn a_failing_stream_gives_its_own_error_and_no_verdict_in_favour() {
 }
 
 #[test]
-fn a_refusal_is_an_io_error_where_one_is_asked_for() {
+fn a_rejection_converts_to_an_io_error() {
     let gated = Gate::new(Requirements::ASYNC).over(stream::iter(chunks(&[0; 100], 100)));
     let refused = run(gated
         .map(|item| item.map_err(io::Error::from))
@@ -126,7 +126,7 @@ fn a_refusal_is_an_io_error_where_one_is_asked_for() {
 }
 
 #[test]
-fn a_source_that_nobody_reads_is_not_accepted() {
+fn an_unread_source_is_not_accepted() {
     let gated = Gate::new(Requirements::ASYNC).over(stream::iter(chunks(&png(300, 300, 0), 64)));
     let receipt = gated.receipt();
     drop(gated);
@@ -135,7 +135,7 @@ fn a_source_that_nobody_reads_is_not_accepted() {
 }
 
 #[test]
-fn a_good_image_passes_a_reader_unchanged_and_leaves_a_receipt() {
+fn a_reader_passes_a_valid_image_and_fills_the_receipt() {
     let image = png(300, 300, 10_000);
     run(async {
         let mut gated = Gate::new(Requirements::ASYNC).over(image.as_slice());
@@ -149,7 +149,7 @@ fn a_good_image_passes_a_reader_unchanged_and_leaves_a_receipt() {
 }
 
 #[test]
-fn a_reader_repeats_its_refusal_and_gives_no_byte_of_the_condemning_chunk() {
+fn a_reader_repeats_its_rejection_and_withholds_the_chunk() {
     let small = png(100, 100, 50_000);
     run(async {
         let mut gated = Gate::new(Requirements::ASYNC).over(small.as_slice());
@@ -162,7 +162,7 @@ fn a_reader_repeats_its_refusal_and_gives_no_byte_of_the_condemning_chunk() {
     });
 }
 
-/// A reader that gives one byte at a time and is interrupted before each.
+/// A reader that returns one byte at a time and is interrupted before each.
 struct Stutter<'a> {
     rest: &'a [u8],
     interrupt: bool,
@@ -187,7 +187,7 @@ impl AsyncRead for Stutter<'_> {
 }
 
 #[test]
-fn an_interrupted_reader_may_be_read_on() {
+fn an_interrupted_read_can_be_continued() {
     let image = png(300, 300, 0);
     run(async {
         let source = Stutter {
@@ -210,7 +210,7 @@ fn an_interrupted_reader_may_be_read_on() {
 }
 
 #[test]
-fn an_announced_length_over_the_limit_is_refused_before_the_first_byte() {
+fn an_announced_length_above_the_limit_is_rejected() {
     let mut gate = Gate::new(Requirements::SYNC);
     gate.announce_len(5 << 20).unwrap();
     let rejected = gate.announce_len((5 << 20) + 1).unwrap_err();
@@ -222,9 +222,9 @@ fn an_announced_length_over_the_limit_is_refused_before_the_first_byte() {
 }
 
 proptest! {
-    /// The gate's verdict does not depend on how the bytes are cut, nor on who carries them.
+    /// The gate's verdict does not depend on the chunking or the transport.
     #[test]
-    fn any_chunking_gives_the_verdict_of_the_whole(
+    fn any_chunking_gives_the_same_verdict(
         side in 200_u32..300,
         filler in 0_usize..2_000,
         cut in 0.5_f64..=1.0,
@@ -258,7 +258,7 @@ proptest! {
 
 /// An upload that was accepted and stored is submitted by its URL.
 #[test]
-fn a_stored_upload_is_accepted_under_a_url_that_is_sound() {
+fn a_stored_upload_needs_a_valid_url() {
     let image = png(300, 300, 0);
     let mut gate = Gate::new(Requirements::ASYNC);
     gate.push(&image).unwrap();

@@ -116,7 +116,7 @@ struct Status {
     /// What is billed for them at most: each frame that is looked at, for each scene.
     billed: u64,
     /// What may have been billed in addition, because a response was lost.
-    billed_besides: u64,
+    possibly_billed: u64,
     /// Images submitted again because their result had expired.
     expired: u64,
     unread_lists: Vec<String>,
@@ -200,7 +200,7 @@ impl Status {
                 .map(|since| now.duration_since(since).unwrap_or_default().as_secs()),
             tasks: stats.tasks,
             billed: stats.billed.saturating_mul(scenes),
-            billed_besides: stats.resubmitted.saturating_mul(scenes),
+            possibly_billed: stats.resubmitted.saturating_mul(scenes),
             expired: stats.expired,
             unpaid: stats.count(State::Probed),
             outcomes: stats.decisions.into_iter().collect(),
@@ -257,7 +257,7 @@ impl Status {
     fn spend(&self) -> String {
         let Self { tasks, billed, .. } = self;
         let count = self.scenes.len();
-        let lost = match self.billed_besides {
+        let lost = match self.possibly_billed {
             0 => String::new(),
             lost => format!(", {lost} more perhaps, whose answers were lost"),
         };
@@ -395,7 +395,7 @@ impl Line for Status {
             "oldest_unpolled_seconds",
             "tasks",
             "billed",
-            "billed_besides",
+            "possibly_billed",
             "expired",
             "unread_lists",
         ]
@@ -446,7 +446,7 @@ impl Line for Status {
             text(self.oldest_unpolled_seconds),
             self.tasks.to_string(),
             self.billed.to_string(),
-            self.billed_besides.to_string(),
+            self.possibly_billed.to_string(),
             self.expired.to_string(),
             self.unread_lists.join(" "),
         ]

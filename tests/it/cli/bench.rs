@@ -1,4 +1,4 @@
-//! A folder of a test's own, and the command run in it.
+//! Runs the command in a separate folder per test.
 
 use std::{
     fmt, fs,
@@ -8,12 +8,12 @@ use std::{
     thread,
 };
 
-/// A folder that is empty when the test begins.
+/// A folder that is empty when the test starts.
 pub(crate) struct Bench {
     dir: PathBuf,
 }
 
-/// What a run of the command left.
+/// The output and exit code of a run of the command.
 pub(crate) struct Run {
     pub(crate) code: Option<i32>,
     pub(crate) stdout: String,
@@ -40,7 +40,7 @@ impl Bench {
         fs::write(path, bytes).unwrap();
     }
 
-    /// Copies one of the project's images.
+    /// Copies a fixture image.
     pub(crate) fn fixture(&self, image: &str, name: &str) {
         let images = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/images");
         self.write(name, fs::read(images.join(image)).unwrap());
@@ -67,7 +67,7 @@ impl Bench {
         let mut stdin = child.stdin.take().unwrap();
         let input = input.as_ref().to_vec();
         let writer = thread::spawn(move || {
-            // The command may end before it has read everything.
+            // The command may exit before it has read all input.
             let _ = stdin.write_all(&input);
         });
         let run = Run::of(child);
@@ -86,7 +86,7 @@ impl Run {
         }
     }
 
-    /// Each line of stdout as a JSON value.
+    /// Returns each line of stdout as a JSON value.
     pub(crate) fn json(&self) -> Vec<serde_json::Value> {
         self.stdout
             .lines()
@@ -94,7 +94,7 @@ impl Run {
             .collect()
     }
 
-    /// One key of every line.
+    /// Returns one key of every line.
     pub(crate) fn texts(&self, key: &str) -> Vec<String> {
         self.json()
             .iter()
@@ -102,14 +102,14 @@ impl Run {
             .collect()
     }
 
-    /// The same with a changing text replaced.
+    /// Returns the output with a variable text replaced.
     pub(crate) fn with(mut self, text: &str, name: &str) -> Self {
         self.stdout = self.stdout.replace(text, name);
         self.stderr = self.stderr.replace(text, name);
         self
     }
 
-    /// The same with the ports of this machine replaced.
+    /// Returns the output with loopback ports replaced.
     pub(crate) fn without_ports(mut self) -> Self {
         for text in [&mut self.stdout, &mut self.stderr] {
             for host in ["127.0.0.1:", "127.0.0.1/32:", "0.0.0.0:"] {
@@ -120,14 +120,14 @@ impl Run {
         self
     }
 
-    /// The same with the numbers after each occurrence of `key` replaced.
+    /// Returns the output with the numbers after each occurrence of `key` replaced.
     pub(crate) fn without_numbers_after(mut self, key: &str) -> Self {
         self.stdout = mask_numbers(&self.stdout, key);
         self
     }
 }
 
-/// The text without the part of the sandbox's paths that cannot be guessed.
+/// Returns the text without the random part of the sandbox's paths.
 fn without_secrets(text: &str) -> String {
     let mut parts = text.split("/files/");
     let mut masked = parts.next().unwrap_or_default().to_owned();
@@ -168,7 +168,7 @@ impl fmt::Display for Run {
     }
 }
 
-/// Reads to the next line's end, a byte at a time.
+/// Reads to the end of the next line, one byte at a time.
 pub(crate) fn read_line(from: &mut impl Read) -> String {
     let mut line = Vec::new();
     let mut byte = [0];

@@ -10,7 +10,7 @@ use super::{
 };
 
 #[test]
-fn what_cannot_be_read_has_a_line_and_outranks_a_rejection() {
+fn an_unreadable_source_has_a_line_and_exit_code_2() {
     let bench = Bench::new("check-unreadable");
     bench.write("empty.png", "");
     let run = bench.run(&["check", "empty.png", "no-such.png", "ftp://host/a.png"]);
@@ -43,7 +43,7 @@ fn what_cannot_be_read_has_a_line_and_outranks_a_rejection() {
 }
 
 #[test]
-fn a_folder_gives_every_regular_file_in_it_in_one_order() {
+fn a_folder_yields_its_regular_files_in_order() {
     let bench = Bench::new("check-folder");
     for name in [
         "b.png",
@@ -77,7 +77,7 @@ fn a_folder_gives_every_regular_file_in_it_in_one_order() {
 }
 
 #[test]
-fn the_current_folder_is_a_folder() {
+fn the_current_folder_can_be_allowed() {
     let bench = Bench::new("check-here");
     bench.write("a.png", "");
     let run = bench.run(&["check", ".", "--format", "jsonl"]);
@@ -86,7 +86,7 @@ fn the_current_folder_is_a_folder() {
 
 #[cfg(unix)]
 #[test]
-fn a_pipe_is_not_waited_for() {
+fn reading_does_not_block_on_a_pipe() {
     let bench = Bench::new("check-pipe");
     let made = std::process::Command::new("mkfifo")
         .arg(bench.path("pipe"))
@@ -110,7 +110,7 @@ fn three_images(name: &str) -> Bench {
 }
 
 #[test]
-fn images_are_judged_in_three_formats() {
+fn check_prints_three_formats() {
     let bench = three_images("check-formats");
     assert_snapshot!(bench.run(&["check", "in"]), @r"
     exit: 1
@@ -150,7 +150,7 @@ fn images_are_judged_in_three_formats() {
 }
 
 #[test]
-fn accepted_images_alone_end_with_0() {
+fn accepted_images_only_exit_with_0() {
     let bench = three_images("check-accept");
     let run = bench.run(&["check", "in/good.png", "in/good.png"]);
     assert_snapshot!(run, @r"
@@ -167,7 +167,7 @@ fn accepted_images_alone_end_with_0() {
 }
 
 #[test]
-fn the_keys_of_a_line_have_one_order() {
+fn json_keys_have_a_fixed_order() {
     let bench = three_images("check-keys");
     let run = bench.run(&["check", "in/small.jpg", "--format", "jsonl"]);
     let keys = [
@@ -242,7 +242,7 @@ fn requirements_follow_the_options() {
 }
 
 #[test]
-fn a_file_holds_the_requirements_and_options_override_it() {
+fn options_override_the_requirements_file() {
     let bench = Bench::new("check-requirements-file");
     bench.fixture("png/rgb.png", "in/good.png");
     bench.fixture("jpeg/too-small.jpg", "in/small.jpg");
@@ -307,7 +307,7 @@ fn a_format_can_be_allowed() {
 }
 
 #[test]
-fn the_synchronous_scan_takes_less_than_the_asynchronous_one() {
+fn the_synchronous_scan_has_lower_limits() {
     let bench = Bench::new("check-for");
     let image = std::fs::read(concat!(
         env!("CARGO_MANIFEST_DIR"),
@@ -340,7 +340,7 @@ fn the_synchronous_scan_takes_less_than_the_asynchronous_one() {
 }
 
 #[test]
-fn header_depth_reads_the_header_and_takes_the_size_from_the_file() {
+fn header_depth_uses_the_size_of_the_file() {
     let bench = three_images("check-depth");
     let run = bench.run(&[
         "check",
@@ -364,7 +364,7 @@ fn header_depth_reads_the_header_and_takes_the_size_from_the_file() {
 }
 
 #[test]
-fn every_depth_can_be_asked_for() {
+fn every_depth_can_be_requested() {
     let bench = three_images("check-depths");
     for depth in ["header", "structure", "payload", "decode"] {
         let run = bench.run(&[
@@ -380,7 +380,7 @@ fn every_depth_can_be_asked_for() {
 }
 
 #[test]
-fn files_folders_and_urls_come_out_in_the_order_they_went_in() {
+fn files_folders_and_urls_keep_their_order() {
     let bench = three_images("check-mixed");
     let png = std::fs::read(bench.path("in/good.png")).unwrap();
     let site = Site::start([
@@ -559,7 +559,7 @@ fn the_probe_follows_its_options() {
     );
     let guarded = site.url("/guarded.png");
     assert_eq!(reaching(&[&guarded]), "download/status");
-    let told = [
+    let given = [
         &*guarded,
         "--header",
         "Referer: https://shop.example/",
@@ -568,7 +568,7 @@ fn the_probe_follows_its_options() {
         "--user-agent",
         "trial/1.0",
     ];
-    assert_eq!(reaching(&told), "-");
+    assert_eq!(reaching(&given), "-");
     let impatient = [&*slow, "--allow-address", &allowed, "--timeout", "200ms"];
     assert_eq!(code(&impatient), "download/too-slow");
 }

@@ -1,11 +1,11 @@
-//! What the command says of itself and of wrong arguments.
+//! Help, version and messages about invalid arguments.
 
 use insta::assert_snapshot;
 
 use super::bench::Bench;
 
 #[test]
-fn a_command_is_asked_for() {
+fn a_command_is_required() {
     let run = Bench::new("messages-none").run(&[]);
     assert_eq!(run.code, Some(2));
     assert_eq!(run.stdout, "");
@@ -16,7 +16,7 @@ fn a_command_is_asked_for() {
 }
 
 #[test]
-fn the_version_is_told() {
+fn the_version_is_printed() {
     let run = Bench::new("messages-version").run(&["-V"]);
     assert_eq!(
         run.stdout,
@@ -106,7 +106,7 @@ fn the_short_help_fits_the_screen_and_the_long_one_has_every_option() {
 }
 
 #[test]
-fn check_without_sources_says_how_to_name_them() {
+fn check_without_sources_names_the_options() {
     let run = Bench::new("messages-sources").run(&["check"]);
     assert_snapshot!(run, @r"
     exit: 2
@@ -119,7 +119,7 @@ fn check_without_sources_says_how_to_name_them() {
 }
 
 #[test]
-fn a_list_that_is_not_there_is_an_error() {
+fn a_missing_list_is_an_error() {
     let bench = Bench::new("messages-list");
     bench.write("folder/file", "");
     assert_snapshot!(bench.run(&["check", "--from", "no.txt"]), @"
@@ -141,7 +141,7 @@ fn a_list_that_is_not_there_is_an_error() {
 }
 
 #[test]
-fn values_out_of_range_are_refused_before_anything_is_checked() {
+fn values_out_of_range_are_rejected_first() {
     let bench = Bench::new("messages-values");
     for (option, value) in [
         ("--timeout", "3"),

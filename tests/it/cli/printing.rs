@@ -1,4 +1,4 @@
-//! What becomes of hostile names, closed pipes and interruptions.
+//! Hostile names, closed pipes and interruptions.
 
 use std::{io::Read, time::Duration};
 
@@ -45,7 +45,7 @@ fn names_cannot_steer_the_terminal() {
     assert_eq!(sources, given, "JSON holds the names as they are");
 }
 
-/// What the command prints on a terminal.
+/// Returns what the command prints on a terminal.
 #[cfg(unix)]
 fn on_terminal(mut command: std::process::Command) -> String {
     use std::fs::{File, OpenOptions};
@@ -64,7 +64,7 @@ fn on_terminal(mut command: std::process::Command) -> String {
     let mut child = command.env("NO_COLOR", "1").stdout(slave).spawn().unwrap();
     drop(command);
     let mut printed = Vec::new();
-    // It ends in an error once the last writer is gone.
+    // Reading fails after the last writer has closed the terminal.
     let _ = File::from(master).read_to_end(&mut printed);
     child.wait().unwrap();
     String::from_utf8(printed).unwrap().replace("\r\n", "\n")
@@ -109,7 +109,7 @@ fn json_and_csv_on_a_terminal_cannot_steer_it() {
 }
 
 #[test]
-fn cells_of_csv_are_no_formulas_unless_asked_for() {
+fn csv_cells_are_not_formulas_by_default() {
     let bench = Bench::new("printing-formulas");
     let cells = ["=1+1", "+1", "-1", "@a", "\ta", "\ra", "a=1"];
     let list: String = cells
@@ -161,8 +161,8 @@ pub(super) fn csv_of(text: &str) -> Vec<Vec<String>> {
 }
 
 #[test]
-fn colours_are_for_terminals() {
-    let bench = Bench::new("printing-colours");
+fn colors_are_for_terminals_only() {
+    let bench = Bench::new("printing-colors");
     let mut command = bench.command(&["check", "no.png"]);
     let run = Run::of(command.env("TERM", "xterm-256color").spawn().unwrap());
     assert!(!run.to_string().contains('\u{1b}'), "{run}");
@@ -187,7 +187,7 @@ fn a_closed_pipe_ends_the_command_quietly() {
 
 #[cfg(unix)]
 #[test]
-fn an_interrupted_check_prints_what_is_done_and_says_what_is_left() {
+fn an_interrupted_check_prints_done_and_left_counts() {
     let bench = Bench::new("printing-interrupt");
     let slow = Page::image("image/png", "").after(Duration::from_secs(20));
     let site = Site::start([("/slow.png", slow)]);
@@ -225,13 +225,13 @@ fn an_interrupted_check_prints_what_is_done_and_says_what_is_left() {
     assert_eq!(run.stderr, "error: interrupted: 4 done, 1 left\n");
 }
 
-/// What a service manager sends, and a terminal that is closed.
+/// The signals of a service manager, and of a terminal that is closed.
 #[cfg(unix)]
 #[test]
-fn other_ways_to_be_asked_to_end_are_an_interruption_too() {
+fn other_termination_signals_interrupt_too() {
     use std::{io::Write as _, process::Stdio};
 
-    // Who runs the tests under `nohup` has the command outlive its terminal too.
+    // Under `nohup` the command ignores SIGHUP too.
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
     let ignored = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());

@@ -1,6 +1,6 @@
-//! Public bug reports of comparable tools: lists and images that these lost or rejected. The lists are
-//! rebuilt here; those in the folder that `GREENLIGHT_REPORTS` names are checked too, each against its
-//! expectation. Of the images, `jpeg.rs` and `inspect.rs` rebuild each kind.
+//! Lists and images from public bug reports of comparable tools. The lists are rebuilt here; those in
+//! the folder that `GREENLIGHT_REPORTS` names are checked too. `jpeg.rs` and `inspect.rs` rebuild each
+//! kind of image.
 
 #![expect(
     clippy::print_stdout,
@@ -14,7 +14,7 @@ use std::{
 
 use crate::cli::bench::Bench;
 
-/// The file's name, its content rebuilt, and the answered lines with how their sources begin.
+/// The file name, the rebuilt content, and the lines with a result with the start of their sources.
 type Rebuilt = (&'static str, Vec<u8>, Vec<(u64, &'static str)>);
 
 fn lists() -> Vec<Rebuilt> {
@@ -57,7 +57,7 @@ fn lists() -> Vec<Rebuilt> {
 }
 
 #[test]
-fn lists_of_reports_are_answered_line_by_line() {
+fn lists_like_public_reports_get_a_result_per_line() {
     let bench = Bench::new("list-reports");
     for (name, list, wanted) in lists() {
         bench.write(name, list);
@@ -80,8 +80,8 @@ fn lists_of_reports_are_answered_line_by_line() {
     }
 }
 
-/// The lists in the folder, with the lines that are answered: those of a server on loopback, which are
-/// rejected by their address, and `data:` URIs. None is reported.
+/// The lists in the folder, with the lines that get a result: URLs on loopback, which are rejected by
+/// their address, and `data:` URIs. No line is reported.
 const LISTS: [(&str, std::ops::RangeInclusive<u64>); 6] = [
     ("array-of-objects.json", 1..=2),
     ("img2dataset318-semicolon.csv", 2..=2),
@@ -124,7 +124,7 @@ const IMAGES: [(&str, &str, &str); 9] = [
     ),
 ];
 
-/// The folder's files, if the environment names one.
+/// Returns the files of the folder, if the environment names one.
 fn files_of_reports(part: &str) -> Vec<PathBuf> {
     let Some(root) = std::env::var_os("GREENLIGHT_REPORTS") else {
         println!("skipped: GREENLIGHT_REPORTS names no folder");
@@ -135,7 +135,7 @@ fn files_of_reports(part: &str) -> Vec<PathBuf> {
 }
 
 #[test]
-fn lists_in_the_folder_of_reports_are_answered_line_by_line() {
+fn lists_of_public_reports_get_a_result_per_line() {
     let bench = Bench::new("folder-of-reports");
     for path in files_of_reports("lists") {
         let name = path.file_name().unwrap().to_str().unwrap();

@@ -57,7 +57,7 @@ impl<'a> Running<'a> {
         format!("127.0.0.1/32:{port}")
     }
 
-    /// A command with the sandbox's key in its environment.
+    /// Returns a command with the sandbox's key in its environment.
     pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = self.bench.command(args);
         command
@@ -71,12 +71,12 @@ impl<'a> Running<'a> {
         Run::of(self.command(&args).spawn().unwrap())
     }
 
-    /// A scan that leaves no ledger: each stands for itself.
+    /// Returns a scan without a kept ledger, so that scans are independent.
     pub(crate) fn scan(&self, args: &[&str]) -> Run {
         self.run(&[&["scan", "--no-ledger"], args].concat())
     }
 
-    /// Interrupts it, and gives all it said.
+    /// Interrupts the sandbox and returns its output.
     #[cfg(unix)]
     pub(crate) fn end(mut self) -> Run {
         let child = self.child.take().unwrap();

@@ -22,7 +22,7 @@ pub(super) fn images(name: &str) -> Bench {
 }
 
 #[test]
-fn what_passes_is_submitted_and_every_outcome_is_printed() {
+fn accepted_images_are_submitted_and_outcomes_printed() {
     let bench = images("scan-outcomes");
     let run = bench.run(&["scan", "--sandbox", "in", "no.png"]);
     assert_snapshot!(run.without_ports().without_progress(), @r"
@@ -49,7 +49,7 @@ fn what_passes_is_submitted_and_every_outcome_is_printed() {
 }
 
 #[test]
-fn a_scan_whose_images_pass_ends_with_0() {
+fn a_scan_with_passing_images_exits_with_0() {
     let bench = images("scan-pass");
     assert_eq!(
         bench.run(&["scan", "--sandbox", "in/good.png"]).code,
@@ -70,7 +70,7 @@ fn a_scan_whose_images_pass_ends_with_0() {
 }
 
 #[test]
-fn a_line_of_scan_is_a_line_of_check_and_more() {
+fn scan_prints_the_fields_of_check_and_more() {
     let bench = images("scan-keys");
     let run = bench.run(&[
         "scan",
@@ -120,7 +120,7 @@ fn a_line_of_scan_is_a_line_of_check_and_more() {
 }
 
 #[test]
-fn scenes_are_chosen() {
+fn scenes_can_be_selected() {
     let bench = images("scan-scenes");
     let run = bench.run(&[
         "scan",
@@ -143,7 +143,7 @@ fn scenes_are_chosen() {
 }
 
 #[test]
-fn a_mistyped_scene_is_refused_before_it_is_paid_for() {
+fn a_mistyped_scene_is_rejected_before_submission() {
     let bench = images("scan-typo");
     let scan = ["scan", "--sandbox", "in/good.png", "--scenes"];
     let refused = "error: the service does not document the scene `pron`: did you mean `porn`?\n\
@@ -161,7 +161,7 @@ fn a_mistyped_scene_is_refused_before_it_is_paid_for() {
 }
 
 #[test]
-fn csv_has_a_column_for_everything() {
+fn csv_has_a_column_per_field() {
     let bench = images("scan-csv");
     let run = bench.run(&["scan", "--sandbox", "in/sexy.gif", "--format", "csv"]);
     let mut lines = run.stdout.lines();
@@ -184,7 +184,7 @@ fn csv_has_a_column_for_everything() {
 }
 
 #[test]
-fn a_scan_without_a_kept_ledger_carries_ids_and_pays_once() {
+fn a_scan_without_a_kept_ledger_submits_once_with_ids() {
     let bench = images("scan-ids");
     bench.write(
         "list.csv",
@@ -209,7 +209,7 @@ fn a_scan_without_a_kept_ledger_carries_ids_and_pays_once() {
 }
 
 #[test]
-fn a_missing_list_is_found_before_credentials() {
+fn a_missing_list_is_reported_before_credentials() {
     let bench = images("scan-no-list");
     let run = bench.run(&["scan", "--from", "none.csv", "--region", "cn-shanghai"]);
     assert_eq!(run.code, Some(2), "{run}");
@@ -220,7 +220,7 @@ fn a_missing_list_is_found_before_credentials() {
 }
 
 #[test]
-fn more_than_a_batch_comes_out_in_order() {
+fn several_batches_are_printed_in_order() {
     let bench = images("scan-many");
     for n in 0..130 {
         bench.fixture("png/rgb.png", &format!("many/{n:03}.png"));
@@ -247,7 +247,7 @@ fn more_than_a_batch_comes_out_in_order() {
 }
 
 #[test]
-fn urls_are_scanned_beside_files() {
+fn urls_and_files_are_scanned_together() {
     let bench = images("scan-urls");
     let png = std::fs::read(bench.path("in/good.png")).unwrap();
     let site = Site::start([("/porn-1.png", Page::image("image/png", png))]);
@@ -267,7 +267,7 @@ fn urls_are_scanned_beside_files() {
 }
 
 #[test]
-fn a_service_must_be_named() {
+fn a_service_is_required() {
     let bench = images("scan-service");
     assert_snapshot!(bench.run(&["scan", "in"]), @r"
     exit: 2
@@ -280,7 +280,7 @@ fn a_service_must_be_named() {
 }
 
 #[test]
-fn a_missing_key_says_which_variables_to_set() {
+fn a_missing_key_names_the_variables_to_set() {
     let bench = images("scan-key");
     assert_snapshot!(bench.run(&["scan", "in", "--region", "cn-shanghai"]), @r"
     exit: 2
@@ -303,7 +303,7 @@ fn a_missing_key_says_which_variables_to_set() {
 }
 
 #[test]
-fn a_region_without_a_known_host_is_refused() {
+fn a_region_without_a_known_host_is_rejected() {
     let bench = images("scan-region");
     let mut command = bench.command(&["scan", "in", "--region", "mars-1"]);
     let run = Run::of(command.envs(KEY).spawn().unwrap());
@@ -314,7 +314,7 @@ fn a_region_without_a_known_host_is_refused() {
     ----- stderr -----
     error: no host is documented for region mars-1; name an endpoint, or one of: ap-southeast-1, cn-beijing, cn-shanghai, cn-shenzhen, eu-central-1, us-east-1
     ");
-    // Found before the credentials are asked for.
+    // Reported before credentials are fetched.
     assert_eq!(
         bench.run(&["scan", "in", "--region", "mars-1"]).stderr,
         run.stderr
@@ -331,7 +331,7 @@ fn a_region_without_a_known_host_is_refused() {
 }
 
 #[test]
-fn one_service_is_named_at_most() {
+fn at_most_one_service_can_be_selected() {
     let bench = images("scan-two");
     for two in [
         ["--sandbox", "--region=cn-shanghai"],
@@ -344,7 +344,7 @@ fn one_service_is_named_at_most() {
     }
 }
 
-/// A bitmap of one bit a pixel.
+/// A bitmap with one bit per pixel.
 pub(super) fn bitmap(width: u32, height: u32) -> Vec<u8> {
     let row = width.div_ceil(32) * 4;
     let size = 62 + row * height;
@@ -361,7 +361,7 @@ pub(super) fn bitmap(width: u32, height: u32) -> Vec<u8> {
 }
 
 #[test]
-fn parts_that_stay_unseen_are_warned_of() {
+fn parts_that_are_not_scanned_are_a_warning() {
     let bench = Bench::new("scan-unseen");
     bench.write("in/long.bmp", bitmap(256, 256 * 20));
     bench.write("in/short.bmp", bitmap(256, 256 * 5));

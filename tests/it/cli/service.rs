@@ -1,4 +1,4 @@
-//! `greenlight scan` and `results` against a service, and `greenlight sandbox`, which is one.
+//! `greenlight scan` and `results` with a service, and `greenlight sandbox`.
 
 use std::time::Duration;
 
@@ -47,7 +47,7 @@ fn a_file_that_cannot_be_uploaded_is_not_submitted() {
 }
 
 #[test]
-fn a_sandbox_of_its_own_is_scanned_with() {
+fn scan_can_start_its_own_sandbox() {
     let bench = images("scan-endpoint");
     let sandbox = Running::sandbox(&bench, &["--serve", "in", "--polls", "2"]);
     let (good, porn) = (sandbox.url("good.png"), sandbox.url("porn.png"));
@@ -99,7 +99,7 @@ fn a_sandbox_of_its_own_is_scanned_with() {
 }
 
 #[test]
-fn results_that_do_not_come_in_time_leave_the_image_undecided() {
+fn late_results_leave_the_image_undecided() {
     let bench = images("scan-wait");
     let sandbox = Running::sandbox(&bench, &["--serve", "in", "--polls", "1000"]);
     let url = sandbox.url("good.png");
@@ -125,7 +125,7 @@ fn results_that_do_not_come_in_time_leave_the_image_undecided() {
 }
 
 #[test]
-fn keys_are_looked_for_where_and_in_the_order_that_is_named() {
+fn credential_sources_are_tried_in_the_given_order() {
     let bench = images("scan-sources");
     let sandbox = Running::sandbox(&bench, &[]);
     let key = r#"{"current": "a", "profiles": [{"name": "a", "mode": "AK",
@@ -149,7 +149,7 @@ fn keys_are_looked_for_where_and_in_the_order_that_is_named() {
         Run::of(command.env("HOME", &home).spawn().unwrap())
     };
     assert_eq!(scan("env,cli,ini").code, Some(0));
-    // The first source that has a key is the one that is meant.
+    // The first source that has a key is used.
     let run = scan("ini,cli");
     assert!(run.stderr.contains("InvalidAccessKeyId.NotFound"), "{run}");
     let run = scan("env,uri");
@@ -159,7 +159,7 @@ fn keys_are_looked_for_where_and_in_the_order_that_is_named() {
 }
 
 #[test]
-fn a_wrong_key_is_told_and_never_shown() {
+fn a_wrong_key_is_reported_redacted() {
     let bench = images("scan-wrong-key");
     let sandbox = Running::sandbox(&bench, &["--serve", "in", "--key", "other:words"]);
     let url = sandbox.url("good.png");
@@ -195,7 +195,7 @@ fn a_wrong_key_is_told_and_never_shown() {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn an_interrupted_scan_tells_the_tasks_that_were_paid_for() {
+async fn an_interrupted_scan_reports_the_billed_tasks() {
     let bench = images("scan-interrupt");
     let sandbox = Sandbox::builder().polls(1_000).serve(bench.path("in"));
     let sandbox = sandbox.start().await.unwrap();
@@ -238,7 +238,7 @@ async fn an_interrupted_scan_tells_the_tasks_that_were_paid_for() {
 }
 
 #[test]
-fn the_sandbox_says_where_it_is_and_how_to_use_it() {
+fn the_sandbox_prints_its_address_and_usage() {
     let bench = images("sandbox-says");
     let sandbox = Running::sandbox(&bench, &["--serve", "in"]);
     assert_snapshot!(sandbox.end().without_ports(), @r"
@@ -276,7 +276,7 @@ fn the_sandbox_says_where_it_is_and_how_to_use_it() {
 }
 
 #[test]
-fn a_sandbox_on_every_address_names_one_that_can_be_used() {
+fn a_sandbox_on_all_addresses_prints_a_usable_one() {
     let bench = images("sandbox-everywhere");
     let sandbox = Running::sandbox(&bench, &["--listen", "0.0.0.0:0", "--serve", "in"]);
     let (_, port) = sandbox.endpoint.rsplit_once(':').unwrap();
@@ -311,7 +311,7 @@ fn a_sandbox_on_every_address_names_one_that_can_be_used() {
 }
 
 #[test]
-fn a_sandbox_that_cannot_start_says_why() {
+fn a_sandbox_that_cannot_start_names_the_cause() {
     let bench = images("sandbox-fails");
     assert_snapshot!(bench.run(&["sandbox", "--serve", "none"]), @r"
     exit: 2

@@ -1,4 +1,4 @@
-//! A small web site on loopback: a file a path, each as slow as wanted.
+//! A small web site on loopback: one file per path, each with a configurable delay.
 
 use std::{
     collections::HashMap,
@@ -47,7 +47,7 @@ impl Page {
         }
     }
 
-    /// Is there only for requests with these header lines.
+    /// The file is served only to requests with these header lines.
     pub(crate) fn only_with(mut self, lines: &'static [&'static str]) -> Self {
         self.needs = lines;
         self
@@ -90,7 +90,7 @@ impl Site {
         format!("http://{}{path}", self.address)
     }
 
-    /// The option's value that lets the probe reach this site alone.
+    /// Returns the value of `--allow-address` for this site only.
     pub(crate) fn allowed(&self) -> String {
         format!("127.0.0.1/32:{}", self.address.port())
     }

@@ -1,4 +1,4 @@
-//! Files: what survives, what is refused and in which words, and several users of one.
+//! Ledger files: durability, errors, and several users of one file.
 
 use std::{collections::HashSet, fs, path::Path, sync::Arc};
 
@@ -28,7 +28,7 @@ fn refused(result: Result<SqliteLedger, Error>, kind: ErrorKind, words: &str, pa
 }
 
 #[test]
-fn what_was_recorded_is_there_after_the_file_is_opened_again() {
+fn records_survive_reopening_the_file() {
     let path = fresh_path("again");
     let ledger = SqliteLedger::open(&path, &scope()).unwrap();
     block_on(async {
@@ -50,7 +50,7 @@ fn what_was_recorded_is_there_after_the_file_is_opened_again() {
 }
 
 #[test]
-fn a_ledger_of_another_scope_is_refused_and_says_which() {
+fn a_ledger_of_another_scope_is_rejected() {
     let path = fresh_path("scope");
     drop(SqliteLedger::open(&path, &scope()).unwrap());
     let open = |account, service, scenes: &[&str]| {
@@ -84,7 +84,7 @@ fn a_ledger_of_another_scope_is_refused_and_says_which() {
 }
 
 #[test]
-fn a_ledger_of_a_newer_version_is_refused() {
+fn a_ledger_of_a_newer_version_is_rejected() {
     let path = fresh_path("newer");
     drop(SqliteLedger::open(&path, &scope()).unwrap());
     let db = Connection::open(&path).unwrap();
@@ -109,7 +109,7 @@ fn an_old_ledger(name: &str) -> std::path::PathBuf {
 }
 
 #[test]
-fn a_ledger_of_an_older_version_becomes_one_of_this_and_loses_nothing() {
+fn a_ledger_of_an_older_version_is_migrated() {
     let path = an_old_ledger("older");
     for _ in 0..2 {
         let ledger = SqliteLedger::open(&path, &scope()).unwrap();
@@ -142,7 +142,7 @@ fn a_ledger_of_an_older_version_becomes_one_of_this_and_loses_nothing() {
 }
 
 #[test]
-fn a_ledger_of_an_older_version_is_not_changed_by_who_only_reads() {
+fn reading_does_not_migrate_an_older_ledger() {
     let path = an_old_ledger("older-read-only");
     let words = "an older greenlight (schema 1, this one knows 2)";
     let reader = SqliteLedger::options().read_only().open_existing(&path);
@@ -155,7 +155,7 @@ fn a_ledger_of_an_older_version_is_not_changed_by_who_only_reads() {
 }
 
 #[test]
-fn files_that_are_no_ledger_are_left_alone() {
+fn files_other_than_ledgers_are_left_unchanged() {
     let text = fresh_path("text");
     fs::write(&text, "https://example.com/a.png\n".repeat(500)).unwrap();
     let words = "the file is not a ledger";
@@ -211,7 +211,7 @@ fn files_that_are_no_ledger_are_left_alone() {
 }
 
 #[test]
-fn a_damaged_file_is_an_error_and_not_a_wrong_answer() {
+fn a_corrupt_file_is_an_error() {
     let path = fresh_path("damaged");
     let ledger = SqliteLedger::open(&path, &scope()).unwrap();
     let images: Vec<NewImage> = (1..=500).map(image).collect();
@@ -231,7 +231,7 @@ fn a_damaged_file_is_an_error_and_not_a_wrong_answer() {
 }
 
 #[test]
-fn a_full_disk_fails_the_call_and_loses_nothing_before_it() {
+fn a_full_disk_fails_only_the_current_call() {
     let path = fresh_path("full");
     let options = SqliteLedger::options().max_bytes(400 * 1024);
     let ledger = options.open(&path, &scope()).unwrap();
@@ -258,7 +258,7 @@ fn a_full_disk_fails_the_call_and_loses_nothing_before_it() {
 }
 
 #[test]
-fn a_read_only_ledger_reads_and_says_why_it_does_not_write() {
+fn a_read_only_ledger_rejects_writes() {
     let path = fresh_path("read-only");
     let ledger = SqliteLedger::open(&path, &scope()).unwrap();
     block_on(ledger.enqueue(vec![image(1)], at(0))).unwrap();
@@ -278,7 +278,7 @@ fn a_read_only_ledger_reads_and_says_why_it_does_not_write() {
 }
 
 #[test]
-fn a_file_that_another_process_holds_is_waited_for_and_then_reported() {
+fn a_file_locked_by_another_process_is_reported_after_a_wait() {
     let path = fresh_path("held");
     let options = SqliteLedger::options().lock_wait(std::time::Duration::from_millis(50));
     let ledger = options.open(&path, &scope()).unwrap();
@@ -296,7 +296,7 @@ fn a_file_that_another_process_holds_is_waited_for_and_then_reported() {
 }
 
 #[test]
-fn a_call_that_fails_takes_none_of_its_group_with_it() {
+fn a_failed_call_does_not_affect_its_commit_group() {
     let ledger = fresh("group");
     block_on(async {
         let mut calls = tokio::task::JoinSet::new();
@@ -322,9 +322,9 @@ fn a_call_that_fails_takes_none_of_its_group_with_it() {
     });
 }
 
-/// Several handles on one file stand for processes: each has its own connections and threads.
+/// Several handles of one file represent processes: each has its own connections and threads.
 #[test]
-fn users_of_one_file_never_get_the_same_image() {
+fn users_of_one_file_never_claim_the_same_image() {
     let path = fresh_path("shared");
     let handles: Vec<_> = (0..3)
         .map(|_| Arc::new(SqliteLedger::open(&path, &scope()).unwrap()))
@@ -361,7 +361,7 @@ fn users_of_one_file_never_get_the_same_image() {
 }
 
 #[test]
-fn users_of_one_file_share_its_rates() {
+fn users_of_one_file_share_its_quotas() {
     let path = fresh_path("rates");
     let open = || SqliteLedger::open(&path, &scope()).unwrap();
     let (first, second) = (open(), open());

@@ -1,4 +1,4 @@
-//! The ledger in PostgreSQL: what only a shared one must do.
+//! The ledger in PostgreSQL: requirements on shared ledgers.
 
 #![allow(
     clippy::disallowed_methods,
@@ -30,7 +30,7 @@ fn now() -> SystemTime {
 
 #[cfg(feature = "conformance")]
 #[test]
-fn postgres_does_what_every_ledger_must() {
+fn postgres_passes_the_conformance_suite() {
     for case in greenlight::ledger::conformance::CASES {
         let Some(url) = fresh_url() else { return };
         println!("{}", case.name()); // shown when it fails
@@ -42,7 +42,7 @@ fn postgres_does_what_every_ledger_must() {
 }
 
 #[test]
-fn a_ledger_of_another_scope_is_refused_and_says_which() {
+fn a_ledger_of_another_scope_is_rejected() {
     let Some(url) = fresh_url() else { return };
     block_on(async {
         let absent = PostgresLedger::open_existing(&url).await.unwrap_err();
@@ -67,9 +67,9 @@ fn a_ledger_of_another_scope_is_refused_and_says_which() {
     });
 }
 
-/// What a worker holds is freed when its connection ends, and not while it is there.
+/// The claims of a worker are freed when its connection ends, and not before.
 #[test]
-fn only_workers_that_are_gone_are_taken_over() {
+fn only_dead_workers_are_taken_over() {
     let Some(url) = fresh_url() else { return };
     block_on(async {
         let (gone, there, third) = (open(&url).await, open(&url).await, open(&url).await);
@@ -85,7 +85,7 @@ fn only_workers_that_are_gone_are_taken_over() {
         drop(gone);
         let mut again = None;
         for _ in 0..500 {
-            // As a run does every now and then.
+            // As a run does regularly.
             third.recover(Resubmit::Never, now()).await.unwrap();
             again = claim(&third).await;
             if again.is_some() {
@@ -98,10 +98,10 @@ fn only_workers_that_are_gone_are_taken_over() {
     });
 }
 
-/// Numbers are given before they are seen: a reader must not pass over those of a transaction that
-/// is still open.
+/// Numbers are assigned before they become visible: a reader must not skip those of an open
+/// transaction.
 #[test]
-fn rows_become_visible_in_the_order_of_their_numbers() {
+fn rows_become_visible_in_order() {
     let Some(url) = fresh_url() else { return };
     block_on(async {
         let reader = open(&url).await;
@@ -136,13 +136,13 @@ fn rows_become_visible_in_the_order_of_their_numbers() {
                 () = tokio::time::sleep(Duration::from_millis(1)) => {}
             }
         }
-        assert_eq!(seen.len(), 2 * 40 * 25, "none was passed over");
+        assert_eq!(seen.len(), 2 * 40 * 25, "none was skipped");
     });
 }
 
-/// A worker whose clock is ahead must not resubmit what may still be on its way.
+/// A worker whose clock is ahead must not resubmit images that may still be in flight.
 #[test]
-fn the_clock_of_a_worker_is_corrected_or_refused() {
+fn the_clock_of_a_worker_is_corrected_or_rejected() {
     let Some(url) = fresh_url() else { return };
     block_on(async {
         let ledger = open(&url).await;
@@ -204,9 +204,9 @@ fn one_process_at_a_time_prints() {
     });
 }
 
-/// A list's line may hold any character.
+/// A line of a list may contain any character.
 #[test]
-fn texts_with_the_character_zero_are_kept() {
+fn texts_with_u_0000_are_stored() {
     let Some(url) = fresh_url() else { return };
     block_on(async {
         let ledger = open(&url).await;
@@ -233,7 +233,7 @@ fn texts_with_the_character_zero_are_kept() {
 
 /// The certificate is for `localhost`, and the server is also reached as `127.0.0.1`.
 #[test]
-fn tls_is_checked_as_far_as_sslmode_asks() {
+fn tls_is_verified_according_to_sslmode() {
     let key = rcgen::KeyPair::generate().unwrap();
     let params = rcgen::CertificateParams::new(["localhost".to_owned()]).unwrap();
     let certificate = params.self_signed(&key).unwrap().pem();

@@ -1,5 +1,5 @@
-//! Whatever happens in whatever order: no illegal state, no task id forgotten, nothing sent again
-//! while its first sending may still be answered, and in the end every image has an outcome.
+//! Properties of any sequence of events: no invalid state, no lost task id, no image sent again while
+//! a response may still arrive, and an outcome for every image at the end.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -26,15 +26,15 @@ const SETTLE: Duration = Duration::from_secs(60);
 #[derive(Clone, Copy, Debug)]
 enum Event {
     Enqueue(u32, u64),
-    /// Claims and finds.
+    /// Claims and records findings.
     Judge(Verdict),
     /// Claims and does not send.
     Withhold(Verdict),
-    /// Claims, begins, and maybe answers.
+    /// Claims, begins, and possibly records a response.
     Send(Option<[Reply; 4]>),
     /// The service forgets the newest tasks.
     Forget,
-    /// Gives the newest batch up before its answer comes.
+    /// Settles the newest batch before its response arrives.
     Late([Reply; 4]),
     Claim(Work, usize),
     Release(usize),
@@ -144,14 +144,14 @@ fn event() -> impl Strategy<Value = Event> {
     ]
 }
 
-/// What was sent for an image last, as the outside knows it.
+/// The last submission of an image, as known outside of the ledger.
 struct Sending {
     batch: BatchId,
     settle_at: SystemTime,
     answered: bool,
 }
 
-/// Power is not lost here, so nothing need be durable: in memory, where there is a folder for that.
+/// Uses a folder in memory if there is one, because durability is not tested here.
 fn fast_path() -> PathBuf {
     let path = fresh_path("property");
     match path.file_name() {
@@ -187,11 +187,11 @@ struct World {
     now: SystemTime,
     holds: Vec<Hold>,
     batches: Vec<(BatchId, Vec<Key>)>,
-    /// Every task id that the ledger was told, and the image it was told for first.
+    /// Every task id that was recorded, and the image that it was first recorded for.
     tasks: Vec<(TaskId, Key)>,
     sendings: HashMap<Key, Sending>,
     states: HashMap<Key, State>,
-    /// What became of what.
+    /// The transitions that were observed.
     changes: BTreeSet<(State, State)>,
 }
 
@@ -329,7 +329,7 @@ impl World {
         }
     }
 
-    /// What takes several steps, so that it happens often enough.
+    /// Sequences of several steps, so that they happen often enough.
     async fn play(&mut self, event: Event) {
         match event {
             Event::Judge(verdict) => {
@@ -549,7 +549,7 @@ impl World {
         );
     }
 
-    /// From here on all goes well.
+    /// Completes all work without failures.
     async fn finish(&mut self) {
         for _ in 0..20 {
             self.now += Duration::from_secs(120);
@@ -584,7 +584,7 @@ impl World {
     }
 }
 
-/// Mostly one of the newest, in which there is still life; 0 is the very newest.
+/// Mostly one of the newest, which are not settled yet; 0 is the newest.
 fn pick<T>(from: &[T], index: usize) -> Option<&T> {
     let among = match index % 5 {
         4 => from.len(),
@@ -600,7 +600,7 @@ fn remove(path: &Path) {
     }
 }
 
-/// Answers what became of what.
+/// Returns the observed transitions.
 fn live(events: Vec<Event>) -> BTreeSet<(State, State)> {
     let path = fast_path();
     let changes = live_in(Store::File(path.clone()), events);
@@ -638,8 +638,7 @@ proptest! {
     }
 }
 
-/// The sequences are not so tame that the property says nothing: the same ones every time go
-/// through all that may happen to an image.
+/// Fixed sequences reach all transitions of an image, which shows that the property is not vacuous.
 #[test]
 #[ignore = "slow: many generated sequences"]
 fn sequences_of_events_take_every_way_there_is() {
@@ -659,10 +658,10 @@ fn sequences_of_events_take_every_way_there_is() {
     assert_eq!(missed, []);
 }
 
-/// The same events lead to the same states in either store.
+/// The same events lead to the same states in both stores.
 #[cfg(feature = "postgres")]
 #[test]
-fn postgres_does_with_every_sequence_what_sqlite_does() {
+fn postgres_and_sqlite_agree_on_any_sequence() {
     let mut runner = TestRunner::deterministic();
     for _ in 0..40 {
         let Some(url) = crate::postgres_server::fresh_url() else {

@@ -33,7 +33,7 @@ fn check(lines: Vec<Line>) -> LineChecks {
 }
 
 #[test]
-fn lines_are_checked_in_their_order_whatever_they_name() {
+fn lines_of_all_kinds_are_checked_in_order() {
     block_on(async {
         let unusable = Subject::Unusable {
             text: "a\u{fffd}".to_owned(),
@@ -86,7 +86,7 @@ fn lines_are_checked_in_their_order_whatever_they_name() {
 }
 
 #[test]
-fn after_a_stop_every_line_is_done_or_left() {
+fn after_a_stop_every_line_is_checked_or_left() {
     block_on(async {
         let lines = (1..=5000).map(|number| file("png/rgb.png", number));
         let mut checks = check(lines.collect());
@@ -107,7 +107,7 @@ fn after_a_stop_every_line_is_done_or_left() {
 }
 
 #[test]
-fn a_list_is_read_only_as_far_ahead_as_the_window() {
+fn reading_ahead_is_bounded_by_the_window() {
     block_on(async {
         let taken = Arc::new(AtomicUsize::new(0));
         let count = Arc::clone(&taken);
@@ -127,9 +127,9 @@ fn a_list_is_read_only_as_far_ahead_as_the_window() {
     });
 }
 
-/// A list that ended early would look like one that was read to its end.
+/// Otherwise a list that ended early would look like one that was read to its end.
 #[test]
-fn a_panic_of_the_list_is_not_its_end() {
+fn a_panic_of_the_list_is_resumed() {
     block_on(async {
         let lines = (1..).map(|number| {
             assert!(number < 3, "as the test wants it");

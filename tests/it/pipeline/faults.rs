@@ -1,4 +1,4 @@
-//! Every fault of the service while a pipeline works: what is paid, and that nothing is lost.
+//! Every failure of the service during a run: the number of billed images, and that nothing is lost.
 
 use std::{
     sync::{Arc, Mutex},
@@ -18,8 +18,8 @@ use crate::green_server::{Request, Server, Step as Answer};
 
 const IMAGES: u64 = 120;
 
-/// Runs 120 images in batches of 50 while the first request of an operation meets a fault. Answers
-/// how many were paid, resubmitted and left with a task each.
+/// Runs 120 images in batches of 50 while the first request of an operation fails. Returns how many
+/// were billed, resubmitted and left with one task each.
 async fn meet(operation: Operation, faults: Vec<Fault>) -> (u64, u64) {
     let bench = Bench::new(Sandbox::builder()).await;
     let shown = format!("{faults:?}");
@@ -86,8 +86,8 @@ fn an_outage_is_told_until_it_ends() {
     });
 }
 
-/// Without callbacks nobody can tell whether the service has them: the price is named and bounded
-/// by what was in flight.
+/// Without callbacks it is unknown whether the service received the images: the cost is reported, and
+/// bounded by the images in flight.
 #[test]
 #[ignore = "slow: waits for real retries"]
 fn a_submission_without_an_answer_is_repeated_once_its_time_has_come() {
@@ -100,7 +100,7 @@ fn a_submission_without_an_answer_is_repeated_once_its_time_has_come() {
         Fault::Missing(Share::All),
     ];
     let paid_once = [Fault::Close(When::Before), Fault::Html(502, When::Before)];
-    // Longer than the request is waited for: whether it was done then, nobody knows.
+    // Longer than the deadline of the request, so it is unknown whether it was executed.
     let late = [Fault::Delay(Duration::from_secs(6))];
     let twice = paid_twice.map(|fault| (fault, Some(true)));
     let once = paid_once.map(|fault| (fault, Some(false)));
@@ -153,7 +153,7 @@ fn a_question_for_results_is_repeated_for_nothing() {
 }
 
 #[test]
-fn a_task_that_failed_for_now_is_submitted_again_and_that_is_known() {
+fn a_temporarily_failed_task_is_submitted_again() {
     block_on(async {
         let bench = Bench::new(Sandbox::builder()).await;
         let fault = Fault::Tasks(592, Share::First);
@@ -166,7 +166,7 @@ fn a_task_that_failed_for_now_is_submitted_again_and_that_is_known() {
 }
 
 #[test]
-fn a_task_that_failed_for_good_is_dead_with_its_code() {
+fn a_permanently_failed_task_is_dead_with_its_code() {
     block_on(async {
         let bench = Bench::new(Sandbox::builder()).await;
         let fault = Fault::Tasks(590, Share::First);
@@ -180,14 +180,14 @@ fn a_task_that_failed_for_good_is_dead_with_its_code() {
 }
 
 #[test]
-fn results_that_expired_are_submitted_once_more_and_counted() {
+fn images_with_expired_results_are_resubmitted_and_counted() {
     block_on(async {
         let bench = Bench::new(Sandbox::builder()).await;
         bench.sandbox.inject(Operation::Results, Fault::Forgotten);
         let (delivered, progress) = run(&bench.pipeline(), bench.good(40)).await;
         assert!(delivered.values().all(|row| row.state == State::Decided));
         let stats = bench.ledger.stats(std::time::UNIX_EPOCH).await.unwrap();
-        // All that were submitted when the service forgot.
+        // All images that were submitted when the service lost its results.
         let expired = stats.expired;
         assert!(expired > 0 && expired <= 40, "{expired}");
         assert_eq!((progress.expired, stats.resubmitted), (expired, 0));
@@ -198,9 +198,9 @@ fn results_that_expired_are_submitted_once_more_and_counted() {
     });
 }
 
-/// A run that comes back after the service has forgotten what the last one submitted.
+/// A run that starts after the results of the last one have expired.
 #[test]
-fn results_older_than_the_retention_are_submitted_once_more() {
+fn images_beyond_the_retention_are_resubmitted() {
     block_on(async {
         let bench = Bench::new(Sandbox::builder()).await;
         let patient = bench.pipeline().poll_interval(Duration::from_secs(1));
@@ -225,7 +225,7 @@ fn results_older_than_the_retention_are_submitted_once_more() {
     });
 }
 
-/// The result of an image submitted before is about to be lost: others wait until it is fetched.
+/// If a result is about to expire, other images wait until it is fetched.
 #[test]
 fn nothing_is_submitted_while_polling_lags_behind_the_retention() {
     block_on(async {
@@ -257,9 +257,9 @@ fn nothing_is_submitted_while_polling_lags_behind_the_retention() {
     });
 }
 
-/// The sandbox refuses a whole request for one URL that is too long.
+/// The sandbox rejects a whole request because of one URL that is too long.
 #[test]
-fn one_image_that_spoils_a_batch_does_not_cost_the_others() {
+fn one_invalid_image_does_not_fail_the_batch() {
     block_on(async {
         let bench = Bench::new(Sandbox::builder()).await;
         let mut lines = bench.good(50);
@@ -278,7 +278,7 @@ fn one_image_that_spoils_a_batch_does_not_cost_the_others() {
 }
 
 #[test]
-fn uncertain_images_are_left_for_the_operator_if_asked() {
+fn uncertain_images_stay_uncertain_if_configured() {
     block_on(async {
         let bench = Bench::new(Sandbox::builder()).await;
         let lost = Fault::Close(When::After);
@@ -303,9 +303,9 @@ fn uncertain_images_are_left_for_the_operator_if_asked() {
     });
 }
 
-/// The answer was lost, the callback was not: nothing is paid twice.
+/// The response is lost, but the callback arrives: nothing is billed twice.
 #[test]
-fn a_callback_settles_what_the_answer_would_have_said() {
+fn a_callback_settles_a_submission_without_a_response() {
     block_on(async {
         let bench = Bench::new(Sandbox::builder()).await;
         let lost = Fault::Close(When::After);
@@ -342,7 +342,7 @@ fn a_callback_settles_what_the_answer_would_have_said() {
     });
 }
 
-/// Takes every task and finds nothing in scene `porn`; of another scene it says nothing.
+/// Accepts every task and returns a result for the scene `porn` only.
 fn of_one_scene(request: &Request) -> Answer {
     let asked = request.json();
     let data: Vec<_> = match request.path.as_str() {
@@ -368,7 +368,7 @@ fn calm(task_id: &Value) -> Value {
 }
 
 #[test]
-fn a_scene_that_was_asked_and_not_answered_is_not_a_pass() {
+fn a_missing_scene_result_is_not_a_pass() {
     block_on(async {
         let bench = Bench::new(Sandbox::builder()).await;
         let service = Server::with(of_one_scene).await;
@@ -385,10 +385,10 @@ fn a_scene_that_was_asked_and_not_answered_is_not_a_pass() {
 }
 
 #[test]
-fn a_callback_is_held_against_the_scenes_too() {
+fn a_callback_is_compared_with_the_requested_scenes() {
     block_on(async {
         let bench = Bench::new(Sandbox::builder()).await;
-        // The answer is lost, so that the callback alone decides.
+        // The response is lost, so that only the callback decides.
         bench
             .sandbox
             .inject(Operation::AsyncScan, Fault::Close(When::After));
@@ -421,7 +421,7 @@ fn a_callback_is_held_against_the_scenes_too() {
 }
 
 #[test]
-fn a_time_that_no_clock_holds_is_a_long_time() {
+fn times_beyond_the_clocks_range_are_capped() {
     block_on(async {
         let bench = Bench::new(Sandbox::builder()).await;
         let endless = bench

@@ -1,5 +1,5 @@
-//! Images in local files: uploaded when their turn comes, the same bytes paid once, and never other
-//! bytes in their name.
+//! Images in local files: uploaded before they are submitted, billed once for equal bytes, and never
+//! replaced by changed bytes.
 
 use std::{
     fs,
@@ -24,17 +24,17 @@ use sha2::{Digest as _, Sha256};
 use super::{Bench, block_on, line, probe, requirements, run, scope};
 use crate::images::png;
 
-/// A folder of its own.
+/// Creates a separate folder.
 fn folder() -> tempfile::TempDir {
     tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap()
 }
 
-/// An image like no other of another number: so many pixels and bytes.
+/// Returns an image whose size and bytes depend on its number.
 pub(super) fn picture(number: u32) -> Vec<u8> {
     png(256 + number % 100, 256 + number / 100, 16)
 }
 
-/// The same facts and length, other bytes.
+/// Other bytes with the same facts and length.
 fn twin(number: u32) -> Vec<u8> {
     let mut bytes = picture(number);
     let filler = bytes.windows(4).position(|name| name == b"fiLl").unwrap();
@@ -69,7 +69,7 @@ fn class(row: &Row) -> (State, Option<&str>) {
 }
 
 #[test]
-fn every_file_gets_one_outcome_and_the_same_bytes_are_paid_once() {
+fn equal_files_are_submitted_once() {
     block_on(async {
         let bench = Bench::new(Sandbox::builder().polls(1)).await;
         let folder = folder();
@@ -141,9 +141,9 @@ fn meddled(bench: &Bench, step: Step, meddle: impl Fn() + Send + Sync + 'static)
 }
 
 #[test]
-fn a_file_that_changes_is_given_up_and_nothing_is_submitted_in_its_name() {
+fn a_file_that_changes_is_abandoned() {
     block_on(async {
-        // Before it is judged, and before it is uploaded.
+        // Before it is checked, and before it is uploaded.
         for step in [Step::BeforeEnqueue, Step::BeforeFindings] {
             for bytes in [twin(1), picture(2), b"no image".to_vec()] {
                 let bench = Bench::new(Sandbox::builder()).await;
@@ -164,7 +164,7 @@ fn a_file_that_changes_is_given_up_and_nothing_is_submitted_in_its_name() {
 }
 
 #[test]
-fn a_file_that_vanishes_is_tried_again_and_then_given_up() {
+fn a_missing_file_is_retried_and_then_abandoned() {
     block_on(async {
         for step in [Step::BeforeEnqueue, Step::BeforeFindings] {
             let bench = Bench::new(Sandbox::builder()).await;
@@ -177,7 +177,7 @@ fn a_file_that_vanishes_is_tried_again_and_then_given_up() {
             assert_eq!(class(row), (State::Dead, Some("file/missing")), "{step}");
             assert_eq!(bench.sandbox.paid(), 0);
 
-            // It is back: by its class it is taken up again.
+            // The file exists again, so it is retried by its class.
             fs::write(&path, picture(1)).unwrap();
             let classes = vec!["file/missing".to_owned()];
             let retried = bench.ledger.retry(classes, std::time::UNIX_EPOCH).await;
@@ -193,7 +193,7 @@ fn a_file_that_vanishes_is_tried_again_and_then_given_up() {
 }
 
 #[test]
-fn a_file_that_was_away_for_a_moment_costs_an_attempt() {
+fn a_temporarily_missing_file_costs_an_attempt() {
     block_on(async {
         let bench = Bench::new(Sandbox::builder()).await;
         let folder = folder();
@@ -215,7 +215,7 @@ fn a_file_that_was_away_for_a_moment_costs_an_attempt() {
 }
 
 #[test]
-fn a_file_that_was_moved_is_found_where_the_list_says_next() {
+fn a_moved_file_is_found_under_its_new_path() {
     block_on(async {
         let bench = Bench::new(Sandbox::builder()).await;
         let folder = folder();
@@ -244,7 +244,7 @@ fn a_file_that_was_moved_is_found_where_the_list_says_next() {
 }
 
 #[test]
-fn an_upload_that_failed_is_repeated_and_nothing_is_paid_for_it() {
+fn a_failed_upload_is_repeated() {
     let faults = [
         (Operation::Upload, Fault::Gateway(503, When::Before)),
         (Operation::Upload, Fault::Close(When::Before)),
@@ -274,7 +274,7 @@ fn an_upload_that_failed_is_repeated_and_nothing_is_paid_for_it() {
 }
 
 #[test]
-fn an_upload_that_never_works_is_dead_with_its_class() {
+fn a_permanently_failing_upload_is_dead() {
     block_on(async {
         let bench = Bench::new(Sandbox::builder()).await;
         bench
@@ -293,7 +293,7 @@ fn an_upload_that_never_works_is_dead_with_its_class() {
 }
 
 #[test]
-fn a_key_that_may_not_upload_ends_the_run_and_kills_no_image() {
+fn a_key_without_upload_permission_ends_the_run() {
     block_on(async {
         let bench = Bench::new(Sandbox::builder()).await;
         let folder = folder();

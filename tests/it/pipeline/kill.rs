@@ -1,14 +1,13 @@
-//! Two processes at a time work on one ledger, and each is killed again and again, at every named
-//! step and in between, while the service has every kind of bad day. In the end every line has one
-//! outcome and was delivered, no task id is lost, and what was paid besides is within what the
-//! protocol allows.
+//! Two processes at a time work on one ledger, and each is killed repeatedly, at every named step and
+//! in between, while the service fails in every way. In the end every line has one delivered outcome,
+//! no task id is lost, and the number of images billed twice is within the bounds of the protocol.
 //!
 //! `GREENLIGHT_KILL_IMAGES` and `GREENLIGHT_KILLS` make it larger or smaller.
 
 #![allow(
     clippy::disallowed_methods,
     clippy::print_stdout,
-    reason = "the child is told by its environment, and the bill is shown when it fails"
+    reason = "the child is configured by its environment, and prints the bill on failure"
 )]
 
 mod child;
@@ -37,21 +36,20 @@ use tokio::runtime::Runtime;
 use super::{Bench, files::picture};
 use child::{Death, Orders};
 
-/// Requests under way at a time in one process, and images in each: what one kill may lose the
-/// answers of.
+/// Requests in flight in one process, and images per request: the responses that a kill can lose.
 const REQUESTS: u64 = 2;
 const BATCH: u64 = 50;
 
 /// Processes at a time.
 const PROCESSES: u64 = 2;
 
-/// Images a second that they may submit together, so that on a fast machine, too, there is work
-/// left for the next to be killed at.
+/// Images per second that they submit together, so that even on a fast machine there is work left
+/// for the next process.
 const RATE: u32 = 600;
-/// With callbacks, which the sandbox sends one after the other.
+/// The same with callbacks, which the sandbox sends sequentially.
 const CALLBACK_RATE: u32 = 150;
 
-/// One line in so many is a file, and one in so many an image of a format that is not scanned.
+/// Every n-th line is a file, or an image of a format that is not scanned.
 const FILES: u64 = 100;
 const REFUSED: u64 = 97;
 
@@ -90,9 +88,12 @@ fn no_kill_loses_an_image_or_a_task_or_pays_more_than_was_in_flight() {
     let bench = runtime.block_on(Bench::new(Sandbox::builder().polls(1)));
     let suite = Suite::new(&bench, images, kills, None);
     let bill = suite.run(&runtime);
-    // A request that was under way when its process died or its answer was lost.
+    // A request that was in flight when its process died or its response was lost.
     let most = (bill.kills * REQUESTS + bill.unanswered) * BATCH;
-    assert!(bill.besides <= bill.resubmitted + bill.expired, "{bill:?}");
+    assert!(
+        bill.additional <= bill.resubmitted + bill.expired,
+        "{bill:?}"
+    );
     assert!(bill.resubmitted <= most && bill.lost <= most, "{bill:?}");
 }
 
@@ -105,22 +106,22 @@ fn with_callbacks_no_kill_pays_anything_twice() {
     let suite = Suite::new(&bench, 1_000, 20, Some(url));
     let bill = suite.run(&runtime);
     assert!(bill.unanswered > 0, "{bill:?}");
-    assert_eq!((bill.besides, bill.lost), (0, 0), "{bill:?}");
+    assert_eq!((bill.additional, bill.lost), (0, 0), "{bill:?}");
 }
 
-/// What was paid, and what for.
+/// The billed images, by cause.
 #[derive(Debug)]
 struct Bill {
     kills: u64,
-    /// Requests whose answer a fault took away.
+    /// Requests whose response was lost by an injected failure.
     unanswered: u64,
-    /// Paid more than there are images.
-    besides: u64,
-    /// Sent again without knowing whether the first time was paid for.
+    /// Billed in addition to the number of images.
+    additional: u64,
+    /// Sent again although the first submission may have been billed.
     resubmitted: u64,
     /// Sent again because the result had expired.
     expired: u64,
-    /// Paid, and the task id never arrived.
+    /// Billed without a received task id.
     lost: u64,
 }
 
@@ -200,7 +201,7 @@ impl<'a> Suite<'a> {
             let death = if round < self.kills {
                 death_of(round)
             } else if let Some(step) = self.missed().first().filter(|_| round < 2 * self.kills) {
-                // On a busy machine a process may not have come so far in its time.
+                // On a busy machine a process may not reach the step in time.
                 Some(Death {
                     step: *step,
                     pass: 0,
@@ -219,8 +220,7 @@ impl<'a> Suite<'a> {
             );
             let has_list = at_intake || stats.unwrap().sources < self.images;
             let mut child = self.orders(death, has_list).spawn();
-            // At no step in particular: whatever it does by then. Who does not meet its step dies
-            // like that too.
+            // Kill at a random time, also if the process did not reach its step.
             let patience = match death {
                 None => Duration::from_millis(100 + random(round) % 400),
                 Some(_) => Duration::from_secs(12),
@@ -239,7 +239,7 @@ impl<'a> Suite<'a> {
         }
     }
 
-    /// The steps at which nobody was killed, of a suite that is long enough for each.
+    /// Returns the steps at which no process was killed, if the suite is long enough for all.
     fn missed(&self) -> Vec<Step> {
         if self.kills < 40 {
             return Vec::new();
@@ -251,7 +251,7 @@ impl<'a> Suite<'a> {
         missed.copied().collect()
     }
 
-    /// A fault for one of the next requests.
+    /// Injects a failure into one of the next requests.
     fn spoil(&self, round: u64) {
         use Operation::{AsyncScan, Results, Upload, UploadCredentials};
         let late = Duration::from_secs(3);
@@ -280,8 +280,8 @@ impl<'a> Suite<'a> {
         ];
         let index = usize::try_from(round).unwrap() % faults.len();
         let (operation, fault, is_unanswered) = match round {
-            // Once: an image whose result expires twice is given up. Not with callbacks: whether one
-            // comes before the image is sent again is chance.
+            // Once only, because an image whose result expires twice is abandoned. Not with callbacks,
+            // because they may or may not arrive before the image is sent again.
             15 if self.callback.is_none() => (Results, Fault::Forgotten, false),
             _ => faults[index].clone(),
         };
@@ -300,7 +300,7 @@ impl<'a> Suite<'a> {
         let kills = u64::try_from(killed.len()).unwrap();
         assert!(kills * 10 >= self.kills * 8, "too few were killed: {kills}");
         let missed = self.missed();
-        assert!(missed.is_empty(), "nobody was killed at {missed:?}");
+        assert!(missed.is_empty(), "no process was killed at {missed:?}");
         let rows = self.bench.rows().await;
         let lines: Vec<u64> = rows.iter().map(|row| row.source.line).collect();
         let distinct: BTreeSet<u64> = lines.iter().copied().collect();
@@ -331,7 +331,7 @@ impl<'a> Suite<'a> {
         Bill {
             kills,
             unanswered: self.unanswered.load(Ordering::SeqCst),
-            besides: paid - good,
+            additional: paid - good,
             resubmitted: stats.resubmitted,
             expired: stats.expired,
             lost: paid - stats.tasks,
@@ -339,7 +339,7 @@ impl<'a> Suite<'a> {
     }
 }
 
-/// The steps in turn, each at one of its first passes; every fourth death has a time of its own.
+/// Kills at the steps in turn, each at one of its first passes; every fourth time at a random time.
 fn death_of(round: u64) -> Option<Death> {
     if round % 4 == 3 {
         return None;
@@ -350,14 +350,14 @@ fn death_of(round: u64) -> Option<Death> {
     Some(Death { step, pass })
 }
 
-/// The same for the same round, in every run of the suite.
+/// Returns a value that depends on the round only.
 fn random(round: u64) -> u64 {
     let mut mixed = round.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     mixed ^ (mixed >> 31)
 }
 
-/// Whether the child died within the time, and then, whether by a signal.
+/// Returns whether the child ended within the time, and if so, whether by a signal.
 fn wait(child: &mut Child, most: Duration) -> Option<bool> {
     let until = Instant::now() + most;
     while Instant::now() < until {
@@ -371,7 +371,7 @@ fn wait(child: &mut Child, most: Duration) -> Option<bool> {
     None
 }
 
-/// Where a test's own executable is.
+/// Returns the path of the test executable.
 fn own_path() -> PathBuf {
     env::current_exe().unwrap()
 }

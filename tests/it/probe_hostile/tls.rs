@@ -1,4 +1,4 @@
-//! What servers do wrong in TLS and in HTTP/2.
+//! Server errors in TLS and in HTTP/2.
 
 #![allow(
     clippy::as_conversions,
@@ -19,13 +19,13 @@ use tokio::{
 };
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
-use super::trial::{BOTH, Behaviour, CANARY, FULL, Named, Told};
+use super::trial::{BOTH, Behavior, CANARY, FULL, Named, Setup};
 use crate::{
     probe_server::{Peer, ok, png},
     probe_tls::{Authority, HOST, Respond, send, speak_http2},
 };
 
-pub(super) fn all(authority: &Authority) -> Vec<Behaviour> {
+pub(super) fn all(authority: &Authority) -> Vec<Behavior> {
     let mut all = certificates(authority);
     all.extend(handshakes());
     all.extend(over_tls(authority));
@@ -34,7 +34,7 @@ pub(super) fn all(authority: &Authority) -> Vec<Behaviour> {
     all
 }
 
-fn certificates(authority: &Authority) -> Vec<Behaviour> {
+fn certificates(authority: &Authority) -> Vec<Behavior> {
     let stranger = Authority::new();
     let expired = |params: &mut CertificateParams| {
         params.not_before = date_time_ymd(2020, 1, 1);
@@ -60,17 +60,17 @@ fn certificates(authority: &Authority) -> Vec<Behaviour> {
         ),
         ("shows a certificate of its own", stranger.self_signed()),
     ];
-    let behaviours = faulty.into_iter().map(|(name, acceptor)| {
+    let behaviors = faulty.into_iter().map(|(name, acceptor)| {
         Named(name, BOTH)
             .serve_tls(&acceptor, |mut stream| async move {
                 let _ = stream.write_all(&ok("image/png", &png(300, 300, 0))).await;
             })
             .tls()
     });
-    behaviours.collect()
+    behaviors.collect()
 }
 
-fn handshakes() -> Vec<Behaviour> {
+fn handshakes() -> Vec<Behavior> {
     let plain = "HTTP/1.1 400 Bad Request\r\n\r\n";
     vec![
         Named("answers TLS in plain HTTP", BOTH)
@@ -112,7 +112,7 @@ fn handshakes() -> Vec<Behaviour> {
             .too_slow(),
         Named("floods with handshake records", BOTH)
             .serve_https(|mut peer| async move {
-                // Pieces of a ServerHello of 16 MB.
+                // Fragments of a ServerHello of 16 MB.
                 let mut sent = peer.send([0x16, 3, 3, 0, 4, 2, 0xff, 0xff, 0xff]).await;
                 let piece = [&[0x16, 3, 3, 0x20, 0][..], &[0; 0x2000]].concat();
                 while sent {
@@ -123,13 +123,13 @@ fn handshakes() -> Vec<Behaviour> {
     ]
 }
 
-fn over_tls(authority: &Authority) -> Vec<Behaviour> {
+fn over_tls(authority: &Authority) -> Vec<Behavior> {
     let acceptor = authority.acceptor(HOST, &["http/1.1"], |_| {});
     vec![
         Named("ends a body without TLS' farewell", FULL)
             .serve_tls(&acceptor, |mut stream| async move {
                 request(&mut stream).await;
-                // No length: only close_notify tells the end from a cut (RFC 8446, 6.1).
+                // No length: only close_notify distinguishes the end from truncation (RFC 8446, 6.1).
                 stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await.unwrap();
                 stream.write_all(&png(300, 300, 0)).await.unwrap();
                 stream.flush().await.unwrap();
@@ -178,7 +178,7 @@ async fn request(stream: &mut TlsStream<TcpStream>) {
 }
 
 /// Hands every request of HTTP/2 to `answer`.
-fn requests<F, A>(named: Named, acceptor: &TlsAcceptor, answer: F) -> Told
+fn requests<F, A>(named: Named, acceptor: &TlsAcceptor, answer: F) -> Setup
 where
     F: Fn(Respond) -> A + Clone + Send + Sync + 'static,
     A: Future<Output = ()> + Send + 'static,
@@ -186,7 +186,7 @@ where
     named.serve_tls(acceptor, move |stream| speak_http2(stream, answer.clone()))
 }
 
-fn http2(authority: &Authority) -> Vec<Behaviour> {
+fn http2(authority: &Authority) -> Vec<Behavior> {
     let acceptor = authority.acceptor(HOST, &["h2"], |_| {});
     let image = Bytes::from(png(300, 300, 0));
     let begun = image.slice(..100);
@@ -293,7 +293,7 @@ fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
     frame
 }
 
-fn frames(authority: &Authority) -> Vec<Behaviour> {
+fn frames(authority: &Authority) -> Vec<Behavior> {
     let acceptor = authority.acceptor(HOST, &["h2"], |_| {});
     let flood = |name, start: Vec<u8>, more: Vec<u8>| {
         Named(name, BOTH).serve_tls(&acceptor, move |mut stream| {

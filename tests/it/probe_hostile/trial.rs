@@ -1,5 +1,4 @@
-//! One trial: a behaviour, a server that shows it, a canary beside the server, and what is asserted
-//! of every probe.
+//! One trial: a behavior, a server with that behavior, a canary, and the assertions on every probe.
 
 #![allow(
     clippy::unwrap_used,
@@ -34,16 +33,16 @@ use crate::{
     probe_tls::HOST,
 };
 
-/// A small limit, so that little has to cross the wire before it is reached.
+/// A small limit, so that few bytes reach it.
 pub(super) const ASKED: Requirements = Requirements::ASYNC.with_max_bytes(1 << 20);
 
-/// Whatever a server does, no more than this comes over the wire: twice the limit, and what heads
-/// and TLS may take, with a last read.
+/// The maximum number of bytes received: twice the limit, and the maximum of heads and TLS, with a
+/// last read.
 const MOST_RECEIVED: u64 = (3 << 20) + (512 << 10);
 
 const DEADLINE: Duration = Duration::from_secs(3);
 
-/// Whatever a server does, a probe ends within this time.
+/// The maximum duration of a probe.
 const MOST_ELAPSED: Duration = Duration::from_millis(3300);
 
 pub(super) const FULL: &[Mode] = &[Mode::Full];
@@ -59,42 +58,42 @@ pub(super) const CANARY: &str = "canary.example";
 
 type Serve = Arc<dyn Fn(Peer) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync>;
 
-/// One way to misbehave, and what the probe makes of it.
-pub(super) struct Behaviour {
+/// One hostile behavior, and the expected result of the probe.
+pub(super) struct Behavior {
     pub(super) name: &'static str,
     pub(super) modes: &'static [Mode],
     serve: Serve,
     is_tls: bool,
-    /// How often a probe asks, with the same finding each time.
+    /// How many checks a probe makes, with the same finding each time.
     times: usize,
     ending: &'static str,
     codes: &'static [&'static str],
 }
 
-/// A behaviour in the making: its name and the modes that it is tried in.
+/// A behavior to build: its name and the modes that it is tried in.
 pub(super) struct Named(pub(super) &'static str, pub(super) &'static [Mode]);
 
 impl Named {
-    pub(super) fn serve<F, A>(self, serve: F) -> Told
+    pub(super) fn serve<F, A>(self, serve: F) -> Setup
     where
         F: Fn(Peer) -> A + Send + Sync + 'static,
         A: Future<Output = ()> + Send + 'static,
     {
-        Told(self, Arc::new(move |peer| Box::pin(serve(peer))), false)
+        Setup(self, Arc::new(move |peer| Box::pin(serve(peer))), false)
     }
 
-    /// Is asked by `https`.
-    pub(super) fn serve_https<F, A>(self, serve: F) -> Told
+    /// Serves `https`.
+    pub(super) fn serve_https<F, A>(self, serve: F) -> Setup
     where
         F: Fn(Peer) -> A + Send + Sync + 'static,
         A: Future<Output = ()> + Send + 'static,
     {
-        let Told(named, serve, _) = self.serve(serve);
-        Told(named, serve, true)
+        let Setup(named, serve, _) = self.serve(serve);
+        Setup(named, serve, true)
     }
 
     /// Sets TLS up, in which `serve` misbehaves.
-    pub(super) fn serve_tls<F, A>(self, acceptor: &TlsAcceptor, serve: F) -> Told
+    pub(super) fn serve_tls<F, A>(self, acceptor: &TlsAcceptor, serve: F) -> Setup
     where
         F: Fn(TlsStream<TcpStream>) -> A + Clone + Send + Sync + 'static,
         A: Future<Output = ()> + Send + 'static,
@@ -110,18 +109,18 @@ impl Named {
         })
     }
 
-    /// Answers the request with `bytes` and closes.
-    pub(super) fn answer(self, bytes: impl Into<Vec<u8>>) -> Told {
+    /// Responds with `bytes` and closes.
+    pub(super) fn answer(self, bytes: impl Into<Vec<u8>>) -> Setup {
         self.then(bytes, Peer::close)
     }
 
-    /// Answers the request with `bytes` and leaves the connection open.
-    pub(super) fn answer_and_stall(self, bytes: impl Into<Vec<u8>>) -> Told {
+    /// Responds with `bytes` and leaves the connection open.
+    pub(super) fn answer_and_stall(self, bytes: impl Into<Vec<u8>>) -> Setup {
         self.then(bytes, Peer::stall)
     }
 
-    /// Answers the request with `start`, then with `more` without end.
-    pub(super) fn endless(self, start: impl Into<Vec<u8>>, more: impl Into<Vec<u8>>) -> Told {
+    /// Responds with `start`, then with `more` endlessly.
+    pub(super) fn endless(self, start: impl Into<Vec<u8>>, more: impl Into<Vec<u8>>) -> Setup {
         let more: Arc<[u8]> = more.into().into();
         self.then(start, move |mut peer| {
             let more = Arc::clone(&more);
@@ -129,8 +128,8 @@ impl Named {
         })
     }
 
-    /// Answers the request with `start`, then with `rest` byte by byte.
-    pub(super) fn trickle(self, start: impl Into<Vec<u8>>, rest: impl Into<Vec<u8>>) -> Told {
+    /// Responds with `start`, then with `rest` byte by byte.
+    pub(super) fn trickle(self, start: impl Into<Vec<u8>>, rest: impl Into<Vec<u8>>) -> Setup {
         let rest: Arc<[u8]> = rest.into().into();
         self.then(start, move |mut peer| {
             let rest = Arc::clone(&rest);
@@ -140,7 +139,7 @@ impl Named {
         })
     }
 
-    pub(super) fn then<F, A>(self, bytes: impl Into<Vec<u8>>, then: F) -> Told
+    pub(super) fn then<F, A>(self, bytes: impl Into<Vec<u8>>, then: F) -> Setup
     where
         F: Fn(Peer) -> A + Send + Sync + Clone + 'static,
         A: Future<Output = ()> + Send + 'static,
@@ -157,12 +156,12 @@ impl Named {
     }
 }
 
-pub(super) struct Told(Named, Serve, bool);
+pub(super) struct Setup(Named, Serve, bool);
 
-impl Told {
-    pub(super) fn is(self, ending: &'static str, codes: &'static [&'static str]) -> Behaviour {
+impl Setup {
+    pub(super) fn is(self, ending: &'static str, codes: &'static [&'static str]) -> Behavior {
         let Self(Named(name, modes), serve, is_tls) = self;
-        Behaviour {
+        Behavior {
             name,
             modes,
             serve,
@@ -173,29 +172,29 @@ impl Told {
         }
     }
 
-    pub(super) fn too_slow(self) -> Behaviour {
+    pub(super) fn too_slow(self) -> Behavior {
         self.is("too-slow", &["download/too-slow"])
     }
 
-    pub(super) fn malformed(self) -> Behaviour {
+    pub(super) fn malformed(self) -> Behavior {
         self.is("protocol", &["download/protocol"])
     }
 
-    pub(super) fn incomplete(self) -> Behaviour {
+    pub(super) fn incomplete(self) -> Behavior {
         self.is("incomplete", &["download/incomplete"])
     }
 
-    pub(super) fn reset(self) -> Behaviour {
+    pub(super) fn reset(self) -> Behavior {
         self.is("reset", &["download/incomplete"])
     }
 
-    pub(super) fn tls(self) -> Behaviour {
+    pub(super) fn tls(self) -> Behavior {
         self.is("tls", &["download/tls"])
     }
 }
 
-impl Behaviour {
-    /// Is asked for so often by one probe, with the same finding each time.
+impl Behavior {
+    /// Sets how many checks one probe makes, with the same finding each time.
     pub(super) fn times(self, times: usize) -> Self {
         Self { times, ..self }
     }
@@ -204,7 +203,7 @@ impl Behaviour {
         self.ending == "too-slow"
     }
 
-    /// Tries it in one mode, and says what is not as expected.
+    /// Tries the behavior in one mode and returns the deviations.
     pub(super) async fn faults(&self, mode: Mode, root: &[u8], lag: &Lag) -> Vec<String> {
         let trial = Trial::start(Arc::clone(&self.serve)).await;
         let probe = trial.probe(root).mode(mode).build().unwrap();
@@ -227,7 +226,7 @@ impl Behaviour {
             }
             faults.extend(self.differences(&download));
             if self.times > 1 {
-                // What the server sends after its answer arrives.
+                // Waits for the bytes that the server sends after its response.
                 time::sleep(Duration::from_millis(50)).await;
             }
         }
@@ -243,7 +242,7 @@ impl Behaviour {
         named.collect()
     }
 
-    /// What is not as expected of a download.
+    /// Returns the deviations of a download.
     fn differences(&self, download: &Download) -> Vec<String> {
         let mut faults = Vec::new();
         if name_of(download.ending()) != self.ending {
@@ -264,8 +263,8 @@ impl Behaviour {
     }
 }
 
-/// A server, and a canary at the same port of the forbidden address. The server's name has both
-/// addresses, the canary's first: whoever does not hold to the rule is seen there.
+/// A server, and a canary at the same port of the denied address. The server's name has both
+/// addresses, the canary's first, so that a violation of the address rule is detected.
 pub(super) struct Trial {
     pub(super) server: Server,
     pub(super) canary: Server,
@@ -282,8 +281,8 @@ impl Trial {
         }
     }
 
-    /// How often the canary was connected to. Connections are accepted in their order, so whoever
-    /// came before this question is counted once it is answered.
+    /// Returns how many connections the canary accepted. It accepts in order, so all connections
+    /// opened before this call are counted.
     async fn canary_visits(&self) -> usize {
         #[expect(
             clippy::disallowed_methods,
@@ -316,7 +315,7 @@ impl Trial {
     }
 }
 
-/// A server at an address that no probe may connect to; `None` where the port is taken.
+/// Starts a server at an address that no probe may connect to; `None` if the port is in use.
 async fn canary(port: u16) -> Option<Server> {
     let address = SocketAddr::new(FORBIDDEN, port).to_string();
     Server::try_start_at(&address, |mut peer| async move {
@@ -328,9 +327,9 @@ async fn canary(port: u16) -> Option<Server> {
     .ok()
 }
 
-/// The canary is worth something only if a probe without the rule lands there.
+/// Shows that the canary detects a probe without the address rule.
 #[tokio::test]
-async fn a_probe_that_may_go_everywhere_reaches_the_canary() {
+async fn a_probe_without_the_address_rule_reaches_the_canary() {
     let trial = Trial::start(Arc::new(|peer| Box::pin(Peer::close(peer)))).await;
     let root = crate::probe_tls::Authority::new();
     let everywhere = AddressPolicy::new().allow("127.0.0.0/8").unwrap();
@@ -344,8 +343,8 @@ async fn a_probe_that_may_go_everywhere_reaches_the_canary() {
     assert_eq!(trial.canary_visits().await, 1);
 }
 
-/// How much later than asked for this machine lets a thread go on that sleeps beside the trials. A
-/// machine that is busy with other things stops the probe and this thread alike.
+/// Measures by how much a sleeping thread is delayed during the trials. Other load delays the probe
+/// and this thread alike.
 pub(super) struct Lag {
     most: Arc<AtomicU64>,
     stop: Arc<AtomicBool>,

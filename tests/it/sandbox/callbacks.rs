@@ -1,4 +1,4 @@
-//! Callbacks, received by a server that writes down what it gets.
+//! Callbacks, received by a server that records them.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use tokio::{
 
 use super::{SCAN, post, sandbox, start};
 
-/// Takes one request for each status, answers with it and gives the bodies.
+/// Accepts one request per status, responds with it and returns the bodies.
 async fn receive(listener: TcpListener, statuses: &[u16]) -> Vec<String> {
     let mut bodies = Vec::new();
     for status in statuses {
@@ -78,7 +78,7 @@ fn hex(bytes: &[u8]) -> String {
         .collect()
 }
 
-/// Waits until the sandbox has noted this many answers.
+/// Waits until the sandbox has recorded this many responses.
 async fn noted(sandbox: &Sandbox, callbacks: u64) {
     for _ in 0..500 {
         if sandbox.callbacks() == callbacks {
@@ -90,7 +90,7 @@ async fn noted(sandbox: &Sandbox, callbacks: u64) {
 }
 
 #[tokio::test]
-async fn a_finished_task_is_told_with_a_checksum_over_its_exact_text() {
+async fn a_callback_has_a_checksum_of_its_exact_text() {
     let sandbox = start(Sandbox::builder().uid("42").polls(5)).await;
     for crypt_type in [None, Some("SHA256"), Some("SM3")] {
         let (listener, url) = listener().await;
@@ -117,7 +117,7 @@ async fn a_finished_task_is_told_with_a_checksum_over_its_exact_text() {
 }
 
 #[tokio::test]
-async fn a_callback_is_sent_again_until_it_is_answered_with_200() {
+async fn a_callback_is_repeated_until_the_response_is_200() {
     let sandbox = sandbox().await;
     let (listener, url) = listener().await;
     post(&sandbox, SCAN, &body(&url, &json!({}))).await;
@@ -128,7 +128,7 @@ async fn a_callback_is_sent_again_until_it_is_answered_with_200() {
 }
 
 #[tokio::test]
-async fn only_this_machine_is_called() {
+async fn callbacks_are_sent_to_loopback_only() {
     let sandbox = sandbox().await;
     for url in [
         "https://127.0.0.1:9/hook",
@@ -144,6 +144,6 @@ async fn only_this_machine_is_called() {
     post(&sandbox, SCAN, &body(&url, &json!({}))).await;
     receive(listener, &[200]).await;
     noted(&sandbox, 1).await;
-    // They are sent one after the other: those before would have been tried by now.
+    // Callbacks are sent sequentially, so earlier ones would have been tried by now.
     assert_eq!(sandbox.callback_tries(), 1);
 }

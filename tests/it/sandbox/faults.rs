@@ -1,4 +1,4 @@
-//! Faults as they look on the wire, and what was paid for meanwhile.
+//! Injected failures on the wire, and the tasks that are billed.
 
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ fn scan(sandbox: &Sandbox) -> Request {
     Request::post(SCAN, tasks(&URLS).to_string()).signed_for(sandbox)
 }
 
-/// A scan that meets a fault.
+/// A scan with an injected failure.
 async fn faulty(sandbox: &Sandbox, fault: Fault) -> Option<Answer> {
     sandbox.inject(Operation::AsyncScan, fault);
     scan(sandbox).send(sandbox.address()).await
@@ -36,7 +36,7 @@ fn urls(envelope: &Value) -> Vec<&str> {
 }
 
 #[tokio::test]
-async fn faults_strike_in_order_once_each_and_only_their_operation() {
+async fn faults_apply_in_order_to_their_operation() {
     let builder = Sandbox::builder()
         .fault(Operation::AsyncScan, Fault::Service(588))
         .fault(Operation::AsyncScan, Fault::Service(500));
@@ -101,7 +101,7 @@ async fn gateways_and_proxies_fail_before_or_after() {
 }
 
 #[tokio::test]
-async fn a_code_may_be_the_http_status_too_and_names_may_be_capitalised() {
+async fn codes_may_equal_the_status_and_names_be_capitalized() {
     let sandbox = sandbox().await;
     let answer = faulty(&sandbox, Fault::ServiceStatus(588)).await.unwrap();
     assert_eq!((answer.status, &answer.json()["code"]), (588, &json!(588)));
@@ -116,7 +116,7 @@ async fn a_code_may_be_the_http_status_too_and_names_may_be_capitalised() {
 }
 
 #[tokio::test]
-async fn a_connection_closes_without_an_answer_before_or_after() {
+async fn a_connection_closes_without_a_response() {
     let sandbox = sandbox().await;
     assert!(faulty(&sandbox, Fault::Close(When::Before)).await.is_none());
     assert_eq!(sandbox.paid(), 0);
@@ -126,7 +126,7 @@ async fn a_connection_closes_without_an_answer_before_or_after() {
 }
 
 #[tokio::test]
-async fn bodies_are_empty_cut_or_shorter_than_said() {
+async fn bodies_are_empty_truncated_or_too_short() {
     let sandbox = sandbox().await;
     let whole = scan(&sandbox).ask(&sandbox).await.body.len();
     let empty = faulty(&sandbox, Fault::Empty).await.unwrap();
@@ -147,7 +147,7 @@ async fn bodies_are_empty_cut_or_shorter_than_said() {
 }
 
 #[tokio::test]
-async fn a_delayed_request_is_executed_though_the_client_has_left() {
+async fn a_delayed_request_runs_after_the_client_disconnects() {
     let sandbox = sandbox().await;
     let delay = Fault::Delay(Duration::from_secs(600));
     let impatient = tokio::time::timeout(Duration::from_millis(500), faulty(&sandbox, delay));
@@ -181,7 +181,7 @@ async fn single_tasks_fail_when_submitted_and_are_not_paid_for() {
 }
 
 #[tokio::test]
-async fn elements_come_in_another_order_or_not_at_all() {
+async fn elements_are_reordered_or_missing() {
     let sandbox = sandbox().await;
     let shuffled = faulty(&sandbox, Fault::Shuffled).await.unwrap().json();
     let mut found = urls(&shuffled);
@@ -201,7 +201,7 @@ async fn elements_come_in_another_order_or_not_at_all() {
 }
 
 #[tokio::test]
-async fn results_fail_go_missing_or_are_forgotten() {
+async fn results_fail_or_are_missing() {
     let sandbox = sandbox().await;
     let made = scan(&sandbox).ask(&sandbox).await.json();
     let ids: Vec<_> = made["data"]
@@ -233,7 +233,7 @@ async fn results_fail_go_missing_or_are_forgotten() {
 }
 
 #[tokio::test]
-async fn faults_strike_the_other_operations_too() {
+async fn faults_apply_to_other_operations() {
     let sandbox = sandbox().await;
     sandbox.inject(Operation::UploadCredentials, Fault::Service(596));
     let envelope = post(&sandbox, CREDENTIALS, &json!({})).await;

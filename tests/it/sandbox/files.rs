@@ -13,7 +13,7 @@ fn fixtures() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fixtures/images")
 }
 
-/// A new empty folder of this name under the build's own.
+/// Creates an empty folder with this name below the build folder.
 fn scratch(name: &str) -> PathBuf {
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
     let _ = fs::remove_dir_all(&folder);
@@ -25,14 +25,14 @@ async fn get(sandbox: &Sandbox, target: &str) -> Answer {
     Request::new("GET", target).ask(sandbox).await
 }
 
-/// The part of a URL behind the authority.
+/// Returns the part of a URL after the authority.
 fn target(sandbox: &Sandbox, url: &str) -> String {
     url.strip_prefix(&sandbox.endpoint())
         .expect("its own URL")
         .to_owned()
 }
 
-/// The target of a file in the served folder.
+/// Returns the request target of a file in the served folder.
 fn below(sandbox: &Sandbox, path: &str) -> String {
     let url = sandbox.folder_url().expect("a folder is served");
     target(sandbox, &format!("{url}/{path}"))
@@ -55,7 +55,7 @@ async fn a_folder_is_served_under_a_path_that_cannot_be_guessed() {
 }
 
 #[tokio::test]
-async fn a_file_of_the_folder_is_served_under_its_url() {
+async fn files_of_the_folder_are_served() {
     let sandbox = start(Sandbox::builder().serve(fixtures())).await;
     let bytes = fs::read(fixtures().join("png/rgb.png")).unwrap();
     for file in [PathBuf::from("png/rgb.png"), fixtures().join("png/rgb.png")] {
@@ -72,7 +72,7 @@ async fn a_file_of_the_folder_is_served_under_its_url() {
 }
 
 #[tokio::test]
-async fn an_empty_and_a_large_file_come_whole() {
+async fn empty_and_large_files_arrive_complete() {
     let folder = scratch("large");
     fs::write(folder.join("empty"), []).unwrap();
     let large: Vec<u8> = (0..1_000_003_u32).map(|at| at.to_le_bytes()[1]).collect();
@@ -90,7 +90,7 @@ async fn an_empty_and_a_large_file_come_whole() {
 }
 
 #[tokio::test]
-async fn names_of_any_kind_survive_the_way_to_a_url_and_back() {
+async fn names_round_trip_through_urls() {
     let folder = scratch("names");
     let sub = folder.join("with space");
     fs::create_dir_all(&sub).unwrap();
@@ -115,7 +115,7 @@ async fn names_of_any_kind_survive_the_way_to_a_url_and_back() {
 }
 
 #[tokio::test]
-async fn a_part_of_a_file_is_served_as_asked() {
+async fn a_range_of_a_file_is_served() {
     let folder = scratch("ranges");
     fs::write(folder.join("digits"), "0123456789").unwrap();
     let sandbox = start(Sandbox::builder().serve(&folder)).await;
@@ -151,7 +151,7 @@ async fn a_part_of_a_file_is_served_as_asked() {
 }
 
 #[tokio::test]
-async fn hidden_files_and_what_lies_outside_are_not_served() {
+async fn hidden_and_outside_files_are_not_served() {
     let outside = scratch("outside");
     let folder = outside.join("served");
     fs::create_dir_all(folder.join(".git")).unwrap();
@@ -205,7 +205,7 @@ async fn hidden_files_and_what_lies_outside_are_not_served() {
 }
 
 #[tokio::test]
-async fn without_a_folder_there_are_no_files() {
+async fn without_a_folder_no_files_are_served() {
     let sandbox = start(Sandbox::builder()).await;
     assert_eq!(get(&sandbox, "/files/png/rgb.png").await.status, 404);
     assert!(sandbox.url_for("png/rgb.png").is_err());
@@ -217,7 +217,7 @@ async fn without_a_folder_there_are_no_files() {
 }
 
 #[tokio::test]
-async fn a_published_file_is_served_wherever_it_lies() {
+async fn a_published_file_may_be_outside_the_folder() {
     let sandbox = start(Sandbox::builder()).await;
     let file = fixtures().join("gif/sexy-in-its-name.gif");
     let url = sandbox.publish(&file).unwrap();
@@ -252,10 +252,10 @@ async fn a_published_file_is_served_wherever_it_lies() {
     assert_eq!(error.kind(), ErrorKind::Io);
 }
 
-/// Opening a pipe without a writer waits for one.
+/// Opening a pipe without a writer would block.
 #[cfg(unix)]
 #[tokio::test]
-async fn a_pipe_in_the_folder_is_no_file() {
+async fn a_pipe_in_the_folder_is_skipped() {
     let folder = scratch("pipe");
     let made = std::process::Command::new("mkfifo")
         .arg(folder.join("pipe.png"))
@@ -267,7 +267,7 @@ async fn a_pipe_in_the_folder_is_no_file() {
     assert_eq!(answer.await.expect("an answer").status, 404);
 }
 
-/// A web page whose own name leads to loopback must not read files.
+/// A web page whose host name resolves to loopback must not read files.
 #[tokio::test]
 async fn files_are_served_only_under_the_sandboxs_own_names() {
     let sandbox = start(Sandbox::builder().serve(fixtures())).await;

@@ -1,4 +1,4 @@
-//! A client that signs and speaks HTTP by itself, so that it can be wrong on purpose.
+//! A client with its own signer and HTTP code, so that it can send invalid requests.
 
 use std::{
     fmt::Write as _,
@@ -24,7 +24,7 @@ pub(crate) fn date() -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_secs(1_484_648_196)
 }
 
-/// A request on its way.
+/// A request to send.
 #[derive(Clone, Debug)]
 pub(crate) struct Request {
     pub(crate) method: String,
@@ -43,7 +43,7 @@ impl Request {
         }
     }
 
-    /// A post with every header that the service documents, but `Authorization`.
+    /// Returns a POST with all documented headers except `Authorization`.
     pub(crate) fn post(target: &str, body: impl Into<Vec<u8>>) -> Self {
         let body = body.into();
         let md5 = STANDARD.encode(Md5::digest(&body));
@@ -86,7 +86,7 @@ impl Request {
         self.signed(key.id(), key.secret())
     }
 
-    /// For targets whose query needs no decoding.
+    /// Signs the request, if its query needs no decoding.
     pub(crate) fn string_to_sign(&self) -> String {
         let value = |name: &str| {
             let held = self.headers.iter().find(|(held, _)| held == name);
@@ -113,7 +113,7 @@ impl Request {
         )
     }
 
-    /// Sends it and reads until the connection closes; `None` when nothing was answered.
+    /// Sends the request and reads until the connection closes; `None` without a response.
     pub(crate) async fn send(&self, to: SocketAddr) -> Option<Answer> {
         let mut stream = connect(to).await;
         let mut text = format!("{} {} HTTP/1.1\r\n", self.method, self.target);
@@ -128,7 +128,7 @@ impl Request {
             let _ = write!(text, "{name}: {value}\r\n");
         }
         text.push_str("connection: close\r\n\r\n");
-        // A server that refuses early may close before it has read everything.
+        // A server that rejects early may close before it has read the whole request.
         let _ = stream.write_all(text.as_bytes()).await;
         let _ = stream.write_all(&self.body).await;
         let mut bytes = Vec::new();
@@ -136,7 +136,7 @@ impl Request {
         Answer::parse(&bytes)
     }
 
-    /// Sends it to a sandbox, which answers.
+    /// Sends the request to a sandbox and returns its response.
     pub(crate) async fn ask(&self, sandbox: &Sandbox) -> Answer {
         let answer = self.send(sandbox.address()).await;
         answer.expect("the sandbox answers")
@@ -148,7 +148,7 @@ async fn connect(to: SocketAddr) -> TcpStream {
     TcpStream::connect(to).await.expect("the sandbox listens")
 }
 
-/// An answer as it came.
+/// A raw response.
 #[derive(Clone, Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,

@@ -111,7 +111,7 @@ async fn an_uploaded_object_can_be_scanned() {
 }
 
 #[tokio::test]
-async fn a_bucket_of_others_is_not_authorised() {
+async fn a_foreign_bucket_is_not_authorized() {
     let sandbox = sandbox().await;
     for url in [
         "oss://other/upload/a.png",
@@ -124,7 +124,7 @@ async fn a_bucket_of_others_is_not_authorised() {
 }
 
 #[tokio::test]
-async fn an_upload_that_is_not_signed_as_documented_is_refused() {
+async fn an_upload_with_another_signature_is_rejected() {
     let sandbox = sandbox().await;
     let grant = grant(&sandbox).await;
     let good = || grant.put(&grant.key("a.png"));
@@ -223,7 +223,7 @@ async fn upload_credentials_expire() {
 }
 
 #[tokio::test]
-async fn faults_strike_uploads() {
+async fn faults_apply_to_uploads() {
     let sandbox = sandbox().await;
     let grant = grant(&sandbox).await;
     let key = |name: &str| grant.key(name);

@@ -1,5 +1,5 @@
-//! Requests that the official clients signed (`fixtures/vectors/green.json`) are admitted, and
-//! refused once anything in them differs.
+//! Requests that the official clients signed (`fixtures/vectors/green.json`) are accepted, and
+//! rejected after any change.
 
 use greenlight::sandbox::Sandbox;
 use serde_json::Value;
@@ -19,7 +19,7 @@ fn text<'a>(vector: &'a Value, name: &str) -> &'a str {
     vector[name].as_str().unwrap_or_default()
 }
 
-/// The request of a vector, as it went over the wire.
+/// Returns the request of a vector, as it was sent.
 fn request(vector: &Value) -> Request {
     let url = text(vector, "wire_url");
     let (_, rest) = url.split_once("//").expect("an absolute URL");
@@ -58,7 +58,7 @@ async fn requests_signed_by_the_official_clients_are_admitted() {
 }
 
 #[tokio::test]
-async fn with_another_secret_the_official_clients_text_is_shown_as_they_signed_it() {
+async fn a_wrong_secret_shows_the_string_that_was_signed() {
     for vector in vectors("roa_hmac_sha1") {
         let answer = ask(&vector, &request(&vector), "another").await;
         assert_eq!(refusal(&answer), (400, "SignatureDoesNotMatch".to_owned()));
@@ -70,7 +70,7 @@ async fn with_another_secret_the_official_clients_text_is_shown_as_they_signed_i
 }
 
 #[tokio::test]
-async fn any_change_to_a_signed_request_is_noticed() {
+async fn any_change_to_a_signed_request_is_detected() {
     for vector in vectors("roa_hmac_sha1") {
         let good = request(&vector);
         let mut changed = vec![good.clone().with("x-acs-added", "1")];

@@ -5,7 +5,8 @@ use insta::assert_snapshot;
 
 use super::Service;
 
-/// A ledger with one of everything: passed, blocked, refused by the check and by the service.
+/// Creates a ledger with one image of each kind: passed, blocked, rejected by the check, rejected by
+/// the service.
 fn mixed(name: &str) -> Service {
     let service = Service::new(name);
     let refused = Fault::Tasks(590, Share::First);
@@ -27,7 +28,7 @@ fn mixed(name: &str) -> Service {
 }
 
 #[test]
-fn the_status_counts_states_classes_and_money() {
+fn status_prints_states_classes_and_cost() {
     let service = mixed("ledger-status");
     let run = service.bench.run(&["status"]);
     assert_snapshot!(run, @r"
@@ -65,7 +66,7 @@ fn the_status_counts_states_classes_and_money() {
 }
 
 #[test]
-fn the_dead_are_listed_with_their_reasons_and_tried_again() {
+fn dead_images_are_listed_and_can_be_retried() {
     let service = mixed("ledger-dead");
     let run = service.bench.run(&["dead"]);
     assert_snapshot!(run.without_ports(), @r"
@@ -116,7 +117,7 @@ fn the_dead_are_listed_with_their_reasons_and_tried_again() {
 }
 
 #[test]
-fn without_a_class_all_dead_are_tried_again_and_no_rejected_ones() {
+fn without_a_class_only_dead_images_are_retried() {
     let service = mixed("ledger-retry-all");
     let retried = service.bench.run(&["retry"]);
     assert!(
@@ -138,7 +139,7 @@ fn without_a_class_all_dead_are_tried_again_and_no_rejected_ones() {
 }
 
 #[test]
-fn an_export_is_what_scan_printed() {
+fn an_export_equals_the_output_of_scan() {
     let service = Service::new("ledger-export");
     let porn = service.url("porn.png");
     let args = ["scan", &porn, "in", "no.png", "http://a b/", "--format"];
@@ -173,7 +174,7 @@ fn an_export_is_what_scan_printed() {
 }
 
 #[test]
-fn an_export_in_parquet_holds_the_same() {
+fn a_parquet_export_has_the_same_content() {
     let service = Service::new("ledger-parquet");
     let run = service.run(&["scan", "in", "no.png", "--format", "jsonl"]);
     assert_eq!(run.code, Some(2), "{run}");
@@ -184,7 +185,7 @@ fn an_export_in_parquet_holds_the_same() {
         (Some(0), ""),
         "{exported}"
     );
-    // What was written can be read: as a list, whose sources are those of the ledger.
+    // The export can be read as a list with the sources of the ledger.
     let args = [
         "check",
         "--from",
@@ -200,7 +201,7 @@ fn an_export_in_parquet_holds_the_same() {
 }
 
 #[test]
-fn what_is_not_done_is_exported_as_such() {
+fn unfinished_images_are_exported_as_such() {
     let service = Service::with(
         "ledger-export-open",
         greenlight::sandbox::Sandbox::builder().polls(1_000),
@@ -217,7 +218,7 @@ fn what_is_not_done_is_exported_as_such() {
 }
 
 #[test]
-fn a_plan_says_what_a_scan_would_cost() {
+fn a_plan_prints_the_cost_of_a_scan() {
     let service = Service::new("ledger-plan");
     let urls = [
         service.url("good.png"),
@@ -288,7 +289,7 @@ fn every_command_has_examples() {
     }
 }
 
-/// Whether a file is left that was not put in its place.
+/// Returns whether a temporary output file is left.
 fn has_parts(service: &Service) -> bool {
     let entries = std::fs::read_dir(service.bench.path("")).unwrap();
     entries
@@ -298,7 +299,7 @@ fn has_parts(service: &Service) -> bool {
 
 #[cfg(unix)]
 #[test]
-fn an_export_goes_to_the_end_of_a_link_and_into_a_pipe_and_keeps_the_mode() {
+fn exports_follow_links_and_keep_the_mode() {
     use std::{
         fs::{self, Permissions},
         os::unix::fs::{PermissionsExt as _, symlink},
@@ -340,7 +341,7 @@ fn an_export_goes_to_the_end_of_a_link_and_into_a_pipe_and_keeps_the_mode() {
 }
 
 #[test]
-fn what_was_paid_for_and_what_is_read_are_not_written_over() {
+fn outputs_never_overwrite_the_ledger_or_inputs() {
     let service = Service::new("ledger-not-over");
     let run = service.run(&["scan", "in/good.png"]);
     assert_eq!(run.code, Some(0), "{run}");
@@ -377,7 +378,7 @@ fn what_was_paid_for_and_what_is_read_are_not_written_over() {
     assert_eq!(kept, before);
 }
 
-/// Runs a command as somebody who may read the folder and not write there.
+/// Runs a command as a user who may read the folder but not write to it.
 #[cfg(unix)]
 fn run_as_reader(service: &Service, args: &[&str]) -> Option<crate::cli::bench::Run> {
     allow(service, ".", 0o555);
@@ -392,8 +393,8 @@ fn allow(service: &Service, file: &str, mode: u32) {
     fs::set_permissions(service.bench.path(file), fs::Permissions::from_mode(mode)).unwrap();
 }
 
-/// Runs a command as somebody whom permissions bind: not as the superuser. `None` where the
-/// superuser keeps the checkout in a folder that is closed to everyone else.
+/// Runs a command as a user other than the superuser, to whom permissions apply. Returns `None` if
+/// other users cannot access the folder of the checkout.
 #[cfg(unix)]
 fn run_as_another(service: &Service, args: &[&str]) -> Option<crate::cli::bench::Run> {
     use std::{
@@ -432,7 +433,7 @@ fn a_ledger_that_cannot_be_written_can_be_read() {
 
 #[cfg(unix)]
 #[test]
-fn a_ledger_whose_latest_part_lies_beside_it_says_why_it_cannot_be_read() {
+fn a_ledger_with_an_unreadable_log_names_the_reason() {
     let service = Service::new("ledger-read-log");
     let run = service.run(&["scan", "in/good.png"]);
     assert_eq!(run.code, Some(0), "{run}");
@@ -453,7 +454,7 @@ fn a_ledger_whose_latest_part_lies_beside_it_says_why_it_cannot_be_read() {
 
 #[cfg(unix)]
 #[test]
-fn who_is_locked_out_by_the_files_of_another_is_told_which() {
+fn files_of_another_user_are_named_in_the_error() {
     let service = Service::new("ledger-locked-out");
     let run = service.run(&["scan", "in/good.png"]);
     assert_eq!(run.code, Some(0), "{run}");
@@ -465,6 +466,6 @@ fn who_is_locked_out_by_the_files_of_another_is_told_which() {
         return;
     };
     assert_eq!(run.code, Some(2), "{run}");
-    let told = "`greenlight.db-shm` cannot be written: another user's process created it";
-    assert!(run.stderr.contains(told), "{run}");
+    let expected = "`greenlight.db-shm` cannot be written: another user's process created it";
+    assert!(run.stderr.contains(expected), "{run}");
 }

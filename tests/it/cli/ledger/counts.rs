@@ -1,4 +1,4 @@
-//! One count for one fact: every command that counts codes counts the same.
+//! Every command that counts codes prints the same counts.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::Service;
 
-/// Images by code: those that it rejects, and those that it warns about.
+/// Images per code: rejected ones, and ones with a warning.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Counts {
     rejecting: BTreeMap<String, u64>,
@@ -18,7 +18,7 @@ struct Counts {
 }
 
 impl Counts {
-    /// Counts the lines of `check` or `scan --format jsonl`, not by the code under test.
+    /// Counts the lines of `check` or `scan --format jsonl` independently of the code under test.
     fn of_lines(lines: &[Value]) -> Self {
         let mut counts = Self::default();
         for line in lines {
@@ -86,15 +86,15 @@ impl Counts {
         }
     }
 
-    /// Without the warning about frames that a scan would leave out, which `check` does not give:
-    /// it does not know what will be submitted.
+    /// Removes the warning about frames that are not scanned. `check` does not print it, because it
+    /// does not know what will be submitted.
     fn of_check(mut self) -> Self {
         self.warnings.remove("image/frames-unseen");
         self
     }
 }
 
-/// Every image of the fixtures, those with the same bytes once.
+/// Returns all fixture images, without duplicates.
 fn fixtures() -> Vec<PathBuf> {
     let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/images")];
     let mut found = BTreeMap::new();
@@ -121,7 +121,7 @@ fn every_command_counts_the_same() {
     assert!(sources.len() > 60, "{}", sources.len());
     let list = service.bench.path("list.txt");
     fs::write(&list, sources.join("\n")).unwrap();
-    // Some rules at other weights, so that one image has codes of both.
+    // Changes some severities, so that an image has both rejections and warnings.
     let how = [
         "--from",
         list.to_str().unwrap(),

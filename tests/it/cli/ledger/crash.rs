@@ -1,4 +1,4 @@
-//! The command killed in the middle, and what remains.
+//! Kills the command and checks that nothing is lost.
 
 use std::{collections::BTreeSet, thread, time::Duration};
 
@@ -8,7 +8,7 @@ use super::{Run, Service, kill, sources};
 use crate::cli::site::{Page, Site};
 
 #[test]
-fn what_was_submitted_before_a_kill_is_not_paid_again() {
+fn submissions_before_a_kill_are_not_repeated() {
     let service = Service::with("crash-submitted", Sandbox::builder().polls(40));
     let urls = service.list("list.txt", 120);
     let mut scan = service.command(&["scan", "--from", "list.txt", "--format", "jsonl"]);
@@ -27,9 +27,9 @@ fn what_was_submitted_before_a_kill_is_not_paid_again() {
     assert_eq!(service.sandbox.paid(), 120, "each image once");
 }
 
-/// Killed again and again at no place in particular: nothing is lost, a line comes again only if
-/// its run died before it could say that it was printed, and what was paid besides is what the
-/// ledger says may have been.
+/// Kills the command repeatedly at random times: nothing is lost, a line is repeated only if its run
+/// died before it was acknowledged, and the number of images billed twice is within the ledger's
+/// count.
 #[test]
 #[ignore = "slow: kills many processes"]
 fn kills_at_any_time_lose_nothing() {
@@ -55,17 +55,17 @@ fn kills_at_any_time_lose_nothing() {
         (&status["left"], &status["done_not_printed"]),
         (&0.into(), &0.into())
     );
-    let besides = status["billed_besides"].as_u64().unwrap() / 2;
+    let ambiguous = status["possibly_billed"].as_u64().unwrap() / 2;
     let paid = service.sandbox.paid();
-    assert!((400..=400 + besides).contains(&paid), "{paid}, {status}");
+    assert!((400..=400 + ambiguous).contains(&paid), "{paid}, {status}");
     let export = service.bench.run(&["export"]);
     assert_eq!(sources(&export.stdout), urls);
 }
 
-/// Without a word of the run that died its images would be held for a minute: longer than is waited
-/// for here.
+/// Without a takeover the images of the dead run would be claimed for a minute, longer than this test
+/// waits.
 #[test]
-fn what_a_killed_run_only_held_is_taken_up_at_once() {
+fn claims_of_a_killed_run_are_freed_immediately() {
     let service = Service::new("crash-held");
     let png = std::fs::read(service.bench.path("in/good.png")).unwrap();
     let slow = Page::image("image/png", png).after(Duration::from_secs(2));
@@ -85,7 +85,7 @@ fn what_a_killed_run_only_held_is_taken_up_at_once() {
 }
 
 #[test]
-fn what_a_killed_run_sent_settles_as_the_next_run_is_told() {
+fn images_sent_by_a_killed_run_are_settled() {
     let service = Service::new("crash-sent");
     let delay = Fault::Delay(Duration::from_secs(60));
     service.sandbox.inject(Operation::AsyncScan, delay);
@@ -103,7 +103,7 @@ fn what_a_killed_run_sent_settles_as_the_next_run_is_told() {
 
 #[cfg(unix)]
 #[test]
-fn a_second_interruption_ends_at_once_and_loses_nothing() {
+fn a_second_interruption_exits_immediately() {
     use crate::cli::running::interrupt;
 
     let service = Service::new("crash-twice");
@@ -117,7 +117,7 @@ fn a_second_interruption_ends_at_once_and_loses_nothing() {
         thread::sleep(Duration::from_millis(10));
     }
     interrupt(&child);
-    // Its answer is waited for; the first interruption must have been seen as one of its own.
+    // The command awaits the response; the first interruption must have been handled separately.
     thread::sleep(Duration::from_millis(300));
     interrupt(&child);
     let run = Run::of(child);
@@ -125,10 +125,10 @@ fn a_second_interruption_ends_at_once_and_loses_nothing() {
     let resumed = service.run(&["resume", "--format", "jsonl", "--settle", "2s"]);
     assert_eq!(resumed.texts("outcome"), ["pass"], "{resumed}");
     assert_eq!(service.sandbox.paid(), 2, "its answer is not known");
-    assert_eq!(service.status()["billed_besides"], 2, "two scenes");
+    assert_eq!(service.status()["possibly_billed"], 2, "two scenes");
 }
 
-/// The same command, run by a script of the shell.
+/// Runs the same command by a shell script.
 #[cfg(unix)]
 fn under_shell(
     service: &Service,
@@ -152,10 +152,10 @@ fn under_shell(
     shell
 }
 
-/// As a full disk does, a limit on the size of files ends what the ledger can take.
+/// Uses a limit on the size of files in place of a full disk.
 #[cfg(unix)]
 #[test]
-fn a_disk_without_room_stops_the_run_and_loses_nothing() {
+fn a_full_disk_stops_the_run_and_loses_nothing() {
     let service = Service::new("crash-full");
     let urls = service.list("list.txt", 700);
     let scan = service.command(&["scan", "--from", "list.txt", "--format", "jsonl"]);
@@ -174,11 +174,11 @@ fn a_disk_without_room_stops_the_run_and_loses_nothing() {
     assert_eq!(service.sandbox.paid(), 700);
 }
 
-/// A ledger holds URLs with their signatures, so other users of the machine must not read it,
-/// whatever the umask allows.
+/// A ledger contains URLs with signatures, so other users must not be able to read it, regardless of
+/// the umask.
 #[cfg(unix)]
 #[test]
-fn a_ledger_and_its_files_are_private_while_a_run_writes() {
+fn a_ledger_is_private_while_a_run_writes() {
     use std::{
         fs::{self, Permissions},
         os::unix::fs::PermissionsExt as _,
@@ -201,7 +201,7 @@ fn a_ledger_and_its_files_are_private_while_a_run_writes() {
         }
         kill(child);
     }
-    // The choice of a user who opened it to others stays.
+    // A mode that the user has set is kept.
     let service = Service::new("crash-shared");
     let good = service.url("good.png");
     assert_eq!(service.run(&["scan", &good]).code, Some(0));
@@ -212,7 +212,7 @@ fn a_ledger_and_its_files_are_private_while_a_run_writes() {
     assert_eq!(mode & 0o777, 0o640);
 }
 
-/// A link could lead to the file of another user, and a pipe would never open.
+/// A link could lead to a file of another user, and opening a pipe would block.
 #[cfg(unix)]
 #[test]
 fn a_lock_is_a_regular_file_in_its_place() {

@@ -1,4 +1,4 @@
-//! Lists that are wrong in places.
+//! Lists with malformed lines.
 
 use insta::assert_snapshot;
 
@@ -6,7 +6,7 @@ use super::{Run, Service};
 use crate::cli::printing::csv_of;
 
 #[test]
-fn broken_lines_have_their_place_among_the_outcomes() {
+fn malformed_lines_are_in_order_among_the_outcomes() {
     let service = Service::new("input-broken");
     let mut list = format!("{}\n", service.url("good.png")).into_bytes();
     list.extend(b"\xff\xfe.png\nno-such.png\n");
@@ -49,7 +49,7 @@ fn broken_lines_have_their_place_among_the_outcomes() {
 }
 
 #[test]
-fn exported_cells_are_no_formulas_unless_asked_for() {
+fn exported_cells_are_not_formulas_by_default() {
     let service = Service::new("input-formulas");
     service.bench.write("list.txt", "=1+1.png\n@a.png\n");
     let run = service.run(&["scan", "--from", "list.txt", "--files-under", "."]);
@@ -69,7 +69,7 @@ fn exported_cells_are_no_formulas_unless_asked_for() {
 }
 
 #[test]
-fn data_ids_are_carried_through_and_told_where_they_are_not_unique() {
+fn data_ids_are_kept_and_duplicates_reported() {
     let service = Service::new("input-data-ids");
     let [a, b, c] = [0, 1, 2].map(|n| format!("{}?{n}", service.url("good.png")));
     let list = format!("id,url\nfirst,{a}\nsame,{b}\nsame,{c}\nlast,{a}\n");
@@ -91,7 +91,7 @@ fn data_ids_are_carried_through_and_told_where_they_are_not_unique() {
 }
 
 #[test]
-fn an_unknown_column_is_told_before_a_ledger_is_made() {
+fn an_unknown_column_is_reported_before_a_ledger_is_created() {
     let service = Service::new("input-column");
     service.bench.write("list.csv", "id,url\n1,http://host/\n");
     let mut scan = service.command(&["scan", "--from", "list.csv", "--column", "link"]);

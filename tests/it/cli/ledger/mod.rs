@@ -34,7 +34,7 @@ use super::{
 pub(super) struct Service {
     pub(super) bench: Bench,
     pub(super) sandbox: Sandbox,
-    /// It runs the sandbox.
+    /// The runtime of the sandbox.
     _runtime: Runtime,
 }
 
@@ -58,25 +58,25 @@ impl Service {
         self.sandbox.url_for(file).unwrap()
     }
 
-    /// Distinct URLs of one good image.
+    /// Returns distinct URLs of one valid image.
     pub(super) fn good(&self, count: usize) -> Vec<String> {
         let url = self.url("good.png");
         (0..count).map(|number| format!("{url}?{number}")).collect()
     }
 
-    /// A list of distinct URLs of one good image.
+    /// Writes a list of distinct URLs of one valid image.
     pub(super) fn list(&self, name: &str, count: usize) -> Vec<String> {
         let urls = self.good(count);
         self.bench.write(name, urls.join("\n"));
         urls
     }
 
-    /// The command with all it needs to be told of the sandbox, as fast as it goes.
+    /// Returns the command with the options for the sandbox, without delays.
     pub(super) fn command(&self, args: &[&str]) -> Command {
         self.command_at(&self.sandbox.endpoint(), args)
     }
 
-    /// The same with another service, which must be on this machine.
+    /// Returns the command with the options for another service on loopback.
     pub(super) fn command_at(&self, endpoint: &str, args: &[&str]) -> Command {
         let allowed = format!("127.0.0.1/32:{}", self.sandbox.address().port());
         let key = self.sandbox.credentials();
@@ -93,7 +93,7 @@ impl Service {
         Run::of(self.command(args).spawn().unwrap())
     }
 
-    /// `status` beside whatever runs. Needs no key.
+    /// Runs `status`, which needs no key, while other commands may be running.
     pub(super) fn status(&self) -> Value {
         self.try_status().unwrap()
     }
@@ -106,11 +106,11 @@ impl Service {
         }
     }
 
-    /// Waits until a count of the status has come so far.
+    /// Waits until a count of the status reaches `least`.
     pub(super) fn wait_for(&self, count: &str, least: u64) {
         let mut last = Err("it never began".to_owned());
         for _ in 0..6_000 {
-            // The ledger is made by the process that is waited for.
+            // The other process may not have created the ledger yet.
             last = self.try_status();
             let is_there = |status: &Value| status[count].as_u64().unwrap() >= least;
             if last.as_ref().is_ok_and(is_there) {
@@ -123,21 +123,21 @@ impl Service {
 }
 
 impl Run {
-    /// What was said on stderr, but for how far it was.
+    /// Returns stderr without progress lines.
     pub(super) fn said(&self) -> String {
         let lines = self.stderr.lines();
         let said = lines.filter(|line| !line.starts_with("progress: "));
         said.fold(String::new(), |said, line| said + line + "\n")
     }
 
-    /// The same without how far it was, which depends on how fast it was.
+    /// Returns stderr without progress lines, which depend on timing.
     pub(super) fn without_progress(mut self) -> Self {
         self.stderr = self.said();
         self
     }
 }
 
-/// Ends a process as a power cut would, and gives what it had printed.
+/// Kills a process with SIGKILL and returns what it had printed.
 fn kill(mut child: Child) -> String {
     child.kill().unwrap();
     let mut printed = String::new();
@@ -147,7 +147,7 @@ fn kill(mut child: Child) -> String {
     printed
 }
 
-/// The sources of lines that are whole: the last one may have been cut off.
+/// Returns the sources of complete lines: the last one may be truncated.
 fn sources(lines: &str) -> Vec<String> {
     let whole = lines.rsplit_once('\n').map_or("", |(whole, _)| whole);
     whole

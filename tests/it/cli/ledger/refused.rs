@@ -8,7 +8,7 @@ use super::{KEY, Run, Service, damage};
 use crate::cli::running::interrupt;
 
 #[test]
-fn a_ledger_of_another_account_service_or_scenes_says_what_differs() {
+fn a_ledger_of_another_scope_names_the_difference() {
     let service = Service::new("refused-scope");
     let run = service.run(&["scan", "in/good.png"]);
     assert_eq!(run.code, Some(0), "{run}");
@@ -49,7 +49,7 @@ fn a_ledger_of_another_account_service_or_scenes_says_what_differs() {
 }
 
 #[test]
-fn an_account_may_be_named_for_keys_that_change() {
+fn the_account_of_changing_keys_can_be_set() {
     let service = Service::new("refused-account");
     let run = service.run(&["scan", "in/good.png", "--account", "mine"]);
     assert_eq!(run.code, Some(0), "{run}");
@@ -61,7 +61,7 @@ fn an_account_may_be_named_for_keys_that_change() {
 }
 
 #[test]
-fn scenes_are_those_that_the_ledger_was_begun_with() {
+fn scenes_default_to_those_of_the_ledger() {
     let service = Service::new("refused-scenes");
     let run = service.run(&["scan", "in/good.png", "--scenes", "ad,qrcode"]);
     assert_eq!(run.code, Some(0), "{run}");
@@ -71,7 +71,7 @@ fn scenes_are_those_that_the_ledger_was_begun_with() {
 }
 
 #[test]
-fn what_is_no_ledger_is_left_alone() {
+fn databases_other_than_ledgers_are_left_unchanged() {
     let service = Service::new("refused-other");
     for (name, bytes) in [
         ("text.db", "no database at all".repeat(99)),
@@ -103,7 +103,7 @@ fn what_is_no_ledger_is_left_alone() {
 }
 
 #[test]
-fn a_damaged_or_newer_ledger_says_so() {
+fn a_corrupt_or_newer_ledger_is_reported() {
     let service = Service::new("refused-damaged");
     service.list("list.txt", 300);
     let run = service.run(&["scan", "--from", "list.txt"]);
@@ -136,7 +136,7 @@ fn a_damaged_or_newer_ledger_says_so() {
 }
 
 #[test]
-fn a_sandbox_that_ends_with_the_command_keeps_no_ledger() {
+fn an_embedded_sandbox_keeps_no_ledger() {
     let service = Service::new("refused-sandbox");
     let run = service
         .bench

@@ -27,7 +27,7 @@ fn assert_tiles(page: &str, tiles: &[(&str, u32)]) {
 }
 
 #[test]
-fn a_ledger_is_drawn_as_its_export_is() {
+fn the_report_of_a_ledger_equals_that_of_its_export() {
     let service = Service::new("report-ledger");
     let (good, porn) = (service.url("good.png"), service.url("porn.png"));
     let sources = [&good, &porn, "in/small.jpg", "ftp://host/x", &good];
@@ -56,7 +56,7 @@ fn a_ledger_is_drawn_as_its_export_is() {
 }
 
 #[test]
-fn what_is_not_done_is_told_apart() {
+fn unfinished_states_are_distinguished() {
     let service = Service::with("report-pending", Sandbox::builder().polls(1_000));
     let good = service.url("good.png");
     let run = service.run(&["scan", &good, "ftp://host/x", "--wait", "3s"]);
@@ -77,7 +77,7 @@ fn what_is_not_done_is_told_apart() {
 }
 
 #[test]
-fn a_ledger_that_is_not_there_is_told() {
+fn a_missing_ledger_is_reported() {
     let service = Service::new("report-none");
     let args = ["report", "--html", "report.html", "--ledger", "none.db"];
     let run = service.bench.run(&args);
@@ -102,7 +102,7 @@ fn a_ledger_without_sources_is_an_error() {
 }
 
 #[test]
-fn an_export_to_parquet_is_a_list_for_the_next_run() {
+fn a_parquet_export_can_be_used_as_a_list() {
     let service = Service::new("report-parquet");
     let urls = service.good(2_500);
     let numbered = urls.iter().enumerate();

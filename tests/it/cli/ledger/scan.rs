@@ -57,7 +57,7 @@ fn a_second_scan_prints_the_stored_outcomes() {
 }
 
 #[test]
-fn an_image_is_paid_once_however_often_it_is_listed() {
+fn an_image_listed_often_is_submitted_once() {
     let service = Service::new("ledger-dedup");
     let good = service.url("good.png");
     let other = format!("{}#fragment", good.replace("http", "HTTP"));
@@ -88,7 +88,7 @@ fn an_image_is_paid_once_however_often_it_is_listed() {
 }
 
 #[test]
-fn outcomes_come_in_the_order_of_the_list_however_late_they_are() {
+fn late_outcomes_are_in_the_order_of_the_list() {
     let service = Service::new("ledger-order");
     let png = std::fs::read(service.bench.path("in/good.png")).unwrap();
     let late = Page::image("image/png", png).after(Duration::from_millis(700));
@@ -108,7 +108,7 @@ fn outcomes_come_in_the_order_of_the_list_however_late_they_are() {
 
 #[cfg(unix)]
 #[test]
-fn an_interrupted_scan_is_resumed_where_it_ended() {
+fn an_interrupted_scan_can_be_resumed() {
     let service = Service::with("ledger-interrupt", Sandbox::builder().polls(20));
     let urls = service.list("list.txt", 60);
     let scan = service.command(&["scan", "--from", "list.txt", "--format", "jsonl"]);
@@ -136,13 +136,13 @@ fn an_interrupted_scan_is_resumed_where_it_ended() {
 
 #[cfg(unix)]
 #[test]
-fn a_list_that_was_not_read_to_its_end_is_asked_for_again() {
+fn an_unfinished_list_is_requested_again() {
     use std::{io::Write as _, process::Stdio};
     let service = Service::new("ledger-unread");
     let urls = service.good(501);
     let mut scan = service.command(&["scan", "--from", "-", "--format", "jsonl"]);
     let mut child = scan.stdin(Stdio::piped()).spawn().unwrap();
-    // The list goes on, as far as the command can know.
+    // The list could continue, as far as the command knows.
     let mut list = child.stdin.take().unwrap();
     list.write_all(urls[..500].join("\n").as_bytes()).unwrap();
     list.write_all(b"\n").unwrap();
@@ -176,7 +176,7 @@ fn a_list_that_was_not_read_to_its_end_is_asked_for_again() {
 }
 
 #[test]
-fn who_waits_no_longer_is_told_how_to_go_on() {
+fn an_ended_wait_prints_how_to_continue() {
     let service = Service::with("ledger-wait", Sandbox::builder().polls(200));
     let good = service.url("good.png");
     let run = service.run(&["scan", &good, "--wait", "3s"]);
@@ -191,7 +191,7 @@ fn who_waits_no_longer_is_told_how_to_go_on() {
 }
 
 #[test]
-fn a_service_that_cannot_be_reached_is_named() {
+fn an_unreachable_service_is_reported() {
     let service = Service::new("ledger-unreached");
     let good = service.url("good.png");
     let mut scan = service.command_at("http://127.0.0.1:1", &["scan", &good, "--wait", "6s"]);
@@ -218,7 +218,7 @@ fn a_service_that_cannot_be_reached_is_named() {
 }
 
 #[test]
-fn a_service_that_refuses_everything_stops_the_run_and_loses_nothing() {
+fn a_service_that_rejects_everything_stops_the_run() {
     let service = Service::new("ledger-refuses");
     let good = service.url("good.png");
     let mut scan = service.command(&["scan", "ftp://first/a.png", &good, "--format", "jsonl"]);
@@ -234,7 +234,7 @@ fn a_service_that_refuses_everything_stops_the_run_and_loses_nothing() {
 }
 
 #[test]
-fn what_the_service_does_not_take_says_so() {
+fn formats_that_the_service_rejects_have_a_remedy() {
     let service = Service::new("ledger-not-taken");
     let refused = Fault::Tasks(590, Share::First);
     service.sandbox.inject(Operation::AsyncScan, refused);
@@ -252,7 +252,7 @@ fn what_the_service_does_not_take_says_so() {
 }
 
 #[test]
-fn a_reader_that_goes_away_loses_nothing() {
+fn a_closed_reader_loses_nothing() {
     let service = Service::new("ledger-pipe");
     let urls = service.list("list.txt", 120);
     let mut scan = service.command(&["scan", "--from", "list.txt", "--format", "jsonl"]);
@@ -267,7 +267,7 @@ fn a_reader_that_goes_away_loses_nothing() {
     printed.extend(sources(&rest.stdout));
     printed.dedup();
     let missing: Vec<_> = urls.iter().filter(|url| !printed.contains(url)).collect();
-    // What was written into the pipe before it broke was printed, and nobody read it.
+    // Lines written into the pipe before it was closed count as printed, although no process read them.
     assert!(missing.len() < 120, "{missing:?}");
     let export = service.bench.run(&["export"]);
     assert_eq!(sources(&export.stdout), urls);
@@ -275,7 +275,7 @@ fn a_reader_that_goes_away_loses_nothing() {
 }
 
 #[test]
-fn a_one_off_leaves_no_file() {
+fn a_scan_without_a_kept_ledger_leaves_no_file() {
     let service = Service::new("ledger-none");
     let run = service.run(&["scan", "in/good.png", "--no-ledger"]);
     assert_eq!(run.code, Some(0), "{run}");
@@ -287,7 +287,7 @@ fn a_one_off_leaves_no_file() {
 }
 
 #[test]
-fn a_ledger_may_have_another_name() {
+fn the_name_of_a_ledger_can_be_set() {
     let service = Service::new("ledger-name");
     let run = service.run(&["scan", "in/good.png", "--ledger", "my.db"]);
     assert_eq!(run.code, Some(0), "{run}");
@@ -299,7 +299,7 @@ fn a_ledger_may_have_another_name() {
 }
 
 #[test]
-fn parts_that_stay_unseen_are_warned_of_here_too() {
+fn unscanned_parts_are_a_warning_in_the_pipeline_too() {
     let service = Service::new("ledger-unseen");
     let long = crate::cli::scan::bitmap(256, 256 * 20);
     service.bench.write("long.bmp", long);
@@ -312,7 +312,7 @@ fn parts_that_stay_unseen_are_warned_of_here_too() {
 }
 
 #[test]
-fn a_ledger_keeps_no_password_of_a_rejected_url() {
+fn a_ledger_stores_no_password_of_a_rejected_url() {
     let service = Service::new("ledger-masked");
     let urls = [
         "https://me:hunter2@host.example/a.png",
@@ -340,7 +340,7 @@ fn a_ledger_keeps_no_password_of_a_rejected_url() {
     assert!(kept > 0, "the ledger has the masked URL");
 }
 
-/// Not a line for each attempt: a night without the service must not fill a log.
+/// Not every attempt is logged: an outage of a night must not fill the log.
 #[test]
 fn an_outage_is_one_line_and_its_end_another() {
     let service = Service::new("ledger-outage");

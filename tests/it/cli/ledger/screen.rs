@@ -28,7 +28,7 @@ struct Screen {
 }
 
 impl Screen {
-    /// Runs the command, and prints its exit code when it ended.
+    /// Runs the command, and prints its exit code at the end.
     fn run(name: &str, width: u16, command: &Command) -> Self {
         let screen = Self {
             socket: format!("greenlight-{}-{name}-{width}", std::process::id()),
@@ -105,7 +105,7 @@ impl Drop for Screen {
     }
 }
 
-/// The command as a line for a shell.
+/// Returns the command as a shell command line.
 fn line(command: &Command) -> String {
     let quoted = |text: &str| format!("'{}'", text.replace('\'', r"'\''"));
     let mut words = vec!["cd".to_owned()];

@@ -8,7 +8,7 @@ use super::{Run, Service, sources};
 use crate::postgres_server::{Server, fresh_url};
 
 impl Service {
-    /// `status` of a shared ledger, until a count has come so far.
+    /// Waits until a count in the `status` of a shared ledger reaches `least`.
     pub(super) fn wait_for_shared(&self, url: &str, count: &str, least: u64) {
         for _ in 0..3_000 {
             let run = self
@@ -66,10 +66,10 @@ fn processes_share_the_work_and_one_prints_in_order() {
     assert_eq!(service.bench.run(&report).code, Some(0));
 }
 
-/// As Kubernetes and systemd stop a process: what it held is taken up by others without a wait.
+/// Stops a worker as Kubernetes and systemd do: other workers get its claims without a delay.
 #[cfg(unix)]
 #[test]
-fn a_worker_that_is_terminated_ends_well_and_one_that_is_killed_loses_nothing() {
+fn a_terminated_or_killed_worker_loses_nothing() {
     let Some(url) = fresh_url() else { return };
     let service = Service::with("shared-stop", Sandbox::builder().polls(3));
     let urls = service.list("list.txt", 600);
@@ -107,12 +107,12 @@ fn a_worker_that_is_terminated_ends_well_and_one_that_is_killed_loses_nothing() 
         .run(&["status", "--ledger", &url, "--format", "jsonl"]);
     let status = &status.json()[0];
     assert_eq!(status["left"], 0, "{status}");
-    let besides = status["billed_besides"].as_u64().unwrap() / 2;
+    let ambiguous = status["possibly_billed"].as_u64().unwrap() / 2;
     let paid = service.sandbox.paid();
-    assert!((600..=600 + besides).contains(&paid), "{paid}, {status}");
+    assert!((600..=600 + ambiguous).contains(&paid), "{paid}, {status}");
 }
 
-/// A restart of the server costs no image: calls wait for it and are repeated.
+/// A restart of the server loses no image: calls wait for it and are repeated.
 #[test]
 fn kills_of_the_server_and_of_workers_lose_nothing() {
     let Some(server) = Server::start("killed") else {
@@ -153,11 +153,11 @@ fn kills_of_the_server_and_of_workers_lose_nothing() {
         (&0.into(), &0.into()),
         "{status}"
     );
-    let besides = status["billed_besides"].as_u64().unwrap() / 2;
+    let ambiguous = status["possibly_billed"].as_u64().unwrap() / 2;
     let paid = service.sandbox.paid();
-    println!("{paid} paid, {besides} perhaps twice");
+    println!("{paid} paid, {ambiguous} perhaps twice");
     assert!(
-        (3_000..=3_000 + besides).contains(&paid),
+        (3_000..=3_000 + ambiguous).contains(&paid),
         "{paid}, {status}"
     );
     let tasks = status["tasks"].as_u64().unwrap();
@@ -167,10 +167,10 @@ fn kills_of_the_server_and_of_workers_lose_nothing() {
     );
 }
 
-/// A worker that was stopped for longer than its leases must not undo what others did meanwhile.
+/// A worker that was suspended for longer than its leases must not overwrite the results of others.
 #[cfg(unix)]
 #[test]
-fn a_worker_that_was_cut_off_counts_nothing_twice() {
+fn a_disconnected_worker_counts_nothing_twice() {
     let Some(url) = fresh_url() else { return };
     let service = Service::with("shared-stopped", Sandbox::builder().polls(3));
     let urls = service.list("list.txt", 800);
@@ -203,14 +203,14 @@ fn a_worker_that_was_cut_off_counts_nothing_twice() {
         .bench
         .run(&["status", "--ledger", &url, "--format", "jsonl"]);
     let status = &status.json()[0];
-    let besides = status["billed_besides"].as_u64().unwrap() / 2;
+    let ambiguous = status["possibly_billed"].as_u64().unwrap() / 2;
     let paid = service.sandbox.paid();
-    println!("{paid} paid, {besides} perhaps twice");
-    assert!((800..=800 + besides).contains(&paid), "{paid}, {status}");
+    println!("{paid} paid, {ambiguous} perhaps twice");
+    assert!((800..=800 + ambiguous).contains(&paid), "{paid}, {status}");
 }
 
 #[test]
-fn files_are_refused_unless_every_worker_has_them() {
+fn files_are_rejected_unless_every_worker_has_them() {
     let Some(url) = fresh_url() else { return };
     let service = Service::new("shared-files");
     let args = ["scan", "in/good.png", "--format", "jsonl", "--ledger", &url];
@@ -235,7 +235,7 @@ fn files_are_refused_unless_every_worker_has_them() {
 }
 
 #[test]
-fn a_database_that_cannot_be_used_says_why_and_shows_no_password() {
+fn errors_of_a_database_show_no_password() {
     let service = Service::new("shared-refused");
     let nowhere = "postgres://me:hunter2@127.0.0.1:1/images";
     let run = service.bench.run(&["status", "--ledger", nowhere]);

@@ -1,10 +1,10 @@
-//! Folders on the command line and in lists: each is answered or reported.
+//! Folders on the command line and in lists: each gets a result or an error.
 
 use std::fs;
 
 use crate::cli::bench::{Bench, Run};
 
-/// The source, the line and the error, or the code of the first violation, of every line.
+/// Returns per line the source, the line number, and the error or the code of the first violation.
 fn answers(run: &Run) -> Vec<String> {
     let answer = |line: &serde_json::Value| {
         let code = line["violations"][0]["code"].as_str();
@@ -96,7 +96,7 @@ fn a_folder_without_files_in_a_list_is_reported_with_its_line() {
 
 #[cfg(unix)]
 #[test]
-fn what_a_list_names_and_cannot_be_read_is_reported_with_its_line() {
+fn unreadable_files_of_a_list_are_reported_with_their_line() {
     use std::os::unix::fs::PermissionsExt as _;
     let bench = bench("folder-unreadable");
     for name in ["in/locked/a.png", "in/locked.png"] {

@@ -1,4 +1,4 @@
-//! A list that does not come can be interrupted.
+//! Reading a list that blocks can be interrupted.
 #![cfg(unix)]
 
 use std::{
@@ -10,7 +10,7 @@ use std::{
 
 use crate::cli::{bench::Bench, running::signal};
 
-/// Where the list comes from, and never does.
+/// A list that blocks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Silent {
     /// A FIFO that no process writes to.
@@ -29,10 +29,10 @@ const COMMANDS: [&[&str]; 5] = [
     &["report", "--html", "report.html"],
 ];
 
-/// Looks for the end this often: far longer than an interrupted command needs.
+/// How often to check for the end: far longer than an interrupted command needs.
 const LOOKS: usize = 600;
 
-/// Waits for the end, or ends it.
+/// Waits for the process to end, or kills it.
 fn code_of(mut child: Child) -> Result<Option<i32>, &'static str> {
     for _ in 0..LOOKS {
         if let Some(status) = child.try_wait().unwrap() {
@@ -50,7 +50,7 @@ fn is_interruptible(bench: &Bench, command: &[&str], from: Silent, name: &str) {
         Silent::StandardInput => "-",
         Silent::Fifo | Silent::FifoWithoutWriter => "fifo",
     };
-    // A process that is slow to begin has no handler yet.
+    // A process that starts slowly has no signal handler yet.
     for wait in [1, 2, 4, 8] {
         let mut child = bench
             .command(&[command, &["--from", list]].concat())
@@ -72,7 +72,7 @@ fn is_interruptible(bench: &Bench, command: &[&str], from: Silent, name: &str) {
 }
 
 #[test]
-fn a_list_that_never_comes_can_be_interrupted() {
+fn a_list_that_blocks_can_be_interrupted() {
     for from in [
         Silent::FifoWithoutWriter,
         Silent::Fifo,

@@ -1,5 +1,5 @@
-//! Every format, encoding and line end, from a file and from standard input, through every command
-//! that takes a list: each line is answered or reported, with its number.
+//! Every format, encoding and line end, from a file and from standard input, with every command that
+//! accepts a list: each line gets a result or is reported, with its number.
 
 use std::thread;
 
@@ -7,11 +7,11 @@ use crate::cli::bench::{Bench, Run};
 
 /// A list in one format.
 struct Format {
-    /// Its extension, and what `--list-format` calls it.
+    /// The extension, and the value of `--list-format`.
     extension: &'static str,
     name: &'static str,
     text: String,
-    /// The lines that are answered, and those that are reported.
+    /// The lines with a result, and the lines that are reported.
     answered: &'static [u64],
     reported: &'static [u64],
 }
@@ -138,7 +138,7 @@ fn each(name: &str, cases: &[Case], command: &[&str], check: impl Fn(&Format, &R
     });
 }
 
-/// Every non-empty line is answered or reported, once and in order.
+/// Checks that every non-empty line has a result or is reported, once and in order.
 fn accounts_for_every_line(format: &Format, run: &Run, case: Case) {
     let lines = run.json();
     let numbers = |is_reported: bool| -> Vec<u64> {
@@ -158,7 +158,7 @@ fn accounts_for_every_line(format: &Format, run: &Run, case: Case) {
     assert_eq!(run.code, Some(2), "{case:?} {run}");
 }
 
-/// Some of the cases: every format, encoding and line end, not each with each.
+/// Returns some of the cases: every format, encoding and line end, but not all combinations.
 fn some() -> Vec<Case> {
     let mut cases = cases();
     cases.retain(|case| {
@@ -168,7 +168,7 @@ fn some() -> Vec<Case> {
 }
 
 #[test]
-fn check_accounts_for_every_line_of_a_list() {
+fn check_counts_every_line_of_a_list() {
     each(
         "matrix-check",
         &cases(),
@@ -178,7 +178,7 @@ fn check_accounts_for_every_line_of_a_list() {
 }
 
 #[test]
-fn scan_accounts_for_every_line_of_a_list() {
+fn scan_counts_every_line_of_a_list() {
     each(
         "matrix-scan",
         &some(),
@@ -188,7 +188,7 @@ fn scan_accounts_for_every_line_of_a_list() {
 }
 
 #[test]
-fn plan_accounts_for_every_line_of_a_list() {
+fn plan_counts_every_line_of_a_list() {
     each("matrix-plan", &some(), &["plan"], |format, run, case| {
         let plan = run.json().remove(0);
         assert_eq!(plan["sources"], format.answered.len(), "{case:?} {run}");

@@ -9,7 +9,7 @@ use insta::assert_snapshot;
 use crate::cli::bench::{Bench, Run, read_line};
 
 #[test]
-fn a_list_is_read_line_by_line_after_the_arguments() {
+fn a_list_is_read_after_the_arguments() {
     let bench = Bench::new("list-lines");
     bench.write(
         "a.txt",
@@ -58,7 +58,7 @@ fn a_bad_line_is_reported_and_reading_continues() {
 }
 
 #[test]
-fn a_list_names_urls_only() {
+fn a_list_may_name_urls_only() {
     let bench = Bench::new("list-urls-only");
     bench.fixture("png/palette.png", "a.png");
     let secret = bench.path("a.png");
@@ -102,7 +102,7 @@ fn a_list_names_urls_only() {
 }
 
 #[test]
-fn every_command_takes_urls_only_from_a_list() {
+fn lists_name_urls_only_in_every_command() {
     let bench = Bench::new("list-urls-only-commands");
     bench.fixture("png/palette.png", "a.png");
     bench.write("list.txt", "a.png\n");
@@ -125,7 +125,7 @@ fn every_command_takes_urls_only_from_a_list() {
 
 #[cfg(unix)]
 #[test]
-fn a_list_names_files_below_the_folders_that_are_allowed() {
+fn a_list_may_name_files_below_allowed_folders() {
     use std::os::unix::fs::symlink;
     let bench = Bench::new("list-files-under");
     for name in ["in/a.png", "in/sub/b.png", "other/c.png", "out/d.png"] {
@@ -204,7 +204,7 @@ fn a_list_names_files_below_the_folders_that_are_allowed() {
 }
 
 #[test]
-fn a_list_in_another_encoding_is_reported_once_and_its_ascii_lines_are_answered() {
+fn another_encoding_is_reported_once_and_ascii_lines_are_kept() {
     let bench = Bench::new("list-encodings");
     // "Chinese" in GBK and "café" in Latin-1, in URLs and in cells beside them.
     let gbk = b"\xd6\xd0\xce\xc4".as_slice();
@@ -264,7 +264,7 @@ fn a_list_in_another_encoding_is_reported_once_and_its_ascii_lines_are_answered(
 }
 
 #[test]
-fn the_summary_accounts_for_every_line() {
+fn the_summary_counts_every_line() {
     let bench = Bench::new("list-summary");
     let list = b"url,id\nftp://one,1\n\n\"a\"b,2\nftp://two\n,3\nftp://three,4\n";
     bench.write("list.csv", list);
@@ -294,7 +294,7 @@ fn the_summary_accounts_for_every_line() {
 }
 
 #[test]
-fn a_refused_path_brings_one_hint() {
+fn a_rejected_path_gets_one_hint() {
     let bench = Bench::new("list-hint");
     bench.write(
         "list.txt",
@@ -323,7 +323,7 @@ fn a_refused_path_brings_one_hint() {
 }
 
 #[test]
-fn an_empty_list_is_no_failure() {
+fn an_empty_list_is_not_a_failure() {
     let bench = Bench::new("list-empty");
     let run = bench.run_with_input(&["check", "--from", "-"], "\n# nothing\n");
     assert_snapshot!(run, @r"
@@ -353,7 +353,7 @@ fn a_list_of_a_hundred_thousand_lines_keeps_its_order() {
 }
 
 #[test]
-fn a_table_is_read_by_its_columns_names() {
+fn tables_are_read_by_column_name() {
     let bench = Bench::new("list-table");
     bench.write(
         "list.csv",
@@ -417,7 +417,7 @@ fn a_missing_column_is_reported_with_the_present_ones() {
     error: a list in plain text has no columns
     hint: name a .csv, .tsv, .json, .jsonl, .ndjson or .parquet file, or name its format with --list-format
     ");
-    // Of a pipe it is known only when the first line has come.
+    // The format of a pipe is known only after its first line.
     let args = [
         "check",
         "--from",
@@ -467,7 +467,7 @@ fn a_file_that_is_not_parquet_is_reported() {
 }
 
 #[test]
-fn a_table_without_names_is_reported_and_loses_no_source() {
+fn a_table_without_a_header_is_reported() {
     let bench = Bench::new("list-nameless");
     bench.write("list.csv", "ftp://one\nftp://two\n");
     let run = bench.run(&["check", "--from", "list.csv"]);
@@ -507,7 +507,7 @@ fn standard_input_is_read_for_a_dash_or_when_it_is_piped() {
 }
 
 #[test]
-fn a_url_that_is_wrapped_or_has_no_scheme_is_reported_with_what_to_write() {
+fn a_wrapped_url_or_one_without_a_scheme_gets_a_remedy() {
     let bench = Bench::new("list-wrapped");
     let list = "'http://a/b'\n\"http://a/b\"\n<http://a/b>\nwww.example.com/a.jpg\n";
     let run = bench.run_with_input(&["check", "-", "--format", "jsonl"], list);
@@ -534,7 +534,7 @@ fn a_url_that_is_wrapped_or_has_no_scheme_is_reported_with_what_to_write() {
 }
 
 #[test]
-fn a_list_that_looks_like_another_format_brings_one_hint() {
+fn a_list_in_another_format_gets_one_hint() {
     let bench = Bench::new("list-likely");
     for (list, hint) in [
         (
@@ -567,7 +567,7 @@ fn a_list_that_looks_like_another_format_brings_one_hint() {
 }
 
 #[test]
-fn help_names_every_format_of_a_list() {
+fn help_lists_every_list_format() {
     let bench = Bench::new("list-help");
     for command in ["check", "scan", "plan"] {
         let run = bench.run(&[command, "--help"]);
@@ -607,7 +607,7 @@ fn every_extension_has_its_format() {
 }
 
 #[test]
-fn an_empty_list_of_any_format_is_no_failure() {
+fn an_empty_list_of_any_format_is_not_a_failure() {
     let bench = Bench::new("list-empty-formats");
     for extension in ["txt", "csv", "tsv", "json", "jsonl"] {
         let name = format!("list.{extension}");
@@ -625,7 +625,7 @@ fn an_empty_list_of_any_format_is_no_failure() {
 }
 
 #[test]
-fn a_stray_quote_shows_one_line() {
+fn a_stray_quote_costs_one_line() {
     let bench = Bench::new("list-quote");
     bench.write(
         "list.csv",
@@ -641,7 +641,7 @@ fn a_stray_quote_shows_one_line() {
 }
 
 #[test]
-fn a_delimiter_can_be_named() {
+fn a_delimiter_can_be_set() {
     let bench = Bench::new("list-delimiter");
     bench.write("list.csv", "id#url\n1#ftp://one\n");
     bench.write("joined.csv", "id#name;url\n1#x;ftp://one\n");
@@ -653,7 +653,7 @@ fn a_delimiter_can_be_named() {
 }
 
 #[test]
-fn a_json_array_is_answered_before_it_ends() {
+fn a_json_array_is_processed_while_it_is_read() {
     use std::{io::Write as _, process::Stdio};
     let bench = Bench::new("list-stream");
     let args = ["check", "-", "--list-format", "json", "--format", "jsonl"];

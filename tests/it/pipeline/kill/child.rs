@@ -28,28 +28,28 @@ use super::{
 
 const CHILD: &str = "GREENLIGHT_KILL_CHILD";
 
-/// When a process is to die by its own hand.
+/// The point at which a process kills itself.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Death {
     pub(super) step: Step,
-    /// How often it passes the step before.
+    /// How often it passes the step first.
     pub(super) pass: u32,
 }
 
-/// What the process is told.
+/// The configuration of the process.
 pub(super) struct Orders {
     pub(super) endpoint: String,
     pub(super) ledger: PathBuf,
-    /// Where the files are, and the lists of what was delivered.
+    /// The folder with the files and the records of deliveries.
     pub(super) folder: PathBuf,
     pub(super) good: String,
     pub(super) refused: String,
-    /// Where results are sent.
+    /// The URL for callbacks.
     pub(super) callback: Option<String>,
     pub(super) images: u64,
-    /// Images a second.
+    /// Images per second.
     pub(super) rate: u32,
-    /// Whether it reads the list, or goes on with what is noted.
+    /// Whether it reads the list, or resumes the work in the ledger.
     pub(super) has_list: bool,
     pub(super) death: Option<Death>,
 }
@@ -119,7 +119,7 @@ impl Orders {
     }
 
     fn pipeline(&self, ledger: Arc<dyn Ledger>) -> Pipeline {
-        // What the service downloads is not what is tested here.
+        // The service's downloads are not tested here.
         let probe = probe_in(Mode::Header);
         let pipeline = pipeline_over(probe, &self.endpoint, "sandbox-key-secret", ledger);
         let send_limit = Duration::from_millis(1500);
@@ -154,7 +154,7 @@ impl Orders {
     }
 }
 
-/// Not a test of its own: what the child runs. Without orders it has nothing to do.
+/// The entry point of the child process; it does nothing if run as a test.
 #[test]
 fn child() {
     let Ok(orders) = env::var(CHILD) else {
@@ -196,7 +196,7 @@ pub(super) fn file(folder: &Path, line: u64) -> PathBuf {
     folder.join(format!("{line}.png"))
 }
 
-/// The numbers of the rows that any process was given.
+/// Returns the numbers of the rows that were delivered to any process.
 pub(super) fn delivered(folder: &Path) -> BTreeSet<i64> {
     let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap());
     let lists = files.filter(|entry| {

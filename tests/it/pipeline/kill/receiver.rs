@@ -1,4 +1,4 @@
-//! Receives callbacks, as a server beside the runs would.
+//! Receives callbacks in a separate process, as a server would.
 
 use greenlight::{
     green::{Callback, callback::Verifier},
@@ -16,7 +16,7 @@ pub(super) fn callback(url: &str) -> Callback {
     Callback::new(url, "seed_of_the_kill_suite").unwrap()
 }
 
-/// Answers where it listens.
+/// Starts the receiver and returns its address.
 pub(super) fn start(runtime: &Runtime, bench: &Bench) -> String {
     let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
     let url = format!("http://{}/", listener.local_addr().unwrap());
@@ -32,8 +32,8 @@ async fn receive(listener: TcpListener, verifier: Verifier, pipeline: Pipeline) 
         tokio::spawn(async move {
             let form = read_form(&mut stream).await;
             let report = verifier.open(&form).unwrap();
-            // A server that may die records first. This one does not, and the sandbox sends one
-            // after the other.
+            // A server that may crash must record first. This one is not killed, and the sandbox sends
+            // callbacks sequentially.
             let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
             stream.write_all(answer).await.unwrap();
             pipeline.record_callback(&report).await.unwrap();
