@@ -180,7 +180,7 @@ fn files_other_than_ledgers_are_left_unchanged() {
     );
 
     let absent = fresh_path("absent");
-    let words = "there is no such file";
+    let words = "the file does not exist";
     refused(
         SqliteLedger::open_existing(&absent),
         ErrorKind::Io,
