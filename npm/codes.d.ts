@@ -62,7 +62,7 @@ export type Code =
   | 'image/not-examined'
   /** the name or Content-Type claims another format */
   | 'image/type-mismatch'
-  /** the service is not told to look at every frame or part */
+  /** some frames or parts will not be scanned */
   | 'image/frames-unseen';
 
 /** The codes that a verdict on bytes can have. */
@@ -91,7 +91,7 @@ export type ImageCode =
   | 'image/not-examined'
   /** the name or Content-Type claims another format */
   | 'image/type-mismatch'
-  /** the service is not told to look at every frame or part */
+  /** some frames or parts will not be scanned */
   | 'image/frames-unseen';
 
 /** A kind of defect. Several kinds become one code. */

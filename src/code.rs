@@ -16,7 +16,7 @@ macro_rules! codes {
         /// # Ok::<(), greenlight::UnknownName>(())
         /// ```
         ///
-        /// | code | what it says |
+        /// | code | meaning |
         /// |---|---|
         $(#[doc = concat!("| `", $name, "` | ", $text, " |")])*
         #[non_exhaustive]
@@ -31,12 +31,12 @@ macro_rules! codes {
 
             pub(crate) const COUNT: usize = Self::ALL.len();
 
-            /// The code's text, `area/what`.
+            /// Returns the code as text, `area/what`.
             pub const fn name(self) -> &'static str {
                 match self { $(Self::$variant => $name,)* }
             }
 
-            /// What it says, in general.
+            /// Returns a general description.
             pub const fn description(self) -> &'static str {
                 match self { $(Self::$variant => $text,)* }
             }
@@ -75,7 +75,7 @@ codes! {
     ImageTrailingBytes, "image/trailing-bytes", "bytes follow the image's own end";
     ImageNotExamined, "image/not-examined", "a part of the image was not examined, and nothing wrong was found in it";
     ImageTypeMismatch, "image/type-mismatch", "the name or Content-Type claims another format";
-    ImageFramesUnseen, "image/frames-unseen", "the service is not told to look at every frame or part";
+    ImageFramesUnseen, "image/frames-unseen", "some frames or parts will not be scanned";
 }
 
 impl Code {

@@ -1,5 +1,4 @@
-//! What a download was: facts only. How it is judged is [`Requirements`](crate::Requirements)'
-//! matter.
+//! The facts of a download. [`Requirements`](crate::Requirements) evaluates them.
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -9,7 +8,7 @@ use crate::{
     inspect::{Depth, Inspection, Inspector},
 };
 
-/// A part of a download. The one that was under way when it ended says where the time went.
+/// A phase of a download.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(
@@ -18,20 +17,20 @@ use crate::{
     serde(rename_all = "kebab-case")
 )]
 pub enum Phase {
-    /// The host's name is looked up.
+    /// The host name is resolved.
     Resolve,
     /// A connection is opened.
     Connect,
     /// TLS is set up.
     Tls,
-    /// The request is sent and the answer's head awaited.
+    /// The request is sent and the response head awaited.
     FirstByte,
     /// The body is read.
     Body,
 }
 
 impl Phase {
-    /// The phase in words, as in "while …".
+    /// Returns a description of the phase that can follow "while".
     pub const fn name(self) -> &'static str {
         match self {
             Self::Resolve => "resolving the host",
@@ -43,24 +42,24 @@ impl Phase {
     }
 }
 
-/// How long each phase took, summed over hops. A phase that was not entered took no time.
+/// The duration of each phase, summed over hops; zero for a phase that was not reached.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Timings {
-    /// Looking up names.
+    /// Resolving names.
     pub resolve: Duration,
     /// Opening connections.
     pub connect: Duration,
     /// Setting up TLS.
     pub tls: Duration,
-    /// From a request to its answer's head.
+    /// From a request to its response head.
     pub first_byte: Duration,
     /// Reading the body.
     pub body: Duration,
 }
 
-/// What is wrong with a server's TLS.
+/// The cause of a failed TLS handshake.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(
@@ -82,7 +81,7 @@ pub enum TlsFault {
     /// The server requires a protocol version, cipher suite, curve or signature algorithm that this
     /// client lacks. Another client may succeed.
     Unsupported,
-    /// Anything else.
+    /// Another cause.
     Other,
 }
 
@@ -95,22 +94,22 @@ pub enum TlsFault {
     serde(rename_all = "kebab-case")
 )]
 pub enum Ending {
-    /// The whole body was read.
+    /// The body was read to its end.
     Complete,
-    /// It was stopped on purpose: enough was known.
+    /// The probe stopped, because the facts suffice for a verdict.
     Stopped,
-    /// It was stopped on purpose: a fact condemned the image.
+    /// The probe stopped, because a fact rejects the image.
     Refused {
-        /// The rule that the image breaks.
+        /// The rule that the image violates.
         rule: Code,
     },
     /// The deadline passed.
     TooSlow,
-    /// The address rule refused an address.
+    /// The address rule rejected an address.
     Blocked {
-        /// The address, or the host and port, that was refused.
+        /// The address, or the host and port, that was rejected.
         target: String,
-        /// Why, and which option would allow it.
+        /// The reason.
         reason: String,
     },
     /// The host's name could not be resolved.
@@ -121,39 +120,39 @@ pub enum Ending {
     Tls(TlsFault, String),
     /// Too many redirects, or one that leads nowhere.
     Redirects(String),
-    /// The server answered with a status that carries no image.
+    /// The server responded with a status without an image.
     Status,
-    /// The connection was reset, or the server took the stream back.
+    /// The connection or the stream was reset.
     Reset(String),
-    /// The connection ended before the answer did.
+    /// The connection ended before the response was complete.
     Incomplete(String),
-    /// The server broke the protocol.
+    /// The server violated the protocol.
     Protocol(String),
-    /// The body came with a `Content-Encoding` that was not asked for.
+    /// The body had a `Content-Encoding` that was not requested.
     Encoded(String),
-    /// This machine could not ask: no file handle or port is left, or no resolver thread. It says
-    /// nothing of the server.
+    /// Local resources were missing: a file handle, a port or a resolver thread. This does not depend
+    /// on the server.
     Local(String),
 }
 
-/// One answer on the way.
+/// One response of a download.
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Hop {
-    /// Where the request went, with secrets masked.
+    /// The URL of the request, with secrets masked.
     pub url: String,
-    /// The answer's status.
+    /// The status of the response.
     pub status: u16,
 }
 
 /// Under this name, because a derived `Deserialize` would borrow a field whose type is a reference.
 type HttpVersion = &'static str;
 
-/// The facts of one download. Only a [`Probe`](crate::Probe) makes one.
+/// The facts of one download, created by a [`Probe`](crate::Probe).
 ///
-/// With the feature `serde` it can be stored, with its URL as given, secrets included, and
-/// evaluated again later under other requirements.
+/// With the feature `serde` it can be stored, with its original URL including secrets, and evaluated
+/// again later under other requirements.
 ///
 /// ```no_run
 /// use greenlight::{Download, Requirements, download::Ending};
@@ -193,7 +192,7 @@ pub struct Download {
 }
 
 impl Download {
-    /// A download that has not begun.
+    /// Returns a download that has not started.
     #[cfg_attr(
         not(feature = "probe"),
         expect(dead_code, reason = "only the probe makes one")
@@ -220,93 +219,93 @@ impl Download {
         }
     }
 
-    /// The URL that was read.
+    /// Returns the URL of the download.
     pub const fn url(&self) -> &ImageUrl {
         &self.url
     }
 
-    /// The URL that was asked for last, or refused: where redirects had led.
+    /// Returns the last URL, after redirects, that was requested or rejected.
     pub const fn last_url(&self) -> &ImageUrl {
         &self.last_url
     }
 
-    /// How it ended.
+    /// Returns how the download ended.
     pub const fn ending(&self) -> &Ending {
         &self.ending
     }
 
-    /// The phase that was under way when it ended.
+    /// Returns the phase in which the download ended.
     pub const fn phase(&self) -> Phase {
         self.phase
     }
 
-    /// Every answer, redirects first.
+    /// Returns all responses in order: the redirects, then the last one.
     pub fn hops(&self) -> &[Hop] {
         &self.hops
     }
 
-    /// The last answer's status.
+    /// Returns the status of the last response.
     pub fn status(&self) -> Option<u16> {
         self.hops.last().map(|hop| hop.status)
     }
 
-    /// The address that answered last.
+    /// Returns the address that sent the last response.
     pub const fn remote(&self) -> Option<SocketAddr> {
         self.remote
     }
 
-    /// The HTTP version of the last answer: `HTTP/1.1`, `HTTP/2`.
+    /// Returns the HTTP version of the last response: `HTTP/1.1`, `HTTP/2`.
     pub const fn http_version(&self) -> Option<&'static str> {
         self.http_version
     }
 
-    /// The `Content-Type` of the last answer.
+    /// Returns the `Content-Type` of the last response.
     pub fn content_type(&self) -> Option<&str> {
         self.content_type.as_deref()
     }
 
-    /// The whole image's length as the server declares it, in bytes.
+    /// Returns the length of the whole image that the server declared, in bytes.
     pub const fn content_length(&self) -> Option<u64> {
         self.content_length
     }
 
-    /// The `Content-Encoding` of the last response if it is not a registered coding, as in
-    /// `aws-chunked` or `utf-8`. The body was read as it is.
+    /// Returns the `Content-Encoding` of the last response if it is not a registered coding, such as
+    /// `aws-chunked` or `utf-8`. The body was read without decoding.
     pub fn unregistered_coding(&self) -> Option<&str> {
         self.unregistered_coding.as_deref()
     }
 
-    /// How long each phase took.
+    /// Returns the duration of each phase.
     pub const fn timings(&self) -> Timings {
         self.timings
     }
 
-    /// How long it took in all.
+    /// Returns the total duration.
     pub const fn elapsed(&self) -> Duration {
         self.elapsed
     }
 
-    /// How long it was allowed to take.
+    /// Returns the time limit.
     pub const fn limit(&self) -> Duration {
         self.limit
     }
 
-    /// How many bytes of body were taken.
+    /// Returns the number of body bytes read.
     pub const fn bytes(&self) -> u64 {
         self.bytes
     }
 
-    /// How many bytes came over the wire: heads, redirects and TLS too.
+    /// Returns the number of bytes received, including heads, redirects and TLS.
     pub const fn received(&self) -> u64 {
         self.received
     }
 
-    /// How often a request was repeated because nothing at all was answered.
+    /// Returns how many requests were repeated because no response arrived.
     pub const fn retries(&self) -> u32 {
         self.retries
     }
 
-    /// What the bytes say.
+    /// Returns the facts of the bytes.
     pub const fn inspection(&self) -> &Inspection {
         &self.inspection
     }

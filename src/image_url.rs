@@ -1,4 +1,4 @@
-//! The URL of an image: the text as given and what it parses to.
+//! The URL of an image: the original text and its parsed form.
 
 mod masked;
 mod written;
@@ -13,54 +13,54 @@ use crate::inspect::Claim;
 
 /// The URL of an image.
 ///
-/// The text is kept as it was given, because that is what the moderation service receives; the
-/// parsed form is what the probe reads. `url::Url` repairs silently (tabs vanish, `\` becomes `/`,
-/// `0x7f.1` becomes `127.0.0.1`), so a text that would need it is refused: both must name the same
-/// thing. Nothing may differ between the text and what it parses to except:
+/// The original text is kept, because the moderation service receives it; the probe uses the parsed
+/// form. `url::Url` silently repairs malformed text (it removes tabs, replaces `\` by `/`, and reads
+/// `0x7f.1` as `127.0.0.1`), so a text that needs repair is rejected: both forms must identify the
+/// same resource. The text may differ from its parsed form only in:
 ///
-/// * the case of the scheme and of the host's name;
-/// * a host's label beyond ASCII, which becomes its `xn--` form if that form reads back as the label
+/// * the case of the scheme and of the host name;
+/// * a non-ASCII label of the host, which becomes its `xn--` form if that form decodes to the label
 ///   (so no full-width digits, ideographic full stops, soft hyphens, or letters with a separate
 ///   accent);
-/// * the scheme's own port written out (`http://host:80/`), and a missing path, which becomes `/`;
-/// * what is beyond ASCII in path, query and fragment, and `'` in the query, which every client
+/// * the scheme's default port (`http://host:80/`), and a missing path, which becomes `/`;
+/// * non-ASCII characters in path, query and fragment, and `'` in the query, which every client
 ///   percent-encodes in the same way.
 ///
 /// So an IPv4 address has four decimal parts, an IPv6 address its shortest lower-case or upper-case
-/// form without a dotted tail, a path has no `.` or `..` segments (encoded ones neither), there is no
+/// form without a dotted tail, a path has no `.` or `..` segments (nor encoded ones), there is no
 /// empty user name, and no port with leading zeros. Control characters, white space and
-/// `` \ < > " { | } ^ ` `` stand nowhere in a URL and are refused wherever they stand.
+/// `` \ < > " { | } ^ ` `` are not allowed anywhere in a URL.
 ///
-/// `Debug` and `Display` hide what may be secret (user name, password, query values); [`as_str`](Self::as_str) does
-/// not.
+/// `Debug` and `Display` mask secrets (user name, password, query values); [`as_str`](Self::as_str)
+/// does not.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct ImageUrl {
     raw: Box<str>,
     parsed: Url,
 }
 
-/// Why a text is not the URL of an image.
+/// The error for a text that is not the URL of an image.
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum UrlError {
-    /// Not an absolute URL with a host, one with characters that a URL cannot hold (RFC 3986, 2),
-    /// or one that reads differently once parsed.
+    /// The text is not an absolute URL with a host, contains characters that a URL cannot contain
+    /// (RFC 3986, 2), or differs from its parsed form.
     #[error("not a usable URL: {reason}")]
     Malformed {
-        /// What is wrong with it.
+        /// The reason, with a remedy.
         reason: String,
     },
-    /// Neither http nor https.
+    /// The scheme is neither http nor https.
     #[error("scheme `{scheme}` is not http or https")]
     Scheme {
-        /// The scheme as given.
+        /// The scheme in the text.
         scheme: String,
     },
 }
 
 impl ImageUrl {
-    /// Replaces the user name and password of a text that was meant as a URL by `***`. Use it for a
-    /// text that was rejected before it is stored, printed or logged.
+    /// Replaces the user name and password in a text that may be a malformed URL by `***`. Apply it to
+    /// a rejected text before you store, print or log it.
     ///
     /// ```
     /// use greenlight::ImageUrl;
@@ -73,8 +73,8 @@ impl ImageUrl {
 
     /// Parses an absolute http or https URL.
     ///
-    /// Length and user information are judged later, by
-    /// [`Requirements`](crate::Requirements::judge_url): they can be set.
+    /// Length and user information are not checked here, but by
+    /// [`Requirements::judge_url`](crate::Requirements::judge_url), because these rules can be changed.
     ///
     /// ```
     /// use greenlight::ImageUrl;
@@ -86,8 +86,8 @@ impl ImageUrl {
     ///
     /// # Errors
     ///
-    /// [`UrlError::Scheme`] for another scheme; [`UrlError::Malformed`] for a text that is not an
-    /// absolute URL or that would need repair, see [the type](Self).
+    /// Returns [`UrlError::Scheme`] for another scheme, and [`UrlError::Malformed`] for a text that is
+    /// not an absolute URL or needs repair, see [the type](Self).
     pub fn parse(text: &str) -> Result<Self, UrlError> {
         let url = Self::parse_repaired(text)?;
         match written::fault(text, &url.parsed) {
@@ -96,8 +96,8 @@ impl ImageUrl {
         }
     }
 
-    /// As [`parse`](Self::parse), for a URL that nobody wrote in this form: a redirect's target
-    /// was joined to the URL before and is never submitted.
+    /// Like [`parse`](Self::parse), but accepts text that needs repair. For the target of a redirect,
+    /// which is resolved against the previous URL and never submitted.
     pub(crate) fn parse_repaired(text: &str) -> Result<Self, UrlError> {
         let malformed = |reason: &str| UrlError::Malformed {
             reason: reason.to_owned(),
@@ -149,8 +149,8 @@ impl ImageUrl {
         })
     }
 
-    /// The URL of an object that was uploaded for the service to read, `oss://bucket/key`; `None`
-    /// for names that a URL would change.
+    /// Returns the URL of an object uploaded for the service, `oss://bucket/key`; `None` if a URL cannot
+    /// contain these names unchanged.
     #[cfg_attr(
         not(feature = "client"),
         expect(dead_code, reason = "only an upload makes one")
@@ -171,32 +171,32 @@ impl ImageUrl {
         (parsed.as_str() == &*raw).then_some(Self { raw, parsed })
     }
 
-    /// The text as given, secrets and all.
+    /// Returns the original text, including secrets.
     pub fn as_str(&self) -> &str {
         &self.raw
     }
 
-    /// How many characters the text has.
+    /// Returns the number of characters in the text.
     pub fn char_count(&self) -> usize {
         self.raw.chars().count()
     }
 
-    /// Whether it is an https URL.
+    /// Returns whether the scheme is https.
     pub fn is_https(&self) -> bool {
         self.parsed.scheme() == "https"
     }
 
-    /// The host's name or address, as parsed.
+    /// Returns the parsed host name or address.
     pub fn host(&self) -> &str {
         self.parsed.host_str().unwrap_or_default()
     }
 
-    /// Whether it carries a user name or password.
+    /// Returns whether the URL contains a user name or password.
     pub fn has_credentials(&self) -> bool {
         !self.parsed.username().is_empty() || self.parsed.password().is_some()
     }
 
-    /// What the path's extension claims the image is.
+    /// Returns the format that the path's extension claims.
     pub fn claim(&self) -> Option<Claim> {
         Claim::from_name(self.parsed.path())
     }
@@ -240,7 +240,7 @@ impl AsRef<str> for ImageUrl {
     }
 }
 
-/// The text as given, including secrets.
+/// Serializes the original text, including secrets.
 #[cfg(feature = "serde")]
 impl serde::Serialize for ImageUrl {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -256,7 +256,7 @@ impl<'de> serde::Deserialize<'de> for ImageUrl {
     }
 }
 
-/// Reads a URL that a redirect led to, which need not be written as it parses.
+/// Deserializes the target of a redirect, which may differ from its parsed form.
 #[cfg(feature = "serde")]
 pub(crate) fn repaired<'de, D>(deserializer: D) -> Result<ImageUrl, D::Error>
 where
@@ -267,7 +267,7 @@ where
     ImageUrl::parse_repaired(&text).map_err(serde::de::Error::custom)
 }
 
-/// `scheme://host/path?…`: without user information, and with the query's values masked.
+/// Formats `scheme://host/path?…`: without user information, and with masked query values.
 impl fmt::Display for ImageUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}://{}", self.parsed.scheme(), self.host())?;

@@ -1,11 +1,10 @@
-//! Text from outside, made safe to print: the one rule of the crate, for errors, logs and terminals.
+//! Escapes untrusted text for errors, logs and terminals. This is the only such rule of the crate.
 
 use std::{borrow::Cow, fmt::Write};
 
-/// Whether a terminal would act on the character instead of showing it, or would show nothing:
-/// control characters (C0, DEL and C1; escape sequences begin with one, a carriage return overwrites
-/// the line), characters that change the direction of text or are invisible, and Unicode's own line
-/// ends.
+/// Returns whether a terminal would interpret the character or display nothing: control characters
+/// (C0, DEL and C1, which begin escape sequences or overwrite the line), characters that change the
+/// direction of text or are invisible, and Unicode line ends.
 pub fn is_harmful(c: char) -> bool {
     c.is_control()
         || matches!(c,
@@ -13,7 +12,7 @@ pub fn is_harmful(c: char) -> bool {
             '\u{061C}' | '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}'
             // Line and paragraph separator.
             | '\u{2028}' | '\u{2029}'
-            // Without width: different names would look alike.
+            // Zero width: different names would look alike.
             | '\u{200B}'..='\u{200D}' | '\u{FEFF}'
             // Invisible operators, isolates and the deprecated format characters.
             | '\u{2060}'..='\u{206F}'
@@ -39,8 +38,8 @@ pub fn sanitize(text: &str) -> Cow<'_, str> {
     Cow::Owned(safe)
 }
 
-/// The same for JSON: harmful characters become `\uXXXX`, and the value stays what it is.
-/// `json` is one JSON text without line breaks between its tokens.
+/// Escapes harmful characters in JSON as `\uXXXX`, which does not change the value. `json` must be one
+/// JSON text without line breaks between tokens.
 ///
 /// ```
 /// use greenlight::sanitize::sanitize_json;
@@ -64,7 +63,7 @@ pub fn sanitize_json(json: &str) -> Cow<'_, str> {
     Cow::Owned(safe)
 }
 
-/// The first `max` characters, [sanitized](sanitize), with an ellipsis if there are more.
+/// Returns the first `max` characters, [sanitized](sanitize), with an ellipsis if there are more.
 pub(crate) fn harmless(text: &str, max: usize) -> String {
     let mut out = String::with_capacity(text.len().min(max));
     for (count, c) in text.chars().enumerate() {

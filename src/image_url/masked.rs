@@ -1,4 +1,4 @@
-//! The one place that hides user names and passwords in the text of a URL.
+//! Masks user names and passwords in the text of a URL. This is the only place that does.
 
 use std::borrow::Cow;
 
@@ -6,8 +6,8 @@ use url::Url;
 
 /// Replaces the user name and password of a URL by `***`; any other text is returned unchanged.
 ///
-/// For every text that is stored, printed or logged after it was rejected: passwords do not belong
-/// in ledgers, results and reports that are kept and passed on.
+/// Applied to every rejected text that is stored, printed or logged, because ledgers, results and
+/// reports must not contain passwords.
 pub(crate) fn masked(text: &str) -> Cow<'_, str> {
     match authority(text).and_then(|(start, end)| Some((start, end, text.get(start..end)?))) {
         Some((start, end, authority)) => match authority.rfind('@') {
@@ -23,8 +23,8 @@ pub(crate) fn masked(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// Where the user name, password, host and port are. Of a text that does not parse as a URL,
-/// everything that could be part of them: a password may hold a `/` that was not encoded.
+/// Returns the range of user name, password, host and port. In a text that does not parse as a URL, it
+/// covers everything that could be part of them: a password may contain an unencoded `/`.
 fn authority(text: &str) -> Option<(usize, usize)> {
     let (scheme, rest) = text.split_once(':')?;
     let is_scheme = scheme
@@ -63,7 +63,7 @@ mod tests {
             ("HTTPS://me:s@host:8443/", "HTTPS://***@host:8443/"),
             ("ftp://me:secret@host/a", "ftp://***@host/a"),
             ("https://me:a@b@host/", "https://***@host/"),
-            // Not URLs, but meant as such.
+            // Malformed URLs.
             ("https://me:se/cret@host/a.png", "https://***@host/a.png"),
             ("https:me:secret@host/a.png", "https:***@host/a.png"),
             ("http:\\\\me:secret@host/a.png", "http:\\\\***@host/a.png"),

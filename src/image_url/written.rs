@@ -1,16 +1,16 @@
-//! Whether a URL's text says what it parses to.
+//! Compares the text of a URL with its parsed form.
 
 use std::fmt::Write as _;
 
 use url::{Position, Url};
 
-/// How much of a host or path a message shows.
+/// Maximum length of a host or path in a message.
 const SHOWN_CHARS: usize = 100;
 
-/// What makes the text differ from what it parses to, with what to write instead; `None` if nothing
-/// does. `text` has parsed to `parsed`, has `//` after its scheme and no backslash.
+/// Returns how the text differs from its parsed form, with a remedy; `None` if it does not. `text` was
+/// parsed to `parsed`, has `//` after its scheme and no backslash.
 pub(super) fn fault(text: &str, parsed: &Url) -> Option<String> {
-    // RFC 3986, 2: neither reserved nor unreserved. Some the parser keeps, some it encodes.
+    // RFC 3986, 2: neither reserved nor unreserved. The parser keeps some of them and encodes others.
     let unfit = |c: &char| matches!(c, '<' | '>' | '"' | '{' | '|' | '}' | '^' | '`');
     if let Some(found) = text.chars().find(unfit) {
         return Some(format!("it holds {found}, which must be percent-encoded"));
@@ -21,7 +21,7 @@ pub(super) fn fault(text: &str, parsed: &Url) -> Option<String> {
         Some((user, place)) => (Some(user), place),
         None => (None, authority),
     };
-    // The colons of an IPv6 address stand within its brackets.
+    // The colons of an IPv6 address are within its brackets.
     let (host, port) = match place.rsplit_once(':') {
         Some((host, port)) if !port.contains(']') => (host, Some(port)),
         _ => (place, None),
@@ -32,7 +32,7 @@ pub(super) fn fault(text: &str, parsed: &Url) -> Option<String> {
         .or_else(|| tail_fault(tail, parsed))
 }
 
-/// Never shows what it is about: it may be secret.
+/// The message does not contain the user information, which may be secret.
 fn user_fault(user: Option<&str>, parsed: &Url) -> Option<String> {
     let user_end = match parsed.password() {
         Some(_) => Position::AfterPassword,
@@ -76,7 +76,7 @@ fn tail_fault(tail: &str, parsed: &Url) -> Option<String> {
     if encoded(tail) == parsed[Position::BeforePath..] {
         return None;
     }
-    // What differs may be secret in the query, never in the path.
+    // The message quotes the path but not the query, which may contain secrets.
     let (path, _) = tail.split_at(tail.find(['?', '#']).unwrap_or(tail.len()));
     Some(if encoded(path) == parsed.path() {
         "its query or fragment holds what must be percent-encoded".to_owned()
@@ -86,7 +86,7 @@ fn tail_fault(tail: &str, parsed: &Url) -> Option<String> {
     })
 }
 
-/// A text of any length, for a message.
+/// Truncates a text for a message.
 fn shown(text: &str) -> String {
     let mut chars = text.chars();
     let mut shown: String = chars.by_ref().take(SHOWN_CHARS).collect();
@@ -96,7 +96,7 @@ fn shown(text: &str) -> String {
     shown
 }
 
-/// Path, query and fragment with a path that is there and with what every client encodes.
+/// Returns path, query and fragment with a non-empty path and with the encoding that every client does.
 fn encoded(tail: &str) -> String {
     let mut encoded = String::with_capacity(tail.len() + 1);
     if !tail.starts_with('/') {
