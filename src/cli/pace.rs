@@ -108,7 +108,7 @@ impl Rate {
 impl std::fmt::Display for Rate {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let tenths = self.tenths();
-        if tenths >= 100 || tenths % 10 == 0 {
+        if tenths >= 100 || tenths.is_multiple_of(10) {
             write!(f, "{}/s", tenths / 10)
         } else {
             write!(f, "{}.{}/s", tenths / 10, tenths % 10)

@@ -170,17 +170,15 @@ impl Probe {
             return Ok(by_text);
         }
         let download = self.download(url, requirements).await;
-        match download.ending() {
-            Ending::Local(reason) => Err(Error::new(
+        if let Ending::Local(reason) = download.ending() {
+            return Err(Error::new(
                 ErrorKind::Io,
                 format_args!("probe {url}: {reason}"),
-            )),
-            _ => {
-                let verdict = requirements.judge_download(download);
-                trace(&verdict);
-                Ok(verdict)
-            }
+            ));
         }
+        let verdict = requirements.judge_download(download);
+        trace(&verdict);
+        Ok(verdict)
     }
 
     /// How far an image's bytes are read.

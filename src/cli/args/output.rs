@@ -28,7 +28,7 @@ pub(crate) struct OutputOptions {
 
     /// Color the output
     ///
-    /// With `auto` a terminal gets colors, unless NO_COLOR is set or CLICOLOR is 0; CLICOLOR_FORCE
+    /// With `auto` a terminal gets colors, unless `NO_COLOR` is set or `CLICOLOR` is 0; `CLICOLOR_FORCE`
     /// colors pipes and files too.
     #[arg(
         long,

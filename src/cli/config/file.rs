@@ -90,8 +90,8 @@ impl ConfigFile {
         let fail =
             |line: usize, message: String| Failure::new(format!("{shown} line {line}: {message}"));
         let line_at = |offset: usize| {
-            let before = text.as_bytes().get(..offset).unwrap_or_default();
-            before.iter().filter(|byte| **byte == b'\n').count() + 1
+            let before = text.get(..offset).unwrap_or_default();
+            before.matches('\n').count() + 1
         };
         let table = DeTable::parse(text).map_err(|error| {
             let line = line_at(error.span().map_or(0, |span| span.start));
@@ -106,7 +106,7 @@ impl ConfigFile {
                 for (key, value) in table {
                     let line = line_at(key.span().start);
                     let setting = setting(&[command], key.get_ref(), value, &path, line);
-                    let setting = setting.map_err(|failure| failure.at(&fail, line))?;
+                    let setting = setting.map_err(|failure| failure.at(fail, line))?;
                     settings.push(Setting {
                         command: Some(command.get_name().to_owned()),
                         ..setting
@@ -116,7 +116,7 @@ impl ConfigFile {
             }
             let all: Vec<_> = root.get_subcommands().collect();
             let setting = setting(&all, key.get_ref(), value, &path, line);
-            settings.push(setting.map_err(|failure| failure.at(&fail, line))?);
+            settings.push(setting.map_err(|failure| failure.at(fail, line))?);
         }
         Ok(Self { path, settings })
     }

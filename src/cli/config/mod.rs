@@ -148,7 +148,7 @@ impl Layers {
             .filter(|arg| is_given(arg))
             .collect();
         let mut values: Vec<(&Arg, Value)> = Vec::new();
-        for layer in [Self::in_environment, Self::in_file] {
+        for layer in [in_environment, Self::in_file] {
             let mut added = Vec::new();
             for arg in options(command) {
                 let is_overridden = set
@@ -170,23 +170,6 @@ impl Layers {
         Ok(values)
     }
 
-    fn in_environment(&self, _: &Command, arg: &Arg) -> Option<Value> {
-        let name = arg.get_long()?;
-        let text = variable(name)?;
-        let values = match arg.get_action() {
-            // A comma may be part of a header or a folder's name.
-            ArgAction::Append => {
-                let between = arg.get_value_delimiter().unwrap_or('\n');
-                text.split(between).map(str::to_owned).collect()
-            }
-            _ => vec![text],
-        };
-        Some(Value {
-            values,
-            origin: Origin::Environment(variable_name(name)),
-        })
-    }
-
     fn in_file(&self, command: &Command, arg: &Arg) -> Option<Value> {
         let file = self.file.as_ref()?;
         let setting = file.get(command.get_name(), arg.get_long()?)?;
@@ -195,6 +178,24 @@ impl Layers {
             origin: Origin::File(file.path.display().to_string(), setting.line),
         })
     }
+}
+
+/// The value in the environment.
+fn in_environment(_: &Layers, _: &Command, arg: &Arg) -> Option<Value> {
+    let name = arg.get_long()?;
+    let text = variable(name)?;
+    let values = match arg.get_action() {
+        // A comma may be part of a header or a folder's name.
+        ArgAction::Append => {
+            let between = arg.get_value_delimiter().unwrap_or('\n');
+            text.split(between).map(str::to_owned).collect()
+        }
+        _ => vec![text],
+    };
+    Some(Value {
+        values,
+        origin: Origin::Environment(variable_name(name)),
+    })
 }
 
 /// The options of a command that the environment and a file can set.

@@ -69,7 +69,7 @@ async fn examine(options: &DoctorOptions, print: Print<'_>) -> std::io::Result<(
             ))?;
         }
         Ok(service) => {
-            print(Finding::ok("region", &service.client.host().to_owned()))?;
+            print(Finding::ok("region", service.client.host()))?;
             print(proxies())?;
             for finding in network::examine(&service.url).await {
                 print(finding)?;

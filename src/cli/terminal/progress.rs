@@ -110,6 +110,7 @@ impl Progress {
 
     /// Shows the steps, and a text after them that begins with a comma. Lines are written at their
     /// interval, however often this is called.
+    #[expect(clippy::unused_self, reason = "only while there is progress to show")]
     pub(crate) fn show(&self, steps: &[Gauge], pace: &str) {
         show(steps, pace);
     }

@@ -117,7 +117,7 @@ pub(crate) async fn resume(options: ResumeOptions, interrupt: Interrupt) -> Resu
     let run = pipeline.resume();
     let mut job = Job::new(run, ledger, settings, &before, place, printer);
     job.holds_back = holds_back(&print);
-    job.tell_unread(&before.unread_lists);
+    Job::tell_unread(&before.unread_lists);
     job.work(interrupt).await
 }
 
@@ -210,7 +210,7 @@ impl Job {
                 }
                 _ = ticks.tick() => {
                     if let Some((_, told_at)) = &mut stop {
-                        self.explain_wait(told_at);
+                        Self::explain_wait(told_at);
                     } else {
                         self.show();
                         if let Err(error) = self.note_lists().await {

@@ -27,7 +27,7 @@ impl Job {
     }
 
     /// Tells which lists earlier runs did not read to their end.
-    pub(super) fn tell_unread(&self, lists: &[String]) {
+    pub(super) fn tell_unread(lists: &[String]) {
         for list in lists {
             let message = format!(
                 "`{list}` was not read to its end: give it to `greenlight scan` again, which does \
@@ -75,7 +75,7 @@ impl Job {
         Ok(())
     }
 
-    pub(super) fn explain_wait(&self, told_at: &mut Option<Instant>) {
+    pub(super) fn explain_wait(told_at: &mut Option<Instant>) {
         if told_at.is_some_and(|at| clock::instant() >= at) {
             *told_at = None;
             let message = "waiting for the answers to requests that were sent; Ctrl-C ends at once, \

@@ -370,6 +370,10 @@ fn an_outage_is_one_line_and_its_end_another() {
 }
 
 /// Forwards connections from one address to another.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the service behind it is the test's own"
+)]
 fn forward(from: std::net::SocketAddr, to: std::net::SocketAddr) -> std::thread::JoinHandle<()> {
     use std::{
         io,
