@@ -39,6 +39,7 @@ mod facts;
 mod fate;
 mod files;
 mod intake;
+mod line;
 mod outage;
 mod plan;
 mod polling;
@@ -50,13 +51,13 @@ mod submitting;
 mod trace;
 mod uploading;
 
-use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use crate::{
     error::Error,
     green::{Batch, Callback, Client, ScanOptions, Scene, TaskReport},
     later::FAR,
-    ledger::{Key, Ledger, Limit, Quota, Reason, Resubmit, Scope, Source, TaskUpdate},
+    ledger::{Key, Ledger, Limit, Quota, Resubmit, Scope, TaskUpdate},
     probe::Probe,
     requirements::Requirements,
 };
@@ -64,50 +65,11 @@ use crate::{
 pub use crate::local_file::Folders;
 pub use checkpoint::Step;
 pub use checks::{CheckedLine, LineChecks};
+pub use line::{Line, Subject};
 pub use outage::Outage;
 pub use plan::{Plan, Planning};
 pub use progress::Progress;
 pub use run::{Run, Stopper};
-
-/// One entry of a list: an image, and its position in the list.
-#[derive(Clone, Debug)]
-pub struct Line {
-    /// The image.
-    pub subject: Subject,
-    /// The position in the list, and the user's data id.
-    pub source: Source,
-}
-
-/// The image that a line names.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Subject {
-    /// The URL of an image, not validated yet.
-    Url(String),
-    /// A file. It is identified by its bytes: they are hashed when the line is read, checked when
-    /// the image is processed, and uploaded immediately before the submission. If they change in
-    /// between, the image is abandoned; changed bytes are never submitted in its place.
-    ///
-    /// The file is opened with symbolic links followed, and may be uploaded, so the caller must
-    /// trust the path. For a path from an untrusted source, such as a list that someone else wrote,
-    /// use [`FileBelow`](Self::FileBelow). In both cases the file is opened once, checked on the
-    /// open handle to be a regular file, and read up to one byte beyond the size limit.
-    File(PathBuf),
-    /// A file with a path from an untrusted source. A file that is not below one of the folders is
-    /// rejected with `file/outside` and not read.
-    FileBelow {
-        /// The path.
-        path: PathBuf,
-        /// The folders that the file may be in.
-        folders: Folders,
-    },
-    /// A line that does not name an image. It is recorded as rejected, so that it has a row too.
-    Unusable {
-        /// The text of the line, if any.
-        text: String,
-        /// Why the line is unusable.
-        reason: Reason,
-    },
-}
 
 /// The configuration of a pipeline. Each setter documents its default.
 #[derive(Clone)]

@@ -12,6 +12,7 @@ use tokio::{sync::Semaphore, task::JoinHandle, time::sleep};
 use tokio_postgres::{Client, NoTls, Row as SqlRow, Statement, types::ToSql};
 
 use super::{
+    super::Reply,
     clock,
     config::{Config, SslMode},
     fault::{Fault, backoff},
@@ -120,7 +121,21 @@ impl Pool {
 
     /// Runs `work` in one transaction. Repeats it after a conflict or a lost connection, because
     /// every call of the trait may be repeated.
-    pub(super) async fn run<A: Sync, T>(
+    pub(super) fn run<'p, A, T>(
+        &'p self,
+        operation: &'static str,
+        mode: Mode,
+        args: A,
+        work: for<'a> fn(&'a Connection, &'a A) -> Work<'a, T>,
+    ) -> Reply<'p, T>
+    where
+        A: Send + Sync + 'p,
+        T: Send + 'p,
+    {
+        Box::pin(self.repeat(operation, mode, args, work))
+    }
+
+    async fn repeat<A: Sync, T>(
         &self,
         operation: &str,
         mode: Mode,

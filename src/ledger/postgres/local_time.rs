@@ -1,0 +1,90 @@
+//! Conversion of times between the local clock and the database's.
+
+use std::time::SystemTime;
+
+use super::{
+    super::{
+        Answer, Entry, Fate, Finding, Judgement, TaskUpdate, Update,
+        time::{from_millis, to_millis},
+    },
+    Inner,
+};
+
+impl Inner {
+    /// Converts a local time to the database's clock.
+    pub(super) fn time(&self, local: SystemTime) -> i64 {
+        to_millis(local).saturating_add(self.offset.millis())
+    }
+
+    pub(super) fn shift(&self, local: SystemTime) -> SystemTime {
+        from_millis(self.time(local))
+    }
+
+    /// Converts a time of the database's clock to the local clock.
+    pub(super) fn local(&self, time: SystemTime) -> SystemTime {
+        from_millis(to_millis(time).saturating_sub(self.offset.millis()))
+    }
+
+    pub(super) fn number(&self) -> Option<i32> {
+        self.worker.as_ref().map(|worker| worker.number)
+    }
+
+    pub(super) fn fate(&self, fate: Fate) -> Fate {
+        match fate {
+            Fate::Again { at } => Fate::Again { at: self.shift(at) },
+            Fate::Retry { at, reason } => Fate::Retry {
+                at: self.shift(at),
+                reason,
+            },
+            Fate::Dead(reason) => Fate::Dead(reason),
+        }
+    }
+
+    pub(super) fn answer(&self, answer: Answer) -> Answer {
+        match answer {
+            Answer::Answered {
+                request_id,
+                poll_at,
+                expires_at,
+                entries,
+                strays,
+            } => Answer::Answered {
+                request_id,
+                poll_at: self.shift(poll_at),
+                expires_at: self.shift(expires_at),
+                entries: entries
+                    .into_iter()
+                    .map(|(key, entry)| match entry {
+                        Entry::Refused(fate) => (key, Entry::Refused(self.fate(fate))),
+                        entry @ Entry::Task(_) => (key, entry),
+                    })
+                    .collect(),
+                strays,
+            },
+            Answer::Refused { request_id, fate } => Answer::Refused {
+                request_id,
+                fate: self.fate(fate),
+            },
+            Answer::Unknown => Answer::Unknown,
+        }
+    }
+
+    pub(super) fn update(&self, mut update: TaskUpdate) -> TaskUpdate {
+        update.update = match update.update {
+            Update::Processing { poll_at } => Update::Processing {
+                poll_at: self.shift(poll_at),
+            },
+            Update::Failed(fate) => Update::Failed(self.fate(fate)),
+            update @ (Update::Decided(_) | Update::Expired) => update,
+        };
+        update
+    }
+
+    pub(super) fn finding(&self, mut finding: Finding) -> Finding {
+        finding.judgement = match finding.judgement {
+            Judgement::Unreachable(fate) => Judgement::Unreachable(self.fate(fate)),
+            judgement => judgement,
+        };
+        finding
+    }
+}
