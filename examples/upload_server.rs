@@ -79,6 +79,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     let mut routes = Router::new()
         .route("/", get(page))
+        .route("/page.css", get(style))
+        .route("/page.js", get(script))
         .route("/npm/{name}", get(package))
         .route(
             "/upload",
@@ -90,7 +92,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .with_state(Arc::clone(&app));
     if let Some((_, verifier)) = app.moderation.callback.clone() {
         let handle = move |report: TaskReport| {
-            app.outcomes.tell(&report);
+            app.outcomes.publish(&report);
             ready(Ok::<_, Infallible>(()))
         };
         routes = routes.route("/callback", callbacks(verifier, handle));
@@ -126,6 +128,16 @@ struct App {
 
 async fn page() -> Html<&'static str> {
     Html(include_str!("upload_server.html"))
+}
+
+async fn style() -> Response {
+    let style = include_str!("upload_server.css");
+    ([(header::CONTENT_TYPE, "text/css")], style).into_response()
+}
+
+async fn script() -> Response {
+    let script = include_str!("upload_server.js");
+    ([(header::CONTENT_TYPE, "text/javascript")], script).into_response()
 }
 
 /// Serves the npm package from the repository, for the check before an upload. The page also works
@@ -367,11 +379,11 @@ fn setting(name: &str) -> Option<String> {
 
 async fn moderate(app: Arc<App>, id: DataId, accepted: Accepted, name: String) {
     match app.moderation.look_at(&id, &accepted, &name).await {
-        Ok(Some(report)) => app.outcomes.tell(&report),
-        Ok(None) => {} // the outcome arrives by callback
+        Ok(Some(report)) => app.outcomes.publish(&report),
+        Ok(None) => {} // arrives by callback
         Err(error) => app
             .outcomes
-            .tell_as(&id, "failed", &format!("failed: {error}")),
+            .publish_as(&id, "unscanned", &error.to_string()),
     }
 }
 
@@ -389,11 +401,11 @@ impl Outcomes {
         }
     }
 
-    fn tell(&self, report: &TaskReport) {
+    fn publish(&self, report: &TaskReport) {
         let Some(id) = report.data_id() else {
             return; // every task is submitted with a data id
         };
-        let (decision, text) = match report.state() {
+        let (decision, detail) = match report.state() {
             TaskState::Done(outcome) => {
                 let found: Vec<_> = outcome
                     .results()
@@ -401,23 +413,24 @@ impl Outcomes {
                     .filter(|result| *result.suggestion() != Suggestion::Pass)
                     .map(|result| format!("{} ({})", result.label(), result.scene()))
                     .collect();
-                let found = found.join(", ");
-                match outcome.decision() {
-                    OutcomeDecision::Pass => ("pass", "passed".to_owned()),
-                    OutcomeDecision::Review => ("review", format!("needs review: {found}")),
-                    OutcomeDecision::Block => ("block", format!("blocked: {found}")),
-                    _ => ("undecided", format!("undecided: {found}")),
-                }
+                let decision = match outcome.decision() {
+                    OutcomeDecision::Pass => "pass",
+                    OutcomeDecision::Review => "review",
+                    OutcomeDecision::Block => "block",
+                    _ => "undecided",
+                };
+                (decision, found.join(", "))
             }
-            TaskState::Failed(refusal) => ("failed", format!("could not be scanned: {refusal}")),
+            TaskState::Failed(refusal) => ("unscanned", refusal.to_string()),
             _ => ("undecided", "no outcome in time".to_owned()),
         };
-        self.tell_as(id, decision, &text);
+        self.publish_as(id, decision, &detail);
     }
 
-    fn tell_as(&self, id: &DataId, decision: &'static str, text: &str) {
+    fn publish_as(&self, id: &DataId, decision: &'static str, detail: &str) {
         counter!("greenlight_outcomes_total", "decision" => decision).increment(1);
-        let event = json!({ "id": id.as_str(), "decision": decision, "text": text }).to_string();
+        let event =
+            json!({ "id": id.as_str(), "decision": decision, "detail": detail }).to_string();
         let mut recent = self.recent.lock().expect("no panic while it is locked");
         if recent.len() == REMEMBERED {
             recent.pop_front();
@@ -426,7 +439,7 @@ impl Outcomes {
         let _ = self.sender.send(event); // fails if no page is open
     }
 
-    /// Returns the recent outcomes, and a receiver of later ones.
+    /// Returns the recent outcomes, followed by later ones.
     fn follow(&self) -> impl Stream<Item = String> + use<> {
         let recent = self.recent.lock().expect("no panic while it is locked");
         let receiver = self.sender.subscribe();
