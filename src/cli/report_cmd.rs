@@ -9,14 +9,16 @@ use std::{
 
 use super::{
     args::{LedgerOption, ReportOptions},
+    clock,
     exit::{self, Exit, Failure},
-    html_report::{Drawing, Thumbnails},
+    html_report::{Drawing, Provenance, Thumbnails},
     interrupt::Interrupt,
     ledger,
     out_file::{self, OutFile},
     outcome::ScanReport,
     terminal,
 };
+use crate::sanitize::sanitize;
 
 /// Counts the run, which may be a pipe that never ends, and writes the page.
 pub(crate) async fn run(options: ReportOptions, mut interrupt: Interrupt) -> Result<Exit, Failure> {
@@ -28,12 +30,17 @@ pub(crate) async fn run(options: ReportOptions, mut interrupt: Interrupt) -> Res
         );
     }
     let counted = async {
+        let drawing = Drawing::new(if options.thumbnails {
+            Thumbnails::Blurred
+        } else {
+            Thumbnails::Hidden
+        });
         match &options.ledger {
-            Some(path) => count_ledger(path.clone()).await,
-            None => count_lines(options.from.clone()).await,
+            Some(path) => count_ledger(path.clone(), drawing).await,
+            None => count_lines(options.from.clone(), drawing).await,
         }
     };
-    let drawing = tokio::select! {
+    let (drawing, provenance) = tokio::select! {
         biased;
         () = interrupt.wait() => return Ok(Exit::Interrupted),
         counted = counted => counted?,
@@ -41,7 +48,7 @@ pub(crate) async fn run(options: ReportOptions, mut interrupt: Interrupt) -> Res
     if drawing.is_empty() {
         return Err(nothing(&drawing, &options));
     }
-    draw(&drawing, &options)
+    draw(&drawing, &provenance, &options)
 }
 
 /// A page without results would read as one where everything is fine.
@@ -58,24 +65,34 @@ fn nothing(drawing: &Drawing, options: &ReportOptions) -> Failure {
     Failure::new(format!("nothing to report: {why}")).hint(hint)
 }
 
-async fn count_lines(from: OsString) -> Result<Drawing, Failure> {
+async fn count_lines(
+    from: OsString,
+    mut drawing: Drawing,
+) -> Result<(Drawing, Provenance), Failure> {
     let counting = tokio::task::spawn_blocking(move || {
-        let mut drawing = Drawing::default();
         drawing
             .add_lines(open(&from)?)
             .map_err(|error| Failure::new(format!("cannot read on: {}", exit::reason(&error))))?;
-        Ok(drawing)
+        let input = match from.to_string_lossy() {
+            name if name == "-" => "standard input".to_owned(),
+            name => sanitize(&name).into_owned(),
+        };
+        Ok((drawing, Provenance::new(clock::now(), input)))
     });
     let counted = counting.await;
     counted.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
 }
 
-async fn count_ledger(path: PathBuf) -> Result<Drawing, Failure> {
+async fn count_ledger(
+    path: PathBuf,
+    mut drawing: Drawing,
+) -> Result<(Drawing, Provenance), Failure> {
     let ledger = ledger::open_to_read(&LedgerOption { ledger: Some(path) }).await?;
-    let mut drawing = Drawing::default();
     let mut after = 0;
+    let mut lists = Lists::default();
     while let Some(rows) = ledger::page(&*ledger, &mut after, None).await? {
         for row in rows {
+            lists.add(&row.source.origin);
             let state = row.state;
             let is_checked = row.facts.is_some();
             let report = ScanReport::from(row);
@@ -86,18 +103,48 @@ async fn count_ledger(path: PathBuf) -> Result<Drawing, Failure> {
             }
         }
     }
-    Ok(drawing)
+    let scope = ledger.scope();
+    let mut provenance = Provenance::new(clock::now(), format!("a ledger of {}", lists.names()));
+    provenance.add("service", sanitize(scope.service()).into_owned());
+    provenance.add("scenes", sanitize(&scope.scenes().join(", ")).into_owned());
+    Ok((drawing, provenance))
 }
 
-fn draw(drawing: &Drawing, options: &ReportOptions) -> Result<Exit, Failure> {
-    let thumbnails = if options.thumbnails {
-        Thumbnails::Blurred
-    } else {
-        Thumbnails::Hidden
-    };
-    let report = drawing
-        .draw(thumbnails)
-        .map_err(|error| Failure::new(format!("cannot draw the report: {error}")))?;
+/// The names of a ledger's lists, the first of them.
+#[derive(Default)]
+struct Lists {
+    first: Vec<String>,
+    has_more: bool,
+}
+
+impl Lists {
+    /// Lists that are named.
+    const MAX: usize = 5;
+
+    fn add(&mut self, origin: &str) {
+        if self.first.iter().any(|known| known == origin) {
+            return;
+        }
+        if self.first.len() < Self::MAX {
+            self.first.push(origin.to_owned());
+        } else {
+            self.has_more = true;
+        }
+    }
+
+    fn names(&self) -> String {
+        let more = if self.has_more { " and others" } else { "" };
+        let names = self.first.join(", ");
+        format!("{}{more}", sanitize(&names))
+    }
+}
+
+fn draw(
+    drawing: &Drawing,
+    provenance: &Provenance,
+    options: &ReportOptions,
+) -> Result<Exit, Failure> {
+    let report = drawing.draw(provenance);
     place(&options.html, &report.page)?;
     let Some(complaint) = report.complaint else {
         return Ok(Exit::Success);

@@ -11,6 +11,8 @@ use crate::{
     verdict::{Severity, Violation, worst_by_code},
 };
 
+use super::words::grouped;
+
 /// The fields of a line of `check` or `scan --format jsonl` that the report shows. Unknown fields
 /// are ignored and all but the first two may be absent, so that lines of older and newer versions
 /// are read, and objects that are not results are not.
@@ -37,6 +39,26 @@ pub(super) struct Finding {
     pub(super) code: String,
     pub(super) severity: String,
     pub(super) message: String,
+    pub(super) limit: serde_json::Value,
+}
+
+impl Finding {
+    /// The limit that was exceeded, with its code.
+    pub(super) fn limit(&self) -> Option<String> {
+        let limit = match &self.limit {
+            serde_json::Value::Number(limit) => grouped(limit.as_u64()?),
+            serde_json::Value::String(limit) => cut(limit, 100),
+            _ => return None,
+        };
+        Some(format!("{} {limit}", cut(&self.code, 60)))
+    }
+
+    fn severity(&self) -> Severity {
+        match self.severity.as_str() {
+            "warn" => Severity::Warn,
+            _ => Severity::Reject,
+        }
+    }
 }
 
 /// A download.
@@ -46,11 +68,12 @@ pub(super) struct Fetched {
     pub(super) elapsed_ms: Option<u64>,
 }
 
-/// What the service said of one scene.
+/// The service's result for one scene.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct SceneResult {
     pub(super) scene: String,
+    pub(super) label: String,
     pub(super) suggestion: String,
 }
 
@@ -82,6 +105,7 @@ impl From<&Violation> for Finding {
             code: violation.code().name().to_owned(),
             severity: violation.severity().name().to_owned(),
             message: violation.message().to_owned(),
+            limit: serde_json::to_value(violation.limit()).unwrap_or_default(),
         }
     }
 }
@@ -90,31 +114,36 @@ impl From<&SceneReport> for SceneResult {
     fn from(result: &SceneReport) -> Self {
         Self {
             scene: result.scene.clone(),
+            label: result.label.clone(),
             suggestion: result.suggestion.clone(),
         }
     }
 }
 
-/// A line that is shown, with no more of each field than a person reads.
+/// A row of the table of images, each field cut to a bounded length.
 #[derive(Clone, Debug)]
 pub(super) struct Listed {
-    pub(super) source: String,
-    pub(super) decision: String,
-    pub(super) outcome: String,
-    pub(super) format: String,
-    pub(super) width: Option<u32>,
-    pub(super) height: Option<u32>,
-    pub(super) bytes: Option<u64>,
-    pub(super) codes: String,
-    pub(super) reason: String,
+    pub(super) has_thumbnail: bool,
+    source: String,
+    decision: String,
+    outcome: String,
+    format: String,
+    width: Option<u32>,
+    height: Option<u32>,
+    bytes: Option<u64>,
+    reasons: Vec<Why>,
 }
+
+/// A reason: its code if it has one, whether it rejects, and its message.
+type Why = (String, bool, String);
+
+/// Reasons of a row that are shown.
+const MAX_REASONS: usize = 20;
 
 impl Listed {
     pub(super) fn of(entry: &Entry) -> Self {
-        let codes = entry.codes().into_iter();
-        let rejecting = codes.filter(|(_, severity)| *severity == Severity::Reject);
-        let rejecting: Vec<_> = rejecting.map(|(code, _)| code).collect();
         Self {
+            has_thumbnail: false,
             source: cut(&masked(&entry.source), 2_048),
             decision: cut(&entry.decision, 60),
             outcome: cut(entry.outcome.as_deref().unwrap_or_default(), 60),
@@ -122,9 +151,23 @@ impl Listed {
             width: entry.width,
             height: entry.height,
             bytes: entry.bytes,
-            codes: cut(&rejecting.join(" "), 300),
-            reason: cut(&entry.reason(), 1_000),
+            reasons: entry.reasons().take(MAX_REASONS).collect(),
         }
+    }
+
+    /// Returns the fields as a JSON array, which the page's script reads by position.
+    pub(super) fn to_json(&self) -> serde_json::Result<String> {
+        serde_json::to_string(&(
+            self.has_thumbnail,
+            &self.source,
+            &self.decision,
+            &self.outcome,
+            &self.format,
+            self.width,
+            self.height,
+            self.bytes,
+            &self.reasons,
+        ))
     }
 
     /// Returns the URL of an image that may be shown: one that was not rejected, on a public host.
@@ -178,7 +221,7 @@ fn is_public(url: &url::Url) -> bool {
 }
 
 impl Entry {
-    /// Whether there is nothing to look at: accepted, and passed where it was submitted.
+    /// Whether it was accepted, and passed if it was submitted.
     pub(super) fn is_fine(&self) -> bool {
         self.decision == "accept" && matches!(self.outcome.as_deref(), None | Some("pass"))
     }
@@ -188,25 +231,30 @@ impl Entry {
         web_url(&self.source).and_then(|url| url.host_str().map(|host| cut(host, 255)))
     }
 
-    /// Why it is not fine, in one line.
-    fn reason(&self) -> String {
-        let mut reasons: Vec<&str> = self.error.as_deref().into_iter().collect();
-        reasons.extend(
-            self.violations
-                .iter()
-                .map(|finding| finding.message.as_str()),
-        );
-        reasons.join("; ")
+    /// Why it is not fine: its error, its violations, and the scenes that did not pass.
+    fn reasons(&self) -> impl Iterator<Item = Why> {
+        let error = self.error.iter();
+        let error = error.map(|error| (String::new(), true, cut(error, 1_000)));
+        let violations = self.violations.iter().map(|finding| {
+            let rejects = finding.severity() == Severity::Reject;
+            let message = cut(&finding.message, 1_000);
+            (cut(&finding.code, 60), rejects, message)
+        });
+        let results = self.results.iter().flatten();
+        let found = results.filter(|result| result.suggestion != "pass");
+        let found = found.map(|result| {
+            let text = format!("{}: {}, {}", result.scene, result.label, result.suggestion);
+            (String::new(), true, cut(&text, 200))
+        });
+        error.chain(violations).chain(found)
     }
 
     /// The codes of its violations, each once.
     pub(super) fn codes(&self) -> BTreeMap<&str, Severity> {
-        worst_by_code(self.violations.iter().map(|finding| {
-            let severity = match finding.severity.as_str() {
-                "warn" => Severity::Warn,
-                _ => Severity::Reject,
-            };
-            (finding.code.as_str(), severity)
-        }))
+        worst_by_code(
+            self.violations
+                .iter()
+                .map(|finding| (finding.code.as_str(), finding.severity())),
+        )
     }
 }

@@ -4,14 +4,16 @@ mod entry;
 mod figures;
 mod page;
 mod plots;
-mod tables;
+mod rows;
 mod tally;
 mod words;
 
 use std::{
-    error::Error,
     io::{self, BufRead},
+    time::SystemTime,
 };
+
+use jiff::Timestamp;
 
 use self::{
     entry::Entry,
@@ -28,8 +30,36 @@ pub(crate) use page::Thumbnails;
 const MAX_LINE: usize = 1 << 20;
 
 /// A run, counted. Memory is bounded, however many images there are.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Drawing(Tally);
+
+/// Where the results of a page come from.
+#[derive(Debug)]
+pub(crate) struct Provenance {
+    written: String,
+    /// The name of the input.
+    input: String,
+    /// What else is known, each with its name.
+    facts: Vec<(&'static str, String)>,
+}
+
+impl Provenance {
+    pub(crate) fn new(written: SystemTime, input: String) -> Self {
+        let written = Timestamp::try_from(written).unwrap_or_default();
+        Self {
+            written: written.strftime("%Y-%m-%d %H:%M UTC").to_string(),
+            input,
+            facts: Vec::new(),
+        }
+    }
+
+    /// Adds a fact that is not empty.
+    pub(crate) fn add(&mut self, name: &'static str, value: String) {
+        if !value.is_empty() {
+            self.facts.push((name, value));
+        }
+    }
+}
 
 /// The page and a message about lines that could not be read.
 pub(crate) struct Report {
@@ -38,6 +68,10 @@ pub(crate) struct Report {
 }
 
 impl Drawing {
+    pub(crate) fn new(thumbnails: Thumbnails) -> Self {
+        Self(Tally::new(thumbnails))
+    }
+
     /// Adds lines as `check` or `scan --format jsonl` prints them. Other lines are counted, and the
     /// first one is reported.
     ///
@@ -89,14 +123,10 @@ impl Drawing {
     }
 
     /// Draws the page.
-    ///
-    /// # Errors
-    ///
-    /// Those of the library that draws.
-    pub(crate) fn draw(&self, thumbnails: Thumbnails) -> Result<Report, Box<dyn Error>> {
-        Ok(Report {
-            page: page::page(&self.0, thumbnails)?,
+    pub(crate) fn draw(&self, provenance: &Provenance) -> Report {
+        Report {
+            page: page::page(&self.0, provenance),
             complaint: self.0.complaint(),
-        })
+        }
     }
 }

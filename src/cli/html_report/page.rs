@@ -1,14 +1,11 @@
 //! The report's page: one file that needs nothing else.
 
-use std::{collections::BTreeSet, error::Error};
-
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    entry::Listed,
-    figures, tables,
+    Provenance, figures, plots, rows,
     tally::Tally,
     words::{bytes, grouped, percent},
 };
@@ -30,61 +27,56 @@ pub(crate) enum Thumbnails {
     Blurred,
 }
 
-/// The whole page.
-pub(super) fn page(tally: &Tally, thumbnails: Thumbnails) -> Result<String, Box<dyn Error>> {
-    let style = format!("{STYLE}{}", share_style(tally));
-    let policy = policy(tally, thumbnails, &style);
+/// Returns the page.
+pub(super) fn page(tally: &Tally, provenance: &Provenance) -> String {
     let page = html! {
         (DOCTYPE)
         html lang="en" {
             head {
                 meta charset="utf-8";
-                meta http-equiv="Content-Security-Policy" content=(policy);
+                meta http-equiv="Content-Security-Policy" content=(policy(tally));
                 meta name="referrer" content="no-referrer";
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 title { "greenlight report" }
                 link rel="icon" href=(ICON);
-                style { (PreEscaped(&style)) }
+                style { (PreEscaped(STYLE)) }
             }
             body {
                 header {
                     h1 { "greenlight report" }
                     (lead(tally))
+                    (facts(tally, provenance))
                     (share(tally))
                     (tiles(tally))
                 }
                 main {
                     (unreadable(tally))
-                    section.plots aria-label="Plots" { (figures::all(tally)?) }
-                    (tables::hosts(tally))
-                    (tables::lines(tally, thumbnails))
+                    (figures::all(tally))
+                    (rows::section(tally))
                 }
                 script { (PreEscaped(SCRIPT)) }
             }
         }
     };
-    Ok(page.into_string())
+    page.into_string()
 }
 
-/// The page's own policy: its one style and one script by their hashes, so that no text of a line
-/// can become either, and images from the origins of the shown thumbnails only.
-fn policy(tally: &Tally, thumbnails: Thumbnails, style: &str) -> String {
+/// The page's policy: its one style and one script by their hashes, so that no text of a line can
+/// become either, and images from the origins of the shown thumbnails only.
+fn policy(tally: &Tally) -> String {
     let hash = |text: &str| STANDARD.encode(Sha256::digest(text));
-    let mut origins = BTreeSet::new();
-    if thumbnails == Thumbnails::Blurred {
-        let shown = tally.listed.iter().filter_map(Listed::thumbnail);
-        origins.extend(shown.map(|url| url.origin().ascii_serialization()));
+    let (style, script) = (hash(STYLE), hash(SCRIPT));
+    let mut policy = format!(
+        "default-src 'none'; style-src 'sha256-{style}'; script-src 'sha256-{script}'; img-src data:"
+    );
+    for origin in tally.rows.origins() {
+        policy.push(' ');
+        policy.push_str(origin);
     }
-    let origins = origins.iter().map(|origin| format!(" {origin}"));
-    format!(
-        "default-src 'none'; style-src 'sha256-{}'; script-src 'sha256-{}'; img-src data:{}",
-        hash(style),
-        hash(SCRIPT),
-        origins.collect::<String>()
-    )
+    policy
 }
 
-/// The color of a word: good, bad or unsure.
+/// The tone of a word: good, bad or unsure.
 pub(super) fn tone(word: &str) -> Option<&'static str> {
     match word {
         "accept" | "pass" => Some("good"),
@@ -98,11 +90,10 @@ fn lead(tally: &Tally) -> Markup {
     let accepted = tally.decisions.get("accept");
     html! {
         p.lead {
-            @match (tally.total, tally.checked()) {
-                (0, _) => { "No images." }
-                (_, 0) => { "No image was checked yet." }
-                (_, 1) => { (percent(accepted, 1)) " of 1 image that was checked can be scanned." }
-                (_, checked) => {
+            @match tally.checked() {
+                0 => { "No image was checked yet." }
+                1 => { (percent(accepted, 1)) " of 1 image that was checked can be scanned." }
+                checked => {
                     (percent(accepted, checked)) " of " (grouped(checked))
                     " images that were checked can be scanned."
                 }
@@ -114,35 +105,51 @@ fn lead(tally: &Tally) -> Markup {
     }
 }
 
-/// The widths of the parts of [`share`]. In the style sheet, because the policy allows no `style`
-/// attributes.
-fn share_style(tally: &Tally) -> String {
-    let counts = tally.decisions.sorted();
-    let rule = |(at, (_, count)): (usize, &(String, u64))| {
-        format!(
-            ".share span:nth-child({}) {{ flex: {count} 0 0; }}\n",
-            at + 1
-        )
-    };
-    counts.iter().enumerate().map(rule).collect()
-}
-
-/// A bar of the decisions, each as wide as its share.
-fn share(tally: &Tally) -> Markup {
+/// Where the page comes from.
+fn facts(tally: &Tally, provenance: &Provenance) -> Markup {
+    let fact = |name: &str, value: &Markup| html! { div { dt { (name) } dd { (value) } } };
+    let program = concat!("greenlight ", env!("CARGO_PKG_VERSION"));
     html! {
-        @if tally.total > 0 {
-            div.share aria-hidden="true" {
-                @for (name, _) in tally.decisions.sorted() {
-                    span data-tone=[tone(&name)] {}
-                }
+        dl.facts {
+            (fact("written", &html! { time { (provenance.written) } }))
+            (fact("results", &html! { (grouped(tally.total)) " from " (provenance.input) }))
+            @for (name, value) in &provenance.facts { (fact(name, &html! { (value) })) }
+            @if !tally.limits.is_empty() {
+                (fact("limits that were exceeded", &html! { (limits(tally)) }))
             }
+            (fact("made by", &html! { (program) }))
         }
     }
 }
 
+/// The limits of the requirements, as far as an image exceeded them.
+fn limits(tally: &Tally) -> String {
+    const SHOWN: usize = 12;
+    let limits: Vec<_> = tally
+        .limits
+        .sorted()
+        .into_iter()
+        .map(|(name, _)| name)
+        .collect();
+    match limits.get(..SHOWN) {
+        Some(first) if limits.len() > SHOWN => format!("{}; and others", first.join("; ")),
+        _ => limits.join("; "),
+    }
+}
+
+/// A bar of the decisions, each as wide as its share.
+fn share(tally: &Tally) -> Markup {
+    let decisions = tally.decisions.sorted();
+    let parts: Vec<_> = decisions
+        .iter()
+        .map(|(name, count)| (*count, name.as_str()))
+        .collect();
+    html! { div.share { (plots::bar(&parts, tally.total)) } }
+}
+
 fn tiles(tally: &Tally) -> Markup {
     let tile = |name: &str, tone: Option<&str>, value: String| {
-        html! { div.tile data-tone=[tone] { dd { (value) } dt { (name) } } }
+        html! { div.tile data-tone=[tone] { dt { (name) } dd { (value) } } }
     };
     let decision = |name, word| tile(name, tone(word), grouped(tally.decisions.get(word)));
     let outcome = |name, word| tile(name, tone(word), grouped(tally.outcomes.get(word)));
@@ -151,14 +158,14 @@ fn tiles(tally: &Tally) -> Markup {
             (tile("images", None, grouped(tally.total)))
             (decision("accepted", "accept"))
             (decision("rejected", "reject"))
-            (decision("not decidable", "inconclusive"))
+            (decision("inconclusive", "inconclusive"))
             @if !tally.outcomes.is_empty() {
                 (outcome("passed", "pass"))
                 (outcome("to review", "review"))
                 (outcome("blocked", "block"))
             }
             @if tally.pending > 0 { (tile("not done yet", None, grouped(tally.pending))) }
-            (tile("bytes in all", None, bytes(tally.bytes)))
+            (tile("bytes", None, bytes(tally.bytes)))
         }
     }
 }

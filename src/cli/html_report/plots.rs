@@ -1,256 +1,171 @@
-//! The report's plots, each a self-contained SVG. The page's style gives the colours that are named
-//! here others in the dark.
+//! The report's plots. Their shapes are SVG in percent of the space that the page gives them, so
+//! their text keeps its size at any width; the names and numbers of bars are cells of a table.
 
-use std::error::Error;
+use std::collections::BTreeSet;
 
-use plotters::{
-    coord::ranged1d::SegmentValue,
-    prelude::*,
-    style::text_anchor::{HPos, Pos, VPos},
-};
+use maud::{Markup, html};
 
-use super::{
-    tally::{Counts, TIME_STEP_MS, Tally, size_label},
-    words::{grouped, percent, short},
-};
+use super::{page::tone, tally::NOT_CHECKED, words::compact};
 
-/// A plot, or why it could not be drawn.
-type Drawn = Result<String, Box<dyn Error>>;
-
-const ACCEPT: RGBColor = RGBColor(0x16, 0x80, 0x5C);
-const REJECT: RGBColor = RGBColor(0xBE, 0x32, 0x3C);
-const REVIEW: RGBColor = RGBColor(0xC8, 0x82, 0x14);
-const PLAIN: RGBColor = RGBColor(0x3A, 0x60, 0xA0);
-const FAINT: RGBColor = RGBColor(0x9A, 0xA3, 0xB2);
-const INK: RGBColor = RGBColor(0x28, 0x2C, 0x34);
-
-const WIDTH: u32 = 560;
-/// Where bars begin, and how long the longest is; its number follows.
-const BARS_FROM: i32 = 190;
-const LONGEST_BAR: u64 = 290;
-const ROW: i32 = 28;
-
-/// A bar of one or more parts.
-pub(super) struct Bar {
-    pub(super) name: String,
-    parts: Vec<(u64, RGBColor)>,
-    /// How much of it is good, if there are parts that are not.
-    good: Option<u64>,
-}
-
-impl Bar {
-    /// A bar in its name's colour, or that of anything.
-    pub(super) fn of((name, count): (String, u64)) -> Self {
-        let parts = vec![(count, colour(&name))];
-        Self {
-            name,
-            parts,
-            good: None,
-        }
-    }
-
-    /// A bar of names that differ in color.
-    pub(super) fn stacked(name: &str, counts: &Counts) -> Self {
-        let mut parts = counts.sorted();
-        let order = ["pass", "accept", "review", "block"];
-        parts.sort_by_key(|(part, _)| order.iter().position(|known| known == part));
-        Self {
-            name: name.to_owned(),
-            parts: parts
-                .into_iter()
-                .map(|(part, count)| (count, colour(&part)))
-                .collect(),
-            good: Some(counts.get("pass")),
-        }
-    }
-
-    pub(super) fn total(&self) -> u64 {
-        self.parts.iter().map(|(count, _)| *count).sum()
-    }
-
-    /// What is written behind it.
-    fn value(&self) -> String {
-        match self.good {
-            Some(good) => format!("{} pass", percent(good, self.total())),
-            None => grouped(self.total()),
+/// A horizontal bar of parts, each a count and the name that it is colored by. A bar of `most` fills
+/// the space.
+pub(super) fn bar(parts: &[(u64, &str)], most: u64) -> Markup {
+    let mut before = 0;
+    let placed = parts.iter().map(|(count, name)| {
+        let at = before;
+        before += count;
+        (at, *count, color(name))
+    });
+    html! {
+        svg.bar aria-hidden="true" {
+            @for (at, count, color) in placed {
+                rect x=(share(at, most)) width=(share(count, most)) height="100%" data-tone=(color) {}
+            }
         }
     }
 }
 
-/// Horizontal bars, in the order given.
-pub(super) fn bars(bars: &[Bar]) -> Drawn {
-    let rows = i32::try_from(bars.len().max(1))?;
-    let height = u32::try_from(rows * ROW + 8)?;
-    let most = bars.iter().map(Bar::total).max().unwrap_or_default().max(1);
-    let mut svg = String::new();
-    {
-        let root = SVGBackend::with_string(&mut svg, (WIDTH, height)).into_drawing_area();
-        let text = |side| {
-            TextStyle::from(("sans-serif", 14).into_font())
-                .color(&INK)
-                .pos(Pos::new(side, VPos::Center))
-        };
-        for (row, bar) in (0..).zip(bars) {
-            let (top, middle) = (row * ROW + 8, row * ROW + 4 + ROW / 2);
-            let name = short(&bar.name, 26);
-            root.draw(&Text::new(
-                name,
-                (BARS_FROM - 10, middle),
-                text(HPos::Right),
-            ))?;
-            let mut before = 0_u64;
-            let mut right = BARS_FROM;
-            for (count, colour) in &bar.parts {
-                let left = right;
-                before = before.saturating_add(*count);
-                right = BARS_FROM + length(before, most)?;
-                if right > left {
-                    let area = [(left, top), (right, top + ROW - 8)];
-                    root.draw(&Rectangle::new(area, colour.filled()))?;
+/// The color of a name: the same meaning has the same color everywhere.
+fn color(name: &str) -> &'static str {
+    match name {
+        "not-submitted" | NOT_CHECKED => "faint",
+        name => tone(name).unwrap_or("plain"),
+    }
+}
+
+/// Columns of equal width, labeled with the value that each begins at.
+pub(super) fn columns(counts: &[(String, u64)]) -> Markup {
+    let most = counts.iter().map(|(_, count)| *count).max();
+    let (step, lines) = scale(most.unwrap_or_default());
+    let top = step * lines;
+    let placed = || (0_u64..).zip(counts);
+    let all = placed().count().try_into().unwrap_or(u64::MAX);
+    // About eight labels, and every other one of them where the page is narrow.
+    let label_every = all.div_ceil(8).max(1);
+    html! {
+        svg.chart aria-hidden="true" {
+            @for line in 0..=lines {
+                (level(&share(lines - line, lines), &compact(line * step), false))
+            }
+            @for (at, (_, count)) in placed() {
+                rect.column x=(share(at, all)) y=(share(top - count, top))
+                    width=(share(1, all)) height=(share(*count, top)) {}
+            }
+            @for (at, (label, _)) in placed().filter(|(at, _)| at.is_multiple_of(label_every)) {
+                (mark(&share(at, all), label, !at.is_multiple_of(2 * label_every)))
+            }
+        }
+    }
+}
+
+/// Widths and heights on logarithmic axes. Images that are not accepted are drawn on top, because
+/// they are fewer and what a reader looks for.
+pub(super) fn scatter(points: &[(u32, u32, bool)], width: Axis, height: Axis) -> Markup {
+    // Points that would cover each other are drawn once.
+    let places = |is_accepted| -> BTreeSet<(String, String)> {
+        let points = points.iter().filter(|point| point.2 == is_accepted);
+        let places = points.filter_map(|(x, y, _)| Some((width.at(*x)?, height.at(*y)?)));
+        places
+            .map(|(x, y)| (percent(x), percent(1.0 - y)))
+            .collect()
+    };
+    html! {
+        svg.chart.scatter aria-hidden="true" {
+            defs { path #cross d="M-3-3L3 3M3-3L-3 3" {} }
+            @for (at, side, is_wide) in height.ticks() {
+                (level(&percent(1.0 - at), &compact(side.into()), is_wide))
+            }
+            @for (at, side, is_wide) in width.ticks() {
+                (mark(&percent(at), &compact(side.into()), is_wide))
+            }
+            @for (x, y) in places(true) { circle cx=(x) cy=(y) r="2" {} }
+            @for (x, y) in places(false) { use href="#cross" x=(x) y=(y) {} }
+        }
+    }
+}
+
+/// A logarithmic axis of pixels.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Axis {
+    from: f64,
+    to: f64,
+}
+
+impl Axis {
+    /// An axis without the outermost 1 % of the sides, half of them at each end.
+    pub(super) fn of(sides: impl Iterator<Item = u32>) -> Self {
+        let mut sides: Vec<_> = sides.collect();
+        sides.sort_unstable();
+        let margin = sides.len() / 200;
+        let inner = sides.get(margin..sides.len() - margin).unwrap_or_default();
+        let log = |side: Option<&u32>| f64::from(side.map_or(1, |side| *side).max(1)).log2();
+        let (from, to) = (log(inner.first()), log(inner.last()));
+        // At least a factor of four, which holds a tick, and some space around the points.
+        let space = f64::max((2.0 - (to - from)) / 2.0, 0.15);
+        Self {
+            from: from - space,
+            to: to + space,
+        }
+    }
+
+    /// Where a side is, from 0 to 1, unless it is not on the axis.
+    pub(super) fn at(&self, side: u32) -> Option<f64> {
+        let at = (f64::from(side.max(1)).log2() - self.from) / (self.to - self.from);
+        (0.0..=1.0).contains(&at).then_some(at)
+    }
+
+    /// Ones, fives and twos of each power of ten, as far as their labels do not overlap, and whether
+    /// they need a wide page for that.
+    fn ticks(&self) -> Vec<(f64, u32, bool)> {
+        let mut ticks: Vec<(f64, u32, bool)> = Vec::new();
+        for first in [1, 5, 2] {
+            let sides = (0..=9).filter_map(|power| 10_u32.pow(power).checked_mul(first));
+            for (side, at) in sides.filter_map(|side| Some((side, self.at(side)?))) {
+                let is_free = |room: f64, with_wide: bool| {
+                    let mut others = ticks.iter().filter(|tick| with_wide || !tick.2);
+                    others.all(|tick| (tick.0 - at).abs() >= room)
+                };
+                if is_free(0.09, true) {
+                    let is_wide = !is_free(0.2, false);
+                    ticks.push((at, side, is_wide));
                 }
             }
-            let value = bar.value();
-            root.draw(&Text::new(value, (right + 6, middle), text(HPos::Left)))?;
         }
-        root.present()?;
-    }
-    Ok(svg)
-}
-
-/// A count's length in pixels; what is there can be seen.
-fn length(count: u64, most: u64) -> Result<i32, Box<dyn Error>> {
-    let pixels = u128::from(count) * u128::from(LONGEST_BAR) / u128::from(most);
-    let pixels = i32::try_from(pixels)?;
-    Ok(if count > 0 { pixels.max(2) } else { 0 })
-}
-
-/// File sizes, in powers of two.
-pub(super) fn sizes(tally: &Tally) -> Drawn {
-    columns(&tally.sizes, "bytes, from", &size_label)
-}
-
-/// Download times, in equal steps.
-pub(super) fn times(tally: &Tally) -> Drawn {
-    columns(&tally.times, "milliseconds, from", &|step| {
-        (u64::try_from(step).unwrap_or_default() * TIME_STEP_MS).to_string()
-    })
-}
-
-/// Vertical columns, from the first to the last that is not empty.
-fn columns(counts: &[u64], unit: &str, label: &dyn Fn(usize) -> String) -> Drawn {
-    let is_used = |count: &u64| *count > 0;
-    let first = counts.iter().position(is_used).unwrap_or_default();
-    let last = counts.iter().rposition(is_used).unwrap_or_default();
-    let most = counts.iter().copied().max().unwrap_or_default().max(1);
-    let mut svg = String::new();
-    {
-        let root = SVGBackend::with_string(&mut svg, (WIDTH, 260)).into_drawing_area();
-        let mut chart = ChartBuilder::on(&root)
-            .margin(8)
-            .x_label_area_size(44)
-            .y_label_area_size(56)
-            .build_cartesian_2d((first..last).into_segmented(), 0..most)?;
-        let name = |at: &SegmentValue<usize>| match at {
-            SegmentValue::CenterOf(step) => label(*step),
-            SegmentValue::Exact(_) | SegmentValue::Last => String::new(),
-        };
-        chart
-            .configure_mesh()
-            .disable_x_mesh()
-            .bold_line_style(FAINT.mix(0.35))
-            .light_line_style(TRANSPARENT)
-            .axis_style(FAINT)
-            .set_all_tick_mark_size(4)
-            .x_labels(last - first + 1)
-            .y_labels(5)
-            .x_label_formatter(&name)
-            .y_label_formatter(&|count| grouped(*count))
-            .x_desc(unit)
-            .label_style(("sans-serif", 13).into_font().color(&INK))
-            .draw()?;
-        for (step, count) in counts.iter().enumerate().take(last + 1).skip(first) {
-            let next = if step == last {
-                SegmentValue::Last
-            } else {
-                SegmentValue::Exact(step + 1)
-            };
-            let area = [(SegmentValue::Exact(step), 0), (next, *count)];
-            let mut column = Rectangle::new(area, PLAIN.filled());
-            column.set_margin(0, 0, 2, 2);
-            chart.draw_series([column])?;
-        }
-        root.present()?;
-    }
-    Ok(svg)
-}
-
-/// Width against height on logarithmic axes, accepted and other images distinguished by shape and color.
-pub(super) fn dimensions(tally: &Tally) -> Drawn {
-    let points = tally.points.kept();
-    let sides = || {
-        points
-            .iter()
-            .flat_map(|(width, height, _)| [*width, *height])
-    };
-    let from = decade_below(sides().min().unwrap_or(1));
-    let to = sides().max().unwrap_or(1).max(from.saturating_mul(20));
-    let axis = from..to.saturating_add(to / 4);
-    let mut svg = String::new();
-    {
-        let root = SVGBackend::with_string(&mut svg, (WIDTH, 340)).into_drawing_area();
-        let mut chart = ChartBuilder::on(&root)
-            .margin(8)
-            .margin_right(32)
-            .x_label_area_size(44)
-            .y_label_area_size(64)
-            .build_cartesian_2d(axis.clone().log_scale(), axis.log_scale())?;
-        chart
-            .configure_mesh()
-            .bold_line_style(FAINT.mix(0.2))
-            .light_line_style(TRANSPARENT)
-            .axis_style(FAINT)
-            .x_desc("width, pixels")
-            .y_desc("height, pixels")
-            .x_label_formatter(&|side| side_label(*side))
-            .y_label_formatter(&|side| side_label(*side))
-            .label_style(("sans-serif", 13).into_font().color(&INK))
-            .draw()?;
-        // What is not accepted on top, because it is less and what is looked for.
-        let (accepted, others): (Vec<_>, Vec<_>) = points.iter().partition(|point| point.2);
-        let at = |(width, height, _): &(u32, u32, bool)| ((*width).max(1), (*height).max(1));
-        let accepted = accepted.into_iter().map(at);
-        chart.draw_series(accepted.map(|at| Circle::new(at, 2, ACCEPT.mix(0.5).filled())))?;
-        let others = others.into_iter().map(at);
-        chart.draw_series(others.map(|at| Cross::new(at, 3, REJECT.mix(0.9))))?;
-        root.present()?;
-    }
-    Ok(svg)
-}
-
-/// Returns the label of a length on a logarithmic axis: for ones, twos and fives, because others would
-/// overlap.
-fn side_label(side: u32) -> String {
-    let decade = decade_below(side);
-    let is_labelled = side.is_multiple_of(decade) && matches!(side / decade, 1 | 2 | 5);
-    if is_labelled {
-        grouped(u64::from(side))
-    } else {
-        String::new()
+        ticks
     }
 }
 
-/// The power of ten that is not larger.
-fn decade_below(side: u32) -> u32 {
-    10_u32.pow(side.max(1).ilog10())
+/// A horizontal line with its label at the left.
+fn level(y: &str, label: &str, is_wide: bool) -> Markup {
+    html! {
+        line.wide[is_wide] x1="0" x2="100%" y1=(y) y2=(y) {}
+        text.level.wide[is_wide] x="0" y=(y) dx="-8" dy="4" { (label) }
+    }
 }
 
-/// A name's colour: the same meaning has the same one everywhere.
-fn colour(name: &str) -> RGBColor {
-    match name {
-        "accept" | "pass" => ACCEPT,
-        "reject" | "block" => REJECT,
-        "inconclusive" | "review" | "undecided" => REVIEW,
-        "not-submitted" | "not checked yet" => FAINT,
-        _ => PLAIN,
+/// A label below the plot.
+fn mark(x: &str, label: &str, is_wide: bool) -> Markup {
+    html! {
+        text.mark.wide[is_wide] x=(x) y="100%" dy="18" { (label) }
     }
+}
+
+/// At most four equal steps of 1, 2 or 5 times a power of ten, up to `most` or more: the step, and
+/// how many there are.
+fn scale(most: u64) -> (u64, u64) {
+    let powers = (0..19).map(|power| 10_u64.pow(power));
+    let mut steps = powers.flat_map(|power| [1, 2, 5].map(|first| power.saturating_mul(first)));
+    let step = steps.find(|step| most.div_ceil(*step) <= 4);
+    let step = step.unwrap_or(u64::MAX);
+    (step, most.div_ceil(step).max(1))
+}
+
+fn percent(part: f64) -> String {
+    format!("{:.1}%", part * 100.0)
+}
+
+/// A part of a whole, as the value of an attribute.
+fn share(part: u64, whole: u64) -> String {
+    let hundredths = u128::from(part) * 10_000 / u128::from(whole.max(1));
+    format!("{}.{:02}%", hundredths / 100, hundredths % 100)
 }

@@ -2,19 +2,22 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::entry::{Entry, Listed, cut};
+use super::{
+    entry::{Entry, Finding, cut},
+    page::Thumbnails,
+    rows::Rows,
+    words::grouped,
+};
 use crate::verdict::Severity;
 
-/// More different names than this are counted together.
+/// Distinct names that are counted; further ones are counted together.
 const NAMES: usize = 100;
-/// More hosts than this are counted together.
+/// Hosts that are counted.
 const HOSTS: usize = 50_000;
-/// The most lines that are listed.
-const LISTED: usize = 2_000;
-/// The most points in the plot of dimensions.
+/// Points of the plot of dimensions that are kept.
 const POINTS: usize = 4_096;
-/// A download's time is counted in steps of this many milliseconds, the last one open.
-pub(super) const TIME_STEP_MS: u64 = 200;
+/// Download times are counted in steps of so many milliseconds, the last one open.
+const TIME_STEP_MS: u64 = 200;
 const TIME_STEPS: usize = 16;
 /// Sizes are counted in powers of two from 1 KiB, the first and last open.
 const SIZE_STEPS: usize = 17;
@@ -22,8 +25,8 @@ const SIZE_STEPS: usize = 17;
 /// The decision on images that were not checked yet.
 pub(super) const NOT_CHECKED: &str = "not checked yet";
 
-/// What a run's lines add up to.
-#[derive(Debug, Default)]
+/// The counts of a run.
+#[derive(Debug)]
 pub(super) struct Tally {
     pub(super) total: u64,
     pub(super) bytes: u64,
@@ -32,14 +35,15 @@ pub(super) struct Tally {
     pub(super) formats: Counts,
     pub(super) rejecting: Counts,
     pub(super) warning: Counts,
+    /// Limits that were exceeded, which show the requirements of the run.
+    pub(super) limits: Counts,
     pub(super) scenes: BTreeMap<String, Counts>,
-    pub(super) sizes: [u64; SIZE_STEPS],
-    pub(super) times: [u64; TIME_STEPS],
+    pub(super) sizes: Histogram,
+    pub(super) times: Histogram,
     pub(super) points: Points,
     hosts: HashMap<String, Host>,
     pub(super) other_hosts: u64,
-    pub(super) listed: Vec<Listed>,
-    pub(super) not_fine: u64,
+    pub(super) rows: Rows,
     /// Images that are not done yet.
     pub(super) pending: u64,
     /// Lines of the input that could not be read, the first of them with its number and reason.
@@ -47,7 +51,7 @@ pub(super) struct Tally {
     pub(super) first_unreadable: Option<(u64, String)>,
 }
 
-/// How often each name occurred; bounded, as names come from a file.
+/// Counts by name; the number of names is bounded, because they come from a file.
 #[derive(Debug, Default)]
 pub(super) struct Counts(BTreeMap<String, u64>);
 
@@ -58,7 +62,7 @@ impl Counts {
             name if self.0.len() < NAMES || self.0.contains_key(name) => name,
             _ => "(others)",
         };
-        *self.0.entry(cut(name, 60)).or_default() += 1;
+        *self.0.entry(cut(name, 120)).or_default() += 1;
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -81,6 +85,41 @@ impl Counts {
     }
 }
 
+/// Counts by steps of a number.
+#[derive(Debug)]
+pub(super) struct Histogram {
+    counts: Vec<u64>,
+    step: fn(u64) -> u64,
+    label: fn(usize) -> String,
+}
+
+impl Histogram {
+    fn new(steps: usize, step: fn(u64) -> u64, label: fn(usize) -> String) -> Self {
+        Self {
+            counts: vec![0; steps],
+            step,
+            label,
+        }
+    }
+
+    fn add(&mut self, number: u64) {
+        let last = self.counts.len().saturating_sub(1);
+        let step = usize::try_from((self.step)(number)).map_or(last, |step| step.min(last));
+        if let Some(count) = self.counts.get_mut(step) {
+            *count = count.saturating_add(1);
+        }
+    }
+
+    pub(super) fn counts(&self) -> &[u64] {
+        &self.counts
+    }
+
+    /// Returns the number that a step begins at.
+    pub(super) fn label(&self, step: usize) -> String {
+        (self.label)(step)
+    }
+}
+
 /// A host's share of the run.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Host {
@@ -88,7 +127,7 @@ pub(super) struct Host {
     pub(super) failed: u64,
 }
 
-/// Widths and heights, thinned evenly when there are too many to draw.
+/// Widths and heights; beyond a bound every second one is dropped.
 #[derive(Debug)]
 pub(super) struct Points {
     kept: Vec<(u32, u32, bool)>,
@@ -127,21 +166,41 @@ impl Points {
         &self.kept
     }
 
-    /// One in so many is kept.
+    /// One point in so many is kept.
     pub(super) const fn stride(&self) -> u64 {
         self.stride
     }
 }
 
 impl Tally {
+    pub(super) fn new(thumbnails: Thumbnails) -> Self {
+        Self {
+            total: 0,
+            bytes: 0,
+            decisions: Counts::default(),
+            outcomes: Counts::default(),
+            formats: Counts::default(),
+            rejecting: Counts::default(),
+            warning: Counts::default(),
+            limits: Counts::default(),
+            scenes: BTreeMap::new(),
+            sizes: Histogram::new(SIZE_STEPS, size_step, size_label),
+            times: Histogram::new(TIME_STEPS, |time| time / TIME_STEP_MS, time_label),
+            points: Points::default(),
+            hosts: HashMap::new(),
+            other_hosts: 0,
+            rows: Rows::new(thumbnails),
+            pending: 0,
+            unreadable: 0,
+            first_unreadable: None,
+        }
+    }
+
     pub(super) fn add(&mut self, entry: &Entry) {
         self.count(entry);
         self.add_host(entry);
         if !entry.is_fine() {
-            self.not_fine = self.not_fine.saturating_add(1);
-            if self.listed.len() < LISTED {
-                self.listed.push(Listed::of(entry));
-            }
+            self.rows.add(entry);
         }
     }
 
@@ -165,6 +224,9 @@ impl Tally {
             };
             counts.add(code);
         }
+        for limit in entry.violations.iter().filter_map(Finding::limit) {
+            self.limits.add(&limit);
+        }
         for result in entry.results.iter().flatten() {
             let scene = cut(&result.scene, 60);
             if self.scenes.len() < NAMES || self.scenes.contains_key(&scene) {
@@ -176,21 +238,21 @@ impl Tally {
         }
         if let Some(bytes) = entry.bytes {
             self.bytes = self.bytes.saturating_add(bytes);
-            bump(&mut self.sizes, size_step(bytes));
+            self.sizes.add(bytes);
         }
         if let Some(elapsed) = entry
             .download
             .as_ref()
             .and_then(|download| download.elapsed_ms)
         {
-            bump(&mut self.times, elapsed / TIME_STEP_MS);
+            self.times.add(elapsed);
         }
         if let (Some(width), Some(height)) = (entry.width, entry.height) {
             self.points.add((width, height, entry.decision == "accept"));
         }
     }
 
-    /// How many images have a decision.
+    /// Images that have a decision.
     pub(super) fn checked(&self) -> u64 {
         self.total.saturating_sub(self.decisions.get(NOT_CHECKED))
     }
@@ -222,7 +284,7 @@ impl Tally {
         }
     }
 
-    /// The hosts with most failures, and only such that have one.
+    /// The hosts with most failures, without those that have none.
     pub(super) fn worst_hosts(&self, most: usize) -> Vec<(String, Host)> {
         let mut hosts: Vec<_> = self
             .hosts
@@ -249,19 +311,27 @@ fn size_step(bytes: u64) -> u64 {
         .map_or(0, |power| u64::from(power) + 1)
 }
 
-/// What a step of the sizes is called: the size it begins at.
-pub(super) fn size_label(step: usize) -> String {
+/// The size that a step begins at.
+fn size_label(step: usize) -> String {
+    let open = if step + 1 == SIZE_STEPS {
+        "\u{2265}"
+    } else {
+        ""
+    };
     match step {
-        0 => "<1K".to_owned(),
-        1..=10 => format!("{}K", 1_u64 << (step - 1)),
-        _ => format!("{}M", 1_u64 << (step - 11)),
+        0 => "0".to_owned(),
+        1..=10 => format!("{open}{} KiB", 1_u64 << (step - 1)),
+        _ => format!("{open}{} MiB", 1_u64 << (step - 11)),
     }
 }
 
-fn bump(steps: &mut [u64], step: u64) {
-    let last = steps.len().saturating_sub(1);
-    let step = usize::try_from(step).unwrap_or(last).min(last);
-    if let Some(count) = steps.get_mut(step) {
-        *count = count.saturating_add(1);
-    }
+/// The time that a step begins at, in milliseconds.
+fn time_label(step: usize) -> String {
+    let open = if step + 1 == TIME_STEPS {
+        "\u{2265}"
+    } else {
+        ""
+    };
+    let from = u64::try_from(step).unwrap_or_default() * TIME_STEP_MS;
+    format!("{open}{}", grouped(from))
 }

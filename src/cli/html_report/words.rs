@@ -13,14 +13,19 @@ pub(super) fn grouped(number: u64) -> String {
     text
 }
 
-/// A name of at most `most` characters and a sign that there are more.
-pub(super) fn short(name: &str, most: usize) -> String {
-    let mut chars = name.chars();
-    let mut short: String = chars.by_ref().take(most).collect();
-    if chars.next().is_some() {
-        short.push('\u{2026}');
+/// A round number in few characters, for an axis.
+pub(super) fn compact(number: u64) -> String {
+    let units = [(1_000_000_000, "G"), (1_000_000, "M"), (1_000, "k")];
+    let unit = units
+        .into_iter()
+        .find(|(unit, _)| number >= 10_000.max(*unit));
+    match unit {
+        Some((unit, name)) => match number % unit * 10 / unit {
+            0 => format!("{}\u{202f}{name}", grouped(number / unit)),
+            tenths => format!("{}.{tenths}\u{202f}{name}", grouped(number / unit)),
+        },
+        None => grouped(number),
     }
-    short
 }
 
 /// A number of bytes in decimal units, with one digit after the point.

@@ -66,23 +66,25 @@ impl Counts {
         counts
     }
 
-    /// Reads the descriptions of a report's plots.
+    /// Reads the tables of a report's plots.
     fn of_page(page: &str) -> Self {
-        let counts = |title: &str| {
-            let start = format!("aria-label=\"{title}: ");
-            let Some((_, rest)) = page.split_once(&start) else {
+        let counts = |plot: &str| {
+            let Some((_, figure)) = page.split_once(&format!("id=\"plot-{plot}\"")) else {
                 return BTreeMap::new();
             };
-            let (words, _) = rest.split_once('"').unwrap();
-            let counts = words.split(", ").map(|words| {
-                let (code, count) = words.rsplit_once(' ').unwrap();
-                (code.to_owned(), count.parse().unwrap())
+            let (figure, _) = figure.split_once("</figure>").unwrap();
+            let rows = figure.split("role=\"rowheader\" scope=\"row\">").skip(1);
+            let counts = rows.map(|row| {
+                let (code, row) = row.split_once("</th>").unwrap();
+                let (_, row) = row.split_once("class=\"number\" role=\"cell\">").unwrap();
+                let (count, _) = row.split_once('<').unwrap();
+                (code.replace("<wbr>", ""), count.parse().unwrap())
             });
             counts.collect()
         };
         Self {
-            rejecting: counts("What rejects"),
-            warnings: counts("What warns"),
+            rejecting: counts("violations"),
+            warnings: counts("warnings"),
         }
     }
 
