@@ -2,7 +2,7 @@
 
 use std::{fs::File, io, path::Path};
 
-use super::{Claim, Depth, Inspection, Inspector, whole::read_chunks};
+use super::{Claim, Depth, Inspection, Inspector, length, whole::read_chunks};
 use crate::local_file;
 
 /// How much of a file is read at a time, in bytes.
@@ -12,10 +12,17 @@ const CHUNK: usize = 128 * 1024;
 const HEADER_CHUNK: usize = 4 * 1024;
 
 impl Inspection {
-    /// Inspects a local file to its end, at `depth`. The file is opened once and must be a regular
-    /// one; the extension of its name is recorded as a [`Claim`]. At most 128 KB are held at a time,
-    /// except at [`Depth::Decode`].
+    /// The maximum size of a file that [`from_path`](Self::from_path) inspects to its end, in bytes:
+    /// more than any moderation service accepts.
+    pub const MAX_FILE_BYTES: u64 = 64 << 20;
+
+    /// Inspects a local file at `depth`. The file is opened once and must be a regular one; the
+    /// extension of its name is recorded as a [`Claim`]. At most 128 KB are held at a time, except
+    /// at [`Depth::Decode`].
     ///
+    /// Of a file with more than [`MAX_FILE_BYTES`](Self::MAX_FILE_BYTES) bytes that many and one
+    /// more are inspected, whatever length the system reports, and [`is_ended`](Self::is_ended) returns
+    /// `false`: some files in `/proc` have no end. [`read`](Self::read) has no such limit.
     /// [`Requirements::judge_file`](crate::Requirements::judge_file) reads only as much as a
     /// decision needs.
     ///
@@ -33,16 +40,19 @@ impl Inspection {
     /// with the bytes is never an error.
     pub fn from_path(depth: Depth, path: impl AsRef<Path>) -> io::Result<Self> {
         let path = path.as_ref();
-        inspect(local_file::open(path)?, path, depth, |_, _| true)
+        let file = local_file::open(path)?;
+        inspect(file, path, depth, Self::MAX_FILE_BYTES, |_, _| true)
     }
 }
 
-/// Inspects an open file for as long as `wants_more`, which is asked before the first chunk with an
-/// empty one and after every chunk. If it stops, the inspection is not an ended one.
+/// Inspects an open file while `wants_more` returns `true`. It is called before the first chunk with
+/// an empty one, and after every chunk. At most `max` bytes and one more are inspected. If the reading
+/// stops before the end of the file, the inspection is not ended.
 pub(crate) fn inspect(
     file: File,
     path: &Path,
     depth: Depth,
+    max: u64,
     mut wants_more: impl FnMut(&Inspector, &[u8]) -> bool,
 ) -> io::Result<Inspection> {
     let mut inspector = Inspector::new(depth);
@@ -64,9 +74,15 @@ pub(crate) fn inspect(
         (_, Ok(len @ 1..CHUNK)) => len.saturating_add(1),
         _ => CHUNK,
     };
+    let mut left = max.saturating_add(1);
     let ended = read_chunks(file, first, CHUNK, |chunk| {
+        // Truncated here and not while reading: some files in `/proc` reject reads of an odd length.
+        let chunk = chunk
+            .get(..usize::try_from(left).unwrap_or(usize::MAX))
+            .unwrap_or(chunk);
+        left = left.saturating_sub(length(chunk));
         inspector.push(chunk);
-        wants_more(&inspector, chunk)
+        left > 0 && wants_more(&inspector, chunk)
     })?;
     Ok(if ended {
         inspector.finish()

@@ -59,15 +59,11 @@ pub(super) fn check(
         }
     };
     let mut hash = Sha256::new();
-    let inspection = inspect_file(file, path, depth, |inspector, chunk| {
-        let inspection = inspector.inspection();
-        if inspection.bytes_seen() == 0 {
-            return !requirements.condemns(inspection);
-        }
+    // Without a size limit, the length at the time of opening is the limit.
+    let max = requirements.max_bytes().max(file.metadata()?.len());
+    let inspection = inspect_file(file, path, depth, max, |inspector, chunk| {
         hash.update(chunk);
-        // Without a size limit, the length at the time of opening is the limit.
-        let len = inspection.len().unwrap_or_default();
-        inspection.bytes_seen() <= requirements.max_bytes().max(len)
+        !chunk.is_empty() || !requirements.condemns(inspector.inspection())
     })?;
     Ok(FileCheck {
         sha256: inspection.is_ended().then(|| hash.finalize().into()),

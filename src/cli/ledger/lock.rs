@@ -66,8 +66,16 @@ impl Lock {
                     Ok(_) => return Err(failed(&"it is not a regular file")),
                     Err(_) => return Ok(None),
                 }
-                // Both, because a pipe that took the file's place meanwhile does not block then.
-                File::options().read(true).write(true).open(path)
+                let mut options = File::options();
+                // A link or a pipe may have replaced the file since.
+                #[cfg(unix)]
+                {
+                    use rustix::fs::OFlags;
+                    use std::os::unix::fs::OpenOptionsExt as _;
+                    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
+                    options.custom_flags(flags.bits().cast_signed());
+                }
+                options.read(true).write(true).open(path)
             }
             created => created,
         };

@@ -9,8 +9,8 @@ use crate::{
 };
 
 impl Requirements {
-    /// Judges an open file, and reads no more of it than that takes: not the rest of one whose
-    /// format is not allowed, nor of one that is larger than an image may be.
+    /// Judges an open file, and reads no more of it than the decision needs: not the rest of a file
+    /// whose format is not allowed, and at most one byte more than an image may have.
     ///
     /// `path` is not opened; the extension of its name is compared with the content.
     ///
@@ -28,11 +28,10 @@ impl Requirements {
     ///
     /// Returns the system's error. What is wrong with the bytes is in the verdict.
     pub fn judge_file(&self, depth: Depth, file: File, path: &Path) -> io::Result<Verdict> {
-        let inspection = inspect_file(file, path, depth, |inspector, _| {
-            // The length of a file that the system makes up as it is read is unknown to the end.
+        let inspection = inspect_file(file, path, depth, self.max_bytes(), |inspector, _| {
+            // The length of a file that the system generates while it is read is unknown until its end.
             let has_len = inspector.inspection().len().is_some();
-            inspector.inspection().bytes_seen() <= self.max_bytes()
-                && !(has_len && self.is_decided(depth, inspector))
+            !(has_len && self.is_decided(depth, inspector))
         })?;
         Ok(self.judge(inspection))
     }

@@ -166,3 +166,72 @@ fn a_file_is_inspected_like_its_bytes() {
     let error = Inspection::from_path(Depth::Header, folder.path()).unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::IsADirectory);
 }
+
+#[test]
+fn a_file_is_read_up_to_the_limit_plus_one_byte() {
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let path = folder.path().join("sparse.png");
+    let max = Inspection::MAX_FILE_BYTES;
+    for (len, bytes_seen, is_ended) in [
+        (max, max, true),
+        (max + 1, max + 1, false),
+        (1 << 40, max + 1, false),
+    ] {
+        let file = fs::File::create(&path).unwrap();
+        // A file system without sparse files of this size has no file to test.
+        if file.set_len(len).is_err() {
+            continue;
+        }
+        let inspection = Inspection::from_path(Depth::Payload, &path).unwrap();
+        assert_eq!(inspection.bytes_seen(), bytes_seen, "{len}");
+        assert_eq!(inspection.is_ended(), is_ended, "{len}");
+        assert_eq!(inspection.len(), Some(len));
+    }
+    // An image format that is allowed, so that only the size limit ends the reading.
+    let mut image = fs::read(Path::new(FIXTURES).join("png/rgb.png")).unwrap();
+    let len = u64::try_from(image.len()).unwrap();
+    for (max, is_accepted) in [(len, true), (len - 1, false)] {
+        fs::write(&path, &image).unwrap();
+        let file = greenlight::local_file::open(&path).unwrap();
+        let requirements = Requirements::ASYNC.with_max_bytes(max);
+        let verdict = requirements
+            .judge_file(Depth::Structure, file, &path)
+            .unwrap();
+        assert_eq!(verdict.is_accepted(), is_accepted, "{verdict:?}");
+    }
+    image.resize(1 << 20, 0);
+    fs::write(&path, &image).unwrap();
+    let file = greenlight::local_file::open(&path).unwrap();
+    let requirements = Requirements::ASYNC.with_max_bytes(len);
+    let verdict = requirements
+        .judge_file(Depth::Structure, file, &path)
+        .unwrap();
+    let seen = verdict.inspection().unwrap().bytes_seen();
+    assert_eq!(seen, len + 1);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_pipe_is_not_inspected() {
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let pipe = folder.path().join("pipe.png");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+    assert!(made.unwrap().success());
+    for path in [&*pipe, Path::new("/dev/zero")] {
+        let error = Inspection::from_path(Depth::Structure, path).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::InvalidInput, "{error}");
+    }
+}
+
+/// Such files state the length 0, and this one has no end that is reached in practice.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_file_without_a_stated_length_is_read_up_to_the_limit() {
+    let inspection = Inspection::from_path(Depth::Payload, "/proc/self/pagemap").unwrap();
+    assert_eq!(inspection.bytes_seen(), Inspection::MAX_FILE_BYTES + 1);
+    assert!(!inspection.is_ended());
+    assert!(!Requirements::ASYNC.judge(inspection).is_accepted());
+    let inspection = Inspection::from_path(Depth::Payload, "/proc/version").unwrap();
+    assert!(inspection.is_ended());
+    assert_eq!(inspection.len(), Some(inspection.bytes_seen()));
+}

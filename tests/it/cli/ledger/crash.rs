@@ -130,7 +130,7 @@ fn a_second_interruption_exits_immediately() {
 
 /// Runs the same command by a shell script.
 #[cfg(unix)]
-fn under_shell(
+pub(super) fn under_shell(
     service: &Service,
     script: &str,
     command: &std::process::Command,
@@ -237,6 +237,9 @@ fn a_lock_is_a_regular_file_in_its_place() {
     assert!(made.unwrap().success());
     is_refused();
     fs::remove_file(&lock).unwrap();
+    fs::create_dir(&lock).unwrap();
+    is_refused();
+    fs::remove_dir(&lock).unwrap();
     assert_eq!(service.run(&["scan", &good]).code, Some(0));
     assert_eq!(service.sandbox.paid(), 1);
 }

@@ -11,6 +11,8 @@ mod scan;
 mod screen;
 #[cfg(feature = "postgres")]
 mod shared;
+#[cfg(unix)]
+mod written;
 
 use std::{
     fs,
