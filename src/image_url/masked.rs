@@ -9,16 +9,18 @@ use url::Url;
 /// Applied to every rejected text that is stored, printed or logged, because ledgers, results and
 /// reports must not contain passwords.
 pub(crate) fn masked(text: &str) -> Cow<'_, str> {
-    match authority(text).and_then(|(start, end)| Some((start, end, text.get(start..end)?))) {
-        Some((start, end, authority)) => match authority.rfind('@') {
-            Some(at) => {
-                let (before, after) = (text.get(..start), text.get(start + at..end));
-                let rest = text.get(end..);
-                let parts = [before, Some("***"), after, rest];
-                Cow::Owned(parts.into_iter().flatten().collect())
-            }
-            None => Cow::Borrowed(text),
-        },
+    let Some((start, end)) = authority(text) else {
+        return Cow::Borrowed(text);
+    };
+    let at = text
+        .get(start..end)
+        .and_then(|authority| authority.rfind('@'));
+    match at {
+        Some(at) => {
+            let (before, after) = (text.get(..start), text.get(start + at..));
+            let parts = [before, Some("***"), after];
+            Cow::Owned(parts.into_iter().flatten().collect())
+        }
         None => Cow::Borrowed(text),
     }
 }
@@ -26,26 +28,45 @@ pub(crate) fn masked(text: &str) -> Cow<'_, str> {
 /// Returns the range of user name, password, host and port. In a text that does not parse as a URL, it
 /// covers everything that could be part of them: a password may contain an unencoded `/`.
 fn authority(text: &str) -> Option<(usize, usize)> {
-    let (scheme, rest) = text.split_once(':')?;
-    let is_scheme = scheme
-        .trim_start()
-        .bytes()
-        .all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte));
-    let slashes = rest.len() - rest.trim_start_matches(['/', '\\']).len();
-    let is_web = matches!(
-        scheme.trim_start().to_ascii_lowercase().as_str(),
-        "http" | "https"
-    );
-    if !is_scheme || (slashes < 2 && !is_web) {
-        return None;
+    match Url::parse(text) {
+        Ok(url) if !url.cannot_be_a_base() => {
+            if url.username().is_empty() && url.password().is_none() {
+                return None;
+            }
+            let scheme = text.find(':')? + 1;
+            let start = text.len() - text.get(scheme..)?.trim_start_matches(is_skipped).len();
+            Some((start, end_of_authority(text, start)?))
+        }
+        // A URL without its scheme.
+        _ if text.starts_with("//") => Some((2, end_of_authority(text, 2)?)),
+        // A path on Windows has one backslash after its colon.
+        _ => {
+            let separated = |(at, _): (usize, &str)| {
+                let rest = text.get(at + 1..)?;
+                let start = text.len() - rest.trim_start_matches(is_skipped).len();
+                let slashes = text.get(at + 1..start)?.matches(['/', '\\']).count();
+                let is_web = || ends_with_web_scheme(text.get(..at).unwrap_or_default());
+                (slashes > 1 || is_web()).then_some((start, text.len()))
+            };
+            text.match_indices(':').find_map(separated)
+        }
     }
-    let start = scheme.len() + 1 + slashes;
-    let rest = text.get(start..)?;
-    let end = match Url::parse(text) {
-        Ok(_) => rest.find(['/', '\\', '?', '#']).unwrap_or(rest.len()),
-        Err(_) => rest.len(),
-    };
-    Some((start, start + end))
+}
+
+fn end_of_authority(text: &str, start: usize) -> Option<usize> {
+    let len = text.get(start..)?.find(['/', '\\', '?', '#']);
+    Some(len.map_or(text.len(), |len| start + len))
+}
+
+/// Whether a parser of URLs skips the character before the authority: slashes, however many, and
+/// the line ends and tabs that it removes everywhere (WHATWG URL, 4.4).
+fn is_skipped(c: char) -> bool {
+    matches!(c, '/' | '\\' | '\t' | '\n' | '\r')
+}
+
+fn ends_with_web_scheme(text: &str) -> bool {
+    let scheme = text.rsplit(|c: char| !c.is_ascii_alphabetic()).next();
+    matches!(scheme, Some(scheme) if ["http", "https"].iter().any(|web| scheme.eq_ignore_ascii_case(web)))
 }
 
 #[cfg(test)]
@@ -68,6 +89,27 @@ mod tests {
             ("https:me:secret@host/a.png", "https:***@host/a.png"),
             ("http:\\\\me:secret@host/a.png", "http:\\\\***@host/a.png"),
             ("https://me:secret@ho st/", "https://***@ho st/"),
+            // What a parser removes or skips.
+            ("\u{1}https://me:secret@host/", "\u{1}https://***@host/"),
+            ("ht\ttps://me:secret@host/", "ht\ttps://***@host/"),
+            ("https:\t//me:secret@host/", "https:\t//***@host/"),
+            ("https:/\t/me:secret@host/", "https:/\t/***@host/"),
+            ("https://\n/me:secret@host/", "https://\n/***@host/"),
+            ("https:////me:secret@host/", "https:////***@host/"),
+            ("//me:secret@host/a.png", "//***@host/a.png"),
+            // Other characters around a URL, or another scheme before it.
+            ("\"https://me:secret@host/\"", "\"https://***@host/\""),
+            ("<https://me:secret@host/>", "<https://***@host/>"),
+            (
+                "\u{feff}https://me:secret@host/",
+                "\u{feff}https://***@host/",
+            ),
+            ("url=https:me:secret@host/", "url=https:***@host/"),
+            (
+                "view-source:https://me:secret@host/",
+                "view-source:https://***@host/",
+            ),
+            ("jdbc:ftp://me:secret@host/", "jdbc:ftp://***@host/"),
         ] {
             assert_eq!(masked(text), expected, "{text}");
         }
@@ -81,8 +123,11 @@ mod tests {
             "https://host/?to=a@b",
             "https://host?a@b",
             "photos/a@b.png",
+            "//photos/a@b.png",
             "C:\\photos\\a@b.png",
             "mailto:me@host",
+            "https://host/?from=https://me:kept@host/",
+            "data:image/png;base64,a@b",
             ":@",
         ] {
             assert_eq!(masked(text), text);

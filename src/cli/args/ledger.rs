@@ -31,7 +31,7 @@ impl LedgerOption {
     pub(crate) fn text(&self) -> String {
         match self.location() {
             LedgerLocation::File(path) => path.display().to_string(),
-            LedgerLocation::Database(url) => masked(url).into_owned(),
+            LedgerLocation::Database(url) => without_password(url),
         }
     }
 
@@ -42,6 +42,38 @@ impl LedgerOption {
         }
         format!(" --ledger {}", self.text())
     }
+}
+
+/// Returns the URL of a database without the password, which its query may hold too (PostgreSQL,
+/// "Connection URIs").
+pub(crate) fn without_password(url: &str) -> String {
+    let url = masked(url);
+    let Some((start, query)) = url.split_once('?') else {
+        return url.into_owned();
+    };
+    let shown = query.split('&').map(|pair| match pair.split_once('=') {
+        Some((name, _)) if is_password(name) => format!("{name}=***"),
+        _ => pair.to_owned(),
+    });
+    format!("{start}?{}", shown.collect::<Vec<_>>().join("&"))
+}
+
+/// Whether the URL of a database holds a password.
+pub(crate) fn has_password(url: &str) -> bool {
+    let mut pairs = url
+        .split_once('?')
+        .map_or("", |(_, query)| query)
+        .split('&');
+    url::Url::parse(url).is_ok_and(|url| url.password().is_some())
+        || pairs.any(|pair| {
+            pair.split_once('=')
+                .is_some_and(|(name, _)| is_password(name))
+        })
+}
+
+/// Whether a parameter of a connection is `password`, `sslpassword` or one that is encoded.
+fn is_password(name: &str) -> bool {
+    name.to_ascii_lowercase().ends_with("password") || name.contains('%')
 }
 
 #[derive(Args, Debug)]

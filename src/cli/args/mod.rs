@@ -21,12 +21,13 @@ pub(crate) use check::{CheckOptions, CheckSettings, InputOptions, entry_of};
 pub(crate) use doctor::DoctorOptions;
 pub(crate) use ledger::{
     DeadOptions, ExportFormat, ExportOptions, LedgerOption, RetryOptions, StatusOptions,
+    has_password, without_password,
 };
 pub(crate) use output::{
     CsvOption, DestinationOptions, Format, Kind, OnlyOption, OutputOptions, PrintOptions, When,
 };
 pub(crate) use plan::{PlanOptions, Price};
-pub(crate) use reach::ReachOptions;
+pub(crate) use reach::{ReachOptions, header};
 pub(crate) use report::ReportOptions;
 pub(crate) use requirements::RequirementOptions;
 pub(crate) use scan::{POLL, ResumeOptions, ScanOptions, ScanSettings, WorkOptions};

@@ -1,6 +1,6 @@
 //! Where URLs may lead, and how their servers are asked.
 
-use std::net::SocketAddr;
+use std::{fmt, net::SocketAddr};
 
 use clap::{Args, ValueEnum};
 
@@ -116,10 +116,8 @@ impl ReachOptions {
 
     /// The warning for headers that hold a secret and are sent to every host.
     pub(crate) fn warning(&self) -> Option<String> {
-        let secret = self.headers.iter().find(|header| {
-            let name = header.name.to_ascii_lowercase();
-            header.host.is_none() && ["authorization", "cookie"].contains(&name.as_str())
-        })?;
+        let is_unbound = |header: &&Header| header.host.is_none() && header.is_secret();
+        let secret = self.headers.iter().find(is_unbound)?;
         let name = &secret.name;
         Some(format!(
             "{name} is sent to the host of every URL; bind it to one: --header 'HOST={name}: VALUE'"
@@ -137,14 +135,47 @@ fn address_entry(text: &str) -> Result<String, EntryError> {
     AddressPolicy::new().allow(text).map(|_| text.to_owned())
 }
 
-#[derive(Clone, Debug)]
-struct Header {
+/// A header that is sent with requests for URLs.
+#[derive(Clone)]
+pub(crate) struct Header {
     host: Option<String>,
     name: String,
     value: String,
 }
 
-fn header(text: &str) -> Result<Header, &'static str> {
+impl Header {
+    /// Whether the value is probably a secret, judged by the name.
+    pub(crate) fn is_secret(&self) -> bool {
+        const PARTS: [&str; 6] = [
+            "authorization",
+            "cookie",
+            "api-key",
+            "token",
+            "secret",
+            "password",
+        ];
+        let name = self.name.to_ascii_lowercase();
+        PARTS.iter().any(|part| name.contains(part))
+    }
+}
+
+/// Writes the header without its value.
+impl fmt::Display for Header {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(host) = &self.host {
+            write!(f, "{host}=")?;
+        }
+        write!(f, "{}: ***", self.name)
+    }
+}
+
+impl fmt::Debug for Header {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+pub(crate) fn header(text: &str) -> Result<Header, &'static str> {
     // A header's name holds no `=`, and a host no blank.
     let (host, header) = match text.split_once('=') {
         Some((host, header)) if is_host(host) && header.contains(':') => (Some(host), header),

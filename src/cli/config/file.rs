@@ -15,6 +15,7 @@ use toml::{
 
 use super::{nearest, options};
 use crate::cli::{
+    args::{has_password, header},
     exit::{Failure, reason},
     terminal,
 };
@@ -200,12 +201,9 @@ fn setting(
 
 /// Whether the value of an ordinary option holds a secret.
 fn is_secret(key: &str, value: &str) -> bool {
-    let lower = value.to_ascii_lowercase();
     match key {
-        "header" => ["authorization:", "cookie:"]
-            .iter()
-            .any(|name| lower.contains(name)),
-        "ledger" => url::Url::parse(value).is_ok_and(|url| url.password().is_some()),
+        "header" => header(value).is_ok_and(|header| header.is_secret()),
+        "ledger" => has_password(value),
         _ => false,
     }
 }

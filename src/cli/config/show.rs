@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::{Layers, options};
 use crate::cli::{
-    args::{Arguments, ConfigOptions, ShowConfigOptions},
+    args::{Arguments, ConfigOptions, ShowConfigOptions, header, without_password},
     exit::{Exit, Failure},
     printer::{self, Line, Printer},
     terminal::{Cell, Row, Tone},
@@ -43,7 +43,11 @@ fn effective(root: &Command, layers: &Layers) -> Result<Vec<Effective>, Failure>
                 option: option.to_owned(),
                 command: Some(command.get_name().to_owned()),
                 value: match set {
-                    Some((_, value)) => Some(value.values.join(",")),
+                    Some((_, value)) => {
+                        let values = value.values.iter();
+                        let shown: Vec<_> = values.map(|value| shown(option, value)).collect();
+                        Some(shown.join(","))
+                    }
                     None => default(arg),
                 },
                 origin: set.map_or_else(
@@ -69,6 +73,18 @@ fn effective(root: &Command, layers: &Layers) -> Result<Vec<Effective>, Failure>
         lines
     });
     Ok(lines.collect())
+}
+
+/// The value of an option without secrets: what is printed is often passed on.
+fn shown(option: &str, value: &str) -> String {
+    match option {
+        "header" => match header(value) {
+            Ok(header) => header.to_string(),
+            Err(_) => "***".to_owned(),
+        },
+        "key" => "***".to_owned(),
+        _ => without_password(value),
+    }
 }
 
 /// The default, where it is a value.

@@ -592,3 +592,74 @@ fn passwords_in_urls_are_masked_wherever_they_are_printed() {
         );
     }
 }
+
+#[test]
+fn a_secret_header_is_bound_to_a_host_or_warned_about() {
+    let bench = three_images("check-secret-header");
+    let png = std::fs::read(bench.path("in/good.png")).unwrap();
+    let needed = &["Authorization: s3cret"][..];
+    let guarded = Page::image("image/png", png).only_with(needed);
+    let site = Site::start([("/guarded.png", guarded)]);
+    let (url, allowed) = (site.url("/guarded.png"), site.allowed());
+    let bound = format!("{}=Authorization: s3cret", site.authority());
+    for (header, code, is_warned) in [
+        ("Authorization: s3cret", 0, true),
+        (&*bound, 0, false),
+        ("other.example=Authorization: s3cret", 1, false),
+        ("Cookie: s3cret", 1, true),
+        ("Proxy-Authorization : s3cret", 1, true),
+        ("X-Api-Key:s3cret", 1, true),
+        ("Referer: s3cret", 1, false),
+    ] {
+        let args = ["check", &url, "--allow-address", &allowed];
+        let run = bench.run(&[&args[..], &["--header", header]].concat());
+        assert_eq!(run.code, Some(code), "{header} {run}");
+        let warned = run.stderr.contains(" is sent to the host of every URL");
+        assert_eq!(warned, is_warned, "{header} {run}");
+        assert!(!run.to_string().contains("s3cret"), "{header} {run}");
+    }
+}
+
+#[test]
+fn the_options_in_effect_are_printed_without_secrets() {
+    let bench = Bench::new("check-config-secrets");
+    for (name, value, shown) in [
+        ("HEADER", "Authorization: s3cret", "Authorization: ***"),
+        (
+            "HEADER",
+            "images.example:80=X-Any: s3cret",
+            "images.example:80=X-Any: ***",
+        ),
+        (
+            "LEDGER",
+            "postgres://me:s3cret@db.example/x",
+            "postgres://***@db.example/x",
+        ),
+        (
+            "LEDGER",
+            "postgres://db.example/x?user=me&password=s3cret",
+            "postgres://db.example/x?user=me&password=***",
+        ),
+        ("KEY", "id:s3cret", "***"),
+    ] {
+        for format in ["human", "jsonl", "csv"] {
+            let mut command = bench.command(&["config", "--format", format]);
+            let command = command.env(format!("GREENLIGHT_{name}"), value);
+            let run = super::bench::Run::of(command.spawn().unwrap());
+            assert_eq!(run.code, Some(0), "{run}");
+            assert!(run.stdout.contains(shown), "{run}");
+            assert!(!run.to_string().contains("s3cret"), "{run}");
+        }
+    }
+    for line in [
+        "header = \"Authorization : s3cret\"",
+        "header = [\"X-Any: 1\", \"X-Api-Key: s3cret\"]",
+        "ledger = \"postgres://db.example/x?password=s3cret\"",
+    ] {
+        bench.write("greenlight.toml", line);
+        let run = bench.run(&["config"]);
+        assert_eq!(run.code, Some(2), "{line} {run}");
+        assert!(run.stderr.contains("holds a secret"), "{line} {run}");
+        assert!(!run.to_string().contains("s3cret"), "{line} {run}");
+    }
+}
