@@ -204,6 +204,24 @@ fn any_embedded(address: Ipv6Addr) -> [Option<Ipv4Addr>; 4] {
     }
 }
 
+/// Returns the length of the prefix that this address shares with all that embed an IPv4 address in
+/// the same form, of the forms that [`embedded`] does not judge by that address.
+pub(super) const fn embedding_prefix(address: IpAddr) -> Option<u8> {
+    let IpAddr::V6(address) = address else {
+        return None;
+    };
+    match address.segments() {
+        [0, 0, 0, 0, 0, 0, 0, 0 | 1] => None,
+        [0x2002, ..] => Some(16),
+        [0x2001, 0, ..] => Some(32),
+        [0x64, 0xff9b, 1, ..] => Some(48),
+        [0, 0, 0, 0, 0, 0, ..]
+        | [0, 0, 0, 0, 0xffff, 0, ..]
+        | [_, _, _, _, 0 | 0x200, 0x5efe, ..] => Some(96),
+        _ => None,
+    }
+}
+
 /// The IPv4 address that the rule judges in place of one that embeds it.
 pub(super) const fn embedded(address: Ipv6Addr) -> Option<Ipv4Addr> {
     match address.segments() {

@@ -62,18 +62,22 @@ pub(super) fn connect(error: &io::Error) -> Ending {
     Ending::Connect(reason)
 }
 
-/// Whether this machine has run out of something: file handles, ports, memory.
+/// Whether the local host has run out of file handles, ports or memory.
 pub(super) fn is_local(error: &io::Error) -> bool {
-    const ENFILE: i32 = 23;
-    const EMFILE: i32 = 24;
+    // No buffer space, and no file handle left for the system or for the process.
     #[cfg(any(target_os = "linux", target_os = "android"))]
-    const ENOBUFS: i32 = 105;
-    #[cfg(not(any(target_os = "linux", target_os = "android")))]
-    const ENOBUFS: i32 = 55;
+    const EXHAUSTED: &[i32] = &[105, 23, 24];
+    #[cfg(all(unix, not(any(target_os = "linux", target_os = "android"))))]
+    const EXHAUSTED: &[i32] = &[55, 23, 24];
+    // WSAENOBUFS and WSAEMFILE.
+    #[cfg(not(unix))]
+    const EXHAUSTED: &[i32] = &[10_055, 10_024];
     matches!(
         error.kind(),
         io::ErrorKind::AddrNotAvailable | io::ErrorKind::OutOfMemory
-    ) || (cfg!(unix) && matches!(error.raw_os_error(), Some(ENFILE | EMFILE | ENOBUFS)))
+    ) || error
+        .raw_os_error()
+        .is_some_and(|code| EXHAUSTED.contains(&code))
 }
 
 fn h2(error: &h2::Error) -> Ending {
@@ -105,4 +109,25 @@ fn find<'a, E: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Optio
         cause = error.source();
     }
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exhaustion_is_recognized_by_the_codes_of_the_system() {
+        let (exhausted, other) = if cfg!(any(target_os = "linux", target_os = "android")) {
+            // 55 is ENOANO here.
+            ([105, 23, 24].as_slice(), 55)
+        } else if cfg!(unix) {
+            ([55, 23, 24].as_slice(), 105)
+        } else {
+            ([10_055, 10_024].as_slice(), 105)
+        };
+        for code in exhausted {
+            assert!(is_local(&io::Error::from_raw_os_error(*code)), "{code}");
+        }
+        assert!(!is_local(&io::Error::from_raw_os_error(other)));
+    }
 }

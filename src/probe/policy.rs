@@ -33,7 +33,8 @@ const BAD_PORTS: [u16; 19] = [
 ///
 /// An IPv6 address that embeds an IPv4 address (IPv4-mapped, NAT64) is allowed by the entries that
 /// allow the IPv4 address, or by an entry inside the embedding prefix: `::/0` does not open
-/// `::ffff:127.0.0.1`.
+/// `::ffff:127.0.0.1`. One that embeds it in another form (6to4, Teredo, ISATAP) is allowed by the
+/// latter only.
 ///
 /// The policy judges the address that is connected to, not the name that led there.
 ///
@@ -167,7 +168,8 @@ impl AddressPolicy {
 
     fn allows(entry: &Entry, target: SocketAddr, embedded: Option<(Ipv4Addr, Ipv6Net)>) -> bool {
         let Some((v4, prefix)) = embedded else {
-            return entry.holds(target);
+            let least = address::embedding_prefix(target.ip()).unwrap_or_default();
+            return entry.net.prefix_len() >= least && entry.holds(target);
         };
         let inside = matches!(entry.net, IpNet::V6(net) if prefix.contains(&net));
         (inside && entry.holds(target)) || entry.holds(SocketAddr::new(v4.into(), target.port()))

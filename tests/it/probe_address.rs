@@ -522,9 +522,29 @@ fn everything_in_ipv6_does_not_open_embedded_ipv4_addresses() {
         "::ffff:169.254.169.254",
         "64:ff9b::127.0.0.1",
         "64:ff9b::10.0.0.1",
+        "64:ff9b:1::10.0.0.1",
+        "64:ff9b:1:a00:0:100::",
+        "2002:7f00:1::1",
+        "2002:a00:1::1",
+        "2001:0:4136:e378:8000:63bf:f5ff:fffe",
+        "::10.0.0.1",
+        "::ffff:0:10.0.0.1",
+        "fe80::5efe:10.0.0.1",
+        "fe80::200:5efe:10.0.0.1",
         "fe80::a9fe:a9fe",
     ] {
         assert!(everything.check(at(closed)).is_err(), "{closed}");
+        let own = AddressPolicy::new().allow(closed).unwrap();
+        assert!(own.check(at(closed)).is_ok(), "{closed}");
+    }
+    for (prefix, inside) in [
+        ("2002::/16", "2002:a00:1::1"),
+        ("2001::/32", "2001:0:4136:e378:8000:63bf:f5ff:fffe"),
+        ("64:ff9b:1::/48", "64:ff9b:1::10.0.0.1"),
+        ("::/96", "::10.0.0.1"),
+    ] {
+        let policy = AddressPolicy::new().allow(prefix).unwrap();
+        assert!(policy.check(at(inside)).is_ok(), "{inside}");
     }
     for open in [
         "::1",
