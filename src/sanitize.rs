@@ -8,16 +8,18 @@ use std::{borrow::Cow, fmt::Write};
 pub fn is_harmful(c: char) -> bool {
     c.is_control()
         || matches!(c,
-            // Bidirectional controls (Unicode 16, UAX 9, 2).
-            '\u{061C}' | '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}'
             // Line and paragraph separator.
-            | '\u{2028}' | '\u{2029}'
-            // Zero width: different names would look alike.
-            | '\u{200B}'..='\u{200D}' | '\u{FEFF}'
-            // Invisible operators, isolates and the deprecated format characters.
-            | '\u{2060}'..='\u{206F}'
-            // Interlinear annotation, and tags, which carry hidden text.
-            | '\u{FFF9}'..='\u{FFFB}' | '\u{E0000}'..='\u{E007F}')
+            '\u{2028}' | '\u{2029}'
+            // Interlinear annotation.
+            | '\u{FFF9}'..='\u{FFFB}'
+            // Without a glyph, so that different names would look alike or hold hidden text:
+            // Default_Ignorable_Code_Point (Unicode 16, DerivedCoreProperties.txt), which includes
+            // the bidirectional controls (UAX 9, 2), variation selectors and tags.
+            | '\u{00AD}' | '\u{034F}' | '\u{061C}' | '\u{115F}'..='\u{1160}'
+            | '\u{17B4}'..='\u{17B5}' | '\u{180B}'..='\u{180F}' | '\u{200B}'..='\u{200F}'
+            | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{3164}'
+            | '\u{FE00}'..='\u{FE0F}' | '\u{FEFF}' | '\u{FFA0}' | '\u{FFF0}'..='\u{FFF8}'
+            | '\u{1BCA0}'..='\u{1BCA3}' | '\u{1D173}'..='\u{1D17A}' | '\u{E0000}'..='\u{E0FFF}')
 }
 
 /// Writes [harmful](is_harmful) characters as `\u{…}`.
@@ -109,6 +111,8 @@ mod tests {
             ("a\u{200b}b\u{feff}", r"a\u{200b}b\u{feff}"),
             ("\u{fff9}\u{fffb}", r"\u{fff9}\u{fffb}"),
             ("a\u{e0041}", r"a\u{e0041}"),
+            ("a\u{ad}b\u{3164}", r"a\u{ad}b\u{3164}"),
+            ("a\u{fe0f}\u{e0100}", r"a\u{fe0f}\u{e0100}"),
         ] {
             assert_eq!(sanitize(text), safe);
             assert_eq!(harmless(text, 100), safe);

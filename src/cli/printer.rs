@@ -13,7 +13,7 @@ use super::{
     source::Noticed,
     terminal::{self, Row, Terminal},
 };
-use crate::sanitize::{sanitize, sanitize_json};
+use crate::sanitize::{is_harmful, sanitize, sanitize_json};
 
 /// What is printed of one source, in each format. JSON is its serialization.
 pub(crate) trait Line: Serialize {
@@ -208,7 +208,12 @@ impl Escaping {
 
     /// A cell that no spreadsheet takes for a formula (OWASP, CSV Injection).
     fn cell(self, mut cell: String) -> String {
-        if !self.is_csv_raw && cell.starts_with(['=', '+', '-', '@', '\t', '\r']) {
+        // Spreadsheets skip spaces and invisible characters before a formula, and some read the
+        // full-width forms of its first character.
+        let visible = cell.trim_start_matches(|c: char| c.is_whitespace() || is_harmful(c));
+        let is_formula = visible.starts_with(['=', '+', '-', '@', '＝', '＋', '－', '＠'])
+            || cell.starts_with(['\t', '\r', '\n']);
+        if !self.is_csv_raw && is_formula {
             cell.insert(0, '\'');
         }
         if self.is_screen {

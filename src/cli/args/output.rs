@@ -146,8 +146,8 @@ pub(crate) enum Format {
 pub(crate) struct CsvOption {
     /// Write cells of CSV unchanged, formulas included
     ///
-    /// By default a cell that begins with =, +, -, @, a tab or a carriage return is prefixed with ',
-    /// because spreadsheets would run it as a formula.
+    /// By default a cell that begins with =, +, -, @, a tab or a line end is prefixed with ', because
+    /// spreadsheets would run it as a formula.
     #[arg(long, hide_short_help = true)]
     pub(crate) csv_raw: bool,
 }

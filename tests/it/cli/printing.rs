@@ -111,7 +111,19 @@ fn json_and_csv_on_a_terminal_cannot_steer_it() {
 #[test]
 fn csv_cells_are_not_formulas_by_default() {
     let bench = Bench::new("printing-formulas");
-    let cells = ["=1+1", "+1", "-1", "@a", "\ta", "\ra", "a=1"];
+    let cells = [
+        "=1+1",
+        "+1",
+        "-1",
+        "@a",
+        "\ta",
+        "\ra",
+        "\na",
+        "\u{200b}=1+1",
+        "\u{1}=1+1",
+        "\u{ff1d}1+1",
+        "a=1",
+    ];
     let list: String = cells
         .map(|cell| serde_json::json!(cell).to_string() + "\n")
         .concat();
