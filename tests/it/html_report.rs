@@ -211,6 +211,7 @@ fn thumbnails_show_public_images_that_pass() {
         "http://2130706433/a.png",
         "http://localhost/a.png",
         "http://app.localhost/a.png",
+        "http://localhost.localdomain/a.png",
         "http://router/a.png",
         "http://printer.local/a.png",
         "http://db.internal/a.png",
@@ -222,7 +223,10 @@ fn thumbnails_show_public_images_that_pass() {
         .iter()
         .chain(&hidden)
         .map(|source| line(source, "accept"))
-        .chain([line("https://rejected.example/x.png", "reject")])
+        .chain(
+            ["reject", "pending", "no decision"]
+                .map(|decision| line("https://rejected.example/x.png", decision)),
+        )
         .collect();
     let page = page(&lines, Thumbnails::Blurred);
     let rows = rows(&page);

@@ -170,12 +170,13 @@ impl Listed {
         ))
     }
 
-    /// Returns the URL of an image that may be shown: one that was not rejected, on a public host.
+    /// Returns the URL of an image that may be shown: one that was checked and not rejected, on a
+    /// public host.
     /// A reader's browser must not send requests into its own network because a list names it.
     pub(super) fn thumbnail(&self) -> Option<url::Url> {
         let has_password = |url: &url::Url| !url.username().is_empty() || url.password().is_some();
-        web_url(&self.source)
-            .filter(|url| self.decision != "reject" && is_public(url) && !has_password(url))
+        let was_checked = matches!(&*self.decision, "accept" | "inconclusive");
+        web_url(&self.source).filter(|url| was_checked && is_public(url) && !has_password(url))
     }
 }
 
@@ -193,7 +194,7 @@ fn web_url(source: &str) -> Option<url::Url> {
 /// Whether a host can be public: a public address, or a name outside the top-level domains that
 /// only local networks resolve (RFC 6761, 6762, 8375, 9476; the rest by custom).
 fn is_public(url: &url::Url) -> bool {
-    const LOCAL: [&str; 12] = [
+    const LOCAL: [&str; 13] = [
         "alt",
         "arpa",
         "corp",
@@ -203,6 +204,7 @@ fn is_public(url: &url::Url) -> bool {
         "invalid",
         "lan",
         "local",
+        "localdomain",
         "localhost",
         "private",
         "test",
