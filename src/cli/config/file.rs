@@ -14,10 +14,13 @@ use toml::{
 };
 
 use super::{nearest, options};
-use crate::cli::{
-    args::{has_password, header},
-    exit::{Failure, reason},
-    terminal,
+use crate::{
+    cli::{
+        args::{has_password, header},
+        exit::{Failure, reason},
+        terminal,
+    },
+    local_file,
 };
 
 const NAME: &str = "greenlight.toml";
@@ -27,6 +30,19 @@ const MAX_FILE: u64 = 1 << 20;
 
 /// Parts of names that users give to secrets.
 const SECRETS: [&str; 4] = ["secret", "access-key", "token", "password"];
+
+/// Options that name files, addresses and destinations. The working folder may hold a file that came
+/// with images from elsewhere, and its author must not choose what is read, overwritten or sent where.
+const REACHING: [&str; 8] = [
+    "allow-address",
+    "credentials",
+    "endpoint",
+    "files-under",
+    "html",
+    "listen",
+    "output",
+    "serve",
+];
 
 /// The settings of a file, checked against the options that there are.
 #[derive(Debug)]
@@ -59,14 +75,11 @@ impl ConfigFile {
     /// Reads the file that is found from the working directory upward, else that of the user.
     pub(super) fn found(root: &Command) -> Result<Option<Self>, Failure> {
         let here = env::current_dir().unwrap_or_default();
-        let upward = here.ancestors().map(|folder| folder.join(NAME));
-        for path in upward.chain(of_user()) {
-            let Ok(file) = File::open(&path) else {
+        let upward = here.ancestors().map(|folder| (folder.join(NAME), false));
+        for (path, is_of_user) in upward.chain(of_user().map(|path| (path, true))) {
+            let Ok(file) = local_file::open(&path) else {
                 continue;
             };
-            if !file.metadata().is_ok_and(|found| found.is_file()) {
-                continue;
-            }
             if !is_trusted(&path, &file) {
                 terminal::warning(&format!(
                     "ignoring {}: it can be written by another user; --config reads it nevertheless",
@@ -81,9 +94,30 @@ impl ConfigFile {
                     reason(&error)
                 ))
             })?;
-            return Self::parse(path, &text, root).map(Some);
+            let file = Self::parse(path, &text, root)?;
+            if !is_of_user {
+                file.check_reach()?;
+            }
+            return Ok(Some(file));
         }
         Ok(None)
+    }
+
+    /// Returns an error for a setting that only a file chosen by the user may have.
+    fn check_reach(&self) -> Result<(), Failure> {
+        let is_reaching = |setting: &&Setting| match &*setting.option {
+            "ledger" => setting.values.iter().any(|value| value.contains("://")),
+            option => REACHING.contains(&option),
+        };
+        let Some(setting) = self.settings.iter().find(is_reaching) else {
+            return Ok(());
+        };
+        let (path, line, option) = (self.path.display(), setting.line, &setting.option);
+        let message =
+            format!("{path} line {line}: `{option}` is not read from a file in a working folder");
+        Err(Failure::new(message).hint(
+            "set it in the file of your configuration folder, or name this file with --config",
+        ))
     }
 
     fn parse(path: PathBuf, text: &str, root: &Command) -> Result<Self, Failure> {

@@ -342,3 +342,56 @@ fn the_long_version_names_the_features() {
     assert!(long.starts_with(short.trim_end()), "{long}");
     assert!(long.contains("\nfeatures: cli"), "{long}");
 }
+
+#[test]
+fn a_file_in_the_working_folder_opens_nothing() {
+    let bench = images("options-reaching");
+    bench.write("list.txt", "in/good.png\n");
+    let args = ["check", "--from", "list.txt", "--format", "jsonl"];
+    for line in [
+        "files-under = [\"/\"]",
+        "allow-address = [\"0.0.0.0/0\"]",
+        "output = \"list.txt\"",
+        "[check]\noutput = \"list.txt\"",
+        "endpoint = \"http://127.0.0.1:9\"",
+        "credentials = [\"uri\"]",
+        "html = \"list.txt\"",
+        "listen = \"0.0.0.0:0\"",
+        "serve = \"/\"",
+        "ledger = \"postgres://db.example/x\"",
+    ] {
+        bench.write("greenlight.toml", line);
+        let run = bench.run(&args);
+        assert_eq!(run.code, Some(2), "{line} {run}");
+        let refused = "is not read from a file in a working folder";
+        assert!(run.stderr.contains(refused), "{line} {run}");
+    }
+    // The user may name it, or have it in the own folder.
+    bench.write("greenlight.toml", "files-under = [\".\"]");
+    let run = bench.run(&[&args[..], &["--config", "greenlight.toml"]].concat());
+    assert_eq!(run.code, Some(0), "{run}");
+    fs::remove_file(bench.path("greenlight.toml")).unwrap();
+    let folder = bench.path("");
+    let under = format!("files-under = [{:?}]", folder.to_str().unwrap());
+    bench.write("home/greenlight/greenlight.toml", under);
+    let mut command = bench.command(&args);
+    let variable = if cfg!(windows) {
+        "APPDATA"
+    } else {
+        "XDG_CONFIG_HOME"
+    };
+    let run = finished(command.env(variable, bench.path("home")));
+    assert_eq!(run.code, Some(0), "{run}");
+}
+
+/// A pipe would be waited for without end.
+#[cfg(unix)]
+#[test]
+fn a_pipe_is_not_taken_for_a_file_with_options() {
+    let bench = images("options-pipe");
+    let made = std::process::Command::new("mkfifo")
+        .arg(bench.path("greenlight.toml"))
+        .status();
+    assert!(made.unwrap().success());
+    assert_eq!(bench.run(&["check", "in/good.png"]).code, Some(0));
+}
