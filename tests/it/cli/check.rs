@@ -5,7 +5,7 @@ use std::time::Duration;
 use insta::assert_snapshot;
 
 use super::{
-    bench::Bench,
+    bench::{Bench, Run},
     site::{Page, Site},
 };
 
@@ -645,7 +645,7 @@ fn the_options_in_effect_are_printed_without_secrets() {
         for format in ["human", "jsonl", "csv"] {
             let mut command = bench.command(&["config", "--format", format]);
             let command = command.env(format!("GREENLIGHT_{name}"), value);
-            let run = super::bench::Run::of(command.spawn().unwrap());
+            let run = Run::of(command.spawn().unwrap());
             assert_eq!(run.code, Some(0), "{run}");
             assert!(run.stdout.contains(shown), "{run}");
             assert!(!run.to_string().contains("s3cret"), "{run}");

@@ -389,7 +389,7 @@ fn a_file_in_the_working_folder_opens_nothing() {
 #[test]
 fn a_pipe_is_not_taken_for_a_file_with_options() {
     let bench = images("options-pipe");
-    let made = std::process::Command::new("mkfifo")
+    let made = Command::new("mkfifo")
         .arg(bench.path("greenlight.toml"))
         .status();
     assert!(made.unwrap().success());
