@@ -62,8 +62,8 @@ pub use key::{Key, Scope};
 #[cfg(feature = "postgres")]
 pub use postgres::{PostgresLedger, PostgresOptions, PrinterLock};
 pub use record::{
-    Answer, BatchId, Begun, Claimed, EXPIRED_CLASS, Enqueued, Entry, Fate, Finding, Hold,
-    Judgement, Known, Lease, Limit, Location, NewImage, Permit, Poll, Quota, Reason, Recovered,
+    Answer, BatchId, Begun, Claimed, EXPIRED_CLASS, Enqueued, Entry, Finding, Hold, Judgement,
+    Known, Lease, Limit, Location, NewImage, NextStep, Permit, Poll, Quota, Reason, Recovered,
     Source, Stray, TaskUpdate, Update, Work,
 };
 #[cfg(feature = "ledger")]
@@ -125,7 +125,7 @@ pub trait Ledger: fmt::Debug + Send + Sync {
 
     /// Records why images that were claimed for [`Work::Submit`] were not sent; they were not
     /// billed. Images with an invalid lease are left unchanged. Returns how many were recorded.
-    fn record_unsent(&self, unsent: Vec<(Hold, Fate)>, now: SystemTime) -> Reply<'_, usize>;
+    fn record_unsent(&self, unsent: Vec<(Hold, NextStep)>, now: SystemTime) -> Reply<'_, usize>;
 
     /// Creates a batch. From now on its images may have been billed. Images with an invalid lease
     /// are left out: only [`Begun::keys`] may be sent, and no request if there are none.

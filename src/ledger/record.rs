@@ -191,13 +191,13 @@ pub enum Judgement {
     /// The image must not be submitted.
     Rejected(Reason),
     /// The image could not be read.
-    Unreachable(Fate),
+    Unreachable(NextStep),
 }
 
 /// The next step for an image after a failure.
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Fate {
+pub enum NextStep {
     /// Try again without counting the attempt: the failure did not depend on the image.
     Again {
         /// The earliest time of the next attempt.
@@ -255,14 +255,14 @@ pub enum Answer {
     },
     /// The whole request was definitely rejected or definitely not sent: nothing was billed.
     ///
-    /// With [`Fate::Again`] and [`Fate::Retry`] the leases stay valid until another caller claims
+    /// With [`NextStep::Again`] and [`NextStep::Retry`] the leases stay valid until another caller claims
     /// the images, which is not possible before the given time. So the caller can split the batch
     /// and begin again immediately.
     Refused {
         /// The service's id of the request.
         request_id: Option<RequestId>,
         /// The next step for each image.
-        fate: Fate,
+        next: NextStep,
     },
     /// No response arrived: the request may have been billed.
     Unknown,
@@ -275,7 +275,7 @@ pub enum Entry {
     /// The service returned a task id.
     Task(TaskId),
     /// The service rejected the image.
-    Refused(Fate),
+    Refused(NextStep),
 }
 
 /// Task ids received for images that no longer wait for them: these images were billed twice.
@@ -344,7 +344,7 @@ pub enum Update {
     /// The task completed with this outcome, as JSON text.
     Decided(String),
     /// The task failed. Scanning the image again is billed again.
-    Failed(Fate),
+    Failed(NextStep),
     /// The service no longer has the result. The image is submitted once more; if its result
     /// expires again, it is dead with the class [`EXPIRED_CLASS`].
     Expired,

@@ -5,7 +5,7 @@ use std::{fs::File, io, path::Path};
 
 use sha2::{Digest as _, Sha256};
 
-use super::fate;
+use super::failure;
 use crate::{
     inspect::{Depth, inspect_file},
     ledger::Reason,
@@ -92,5 +92,5 @@ pub(super) fn unreadable(error: &io::Error) -> Reason {
         io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => MISSING,
         _ => UNREADABLE,
     };
-    fate::reason_of(class, format!("cannot read the file: {error}"))
+    failure::reason_of(class, format!("cannot read the file: {error}"))
 }

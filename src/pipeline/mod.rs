@@ -36,7 +36,7 @@ mod checkpoint;
 mod checks;
 mod clock;
 mod facts;
-mod fate;
+mod failure;
 mod files;
 mod intake;
 mod line;

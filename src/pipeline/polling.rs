@@ -6,14 +6,14 @@ use tokio::{task::JoinSet, time::sleep};
 
 use super::{
     Pipeline, Settings, Step, clock,
-    fate::{self, RequestFailure},
+    failure::{self, RequestFailure},
     shared::{POLL_INTERVAL, Shared},
     trace,
 };
 use crate::{
     error::Error,
     green::{Client, TaskId, TaskReport, TaskState},
-    ledger::{Fate, Poll, TaskUpdate, Update},
+    ledger::{NextStep, Poll, TaskUpdate, Update},
     spawned::joined,
 };
 
@@ -169,9 +169,9 @@ fn news(settings: &Settings, report: &TaskReport, attempts: u32) -> Option<Updat
         }
         TaskState::Failed(refusal) => {
             let max = settings.submit_attempts;
-            match fate::of_refusal(refusal, "task", attempts, max, clock::now()) {
-                None | Some(Fate::Again { .. }) => None,
-                Some(fate) => Some(Update::Failed(fate)),
+            match failure::of_refusal(refusal, "task", attempts, max, clock::now()) {
+                None | Some(NextStep::Again { .. }) => None,
+                Some(next) => Some(Update::Failed(next)),
             }
         }
     }

@@ -8,13 +8,13 @@ use tokio::{
 };
 
 use super::{
-    Step, clock, facts, fate, files,
+    Step, clock, facts, failure, files,
     shared::{POLL_INTERVAL, Shared},
 };
 use crate::{
     error::Error,
     image_url::ImageUrl,
-    ledger::{Claimed, Fate, Finding, Hold, Judgement, Location, Reason, Work},
+    ledger::{Claimed, Finding, Hold, Judgement, Location, NextStep, Reason, Work},
     verdict::{Decision, Verdict, in_words},
 };
 
@@ -132,7 +132,7 @@ impl Probes {
         Some(found.map_or_else(
             |_panicked| {
                 let message = "a mistake in this program kept it from being read".to_owned();
-                let reason = fate::reason_of(PANICKED, message);
+                let reason = failure::reason_of(PANICKED, message);
                 unreachable(shared, hold, reason, attempts)
             },
             |(_, finding)| finding,
@@ -157,7 +157,7 @@ async fn probe_url(shared: &Shared, hold: Hold, attempts: u32, url: String) -> F
         Ok(url) => url,
         Err(error) => {
             let verdict = Verdict::of_text(url, &error);
-            let reason = fate::reason(&verdict).unwrap_or_else(|| undecided(&verdict));
+            let reason = failure::reason(&verdict).unwrap_or_else(|| undecided(&verdict));
             return finding(hold, Judgement::Rejected(reason), None);
         }
     };
@@ -167,20 +167,23 @@ async fn probe_url(shared: &Shared, hold: Hold, attempts: u32, url: String) -> F
     }
     // Local resources were missing, which does not depend on the image.
     let at = clock::now() + Duration::from_secs(1);
-    finding(hold, Judgement::Unreachable(Fate::Again { at }), None)
+    finding(hold, Judgement::Unreachable(NextStep::Again { at }), None)
 }
 
 fn judge<S>(shared: &Shared, hold: Hold, attempts: u32, verdict: &Verdict<S>) -> Finding {
     let max = shared.pipeline.settings.probe_attempts;
     let judgement = match verdict.decision() {
         Decision::Accept => Judgement::Accepted,
-        Decision::Inconclusive => {
-            Judgement::Unreachable(fate::retry(undecided(verdict), attempts, max, clock::now()))
-        }
+        Decision::Inconclusive => Judgement::Unreachable(failure::retry(
+            undecided(verdict),
+            attempts,
+            max,
+            clock::now(),
+        )),
         Decision::Reject => {
-            let reason = fate::reason(verdict).unwrap_or_else(|| undecided(verdict));
-            if fate::may_pass(verdict) {
-                Judgement::Unreachable(fate::retry(reason, attempts, max, clock::now()))
+            let reason = failure::reason(verdict).unwrap_or_else(|| undecided(verdict));
+            if failure::may_pass(verdict) {
+                Judgement::Unreachable(failure::retry(reason, attempts, max, clock::now()))
             } else {
                 Judgement::Rejected(reason)
             }
@@ -195,17 +198,17 @@ fn judge<S>(shared: &Shared, hold: Hold, attempts: u32, verdict: &Verdict<S>) ->
 /// Returns the finding for an image that could not be read.
 fn unreachable(shared: &Shared, hold: Hold, reason: Reason, attempts: u32) -> Finding {
     let max = shared.pipeline.settings.probe_attempts;
-    let fate = if files::may_pass(&reason) {
-        fate::retry(reason, attempts, max, clock::now())
+    let next = if files::may_pass(&reason) {
+        failure::retry(reason, attempts, max, clock::now())
     } else {
-        Fate::Dead(reason)
+        NextStep::Dead(reason)
     };
-    finding(hold, Judgement::Unreachable(fate), None)
+    finding(hold, Judgement::Unreachable(next), None)
 }
 
 fn undecided<S>(verdict: &Verdict<S>) -> Reason {
     let message = format!("unknown: {}", in_words(verdict.missing()));
-    fate::reason_of(UNDECIDED, message)
+    failure::reason_of(UNDECIDED, message)
 }
 
 const fn finding(hold: Hold, judgement: Judgement, facts: Option<String>) -> Finding {
@@ -224,7 +227,8 @@ async fn record(shared: &Shared, findings: Vec<Finding>) -> Result<(), Error> {
     };
     let accepted = count(|judgement| matches!(judgement, Judgement::Accepted));
     let rejected = count(|judgement| matches!(judgement, Judgement::Rejected(_)));
-    let unreadable = count(|judgement| matches!(judgement, Judgement::Unreachable(Fate::Dead(_))));
+    let unreadable =
+        count(|judgement| matches!(judgement, Judgement::Unreachable(NextStep::Dead(_))));
     let probed = findings.len();
     shared.reach(Step::BeforeFindings);
     let ledger = &shared.pipeline.ledger;

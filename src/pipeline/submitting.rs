@@ -12,7 +12,7 @@ use tokio::{
 
 use super::{
     Pipeline, Step, clock,
-    fate::{self, RequestFailure},
+    failure::{self, RequestFailure},
     shared::{POLL_INTERVAL, Shared},
     trace,
     uploading::{self, Ready},
@@ -21,7 +21,7 @@ use crate::{
     error::Error,
     green::{Batch, RequestId, Submission},
     later::FAR,
-    ledger::{Answer, BatchId, Claimed, Entry, Fate, Hold, Key, Reason, Work},
+    ledger::{Answer, BatchId, Claimed, Entry, Hold, Key, NextStep, Reason, Work},
     spawned::joined,
 };
 
@@ -206,9 +206,9 @@ async fn send_group(shared: &Shared, mut group: Group) -> Result<Vec<Group>, Err
     // If this process was suspended in between, others may have sent these images already.
     let late = clock::now().duration_since(now).unwrap_or_default();
     if late > settings.settle_after().saturating_sub(settings.send_limit) {
-        let fate = Fate::Again { at: clock::now() };
+        let next = NextStep::Again { at: clock::now() };
         let request_id = None;
-        let not_sent = Answer::Refused { request_id, fate };
+        let not_sent = Answer::Refused { request_id, next };
         ledger
             .record_answer(begun.batch, not_sent, clock::now())
             .await?;
@@ -265,8 +265,8 @@ async fn answered(
             Err(refusal) => {
                 is_throttled |= refusal.is_throttling();
                 let max = settings.submit_attempts;
-                let fate = fate::of_refusal(refusal, "submit", attempts, max, now);
-                entries.extend(fate.map(|fate| (key, Entry::Refused(fate))));
+                let next = failure::of_refusal(refusal, "submit", attempts, max, now);
+                entries.extend(next.map(|next| (key, Entry::Refused(next))));
             }
         }
     }
@@ -299,9 +299,9 @@ async fn not_answered(
 ) -> Result<Vec<Group>, Error> {
     let settings = &shared.pipeline.settings;
     let request_id = error.request_id().cloned();
-    let refuse = |fate| {
+    let refuse = |next| {
         let request_id = request_id.clone();
-        let refused = Answer::Refused { request_id, fate };
+        let refused = Answer::Refused { request_id, next };
         shared
             .pipeline
             .ledger
@@ -316,7 +316,7 @@ async fn not_answered(
             shared.outage.failed(&error);
             let pause = shared.outage.pause().max(pause);
             let at = clock::after(clock::now(), pause);
-            refuse(Fate::Again { at }).await?;
+            refuse(NextStep::Again { at }).await?;
             if slow {
                 let quota = settings.submit_quota.as_ref();
                 shared.slow_down(quota, pause).await?;
@@ -325,7 +325,7 @@ async fn not_answered(
         RequestFailure::Content(reason) => return refused(shared, group, reason, refuse).await,
         RequestFailure::Hopeless => {
             let at = clock::now();
-            refuse(Fate::Again { at }).await?;
+            refuse(NextStep::Again { at }).await?;
             return Err(error);
         }
     }
@@ -337,18 +337,18 @@ async fn refused<'a, F>(
     shared: &Shared,
     group: Group,
     reason: Reason,
-    refuse: impl Fn(Fate) -> F,
+    refuse: impl Fn(NextStep) -> F,
 ) -> Result<Vec<Group>, Error>
 where
     F: Future<Output = Result<crate::ledger::Stray, Error>> + 'a,
 {
     let mut images = group;
     if images.len() == 1 {
-        refuse(Fate::Dead(reason)).await?;
+        refuse(NextStep::Dead(reason)).await?;
         return Ok(Vec::new());
     }
     let at = clock::after(clock::now(), shared.pipeline.settings.lease);
-    refuse(Fate::Again { at }).await?;
+    refuse(NextStep::Again { at }).await?;
     let right = images.split_off(images.len() / 2);
     Ok(vec![right, images])
 }

@@ -6,7 +6,7 @@ use tokio::task::JoinSet;
 
 use super::{
     Step, clock, facts,
-    fate::{self, RequestFailure},
+    failure::{self, RequestFailure},
     files,
     shared::Shared,
 };
@@ -14,7 +14,7 @@ use crate::{
     error::{Error, ErrorKind},
     green::{Content, Task},
     image_url::ImageUrl,
-    ledger::{Claimed, Fate, Hold, Key, Location, Reason},
+    ledger::{Claimed, Hold, Key, Location, NextStep, Reason},
     spawned::joined,
 };
 
@@ -30,7 +30,7 @@ pub(super) struct Ready {
 
 /// Why an image was not submitted.
 enum Unsent {
-    Image(Fate),
+    Image(NextStep),
     /// Every upload will fail.
     Hopeless(Error),
 }
@@ -44,7 +44,7 @@ pub(super) async fn ready(shared: &Arc<Shared>, images: Vec<Claimed>) -> Result<
     let mut note = |hold: Hold, attempts, facts: Option<&str>, found: Result<ImageUrl, Unsent>| {
         let task = found.and_then(|url| {
             let task = facts::task(hold.key, url, facts);
-            task.ok_or_else(|| Unsent::Image(Fate::Dead(no_url())))
+            task.ok_or_else(|| Unsent::Image(NextStep::Dead(no_url())))
         });
         match task {
             Ok(task) => ready.push(Ready {
@@ -52,9 +52,9 @@ pub(super) async fn ready(shared: &Arc<Shared>, images: Vec<Claimed>) -> Result<
                 task,
                 attempts,
             }),
-            Err(Unsent::Image(fate)) => unsent.push((hold, fate)),
+            Err(Unsent::Image(next)) => unsent.push((hold, next)),
             Err(Unsent::Hopeless(error)) => {
-                unsent.push((hold, Fate::Again { at: clock::now() }));
+                unsent.push((hold, NextStep::Again { at: clock::now() }));
                 hopeless.get_or_insert(error);
             }
         }
@@ -64,7 +64,7 @@ pub(super) async fn ready(shared: &Arc<Shared>, images: Vec<Claimed>) -> Result<
         match image.location {
             Location::Url(url) => {
                 let url = ImageUrl::parse(&url);
-                let url = url.map_err(|_| Unsent::Image(Fate::Dead(no_url())));
+                let url = url.map_err(|_| Unsent::Image(NextStep::Dead(no_url())));
                 note(hold, attempts, facts.as_deref(), url);
             }
             Location::File(path) => {
@@ -104,7 +104,7 @@ pub(super) async fn ready(shared: &Arc<Shared>, images: Vec<Claimed>) -> Result<
 
 /// Returns the reason for a stored row without a usable URL, which is never recorded as accepted.
 fn no_url() -> Reason {
-    fate::reason_of("url/malformed", "the ledger holds no usable URL".to_owned())
+    failure::reason_of("url/malformed", "the ledger holds no usable URL".to_owned())
 }
 
 async fn upload(
@@ -115,25 +115,25 @@ async fn upload(
 ) -> Result<ImageUrl, Unsent> {
     let pipeline = &shared.pipeline;
     let Ok(_turn) = shared.uploads.acquire().await else {
-        return Err(Unsent::Image(Fate::Again { at: clock::now() }));
+        return Err(Unsent::Image(NextStep::Again { at: clock::now() }));
     };
     if shared.is_stopping() {
-        return Err(Unsent::Image(Fate::Again { at: clock::now() }));
+        return Err(Unsent::Image(NextStep::Again { at: clock::now() }));
     }
     // An `Accepted` does not outlive the process that checked the image.
     let judged = shared.judge_file(path.clone(), key).await;
     let (verdict, sha256) = judged.map_err(|reason| unreadable(shared, reason, attempts))?;
-    let reason = fate::reason(&verdict);
+    let reason = failure::reason(&verdict);
     let accepted = verdict.into_result().map_err(|rejected| {
         let reason =
-            reason.unwrap_or_else(|| fate::reason_of("probe/undecided", rejected.to_string()));
-        Unsent::Image(Fate::Dead(reason))
+            reason.unwrap_or_else(|| failure::reason_of("probe/undecided", rejected.to_string()));
+        Unsent::Image(NextStep::Dead(reason))
     })?;
     let content = Content::file(&path).with_sha256(sha256);
     let uploaded = tokio::select! {
         biased;
         // Nothing is billed yet, so the upload can be aborted.
-        () = shared.stopped() => return Err(Unsent::Image(Fate::Again { at: clock::now() })),
+        () = shared.stopped() => return Err(Unsent::Image(NextStep::Again { at: clock::now() })),
         uploaded = pipeline.client.upload(accepted, &content) => uploaded,
     };
     match uploaded {
@@ -149,25 +149,25 @@ async fn upload(
 /// Returns the next step for an image whose file can no longer be read.
 fn unreadable(shared: &Shared, reason: Reason, attempts: u32) -> Unsent {
     if !files::may_pass(&reason) {
-        return Unsent::Image(Fate::Dead(reason));
+        return Unsent::Image(NextStep::Dead(reason));
     }
     Unsent::Image(counted(shared, reason, attempts))
 }
 
-fn counted(shared: &Shared, reason: Reason, attempts: u32) -> Fate {
+fn counted(shared: &Shared, reason: Reason, attempts: u32) -> NextStep {
     let max = shared.pipeline.settings.submit_attempts;
-    fate::retry(reason, attempts, max, clock::now())
+    failure::retry(reason, attempts, max, clock::now())
 }
 
 fn failed(shared: &Shared, error: Error, attempts: u32) -> Unsent {
     match error.kind() {
         // The file changed after the check.
-        ErrorKind::Changed => return Unsent::Image(Fate::Dead(files::changed())),
+        ErrorKind::Changed => return Unsent::Image(NextStep::Dead(files::changed())),
         ErrorKind::Io => {
             let cause = std::error::Error::source(&error);
             let reason = match cause.and_then(|cause| cause.downcast_ref::<io::Error>()) {
                 Some(cause) => files::unreadable(cause),
-                None => fate::reason_of("file/unreadable", error.report()),
+                None => failure::reason_of("file/unreadable", error.report()),
             };
             return unreadable(shared, reason, attempts);
         }
@@ -191,17 +191,17 @@ fn later(shared: &Shared, error: &Error, pause: Duration, attempts: u32) -> Unse
     let pause = shared.upload_outage.pause().max(pause);
     if !lasted.is_zero() && lasted < PATIENCE {
         let at = clock::after(clock::now(), pause);
-        return Unsent::Image(Fate::Again { at });
+        return Unsent::Image(NextStep::Again { at });
     }
     let class = format!("upload/{}", error.kind().name());
-    let reason = fate::reason_of(&class, error.report());
+    let reason = failure::reason_of(&class, error.report());
     Unsent::Image(counted(shared, reason, attempts))
 }
 
 /// Returns the reason if the object store rejected this object only, and not every upload.
 fn of_object(error: &Error) -> Option<Reason> {
     let code = error.service_code().filter(|_| error.is_about_object())?;
-    Some(fate::reason_of(
+    Some(failure::reason_of(
         &format!("upload/{code}"),
         error.to_string(),
     ))

@@ -1,5 +1,7 @@
 use super::{
-    super::{Fate, Finding, Judgement, Known, Location, NewImage, Rows, SharedDataId, State, Work},
+    super::{
+        Finding, Judgement, Known, Location, NewImage, NextStep, Rows, SharedDataId, State, Work,
+    },
     trial::{LEASE, Trial, at, image, key, reason, retry_at, url},
 };
 
@@ -205,18 +207,18 @@ pub(super) async fn findings_with_an_invalid_lease_are_ignored(trial: Trial) {
 pub(super) async fn read_failures_are_counted_and_deferred(trial: Trial) {
     trial.enqueue(vec![image(1, 1)], at(0)).await;
     let hold = trial.claim(Work::Probe, 10, at(0)).await[0].hold;
-    let fate = retry_at(60, "download/too-slow");
-    trial.find(hold, Judgement::Unreachable(fate), at(1)).await;
+    let next = retry_at(60, "download/too-slow");
+    trial.find(hold, Judgement::Unreachable(next), at(1)).await;
     assert_eq!(trial.state(1).await, State::Unreachable);
     assert_eq!(trial.claim(Work::Probe, 10, at(59)).await, []);
     let second = &trial.claim(Work::Probe, 10, at(60)).await[0];
     assert_eq!(second.attempts, 1);
-    let not_its_fault = Judgement::Unreachable(Fate::Again { at: at(61) });
+    let not_its_fault = Judgement::Unreachable(NextStep::Again { at: at(61) });
     trial.find(second.hold, not_its_fault, at(60)).await;
     let third = &trial.claim(Work::Probe, 10, at(61)).await[0];
     assert_eq!(third.attempts, 1);
     assert_eq!(trial.outbox().await, []);
-    let dead = Judgement::Unreachable(Fate::Dead(reason("download/dns")));
+    let dead = Judgement::Unreachable(NextStep::Dead(reason("download/dns")));
     trial.find(third.hold, dead, at(62)).await;
     let row = trial.row(1).await;
     assert_eq!(

@@ -1,5 +1,5 @@
 use super::{
-    super::{EXPIRED_CLASS, Entry, Fate, Key, NewImage, Resubmit, State, Update, Work},
+    super::{EXPIRED_CLASS, Entry, Key, NewImage, NextStep, Resubmit, State, Update, Work},
     trial::{Trial, at, image, key, reason, retry_at, task},
 };
 
@@ -53,7 +53,7 @@ pub(super) async fn the_first_outcome_is_kept(trial: Trial) {
     assert_eq!(trial.decide(1, at(9)).await, 1);
     let other = Update::Decided("other".to_owned());
     assert_eq!(trial.update(1, other, at(10)).await, 0);
-    let failed = Update::Failed(Fate::Dead(reason("task/586")));
+    let failed = Update::Failed(NextStep::Dead(reason("task/586")));
     assert_eq!(trial.update(1, failed, at(11)).await, 0);
     assert_eq!(trial.update(1, Update::Expired, at(12)).await, 0);
     let row = trial.row(1).await;
@@ -101,7 +101,7 @@ pub(super) async fn a_failed_task_is_retried_or_abandoned(trial: Trial) {
     assert_eq!(trial.update(1, retried, at(9)).await, 0, "reported twice");
     let row = trial.row(1).await;
     assert_eq!((row.state, row.attempts), (State::Probed, 1));
-    let dead = Update::Failed(Fate::Dead(reason("task/590")));
+    let dead = Update::Failed(NextStep::Dead(reason("task/590")));
     assert_eq!(trial.update(2, dead, at(9)).await, 1);
     assert_eq!(trial.state(2).await, State::Dead);
     assert_eq!(trial.outbox().await, [("user-2".to_owned(), State::Dead)]);
@@ -113,7 +113,7 @@ pub(super) async fn a_failed_task_is_retried_or_abandoned(trial: Trial) {
 
 pub(super) async fn a_late_outcome_decides_a_dead_image(trial: Trial) {
     trial.submitted(1, at(0)).await;
-    let dead = Update::Failed(Fate::Dead(reason("task/581")));
+    let dead = Update::Failed(NextStep::Dead(reason("task/581")));
     trial.update(1, dead, at(9)).await;
     assert_eq!(trial.decide(1, at(10)).await, 1);
     assert_eq!(trial.row(1).await.reason, None);
@@ -191,7 +191,7 @@ pub(super) async fn the_outbox_repeats_until_acknowledged(trial: Trial) {
 pub(super) async fn dead_images_are_retried_by_class(trial: Trial) {
     trial.submitted(3, at(0)).await;
     for (number, class) in [(1, "task/592"), (2, "task/590"), (3, "task/592")] {
-        let dead = Update::Failed(Fate::Dead(reason(class)));
+        let dead = Update::Failed(NextStep::Dead(reason(class)));
         trial.update(number, dead, at(9)).await;
     }
     let class = |class: &str| vec![class.to_owned()];
@@ -231,7 +231,7 @@ pub(super) async fn everything_is_counted(trial: Trial) {
     trial.submitted(3, at(0)).await;
     trial.enqueue(vec![image(1, 8), image(9, 9)], at(1)).await;
     trial.decide(1, at(9)).await;
-    let dead = Update::Failed(Fate::Dead(reason("task/590")));
+    let dead = Update::Failed(NextStep::Dead(reason("task/590")));
     trial.update(2, dead, at(9)).await;
     let stats = trial.ledger.stats(at(30)).await.expect("stats");
     let states = [

@@ -2,7 +2,8 @@ use std::time::Duration;
 
 use super::{
     super::{
-        Answer, BatchId, Entry, Fate, Hold, Judgement, Limit, Permit, Quota, Resubmit, State, Work,
+        Answer, BatchId, Entry, Hold, Judgement, Limit, NextStep, Permit, Quota, Resubmit, State,
+        Work,
     },
     trial::{Trial, at, image, key, reason, retry_at, task},
 };
@@ -54,7 +55,7 @@ pub(super) async fn rejected_images_are_retried_or_abandoned(trial: Trial) {
     let (batch, _) = trial.begin(3, at(0)).await;
     let entries = vec![
         (key(1), Entry::Refused(retry_at(10, "submit/592"))),
-        (key(2), Entry::Refused(Fate::Dead(reason("submit/590")))),
+        (key(2), Entry::Refused(NextStep::Dead(reason("submit/590")))),
         (key(3), Entry::Task(task(3))),
     ];
     trial.answer(batch, entries, at(1)).await;
@@ -76,7 +77,7 @@ pub(super) async fn a_rejected_batch_can_be_split_immediately(trial: Trial) {
     let (batch, _) = trial.begin_held(holds.clone(), at(0)).await;
     let refused = Answer::Refused {
         request_id: None,
-        fate: Fate::Again { at: at(30) },
+        next: NextStep::Again { at: at(30) },
     };
     trial.record(batch, refused, at(1)).await;
     assert_eq!(trial.state(1).await, State::Probed);
@@ -332,9 +333,9 @@ pub(super) async fn unsent_images_are_deferred_or_abandoned(trial: Trial) {
     let holds: Vec<Hold> = claimed.iter().map(|claimed| claimed.hold).collect();
     let [first, second, third] = [holds[0], holds[1], holds[2]];
     let unsent = vec![
-        (first, Fate::Again { at: at(5) }),
+        (first, NextStep::Again { at: at(5) }),
         (second, retry_at(6, "upload/network")),
-        (third, Fate::Dead(reason("file/changed"))),
+        (third, NextStep::Dead(reason("file/changed"))),
     ];
     let record = |unsent| trial.ledger.record_unsent(unsent, at(1));
     assert_eq!(record(unsent).await.expect("record unsent"), 3);
@@ -351,7 +352,7 @@ pub(super) async fn unsent_images_are_deferred_or_abandoned(trial: Trial) {
         (State::Dead, Some(reason("file/changed")))
     );
     assert_eq!(trial.outbox().await.len(), 1);
-    let late = vec![(first, Fate::Dead(reason("file/changed")))];
+    let late = vec![(first, NextStep::Dead(reason("file/changed")))];
     assert_eq!(
         record(late).await.expect("record unsent"),
         0,
@@ -361,6 +362,6 @@ pub(super) async fn unsent_images_are_deferred_or_abandoned(trial: Trial) {
         .begin_held(again.iter().map(|claimed| claimed.hold).collect(), at(7))
         .await;
     assert_eq!(keys.len(), 2, "neither image was sent");
-    let sent = vec![(again[0].hold, Fate::Dead(reason("file/changed")))];
+    let sent = vec![(again[0].hold, NextStep::Dead(reason("file/changed")))];
     assert_eq!(record(sent).await.expect("record unsent"), 0, "it was sent");
 }

@@ -6,8 +6,8 @@ use std::{
 };
 
 use super::super::{
-    Answer, BatchId, Claimed, Enqueued, Entry, Fate, Finding, Hold, Judgement, Key, Known, Ledger,
-    Location, NewImage, Poll, Reason, Row, Rows, Source, State, TaskUpdate, Update, Work,
+    Answer, BatchId, Claimed, Enqueued, Entry, Finding, Hold, Judgement, Key, Known, Ledger,
+    Location, NewImage, NextStep, Poll, Reason, Row, Rows, Source, State, TaskUpdate, Update, Work,
 };
 use crate::ids::{RequestId, TaskId};
 
@@ -217,8 +217,8 @@ impl Trial {
     }
 }
 
-pub(super) fn retry_at(seconds: u64, class: &str) -> Fate {
-    Fate::Retry {
+pub(super) fn retry_at(seconds: u64, class: &str) -> NextStep {
+    NextStep::Retry {
         at: at(seconds),
         reason: reason(class),
     }

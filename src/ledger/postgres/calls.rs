@@ -4,8 +4,8 @@ use std::time::{Duration, SystemTime};
 
 use super::{
     super::{
-        Answer, Backlog, BatchId, Begun, Claimed, DeliveryId, Enqueued, Fate, Finding, Hold,
-        Ledger, NewImage, Ordered, Permit, Poll, Quota, Recovered, Reply, Resubmit, Row, Rows,
+        Answer, Backlog, BatchId, Begun, Claimed, DeliveryId, Enqueued, Finding, Hold, Ledger,
+        NewImage, NextStep, Ordered, Permit, Poll, Quota, Recovered, Reply, Resubmit, Row, Rows,
         Scope, SharedDataId, Stats, Stray, TaskUpdate, Undelivered, Work, WorkerStatus,
         time::span_to_millis,
     },
@@ -71,11 +71,11 @@ impl Ledger for PostgresLedger {
             })
     }
 
-    fn record_unsent(&self, unsent: Vec<(Hold, Fate)>, _now: SystemTime) -> Reply<'_, usize> {
+    fn record_unsent(&self, unsent: Vec<(Hold, NextStep)>, _now: SystemTime) -> Reply<'_, usize> {
         let inner = &self.inner;
         let unsent = unsent
             .into_iter()
-            .map(|(hold, fate)| (hold, inner.fate(fate)));
+            .map(|(hold, next)| (hold, inner.next(next)));
         let args: Vec<_> = unsent.collect();
         inner
             .pool

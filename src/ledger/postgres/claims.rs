@@ -3,12 +3,12 @@
 use std::collections::HashMap;
 
 use super::{
-    super::{Claimed, Fate, Finding, Hold, Judgement, Lease, State, Work},
+    super::{Claimed, Finding, Hold, Judgement, Lease, NextStep, State, Work},
     fault::Fault,
     outbox::{self, Final},
     pool::Connection,
     row::{code, codes, key_of, location_at, signed, storable},
-    submit::{Claim, Fated, apply_fates},
+    submit::{Claim, Transition, apply_next_steps},
 };
 
 /// The states of images that are claimed before they are sent.
@@ -137,7 +137,7 @@ pub(super) async fn record_findings(
     let held = held(db, &holds, &states).await?;
     let (mut ids, mut billed, mut facts) = (Vec::new(), Vec::new(), Vec::new());
     let (mut fact_ids, mut other_facts) = (Vec::new(), Vec::new());
-    let (mut rejected, mut fated) = (Vec::new(), Vec::new());
+    let (mut rejected, mut transitions) = (Vec::new(), Vec::new());
     for &Held { id, index } in &held {
         let finding = &findings[index];
         let kept = finding.facts.as_deref().map(storable);
@@ -153,7 +153,7 @@ pub(super) async fn record_findings(
                 state: State::Rejected,
                 reason: Some(reason),
             }),
-            Judgement::Unreachable(fate) => fated.push(Fated { image: id, fate }),
+            Judgement::Unreachable(next) => transitions.push(Transition { image: id, next }),
         }
         if let Some(kept) = kept {
             fact_ids.push(id);
@@ -178,23 +178,23 @@ pub(super) async fn record_findings(
         .await?;
     }
     outbox::finish(db, &rejected).await?;
-    apply_fates(db, &fated, State::Unreachable, Claim::Ended).await?;
+    apply_next_steps(db, &transitions, State::Unreachable, Claim::Ended).await?;
     Ok(held.len())
 }
 
 pub(super) async fn record_unsent(
     db: &Connection,
-    unsent: &[(Hold, Fate)],
+    unsent: &[(Hold, NextStep)],
 ) -> Result<usize, Fault> {
     let holds: Vec<Hold> = unsent.iter().map(|(hold, _)| *hold).collect();
     let held = held(db, &holds, &[State::Probed, State::Expired]).await?;
-    let fated: Vec<Fated<'_>> = held
+    let transitions: Vec<Transition<'_>> = held
         .iter()
-        .map(|held| Fated {
+        .map(|held| Transition {
             image: held.id,
-            fate: &unsent[held.index].1,
+            next: &unsent[held.index].1,
         })
         .collect();
-    apply_fates(db, &fated, State::Probed, Claim::Ended).await?;
+    apply_next_steps(db, &transitions, State::Probed, Claim::Ended).await?;
     Ok(held.len())
 }

@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use super::{
     super::{
-        Answer, Entry, Fate, Finding, Judgement, TaskUpdate, Update,
+        Answer, Entry, Finding, Judgement, NextStep, TaskUpdate, Update,
         time::{from_millis, to_millis},
     },
     Inner,
@@ -29,14 +29,14 @@ impl Inner {
         self.worker.as_ref().map(|worker| worker.number)
     }
 
-    pub(super) fn fate(&self, fate: Fate) -> Fate {
-        match fate {
-            Fate::Again { at } => Fate::Again { at: self.shift(at) },
-            Fate::Retry { at, reason } => Fate::Retry {
+    pub(super) fn next(&self, next: NextStep) -> NextStep {
+        match next {
+            NextStep::Again { at } => NextStep::Again { at: self.shift(at) },
+            NextStep::Retry { at, reason } => NextStep::Retry {
                 at: self.shift(at),
                 reason,
             },
-            Fate::Dead(reason) => Fate::Dead(reason),
+            NextStep::Dead(reason) => NextStep::Dead(reason),
         }
     }
 
@@ -55,15 +55,15 @@ impl Inner {
                 entries: entries
                     .into_iter()
                     .map(|(key, entry)| match entry {
-                        Entry::Refused(fate) => (key, Entry::Refused(self.fate(fate))),
+                        Entry::Refused(next) => (key, Entry::Refused(self.next(next))),
                         entry @ Entry::Task(_) => (key, entry),
                     })
                     .collect(),
                 strays,
             },
-            Answer::Refused { request_id, fate } => Answer::Refused {
+            Answer::Refused { request_id, next } => Answer::Refused {
                 request_id,
-                fate: self.fate(fate),
+                next: self.next(next),
             },
             Answer::Unknown => Answer::Unknown,
         }
@@ -74,7 +74,7 @@ impl Inner {
             Update::Processing { poll_at } => Update::Processing {
                 poll_at: self.shift(poll_at),
             },
-            Update::Failed(fate) => Update::Failed(self.fate(fate)),
+            Update::Failed(next) => Update::Failed(self.next(next)),
             update @ (Update::Decided(_) | Update::Expired) => update,
         };
         update
@@ -82,7 +82,7 @@ impl Inner {
 
     pub(super) fn finding(&self, mut finding: Finding) -> Finding {
         finding.judgement = match finding.judgement {
-            Judgement::Unreachable(fate) => Judgement::Unreachable(self.fate(fate)),
+            Judgement::Unreachable(next) => Judgement::Unreachable(self.next(next)),
             judgement => judgement,
         };
         finding

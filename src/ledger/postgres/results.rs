@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::{
     super::{
-        EXPIRED_CLASS, Fate, Poll, Reason, State, TaskUpdate, Update,
+        EXPIRED_CLASS, NextStep, Poll, Reason, State, TaskUpdate, Update,
         codes::TaskState,
         time::{from_millis, to_millis},
     },
@@ -12,7 +12,7 @@ use super::{
     outbox::{self, Final},
     pool::Connection,
     row::{code, codes, key_of, signed, state_of, storable, task_id_of},
-    submit::{Claim, Fated, add_to_tally, apply_fates, insert_tasks},
+    submit::{Claim, Transition, add_to_tally, apply_next_steps, insert_tasks},
 };
 use crate::ids::TaskId;
 
@@ -159,7 +159,7 @@ struct Changes<'a> {
     polls: Vec<(i64, i64)>,
     closed: Vec<(i64, TaskState)>,
     decided: Vec<(i64, i64, String)>,
-    fated: Vec<Fated<'a>>,
+    transitions: Vec<Transition<'a>>,
     expired: Vec<i64>,
     dead: Vec<i64>,
 }
@@ -223,12 +223,12 @@ impl<'a> Changes<'a> {
                         .push((news.image, news.task, storable(outcome)));
                 }
             }
-            Update::Failed(fate) => {
+            Update::Failed(next) => {
                 self.closed.push((news.task, TaskState::Failed));
                 if is_awaited {
-                    self.fated.push(Fated {
+                    self.transitions.push(Transition {
                         image: news.image,
-                        fate,
+                        next,
                     });
                 }
             }
@@ -245,11 +245,12 @@ impl<'a> Changes<'a> {
 
     /// Returns how many images changed.
     async fn write(self, db: &Connection, now: i64) -> Result<usize, Fault> {
-        let twice = Fate::Dead(Reason {
+        let twice = NextStep::Dead(Reason {
             class: EXPIRED_CLASS.to_owned(),
             message: "its result expired before it was polled, twice".to_owned(),
         });
-        let changed = self.decided.len() + self.fated.len() + self.expired.len() + self.dead.len();
+        let changed =
+            self.decided.len() + self.transitions.len() + self.expired.len() + self.dead.len();
         if !self.polls.is_empty() {
             let (ids, at): (Vec<i64>, Vec<i64>) = self.polls.into_iter().unzip();
             db.execute(
@@ -271,7 +272,7 @@ impl<'a> Changes<'a> {
             .await?;
         }
         decide(db, self.decided).await?;
-        apply_fates(db, &self.fated, State::Probed, Claim::Ended).await?;
+        apply_next_steps(db, &self.transitions, State::Probed, Claim::Ended).await?;
         if !self.expired.is_empty() {
             db.execute(
                 "UPDATE image SET state = $2, next_at = $3, expires_at = NULL, batch = NULL,
@@ -283,12 +284,12 @@ impl<'a> Changes<'a> {
             let count = u64::try_from(self.expired.len()).unwrap_or(u64::MAX);
             add_to_tally(db, "expired", count).await?;
         }
-        let dead = self.dead.iter().map(|&image| Fated {
+        let dead = self.dead.iter().map(|&image| Transition {
             image,
-            fate: &twice,
+            next: &twice,
         });
-        let dead: Vec<Fated<'_>> = dead.collect();
-        apply_fates(db, &dead, State::Expired, Claim::Ended).await?;
+        let dead: Vec<Transition<'_>> = dead.collect();
+        apply_next_steps(db, &dead, State::Expired, Claim::Ended).await?;
         Ok(changed)
     }
 }

@@ -4,7 +4,8 @@ use std::collections::{HashMap, HashSet};
 
 use super::{
     super::{
-        Answer, BatchId, Begun, Entry, Fate, Hold, Key, Reason, Recovered, Resubmit, State, Stray,
+        Answer, BatchId, Begun, Entry, Hold, Key, NextStep, Reason, Recovered, Resubmit, State,
+        Stray,
         codes::{BatchState, TaskState},
         time::to_millis,
     },
@@ -93,14 +94,14 @@ pub(super) async fn record_answer(
             tasks += insert_tasks(db, &strays, Some(id), now).await?.len();
             Ok(Stray { tasks })
         }
-        Answer::Refused { request_id, fate } => {
+        Answer::Refused { request_id, next } => {
             close_batch(db, id, BatchState::Refused, request_id.as_ref()).await?;
             let images = images_of(db, id).await?;
-            let fated: Vec<Fated<'_>> = images
+            let transitions: Vec<Transition<'_>> = images
                 .into_iter()
-                .map(|image| Fated { image, fate })
+                .map(|image| Transition { image, next })
                 .collect();
-            apply_fates(db, &fated, State::Probed, Claim::Kept).await?;
+            apply_next_steps(db, &transitions, State::Probed, Claim::Kept).await?;
             Ok(Stray::default())
         }
         Answer::Unknown => {
@@ -157,7 +158,7 @@ async fn record_entries(
         }
     }
     let mut new = insert_tasks(db, &tasks, Some(sent.batch), sent.submitted_at).await?;
-    let (mut followed, mut names, mut fated) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut followed, mut names, mut transitions) = (Vec::new(), Vec::new(), Vec::new());
     let mut strays = 0;
     for (key, entry) in entries {
         let Some(image) = images.get_mut(key) else {
@@ -176,11 +177,11 @@ async fn record_entries(
             }
             // Recovery has already made the image due again.
             Entry::Refused(_) if image.state == State::Probed => {}
-            Entry::Refused(fate) if image.waits => {
+            Entry::Refused(next) if image.waits => {
                 image.waits = false;
-                fated.push(Fated {
+                transitions.push(Transition {
                     image: image.id,
-                    fate,
+                    next,
                 });
             }
             Entry::Refused(_) => {}
@@ -202,7 +203,7 @@ async fn record_entries(
         ],
     )
     .await?;
-    apply_fates(db, &fated, State::Probed, Claim::Ended).await?;
+    apply_next_steps(db, &transitions, State::Probed, Claim::Ended).await?;
     Ok(strays)
 }
 
@@ -347,24 +348,24 @@ pub(super) enum Claim {
 
 /// An image and its next step.
 #[derive(Debug)]
-pub(super) struct Fated<'a> {
+pub(super) struct Transition<'a> {
     pub(super) image: i64,
-    pub(super) fate: &'a Fate,
+    pub(super) next: &'a NextStep,
 }
 
 /// Sets locked images back to `state`, or abandons them.
-pub(super) async fn apply_fates(
+pub(super) async fn apply_next_steps(
     db: &Connection,
-    fated: &[Fated<'_>],
+    transitions: &[Transition<'_>],
     state: State,
     claim: Claim,
 ) -> Result<(), Fault> {
     let (mut ids, mut at, mut failures) = (Vec::new(), Vec::new(), Vec::new());
     let (mut classes, mut messages) = (Vec::new(), Vec::new());
     let mut dead = Vec::new();
-    for Fated { image, fate } in fated {
-        let (time, reason): (_, Option<&Reason>) = match fate {
-            Fate::Dead(reason) => {
+    for Transition { image, next } in transitions {
+        let (time, reason): (_, Option<&Reason>) = match next {
+            NextStep::Dead(reason) => {
                 dead.push(Final {
                     image: *image,
                     state: State::Dead,
@@ -372,8 +373,8 @@ pub(super) async fn apply_fates(
                 });
                 continue;
             }
-            Fate::Again { at } => (at, None),
-            Fate::Retry { at, reason } => (at, Some(reason)),
+            NextStep::Again { at } => (at, None),
+            NextStep::Retry { at, reason } => (at, Some(reason)),
         };
         ids.push(*image);
         at.push(to_millis(*time));

@@ -13,7 +13,7 @@ use super::{
     location::{LOCATION_COLUMNS, Stored, location_at},
     outbox,
     row::state_at,
-    submit::{Claim, apply_fate},
+    submit::{Claim, apply_next_step},
 };
 
 pub(super) fn enqueue(
@@ -318,8 +318,8 @@ pub(super) fn record_findings(
             Judgement::Rejected(reason) => {
                 outbox::finish(db, id, State::Rejected, Some(reason))?;
             }
-            Judgement::Unreachable(fate) => {
-                apply_fate(db, id, fate, State::Unreachable, Claim::Ended)?;
+            Judgement::Unreachable(next) => {
+                apply_next_step(db, id, next, State::Unreachable, Claim::Ended)?;
             }
         }
         recorded += 1;

@@ -25,8 +25,8 @@ use std::{
 use rusqlite::Connection;
 
 use super::{
-    Answer, Backlog, BatchId, Begun, Claimed, DeliveryId, Enqueued, Fate, Finding, Hold, Ledger,
-    NewImage, Ordered, Permit, Poll, Quota, Recovered, Reply, Resubmit, Row, Rows, Scope,
+    Answer, Backlog, BatchId, Begun, Claimed, DeliveryId, Enqueued, Finding, Hold, Ledger,
+    NewImage, NextStep, Ordered, Permit, Poll, Quota, Recovered, Reply, Resubmit, Row, Rows, Scope,
     SharedDataId, Stats, Stray, TaskUpdate, Undelivered, Work,
     time::{span_to_millis, to_millis},
 };
@@ -171,7 +171,7 @@ impl Ledger for SqliteLedger {
         }))
     }
 
-    fn record_unsent(&self, unsent: Vec<(Hold, Fate)>, _now: SystemTime) -> Reply<'_, usize> {
+    fn record_unsent(&self, unsent: Vec<(Hold, NextStep)>, _now: SystemTime) -> Reply<'_, usize> {
         Box::pin(self.inner.write("record what was not sent", move |db| {
             submit::record_unsent(db, &unsent)
         }))

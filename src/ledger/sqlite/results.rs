@@ -4,14 +4,14 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::{
     super::{
-        EXPIRED_CLASS, Fate, Key, Poll, Reason, State, TaskUpdate, Update,
+        EXPIRED_CLASS, Key, NextStep, Poll, Reason, State, TaskUpdate, Update,
         codes::TaskState,
         time::{from_millis, to_millis},
     },
     fault::Fault,
     outbox,
     row::{state_at, task_id_at},
-    submit::{Claim, add_to_tally, apply_fate, insert_task},
+    submit::{Claim, add_to_tally, apply_next_step, insert_task},
 };
 use crate::ids::TaskId;
 
@@ -126,10 +126,10 @@ impl Task {
                 Ok(false)
             }
             Update::Decided(outcome) => self.decide(db, outcome),
-            Update::Failed(fate) => {
+            Update::Failed(next) => {
                 self.close(db, TaskState::Failed)?;
                 if self.is_awaited {
-                    apply_fate(db, self.image, fate, State::Probed, Claim::Ended)?;
+                    apply_next_step(db, self.image, next, State::Probed, Claim::Ended)?;
                 }
                 Ok(self.is_awaited)
             }
@@ -164,8 +164,8 @@ impl Task {
                 class: EXPIRED_CLASS.to_owned(),
                 message: "its result expired before it was polled, twice".to_owned(),
             };
-            let fate = Fate::Dead(reason);
-            return apply_fate(db, self.image, &fate, State::Expired, Claim::Ended);
+            let next = NextStep::Dead(reason);
+            return apply_next_step(db, self.image, &next, State::Expired, Claim::Ended);
         }
         db.prepare_cached(
             "UPDATE image SET state = ?2, next_at = ?3, expires_at = NULL, batch = NULL,

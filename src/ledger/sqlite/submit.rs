@@ -4,7 +4,7 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::{
     super::{
-        Answer, BatchId, Begun, Entry, Fate, Hold, Key, Recovered, Resubmit, State, Stray,
+        Answer, BatchId, Begun, Entry, Hold, Key, NextStep, Recovered, Resubmit, State, Stray,
         codes::{BatchState, TaskState},
         time::to_millis,
     },
@@ -59,12 +59,12 @@ pub(super) fn begin_batch(
     })
 }
 
-pub(super) fn record_unsent(db: &Connection, unsent: &[(Hold, Fate)]) -> Result<usize, Fault> {
+pub(super) fn record_unsent(db: &Connection, unsent: &[(Hold, NextStep)]) -> Result<usize, Fault> {
     let mut find = db.prepare_cached(
         "SELECT id FROM image WHERE key = ?1 AND lease = ?2 AND state IN (?3, ?4)",
     )?;
     let mut recorded = 0;
-    for (hold, fate) in unsent {
+    for (hold, next) in unsent {
         let held = params![
             hold.key.as_bytes(),
             hold.lease.0,
@@ -73,7 +73,7 @@ pub(super) fn record_unsent(db: &Connection, unsent: &[(Hold, Fate)]) -> Result<
         ];
         let image: Option<i64> = find.query_row(held, |row| row.get(0)).optional()?;
         if let Some(image) = image {
-            apply_fate(db, image, fate, State::Probed, Claim::Ended)?;
+            apply_next_step(db, image, next, State::Probed, Claim::Ended)?;
             recorded += 1;
         }
     }
@@ -116,10 +116,10 @@ pub(super) fn record_answer(
             }
             Ok(stray)
         }
-        Answer::Refused { request_id, fate } => {
+        Answer::Refused { request_id, next } => {
             close_batch(db, id, BatchState::Refused, request_id.as_ref())?;
             for image in images_of(db, id)? {
-                apply_fate(db, image, fate, State::Probed, Claim::Kept)?;
+                apply_next_step(db, image, next, State::Probed, Claim::Kept)?;
             }
             Ok(Stray::default())
         }
@@ -176,8 +176,8 @@ fn record_entries(
             }
             // Recovery has already made the image due again.
             Entry::Refused(_) if state == State::Probed.code() => {}
-            Entry::Refused(fate) if waits => {
-                apply_fate(db, image, fate, State::Probed, Claim::Ended)?;
+            Entry::Refused(next) if waits => {
+                apply_next_step(db, image, next, State::Probed, Claim::Ended)?;
             }
             Entry::Refused(_) => {}
         }
@@ -314,17 +314,17 @@ pub(super) enum Claim {
 }
 
 /// Sets an image back to `state`, or abandons it.
-pub(super) fn apply_fate(
+pub(super) fn apply_next_step(
     db: &Connection,
     image: i64,
-    fate: &Fate,
+    next: &NextStep,
     state: State,
     claim: Claim,
 ) -> Result<(), Fault> {
-    let (at, reason) = match fate {
-        Fate::Dead(reason) => return outbox::finish(db, image, State::Dead, Some(reason)),
-        Fate::Again { at } => (at, None),
-        Fate::Retry { at, reason } => (at, Some(reason)),
+    let (at, reason) = match next {
+        NextStep::Dead(reason) => return outbox::finish(db, image, State::Dead, Some(reason)),
+        NextStep::Again { at } => (at, None),
+        NextStep::Retry { at, reason } => (at, Some(reason)),
     };
     db.prepare_cached(
         "UPDATE image SET state = ?2, next_at = ?3, attempts = attempts + ?4, batch = NULL,

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::super::{
-    Line, Pipeline, Subject, facts, fate,
+    Line, Pipeline, Subject, facts, failure,
     files::{self, FileCheck},
 };
 use crate::{
@@ -67,14 +67,14 @@ fn of_url(pipeline: &Pipeline, text: String) -> Noted {
         Err(error) => {
             let key = Key::of_text(&pipeline.scope, &text);
             let verdict = Verdict::of_text(text.clone(), &error);
-            let reason = fate::reason(&verdict)
-                .unwrap_or_else(|| fate::reason_of("url/malformed", error.to_string()));
+            let reason = failure::reason(&verdict)
+                .unwrap_or_else(|| failure::reason_of("url/malformed", error.to_string()));
             return Noted::rejected(key, masked_location(&text), &verdict, reason);
         }
     };
     let key = Key::of_url(&pipeline.scope, &url);
     let verdict = pipeline.settings.requirements.judge_url(url);
-    match fate::reason(&verdict) {
+    match failure::reason(&verdict) {
         Some(reason) if verdict.decision() == Decision::Reject => {
             Noted::rejected(key, masked_location(&text), &verdict, reason)
         }
@@ -115,8 +115,8 @@ fn of_file(
             facts: None,
         },
         Ok(FileCheck { verdict, .. }) => {
-            let reason = fate::reason(&verdict)
-                .unwrap_or_else(|| fate::reason_of("image/too-large", "too large".to_owned()));
+            let reason = failure::reason(&verdict)
+                .unwrap_or_else(|| failure::reason_of("image/too-large", "too large".to_owned()));
             Noted::rejected(unread, location, &verdict, reason)
         }
         Err(error) => Noted {

@@ -11,7 +11,7 @@ use std::{
 use greenlight::{
     TaskId,
     ledger::{
-        Answer, BatchId, Entry, Fate, Finding, Hold, Judgement, Key, Known, Ledger, Reason,
+        Answer, BatchId, Entry, Finding, Hold, Judgement, Key, Known, Ledger, NextStep, Reason,
         Resubmit, Row, Rows, SqliteLedger, State, TaskUpdate, Update, Work,
     },
 };
@@ -210,16 +210,16 @@ impl World {
         }
     }
 
-    fn fate(&self, verdict: Verdict) -> Fate {
+    fn next(&self, verdict: Verdict) -> NextStep {
         let reason = Reason {
             class: "made/up".to_owned(),
             message: format!("{verdict:?}"),
         };
         let at = self.now + Duration::from_secs(5);
         match verdict {
-            Verdict::Good | Verdict::Again => Fate::Again { at },
-            Verdict::Later => Fate::Retry { at, reason },
-            Verdict::Bad | Verdict::Dead => Fate::Dead(reason),
+            Verdict::Good | Verdict::Again => NextStep::Again { at },
+            Verdict::Later => NextStep::Retry { at, reason },
+            Verdict::Bad | Verdict::Dead => NextStep::Dead(reason),
         }
     }
 
@@ -229,7 +229,7 @@ impl World {
                 poll_at: self.now + Duration::from_secs(5),
             },
             News::Decided => Update::Decided("outcome".to_owned()),
-            News::Failed(verdict) => Update::Failed(self.fate(verdict)),
+            News::Failed(verdict) => Update::Failed(self.next(verdict)),
             News::Expired => Update::Expired,
         }
     }
@@ -274,7 +274,7 @@ impl World {
             }
             Event::Unsent(index, verdict) => {
                 if let Some(&hold) = pick(&self.holds, index) {
-                    let unsent = vec![(hold, self.fate(verdict))];
+                    let unsent = vec![(hold, self.next(verdict))];
                     self.ledger.record_unsent(unsent, self.now).await.unwrap();
                 }
             }
@@ -282,10 +282,10 @@ impl World {
             Event::Begin(index, count) => self.begin(index, count).await,
             Event::Answer(index, replies) => self.answer(index, replies).await,
             Event::Refuse(index, verdict) => {
-                let fate = self.fate(verdict);
+                let next = self.next(verdict);
                 let refused = Answer::Refused {
                     request_id: None,
-                    fate,
+                    next,
                 };
                 self.settle(index, refused, true).await;
             }
@@ -339,7 +339,7 @@ impl World {
             }
             Event::Withhold(verdict) => {
                 let holds = self.claim(Work::Submit, 4).await.into_iter();
-                let unsent = holds.map(|hold| (hold, self.fate(verdict)));
+                let unsent = holds.map(|hold| (hold, self.next(verdict)));
                 let recorded = self.ledger.record_unsent(unsent.collect(), self.now);
                 recorded.await.unwrap();
             }
@@ -390,10 +390,10 @@ impl World {
     }
 
     async fn find_held(&mut self, hold: Hold, verdict: Verdict) {
-        let judgement = match (verdict, self.fate(verdict)) {
+        let judgement = match (verdict, self.next(verdict)) {
             (Verdict::Good, _) => Judgement::Accepted,
-            (Verdict::Bad, Fate::Dead(reason)) => Judgement::Rejected(reason),
-            (_, fate) => Judgement::Unreachable(fate),
+            (Verdict::Bad, NextStep::Dead(reason)) => Judgement::Rejected(reason),
+            (_, next) => Judgement::Unreachable(next),
         };
         let finding = Finding {
             hold,
@@ -456,7 +456,7 @@ impl World {
                     Some((name, _)) => Entry::Task(name.clone()),
                     None => continue,
                 },
-                Reply::Refused(verdict) => Entry::Refused(self.fate(verdict)),
+                Reply::Refused(verdict) => Entry::Refused(self.next(verdict)),
                 Reply::Silence => continue,
             };
             if let Some(sending) = self.sendings.get_mut(&key)

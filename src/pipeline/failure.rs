@@ -1,4 +1,4 @@
-//! The next step for an image after a failure: a pure classification.
+//! Classifies failures into the next step for an image; pure functions.
 
 use std::time::{Duration, SystemTime};
 
@@ -7,7 +7,7 @@ use crate::{
     download::Download,
     error::{Error, ErrorKind, Retry},
     green::{Refusal, is_about_content},
-    ledger::{Fate, Reason},
+    ledger::{NextStep, Reason},
     verdict::{Code, Verdict, Violation},
 };
 
@@ -19,14 +19,14 @@ fn rest(attempts: u32) -> Duration {
 }
 
 /// Returns a retry after a backoff, or `Dead` if this was the last of `max_attempts`.
-pub(super) fn retry(reason: Reason, attempts: u32, max_attempts: u32, now: SystemTime) -> Fate {
+pub(super) fn retry(reason: Reason, attempts: u32, max_attempts: u32, now: SystemTime) -> NextStep {
     if attempts.saturating_add(1) >= max_attempts {
-        return Fate::Dead(reason);
+        return NextStep::Dead(reason);
     }
     let wait = rest(attempts);
     trace::retried(&reason, attempts, wait);
     let at = clock::after(now, wait);
-    Fate::Retry { at, reason }
+    NextStep::Retry { at, reason }
 }
 
 /// Returns the next step after the service rejected one image; `None` if the image may have been
@@ -37,18 +37,18 @@ pub(super) fn of_refusal(
     attempts: u32,
     max_attempts: u32,
     now: SystemTime,
-) -> Option<Fate> {
+) -> Option<NextStep> {
     let reason = Reason {
         class: format!("{stage}/{}", refusal.code()),
         message: refusal.to_string(),
     };
     match refusal.retry() {
         Retry::Ambiguous => None,
-        Retry::After(pause) if refusal.is_throttling() => Some(Fate::Again {
+        Retry::After(pause) if refusal.is_throttling() => Some(NextStep::Again {
             at: clock::after(now, pause),
         }),
         Retry::After(_) => Some(retry(reason, attempts, max_attempts, now)),
-        Retry::Never => Some(Fate::Dead(reason)),
+        Retry::Never => Some(NextStep::Dead(reason)),
     }
 }
 
