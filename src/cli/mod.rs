@@ -82,6 +82,7 @@ async fn dispatch(arguments: Arguments) -> Result<Exit, Failure> {
         Command::Retry(options) => ledger::retry(options).await,
         Command::Dead(options) => ledger::dead(options).await,
         Command::Export(options) => ledger::export(options, interrupt).await,
+        Command::Ledger(options) => ledger::maintain(options, interrupt).await,
         Command::Plan(options) => plan::run(options, interrupt).await,
         Command::Results(options) => results::run(options, interrupt).await,
         Command::Report(options) => report_cmd::run(options, interrupt).await,

@@ -30,14 +30,16 @@
 //!
 //! # Time
 //!
-//! Times are arguments. The exceptions are [`Ledger::permit`] and [`Ledger::slow_down`], which use
-//! the store's clock, because processes that share a rate must share a clock.
+//! Times are arguments. The exceptions are [`Ledger::permit`], [`Ledger::slow_down`] and
+//! [`Ledger::fail`], which use the store's clock, because processes that share a rate must share a clock.
 
 #[cfg(any(feature = "ledger", feature = "postgres"))]
 mod codes;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod key;
+#[cfg(any(feature = "ledger", feature = "postgres"))]
+mod maintenance;
 mod record;
 mod state;
 #[cfg(any(feature = "ledger", feature = "postgres"))]
@@ -59,6 +61,8 @@ use std::{
 use crate::error::Error;
 
 pub use key::{Key, Scope};
+#[cfg(any(feature = "ledger", feature = "postgres"))]
+pub use maintenance::{Copied, Health, Maintenance, Problem, Upgraded};
 #[cfg(feature = "postgres")]
 pub use postgres::{PostgresLedger, PostgresOptions, PrinterLock};
 pub use record::{
@@ -70,7 +74,8 @@ pub use record::{
 pub use sqlite::{SqliteLedger, SqliteOptions};
 pub use state::State;
 pub use view::{
-    Backlog, DeliveryId, Ordered, Row, Rows, SharedDataId, Stats, Undelivered, WorkerStatus,
+    Backlog, DeliveryId, LongTransaction, Ordered, Row, Rows, SharedDataId, Stats, Undelivered,
+    WorkerStatus,
 };
 
 /// The future that the methods of a [`Ledger`] return. It is boxed, so that a pipeline holds an
@@ -173,6 +178,15 @@ pub trait Ledger: fmt::Debug + Send + Sync {
     /// store's clock.
     fn slow_down(&self, quota: Quota, pause: Duration) -> Reply<'_, ()>;
 
+    /// Records that a request failed because of an outage. Until [`end_outage`](Self::end_outage) is
+    /// called, one user at a time gets a permit, as a [`Permit::Trial`], at intervals of the duration
+    /// of the outage, at least `pause` and at most a minute. Returns the time to wait. Uses the
+    /// store's clock.
+    fn fail(&self, quota: Quota, pause: Duration) -> Reply<'_, Duration>;
+
+    /// Records that a request succeeded: the outage is over for all users.
+    fn end_outage(&self, quota: Quota) -> Reply<'_, ()>;
+
     /// Reads the outbox: up to `limit` final outcomes after `after` that are not acknowledged, one
     /// per source, in order. They are returned again until [`acknowledge`](Self::acknowledge) is
     /// called.
@@ -210,9 +224,20 @@ pub trait Ledger: fmt::Debug + Send + Sync {
         Box::pin(async { Ok(Vec::new()) })
     }
 
+    /// Returns transactions of other programs that are open for longer than `age` and keep the store
+    /// from removing old rows. The default implementation returns none.
+    fn long_transactions(&self, age: Duration) -> Reply<'_, Vec<LongTransaction>> {
+        let _ = age;
+        Box::pin(async { Ok(Vec::new()) })
+    }
+
     /// Returns sources and the state of their images, in the order they were enqueued.
     fn rows(&self, rows: Rows) -> Reply<'_, Vec<Row>>;
 }
+
+/// The longest interval between two requests during an outage.
+#[cfg(any(feature = "ledger", feature = "postgres"))]
+const MAX_TRIAL: Duration = Duration::from_secs(60);
 
 /// What happens to images without a known response after their settling time.
 #[non_exhaustive]

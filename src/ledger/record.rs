@@ -153,6 +153,8 @@ pub struct Claimed {
     pub attempts: u32,
     /// The recorded facts, as JSON text.
     pub facts: Option<String>,
+    /// The host that added a file, if the store recorded it.
+    pub host: Option<String>,
 }
 
 impl Claimed {
@@ -164,6 +166,7 @@ impl Claimed {
             state,
             attempts: 0,
             facts: None,
+            host: None,
         }
     }
 }
@@ -402,6 +405,10 @@ pub struct Limit {
 pub enum Permit {
     /// The operation may proceed; its cost is counted.
     Granted,
+    /// The operation may proceed during an outage, as the only one of all users: its result must be
+    /// passed to [`Ledger::fail`](super::Ledger::fail) or
+    /// [`Ledger::end_outage`](super::Ledger::end_outage).
+    Trial,
     /// The operation must wait; nothing is counted. Request a permit again after this duration.
     Wait(Duration),
 }

@@ -1,6 +1,9 @@
 //! Views of a ledger: rows, counts, and the remaining work.
 
-use std::{borrow::Cow, time::SystemTime};
+use std::{
+    borrow::Cow,
+    time::{Duration, SystemTime},
+};
 
 use super::{
     key::Key,
@@ -193,6 +196,23 @@ impl Stats {
     /// Returns the total number of images.
     pub fn images(&self) -> u64 {
         self.states.iter().map(|&(_, count)| count).sum()
+    }
+}
+
+/// A transaction of another program that keeps the store from removing old rows.
+#[non_exhaustive]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LongTransaction {
+    /// The name to display.
+    pub name: String,
+    /// The time since the transaction began.
+    pub open_for: Duration,
+}
+
+impl LongTransaction {
+    /// Returns a transaction.
+    pub const fn new(name: String, open_for: Duration) -> Self {
+        Self { name, open_for }
     }
 }
 

@@ -86,6 +86,14 @@ pub(super) fn may_pass(reason: &Reason) -> bool {
     reason.class != CHANGED
 }
 
+/// Adds the host that added a file which cannot be read here.
+pub(super) fn with_host(mut reason: Reason, host: Option<&str>) -> Reason {
+    if let Some(host) = host.filter(|_| matches!(&*reason.class, MISSING | UNREADABLE)) {
+        reason.message = format!("{}; host `{host}` added it", reason.message);
+    }
+    reason
+}
+
 /// Returns the reason for a file that cannot be read.
 pub(super) fn unreadable(error: &io::Error) -> Reason {
     let class = match error.kind() {

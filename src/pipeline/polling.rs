@@ -63,7 +63,7 @@ async fn ask(shared: Arc<Shared>, polls: Vec<Poll>) -> Result<(), Error> {
     let ids: Vec<TaskId> = polls.iter().map(|poll| poll.task_id.clone()).collect();
     match client.results(&ids).await {
         Ok(reports) => {
-            shared.outage.ended();
+            shared.succeeded(quota).await?;
             let scenes = shared.pipeline.scenes();
             let held = reports
                 .into_iter()
@@ -73,14 +73,18 @@ async fn ask(shared: Arc<Shared>, polls: Vec<Poll>) -> Result<(), Error> {
         Err(error) => match RequestFailure::of(&error) {
             RequestFailure::Unknown => {
                 shared.outage.failed(&error);
-                postpone(&shared, polls, Duration::from_secs(1)).await
+                let pause = shared.failed(quota, Duration::from_secs(1)).await?;
+                postpone(&shared, polls, pause).await
             }
             RequestFailure::Later { pause, slow } => {
                 shared.outage.failed(&error);
-                let pause = shared.outage.pause().max(pause);
-                if slow {
+                let pause = if slow {
+                    let pause = shared.outage.pause().max(pause);
                     shared.slow_down(quota, pause).await?;
-                }
+                    pause
+                } else {
+                    shared.failed(quota, pause).await?
+                };
                 postpone(&shared, polls, pause).await
             }
             RequestFailure::Content(_) | RequestFailure::Hopeless => {

@@ -146,7 +146,10 @@ async fn probe(shared: Arc<Shared>, image: Claimed) -> Finding {
         Location::Url(url) => probe_url(&shared, hold, image.attempts, url).await,
         Location::File(path) => match shared.judge_file(path, hold.key).await {
             Ok((verdict, _)) => judge(&shared, hold, image.attempts, &verdict),
-            Err(reason) => unreachable(&shared, hold, reason, image.attempts),
+            Err(reason) => {
+                let reason = files::with_host(reason, image.host.as_deref());
+                unreachable(&shared, hold, reason, image.attempts)
+            }
         },
     }
 }

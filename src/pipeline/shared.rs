@@ -3,7 +3,10 @@
 
 use std::{
     path::PathBuf,
-    sync::atomic::{AtomicBool, AtomicI64, Ordering},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicI64, Ordering},
+    },
     time::Duration,
 };
 
@@ -22,6 +25,9 @@ use crate::{
 /// How often an idle stage checks for work that another process may have added.
 pub(super) const POLL_INTERVAL: Duration = Duration::from_millis(250);
 
+/// The longest wait before a permit is requested again: an outage may end sooner than expected.
+const MAX_WAIT: Duration = Duration::from_secs(1);
+
 /// The state that the stages of one run share.
 #[derive(Debug)]
 pub(super) struct Shared {
@@ -35,6 +41,8 @@ pub(super) struct Shared {
     pub(super) intake_done: AtomicBool,
     pub(super) outage: OutageWatch,
     pub(super) upload_outage: OutageWatch,
+    /// Operations whose outage in the ledger a success must end.
+    failing: Mutex<Vec<String>>,
     /// Limits how many files are uploaded at a time.
     pub(super) uploads: Semaphore,
     /// Limits how many files are checked at a time: one per processor.
@@ -58,6 +66,7 @@ impl Shared {
             intake_done: AtomicBool::new(intake_done),
             outage: OutageWatch::default(),
             upload_outage: OutageWatch::default(),
+            failing: Mutex::default(),
             uploads: Semaphore::new(uploads),
             readers: Semaphore::new(readers),
             again_from: AtomicI64::new(i64::MAX),
@@ -103,10 +112,14 @@ impl Shared {
         while !self.is_stopping() {
             match self.pipeline.ledger.permit(quota.clone(), cost).await? {
                 Permit::Granted => return Ok(true),
+                Permit::Trial => {
+                    self.is_failing(quota, true);
+                    return Ok(true);
+                }
                 Permit::Wait(wait) => {
                     trace::waits(wait);
                     // Ends early if the run is stopped.
-                    drop(timeout(wait, self.stopped()).await);
+                    drop(timeout(wait.min(MAX_WAIT), self.stopped()).await);
                 }
             }
         }
@@ -136,6 +149,49 @@ impl Shared {
             }
             _ => Err(files::changed()),
         }
+    }
+
+    /// Records a request that failed because of an outage, for all users of the ledger. Returns the
+    /// backoff.
+    pub(super) async fn failed(
+        &self,
+        quota: Option<&Quota>,
+        pause: Duration,
+    ) -> Result<Duration, Error> {
+        let pause = self.outage.pause().max(pause);
+        let Some(quota) = quota else {
+            return Ok(pause);
+        };
+        let was_failing = self.is_failing(quota, true);
+        // A single failure is not an outage.
+        if !was_failing && self.outage.lasted() < POLL_INTERVAL {
+            self.is_failing(quota, false);
+            return Ok(pause);
+        }
+        self.pipeline.ledger.fail(quota.clone(), pause).await
+    }
+
+    /// Records a request that succeeded.
+    pub(super) async fn succeeded(&self, quota: Option<&Quota>) -> Result<(), Error> {
+        self.outage.ended();
+        match quota {
+            Some(quota) if self.is_failing(quota, false) => {
+                self.pipeline.ledger.end_outage(quota.clone()).await
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Sets whether an operation fails. Returns whether it did.
+    fn is_failing(&self, quota: &Quota, fails: bool) -> bool {
+        let mut failing = self.failing.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = failing.len();
+        failing.retain(|operation| *operation != quota.operation);
+        let failed = failing.len() < count;
+        if fails {
+            failing.push(quota.operation.clone());
+        }
+        failed
     }
 
     pub(super) async fn slow_down(

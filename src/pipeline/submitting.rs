@@ -223,8 +223,9 @@ async fn send_group(shared: &Shared, mut group: Group) -> Result<Vec<Group>, Err
     shared.reach(Step::AfterSend);
     let parts = match sent {
         Ok(Ok(submission)) => {
-            shared.outage.ended();
             answered(shared, begun.batch, &group, &submission).await?;
+            let quota = settings.submit_quota.as_ref();
+            shared.succeeded(quota).await?;
             Vec::new()
         }
         Ok(Err(error)) => not_answered(shared, begun.batch, group, error).await?,
@@ -233,6 +234,8 @@ async fn send_group(shared: &Shared, mut group: Group) -> Result<Vec<Group>, Err
             let error = format!("submit: no response within {limit:?}");
             shared.outage.failed_for(error);
             unknown(shared, begun.batch, group.len()).await?;
+            let quota = settings.submit_quota.as_ref();
+            shared.failed(quota, POLL_INTERVAL).await?;
             Vec::new()
         }
     };
@@ -311,14 +314,20 @@ async fn not_answered(
         RequestFailure::Unknown => {
             shared.outage.failed(&error);
             unknown(shared, batch, group.len()).await?;
+            let quota = settings.submit_quota.as_ref();
+            shared.failed(quota, POLL_INTERVAL).await?;
         }
         RequestFailure::Later { pause, slow } => {
             shared.outage.failed(&error);
-            let pause = shared.outage.pause().max(pause);
+            let quota = settings.submit_quota.as_ref();
+            let pause = if slow {
+                shared.outage.pause().max(pause)
+            } else {
+                shared.failed(quota, pause).await?
+            };
             let at = clock::after(clock::now(), pause);
             refuse(NextStep::Again { at }).await?;
             if slow {
-                let quota = settings.submit_quota.as_ref();
                 shared.slow_down(quota, pause).await?;
             }
         }

@@ -35,6 +35,21 @@ enum Unsent {
     Hopeless(Error),
 }
 
+impl Unsent {
+    fn with_host(self, host: Option<&str>) -> Self {
+        match self {
+            Self::Image(NextStep::Dead(reason)) => {
+                Self::Image(NextStep::Dead(files::with_host(reason, host)))
+            }
+            Self::Image(NextStep::Retry { at, reason }) => Self::Image(NextStep::Retry {
+                at,
+                reason: files::with_host(reason, host),
+            }),
+            unsent => unsent,
+        }
+    }
+}
+
 /// Creates tasks for images. Images that cannot be uploaded are recorded and left out.
 pub(super) async fn ready(shared: &Arc<Shared>, images: Vec<Claimed>) -> Result<Vec<Ready>, Error> {
     let mut ready = Vec::with_capacity(images.len());
@@ -68,9 +83,10 @@ pub(super) async fn ready(shared: &Arc<Shared>, images: Vec<Claimed>) -> Result<
                 note(hold, attempts, facts.as_deref(), url);
             }
             Location::File(path) => {
-                let shared = Arc::clone(shared);
+                let (shared, host) = (Arc::clone(shared), image.host);
                 uploads.spawn(async move {
                     let url = Box::pin(upload(&shared, hold.key, path, attempts)).await;
+                    let url = url.map_err(|unsent| unsent.with_host(host.as_deref()));
                     (hold, attempts, facts, url)
                 });
             }

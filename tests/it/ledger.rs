@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may fail anywhere")]
 
 mod files;
+mod maintenance;
 #[cfg(feature = "postgres")]
 mod postgres;
 mod properties;

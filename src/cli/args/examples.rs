@@ -149,6 +149,43 @@ A file greenlight.toml has options by their names, for all commands or in a tabl
 An option decides before the environment (GREENLIGHT_REGION), that before the file, that before the \
 default. Relative paths are relative to the file. Secrets are not read from it.";
 
+pub(super) const LEDGER: &str = "\
+Examples:
+  greenlight ledger init postgres://me@db.example.com/images
+  greenlight ledger check greenlight.db
+  greenlight ledger copy greenlight.db postgres://me@db.example.com/images";
+
+pub(super) const LEDGER_INIT: &str = "\
+Examples:
+  greenlight ledger init postgres://owner@db.example.com/images
+
+It needs no key. For PostgreSQL it needs the right to create a schema in the database, or tables in \
+the schema; workers then need no such right. `greenlight scan` also creates a ledger.";
+
+pub(super) const LEDGER_UPGRADE: &str = "\
+Examples:
+  greenlight ledger upgrade postgres://owner@db.example.com/images
+
+A file is also upgraded when a run opens it. A database is not, because workers of the older version \
+may be using it: stop them first.";
+
+pub(super) const LEDGER_CHECK: &str = "\
+Examples:
+  greenlight ledger check greenlight.db
+
+Exit codes: 0 consistent; 2 inconsistent, or failed";
+
+pub(super) const LEDGER_COPY: &str = "\
+Examples:
+  greenlight ledger copy greenlight.db postgres://owner@db.example.com/images
+  greenlight ledger copy postgres://owner@db.example.com/images greenlight.db
+
+FROM must not be in use, and TO must not contain a ledger. If it is interrupted or killed, the same \
+command continues. The copy has the same sources, states, task ids, outcomes and acknowledgments, so \
+scanning the same list with it costs nothing.
+
+Exit codes: 0 complete, 2 failed, 130 interrupted";
+
 pub(super) const COMPLETIONS: &str = "\
 Examples:
   greenlight completions bash > greenlight.bash";
@@ -186,6 +223,11 @@ mod tests {
             WORK,
             WORK_LONG,
             STATUS,
+            LEDGER,
+            LEDGER_INIT,
+            LEDGER_UPGRADE,
+            LEDGER_CHECK,
+            LEDGER_COPY,
             RETRY,
             DEAD,
             EXPORT,

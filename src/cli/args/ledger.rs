@@ -1,11 +1,17 @@
 //! The location of the ledger, and the commands that read it.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use clap::{Args, ValueEnum, ValueHint};
 
 use super::{DestinationOptions, OnlyOption, PrintOptions};
-use crate::{cli::ledger::LedgerLocation, image_url::masked};
+use crate::{
+    cli::{duration, ledger::LedgerLocation},
+    image_url::masked,
+};
 
 /// The default file name of the ledger.
 const DEFAULT: &str = "greenlight.db";
@@ -74,12 +80,22 @@ pub(crate) fn has_password(url: &str) -> bool {
 /// Whether a parameter of a connection is `password`, `sslpassword` or one that is encoded.
 fn is_password(name: &str) -> bool {
     name.to_ascii_lowercase().ends_with("password") || name.contains('%')
+
+/// What is reported of other users of a database.
+#[derive(Args, Clone, Copy, Debug)]
+pub(crate) struct ObstacleOption {
+    /// Warn of foreign transactions that are open for longer than this
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = duration::parse_positive, hide_short_help = true, help_heading = "Service")]
+    pub(crate) transaction_age: Duration,
 }
 
 #[derive(Args, Debug)]
 pub(crate) struct StatusOptions {
     #[command(flatten)]
     pub(crate) ledger: LedgerOption,
+
+    #[command(flatten)]
+    pub(crate) obstacles: ObstacleOption,
 
     #[command(flatten)]
     pub(crate) print: PrintOptions,

@@ -5,6 +5,7 @@ mod check;
 mod doctor;
 mod examples;
 mod ledger;
+mod maintain;
 mod output;
 mod plan;
 mod reach;
@@ -20,9 +21,10 @@ pub(crate) use about::{CompletionsOptions, ConfigOptions, ManOptions, ShowConfig
 pub(crate) use check::{CheckOptions, CheckSettings, InputOptions, entry_of};
 pub(crate) use doctor::DoctorOptions;
 pub(crate) use ledger::{
-    DeadOptions, ExportFormat, ExportOptions, LedgerOption, RetryOptions, StatusOptions,
-    has_password, without_password,
+    DeadOptions, ExportFormat, ExportOptions, LedgerOption, ObstacleOption, RetryOptions,
+    StatusOptions, has_password, without_password,
 };
+pub(crate) use maintain::{CopyOptions, LedgerOptions, LedgerTask};
 pub(crate) use output::{
     CsvOption, DestinationOptions, Format, Kind, OnlyOption, OutputOptions, PrintOptions, When,
 };
@@ -104,6 +106,10 @@ pub(crate) enum Command {
     /// Write a row for each source of a ledger, in the order of the input
     #[command(after_help = examples::EXPORT)]
     Export(ExportOptions),
+
+    /// Create, upgrade, check or copy a ledger
+    #[command(after_help = examples::LEDGER)]
+    Ledger(LedgerOptions),
 
     /// Check images and print what a scan of them would submit and cost; needs no account
     #[command(after_help = examples::PLAN)]

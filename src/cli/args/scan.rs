@@ -5,8 +5,8 @@ use std::time::Duration;
 use clap::Args;
 
 use super::{
-    CheckSettings, InputOptions, LedgerOption, OnlyOption, PrintOptions, SceneOptions,
-    ServiceOptions,
+    CheckSettings, InputOptions, LedgerOption, ObstacleOption, OnlyOption, PrintOptions,
+    SceneOptions, ServiceOptions,
 };
 use crate::{
     cli::{duration, exit::Failure},
@@ -70,6 +70,9 @@ pub(crate) struct WorkOptions {
     /// End when nothing is left to do, instead of waiting for more
     #[arg(long, help_heading = "Service")]
     pub(crate) until_done: bool,
+
+    #[command(flatten)]
+    pub(crate) obstacles: ObstacleOption,
 }
 
 /// What to scan for, and where.

@@ -49,7 +49,18 @@ pub(super) enum Role {
 pub(super) enum Guard {
     File(#[expect(dead_code, reason = "dropped at the end of the run")] Lock),
     #[cfg(feature = "postgres")]
-    Database(#[expect(dead_code, reason = "dropped at the end of the run")] Option<PrinterLock>),
+    Database(Option<PrinterLock>),
+}
+
+impl Guard {
+    /// Whether no other process can have taken the role over.
+    pub(super) fn is_held(&self) -> bool {
+        match self {
+            Self::File(_) => true,
+            #[cfg(feature = "postgres")]
+            Self::Database(lock) => lock.as_ref().is_none_or(PrinterLock::is_held),
+        }
+    }
 }
 
 /// Opens a ledger that exists, to read it: other processes may be writing.
@@ -172,7 +183,7 @@ async fn lock_printer(ledger: &PostgresLedger) -> Result<PrinterLock, Failure> {
 #[cfg(feature = "postgres")]
 fn options() -> PostgresOptions {
     let name = format!("{} {}", host(), std::process::id());
-    PostgresLedger::options().name(&name)
+    PostgresLedger::options().name(&name).host(&host())
 }
 
 /// The machine's name, for people.
@@ -183,13 +194,16 @@ fn host() -> String {
 }
 
 #[cfg(not(feature = "postgres"))]
-fn not_built() -> Failure {
+pub(super) fn not_built() -> Failure {
     Failure::new("this greenlight cannot use PostgreSQL")
         .hint("build it with the feature `postgres`")
 }
 
 pub(super) fn unopened(error: Error, option: &LedgerOption) -> Failure {
-    let failure = Failure::from(error);
+    let failure = super::maintain::explain(error, &option.text());
+    if failure.advice().is_some() {
+        return failure;
+    }
     match option.location() {
         LedgerLocation::File(path) if !path.exists() => {
             failure.hint("`greenlight scan` begins a ledger; --ledger FILE names one")

@@ -5,6 +5,8 @@ mod export;
 mod lines;
 mod location;
 mod lock;
+mod maintain;
+mod obstacles;
 mod outage;
 mod progress;
 mod retry;
@@ -19,6 +21,7 @@ pub(crate) use self::{
     export::{page, run as export},
     lines::{Lines, located},
     location::{LedgerLocation, open_to_read},
+    maintain::run as maintain,
     retry::run as retry,
     run::{resume, scan},
     status::run as status,

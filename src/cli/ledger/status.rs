@@ -7,6 +7,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
+use super::obstacles::Obstacles;
 use crate::{
     cli::{
         args::StatusOptions,
@@ -42,6 +43,9 @@ pub(crate) async fn run(options: StatusOptions) -> Result<Exit, Failure> {
         .iter()
         .map(|worker| Worker::of(worker, now))
         .collect();
+    Obstacles::new(options.obstacles.transaction_age)
+        .look(&*ledger)
+        .await?;
     let mut printer = Printer::new(&options.print)?;
     let printed = printer.print(&status).and_then(|()| printer.finish());
     printer::ended(printed.map(|()| Exit::Success), || Exit::Success)

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::{self, MissedTickBehavior};
 
-use super::{location::Role, outage::Outages, progress::Watch, setup::Setup};
+use super::{location::Role, obstacles::Obstacles, outage::Outages, progress::Watch, setup::Setup};
 use crate::{
     cli::{
         args::WorkOptions,
@@ -14,6 +14,7 @@ use crate::{
         scan::Place,
         terminal::{self, Progress},
     },
+    ledger::Ledger,
     pipeline::Run,
 };
 
@@ -36,14 +37,17 @@ pub(crate) async fn run(options: WorkOptions, mut interrupt: Interrupt) -> Resul
         guard: _guard,
     } = Setup::reopen(&options.settings, &place, Role::Work).await?;
     let progress = Progress::begin();
-    let mut outages = Outages::default();
+    let mut notices = Notices {
+        outages: Outages::default(),
+        obstacles: Obstacles::new(options.obstacles.transaction_age),
+    };
     loop {
         let mut watch = Watch::start(&ledger.stats(clock::now()).await?);
         let mut run = pipeline.resume();
         if !drive(
-            &mut run,
+            (&mut run, &*ledger),
             &mut watch,
-            (&progress, &mut outages),
+            (&progress, &mut notices),
             &mut interrupt,
         )
         .await?
@@ -51,6 +55,7 @@ pub(crate) async fn run(options: WorkOptions, mut interrupt: Interrupt) -> Resul
         {
             return Ok(Exit::Success);
         }
+        notices.obstacles.look(&*ledger).await?;
         tokio::select! {
             biased;
             () = interrupt.wait() => return Ok(Exit::Success),
@@ -59,12 +64,18 @@ pub(crate) async fn run(options: WorkOptions, mut interrupt: Interrupt) -> Resul
     }
 }
 
+/// What the user is told once.
+struct Notices {
+    outages: Outages,
+    obstacles: Obstacles,
+}
+
 /// Runs until nothing is left to do. Returns whether it was not interrupted: what was sent is
 /// finished and the rest released then, as a scheduler that stops a process expects.
 async fn drive(
-    run: &mut Run,
+    (run, ledger): (&mut Run, &dyn Ledger),
     watch: &mut Watch,
-    (progress, outages): (&Progress, &mut Outages),
+    (progress, notices): (&Progress, &mut Notices),
     interrupt: &mut Interrupt,
 ) -> Result<bool, Failure> {
     let stopper = run.stopper();
@@ -81,11 +92,12 @@ async fn drive(
                 stopper.stop();
             }
             _ = ticks.tick() => {
-                let outage = outages.note(run.outage());
+                let outage = notices.outages.note(run.outage());
                 let (steps, pace) = watch.read(&done, true, outage.is_empty());
                 if outage.is_empty() || terminal::has_bars() {
                     progress.show(&steps, &format!("{pace}{outage}"));
                 }
+                notices.obstacles.look(ledger).await?;
             }
             finished = run.finish() => {
                 finished?;

@@ -5,11 +5,11 @@ use std::time::{Duration, SystemTime};
 use super::{
     super::{
         Answer, Backlog, BatchId, Begun, Claimed, DeliveryId, Enqueued, Finding, Hold, Ledger,
-        NewImage, NextStep, Ordered, Permit, Poll, Quota, Recovered, Reply, Resubmit, Row, Rows,
-        Scope, SharedDataId, Stats, Stray, TaskUpdate, Undelivered, Work, WorkerStatus,
-        time::span_to_millis,
+        LongTransaction, NewImage, NextStep, Ordered, Permit, Poll, Quota, Recovered, Reply,
+        Resubmit, Row, Rows, Scope, SharedDataId, Stats, Stray, TaskUpdate, Undelivered, Work,
+        WorkerStatus, time::span_to_millis,
     },
-    PostgresLedger, claims, intake, outbox,
+    PostgresLedger, claims, host, intake, outbox,
     pool::Mode,
     quota, report, results, submit, worker,
 };
@@ -20,10 +20,17 @@ impl Ledger for PostgresLedger {
     }
 
     fn enqueue(&self, images: Vec<NewImage>, now: SystemTime) -> Reply<'_, Vec<Enqueued>> {
-        let args = (images, self.inner.time(now));
+        let args = (images, self.inner.time(now), self.inner.host.clone());
         let pool = &self.inner.pool;
-        pool.run("enqueue images", Mode::Write, args, |db, (images, now)| {
-            Box::pin(intake::enqueue(db, images, *now))
+        pool.run("enqueue images", Mode::Write, args, |db, args| {
+            let (images, now, host) = args;
+            Box::pin(async move {
+                let done = intake::enqueue(db, images, *now).await?;
+                if let Some(host) = host {
+                    host::record(db, images, host).await?;
+                }
+                Ok(done)
+            })
         })
     }
 
@@ -40,7 +47,11 @@ impl Ledger for PostgresLedger {
         let pool = &self.inner.pool;
         pool.run("claim images", Mode::Write, args, |db, args| {
             let &(work, limit, now, until, worker) = args;
-            Box::pin(claims::claim(db, work, limit, now, until, worker))
+            Box::pin(async move {
+                let mut claimed = claims::claim(db, work, limit, now, until, worker).await?;
+                host::add(db, &mut claimed).await?;
+                Ok(claimed)
+            })
         })
     }
 
@@ -149,14 +160,19 @@ impl Ledger for PostgresLedger {
 
     fn recover(&self, resubmit: Resubmit, now: SystemTime) -> Reply<'_, Recovered> {
         let inner = &self.inner;
-        let args = (resubmit, inner.time(now), inner.number());
-        inner.pool.run("recover", Mode::Write, args, |db, args| {
-            let &(resubmit, now, worker) = args;
-            Box::pin(async move {
-                // Frees what dead workers had claimed; images that they sent settle as usual.
-                worker::take_over(db, None, now, worker).await?;
-                submit::recover(db, resubmit, now).await
-            })
+        Box::pin(async move {
+            // A clock that was set forward must not settle an image whose response may arrive.
+            inner.measure().await?;
+            let args = (resubmit, inner.time(now), inner.number());
+            let settled = inner.pool.run("recover", Mode::Write, args, |db, args| {
+                let &(resubmit, now, worker) = args;
+                Box::pin(async move {
+                    // Frees what dead workers had claimed; images that they sent settle as usual.
+                    worker::take_over(db, None, now, worker).await?;
+                    submit::recover(db, resubmit, now).await
+                })
+            });
+            settled.await
         })
     }
 
@@ -187,6 +203,23 @@ impl Ledger for PostgresLedger {
         let pool = &self.inner.pool;
         pool.run("slow down", Mode::Write, (quota, pause), |db, args| {
             Box::pin(quota::slow_down(db, &args.0, args.1))
+        })
+    }
+
+    fn fail(&self, quota: Quota, pause: Duration) -> Reply<'_, Duration> {
+        let pool = &self.inner.pool;
+        pool.run(
+            "record a failure",
+            Mode::Write,
+            (quota, pause),
+            |db, args| Box::pin(quota::fail(db, &args.0, args.1)),
+        )
+    }
+
+    fn end_outage(&self, quota: Quota) -> Reply<'_, ()> {
+        let pool = &self.inner.pool;
+        pool.run("end an outage", Mode::Write, quota, |db, quota| {
+            Box::pin(quota::end_outage(db, quota))
         })
     }
 
@@ -279,6 +312,13 @@ impl Ledger for PostgresLedger {
                 worker.since = inner.local(worker.since);
             }
             Ok(workers)
+        })
+    }
+
+    fn long_transactions(&self, age: Duration) -> Reply<'_, Vec<LongTransaction>> {
+        let pool = &self.inner.pool;
+        pool.run("list transactions", Mode::Read, age, |db, age| {
+            Box::pin(host::long_transactions(db, *age))
         })
     }
 

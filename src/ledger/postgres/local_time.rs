@@ -1,6 +1,6 @@
 //! Conversion of times between the local clock and the database's.
 
-use std::time::SystemTime;
+use std::{sync::Arc, time::SystemTime};
 
 use super::{
     super::{
@@ -8,9 +8,22 @@ use super::{
         time::{from_millis, to_millis},
     },
     Inner,
+    pool::Mode,
 };
+use crate::error::Error;
 
 impl Inner {
+    /// Compares the clocks again.
+    pub(super) async fn measure(&self) -> Result<(), Error> {
+        let args = (Arc::clone(&self.offset), self.clock.clone());
+        let measured = self
+            .pool
+            .run("compare clocks", Mode::Read, args, |db, args| {
+                Box::pin(args.0.measure(db, &args.1))
+            });
+        measured.await
+    }
+
     /// Converts a local time to the database's clock.
     pub(super) fn time(&self, local: SystemTime) -> i64 {
         to_millis(local).saturating_add(self.offset.millis())

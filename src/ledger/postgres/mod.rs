@@ -6,6 +6,7 @@ mod clock;
 mod config;
 mod environment;
 mod fault;
+mod host;
 mod intake;
 mod local_time;
 mod options;
@@ -17,6 +18,7 @@ mod results;
 mod row;
 mod schema;
 mod submit;
+mod tables;
 mod tls;
 mod worker;
 
@@ -25,8 +27,10 @@ use std::{fmt, sync::Arc};
 use super::Scope;
 use crate::error::Error;
 use fault::Fault;
+use options::Clock;
 pub use options::PostgresOptions;
 use pool::{Connection, Lock, Pool};
+pub(super) use tables::PostgresTables;
 use worker::{Offset, Worker};
 
 /// A [`Ledger`](crate::ledger::Ledger) in one schema of a PostgreSQL database (version 13 or newer).
@@ -70,6 +74,8 @@ struct Inner {
     scope: Scope,
     place: String,
     offset: Arc<Offset>,
+    clock: Clock,
+    host: Option<String>,
     worker: Option<Worker>,
 }
 

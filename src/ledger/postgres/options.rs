@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{
-    super::Scope,
+    super::{Scope, maintenance::UNBOUND},
     Inner, PostgresLedger, clock,
     config::Config,
     environment::Environment,
@@ -41,6 +41,7 @@ pub struct PostgresOptions {
     patience: Duration,
     read_only: bool,
     name: String,
+    host: Option<String>,
     clock: Clock,
 }
 
@@ -51,6 +52,7 @@ impl Default for PostgresOptions {
             patience: Duration::from_secs(600),
             read_only: false,
             name: format!("process {}", std::process::id()),
+            host: None,
             clock: Clock(Arc::new(clock::system)),
         }
     }
@@ -87,6 +89,13 @@ impl PostgresOptions {
         self
     }
 
+    /// Sets the host name that is recorded with the files that this process adds. Default: none.
+    #[must_use]
+    pub fn host(mut self, host: &str) -> Self {
+        self.host = Some(host.to_owned());
+        self
+    }
+
     /// Sets the local clock that is compared with the database's, for tests.
     #[doc(hidden)]
     #[must_use]
@@ -120,6 +129,7 @@ impl PostgresOptions {
         let failed = |fault: Fault| fault.into_error("open ledger", &place);
         let offset = Arc::new(Offset::default());
         let found = self.prepare(&pool, scope, &offset).await.map_err(failed)?;
+        let clock = self.clock.clone();
         let worker = if self.read_only {
             None
         } else {
@@ -133,6 +143,8 @@ impl PostgresOptions {
                 scope: found,
                 place,
                 offset,
+                clock,
+                host: self.host,
                 worker,
             }),
         })
@@ -152,7 +164,9 @@ impl PostgresOptions {
             schema::prepare(&db, &pool.config().schema, scope).await?;
         }
         offset.measure(&db, &self.clock).await?;
+        offset.check()?;
         let found = schema::read_scope(&db).await?;
+        let found = found.ok_or_else(|| Fault::unusable(UNBOUND))?;
         if let Some(scope) = scope {
             found.check(scope).map_err(Fault::unusable)?;
         }

@@ -288,6 +288,14 @@ impl Connection {
         Ok(self.query_one(sql, &[&lock.number()]).await?.try_get(0)?)
     }
 
+    /// Acquires a lock of a schema that need not exist, for the session.
+    pub(super) async fn try_lock_in(&self, schema: &str, lock: Lock) -> Result<bool, Fault> {
+        let sql = "SELECT pg_try_advisory_lock(hashtext($1), $2)";
+        let name = format!("greenlight {schema}");
+        let row = self.query_one(sql, &[&name, &lock.number()]).await?;
+        Ok(row.try_get(0)?)
+    }
+
     /// Acquires a lock of the schema until the transaction ends.
     pub(super) async fn lock(&self, lock: Lock) -> Result<(), Fault> {
         let sql = "SELECT pg_advisory_xact_lock(hashtext('greenlight ' || current_schema()), $1)";

@@ -1,10 +1,10 @@
-//! Rate limits for all processes that share the database: the generic cell rate algorithm, with one
-//! row per rate and one statement per permit, by the server's clock.
+//! Rate limits and outages for all processes that share the database: the generic cell rate
+//! algorithm, with one row per rate and one statement per permit, by the server's clock.
 
 use std::time::Duration;
 
 use super::{
-    super::{Permit, Quota},
+    super::{MAX_TRIAL, Permit, Quota},
     fault::Fault,
     pool::Connection,
 };
@@ -13,20 +13,33 @@ use super::{
 const NOW: &str = "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint";
 
 /// Grants a permit or returns how long to wait. `free_at` is the theoretical arrival time of the
-/// algorithm: it may be in the future by at most the duration of a burst.
+/// algorithm: it may be in the future by at most the duration of a burst. During an outage, a permit
+/// suspends the rate as a failure does.
 pub(super) async fn permit(db: &Connection, quota: &Quota, cost: u32) -> Result<Permit, Fault> {
     let price = micros(quota.limit.interval).saturating_mul(i64::from(cost));
     let ahead = span(quota, quota.limit.burst).saturating_sub(price);
+    let trial = span(quota, quota.limit.burst).min(i64::MAX / 4);
     let granted = format!(
-        "INSERT INTO quota VALUES ($1, {NOW} + $2) ON CONFLICT (operation) DO UPDATE
-         SET free_at = GREATEST(quota.free_at, {NOW}) + $2 WHERE quota.free_at <= {NOW} + $3
-         RETURNING 1"
+        "INSERT INTO quota (operation, free_at) VALUES ($1, {NOW} + $2)
+         ON CONFLICT (operation) DO UPDATE SET free_at = CASE
+             WHEN quota.failing_since IS NULL THEN GREATEST(quota.free_at, {NOW}) + $2
+             ELSE {NOW} + $4 + LEAST(GREATEST({NOW} - quota.failing_since, 1000000), $5) END
+         WHERE quota.free_at <= {NOW} + $3
+         RETURNING failing_since IS NOT NULL"
     );
     let row = db
-        .query_opt(&granted, &[&quota.operation, &price, &ahead])
+        .query_opt(
+            &granted,
+            &[&quota.operation, &price, &ahead, &trial, &micros(MAX_TRIAL)],
+        )
         .await?;
-    if row.is_some() {
-        return Ok(Permit::Granted);
+    if let Some(row) = row {
+        let is_trial = row.try_get(0)?;
+        return Ok(if is_trial {
+            Permit::Trial
+        } else {
+            Permit::Granted
+        });
     }
     let wait = format!("SELECT free_at - {NOW} - $2 FROM quota WHERE operation = $1");
     let row = db.query_one(&wait, &[&quota.operation, &ahead]).await?;
@@ -44,12 +57,40 @@ pub(super) async fn slow_down(
     // An integer overflow would be an error of the database.
     let ahead = ahead.min(i64::MAX / 2);
     let sql = format!(
-        "INSERT INTO quota VALUES ($1, {NOW} + $2) ON CONFLICT (operation) DO UPDATE
-         SET free_at = GREATEST(quota.free_at, {NOW} + $2)"
+        "INSERT INTO quota (operation, free_at) VALUES ($1, {NOW} + $2)
+         ON CONFLICT (operation) DO UPDATE SET free_at = GREATEST(quota.free_at, {NOW} + $2)"
     );
     db.execute(&sql, &[&quota.operation, &ahead])
         .await
         .map(drop)
+}
+
+pub(super) async fn fail(
+    db: &Connection,
+    quota: &Quota,
+    pause: Duration,
+) -> Result<Duration, Fault> {
+    let sql = format!(
+        "INSERT INTO quota (operation, free_at, failing_since) VALUES ($1, 0, {NOW})
+         ON CONFLICT (operation) DO UPDATE
+         SET failing_since = COALESCE(quota.failing_since, EXCLUDED.failing_since)
+         RETURNING LEAST({NOW} - failing_since, $2)"
+    );
+    let row = db
+        .query_one(&sql, &[&quota.operation, &micros(MAX_TRIAL)])
+        .await?;
+    let lasted = u64::try_from(row.try_get::<_, i64>(0)?).unwrap_or(0);
+    let pause = pause.max(Duration::from_micros(lasted));
+    slow_down(db, quota, pause).await?;
+    Ok(pause)
+}
+
+pub(super) async fn end_outage(db: &Connection, quota: &Quota) -> Result<(), Fault> {
+    let sql = format!(
+        "UPDATE quota SET failing_since = NULL, free_at = LEAST(free_at, {NOW})
+         WHERE operation = $1 AND failing_since IS NOT NULL"
+    );
+    db.execute(&sql, &[&quota.operation]).await.map(drop)
 }
 
 fn span(quota: &Quota, count: u32) -> i64 {

@@ -1,14 +1,18 @@
 //! The tables and their migrations.
 
 use super::{
-    super::key::Scope,
+    super::{
+        key::Scope,
+        maintenance::{COPYING, UNFINISHED},
+    },
     fault::Fault,
     pool::{Connection, Lock},
+    worker,
 };
 
 /// One script per version, in order. Released scripts never change. Version n is the result of the
 /// first n scripts.
-const MIGRATIONS: &[&str] = &[V1];
+const MIGRATIONS: &[&str] = &[V1, V2];
 
 /// The tables resemble SQLite's, with differences for concurrent writers: sequences number leases
 /// and workers, because a counter in a row would be locked by one transaction at a time. Untrusted
@@ -90,16 +94,59 @@ CREATE UNIQUE INDEX outbox_source ON outbox (image, source);
 CREATE TABLE quota (operation text PRIMARY KEY, free_at bigint NOT NULL);
 ";
 
-fn current() -> i32 {
+/// Adds the host that added a file, and since when the requests of an operation fail. Allows a ledger
+/// without a scope, which a role without an account's key can create.
+const V2: &str = "
+ALTER TABLE ledger ALTER account DROP NOT NULL, ALTER service DROP NOT NULL,
+    ALTER policy DROP NOT NULL, ALTER scenes DROP NOT NULL;
+ALTER TABLE image ADD COLUMN host text;
+ALTER TABLE quota ADD COLUMN failing_since bigint;
+";
+
+/// Returns the version that this program writes.
+pub(super) fn current() -> i32 {
     i32::try_from(MIGRATIONS.len()).unwrap_or(i32::MAX)
 }
 
-/// Creates the tables for `scope`, or migrates existing ones to this version.
+/// Creates the tables for `scope`, or binds existing ones without a scope to it. Does not upgrade
+/// existing tables, because workers of an older version may be using them.
 pub(super) async fn prepare(
     db: &Connection,
     schema: &str,
     scope: Option<&Scope>,
 ) -> Result<(), Fault> {
+    let version = begin(db, schema).await?;
+    match (version, scope) {
+        (0, Some(_)) => migrate(db, schema, 0).await?,
+        _ => check_current(db).await?,
+    }
+    if let Some(scope) = scope
+        && read_scope(db).await?.is_none()
+    {
+        if copy_mark(db, COPYING).await?.is_some() {
+            return Err(Fault::unusable(UNFINISHED));
+        }
+        write_scope(db, scope).await?;
+    }
+    db.batch("COMMIT").await
+}
+
+/// Creates or upgrades the tables. Returns the version that was found, 0 if there was none.
+pub(super) async fn upgrade(db: &Connection, schema: &str) -> Result<i32, Fault> {
+    let version = begin(db, schema).await?;
+    check_version(version)?;
+    if version != 0 && version < current() && !worker::list(db, 0).await?.is_empty() {
+        return Err(Fault::unusable(
+            "workers of an older version are active: stop them, then upgrade",
+        ));
+    }
+    migrate(db, schema, version).await?;
+    db.batch("COMMIT").await?;
+    Ok(version)
+}
+
+/// Begins a transaction that excludes other migrations. Returns the version of the tables.
+async fn begin(db: &Connection, schema: &str) -> Result<i32, Fault> {
     db.batch("BEGIN; SET LOCAL synchronous_commit = on").await?;
     // The lock is derived from the name of the schema, which may not exist yet.
     let lock = format!(
@@ -107,42 +154,46 @@ pub(super) async fn prepare(
         Lock::Schema.number()
     );
     db.batch(&lock).await?;
-    let version = version(db).await?;
-    if version == 0 && scope.is_none() {
-        db.batch("ROLLBACK").await?;
-        return Err(Fault::unusable("there is no ledger in this schema"));
+    version(db).await
+}
+
+async fn migrate(db: &Connection, schema: &str, version: i32) -> Result<(), Fault> {
+    if version >= current() {
+        return Ok(());
     }
-    check_version(version)?;
     if version == 0 && !exists(db, schema).await? {
         db.batch(&format!("CREATE SCHEMA {schema}")).await?;
     }
-    if version < current() {
-        let done = usize::try_from(version).unwrap_or(0);
-        for script in MIGRATIONS.iter().skip(done) {
-            db.batch(script).await?;
-        }
+    let done = usize::try_from(version).unwrap_or(0);
+    for script in MIGRATIONS.iter().skip(done) {
+        db.batch(script).await?;
     }
-    match (version, scope) {
-        (0, Some(scope)) => {
-            db.execute(
-                "INSERT INTO ledger VALUES ($1, $2, $3, $4, $5)",
-                &[
-                    &current(),
-                    &scope.account(),
-                    &scope.service(),
-                    &scope.policy(),
-                    &scope.scenes(),
-                ],
-            )
-            .await?;
-        }
-        (version, _) if version < current() => {
-            db.execute("UPDATE ledger SET version = $1", &[&current()])
-                .await?;
-        }
-        _ => {}
-    }
-    db.batch("COMMIT").await
+    let note = match version {
+        0 => "INSERT INTO ledger (version) VALUES ($1)",
+        _ => "UPDATE ledger SET version = $1",
+    };
+    db.execute(note, &[&current()]).await.map(drop)
+}
+
+pub(super) async fn write_scope(db: &Connection, scope: &Scope) -> Result<(), Fault> {
+    db.execute(
+        "UPDATE ledger SET account = $1, service = $2, policy = $3, scenes = $4",
+        &[
+            &scope.account(),
+            &scope.service(),
+            &scope.policy(),
+            &scope.scenes(),
+        ],
+    )
+    .await
+    .map(drop)
+}
+
+/// Returns the fingerprint of the ledger that is being copied, or was copied, into this one.
+pub(super) async fn copy_mark(db: &Connection, name: &str) -> Result<Option<i64>, Fault> {
+    let sql = "SELECT value FROM tally WHERE name = $1";
+    let row = db.query_opt(sql, &[&name]).await?;
+    Ok(row.map(|row| row.try_get(0)).transpose()?)
 }
 
 /// Returns the version of the schema, 0 if it contains no ledger.
@@ -167,15 +218,15 @@ pub(super) async fn check_current(db: &Connection) -> Result<(), Fault> {
     check_version(version)?;
     if version < current() {
         return Err(Fault::unusable(format!(
-            "an older greenlight created it (schema version {version}, this one knows {}); open it \
-             once for writing",
+            "an older greenlight created it (schema version {version}, this one knows {}); \
+             upgrade it when no worker runs",
             current()
         )));
     }
     Ok(())
 }
 
-fn check_version(version: i32) -> Result<(), Fault> {
+pub(super) fn check_version(version: i32) -> Result<(), Fault> {
     if version <= current() {
         return Ok(());
     }
@@ -204,12 +255,16 @@ pub(super) async fn check_durability(db: &Connection) -> Result<(), Fault> {
     Ok(())
 }
 
-pub(super) async fn read_scope(db: &Connection) -> Result<Scope, Fault> {
+/// Returns the scope that the ledger is bound to; `None` if it was created without one.
+pub(super) async fn read_scope(db: &Connection) -> Result<Option<Scope>, Fault> {
     let row = db
         .query_one("SELECT account, service, policy, scenes FROM ledger", &[])
         .await?;
+    let Some(account) = row.try_get(0)? else {
+        return Ok(None);
+    };
     let scenes: Vec<String> = row.try_get(3)?;
     let scenes: Vec<&str> = scenes.iter().map(String::as_str).collect();
-    let scope = Scope::new(row.try_get(0)?, row.try_get(1)?, &scenes);
-    Ok(scope.with_policy(row.try_get(2)?))
+    let scope = Scope::new(account, row.try_get(1)?, &scenes);
+    Ok(Some(scope.with_policy(row.try_get(2)?)))
 }

@@ -24,12 +24,12 @@ use super::{
     row::{code, codes, unsigned},
 };
 
-/// Maximum difference of the clocks, in milliseconds: a larger one would settle images too early or
-/// too late.
-const MOST_OFFSET: i64 = 60_000;
+/// Maximum difference of the clocks at the start, in milliseconds. A larger one that appears later is
+/// corrected.
+const MAX_OFFSET: i64 = 60_000;
 
 /// Smaller differences, in milliseconds, are within the uncertainty of a round trip.
-const LEAST_OFFSET: i64 = 250;
+const MIN_OFFSET: i64 = 250;
 
 /// Interval between two comparisons of the clocks.
 const COMPARE: Duration = Duration::from_secs(60);
@@ -43,7 +43,19 @@ impl Offset {
         self.0.load(Ordering::Relaxed)
     }
 
-    /// Compares the clocks. Fails if they differ too much.
+    /// Fails if the clocks differ too much to begin.
+    pub(super) fn check(&self) -> Result<(), Fault> {
+        let offset = self.millis();
+        if offset.abs() > MAX_OFFSET {
+            return Err(Fault::unusable(format!(
+                "the clocks of the local host and the database differ by {} s: synchronize them",
+                offset.abs() / 1000
+            )));
+        }
+        Ok(())
+    }
+
+    /// Compares the clocks.
     pub(super) async fn measure(&self, db: &Connection, clock: &Clock) -> Result<(), Fault> {
         let before = to_millis(clock.now());
         let row = db
@@ -55,17 +67,7 @@ impl Offset {
         let after = to_millis(clock.now());
         let middle = before.saturating_add(after.saturating_sub(before) / 2);
         let offset = row.try_get::<_, i64>(0)?.saturating_sub(middle);
-        if offset.abs() > MOST_OFFSET {
-            return Err(Fault::unusable(format!(
-                "the clocks of the local host and the database differ by {} s: synchronize them",
-                offset.abs() / 1000
-            )));
-        }
-        let offset = if offset.abs() < LEAST_OFFSET {
-            0
-        } else {
-            offset
-        };
+        let offset = if offset.abs() < MIN_OFFSET { 0 } else { offset };
         self.0.store(offset, Ordering::Relaxed);
         Ok(())
     }
@@ -105,7 +107,7 @@ impl Worker {
                 match held {
                     Some(db) if !db.is_closed() => {
                         sleep(COMPARE).await;
-                        // On failure the last known offset stays in use; the next open fails.
+                        // On failure the last known offset stays in use; the next call measures it again.
                         drop(offset.measure(&db, &clock).await);
                         held = Some(db);
                         lost = 0;

@@ -227,7 +227,7 @@ fn due_in(
     due: &mut Vec<(i64, Claimed)>,
 ) -> Result<(), Fault> {
     let mut statement = db.prepare_cached(&format!(
-        "SELECT id, key, attempts, facts, {LOCATION_COLUMNS} FROM image INDEXED BY image_due
+        "SELECT id, key, attempts, facts, host, {LOCATION_COLUMNS} FROM image INDEXED BY image_due
          WHERE state = ?1 AND next_at <= ?2 ORDER BY next_at, id LIMIT ?3"
     ))?;
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
@@ -241,6 +241,7 @@ fn due_in(
             state,
             attempts: row.get(2)?,
             facts: row.get(3)?,
+            host: row.get("host")?,
         };
         Ok((row.get(0)?, claimed))
     })?;

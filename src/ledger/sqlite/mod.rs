@@ -12,6 +12,7 @@ mod results;
 mod row;
 mod schema;
 mod submit;
+mod tables;
 mod takeover;
 mod worker;
 
@@ -33,6 +34,7 @@ use super::{
 use crate::error::Error;
 use fault::Fault;
 pub use options::SqliteOptions;
+pub(super) use tables::SqliteTables;
 use worker::Worker;
 
 /// A [`Ledger`] in one SQLite file (write-ahead log, `synchronous=FULL`).
@@ -242,6 +244,20 @@ impl Ledger for SqliteLedger {
         Box::pin(
             self.inner
                 .write("slow down", move |db| quota::slow_down(db, &quota, pause)),
+        )
+    }
+
+    fn fail(&self, quota: Quota, pause: Duration) -> Reply<'_, Duration> {
+        Box::pin(
+            self.inner
+                .write("record a failure", move |db| quota::fail(db, &quota, pause)),
+        )
+    }
+
+    fn end_outage(&self, quota: Quota) -> Reply<'_, ()> {
+        Box::pin(
+            self.inner
+                .write("end an outage", move |db| quota::end_outage(db, &quota)),
         )
     }
 

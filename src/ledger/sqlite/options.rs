@@ -5,7 +5,7 @@ use std::{path::Path, sync::Arc, time::Duration};
 use rusqlite::{Connection, OpenFlags};
 
 use super::{
-    super::Scope,
+    super::{Scope, maintenance::UNBOUND},
     Inner, SqliteLedger, beside,
     fault::Fault,
     schema,
@@ -130,7 +130,7 @@ impl SqliteOptions {
         })
     }
 
-    fn connect(self, path: &Path, more: OpenFlags) -> Result<Connection, Fault> {
+    pub(super) fn connect(self, path: &Path, more: OpenFlags) -> Result<Connection, Fault> {
         let access = if self.read_only {
             OpenFlags::SQLITE_OPEN_READ_ONLY
         } else {
@@ -151,22 +151,14 @@ impl SqliteOptions {
         if self.read_only {
             schema::check_current(db)?;
         } else {
-            let mode: String =
-                db.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0))?;
-            if mode != "wal" {
-                return Err(Fault::unusable(format!(
-                    "its file system does not support a write-ahead log (journal mode `{mode}`)"
-                )));
-            }
-            db.pragma_update(None, "synchronous", "FULL")?;
+            make_durable(db)?;
             self.limit_size(db)?;
             schema::migrate(db)?;
             if let Some(scope) = scope {
                 schema::bind(db, scope)?;
             }
         }
-        let found = schema::read_scope(db)?
-            .ok_or_else(|| Fault::unusable("it was created but never bound to a scope"))?;
+        let found = schema::read_scope(db)?.ok_or_else(|| Fault::unusable(UNBOUND))?;
         if let Some(scope) = scope {
             found.check(scope).map_err(Fault::unusable)?;
         }
@@ -182,6 +174,17 @@ impl SqliteOptions {
         db.pragma_update_and_check(None, "max_page_count", pages.max(1), |_| Ok(()))?;
         Ok(())
     }
+}
+
+/// Makes every commit durable.
+pub(super) fn make_durable(db: &Connection) -> Result<(), Fault> {
+    let mode: String = db.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0))?;
+    if mode != "wal" {
+        return Err(Fault::unusable(format!(
+            "its file system does not support a write-ahead log (journal mode `{mode}`)"
+        )));
+    }
+    Ok(db.pragma_update(None, "synchronous", "FULL")?)
 }
 
 /// The page cache of each connection, in KiB.

@@ -1,4 +1,4 @@
-//! Rate limits for all processes that share the file: the generic cell rate algorithm, with one row
+//! Rate limits and outages for all processes that share the file: the generic cell rate algorithm, with one row
 //! per rate and one statement per permit.
 
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OptionalExtension as _, named_params};
 
 use super::{
-    super::{Permit, Quota},
+    super::{MAX_TRIAL, Permit, Quota},
     fault::Fault,
 };
 
@@ -14,23 +14,37 @@ use super::{
 const NOW: &str = "CAST(unixepoch('subsec') * 1000 AS INTEGER) * 1000";
 
 /// Grants a permit or returns how long to wait. `free_at` is the theoretical arrival time of the
-/// algorithm: it may be in the future by at most the duration of a burst.
+/// algorithm: it may be in the future by at most the duration of a burst. During an outage, a permit
+/// suspends the rate as a failure does.
 pub(super) fn permit(db: &Connection, quota: &Quota, cost: u32) -> Result<Permit, Fault> {
     ensure(db, quota)?;
     let price = micros(quota.limit.interval).saturating_mul(i64::from(cost));
     let ahead = span(quota, quota.limit.burst).saturating_sub(price);
     let granted = db
         .prepare_cached(&format!(
-            "UPDATE quota SET free_at = MAX(free_at, {NOW}) + :price
-             WHERE operation = :operation AND free_at <= {NOW} + :ahead RETURNING 1"
+            "UPDATE quota SET free_at = CASE
+                 WHEN failing_since IS NULL THEN MAX(free_at, {NOW}) + :price
+                 ELSE {NOW} + :trial + MIN(MAX({NOW} - failing_since, 1000000), :most) END
+             WHERE operation = :operation AND free_at <= {NOW} + :ahead
+             RETURNING failing_since IS NOT NULL"
         ))?
         .query_row(
-            named_params! {":price": price, ":operation": quota.operation, ":ahead": ahead},
-            |_| Ok(()),
+            named_params! {
+                ":price": price,
+                ":operation": quota.operation,
+                ":ahead": ahead,
+                ":trial": span(quota, quota.limit.burst).min(i64::MAX / 4),
+                ":most": micros(MAX_TRIAL),
+            },
+            |row| row.get::<_, bool>(0),
         )
         .optional()?;
-    if granted.is_some() {
-        return Ok(Permit::Granted);
+    if let Some(is_trial) = granted {
+        return Ok(if is_trial {
+            Permit::Trial
+        } else {
+            Permit::Granted
+        });
     }
     let wait: i64 = db
         .prepare_cached(&format!(
@@ -57,9 +71,36 @@ pub(super) fn slow_down(db: &Connection, quota: &Quota, pause: Duration) -> Resu
     Ok(())
 }
 
+pub(super) fn fail(db: &Connection, quota: &Quota, pause: Duration) -> Result<Duration, Fault> {
+    ensure(db, quota)?;
+    let lasted: i64 = db
+        .prepare_cached(&format!(
+            "UPDATE quota SET failing_since = COALESCE(failing_since, {NOW})
+             WHERE operation = :operation RETURNING MIN({NOW} - failing_since, :most)"
+        ))?
+        .query_row(
+            named_params! {":operation": quota.operation, ":most": micros(MAX_TRIAL)},
+            |row| row.get(0),
+        )?;
+    let pause = pause.max(Duration::from_micros(u64::try_from(lasted).unwrap_or(0)));
+    slow_down(db, quota, pause)?;
+    Ok(pause)
+}
+
+pub(super) fn end_outage(db: &Connection, quota: &Quota) -> Result<(), Fault> {
+    db.prepare_cached(&format!(
+        "UPDATE quota SET failing_since = NULL, free_at = MIN(free_at, {NOW})
+         WHERE operation = ?1 AND failing_since IS NOT NULL"
+    ))?
+    .execute([&quota.operation])?;
+    Ok(())
+}
+
 fn ensure(db: &Connection, quota: &Quota) -> Result<(), Fault> {
-    db.prepare_cached("INSERT INTO quota VALUES (?1, 0) ON CONFLICT DO NOTHING")?
-        .execute([&quota.operation])?;
+    db.prepare_cached(
+        "INSERT INTO quota (operation, free_at) VALUES (?1, 0) ON CONFLICT DO NOTHING",
+    )?
+    .execute([&quota.operation])?;
     Ok(())
 }
 

@@ -2,14 +2,20 @@
 
 use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior, params};
 
-use super::{super::key::Scope, fault::Fault};
+use super::{
+    super::{
+        key::Scope,
+        maintenance::{COPYING, UNFINISHED},
+    },
+    fault::Fault,
+};
 
 /// The application id, which distinguishes a ledger from other SQLite files.
 const APPLICATION_ID: i32 = 0x4772_6e4c;
 
 /// One script per version, in order. Released scripts never change. Version n is the result of the
 /// first n scripts.
-const MIGRATIONS: &[&str] = &[V1, V2];
+const MIGRATIONS: &[&str] = &[V1, V2, V3];
 
 /// `next_at` is the due time of an image, and NULL if no work is left. The partial indexes omit such
 /// rows by exactly this condition, because SQLite uses a partial index only if the query implies its
@@ -91,27 +97,43 @@ CREATE UNIQUE INDEX source_once
 ALTER TABLE origin ADD COLUMN is_read INTEGER NOT NULL DEFAULT 1;
 ";
 
+/// Adds the host that added a file, and since when the requests of an operation fail.
+const V3: &str = "
+ALTER TABLE image ADD COLUMN host TEXT;
+ALTER TABLE quota ADD COLUMN failing_since INTEGER;
+";
+
+/// Returns the version that this program writes.
+pub(super) fn current() -> i64 {
+    i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX)
+}
+
 /// Migrates the file to this version, or fails if it cannot be used.
 pub(super) fn migrate(db: &mut Connection) -> Result<(), Fault> {
-    let current = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
     // Immediate, so that a process waits for another one that is migrating the file.
     let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let version = check(&transaction)?;
-    if version < current {
+    migrate_within(&transaction)?;
+    transaction.commit()?;
+    Ok(())
+}
+
+/// Migrates the file within the caller's transaction.
+pub(super) fn migrate_within(db: &Connection) -> Result<(), Fault> {
+    let version = check(db)?;
+    if version < current() {
         let done = usize::try_from(version).unwrap_or(0);
         for script in MIGRATIONS.iter().skip(done) {
-            transaction.execute_batch(script)?;
+            db.execute_batch(script)?;
         }
-        transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
-        transaction.pragma_update(None, "user_version", current)?;
+        db.pragma_update(None, "application_id", APPLICATION_ID)?;
+        db.pragma_update(None, "user_version", current())?;
     }
-    transaction.commit()?;
     Ok(())
 }
 
 /// Fails if the file would have to be migrated first.
 pub(super) fn check_current(db: &Connection) -> Result<(), Fault> {
-    let current = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
+    let current = current();
     let version = check(db)?;
     if version == current {
         return Ok(());
@@ -120,14 +142,14 @@ pub(super) fn check_current(db: &Connection) -> Result<(), Fault> {
         return Err(Fault::unusable("it is empty"));
     }
     Err(Fault::unusable(format!(
-        "it was written by an older greenlight (schema {version}, this one knows {current}); open \
-         it once for writing"
+        "it was written by an older greenlight (schema {version}, this one knows {current}); upgrade it, \
+         or open it once for writing"
     )))
 }
 
 /// Returns the version of the file, 0 if it is empty.
 pub(super) fn check(db: &Connection) -> Result<i64, Fault> {
-    let current = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
+    let current = current();
     let version: i64 = db.pragma_query_value(None, "user_version", |row| row.get(0))?;
     let application: i32 = db.pragma_query_value(None, "application_id", |row| row.get(0))?;
     let tables: i64 = db.query_row("SELECT COUNT(*) FROM sqlite_schema", [], |row| row.get(0))?;
@@ -151,18 +173,34 @@ pub(super) fn bind(db: &mut Connection, scope: &Scope) -> Result<(), Fault> {
     let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
     match read_scope(&transaction)? {
         None => {
-            transaction.execute(
-                "INSERT INTO scope VALUES (?1, ?2, ?3)",
-                params![scope.account(), scope.service(), scope.policy()],
-            )?;
-            for scene in scope.scenes() {
-                transaction.execute("INSERT INTO scene VALUES (?1)", [scene])?;
+            if copy_mark(&transaction, COPYING)?.is_some() {
+                return Err(Fault::unusable(UNFINISHED));
             }
+            write_scope(&transaction, scope)?;
         }
         Some(found) => found.check(scope).map_err(Fault::unusable)?,
     }
     transaction.commit()?;
     Ok(())
+}
+
+pub(super) fn write_scope(db: &Connection, scope: &Scope) -> Result<(), Fault> {
+    db.execute(
+        "INSERT INTO scope VALUES (?1, ?2, ?3)",
+        params![scope.account(), scope.service(), scope.policy()],
+    )?;
+    for scene in scope.scenes() {
+        db.execute("INSERT INTO scene VALUES (?1)", [scene])?;
+    }
+    Ok(())
+}
+
+/// Returns the fingerprint of the ledger that is being copied, or was copied, into this one.
+pub(super) fn copy_mark(db: &Connection, name: &str) -> Result<Option<i64>, Fault> {
+    let mark = db.query_row("SELECT value FROM tally WHERE name = ?1", [name], |row| {
+        row.get(0)
+    });
+    Ok(mark.optional()?)
 }
 
 pub(super) fn read_scope(db: &Connection) -> Result<Option<Scope>, Fault> {

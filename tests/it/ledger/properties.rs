@@ -11,8 +11,8 @@ use std::{
 use greenlight::{
     TaskId,
     ledger::{
-        Answer, BatchId, Entry, Finding, Hold, Judgement, Key, Known, Ledger, NextStep, Reason,
-        Resubmit, Row, Rows, SqliteLedger, State, TaskUpdate, Update, Work,
+        Answer, BatchId, Entry, Finding, Hold, Judgement, Key, Known, Ledger, Maintenance,
+        NextStep, Reason, Resubmit, Row, Rows, SqliteLedger, State, TaskUpdate, Update, Work,
     },
 };
 use proptest::{prelude::*, strategy::ValueTree as _, test_runner::TestRunner};
@@ -177,6 +177,16 @@ impl Store {
                 let ledger = greenlight::ledger::PostgresLedger::open(url, &scope()).await;
                 Arc::new(ledger.unwrap())
             }
+        }
+    }
+}
+
+impl Store {
+    async fn maintenance(&self) -> Maintenance {
+        match self {
+            Self::File(path) => Maintenance::sqlite(path).unwrap(),
+            #[cfg(feature = "postgres")]
+            Self::Database(url) => Maintenance::postgres(url).await.unwrap(),
         }
     }
 }
@@ -619,7 +629,11 @@ fn live_in(store: Store, events: Vec<Event>) -> BTreeSet<(State, State)> {
             world.apply(event).await;
             world.check().await;
         }
+        let health = world.store.maintenance().await.check(world.now).await;
+        assert_eq!(health.unwrap().problems, []);
         world.finish().await;
+        let health = world.store.maintenance().await.check(world.now).await;
+        assert_eq!(health.unwrap().problems, []);
         world.changes
     })
 }

@@ -22,6 +22,8 @@ pub(super) enum End {
     /// Nothing was done for the time that the user set.
     Tired,
     Failed(Error),
+    /// Another process may print now.
+    Lost,
     /// Standard output was closed, or cannot be written.
     Unwritable(io::Error),
 }
@@ -56,6 +58,12 @@ impl Job {
                 let message = format!("interrupted: {printed} done and printed, the rest is kept");
                 terminal::failure(&Failure::new(message).hint(how));
                 Ok(Exit::Interrupted)
+            }
+            End::Lost => {
+                let message = format!(
+                    "the connection that reserves printing was lost: {printed} done and printed"
+                );
+                Err(Failure::new(message).hint(how))
             }
             End::Tired => {
                 let message = format!("{}: {printed} done and printed", self.why_tired());
@@ -133,6 +141,8 @@ impl Job {
                     None => message,
                 }))
             }
+            // A temporary ledger is a file, which is never lost.
+            End::Lost => Err(Failure::new(format!("stopped: {progress}"))),
             End::Unwritable(error) => printer::ended(Err(error), || self.tally.exit()),
             End::Failed(error) => {
                 let message = format!("stopped, {progress}: {}", error.report());

@@ -15,7 +15,7 @@ use tokio::time::{self, MissedTickBehavior};
 use self::end::End;
 use super::{
     lines::{self, Lines},
-    location::Role,
+    location::{Guard, Role},
     outage::Outages,
     progress::Watch,
     setup::Setup,
@@ -71,7 +71,7 @@ pub(crate) async fn scan(
     let Setup {
         ledger,
         pipeline,
-        guard: _guard,
+        guard,
     } = Setup::begin(&settings, &place).await?;
     if place.is_temporary() {
         settings.wait.get_or_insert(WAIT);
@@ -91,7 +91,7 @@ pub(crate) async fn scan(
     let noticed = sources.noticed();
     let run = pipeline
         .start(Lines::new(sources, settings.ledger.location().is_shared()).served_by(sandbox));
-    let mut job = Job::new(run, ledger, settings, &before, place, printer);
+    let mut job = Job::new(run, (ledger, guard), settings, &before, place, printer);
     job.lists = lists;
     job.holds_back = holds_back(&print);
     job.noticed = noticed;
@@ -111,11 +111,11 @@ pub(crate) async fn resume(options: ResumeOptions, interrupt: Interrupt) -> Resu
     let Setup {
         ledger,
         pipeline,
-        guard: _guard,
+        guard,
     } = Setup::reopen(&settings, &place, Role::Print).await?;
     let before = ledger.stats(clock::now()).await?;
     let run = pipeline.resume();
-    let mut job = Job::new(run, ledger, settings, &before, place, printer);
+    let mut job = Job::new(run, (ledger, guard), settings, &before, place, printer);
     job.holds_back = holds_back(&print);
     Job::tell_unread(&before.unread_lists);
     job.work(interrupt).await
@@ -129,6 +129,8 @@ fn holds_back(print: &PrintOptions) -> bool {
 struct Job {
     run: Run,
     ledger: Arc<dyn Ledger>,
+    /// Keeps other runs from printing.
+    guard: Guard,
     settings: ScanSettings,
     /// Lists that are marked when they are read.
     lists: Vec<String>,
@@ -159,7 +161,7 @@ struct Job {
 impl Job {
     fn new(
         run: Run,
-        ledger: Arc<dyn Ledger>,
+        (ledger, guard): (Arc<dyn Ledger>, Guard),
         settings: ScanSettings,
         before: &Stats,
         place: Place,
@@ -168,6 +170,7 @@ impl Job {
         Self {
             run,
             ledger,
+            guard,
             lists: Vec::new(),
             printer,
             holds_back: false,
@@ -222,7 +225,7 @@ impl Job {
                 }
                 outcomes = self.run.next_in_order() => match outcomes {
                     Ok(Some(outcomes)) => {
-                        let cannot_print = matches!(stop, Some((End::Unwritable(_), _)));
+                        let cannot_print = matches!(stop, Some((End::Unwritable(_) | End::Lost, _)));
                         if !cannot_print && let Err(end) = self.deliver(&outcomes).await {
                             stop = Some(self.stop(end));
                         }
@@ -246,6 +249,9 @@ impl Job {
     /// Prints outcomes, and only then says that they are printed.
     async fn deliver(&mut self, outcomes: &[Undelivered]) -> Result<(), End> {
         for outcome in outcomes {
+            if !self.guard.is_held() {
+                return Err(End::Lost);
+            }
             self.print(&outcome.row, None).map_err(End::Unwritable)?;
             self.printed_through = self.printed_through.max(outcome.row.number);
         }
@@ -257,6 +263,9 @@ impl Job {
 
     /// Puts the output into its place, and only then acknowledges what is in it.
     async fn finish_output(&mut self) -> Result<(), End> {
+        if !self.guard.is_held() {
+            return Err(End::Lost);
+        }
         self.printer.finish().map_err(End::Unwritable)?;
         let mut after = 0;
         while self.holds_back && after < self.printed_through {

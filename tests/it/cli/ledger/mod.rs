@@ -4,6 +4,9 @@ mod commands;
 mod counts;
 mod crash;
 mod input;
+#[cfg(feature = "postgres")]
+mod machines;
+mod maintain;
 mod refused;
 mod report;
 mod scan;

@@ -22,7 +22,7 @@ impl Service {
         panic!("{count} never reached {least}");
     }
 
-    fn work(&self, url: &str, more: &[&str]) -> Child {
+    pub(super) fn work(&self, url: &str, more: &[&str]) -> Child {
         let args = [&["work", "--ledger", url], more].concat();
         self.command(&args).spawn().unwrap()
     }

@@ -1,0 +1,244 @@
+//! Creating, upgrading, checking and copying ledgers, whatever their scope.
+
+mod checks;
+mod copy;
+mod tables;
+
+#[cfg(feature = "ledger")]
+use std::path::Path;
+use std::{sync::Arc, time::SystemTime};
+
+pub use self::copy::Copied;
+pub(super) use self::tables::{
+    Column, Counters, Head, Kind, Records, TABLES, Table, Tables, Value,
+};
+#[cfg(feature = "postgres")]
+use super::postgres::PostgresTables;
+#[cfg(feature = "ledger")]
+use super::sqlite::SqliteTables;
+use super::time::to_millis;
+use crate::error::{Error, ErrorKind};
+
+/// The name of the counter with the fingerprint of a ledger that is being copied.
+pub(super) const COPYING: &str = "copying";
+
+/// The name of the counter with the fingerprint of a ledger that was copied.
+pub(super) const COPIED: &str = "copied";
+
+pub(super) const UNFINISHED: &str =
+    "a copy into it is not complete: repeat the copy, which continues where it ended";
+
+pub(super) const UNBOUND: &str = "it was created but never bound to a scope";
+
+/// A ledger that is opened to be created, upgraded, checked or copied, whatever its scope.
+///
+/// # Example
+///
+/// ```no_run
+/// # async fn example() -> Result<(), greenlight::Error> {
+/// use greenlight::ledger::Maintenance;
+///
+/// let file = Maintenance::sqlite("images.db".as_ref())?;
+/// let database = Maintenance::postgres("postgres://me@db.example.com/images").await?;
+/// file.copy_to(&database, |copied| println!("{} of {}", copied.rows, copied.total)).await?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct Maintenance {
+    tables: Arc<dyn Tables>,
+}
+
+/// The version of the tables before and after [`Maintenance::init`] or [`Maintenance::upgrade`].
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Upgraded {
+    /// The version before; 0 if there was no ledger.
+    pub from: u32,
+    /// The version that this program writes.
+    pub to: u32,
+}
+
+/// The result of [`Maintenance::check`].
+#[non_exhaustive]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Health {
+    /// The number of sources.
+    pub sources: u64,
+    /// The number of images.
+    pub images: u64,
+    /// The number of images that a process holds.
+    pub leased: u64,
+    /// The number of outcomes that are not acknowledged.
+    pub undelivered: u64,
+    /// The inconsistencies.
+    pub problems: Vec<Problem>,
+}
+
+/// Rows that no sequence of calls can write.
+#[non_exhaustive]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// A description of the rows.
+    pub what: String,
+    /// The number of rows.
+    pub rows: u64,
+    /// How to fix it.
+    pub remedy: String,
+}
+
+impl Maintenance {
+    /// Opens the file at `path`, which need not exist. The caller must ensure that no other process
+    /// uses it.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the file is not a ledger, is newer than this program, or cannot be
+    /// written.
+    #[cfg(feature = "ledger")]
+    pub fn sqlite(path: &Path) -> Result<Self, Error> {
+        let tables = Arc::new(SqliteTables::open(path)?);
+        Ok(Self { tables })
+    }
+
+    /// Opens the schema at `url`, which need not exist; see
+    /// [`PostgresLedger`](super::PostgresLedger).
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the URL is malformed or the database cannot be used.
+    #[cfg(feature = "postgres")]
+    pub async fn postgres(url: &str) -> Result<Self, Error> {
+        let tables = Arc::new(PostgresTables::open(url).await?);
+        Ok(Self { tables })
+    }
+
+    /// Creates a ledger that has no scope yet: the first call that opens it for a scope binds it.
+    /// An existing ledger of the current version is left unchanged.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if there is a ledger of another version.
+    pub async fn init(&self) -> Result<Upgraded, Error> {
+        let head = self.tables.head().await?;
+        if head.version != 0 && head.version != head.current {
+            return Err(self.unusable("init", &older(&head)));
+        }
+        self.migrate(head.current).await
+    }
+
+    /// Upgrades the tables of an older version.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if there is no ledger, or a newer one, or if workers use an older one.
+    pub async fn upgrade(&self) -> Result<Upgraded, Error> {
+        let head = self.tables.head().await?;
+        if head.version == 0 {
+            return Err(self.unusable("upgrade", "there is no ledger"));
+        }
+        self.migrate(head.current).await
+    }
+
+    async fn migrate(&self, to: u32) -> Result<Upgraded, Error> {
+        let from = self.tables.upgrade().await?;
+        Ok(Upgraded { from, to })
+    }
+
+    /// Counts inconsistent rows. Reads the whole ledger and writes nothing.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if there is no ledger of the current version, or the store fails.
+    pub async fn check(&self, now: SystemTime) -> Result<Health, Error> {
+        let head = self.current("check").await?;
+        let mut health = Health::default();
+        let counts = "SELECT (SELECT CAST(count(*) AS bigint) FROM source), \
+             (SELECT CAST(count(*) AS bigint) FROM image), \
+             (SELECT CAST(count(*) AS bigint) FROM image WHERE lease IS NOT NULL \
+                 AND next_at IS NOT NULL), \
+             (SELECT CAST(count(*) AS bigint) FROM outbox)";
+        let counts = self.tables.numbers(counts.to_owned()).await?;
+        if let &[sources, images, leased, undelivered] = counts.as_slice() {
+            health.sources = unsigned(sources);
+            health.images = unsigned(images);
+            health.leased = unsigned(leased);
+            health.undelivered = unsigned(undelivered);
+        }
+        for damage in self.tables.damage().await? {
+            health.problems.push(Problem {
+                what: damage,
+                rows: 1,
+                remedy: "restore a backup".to_owned(),
+            });
+        }
+        if head.copying.is_some() {
+            health.problems.push(Problem {
+                what: "a copy into the ledger is not complete".to_owned(),
+                rows: 1,
+                remedy: "repeat the copy, which continues where it ended".to_owned(),
+            });
+            return Ok(health);
+        }
+        for check in checks::checks(to_millis(now)) {
+            let rows = self.tables.numbers(check.sql).await?;
+            let rows = unsigned(rows.first().copied().unwrap_or(0));
+            if rows > 0 {
+                health.problems.push(Problem {
+                    what: check.what.to_owned(),
+                    rows,
+                    remedy: check.remedy.to_owned(),
+                });
+            }
+        }
+        Ok(health)
+    }
+
+    /// Copies this ledger into `target`: sources, images, tasks, outcomes and acknowledgments, with
+    /// their numbers. `target` has no ledger yet, or an incomplete copy of this one, which is
+    /// continued. Until the copy is complete, `target` cannot be used. Reads and writes a thousand
+    /// rows at a time, and calls `progress` after each.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if either ledger is in use, if `target` contains anything else, or if this
+    /// ledger changes in the meantime.
+    pub async fn copy_to(
+        &self,
+        target: &Self,
+        progress: impl FnMut(Copied) + Send,
+    ) -> Result<Copied, Error> {
+        copy::copy(self, target, progress).await
+    }
+
+    /// Returns the state of the store, which must be of the current version.
+    async fn current(&self, operation: &str) -> Result<Head, Error> {
+        let head = self.tables.head().await?;
+        if head.version == 0 {
+            return Err(self.unusable(operation, "there is no ledger"));
+        }
+        if head.version != head.current {
+            return Err(self.unusable(operation, &older(&head)));
+        }
+        Ok(head)
+    }
+
+    fn unusable(&self, operation: &str, why: &str) -> Error {
+        let message = format!("{operation} ledger: {why}: {}", self.tables.place());
+        Error::new(ErrorKind::Usage, message)
+    }
+}
+
+fn older(head: &Head) -> String {
+    let Head {
+        version, current, ..
+    } = head;
+    format!(
+        "an older greenlight created it (schema version {version}, this one knows {current}); \
+         upgrade it when no worker runs"
+    )
+}
+
+fn unsigned(number: i64) -> u64 {
+    u64::try_from(number).unwrap_or(0)
+}

@@ -1,0 +1,179 @@
+//! What workers of one ledger know of each other, of the service and of the database.
+
+use std::time::Duration;
+
+use greenlight::sandbox::{Fault, Operation, Sandbox, When};
+use tokio_postgres::{Client, NoTls};
+
+use super::{Run, Service, sources};
+use crate::postgres_server::fresh_url;
+
+/// A connection of another program to the server of `url`.
+async fn other_program(url: &str) -> Client {
+    let (server, _) = url.rsplit_once(['?', '&']).unwrap();
+    let (client, connection) = tokio_postgres::connect(server, NoTls).await.unwrap();
+    tokio::spawn(async move { drop(connection.await) });
+    client
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .unwrap()
+}
+
+/// Another process may print when the connection that holds the lock has ended.
+#[test]
+fn a_scan_that_lost_the_printers_connection_stops_printing() {
+    let Some(url) = fresh_url() else { return };
+    let service = Service::with("machines-printer", Sandbox::builder().polls(2));
+    let urls = service.list("list.txt", 2_000);
+    let args = [
+        "scan", "--from", "list.txt", "--format", "jsonl", "--rate", "200", "--ledger", &url,
+    ];
+    let scan = service.command(&args).spawn().unwrap();
+    service.wait_for_shared(&url, "tasks", 100);
+    let schema = url.rsplit_once("schema=").unwrap().1.to_owned();
+    runtime().block_on(async {
+        let other = other_program(&url).await;
+        let ended = other
+            .query(
+                "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'
+                 AND classid::bigint = hashtext('greenlight ' || $1)::bigint & 4294967295
+                 AND objid = 4 AND objsubid = 2",
+                &[&schema],
+            )
+            .await
+            .unwrap();
+        assert_eq!(ended.len(), 1);
+    });
+    let scan = Run::of(scan);
+    assert_eq!(scan.code, Some(2), "{scan}");
+    assert!(scan.said().contains("reserves printing was lost"), "{scan}");
+    let printed = sources(&scan.stdout);
+    assert!(printed.len() < urls.len());
+    let resumed = service.run(&["resume", "--format", "jsonl", "--ledger", &url]);
+    assert_eq!(resumed.code, Some(0), "{resumed}");
+    let all = [printed, sources(&resumed.stdout)].concat();
+    let distinct: std::collections::BTreeSet<_> = all.iter().collect();
+    assert_eq!(distinct, urls.iter().collect());
+}
+
+#[test]
+fn a_long_foreign_transaction_is_warned_about_once() {
+    let Some(url) = fresh_url() else { return };
+    let service = Service::new("machines-transaction");
+    let runtime = runtime();
+    service.list("list.txt", 20);
+    let scan = service.run(&["scan", "--from", "list.txt", "--ledger", &url]);
+    assert_eq!(scan.code, Some(0), "{scan}");
+    let age = ["--transaction-age", "1s", "--ledger", &url];
+    let other = runtime.block_on(async {
+        let other = other_program(&url).await;
+        let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1";
+        other.batch_execute(begin).await.unwrap();
+        other
+    });
+    std::thread::sleep(Duration::from_secs(2));
+    let status = service.bench.run(&[&["status"], &age[..]].concat());
+    let words = "keeps the database from removing old rows";
+    assert_eq!(status.said().matches(words).count(), 1, "{status}");
+    let default = service.bench.run(&["status", "--ledger", &url]);
+    assert!(!default.said().contains(words), "{default}");
+    let worker = service.command(&[&["work"], &age[..]].concat()).spawn();
+    let mut worker = worker.unwrap();
+    std::thread::sleep(Duration::from_secs(5));
+    let sent = std::process::Command::new("kill")
+        .args(["-TERM", &worker.id().to_string()])
+        .status();
+    if !sent.unwrap().success() {
+        worker.kill().unwrap();
+    }
+    let worker = Run::of(worker);
+    assert_eq!(worker.said().matches(words).count(), 1, "{worker}");
+    drop(other);
+}
+
+/// The second worker begins during the outage. It learns of it from the ledger, so both together
+/// send no more requests than one.
+#[test]
+fn workers_learn_of_an_outage_from_the_ledger() {
+    let mut counts = Vec::new();
+    for workers in [1, 2] {
+        let Some(url) = fresh_url() else { return };
+        let service = Service::new(&format!("machines-outage-{workers}"));
+        let urls = service.list("list.txt", 2_000);
+        for _ in 0..10_000 {
+            let fault = Fault::Gateway(503, When::Before);
+            service.sandbox.inject(Operation::AsyncScan, fault);
+        }
+        let args = [
+            "scan", "--from", "list.txt", "--format", "jsonl", "--ledger", &url,
+        ];
+        let mut scan = service.command(&args).spawn().unwrap();
+        service.wait_for_shared(&url, "sources", urls.len() as u64);
+        std::thread::sleep(Duration::from_secs(4));
+        let before = service.sandbox.requests_of(Operation::AsyncScan);
+        let others: Vec<_> = (1..workers).map(|_| service.work(&url, &[])).collect();
+        std::thread::sleep(Duration::from_secs(8));
+        counts.push(service.sandbox.requests_of(Operation::AsyncScan) - before);
+        for mut process in others {
+            process.kill().unwrap();
+            process.wait().unwrap();
+        }
+        scan.kill().unwrap();
+        scan.wait().unwrap();
+    }
+    println!("{counts:?} requests");
+    assert!(counts[1] <= counts[0] + 3, "{counts:?}");
+}
+
+#[test]
+fn a_file_that_is_not_on_this_host_names_the_host_that_added_it() {
+    let Some(url) = fresh_url() else { return };
+    let service = Service::with("machines-host", Sandbox::builder());
+    for _ in 0..10_000 {
+        let fault = Fault::Gateway(503, When::Before);
+        service.sandbox.inject(Operation::AsyncScan, fault);
+    }
+    service.bench.write("list.txt", "in/good.png");
+    let args = [
+        "scan",
+        "--from",
+        "list.txt",
+        "--files-under",
+        "in",
+        "--ledger",
+        &url,
+    ];
+    let mut scan = service.command(&args).spawn().unwrap();
+    service.wait_for_shared(&url, "sources", 1);
+    scan.kill().unwrap();
+    scan.wait().unwrap();
+    // As on a host without the folder.
+    std::fs::rename(service.bench.path("in"), service.bench.path("elsewhere")).unwrap();
+    runtime().block_on(async {
+        let other = other_program(&url).await;
+        let schema = url.rsplit_once("schema=").unwrap().1;
+        let sql = format!("SELECT host FROM {schema}.image");
+        let host: Option<String> = other.query_one(&sql, &[]).await.unwrap().get(0);
+        assert!(host.is_some_and(|host| !host.is_empty()));
+        let sql = format!("UPDATE {schema}.image SET host = 'build-7'");
+        other.batch_execute(&sql).await.unwrap();
+    });
+    let mut worker = service.work(&url, &["--settle", "1s"]);
+    let mut message = String::new();
+    for _ in 0..600 {
+        let export = service.bench.run(&["export", "--ledger", &url]);
+        message.clone_from(&export.stdout);
+        if message.contains("build-7") {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    worker.kill().unwrap();
+    worker.wait().unwrap();
+    assert!(message.contains("host `build-7` added it"), "{message}");
+}

@@ -1,0 +1,107 @@
+//! The commands that create, upgrade, check and copy ledgers.
+
+use super::{Run, Service, sources};
+use greenlight::sandbox::Sandbox;
+
+impl Service {
+    fn export(&self, ledger: &str) -> String {
+        let run = self.bench.run(&["export", "--ledger", ledger]);
+        assert_eq!(run.code, Some(0), "{run}");
+        run.stdout
+    }
+
+    fn ledger(&self, args: &[&str]) -> Run {
+        self.bench.run(&[&["ledger"], args].concat())
+    }
+}
+
+#[test]
+fn a_ledger_is_created_checked_and_copied_between_files() {
+    let service = Service::new("maintain");
+    let created = service.ledger(&["init", "new.db"]);
+    assert_eq!(created.code, Some(0), "{created}");
+    assert!(created.stdout.contains("created new.db"), "{created}");
+    let again = service.ledger(&["init", "new.db"]);
+    assert!(again.stdout.contains("new.db exists"), "{again}");
+    let urls = service.list("list.txt", 300);
+    let scan = ["scan", "--from", "list.txt", "--format", "jsonl"];
+    let run = service.run(&[&scan[..], &["--ledger", "new.db"]].concat());
+    assert_eq!(sources(&run.stdout), urls);
+    let check = service.ledger(&["check", "new.db"]);
+    assert_eq!(check.code, Some(0), "{check}");
+    assert!(
+        check.stdout.contains("300 sources, 300 images") && check.stdout.contains("consistent"),
+        "{check}"
+    );
+    let copy = service.ledger(&["copy", "new.db", "copy.db"]);
+    assert_eq!(copy.code, Some(0), "{copy}");
+    assert_eq!(service.export("copy.db"), service.export("new.db"));
+    let paid = service.sandbox.paid();
+    let run = service.run(&[&scan[..], &["--ledger", "copy.db"]].concat());
+    assert_eq!(sources(&run.stdout), urls);
+    assert_eq!(service.sandbox.paid(), paid, "nothing is paid for again");
+    let upgrade = service.ledger(&["upgrade", "copy.db"]);
+    assert!(upgrade.stdout.contains("is up to date"), "{upgrade}");
+}
+
+#[test]
+fn what_cannot_be_copied_or_checked_says_why() {
+    let service = Service::with("maintain-refused", Sandbox::builder().polls(1_000_000));
+    service.list("list.txt", 20);
+    let scan = service.command(&["scan", "--from", "list.txt"]).spawn();
+    let scan = scan.unwrap();
+    service.wait_for("tasks", 20);
+    let in_use = service.ledger(&["copy", "greenlight.db", "copy.db"]);
+    assert_eq!(in_use.code, Some(2), "{in_use}");
+    assert!(in_use.stderr.contains("another run uses"), "{in_use}");
+    super::kill(scan);
+    service.bench.write("text.txt", "https://example.com/a.png");
+    for (args, words) in [
+        (&["check", "absent.db"][..], "does not exist"),
+        (&["copy", "absent.db", "copy.db"], "does not exist"),
+        (&["check", "text.txt"], "not a ledger"),
+        (&["copy", "greenlight.db", "text.txt"], "not a ledger"),
+    ] {
+        let run = service.ledger(args);
+        assert_eq!(run.code, Some(2), "{run}");
+        assert!(run.stderr.contains(words), "{words}: {run}");
+    }
+    let text = std::fs::read_to_string(service.bench.path("text.txt")).unwrap();
+    assert_eq!(text, "https://example.com/a.png");
+    assert!(!service.bench.path("absent.db").exists());
+}
+
+#[cfg(feature = "postgres")]
+#[test]
+fn a_copy_that_is_killed_is_continued() {
+    let Some(url) = crate::postgres_server::fresh_url() else {
+        return;
+    };
+    let service = Service::new("maintain-killed");
+    let urls = service.list("list.txt", 4_000);
+    let scan = ["scan", "--from", "list.txt", "--format", "jsonl"];
+    let run = service.run(&scan);
+    assert_eq!(run.code, Some(0), "{run}");
+    let mut kills = 0_u64;
+    let copied = loop {
+        let args = ["ledger", "copy", "greenlight.db", &url];
+        let mut copy = service.bench.command(&args).spawn().unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(40 * (kills + 1)));
+        if copy.try_wait().unwrap().is_some() || kills > 60 {
+            break Run::of(copy);
+        }
+        copy.kill().unwrap();
+        copy.wait().unwrap();
+        kills += 1;
+    };
+    assert_eq!(copied.code, Some(0), "{copied}");
+    assert!(kills > 0);
+    assert!(copied.stdout.contains("copied 1"), "{copied}");
+    assert_eq!(service.export(&url), service.export("greenlight.db"));
+    let paid = service.sandbox.paid();
+    let run = service.run(&[&scan[..], &["--ledger", &url]].concat());
+    assert_eq!(sources(&run.stdout), urls);
+    assert_eq!(service.sandbox.paid(), paid, "nothing is paid for again");
+    let check = service.ledger(&["check", &url]);
+    assert_eq!(check.code, Some(0), "{check}");
+}
