@@ -31,7 +31,7 @@ fn a_scan_that_lost_the_printers_connection_stops_printing() {
     let service = Service::with("machines-printer", Sandbox::builder().polls(2));
     let urls = service.list("list.txt", 2_000);
     let args = [
-        "scan", "--from", "list.txt", "--format", "jsonl", "--rate", "200", "--ledger", &url,
+        "scan", "--from", "list.txt", "--format", "jsonl", "--ledger", &url,
     ];
     let scan = service.command(&args).spawn().unwrap();
     service.wait_for_shared(&url, "tasks", 100);
