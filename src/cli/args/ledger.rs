@@ -80,6 +80,7 @@ pub(crate) fn has_password(url: &str) -> bool {
 /// Whether a parameter of a connection is `password`, `sslpassword` or one that is encoded.
 fn is_password(name: &str) -> bool {
     name.to_ascii_lowercase().ends_with("password") || name.contains('%')
+}
 
 /// What is reported of other users of a database.
 #[derive(Args, Clone, Copy, Debug)]
