@@ -1,9 +1,9 @@
-//! Extractors for axum 0.8 that refuse an upload before it ends.
+//! Extractors for axum 0.8 that reject an upload before it ends.
 //!
-//! [`ImageField`] takes the image out of a form, [`ImageBody`] is for a request whose body is the
-//! image. Both hand the bytes on as they come, to be written wherever the application wants, and
-//! hold none of them. At the first byte that condemns the image they end with a [`Problem`], which
-//! is the answer too. What a route asks is its [`UploadPolicy`].
+//! [`ImageField`] extracts the image from a form, [`ImageBody`] from a request whose body is the
+//! image. Both pass the bytes on as they are received and keep none. As soon as the bytes received
+//! prove the image invalid they return a [`Problem`], which is also the response. An
+//! [`UploadPolicy`] sets the requirements of a route.
 //!
 //! ```
 //! use axum::{Router, routing::post};
@@ -26,25 +26,22 @@
 //! # Limits
 //!
 //! axum's `DefaultBodyLimit` (2 MB unless set) does **not** apply to these extractors: the
-//! requirements' own limit does, so that a larger file is answered with both numbers and not with a
-//! bare 413. A `RequestBodyLimit` layer of tower-http still holds, and is answered as
-//! `upload/too-large`.
+//! requirements' own limit does, so that the response to a larger file names both numbers. A
+//! `RequestBodyLimit` layer of tower-http still applies, and is reported as `upload/too-large`.
 //!
-//! # Refusing early
+//! # Early rejection
 //!
-//! Many clients write their whole request before they read. If the server answers and closes, they
-//! see a broken connection and no answer. So the rest of a refused upload is read in the background
-//! and thrown away while the answer is on its way, within the bounds of
-//! [`UploadPolicy::with_drain`]. A client that waits for `100 Continue` is not asked for bytes that
-//! nobody wants.
+//! Many clients write their whole request before they read. If the server responds and closes the
+//! connection, they see a reset and no response. So the rest of a rejected upload is read in the
+//! background and discarded while the response is sent, within the bounds of
+//! [`UploadPolicy::with_drain`]. A client that waits for `100 Continue` does not send its body.
 //!
 //! # Memory
 //!
-//! Of an image nothing is kept but a chunk on its way, and of a form at most 16 KB between chunks.
-//! What an upload does cost is hyper's read buffer, which grows to 400 KB for a fast connection
-//! under `axum::serve`. A server with many uploads at once serves through [`SmallReads`], which
-//! keeps it at 64 KB (a server on hyper itself sets `max_buf_size`). `benches/upload.rs` measures
-//! what 256 uploads of 20 MB cost with it and without.
+//! An upload holds one chunk, and at most 16 KB of a form between chunks. hyper's read buffer costs
+//! more: it grows to 400 KB for a fast connection under `axum::serve`. For many concurrent uploads
+//! serve through [`SmallReads`], which limits it to 64 KB (with hyper itself, set `max_buf_size`).
+//! `benches/upload.rs` measures the memory of 256 uploads of 20 MB with and without it.
 
 mod body;
 #[cfg(feature = "client")]

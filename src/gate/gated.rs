@@ -53,12 +53,12 @@ impl Gate {
 
 /// A source of bytes with a [`Gate`] in it; made by [`Gate::over`].
 ///
-/// The source's end is judged like its bytes: an image that turns out truncated ends in an error,
-/// not in a clean end. So whoever only sees bytes (a file, an object store's client) cannot take a
-/// refused upload for a good one. The [`Receipt`] is for whoever wants the verdict.
+/// The end of the source is checked too: a truncated image ends with an error instead of the end of
+/// the stream. So code that sees only bytes (a file, an object store's client) cannot mistake a
+/// rejected upload for a good one. The [`Receipt`] holds the verdict.
 ///
-/// After a refusal a stream gives nothing more and a reader repeats it;
-/// [`into_source`](Self::into_source) has the rest of the bytes.
+/// After a rejection a stream ends and a reader repeats the error;
+/// [`into_source`](Self::into_source) returns the source with the remaining bytes.
 #[derive(Debug)]
 pub struct Gated<T> {
     pub(super) source: T,
@@ -174,24 +174,24 @@ impl<T> Gated<T> {
     }
 }
 
-/// The verdict of a [`Gated`] source, for whoever does not hold the source.
+/// A handle to the verdict of a [`Gated`] source, for code that does not own the source.
 #[derive(Clone, Debug, Default)]
 pub struct Receipt {
     verdict: Arc<OnceLock<Result<Accepted, Rejected>>>,
 }
 
 impl Receipt {
-    /// The verdict, once the source was refused, has failed or was read to its end.
+    /// Returns the verdict, once the source was rejected, has failed or was read to its end.
     pub fn result(&self) -> Option<&Result<Accepted, Rejected>> {
         self.verdict.get()
     }
 
-    /// The verdict.
+    /// Returns the verdict.
     ///
     /// # Errors
     ///
-    /// Returns [`Rejected`] for an upload that was refused. For one that was not read to its end
-    /// that says [`Inconclusive`](crate::Decision::Inconclusive).
+    /// Returns [`Rejected`] for an upload that was rejected. If it was not read to its end, the
+    /// decision is [`Inconclusive`](crate::Decision::Inconclusive).
     pub fn into_result(self) -> Result<Accepted, Rejected> {
         match self.verdict.get() {
             Some(verdict) => verdict.clone(),
@@ -205,7 +205,7 @@ impl Receipt {
     }
 }
 
-/// The judgement of bytes whose end nobody saw.
+/// Returns the verdict of bytes that were not read to their end.
 fn cut(inspection: Option<Inspection>) -> Rejected {
     let missing = vec![Missing::Upload];
     Verdict::new((), Vec::new(), missing, inspection, None)

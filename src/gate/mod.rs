@@ -1,4 +1,4 @@
-//! Judging bytes while they pass, for upload handlers.
+//! Checks bytes while they are received, for upload handlers.
 
 #[cfg(feature = "stream")]
 mod async_read;
@@ -17,8 +17,8 @@ use crate::{
     verdict::{Accepted, Decision, Missing, Rejected, Verdict},
 };
 
-/// Judges an upload while it comes in, and refuses it at the first byte that condemns it. The bytes
-/// themselves pass by: nothing is kept.
+/// Checks an upload while it is received, and rejects it as soon as the bytes received prove it
+/// invalid. The bytes are not kept.
 ///
 /// ```
 /// use greenlight::{Gate, Requirements};
@@ -32,18 +32,18 @@ use crate::{
 pub struct Gate {
     requirements: Requirements,
     inspector: Inspector,
-    /// The facts that were last found harmless. While the same is said of more bytes they stay so,
-    /// up to the size limit.
+    /// The last facts that did not reject. Equal facts about more bytes do not reject either, up to
+    /// the size limit.
     harmless: Option<Inspection>,
 }
 
 impl Gate {
-    /// A gate at [`Depth::Structure`].
+    /// Returns a gate at [`Depth::Structure`].
     pub const fn new(requirements: Requirements) -> Self {
         Self::at(Depth::Structure, requirements)
     }
 
-    /// A gate at `depth`.
+    /// Returns a gate at `depth`.
     pub const fn at(depth: Depth, requirements: Requirements) -> Self {
         Self {
             requirements,
@@ -52,13 +52,13 @@ impl Gate {
         }
     }
 
-    /// Notes what somebody says of the file; see [`Inspector::claim`].
+    /// Records the format claimed by a file name or `Content-Type`; see [`Inspector::claim`].
     pub fn claim(&mut self, claim: Claim) {
         self.inspector.claim(claim);
     }
 
-    /// Notes the length that is announced for the whole image (a raw body's `Content-Length`), in
-    /// bytes: one that is too large is refused before a byte has come.
+    /// Records the announced length of the whole image in bytes, for example a raw body's
+    /// `Content-Length`. A length that is too large is rejected before the first byte.
     ///
     /// # Errors
     ///
@@ -68,7 +68,7 @@ impl Gate {
         self.judge()
     }
 
-    /// Takes the upload's next bytes, any number of them.
+    /// Inspects the next bytes of the upload, in chunks of any size.
     ///
     /// # Errors
     ///

@@ -95,17 +95,16 @@ async fn open(address: Vetted) -> io::Result<(TcpStream, SocketAddr)> {
     Ok((tcp, peer))
 }
 
-/// What crossed a connection.
+/// Byte counters of a connection.
 #[derive(Debug, Default)]
 pub(super) struct Counters {
-    /// Bytes that came over the wire, TLS and all.
+    /// Bytes received from the socket, including TLS overhead.
     received: AtomicU64,
-    /// How many may come before the connection is cut.
+    /// The number of bytes after which the connection is closed.
     allowed: AtomicU64,
-    /// Bytes that TLS gave out, or the wire itself.
+    /// Bytes read by HTTP, after TLS decryption.
     read: AtomicU64,
-    /// Whether nothing may come: bytes that nobody asked for would answer the next request in place
-    /// of its own answer.
+    /// Whether the connection is idle: unsolicited bytes would be taken for the next response.
     resting: AtomicBool,
 }
 
@@ -114,7 +113,7 @@ impl Counters {
         self.received.load(Ordering::Relaxed)
     }
 
-    /// How many bytes of answers came, without TLS' own.
+    /// Returns the number of response bytes, without TLS overhead.
     pub(super) fn read(&self) -> u64 {
         self.read.load(Ordering::Relaxed)
     }
@@ -124,19 +123,19 @@ impl Counters {
         self.read.fetch_add(bytes, Ordering::Relaxed);
     }
 
-    /// Says whether anything may come.
+    /// Sets whether the connection is idle.
     pub(super) fn rest(&self, resting: bool) {
         self.resting.store(resting, Ordering::Relaxed);
     }
 
-    /// Lets `bytes` more come in.
+    /// Allows `bytes` more to be received.
     pub(super) fn allow(&self, bytes: u64) {
         self.allowed
             .store(self.received().saturating_add(bytes), Ordering::Relaxed);
     }
 }
 
-/// More came over the wire than any honest answer needs.
+/// The server sent more bytes than any valid response needs.
 #[derive(Debug, thiserror::Error)]
 #[error("more bytes came than the answer can need")]
 pub(super) struct TooMuch;
@@ -198,8 +197,8 @@ impl AsyncWrite for Wire {
     }
 }
 
-/// Whether a socket is open and nothing has come. The runtime learns of what came only when it polls
-/// the system; the system itself is asked here.
+/// Whether a socket is open and has no unread bytes. The runtime updates readiness only when it
+/// polls, so this asks the operating system.
 fn is_silent(tcp: &TcpStream) -> bool {
     let mut byte = [MaybeUninit::uninit()];
     SockRef::from(tcp)

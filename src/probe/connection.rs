@@ -1,4 +1,5 @@
-//! One HTTP connection, driven by whoever waits for it: no task of its own, so dropping it ends it.
+//! One HTTP connection. The future that awaits a response polls it; there is no background task, so
+//! dropping it ends the connection.
 
 use std::{
     future::poll_fn,
@@ -226,7 +227,7 @@ impl Connection {
         }
     }
 
-    /// Waits for `wanted` while the connection is kept going.
+    /// Waits for `wanted` and polls the connection meanwhile.
     async fn drive<F: Future>(&mut self, wanted: F) -> F::Output {
         let mut wanted = pin!(wanted);
         poll_fn(|cx| {
@@ -236,7 +237,7 @@ impl Connection {
         .await
     }
 
-    /// Moves the connection on. Why it ended is told to whoever waits for an answer from it.
+    /// Polls the connection. Its error, if it ends, is returned by the pending request.
     fn poll_connection(&mut self, cx: &mut Context<'_>) {
         match &mut self.driver {
             Driver::Http1 { connection, .. } => {

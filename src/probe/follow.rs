@@ -1,4 +1,4 @@
-//! Redirects: every hop starts over, with the rule before anything else.
+//! Redirects. Every hop starts with the address rule.
 
 use std::borrow::Cow;
 
@@ -15,13 +15,13 @@ use crate::{
     image_url::{ImageUrl, UrlError},
 };
 
-/// Longer URLs than this are not followed to. Servers take at most 8 to 16 KB in a request line.
+/// Maximum length of a redirect target. Servers accept at most 8 to 16 KB in a request line.
 const MAX_URL_BYTES: usize = 16_384;
 
-/// Asks for the last URL of the record's route and follows where the answers lead.
+/// Requests the last URL of the record's route and follows redirects.
 ///
-/// The route is the whole download's: a second request goes on where the first one was led, but its
-/// home is still where the download began, and its redirects count with those before.
+/// The route is that of the whole download: a second request continues at the last URL of the first.
+/// Its origin is still that of the first URL, and redirects of both requests are counted.
 pub(super) async fn follow(
     probe: &Inner,
     record: &mut Record,
@@ -71,7 +71,7 @@ pub(super) async fn follow(
     }
 }
 
-/// Whether the status sends elsewhere (RFC 9110, 15.4). 300 leaves a choice, 304 answers a question
+/// Whether the status is a redirect (RFC 9110, 15.4). 300 offers a choice, 304 answers a question
 /// that was not asked, 305 and 306 are no longer used.
 const fn is_redirect(status: StatusCode) -> bool {
     matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308)

@@ -1,4 +1,4 @@
-//! Full mode: the whole file, as a stranger would download it.
+//! Full mode: downloads the whole file, as the service would.
 
 use http::StatusCode;
 
@@ -9,8 +9,7 @@ use super::{
 };
 use crate::download::Ending;
 
-/// Downloads the whole file. The connections are new ones: one that stands already would hide what
-/// it takes to open it.
+/// Downloads the whole file over new connections: a reused one would hide the time to open it.
 pub(super) async fn download(probe: &Inner, record: &mut Record) -> Result<Ending, Ending> {
     let mut answer = follow::follow(probe, record, None).await?;
     read::check_head(record, &answer, StatusCode::OK)?;

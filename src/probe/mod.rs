@@ -13,15 +13,15 @@
 //! # }
 //! ```
 //!
-//! # What it holds to
+//! # Guarantees
 //!
-//! * One deadline over everything: name, connection, TLS, every redirect, head and body.
-//! * One function opens sockets, and it takes an address that the [`AddressPolicy`] has let through.
-//!   Every redirect starts over with the policy. The address that was checked is the address that is
-//!   connected to, so a name that answers differently the second time gains nothing.
-//! * No proxy from the environment, no cookies, no Referer of its own, no compression.
-//! * What crosses the wire is bounded, whatever the server sends; nothing is kept of it.
-//! * What a server does wrong is a fact in the [`Download`], not an error.
+//! * One deadline covers everything: name, connection, TLS, every redirect, head and body.
+//! * One function opens sockets, and it accepts only addresses that the [`AddressPolicy`] allows.
+//!   The policy applies again to every redirect. The checked address is the connected address, so a
+//!   name that resolves differently the second time has no effect (DNS rebinding).
+//! * No proxy from the environment, no cookies, no Referer, no compression.
+//! * The number of bytes received is bounded, whatever the server sends; the body is not kept.
+//! * A server's error is a fact in the [`Download`], not an `Err`.
 
 mod address;
 mod builder;
@@ -69,24 +69,24 @@ pub use policy::{AddressPolicy, EntryError, Refusal, RefusalReason};
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Mode {
-    /// The whole file, over a connection of its own: what the service's own download meets.
+    /// The whole file, over a new connection, as the service downloads it.
     #[default]
     Full,
-    /// As much as decides on format and dimensions, by a Range request, over connections that are
-    /// used again. The size is what the server says. For dry runs over many URLs.
+    /// The first bytes, enough for format and dimensions, by a Range request over reused connections.
+    /// The size is the server's statement. For dry runs over many URLs.
     Header,
 }
 
-/// Which HTTP versions a probe speaks.
+/// The HTTP versions of a probe.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum HttpVersions {
-    /// HTTP/2 where TLS agrees on it, else HTTP/1.1.
+    /// HTTP/2 if negotiated by ALPN, otherwise HTTP/1.1.
     #[default]
     Any,
     /// HTTP/1.1 only.
     Http1,
-    /// HTTP/2 only, without TLS too.
+    /// HTTP/2 only, also without TLS (prior knowledge).
     Http2,
 }
 

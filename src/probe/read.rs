@@ -1,4 +1,5 @@
-//! Reading a body: inspected as it comes, never kept, and left as soon as a fact condemns it.
+//! Reads a body: inspects the bytes as they are received, keeps none, and stops as soon as a fact
+//! rejects the image.
 
 use std::time::Duration;
 
@@ -9,10 +10,10 @@ use tokio::task;
 use super::{clock, failure, fetch::Answer, record::Record};
 use crate::{download::Ending, verdict::Code};
 
-/// How many bytes are inspected at a time. Data may inflate a thousandfold, and the deadline must be
-/// held over work too.
+/// Bytes inspected at a time. Data may decompress to a thousand times its size, and the deadline
+/// bounds this work too.
 const PIECE: usize = 16 * 1024;
-/// How long other downloads wait for the work on this one.
+/// How long inspection may run before it yields to other downloads.
 const MOST_BUSY: Duration = Duration::from_millis(10);
 
 /// How far a body is read.

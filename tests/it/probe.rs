@@ -399,7 +399,7 @@ async fn a_redirect_to_a_url_with_credentials_is_rejected() {
             assert_eq!(violation.code(), Code::UrlCredentials, "{user}");
             assert_eq!(
                 violation.message(),
-                "302 leads to a URL with a user name or password: give the URL that holds the image"
+                "302 leads to a URL with a user name or password: use the URL of the image itself"
             );
             assert!(!format!("{verdict:?}").contains("s3cr3t"), "{verdict:?}");
         }
@@ -470,16 +470,16 @@ async fn an_address_that_is_not_public_is_never_connected_to() {
 async fn a_status_without_an_image_is_a_violation() {
     let file = png(300, 300, 0);
     for (status, body, says) in [
-        ("204 No Content", &b""[..], "nothing at this URL"),
-        ("206 Partial Content", &file, "without a Range"),
-        ("300 Multiple Choices", &file, "a choice of URLs"),
-        ("304 Not Modified", &b""[..], "a copy"),
+        ("204 No Content", &b""[..], "the response has no body"),
+        ("206 Partial Content", &file, "no Range header"),
+        ("300 Multiple Choices", &file, "several URLs"),
+        ("304 Not Modified", &b""[..], "no condition"),
         ("305 Use Proxy", &b""[..], "not followed"),
-        ("401 Unauthorized", &b"no"[..], "log in"),
-        ("404 Not Found", &file, "nothing at this URL"),
-        ("416 Range Not Satisfiable", &b""[..], "without a Range"),
-        ("500 Internal Server Error", &file, "it failed"),
-        ("503 Service Unavailable", &b""[..], "it failed"),
+        ("401 Unauthorized", &b"no"[..], "authentication is required"),
+        ("404 Not Found", &file, "nothing was found at this URL"),
+        ("416 Range Not Satisfiable", &b""[..], "no Range header"),
+        ("500 Internal Server Error", &file, "the server failed"),
+        ("503 Service Unavailable", &b""[..], "the server failed"),
     ] {
         let server =
             Server::answering(answer(status, &[("Content-Type", "image/png")], body)).await;

@@ -1,4 +1,4 @@
-//! The judgement of how a download went.
+//! Evaluates a download.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ impl Findings<'_> {
             }
             Ending::TooSlow => self.too_slow(download, download.limit()),
             Ending::Blocked { target, reason } => {
-                let message = format!("{target} is refused: {reason}");
+                let message = format!("{target} is not allowed: {reason}");
                 self.broken(Code::UrlPrivateAddress, target.as_str(), NOTHING, message);
             }
             Ending::Dns(reason) => {
@@ -47,7 +47,7 @@ impl Findings<'_> {
                 self.broken(Code::DownloadTls, words, NOTHING, message);
             }
             Ending::Redirects(reason) => {
-                let message = format!("{reason}: give the URL that holds the image");
+                let message = format!("{reason}: use the URL of the image itself");
                 if download.last_url().has_credentials() {
                     self.broken(Code::UrlCredentials, NOTHING, NOTHING, message);
                 } else {
@@ -67,13 +67,13 @@ impl Findings<'_> {
                 self.broken(Code::DownloadIncomplete, bytes, declared, message);
             }
             Ending::Protocol(reason) => {
-                let message = format!("the answer breaks the protocol: {reason}");
+                let message = format!("the response violates HTTP: {reason}");
                 let reason = reason.as_str();
                 self.broken(Code::DownloadProtocol, reason, NOTHING, message);
             }
             Ending::Encoded(coding) => {
                 let message = format!(
-                    "the body is compressed ({coding}) though not asked for: serve it as it is"
+                    "the body is compressed ({coding}) although the request did not accept it: serve it uncompressed"
                 );
                 let coding = coding.as_str();
                 self.broken(Code::DownloadEncoding, coding, "identity", message);
@@ -92,7 +92,7 @@ impl Findings<'_> {
         self.broken(Code::DownloadTooSlow, elapsed, limit, message);
     }
 
-    /// A probe may be more patient than the requirements are.
+    /// The probe's deadline may be longer than the required download time.
     fn slowness(&mut self, download: &Download) {
         let asked = self.asked.download_time();
         if download.elapsed() > asked {
@@ -103,28 +103,28 @@ impl Findings<'_> {
     fn status(&mut self, download: &Download) {
         let status = download.status().unwrap_or_default();
         let meaning = match status {
-            204 | 205 => "it has nothing at this URL".to_owned(),
+            204 | 205 => "the response has no body: check the URL in a browser".to_owned(),
             206 | 416 => {
-                "it takes a request for the whole file for one of a part: mend how it, or a cache before it, answers without a Range"
+                "the request had no Range header: fix how the server, or a cache in front of it, handles such requests"
                     .to_owned()
             }
-            300 => "it leaves a choice of URLs: give that of the image".to_owned(),
+            300 => "the server offers several URLs: use that of the image".to_owned(),
             304 => {
-                "it speaks of a copy that nobody has: mend how it answers requests without conditions"
+                "the request had no condition: fix how the server, or a cache in front of it, handles such requests"
                     .to_owned()
             }
             301..=399 => {
-                "it sends elsewhere in a way that is not followed: give the URL that holds the image"
+                "this redirect is not followed: use the URL of the image itself"
                     .to_owned()
             }
-            401 | 407 => "it asks strangers to log in: make the image public".to_owned(),
+            401 | 407 => "authentication is required: make the image public".to_owned(),
             403 => {
-                "it refuses strangers: make the image public, or allow requests without a Referer"
+                "access is denied: make the image public, or allow requests without a Referer"
                     .to_owned()
             }
-            404 | 410 => "there is nothing at this URL: check it in a browser".to_owned(),
-            429 => "it is asked too often: lower the rate".to_owned(),
-            500..=599 => "it failed: try again later".to_owned(),
+            404 | 410 => "nothing was found at this URL: check it in a browser".to_owned(),
+            429 => "the server limits the request rate: lower the rate".to_owned(),
+            500..=599 => "the server failed: try again later".to_owned(),
             _ => "check the URL in a browser".to_owned(),
         };
         let image = download
@@ -133,11 +133,11 @@ impl Findings<'_> {
             .and_then(Format::from_media_type)
             .map(|format| format!(" with {} content, which does not count", format.title()))
             .unwrap_or_default();
-        let message = format!("server answered {status}{image}, 200 is needed: {meaning}");
+        let message = format!("the server returned {status}{image}, expected 200: {meaning}");
         self.broken(Code::DownloadStatus, u64::from(status), 200, message);
     }
 
-    /// Clients read the body as it is: the service most likely does too.
+    /// Common clients ignore an unregistered coding; the service most likely does too.
     fn coding(&mut self, download: &Download) {
         if let Some(coding) = download.unregistered_coding() {
             let message = format!(
@@ -154,7 +154,7 @@ impl Findings<'_> {
         }
     }
 
-    /// What was sent in place of an image, or under a type that is none of an image's.
+    /// Checks for a web page instead of an image, and for a `Content-Type` that is not an image's.
     fn content(&mut self, download: &Download) {
         let essence = download.content_type().map(essence);
         let claimed = essence.as_deref().and_then(Format::from_media_type);
@@ -185,20 +185,20 @@ impl Findings<'_> {
         };
         if is_page {
             let message =
-                "the server answered with a web page: give the URL of the image itself, and check that it needs no login"
+                "the server returned a web page: use the URL of the image itself, and check that it needs no login"
                     .to_owned();
             self.broken(Code::DownloadWebPage, "html", self.formats(), message);
         }
     }
 }
 
-/// A media type without its parameters (RFC 9110, 8.3.1), cut to a length that a message bears.
+/// Returns a media type without its parameters (RFC 9110, 8.3.1), at most 60 characters.
 fn essence(content_type: &str) -> String {
     let essence = content_type.split(';').next().unwrap_or_default().trim();
     essence.to_ascii_lowercase().chars().take(60).collect()
 }
 
-/// Whether the type stands for bytes of any kind.
+/// Whether the type is generic.
 fn says_nothing(essence: &str) -> bool {
     matches!(
         essence,

@@ -428,7 +428,7 @@ fn files_folders_and_urls_keep_their_order() {
             reject         jpeg          256x128        2644  in/small.jpg
                            image/too-small: 256x128 pixels, at least 256x256: send a larger version
             reject         -                   -           -  http://HOST/none.png
-                           download/status: server answered 404, 200 is needed: there is nothing at this URL: check it in a browser
+                           download/status: the server returned 404, expected 200: nothing was found at this URL: check it in a browser
             inconclusive   -                   -           -  no.png
                            error: cannot read: No such file or directory
             reject         -                   -           -  ftp://x
@@ -458,7 +458,7 @@ fn files_folders_and_urls_keep_their_order() {
             {"source":"in/cut.bmp","decision":"reject","format":"bmp","width":256,"height":256,"bytes":4127,"frames":1,"violations":[{"code":"image/truncated","severity":"reject","message":"the file ends before the image does at byte 4127: send the whole file","measured":"any/truncated at byte 4127","limit":null}],"download":null,"error":null}
             {"source":"in/good.png","decision":"accept","format":"png","width":256,"height":256,"bytes":2077,"frames":1,"violations":[],"download":null,"error":null}
             {"source":"in/small.jpg","decision":"reject","format":"jpeg","width":256,"height":128,"bytes":2644,"frames":1,"violations":[{"code":"image/too-small","severity":"reject","message":"256x128 pixels, at least 256x256: send a larger version","measured":"256x128","limit":"256x256"}],"download":null,"error":null}
-            {"source":"http://HOST/none.png","decision":"reject","format":null,"width":null,"height":null,"bytes":null,"frames":null,"violations":[{"code":"download/status","severity":"reject","message":"server answered 404, 200 is needed: there is nothing at this URL: check it in a browser","measured":404,"limit":200}],"download":{"status":404,"hops":1,"elapsed_ms":N,"bytes":0},"error":null}
+            {"source":"http://HOST/none.png","decision":"reject","format":null,"width":null,"height":null,"bytes":null,"frames":null,"violations":[{"code":"download/status","severity":"reject","message":"the server returned 404, expected 200: nothing was found at this URL: check it in a browser","measured":404,"limit":200}],"download":{"status":404,"hops":1,"elapsed_ms":N,"bytes":0},"error":null}
             {"source":"no.png","decision":"inconclusive","format":null,"width":null,"height":null,"bytes":null,"frames":null,"violations":[],"download":null,"error":"cannot read: No such file or directory"}
             {"source":"ftp://x","decision":"reject","format":null,"width":null,"height":null,"bytes":null,"frames":null,"violations":[{"code":"url/scheme","severity":"reject","message":"scheme `ftp` is not http or https","measured":"ftp","limit":"http, https"}],"download":null,"error":null}
             {"source":"http://HOST/moved","line":1,"decision":"accept","format":"png","width":256,"height":256,"bytes":2077,"frames":1,"violations":[],"download":{"status":200,"hops":2,"elapsed_ms":N,"bytes":2077},"error":null}
