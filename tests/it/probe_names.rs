@@ -296,7 +296,7 @@ async fn a_lost_query_does_not_delay_a_name() {
             late += 1;
         }
     }
-    assert!(dead < 40, "{dead} names without a response ended first");
+    assert!(dead < 200, "{dead} names without a response ended first");
 }
 
 #[tokio::test]
