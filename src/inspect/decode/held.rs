@@ -41,8 +41,7 @@ impl Held {
         if len > capacity {
             let wanted = len
                 .max(capacity.saturating_mul(2))
-                .max(MIN_SHARE)
-                .min(MAX_FILE);
+                .clamp(MIN_SHARE, MAX_FILE);
             let more = u64::try_from(wanted.saturating_sub(capacity)).ok()?;
             self.shares.push(BUDGET.take(more)?);
             let additional = wanted.saturating_sub(self.bytes.len());

@@ -16,7 +16,7 @@ use greenlight::{
     ledger::Reason,
     pipeline::{Line, LineChecks, Subject},
     probe::Mode,
-    verdict::Decision,
+    verdict::{Decision, Violation},
 };
 
 use super::{FIXTURES, block_on, line, probe_in, requirements};
@@ -145,13 +145,14 @@ fn a_panic_of_the_list_is_resumed() {
 fn a_file_is_inspected_like_its_bytes() {
     let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let bytes = fs::read(Path::new(FIXTURES).join("png/rgb.png")).unwrap();
+    let len = u64::try_from(bytes.len()).unwrap();
     // Without an extension there is no claim.
     let path = folder.path().join("image");
     fs::write(&path, &bytes).unwrap();
     for depth in [Depth::Header, Depth::Structure, Depth::Payload] {
         let of_file = Inspection::from_path(depth, &path).unwrap();
         assert_eq!(of_file.claims().count(), 0);
-        assert_eq!(of_file.len(), Some(bytes.len() as u64));
+        assert_eq!(of_file.len(), Some(len));
         assert!(of_file.is_ended());
         let of_bytes = Inspection::at(depth, &bytes);
         assert_eq!(of_file.dimensions(), of_bytes.dimensions());
@@ -161,7 +162,11 @@ fn a_file_is_inspected_like_its_bytes() {
     let named = folder.path().join("image.gif");
     fs::write(&named, &bytes).unwrap();
     let verdict = Requirements::ASYNC.judge(Inspection::from_path(Depth::Header, &named).unwrap());
-    let codes: Vec<_> = verdict.violations().iter().map(|v| v.code()).collect();
+    let codes: Vec<_> = verdict
+        .violations()
+        .iter()
+        .map(Violation::code)
+        .collect();
     assert_eq!(codes, [greenlight::verdict::Code::ImageTypeMismatch]);
     let error = Inspection::from_path(Depth::Header, folder.path()).unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::IsADirectory);
