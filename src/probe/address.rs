@@ -215,9 +215,7 @@ pub(super) const fn embedding_prefix(address: IpAddr) -> Option<u8> {
         [0x2002, ..] => Some(16),
         [0x2001, 0, ..] => Some(32),
         [0x64, 0xff9b, 1, ..] => Some(48),
-        [0, 0, 0, 0, 0, 0, ..]
-        | [0, 0, 0, 0, 0xffff, 0, ..]
-        | [_, _, _, _, 0 | 0x200, 0x5efe, ..] => Some(96),
+        [0, 0, 0, 0, 0 | 0xffff, 0, ..] | [_, _, _, _, 0 | 0x200, 0x5efe, ..] => Some(96),
         _ => None,
     }
 }

@@ -162,11 +162,7 @@ fn a_file_is_inspected_like_its_bytes() {
     let named = folder.path().join("image.gif");
     fs::write(&named, &bytes).unwrap();
     let verdict = Requirements::ASYNC.judge(Inspection::from_path(Depth::Header, &named).unwrap());
-    let codes: Vec<_> = verdict
-        .violations()
-        .iter()
-        .map(Violation::code)
-        .collect();
+    let codes: Vec<_> = verdict.violations().iter().map(Violation::code).collect();
     assert_eq!(codes, [greenlight::verdict::Code::ImageTypeMismatch]);
     let error = Inspection::from_path(Depth::Header, folder.path()).unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::IsADirectory);
