@@ -33,6 +33,13 @@ struct Opened {
 }
 
 /// Opens a ledger that need not exist.
+#[cfg_attr(
+    not(feature = "postgres"),
+    expect(
+        clippy::unused_async,
+        reason = "only a database is opened over the network"
+    )
+)]
 async fn open(location: &Path) -> Result<Opened, Failure> {
     let option = LedgerOption::at(location);
     let (ledger, lock) = match option.location() {

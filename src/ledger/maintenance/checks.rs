@@ -22,20 +22,27 @@ fn list(states: impl IntoIterator<Item = State>) -> String {
     codes.join(", ")
 }
 
+fn check(what: &'static str, sql: String, remedy: &'static str) -> Check {
+    Check { what, sql, remedy }
+}
+
+fn missing(table: &str, reference: &str, target: &str) -> String {
+    count(&format!(
+        "{table} WHERE {table}.{reference} IS NOT NULL AND NOT EXISTS \
+         (SELECT 1 FROM {target} WHERE {target}.id = {table}.{reference})"
+    ))
+}
+
+fn image(condition: &str) -> String {
+    count(&format!("image WHERE {condition}"))
+}
+
 fn count(from: &str) -> String {
     format!("SELECT CAST(count(*) AS bigint) FROM {from}")
 }
 
 /// Returns the checks. `now` is in milliseconds since 1970.
 pub(super) fn checks(now: i64) -> Vec<Check> {
-    let missing = |table: &str, reference: &str, target: &str| {
-        count(&format!(
-            "{table} WHERE {table}.{reference} IS NOT NULL AND NOT EXISTS \
-             (SELECT 1 FROM {target} WHERE {target}.id = {table}.{reference})"
-        ))
-    };
-    let image = |condition: String| count(&format!("image WHERE {condition}"));
-    let check = |what, sql, remedy| Check { what, sql, remedy };
     let finals = list(State::ALL.iter().copied().filter(|state| state.is_final()));
     // An uncertain image may wait for a callback only.
     let waits = |state: &State| !state.is_final() && *state != State::Uncertain;
@@ -57,7 +64,7 @@ pub(super) fn checks(now: i64) -> Vec<Check> {
         ),
         check(
             "images without a source",
-            image("NOT EXISTS (SELECT 1 FROM source WHERE source.image = image.id)".to_owned()),
+            image("NOT EXISTS (SELECT 1 FROM source WHERE source.image = image.id)"),
             SCAN_AGAIN,
         ),
         check(
@@ -94,17 +101,17 @@ pub(super) fn checks(now: i64) -> Vec<Check> {
         ),
         check(
             "submitted images without a task id",
-            image(format!("state = {submitted} AND task IS NULL")),
+            image(&format!("state = {submitted} AND task IS NULL")),
             RESTORE,
         ),
         check(
             "images in a request that is not recorded",
-            image(format!("state = {sending} AND batch IS NULL")),
+            image(&format!("state = {sending} AND batch IS NULL")),
             RESTORE,
         ),
         check(
             "images in an unknown state",
-            image(format!(
+            image(&format!(
                 "state NOT IN ({})",
                 list(State::ALL.iter().copied())
             )),
@@ -112,22 +119,22 @@ pub(super) fn checks(now: i64) -> Vec<Check> {
         ),
         check(
             "unfinished images that are never due",
-            image(format!("state IN ({waiting}) AND next_at IS NULL")),
+            image(&format!("state IN ({waiting}) AND next_at IS NULL")),
             RESTORE,
         ),
         check(
             "finished images that are due",
-            image(format!("state IN ({finals}) AND next_at IS NOT NULL")),
+            image(&format!("state IN ({finals}) AND next_at IS NOT NULL")),
             RESTORE,
         ),
         check(
             "decided images without an outcome",
-            image(format!("state IN ({decided}) AND outcome IS NULL")),
+            image(&format!("state IN ({decided}) AND outcome IS NULL")),
             RESTORE,
         ),
         check(
             "images leased for more than a day from now",
-            image(format!("lease IS NOT NULL AND next_at > {late}")),
+            image(&format!("lease IS NOT NULL AND next_at > {late}")),
             CLOCK,
         ),
     ]

@@ -148,6 +148,6 @@ async fn fingerprint(ledger: &Maintenance, head: &Head) -> Result<i64, Error> {
         }
     }
     let digest: [u8; 32] = hash.finalize().into();
-    let [a, b, c, d, e, f, g, h, ..] = digest;
-    Ok(i64::from_be_bytes([a, b, c, d, e, f, g, h]))
+    let head = digest.first_chunk().copied().unwrap_or_default();
+    Ok(i64::from_be_bytes(head))
 }

@@ -9,9 +9,9 @@ use std::path::Path;
 use std::{sync::Arc, time::SystemTime};
 
 pub use self::copy::Copied;
-pub(super) use self::tables::{
-    Column, Counters, Head, Kind, Records, TABLES, Table, Tables, Value,
-};
+#[cfg(feature = "postgres")]
+pub(super) use self::tables::Column;
+pub(super) use self::tables::{Counters, Head, Kind, Records, TABLES, Table, Tables, Value};
 #[cfg(feature = "postgres")]
 use super::postgres::PostgresTables;
 #[cfg(feature = "ledger")]

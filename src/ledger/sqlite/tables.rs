@@ -144,9 +144,12 @@ fn head(db: &Connection) -> Result<Head, Fault> {
     let version = schema::check(db)?;
     // The tables of other versions may differ.
     let is_current = version == schema::current();
-    let of_current = |name| match is_current {
-        true => schema::copy_mark(db, name),
-        false => Ok(None),
+    let of_current = |name| {
+        if is_current {
+            schema::copy_mark(db, name)
+        } else {
+            Ok(None)
+        }
     };
     Ok(Head {
         version: number(version),
