@@ -15,13 +15,7 @@ pub(in crate::ledger) enum Value {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::ledger) enum Kind {
     /// A number, and PostgreSQL's type of it.
-    Number(
-        #[cfg_attr(
-            not(feature = "postgres"),
-            expect(dead_code, reason = "SQLite has one type of number")
-        )]
-        &'static str,
-    ),
+    Number(&'static str),
     Flag,
     Text,
     Bytes,
