@@ -33,6 +33,7 @@ mod code;
 pub mod download;
 mod error;
 pub mod format;
+mod frames;
 mod gate;
 mod ids;
 mod image_url;

@@ -32,7 +32,6 @@ mod credentials;
 mod detail;
 mod endpoint;
 mod feedback;
-mod frames;
 mod grant;
 mod http;
 mod object;
@@ -53,6 +52,7 @@ mod upload;
 pub mod what_can_go_wrong {}
 mod wire;
 
+pub use crate::frames::Coverage;
 use crate::ids;
 pub use crate::ids::{DataId, RequestId, TaskId};
 pub use client::{Client, ClientBuilder, SignatureStyle};
@@ -63,9 +63,6 @@ pub use credentials::{
 pub use detail::{Details, Face, FramePart, LibraryHit, Person, Place};
 pub use endpoint::Network;
 pub use feedback::Feedback;
-pub use frames::Coverage;
-#[cfg(feature = "pipeline")]
-pub(crate) use frames::Frames;
 pub use options::{Callback, ClientInfo, CryptType, ScanOptions};
 pub use outcome::{Outcome, OutcomeDecision, SceneResult};
 pub use poll::Watch;

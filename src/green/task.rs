@@ -2,16 +2,13 @@
 
 use std::{collections::HashSet, fmt, time::SystemTime};
 
-use super::{
-    frames::{Coverage, Frames},
-    ids::DataId,
-    options::ClientInfo,
-};
+use super::{ids::DataId, options::ClientInfo};
 use crate::{
     error::{Error, ErrorKind},
+    frames::{Coverage, FRAME_CAP, Frames},
     image_url::ImageUrl,
     inspect::Inspection,
-    verdict::{Accepted, Violation},
+    verdict::{Accepted, Code, Measure, Severity, Violation},
 };
 
 /// One image to be scanned. It is billed once per scene, so it is made from the receipt of an
@@ -42,7 +39,7 @@ pub struct Task {
 impl Task {
     /// The default of [`with_frame_cap`](Self::with_frame_cap): how many frames of an animation, or
     /// parts of a long image, are scanned. Each is billed as an image.
-    pub const FRAME_CAP: u32 = 10;
+    pub const FRAME_CAP: u32 = FRAME_CAP;
 
     /// Makes a task of an image that was accepted.
     ///
@@ -146,14 +143,20 @@ impl Task {
     }
 
     /// Returns a warning, [`Code::ImageFramesUnseen`], if frames or parts are not scanned: measured is
-    /// how many are scanned, the limit how many there are, if they were counted.
-    ///
-    /// [`Code::ImageFramesUnseen`]: crate::verdict::Code::ImageFramesUnseen
+    /// how many are scanned, the limit how many there are, if they were counted. The verdict's is of
+    /// the default [`FRAME_CAP`](Self::FRAME_CAP) and of counted frames only.
     ///
     /// Without `interval` the service checks the first frame only (asynchronous moderation page,
     /// 2021).
     pub fn warning(&self) -> Option<Violation> {
-        self.coverage()?.warning()
+        let coverage = self.coverage().filter(|coverage| !coverage.is_whole())?;
+        Some(Violation::new(
+            Code::ImageFramesUnseen,
+            Severity::Warn,
+            coverage.unseen_message(),
+            Some(Measure::Number(coverage.seen().into())),
+            coverage.total().map(|total| Measure::Number(total.into())),
+        ))
     }
 
     /// How many images are billed for it, at most, for one scene.

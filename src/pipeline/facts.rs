@@ -4,10 +4,11 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    green::{Coverage, DataId, Frames, Task},
+    frames::{Coverage, FRAME_CAP, Frames},
+    green::{DataId, Task},
     image_url::ImageUrl,
     ledger::Key,
-    verdict::{Accepted, Summary, Verdict, Violation},
+    verdict::{Accepted, Summary, Verdict},
 };
 
 #[derive(Serialize)]
@@ -23,22 +24,13 @@ struct Facts<'a> {
 /// Returns the facts of a verdict as JSON.
 pub(super) fn of<S>(verdict: &Verdict<S>) -> String {
     let plan = FramePlan::of(verdict);
-    let mut summary = verdict.summary();
-    summary.violations = violations(verdict);
+    let summary = verdict.summary();
     let facts = Facts {
         summary: &summary,
         interval: plan.interval,
         max_frames: plan.max_frames,
     };
     serde_json::to_string(&facts).unwrap_or_default()
-}
-
-/// Returns the violations of a verdict, and a warning if not every frame will be scanned.
-pub(super) fn violations<S>(verdict: &Verdict<S>) -> Vec<Violation> {
-    let coverage = FramePlan::of(verdict).coverage;
-    let warning = coverage.as_ref().and_then(Coverage::warning);
-    let violations = verdict.violations().iter().cloned();
-    violations.chain(warning).collect()
 }
 
 /// Returns the maximum number of images billed per scene: 0 if the image is not submitted.
@@ -64,7 +56,7 @@ impl FramePlan {
         let Some(frames) = frames(verdict) else {
             return Self::default();
         };
-        let (interval, max_frames) = frames.spread(Task::FRAME_CAP).unzip();
+        let (interval, max_frames) = frames.spread(FRAME_CAP).unzip();
         Self {
             interval,
             max_frames,

@@ -101,7 +101,7 @@ impl Plan {
             Decision::Inconclusive => &mut self.undecided,
         };
         *count = count.saturating_add(1);
-        self.codes.add(&facts::violations(verdict));
+        self.codes.add(verdict.violations());
     }
 }
 

@@ -8,6 +8,7 @@ use super::{Requirements, code_of};
 use crate::{
     download::Download,
     format::{DefectClass, DefectKind, Dimensions, Format},
+    frames::{FRAME_CAP, Frames},
     image_url::{ImageUrl, UrlError},
     inspect::{ClaimSource, Identity, Inspection},
     verdict::{Accepted, Code, Enforcement, Measure, Missing, Severity, Verdict, Violation},
@@ -192,6 +193,7 @@ impl<'a> Findings<'a> {
                 if self.asked.allows(format) || !self.rejects(Code::ImageFormatUnsupported) {
                     self.dimensions(format, inspection);
                     self.defects(inspection);
+                    self.frames(inspection);
                 }
             }
         }
@@ -342,6 +344,23 @@ impl<'a> Findings<'a> {
                 advice(enforcement, kind)
             );
             self.broken_as(code, enforcement, measured, NOTHING, message);
+        }
+    }
+
+    /// Compares the counted frames, or parts of a long image, with those that a task scans by default.
+    fn frames(&mut self, inspection: &Inspection) {
+        if inspection.dimensions().is_none() {
+            return;
+        }
+        let frames = Frames::of(inspection);
+        let (interval, max_frames) = frames.spread(FRAME_CAP).unzip();
+        let Some(coverage) = frames.coverage(interval, max_frames) else {
+            return;
+        };
+        if let (Some(total), false) = (coverage.total(), coverage.is_whole()) {
+            let message = coverage.unseen_message();
+            let (seen, total) = (u64::from(coverage.seen()), u64::from(total));
+            self.broken(Code::ImageFramesUnseen, seen, total, message);
         }
     }
 

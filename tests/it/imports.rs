@@ -7,13 +7,14 @@ use std::{
 };
 
 /// The modules, low to high: a module may import itself and the modules before it.
-const ORDER: [&str; 22] = [
+const ORDER: [&str; 23] = [
     "sanitize",
     "ids",
     "error",
     "local_file",
     "format",
     "inspect",
+    "frames",
     "image_url",
     "code",
     "download",

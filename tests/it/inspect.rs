@@ -151,20 +151,19 @@ fn a_truncated_image_does_not_pass() {
 #[test]
 fn a_missing_end_mark_alone_is_a_warning() {
     let gif = fixture("gif/animated.gif");
-    // A bitmap that is shorter than its declared length is truncated.
-    let stated = fixture("bmp/rle-8.bmp");
-    let mut unstated = stated.to_vec();
+    let bitmap = fixture("bmp/rle-8.bmp");
+    let mut unstated = bitmap.to_vec();
     unstated[2..6].fill(0);
     unstated[34..38].fill(0);
     for (bytes, kind, missing) in [
         (gif, DefectKind::GifNoTrailer, 1),
         (&unstated, DefectKind::BmpRleNoEnd, 1),
         (&unstated, DefectKind::BmpRleNoEnd, 2),
-        (stated, DefectKind::Truncated, 1),
-        (stated, DefectKind::Truncated, 2),
+        (bitmap, DefectKind::BmpRleNoEnd, 1),
+        (bitmap, DefectKind::BmpRleNoEnd, 2),
     ] {
         let verdict = Requirements::ASYNC.judge(Inspection::of(&bytes[..bytes.len() - missing]));
-        assert_eq!(verdict.is_accepted(), kind.is_tolerated(), "{kind}");
+        assert!(verdict.is_accepted(), "{kind}");
         assert_eq!(kinds(verdict.inspection().unwrap()), [kind]);
     }
 }
@@ -671,6 +670,36 @@ fn png_image_data_is_compared_with_its_rows() {
             Vec::from_iter(expected),
             "{data:?}, a byte in each chunk"
         );
+    }
+}
+
+#[test]
+fn image_data_after_a_complete_picture_is_a_warning() {
+    let whole: (&[u8; 4], &[u8]) = (b"IDAT", b"\x78\x01\x01\x02\0\xfd\xff\0\0\0\x02\0\x01");
+    let part: (&[u8; 4], &[u8]) = (b"IDAT", &whole.1[..9]);
+    let rest: (&[u8; 4], &[u8]) = (b"IDAT", &whole.1[9..]);
+    let (more, empty): ((&[u8; 4], &[u8]), (&[u8; 4], &[u8])) =
+        ((b"IDAT", b"more"), (b"IDAT", b""));
+    let (text, end): ((&[u8; 4], &[u8]), (&[u8; 4], &[u8])) = ((b"tEXt", b"a\0b"), (b"IEND", b""));
+    let excess = &[DefectKind::PngImageDataEnd][..];
+    let apart = &[DefectKind::PngChunkOrder][..];
+    let cut = &[
+        DefectKind::PngNoImageDataChecksum,
+        DefectKind::PngChunkOrder,
+    ][..];
+    for (chunks, structure, payload) in [
+        (&[whole, more, end][..], &[][..], excess),
+        (&[whole, empty, end], &[], &[]),
+        (&[whole, text, empty, end], apart, excess),
+        (&[whole, text, more, text, more, end], apart, excess),
+        (&[part, text, rest, end], apart, cut),
+    ] {
+        let file = png_of(0, chunks);
+        for (depth, expected) in [(Depth::Structure, structure), (Depth::Payload, payload)] {
+            let one = Inspection::at(depth, &file);
+            assert_eq!(kinds(&one), expected, "{depth:?}: {chunks:?}");
+            assert_eq!(in_chunks(depth, &file, std::iter::repeat(1)), one);
+        }
     }
 }
 

@@ -10,6 +10,8 @@ mod corpus_check;
 mod costly;
 mod crashes;
 #[cfg(feature = "serde")]
+mod enforcement;
+#[cfg(feature = "serde")]
 mod facts;
 mod fixtures;
 mod gate;

@@ -36,8 +36,6 @@ pub(super) enum Compression {
 
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Header {
-    /// Bytes of the file as stated, or 0.
-    file_len: u32,
     /// Where the pixels start, as stated.
     offset: u32,
     /// The image header's size, which is its version.
@@ -59,7 +57,6 @@ impl Header {
     #[inline]
     pub(super) fn new(field: &[u8; FIELD]) -> Self {
         Self {
-            file_len: le32(field, 2),
             offset: le32(field, 10),
             size: le32(field, 14),
             ..Self::default()
@@ -268,14 +265,6 @@ impl Header {
         };
         self.palette_start()
             .saturating_add(colors.saturating_mul(4))
-    }
-
-    /// Where the file ends at the earliest, by the lengths that the headers state.
-    pub(super) fn stated_end(&self) -> u64 {
-        let pixels = self
-            .pixels_start()
-            .saturating_add(u64::from(self.stated_len));
-        pixels.max(u64::from(self.file_len))
     }
 
     /// The walk through run lengths, if these are some.

@@ -179,13 +179,10 @@ impl Parser for Bmp {
             State::Over(_) => true,
             State::Body => self.header.pixels_end().is_none() && len > self.header.pixels_start(),
             State::Runs { rle, .. } => {
-                // A file that is shorter than it states was truncated, even if only the end code
-                // is missing.
-                let is_whole = rle.is_whole() && len >= self.header.stated_end();
-                if is_whole {
+                if rle.is_whole() {
                     facts.defect(DefectKind::BmpRleNoEnd, len);
                 }
-                is_whole
+                rle.is_whole()
             }
             State::Start | State::Sides | State::Fields | State::Masks => false,
         };

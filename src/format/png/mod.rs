@@ -61,6 +61,8 @@ pub(crate) struct Png {
     /// The first bytes of the image data.
     zlib: Gather<2>,
     pictures: Pictures,
+    /// Whether every row of the still image is known to be there.
+    is_complete: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -86,6 +88,7 @@ impl Png {
             packed: 0,
             zlib: Gather::new(),
             pictures: Pictures::default(),
+            is_complete: false,
         }
     }
 
@@ -160,7 +163,12 @@ impl Png {
             }
             b"IDAT" => {
                 if self.order.image && !self.order.image_open {
-                    defect(DefectKind::PngChunkOrder);
+                    // Readers stop at the last row, and so skip what follows a complete picture.
+                    defect(if self.is_complete {
+                        DefectKind::PngImageDataEnd
+                    } else {
+                        DefectKind::PngChunkOrder
+                    });
                 }
                 if self.header.color == 3 && !self.order.palette {
                     defect(DefectKind::PngNoPalette);
@@ -186,7 +194,7 @@ impl Png {
         if self.order.image_open {
             self.order.image_open = false;
             self.animation.close(facts);
-            self.end_picture(facts);
+            self.is_complete |= self.end_picture(facts);
         }
     }
 
@@ -200,9 +208,9 @@ impl Png {
         }
     }
 
-    /// The image data of a picture is behind.
-    fn end_picture(&mut self, facts: &mut Facts) {
-        self.pictures.end(facts);
+    /// The image data of a picture is behind. Returns whether it is known to have every row.
+    fn end_picture(&mut self, facts: &mut Facts) -> bool {
+        self.pictures.end(facts)
     }
 
     /// PNG 11.2.2.

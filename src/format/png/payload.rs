@@ -128,10 +128,13 @@ impl Payload {
 
     /// Reads a slice of a chunk's image data, of any length, which is at `offset`.
     pub(super) fn push(&mut self, mut data: &[u8], mut offset: u64, work: &mut Work) {
-        if self.outcome.is_some() {
-            return;
-        }
         while !data.is_empty() {
+            if let Some((outcome, at)) = &mut self.outcome {
+                if *outcome == Outcome::Complete {
+                    (*outcome, *at) = (Outcome::Excess, offset);
+                }
+                return;
+            }
             let wanted = BLOCK.saturating_sub(self.held.len());
             let (block, rest) = data.split_at(wanted.min(data.len()));
             data = rest;
@@ -180,6 +183,9 @@ impl Payload {
                 cost = cost.saturating_add(read.saturating_mul(TABLES_PER_BYTE).min(TABLES));
             }
             self.outcome = self.after(status.ok(), written, start, read);
+            if !input.is_empty() && matches!(self.outcome, Some((Outcome::Complete, _))) {
+                self.outcome = Some((Outcome::Excess, start.saturating_add(read)));
+            }
             if work.spend(cost).is_none() && self.outcome.is_none() {
                 let at = start.saturating_add(read);
                 self.outcome = Some((Outcome::TooMuch, at));

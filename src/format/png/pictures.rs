@@ -70,15 +70,15 @@ impl Pictures {
     }
 
     /// The image data of the open picture is complete. The still image is not affected by what is
-    /// wrong with the other frames.
-    pub(super) fn end(&mut self, facts: &mut Facts) {
+    /// wrong with the other frames. Returns whether every row is known to be there.
+    pub(super) fn end(&mut self, facts: &mut Facts) -> bool {
         let is_open = core::mem::take(&mut self.is_open);
         let (Some(payload), true) = (&mut self.payload, is_open) else {
-            return;
+            return false;
         };
         let (outcome, offset) = payload.finish();
         let kind = match outcome {
-            Outcome::Complete => return,
+            Outcome::Complete => return true,
             Outcome::TooMuch => DefectKind::NotWalked,
             _ if self.is_moving => DefectKind::PngAnimation,
             Outcome::Invalid => DefectKind::PngImageData,
@@ -89,5 +89,6 @@ impl Pictures {
             Outcome::NoChecksum => DefectKind::PngNoImageDataChecksum,
         };
         facts.defect(kind, offset);
+        matches!(outcome, Outcome::Excess)
     }
 }

@@ -25,5 +25,7 @@ impl Pictures {
 
     pub(super) const fn end_chunk(&mut self) {}
 
-    pub(super) const fn end(&mut self, _: &mut Facts) {}
+    pub(super) const fn end(&mut self, _: &mut Facts) -> bool {
+        false
+    }
 }

@@ -1,37 +1,41 @@
 //! Which frames of an animation, and which parts of a long image, the service scans.
 //!
-//! By default it scans the first only (asynchronous moderation page, 2021): the content of the
-//! second is never seen. So `interval` and `maxFrames` are set from what the inspection counted.
+//! By default it scans the first only (asynchronous moderation page, 2021). So `interval` and
+//! `maxFrames` are set from what the inspection counted.
 
 use std::fmt;
 
 use crate::{
     format::{Dimensions, Format},
     inspect::Inspection,
-    verdict::{Code, Measure, Severity, Violation},
 };
+
+/// How many frames of an animation, or parts of a long image, are scanned by default. Each is billed
+/// as an image.
+pub(crate) const FRAME_CAP: u32 = 10;
 
 /// How many frames of an image the service scans.
 ///
 /// `Display` describes it: `looks at 10 of 95 frames`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Coverage {
-    pub(super) total: Option<u32>,
-    pub(super) seen: u32,
+    total: Option<u32>,
+    seen: u32,
 }
 
 impl Coverage {
-    /// How many frames or parts there are; `None` when they were not counted.
+    /// How many frames or parts there are; `None` if they were not counted.
     pub const fn total(&self) -> Option<u32> {
         self.total
     }
 
-    /// How many of them are looked at, at most. Each is billed as an image.
+    /// How many of them are scanned, at most. Each is billed as an image.
     pub const fn seen(&self) -> u32 {
         self.seen
     }
 
-    /// How many stay unseen; `None` when they were not counted.
+    /// How many are not scanned; `None` if they were not counted.
     pub const fn unseen(&self) -> Option<u32> {
         match self.total {
             Some(total) => Some(total.saturating_sub(self.seen)),
@@ -39,23 +43,14 @@ impl Coverage {
         }
     }
 
-    /// Whether every frame is known to be looked at.
+    /// Whether every frame is known to be scanned.
     pub fn is_whole(&self) -> bool {
         self.unseen() == Some(0)
     }
 
-    /// Returns a warning if frames or parts are not scanned.
-    pub(crate) fn warning(&self) -> Option<Violation> {
-        let total = self.total;
-        (!self.is_whole()).then(|| {
-            Violation::new(
-                Code::ImageFramesUnseen,
-                Severity::Warn,
-                format!("the service {self}: a pass says nothing of the others"),
-                Some(Measure::Number(self.seen.into())),
-                total.map(|total| Measure::Number(total.into())),
-            )
-        })
+    /// Returns the message of a violation.
+    pub(crate) fn unseen_message(&self) -> String {
+        format!("the service {self}: a pass says nothing of the others")
     }
 }
 
@@ -68,10 +63,14 @@ impl fmt::Display for Coverage {
     }
 }
 
-/// How many frames there are to look at.
+/// How many frames there are to scan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Frames {
     /// The image was not inspected.
+    #[cfg_attr(
+        not(feature = "client"),
+        expect(dead_code, reason = "only a task can lack an inspection")
+    )]
     Unknown,
     /// There may be more than one.
     Uncounted,
@@ -80,7 +79,7 @@ pub(crate) enum Frames {
 }
 
 impl Frames {
-    /// Counts the frames of an animation, or the parts that the service cuts a long image into.
+    /// Counts the frames of an animation, or the parts that the service divides a long image into.
     pub(crate) fn of(inspection: &Inspection) -> Self {
         let parts = inspection.dimensions().map_or(1, parts);
         match inspection.frames() {
@@ -90,8 +89,8 @@ impl Frames {
         }
     }
 
-    /// The `interval` and `maxFrames` that spread at most `cap` looks evenly over all frames;
-    /// `None` where the service's own way, the first frame only, sees it all.
+    /// Returns the `interval` and `maxFrames` that spread at most `cap` scanned frames evenly over all
+    /// frames; `None` if the service's default, the first frame only, scans them all.
     pub(crate) fn spread(self, cap: u32) -> Option<(u32, u32)> {
         let cap = cap.max(1);
         match self {
@@ -104,14 +103,14 @@ impl Frames {
         }
     }
 
-    /// What these settings look at.
+    /// Returns what these settings scan.
     pub(crate) fn coverage(
         self,
         interval: Option<u32>,
         max_frames: Option<u32>,
     ) -> Option<Coverage> {
         let most = match interval {
-            // Without an interval only the first frame is looked at.
+            // Without an interval only the first frame is scanned.
             None => 1,
             Some(_) => max_frames.unwrap_or(1).max(1),
         };
@@ -129,8 +128,8 @@ impl Frames {
     }
 }
 
-/// Into how many parts the service cuts an image: one longer than 400 pixels and than two and a
-/// half times its other side is cut into as many parts as the sides' whole ratio.
+/// Into how many parts the service divides an image: one longer than 400 pixels and than two and a
+/// half times its other side is divided into as many parts as the integer ratio of the sides.
 fn parts(dimensions: Dimensions) -> u32 {
     let long = dimensions.width.max(dimensions.height);
     let short = dimensions.width.min(dimensions.height).max(1);
@@ -157,7 +156,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn looks_are_spread_to_the_last_frame_and_never_more_than_the_cap(
+        fn frames_are_spread_to_the_last_and_at_most_the_cap(
             total in 2_u32..,
             cap in 0_u32..,
         ) {
