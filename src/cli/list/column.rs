@@ -49,6 +49,31 @@ impl Columns {
         Ok(Found { source, data_id })
     }
 
+    /// Finds the columns in a table's first line, which may be its first row instead: one of its cells has
+    /// to be a name that was asked for or that is usual.
+    pub(super) fn find_in_line(&self, names: &[String]) -> Result<Found, Trouble> {
+        let found = self.find(names)?;
+        let asked = [&self.source, &self.data_id];
+        let is_known = |name: &String| {
+            is_usual(name)
+                || asked
+                    .into_iter()
+                    .flatten()
+                    .any(|asked| is_same(asked, name))
+        };
+        if names.iter().any(is_known) {
+            return Ok(found);
+        }
+        Err(Trouble::new(
+            format!(
+                "its first line has no column `{WANTED}`; there are: {}",
+                listed(names)
+            ),
+            "if that is a source, put a line `url` before it or read the list with --list-format \
+             text; if it is a name, give it to --column",
+        ))
+    }
+
     /// The column of one of the usual names, or the only one there is beside the data ids.
     fn usual(&self, names: &[String]) -> Result<usize, Trouble> {
         let is_data_id = |name: &str| self.data_id.as_deref().is_some_and(|id| is_same(id, name));
@@ -67,17 +92,6 @@ impl Columns {
         let mut others =
             (0..names.len()).filter(|at| names.get(*at).is_some_and(|name| !is_data_id(name)));
         let only = others.next().filter(|_| others.next().is_none());
-        if let Some(name) = only.and_then(|at| names.get(at))
-            && name.contains("://")
-        {
-            return Err(Trouble::new(
-                format!(
-                    "the first line names the columns, and {} is a source",
-                    listed(std::slice::from_ref(name))
-                ),
-                "put a line `url` before it, or read it with --list-format text",
-            ));
-        }
         if let Some(name) = only.and_then(|at| names.get(at))
             && let Some(delimiter) = name.chars().find(|c| is_delimiter(*c))
             && by_name.is_none()

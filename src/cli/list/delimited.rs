@@ -132,6 +132,11 @@ fn texts(names: Vec<Vec<u8>>) -> Vec<String> {
     names.into_iter().map(text).collect()
 }
 
+/// Whether a column's name is text. One in another encoding is: sources are ASCII.
+fn is_text(name: &str) -> bool {
+    !name.contains(|c: char| c.is_control() && !matches!(c, '\n' | '\t'))
+}
+
 /// The delimiter that Excel notes in a line of its own, `sep=;`.
 fn of_excel(line: &[u8]) -> Option<u8> {
     let line = line.trim_ascii_end();
@@ -152,7 +157,13 @@ impl<R: BufRead + Send> Rows for DelimitedRows<R> {
         let Some(names) = self.header()? else {
             return Ok(());
         };
-        self.at = self.columns.find(&names)?;
+        if names.iter().any(|name| !is_text(name)) {
+            return Err(Trouble::new(
+                "its first line is not text that names columns",
+                "save the list as CSV or TSV in UTF-8, with line ends",
+            ));
+        }
+        self.at = self.columns.find_in_line(&names)?;
         self.width = names.len();
         Ok(())
     }

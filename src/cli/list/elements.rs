@@ -30,6 +30,8 @@ enum Before {
     Start,
     Comma,
     Element,
+    /// An object that `]` closes, which may close the array instead.
+    Object,
     /// An element without an end, after which anything may follow.
     Damage,
 }
@@ -37,6 +39,8 @@ enum Before {
 const NOT_CLOSED: &str = "the array is not closed: `]` is missing";
 const NO_COMMA: &str = "`,` is missing before this element";
 const NO_ELEMENT: &str = "an element is missing before this";
+const OPEN_OBJECT: &str = "an object is not closed: `}` is missing";
+const STRAY_QUOTE: &str = "a quote is missing or too many: text follows a closing quote";
 const FOLLOWS: &str = "text follows the array";
 
 pub(super) struct Element {
@@ -78,7 +82,7 @@ impl<R: BufRead> Elements<R> {
                     let is_missing = match before {
                         Before::Start => byte == b',',
                         Before::Comma => true,
-                        Before::Element | Before::Damage => false,
+                        Before::Element | Before::Object | Before::Damage => false,
                     };
                     self.shape = match byte {
                         b',' => Shape::Array(Before::Comma),
@@ -101,10 +105,12 @@ impl<R: BufRead> Elements<R> {
 
     /// What is wrong at the end of the list.
     fn end(&mut self) -> Option<Element> {
-        let Shape::Array(_) = self.shape else {
+        let Shape::Array(before) = std::mem::replace(&mut self.shape, Shape::AfterArray) else {
             return None;
         };
-        self.shape = Shape::AfterArray;
+        if before == Before::Object {
+            return None;
+        }
         Some(Held::default().element(self.line, self.line, Some(NOT_CLOSED)))
     }
 
@@ -133,7 +139,17 @@ impl<R: BufRead> Elements<R> {
         while let Some(byte) = self.peek()? {
             // A stray closing bracket is an element of its own, to be reported.
             if end.is_behind(byte) && !held.bytes.is_empty() {
+                if held.is_text() && !(b",]".contains(&byte) || byte.is_ascii_whitespace()) {
+                    return self.resynchronize(line, held);
+                }
                 return Ok(held.element(line, last, fault));
+            }
+            if byte == b']' && end.is_over() && held.bytes.first() == Some(&b'{') {
+                self.shape = Shape::Array(Before::Object);
+                last = self.line;
+                self.consume(byte);
+                held.push(byte);
+                return Ok(held.element(line, last, Some(OPEN_OBJECT)));
             }
             last = self.line;
             self.consume(byte);
@@ -150,6 +166,26 @@ impl<R: BufRead> Elements<R> {
         self.shape = Shape::AfterArray;
         let fault = "the list ends within this element";
         Ok(held.element(line, last, Some(fault)))
+    }
+
+    /// Reads on from a text that a quote too many or too few has ended: what follows it is read as what
+    /// it is not, up to the end of the line or to a comma between quotes.
+    fn resynchronize(&mut self, line: u64, mut held: Held) -> io::Result<Element> {
+        self.shape = Shape::Array(Before::Damage);
+        let mut last = *b"  ";
+        while let Some(byte) = self.peek()? {
+            if &last == b"\"," && byte == b'"' {
+                self.shape = Shape::Array(Before::Comma);
+                break;
+            }
+            if byte == b'\n' {
+                break;
+            }
+            self.consume(byte);
+            held.push(byte);
+            last = [last[1], byte];
+        }
+        Ok(held.element(line, line, Some(STRAY_QUOTE)))
     }
 
     /// Reads everything that follows an array.
@@ -183,6 +219,15 @@ impl<R: BufRead> Elements<R> {
     }
 }
 
+/// Adds which lines are skipped after the one that an error is reported for.
+pub(super) fn with_skipped(fault: String, line: u64, last: u64) -> String {
+    match line.saturating_add(1) {
+        next if next < last => format!("{fault}: the lines {next} to {last} are skipped"),
+        next if next == last => format!("{fault}: the line {last} is skipped"),
+        _ => fault,
+    }
+}
+
 #[derive(Default)]
 struct Held {
     bytes: Vec<u8>,
@@ -197,6 +242,10 @@ impl Held {
         }
     }
 
+    fn is_text(&self) -> bool {
+        self.bytes.first() == Some(&b'"')
+    }
+
     fn push(&mut self, byte: u8) {
         if self.bytes.len() < LONGEST_ELEMENT {
             self.bytes.push(byte);
@@ -208,10 +257,7 @@ impl Held {
     fn element(self, line: u64, last: u64, fault: Option<&str>) -> Element {
         let fault = fault.map(str::to_owned);
         let fault = fault.or_else(|| self.is_cut.then(json::too_long));
-        let fault = fault.map(|fault| match last {
-            last if last > line => format!("{fault}: the lines up to {last} are skipped"),
-            _ => fault,
-        });
+        let fault = fault.map(|fault| with_skipped(fault, line, last));
         Element {
             line,
             last,

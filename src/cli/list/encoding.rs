@@ -2,13 +2,13 @@
 
 use std::io::{self, BufRead, Read};
 
-use super::lines::read_buffered;
+use super::{
+    head::{self, Encoding, Order, is_enough},
+    lines::read_buffered,
+};
 
 /// How much is decoded at a time, in bytes of UTF-8 at least.
 const CHUNK: usize = 16 * 1024;
-
-/// As many bytes decide on the encoding.
-const HEAD: usize = 4;
 
 /// Reads UTF-8 from UTF-8 or UTF-16. A byte order mark is skipped. What is not valid
 /// UTF-8 is left as it is, for the line that holds it to be reported.
@@ -21,18 +21,6 @@ pub(super) struct Decoded<R> {
     /// The first byte of a code unit, and the first unit of a pair.
     odd: Option<u8>,
     high: Option<u16>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Encoding {
-    Utf8,
-    Utf16(Order),
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Order {
-    Little,
-    Big,
 }
 
 impl<R: BufRead> Decoded<R> {
@@ -51,9 +39,8 @@ impl<R: BufRead> Decoded<R> {
         if let Some(encoding) = self.encoding {
             return Ok(encoding);
         }
-        while self.ready.len() < HEAD {
-            let room = u64::try_from(HEAD - self.ready.len()).unwrap_or(0);
-            match self.reader.by_ref().take(room).read_to_end(&mut self.ready) {
+        while !is_enough(&self.ready) {
+            match self.reader.by_ref().take(1).read_to_end(&mut self.ready) {
                 Ok(0) => break,
                 Ok(_) => {}
                 // What was read before the error is given first; it will come again.
@@ -61,7 +48,7 @@ impl<R: BufRead> Decoded<R> {
                 Err(_) => break,
             }
         }
-        let (encoding, mark) = of_head(&self.ready)?;
+        let (encoding, mark) = head::encoding(&self.ready)?;
         self.encoding = Some(encoding);
         let head: Vec<u8> = self.ready.drain(..).skip(mark).collect();
         match encoding {
@@ -131,24 +118,6 @@ impl<R: BufRead> Decoded<R> {
         }
         Ok(())
     }
-}
-
-/// The encoding, and how long the byte order mark is.
-fn of_head(head: &[u8]) -> io::Result<(Encoding, usize)> {
-    use Order::{Big, Little};
-    Ok(match head {
-        [0xFF, 0xFE, 0, 0] | [0, 0, 0xFE, 0xFF] | [_, 0, 0, 0] | [0, 0, 0, _] => {
-            let why = "it is UTF-32: save it as UTF-8";
-            return Err(io::Error::new(io::ErrorKind::InvalidData, why));
-        }
-        [0xEF, 0xBB, 0xBF, ..] => (Encoding::Utf8, 3),
-        [0xFF, 0xFE, ..] => (Encoding::Utf16(Little), 2),
-        [0xFE, 0xFF, ..] => (Encoding::Utf16(Big), 2),
-        // No text holds a zero: ASCII in UTF-16 has one in every unit.
-        [1..=255, 0] | [1..=255, 0, 1..=255, _] => (Encoding::Utf16(Little), 0),
-        [0, 1..=255] | [0, 1..=255, _, 1..=255] => (Encoding::Utf16(Big), 0),
-        _ => (Encoding::Utf8, 0),
-    })
 }
 
 impl<R: BufRead> BufRead for Decoded<R> {

@@ -166,6 +166,11 @@ impl End {
         self.depth == 0 && !self.in_text
     }
 
+    /// Whether the last byte ended the value.
+    pub(super) const fn is_over(&self) -> bool {
+        self.is_over
+    }
+
     pub(super) const fn is_in_text(&self) -> bool {
         self.in_text
     }

@@ -4,7 +4,7 @@ use std::{collections::VecDeque, io::BufRead};
 
 use super::{
     column::{self, Columns, WANTED, is_same, is_usual, listed},
-    elements::{Element, Elements, LONGEST_ELEMENT},
+    elements::{Element, Elements, LONGEST_ELEMENT, with_skipped},
     fields::{self, Value},
     foreign::is_foreign,
     row::{Found, Row, Rows, Trouble},
@@ -50,7 +50,7 @@ impl<R: BufRead> JsonRows<R> {
         } = element;
         let (found, names) = match fault {
             Some(fault) => (Found::broken(bytes, fault), Names::default()),
-            None => find(&self.columns, &bytes),
+            None => find(&self.columns, &bytes, |why| with_skipped(why, line, last)),
         };
         let row = Row {
             number: line,
@@ -150,8 +150,13 @@ struct Names {
 
 /// What an element holds, and the names of its fields. Only the fields that are
 /// asked for are read: whatever is wrong with another costs nothing.
-fn find(columns: &Columns, element: &[u8]) -> (Found, Names) {
-    let broken = |why: &str| (Found::broken(element, why), Names::default());
+///
+/// A malformed element may be one without an end, which other lines follow: `skipped` adds them.
+fn find(columns: &Columns, element: &[u8], skipped: impl Fn(String) -> String) -> (Found, Names) {
+    let broken = |why: &str| {
+        let why = skipped(why.to_owned());
+        (Found::broken(element, why), Names::default())
+    };
     match element.first() {
         Some(b'"') => match serde_json::from_slice::<String>(element) {
             Ok(text) => (Found::source(text.into_bytes()), Names::default()),

@@ -7,6 +7,7 @@ mod elements;
 mod encoding;
 mod fields;
 mod foreign;
+mod head;
 mod json;
 mod likely;
 mod lines;

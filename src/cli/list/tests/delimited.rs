@@ -10,7 +10,11 @@ fn columns_of_a_table_are_found_by_name() {
     let lines = read_columns(ListFormat::Csv, columns("note", "id"), table);
     assert_eq!(lines[0], named(2, "two\nlines", "7"));
     assert_eq!(lines[1], bad(5, "", "no source in this line"));
-    let only = read(ListFormat::Csv, b"anything\nhttp://a/\n");
+    let only = read_columns(
+        ListFormat::Csv,
+        columns("anything", ""),
+        b"anything\nhttp://a/\n",
+    );
     assert_eq!(only, [good(2, "http://a/")]);
     let beside = read_columns(ListFormat::Csv, columns("", "id"), b"pic,id\nx,1\ny,\n");
     assert_eq!(beside, [named(2, "x", "1"), good(3, "y")]);
@@ -142,4 +146,45 @@ fn a_malformed_record_shows_its_first_line() {
         (7, "f"),
     ];
     assert_eq!(shown, wanted, "{lines:?}");
+}
+
+#[test]
+fn a_first_line_without_a_known_name_is_an_error() {
+    for first in [
+        "a.png",
+        "www.example.com/a.jpg",
+        "//host/a.jpg",
+        "/etc/hostname",
+        "http://a/",
+        "anything",
+    ] {
+        for format in [ListFormat::Csv, ListFormat::Tsv] {
+            let lines = read(format, format!("{first}\nb.png\n").as_bytes());
+            assert_eq!(lines.len(), 1, "{lines:?}");
+            let fault = lines[0].3.as_deref().expect("it is an error");
+            assert!(fault.contains(&format!("there are: {first}: ")), "{fault}");
+        }
+    }
+    let lines = read_columns(ListFormat::Csv, columns("", "id"), b"pic,id\na,1\n");
+    assert_eq!(lines, [named(2, "a", "1")]);
+}
+
+#[test]
+fn a_table_of_one_line_is_an_error_if_that_is_not_text() {
+    // `url,x` and a row in EBCDIC, whose line end is NEL.
+    let ebcdic = b"\xa4\x99\x93\x6b\xa7\x15\xe4\x6b\xf1\x15";
+    let binary: Vec<u8> = (0..=255_u8)
+        .filter(|byte| !b"\r\n".contains(byte))
+        .collect();
+    let zero = b"u\0rl,x\nU,1\nU,2\n".as_slice();
+    let separated = b"url,x\x1eU,1\x1e".as_slice();
+    for bytes in [ebcdic.as_slice(), &binary, zero, separated] {
+        for format in [ListFormat::Csv, ListFormat::Tsv] {
+            let lines = read(format, bytes);
+            let [(1, _, _, Some(fault))] = &lines[..] else {
+                panic!("{lines:?}");
+            };
+            assert!(fault.contains("first line"), "{fault}");
+        }
+    }
 }

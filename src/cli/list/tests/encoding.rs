@@ -105,6 +105,60 @@ fn lines_are_the_same_in_every_encoding_and_with_every_line_end() {
 }
 
 #[test]
+fn stray_zeros_do_not_make_a_list_utf_16() {
+    for (text, lines) in [
+        (
+            "a\0bc\nU\nU\n",
+            vec![good(1, "a\0bc"), good(2, "U"), good(3, "U")],
+        ),
+        ("\0\nU", vec![good(1, "\0"), good(2, "U")]),
+        ("\0\0\0\n", vec![good(1, "\0\0\0")]),
+        ("\0\0\0\nU\n", vec![good(1, "\0\0\0"), good(2, "U")]),
+        ("x\0\0\0\nU\n", vec![good(1, "x\0\0\0"), good(2, "U")]),
+        (
+            "a.pn\0\nb.pn\0\n",
+            vec![good(1, "a.pn\0"), good(2, "b.pn\0")],
+        ),
+    ] {
+        assert_eq!(read(ListFormat::Text, text.as_bytes()), lines, "{text:?}");
+    }
+    // A late zero, and another encoding.
+    let text = b"\xd0\xc5\xbd\xd4\nhttp://a/\nhttp://b/\0\n";
+    assert_eq!(read(ListFormat::Text, text).len(), 3);
+}
+
+#[test]
+fn utf_16_and_utf_32_are_recognized_whatever_the_first_letter_is() {
+    let text = "\u{984c},url\n\u{5199}\u{771f},http://a/\u{1F600}.png\nx,\u{4e00}.png\n";
+    let lines = [good(2, "http://a/\u{1F600}.png"), good(3, "\u{4e00}.png")];
+    for (encoding, bytes) in encoded(text) {
+        for chunk in [1, 3, 64 * 1024] {
+            let read = read_chunked(ListFormat::Csv, Columns::default(), &bytes, chunk);
+            assert_eq!(read, lines, "{encoding}");
+        }
+    }
+    for order in [u32::to_le_bytes, u32::to_be_bytes] {
+        for text in [text.to_owned(), format!("\u{feff}{text}")] {
+            let bytes: Vec<u8> = text.chars().flat_map(|c| order(c.into())).collect();
+            for format in [ListFormat::Text, ListFormat::Csv, ListFormat::Jsonl] {
+                let lines = read(format, &bytes);
+                let [(1, _, _, Some(fault))] = &lines[..] else {
+                    panic!("{format:?} {lines:?}");
+                };
+                assert!(fault.contains("it is UTF-32: save it as UTF-8"), "{fault}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_compressed_list_is_reported_as_that() {
+    let lines = read(ListFormat::Text, b"\x1f\x8b\x08\0\0\n\n\0");
+    let fault = "cannot read on: it is gzip: decompress it with gzip -d";
+    assert_eq!(lines, [bad(1, "", fault)]);
+}
+
+#[test]
 fn an_empty_list_has_no_lines_in_any_format() {
     for format in [
         ListFormat::Text,

@@ -22,7 +22,7 @@ fn an_array_is_read_element_by_element() {
         ]
     );
     let open = read(ListFormat::Jsonl, b"[{\"url\":\"a\"},\n{\"url\":\n\"b\"");
-    let fault = "the list ends within this element: the lines up to 3 are skipped";
+    let fault = "the list ends within this element: the line 3 is skipped";
     assert_eq!(open[1].3.as_deref(), Some(fault));
 }
 
@@ -154,11 +154,7 @@ fn a_malformed_array_is_reported_and_its_elements_are_read() {
             "[\"a\"] x\n\"b\"\n\n",
             vec![
                 good(1, "a"),
-                bad(
-                    1,
-                    "x",
-                    "text follows the array: the lines up to 2 are skipped",
-                ),
+                bad(1, "x", "text follows the array: the line 2 is skipped"),
             ],
         ),
     ] {
@@ -186,4 +182,41 @@ fn a_field_that_is_there_twice_is_reported() {
     assert_eq!(lines, [good(1, "b")]);
     let lines = read_columns(ListFormat::Jsonl, columns("Url", ""), text);
     assert_eq!(lines, [bad(1, "", &twice("Url"))]);
+}
+
+#[test]
+fn an_unclosed_object_names_the_skipped_lines() {
+    let text = "[\n\"a\",\n{\"url\":\"b\",\n{\"url\":\"c\"},\n{\"url\":\"d\"}\n]\n";
+    let fault = "an object is not closed: `}` is missing: the lines 4 to 6 are skipped";
+    let lines = read(ListFormat::Jsonl, text.as_bytes());
+    let shown = "{\"url\":\"b\",";
+    assert_eq!(lines, [good(2, "a"), bad(3, shown, fault)]);
+    let lines = read(ListFormat::Jsonl, b"[{\"url\":\"a\"},{\"url\":\"b\"]");
+    let fault = "an object is not closed: `}` is missing";
+    assert_eq!(lines, [good(1, "a"), bad(1, "{\"url\":\"b\"]", fault)]);
+    // An array in place of an element.
+    let text = "[\n[\"a\",\n\"b\",\n\"c\"\n]";
+    let lines = read(ListFormat::Jsonl, text.as_bytes());
+    let fault = "neither a JSON object nor a JSON text: the lines 3 to 5 are skipped";
+    assert_eq!(lines[0], bad(2, "[\"a\",", fault));
+}
+
+#[test]
+fn no_wrong_element_is_read_after_a_lost_quote() {
+    for (text, wanted) in [
+        (
+            r#"["U?1","U?2,"U?3","U?4","U?5"]"#,
+            vec!["U?1", "U?4", "U?5"],
+        ),
+        (r#"["U?1",U?2","U?3","U?4"]"#, vec!["U?1", "U?3", "U?4"]),
+        (r#"["U?1","U?2",U?3","U?4"]"#, vec!["U?1", "U?2", "U?4"]),
+        (r#"["U?1"x","U?2"]"#, vec!["U?2"]),
+        ("[\"U?1,\"U?2\n,\"U?3\"]", vec!["U?3"]),
+    ] {
+        let lines = read(ListFormat::Jsonl, text.as_bytes());
+        let good: Vec<_> = lines.iter().filter(|line| line.3.is_none()).collect();
+        let good: Vec<_> = good.iter().map(|line| line.1.as_str()).collect();
+        assert_eq!(good, wanted, "{text}");
+        assert!(good.len() < lines.len(), "{text}");
+    }
 }
