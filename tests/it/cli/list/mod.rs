@@ -476,8 +476,8 @@ fn a_table_without_a_header_is_reported() {
     ----- stdout -----
 
     ----- stderr -----
-    error: cannot read the list `list.csv`: the first line names the columns, and ftp://one is a source
-    hint: put a line `url` before it, or read it with --list-format text
+    error: cannot read the list `list.csv`: its first line has no column `url`, `image_url`, `source` or `link`; there are: ftp://one
+    hint: if that is a source, put a line `url` before it or read the list with --list-format text; if it is a name, give it to --column
     ");
     let run = bench.run(&[
         "check",
