@@ -58,12 +58,12 @@ macro_rules! defect_kinds {
         ///   that does not say `AVI1` is `jpeg/no-huffman-table`: three of five decoders reject it.
         /// * `gif/padding` and `gif/empty-extension` are rejected, although some readers skip such bytes:
         ///   27 and 8 corrupt files of the corpus carry them, and no good file does. Of generated files
-        ///   OpenCV rejects 36 of 36 with zero bytes between blocks, and Chromium shows none of the 15
+        ///   `OpenCV` rejects 36 of 36 with zero bytes between blocks, and Chromium shows none of the 15
         ///   in which they precede the first frame; Pillow rejects 20 of 48 with an empty extension.
-        /// * `jpeg/unknown-marker` includes TEM, although OpenCV and Chromium skip it: Pillow rejects 18
+        /// * `jpeg/unknown-marker` includes TEM, although `OpenCV` and Chromium skip it: Pillow rejects 18
         ///   of 24 generated files that have one.
         /// * `jpeg/frame-header` includes two components with one identifier, and `jpeg/scan-header` a
-        ///   band beyond the block. Pillow, OpenCV and Chromium, which use one JPEG decoder, open such
+        ///   band beyond the block. Pillow, `OpenCV` and Chromium, which use one JPEG decoder, open such
         ///   files, but most readers of the corpus reject them: as warnings these two would let 4 more of
         ///   its 389 corrupt JPEG files pass.
         /// * `gif/zero-screen` and `gif/unusual-code-size` are warnings: readers disagree, and frames
@@ -82,10 +82,10 @@ macro_rules! defect_kinds {
         /// viewers do without it. But an animated GIF does not announce how many frames it has:
         /// truncated between two of them it is a shorter animation; make the kind a rejection to
         /// exclude that. `bmp/rle-no-end` is also stated of a bitmap that is shorter than its header
-        /// states: Pillow, OpenCV and Chromium show all pixels of the generated files.
+        /// states: Pillow, `OpenCV` and Chromium show all pixels of the generated files.
         ///
         /// `png/chunk-order` is rejected where IDAT chunks are apart. At payload depth, IDAT chunks that
-        /// follow a complete picture are `png/image-data-end`: Pillow, OpenCV and Chromium skip them (25
+        /// follow a complete picture are `png/image-data-end`: Pillow, `OpenCV` and Chromium skip them (25
         /// generated files).
         ///
         /// `jpeg/no-end` is stated at payload depth, where the walk shows that every block of the last

@@ -16,6 +16,7 @@ use crate::{
     verdict::{Code, Enforcement},
 };
 
+pub use crate::frames::Coverage;
 pub use rule::Rule;
 pub use size::{ByteSize, SizeError};
 
