@@ -76,8 +76,12 @@ impl ProblemDocument {
         self.code
     }
 
-    /// The document as JSON.
+    /// Returns the document as JSON.
     #[cfg(feature = "serde")]
+    #[expect(
+        clippy::missing_panics_doc,
+        reason = "texts and numbers can be written"
+    )]
     pub fn to_json(&self) -> String {
         serde_json::to_string(self).expect("texts and numbers can be written")
     }

@@ -60,7 +60,11 @@ pub enum Problem {
 }
 
 impl Problem {
-    /// The response's status.
+    /// Returns the response's status.
+    #[expect(
+        clippy::missing_panics_doc,
+        reason = "every status of the table is valid"
+    )]
     pub fn status(&self) -> StatusCode {
         StatusCode::from_u16(self.document().status()).expect("a status between 400 and 422")
     }

@@ -1,5 +1,7 @@
 //! Facts that are stored and evaluated again later.
 
+#![allow(clippy::unwrap_used, reason = "tests")]
+
 use greenlight::{
     Depth, Download, ImageUrl, Inspection, Inspector, Requirements,
     inspect::Claim,

@@ -678,9 +678,10 @@ fn image_data_after_a_complete_picture_is_a_warning() {
     let whole: (&[u8; 4], &[u8]) = (b"IDAT", b"\x78\x01\x01\x02\0\xfd\xff\0\0\0\x02\0\x01");
     let part: (&[u8; 4], &[u8]) = (b"IDAT", &whole.1[..9]);
     let rest: (&[u8; 4], &[u8]) = (b"IDAT", &whole.1[9..]);
-    let (more, empty): ((&[u8; 4], &[u8]), (&[u8; 4], &[u8])) =
-        ((b"IDAT", b"more"), (b"IDAT", b""));
-    let (text, end): ((&[u8; 4], &[u8]), (&[u8; 4], &[u8])) = ((b"tEXt", b"a\0b"), (b"IEND", b""));
+    let more: (&[u8; 4], &[u8]) = (b"IDAT", b"more");
+    let empty: (&[u8; 4], &[u8]) = (b"IDAT", b"");
+    let text: (&[u8; 4], &[u8]) = (b"tEXt", b"a\0b");
+    let end: (&[u8; 4], &[u8]) = (b"IEND", b"");
     let excess = &[DefectKind::PngImageDataEnd][..];
     let apart = &[DefectKind::PngChunkOrder][..];
     let cut = &[

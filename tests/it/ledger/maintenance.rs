@@ -32,7 +32,7 @@ async fn filled(path: &Path, images: u32) -> Vec<Row> {
     let ledger = SqliteLedger::open(path, &scope()).unwrap();
     let mut all: Vec<_> = (1..=images).map(image).collect();
     let mut odd = image(images + 1);
-    odd.source.origin = "a\0b".to_owned();
+    "a\0b".clone_into(&mut odd.source.origin);
     odd.source.text = Some("c\0d".to_owned());
     all.push(odd);
     #[cfg(unix)]
@@ -129,7 +129,7 @@ fn a_copy_between_files_is_equal_and_is_used_only_when_complete() {
                         assert!(error.to_string().contains("not complete"), "{error}");
                     }
                 }
-                Err(_) => panic!("never complete"),
+                Err(elapsed) => panic!("never complete: {elapsed}"),
             }
         }
         assert!(begun > 0, "no attempt was interrupted");

@@ -113,7 +113,7 @@ fn workers_learn_of_an_outage_from_the_ledger() {
             "scan", "--from", "list.txt", "--format", "jsonl", "--ledger", &url,
         ];
         let mut scan = service.command(&args).spawn().unwrap();
-        service.wait_for_shared(&url, "sources", urls.len() as u64);
+        service.wait_for_shared(&url, "sources", u64::try_from(urls.len()).unwrap());
         std::thread::sleep(Duration::from_secs(4));
         let before = service.sandbox.requests_of(Operation::AsyncScan);
         let others: Vec<_> = (1..workers).map(|_| service.work(&url, &[])).collect();

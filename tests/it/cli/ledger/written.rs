@@ -53,7 +53,8 @@ fn every_file_that_a_command_writes_is_private() {
             .env(KEY[1].0, key.secret());
         let open_to_all = under_shell(&service, "umask 000; exec \"$@\"", &run).spawn();
         let run = Run::of(open_to_all.unwrap());
-        let written = fs::metadata(service.bench.path(&file)).expect(&run.to_string());
+        let written = fs::metadata(service.bench.path(&file));
+        let written = written.unwrap_or_else(|error| panic!("{error}: {run}"));
         let mode = written.permissions().mode() & 0o777;
         assert_eq!(mode, 0o600, "{command} {mode:o} {run}");
     }
