@@ -91,6 +91,14 @@ pub(crate) fn summary(tally: &Tally, noticed: &Noticed, is_below_lines: bool) ->
             &[],
         ));
     }
+    let quoted = noticed.quoted_lines();
+    if quoted > 0 {
+        let noun = if quoted == 1 { "line" } else { "lines" };
+        rows.push(count_row(
+            &format!("{quoted} further {noun} within quoted fields"),
+            &[],
+        ));
+    }
     let outcomes: Vec<_> = tally
         .outcomes()
         .map(|(outcome, times)| format!("{times} {}", outcome.name()))

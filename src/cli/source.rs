@@ -83,6 +83,9 @@ pub(crate) struct Noticed {
     local_path: OnceLock<String>,
     /// The format that the list seems to have, for the user.
     format: OnceLock<String>,
+    /// The first quoted field that seems to hold rows, and how many lines there are in such fields.
+    quoted: OnceLock<String>,
+    quoted_lines: AtomicU64,
 }
 
 impl Noticed {
@@ -99,10 +102,28 @@ impl Noticed {
         self.bad_lines.load(Ordering::Relaxed)
     }
 
-    /// What to do if another format, or files, were meant.
+    pub(crate) fn quoted_lines(&self) -> u64 {
+        self.quoted_lines.load(Ordering::Relaxed)
+    }
+
+    fn set_quoted(&self, list: &List) {
+        let quoted = list.quoted();
+        if let Some((line, last)) = quoted.first {
+            self.quoted.get_or_init(|| {
+                format!(
+                    "{}: a quoted field spans lines {line} to {last}; if these are rows, remove the \
+                     quote that opens it or write it twice",
+                    list.name()
+                )
+            });
+            self.quoted_lines.store(quoted.lines, Ordering::Relaxed);
+        }
+    }
+
+    /// What to do if another format, rows in place of a field, or files were meant.
     pub(crate) fn hint(&self) -> Option<String> {
-        if let Some(format) = self.format.get() {
-            return Some(format.clone());
+        if let Some(hint) = self.format.get().or_else(|| self.quoted.get()) {
+            return Some(hint.clone());
         }
         let place = self.local_path.get()?;
         Some(format!(
@@ -231,6 +252,7 @@ impl Iterator for Sources {
                 let hint = format!("{} {likely}", list.name());
                 let _ = self.noticed.format.set(hint); // The same for every line.
             }
+            self.noticed.set_quoted(list);
             let entry = Entry::line(line.place, line.data_id);
             if let Some(fault) = line.fault {
                 self.noticed.add_bad(line.lines);

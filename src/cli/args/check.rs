@@ -78,12 +78,15 @@ pub(crate) struct InputOptions {
     pub(crate) delimiter: Option<u8>,
 
     /// Most rows that a Parquet list may declare for each of its bytes [default: 16]
+    ///
+    /// For each of these rows 128 bytes of text are read.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), hide_short_help = true)]
     pub(crate) rows_per_byte: Option<u32>,
 
     /// Column of the list with the sources
     ///
-    /// By default `url`, `image_url`, `source` or `link`, in any case, or the only column.
+    /// By default `url`, `image_url`, `source` or `link`, in any case, or the only column of a Parquet
+    /// file or field of an object. A table's first line has to hold a known name.
     #[arg(long, value_name = "NAME")]
     pub(crate) column: Option<String>,
 

@@ -9,12 +9,16 @@ use std::io::{self, BufRead};
 use super::{
     LONGEST,
     column::{self, Columns, DELIMITERS},
-    row::{Found, Row, Rows, Trouble},
+    row::{Found, Quoted, Row, Rows, Trouble, with_skipped},
+    text,
 };
 use crate::cli::exit::reason;
 
 /// A longer record is malformed, most likely because its quote is never closed, in bytes.
 const LONGEST_RECORD: usize = 1 << 20;
+
+/// More lines in a record are reported, in case that a quote too many makes rows a field.
+const MOST_LINES: usize = 10;
 
 /// More columns are no table.
 const MOST_COLUMNS: usize = 10_000;
@@ -38,6 +42,7 @@ pub(super) struct DelimitedRows<R> {
     columns: Columns,
     at: column::Found,
     width: usize,
+    quoted: Quoted,
 }
 
 impl<R: BufRead> DelimitedRows<R> {
@@ -59,6 +64,7 @@ impl<R: BufRead> DelimitedRows<R> {
                 data_id: None,
             },
             width: 0,
+            quoted: Quoted::default(),
         }
     }
 
@@ -187,9 +193,13 @@ impl<R: BufRead + Send> Rows for DelimitedRows<R> {
             Some(fault) => Found::broken(source, fault),
             None if record.fields != self.width => Found::broken(
                 source,
-                format!(
-                    "fields: {}, where the first line has {}",
-                    record.fields, self.width
+                with_skipped(
+                    format!(
+                        "fields: {}, where the first line has {}",
+                        record.fields, self.width
+                    ),
+                    record.line,
+                    record.last,
                 ),
             ),
             None if source.is_empty() => Found::broken("", "no source in this line"),
@@ -198,12 +208,28 @@ impl<R: BufRead + Send> Rows for DelimitedRows<R> {
                 data_id: (!data_id.is_empty()).then_some(data_id),
             },
         };
+        if record.holds_rows && matches!(found, Found::Source { .. }) {
+            self.quoted.add(record.line, record.last);
+        }
         Some(Row {
             number: record.line,
             last: record.last,
             found,
         })
     }
+
+    fn quoted(&self) -> Quoted {
+        self.quoted
+    }
+}
+
+/// Whether the quoted fields of a record seem to hold rows: a later line has a URL at its beginning or
+/// after a delimiter, or there are more lines than a description usually has.
+fn holds_rows(record: &[u8], delimiter: u8) -> bool {
+    let record = record.strip_suffix(b"\n").unwrap_or(record);
+    let lines = || record.split(|byte| *byte == b'\n').skip(1);
+    let has_url = |line: &[u8]| line.split(|byte| *byte == delimiter).any(text::is_url);
+    lines().count() > MOST_LINES || lines().any(has_url)
 }
 
 /// Holds one byte more than is allowed, which shows that there are more.
@@ -231,6 +257,7 @@ struct Record {
     last: u64,
     fields: usize,
     fault: Option<String>,
+    holds_rows: bool,
 }
 
 impl<R: BufRead> Records<R> {
@@ -249,7 +276,8 @@ impl<R: BufRead> Records<R> {
                     State::Quoted => "a quote is opened and never closed",
                     _ => {
                         scan.push(b'\n', &mut field);
-                        return Ok(Some(scan.record(first, self.line, None)));
+                        let record = scan.record(first, self.line, None);
+                        return Ok(Some(self.finish(record, &held)));
                     }
                 };
                 return Ok(Some(self.recover(first, &held, &scan, fault)));
@@ -264,7 +292,8 @@ impl<R: BufRead> Records<R> {
                 Step::End => {
                     let ended = u64::from(byte == b'\n');
                     let last = self.line.saturating_sub(ended);
-                    return Ok(Some(scan.record(first, last, None)));
+                    let record = scan.record(first, last, None);
+                    return Ok(Some(self.finish(record, &held)));
                 }
                 Step::Malformed => {
                     let fault = "text follows a closing quote; write a quote within quotes twice";
@@ -276,6 +305,13 @@ impl<R: BufRead> Records<R> {
                     return Ok(Some(self.recover(first, &held, &scan, fault)));
                 }
             }
+        }
+    }
+
+    fn finish(&self, record: Record, held: &[u8]) -> Record {
+        Record {
+            holds_rows: record.last > record.line && holds_rows(held, self.delimiter),
+            ..record
         }
     }
 
@@ -441,6 +477,7 @@ impl Scan {
             last,
             fields: self.fields,
             fault,
+            holds_rows: false,
         }
     }
 }

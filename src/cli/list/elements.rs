@@ -2,7 +2,7 @@
 
 use std::io::{self, BufRead};
 
-use super::{fields::End, json};
+use super::{fields::End, json, row::with_skipped};
 
 /// A longer element is not held, in bytes: it may have fields next to the source.
 pub(super) const LONGEST_ELEMENT: usize = 1 << 20;
@@ -216,15 +216,6 @@ impl<R: BufRead> Elements<R> {
     fn consume(&mut self, byte: u8) {
         self.reader.consume(1);
         self.line = self.line.saturating_add(u64::from(byte == b'\n'));
-    }
-}
-
-/// Adds which lines are skipped after the one that an error is reported for.
-pub(super) fn with_skipped(fault: String, line: u64, last: u64) -> String {
-    match line.saturating_add(1) {
-        next if next < last => format!("{fault}: the lines {next} to {last} are skipped"),
-        next if next == last => format!("{fault}: the line {last} is skipped"),
-        _ => fault,
     }
 }
 

@@ -4,10 +4,10 @@ use std::{collections::VecDeque, io::BufRead};
 
 use super::{
     column::{self, Columns, WANTED, is_same, is_usual, listed},
-    elements::{Element, Elements, LONGEST_ELEMENT, with_skipped},
+    elements::{Element, Elements, LONGEST_ELEMENT},
     fields::{self, Value},
     foreign::is_foreign,
-    row::{Found, Row, Rows, Trouble},
+    row::{Found, Row, Rows, Trouble, with_skipped},
 };
 use crate::cli::exit::reason;
 

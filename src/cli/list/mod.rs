@@ -33,7 +33,7 @@ use self::{
     foreign::Foreign,
     json::JsonRows,
     parquet::ParquetRows,
-    row::{Found, Row, Rows, Trouble},
+    row::{Found, Quoted, Row, Rows, Trouble},
     text::TextRows,
 };
 use super::exit::{Failure, reason};
@@ -204,6 +204,11 @@ impl List {
     /// that it is read in, or if the user named one.
     pub(crate) const fn likely_format(&self) -> Option<&'static str> {
         self.likely
+    }
+
+    /// Quoted fields so far that seem to hold rows.
+    pub(crate) fn quoted(&self) -> Quoted {
+        self.rows.quoted()
     }
 
     fn new(name: &str, format: ListFormat, rows: Box<dyn Rows>) -> Self {

@@ -16,6 +16,36 @@ pub(super) trait Rows: Send {
 
     /// The next row. Nothing is asked of the list after [`Found::Unreadable`].
     fn next(&mut self) -> Option<Row>;
+
+    /// Quoted fields so far that seem to hold rows.
+    fn quoted(&self) -> Quoted {
+        Quoted::default()
+    }
+}
+
+/// Quoted fields that seem to hold rows, because one quote too many opens a field and another one closes it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Quoted {
+    /// The lines that the first of them begins and ends in.
+    pub(crate) first: Option<(u64, u64)>,
+    /// How many lines have no row of their own for that reason.
+    pub(crate) lines: u64,
+}
+
+impl Quoted {
+    pub(super) fn add(&mut self, line: u64, last: u64) {
+        self.first.get_or_insert((line, last));
+        self.lines = self.lines.saturating_add(last.saturating_sub(line));
+    }
+}
+
+/// Adds which lines are skipped after the one that an error is reported for.
+pub(super) fn with_skipped(fault: String, line: u64, last: u64) -> String {
+    match line.saturating_add(1) {
+        next if next < last => format!("{fault}: the lines {next} to {last} are skipped"),
+        next if next == last => format!("{fault}: the line {last} is skipped"),
+        _ => fault,
+    }
 }
 
 /// Why a list cannot be used, and what to do about it.
@@ -83,6 +113,18 @@ impl Found {
             text: text.into(),
             why: why.into(),
         }
+    }
+
+    /// How much text it holds, in bytes.
+    pub(super) fn text_length(&self) -> u64 {
+        let length = match self {
+            Self::Source { source, data_id } => source
+                .len()
+                .saturating_add(data_id.as_ref().map_or(0, Vec::len)),
+            Self::Broken { text, .. } => text.len(),
+            Self::Unreadable(_) => 0,
+        };
+        u64::try_from(length).unwrap_or(u64::MAX)
     }
 
     /// A source that is too long. The beginning of a `data:` URI is enough to reject it by its

@@ -55,7 +55,7 @@ impl<R: BufRead + Send> Rows for TextRows<R> {
     }
 }
 
-fn is_url(text: &[u8]) -> bool {
+pub(super) fn is_url(text: &[u8]) -> bool {
     let begins_with = |scheme: &[u8]| {
         let start = text.get(..scheme.len());
         start.is_some_and(|start| start.eq_ignore_ascii_case(scheme))

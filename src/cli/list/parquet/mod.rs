@@ -33,6 +33,9 @@ use crate::cli::exit::reason;
 /// less than one.
 const ROWS_PER_BYTE: u32 = 16;
 
+/// The most text that is read for each row that may be there, in bytes: as long as a usual URL.
+const TEXT_PER_ROW: u64 = 128;
+
 /// The rows of a Parquet file.
 pub(super) struct ParquetRows {
     file: Arc<File>,
@@ -42,6 +45,8 @@ pub(super) struct ParquetRows {
     next_group: usize,
     /// How many rows were read.
     given: u64,
+    /// How many bytes of text may still be read.
+    text_left: u64,
     /// What follows rows without a source.
     held: Option<Row>,
 }
@@ -72,15 +77,22 @@ impl ParquetRows {
             ParquetMetaDataReader::decode_metadata_with_options(&bytes, Some(&options))
         });
         let metadata = metadata.map_err(trouble)?;
+        let most = length.saturating_mul(columns.rows_per_byte.unwrap_or(ROWS_PER_BYTE).into());
         check_rows(&metadata, length, columns.rows_per_byte)?;
         let at = find(&metadata, columns)?;
+        let is_empty = rows(&metadata) == 0;
         Ok(Self {
             file: Arc::new(file),
-            metadata,
             at,
             group: None,
-            next_group: 0,
+            next_group: if is_empty {
+                metadata.num_row_groups()
+            } else {
+                0
+            },
+            metadata,
             given: 0,
+            text_left: most.saturating_mul(TEXT_PER_ROW),
             held: None,
         })
     }
@@ -173,7 +185,17 @@ impl ParquetRows {
                 continue;
             };
             match group.next() {
+                Ok(Some(found)) if found.text_length() > self.text_left => {
+                    self.group = None;
+                    self.next_group = self.metadata.num_row_groups();
+                    let left = rows(&self.metadata).saturating_sub(self.given);
+                    let why = "they repeat more text than a list of this size has; if that is meant, \
+                               raise the bound with --rows-per-byte";
+                    return Some(Next::Row(self.pass(left, why)));
+                }
                 Ok(found) => {
+                    let length = found.as_ref().map_or(0, Found::text_length);
+                    self.text_left = self.text_left.saturating_sub(length);
                     group.left = group.left.saturating_sub(1);
                     self.given = self.given.saturating_add(1);
                     let number = self.given;
@@ -227,10 +249,7 @@ fn check_rows(
 ) -> Result<(), Trouble> {
     let per_byte = rows_per_byte.unwrap_or(ROWS_PER_BYTE);
     let most = length.saturating_mul(per_byte.into());
-    let groups = metadata.row_groups().iter();
-    let rows = groups.fold(0_u64, |rows, group| {
-        rows.saturating_add(u64::try_from(group.num_rows()).unwrap_or(0))
-    });
+    let rows = rows(metadata);
     if rows <= most {
         return Ok(());
     }
@@ -240,11 +259,22 @@ fn check_rows(
     ))
 }
 
+/// How many rows the file declares.
+fn rows(metadata: &ParquetMetaData) -> u64 {
+    let groups = metadata.row_groups().iter();
+    groups.fold(0_u64, |rows, group| {
+        rows.saturating_add(u64::try_from(group.num_rows()).unwrap_or(0))
+    })
+}
+
 /// Finds the columns among the schema's leaves, which are named by their path.
 fn find(metadata: &ParquetMetaData, columns: &Columns) -> Result<column::Found, Trouble> {
     let leaves = metadata.file_metadata().schema_descr().columns();
     let names: Vec<String> = leaves.iter().map(|leaf| leaf.path().string()).collect();
     let at = columns.find(&names)?;
+    if rows(metadata) == 0 {
+        return Ok(at); // A writer that sees no values does not know their type.
+    }
     let check = |at: usize, may_be_number: bool| {
         let Some(leaf) = leaves.get(at) else {
             return Ok(());

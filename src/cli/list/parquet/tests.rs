@@ -226,6 +226,51 @@ fn far_more_rows_than_bytes_are_refused_unless_asked_for() {
 }
 
 #[test]
+fn a_long_text_is_not_repeated_without_bound() {
+    let url = format!("http://host/{}", "a".repeat(60_000));
+    let file = repeated(Some(&url), 2_000);
+    let rows = read(&file, &Columns::default());
+    let (end, read) = rows.split_last().expect("there are rows");
+    let most = file.len() * 16 * 128;
+    assert_eq!(read.len(), most / url.len());
+    let number = u64::try_from(read.len()).unwrap() + 1;
+    assert_eq!((end.number, end.last), (number, 2_000));
+    let Found::Broken { why, .. } = &end.found else {
+        panic!("{end:?}");
+    };
+    assert!(why.starts_with("up to row 2000 cannot be read: "), "{why}");
+    assert!(why.contains("--rows-per-byte"), "{why}");
+    assert_eq!(count(&file), 2_000);
+}
+
+#[test]
+fn a_file_without_rows_is_an_empty_list_whatever_the_type_is() {
+    let schema = "message list { optional int32 url; }";
+    let schema = Arc::new(parse_message_type(schema).unwrap());
+    for has_group in [false, true] {
+        let properties = Arc::new(properties().build());
+        let mut file =
+            SerializedFileWriter::new(Vec::new(), Arc::clone(&schema), properties).unwrap();
+        if has_group {
+            let mut columns = file.next_row_group().unwrap();
+            let column = columns.next_column().unwrap().unwrap();
+            column.close().unwrap();
+            columns.close().unwrap();
+        }
+        let file = file.into_inner().unwrap();
+        assert_eq!(read(&file, &Columns::default()), []);
+    }
+}
+
+/// How many rows with a source there are, if the bound is raised.
+fn count(file: &[u8]) -> usize {
+    let mut rows = open(file, &with_rows_per_byte(1_000_000)).expect("it opens");
+    std::iter::from_fn(|| rows.next())
+        .filter(|row| matches!(row.found, Found::Source { .. }))
+        .count()
+}
+
+#[test]
 fn rows_without_a_source_are_one_message_with_their_range() {
     let rows = read(&repeated(None, 1_000_000), &with_rows_per_byte(100_000));
     let wanted = Row {

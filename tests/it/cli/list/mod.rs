@@ -641,6 +641,24 @@ fn a_stray_quote_costs_one_line() {
 }
 
 #[test]
+fn rows_within_a_quoted_field_are_counted_and_noted_once() {
+    let bench = Bench::new("list-quoted");
+    let rows = "ftp://b,x\n".repeat(50);
+    let list = format!("url,t\nftp://a,\"open\n{rows}ftp://c,y\"\n");
+    bench.write("list.csv", list);
+    let run = bench.run(&["check", "--from", "list.csv"]);
+    assert_eq!(run.code, Some(1), "{run}");
+    assert!(
+        run.stdout.contains("51 further lines within quoted fields"),
+        "{run}"
+    );
+    let hint = "hint: list.csv: a quoted field spans lines 2 to 53";
+    assert_eq!(run.stderr.matches(hint).count(), 1, "{run}");
+    let run = bench.run(&["plan", "--from", "list.csv"]);
+    assert_eq!(run.stderr.matches(hint).count(), 1, "{run}");
+}
+
+#[test]
 fn a_delimiter_can_be_set() {
     let bench = Bench::new("list-delimiter");
     bench.write("list.csv", "id#url\n1#ftp://one\n");
