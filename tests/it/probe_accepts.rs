@@ -170,7 +170,7 @@ fn heads() -> Vec<(&'static str, Vec<u8>, Decision, &'static [&'static str])> {
             &["download/protocol"],
         ),
         (
-            "a folded length",
+            "a second length that is folded",
             text("Content-Length: 7\r\n 7\r\n"),
             Decision::Reject,
             &["download/protocol"],
