@@ -763,12 +763,16 @@ fn offsets_of_payload_defects_are_near_the_damage() {
     };
     // 300 rows of 300 pixels: image data from byte 41 on, zlib's header of 2 bytes and 5 of the block.
     let mut rows = vec![0; 301 * 300];
-    rows[301 * 200] = 5;
-    near(
-        &stored_png(300, 300, &rows),
-        DefectKind::PngFilter,
-        41 + 2 + 5 + 301 * 200,
-    );
+    // Rows of the first stored block.
+    for row in (0..217).step_by(12) {
+        rows[301 * row] = 5;
+        near(
+            &stored_png(300, 300, &rows),
+            DefectKind::PngFilter,
+            41 + 2 + 5 + 301 * row,
+        );
+        rows[301 * row] = 0;
+    }
     let short = stored_png(300, 300, &rows[..301 * 150]);
     near(
         &short,

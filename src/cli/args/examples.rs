@@ -51,12 +51,12 @@ Exit codes: 0 all passed, 1 some rejected or not passed, 2 could not decide or f
 pub(super) const RESUME: &str = "\
 Examples:
   greenlight resume --region ap-southeast-1
-  greenlight resume --ledger urls.db --region cn-shanghai --format jsonl >> out.jsonl";
+  greenlight resume --ledger a.db --region cn-shanghai --format jsonl >> a.jsonl";
 
 pub(super) const RESUME_LONG: &str = "\
 Examples:
   greenlight resume --region ap-southeast-1
-  greenlight resume --ledger urls.db --region cn-shanghai --format jsonl >> out.jsonl
+  greenlight resume --ledger a.db --region cn-shanghai --format jsonl >> a.jsonl
 
 Pass the options of the scan, without the sources. It prints the sources that no run printed \
 before, in the order of the input.
@@ -65,11 +65,11 @@ Exit codes: those of scan, of the sources that this run prints";
 
 pub(super) const WORK: &str = "\
 Examples:
-  greenlight work --ledger postgres://me@db.example.com/images --region ap-southeast-1";
+  greenlight work --ledger postgres://me@db/images --region cn-beijing";
 
 pub(super) const WORK_LONG: &str = "\
 Examples:
-  greenlight work --ledger postgres://me@db.example.com/images --region ap-southeast-1
+  greenlight work --ledger postgres://me@db/images --region cn-beijing
 
 Any number of processes on any number of machines may run it. `greenlight scan` with the same ledger \
 reads the list and prints the outcomes. SIGTERM or Ctrl-C finishes what was sent and releases the rest.
@@ -120,7 +120,7 @@ ALIBABA_CLOUD_ACCESS_KEY_SECRET. The service keeps results for an hour.";
 
 pub(super) const REPORT: &str = "\
 Examples:
-  greenlight check --from urls.txt --format jsonl | greenlight report --html report.html
+  greenlight check photos --format jsonl | greenlight report --html page.html
   greenlight report --html report.html --from outcomes.jsonl --thumbnails
   greenlight report --html report.html --ledger greenlight.db
 
