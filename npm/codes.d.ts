@@ -128,7 +128,7 @@ export type Defect =
   | 'png/chunk-name'
   /** a chunk that may not be skipped is unknown */
   | 'png/unknown-critical'
-  /** IHDR or PLTE stands twice */
+  /** there is a second IHDR or PLTE */
   | 'png/duplicate'
   /** IDAT chunks are apart, or the PLTE that they need follows them */
   | 'png/chunk-order'
@@ -162,7 +162,7 @@ export type Defect =
   | 'png/end-not-empty'
   /** the animation's frames and what is said of them disagree; viewers show the still image */
   | 'png/animation'
-  /** bytes that belong to no segment stand between two */
+  /** there are bytes between two segments */
   | 'jpeg/junk'
   /** a restart marker is outside of coded data */
   | 'jpeg/stray-marker'
@@ -224,7 +224,7 @@ export type Defect =
   | 'jpeg/block-overrun'
   /** coded data ends before the last block does */
   | 'jpeg/data-short'
-  /** coded data goes on after the last block */
+  /** coded data continues after the last block */
   | 'jpeg/data-excess'
   /** the end marker is missing after complete scans */
   | 'jpeg/no-end'
@@ -262,7 +262,7 @@ export type Defect =
   | 'gif/short-image-data'
   /** a frame's data holds a code that means nothing */
   | 'gif/image-data'
-  /** a frame's data goes on after its last pixel, or lacks its end code */
+  /** a frame's data continues after its last pixel, or lacks its end code */
   | 'gif/image-data-end'
   /** the header's size is that of no version */
   | 'bmp/header-size'
@@ -300,7 +300,7 @@ export type Defect =
   | 'webp/riff-length'
   /** the image data does not begin as it should */
   | 'webp/frame-header'
-  /** there is no image in the file */
+  /** the file contains no image */
   | 'webp/no-image';
 
 /** A file format that is recognized by its content. */

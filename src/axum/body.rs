@@ -93,8 +93,7 @@ impl Upstream {
         }
     }
 
-    /// Nobody wants the rest. It is drained in the background, so that the answer reaches a client
-    /// that is still writing.
+    /// Drains the rest in the background, so that the response reaches a client that is still writing.
     pub(super) fn let_go(&mut self) {
         let Some(body) = self.body.take() else {
             return;
@@ -103,7 +102,7 @@ impl Upstream {
             return;
         }
         let left = self.max_read.saturating_sub(self.taken);
-        // Outside a runtime (it is shutting down) nobody is left to be answered.
+        // Without a runtime (it is shutting down) no response can be sent.
         if let Ok(runtime) = Handle::try_current() {
             runtime.spawn(timeout(self.drain_time, drain(body, left)));
         }

@@ -43,9 +43,9 @@ const MAX_TIME: Duration = Duration::from_secs(30);
 /// with 400. One that is right is answered with 200 after `handle` succeeded, and at once if it did
 /// before; if it fails, the answer is 500 and the service sends it again. While it runs, a
 /// repetition is answered with 503. Ids of the last 65 536 tasks are remembered, in this process
-/// only: whoever runs several, or restarts, needs `handle` to be idempotent.
+/// only: with several processes, or after a restart, `handle` must be idempotent.
 ///
-/// A body is read before its checksum can be verified, so what strangers can make it cost is bounded:
+/// A body is read before its checksum can be verified, so its cost is bounded:
 /// 1 MB for each (413), 30 seconds and the minimum rate of [`UploadPolicy::default`] (408), and
 /// 16 MB for all that are being read (503, and the service sends it again). Every 503 has a
 /// `Retry-After` of 30 seconds, after which none of these bodies is read any more.

@@ -10,7 +10,7 @@
 use bytes::{Buf, Bytes};
 use memchr::{memchr, memmem, memrchr};
 
-/// How long what stands before the first boundary, and a part's header, may be.
+/// Maximum length of the preamble, and of a part's header.
 const MAX_HEAD: usize = 16 << 10;
 
 const NO_DISPOSITION: &str = "a field has no Content-Disposition";
@@ -18,7 +18,7 @@ const NO_DISPOSITION: &str = "a field has no Content-Disposition";
 /// RFC 2046, 5.1.1: 1 to 70 of these characters.
 const MAX_BOUNDARY: usize = 70;
 
-/// What stands next in the form.
+/// The next event of the parser.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Event {
     /// Nothing before more bytes are pushed.
@@ -86,8 +86,8 @@ impl Multipart {
         })
     }
 
-    /// How many bytes that are no field's were passed since this was last asked: headers, boundaries,
-    /// and what stands before the first and behind the last.
+    /// Returns the number of bytes outside of fields since the last call: headers, boundaries,
+    /// preamble and epilogue.
     pub(super) const fn take_framing(&mut self) -> usize {
         std::mem::replace(&mut self.framing, 0)
     }
@@ -102,11 +102,11 @@ impl Multipart {
         };
     }
 
-    /// What stands next.
+    /// Returns the next event.
     ///
     /// # Errors
     ///
-    /// Says what is wrong with the form. What follows then is of no meaning.
+    /// Returns what is wrong with the form. Later events have no meaning.
     pub(super) fn next(&mut self) -> Result<Event, &'static str> {
         loop {
             match self.stage {
@@ -332,8 +332,8 @@ impl<'a> Iterator for Parameters<'a> {
     }
 }
 
-/// What stands before the closing quote, and what follows it. Only `\"` is an escape: browsers send
-/// backslashes of file names as they are.
+/// Splits at the closing quote. Only `\"` is an escape: browsers send backslashes of file names
+/// unescaped.
 fn unquote(quoted: &[u8]) -> (Vec<u8>, &[u8]) {
     let mut value = Vec::new();
     let mut rest = quoted;
@@ -353,7 +353,7 @@ fn unquote(quoted: &[u8]) -> (Vec<u8>, &[u8]) {
     }
 }
 
-/// What stands before `at` and what stands `gap` bytes later; all and nothing without `at`.
+/// Splits at `at` and skips `gap` bytes; without `at` the second part is empty.
 fn split_at(bytes: &[u8], at: Option<usize>, gap: usize) -> (&[u8], &[u8]) {
     let Some((head, tail)) = at.and_then(|at| bytes.split_at_checked(at)) else {
         return (bytes, &[]);

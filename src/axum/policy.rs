@@ -85,9 +85,9 @@ impl UploadPolicy {
         self
     }
 
-    /// Takes at most `bytes` of form besides the image's own: other fields, headers, boundaries, and
-    /// what stands before and behind them. The image's own header and boundaries count too, about
-    /// 200 bytes. The default is 65 536.
+    /// Accepts at most `bytes` of the form in addition to the image's: other fields, headers,
+    /// boundaries, preamble and epilogue. The image's own header and boundaries count too, about 200
+    /// bytes. Default: 65,536.
     #[must_use]
     pub const fn with_other_bytes(mut self, bytes: u64) -> Self {
         self.other_bytes = bytes;

@@ -43,7 +43,7 @@ pub enum Problem {
         /// The fields' name.
         name: String,
     },
-    /// What the form holds besides the image has too many bytes.
+    /// The parts of the form other than the image have too many bytes.
     FormTooLarge {
         /// How many are taken.
         limit: u64,
@@ -130,7 +130,10 @@ impl fmt::Display for Problem {
                 )
             }
             Self::FormTooLarge { limit } => {
-                write!(f, "the form holds over {limit} bytes besides the image")
+                write!(
+                    f,
+                    "the form has over {limit} bytes in addition to the image"
+                )
             }
             Self::RequestTooLarge => {
                 f.write_str("the request has more bytes than the server takes")
@@ -143,7 +146,7 @@ impl fmt::Display for Problem {
 
 impl std::error::Error for Problem {}
 
-/// For whoever reads an upload as a reader (`StreamReader` of tokio-util): the problem is inside.
+/// For code that reads an upload through `tokio_util::io::StreamReader`: the problem is the source.
 impl From<Problem> for io::Error {
     fn from(problem: Problem) -> Self {
         let kind = match problem {

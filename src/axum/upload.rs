@@ -253,7 +253,7 @@ fn claim(gate: &mut Gate, file_name: Option<&str>, content_type: Option<&str>) {
 struct Form {
     parser: Multipart,
     field: String,
-    /// What may come besides the image, and what of that is left.
+    /// The limit on bytes other than the image's, and the rest of it.
     other_bytes: u64,
     left: u64,
     stage: Stage,

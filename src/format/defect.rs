@@ -152,7 +152,7 @@ defect_kinds! {
     PngChunkLength, "png/chunk-length", Corrupt, "reject", "a chunk declares 2^31 bytes or more";
     PngChunkName, "png/chunk-name", Corrupt, "reject", "a chunk's name is not of four letters";
     PngUnknownCritical, "png/unknown-critical", Corrupt, "reject", "a chunk that may not be skipped is unknown";
-    PngDuplicate, "png/duplicate", Corrupt, "reject", "IHDR or PLTE stands twice";
+    PngDuplicate, "png/duplicate", Corrupt, "reject", "there is a second IHDR or PLTE";
     PngChunkOrder, "png/chunk-order", Corrupt, "reject", "IDAT chunks are apart, or the PLTE that they need follows them";
     PngAncillaryOrder, "png/ancillary-order", Corrupt, "warn", "a chunk that decoders may skip is out of its place, or there twice";
     PngNoPalette, "png/no-palette", Corrupt, "reject", "an image of palette indices has no palette";
@@ -170,7 +170,7 @@ defect_kinds! {
     PngEndNotEmpty, "png/end-not-empty", Corrupt, "warn", "IEND holds bytes";
     PngAnimation, "png/animation", Corrupt, "warn", "the animation's frames and what is said of them disagree; viewers show the still image";
     // JPEG (ITU-T T.81).
-    JpegJunk, "jpeg/junk", Corrupt, "warn", "bytes that belong to no segment stand between two";
+    JpegJunk, "jpeg/junk", Corrupt, "warn", "there are bytes between two segments";
     JpegStrayMarker, "jpeg/stray-marker", Corrupt, "warn", "a restart marker is outside of coded data";
     JpegUnknownMarker, "jpeg/unknown-marker", Corrupt, "reject", "a marker is of a reserved code, or TEM, which only encoders use";
     JpegSecondStart, "jpeg/second-start", Corrupt, "reject", "an image starts inside the image";
@@ -201,7 +201,7 @@ defect_kinds! {
     JpegHuffmanCode, "jpeg/huffman-code", Corrupt, "reject", "coded data holds bits that are no Huffman code";
     JpegBlockOverrun, "jpeg/block-overrun", Corrupt, "warn", "a block has more coefficients than there can be";
     JpegDataShort, "jpeg/data-short", Corrupt, "reject", "coded data ends before the last block does";
-    JpegDataExcess, "jpeg/data-excess", Corrupt, "warn", "coded data goes on after the last block";
+    JpegDataExcess, "jpeg/data-excess", Corrupt, "warn", "coded data continues after the last block";
     JpegNoEnd, "jpeg/no-end", Truncated, "warn", "the end marker is missing after complete scans";
     JpegMultiPicture, "jpeg/multi-picture", Trailing, "warn", "further pictures are announced to follow the first";
     // GIF (GIF89a specification).
@@ -221,7 +221,7 @@ defect_kinds! {
     GifNoImageData, "gif/no-image-data", Corrupt, "reject", "a frame has no data";
     GifShortImageData, "gif/short-image-data", Corrupt, "reject", "a frame has less data than pixels";
     GifImageData, "gif/image-data", Corrupt, "reject", "a frame's data holds a code that means nothing";
-    GifImageDataEnd, "gif/image-data-end", Corrupt, "warn", "a frame's data goes on after its last pixel, or lacks its end code";
+    GifImageDataEnd, "gif/image-data-end", Corrupt, "warn", "a frame's data continues after its last pixel, or lacks its end code";
     // BMP.
     BmpHeaderSize, "bmp/header-size", Corrupt, "reject", "the header's size is that of no version";
     BmpPlanes, "bmp/planes", Corrupt, "reject", "the number of planes is not one";
@@ -242,7 +242,7 @@ defect_kinds! {
     // WebP (RFC 9649).
     WebpRiffLength, "webp/riff-length", Corrupt, "reject", "a chunk goes beyond the length that the file declares";
     WebpFrameHeader, "webp/frame-header", Corrupt, "reject", "the image data does not begin as it should";
-    WebpNoImage, "webp/no-image", Corrupt, "reject", "there is no image in the file";
+    WebpNoImage, "webp/no-image", Corrupt, "reject", "the file contains no image";
 }
 
 impl DefectKind {

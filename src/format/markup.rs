@@ -1,12 +1,12 @@
-//! Recognising SVG and HTML: texts whose first tag may stand behind a prolog, comments and a
-//! document type of any length.
+//! Recognizes SVG and HTML: text whose first tag may follow a prolog, comments and a document type
+//! of any length.
 
 use super::Format;
 
 /// How far the first tag is looked for, in bytes.
 const WINDOW: u32 = 64 * 1024;
 
-/// The longest name that is told apart; longer ones are cut.
+/// Maximum length of a tag name; longer ones are truncated.
 const NAME: usize = 16;
 
 /// HTML elements that servers' pages begin with (WHATWG MIME Sniffing, 7.1).

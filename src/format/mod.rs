@@ -338,7 +338,7 @@ impl fmt::Display for Dimensions {
 /// What a parser needs next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Progress {
-    /// More bytes: the walk goes on.
+    /// More bytes.
     More,
     /// Nothing: the asked depth is reached, or the file's own end. The inspector counts what
     /// follows.
@@ -351,7 +351,7 @@ pub(crate) enum Progress {
 /// A format's push parser.
 ///
 /// Chunks may be cut anywhere: the facts are the same for any chunking of the same bytes, and a
-/// fact once stated stands. Neither method allocates below payload depth, indexes without a check,
+/// recorded fact never changes. Neither method allocates below payload depth, indexes without a check,
 /// or does arithmetic that can overflow.
 pub(crate) trait Parser {
     /// Reads all of `input`, whose first byte is the file's byte `offset`. Not called again after

@@ -159,7 +159,7 @@ fn number(head: &[u8], at: usize) -> Option<u32> {
 
 /// What begins with a zero: icons, cursors, and boxes with their length first.
 fn boxed(head: &[u8]) -> Sniffed {
-    // Nothing is told before the place of a box's name: a length may look like an icon.
+    // Undecided before the box type: a box length may look like an icon.
     let Some(name) = head.get(4..8) else {
         return Sniffed::NeedMore;
     };

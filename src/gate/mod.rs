@@ -156,7 +156,7 @@ impl Gate {
         if is_judged {
             return Ok(());
         }
-        if self.requirements.condemns(inspection) {
+        if self.requirements.rejects(inspection) {
             let verdict = self.requirements.judge(inspection.clone());
             return verdict.into_result().map(|_| ());
         }

@@ -61,7 +61,7 @@ pub(super) struct Reply {
     pub(super) coding: Option<String>,
 }
 
-/// Why there is no answer, or only a part of one.
+/// Why the response is missing or incomplete.
 #[derive(Debug)]
 pub(super) enum Fault {
     /// Nothing of the request's body was sent: usually because no connection was made.

@@ -233,8 +233,8 @@ impl Inspection {
             .map(|end| self.bytes_seen.saturating_sub(end))
     }
 
-    /// Whether coded pixels were passed over at [`Depth::Payload`]: their coding is one that is not
-    /// walked (arithmetic and lossless JPEG among others), or the walk would have cost too much.
+    /// Returns whether coded pixels were skipped at [`Depth::Payload`]: their coding is not supported
+    /// (arithmetic and lossless JPEG among others), or reading them would have cost too much.
     pub const fn is_payload_unchecked(&self) -> bool {
         self.facts.defects.contains(DefectKind::NotWalked)
     }

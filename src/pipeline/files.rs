@@ -63,7 +63,7 @@ pub(super) fn check(
     let max = requirements.max_bytes().max(file.metadata()?.len());
     let inspection = inspect_file(file, path, depth, max, |inspector, chunk| {
         hash.update(chunk);
-        !chunk.is_empty() || !requirements.condemns(inspector.inspection())
+        !chunk.is_empty() || !requirements.rejects(inspector.inspection())
     })?;
     Ok(FileCheck {
         sha256: inspection.is_ended().then(|| hash.finalize().into()),

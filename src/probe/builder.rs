@@ -144,7 +144,7 @@ impl ProbeBuilder {
         self
     }
 
-    /// Trusts the certificates in `pem` besides those of the Mozilla list.
+    /// Trusts the certificates in `pem` in addition to the Mozilla list.
     #[must_use]
     pub fn root_certificates(mut self, pem: &[u8]) -> Self {
         self.roots.push(pem.to_owned());

@@ -1,7 +1,7 @@
 //! Names to addresses: DNS, the system's resolver on a bounded number of threads, or the caller's own.
 //!
-//! A name whose server does not respond must not delay others, and a slow name cannot be told from a
-//! dead one before it responds. So look-ups take turns: a short first try under a limit per domain,
+//! A name whose server does not respond must not delay others, and a slow name cannot be distinguished
+//! from a dead one before it responds. So look-ups take turns: a short first try under a limit per domain,
 //! then a few longer retries, and one last try for the rest of the time. Each kind of try has a limit
 //! of its own, and a look-up that waits for its next turn holds no socket. A name server that was
 //! still resolving the name, or lost the query, responds in the next turn from its cache.

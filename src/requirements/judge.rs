@@ -15,8 +15,8 @@ use crate::{
 };
 
 impl Requirements {
-    /// Judges bytes. Facts that are still to come (a stream that has not ended) make it
-    /// inconclusive, not rejected; a rejection stands whatever follows.
+    /// Evaluates an inspection. Facts that are not known yet (a stream that has not ended) make the
+    /// verdict inconclusive, not rejected; a rejection is final.
     pub fn judge(&self, inspection: Inspection) -> Verdict {
         let mut findings = Findings::new(self);
         findings.image(&inspection);
@@ -58,8 +58,8 @@ impl Requirements {
         findings.into_verdict(url, accepted.inspection().cloned(), None)
     }
 
-    /// Whether the facts so far are enough to reject, without making a verdict of them.
-    pub(crate) fn condemns(&self, inspection: &Inspection) -> bool {
+    /// Returns whether the facts so far are enough to reject, without creating a verdict.
+    pub(crate) fn rejects(&self, inspection: &Inspection) -> bool {
         let mut findings = Findings::new(self);
         findings.image(inspection);
         findings.is_rejected()
@@ -67,7 +67,7 @@ impl Requirements {
 }
 
 impl Verdict<String> {
-    /// The verdict of a text that is no URL at all.
+    /// Returns the verdict of text that cannot be parsed as a URL.
     pub fn of_text(text: String, error: &UrlError) -> Self {
         let (code, measured, limit) = match error {
             UrlError::Malformed { reason } => {

@@ -3,9 +3,9 @@
 use super::{Code, Decision, Severity, Verdict, Violation, counts::worst_by_code};
 use crate::{download::Download, format::Format, inspect::Inspection};
 
-/// A verdict in flat fields. With the feature `serde` it serialises to the keys that the command
-/// prints, in their order, and so does a [`Verdict`]; of what a newer version wrote, unknown keys are
-/// passed over and an unknown format is none.
+/// A verdict in flat fields. With the feature `serde` it serializes to the keys that the command
+/// prints, in their order, and so does a [`Verdict`]. Unknown keys of a newer version are ignored, and
+/// an unknown format is `None`.
 ///
 /// ```
 /// use greenlight::{Format, Inspection, Requirements};

@@ -64,7 +64,7 @@ pub(crate) async fn run(options: WorkOptions, mut interrupt: Interrupt) -> Resul
     }
 }
 
-/// What the user is told once.
+/// Notices that are printed once.
 struct Notices {
     outages: Outages,
     obstacles: Obstacles,

@@ -159,7 +159,7 @@ impl Gif {
             let lzw = self.lzw.get_or_insert_with(|| Box::new(Lzw::new()));
             lzw.begin(size, self.frame.dimensions.pixels());
         } else {
-            // No codes have this size: the frame before must not go on in this one.
+            // No codes have this size, and the state of the previous frame must not continue.
             self.lzw = None;
         }
     }

@@ -6,8 +6,8 @@ use std::num::NonZeroU8;
 use super::{AppSegments, exif, frame};
 use crate::format::{Format, Glance};
 
-/// What stands before the frame, and the frame, if it is of a process that every decoder knows. Any
-/// other marker than those that usually stand there is left to the parser.
+/// Reads the segments before the frame, and the frame, if every decoder supports its process. Any
+/// unusual marker is left to the parser.
 #[inline]
 pub(crate) fn glance(file: &[u8]) -> Option<Glance> {
     let mut rest = file.strip_prefix(b"\xFF\xD8")?;

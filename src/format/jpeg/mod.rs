@@ -117,7 +117,7 @@ impl Jpeg {
         }
     }
 
-    /// Goes to the next 0xFF; what stands before it is junk that decoders skip.
+    /// Skips to the next 0xFF. Decoders skip the bytes before it.
     fn skip_to_marker(&mut self, cursor: &mut Cursor<'_>, facts: &mut Facts) {
         let rest = cursor.rest();
         let junk = memchr::memchr(0xFF, rest).unwrap_or(rest.len());

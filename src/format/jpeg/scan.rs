@@ -379,7 +379,7 @@ impl Jpeg {
     }
 }
 
-/// States what came of coded data.
+/// Records the result of reading coded data.
 fn state_fed(fed: Fed, facts: &mut Facts) {
     match fed {
         Fed::Fine => {}

@@ -1,4 +1,4 @@
-//! What stands in a segment (T.81 B.2), field by field.
+//! The fields of a segment (T.81 B.2).
 
 use super::{
     Cursor, DefectKind, Depth, Facts, Jpeg, Progress, State,
@@ -35,7 +35,7 @@ impl Jpeg {
         self.go_on(Segment { at, left, part }, part, facts);
     }
 
-    /// Goes on to the next part of a segment, or past its end.
+    /// Continues with the next part of a segment, or after its end.
     fn go_on(&mut self, segment: Segment, part: Part, facts: &mut Facts) {
         let Segment { at, left, .. } = segment;
         let wanted = match part.need() {
@@ -232,7 +232,7 @@ impl Jpeg {
         Ok(Next::End)
     }
 
-    /// States what the frame, whose marker is at `at`, says besides its size.
+    /// Records the frame's properties other than its size. Its marker is at `at`.
     pub(super) fn state_frame(&mut self, at: u64, facts: &mut Facts) {
         let Some(frame) = &self.frame else { return };
         facts.bit_depth = facts.bit_depth.or(Some(frame.precision));

@@ -17,7 +17,7 @@ pub(super) struct Animation {
     frame: Option<Dimensions>,
     /// Whether the picture that is open has data.
     has_data: bool,
-    /// Whether it is a frame besides the still image.
+    /// Whether it is a frame other than the still image.
     moving: bool,
 }
 
@@ -32,7 +32,7 @@ impl Animation {
     }
 
     /// fcTL: a frame begins, of this size if it is within the canvas. The first is the still image
-    /// if it stands before IDAT, and then it covers the canvas.
+    /// if it precedes IDAT, and then it covers the canvas.
     pub(super) fn frame(
         &mut self,
         body: &[u8],
@@ -92,7 +92,7 @@ impl Animation {
         self.sequence = number.saturating_add(1);
     }
 
-    /// Whether the last picture that began is a frame besides the still image.
+    /// Whether the last picture is a frame other than the still image.
     pub(super) const fn is_moving(&self) -> bool {
         self.moving
     }
@@ -117,7 +117,7 @@ impl Animation {
     }
 }
 
-/// Where an fcTL stands.
+/// The position of an fcTL.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct FramePlace {
     pub(super) canvas: Dimensions,

@@ -1,6 +1,6 @@
-//! Where ancillary chunks may stand (PNG 5.6, tables 7 and 8).
+//! The order of ancillary chunks (PNG 5.6, tables 7 and 8).
 
-/// Where a chunk may stand.
+/// The allowed position of a chunk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Place {
     /// Before PLTE and IDAT.
@@ -11,7 +11,7 @@ enum Place {
     Anywhere,
 }
 
-/// The ancillary chunks that may stand only once, and their places.
+/// The ancillary chunks that are allowed only once, and their positions.
 const ONCE: [(&[u8; 4], Place); 14] = [
     (b"cHRM", Place::BeforePalette),
     (b"cICP", Place::BeforePalette),
@@ -25,7 +25,7 @@ const ONCE: [(&[u8; 4], Place); 14] = [
     (b"hIST", Place::AfterPalette),
     (b"tRNS", Place::AfterPalette),
     (b"pHYs", Place::BeforeImage),
-    // Written behind the image by many, as the extension allowed before it was taken up.
+    // Many writers put it after the image, as the extension allowed before it was standardized.
     (b"eXIf", Place::Anywhere),
     (b"tIME", Place::Anywhere),
 ];
@@ -41,21 +41,21 @@ pub(super) struct Order {
 }
 
 impl Order {
-    /// Notes an ancillary chunk; whether it may stand here.
+    /// Records an ancillary chunk and returns whether it is allowed here.
     pub(super) fn allows(&mut self, name: [u8; 4]) -> bool {
         let mut bit = 1_u32;
         for (known, place) in ONCE {
             if *known == name {
                 let again = self.ancillary & bit != 0;
                 self.ancillary |= bit;
-                return !again && self.stands(place);
+                return !again && self.is_at(place);
             }
             bit = bit.wrapping_shl(1);
         }
-        name != *b"sPLT" || self.stands(Place::BeforeImage)
+        name != *b"sPLT" || self.is_at(Place::BeforeImage)
     }
 
-    /// Notes PLTE; whether no chunk that has to follow it came before.
+    /// Records PLTE and returns whether no chunk that must follow it precedes it.
     pub(super) fn allows_palette(&mut self) -> bool {
         let mut bit = 1_u32;
         for (_, place) in ONCE {
@@ -67,7 +67,7 @@ impl Order {
         true
     }
 
-    const fn stands(self, place: Place) -> bool {
+    const fn is_at(self, place: Place) -> bool {
         match place {
             Place::BeforePalette => !self.palette && !self.image,
             Place::AfterPalette | Place::BeforeImage => !self.image,

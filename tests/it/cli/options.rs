@@ -1,4 +1,4 @@
-//! Options that all commands have, and where they come from besides the command line.
+//! Options that all commands have, and their other sources.
 
 use std::{fs, path::Path, process::Command};
 

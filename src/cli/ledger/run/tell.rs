@@ -11,7 +11,7 @@ use crate::{
 /// Reports a standstill after this long without progress.
 const STANDSTILL: Duration = Duration::from_secs(30);
 
-/// How many data ids that places share are told.
+/// Maximum number of shared data IDs to print.
 const MOST_SHARED: usize = 20;
 
 impl Job {

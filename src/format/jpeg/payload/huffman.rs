@@ -83,7 +83,7 @@ impl Table {
                     .get_mut(usize::try_from(place).unwrap_or(usize::MAX))
             }) {
                 let end = code.wrapping_shl(16_u32.wrapping_sub(len));
-                // The last symbol of this length stands at `next - 1`, its code is `code - 1`.
+                // The last symbol of this length is at `next - 1`, its code is `code - 1`.
                 let lead = i32::try_from(next)
                     .unwrap_or_default()
                     .wrapping_sub(code.cast_signed());

@@ -72,7 +72,7 @@ enum Interval {
     Open,
     /// All its MCUs were read. `extra` is the offset of bytes that follow.
     Whole { extra: Option<u64> },
-    /// It is broken: what follows is passed over.
+    /// It is malformed; the rest is skipped.
     Broken,
 }
 
@@ -275,7 +275,7 @@ impl Payload {
     }
 }
 
-/// What came of data.
+/// The result of reading data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Fed {
     Fine,

@@ -119,7 +119,7 @@ impl Band {
         self.tables
     }
 
-    /// Goes on after a restart marker, which ends a run and stands before `block`.
+    /// Continues after a restart marker, which ends a run and precedes `block`.
     pub(super) const fn restart(&mut self, block: usize) {
         self.run = 0;
         self.block = block;
