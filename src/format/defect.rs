@@ -49,8 +49,9 @@ macro_rules! defect_kinds {
         ///   what was meant to be scanned.
         /// * `png/end-crc` and `jpeg/no-end` are warnings, although readers that verify the end reject
         ///   the files that carry nothing else (one PNG and three JPEG files of the corpus): all pixels
-        ///   are there, although Chromium does not show the last rows of such a JPEG. Enforce either as a
-        ///   rejection to exclude such files. `png/end-not-empty` is a warning: readers disagree about a
+        ///   are there. Of six generated JPEG files without an end marker, Pillow and `OpenCV` reject
+        ///   each, and Chromium shows a different picture. Enforce either as a rejection to exclude such
+        ///   files. `png/end-not-empty` is a warning: readers disagree about a
         ///   correct checksum.
         /// * `png/palette-unused`, `png/animation` and `jpeg/stray-marker` are warnings: readers
         ///   disagree, and in most corrupt files that carry them something else is rejected.
@@ -58,8 +59,8 @@ macro_rules! defect_kinds {
         ///   that does not say `AVI1` is `jpeg/no-huffman-table`: three of five decoders reject it.
         /// * `gif/padding` and `gif/empty-extension` are rejected, although some readers skip such bytes:
         ///   27 and 8 corrupt files of the corpus carry them, and no good file does. Of generated files
-        ///   `OpenCV` rejects 36 of 36 with zero bytes between blocks, and Chromium shows none of the 15
-        ///   in which they precede the first frame; Pillow rejects 20 of 48 with an empty extension.
+        ///   `OpenCV` rejects 36 of 36 with zero bytes between blocks, and Chromium shows a different
+        ///   picture for 15 of them; Pillow rejects 20 of 48 with an empty extension.
         /// * `jpeg/unknown-marker` includes TEM, although `OpenCV` and Chromium skip it: Pillow rejects 18
         ///   of 24 generated files that have one.
         /// * `jpeg/frame-header` includes two components with one identifier, and `jpeg/scan-header` a
