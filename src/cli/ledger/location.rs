@@ -49,7 +49,15 @@ pub(super) enum Role {
 pub(super) enum Guard {
     File(#[expect(dead_code, reason = "dropped at the end of the run")] Lock),
     #[cfg(feature = "postgres")]
-    Database(Option<PrinterLock>),
+    Database(Option<Printer>),
+}
+
+/// The right to print the outcomes of a shared ledger.
+#[cfg(feature = "postgres")]
+#[derive(Debug)]
+pub(super) struct Printer {
+    ledger: PostgresLedger,
+    lock: PrinterLock,
 }
 
 impl Guard {
@@ -58,8 +66,28 @@ impl Guard {
         match self {
             Self::File(_) => true,
             #[cfg(feature = "postgres")]
-            Self::Database(lock) => lock.as_ref().is_none_or(PrinterLock::is_held),
+            Self::Database(printer) => {
+                let lock = printer.as_ref().map(|printer| &printer.lock);
+                lock.is_none_or(PrinterLock::is_held)
+            }
         }
+    }
+
+    /// Takes the role again after its connection was lost, for example by a restart of the server.
+    /// Returns whether no other process has it.
+    #[cfg_attr(
+        not(feature = "postgres"),
+        expect(clippy::unused_async, reason = "for databases")
+    )]
+    pub(super) async fn regain(&mut self) -> Result<bool, Error> {
+        #[cfg(feature = "postgres")]
+        if let Self::Database(Some(printer)) = self {
+            let Some(lock) = printer.ledger.try_lock_printer().await? else {
+                return Ok(false);
+            };
+            printer.lock = lock;
+        }
+        Ok(true)
     }
 }
 
@@ -153,7 +181,10 @@ pub(super) async fn open_for_run(
             let ledger = ledger.map_err(NotOpened::Ledger)?;
             let guard = match role {
                 Role::Work => None,
-                Role::Print => Some(lock_printer(&ledger).await?),
+                Role::Print => Some(Printer {
+                    lock: lock_printer(&ledger).await?,
+                    ledger: ledger.clone(),
+                }),
             };
             Opened {
                 ledger: Arc::new(ledger),

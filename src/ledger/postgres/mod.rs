@@ -26,7 +26,6 @@ use std::{fmt, sync::Arc};
 
 use super::Scope;
 use crate::error::Error;
-use fault::Fault;
 use options::Clock;
 pub use options::PostgresOptions;
 use pool::{Connection, Lock, Pool};
@@ -114,16 +113,15 @@ impl PostgresLedger {
 
     /// Acquires the lock of the process that prints the ledger's outcomes in order. Returns `None` if
     /// another process holds it. The lock is released when the guard is dropped or its connection
-    /// ends.
+    /// ends. If the server cannot be reached, the call is repeated like those of the ledger.
     ///
     /// # Errors
     ///
     /// Returns an error if the database fails.
     pub async fn try_lock_printer(&self) -> Result<Option<PrinterLock>, Error> {
-        let failed = |fault: Fault| fault.into_error("lock the printer", &self.inner.place);
-        let db = self.inner.pool.connect().await.map_err(failed)?;
-        let is_locked = db.try_lock(Lock::Printer).await.map_err(failed)?;
-        Ok(is_locked.then_some(PrinterLock { db }))
+        let lock = self.inner.pool.lock_on_connection(Lock::Printer).await;
+        let lock = lock.map_err(|fault| fault.into_error("lock the printer", &self.inner.place))?;
+        Ok(lock.map(|db| PrinterLock { db }))
     }
 
     /// Returns the URL without the password.

@@ -95,6 +95,30 @@ impl Pool {
         }
     }
 
+    /// Opens a connection outside the pool and acquires `lock` on it; `None` if another session holds
+    /// the lock. Repeats this while the server cannot be reached, as [`run`](Self::run) does.
+    pub(super) async fn lock_on_connection(&self, lock: Lock) -> Result<Option<Connection>, Fault> {
+        let begun = clock::instant();
+        let mut lost = 0;
+        loop {
+            let locked: Result<_, Fault> = async {
+                let db = self.connect().await?;
+                Ok(db.try_lock(lock).await?.then_some(db))
+            }
+            .await;
+            match locked {
+                Err(fault)
+                    if (fault.is_lost() || fault.is_starting())
+                        && begun.elapsed() < self.patience =>
+                {
+                    sleep(backoff(lost)).await;
+                    lost += 1;
+                }
+                done => return done,
+            }
+        }
+    }
+
     /// Opens a connection outside the pool.
     pub(super) async fn connect(&self) -> Result<Connection, Fault> {
         let mut driver = self.config.driver.clone();

@@ -60,9 +60,8 @@ impl Job {
                 Ok(Exit::Interrupted)
             }
             End::Lost => {
-                let message = format!(
-                    "the connection that reserves printing was lost: {printed} done and printed"
-                );
+                let message =
+                    format!("another run prints this ledger now: {printed} done and printed");
                 Err(Failure::new(message).hint(how))
             }
             End::Tired => {

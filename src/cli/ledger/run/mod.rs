@@ -5,6 +5,7 @@ mod end;
 mod tell;
 
 use std::{
+    collections::VecDeque,
     io,
     sync::Arc,
     time::{Duration, Instant},
@@ -226,7 +227,7 @@ impl Job {
                 outcomes = self.run.next_in_order() => match outcomes {
                     Ok(Some(outcomes)) => {
                         let cannot_print = matches!(stop, Some((End::Unwritable(_) | End::Lost, _)));
-                        if !cannot_print && let Err(end) = self.deliver(&outcomes).await {
+                        if !cannot_print && let Err(end) = self.deliver(outcomes).await {
                             stop = Some(self.stop(end));
                         }
                     }
@@ -247,24 +248,43 @@ impl Job {
     }
 
     /// Prints outcomes, and only then says that they are printed.
-    async fn deliver(&mut self, outcomes: &[Undelivered]) -> Result<(), End> {
-        for outcome in outcomes {
+    async fn deliver(&mut self, outcomes: Vec<Undelivered>) -> Result<(), End> {
+        let mut printed = Vec::with_capacity(outcomes.len());
+        let mut rest = VecDeque::from(outcomes);
+        while let Some(outcome) = rest.pop_front() {
             if !self.guard.is_held() {
-                return Err(End::Lost);
+                rest.push_front(outcome);
+                self.regain(&mut rest).await?;
+                continue;
             }
             self.print(&outcome.row, None).map_err(End::Unwritable)?;
             self.printed_through = self.printed_through.max(outcome.row.number);
+            printed.push(outcome);
         }
         if self.holds_back {
             return Ok(());
         }
-        self.run.acknowledge(outcomes).await.map_err(End::Failed)
+        self.run.acknowledge(&printed).await.map_err(End::Failed)
+    }
+
+    /// Takes the right to print again, and leaves in `rest` what no other run printed meanwhile.
+    async fn regain(&mut self, rest: &mut VecDeque<Undelivered>) -> Result<(), End> {
+        if !self.guard.regain().await.map_err(End::Failed)? {
+            return Err(End::Lost);
+        }
+        if let Some(first) = rest.front() {
+            let before = first.row.number.saturating_sub(1);
+            let left = self.ledger.ordered(before, rest.len()).await;
+            let left = left.map_err(End::Failed)?.outcomes;
+            rest.retain(|outcome| left.iter().any(|left| left.id == outcome.id));
+        }
+        Ok(())
     }
 
     /// Puts the output into its place, and only then acknowledges what is in it.
     async fn finish_output(&mut self) -> Result<(), End> {
         if !self.guard.is_held() {
-            return Err(End::Lost);
+            self.regain(&mut VecDeque::new()).await?;
         }
         self.printer.finish().map_err(End::Unwritable)?;
         let mut after = 0;

@@ -169,11 +169,9 @@ fn a_scan_that_is_interrupted_twice_leaves_no_bars() {
     bench.fixture("png/rgb.png", "good.png");
     let image = std::fs::read(bench.path("good.png")).unwrap();
     let slow = Page::image("application/json", "").after(Duration::from_secs(60));
-    let site = Site::start([
-        ("/good.png", Page::image("image/png", image)),
-        ("/green/image/asyncscan", slow),
-    ]);
-    let (image, endpoint, allowed) = (site.url("/good.png"), site.url(""), site.allowed());
+    let site = Site::start([("/good.png", Page::image("image/png", image))]);
+    let service = Site::start([("/green/image/asyncscan", slow)]);
+    let (image, endpoint, allowed) = (site.url("/good.png"), service.url(""), site.allowed());
     let args = [
         "scan",
         &image,
@@ -185,7 +183,7 @@ fn a_scan_that_is_interrupted_twice_leaves_no_bars() {
         "30s",
     ];
     let screen = Screen::run("twice", 80, bench.command(&args).envs(KEY));
-    screen.wait_for(" 1/1");
+    service.wait_for_a_request();
     screen.tmux(&["send-keys", "C-c"]);
     screen.interrupt("waiting for the answers", "exit 130");
 }
