@@ -2,7 +2,7 @@
 
 use insta::assert_snapshot;
 
-use super::bench::Bench;
+use super::bench::{Bench, Run};
 
 #[test]
 fn a_command_is_required() {
@@ -85,7 +85,8 @@ fn the_short_help_fits_the_screen_and_the_long_one_has_every_option() {
         .collect();
     assert!(names.len() > 12, "{help}");
     for name in names {
-        let short = bench.run(&[name, "-h"]).stdout;
+        let short = bench.command(&[name, "-h"]).env("COLUMNS", "80").spawn();
+        let short = Run::of(short.unwrap()).stdout;
         let widest = short
             .lines()
             .filter(|line| line.starts_with(' ')) // a terminal wraps the sentences
