@@ -23,5 +23,5 @@ pub(crate) async fn run(options: ScanOptions, mut interrupt: Interrupt) -> Resul
         return Ok(Exit::Interrupted);
     };
     let place = Place::of(&options).await?;
-    ledger::scan(options, sources, place, interrupt).await
+    Box::pin(ledger::scan(options, sources, place, interrupt)).await
 }
