@@ -27,11 +27,18 @@ fuzz_target!(|bytes: &[u8]| {
         .any(|(kind, _)| !kind.is_tolerated());
     // Readers differ on the size of a screen without pixels, and on where a segment begins after junk.
     let choices = [DefectKind::GifZeroScreen, DefectKind::JpegJunk];
-    if refused || choices.iter().any(|kind| inspection.defects().contains(*kind)) {
+    if refused
+        || choices
+            .iter()
+            .any(|kind| inspection.defects().contains(*kind))
+    {
         return;
     }
     let guessed = image::guess_format(bytes).ok();
-    assert!(guessed.is_none_or(|guessed| guessed == known), "{guessed:?}");
+    assert!(
+        guessed.is_none_or(|guessed| guessed == known),
+        "{guessed:?}"
+    );
     let reader = ImageReader::with_format(Cursor::new(bytes), known);
     if let Ok(theirs) = reader.into_dimensions() {
         assert_eq!((dimensions.width, dimensions.height), theirs);

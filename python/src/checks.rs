@@ -146,7 +146,9 @@ pub(crate) fn batch(
     columns.set_item("codes", column(py, &verdicts, codes)?)?;
     columns.set_item(
         "format",
-        column(py, &verdicts, |verdict| verdict.summary.format.map(greenlight::Format::name))?,
+        column(py, &verdicts, |verdict| {
+            verdict.summary.format.map(greenlight::Format::name)
+        })?,
     )?;
     columns.set_item(
         "width",

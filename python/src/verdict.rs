@@ -1,8 +1,7 @@
 //! Verdicts as Python objects, with the keys that the command prints as attributes.
 
 use greenlight::{
-    Decision, ImageUrl,
-    Format,
+    Decision, Format, ImageUrl,
     verdict::{DownloadSummary, Measure, Severity, Summary, in_words},
 };
 use pyo3::{exceptions::PyValueError, prelude::*, types::PyTuple};
