@@ -79,6 +79,7 @@ pub enum Format {
     /// JPEG XL.
     JpegXl,
     /// JPEG 2000, in a file or as a bare codestream.
+    #[cfg_attr(feature = "serde", serde(rename = "jpeg-2000"))]
     Jpeg2000,
     /// Netpbm: PBM, PGM, PPM and PAM.
     Pnm,

@@ -105,6 +105,18 @@ fn urls_are_stored_unchanged() {
     assert!(ImageUrl::try_from("no URL").is_err());
 }
 
+#[test]
+fn a_format_is_stored_under_its_name() {
+    for format in greenlight::Format::ALL {
+        let stored = serde_json::to_value(format).unwrap();
+        assert_eq!(stored, format.name());
+        assert_eq!(
+            serde_json::from_value::<greenlight::Format>(stored).unwrap(),
+            format
+        );
+    }
+}
+
 /// Stores a download, reads it back, and compares every verdict.
 pub(crate) fn assert_download_is_kept(download: &Download) {
     let text = serde_json::to_string(download).unwrap();
