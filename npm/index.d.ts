@@ -17,6 +17,8 @@ export type Violation<S extends Severity = Severity> =
   | Finding<'image/corrupt' | 'image/truncated' | 'image/not-examined', S, string, null>
   /** The number of bytes, or the kind of defect. */
   | Finding<'image/trailing-bytes', S, number | string, null>
+  /** The frames or parts that will be scanned, and all of them. */
+  | Finding<'image/frames-unseen', S, number, number>
   /** The format of the content, and the one that the name or type claims. */
   | Finding<'image/type-mismatch', S, Format | 'unknown', Format>;
 

@@ -31,6 +31,7 @@ const MEASURES = {
   'image/truncated': ['string', 'null'],
   'image/trailing-bytes': ['number string', 'null'],
   'image/not-examined': ['string', 'null'],
+  'image/frames-unseen': ['number', 'number'],
   'image/type-mismatch': ['string', 'string'],
 };
 const kind = value => value === null ? 'null' : typeof value === 'number' && value === 0 ? '0' : typeof value;
@@ -41,7 +42,8 @@ for (const folder of folders) {
     if (error) continue;
     counts.files += 1;
     for (const { code, measured, limit } of expected.violations) {
-      const [ofMeasured, ofLimit] = MEASURES[code];
+      assert.ok(MEASURES[code], `${source}: no type for ${code}`);
+    const [ofMeasured, ofLimit] = MEASURES[code];
       assert.ok(ofMeasured.split(' ').includes(kind(measured)), `${source}: ${code}: ${measured}`);
       assert.equal(kind(limit), ofLimit, `${source}: ${code}: ${limit}`);
     }
