@@ -140,7 +140,9 @@ const SIDES: [Side; 4] = [
 ];
 
 fn scope() -> Scope {
-    Scope::new("account", "green.example.com", &["porn"])
+    Scope::new(&["porn"])
+        .with_account("account")
+        .with_service("green.example.com")
 }
 
 fn sync_time(folder: &Path) -> Duration {

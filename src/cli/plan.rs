@@ -27,7 +27,7 @@ pub(crate) async fn run(options: PlanOptions, mut interrupt: Interrupt) -> Resul
     } = options;
     let scenes: Vec<_> = scenes.chosen()?.iter().map(ToString::to_string).collect();
     let words: Vec<_> = scenes.iter().map(String::as_str).collect();
-    let scope = Scope::new("", "", &words);
+    let scope = Scope::new(&words);
     let Some(sources) = input.sources(&mut interrupt).await? else {
         return Ok(Exit::Interrupted);
     };

@@ -12,7 +12,9 @@ use crate::image_url::ImageUrl;
 /// ```
 /// use greenlight::ledger::Scope;
 ///
-/// let scope = Scope::new("my-account", "green.ap-southeast-1.aliyuncs.com", &["porn", "ad"]);
+/// let scope = Scope::new(&["porn", "ad"])
+///     .with_account("my-account")
+///     .with_service("green.ap-southeast-1.aliyuncs.com");
 /// assert_eq!(scope.scenes(), ["ad", "porn"]);
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -24,18 +26,32 @@ pub struct Scope {
 }
 
 impl Scope {
-    /// Returns a scope of the billed account, the service (the host of its endpoint) and the
-    /// requested scenes. Order and repetition of `scenes` do not matter.
-    pub fn new(account: &str, service: &str, scenes: &[&str]) -> Self {
+    /// Returns a scope of the requested scenes, whose order and repetition do not matter. A ledger
+    /// that is used with the service needs the account and the service, too.
+    pub fn new(scenes: &[&str]) -> Self {
         let mut scenes: Vec<String> = scenes.iter().map(|&scene| scene.to_owned()).collect();
         scenes.sort_unstable();
         scenes.dedup();
         Self {
-            account: account.to_owned(),
-            service: service.to_owned(),
+            account: String::new(),
+            service: String::new(),
             scenes,
             policy: String::new(),
         }
+    }
+
+    /// Sets the billed account. By default it is empty.
+    #[must_use]
+    pub fn with_account(mut self, account: &str) -> Self {
+        account.clone_into(&mut self.account);
+        self
+    }
+
+    /// Sets the host of the service's endpoint. By default it is empty.
+    #[must_use]
+    pub fn with_service(mut self, service: &str) -> Self {
+        service.clone_into(&mut self.service);
+        self
     }
 
     /// Sets the version of the policy that outcomes depend on, such as the business type. The same

@@ -12,7 +12,9 @@
 //! use greenlight::pipeline::{Line, Pipeline, Subject};
 //!
 //! # async fn example(client: Client) -> Result<(), greenlight::Error> {
-//! let scope = Scope::new("my-account", "green.ap-southeast-1.aliyuncs.com", &["porn"]);
+//! let scope = Scope::new(&["porn"])
+//!     .with_account("my-account")
+//!     .with_service("green.ap-southeast-1.aliyuncs.com");
 //! let ledger = Arc::new(SqliteLedger::open(Path::new("greenlight.db"), &scope)?);
 //! let lines = ["https://example.com/a.png"].into_iter().zip(1..).map(|(url, line)| Line {
 //!     subject: Subject::Url(url.to_owned()),

@@ -145,7 +145,7 @@ impl Plan {
     /// ```no_run
     /// # use greenlight::{Probe, Requirements, ledger::Scope, pipeline::{Line, Plan}};
     /// # async fn example(lines: Vec<Line>) -> Result<(), greenlight::Error> {
-    /// let scope = Scope::new("", "", &["porn", "ad"]);
+    /// let scope = Scope::new(&["porn", "ad"]);
     /// let mut planning = Plan::start(&Probe::new(), &Requirements::ASYNC, &scope, lines)?;
     /// while planning.advance().await {}
     /// let plan = planning.plan();

@@ -44,7 +44,9 @@ pub(crate) fn fresh_path(name: &str) -> PathBuf {
 }
 
 fn scope() -> Scope {
-    Scope::new("account", "green.example.com", &["porn", "ad"])
+    Scope::new(&["porn", "ad"])
+        .with_account("account")
+        .with_service("green.example.com")
 }
 
 fn fresh(name: &str) -> SqliteLedger {
@@ -132,16 +134,28 @@ fn keys_ignore_parts_that_a_server_never_receives() {
 fn keys_depend_on_the_scope_but_not_on_scene_order() {
     let url = ImageUrl::parse("https://example.com/a.png").unwrap();
     let key = |scope: &Scope| Key::of_url(scope, &url);
-    let base = Scope::new("account", "service", &["ad", "porn"]);
+    let base = Scope::new(&["ad", "porn"])
+        .with_account("account")
+        .with_service("service");
     assert_eq!(
         key(&base),
-        key(&Scope::new("account", "service", &["porn", "ad", "porn"]))
+        key(&Scope::new(&["porn", "ad", "porn"])
+            .with_account("account")
+            .with_service("service"))
     );
     for other in [
-        Scope::new("accounts", "ervice", &["ad", "porn"]),
-        Scope::new("account", "other", &["ad", "porn"]),
-        Scope::new("account", "service", &["adporn"]),
-        Scope::new("account", "service", &["ad"]),
+        Scope::new(&["ad", "porn"])
+            .with_account("accounts")
+            .with_service("ervice"),
+        Scope::new(&["ad", "porn"])
+            .with_account("account")
+            .with_service("other"),
+        Scope::new(&["adporn"])
+            .with_account("account")
+            .with_service("service"),
+        Scope::new(&["ad"])
+            .with_account("account")
+            .with_service("service"),
         base.clone().with_policy("v2"),
     ] {
         assert_ne!(key(&other), key(&base), "{other:?}");

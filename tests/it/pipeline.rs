@@ -30,7 +30,9 @@ struct Bench {
 }
 
 fn scope() -> Scope {
-    Scope::new("sandbox-key-id", "sandbox", &["porn"])
+    Scope::new(&["porn"])
+        .with_account("sandbox-key-id")
+        .with_service("sandbox")
 }
 
 fn client(endpoint: &str, secret: &str) -> Client {
@@ -375,7 +377,7 @@ fn a_plan_counts_and_submits_nothing() {
         ] {
             lines.push(line(&url, 0));
         }
-        let scope = Scope::new("", "", &["porn", "ad"]);
+        let scope = Scope::new(&["porn", "ad"]);
         let mut planning = Plan::start(&probe(), &requirements(), &scope, lines).unwrap();
         while planning.advance().await {}
         let plan = planning.plan();

@@ -66,7 +66,9 @@ impl Parties {
     fn scope(&self, scenes: &[Scene]) -> Scope {
         let scenes: Vec<_> = scenes.iter().map(ToString::to_string).collect();
         let scenes: Vec<_> = scenes.iter().map(String::as_str).collect();
-        Scope::new(&self.account, self.client.host(), &scenes)
+        Scope::new(&scenes)
+            .with_account(&self.account)
+            .with_service(self.client.host())
     }
 }
 

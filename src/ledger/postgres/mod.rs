@@ -54,7 +54,9 @@ use worker::{Offset, Worker};
 /// use greenlight::ledger::{Ledger, PostgresLedger, Scope};
 ///
 /// # async fn example() -> Result<(), greenlight::Error> {
-/// let scope = Scope::new("my-account", "green.ap-southeast-1.aliyuncs.com", &["porn"]);
+/// let scope = Scope::new(&["porn"])
+///     .with_account("my-account")
+///     .with_service("green.ap-southeast-1.aliyuncs.com");
 /// let ledger = PostgresLedger::open("postgres://me@db.example.com/images", &scope).await?;
 /// println!("{:?}", ledger.backlog().await?);
 /// # Ok(())

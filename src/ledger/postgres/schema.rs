@@ -265,6 +265,9 @@ pub(super) async fn read_scope(db: &Connection) -> Result<Option<Scope>, Fault> 
     };
     let scenes: Vec<String> = row.try_get(3)?;
     let scenes: Vec<&str> = scenes.iter().map(String::as_str).collect();
-    let scope = Scope::new(account, row.try_get(1)?, &scenes);
-    Ok(Some(scope.with_policy(row.try_get(2)?)))
+    let scope = Scope::new(&scenes)
+        .with_account(account)
+        .with_service(row.try_get(1)?)
+        .with_policy(row.try_get(2)?);
+    Ok(Some(scope))
 }

@@ -52,7 +52,9 @@ use worker::Worker;
 /// use greenlight::ledger::{Ledger, Scope, SqliteLedger};
 ///
 /// # async fn example() -> Result<(), greenlight::Error> {
-/// let scope = Scope::new("my-account", "green.ap-southeast-1.aliyuncs.com", &["porn"]);
+/// let scope = Scope::new(&["porn"])
+///     .with_account("my-account")
+///     .with_service("green.ap-southeast-1.aliyuncs.com");
 /// let ledger = SqliteLedger::open(Path::new("greenlight.db"), &scope)?;
 /// println!("{:?}", ledger.stats(std::time::SystemTime::now()).await?);
 /// # Ok(())

@@ -218,6 +218,9 @@ pub(super) fn read_scope(db: &Connection) -> Result<Option<Scope>, Fault> {
         .collect::<Result<_, _>>()?;
     let scenes: Vec<&str> = scenes.iter().map(String::as_str).collect();
     Ok(Some(
-        Scope::new(&account, &service, &scenes).with_policy(&policy),
+        Scope::new(&scenes)
+            .with_account(&account)
+            .with_service(&service)
+            .with_policy(&policy),
     ))
 }

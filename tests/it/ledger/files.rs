@@ -54,7 +54,12 @@ fn a_ledger_of_another_scope_is_rejected() {
     let path = fresh_path("scope");
     drop(SqliteLedger::open(&path, &scope()).unwrap());
     let open = |account, service, scenes: &[&str]| {
-        SqliteLedger::open(&path, &Scope::new(account, service, scenes))
+        SqliteLedger::open(
+            &path,
+            &Scope::new(scenes)
+                .with_account(account)
+                .with_service(service),
+        )
     };
     let (account, service) = ("account", "green.example.com");
     let words = "it belongs to account `account`, not `other`";

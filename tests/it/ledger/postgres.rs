@@ -54,7 +54,9 @@ fn a_ledger_of_another_scope_is_rejected() {
         drop(open(&url).await);
         let found = PostgresLedger::open_existing(&url).await.unwrap();
         assert_eq!(found.scope(), &scope());
-        let other = Scope::new("other", "green.example.com", &["ad", "porn"]);
+        let other = Scope::new(&["ad", "porn"])
+            .with_account("other")
+            .with_service("green.example.com");
         let error = PostgresLedger::open(&url, &other).await.unwrap_err();
         let text = error.to_string();
         assert!(

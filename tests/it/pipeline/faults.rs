@@ -373,7 +373,9 @@ fn a_missing_scene_result_is_not_a_pass() {
         let bench = Bench::new(Sandbox::builder()).await;
         let service = Server::with(of_one_scene).await;
         for (scenes, decision) in [(&["porn"][..], "pass"), (&["porn", "ad"], "undecided")] {
-            let scope = Scope::new("sandbox-key-id", "sandbox", scenes);
+            let scope = Scope::new(scenes)
+                .with_account("sandbox-key-id")
+                .with_service("sandbox");
             let ledger = Arc::new(SqliteLedger::open(&fresh_path("scenes"), &scope).unwrap());
             let pipeline = pipeline_of(&service.url(), Arc::<SqliteLedger>::clone(&ledger), scope);
             let (delivered, _) = run(&pipeline, bench.good(1)).await;
@@ -392,7 +394,9 @@ fn a_callback_is_compared_with_the_requested_scenes() {
         bench
             .sandbox
             .inject(Operation::AsyncScan, Fault::Close(When::After));
-        let scope = Scope::new("sandbox-key-id", "sandbox", &["porn", "ad"]);
+        let scope = Scope::new(&["porn", "ad"])
+            .with_account("sandbox-key-id")
+            .with_service("sandbox");
         let ledger = Arc::new(SqliteLedger::open(&fresh_path("scenes"), &scope).unwrap());
         let endpoint = bench.sandbox.endpoint();
         let pipeline = pipeline_of(&endpoint, Arc::<SqliteLedger>::clone(&ledger), scope)
