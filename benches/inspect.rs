@@ -31,7 +31,7 @@ use std::{
 };
 
 use criterion::{Criterion, Throughput};
-use greenlight::{Format, Inspection, inspect::Depth};
+use greenlight::{Depth, Format, Inspection};
 use pictures::Picture;
 use zune_jpeg::{JpegDecoder, zune_core::bytestream::ZCursor};
 

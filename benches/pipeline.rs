@@ -30,14 +30,14 @@ use std::{
 };
 
 use greenlight::{
-    ImageUrl, Probe, RequestId, Requirements, TaskId,
-    green::{Client, Credentials},
+    ImageUrl, RequestId, Requirements, TaskId,
+    green::{Client, Credentials, Secret},
     ledger::{
         Answer, Entry, Finding, Judgement, Key, Known, Ledger, Location, NewImage, Scope, Source,
         SqliteLedger, TaskUpdate, Update, Work,
     },
     pipeline::{Line, Pipeline, Plan, Subject},
-    probe::{AddressPolicy, Mode},
+    probe::{AddressPolicy, Mode, Probe},
     sandbox::Sandbox,
 };
 use tokio::{runtime::Builder, task::JoinSet};
@@ -237,7 +237,7 @@ async fn cycle(ledger: &SqliteLedger) {
     let hour = Duration::from_secs(3600);
     let claimed = ledger.claim(Work::Submit, BATCH, LEASE, now).await.unwrap();
     let holds = claimed.iter().map(|claimed| claimed.hold).collect();
-    let begun = ledger.begin_batch(holds, now + hour, now).await.unwrap();
+    let begun = ledger.begin_batch(holds, hour, now).await.unwrap();
     assert_eq!(begun.keys.len(), BATCH);
     let task_id = |key: &Key| TaskId::parse(&format!("img{key}-1")).unwrap();
     let entries = begun
@@ -325,7 +325,9 @@ impl Drop for Server {
 
 fn probe(mode: Mode) -> Probe {
     let policy = AddressPolicy::new().allow("127.0.0.1/32").unwrap();
-    let probe = Probe::builder().policy(policy.ports(1..=65535)).mode(mode);
+    let probe = Probe::builder()
+        .policy(policy.with_ports(1..=65535))
+        .mode(mode);
     probe.concurrency_per_host(64).build().unwrap()
 }
 
@@ -363,7 +365,10 @@ async fn scan(images: u64) {
     let unlimited = 1_000_000.try_into().unwrap();
     let client = Client::builder()
         .endpoint(&server.endpoint)
-        .credentials(Credentials::new("sandbox-key-id", "sandbox-key-secret"))
+        .credentials(Credentials::new(
+            "sandbox-key-id",
+            Secret::new("sandbox-key-secret"),
+        ))
         .requests_per_second(unlimited)
         .images_per_second(unlimited)
         .build()

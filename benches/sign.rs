@@ -22,8 +22,11 @@ use std::{
 };
 
 use greenlight::{
-    Batch, Client, Credentials, ImageUrl, Scene, Task,
-    green::sign::{self, Parts},
+    ImageUrl,
+    green::{
+        Batch, Client, Credentials, Scene, Secret, Task,
+        sign::{self, Parts},
+    },
     sandbox::Sandbox,
 };
 use tokio::{
@@ -64,8 +67,10 @@ fn body() -> Vec<u8> {
 }
 
 fn signing(body: &[u8]) {
-    let credentials =
-        Credentials::new("LTAIexampleAccessKeyId00", "exampleSecretKey0123456789ABCD");
+    let credentials = Credentials::new(
+        "LTAIexampleAccessKeyId00",
+        Secret::new("exampleSecretKey0123456789ABCD"),
+    );
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());
     for round in 0..ROUNDS {
         let start = Instant::now();
@@ -168,7 +173,7 @@ impl Service {
         let key = self.sandbox.credentials();
         Client::builder()
             .endpoint(&self.sandbox.endpoint())
-            .credentials(Credentials::new(key.id(), key.secret()))
+            .credentials(Credentials::new(key.id(), Secret::new(key.secret())))
             .requests_per_second(NonZeroU32::MAX)
             .images_per_second(NonZeroU32::MAX)
             .build()

@@ -45,10 +45,12 @@ use axum::{
 };
 use futures_util::{Stream, StreamExt, stream};
 use greenlight::{
-    Accepted, Batch, Client, DataId, ImageUrl, Inspection, OutcomeDecision, Requirements, Scene,
-    Suggestion, Task, TaskReport, TaskState,
+    Accepted, DataId, ImageUrl, Inspection, Requirements,
     axum::{ImageField, Problem, SmallReads, Upload, UploadPolicy, callbacks},
-    green::{Callback, FromEnvironment, ScanOptions, callback::Verifier},
+    green::{
+        Batch, Callback, Client, FromEnvironment, OutcomeDecision, ScanOptions, Scene, Secret,
+        Suggestion, Task, TaskReport, TaskState, callback::Verifier,
+    },
     sandbox::Sandbox,
 };
 use metrics::counter;
@@ -301,7 +303,10 @@ impl Moderation {
         let key = sandbox.credentials();
         let client = Client::builder()
             .endpoint(&sandbox.endpoint())
-            .credentials(greenlight::Credentials::new(key.id(), key.secret()))
+            .credentials(greenlight::green::Credentials::new(
+                key.id(),
+                Secret::new(key.secret()),
+            ))
             .poll_interval(Duration::from_millis(500))
             .build()?;
         let here = folder.join("x");
@@ -323,7 +328,7 @@ impl Moderation {
         let region = setting("GREENLIGHT_REGION").unwrap_or_else(|| "ap-southeast-1".to_owned());
         let callback = match (setting("GREENLIGHT_UID"), setting("GREENLIGHT_SEED")) {
             (Some(uid), Some(seed)) => {
-                let callback = Callback::new(&format!("{public}/callback"), &seed)?;
+                let callback = Callback::new(&format!("{public}/callback"), Secret::new(&seed))?;
                 let verifier = Verifier::new(&uid, &callback);
                 Some((callback, verifier))
             }

@@ -9,7 +9,7 @@ macro_rules! codes {
         /// The stable code of a violation: the same in JSON, HTTP responses, ledger rows and metrics.
         ///
         /// ```
-        /// use greenlight::verdict::Code;
+        /// use greenlight::Code;
         ///
         /// let code: Code = "image/too-small".parse()?;
         /// assert_eq!(code, Code::ImageTooSmall);

@@ -149,13 +149,13 @@ pub struct Hop {
 /// Under this name, because a derived `Deserialize` would borrow a field whose type is a reference.
 type HttpVersion = &'static str;
 
-/// The facts of one download, created by a [`Probe`](crate::Probe).
+/// The facts of one download, created by a [`Probe`](crate::probe::Probe).
 ///
 /// With the feature `serde` it can be stored, with its original URL including secrets, and evaluated
 /// again later under other requirements.
 ///
 /// ```no_run
-/// use greenlight::{Download, Requirements, download::Ending};
+/// use greenlight::{Requirements, download::{Download, Ending}};
 ///
 /// fn report(download: Download) {
 ///     if *download.ending() == Ending::TooSlow {

@@ -9,7 +9,7 @@
 //!
 //! | feature | default | what it adds |
 //! |---|---|---|
-//! | `probe` | yes | `Probe`, `probe`: reads URLs within one deadline, guarded against private addresses |
+//! | `probe` | yes | `probe`: reads URLs within one deadline, guarded against private addresses |
 //! | `client` | yes | `green`: signs, submits and polls; implies `files` and `serde` |
 //! | `payload` | yes | `Depth::Payload`: examines coded pixels without decoding them |
 //! | `decode` | | `Depth::Decode`: the `image` crate's decoders as a second opinion, under limits |
@@ -32,22 +32,22 @@
 mod code;
 pub mod download;
 mod error;
-pub mod format;
+mod format;
 mod frames;
 mod gate;
 mod ids;
 mod image_url;
-pub mod inspect;
+mod inspect;
 #[cfg(any(feature = "probe", feature = "client"))]
 mod later;
 #[cfg(feature = "files")]
 pub mod local_file;
 mod problem;
-pub mod requirements;
+mod requirements;
 pub mod sanitize;
 #[cfg(feature = "probe")]
 mod spawned;
-pub mod verdict;
+mod verdict;
 
 #[cfg(feature = "probe")]
 pub mod probe;
@@ -66,22 +66,22 @@ pub mod pipeline;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;
 
-pub use download::Download;
+pub use code::Code;
 pub use error::{Error, ErrorKind, Retry, UnknownName};
 pub use format::{Dimensions, Format};
+pub use frames::Coverage;
 #[cfg(feature = "stream")]
 pub use gate::GateError;
 pub use gate::{Gate, Gated, Receipt};
-#[cfg(feature = "client")]
-pub use green::{
-    Batch, Client, Credentials, Outcome, OutcomeDecision, Refusal, Scene, SceneResult, Submission,
-    Submitted, Suggestion, Task, TaskReport, TaskState,
-};
 pub use ids::{DataId, InvalidId, RequestId, TaskId};
 pub use image_url::{ImageUrl, UrlError};
-pub use inspect::{Depth, Inspection, Inspector};
-#[cfg(feature = "probe")]
-pub use probe::Probe;
+pub use inspect::{
+    Claim, ClaimSource, ColorType, Defect, DefectClass, DefectKind, Defects, Depth, Identity,
+    Inspection, Inspector, Orientation,
+};
 pub use problem::ProblemDocument;
-pub use requirements::Requirements;
-pub use verdict::{Accepted, Decision, Rejected, Verdict, Violation};
+pub use requirements::{ByteSize, Requirements, Rule, SizeError};
+pub use verdict::{
+    Accepted, CodeCounts, Decision, DownloadSummary, Enforcement, Measure, Missing, Rejected,
+    Severity, Summary, Verdict, Violation,
+};

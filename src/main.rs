@@ -4,10 +4,7 @@ mod cli;
 
 use std::process::ExitCode;
 
-use greenlight::{
-    download, format, green, inspect, ledger, local_file, pipeline, probe, requirements, sandbox,
-    sanitize, verdict,
-};
+use greenlight::{download, green, ledger, local_file, pipeline, probe, sandbox, sanitize};
 
 /// The library's errors.
 mod error {

@@ -14,10 +14,7 @@ use std::{
 };
 
 use allocation_counter::measure;
-use greenlight::{
-    Gate, Inspection, Inspector, Requirements,
-    inspect::{DefectKind, Depth},
-};
+use greenlight::{DefectKind, Depth, Gate, Inspection, Inspector, Requirements};
 
 /// The memory that one decode may use in addition to the file.
 const MAX_MEMORY: u64 = 512 << 20;

@@ -3,10 +3,7 @@
 #![cfg(feature = "decode")]
 
 use allocation_counter::measure;
-use greenlight::{
-    Inspector,
-    inspect::{DefectKind, Depth},
-};
+use greenlight::{DefectKind, Depth, Inspector};
 
 /// A PNG's beginning, so that the rest is held.
 const PNG: &[u8] = include_bytes!("../fixtures/images/png/rgb.png");

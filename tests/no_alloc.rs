@@ -8,7 +8,7 @@ use std::{
 };
 
 use allocation_counter::measure;
-use greenlight::{Inspection, Inspector, inspect::Depth};
+use greenlight::{Depth, Inspection, Inspector};
 
 fn files_in(folder: &Path, found: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).expect("the folder is committed") {
@@ -78,7 +78,7 @@ fn the_memory_of_a_response_is_bounded() {
 
     use greenlight::{
         TaskId,
-        green::{Client, Credentials},
+        green::{Client, Credentials, Secret},
     };
 
     const LENGTH: usize = 2 << 20;
@@ -116,7 +116,10 @@ fn the_memory_of_a_response_is_bounded() {
                     .unwrap();
                 let client = Client::builder()
                     .endpoint(&endpoint)
-                    .credentials(Credentials::new("LTAIexample", "example-secret"))
+                    .credentials(Credentials::new(
+                        "LTAIexample",
+                        Secret::new("example-secret"),
+                    ))
                     .max_attempts(1)
                     .build()
                     .unwrap();

@@ -5,7 +5,7 @@
 
 use std::io::Cursor;
 
-use greenlight::{Format, Inspection, inspect::DefectKind};
+use greenlight::{DefectKind, Format, Inspection};
 use image::{ImageFormat, ImageReader};
 use libfuzzer_sys::fuzz_target;
 

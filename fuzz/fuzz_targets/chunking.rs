@@ -3,10 +3,7 @@
 
 #![no_main]
 
-use greenlight::{
-    Inspection, Inspector,
-    inspect::{Depth, Identity},
-};
+use greenlight::{Depth, Identity, Inspection, Inspector};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|input: &[u8]| {

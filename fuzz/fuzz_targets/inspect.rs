@@ -2,10 +2,7 @@
 
 #![no_main]
 
-use greenlight::{
-    Format, Inspection,
-    inspect::{Depth, Identity},
-};
+use greenlight::{Depth, Format, Identity, Inspection};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {

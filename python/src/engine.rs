@@ -13,9 +13,9 @@ use std::{
 };
 
 use greenlight::{
-    Depth, ImageUrl, Probe,
+    Depth, ImageUrl,
     local_file::{Folders, NotOpened},
-    probe::{AddressPolicy, Mode},
+    probe::{AddressPolicy, Mode, Probe},
 };
 use pyo3::{
     exceptions::{PyOSError, PyRuntimeError, PyTypeError, PyValueError},

@@ -1,6 +1,6 @@
 //! The gate for uploads.
 
-use greenlight::{Inspection, inspect::Claim};
+use greenlight::{Claim, Inspection};
 use pyo3::{buffer::PyBuffer, exceptions::PyValueError, prelude::*, types::PyBytes};
 
 use crate::{depth_of, requirements::Requirements, verdict::Verdict};

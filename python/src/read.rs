@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use greenlight::{Depth, Inspection, Inspector, Requirements, inspect::Identity, local_file};
+use greenlight::{Depth, Identity, Inspection, Inspector, Requirements, local_file};
 use pyo3::{
     exceptions::PyTypeError,
     prelude::*,

@@ -1,8 +1,7 @@
 //! Verdicts as Python objects, with the keys that the command prints as attributes.
 
 use greenlight::{
-    Decision, Format, ImageUrl,
-    verdict::{DownloadSummary, Measure, Severity, Summary, in_words},
+    Decision, DownloadSummary, Format, ImageUrl, Measure, Missing, Severity, Summary,
 };
 use pyo3::{exceptions::PyValueError, prelude::*, types::PyTuple};
 use serde::{Deserialize, Serialize};
@@ -25,8 +24,12 @@ impl Verdict {
     /// The verdict with what the command prints as its source and error.
     pub(crate) fn new<S>(source: Option<&str>, verdict: &greenlight::Verdict<S>) -> Self {
         let summary = verdict.summary();
-        let error = (summary.decision == Decision::Inconclusive)
-            .then(|| format!("not decidable, unknown: {}", in_words(verdict.missing())));
+        let error = (summary.decision == Decision::Inconclusive).then(|| {
+            format!(
+                "not decidable, unknown: {}",
+                Missing::in_words(verdict.missing())
+            )
+        });
         Self {
             source: masked(source),
             summary,
@@ -156,7 +159,7 @@ impl Verdict {
     pub(crate) fn codes(&self) -> impl Iterator<Item = &'static str> {
         let rejecting = self.summary.codes(Severity::Reject);
         let codes = rejecting.chain(self.summary.codes(Severity::Warn));
-        codes.map(greenlight::verdict::Code::name)
+        codes.map(greenlight::Code::name)
     }
 }
 

@@ -22,7 +22,8 @@ use tokio::time::timeout;
 use super::{Problem, UploadPolicy, body::Upstream};
 use crate::{
     error::{Error, ErrorKind},
-    green::{TaskId, TaskReport, callback::Verifier},
+    green::{TaskReport, callback::Verifier},
+    ids::TaskId,
 };
 
 /// The longest callback that is read, in bytes. The result of one image is a few KB; that of an
@@ -54,14 +55,15 @@ const MAX_TIME: Duration = Duration::from_secs(30);
 /// use axum::Router;
 /// use greenlight::{
 ///     axum::callbacks,
-///     green::{Callback, TaskReport, callback::Verifier},
+///     green::{Callback, Secret, TaskReport, callback::Verifier},
 /// };
 ///
 /// async fn store(report: TaskReport) -> Result<(), std::io::Error> {
 ///     Ok(()) // a row in a database
 /// }
 ///
-/// let callback = Callback::new("https://example.com/moderation", "seed_of_32_random_letters")?;
+/// let seed = Secret::new("seed_of_32_random_letters");
+/// let callback = Callback::new("https://example.com/moderation", seed)?;
 /// let verifier = Verifier::new("1234567890123456", &callback);
 /// let app: Router = Router::new().route("/moderation", callbacks(verifier, store));
 /// # Ok::<(), greenlight::Error>(())

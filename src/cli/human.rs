@@ -8,10 +8,7 @@ use super::{
     source::Noticed,
     terminal::{Cell, Row, Tone},
 };
-use crate::{
-    format::Format,
-    verdict::{Code, CodeCounts, Decision, Severity},
-};
+use greenlight::{Code, CodeCounts, Decision, Format, Severity};
 
 const FIRST: usize = 13;
 const FORMAT: usize = 8;

@@ -7,10 +7,8 @@ use super::{
     exit::Exit,
     report::{Report, text},
 };
-use crate::{
-    green::{Outcome, OutcomeDecision, TaskReport, TaskState},
-    verdict::Decision,
-};
+use crate::green::{Outcome, OutcomeDecision, TaskReport, TaskState};
+use greenlight::Decision;
 
 /// One source's line of `scan`.
 #[derive(Clone, Debug, Serialize)]

@@ -14,7 +14,8 @@ use super::{
     source::Noticed,
     terminal::{self, Cell, Counter, Progress, Row, Tone},
 };
-use crate::{ledger::Scope, pipeline::Plan, verdict::CodeCounts};
+use crate::{ledger::Scope, pipeline::Plan};
+use greenlight::CodeCounts;
 
 /// Checks all sources, and prints what it comes to.
 pub(crate) async fn run(options: PlanOptions, mut interrupt: Interrupt) -> Result<Exit, Failure> {

@@ -9,10 +9,8 @@ use super::{
     exit::Exit,
     outcome::{ScanOutcome, ScanReport},
 };
-use crate::{
-    image_url::masked,
-    verdict::{Code, CodeCounts, Decision, Severity, Summary, Verdict, in_words},
-};
+use crate::image_url::masked;
+use greenlight::{Code, CodeCounts, Decision, Missing, Severity, Summary, Verdict};
 
 /// One source's line. The order of the fields is the order of the keys.
 #[derive(Clone, Debug, Serialize)]
@@ -32,8 +30,12 @@ pub(crate) struct Report {
 impl Report {
     pub(crate) fn of<S>(source: &str, verdict: &Verdict<S>) -> Self {
         let summary = verdict.summary();
-        let error = (summary.decision == Decision::Inconclusive)
-            .then(|| format!("not decidable, unknown: {}", in_words(verdict.missing())));
+        let error = (summary.decision == Decision::Inconclusive).then(|| {
+            format!(
+                "not decidable, unknown: {}",
+                Missing::in_words(verdict.missing())
+            )
+        });
         Self {
             source: masked(source).into_owned(),
             source_base64: None,

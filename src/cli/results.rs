@@ -10,10 +10,8 @@ use super::{
     printer::{self, Printer},
     terminal::{self, Counter, Progress},
 };
-use crate::{
-    error::Error,
-    green::{Client, TaskId},
-};
+use crate::{error::Error, green::Client};
+use greenlight::TaskId;
 
 /// Prints a line for each task, in the order given.
 pub(crate) async fn run(

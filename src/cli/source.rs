@@ -18,10 +18,8 @@ use super::{
     list::{List, Place},
     name,
 };
-use crate::{
-    green::DataId,
-    local_file::{Folders, NotOpened},
-};
+use crate::local_file::{Folders, NotOpened};
+use greenlight::DataId;
 
 /// One image to check.
 #[derive(Debug)]
@@ -290,7 +288,7 @@ fn is_path(text: &str) -> bool {
     // `www.example.com/a.jpg` is a URL without its scheme; a folder's name seldom has a dot.
     match text.split_once(['/', '\\']) {
         Some((folder, _)) => !folder.contains('.'),
-        None => crate::inspect::Claim::from_name(text).is_some(),
+        None => greenlight::Claim::from_name(text).is_some(),
     }
 }
 

@@ -10,7 +10,7 @@ const SHOWN_CHARS: usize = 60;
 /// `Display` suggests a similar name, if there is one.
 ///
 /// ```
-/// use greenlight::verdict::Code;
+/// use greenlight::Code;
 ///
 /// let error = "image/corupt".parse::<Code>().unwrap_err();
 /// assert_eq!(error.to_string(), "unknown code `image/corupt`: did you mean `image/corrupt`?");

@@ -23,34 +23,6 @@ use super::{
 };
 use crate::error::{Error, ErrorKind};
 
-/// Returns whether a SHA-256 checksum is right: that of `uid`, `seed` and `content`, one after the other.
-///
-/// `uid` is the Alibaba Cloud account's, never a RAM user's. `content` are the bytes of the form's
-/// field as they were decoded, not JSON written again. The comparison takes the same time wherever
-/// the two differ. Capitals in the checksum do not matter: no page says which are sent.
-pub fn verify(uid: &str, seed: &str, content: &[u8], checksum: &str) -> bool {
-    verify_with(CryptType::Sha256, uid, seed, content, checksum)
-}
-
-/// As [`verify`], for the way that [`Callback::with_crypt_type`] asked for.
-pub fn verify_with(
-    crypt_type: CryptType,
-    uid: &str,
-    seed: &str,
-    content: &[u8],
-    checksum: &str,
-) -> bool {
-    let Some(given) = unhex(checksum) else {
-        return false;
-    };
-    let parts = [uid.as_bytes(), seed.as_bytes(), content];
-    let right = match crypt_type {
-        CryptType::Sha256 => digest::<Sha256>(parts),
-        CryptType::Sm3 => digest::<Sm3>(parts),
-    };
-    right.as_slice().ct_eq(&given).into()
-}
-
 fn digest<D: Digest>(parts: [&[u8]; 3]) -> Vec<u8> {
     let mut digest = D::new();
     for part in parts {
@@ -91,9 +63,9 @@ pub fn parse(content: &[u8]) -> Result<TaskReport, Error> {
 /// Verifies and parses callbacks.
 ///
 /// ```
-/// use greenlight::{ErrorKind, green::{Callback, callback::Verifier}};
+/// use greenlight::{ErrorKind, green::{Callback, Secret, callback::Verifier}};
 ///
-/// let callback = Callback::new("https://example.com/results", "random_seed_1")?;
+/// let callback = Callback::new("https://example.com/results", Secret::new("random_seed_1"))?;
 /// let verifier = Verifier::new("1234567890123456", &callback);
 /// let forged = b"checksum=00&content=%7B%22taskId%22%3A%22t%22%7D";
 /// assert_eq!(verifier.open(forged).unwrap_err().kind(), ErrorKind::Credentials);
@@ -107,11 +79,12 @@ pub struct Verifier {
 }
 
 impl Verifier {
-    /// Checks with the Alibaba Cloud account's UID and the seed of this callback.
+    /// Returns a verifier of the results that are sent to `callback`. `uid` is the UID of the Alibaba
+    /// Cloud account, never of a RAM user.
     pub fn new(uid: &str, callback: &Callback) -> Self {
         Self {
             uid: uid.to_owned(),
-            seed: Secret::new(&callback.seed),
+            seed: callback.seed.clone(),
             crypt_type: callback.crypt_type,
         }
     }
@@ -132,11 +105,27 @@ impl Verifier {
         let content = field(form, b"content").unwrap_or_default();
         let checksum = field(form, b"checksum").ok_or_else(forged)?;
         let checksum = str::from_utf8(&checksum).map_err(|_| forged())?;
-        let seed = self.seed.expose();
-        if !verify_with(self.crypt_type, &self.uid, seed, &content, checksum) {
+        if !self.verify(&content, checksum) {
             return Err(forged());
         }
         parse(&content)
+    }
+
+    /// Returns whether `checksum` is the one of `content`: the decoded bytes of the form's field, not
+    /// JSON written again.
+    ///
+    /// The comparison takes the same time wherever the two differ. Capitals in the checksum do not
+    /// matter: the documentation does not specify the case.
+    pub fn verify(&self, content: &[u8], checksum: &str) -> bool {
+        let Some(given) = unhex(checksum) else {
+            return false;
+        };
+        let parts = [self.uid.as_bytes(), self.seed.expose().as_bytes(), content];
+        let right = match self.crypt_type {
+            CryptType::Sha256 => digest::<Sha256>(parts),
+            CryptType::Sm3 => digest::<Sm3>(parts),
+        };
+        right.as_slice().ct_eq(&given).into()
     }
 }
 

@@ -8,8 +8,8 @@ use super::{
 /// A correction of a result (feedback page, 70432). Free of charge.
 ///
 /// ```no_run
-/// # async fn example(client: greenlight::Client) -> Result<(), greenlight::Error> {
-/// use greenlight::{Scene, TaskId, green::{Feedback, Suggestion}};
+/// # async fn example(client: greenlight::green::Client) -> Result<(), greenlight::Error> {
+/// use greenlight::{TaskId, green::{Feedback, Scene, Suggestion}};
 ///
 /// let task = TaskId::parse("img4wlJcb7p4wH4lAP3111111-12aaaa")?;
 /// let feedback = Feedback::new(task)

@@ -5,7 +5,7 @@
 //! [`what_can_go_wrong`] lists each failure, and what is billed.
 //!
 //! ```no_run
-//! use greenlight::{Accepted, Batch, Client, Credentials, ImageUrl, Scene, Task};
+//! use greenlight::{Accepted, ImageUrl, green::{Batch, Client, Credentials, Scene, Task}};
 //!
 //! # async fn example(accepted: Accepted<ImageUrl>) -> Result<(), greenlight::Error> {
 //! let client = Client::builder()
@@ -52,13 +52,11 @@ mod upload;
 pub mod what_can_go_wrong {}
 mod wire;
 
-pub use crate::frames::Coverage;
 use crate::ids;
-pub use crate::ids::{DataId, RequestId, TaskId};
 pub use client::{Client, ClientBuilder, SignatureStyle};
 pub use credentials::{
     Chain, Credentials, FromCliProfile, FromEcsRole, FromEnvironment, FromIniProfile, FromUri,
-    ProvideCredentials, Provided,
+    ProvideCredentials, Provided, Secret,
 };
 pub use detail::{Details, Face, FramePart, LibraryHit, Person, Place};
 pub use endpoint::Network;

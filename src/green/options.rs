@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt, time::Duration};
 
 use serde::Serialize;
 
-use super::scene::Scene;
+use super::{credentials::Secret, scene::Scene};
 use crate::{
     error::{Error, ErrorKind},
     image_url::masked,
@@ -14,9 +14,9 @@ use crate::{
 /// Options of a scan request.
 ///
 /// ```
-/// use greenlight::{Scene, green::{Callback, ScanOptions}};
+/// use greenlight::green::{Callback, ScanOptions, Scene, Secret};
 ///
-/// let callback = Callback::new("https://example.com/results", "random_seed_1")?;
+/// let callback = Callback::new("https://example.com/results", Secret::new("random_seed_1"))?;
 /// let options = ScanOptions::new(&[Scene::Porn, Scene::Terrorism])
 ///     .with_biz_type("avatars")
 ///     .with_callback(callback);
@@ -60,7 +60,7 @@ impl ScanOptions {
     /// Queues an asynchronous scan, to be begun within 24 hours, where the service would otherwise
     /// refuse what exceeds the quota (`offline`; asynchronous moderation page, 2021).
     #[must_use]
-    pub const fn near_line(mut self) -> Self {
+    pub const fn with_near_line(mut self) -> Self {
         self.near_line = Some(true);
         self
     }
@@ -120,18 +120,18 @@ pub enum CryptType {
 #[derive(Clone)]
 pub struct Callback {
     pub(super) url: String,
-    pub(super) seed: String,
+    pub(super) seed: Secret,
     pub(super) crypt_type: CryptType,
 }
 
 impl Callback {
-    /// Takes an http or https URL and a seed, which is a shared secret.
+    /// Returns a callback to an http or https URL; the service signs with the seed.
     ///
     /// # Errors
     ///
     /// [`ErrorKind::Usage`] when the URL is neither http nor https or is longer than 2 048
     /// characters, or when the seed is not `[A-Za-z0-9_]{1,64}`.
-    pub fn new(url: &str, seed: &str) -> Result<Self, Error> {
+    pub fn new(url: &str, seed: Secret) -> Result<Self, Error> {
         let usage = |what: String| Err(Error::new(ErrorKind::Usage, what));
         let parsed = url::Url::parse(url).ok();
         if url.chars().count() > 2_048
@@ -143,12 +143,13 @@ impl Callback {
             ));
         }
         let sound = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
-        if !(1..=64).contains(&seed.len()) || !seed.bytes().all(sound) {
+        let text = seed.expose();
+        if !(1..=64).contains(&text.len()) || !text.bytes().all(sound) {
             return usage("callback's seed is not 1 to 64 letters, digits and `_`".to_owned());
         }
         Ok(Self {
             url: url.to_owned(),
-            seed: seed.to_owned(),
+            seed,
             crypt_type: CryptType::Sha256,
         })
     }
@@ -164,7 +165,7 @@ impl Callback {
 impl fmt::Debug for Callback {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Callback")
-            .field("seed", &"<redacted>")
+            .field("seed", &self.seed)
             .field("crypt_type", &self.crypt_type)
             .finish_non_exhaustive()
     }
@@ -205,19 +206,19 @@ macro_rules! client_info {
 }
 
 client_info! {
-    sdk_version, "sdkVersion", "the version of the library";
-    cfg_version, "cfgVersion", "the version of its configuration";
-    user_type, "userType", "the kind of account, such as `taobao` or `others`";
-    user_id, "userId", "the account's id";
-    user_nick, "userNick", "the account's name";
-    avatar, "avatar", "the URL of the account's picture";
-    imei, "imei", "the device's IMEI";
-    imsi, "imsi", "the device's IMSI";
-    umid, "umid", "the device's fingerprint";
-    ip, "ip", "the publisher's address";
-    os, "os", "the device's operating system";
-    channel, "channel", "the channel of distribution";
-    host_app_name, "hostAppName", "the application's name";
-    host_package, "hostPackage", "the application's package";
-    host_version, "hostVersion", "the application's version";
+    with_sdk_version, "sdkVersion", "the version of the library";
+    with_cfg_version, "cfgVersion", "the version of its configuration";
+    with_user_type, "userType", "the kind of account, such as `taobao` or `others`";
+    with_user_id, "userId", "the account's id";
+    with_user_nick, "userNick", "the account's name";
+    with_avatar, "avatar", "the URL of the account's picture";
+    with_imei, "imei", "the device's IMEI";
+    with_imsi, "imsi", "the device's IMSI";
+    with_umid, "umid", "the device's fingerprint";
+    with_ip, "ip", "the publisher's address";
+    with_os, "os", "the device's operating system";
+    with_channel, "channel", "the channel of distribution";
+    with_host_app_name, "hostAppName", "the application's name";
+    with_host_package, "hostPackage", "the application's package";
+    with_host_version, "hostVersion", "the application's version";
 }

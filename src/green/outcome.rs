@@ -58,7 +58,7 @@ impl std::fmt::Display for OutcomeDecision {
 /// The result of scanning an image.
 ///
 /// ```
-/// use greenlight::{Scene, green::{OutcomeDecision, callback}};
+/// use greenlight::green::{OutcomeDecision, Scene, callback};
 ///
 /// let report = callback::parse(
 ///     br#"{"code":200,"taskId":"t","results":[{"scene":"porn","suggestion":"pass"}]}"#,

@@ -22,11 +22,11 @@ use crate::error::{Error, Retry};
 /// Polls tasks and returns their results one by one as they arrive.
 ///
 /// ```no_run
-/// # async fn example(client: greenlight::Client) -> Result<(), greenlight::Error> {
-/// use greenlight::{Scene, TaskId, TaskState};
+/// # async fn example(client: greenlight::green::Client) -> Result<(), greenlight::Error> {
+/// use greenlight::{TaskId, green::{Scene, TaskState}};
 ///
 /// let stored = TaskId::parse("img4wlJcb7p4wH4lAP3111111-12aaaa")?;
-/// let mut watch = client.watch([stored]).for_scenes(&[Scene::Porn]);
+/// let mut watch = client.watch([stored]).with_scenes(&[Scene::Porn]);
 /// while let Some(report) = watch.next().await? {
 ///     match report.state() {
 ///         TaskState::Done(outcome) => println!("{}: {}", report.task_id(), outcome.decision()),
@@ -73,7 +73,7 @@ impl Client {
     pub async fn wait(&self, submission: &Submission) -> Result<Vec<TaskReport>, Error> {
         let mut watch = self
             .watch_since(submission.task_ids().cloned(), submission.taken())
-            .for_scenes(submission.scenes());
+            .with_scenes(submission.scenes());
         let mut reports = Vec::with_capacity(watch.open.len());
         while let Some(report) = watch.next().await? {
             reports.push(report);
@@ -112,7 +112,7 @@ impl Watch {
 
     /// Sets the requested scenes: an outcome that lacks one of them is not a pass.
     #[must_use]
-    pub fn for_scenes(mut self, scenes: &[Scene]) -> Self {
+    pub fn with_scenes(mut self, scenes: &[Scene]) -> Self {
         self.scenes = scenes.to_vec();
         self
     }

@@ -15,7 +15,7 @@ use crate::{
 /// accepting verdict.
 ///
 /// ```
-/// use greenlight::{Accepted, DataId, ImageUrl, Task};
+/// use greenlight::{Accepted, DataId, ImageUrl, green::Task};
 ///
 /// fn task(accepted: Accepted<ImageUrl>) -> Result<Task, greenlight::Error> {
 ///     let task = Task::new(accepted).with_data_id(DataId::parse("photo-1")?);
@@ -193,7 +193,7 @@ impl fmt::Debug for Task {
 /// Tasks that are submitted by one request. Each has a unique data id.
 ///
 /// ```
-/// use greenlight::{Batch, DataId, ImageUrl, Task};
+/// use greenlight::{DataId, ImageUrl, green::{Batch, Task}};
 ///
 /// let url = ImageUrl::parse("https://images.example/a.png").expect("a URL");
 /// let named = Task::unchecked(url.clone()).with_data_id(DataId::parse("photo-1")?);

@@ -85,7 +85,7 @@ impl<'a> ScanRequest<'a> {
             biz_type: options.biz_type.as_deref().or(biz_type),
             scenes: &options.scenes,
             callback: callback.map(|callback| callback.url.as_str()),
-            seed: callback.map(|callback| callback.seed.as_str()),
+            seed: callback.map(|callback| callback.seed.expose()),
             crypt_type: callback.map(|callback| callback.crypt_type),
             offline: options.near_line,
             extras: options.extras.as_ref(),

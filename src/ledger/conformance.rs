@@ -6,8 +6,8 @@
 //!
 //! # async fn example(new_ledger: impl AsyncFn() -> [Arc<dyn Ledger>; 2]) {
 //! for case in conformance::CASES {
-//!     let [first, second] = new_ledger().await; // two users of one empty store
-//!     case.run(first, second).await; // panics with the assertion that failed
+//!     let users = new_ledger().await; // two users of one empty store
+//!     case.run(users).await; // panics with the assertion that failed
 //! }
 //! # }
 //! ```
@@ -34,14 +34,14 @@ impl Case {
         self.name
     }
 
-    /// Runs the case on an empty store that has two users. Some cases drop `ledger`, which must be
-    /// the last reference to it, and check what `successor` takes over.
+    /// Runs the case on an empty store that has two users. Some cases drop the first, which must be
+    /// the last reference to it, and check what the second takes over.
     ///
     /// # Panics
     ///
     /// Panics if the ledger fails the case.
-    pub async fn run(&self, ledger: Arc<dyn Ledger>, successor: Arc<dyn Ledger>) {
-        (self.run)(Trial::new(ledger, successor)).await;
+    pub async fn run(&self, users: [Arc<dyn Ledger>; 2]) {
+        (self.run)(Trial::new(users)).await;
     }
 }
 

@@ -24,7 +24,7 @@
 //! * A submission is sent at most once per attempt, and an image is submitted at least once
 //!   overall. Before a request is sent, its images are durably [`Sending`](State::Sending). Without
 //!   a response they become [`Uncertain`](State::Uncertain) and remain so until the `settle_at`
-//!   time passed to [`Ledger::begin_batch`]. Before that time, only a callback or a late response
+//!   duration passed to [`Ledger::begin_batch`]. Before that time, only a callback or a late response
 //!   can confirm that the service received them.
 //! * A recorded task id is never forgotten, even if its image is submitted again later.
 //!
@@ -135,14 +135,9 @@ pub trait Ledger: fmt::Debug + Send + Sync {
     /// Creates a batch. From now on its images may have been billed. Images with an invalid lease
     /// are left out: only [`Begun::keys`] may be sent, and no request if there are none.
     ///
-    /// `settle_at` is the time after which no response can arrive. It must allow for the timeout of
+    /// `settle` is the duration after which no response can arrive. It must allow for the timeout of
     /// the request and for the delay of callbacks.
-    fn begin_batch(
-        &self,
-        holds: Vec<Hold>,
-        settle_at: SystemTime,
-        now: SystemTime,
-    ) -> Reply<'_, Begun>;
+    fn begin_batch(&self, holds: Vec<Hold>, settle: Duration, now: SystemTime) -> Reply<'_, Begun>;
 
     /// Records the result of a batch's request. The batch's id is the fencing token: an image that
     /// was submitted again in the meantime is left unchanged, but its task id is kept.
@@ -163,8 +158,8 @@ pub trait Ledger: fmt::Debug + Send + Sync {
 
     /// Takes over from users of the store that no longer run: images they held for
     /// [`claim`](Self::claim) or [`due_polls`](Self::due_polls) are due immediately, and their
-    /// leases become invalid. Images they sent without a known response settle at the time passed
-    /// to [`begin_batch`](Self::begin_batch), or `settle` after they were sent if that is sooner:
+    /// leases become invalid. Images they sent without a known response settle when the duration
+    /// passed to [`begin_batch`](Self::begin_batch) or `settle` has passed, whichever is shorter:
     /// the service may still be processing the request. Returns how many images are due sooner.
     ///
     /// A store that knows which of its users no longer run (PostgreSQL) allows this call at any

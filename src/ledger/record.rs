@@ -3,6 +3,7 @@
 
 use std::{
     borrow::Cow,
+    ops::Range,
     path::PathBuf,
     time::{Duration, SystemTime},
 };
@@ -306,19 +307,15 @@ pub struct Poll {
 }
 
 impl Poll {
-    /// Returns a task with these times of submission and expiry, without failed attempts.
-    pub const fn new(
-        key: Key,
-        task_id: TaskId,
-        submitted_at: SystemTime,
-        expires_at: SystemTime,
-    ) -> Self {
+    /// Returns a task without failed attempts. `lifetime` is the time from its submission to the
+    /// expiry of its result.
+    pub const fn new(key: Key, task_id: TaskId, lifetime: Range<SystemTime>) -> Self {
         Self {
             key,
             task_id,
             attempts: 0,
-            submitted_at,
-            expires_at,
+            submitted_at: lifetime.start,
+            expires_at: lifetime.end,
         }
     }
 }

@@ -56,7 +56,12 @@ pub struct CheckedLine {
 /// progress.
 ///
 /// ```no_run
-/// use greenlight::{Probe, Requirements, ledger::Source, pipeline::{Line, LineChecks, Subject}};
+/// use greenlight::{
+///     Requirements,
+///     ledger::Source,
+///     pipeline::{Line, LineChecks, Subject},
+///     probe::Probe,
+/// };
 ///
 /// # async fn example() -> Result<(), greenlight::Error> {
 /// let lines = ["https://example.com/a.png", "https://example.com/b.png"].map(|url| Line {

@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     frames::{Coverage, FRAME_CAP, Frames},
-    green::{DataId, Task},
+    green::Task,
+    ids::DataId,
     image_url::ImageUrl,
     ledger::Key,
     verdict::{Accepted, Summary, Verdict},

@@ -8,7 +8,12 @@
 //!
 //! ```no_run
 //! # use std::{path::Path, sync::Arc};
-//! # use greenlight::{Probe, Requirements, green::Client, ledger::{Scope, Source, SqliteLedger}};
+//! # use greenlight::{
+//! #     Requirements,
+//! #     green::Client,
+//! #     ledger::{Scope, Source, SqliteLedger},
+//! #     probe::Probe,
+//! # };
 //! use greenlight::pipeline::{Line, Pipeline, Subject};
 //!
 //! # async fn example(client: Client) -> Result<(), greenlight::Error> {

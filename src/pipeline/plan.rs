@@ -143,7 +143,7 @@ impl Plan {
     /// kept, to detect duplicates. Must be called within a tokio runtime.
     ///
     /// ```no_run
-    /// # use greenlight::{Probe, Requirements, ledger::Scope, pipeline::{Line, Plan}};
+    /// # use greenlight::{Requirements, ledger::Scope, pipeline::{Line, Plan}, probe::Probe};
     /// # async fn example(lines: Vec<Line>) -> Result<(), greenlight::Error> {
     /// let scope = Scope::new(&["porn", "ad"]);
     /// let mut planning = Plan::start(&Probe::new(), &Requirements::ASYNC, &scope, lines)?;

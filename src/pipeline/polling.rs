@@ -12,7 +12,8 @@ use super::{
 };
 use crate::{
     error::Error,
-    green::{Client, TaskId, TaskReport, TaskState},
+    green::{Client, TaskReport, TaskState},
+    ids::TaskId,
     ledger::{NextStep, Poll, TaskUpdate, Update},
     spawned::joined,
 };

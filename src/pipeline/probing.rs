@@ -15,7 +15,7 @@ use crate::{
     error::Error,
     image_url::ImageUrl,
     ledger::{Claimed, Finding, Hold, Judgement, Location, NextStep, Reason, Work},
-    verdict::{Decision, Verdict, in_words},
+    verdict::{Decision, Missing, Verdict},
 };
 
 /// Number of findings to collect before they are recorded in one call.
@@ -210,7 +210,7 @@ fn unreachable(shared: &Shared, hold: Hold, reason: Reason, attempts: u32) -> Fi
 }
 
 fn undecided<S>(verdict: &Verdict<S>) -> Reason {
-    let message = format!("unknown: {}", in_words(verdict.missing()));
+    let message = format!("unknown: {}", Missing::in_words(verdict.missing()));
     failure::reason_of(UNDECIDED, message)
 }
 

@@ -19,7 +19,8 @@ use super::{
 };
 use crate::{
     error::Error,
-    green::{Batch, RequestId, Submission},
+    green::{Batch, Submission},
+    ids::RequestId,
     later::FAR,
     ledger::{Answer, BatchId, Claimed, Entry, Hold, Key, NextStep, Reason, Work},
     spawned::joined,
@@ -195,7 +196,7 @@ async fn send_group(shared: &Shared, mut group: Group) -> Result<Vec<Group>, Err
     let begun = ledger
         .begin_batch(
             group.iter().map(hold).collect(),
-            clock::after(now, settings.settle_after()),
+            settings.settle_after(),
             now,
         )
         .await?;

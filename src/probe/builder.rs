@@ -11,8 +11,8 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use tokio::sync::Semaphore;
 
 use super::{
-    AddressPolicy, HttpVersions, Inner, Mode, Probe, is_reserved, limits::Limits, pool::Pool,
-    resolve::Resolver, tls,
+    AddressPolicy, Header, HttpVersions, Inner, Mode, Probe, is_reserved, limits::Limits,
+    pool::Pool, resolve::Resolver, tls,
 };
 use crate::{
     error::{Error, ErrorKind},
@@ -25,7 +25,7 @@ const USER_AGENT: &str = concat!("greenlight/", env!("CARGO_PKG_VERSION"));
 ///
 /// ```
 /// use std::time::Duration;
-/// use greenlight::{Depth, Probe, probe::Mode};
+/// use greenlight::{Depth, probe::{Mode, Probe}};
 ///
 /// let probe = Probe::builder()
 ///     .mode(Mode::Full)
@@ -44,7 +44,7 @@ pub struct ProbeBuilder {
     max_redirects: usize,
     versions: HttpVersions,
     user_agent: String,
-    headers: Vec<(Option<String>, String, String)>,
+    headers: Vec<Header>,
     roots: Vec<Vec<u8>>,
     resolver: Names,
     resolver_threads: usize,
@@ -124,23 +124,20 @@ impl ProbeBuilder {
         self
     }
 
-    /// Adds a header to every request, as in `Referer` for servers that forbid hotlinks.
+    /// Adds a header to the requests.
     ///
-    /// A redirect to another origin takes only `Accept`, `Accept-Language`, `Origin` and `Referer`
-    /// along: the others may hold a secret.
+    /// ```
+    /// use greenlight::probe::{Header, Probe};
+    ///
+    /// let probe = Probe::builder()
+    ///     .header(Header::new("Referer").with_value("https://shop.example/"))
+    ///     .header(Header::new("X-Key").with_value("secret").with_host("images.example"))
+    ///     .build()?;
+    /// # Ok::<(), greenlight::Error>(())
+    /// ```
     #[must_use]
-    pub fn header(mut self, name: &str, value: &str) -> Self {
-        self.headers.push((None, name.to_owned(), value.to_owned()));
-        self
-    }
-
-    /// Adds a header to the requests for URLs of one host: `images.example` at the scheme's own port,
-    /// or `images.example:8443`. It overrides a header of the same name for every host, and never
-    /// follows a redirect to another origin.
-    #[must_use]
-    pub fn header_for(mut self, host: &str, name: &str, value: &str) -> Self {
-        let host = Some(host.to_ascii_lowercase());
-        self.headers.push((host, name.to_owned(), value.to_owned()));
+    pub fn header(mut self, header: Header) -> Self {
+        self.headers.push(header);
         self
     }
 
@@ -235,7 +232,12 @@ impl ProbeBuilder {
         };
         let mut headers = HeaderMap::new();
         let mut bound = Vec::new();
-        for (host, name, text) in &self.headers {
+        for Header {
+            name,
+            value: text,
+            host,
+        } in &self.headers
+        {
             let parsed = HeaderName::try_from(name)
                 .map_err(|error| usage(format_args!("header name: {name:?}")).with_source(error))?;
             if is_reserved(&parsed) {
@@ -284,7 +286,7 @@ impl fmt::Debug for ProbeBuilder {
         let headers: Vec<_> = self
             .headers
             .iter()
-            .map(|(host, name, _)| (host.as_deref().unwrap_or("*"), name))
+            .map(|header| (header.host.as_deref().unwrap_or("*"), &header.name))
             .collect();
         f.debug_struct("ProbeBuilder")
             .field("policy", &self.policy)

@@ -42,7 +42,7 @@ impl Probe {
     /// panics is an error of kind [`Internal`](crate::ErrorKind::Internal) and ends no other.
     ///
     /// ```no_run
-    /// use greenlight::{ImageUrl, Probe, Requirements};
+    /// use greenlight::{ImageUrl, Requirements, probe::Probe};
     ///
     /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
     /// let list = "https://example.com/a.png\nhttps://example.com/b.png";

@@ -1,7 +1,7 @@
 //! Reads a URL within one deadline, guarded against private addresses and hostile servers.
 //!
 //! ```no_run
-//! use greenlight::{ImageUrl, Probe, Requirements};
+//! use greenlight::{ImageUrl, Requirements, probe::Probe};
 //!
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
 //! let url = ImageUrl::parse("https://example.com/image.png")?;
@@ -40,6 +40,7 @@ mod policy;
 mod pool;
 mod read;
 mod record;
+mod request_header;
 mod resolve;
 mod tls;
 
@@ -64,6 +65,7 @@ pub use address::{AddressClass, classify};
 pub use builder::ProbeBuilder;
 pub use list::Checks;
 pub use policy::{AddressPolicy, EntryError, Refusal, RefusalReason};
+pub use request_header::Header;
 
 /// How much of a file a probe reads.
 #[non_exhaustive]
@@ -99,7 +101,7 @@ impl HttpVersions {
 /// Reads URLs. Cheap to clone: clones share connections and limits.
 ///
 /// ```no_run
-/// use greenlight::{ImageUrl, Probe, Requirements};
+/// use greenlight::{ImageUrl, Requirements, probe::Probe};
 ///
 /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
 /// let probe = Probe::new();

@@ -96,7 +96,7 @@ impl AddressPolicy {
     /// # Errors
     ///
     /// Returns an error for a text that is not an IPv6 prefix of 32, 40, 48, 56, 64 or 96 bits.
-    pub fn nat64_prefix(mut self, prefix: &str) -> Result<Self, EntryError> {
+    pub fn with_nat64_prefix(mut self, prefix: &str) -> Result<Self, EntryError> {
         let fault = |kind| EntryError {
             entry: prefix.to_owned(),
             expected: "a NAT64 prefix",
@@ -115,7 +115,7 @@ impl AddressPolicy {
 
     /// Sets the ports that are open, in place of the default ones.
     #[must_use]
-    pub fn ports(mut self, ports: impl IntoIterator<Item = u16>) -> Self {
+    pub fn with_ports(mut self, ports: impl IntoIterator<Item = u16>) -> Self {
         self.ports = Some(ports.into_iter().collect());
         self
     }

@@ -16,7 +16,6 @@ use crate::{
     verdict::{Code, Enforcement},
 };
 
-pub use crate::frames::Coverage;
 pub use rule::Rule;
 pub use size::{ByteSize, SizeError};
 
@@ -37,7 +36,7 @@ pub use size::{ByteSize, SizeError};
 /// | download | within 3 seconds | same | returned-results page, code 592 |
 ///
 /// ```
-/// use greenlight::{Format, Requirements, inspect::DefectKind, verdict::{Code, Enforcement}};
+/// use greenlight::{Code, DefectKind, Enforcement, Format, Requirements};
 ///
 /// let site = Requirements::ASYNC
 ///     .with_max_bytes(8_000_000)

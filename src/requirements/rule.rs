@@ -12,7 +12,7 @@ use crate::{
 /// or one kind of defect.
 ///
 /// ```
-/// use greenlight::{inspect::DefectKind, requirements::Rule, verdict::Code};
+/// use greenlight::{Code, DefectKind, Rule};
 ///
 /// assert_eq!("image/too-small".parse(), Ok(Rule::Code(Code::ImageTooSmall)));
 /// assert_eq!("any/truncated".parse(), Ok(Rule::Defect(DefectKind::Truncated)));

@@ -7,11 +7,11 @@ use std::{fmt, str::FromStr};
 /// `kB`, `MB` and `GB` are powers of 1000, `KiB`, `MiB` and `GiB` powers of 1024, in any case.
 ///
 /// ```
-/// use greenlight::requirements::ByteSize;
+/// use greenlight::ByteSize;
 ///
 /// assert_eq!("20MB".parse::<ByteSize>()?.bytes(), 20_000_000);
 /// assert_eq!("5MiB".parse::<ByteSize>()?.bytes(), 5 * 1024 * 1024);
-/// # Ok::<(), greenlight::requirements::SizeError>(())
+/// # Ok::<(), greenlight::SizeError>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ByteSize(u64);

@@ -56,10 +56,16 @@ impl SandboxBuilder {
         self
     }
 
-    /// Accepts requests signed with this key. Defaults to `sandbox-key-id` and `sandbox-key-secret`.
+    /// Sets the ID of the access key that requests must be signed with. Default: `sandbox-key-id`.
     #[must_use]
-    pub fn key(mut self, id: &str, secret: &str) -> Self {
+    pub fn key_id(mut self, id: &str) -> Self {
         id.clone_into(&mut self.key.id);
+        self
+    }
+
+    /// Sets the secret of the access key. Default: `sandbox-key-secret`.
+    #[must_use]
+    pub fn key_secret(mut self, secret: &str) -> Self {
         secret.clone_into(&mut self.key.secret);
         self
     }

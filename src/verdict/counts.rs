@@ -4,24 +4,11 @@ use std::collections::BTreeMap;
 
 use super::{Code, Severity, Violation};
 
-/// The codes of one image's violations, each once, with the heavier severity where a code occurs
-/// with both.
-pub fn worst_by_code<K: Ord>(
-    violations: impl IntoIterator<Item = (K, Severity)>,
-) -> BTreeMap<K, Severity> {
-    let mut worst = BTreeMap::new();
-    for (code, severity) in violations {
-        let known = worst.entry(code).or_insert(severity);
-        *known = severity.max(*known);
-    }
-    worst
-}
-
 /// How many images have a violation of each code: rejections and warnings separately, each image
 /// once per code. An image that a code rejects is not counted under its warnings as well.
 ///
 /// ```
-/// use greenlight::{Inspection, Requirements, verdict::{Code, CodeCounts}};
+/// use greenlight::{Code, CodeCounts, Inspection, Requirements};
 ///
 /// let mut counts = CodeCounts::default();
 /// let verdict = Requirements::ASYNC.judge(Inspection::of(b"GIF89a\x78\0\x50\0\0\0\0;"));
@@ -36,9 +23,22 @@ pub struct CodeCounts {
 }
 
 impl CodeCounts {
+    /// Returns the codes of one image's violations, each once, with the higher severity where a code
+    /// occurs with both.
+    pub fn worst<K: Ord>(
+        violations: impl IntoIterator<Item = (K, Severity)>,
+    ) -> BTreeMap<K, Severity> {
+        let mut worst = BTreeMap::new();
+        for (code, severity) in violations {
+            let known = worst.entry(code).or_insert(severity);
+            *known = severity.max(*known);
+        }
+        worst
+    }
+
     /// Adds one image by its violations.
     pub fn add(&mut self, violations: &[Violation]) {
-        for (code, severity) in worst_by_code(violations.iter().map(Violation::code_and_severity)) {
+        for (code, severity) in Self::worst(violations.iter().map(Violation::code_and_severity)) {
             let counts = match severity {
                 Severity::Reject => &mut self.rejecting,
                 Severity::Warn => &mut self.warnings,

@@ -27,6 +27,20 @@ macro_rules! missing {
             pub const fn description(self) -> &'static str {
                 match self { $(Self::$variant => $text,)* }
             }
+
+            /// Describes the facts, separated by commas.
+            ///
+            /// ```
+            /// use greenlight::{Depth, Inspector, Missing, Requirements};
+            ///
+            /// let inspection = Inspector::new(Depth::Header).inspection().clone();
+            /// let verdict = Requirements::ASYNC.judge(inspection);
+            /// assert_eq!(Missing::in_words(verdict.missing()), "the size, the format");
+            /// ```
+            pub fn in_words(facts: &[Self]) -> String {
+                let words: Vec<_> = facts.iter().map(|fact| fact.description()).collect();
+                words.join(", ")
+            }
         }
     };
 }
@@ -47,19 +61,6 @@ impl fmt::Display for Missing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.description())
     }
-}
-
-/// The facts in words, separated by commas.
-///
-/// ```
-/// use greenlight::{Depth, Inspector, Requirements, verdict::in_words};
-///
-/// let verdict = Requirements::ASYNC.judge(Inspector::new(Depth::Header).inspection().clone());
-/// assert_eq!(in_words(verdict.missing()), "the size, the format");
-/// ```
-pub fn in_words(missing: &[Missing]) -> String {
-    let words: Vec<_> = missing.iter().map(|fact| fact.description()).collect();
-    words.join(", ")
 }
 
 from_name!(Missing, "fact");

@@ -9,9 +9,9 @@ use std::fmt;
 
 use crate::{download::Download, image_url::ImageUrl, inspect::Inspection};
 
-pub use crate::code::Code;
-pub use counts::{CodeCounts, worst_by_code};
-pub use missing::{Missing, in_words};
+pub(crate) use crate::code::Code;
+pub use counts::CodeCounts;
+pub use missing::Missing;
 pub use summary::{DownloadSummary, Summary};
 pub use violation::{Enforcement, Measure, Severity, Violation};
 
@@ -273,7 +273,7 @@ impl fmt::Display for Rejected {
             None => write!(
                 f,
                 "image not decidable: unknown: {}",
-                in_words(self.missing())
+                Missing::in_words(self.missing())
             ),
         }
     }

@@ -1,6 +1,6 @@
 //! A verdict in flat fields: what the command prints, and what a ledger keeps.
 
-use super::{Code, Decision, Severity, Verdict, Violation, counts::worst_by_code};
+use super::{Code, CodeCounts, Decision, Severity, Verdict, Violation};
 use crate::{download::Download, format::Format, inspect::Inspection};
 
 /// A verdict in flat fields. With the feature `serde` it serializes to the keys that the command
@@ -79,7 +79,7 @@ impl Summary {
     /// the warnings.
     pub fn codes(&self, severity: Severity) -> impl Iterator<Item = Code> {
         let violations = self.violations.iter().map(Violation::code_and_severity);
-        let codes = worst_by_code(violations).into_iter();
+        let codes = CodeCounts::worst(violations).into_iter();
         codes.filter_map(move |(code, worst)| (worst == severity).then_some(code))
     }
 

@@ -2,10 +2,7 @@
 
 use std::fs;
 
-use greenlight::{
-    Depth, Dimensions, Format, Inspection, Inspector,
-    inspect::{ColorType, DefectKind},
-};
+use greenlight::{ColorType, DefectKind, Depth, Dimensions, Format, Inspection, Inspector};
 use proptest::prelude::*;
 
 /// The fields of a bitmap.

@@ -22,10 +22,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use greenlight::{
-    Dimensions, Format, Inspection,
-    inspect::{DefectKind, Depth},
-};
+use greenlight::{DefectKind, Depth, Dimensions, Format, Inspection};
 
 const EXCEPTIONS: &str = include_str!("corpus_exceptions.tsv");
 

@@ -4,7 +4,7 @@
 #[path = "../../fixtures/costly.rs"]
 mod files;
 
-use greenlight::{Depth, Inspection, Inspector, inspect::DefectKind};
+use greenlight::{DefectKind, Depth, Inspection, Inspector};
 
 #[test]
 fn excessive_work_is_not_done() {

@@ -3,7 +3,7 @@
 
 use std::{fs, path::Path};
 
-use greenlight::{Inspection, Inspector, inspect::Depth};
+use greenlight::{Depth, Inspection, Inspector};
 
 #[test]
 fn earlier_crash_inputs_are_read_to_their_end() {

@@ -1,10 +1,8 @@
 //! Every kind of defect, and codes of every sort, under each enforcement.
 
 use greenlight::{
-    Decision, Format, Inspection, Requirements, Verdict,
-    inspect::{Claim, DefectClass, DefectKind, Depth},
-    requirements::Rule,
-    verdict::{Code, Enforcement, Severity},
+    Claim, Code, Decision, DefectClass, DefectKind, Depth, Enforcement, Format, Inspection,
+    Requirements, Rule, Severity, Verdict,
 };
 use serde_json::json;
 

@@ -3,9 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use greenlight::{
-    Depth, Download, ImageUrl, Inspection, Inspector, Requirements,
-    inspect::Claim,
-    verdict::{Enforcement, Verdict},
+    Claim, Depth, Enforcement, ImageUrl, Inspection, Inspector, Requirements, Verdict,
+    download::Download,
 };
 use proptest::prelude::*;
 
@@ -18,7 +17,7 @@ fn requirements() -> [Requirements; 3] {
         Requirements::ASYNC
             .with_min_width(1)
             .with_min_height(1)
-            .with_enforcement(greenlight::verdict::Code::ImageCorrupt, Enforcement::Warn),
+            .with_enforcement(greenlight::Code::ImageCorrupt, Enforcement::Warn),
     ]
 }
 

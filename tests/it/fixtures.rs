@@ -11,7 +11,7 @@ use std::{
 };
 
 use catalogue::Fixture;
-use greenlight::{Depth, Inspector, Requirements, inspect::Claim, verdict::Code};
+use greenlight::{Claim, Code, Depth, Inspector, Requirements};
 
 /// All fixtures, generated once.
 static ALL: LazyLock<Vec<Fixture>> = LazyLock::new(catalogue::all);

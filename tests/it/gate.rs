@@ -1,6 +1,6 @@
 //! The gate: rejection at the first byte that proves an image invalid.
 
-use greenlight::{Decision, Gate, Requirements, inspect::Claim, verdict::Code};
+use greenlight::{Claim, Code, Decision, Gate, Requirements};
 
 use crate::requirements::bmp;
 

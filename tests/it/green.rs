@@ -5,9 +5,10 @@
 use std::time::Duration;
 
 use greenlight::{
-    Batch, DataId, ErrorKind, ImageUrl, OutcomeDecision, Retry, Scene, Suggestion, Task, TaskId,
-    TaskState,
-    green::{Client, Credentials},
+    DataId, ErrorKind, ImageUrl, Retry, TaskId,
+    green::{
+        Batch, Client, Credentials, OutcomeDecision, Scene, Secret, Suggestion, Task, TaskState,
+    },
 };
 use serde_json::{Value, json};
 
@@ -39,7 +40,9 @@ async fn a_submission_has_all_documented_headers() {
     let client = server
         .builder()
         .biz_type("shop")
-        .credentials(Credentials::new("LTAIexample", "s3cr3t").with_security_token("tok+/=="))
+        .credentials(
+            Credentials::new("LTAIexample", Secret::new("s3cr3t")).with_security_token("tok+/=="),
+        )
         .build()
         .unwrap();
 
@@ -95,11 +98,12 @@ async fn requests_can_be_signed_with_acs3() {
     use greenlight::green::{ClientInfo, SignatureStyle, sign};
     let answer = json!({"code": 200, "data": []});
     let server = Server::steps([Step::json(200, &answer)]).await;
-    let credentials = Credentials::new("STS.id", "s3cr3t").with_security_token("tok+/==");
+    let credentials =
+        Credentials::new("STS.id", Secret::new("s3cr3t")).with_security_token("tok+/==");
     let client = server
         .builder()
         .signature(SignatureStyle::Acs3)
-        .client_info(ClientInfo::new().user_nick("名 &+"))
+        .client_info(ClientInfo::new().with_user_nick("名 &+"))
         .credentials(credentials.clone())
         .build()
         .unwrap();
@@ -301,7 +305,7 @@ fn only_safe_endpoints_are_accepted() {
     let build = |endpoint: &str| {
         Client::builder()
             .endpoint(endpoint)
-            .credentials(Credentials::new("id", "secret"))
+            .credentials(Credentials::new("id", Secret::new("secret")))
             .build()
     };
     for good in [
@@ -331,7 +335,7 @@ fn only_safe_endpoints_are_accepted() {
     let region = |region: &str| {
         Client::builder()
             .region(region)
-            .credentials(Credentials::new("a", "b"))
+            .credentials(Credentials::new("a", Secret::new("b")))
             .build()
     };
     assert!(region("ap-southeast-1").is_ok());

@@ -8,11 +8,8 @@
 )]
 
 use greenlight::{
-    ErrorKind, OutcomeDecision,
-    green::{
-        Callback, CryptType,
-        callback::{self, Verifier},
-    },
+    ErrorKind,
+    green::{Callback, CryptType, OutcomeDecision, Secret, callback::Verifier},
 };
 use serde_json::{Value, json};
 
@@ -29,16 +26,12 @@ fn only_the_documented_checksum_is_accepted() {
         let text = |name: &str| vector[name].as_str().unwrap();
         let (uid, seed, content) = (text("uid"), text("seed"), text("content").as_bytes());
         let checksum = text("checksum_sha256_hex");
-        assert!(callback::verify(uid, seed, content, checksum));
-        assert!(callback::verify(
-            uid,
-            seed,
-            content,
-            &checksum.to_uppercase()
-        ));
-        assert!(!callback::verify("2", seed, content, checksum));
-        assert!(!callback::verify(uid, "other", content, checksum));
-        assert!(!callback::verify(uid, seed, b"{}", checksum));
+        let right = verifier(uid, seed);
+        assert!(right.verify(content, checksum));
+        assert!(right.verify(content, &checksum.to_uppercase()));
+        assert!(!verifier("2", seed).verify(content, checksum));
+        assert!(!verifier(uid, "other").verify(content, checksum));
+        assert!(!right.verify(b"{}", checksum));
         for wrong in [
             "",
             "00",
@@ -46,7 +39,7 @@ fn only_the_documented_checksum_is_accepted() {
             &format!("{checksum}0"),
             &checksum.replace(|c| c > '0', "g"),
         ] {
-            assert!(!callback::verify(uid, seed, content, wrong), "{wrong}");
+            assert!(!right.verify(content, wrong), "{wrong}");
         }
     }
 }
@@ -54,7 +47,11 @@ fn only_the_documented_checksum_is_accepted() {
 #[test]
 fn sm3_agrees_with_the_standard() {
     let documented = "66c7f0f462eeedd9d1f2d46bdc10e4e24167c4875cf2f7a2297da02b8f4ba8e0";
-    let verify = |crypt_type| callback::verify_with(crypt_type, "a", "b", b"c", documented);
+    let verify = |crypt_type| {
+        let callback = Callback::new("https://example.com/hook", Secret::new("b")).unwrap();
+        let verifier = Verifier::new("a", &callback.with_crypt_type(crypt_type));
+        verifier.verify(b"c", documented)
+    };
     assert!(verify(CryptType::Sm3));
     assert!(!verify(CryptType::Sha256));
 }
@@ -81,22 +78,22 @@ fn form(checksum: &str, content: &[u8]) -> Vec<u8> {
     format!("checksum={checksum}&content={quoted}").into_bytes()
 }
 
-fn verifier() -> Verifier {
-    Verifier::new(
-        UID,
-        &Callback::new("https://example.com/hook", SEED).unwrap(),
-    )
+fn verifier(uid: &str, seed: &str) -> Verifier {
+    let callback = Callback::new("https://example.com/hook", Secret::new(seed));
+    Verifier::new(uid, &callback.unwrap())
 }
 
 #[test]
 fn a_callback_is_parsed_only_with_a_valid_checksum() {
     let content = content("task-1");
     let right = checksum(content.as_bytes());
-    let report = verifier().open(&form(&right, content.as_bytes())).unwrap();
+    let report = verifier(UID, SEED)
+        .open(&form(&right, content.as_bytes()))
+        .unwrap();
     assert_eq!(report.task_id().as_str(), "task-1");
     assert_eq!(report.outcome().unwrap().decision(), OutcomeDecision::Pass);
 
-    let kind = |form: &[u8]| verifier().open(form).unwrap_err().kind();
+    let kind = |form: &[u8]| verifier(UID, SEED).open(form).unwrap_err().kind();
     let other = self::content("task-2");
     assert_eq!(
         kind(&form(&right, other.as_bytes())),
@@ -111,7 +108,7 @@ fn a_callback_is_parsed_only_with_a_valid_checksum() {
             ErrorKind::Answer
         );
     }
-    assert!(!format!("{:?}", verifier()).contains(SEED));
+    assert!(!format!("{:?}", verifier(UID, SEED)).contains(SEED));
 }
 
 #[test]
@@ -123,11 +120,14 @@ fn a_callback_is_checked_before_it_is_sent() {
         ("https://example.com", "a-b"),
         ("https://example.com", &"s".repeat(65)),
     ] {
-        assert!(Callback::new(url, seed).is_err(), "{url} {seed}");
+        assert!(
+            Callback::new(url, Secret::new(seed)).is_err(),
+            "{url} {seed}"
+        );
     }
     let shown = format!(
         "{:?}",
-        Callback::new("https://example.com/?k=v", SEED).unwrap()
+        Callback::new("https://example.com/?k=v", Secret::new(SEED)).unwrap()
     );
     assert!(!shown.contains(SEED) && !shown.contains("k=v"), "{shown}");
 }
@@ -180,8 +180,10 @@ mod route {
                 }
             }
         };
-        let app: Router =
-            Router::new().route("/hook", greenlight::axum::callbacks(verifier(), handle));
+        let app: Router = Router::new().route(
+            "/hook",
+            greenlight::axum::callbacks(verifier(UID, SEED), handle),
+        );
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         tokio::spawn(async move { axum::serve(listener, app).await });
@@ -211,7 +213,7 @@ mod route {
 
     fn route() -> Route {
         let handle = |_| async { Ok::<_, std::convert::Infallible>(()) };
-        TowerToHyperService::new(greenlight::axum::callbacks(verifier(), handle))
+        TowerToHyperService::new(greenlight::axum::callbacks(verifier(UID, SEED), handle))
     }
 
     /// Posts a body in chunks, one per second, and then stalls. Counts in `sent` the chunks that the

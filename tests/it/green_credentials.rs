@@ -15,7 +15,7 @@ use greenlight::{
     Error, ErrorKind, TaskId,
     green::{
         Chain, Credentials, FromCliProfile, FromEcsRole, FromIniProfile, FromUri,
-        ProvideCredentials, Provided,
+        ProvideCredentials, Provided, Secret,
         sign::{self, Parts},
     },
 };
@@ -86,10 +86,14 @@ async fn the_command_line_tools_profiles_are_read() {
         .to_string(),
     );
     let source = FromCliProfile::new().with_path(file.path());
-    let work = Credentials::new("STS.w", "secret-of-w").with_security_token("token");
+    let work = Credentials::new("STS.w", Secret::new("secret-of-w")).with_security_token("token");
     same(&source, &work).await;
     let named = |name: &str| source.clone().with_profile(name);
-    same(&named("default"), &Credentials::new("LTAId", "secret-of-d")).await;
+    same(
+        &named("default"),
+        &Credentials::new("LTAId", Secret::new("secret-of-d")),
+    )
+    .await;
     fails(&named("role"), "mode RamRoleArn is not read").await;
     fails(&named("none"), "no profile none").await;
     fails(&named("empty"), "secret").await;
@@ -106,10 +110,10 @@ async fn credential_file_sections_are_read() {
     let named = |name: &str| source.clone().with_profile(name);
     same(
         &named("default"),
-        &Credentials::new("LTAId", "secret-of-d#1"),
+        &Credentials::new("LTAId", Secret::new("secret-of-d#1")),
     )
     .await;
-    let sts = Credentials::new("STS.s", "secret-of-s").with_security_token("token==");
+    let sts = Credentials::new("STS.s", Secret::new("secret-of-s")).with_security_token("token==");
     same(&named("s"), &sts).await;
     fails(&named("r"), "type ram_role_arn is not read").await;
     fails(&named("none"), "no profile none").await;
@@ -143,7 +147,8 @@ async fn temporary_credentials_are_fetched_from_a_uri() {
     ])
     .await;
     let source = FromUri::new().with_uri(&format!("{}/keys?key=secret-of-uri", server.url()));
-    let expected = Credentials::new("STS.u", "secret-of-u").with_security_token("token");
+    let expected =
+        Credentials::new("STS.u", Secret::new("secret-of-u")).with_security_token("token");
     let found = source.provide().await.unwrap().unwrap();
     assert_eq!(fingerprint(&found), fingerprint(&expected));
     assert!(found.expiry().unwrap() > SystemTime::UNIX_EPOCH);
@@ -180,7 +185,8 @@ async fn the_role_of_an_ecs_instance_is_requested_with_a_token() {
     })
     .await;
     let source = FromEcsRole::new().with_endpoint(&server.url()).unwrap();
-    let expected = Credentials::new("STS.e", "secret-of-e").with_security_token("token");
+    let expected =
+        Credentials::new("STS.e", Secret::new("secret-of-e")).with_security_token("token");
     same(&source, &expected).await;
     assert_eq!(server.requests().len(), 3);
     same(&source.clone().with_role("my-role"), &expected).await;
@@ -216,9 +222,10 @@ impl ProvideCredentials for Numbered {
             let number = self.asked.fetch_add(1, Ordering::SeqCst);
             tokio::time::sleep(Duration::from_millis(20)).await;
             if self.failing {
-                return Credentials::new("", "").provide().await;
+                return Credentials::new("", Secret::new("")).provide().await;
             }
-            let credentials = Credentials::new(&format!("LTAI{number}"), "secret-of-n");
+            let credentials =
+                Credentials::new(&format!("LTAI{number}"), Secret::new("secret-of-n"));
             Ok(Some(match self.lasting {
                 Some(time) => credentials.with_expiry(std::time::UNIX_EPOCH + since_epoch() + time),
                 None => credentials,
@@ -237,12 +244,16 @@ async fn absent_credentials_are_skipped_but_failures_are_not() {
     assert!(none.provide().await.unwrap().is_none());
     let chain = Chain::new()
         .then(none)
-        .then(Credentials::new("LTAIx", "secret-of-x"));
-    same(&chain, &Credentials::new("LTAIx", "secret-of-x")).await;
+        .then(Credentials::new("LTAIx", Secret::new("secret-of-x")));
+    same(
+        &chain,
+        &Credentials::new("LTAIx", Secret::new("secret-of-x")),
+    )
+    .await;
     let missing = FromIniProfile::new().with_path(Path::new("/nonexistent"));
     let chain = Chain::new()
         .then(missing)
-        .then(Credentials::new("LTAIx", "secret-of-x"));
+        .then(Credentials::new("LTAIx", Secret::new("secret-of-x")));
     fails(&chain, "cannot be read").await;
 }
 
@@ -283,7 +294,8 @@ async fn credentials_are_shared_and_refreshed_before_they_expire() {
 #[tokio::test]
 async fn expired_credentials_are_not_used() {
     let server = Server::with(|_| Step::text(404, "")).await;
-    let expired = Credentials::new("LTAIx", "secret-of-x").with_expiry(SystemTime::UNIX_EPOCH);
+    let expired =
+        Credentials::new("LTAIx", Secret::new("secret-of-x")).with_expiry(SystemTime::UNIX_EPOCH);
     let client = server.builder().credentials(expired).build().unwrap();
     let error = client
         .results(&[TaskId::parse("a").unwrap()])
@@ -320,7 +332,7 @@ async fn a_rejected_key_is_fetched_once_more() {
         assert_eq!((server.requests().len(), source.asked()), (3, 2), "{code}");
         // The source always provides the same key.
         let server = Server::with(refuse_the_first).await;
-        let same = Credentials::new("LTAI0", "secret-of-0");
+        let same = Credentials::new("LTAI0", Secret::new("secret-of-0"));
         let client = server.builder().credentials(same).build().unwrap();
         let error = client.results(&task).await.unwrap_err();
         assert_eq!(error.retry(), greenlight::Retry::Never, "{code}");
@@ -352,7 +364,7 @@ async fn a_key_that_is_not_a_valid_header_is_rejected_redacted() {
         ("id", "secret-of\n"),
         ("id", "secret-of\u{e9}"),
     ] {
-        fails(&Credentials::new(id, secret), "cannot be used").await;
+        fails(&Credentials::new(id, Secret::new(secret)), "cannot be used").await;
     }
 }
 
@@ -407,7 +419,7 @@ async fn an_unusable_key_of_a_custom_source_is_an_error() {
             "security token from the provider holds characters that are not printable ASCII",
         ),
     ] {
-        let mut credentials = Credentials::new(id, secret);
+        let mut credentials = Credentials::new(id, Secret::new(secret));
         if let Some(token) = token {
             credentials = credentials.with_security_token(token);
         }
@@ -430,7 +442,7 @@ async fn an_unusable_key_of_a_custom_source_is_an_error() {
 
 #[tokio::test]
 async fn files_with_a_byte_order_mark_are_read() {
-    let expected = Credentials::new("LTAId", "secret-of-d");
+    let expected = Credentials::new("LTAId", Secret::new("secret-of-d"));
     let ini = TempFile::new(
         "\u{feff}[default]\r\ntype=access_key\r\naccess_key_id=LTAId \r\naccess_key_secret=secret-of-d\r\n",
     );

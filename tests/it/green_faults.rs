@@ -5,8 +5,8 @@
 use std::{num::NonZeroU32, time::Duration};
 
 use greenlight::{
-    ErrorKind, Retry, Scene, TaskId, TaskState,
-    green::{Client, Credentials},
+    ErrorKind, Retry, TaskId,
+    green::{Client, Credentials, Scene, Secret, TaskState},
 };
 use serde_json::{Value, json};
 
@@ -364,7 +364,7 @@ async fn a_rejected_signature_is_explained_without_secrets() {
     .await;
     let client = server
         .builder()
-        .credentials(Credentials::new("LTAI", "s3cr3t").with_security_token("t0k3n"))
+        .credentials(Credentials::new("LTAI", Secret::new("s3cr3t")).with_security_token("t0k3n"))
         .build()
         .unwrap();
     let error = client
@@ -404,7 +404,10 @@ async fn an_echoing_server_cannot_leak_secrets() {
     .await;
     let client = server
         .builder()
-        .credentials(Credentials::new("LTAI", "s3cr3t").with_security_token("t0k3n-of-a-session"))
+        .credentials(
+            Credentials::new("LTAI", Secret::new("s3cr3t"))
+                .with_security_token("t0k3n-of-a-session"),
+        )
         .build()
         .unwrap();
     let error = client
@@ -424,7 +427,7 @@ async fn a_closed_port_is_retried_and_not_ambiguous() {
     drop(listener);
     let client = Client::builder()
         .endpoint(&format!("http://{address}"))
-        .credentials(Credentials::new("id", "secret"))
+        .credentials(Credentials::new("id", Secret::new("secret")))
         .build()
         .unwrap();
     let error = client
@@ -645,7 +648,8 @@ async fn an_echoed_secret_is_redacted() {
             let client = server
                 .builder()
                 .credentials(
-                    Credentials::new("LTAI", "0123456789secret").with_security_token(TOKEN),
+                    Credentials::new("LTAI", Secret::new("0123456789secret"))
+                        .with_security_token(TOKEN),
                 )
                 .build()
                 .unwrap();
@@ -682,7 +686,7 @@ async fn a_connection_that_hangs_is_not_ambiguous() {
     assert!(waiting.iter().any(Result::is_err), "the queue is full");
     let client = Client::builder()
         .endpoint(&format!("http://{address}"))
-        .credentials(Credentials::new("id", "secret"))
+        .credentials(Credentials::new("id", Secret::new("secret")))
         .attempt_timeout(Duration::from_millis(300))
         .max_attempts(2)
         .build()
@@ -712,7 +716,7 @@ async fn a_handshake_that_hangs_is_not_ambiguous() {
     let address = server.local_addr().unwrap();
     let client = Client::builder()
         .endpoint(&format!("https://{address}"))
-        .credentials(Credentials::new("id", "secret"))
+        .credentials(Credentials::new("id", Secret::new("secret")))
         .attempt_timeout(Duration::from_millis(300))
         .max_attempts(1)
         .build()
@@ -736,7 +740,7 @@ async fn a_proxy_is_used_only_if_configured() {
         .replacen("http://", "http://user:pr0xy-pass@", 1);
     let client = Client::builder()
         .endpoint("http://127.0.0.1:9")
-        .credentials(Credentials::new("id", "secret"))
+        .credentials(Credentials::new("id", Secret::new("secret")))
         .proxy(&address)
         .build()
         .unwrap();

@@ -4,7 +4,10 @@
 
 use std::time::Duration;
 
-use greenlight::{OutcomeDecision, Scene, TaskId, TaskState, green::ScanOptions};
+use greenlight::{
+    TaskId,
+    green::{OutcomeDecision, ScanOptions, Scene, TaskState},
+};
 use serde_json::{Value, json};
 
 use crate::{
@@ -103,7 +106,9 @@ async fn a_temporary_code_does_not_end_a_task() {
         let client = server.client();
         let submission = client.submit(batch(&["a"]), &[Scene::Porn]).await.unwrap();
         let reports = client.wait(&submission).await.unwrap();
-        let decision = reports[0].outcome().map(greenlight::Outcome::decision);
+        let decision = reports[0]
+            .outcome()
+            .map(greenlight::green::Outcome::decision);
         assert_eq!(decision, Some(OutcomeDecision::Block), "{code}");
     }
 }

@@ -6,10 +6,12 @@
 use std::{path::Path, time::Duration};
 
 use greenlight::{
-    Batch, Client, Credentials, DataId, Error, ErrorKind, ImageUrl, Inspection,
-    OutcomeDecision::{Block, Pass, Review},
-    Requirements, Retry, Scene, Submission, Suggestion, Task, TaskId, TaskState,
-    green::{ClientBuilder, Content, Feedback, ScanOptions},
+    DataId, Error, ErrorKind, ImageUrl, Inspection, Requirements, Retry, TaskId,
+    green::{
+        Batch, Client, ClientBuilder, Content, Credentials, Feedback,
+        OutcomeDecision::{Block, Pass, Review},
+        ScanOptions, Scene, Secret, Submission, Suggestion, Task, TaskState,
+    },
     sandbox::{Fault, Operation, Sandbox, Share, When},
 };
 
@@ -23,7 +25,7 @@ async fn sandbox() -> Sandbox {
 
 fn builder(sandbox: &Sandbox) -> ClientBuilder {
     let key = sandbox.credentials();
-    let mut credentials = Credentials::new(key.id(), key.secret());
+    let mut credentials = Credentials::new(key.id(), Secret::new(key.secret()));
     if let Some(token) = key.token() {
         credentials = credentials.with_security_token(token);
     }
@@ -308,7 +310,7 @@ async fn the_sandbox_accepts_acs3_signatures() {
         sandbox.put_clock_forward(Duration::from_secs(5 * 3600));
         let newer = builder(&sandbox)
             .signature(SignatureStyle::Acs3)
-            .client_info(ClientInfo::new().user_nick("名 & nick=+%~*"));
+            .client_info(ClientInfo::new().with_user_nick("名 & nick=+%~*"));
         let client = newer.clone().build().unwrap();
         let submission = submit(&sandbox, &client).await.unwrap();
         let reports = client.wait(&submission).await.unwrap();
@@ -317,7 +319,7 @@ async fn the_sandbox_accepts_acs3_signatures() {
         assert_eq!((sandbox.requests(), sandbox.paid()), (3, 4));
 
         let key = sandbox.credentials();
-        let wrong = Credentials::new(key.id(), "an0ther-secret");
+        let wrong = Credentials::new(key.id(), Secret::new("an0ther-secret"));
         let client = newer.credentials(wrong).build().unwrap();
         let error = submit(&sandbox, &client).await.unwrap_err();
         assert_eq!(error.service_code(), Some("SignatureDoesNotMatch"));
@@ -330,7 +332,7 @@ async fn a_wrong_secret_is_explained() {
     let sandbox = sandbox().await;
     let key = sandbox.credentials();
     let client = builder(&sandbox)
-        .credentials(Credentials::new(key.id(), "an0ther-secret"))
+        .credentials(Credentials::new(key.id(), Secret::new("an0ther-secret")))
         .build()
         .unwrap();
     let error = submit(&sandbox, &client).await.unwrap_err();
@@ -345,7 +347,7 @@ async fn a_wrong_secret_is_explained() {
 
 #[tokio::test]
 async fn requests_with_unicode_and_a_token_are_signed_correctly() {
-    use greenlight::green::{Callback, ClientInfo};
+    use greenlight::green::{Callback, ClientInfo, Secret};
     let sandbox = Sandbox::builder()
         .security_token("CAIS+token/with==specials")
         .serve("fixtures/images")
@@ -353,9 +355,9 @@ async fn requests_with_unicode_and_a_token_are_signed_correctly() {
         .await
         .unwrap();
     let info = ClientInfo::new()
-        .user_nick("名 & nick=+%")
-        .ip("127.0.0.2")
-        .user_id("1");
+        .with_user_nick("名 & nick=+%")
+        .with_ip("127.0.0.2")
+        .with_user_id("1");
     for builder in [
         builder(&sandbox).client_info(info.clone()),
         builder(&sandbox)
@@ -366,8 +368,8 @@ async fn requests_with_unicode_and_a_token_are_signed_correctly() {
         let mut extras = serde_json::Map::new();
         extras.insert("kind".into(), "卡".into());
         let options = ScanOptions::new(&[Scene::Porn, Scene::Ad])
-            .with_callback(Callback::new("https://example.com/hook", "seed").unwrap())
-            .near_line()
+            .with_callback(Callback::new("https://example.com/hook", Secret::new("seed")).unwrap())
+            .with_near_line()
             .with_extras(extras);
         let url = sandbox.url_for("png/rgb.png").unwrap();
         let task = Task::unchecked(ImageUrl::parse(&url).unwrap())
@@ -655,7 +657,7 @@ fn the_sandbox_computes_the_same_signature() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let sandbox = runtime.block_on(Sandbox::start()).unwrap();
     let key = sandbox.credentials();
-    let credentials = Credentials::new(key.id(), key.secret());
+    let credentials = Credentials::new(key.id(), Secret::new(key.secret()));
     let body = br#"["no-such-task"]"#;
     let md5 = sign::content_md5(body);
     let check = |(parameters, order): (Vec<(String, String)>, Vec<usize>)| {

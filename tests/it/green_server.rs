@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use greenlight::green::{Client, ClientBuilder, Credentials};
+use greenlight::green::{Client, ClientBuilder, Credentials, Secret};
 use serde_json::Value;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -124,7 +124,10 @@ impl Server {
     pub(crate) fn builder(&self) -> ClientBuilder {
         Client::builder()
             .endpoint(&self.url())
-            .credentials(Credentials::new("LTAIexample", "example-secret"))
+            .credentials(Credentials::new(
+                "LTAIexample",
+                Secret::new("example-secret"),
+            ))
             .poll_interval(Duration::from_millis(10))
     }
 

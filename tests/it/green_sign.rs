@@ -3,9 +3,9 @@
 #![allow(clippy::unwrap_used, reason = "a test may fail anywhere")]
 
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
-use greenlight::{
-    Credentials,
-    green::sign::{self, Parts},
+use greenlight::green::{
+    Credentials, Secret,
+    sign::{self, Parts},
 };
 use proptest::prelude::*;
 use serde_json::Value;
@@ -26,7 +26,7 @@ fn credentials(vector: &Value) -> Credentials {
     let text = |name: &str| vector[name].as_str();
     let credentials = Credentials::new(
         text("access_key_id").unwrap(),
-        text("access_key_secret").unwrap(),
+        Secret::new(text("access_key_secret").unwrap()),
     );
     match text("security_token") {
         Some(token) => credentials.with_security_token(token),
@@ -113,7 +113,8 @@ fn an_upload_signed_by_the_official_library_gets_the_same_signature() {
 
 #[test]
 fn debug_output_shows_no_secret() {
-    let credentials = Credentials::new("LTAIid", "s3cr3t-key").with_security_token("t0k3n-text");
+    let credentials =
+        Credentials::new("LTAIid", Secret::new("s3cr3t-key")).with_security_token("t0k3n-text");
     let parts = Parts {
         method: "POST",
         path: "/",
@@ -143,7 +144,7 @@ proptest! {
         headers.extend(extra.iter().map(|(name, value)| (name.as_str(), value.as_str())));
         let mut query: Vec<(&str, &str)> =
             query.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-        let credentials = Credentials::new("id", "secret");
+        let credentials = Credentials::new("id", Secret::new("secret"));
         let parts = Parts { method: "POST", path: "/p", query: &query, headers: &headers };
         let before = sign::roa(&parts, &credentials);
 

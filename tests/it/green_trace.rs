@@ -10,7 +10,7 @@ use std::{
     },
 };
 
-use greenlight::{Scene, green::Credentials};
+use greenlight::green::{Credentials, Scene, Secret};
 use serde_json::json;
 use tracing::{
     Event, Metadata, Subscriber,
@@ -89,7 +89,9 @@ async fn each_attempt_has_a_span_with_number_and_message() {
     .await;
     let client = server
         .builder()
-        .credentials(Credentials::new("LTAI", "s3cr3t-key").with_security_token("t0k3n"))
+        .credentials(
+            Credentials::new("LTAI", Secret::new("s3cr3t-key")).with_security_token("t0k3n"),
+        )
         .build()
         .unwrap();
     client.submit(batch(&["a"]), &[Scene::Porn]).await.unwrap();

@@ -5,9 +5,8 @@
 use std::{path::Path, time::Duration};
 
 use greenlight::{
-    Accepted, Batch, ErrorKind, ImageUrl, Inspection, Requirements, Retry, Scene, Task,
-    green::{Client, Content, ScanOptions},
-    verdict::{Code, Measure, Severity},
+    Accepted, Code, ErrorKind, ImageUrl, Inspection, Measure, Requirements, Retry, Severity,
+    green::{Batch, Client, Content, ScanOptions, Scene, Task},
 };
 use serde_json::{Value, json};
 use sha2::Digest as _;

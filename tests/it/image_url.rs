@@ -1,6 +1,6 @@
 //! The rules of a URL's text.
 
-use greenlight::{ImageUrl, Requirements, UrlError, verdict::Code};
+use greenlight::{Code, ImageUrl, Requirements, UrlError};
 
 #[test]
 fn a_text_that_would_be_repaired_is_malformed() {

@@ -12,9 +12,8 @@ use std::{
 };
 
 use greenlight::{
-    Dimensions, Format, Inspection, Inspector, Requirements,
-    inspect::{ColorType, DefectKind, Depth, Identity},
-    verdict::Enforcement,
+    ColorType, DefectKind, Depth, Dimensions, Enforcement, Format, Identity, Inspection, Inspector,
+    Requirements,
 };
 use proptest::prelude::*;
 

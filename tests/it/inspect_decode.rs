@@ -2,11 +2,7 @@
 
 use std::{fs, path::Path};
 
-use greenlight::{
-    Inspection, Inspector, Requirements,
-    inspect::{DefectKind, Depth},
-    verdict::Code,
-};
+use greenlight::{Code, DefectKind, Depth, Inspection, Inspector, Requirements};
 
 fn fixture(name: &str) -> Vec<u8> {
     let images = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/images");

@@ -3,7 +3,7 @@
 use std::{convert::Infallible, fs, io, path::Path};
 
 use futures_util::stream;
-use greenlight::{Inspection, inspect::Depth};
+use greenlight::{Depth, Inspection};
 
 fn fixture() -> Vec<u8> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/images/gif/animated.gif");

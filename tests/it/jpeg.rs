@@ -3,8 +3,7 @@
 use std::fs;
 
 use greenlight::{
-    Depth, Dimensions, Format, Inspection, Inspector,
-    inspect::{ColorType, DefectKind, Orientation},
+    ColorType, DefectKind, Depth, Dimensions, Format, Inspection, Inspector, Orientation,
 };
 use proptest::prelude::*;
 

@@ -80,7 +80,7 @@ fn sqlite_passes_the_conformance_suite() {
         println!("{}", case.name()); // shown when it fails
         let path = fresh_path("conformance");
         let open = || Arc::new(SqliteLedger::open(&path, &scope()).unwrap());
-        block_on(case.run(open(), open()));
+        block_on(case.run([open(), open()]));
     }
 }
 

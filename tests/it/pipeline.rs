@@ -10,13 +10,12 @@ mod kill;
 use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
 
 use greenlight::{
-    ErrorKind, Probe, Requirements,
-    green::{Client, Credentials},
+    Code, ErrorKind, Requirements,
+    green::{Client, Credentials, Secret},
     ledger::{Ledger, Row, Rows, Scope, Source, SqliteLedger, State},
     pipeline::{Line, Pipeline, Plan, Progress, Subject},
-    probe::{AddressPolicy, Mode},
+    probe::{AddressPolicy, Mode, Probe},
     sandbox::{Sandbox, SandboxBuilder},
-    verdict::Code,
 };
 
 use super::ledger::{block_on, fresh_path};
@@ -39,7 +38,7 @@ fn client(endpoint: &str, secret: &str) -> Client {
     let rate = 100_000.try_into().unwrap();
     let client = Client::builder()
         .endpoint(endpoint)
-        .credentials(Credentials::new("sandbox-key-id", secret))
+        .credentials(Credentials::new("sandbox-key-id", Secret::new(secret)))
         .requests_per_second(rate)
         .images_per_second(rate)
         .max_attempts(1);
@@ -57,7 +56,9 @@ fn probe() -> Probe {
 
 fn probe_in(mode: Mode) -> Probe {
     let policy = AddressPolicy::new().allow("127.0.0.1/32").unwrap();
-    let probe = Probe::builder().policy(policy.ports(1..=65535)).mode(mode);
+    let probe = Probe::builder()
+        .policy(policy.with_ports(1..=65535))
+        .mode(mode);
     probe.concurrency_per_host(64).build().unwrap()
 }
 

@@ -10,10 +10,9 @@
 use std::time::Duration;
 
 use greenlight::{
-    Decision, Depth, Dimensions, Download, Format, ImageUrl, Probe, Requirements,
-    download::{Ending, Phase},
-    probe::{AddressPolicy, Mode},
-    verdict::{Code, Missing},
+    Code, Decision, Depth, Dimensions, Format, ImageUrl, Missing, Requirements,
+    download::{Download, Ending, Phase},
+    probe::{AddressPolicy, Header, Mode, Probe},
 };
 
 use crate::probe_server::{
@@ -702,13 +701,26 @@ async fn a_url_rejected_by_its_text_is_not_requested() {
 
 #[test]
 fn a_probe_that_cannot_be_built_names_the_cause() {
-    let error = builder().header("Host", "example.com").build().unwrap_err();
+    let error = builder()
+        .header(Header::new("Host").with_value("example.com"))
+        .build()
+        .unwrap_err();
     assert_eq!(
         error.to_string(),
         "probe cannot be set up: header is the probe's own: Host"
     );
-    assert!(builder().header("a b", "c").build().is_err());
-    assert!(builder().header("a", "b\r\nc: d").build().is_err());
+    assert!(
+        builder()
+            .header(Header::new("a b").with_value("c"))
+            .build()
+            .is_err()
+    );
+    assert!(
+        builder()
+            .header(Header::new("a").with_value("b\r\nc: d"))
+            .build()
+            .is_err()
+    );
     assert!(builder().user_agent("a\nb").build().is_err());
     assert!(builder().concurrency(0).build().is_err());
     assert!(builder().root_certificates(b"no pem").build().is_err());

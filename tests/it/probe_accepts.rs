@@ -386,7 +386,7 @@ async fn a_chunked_body_in_the_first_window_has_a_known_size() {
         .check(&server.url("/image.png"), &ASYNC)
         .await
         .unwrap();
-    assert_eq!(verdict.missing(), [greenlight::verdict::Missing::Size]);
+    assert_eq!(verdict.missing(), [greenlight::Missing::Size]);
     assert!(verdict.download().unwrap().bytes() < 200_000);
 }
 

@@ -341,7 +341,7 @@ fn default_ports_are_80_and_443() {
     ] {
         assert!(!open(&policy, port), "{port}");
     }
-    let policy = AddressPolicy::new().ports([443]);
+    let policy = AddressPolicy::new().with_ports([443]);
     assert!(open(&policy, 443) && !open(&policy, 80) && !open(&policy, 8080));
 }
 
@@ -599,7 +599,7 @@ fn a_nat64_prefix_is_checked_by_the_embedded_address() {
         ),
     ] {
         let plain = AddressPolicy::new();
-        let policy = plain.clone().nat64_prefix(prefix).unwrap();
+        let policy = plain.clone().with_nat64_prefix(prefix).unwrap();
         assert!(plain.check(at(private)).is_ok(), "{prefix}: looks public");
         assert!(policy.check(at(private)).is_err(), "{prefix}: {private}");
         assert!(policy.check(at(public)).is_ok(), "{prefix}: {public}");
@@ -609,7 +609,10 @@ fn a_nat64_prefix_is_checked_by_the_embedded_address() {
         assert!(denied.check(at(public)).is_err(), "{prefix}");
     }
     for wrong in ["2001:db8::/33", "10.0.0.0/32", "2001:db8::1/96", "x"] {
-        assert!(AddressPolicy::new().nat64_prefix(wrong).is_err(), "{wrong}");
+        assert!(
+            AddressPolicy::new().with_nat64_prefix(wrong).is_err(),
+            "{wrong}"
+        );
     }
 }
 

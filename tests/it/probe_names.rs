@@ -10,9 +10,9 @@ use std::{
 };
 
 use greenlight::{
-    Decision, ImageUrl, Probe, Requirements,
+    Decision, ImageUrl, Requirements,
     download::{Ending, Phase},
-    probe::{AddressPolicy, ProbeBuilder},
+    probe::{AddressPolicy, Probe, ProbeBuilder},
 };
 use tokio::{net::UdpSocket, task::JoinSet, time};
 

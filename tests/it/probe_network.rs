@@ -22,7 +22,7 @@ use futures_util::StreamExt;
 use greenlight::{
     Decision, Dimensions, ImageUrl, Requirements,
     download::{Ending, Phase},
-    probe::{AddressPolicy, Mode, ProbeBuilder},
+    probe::{AddressPolicy, Header, Mode, ProbeBuilder},
 };
 use tokio::{
     net::{TcpSocket, TcpStream, UdpSocket},
@@ -491,9 +491,9 @@ async fn secret_headers_are_not_sent_to_another_origin() {
     })
     .await;
     let probe = builder()
-        .header("Authorization", "Bearer secret")
-        .header("X-Api-Key", "secret")
-        .header("Referer", "https://shop.example/")
+        .header(Header::new("Authorization").with_value("Bearer secret"))
+        .header(Header::new("X-Api-Key").with_value("secret"))
+        .header(Header::new("Referer").with_value("https://shop.example/"))
         .user_agent("tester/1.0")
         .build()
         .unwrap();
@@ -546,8 +546,8 @@ async fn no_request_sends_a_secret_to_another_origin() {
         let here = Server::answering(answer("302 Found", &[("Location", &location)], b"")).await;
         let probe = builder()
             .mode(Mode::Header)
-            .header("Authorization", "Bearer secret")
-            .header("Cookie", "session=secret")
+            .header(Header::new("Authorization").with_value("Bearer secret"))
+            .header(Header::new("Cookie").with_value("session=secret"))
             .build()
             .unwrap();
         probe.download(&here.url("/a"), &ASYNC).await;
@@ -1028,11 +1028,13 @@ async fn a_proxy_from_the_environment_is_not_used() {
 
 #[test]
 fn no_header_value_is_printed() {
-    let builder = builder().header("Authorization", "secret-1").header_for(
-        "images.example",
-        "Cookie",
-        "secret-2",
-    );
+    let builder = builder()
+        .header(Header::new("Authorization").with_value("secret-1"))
+        .header(
+            Header::new("Cookie")
+                .with_value("secret-2")
+                .with_host("images.example"),
+        );
     let text = format!("{builder:?} {:?}", builder.clone().build().unwrap());
     assert!(!text.contains("secret"), "{text}");
     assert!(
@@ -1063,9 +1065,17 @@ async fn a_bound_header_is_sent_to_its_host_only() {
     let port = server.address.port();
     let probe = builder()
         .resolver(|_host| async { Ok(vec![GOOD.into()]) })
-        .header("X-Key", "for all")
-        .header_for(&format!("Images.example:{port}"), "X-Key", "bound")
-        .header_for("images.example", "Cookie", "at port 80 only")
+        .header(Header::new("X-Key").with_value("for all"))
+        .header(
+            Header::new("X-Key")
+                .with_value("bound")
+                .with_host(&format!("Images.example:{port}")),
+        )
+        .header(
+            Header::new("Cookie")
+                .with_value("at port 80 only")
+                .with_host("images.example"),
+        )
         .build()
         .unwrap();
     for (host, path, key) in [

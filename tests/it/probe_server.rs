@@ -18,8 +18,8 @@ use std::{
 };
 
 use greenlight::{
-    ImageUrl, Probe,
-    probe::{AddressPolicy, Mode, ProbeBuilder},
+    ImageUrl,
+    probe::{AddressPolicy, Mode, Probe, ProbeBuilder},
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},

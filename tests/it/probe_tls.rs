@@ -18,9 +18,9 @@ use std::{
 
 use bytes::Bytes;
 use greenlight::{
-    Decision, Download, ImageUrl, Probe, Requirements,
-    download::{Ending, Phase, TlsFault},
-    probe::{HttpVersions, Mode, ProbeBuilder},
+    Decision, ImageUrl, Requirements,
+    download::{Download, Ending, Phase, TlsFault},
+    probe::{HttpVersions, Mode, Probe, ProbeBuilder},
 };
 use rcgen::{
     BasicConstraints, Certificate, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair,

@@ -3,9 +3,8 @@
 use std::{fs, path::Path};
 
 use greenlight::{
-    Decision, Format, Inspection, Inspector, Requirements, Violation,
-    inspect::{Claim, DefectKind, Depth},
-    verdict::{Code, Enforcement, Measure, Missing, Severity},
+    Claim, Code, Decision, DefectKind, Depth, Enforcement, Format, Inspection, Inspector, Measure,
+    Missing, Requirements, Severity, Violation,
 };
 
 /// An uncompressed 24-bit BMP, the one format that needs no coder.

@@ -2,12 +2,7 @@
 
 use std::time::Duration;
 
-use greenlight::{
-    Format, Requirements,
-    inspect::DefectKind,
-    requirements::Rule,
-    verdict::{Code, Enforcement},
-};
+use greenlight::{Code, DefectKind, Enforcement, Format, Requirements, Rule};
 use proptest::prelude::*;
 
 #[test]

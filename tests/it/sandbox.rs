@@ -555,13 +555,14 @@ async fn a_dropped_sandbox_no_longer_listens() {
 async fn debug_output_has_no_secrets() {
     let sandbox = start(
         Sandbox::builder()
-            .key("id", "very-secret")
+            .key_id("id")
+            .key_secret("very-secret")
             .security_token("very-token"),
     )
     .await;
     let text = format!(
         "{sandbox:?} {:?}",
-        Sandbox::builder().key("id", "very-secret")
+        Sandbox::builder().key_id("id").key_secret("very-secret")
     );
     assert!(text.contains("\"id\""));
     assert!(!text.contains("very-"), "{text}");

@@ -2,7 +2,7 @@
 //! code, tested over the wire.
 
 use greenlight::{
-    green::{Credentials, sign},
+    green::{Credentials, Secret, sign},
     sandbox::Sandbox,
 };
 use proptest::prelude::*;
@@ -47,7 +47,10 @@ fn signed(
         query: &borrowed(query),
         headers: &borrowed(&request.headers),
     };
-    let signature = sign::roa(&parts, &Credentials::new(key.id(), key.secret()));
+    let signature = sign::roa(
+        &parts,
+        &Credentials::new(key.id(), Secret::new(key.secret())),
+    );
     let mut encoded = url::form_urlencoded::Serializer::new(String::new());
     encoded.extend_pairs(query.iter().rev());
     request.target = format!("{PATH}?{}", encoded.finish());

@@ -19,9 +19,8 @@ use axum::{
     routing::post,
 };
 use greenlight::{
-    Requirements,
+    Code, Enforcement, Requirements,
     axum::{ImageBody, ImageField, Problem, SmallReads, Upload, UploadPolicy},
-    verdict::{Code, Enforcement},
 };
 use proptest::prelude::*;
 
@@ -319,10 +318,8 @@ fn each_violation_has_its_status_and_its_code() {
         ("image/trailing-bytes", &trailing, 422),
         ("image/too-large", &large, 413),
     ];
-    let strict = Requirements::SYNC.with_enforcement(
-        greenlight::inspect::DefectKind::TrailingBytes,
-        Enforcement::Reject,
-    );
+    let strict = Requirements::SYNC
+        .with_enforcement(greenlight::DefectKind::TrailingBytes, Enforcement::Reject);
     let server = serve(UploadPolicy::new(strict));
     for (code, image, status) in table {
         let form = image_form(image);

@@ -9,7 +9,7 @@ use std::{
 };
 
 use futures_util::{StreamExt, stream};
-use greenlight::{Decision, Gate, GateError, ImageUrl, Requirements, verdict::Code};
+use greenlight::{Code, Decision, Gate, GateError, ImageUrl, Requirements};
 use proptest::prelude::*;
 use tokio::io::{AsyncRead, AsyncReadExt, ReadBuf};
 

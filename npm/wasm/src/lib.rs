@@ -11,8 +11,7 @@ mod write;
 use std::{cell::RefCell, str};
 
 use greenlight::{
-    Decision, Depth, Format, Gate, Inspection, Requirements, Violation, inspect::Claim,
-    verdict::Missing,
+    Claim, Decision, Depth, Format, Gate, Inspection, Missing, Requirements, Violation,
 };
 use serde::Serialize;
 

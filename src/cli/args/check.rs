@@ -17,11 +17,10 @@ use crate::{
         source::Sources,
         terminal,
     },
-    inspect::Depth,
     local_file::Folders,
     probe::Probe,
-    requirements::Requirements,
 };
+use greenlight::{Depth, Requirements};
 
 /// What to check, how, and what is printed.
 #[derive(Args, Debug)]

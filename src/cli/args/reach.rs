@@ -99,19 +99,20 @@ impl ReachOptions {
             policy = policy.deny(entry).map_err(unusable)?;
         }
         for prefix in &self.nat64_prefixes {
-            policy = policy.nat64_prefix(prefix).map_err(unusable)?;
+            policy = policy.with_nat64_prefix(prefix).map_err(unusable)?;
         }
         let probe = probe
             .policy(policy)
             .max_redirects(usize::from(self.max_redirects))
             .user_agent(&self.user_agent);
         let headers = self.headers.iter();
-        Ok(
-            headers.fold(probe, |probe, Header { host, name, value }| match host {
-                Some(host) => probe.header_for(host, name, value),
-                None => probe.header(name, value),
-            }),
-        )
+        Ok(headers.fold(probe, |probe, Header { host, name, value }| {
+            let header = crate::probe::Header::new(name).with_value(value);
+            probe.header(match host {
+                Some(host) => header.with_host(host),
+                None => header,
+            })
+        }))
     }
 
     /// The warning for headers that hold a secret and are sent to every host.
@@ -127,7 +128,7 @@ impl ReachOptions {
 
 fn nat64_prefix(text: &str) -> Result<String, EntryError> {
     AddressPolicy::new()
-        .nat64_prefix(text)
+        .with_nat64_prefix(text)
         .map(|_| text.to_owned())
 }
 

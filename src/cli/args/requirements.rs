@@ -10,10 +10,8 @@ use clap::{
 use crate::{
     cli::{duration, exit::reason},
     error::UnknownName,
-    format::Format,
-    requirements::{ByteSize, Requirements, Rule},
-    verdict::Enforcement,
 };
+use greenlight::{ByteSize, Enforcement, Format, Requirements, Rule};
 
 /// No file of requirements is larger, in bytes.
 const MAX_FILE: u64 = 1 << 20;

@@ -4,13 +4,15 @@ use std::{fmt, net::SocketAddr, path::PathBuf, str::FromStr};
 
 use clap::{Args, ValueEnum, ValueHint};
 
+use greenlight::TaskId;
+
 use super::{OnlyOption, PrintOptions};
 use crate::{
     cli::exit::Failure,
     error::Error,
     green::{
         Chain, Client, ClientBuilder, FromCliProfile, FromEcsRole, FromEnvironment, FromIniProfile,
-        FromUri, Network, ProvideCredentials as _, TaskId,
+        FromUri, Network, ProvideCredentials as _,
     },
     sandbox::Sandbox,
 };
@@ -187,7 +189,7 @@ impl SandboxOptions {
     pub(crate) async fn start(&self) -> Result<Sandbox, Failure> {
         let mut sandbox = Sandbox::builder().listen(self.listen).polls(self.polls);
         if let Some(key) = &self.key {
-            sandbox = sandbox.key(&key.id, &key.secret);
+            sandbox = sandbox.key_id(&key.id).key_secret(&key.secret);
             if let Some(token) = &key.token {
                 sandbox = sandbox.security_token(token);
             }

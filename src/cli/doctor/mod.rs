@@ -15,9 +15,10 @@ use super::{
 };
 use crate::{
     error::{Error, ErrorKind},
-    green::{Client, ClientBuilder, Credentials, TaskId},
+    green::{Client, ClientBuilder, Credentials, Secret},
     sandbox::Sandbox,
 };
+use greenlight::TaskId;
 
 /// Time limit of each step that waits for the network.
 const LIMIT: Duration = Duration::from_secs(10);
@@ -111,7 +112,7 @@ async fn service(options: &DoctorOptions) -> Result<Service, Failure> {
         let key = sandbox.credentials();
         let client = Client::builder()
             .endpoint(&sandbox.endpoint())
-            .credentials(Credentials::new(key.id(), key.secret()));
+            .credentials(Credentials::new(key.id(), Secret::new(key.secret())));
         return Ok(Service {
             client: limited(client).build()?,
             url: sandbox.endpoint(),

@@ -4,10 +4,9 @@ use super::{LIMIT, finding::Finding};
 use crate::{
     download::{Download, Ending},
     image_url::ImageUrl,
-    inspect::Depth,
     probe::{AddressPolicy, Mode, Probe},
-    requirements::Requirements,
 };
+use greenlight::{Depth, Requirements};
 
 /// Tests the way to the service with one request that is not signed.
 pub(super) async fn examine(url: &str) -> Vec<Finding> {

@@ -8,8 +8,8 @@ use crate::{
     cli::outcome::{ScanReport, SceneReport},
     image_url::masked,
     probe::classify,
-    verdict::{Severity, Violation, worst_by_code},
 };
+use greenlight::{CodeCounts, Severity, Violation};
 
 use super::words::grouped;
 
@@ -253,7 +253,7 @@ impl Entry {
 
     /// The codes of its violations, each once.
     pub(super) fn codes(&self) -> BTreeMap<&str, Severity> {
-        worst_by_code(
+        CodeCounts::worst(
             self.violations
                 .iter()
                 .map(|finding| (finding.code.as_str(), finding.severity())),

@@ -8,7 +8,7 @@ use super::{
     rows::Rows,
     words::grouped,
 };
-use crate::verdict::Severity;
+use greenlight::Severity;
 
 /// Distinct names that are counted; further ones are counted together.
 const NAMES: usize = 100;

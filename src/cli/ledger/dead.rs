@@ -11,9 +11,9 @@ use crate::{
         report::text,
         terminal::{Cell, Row as Cells, Tone},
     },
-    green::TaskId,
     ledger::{Row, State},
 };
+use greenlight::TaskId;
 
 /// Prints a line for each source of a dead image.
 pub(crate) async fn run(options: DeadOptions) -> Result<Exit, Failure> {

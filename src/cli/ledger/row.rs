@@ -5,8 +5,8 @@ use crate::{
     cli::{name, outcome::ScanReport, report::Report},
     green::Outcome,
     ledger::{Location, Reason, Row, State},
-    verdict::{Decision, Summary},
 };
+use greenlight::{Decision, Summary};
 
 impl From<Row> for ScanReport {
     fn from(row: Row) -> Self {

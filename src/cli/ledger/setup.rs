@@ -10,7 +10,7 @@ use crate::{
         scan::Place,
     },
     error::{Error, ErrorKind},
-    green::{Client, Credentials, Scene},
+    green::{Client, Credentials, Scene, Secret},
     ledger::{Ledger, Scope},
     pipeline::Pipeline,
     sandbox::Sandbox,
@@ -56,7 +56,7 @@ impl Parties {
         let key = sandbox.credentials();
         let client = Client::builder()
             .endpoint(&sandbox.endpoint())
-            .credentials(Credentials::new(key.id(), key.secret()));
+            .credentials(Credentials::new(key.id(), Secret::new(key.secret())));
         Ok(Self {
             client: settings.client_with(client)?,
             account: "sandbox".to_owned(),

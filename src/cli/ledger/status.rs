@@ -20,8 +20,8 @@ use crate::{
         terminal::{Cell, Row as Cells, Tone},
     },
     ledger::{Backlog, Ledger, Scope, State, Stats, WorkerStatus},
-    verdict::{CodeCounts, Violation},
 };
+use greenlight::{CodeCounts, Violation};
 
 /// Counts what the ledger holds.
 pub(crate) async fn run(options: StatusOptions) -> Result<Exit, Failure> {

@@ -37,7 +37,7 @@ use self::{
     text::TextRows,
 };
 use super::exit::{Failure, reason};
-use crate::green::DataId;
+use greenlight::DataId;
 
 pub(crate) use column::Columns;
 pub(crate) use lines::{LineEnds, Lines};

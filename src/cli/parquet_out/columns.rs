@@ -8,11 +8,8 @@ use parquet::{
     file::writer::{SerializedColumnWriter, SerializedFileWriter},
 };
 
-use crate::{
-    cli::outcome::ScanReport,
-    format::Format,
-    verdict::{DownloadSummary, Severity},
-};
+use crate::cli::outcome::ScanReport;
+use greenlight::{DownloadSummary, Format, Severity};
 
 /// Lists are written in the three levels that the format's page on logical types asks for. Numbers
 /// are signed, because some readers know no others.

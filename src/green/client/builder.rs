@@ -26,11 +26,11 @@ const QUOTA: NonZeroU32 = NonZeroU32::new(50).expect("50 is not zero");
 /// Settings of a [`Client`].
 ///
 /// ```
-/// use greenlight::green::{Client, Credentials};
+/// use greenlight::green::{Client, Credentials, Secret};
 ///
 /// let client = Client::builder()
 ///     .region("ap-southeast-1")
-///     .credentials(Credentials::new("key-id", "key-secret"))
+///     .credentials(Credentials::new("key-id", Secret::new("key-secret")))
 ///     .max_attempts(3)
 ///     .build()?;
 /// # Ok::<(), greenlight::Error>(())

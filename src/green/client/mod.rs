@@ -45,14 +45,18 @@ const SYNC_TIMEOUT: Duration = Duration::from_secs(6);
 /// # #[cfg(feature = "sandbox")]
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # tokio::runtime::Runtime::new()?.block_on(async {
-/// use greenlight::{Batch, Client, Credentials, ImageUrl, Scene, Task, sandbox::Sandbox};
+/// use greenlight::{
+///     ImageUrl,
+///     green::{Batch, Client, Credentials, Scene, Secret, Task},
+///     sandbox::Sandbox,
+/// };
 ///
 /// // A mock of the service; `region("ap-southeast-1")` instead of `endpoint` uses the real one.
 /// let sandbox = Sandbox::builder().start().await?;
 /// let key = sandbox.credentials();
 /// let client = Client::builder()
 ///     .endpoint(&sandbox.endpoint())
-///     .credentials(Credentials::new(key.id(), key.secret()))
+///     .credentials(Credentials::new(key.id(), Secret::new(key.secret())))
 ///     .poll_interval(std::time::Duration::from_millis(20))
 ///     .build()?;
 ///

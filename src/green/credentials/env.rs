@@ -1,6 +1,6 @@
 //! Credentials from the environment.
 
-use super::{Credentials, ProvideCredentials, Provided};
+use super::{Credentials, ProvideCredentials, Provided, Secret};
 use crate::error::{Error, ErrorKind};
 
 const ID: &str = "ALIBABA_CLOUD_ACCESS_KEY_ID";
@@ -48,7 +48,7 @@ fn read() -> Result<Option<Credentials>, Error> {
         (Some(_), None) => return Err(missing(SECRET, ID)),
         (None, Some(_)) => return Err(missing(ID, SECRET)),
     };
-    let mut credentials = Credentials::new(&id, &secret);
+    let mut credentials = Credentials::new(&id, Secret::new(&secret));
     if let Some(token) = variable(TOKEN) {
         credentials = credentials.with_security_token(&token);
     }

@@ -26,12 +26,14 @@ use super::object::Object;
 
 use crate::error::{Error, ErrorKind};
 
-/// Text that is not shown.
+/// A text that only the service and the caller may know, such as the secret of an access key or the
+/// seed of a [`Callback`](super::Callback). `Debug` prints `<redacted>`.
 #[derive(Clone)]
-pub(super) struct Secret(Arc<str>);
+pub struct Secret(Arc<str>);
 
 impl Secret {
-    pub(super) fn new(text: &str) -> Self {
+    /// Returns this text as a secret.
+    pub fn new(text: &str) -> Self {
         Self(text.into())
     }
 
@@ -54,9 +56,9 @@ impl fmt::Debug for Secret {
 /// ```
 /// use std::time::{Duration, SystemTime};
 ///
-/// use greenlight::Credentials;
+/// use greenlight::green::{Credentials, Secret};
 ///
-/// let credentials = Credentials::new("STS.example", "example-secret")
+/// let credentials = Credentials::new("STS.example", Secret::new("example-secret"))
 ///     .with_security_token("example-token")
 ///     .with_expiry(SystemTime::now() + Duration::from_secs(3_600));
 /// assert!(credentials.is_temporary());
@@ -71,11 +73,11 @@ pub struct Credentials {
 }
 
 impl Credentials {
-    /// Takes an access key pair.
-    pub fn new(access_key_id: &str, access_key_secret: &str) -> Self {
+    /// Returns the credentials of an access key.
+    pub fn new(access_key_id: &str, access_key_secret: Secret) -> Self {
         Self {
             access_key_id: access_key_id.into(),
-            access_key_secret: Secret::new(access_key_secret),
+            access_key_secret,
             security_token: None,
             expiry: None,
         }
@@ -121,7 +123,8 @@ impl Credentials {
     /// Reads those that the service hands out for uploads.
     pub(super) fn of_grant(grant: &Object<'_>) -> Option<Self> {
         let expiry = grant.number("expiredTime")?;
-        let mut credentials = Self::new(grant.text("accessKeyId")?, grant.text("accessKeySecret")?)
+        let secret = Secret::new(grant.text("accessKeySecret")?);
+        let mut credentials = Self::new(grant.text("accessKeyId")?, secret)
             .with_security_token(grant.text("securityToken")?);
         credentials.expiry = Some(epoch_millis(expiry)?);
         credentials.checked("the service").ok()
@@ -185,7 +188,7 @@ pub type Provided<'a> =
 /// A source of credentials.
 ///
 /// ```
-/// use greenlight::green::{Client, Credentials, ProvideCredentials, Provided};
+/// use greenlight::green::{Client, Credentials, ProvideCredentials, Provided, Secret};
 ///
 /// #[derive(Debug)]
 /// struct Vault;
@@ -194,7 +197,7 @@ pub type Provided<'a> =
 ///     fn provide(&self) -> Provided<'_> {
 ///         Box::pin(async {
 ///             // An asynchronous request to the vault is made here.
-///             Ok(Some(Credentials::new("LTAIexample", "example-secret")))
+///             Ok(Some(Credentials::new("LTAIexample", Secret::new("example-secret"))))
 ///         })
 ///     }
 /// }

@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{Credentials, ProvideCredentials, Provided, env::variable};
+use super::{Credentials, ProvideCredentials, Provided, Secret, env::variable};
 use crate::{
     error::{Error, ErrorKind},
     green::object::{Object, without_mark},
@@ -207,7 +207,7 @@ fn credentials(
     secret: &str,
     token: Option<&str>,
 ) -> Result<Option<Credentials>, Error> {
-    let mut credentials = Credentials::new(id, secret);
+    let mut credentials = Credentials::new(id, Secret::new(secret));
     if let Some(token) = token {
         credentials = credentials.with_security_token(token);
     }

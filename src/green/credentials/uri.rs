@@ -6,7 +6,7 @@ use reqwest::{Method, header::HeaderMap};
 use tokio::sync::OnceCell;
 use url::{Host, Url};
 
-use super::{Credentials, ProvideCredentials, Provided, env::variable};
+use super::{Credentials, ProvideCredentials, Provided, Secret, env::variable};
 use crate::{
     error::{Error, ErrorKind},
     green::{
@@ -99,7 +99,7 @@ pub(super) fn handed_out(body: &[u8]) -> Result<Credentials, Error> {
     ) else {
         return Err(failed("its answer is incomplete"));
     };
-    let mut credentials = Credentials::new(id, secret).with_security_token(token);
+    let mut credentials = Credentials::new(id, Secret::new(secret)).with_security_token(token);
     if let Some(expiry) = answer.text("Expiration") {
         let expiry = expiry
             .parse()

@@ -25,8 +25,8 @@ use crate::{
 /// The bytes of an image: in memory, or in a file that is read as it is sent.
 ///
 /// ```no_run
-/// # async fn example(client: greenlight::Client) -> Result<(), Box<dyn std::error::Error>> {
-/// use greenlight::{Batch, Inspection, Requirements, Task, green::Content};
+/// # async fn example(client: greenlight::green::Client) -> Result<(), Box<dyn std::error::Error>> {
+/// use greenlight::{Inspection, Requirements, green::{Batch, Content, Task}};
 ///
 /// let bytes = std::fs::read("photo.png")?;
 /// let inspection = Inspection::of(&bytes);

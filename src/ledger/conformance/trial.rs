@@ -60,7 +60,7 @@ pub(super) struct Trial {
 }
 
 impl Trial {
-    pub(super) fn new(ledger: Arc<dyn Ledger>, successor: Arc<dyn Ledger>) -> Self {
+    pub(super) fn new([ledger, successor]: [Arc<dyn Ledger>; 2]) -> Self {
         Self { ledger, successor }
     }
 
@@ -116,8 +116,8 @@ impl Trial {
         holds: Vec<Hold>,
         now: SystemTime,
     ) -> (BatchId, Vec<Key>) {
-        let settle_at = now + Duration::from_secs(60);
-        let begun = self.ledger.begin_batch(holds, settle_at, now).await;
+        let settle = Duration::from_secs(60);
+        let begun = self.ledger.begin_batch(holds, settle, now).await;
         let begun = begun.expect("begin batch");
         (begun.batch, begun.keys)
     }

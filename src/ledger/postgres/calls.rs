@@ -95,19 +95,11 @@ impl Ledger for PostgresLedger {
             })
     }
 
-    fn begin_batch(
-        &self,
-        holds: Vec<Hold>,
-        settle_at: SystemTime,
-        now: SystemTime,
-    ) -> Reply<'_, Begun> {
+    fn begin_batch(&self, holds: Vec<Hold>, settle: Duration, now: SystemTime) -> Reply<'_, Begun> {
         let inner = &self.inner;
-        let args = (
-            holds,
-            inner.time(settle_at),
-            inner.time(now),
-            inner.number(),
-        );
+        let now = inner.time(now);
+        let settle_at = now.saturating_add(span_to_millis(settle));
+        let args = (holds, settle_at, now, inner.number());
         inner
             .pool
             .run("begin batch", Mode::Write, args, |db, args| {

@@ -41,8 +41,7 @@ pub(super) async fn due_polls(
             let mut poll = Poll::new(
                 key_of(row.try_get("key")?)?,
                 task_id_of(row.try_get("name")?)?,
-                from_millis(row.try_get("submitted_at")?),
-                from_millis(row.try_get("expires")?),
+                from_millis(row.try_get("submitted_at")?)..from_millis(row.try_get("expires")?),
             );
             poll.attempts = u32::try_from(row.try_get::<_, i32>("attempts")?).unwrap_or(0);
             Ok(poll)

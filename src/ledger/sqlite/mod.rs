@@ -181,13 +181,9 @@ impl Ledger for SqliteLedger {
         }))
     }
 
-    fn begin_batch(
-        &self,
-        holds: Vec<Hold>,
-        settle_at: SystemTime,
-        now: SystemTime,
-    ) -> Reply<'_, Begun> {
-        let (now, settle_at) = (to_millis(now), to_millis(settle_at));
+    fn begin_batch(&self, holds: Vec<Hold>, settle: Duration, now: SystemTime) -> Reply<'_, Begun> {
+        let now = to_millis(now);
+        let settle_at = now.saturating_add(span_to_millis(settle));
         Box::pin(self.inner.write("begin batch", move |db| {
             submit::begin_batch(db, &holds, settle_at, now)
         }))

@@ -198,7 +198,7 @@ mod postgres {
         ledger.record_findings(findings, now()).await.unwrap();
         let claimed = ledger.claim(Work::Submit, 3, lease, now()).await.unwrap();
         let holds = claimed.iter().map(|claimed| claimed.hold).collect();
-        let begun = ledger.begin_batch(holds, now() + lease, now()).await;
+        let begun = ledger.begin_batch(holds, lease, now()).await;
         let begun = begun.unwrap();
         let task = |number: usize| greenlight::TaskId::parse(&format!("img-{number}")).unwrap();
         let entries = begun.keys.iter().enumerate();
@@ -401,8 +401,8 @@ mod postgres {
                 .await
                 .unwrap();
             let claimed = ledger.claim(Work::Submit, 1, lease, local()).await.unwrap();
-            let settle_at = local() + Duration::from_secs(60);
-            let begun = ledger.begin_batch(vec![claimed[0].hold], settle_at, local());
+            let settle = Duration::from_secs(60);
+            let begun = ledger.begin_batch(vec![claimed[0].hold], settle, local());
             assert_eq!(begun.await.unwrap().keys.len(), 1);
             for seconds in [120, 0, 7_200] {
                 ahead.store(seconds, Ordering::Relaxed);

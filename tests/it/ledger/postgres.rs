@@ -36,7 +36,7 @@ fn postgres_passes_the_conformance_suite() {
         println!("{}", case.name()); // shown when it fails
         block_on(async {
             let [first, second] = [open(&url).await, open(&url).await];
-            case.run(Arc::new(first), Arc::new(second)).await;
+            case.run([Arc::new(first), Arc::new(second)]).await;
         });
     }
 }
@@ -162,8 +162,8 @@ fn the_clock_of_a_worker_is_corrected_or_rejected() {
         };
         ledger.record_findings(vec![finding], now()).await.unwrap();
         let claimed = ledger.claim(Work::Submit, 1, LEASE, now()).await.unwrap();
-        let settle_at = now() + Duration::from_secs(30);
-        let begun = ledger.begin_batch(vec![claimed[0].hold], settle_at, now());
+        let (sent_at, settle) = (now(), Duration::from_secs(30));
+        let begun = ledger.begin_batch(vec![claimed[0].hold], settle, sent_at);
         assert_eq!(begun.await.unwrap().keys.len(), 1);
         let near = PostgresLedger::options().clock(ahead(50));
         let near = near.open(&url, &scope()).await.unwrap();
@@ -173,7 +173,7 @@ fn the_clock_of_a_worker_is_corrected_or_rejected() {
         let backlog = near.backlog().await.unwrap();
         let (state, due) = backlog.due[0];
         assert_eq!(state, State::Sending);
-        let expected = settle_at + Duration::from_secs(50);
+        let expected = sent_at + settle + Duration::from_secs(50);
         let off = due
             .duration_since(expected)
             .unwrap_or_else(|early| early.duration());

@@ -428,7 +428,7 @@ impl World {
         let settle_at = self.now + SETTLE;
         let begun = self
             .ledger
-            .begin_batch(holds, settle_at, self.now)
+            .begin_batch(holds, SETTLE, self.now)
             .await
             .unwrap();
         for &key in &begun.keys {

@@ -12,11 +12,10 @@ use std::{
 };
 
 use greenlight::{
-    Depth, ErrorKind, Inspection, Requirements,
+    Decision, Depth, ErrorKind, Inspection, Requirements, Violation,
     ledger::Reason,
     pipeline::{Line, LineChecks, Subject},
     probe::Mode,
-    verdict::{Decision, Violation},
 };
 
 use super::{FIXTURES, block_on, line, probe_in, requirements};
@@ -115,7 +114,10 @@ fn reading_ahead_is_bounded_by_the_window() {
             count.fetch_add(1, Ordering::SeqCst);
             file("png/rgb.png", 1)
         });
-        let probe = greenlight::Probe::builder().concurrency(2).build().unwrap();
+        let probe = greenlight::probe::Probe::builder()
+            .concurrency(2)
+            .build()
+            .unwrap();
         let mut checks = LineChecks::start(&probe, &requirements(), endless).unwrap();
         for _ in 0..200 {
             checks.next().await.unwrap().result.unwrap();
@@ -163,7 +165,7 @@ fn a_file_is_inspected_like_its_bytes() {
     fs::write(&named, &bytes).unwrap();
     let verdict = Requirements::ASYNC.judge(Inspection::from_path(Depth::Header, &named).unwrap());
     let codes: Vec<_> = verdict.violations().iter().map(Violation::code).collect();
-    assert_eq!(codes, [greenlight::verdict::Code::ImageTypeMismatch]);
+    assert_eq!(codes, [greenlight::Code::ImageTypeMismatch]);
     let error = Inspection::from_path(Depth::Header, folder.path()).unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::IsADirectory);
 }

@@ -12,12 +12,11 @@ use std::{
 };
 
 use greenlight::{
-    ErrorKind,
-    green::{Client, Credentials},
+    Code, ErrorKind,
+    green::{Client, Credentials, Secret},
     ledger::{Key, Known, Ledger, Location, NewImage, Reason, Row, Source, State},
     pipeline::{Line, Pipeline, Plan, Step, Subject},
     sandbox::{Fault, Operation, Sandbox, When},
-    verdict::Code,
 };
 use sha2::{Digest as _, Sha256};
 
@@ -301,7 +300,7 @@ fn a_key_without_upload_permission_ends_the_run() {
         let ledger = Arc::clone(&bench.ledger);
         let wrong = Client::builder()
             .endpoint(&bench.sandbox.endpoint())
-            .credentials(Credentials::new("sandbox-key-id", "wrong"))
+            .credentials(Credentials::new("sandbox-key-id", Secret::new("wrong")))
             .build()
             .unwrap();
         let wrong = Pipeline::new(wrong, probe(), ledger, scope()).fill_wait(Duration::ZERO);

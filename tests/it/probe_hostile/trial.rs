@@ -17,9 +17,9 @@ use std::{
 };
 
 use greenlight::{
-    Download, ImageUrl, Probe, Requirements, Verdict,
-    download::Ending,
-    probe::{AddressPolicy, Mode, ProbeBuilder},
+    ImageUrl, Requirements, Verdict,
+    download::{Download, Ending},
+    probe::{AddressPolicy, Mode, Probe, ProbeBuilder},
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},

@@ -34,7 +34,9 @@ fn request(vector: &Value) -> Request {
 }
 
 async fn ask(vector: &Value, request: &Request, secret: &str) -> Answer {
-    let mut builder = Sandbox::builder().key(text(vector, "access_key_id"), secret);
+    let mut builder = Sandbox::builder()
+        .key_id(text(vector, "access_key_id"))
+        .key_secret(secret);
     if let Some(token) = vector["security_token"].as_str() {
         builder = builder.security_token(token);
     }

@@ -1,7 +1,7 @@
 //! Receives callbacks in a separate process, as a server would.
 
 use greenlight::{
-    green::{Callback, callback::Verifier},
+    green::{Callback, Secret, callback::Verifier},
     pipeline::Pipeline,
 };
 use tokio::{
@@ -13,7 +13,7 @@ use tokio::{
 use super::Bench;
 
 pub(super) fn callback(url: &str) -> Callback {
-    Callback::new(url, "seed_of_the_kill_suite").unwrap()
+    Callback::new(url, Secret::new("seed_of_the_kill_suite")).unwrap()
 }
 
 /// Starts the receiver and returns its address.
