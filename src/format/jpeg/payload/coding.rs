@@ -86,8 +86,19 @@ impl Coding {
             Self::Sequential(blocks) => {
                 let found = blocks.tables.map(|numbers| tables.sequential(numbers));
                 let found = found.get(..blocks.tables().len()).unwrap_or_default();
+                // Most of a blank picture is blocks without a difference or coefficient.
+                let is_short = (found.iter().flatten())
+                    .all(|(dc, ac, _)| dc.is_zero_short() && ac.is_zero_short());
+                let visits = found
+                    .iter()
+                    .flatten()
+                    .map(|(_, _, runs)| runs.visits())
+                    .sum();
                 while mcus.go_on(bits) {
-                    mcus.visit(blocks.count.into())?;
+                    if is_short && mcus.pass_zeros(bits, u32::from(blocks.count).wrapping_mul(2)) {
+                        continue;
+                    }
+                    mcus.visit(visits)?;
                     for (dc, ac, runs) in found.iter().flatten() {
                         let overrun = block(bits, dc, ac, runs)?;
                         mcus.note_overrun(overrun, bits);
@@ -189,20 +200,20 @@ impl Mcus {
         Ok(())
     }
 
-    /// Reads over MCUs whose next bits are zeros, one for each block, and counts one visit. Returns
-    /// whether there were any.
+    /// Reads over MCUs of `len` bits that are all zeros, and counts one visit. Returns whether there
+    /// were any.
     #[inline]
-    fn pass_zeros(&mut self, bits: &mut Bits<'_>, blocks: u32) -> bool {
+    fn pass_zeros(&mut self, bits: &mut Bits<'_>, len: u32) -> bool {
         bits.refill();
         let zeros = bits.peek().leading_zeros().min(bits.ready());
-        let mcus = zeros.min(READY).checked_div(blocks).unwrap_or_default();
+        let mcus = zeros.min(READY).checked_div(len).unwrap_or_default();
         let mcus = u64::from(mcus).min(self.left);
         let count = u32::try_from(mcus).unwrap_or_default();
         let is_held = i64::from(READY) <= bits.left();
         if count < 2 || !is_held || self.visit(1).is_err() {
             return false;
         }
-        bits.skip(count.wrapping_mul(blocks));
+        bits.skip(count.wrapping_mul(len));
         self.left = self.left.wrapping_sub(mcus);
         true
     }

@@ -7,7 +7,7 @@ use crate::format::work::Work;
 const TABLE: u64 = 700_000;
 
 /// Picoseconds that making a look-up table of runs costs.
-const RUNS: u64 = 25_000_000;
+const RUNS: u64 = 30_000_000;
 
 /// As defined; what scans look up is made when the first one needs it. That costs more than the few
 /// bytes of a definition are worth, so it is counted as work.
@@ -90,7 +90,7 @@ impl Tables {
     /// DC and AC table of a block in a sequential scan, and the runs of the latter.
     pub(super) fn sequential(&self, numbers: u8) -> Option<(&Table, &Table, &Runs)> {
         let slot = self.ac.get(usize::from(numbers & 15))?;
-        let runs = slot.runs.as_deref().unwrap_or(Runs::NONE);
+        let runs = slot.runs.as_deref().unwrap_or(Runs::none());
         Some((self.dc(numbers)?, slot.table.as_deref()?, runs))
     }
 }
