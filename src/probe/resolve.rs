@@ -9,8 +9,12 @@
 use std::{
     fmt, io,
     net::{IpAddr, SocketAddr, ToSocketAddrs},
+    ops::RangeInclusive,
     pin::Pin,
-    sync::{Arc, OnceLock},
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
     time::Duration,
 };
 
@@ -33,8 +37,11 @@ const MAX_ADDRESSES: usize = 32;
 /// How many tries of a kind run at a time. Each holds two sockets, and a process has 1,024 by default.
 const TRIES: usize = 128;
 const FIRST_TRIES_PER_DOMAIN: usize = 64;
-/// How long a first try takes at most. Resolvers respond from their cache within a few milliseconds.
-const FIRST_TRY: Duration = Duration::from_millis(100);
+/// How long a first try takes at most: twice as long as answers have taken lately, within these bounds.
+/// Dead names hold a turn for all of it, and name servers nearby respond within a few milliseconds.
+const FIRST_TRY: RangeInclusive<Duration> = Duration::from_millis(10)..=Duration::from_millis(100);
+/// What answers are assumed to take before the first has arrived.
+const ASSUMED: Duration = Duration::from_micros(12_500);
 /// How long the retries take at most. They grow for name servers that cache nothing.
 const RETRIES: [Duration; 3] = [
     Duration::from_millis(100),
@@ -61,6 +68,7 @@ pub(super) struct Stub {
     /// Used if there is none.
     system: System,
     first_tries: Arc<Limits>,
+    pace: Pace,
     retries: Semaphore,
     last_tries: Semaphore,
 }
@@ -86,6 +94,7 @@ impl Resolver {
             dns: OnceLock::new(),
             system: System::new(threads),
             first_tries: Limits::new(TRIES, FIRST_TRIES_PER_DOMAIN, Duration::ZERO),
+            pace: Pace::new(),
             retries: Semaphore::new(TRIES),
             last_tries: Semaphore::new(TRIES),
         }))
@@ -143,13 +152,29 @@ impl Stub {
         if let Some(addresses) = dns.known(host) {
             return Ok(addresses);
         }
+        let answer = self.answer(dns, host, clock).await;
+        if answer != Err(Ending::TooSlow) {
+            self.pace.add(clock.took);
+        }
+        answer
+    }
+
+    async fn answer(
+        &self,
+        dns: &Dns,
+        host: &str,
+        clock: &mut Clock,
+    ) -> Result<Vec<IpAddr>, Ending> {
         let turn = async {
             let mut turn = self.first_tries.enter(domain(host)).await;
             turn.start().await;
             turn
         };
         let turn = clock.wait(turn).await?;
-        if let Some(answer) = clock.try_for(FIRST_TRY, dns.look_up(host)).await {
+        if let Some(answer) = clock
+            .try_for(self.pace.first_try(), dns.look_up(host))
+            .await
+        {
             return answer;
         }
         drop(turn);
@@ -189,6 +214,36 @@ impl System {
             .run(async { answer.await.map_err(io::Error::other)? })
             .await
     }
+}
+
+/// How long answers have taken lately: a moving average in microseconds.
+struct Pace(AtomicU64);
+
+impl Pace {
+    /// One answer counts for an eighth, as a round trip does for TCP (RFC 6298, 2.3).
+    const WEIGHT: u64 = 8;
+
+    fn new() -> Self {
+        Self(AtomicU64::new(micros(ASSUMED)))
+    }
+
+    fn add(&self, took: Duration) {
+        let _never_fails = self.0.fetch_update(Relaxed, Relaxed, |average| {
+            Some((average * (Self::WEIGHT - 1) + micros(took)) / Self::WEIGHT)
+        });
+    }
+
+    fn first_try(&self) -> Duration {
+        let twice = Duration::from_micros(self.0.load(Relaxed)) * 2;
+        twice.clamp(*FIRST_TRY.start(), *FIRST_TRY.end())
+    }
+}
+
+/// At most an hour, so that sums cannot overflow.
+fn micros(time: Duration) -> u64 {
+    u64::try_from(time.as_micros())
+        .unwrap_or(u64::MAX)
+        .min(3_600_000_000)
 }
 
 /// Counts the time that a look-up takes.
@@ -289,6 +344,22 @@ mod tests {
         let limit = Duration::from_secs(5);
         let later = resolver.resolve("slow.example", limit, None).await;
         assert_eq!(later.addresses.unwrap(), [Ipv4Addr::LOCALHOST]);
+    }
+
+    #[test]
+    fn a_first_try_is_as_short_as_answers_allow() {
+        for (took, expected) in [(1, 10), (20, 40), (49, 98), (80, 100), (3_000, 100)] {
+            let pace = Pace::new();
+            assert_eq!(pace.first_try(), Duration::from_millis(25));
+            for _ in 0..200 {
+                pace.add(Duration::from_millis(took));
+            }
+            let first_try = pace.first_try().as_micros().div_ceil(1_000);
+            assert_eq!(first_try, expected, "{took} ms an answer");
+        }
+        let pace = Pace::new();
+        pace.add(Duration::MAX);
+        assert_eq!(pace.first_try(), Duration::from_millis(100));
     }
 
     #[test]
