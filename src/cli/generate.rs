@@ -2,8 +2,6 @@
 
 use std::{fs, io};
 
-use clap::CommandFactory as _;
-
 use super::{
     args::{Arguments, CompletionsOptions, ManOptions},
     exit::{Exit, Failure, reason},
@@ -14,7 +12,7 @@ use super::{
 /// Prints the completions of a shell.
 pub(crate) fn completions(options: &CompletionsOptions) -> Result<Exit, Failure> {
     let mut script = Vec::new();
-    let mut command = Arguments::command();
+    let mut command = Arguments::command_line();
     clap_complete::generate(options.shell, &mut command, "greenlight", &mut script);
     let printed = Terminal::stdout().data(&script);
     printer::ended(printed.map(|()| Exit::Success), || Exit::Success)
@@ -31,6 +29,6 @@ pub(crate) fn man(options: &ManOptions) -> Result<Exit, Failure> {
         ))
     };
     fs::create_dir_all(folder).map_err(unwritable)?;
-    clap_mangen::generate_to(Arguments::command(), folder).map_err(unwritable)?;
+    clap_mangen::generate_to(Arguments::command_line(), folder).map_err(unwritable)?;
     Ok(Exit::Success)
 }

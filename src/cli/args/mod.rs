@@ -15,7 +15,7 @@ mod scan;
 mod scenes;
 mod service;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand, builder::StyledStr};
 
 pub(crate) use about::{CompletionsOptions, ConfigOptions, ManOptions, ShowConfigOptions};
 pub(crate) use check::{CheckOptions, CheckSettings, InputOptions, entry_of};
@@ -54,6 +54,27 @@ pub(crate) struct Arguments {
 
     #[command(flatten)]
     pub(crate) config: ConfigOptions,
+}
+
+impl Arguments {
+    /// Returns the command line, each short help of which names the long one if that has more options.
+    pub(crate) fn command_line() -> clap::Command {
+        Self::command().mut_subcommands(point_to_long_help)
+    }
+}
+
+fn point_to_long_help(command: clap::Command) -> clap::Command {
+    let command = command.mut_subcommands(point_to_long_help);
+    let text = |help: Option<&StyledStr>| help.map(ToString::to_string);
+    let short = text(command.get_after_help()).unwrap_or_default();
+    let long = text(command.get_after_long_help()).unwrap_or_else(|| short.clone());
+    command
+        .after_help(
+            format!("{short}\n\nAll options: --help")
+                .trim_start()
+                .to_owned(),
+        )
+        .after_long_help(long)
 }
 
 /// The version, and the features that the command was built with.

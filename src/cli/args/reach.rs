@@ -26,13 +26,13 @@ pub(crate) struct ReachOptions {
     /// Images checked at the same time
     ///
     /// Of one host at most 8, of files at most as many as there are processors.
-    #[arg(long, value_name = "N", default_value = "64", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    #[arg(long, value_name = "N", default_value = "64", value_parser = clap::value_parser!(u16).range(1..=1024), hide_short_help = true)]
     pub(crate) concurrency: u16,
 
     /// Allow addresses that are not public
     ///
     /// May be repeated; such as 10.0.0.0/8, or 127.0.0.1/32:8080 for that port alone.
-    #[arg(long = "allow-address", value_name = "CIDR", value_parser = address_entry)]
+    #[arg(long = "allow-address", value_name = "CIDR", value_parser = address_entry, hide_short_help = true)]
     allow_addresses: Vec<String>,
 
     /// Keep URLs from these addresses, whatever else is allowed; may be repeated

@@ -68,7 +68,7 @@ pub(crate) struct RequirementOptions {
     /// Allow a format in addition
     ///
     /// png, jpeg, gif, bmp or webp; may be repeated.
-    #[arg(long, value_name = "FORMAT", value_parser = measured(), hide_possible_values = true)]
+    #[arg(long, value_name = "FORMAT", value_parser = measured(), hide_possible_values = true, hide_short_help = true)]
     allow_format: Vec<Format>,
 
     /// Make every warning a rejection

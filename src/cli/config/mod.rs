@@ -9,10 +9,7 @@ mod show;
 
 use std::{env, ffi::OsString};
 
-use clap::{
-    Arg, ArgAction, ArgMatches, Command, CommandFactory as _, FromArgMatches as _,
-    parser::ValueSource,
-};
+use clap::{Arg, ArgAction, ArgMatches, Command, FromArgMatches as _, parser::ValueSource};
 
 use self::file::ConfigFile;
 pub(crate) use self::show::run;
@@ -52,13 +49,13 @@ impl From<Failure> for NotParsed {
 
 /// Reads the arguments, with what the environment and the file say of the other options.
 pub(crate) fn parse(args: &[OsString]) -> Result<Arguments, NotParsed> {
-    let mut built = Arguments::command();
+    let mut built = Arguments::command_line();
     built.build();
     let explicit = built
         .clone()
         .ignore_errors(true)
         .try_get_matches_from(args)?;
-    let mut command = Arguments::command();
+    let mut command = Arguments::command_line();
     if let Some((name, matches)) = explicit.subcommand()
         && let Some(found) = built.find_subcommand(name)
     {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use clap::{Arg, Command, CommandFactory as _};
+use clap::{Arg, Command};
 use serde::Serialize;
 
 use super::{Layers, options};
@@ -18,7 +18,7 @@ const OTHERS: [&str; 4] = ["config", "completions", "man", "help"];
 
 /// Prints each option with its value and the origin of that.
 pub(crate) fn run(options: &ShowConfigOptions, config: &ConfigOptions) -> Result<Exit, Failure> {
-    let mut root = Arguments::command();
+    let mut root = Arguments::command_line();
     root.build();
     let layers = Layers::read(&root, config)?;
     let mut printer = Printer::new(&options.print)?;
