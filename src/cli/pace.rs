@@ -2,10 +2,11 @@
 
 use std::{
     collections::VecDeque,
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 use super::{clock, duration};
+use crate::ledger::Stats;
 
 /// The span over which a rate is measured, as `status` measures it.
 const WINDOW: Duration = Duration::from_secs(60);
@@ -27,8 +28,13 @@ pub(crate) struct Pace {
 
 impl Pace {
     pub(crate) fn start() -> Self {
+        Self::start_from(0)
+    }
+
+    /// Starts with a count that is not part of the rate.
+    pub(crate) fn start_from(done: u64) -> Self {
         Self {
-            samples: VecDeque::from([(clock::instant(), 0)]),
+            samples: VecDeque::from([(clock::instant(), done)]),
             estimates: VecDeque::new(),
         }
     }
@@ -80,13 +86,23 @@ impl Pace {
 }
 
 /// A count in a span of time.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Rate {
     pub(crate) count: u64,
     pub(crate) span: Duration,
 }
 
 impl Rate {
+    /// The rate of submissions in the last minute that a ledger records. Progress leaves the images
+    /// of the first request out too.
+    pub(crate) fn of_submissions(stats: &Stats, now: SystemTime) -> Self {
+        let since = stats.sending_since.unwrap_or(now);
+        Self {
+            count: stats.sent_since_first,
+            span: now.duration_since(since).unwrap_or_default(),
+        }
+    }
+
     /// Per second, rounded to a tenth.
     pub(crate) fn per_second(self) -> f64 {
         f64::from(u32::try_from(self.tenths()).unwrap_or(u32::MAX)) / 10.0
@@ -155,6 +171,44 @@ mod tests {
             shown_steady.iter().all(|text| text.contains("left")),
             "{shown_steady:?}"
         );
+    }
+
+    /// Requests with 100 images each, at these seconds, as progress and `status` count them.
+    #[test]
+    fn progress_and_status_agree() {
+        let epoch = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000);
+        for sent in [
+            &[0][..],
+            &[0, 2, 4, 6, 8],
+            &[0, 10, 20, 30, 40, 50, 60, 70, 80],
+        ] {
+            let mut pace = Pace::start_from(100);
+            let began = pace.samples.front().unwrap().0;
+            for second in 1..=100_u64 {
+                let done = sent.iter().filter(|at| **at <= second).count();
+                let done = u64::try_from(done * 100).unwrap();
+                let shown = pace.read_at(began + Duration::from_secs(second), done, None);
+                let recent: Vec<_> = sent
+                    .iter()
+                    .filter(|at| **at <= second && **at + 60 > second)
+                    .collect();
+                let mut stats = Stats::default();
+                if let Some(first) = recent.first() {
+                    stats.sending_since = Some(epoch + Duration::from_secs(**first));
+                    stats.sent_since_first = u64::try_from((recent.len() - 1) * 100).unwrap();
+                }
+                let status = Rate::of_submissions(&stats, epoch + Duration::from_secs(second));
+                let progress = shown.trim_start_matches(", ").trim_end_matches("/s");
+                let progress: f64 = progress.parse().unwrap();
+                let status = status.per_second();
+                // The window of progress begins between two requests, that of `status` at one.
+                let tolerance = if second < 60 { 1.0 } else { status / 5.0 + 1.0 };
+                assert!(
+                    (progress - status).abs() <= tolerance,
+                    "{sent:?} after {second} s: {progress} and {status}"
+                );
+            }
+        }
     }
 
     #[test]

@@ -119,6 +119,7 @@ cases! {
         dead_images_are_retried_by_class,
         the_backlog_lists_due_work,
         everything_is_counted,
+        the_rate_is_that_after_the_first_request,
         an_unknown_task_is_ignored,
     ;
 }

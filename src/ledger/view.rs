@@ -176,8 +176,12 @@ pub struct Stats {
     pub expired: u64,
     /// Images sent in the last minute.
     pub sent_last_minute: u64,
-    /// When the first of these was sent.
+    /// When the first request with these was sent.
     pub sending_since: Option<SystemTime>,
+    /// Images sent in the last minute by later requests. Divided by the time since
+    /// [`sending_since`](Self::sending_since), this is the rate: the images of the first request were
+    /// prepared earlier.
+    pub sent_since_first: u64,
     /// When the image that has waited longest for its result was submitted.
     pub oldest_unpolled: Option<SystemTime>,
     /// Lists that were started and not read to their end.

@@ -1,7 +1,10 @@
 //! How far a run is, and how long it will take.
 
 use crate::{
-    cli::{pace::Pace, terminal::Gauge},
+    cli::{
+        pace::{Pace, Rate},
+        terminal::Gauge,
+    },
     ledger::{State, Stats},
     pipeline::Progress,
 };
@@ -9,7 +12,8 @@ use crate::{
 /// A run seen from its beginning.
 #[derive(Debug)]
 pub(super) struct Watch {
-    pace: Pace,
+    /// From the first submission.
+    pace: Option<Pace>,
     /// What was left to do before.
     to_check: u64,
     to_submit: u64,
@@ -23,7 +27,7 @@ impl Watch {
             counts.fold(0_u64, u64::saturating_add)
         };
         Self {
-            pace: Pace::start(),
+            pace: None,
             to_check: count(&[State::Received, State::Checked, State::Unreachable]),
             to_submit: count(&[
                 State::Probed,
@@ -61,8 +65,14 @@ impl Watch {
         let all = to_check + self.to_submit + self.to_decide;
         let left = has_read_all.then(|| all.saturating_sub(done));
         let left = left.filter(|_| is_moving);
-        // The rate is that of submissions, as `status` has it.
-        let pace = self.pace.read(now.submitted, left);
+        // The rate is that of submissions after the first, as `status` has it.
+        if self.pace.is_none() && now.submitted > 0 {
+            self.pace = Some(Pace::start_from(now.submitted));
+        }
+        let pace = match &mut self.pace {
+            Some(pace) => pace.read(now.submitted, left),
+            None => format!(", {}", Rate::default()),
+        };
         let read = if has_read_all {
             String::new()
         } else {

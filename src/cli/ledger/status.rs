@@ -105,7 +105,7 @@ struct Status {
     /// Images by the codes of their violations.
     #[serde(flatten)]
     codes: CodeCounts,
-    /// Images sent in the last minute, a second.
+    /// Images sent per second in the last minute.
     per_second: f64,
     /// At that rate.
     seconds_left: Option<u64>,
@@ -138,14 +138,15 @@ struct Worker {
 
 impl Worker {
     fn of(worker: &WorkerStatus, now: SystemTime) -> Self {
-        let sent = u32::try_from(worker.sent_last_minute).unwrap_or(u32::MAX);
+        let age = now.duration_since(worker.since).unwrap_or_default();
+        let rate = Rate {
+            count: worker.sent_last_minute,
+            span: age.clamp(Duration::from_secs(1), Duration::from_secs(60)),
+        };
         Self {
             name: worker.name.clone(),
-            seconds: now
-                .duration_since(worker.since)
-                .unwrap_or_default()
-                .as_secs(),
-            per_second: f64::from(sent) / 60.0,
+            seconds: age.as_secs(),
+            per_second: rate.per_second(),
         }
     }
 }
@@ -173,13 +174,7 @@ impl Status {
         let done: u64 = done.map(|(_, count)| count).sum();
         let left = images.saturating_sub(done);
         let scenes = u64::try_from(scope.scenes().len()).unwrap_or(u64::MAX);
-        let sent = stats.sent_last_minute;
-        let since = stats.sending_since.unwrap_or(now);
-        let span = now.duration_since(since).unwrap_or_default();
-        let rate = Rate {
-            count: sent,
-            span: span.max(Duration::from_secs(1)),
-        };
+        let rate = Rate::of_submissions(&stats, now);
         let oldest = stats.oldest_unpolled;
         let next = backlog.due.iter().min_by_key(|(_, at)| *at);
         Self {
@@ -230,7 +225,7 @@ impl Status {
                 let span = duration::rough(Duration::from_secs(seconds));
                 format!("{span} at {:.1} images per second", self.per_second)
             }
-            None => "unknown: nothing was sent in the last minute".to_owned(),
+            None => "unknown: no rate in the last minute".to_owned(),
         }
     }
 

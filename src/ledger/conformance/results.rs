@@ -250,9 +250,27 @@ pub(super) async fn everything_is_counted(trial: Trial) {
         (stats.sent_last_minute, stats.oldest_unpolled),
         (3, Some(at(0)))
     );
-    assert_eq!(stats.sending_since, Some(at(0)));
+    assert_eq!(
+        (stats.sending_since, stats.sent_since_first),
+        (Some(at(0)), 0)
+    );
     let later = trial.ledger.stats(at(61)).await.expect("stats");
     assert_eq!((later.sent_last_minute, later.sending_since), (0, None));
+}
+
+pub(super) async fn the_rate_is_that_after_the_first_request(trial: Trial) {
+    trial.accepted(5, at(0)).await;
+    for (images, time) in [(2, at(10)), (2, at(20)), (1, at(30))] {
+        trial.begin(images, time).await;
+    }
+    for (time, since, sent, later) in [(40, 10, 5, 3), (75, 20, 3, 1)] {
+        let stats = trial.ledger.stats(at(time)).await.expect("stats");
+        assert_eq!(stats.sending_since, Some(at(since)));
+        assert_eq!(
+            (stats.sent_last_minute, stats.sent_since_first),
+            (sent, later)
+        );
+    }
 }
 
 pub(super) async fn an_unknown_task_is_ignored(trial: Trial) {

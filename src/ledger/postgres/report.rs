@@ -60,7 +60,10 @@ pub(super) async fn stats(db: &Connection, now: i64) -> Result<Stats, Fault> {
                  (SELECT value FROM tally WHERE name = 'expired'),
                  (SELECT COALESCE(sum(images), 0)::bigint FROM batch
                      WHERE sent_at > $1 AND state <> $2),
-                 (SELECT min(sent_at) FROM batch WHERE sent_at > $1 AND state <> $2)",
+                 (SELECT min(sent_at) FROM batch WHERE sent_at > $1 AND state <> $2),
+                 (SELECT COALESCE(sum(images), 0)::bigint FROM batch
+                     WHERE state <> $2 AND sent_at >
+                         (SELECT min(sent_at) FROM batch WHERE sent_at > $1 AND state <> $2))",
             &[
                 &now.saturating_sub(60_000),
                 &i16::from(BatchState::Refused.code()),
@@ -78,6 +81,7 @@ pub(super) async fn stats(db: &Connection, now: i64) -> Result<Stats, Fault> {
         expired: count(6)?,
         sent_last_minute: count(7)?,
         sending_since: row.try_get::<_, Option<i64>>(8)?.map(from_millis),
+        sent_since_first: count(9)?,
         ..Stats::default()
     };
     let oldest = db

@@ -62,17 +62,19 @@ pub(super) fn stats(db: &Connection, now: i64) -> Result<Stats, Fault> {
         unread_lists: unread_lists(db)?,
         ..Stats::default()
     };
-    let (sent, since): (i64, Option<i64>) = db
+    let (sent, since, later): (i64, Option<i64>, i64) = db
         .prepare_cached(
-            "SELECT COALESCE(SUM(images), 0), MIN(sent_at) FROM batch
-             WHERE sent_at > ?1 AND state <> ?2",
+            "WITH recent AS (SELECT images, sent_at FROM batch WHERE sent_at > ?1 AND state <> ?2)
+             SELECT COALESCE(SUM(images), 0), MIN(sent_at), COALESCE(SUM(images) FILTER
+                 (WHERE sent_at > (SELECT MIN(sent_at) FROM recent)), 0) FROM recent",
         )?
         .query_row(
             params![now.saturating_sub(60_000), BatchState::Refused.code()],
-            |row| Ok((row.get(0)?, row.get(1)?)),
+            |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
         )?;
     stats.sent_last_minute = u64::try_from(sent).unwrap_or(0);
     stats.sending_since = since.map(from_millis);
+    stats.sent_since_first = u64::try_from(later).unwrap_or(0);
     count_states(db, &mut stats)?;
     stats.decisions = decisions(db)?;
     Ok(stats)

@@ -1,9 +1,20 @@
 //! `status`, `retry`, `dead`, `export` and `plan`.
 
-use greenlight::sandbox::{Fault, Operation, Share};
+use std::time::{Duration, SystemTime};
+
+use greenlight::{
+    ImageUrl,
+    ledger::{
+        Finding, Judgement, Key, Known, Ledger as _, Location, NewImage, Scope, Source,
+        SqliteLedger, Work,
+    },
+    sandbox::{Fault, Operation, Share},
+};
 use insta::assert_snapshot;
+use serde_json::{Value, json};
 
 use super::Service;
+use crate::{cli::bench::Bench, ledger::block_on};
 
 /// Creates a ledger with one image of each kind: passed, blocked, rejected by the check, rejected by
 /// the service.
@@ -265,7 +276,7 @@ fn a_plan_prints_the_cost_of_a_scan() {
         (&6.into(), &1.into())
     );
     assert_eq!((&plan["accepted"], &plan["billed"]), (&2.into(), &4.into()));
-    assert_eq!(plan["cost"], serde_json::Value::Null);
+    assert_eq!(plan["cost"], Value::Null);
     assert_eq!(service.sandbox.paid(), 0);
     assert!(!service.bench.path("greenlight.db").exists());
 }
@@ -468,4 +479,66 @@ fn files_of_another_user_are_named_in_the_error() {
     assert_eq!(run.code, Some(2), "{run}");
     let expected = "`greenlight.db-shm` cannot be written: another user's process created it";
     assert!(run.stderr.contains(expected), "{run}");
+}
+
+/// A hundred images per request, of which the first was prepared before its time.
+#[test]
+fn status_prints_the_rate_since_the_first_request() {
+    let bench = Bench::new("ledger-rate");
+    let ledger = SqliteLedger::open(
+        &bench.path("greenlight.db"),
+        &Scope::new("account", "green.example.com", &["porn"]),
+    )
+    .unwrap();
+    let now = SystemTime::now();
+    let send = async |number: u64, ago: u64| {
+        let at = now - Duration::from_secs(ago);
+        let lease = Duration::from_secs(3_600);
+        let images = (number * 100..number * 100 + 100).map(|line| {
+            let url = format!("https://example.com/{line}.png");
+            NewImage {
+                key: Key::of_url(ledger.scope(), &ImageUrl::parse(&url).unwrap()),
+                location: Location::Url(url),
+                known: Known::Checked,
+                facts: None,
+                deliver_again: false,
+                source: Source {
+                    origin: "list.txt".to_owned(),
+                    line,
+                    ..Source::default()
+                },
+            }
+        });
+        ledger.enqueue(images.collect(), at).await.unwrap();
+        let probed = ledger.claim(Work::Probe, 100, lease, at).await.unwrap();
+        let findings = probed.iter().map(|image| Finding {
+            hold: image.hold,
+            judgement: Judgement::Accepted,
+            facts: None,
+            billed: 1,
+        });
+        let findings = findings.collect();
+        ledger.record_findings(findings, at).await.unwrap();
+        let due = ledger.claim(Work::Submit, 100, lease, at).await.unwrap();
+        let holds: Vec<_> = due.iter().map(|image| image.hold).collect();
+        assert_eq!(holds.len(), 100);
+        ledger.begin_batch(holds, now + lease, at).await.unwrap();
+    };
+    let status = || bench.run(&["status", "--format", "jsonl"]).json().remove(0);
+    block_on(send(0, 30));
+    let first = status();
+    assert_eq!(
+        (&first["per_second"], &first["seconds_left"]),
+        (&json!(0.0), &Value::Null)
+    );
+    block_on(send(1, 20));
+    block_on(send(2, 10));
+    let later = status();
+    let rate = later["per_second"].as_f64().unwrap();
+    assert!(
+        rate > 3.0 && rate <= 6.7,
+        "200 images in 30 s or more: {later}"
+    );
+    let left = later["seconds_left"].as_f64().unwrap();
+    assert!((left * rate - 300.0).abs() < 20.0, "{later}");
 }
