@@ -8,7 +8,7 @@ use greenlight::{download, green, ledger, local_file, pipeline, probe, sandbox, 
 
 /// The library's errors.
 mod error {
-    pub(crate) use greenlight::{Error, ErrorKind, UnknownName};
+    pub(crate) use greenlight::{Error, ErrorKind, Retry, UnknownName};
 }
 
 /// The library's URLs of images.

@@ -1,17 +1,26 @@
 //! `greenlight results`: asks for tasks that were submitted before.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Duration};
 
 use super::{
     args::ResultsOptions,
+    clock,
     exit::{Exit, Failure},
     interrupt::Interrupt,
+    ledger::Outages,
     outcome::ResultReport,
     printer::{self, Printer},
     terminal::{self, Counter, Progress},
 };
-use crate::{error::Error, green::Client};
+use crate::{
+    error::{Error, Retry},
+    green::Client,
+    pipeline::Outage,
+};
 use greenlight::TaskId;
+
+/// The first and the longest delay between two requests during an outage.
+const DELAYS: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(30)];
 
 /// Prints a line for each task, in the order given.
 pub(crate) async fn run(
@@ -35,7 +44,7 @@ pub(crate) async fn run(
                 terminal::error(&format!("interrupted: {done} of {all} results were fetched"));
                 return Ok(Exit::Interrupted);
             }
-            reports = ask(&client, tasks) => reports?,
+            reports = ask_patiently(&client, tasks, options.wait) => reports?,
         };
         for report in reports {
             worst = worst.max(report.exit());
@@ -47,6 +56,34 @@ pub(crate) async fn run(
     }
     drop(progress);
     printer::ended(printer.finish().map(|()| worst), || worst)
+}
+
+/// Requests results until the service responds, at growing intervals.
+async fn ask_patiently(
+    client: &Client,
+    tasks: &[TaskId],
+    patience: Duration,
+) -> Result<Vec<ResultReport>, Error> {
+    let began = clock::instant();
+    let mut outages = Outages::default();
+    let [mut delay, longest] = DELAYS;
+    loop {
+        let error = match ask(client, tasks).await {
+            Ok(reports) => {
+                outages.note(None);
+                return Ok(reports);
+            }
+            Err(error) => error,
+        };
+        let lasted = began.elapsed();
+        if !matches!(error.retry(), Retry::After(_)) || lasted + delay > patience {
+            return Err(error);
+        }
+        let error = error.report();
+        outages.note(Some(Outage { lasted, error }));
+        tokio::time::sleep(delay).await;
+        delay = (delay * 2).min(longest);
+    }
 }
 
 async fn ask(client: &Client, tasks: &[TaskId]) -> Result<Vec<ResultReport>, Error> {

@@ -1,6 +1,6 @@
 //! The moderation service, and the sandbox that replaces it.
 
-use std::{fmt, net::SocketAddr, path::PathBuf, str::FromStr};
+use std::{fmt, net::SocketAddr, path::PathBuf, str::FromStr, time::Duration};
 
 use clap::{Args, ValueEnum, ValueHint};
 
@@ -8,7 +8,7 @@ use greenlight::TaskId;
 
 use super::{OnlyOption, PrintOptions};
 use crate::{
-    cli::exit::Failure,
+    cli::{duration, exit::Failure},
     error::Error,
     green::{
         Chain, Client, ClientBuilder, FromCliProfile, FromEcsRole, FromEnvironment, FromIniProfile,
@@ -30,7 +30,7 @@ pub(crate) struct ServiceOptions {
     /// Address of the service, as of a sandbox
     ///
     /// https, or http on loopback.
-    #[arg(long, value_name = "URL", value_hint = ValueHint::Url)]
+    #[arg(long, value_name = "URL", value_hint = ValueHint::Url, hide_short_help = true)]
     pub(crate) endpoint: Option<String>,
 
     /// Use the hosts inside Alibaba Cloud, for a command that runs there
@@ -155,6 +155,10 @@ pub(crate) struct ResultsOptions {
 
     #[command(flatten)]
     pub(crate) service: ServiceOptions,
+
+    /// Give up when the service does not respond for this long
+    #[arg(long, value_name = "TIME", default_value = "1m", value_parser = duration::parse, hide_short_help = true, help_heading = "Service")]
+    pub(crate) wait: Duration,
 
     #[command(flatten)]
     pub(crate) print: PrintOptions,

@@ -22,6 +22,7 @@ pub(crate) use self::{
     lines::{Lines, located},
     location::{LedgerLocation, open_to_read},
     maintain::run as maintain,
+    outage::Outages,
     retry::run as retry,
     run::{resume, scan},
     status::run as status,

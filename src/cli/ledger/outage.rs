@@ -12,14 +12,14 @@ const SHORT: Duration = Duration::from_secs(3);
 
 /// What the user knows of the service.
 #[derive(Debug, Default)]
-pub(super) struct Outages {
+pub(crate) struct Outages {
     /// How long the outage that was reported lasted when it was last seen.
     reported: Option<Duration>,
 }
 
 impl Outages {
     /// Reports a change, and returns what progress shows of an outage.
-    pub(super) fn note(&mut self, outage: Option<Outage>) -> String {
+    pub(crate) fn note(&mut self, outage: Option<Outage>) -> String {
         let Some(Outage { lasted, error }) = outage.filter(|outage| outage.lasted >= SHORT) else {
             if let Some(lasted) = self.reported.take() {
                 let lasted = duration::rough(lasted);

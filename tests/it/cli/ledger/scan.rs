@@ -8,6 +8,7 @@ use insta::assert_snapshot;
 use super::{Run, Service, sources};
 use crate::cli::{
     running::interrupt,
+    scan::KEY,
     site::{Page, Site},
 };
 
@@ -222,7 +223,7 @@ fn a_service_that_rejects_everything_stops_the_run() {
     let service = Service::new("ledger-refuses");
     let good = service.url("good.png");
     let mut scan = service.command(&["scan", "ftp://first/a.png", &good, "--format", "jsonl"]);
-    let run = Run::of(scan.env(super::KEY[1].0, "wrong-secret").spawn().unwrap());
+    let run = Run::of(scan.env(KEY[1].0, "wrong-secret").spawn().unwrap());
     assert_eq!(run.code, Some(2), "{run}");
     assert!(run.said().contains("SignatureDoesNotMatch"), "{run}");
     assert!(run.said().contains("`greenlight resume"), "{run}");
@@ -365,6 +366,55 @@ fn an_outage_is_one_line_and_its_end_another() {
     );
     assert!(
         lines[1].starts_with("note: the service responds again after "),
+        "{run}"
+    );
+}
+
+#[test]
+fn results_wait_for_the_service_during_an_outage() {
+    let service = Service::new("ledger-results-outage");
+    let good = service.url("good.png");
+    let run = service.run(&["scan", &good, "--format", "jsonl"]);
+    let task = run.texts("task_id").remove(0);
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    drop(listener);
+    let results = |more: &[&str]| {
+        let key = service.sandbox.credentials();
+        let endpoint = format!("http://{address}");
+        let args = [
+            "results",
+            &task,
+            "--endpoint",
+            &endpoint,
+            "--format",
+            "jsonl",
+        ];
+        let mut command = service.bench.command(&[&args[..], more].concat());
+        command.env(KEY[0].0, key.id()).env(KEY[1].0, key.secret());
+        command.spawn().unwrap()
+    };
+    let run = Run::of(results(&["--wait", "0s"]));
+    assert_eq!(
+        (run.code, run.said().lines().count()),
+        (Some(2), 1),
+        "{run}"
+    );
+    let waiting = results(&[]);
+    std::thread::sleep(Duration::from_secs(5));
+    let forwarded = forward(address, service.sandbox.address());
+    let run = Run::of(waiting);
+    drop(forwarded);
+    assert_eq!(run.texts("outcome"), ["pass"], "{run}");
+    let said = run.said();
+    let lines: Vec<_> = said.lines().collect();
+    assert_eq!(lines.len(), 2, "{run}");
+    assert!(
+        lines[0].contains("the service has done nothing for "),
+        "{run}"
+    );
+    assert!(
+        lines[1].contains("the service responds again after "),
         "{run}"
     );
 }
