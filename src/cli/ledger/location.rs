@@ -4,6 +4,8 @@ use std::{path::Path, sync::Arc, time::Duration};
 
 use super::lock::Lock;
 #[cfg(feature = "postgres")]
+use crate::error::ErrorKind;
+#[cfg(feature = "postgres")]
 use crate::ledger::{PostgresLedger, PostgresOptions, PrinterLock};
 use crate::{
     cli::{args::LedgerOption, clock, exit::Failure},
@@ -132,6 +134,42 @@ pub(super) async fn open_to_write(option: &LedgerOption) -> Result<Arc<dyn Ledge
         LedgerLocation::Database(_) => return Err(not_built()),
     };
     opened.map_err(|error| unopened(error, option))
+}
+
+/// Finds what keeps a run from opening or creating the ledger, as far as that does not depend on the
+/// account: before credentials are fetched.
+#[cfg_attr(
+    not(feature = "postgres"),
+    expect(
+        clippy::unused_async,
+        reason = "only a database is opened over the network"
+    )
+)]
+pub(super) async fn examine(option: &LedgerOption) -> Result<(), Failure> {
+    match option.location() {
+        LedgerLocation::File(path) if path.exists() => open_to_write(option).await.map(drop),
+        LedgerLocation::File(path) => {
+            let folder = path
+                .parent()
+                .filter(|folder| !folder.as_os_str().is_empty());
+            if folder.is_none_or(Path::is_dir) {
+                return Ok(());
+            }
+            let path = path.display();
+            Err(
+                Failure::new(format!("cannot create {path}: its folder does not exist"))
+                    .hint("--ledger FILE names a ledger in a folder that exists"),
+            )
+        }
+        #[cfg(feature = "postgres")]
+        LedgerLocation::Database(url) => match options().read_only().open_existing(url).await {
+            Err(error) if error.kind() == ErrorKind::Io => Err(unopened(error, option)),
+            // A database without a ledger gets one.
+            _ => Ok(()),
+        },
+        #[cfg(not(feature = "postgres"))]
+        LedgerLocation::Database(_) => Err(not_built()),
+    }
 }
 
 /// A ledger for a run, and what keeps others from the same role.

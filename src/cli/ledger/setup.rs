@@ -78,7 +78,11 @@ impl Setup {
         let scenes = settings.scenes.chosen()?;
         let parties = match place.sandbox() {
             Some(sandbox) => Parties::of_sandbox(settings, sandbox)?,
-            None => Parties::new(settings, client(settings)?).await?,
+            None => {
+                let client = client(settings)?;
+                location::examine(place.ledger()).await?;
+                Parties::new(settings, client).await?
+            }
         };
         let scope = parties.scope(&scenes);
         Self::open(settings, parties, scope, place, Role::Print).await
