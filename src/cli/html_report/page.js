@@ -17,7 +17,9 @@ function make(name, attributes, ...children) {
 }
 
 function start() {
-  const lines = document.getElementById("rows").textContent.split("\n");
+  const rest = document.getElementById("rest");
+  let lines = document.getElementById("rows").textContent.split("\n");
+  const total = lines.length + Number(rest?.dataset.count ?? 0);
   const search = section.querySelector("input[type=search]");
   const selects = [...section.querySelectorAll("select[data-key]")];
   const sort = section.querySelector("select[data-sort]");
@@ -29,9 +31,20 @@ function start() {
   let texts;   // their text, to search in
   let view;    // the rows that fit, in order; absent while that is all of them as listed
   let page = 0;
+  let loading;
+
+  // The rows after the first page are compressed, so that the page opens at once.
+  const load = () => loading ??= unpack();
+  async function unpack() {
+    if (!rest) return;
+    const bytes = Uint8Array.from(atob(rest.textContent), (byte) => byte.charCodeAt(0));
+    const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+    lines = lines.concat((await new Response(stream).text()).split("\n"));
+    rest.remove();
+  }
 
   const all = () => rows ??= JSON.parse(`[${lines.join(",")}]`);
-  const count = () => view?.length ?? lines.length;
+  const count = () => view?.length ?? total;
   const slice = (from, to) => view?.slice(from, to) ?? lines.slice(from, to).map((line) => JSON.parse(line));
 
   const values = {
@@ -60,7 +73,8 @@ function start() {
       && chosen.every(({ value, dataset }) => has[dataset.key](row, value)));
   }
 
-  function apply() {
+  async function apply() {
+    await load();
     view = fitting();
     const [key, order] = sort.value.split(" ");
     for (const heading of headings) {
@@ -83,8 +97,8 @@ function start() {
   function show() {
     const [from, to] = [page * PAGE, Math.min((page + 1) * PAGE, count())];
     table.tBodies[0].replaceChildren(...slice(from, to).map(row));
-    const of = count() === lines.length ? grouped(count()) : `${grouped(count())} that fit, of ${grouped(lines.length)}`;
-    shown.textContent = count() === 0 ? `none of ${grouped(lines.length)} fits` : `${grouped(from + 1)} to ${grouped(to)} of ${of}`;
+    const of = count() === total ? grouped(count()) : `${grouped(count())} that fit, of ${grouped(total)}`;
+    shown.textContent = count() === 0 ? `none of ${grouped(total)} fits` : `${grouped(from + 1)} to ${grouped(to)} of ${of}`;
     const last = Math.max(0, Math.ceil(count() / PAGE) - 1);
     pages.hidden = last === 0;
     for (const button of pages.children) {
@@ -125,9 +139,10 @@ function start() {
     sort.value = `${button.dataset.key} ${isAscending ? "descending" : "ascending"}`;
     apply();
   });
-  pages.addEventListener("click", (event) => {
+  pages.addEventListener("click", async (event) => {
     const button = event.target.closest("button");
     if (!button || button.getAttribute("aria-disabled") === "true") return;
+    await load();
     const last = Math.ceil(count() / PAGE) - 1;
     page = { first: 0, previous: page - 1, next: page + 1, last }[button.dataset.step];
     show();

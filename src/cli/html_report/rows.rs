@@ -1,7 +1,9 @@
 //! The rows of the table of images: collected as JSON in bounded memory, shown by the page's script.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, io::Write as _};
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use flate2::{Compression, write::GzEncoder};
 use maud::{Markup, PreEscaped, html};
 
 use super::{
@@ -14,6 +16,8 @@ use super::{
 /// Rows that are kept, and the bytes of their JSON.
 const MAX_ROWS: u64 = 100_000;
 const MAX_BYTES: usize = 48 << 20;
+/// Rows that the page can show before it unpacks the others.
+const FIRST: u64 = 100;
 /// Origins that the page's policy allows images from.
 const MAX_ORIGINS: usize = 1_000;
 
@@ -26,6 +30,12 @@ pub(super) struct Rows {
     kept: u64,
     added: u64,
     origins: BTreeSet<String>,
+}
+
+/// Rows that the page's script unpacks when it needs them.
+struct Rest {
+    count: u64,
+    base64: String,
 }
 
 impl Rows {
@@ -77,6 +87,25 @@ impl Rows {
         is_allowed
     }
 
+    /// Returns the first rows, and the others compressed: a browser needs long to open a page of 20 MB,
+    /// and most readers look at the first rows only.
+    fn parts(&self) -> (&str, Option<Rest>) {
+        let last = usize::try_from(FIRST - 1).unwrap_or(usize::MAX);
+        let end = self.json.match_indices('\n').nth(last);
+        let Some((first, rest)) = end.and_then(|(end, _)| self.json.split_at_checked(end)) else {
+            return (&self.json, None);
+        };
+        let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
+        let packed = gzip
+            .write_all(rest.trim_start_matches('\n').as_bytes())
+            .and_then(|()| gzip.finish());
+        let rest = Rest {
+            count: self.kept.saturating_sub(FIRST),
+            base64: STANDARD.encode(packed.unwrap_or_default()),
+        };
+        (first, Some(rest))
+    }
+
     pub(super) const fn origins(&self) -> &BTreeSet<String> {
         &self.origins
     }
@@ -96,6 +125,7 @@ const COLUMNS: [(&str, bool); 7] = [
 /// The table of images that are not fine.
 pub(super) fn section(tally: &Tally) -> Markup {
     let rows = &tally.rows;
+    let (first, rest) = rows.parts();
     html! {
         section #images aria-labelledby="images-title" {
             h2 #images-title tabindex="-1" { "Images to look at" }
@@ -126,7 +156,10 @@ pub(super) fn section(tally: &Tally) -> Markup {
                         button type="button" data-step=(step) { (name) }
                     }
                 }
-                script #rows type="application/x-ndjson" { (PreEscaped(&rows.json)) }
+                script #rows type="application/x-ndjson" { (PreEscaped(first)) }
+                @if let Some(Rest { count, base64 }) = rest {
+                    script #rest type="application/gzip" data-count=(count) { (PreEscaped(base64)) }
+                }
             }
         }
     }
