@@ -80,6 +80,8 @@ pub use inspect::{
     Inspection, Inspector, Orientation,
 };
 pub use problem::ProblemDocument;
+#[cfg(feature = "serde")]
+pub use requirements::Provenance;
 pub use requirements::{ByteSize, Requirements, Rule, SizeError};
 pub use verdict::{
     Accepted, CodeCounts, Decision, DownloadSummary, Enforcement, Measure, Missing, Rejected,

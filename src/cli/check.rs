@@ -4,6 +4,7 @@ use std::{error::Error as _, ffi::OsString, fs, io, sync::Arc, thread, time::Dur
 
 use super::{
     args::{CheckOptions, InputOptions},
+    clock,
     exit::{Exit, Failure, reason},
     interrupt::Interrupt,
     ledger::{self, Lines},
@@ -17,6 +18,7 @@ use crate::{
     error::Error,
     pipeline::{CheckedLine, LineChecks, Subject},
 };
+use greenlight::{Provenance, Requirements};
 
 /// How long what is done is waited for after an interruption.
 const WINDING_UP: Duration = Duration::from_secs(1);
@@ -34,8 +36,10 @@ pub(crate) async fn run(options: CheckOptions, mut interrupt: Interrupt) -> Resu
     };
     let noticed = sources.noticed();
     let lines = Lines::new(sources, false);
+    let requirements = how.requirements();
     let mut run = Run {
-        checks: LineChecks::start(&how.probe(None)?, &how.requirements(), lines)?,
+        checks: LineChecks::start(&how.probe(None)?, &requirements, lines)?,
+        requirements,
         printer: Printer::of_some(&print, &only)?,
         counter: Counter::new("checked"),
         tally: Tally::default(),
@@ -62,6 +66,7 @@ fn finish(exit: Exit, mut printer: Printer, tally: &Tally, noticed: &Noticed) ->
 
 struct Run {
     checks: LineChecks,
+    requirements: Requirements,
     printer: Printer,
     counter: Arc<Counter>,
     tally: Tally,
@@ -118,7 +123,10 @@ impl Run {
         };
         let report = Report {
             source_base64,
-            ..report.at(list_line)
+            provenance: Some(Provenance::new(&self.requirements, clock::now())),
+            list: list_line.map(|_| line.source.origin),
+            line: list_line,
+            ..report
         };
         if is_bad_line {
             self.tally.add_bad(report.exit());

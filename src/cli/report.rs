@@ -10,7 +10,7 @@ use super::{
     outcome::{ScanOutcome, ScanReport},
 };
 use crate::image_url::masked;
-use greenlight::{Code, CodeCounts, Decision, Missing, Severity, Summary, Verdict};
+use greenlight::{Code, CodeCounts, Decision, Missing, Provenance, Severity, Summary, Verdict};
 
 /// One source's line. The order of the fields is the order of the keys.
 #[derive(Clone, Debug, Serialize)]
@@ -19,12 +19,18 @@ pub(crate) struct Report {
     /// The bytes of a file's name that is not UTF-8.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) source_base64: Option<String>,
-    /// The line or row of a list, from 1.
+    /// The list that names the source.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) list: Option<String>,
+    /// The line or row of the list, from 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) line: Option<u64>,
     #[serde(flatten)]
     pub(crate) summary: Summary,
     pub(crate) error: Option<String>,
+    /// When and how the image was checked; absent in a ledger until it is.
+    #[serde(flatten)]
+    pub(crate) provenance: Option<Provenance>,
 }
 
 impl Report {
@@ -39,16 +45,12 @@ impl Report {
         Self {
             source: masked(source).into_owned(),
             source_base64: None,
+            list: None,
             line: None,
             summary,
             error,
+            provenance: None,
         }
-    }
-
-    /// Adds the line or row of a list.
-    pub(crate) fn at(mut self, line: Option<u64>) -> Self {
-        self.line = line;
-        self
     }
 
     /// The names of [`values`](Self::values).
@@ -119,9 +121,11 @@ impl Report {
         Self {
             source: masked(source).into_owned(),
             source_base64: None,
+            list: None,
             line: None,
             summary: Summary::unseen(),
             error: Some(error),
+            provenance: None,
         }
     }
 }

@@ -89,10 +89,8 @@ async fn count_ledger(
 ) -> Result<(Drawing, Provenance), Failure> {
     let ledger = ledger::open_to_read(&LedgerOption { ledger: Some(path) }).await?;
     let mut after = 0;
-    let mut lists = Lists::default();
     while let Some(rows) = ledger::page(&*ledger, &mut after, None).await? {
         for row in rows {
-            lists.add(&row.source.origin);
             let state = row.state;
             let is_checked = row.facts.is_some();
             let report = ScanReport::from(row);
@@ -104,39 +102,10 @@ async fn count_ledger(
         }
     }
     let scope = ledger.scope();
-    let mut provenance = Provenance::new(clock::now(), format!("a ledger of {}", lists.names()));
+    let mut provenance = Provenance::new(clock::now(), "a ledger".to_owned());
     provenance.add("service", sanitize(scope.service()).into_owned());
     provenance.add("scenes", sanitize(&scope.scenes().join(", ")).into_owned());
     Ok((drawing, provenance))
-}
-
-/// The names of a ledger's lists, the first of them.
-#[derive(Default)]
-struct Lists {
-    first: Vec<String>,
-    has_more: bool,
-}
-
-impl Lists {
-    /// Lists that are named.
-    const MAX: usize = 5;
-
-    fn add(&mut self, origin: &str) {
-        if self.first.iter().any(|known| known == origin) {
-            return;
-        }
-        if self.first.len() < Self::MAX {
-            self.first.push(origin.to_owned());
-        } else {
-            self.has_more = true;
-        }
-    }
-
-    fn names(&self) -> String {
-        let more = if self.has_more { " and others" } else { "" };
-        let names = self.first.join(", ");
-        format!("{}{more}", sanitize(&names))
-    }
 }
 
 fn draw(

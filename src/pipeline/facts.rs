@@ -3,12 +3,14 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::clock;
 use crate::{
     frames::{Coverage, FRAME_CAP, Frames},
     green::Task,
     ids::DataId,
     image_url::ImageUrl,
     ledger::Key,
+    requirements::{Provenance, Requirements},
     verdict::{Accepted, Summary, Verdict},
 };
 
@@ -16,18 +18,21 @@ use crate::{
 struct Facts<'a> {
     #[serde(flatten)]
     summary: &'a Summary,
+    #[serde(flatten)]
+    provenance: Provenance,
     #[serde(skip_serializing_if = "Option::is_none")]
     interval: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     max_frames: Option<u32>,
 }
 
-/// Returns the facts of a verdict as JSON.
-pub(super) fn of<S>(verdict: &Verdict<S>) -> String {
+/// Returns the facts of a verdict by these requirements as JSON.
+pub(super) fn of<S>(verdict: &Verdict<S>, requirements: &Requirements) -> String {
     let plan = FramePlan::of(verdict);
     let summary = verdict.summary();
     let facts = Facts {
         summary: &summary,
+        provenance: Provenance::new(requirements, clock::now()),
         interval: plan.interval,
         max_frames: plan.max_frames,
     };

@@ -174,7 +174,8 @@ async fn probe_url(shared: &Shared, hold: Hold, attempts: u32, url: String) -> F
 }
 
 fn judge<S>(shared: &Shared, hold: Hold, attempts: u32, verdict: &Verdict<S>) -> Finding {
-    let max = shared.pipeline.settings.probe_attempts;
+    let settings = &shared.pipeline.settings;
+    let (max, requirements) = (settings.probe_attempts, &settings.requirements);
     let judgement = match verdict.decision() {
         Decision::Accept => Judgement::Accepted,
         Decision::Inconclusive => Judgement::Unreachable(failure::retry(
@@ -194,7 +195,7 @@ fn judge<S>(shared: &Shared, hold: Hold, attempts: u32, verdict: &Verdict<S>) ->
     };
     Finding {
         billed: facts::billed(verdict),
-        ..finding(hold, judgement, Some(facts::of(verdict)))
+        ..finding(hold, judgement, Some(facts::of(verdict, requirements)))
     }
 }
 

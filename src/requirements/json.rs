@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use serde_json::{Map, Value};
 
 use super::{ByteSize, Requirements, Rule, kinds};
 use crate::{
@@ -93,6 +94,24 @@ impl Requirements {
             (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01B3)
         });
         format!("{hash:016x}")
+    }
+
+    /// Returns the settings that differ from [`ASYNC`](Self::ASYNC), as JSON.
+    pub(super) fn changed_settings(&self) -> Map<String, Value> {
+        let settings = |of: &Self| match serde_json::to_value(of) {
+            Ok(Value::Object(settings)) => settings,
+            _ => Map::new(),
+        };
+        if *self == Self::ASYNC {
+            return Map::new();
+        }
+        let (mut changed, usual) = (settings(self), settings(&Self::ASYNC));
+        // Without a second one, a largest size sets both.
+        let has_size = changed.get("max_bytes") != usual.get("max_bytes");
+        changed.retain(|name, value| {
+            usual.get(name) != Some(value) || (has_size && name == "warn_bytes")
+        });
+        changed
     }
 }
 

@@ -6,6 +6,8 @@
 #[cfg(feature = "serde")]
 mod json;
 mod judge;
+#[cfg(feature = "serde")]
+mod provenance;
 mod rule;
 mod size;
 
@@ -16,6 +18,8 @@ use crate::{
     verdict::{Code, Enforcement},
 };
 
+#[cfg(feature = "serde")]
+pub use provenance::Provenance;
 pub use rule::Rule;
 pub use size::{ByteSize, SizeError};
 

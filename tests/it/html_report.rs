@@ -1,11 +1,14 @@
 //! The report: its counts, its content, and its robustness to hostile lines.
 
 use std::{
-    io::Write,
+    io::{Read as _, Write},
     process::{Command, Output, Stdio},
+    time::{Duration, UNIX_EPOCH},
 };
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
+use flate2::read::GzDecoder;
+use greenlight::{Provenance, Requirements};
 use sha2::{Digest as _, Sha256};
 use tempfile::tempdir;
 
@@ -95,7 +98,10 @@ fn the_page_has_counts_of_decisions_and_outcomes() {
         assert!(page.contains(&tile), "{tile}");
     }
     assert!(page.contains("60.0 % of 350 images that were checked can be scanned."));
-    assert!(page.contains("<dt>limits that were exceeded</dt><dd>image/too-small 256x256"));
+    assert!(
+        !page.contains("<dt>requirements</dt>"),
+        "the lines name none"
+    );
     for plot in [
         "decisions",
         "outcomes",
@@ -116,11 +122,62 @@ fn the_page_has_counts_of_decisions_and_outcomes() {
     assert_eq!(rows(&page).len(), 200, "what is not fine is listed");
 }
 
+/// A line of another run may have other requirements, or none.
+#[test]
+fn the_page_names_when_and_how_images_were_checked() {
+    let line = |source: &str, made: &str| {
+        format!("{{\"source\":\"{source}\",\"list\":\"urls.txt\",\"decision\":\"accept\"{made}}}\n")
+    };
+    let made = |requirements: &Requirements, version: &str, at: u64| {
+        let at = UNIX_EPOCH + Duration::from_secs(at);
+        let mut provenance = Provenance::new(requirements, at);
+        version.clone_into(&mut provenance.version);
+        let text = serde_json::to_string(&provenance).unwrap();
+        format!(",{}", text.trim_start_matches('{').trim_end_matches('}'))
+    };
+    let site = Requirements::ASYNC.with_max_bytes(8_000_000);
+    let lines = [
+        line("a", &made(&Requirements::ASYNC, "0.1.0", 1_700_000_000)),
+        line("b", &made(&site, "0.1.0", 1_700_003_600)),
+        line("c", &made(&site, "0.2.0", 1_700_000_060)),
+        line("d", ""),
+        line(
+            "e",
+            ",\"version\":\"9\",\"requirements\":\"00\",\"settings\":{\"new\":1},\"checked_at\":1700000000000",
+        ),
+    ];
+    let page = page(&lines.concat(), Thumbnails::Hidden);
+    for text in [
+        "<dt>lists</dt><dd>urls.txt</dd>",
+        "<time>2023-11-14 22:13 UTC</time> to <time>2023-11-14 23:13 UTC</time>",
+        "<dt>checked by</dt><dd>greenlight 0.1.0, 0.2.0, 9</dd>",
+        "<summary>asynchronous preset, <code>",
+        "<summary>asynchronous preset, 2 settings changed, <code>",
+        "</code>, 2 images</summary>",
+        "<th scope=\"row\">max_bytes</th><td>8\u{202f}000\u{202f}000 (changed)</td>",
+        "<th scope=\"row\">min_width</th><td>256</td>",
+        "of another version, <code>00</code>, 1 image",
+    ] {
+        assert!(page.contains(text), "{text}\n{page}");
+    }
+}
+
 /// The rows that the page's script shows.
 fn rows(page: &str) -> Vec<serde_json::Value> {
     let (_, rest) = page.split_once("<script id=\"rows\"").expect("rows");
     let (_, rest) = rest.split_once('>').expect("the end of the tag");
-    let (rows, _) = rest.split_once("</script>").expect("the end of the rows");
+    let (rows, rest) = rest.split_once("</script>").expect("the end of the rows");
+    let mut rows = format!("{rows}\n");
+    if let Some((_, rest)) = rest.split_once("<script id=\"rest\"") {
+        let (attributes, rest) = rest.split_once('>').expect("the end of the tag");
+        let (packed, _) = rest.split_once("</script>").expect("the end of the rows");
+        let packed = STANDARD.decode(packed).expect("it is base64");
+        let first = rows.lines().count();
+        let mut unpacked = GzDecoder::new(&*packed);
+        unpacked.read_to_string(&mut rows).expect("it is gzip");
+        let count = format!("data-count=\"{}\"", rows.lines().count() - first);
+        assert!(attributes.contains(&count), "{attributes}: {count}");
+    }
     let rows = rows.lines().map(serde_json::from_str);
     rows.collect::<Result<_, _>>().expect("each is JSON")
 }

@@ -1,8 +1,8 @@
 //! Requirements as JSON: `docs/requirements.md`.
 
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
-use greenlight::{Code, DefectKind, Enforcement, Format, Requirements, Rule};
+use greenlight::{Code, DefectKind, Enforcement, Format, Provenance, Requirements, Rule};
 use proptest::prelude::*;
 
 #[test]
@@ -183,5 +183,36 @@ proptest! {
     fn requirements_round_trip_through_json(requirements in any_requirements()) {
         let text = serde_json::to_string(&requirements).unwrap();
         prop_assert_eq!(Requirements::from_json(&text).unwrap(), requirements, "{}", text);
+    }
+}
+
+#[test]
+fn stored_settings_restore_the_requirements() {
+    let codes = Requirements::SYNC
+        .with_enforcement(Code::ImageTypeMismatch, Enforcement::Reject)
+        .with_warnings_rejected();
+    for requirements in [
+        Requirements::ASYNC,
+        Requirements::SYNC,
+        Requirements::ASYNC.with_max_bytes(1_000),
+        Requirements::ASYNC.with_max_bytes(30_000_000),
+        Requirements::SYNC
+            .with_format(Format::Webp)
+            .with_max_side(9),
+        codes,
+    ] {
+        let stored = Provenance::new(&requirements, UNIX_EPOCH + Duration::from_millis(1_500));
+        let text = serde_json::to_string(&stored).unwrap();
+        let read: Provenance = serde_json::from_str(&text).unwrap();
+        assert_eq!(read, stored, "{text}");
+        assert_eq!(read.read_settings().unwrap(), requirements, "{text}");
+        assert_eq!(
+            (read.checked_at, read.requirements),
+            (1_500, requirements.fingerprint())
+        );
+        assert_eq!(
+            text.contains("settings"),
+            requirements != Requirements::ASYNC
+        );
     }
 }

@@ -9,9 +9,7 @@ use crate::{
     image_url::masked,
     probe::classify,
 };
-use greenlight::{CodeCounts, Severity, Violation};
-
-use super::words::grouped;
+use greenlight::{CodeCounts, Provenance, Severity, Violation};
 
 /// The fields of a line of `check` or `scan --format jsonl` that the report shows. Unknown fields
 /// are ignored and all but the first two may be absent, so that lines of older and newer versions
@@ -30,6 +28,9 @@ pub(super) struct Entry {
     pub(super) error: Option<String>,
     pub(super) outcome: Option<String>,
     pub(super) results: Option<Vec<SceneResult>>,
+    pub(super) list: Option<String>,
+    #[serde(flatten)]
+    pub(super) provenance: Option<Provenance>,
 }
 
 /// A violation.
@@ -39,20 +40,9 @@ pub(super) struct Finding {
     pub(super) code: String,
     pub(super) severity: String,
     pub(super) message: String,
-    pub(super) limit: serde_json::Value,
 }
 
 impl Finding {
-    /// The limit that was exceeded, with its code.
-    pub(super) fn limit(&self) -> Option<String> {
-        let limit = match &self.limit {
-            serde_json::Value::Number(limit) => grouped(limit.as_u64()?),
-            serde_json::Value::String(limit) => cut(limit, 100),
-            _ => return None,
-        };
-        Some(format!("{} {limit}", cut(&self.code, 60)))
-    }
-
     fn severity(&self) -> Severity {
         match self.severity.as_str() {
             "warn" => Severity::Warn,
@@ -95,6 +85,8 @@ impl From<&ScanReport> for Entry {
             error: check.error.clone(),
             outcome: Some(report.outcome.name().to_owned()),
             results: Some(report.results.iter().map(SceneResult::from).collect()),
+            list: check.list.clone(),
+            provenance: check.provenance.clone(),
         }
     }
 }
@@ -105,7 +97,6 @@ impl From<&Violation> for Finding {
             code: violation.code().name().to_owned(),
             severity: violation.severity().name().to_owned(),
             message: violation.message().to_owned(),
-            limit: serde_json::to_value(violation.limit()).unwrap_or_default(),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod entry;
 mod figures;
+mod made;
 mod page;
 mod plots;
 mod rows;

@@ -105,35 +105,22 @@ fn lead(tally: &Tally) -> Markup {
     }
 }
 
+/// A fact about the origin of the page.
+pub(super) fn fact(name: &str, value: &Markup) -> Markup {
+    html! { div { dt { (name) } dd { (value) } } }
+}
+
 /// Where the page comes from.
 fn facts(tally: &Tally, provenance: &Provenance) -> Markup {
-    let fact = |name: &str, value: &Markup| html! { div { dt { (name) } dd { (value) } } };
     let program = concat!("greenlight ", env!("CARGO_PKG_VERSION"));
     html! {
         dl.facts {
             (fact("written", &html! { time { (provenance.written) } }))
             (fact("results", &html! { (grouped(tally.total)) " from " (provenance.input) }))
             @for (name, value) in &provenance.facts { (fact(name, &html! { (value) })) }
-            @if !tally.limits.is_empty() {
-                (fact("limits that were exceeded", &html! { (limits(tally)) }))
-            }
-            (fact("made by", &html! { (program) }))
+            (tally.made.facts())
+            (fact("written by", &html! { (program) }))
         }
-    }
-}
-
-/// The limits of the requirements, as far as an image exceeded them.
-fn limits(tally: &Tally) -> String {
-    const SHOWN: usize = 12;
-    let limits: Vec<_> = tally
-        .limits
-        .sorted()
-        .into_iter()
-        .map(|(name, _)| name)
-        .collect();
-    match limits.get(..SHOWN) {
-        Some(first) if limits.len() > SHOWN => format!("{}; and others", first.join("; ")),
-        _ => limits.join("; "),
     }
 }
 

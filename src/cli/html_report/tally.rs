@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::{
-    entry::{Entry, Finding, cut},
+    entry::{Entry, cut},
+    made::Made,
     page::Thumbnails,
     rows::Rows,
     words::grouped,
@@ -35,8 +36,7 @@ pub(super) struct Tally {
     pub(super) formats: Counts,
     pub(super) rejecting: Counts,
     pub(super) warning: Counts,
-    /// Limits that were exceeded, which show the requirements of the run.
-    pub(super) limits: Counts,
+    pub(super) made: Made,
     pub(super) scenes: BTreeMap<String, Counts>,
     pub(super) sizes: Histogram,
     pub(super) times: Histogram,
@@ -56,7 +56,7 @@ pub(super) struct Tally {
 pub(super) struct Counts(BTreeMap<String, u64>);
 
 impl Counts {
-    fn add(&mut self, name: &str) {
+    pub(super) fn add(&mut self, name: &str) {
         let name = match name {
             "" => "(none)",
             name if self.0.len() < NAMES || self.0.contains_key(name) => name,
@@ -182,7 +182,7 @@ impl Tally {
             formats: Counts::default(),
             rejecting: Counts::default(),
             warning: Counts::default(),
-            limits: Counts::default(),
+            made: Made::default(),
             scenes: BTreeMap::new(),
             sizes: Histogram::new(SIZE_STEPS, size_step, size_label),
             times: Histogram::new(TIME_STEPS, |time| time / TIME_STEP_MS, time_label),
@@ -224,9 +224,7 @@ impl Tally {
             };
             counts.add(code);
         }
-        for limit in entry.violations.iter().filter_map(Finding::limit) {
-            self.limits.add(&limit);
-        }
+        self.made.add(entry);
         for result in entry.results.iter().flatten() {
             let scene = cut(&result.scene, 60);
             if self.scenes.len() < NAMES || self.scenes.contains_key(&scene) {

@@ -16,7 +16,7 @@ impl From<Row> for ScanReport {
             Location::File(path) => name::shown(path),
             other => other.text().into_owned(),
         });
-        let line = (row.source.origin != ARGUMENTS).then_some(row.source.line);
+        let is_listed = row.source.origin != ARGUMENTS;
         let (list, number) = (row.source.origin, row.source.line);
         let reason = row.reason.map(|mut reason| {
             if reason.class == UNREADABLE {
@@ -30,9 +30,14 @@ impl From<Row> for ScanReport {
                 Location::File(path) => name::encoded(path),
                 _ => None,
             },
-            line,
+            list: is_listed.then(|| list.clone()),
+            line: is_listed.then_some(number),
             summary,
             error: None,
+            provenance: row
+                .facts
+                .as_deref()
+                .and_then(|facts| serde_json::from_str(facts).ok()),
         });
         // Without one of the user's own it is what the service has.
         let sent = row.task_id.is_some().then(|| row.key.to_string());

@@ -45,9 +45,11 @@ fn full() -> ScanReport {
         check: Report {
             source_base64: None,
             source: "http://\u{e9}/".to_owned(),
+            list: None,
             line: None,
             summary: serde_json::from_value(summary).unwrap(),
             error: None,
+            provenance: None,
         },
         data_id: Some("mine".to_owned()),
         task_id: Some("img-1".to_owned()),

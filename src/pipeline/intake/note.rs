@@ -51,12 +51,17 @@ struct Noted {
 }
 
 impl Noted {
-    fn rejected<S>(key: Key, location: Location, verdict: &Verdict<S>, reason: Reason) -> Self {
+    fn rejected<S>(
+        pipeline: &Pipeline,
+        (key, location): (Key, Location),
+        verdict: &Verdict<S>,
+        reason: Reason,
+    ) -> Self {
         Self {
             key,
             location,
             known: Known::Rejected(reason),
-            facts: Some(facts::of(verdict)),
+            facts: Some(facts::of(verdict, &pipeline.settings.requirements)),
         }
     }
 }
@@ -69,14 +74,14 @@ fn of_url(pipeline: &Pipeline, text: String) -> Noted {
             let verdict = Verdict::of_text(text.clone(), &error);
             let reason = failure::reason(&verdict)
                 .unwrap_or_else(|| failure::reason_of("url/malformed", error.to_string()));
-            return Noted::rejected(key, masked_location(&text), &verdict, reason);
+            return Noted::rejected(pipeline, (key, masked_location(&text)), &verdict, reason);
         }
     };
     let key = Key::of_url(&pipeline.scope, &url);
     let verdict = pipeline.settings.requirements.judge_url(url);
     match failure::reason(&verdict) {
         Some(reason) if verdict.decision() == Decision::Reject => {
-            Noted::rejected(key, masked_location(&text), &verdict, reason)
+            Noted::rejected(pipeline, (key, masked_location(&text)), &verdict, reason)
         }
         _ => Noted {
             key,
@@ -117,7 +122,7 @@ fn of_file(
         Ok(FileCheck { verdict, .. }) => {
             let reason = failure::reason(&verdict)
                 .unwrap_or_else(|| failure::reason_of("image/too-large", "too large".to_owned()));
-            Noted::rejected(unread, location, &verdict, reason)
+            Noted::rejected(pipeline, (unread, location), &verdict, reason)
         }
         Err(error) => Noted {
             key: unread,

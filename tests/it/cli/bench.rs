@@ -120,6 +120,18 @@ impl Run {
         self
     }
 
+    /// Returns the output without the version, requirements and time of each check.
+    pub(crate) fn without_provenance(mut self) -> Self {
+        let mut parts = self.stdout.split(",\"version\":");
+        let mut text = parts.next().unwrap_or_default().to_owned();
+        for part in parts {
+            let (_, rest) = part.split_once(",\"checked_at\":").expect(part);
+            text.push_str(rest.trim_start_matches(|c: char| c.is_ascii_digit()));
+        }
+        self.stdout = text;
+        self
+    }
+
     /// Returns the output with the numbers after each occurrence of `key` replaced.
     pub(crate) fn without_numbers_after(mut self, key: &str) -> Self {
         self.stdout = mask_numbers(&self.stdout, key);

@@ -33,7 +33,7 @@ fn an_unreadable_source_has_a_line_and_exit_code_2() {
     ");
     assert_eq!(bench.run(&["check", "empty.png"]).code, Some(1));
     let run = bench.run(&["check", "no-such.png", "--format", "jsonl"]);
-    assert_snapshot!(run, @r#"
+    assert_snapshot!(run.without_provenance(), @r#"
     exit: 2
     ----- stdout -----
     {"source":"no-such.png","decision":"inconclusive","format":null,"width":null,"height":null,"bytes":null,"frames":null,"violations":[],"download":null,"error":"cannot read: No such file or directory"}
@@ -128,7 +128,8 @@ fn check_prints_three_formats() {
 
     ----- stderr -----
     ");
-    assert_snapshot!(bench.run(&["check", "in", "--format", "jsonl"]), @r#"
+    let run = bench.run(&["check", "in", "--format", "jsonl"]);
+    assert_snapshot!(run.without_provenance(), @r#"
     exit: 1
     ----- stdout -----
     {"source":"in/cut.bmp","decision":"reject","format":"bmp","width":256,"height":256,"bytes":4127,"frames":1,"violations":[{"code":"image/truncated","severity":"reject","message":"the file ends before the image does at byte 4127: send the whole file","measured":"any/truncated at byte 4127","limit":null}],"download":null,"error":null}
@@ -351,7 +352,7 @@ fn header_depth_uses_the_size_of_the_file() {
         "--format",
         "jsonl",
     ]);
-    assert_snapshot!(run, @r#"
+    assert_snapshot!(run.without_provenance(), @r#"
     exit: 0
     ----- stdout -----
     {"source":"in/cut.bmp","decision":"accept","format":"bmp","width":256,"height":256,"bytes":4127,"frames":1,"violations":[],"download":null,"error":null}
@@ -451,7 +452,7 @@ fn files_folders_and_urls_keep_their_order() {
             ----- stderr -----
             ");
         } else {
-            assert_snapshot!(run, @r#"
+            assert_snapshot!(run.without_provenance(), @r#"
             exit: 2
             ----- stdout -----
             {"source":"http://HOST/good.png","decision":"accept","format":"png","width":256,"height":256,"bytes":2077,"frames":1,"violations":[],"download":{"status":200,"hops":1,"elapsed_ms":N,"bytes":2077},"error":null}
@@ -461,10 +462,10 @@ fn files_folders_and_urls_keep_their_order() {
             {"source":"http://HOST/none.png","decision":"reject","format":null,"width":null,"height":null,"bytes":null,"frames":null,"violations":[{"code":"download/status","severity":"reject","message":"the server returned 404, expected 200: nothing was found at this URL: check it in a browser","measured":404,"limit":200}],"download":{"status":404,"hops":1,"elapsed_ms":N,"bytes":0},"error":null}
             {"source":"no.png","decision":"inconclusive","format":null,"width":null,"height":null,"bytes":null,"frames":null,"violations":[],"download":null,"error":"cannot read: No such file or directory"}
             {"source":"ftp://x","decision":"reject","format":null,"width":null,"height":null,"bytes":null,"frames":null,"violations":[{"code":"url/scheme","severity":"reject","message":"scheme `ftp` is not http or https","measured":"ftp","limit":"http, https"}],"download":null,"error":null}
-            {"source":"http://HOST/moved","line":1,"decision":"accept","format":"png","width":256,"height":256,"bytes":2077,"frames":1,"violations":[],"download":{"status":200,"hops":2,"elapsed_ms":N,"bytes":2077},"error":null}
-            {"source":"in/good.png","line":2,"decision":"accept","format":"png","width":256,"height":256,"bytes":2077,"frames":1,"violations":[],"download":null,"error":null}
-            {"source":"http://HOST/lies.jpg","line":3,"decision":"accept","format":"png","width":256,"height":256,"bytes":2077,"frames":1,"violations":[{"code":"image/type-mismatch","severity":"warn","message":"the name says JPEG, the content is PNG: the content decides","measured":"png","limit":"jpeg"},{"code":"image/type-mismatch","severity":"warn","message":"the Content-Type says JPEG, the content is PNG: the content decides","measured":"png","limit":"jpeg"}],"download":{"status":200,"hops":1,"elapsed_ms":N,"bytes":2077},"error":null}
-            {"source":"bad\u0001line","line":4,"decision":"inconclusive","format":null,"width":null,"height":null,"bytes":null,"frames":null,"violations":[],"download":null,"error":"list.txt line 4: cannot read: No such file or directory"}
+            {"source":"http://HOST/moved","list":"list.txt","line":1,"decision":"accept","format":"png","width":256,"height":256,"bytes":2077,"frames":1,"violations":[],"download":{"status":200,"hops":2,"elapsed_ms":N,"bytes":2077},"error":null}
+            {"source":"in/good.png","list":"list.txt","line":2,"decision":"accept","format":"png","width":256,"height":256,"bytes":2077,"frames":1,"violations":[],"download":null,"error":null}
+            {"source":"http://HOST/lies.jpg","list":"list.txt","line":3,"decision":"accept","format":"png","width":256,"height":256,"bytes":2077,"frames":1,"violations":[{"code":"image/type-mismatch","severity":"warn","message":"the name says JPEG, the content is PNG: the content decides","measured":"png","limit":"jpeg"},{"code":"image/type-mismatch","severity":"warn","message":"the Content-Type says JPEG, the content is PNG: the content decides","measured":"png","limit":"jpeg"}],"download":{"status":200,"hops":1,"elapsed_ms":N,"bytes":2077},"error":null}
+            {"source":"bad\u0001line","list":"list.txt","line":4,"decision":"inconclusive","format":null,"width":null,"height":null,"bytes":null,"frames":null,"violations":[],"download":null,"error":"list.txt line 4: cannot read: No such file or directory"}
 
             ----- stderr -----
             "#);

@@ -199,7 +199,10 @@ fn what_needs_no_key_is_found_before_one_is_missed() {
             "porn",
         ),
         ([&["resume"][..], &unknown[..]].concat(), "mars-1"),
-        ([&["resume"][..], &region[..], &folder].concat(), "no/such.db"),
+        (
+            [&["resume"][..], &region[..], &folder].concat(),
+            "no/such.db",
+        ),
         ([&["results", "task"][..], &unknown[..]].concat(), "mars-1"),
         ([&["results", "task"][..]].concat(), "no service is named"),
     ] {

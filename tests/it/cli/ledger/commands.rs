@@ -487,7 +487,9 @@ fn status_prints_the_rate_since_the_first_request() {
     let bench = Bench::new("ledger-rate");
     let ledger = SqliteLedger::open(
         &bench.path("greenlight.db"),
-        &Scope::new("account", "green.example.com", &["porn"]),
+        &Scope::new(&["porn"])
+            .with_account("account")
+            .with_service("green.example.com"),
     )
     .unwrap();
     let now = SystemTime::now();
@@ -522,7 +524,7 @@ fn status_prints_the_rate_since_the_first_request() {
         let due = ledger.claim(Work::Submit, 100, lease, at).await.unwrap();
         let holds: Vec<_> = due.iter().map(|image| image.hold).collect();
         assert_eq!(holds.len(), 100);
-        ledger.begin_batch(holds, now + lease, at).await.unwrap();
+        ledger.begin_batch(holds, lease, at).await.unwrap();
     };
     let status = || bench.run(&["status", "--format", "jsonl"]).json().remove(0);
     block_on(send(0, 30));

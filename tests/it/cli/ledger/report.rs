@@ -57,7 +57,16 @@ fn the_report_of_a_ledger_equals_that_of_its_export() {
     let run = service.bench.run_with_input(&args, exported.stdout);
     assert_eq!(run.code, Some(0), "{run}");
     let lines = fs::read_to_string(service.bench.path("lines.html")).unwrap();
-    assert!(drawn.contains("5 from a ledger of list.txt"));
+    assert!(drawn.contains("5 from a ledger"));
+    for page in [&drawn, &lines] {
+        assert!(page.contains("<dt>lists</dt><dd>list.txt</dd>"), "{page}");
+        // The requirements that the command's options make: a time limit of 30 s.
+        assert!(
+            page.contains("asynchronous preset, 1 setting changed"),
+            "{page}"
+        );
+        assert!(page.contains("30\u{202f}000 (changed)"), "{page}");
+    }
     assert!(
         drawn.contains("<dt>scenes</dt><dd>porn, terrorism</dd>"),
         "{drawn}"
