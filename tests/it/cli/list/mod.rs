@@ -679,7 +679,10 @@ fn a_json_array_is_processed_while_it_is_read() {
     let mut stdin = child.stdin.take().unwrap();
     stdin.write_all(b"[{\"url\":\"ftp://one\"},\n").unwrap();
     let answer = read_line(child.stdout.as_mut().unwrap());
-    assert!(answer.contains("\"ftp://one\",\"list\":\"stdin\",\"line\":1"), "{answer}");
+    assert!(
+        answer.contains("\"ftp://one\",\"list\":\"stdin\",\"line\":1"),
+        "{answer}"
+    );
     stdin.write_all(b"\"ftp://two\"]").unwrap();
     drop(stdin);
     let run = Run::of(child);
