@@ -24,7 +24,10 @@ use tokio::{
 };
 use tokio_rustls::client::TlsStream;
 
-use super::connect::{Counters, Wire};
+use super::{
+    connect::{Counters, Wire},
+    repair::Repaired,
+};
 
 /// The largest number of header lines in a response head over HTTP/1.1, if the head of a first response
 /// had more than 100. hyper initializes room for as many at every head and every interim response, so
@@ -36,7 +39,7 @@ const MAX_HEADERS: usize = 4_096;
 /// them.
 const MAX_HEADER_LIST: u32 = 128 << 10;
 
-type Io = TokioIo<Transport>;
+type Io = TokioIo<Repaired<Transport>>;
 type Nothing = Empty<Bytes>;
 
 /// The bytes of a connection, behind TLS or not.
@@ -102,6 +105,15 @@ impl AsyncWrite for Transport {
     }
 }
 
+/// What a connection over HTTP/1.1 accepts, after the first request failed for want of it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Leniency {
+    /// More headers than hyper's default of 100.
+    pub(super) many_headers: bool,
+    /// Responses that hyper does not read.
+    pub(super) repairs: bool,
+}
+
 /// A connection that takes one request at a time.
 pub(super) struct Connection {
     driver: Driver,
@@ -125,16 +137,16 @@ enum Driver {
 }
 
 impl Connection {
-    /// Starts HTTP over `transport`: HTTP/2 with a window of so many bytes per stream, or HTTP/1.1 with
-    /// room for many headers or for hyper's default of 100.
+    /// Starts HTTP over `transport`: HTTP/2 with a window of so many bytes per stream, or HTTP/1.1.
     pub(super) async fn new(
         transport: Transport,
         http2: Option<u32>,
-        many_headers: bool,
+        leniency: Leniency,
         counters: Arc<Counters>,
         peer: SocketAddr,
     ) -> hyper::Result<Self> {
-        let io = TokioIo::new(transport);
+        let is_repaired = leniency.repairs && http2.is_none();
+        let io = TokioIo::new(Repaired::new(transport, is_repaired));
         let driver = if let Some(window) = http2 {
             let tasks = Tasks::default();
             let (sender, connection) = http2::Builder::new(tasks.clone())
@@ -150,7 +162,7 @@ impl Connection {
         } else {
             // What curl and browsers accept, so that a rejection does not depend on this client.
             let mut http1 = http1::Builder::new();
-            if many_headers {
+            if leniency.many_headers {
                 http1.max_headers(MAX_HEADERS);
             }
             let (sender, connection) = http1

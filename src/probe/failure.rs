@@ -2,6 +2,8 @@
 
 use std::{error::Error as StdError, io};
 
+use tokio_rustls::rustls;
+
 use super::connect::TooMuch;
 use crate::download::Ending;
 
@@ -36,6 +38,24 @@ pub(super) fn is_unanswered(error: &hyper::Error) -> bool {
                 || (error.is_go_away() && reason == Some(h2::Reason::NO_ERROR)));
     }
     matches!(exchange(error), Ending::Reset(_) | Ending::Incomplete(_))
+}
+
+/// Whether a head had too many headers or bytes. hyper has a method for this in servers only.
+pub(super) fn is_too_large(error: &hyper::Error) -> bool {
+    error.is_parse() && error.to_string().starts_with("message head is too large")
+}
+
+/// Whether hyper could not read a response over HTTP/1, by its head or by the framing of its body.
+pub(super) fn is_unreadable(error: &hyper::Error) -> bool {
+    if error.is_parse() {
+        return !is_too_large(error);
+    }
+    let kind = find::<io::Error>(error).map(io::Error::kind);
+    matches!(
+        kind,
+        Some(io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData)
+    ) && find::<TooMuch>(error).is_none()
+        && find::<rustls::Error>(error).is_none()
 }
 
 /// What a failed read or write says of the server.

@@ -9,7 +9,7 @@ use std::{
 use bytes::Bytes;
 use http::{
     HeaderValue, Request, Uri,
-    header::{ACCEPT, ACCEPT_ENCODING, HOST, RANGE, USER_AGENT},
+    header::{ACCEPT, ACCEPT_ENCODING, HOST, RANGE, TRANSFER_ENCODING, USER_AGENT},
     response,
 };
 use http_body_util::Empty;
@@ -77,7 +77,7 @@ pub(super) async fn fetch(
     hop: &Hop<'_>,
 ) -> Result<Answer, Ending> {
     let origin = origin(hop.url)?;
-    let mut fresh = false;
+    let mut fresh = record.leniency.repairs;
     loop {
         let pooled = if fresh {
             None
@@ -112,6 +112,10 @@ pub(super) async fn fetch(
         {
             Ok(answer) => {
                 let (head, body) = answer.into_parts();
+                if has_no_transfer_coding(&head) && repair(record, &connection) {
+                    fresh = true;
+                    continue;
+                }
                 // Chunks and frames cost an honest server a few percent.
                 let most = record.asked().max_bytes().saturating_mul(2);
                 connection.counters.allow(most.saturating_add(HEAD_BYTES));
@@ -126,8 +130,12 @@ pub(super) async fn fetch(
             Err(error) => {
                 // HTTP/2's settings come without a question.
                 let silent = connection.counters.read() == before || connection.is_h2();
-                if is_too_large(&error) && !record.many_headers {
-                    record.many_headers = true;
+                if failure::is_too_large(&error) && !record.leniency.many_headers {
+                    record.leniency.many_headers = true;
+                    fresh = true;
+                    continue;
+                }
+                if failure::is_unreadable(&error) && repair(record, &connection) {
                     fresh = true;
                     continue;
                 }
@@ -141,9 +149,19 @@ pub(super) async fn fetch(
     }
 }
 
-/// Whether a head had too many headers or bytes. hyper has a method for this in servers only.
-fn is_too_large(error: &hyper::Error) -> bool {
-    error.is_parse() && error.to_string().starts_with("message head is too large")
+/// Whether the response can be requested once more and repaired.
+pub(super) fn repair(record: &mut Record, connection: &Connection) -> bool {
+    !connection.is_h2() && !std::mem::replace(&mut record.leniency.repairs, true)
+}
+
+/// Whether the head has a Transfer-Encoding that names no coding. hyper ignores the length then.
+fn has_no_transfer_coding(head: &response::Parts) -> bool {
+    let mut values = head.headers.get_all(TRANSFER_ENCODING).iter().peekable();
+    values.peek().is_some()
+        && values
+            .flat_map(|value| value.as_bytes().split(|byte| *byte == b','))
+            .map(<[u8]>::trim_ascii)
+            .all(|coding| coding.is_empty() || coding.eq_ignore_ascii_case(b"identity"))
 }
 
 /// Whether the failure is one that a second try may not meet.
@@ -200,7 +218,7 @@ async fn open(
         Mode::Header => HEADER_WINDOW,
     };
     let http2 = h2.then_some(window);
-    Connection::new(transport, http2, record.many_headers, counters, peer)
+    Connection::new(transport, http2, record.leniency, counters, peer)
         .await
         .map_err(|error| failure::exchange(&error))
 }

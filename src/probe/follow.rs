@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use http::{StatusCode, header, response};
+use http::{header, response};
 use percent_encoding::CONTROLS;
 
 use super::{
@@ -38,7 +38,7 @@ pub(super) async fn follow(
             at_home: current.parsed().origin() == home.parsed().origin(),
         };
         let answer = fetch::fetch(probe, record, &hop).await?;
-        if !is_redirect(answer.head.status) {
+        if !is_redirect(&answer.head) {
             return Ok(answer);
         }
         let next = location(&current, &answer.head)?;
@@ -71,10 +71,11 @@ pub(super) async fn follow(
     }
 }
 
-/// Whether the status is a redirect (RFC 9110, 15.4). 300 offers a choice, 304 answers a question
-/// that was not asked, 305 and 306 are no longer used.
-const fn is_redirect(status: StatusCode) -> bool {
-    matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308)
+/// Whether the response is a redirect (RFC 9110, 15.4). Any other 3xx is one if it has a Location, as
+/// it is for curl.
+fn is_redirect(head: &response::Parts) -> bool {
+    matches!(head.status.as_u16(), 301 | 302 | 303 | 307 | 308)
+        || head.status.is_redirection() && head.headers.contains_key(header::LOCATION)
 }
 
 /// Where a redirect leads.

@@ -1,7 +1,5 @@
 //! Full mode: downloads the whole file, as the service would.
 
-use http::StatusCode;
-
 use super::{
     Inner, follow,
     read::{self, Stop, Until},
@@ -12,7 +10,10 @@ use crate::download::Ending;
 /// Downloads the whole file over new connections: a reused one would hide the time to open it.
 pub(super) async fn download(probe: &Inner, record: &mut Record) -> Result<Ending, Ending> {
     let mut answer = follow::follow(probe, record, None).await?;
-    read::check_head(record, &answer, StatusCode::OK)?;
+    if !read::is_whole(answer.head.status) {
+        return Err(Ending::Status);
+    }
+    read::check_codings(record, &answer)?;
     let stop = match record.begin_body(read::framed_len(&answer)) {
         Some(code) => Stop::Refused(code),
         None => read::read(record, &mut answer, Until::End).await?,

@@ -2,10 +2,10 @@
 //!
 //! The first window is 64 KB; a file that is still undecided after it is asked for the next, 8 times
 //! larger. The size is what `Content-Range` or the body's framing says. A server that does not know
-//! ranges responds with 200 and is read until the inspector is settled; a body of unknown length is
-//! read to the end of the first window, which may be its end. A server that responds with a status
-//! other than 2xx and 3xx, or with a range that was not requested, gets one plain GET. So does one
-//! whose part is shorter than the window, unless the part decides or is known to end the file: the
+//! ranges responds with the file and is read until the inspector is settled; a body of unknown length is
+//! read to the end of the first window, which may be its end. A server that closes the connection,
+//! responds with a status other than 2xx and 3xx, or with a range that was not requested, gets one
+//! plain GET. So does one whose part is shorter than the window, unless the part decides or is known to end the file: the
 //! windows would not grow, and a server could cause as many requests as the deadline leaves time for.
 //! A connection whose remaining body is short is used again.
 
@@ -45,8 +45,12 @@ pub(super) async fn download(probe: &Inner, record: &mut Record) -> Result<Endin
     };
     let mut version: Option<(Option<u64>, Option<HeaderValue>)> = None;
     for _ in 0..MOST_WINDOWS {
-        let mut answer = follow::follow(probe, record, Some(window)).await?;
-        if answer.head.status == StatusCode::OK {
+        let mut answer = match follow::follow(probe, record, Some(window)).await {
+            // Some servers close the connection at a Range that they do not expect.
+            Err(Ending::Reset(_) | Ending::Incomplete(_)) => break,
+            answer => answer?,
+        };
+        if read::is_whole(answer.head.status) {
             return whole(probe, record, answer).await;
         }
         let part = match answer.head.status {
@@ -66,7 +70,7 @@ pub(super) async fn download(probe: &Inner, record: &mut Record) -> Result<Endin
             settle(probe, answer);
             break;
         };
-        read::check_head(record, &answer, StatusCode::PARTIAL_CONTENT)?;
+        read::check_codings(record, &answer)?;
         let refused = if window.first == 0 {
             record.begin_body(part.total)
         } else {
@@ -104,7 +108,7 @@ pub(super) async fn download(probe: &Inner, record: &mut Record) -> Result<Endin
 /// Asks once more, without a range.
 async fn plain(probe: &Inner, record: &mut Record) -> Result<Ending, Ending> {
     let answer = follow::follow(probe, record, None).await?;
-    if answer.head.status != StatusCode::OK {
+    if !read::is_whole(answer.head.status) {
         return Err(Ending::Status);
     }
     whole(probe, record, answer).await
@@ -112,7 +116,7 @@ async fn plain(probe: &Inner, record: &mut Record) -> Result<Ending, Ending> {
 
 /// Reads an answer that holds the file from its first byte on.
 async fn whole(probe: &Inner, record: &mut Record, mut answer: Answer) -> Result<Ending, Ending> {
-    read::check_head(record, &answer, StatusCode::OK)?;
+    read::check_codings(record, &answer)?;
     let stop = if let Some(code) = record.begin_body(read::framed_len(&answer)) {
         Stop::Refused(code)
     } else {

@@ -40,6 +40,7 @@ mod policy;
 mod pool;
 mod read;
 mod record;
+mod repair;
 mod request_header;
 mod resolve;
 mod tls;
@@ -242,9 +243,14 @@ impl Probe {
         }
         let deadline = record.deadline();
         let download = async {
-            match probe.mode {
-                Mode::Full => full_mode::download(probe, &mut record).await,
-                Mode::Header => header_mode::download(probe, &mut record).await,
+            loop {
+                let ending = match probe.mode {
+                    Mode::Full => full_mode::download(probe, &mut record).await,
+                    Mode::Header => header_mode::download(probe, &mut record).await,
+                };
+                if !std::mem::take(&mut record.is_unread) {
+                    return ending;
+                }
             }
         };
         let ending = match time::timeout_at(deadline, download).await {

@@ -7,7 +7,11 @@ use http::{StatusCode, header};
 use hyper::body::Body;
 use tokio::task;
 
-use super::{clock, failure, fetch::Answer, record::Record};
+use super::{
+    clock, failure,
+    fetch::{self, Answer},
+    record::Record,
+};
 use crate::{download::Ending, verdict::Code};
 
 /// Bytes inspected at a time. Data may decompress to a thousand times its size, and the deadline
@@ -50,27 +54,27 @@ impl Stop {
     }
 }
 
-/// Checks that a response head has the wanted status and no coding that changes the image's bytes.
-/// An unregistered coding is recorded, and the body is read as it is.
-pub(super) fn check_head(
-    record: &mut Record,
-    answer: &Answer,
-    wanted: StatusCode,
-) -> Result<(), Ending> {
-    if answer.head.status != wanted {
-        return Err(Ending::Status);
-    }
+/// Whether a response to a request without a range holds the file: any status of success but those
+/// without a body, and a part.
+pub(super) fn is_whole(status: StatusCode) -> bool {
+    status.is_success() && !matches!(status.as_u16(), 204..=206)
+}
+
+/// Checks that a response has no coding that changes the image's bytes. An unregistered coding is
+/// recorded, and the body is read as it is.
+pub(super) fn check_codings(record: &mut Record, answer: &Answer) -> Result<(), Ending> {
     for (name, plain) in [
         (header::CONTENT_ENCODING, "identity"),
         (header::TRANSFER_ENCODING, "chunked"),
     ] {
-        for value in answer.head.headers.get_all(name) {
+        for value in answer.head.headers.get_all(&name) {
             for coding in value.as_bytes().split(|byte| *byte == b',') {
                 let coding = String::from_utf8_lossy(coding).trim().to_ascii_lowercase();
                 if CODINGS.contains(&coding.as_str()) {
                     return Err(Ending::Encoded(coding));
                 }
-                if coding != plain && coding != "identity" {
+                let is_absent = coding.is_empty() && name == header::TRANSFER_ENCODING;
+                if coding != plain && coding != "identity" && !is_absent {
                     record.unregistered_coding(coding.chars().take(40).collect());
                 }
             }
@@ -128,7 +132,12 @@ pub(super) async fn read(
         }
         let frame = match answer.connection.frame(&mut answer.body).await {
             None => return Ok(Stop::End),
-            Some(frame) => frame.map_err(|error| failure::exchange(&error))?,
+            Some(Ok(frame)) => frame,
+            Some(Err(error)) => {
+                record.is_unread =
+                    failure::is_unreadable(&error) && fetch::repair(record, &answer.connection);
+                return Err(failure::exchange(&error));
+            }
         };
         let Some(bytes) = frame.data_ref() else {
             continue;

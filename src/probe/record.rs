@@ -12,6 +12,7 @@ use http::{Version, response};
 use super::{
     clock::{self, Instant},
     connect::Counters,
+    connection::Leniency,
 };
 use crate::{
     download::{Download, Ending, Hop, Phase},
@@ -35,8 +36,10 @@ pub(super) struct Record {
     entered: Instant,
     /// The connection in use, and how much it had received before.
     wire: Option<(Arc<Counters>, u64)>,
-    /// Whether a response had more headers than a connection has room for by default.
-    pub(super) many_headers: bool,
+    /// What later connections accept.
+    pub(super) leniency: Leniency,
+    /// Whether a body's framing could not be read, and the download is to be repeated.
+    pub(super) is_unread: bool,
     /// How many requests were repeated.
     pub(super) retries: u32,
 }
@@ -52,7 +55,8 @@ impl Record {
             started: now,
             entered: now,
             wire: None,
-            many_headers: false,
+            leniency: Leniency::default(),
+            is_unread: false,
             retries: 0,
         }
     }

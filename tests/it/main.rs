@@ -58,6 +58,7 @@ mod postgres_server;
 mod probe;
 #[cfg(feature = "probe")]
 mod probe_accepts;
+mod probe_accepts_odd;
 #[cfg(feature = "probe")]
 mod probe_address;
 #[cfg(feature = "probe")]

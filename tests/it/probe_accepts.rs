@@ -18,6 +18,7 @@ use greenlight::{
 };
 
 use crate::{
+    probe_accepts_odd,
     probe_server::{Server, answer, builder, header, ok, png, probe, range},
     probe_tls::{self, Authority, HOST},
 };
@@ -190,8 +191,14 @@ fn heads() -> Vec<(&'static str, Vec<u8>, Decision, &'static [&'static str])> {
         (
             "a CR without LF in a head",
             b"X-A: one\rtwo\r\n".to_vec(),
-            Decision::Reject,
-            &["download/protocol"],
+            accept,
+            &[],
+        ),
+        (
+            "a line that ends with CR CR LF",
+            text("X-A: one\r\r\n"),
+            accept,
+            &[],
         ),
         (
             "a head of 600 KB",
@@ -722,13 +729,16 @@ fn every_line_of_the_page_has_a_test() {
         .collect();
     let sources = [
         include_str!("probe_accepts.rs"),
+        include_str!("probe_accepts_odd.rs"),
         include_str!("probe.rs"),
         include_str!("probe_hostile.rs"),
         include_str!("probe_network.rs"),
         include_str!("probe_tls.rs"),
     ];
     let cases: Vec<_> = heads().into_iter().map(|(name, ..)| name).collect();
-    let mut listed = Vec::new();
+    let odd = probe_accepts_odd::responses(b"");
+    let odd: Vec<_> = odd.into_iter().map(|case| case.name).collect();
+    let (mut listed, mut listed_odd) = (Vec::new(), Vec::new());
     for row in rows.iter().filter(|row| row[0] != "the server sends") {
         let test = row.last().unwrap().trim_matches('`');
         let exists = sources
@@ -738,7 +748,11 @@ fn every_line_of_the_page_has_a_test() {
         if test == "heads_are_read_as_curl_reads_them" {
             listed.push(row[0]);
         }
+        if test == "odd_responses_are_read_as_curl_reads_them" {
+            listed_odd.push(row[0]);
+        }
     }
     assert!(rows.len() > cases.len());
     assert_eq!(listed, cases);
+    assert_eq!(listed_odd, odd);
 }
