@@ -61,8 +61,12 @@ macro_rules! defect_kinds {
         ///   27 and 8 corrupt files of the corpus carry them, and no good file does. Of generated files
         ///   `OpenCV` rejects 36 of 36 with zero bytes between blocks, and Chromium shows a different
         ///   picture for 15 of them; Pillow rejects 20 of 48 with an empty extension.
-        /// * `jpeg/unknown-marker` includes TEM, although `OpenCV` and Chromium skip it: Pillow rejects 18
-        ///   of 24 generated files that have one.
+        /// * `jpeg/unknown-marker` includes TEM before the scans, although `OpenCV`, `ImageMagick` and
+        ///   Chromium skip it: Pillow rejects 18 of 24 generated files that have one. Behind a scan
+        ///   Pillow, too, skips it: `jpeg/stray-marker`.
+        /// * A PNG whose IEND is missing, is truncated, has another name or declares bytes that are
+        ///   not there is rejected, although Pillow shows all pixels: `OpenCV`, `ImageMagick` and
+        ///   pngcheck reject 15 of 15 generated files, and most readers of the corpus 2 of 2.
         /// * `jpeg/frame-header` includes two components with one identifier, and `jpeg/scan-header` a
         ///   band beyond the block. Pillow, `OpenCV` and Chromium, which use one JPEG decoder, open such
         ///   files, but most readers of the corpus reject them: as warnings these two would let 4 more of
@@ -85,7 +89,8 @@ macro_rules! defect_kinds {
         /// exclude that. `bmp/rle-no-end` is also stated of a bitmap that is shorter than its header
         /// states: Pillow, `OpenCV` and Chromium show all pixels of the generated files.
         ///
-        /// `png/chunk-order` is rejected where IDAT chunks are apart. At payload depth, IDAT chunks that
+        /// `png/chunk-order` is rejected where IDAT chunks are apart: Pillow, `OpenCV` and `ImageMagick`
+        /// reject files in which another chunk divides the picture's data. At payload depth, IDAT chunks that
         /// follow a complete picture are `png/image-data-end`: Pillow, `OpenCV` and Chromium skip them (25
         /// generated files).
         ///
@@ -93,8 +98,9 @@ macro_rules! defect_kinds {
         /// scan is there. At structure depth a JPEG that ends in coded data is
         /// `any/truncated`: of the 155 such files of the corpus 152 are truncated inside a scan, and
         /// only 3 lack nothing but the marker. Likewise a restart marker that was not announced is
-        /// `jpeg/restart-count` where the blocks are not walked, and at payload depth
-        /// `jpeg/data-excess` after the last block and `jpeg/restart-order` before it.
+        /// `jpeg/restart-count` where the blocks are not walked, but `jpeg/stray-marker` if the end
+        /// marker follows it. At payload depth it is `jpeg/data-excess` after the last block and
+        /// `jpeg/restart-order` before it.
         ///
         /// | name | becomes | by default | what it is |
         /// |---|---|---|---|
@@ -165,15 +171,15 @@ defect_kinds! {
     PngFilter, "png/filter", Corrupt, "reject", "a row begins with an unknown filter type";
     PngImageDataChecksum, "png/image-data-checksum", Corrupt, "reject", "the checksum of the image data (Adler-32) is wrong";
     PngNoImageDataChecksum, "png/no-image-data-checksum", Corrupt, "warn", "the image data ends after the last row, without its checksum";
-    PngImageDataEnd, "png/image-data-end", Corrupt, "warn", "the image data continues after the last row";
+    PngImageDataEnd, "png/image-data-end", Corrupt, "warn", "the image data continues after the last row, or an empty IDAT is apart from the others";
     PngZlibHeader, "png/zlib-header", Corrupt, "reject", "the image data does not begin as a zlib stream";
     PngEndCrc, "png/end-crc", Corrupt, "warn", "the checksum of IEND is wrong";
     PngEndNotEmpty, "png/end-not-empty", Corrupt, "warn", "IEND holds bytes";
     PngAnimation, "png/animation", Corrupt, "warn", "the animation's frames and what is said of them disagree; viewers show the still image";
     // JPEG (ITU-T T.81).
     JpegJunk, "jpeg/junk", Corrupt, "warn", "there are bytes between two segments";
-    JpegStrayMarker, "jpeg/stray-marker", Corrupt, "warn", "a restart marker is outside of coded data";
-    JpegUnknownMarker, "jpeg/unknown-marker", Corrupt, "reject", "a marker is of a reserved code, or TEM, which only encoders use";
+    JpegStrayMarker, "jpeg/stray-marker", Corrupt, "warn", "a restart marker is outside of coded data or ends it, or TEM follows a scan";
+    JpegUnknownMarker, "jpeg/unknown-marker", Corrupt, "reject", "a marker is of a reserved code, or TEM, which only encoders use, before the scans or within one";
     JpegSecondStart, "jpeg/second-start", Corrupt, "reject", "an image starts inside the image";
     JpegSegmentLength, "jpeg/segment-length", Corrupt, "reject", "a segment is too short for what it holds";
     JpegSegmentExcess, "jpeg/segment-excess", Corrupt, "reject", "a segment is longer than what it holds";

@@ -683,14 +683,21 @@ fn image_data_after_a_complete_picture_is_a_warning() {
     let end: (&[u8; 4], &[u8]) = (b"IEND", b"");
     let excess = &[DefectKind::PngImageDataEnd][..];
     let apart = &[DefectKind::PngChunkOrder][..];
+    let both = &[DefectKind::PngImageDataEnd, DefectKind::PngChunkOrder][..];
     let cut = &[
         DefectKind::PngNoImageDataChecksum,
+        DefectKind::PngChunkOrder,
+    ][..];
+    let cut_twice = &[
+        DefectKind::PngNoImageDataChecksum,
+        DefectKind::PngImageDataEnd,
         DefectKind::PngChunkOrder,
     ][..];
     for (chunks, structure, payload) in [
         (&[whole, more, end][..], &[][..], excess),
         (&[whole, empty, end], &[], &[]),
-        (&[whole, text, empty, end], apart, excess),
+        (&[whole, text, empty, end], excess, excess),
+        (&[part, text, empty, rest, end], both, cut_twice),
         (&[whole, text, more, text, more, end], apart, excess),
         (&[part, text, rest, end], apart, cut),
     ] {
@@ -715,6 +722,50 @@ fn a_wrong_checksum_of_the_end_chunk_is_a_warning() {
             Requirements::ASYNC.with_enforcement(DefectKind::PngEndCrc, Enforcement::Reject);
         assert!(!strict.judge(inspection.clone()).is_accepted());
         assert!(Requirements::ASYNC.judge(inspection).is_accepted());
+    }
+}
+
+#[test]
+fn an_end_chunk_that_most_readers_miss_is_rejected() {
+    let whole = fixture("png/rgb.png");
+    let (image, end) = whole.split_at(whole.len() - 12);
+    let with = |end: &[u8]| [image, end].concat();
+    let [_, _, _, _, name_and_checksum @ ..] = end else {
+        panic!("IEND has 12 bytes")
+    };
+    for cut in 0..12 {
+        let inspection = Inspection::of(&with(&end[..cut]));
+        assert_eq!(kinds(&inspection), [DefectKind::Truncated], "{cut}");
+        assert!(!Requirements::ASYNC.judge(inspection).is_accepted());
+    }
+    for bytes in [
+        [&[0, 0, 0, 4][..], name_and_checksum].concat(),
+        [&[0xff; 4][..], name_and_checksum].concat(),
+        end.iter()
+            .map(|byte| if *byte == b'D' { b'E' } else { *byte })
+            .collect(),
+        vec![0; 12],
+        vec![0xaa; 12],
+    ] {
+        let inspection = Inspection::of(&with(&bytes));
+        assert!(
+            !Requirements::ASYNC.judge(inspection).is_accepted(),
+            "{bytes:?}"
+        );
+    }
+    // Readers open these.
+    let filled = [
+        &[0, 0, 0, 4][..],
+        b"IENDabcd",
+        &crc32fast::hash(b"IENDabcd").to_be_bytes(),
+    ]
+    .concat();
+    for bytes in [filled, [end, b"more"].concat()] {
+        let inspection = Inspection::of(&with(&bytes));
+        assert!(
+            Requirements::ASYNC.judge(inspection).is_accepted(),
+            "{bytes:?}"
+        );
     }
 }
 

@@ -314,6 +314,21 @@ fn defects_that_decoders_tolerate_are_warnings() {
             head().raw(&[0xff, 0xd3]).scan(&[1], WHOLE, BLOCK).end(),
         ),
         (
+            DefectKind::JpegStrayMarker,
+            head()
+                .scan(&[1], WHOLE, BLOCK)
+                .raw(&[0xff, 0x01, 0xff])
+                .end(),
+        ),
+        (
+            DefectKind::JpegStrayMarker,
+            head()
+                .scan(&[1], WHOLE, BLOCK)
+                .raw(&[0xff, 0x01])
+                .segment(0xfe, b"comment")
+                .end(),
+        ),
+        (
             DefectKind::JpegScanParameters,
             head().scan(&[1], [0, 0, 0], BLOCK).end(),
         ),
@@ -399,6 +414,18 @@ fn segment_defects_that_decoders_reject_are_reported() {
         (
             DefectKind::JpegUnknownMarker,
             head().raw(&[0xff, 0x01]).end(),
+        ),
+        (
+            DefectKind::JpegUnknownMarker,
+            scan(head().raw(&[0xff, 0x01])),
+        ),
+        (
+            DefectKind::JpegUnknownMarker,
+            head()
+                .scan(&[1], WHOLE, BLOCK)
+                .raw(&[0xff, 0x01])
+                .raw(BLOCK)
+                .end(),
         ),
         (DefectKind::JpegSecondStart, scan(head().raw(&[0xff, 0xd8]))),
         (
@@ -585,14 +612,57 @@ fn restart_markers_count_from_zero_and_are_counted() {
         head().scan(&[1], WHOLE, &bytes).end()
     };
     assert_eq!(defects(&coded(&[0xd0, 0xd1, 0xd2])), []);
-    let unannounced = Jpeg::new()
-        .tables()
-        .frame(0xc0, 8, 8, GRAY)
-        .scan(&[1], WHOLE, &[0x3f, 0xff, 0xd0])
+    let unannounced = |rest: &[u8]| {
+        Jpeg::new()
+            .tables()
+            .frame(0xc0, 8, 8, GRAY)
+            .scan(&[1], WHOLE, &[0x3f, 0xff, 0xd0])
+            .raw(rest)
+            .end()
+    };
+    // Only the walk determines whether blocks are missing. If the end follows, readers skip it.
+    for fill in [&[][..], &[0xff]] {
+        let bytes = unannounced(fill);
+        let wanted = if fill.is_empty() {
+            DefectKind::JpegStrayMarker
+        } else {
+            DefectKind::JpegRestartCount
+        };
+        assert_eq!(defects(&bytes), [wanted]);
+        assert_eq!(payload_defects(&bytes), [DefectKind::JpegDataExcess]);
+    }
+    assert_eq!(defects(&unannounced(BLOCK)), [DefectKind::JpegRestartCount]);
+    assert_eq!(
+        defects(&unannounced(&[0xff, 0xd1])),
+        [DefectKind::JpegRestartCount]
+    );
+    let extra = head()
+        .scan(
+            &[1],
+            WHOLE,
+            &[
+                0x3f, 0xff, 0xd0, 0x3f, 0xff, 0xd1, 0x3f, 0xff, 0xd2, 0x3f, 0xff, 0xd3,
+            ],
+        )
         .end();
-    // Only the walk determines whether blocks are missing.
-    assert_eq!(defects(&unannounced), [DefectKind::JpegRestartCount]);
-    assert_eq!(payload_defects(&unannounced), [DefectKind::JpegDataExcess]);
+    assert_eq!(defects(&extra), [DefectKind::JpegStrayMarker]);
+    let mut inspector = Inspector::new(Depth::Structure);
+    for byte in &extra {
+        inspector.push(&[*byte]);
+    }
+    assert_eq!(
+        inspector.finish().defects(),
+        Inspection::of(&extra).defects()
+    );
+    // The last interval is missing.
+    let missing = head()
+        .scan(
+            &[1],
+            WHOLE,
+            &[0x3f, 0xff, 0xd0, 0x3f, 0xff, 0xd1, 0x3f, 0xff, 0xd2],
+        )
+        .end();
+    assert_eq!(defects(&missing), [DefectKind::JpegRestartCount]);
     assert_eq!(
         defects(&coded(&[0xd0, 0xd2, 0xd1])),
         [DefectKind::JpegRestartOrder]

@@ -57,6 +57,8 @@ const _: () = assert!(size_of::<Jpeg>() <= 300);
 enum State {
     /// Before a marker's code. `fill` says that an 0xFF was seen.
     Marker { fill: bool },
+    /// After TEM behind a scan, whose 0xFF is at `at`.
+    Temporary { at: u64 },
     /// Before the length of the segment that `marker`, at `at`, begins.
     Length { marker: Marker, at: u64 },
     /// In a segment.
@@ -151,10 +153,21 @@ impl Jpeg {
             Marker::Soi => facts.defect(DefectKind::JpegSecondStart, at),
             Marker::Eoi => self.end(at, facts),
             Marker::Restart(_) => facts.defect(DefectKind::JpegStrayMarker, at),
+            Marker::Temporary if self.scans > 0 => self.state = State::Temporary { at },
             Marker::Temporary => facts.defect(DefectKind::JpegUnknownMarker, at),
             Marker::Reserved => self.fail(DefectKind::JpegUnknownMarker, at, facts),
             _ => self.state = State::Length { marker, at },
         }
+    }
+
+    /// Decoders skip TEM behind a scan. If no marker follows, it interrupts the scan.
+    fn after_temporary(&mut self, at: u64, cursor: &Cursor<'_>, facts: &mut Facts) {
+        let kind = match cursor.rest().first() {
+            Some(0xFF) => DefectKind::JpegStrayMarker,
+            _ => DefectKind::JpegUnknownMarker,
+        };
+        facts.defect(kind, at);
+        self.state = State::Marker { fill: false };
     }
 
     fn read_length(&mut self, marker: Marker, at: u64, cursor: &mut Cursor<'_>, facts: &mut Facts) {
@@ -208,6 +221,7 @@ impl Parser for Jpeg {
                     }
                 }
                 State::Marker { fill: true } => self.read_code(&mut cursor, facts),
+                State::Temporary { at } => self.after_temporary(at, &cursor, facts),
                 State::Length { marker, at } => self.read_length(marker, at, &mut cursor, facts),
                 State::Segment(segment) => self.read_segment(segment, &mut cursor, facts),
                 State::Coded { fill } => self.walk_coded(fill, &mut cursor, facts),
@@ -219,7 +233,9 @@ impl Parser for Jpeg {
         let is_whole = match self.state {
             State::Coded { .. } => self.ends_whole(len, facts),
             // Between two segments, of which a scan was the last that the image needs.
-            State::Marker { .. } => self.frame.as_ref().is_some_and(Frame::is_covered),
+            State::Marker { .. } | State::Temporary { .. } => {
+                self.frame.as_ref().is_some_and(Frame::is_covered)
+            }
             State::Length { .. } | State::Segment(_) | State::Over(_) => false,
         };
         let kind = if is_whole {

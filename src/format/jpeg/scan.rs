@@ -1,5 +1,7 @@
 //! Scans: their headers (T.81 B.2.3) and the coded data after them.
 
+use std::num::NonZeroU64;
+
 use super::{
     Cursor, DefectKind, Depth, Facts, Jpeg, State,
     frame::{COMPONENTS, Frame, Kind},
@@ -28,6 +30,9 @@ pub(super) struct Scan {
     approximation: (u8, u8),
     /// Restart markers so far.
     restarts: u32,
+    /// The offset and the number of a restart marker that the end may follow.
+    held: Option<NonZeroU64>,
+    held_number: u8,
 }
 
 impl Scan {
@@ -225,6 +230,9 @@ impl Jpeg {
         if self.scan.start == 0 {
             self.scan.start = cursor.offset();
         }
+        if self.scan.held.is_some() && !may_end(fill, cursor.rest()) {
+            self.release_restart(facts);
+        }
         if !fill {
             let (bytes, ends_in_fill) = match walker(&mut self.payload) {
                 None => coded_run(cursor.rest(), |_, _| {}),
@@ -256,14 +264,29 @@ impl Jpeg {
             (0x01..=0x7F, _) if self.is_ls() => {}
             (0xFF, _) => self.state = State::Coded { fill: true },
             (_, Marker::Restart(number)) => {
-                let is_sound = self.end_interval(false, at, facts);
-                self.restart(number, at, is_sound, facts);
+                if walker(&mut self.payload).is_none() {
+                    self.scan.held = NonZeroU64::new(at);
+                    self.scan.held_number = number;
+                } else {
+                    let is_sound = self.end_interval(false, at, facts);
+                    self.restart(number, at, is_sound, facts);
+                }
             }
             (_, marker) => {
+                if let Some(held) = self.scan.held.take() {
+                    facts.defect(DefectKind::JpegStrayMarker, held.get());
+                }
                 self.end_interval(true, at, facts);
                 self.end_scan(marker, at, facts);
                 self.begin(marker, at, facts);
             }
+        }
+    }
+
+    /// Counts a restart marker that the end did not follow.
+    fn release_restart(&mut self, facts: &mut Facts) {
+        if let Some(at) = self.scan.held.take() {
+            self.restart(self.scan.held_number, at.get(), false, facts);
         }
     }
 
@@ -376,6 +399,16 @@ impl Jpeg {
         } else {
             per_block
         }
+    }
+}
+
+/// Whether EOI may come next, behind the bytes that were read.
+fn may_end(fill: bool, rest: &[u8]) -> bool {
+    match rest {
+        [] => true,
+        [code, ..] if fill => *code == 0xD9,
+        [0xFF] | [0xFF, 0xD9, ..] => true,
+        _ => false,
     }
 }
 

@@ -164,11 +164,14 @@ impl Png {
             b"IDAT" => {
                 if self.order.image && !self.order.image_open {
                     // Readers stop at the last row, and so skip what follows a complete picture.
-                    defect(if self.is_complete {
+                    defect(if self.is_complete || len == 0 {
                         DefectKind::PngImageDataEnd
                     } else {
                         DefectKind::PngChunkOrder
                     });
+                    if len == 0 {
+                        return;
+                    }
                 }
                 if self.header.color == 3 && !self.order.palette {
                     defect(DefectKind::PngNoPalette);
