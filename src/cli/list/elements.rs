@@ -2,10 +2,14 @@
 
 use std::io::{self, BufRead};
 
-use super::{fields::End, json, row::with_skipped};
+use super::{fields::End, json, row::with_skipped, structure::Structure};
 
 /// A longer element is not held, in bytes: it may have fields next to the source.
 pub(super) const LONGEST_ELEMENT: usize = 1 << 20;
+
+/// Lines are read again while that is at most as much work as reading the list this many times, in
+/// bytes for each byte of it.
+const MOST_AGAIN: u64 = 4;
 
 /// Reads elements and numbers the lines that they begin and end in.
 pub(super) struct Elements<R> {
@@ -13,6 +17,11 @@ pub(super) struct Elements<R> {
     /// Of the byte that is read next, from 1.
     line: u64,
     shape: Shape,
+    /// What is to be read again before the reader is, the last byte first.
+    back: Vec<u8>,
+    /// How many bytes were read, and how many were read again.
+    seen: u64,
+    again: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +50,7 @@ const NO_COMMA: &str = "`,` is missing before this element";
 const NO_ELEMENT: &str = "an element is missing before this";
 const OPEN_OBJECT: &str = "an object is not closed: `}` is missing";
 const STRAY_QUOTE: &str = "a quote is missing or too many: text follows a closing quote";
+const NO_END: &str = "the list ends within this element";
 const FOLLOWS: &str = "text follows the array";
 
 pub(super) struct Element {
@@ -57,6 +67,9 @@ impl<R: BufRead> Elements<R> {
             reader,
             line: 1,
             shape: Shape::Unknown,
+            back: Vec::new(),
+            seen: 0,
+            again: 0,
         }
     }
 
@@ -124,9 +137,72 @@ impl<R: BufRead> Elements<R> {
             }
             held.push(byte);
         }
-        let end = held.bytes.trim_ascii_end().len();
-        held.bytes.truncate(end);
-        Ok(held.element(line, line, None))
+        let mut structure = Structure::default();
+        if !held.is_cut && structure.push_line(&held.bytes).is_ok() && structure.is_open() {
+            return self.of_lines(line, held, structure);
+        }
+        Ok(held.trimmed().element(line, line, None))
+    }
+
+    /// Reads an object or an array that spans lines. If it turns out to be none, the element is its
+    /// first line, and the others are read again.
+    fn of_lines(
+        &mut self,
+        line: u64,
+        mut held: Held,
+        mut structure: Structure,
+    ) -> io::Result<Element> {
+        let first = held.bytes.len();
+        let mut last = line;
+        held.push(b'\n');
+        let is_one = loop {
+            let Some(byte) = self.peek()? else {
+                break true;
+            };
+            let is_end = byte == b'\n' && !structure.is_open();
+            if structure.push(byte).is_err() {
+                break false;
+            }
+            if !byte.is_ascii_whitespace() {
+                last = self.line;
+            }
+            self.consume(byte);
+            if is_end {
+                break true;
+            }
+            held.push(byte);
+        };
+        if held.is_cut {
+            let fault = json::too_long_with_array(&held.bytes);
+            return Ok(held.trimmed().element(line, last, Some(&fault)));
+        }
+        if !is_one
+            && self.put_back(
+                held.bytes
+                    .get(first.saturating_add(1)..)
+                    .unwrap_or_default(),
+            )
+        {
+            held.bytes.truncate(first);
+            return Ok(held.trimmed().element(line, line, None));
+        }
+        let fault = (is_one && structure.is_open()).then_some(NO_END);
+        Ok(held.trimmed().element(line, last, fault))
+    }
+
+    /// Returns bytes to be read again, unless there was too much of that.
+    fn put_back(&mut self, bytes: &[u8]) -> bool {
+        let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        let again = self.again.saturating_add(length);
+        let is_little = again <= self.seen.saturating_mul(MOST_AGAIN).saturating_add(1 << 22);
+        if is_little {
+            self.again = again;
+            let lines = memchr::memchr_iter(b'\n', bytes).count();
+            let lines = u64::try_from(lines).unwrap_or(u64::MAX);
+            self.line = self.line.saturating_sub(lines);
+            self.back.extend(bytes.iter().rev());
+        }
+        is_little
     }
 
     /// Reads an element of an array, which is malformed if there is a `fault`.
@@ -164,8 +240,7 @@ impl<R: BufRead> Elements<R> {
             return Ok(held.element(line, last, fault));
         }
         self.shape = Shape::AfterArray;
-        let fault = "the list ends within this element";
-        Ok(held.element(line, last, Some(fault)))
+        Ok(held.element(line, last, Some(NO_END)))
     }
 
     /// Reads on from a text that a quote too many or too few has ended: what follows it is read as what
@@ -204,6 +279,9 @@ impl<R: BufRead> Elements<R> {
     }
 
     fn peek(&mut self) -> io::Result<Option<u8>> {
+        if let Some(byte) = self.back.last() {
+            return Ok(Some(*byte));
+        }
         loop {
             match self.reader.fill_buf() {
                 Ok(bytes) => return Ok(bytes.first().copied()),
@@ -214,7 +292,10 @@ impl<R: BufRead> Elements<R> {
     }
 
     fn consume(&mut self, byte: u8) {
-        self.reader.consume(1);
+        if self.back.pop().is_none() {
+            self.reader.consume(1);
+            self.seen = self.seen.saturating_add(1);
+        }
         self.line = self.line.saturating_add(u64::from(byte == b'\n'));
     }
 }
@@ -231,6 +312,13 @@ impl Held {
             bytes: vec![byte],
             is_cut: false,
         }
+    }
+
+    /// Without blanks at its end.
+    fn trimmed(mut self) -> Self {
+        let end = self.bytes.trim_ascii_end().len();
+        self.bytes.truncate(end);
+        self
     }
 
     fn is_text(&self) -> bool {

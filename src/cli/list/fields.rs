@@ -63,6 +63,21 @@ pub(super) fn split(object: &[u8]) -> Result<Vec<(String, &[u8])>, &'static str>
     }
 }
 
+/// The name of the first field that is an array. The object may be incomplete.
+pub(super) fn first_array(object: &[u8]) -> Option<String> {
+    let mut rest = Rest(object.strip_prefix(b"{")?);
+    loop {
+        let name = serde_json::from_slice(rest.value().ok()?).ok()?;
+        rest.expect(b':', "").ok()?;
+        rest.skip_blanks();
+        if rest.0.starts_with(b"[") {
+            return Some(name);
+        }
+        rest.value().ok()?;
+        rest.expect(b',', "").ok()?;
+    }
+}
+
 /// What is left to read.
 struct Rest<'a>(&'a [u8]);
 

@@ -48,9 +48,16 @@ impl<R: BufRead> JsonRows<R> {
             bytes,
             fault,
         } = element;
+        let is_reported = fault.is_some();
         let (found, names) = match fault {
             Some(fault) => (Found::broken(bytes, fault), Names::default()),
-            None => find(&self.columns, &bytes, |why| with_skipped(why, line, last)),
+            None => find(&self.columns, &bytes),
+        };
+        let found = match found {
+            Found::Broken { text, why } if !is_reported => {
+                Found::broken(text, with_skipped(why, line, last))
+            }
+            found => found,
         };
         let row = Row {
             number: line,
@@ -150,13 +157,8 @@ struct Names {
 
 /// What an element holds, and the names of its fields. Only the fields that are
 /// asked for are read: whatever is wrong with another costs nothing.
-///
-/// A malformed element may be one without an end, which other lines follow: `skipped` adds them.
-fn find(columns: &Columns, element: &[u8], skipped: impl Fn(String) -> String) -> (Found, Names) {
-    let broken = |why: &str| {
-        let why = skipped(why.to_owned());
-        (Found::broken(element, why), Names::default())
-    };
+fn find(columns: &Columns, element: &[u8]) -> (Found, Names) {
+    let broken = |why: &str| (Found::broken(element, why), Names::default());
     match element.first() {
         Some(b'"') => match serde_json::from_slice::<String>(element) {
             Ok(text) => (Found::source(text.into_bytes()), Names::default()),
@@ -193,9 +195,19 @@ fn found(columns: &Columns, fields: &[(String, &[u8])]) -> (Found, Names) {
     let Some(source) = source else {
         let wanted = columns.source.as_deref().unwrap_or(WANTED);
         let all = listed(&names.all);
-        let why = format!("no field `{wanted}`; there are: {all}");
+        let mut why = format!("no field `{wanted}`; there are: {all}");
+        let array = fields.iter().find(|(_, raw)| is_list(raw));
+        if let Some((name, _)) = array {
+            why += &elements_of(name);
+        }
         return (Found::broken("", why), names);
     };
+    if let Some((name, raw)) = fields.get(source)
+        && is_list(raw)
+    {
+        let why = format!("the source is an array{}", elements_of(name));
+        return (Found::broken("", why), names);
+    }
     let source = match value(Some(source)) {
         Value::Text(text) if !text.is_empty() => text.into_bytes(),
         Value::Foreign(raw) => raw,
@@ -263,7 +275,30 @@ fn position(fields: &[(String, &[u8])], wanted: &str) -> Result<Option<usize>, S
     }
 }
 
+/// Whether a value is an array of texts, objects or arrays.
+fn is_list(raw: &[u8]) -> bool {
+    let elements = raw.strip_prefix(b"[").map(<[u8]>::trim_ascii_start);
+    elements.is_some_and(|elements| elements.starts_with(b"{") || elements.starts_with(b"\""))
+}
+
+/// Says how to read the elements of an array that an object wraps.
+fn elements_of(name: &str) -> String {
+    let is_plain = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    if is_plain {
+        format!("; write the elements of `{name}` as lines: jq -c '.{name}[]' FILE")
+    } else {
+        "; write the elements of the array in it as lines".to_owned()
+    }
+}
+
 /// Why an element is not held.
 pub(super) fn too_long() -> String {
     format!("longer than {LONGEST_ELEMENT} bytes")
+}
+
+/// The same for an object of which the first bytes are held.
+pub(super) fn too_long_with_array(element: &[u8]) -> String {
+    let name = fields::first_array(element);
+    too_long() + &name.map(|name| elements_of(&name)).unwrap_or_default()
 }

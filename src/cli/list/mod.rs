@@ -12,7 +12,10 @@ mod json;
 mod likely;
 mod lines;
 mod parquet;
+mod records;
 mod row;
+mod scan;
+mod structure;
 mod text;
 
 use std::{

@@ -220,3 +220,101 @@ fn no_wrong_element_is_read_after_a_lost_quote() {
         assert!(good.len() < lines.len(), "{text}");
     }
 }
+
+#[test]
+fn objects_that_span_lines_are_read() {
+    let text = "{\n  \"url\": \"a\",\n  \"tags\": [\n    \"x\",\n    {}\n  ]\n}\n{\"url\":\"b\"}\n\n{\n\"url\":\n\"c\" }\n";
+    let wanted = [good(1, "a"), good(8, "b"), good(10, "c")];
+    assert_eq!(read(ListFormat::Jsonl, text.as_bytes()), wanted);
+    for chunk in [1, 2, 7] {
+        let lines = read_chunked(
+            ListFormat::Jsonl,
+            Columns::default(),
+            text.as_bytes(),
+            chunk,
+        );
+        assert_eq!(lines, wanted);
+    }
+    // A brace that is missing or too many costs its line.
+    for (text, lines) in [
+        (
+            "{\"url\":\"a\"\n{\"url\":\"b\"}\n{\"url\":\"c\"}\n",
+            vec!["", "b", "c"],
+        ),
+        ("{\"url\":\"a\",\n{\"url\":\"b\"}\n", vec!["", "b"]),
+        ("{\n{\"url\":\"b\"}\n", vec!["", "b"]),
+        ("{\"url\":\"a\"}}\n{\"url\":\"b\"}\n", vec!["", "b"]),
+        ("{\"url\":\"a\n\"}\n{\"url\":\"b\"}\n", vec!["", "", "b"]),
+        (
+            "{\n\"url\":\"a\"\n} x\n{\"url\":\"b\"}\n",
+            vec!["", "", "", "b"],
+        ),
+    ] {
+        let found = read(ListFormat::Jsonl, text.as_bytes());
+        let plain: Vec<_> = found
+            .iter()
+            .map(|line| {
+                if line.3.is_some() {
+                    ""
+                } else {
+                    line.1.as_str()
+                }
+            })
+            .collect();
+        assert_eq!(plain, lines, "{text}: {found:?}");
+    }
+    let open = read(
+        ListFormat::Jsonl,
+        b"{\"url\":\"a\"}\n{\n\"url\":\n\"b\"\n\n",
+    );
+    let fault = "the list ends within this element: the lines 3 to 4 are skipped";
+    assert_eq!(open, [good(1, "a"), bad(2, "{", fault)]);
+}
+
+#[test]
+fn an_object_around_the_elements_is_one_error() {
+    let hint =
+        |name: &str| format!("; write the elements of `{name}` as lines: jq -c '.{name}[]' FILE");
+    let skipped = ": the lines 2 to 5 are skipped";
+    let text = "{\n\"data\": [\n{\"url\":\"a\"},\n{\"url\":\"b\"}\n]}\n";
+    let fault = format!("the source is an array{}{skipped}", hint("data"));
+    assert_eq!(
+        read(ListFormat::Jsonl, text.as_bytes()),
+        [bad(1, "", &fault)]
+    );
+    let text = r#"{"next":null,"urls":["a","b"],"count":2}"#;
+    let fault = format!(
+        "no field `url`, `image_url`, `source` or `link`; there are: next, urls, count{}",
+        hint("urls")
+    );
+    assert_eq!(
+        read(ListFormat::Jsonl, text.as_bytes()),
+        [bad(1, "", &fault)]
+    );
+    let text = r#"{"a b":[{"url":"a"}]}"#;
+    let fault = "the source is an array; write the elements of the array in it as lines";
+    assert_eq!(
+        read(ListFormat::Jsonl, text.as_bytes()),
+        [bad(1, "", fault)]
+    );
+    // One that is too long to hold.
+    let element = "{\"url\":\"a\"},\n".repeat(100_000);
+    let text = format!("{{\"n\":1,\"data\":[\n{element}{{}}\n]}}\n{{\"url\":\"b\"}}\n");
+    let lines = read(ListFormat::Jsonl, text.as_bytes());
+    let fault = format!(
+        "longer than 1048576 bytes{}: the lines 2 to 100003 are skipped",
+        hint("data")
+    );
+    assert_eq!(
+        lines,
+        [bad(1, "{\"n\":1,\"data\":[", &fault), good(100_004, "b")]
+    );
+}
+
+#[test]
+fn malformed_lines_are_read_twice_at_most() {
+    // Each line opens what the others seem to continue.
+    let text = "{\"a\":[\n".repeat(3) + &"[[\n".repeat(400_000) + "]}x\n";
+    let lines = read(ListFormat::Jsonl, text.as_bytes());
+    assert!(lines.len() > 1);
+}

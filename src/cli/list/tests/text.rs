@@ -64,3 +64,41 @@ fn a_line_of_the_longest_length_is_accepted() {
     assert_eq!(lines[0], good(2, &longest));
     assert_eq!(lines[1].3.as_deref(), Some("longer than 65536 bytes"));
 }
+
+#[test]
+fn json_in_a_text_is_one_error() {
+    let why = "JSON, not a source: read the list with --list-format jsonl";
+    let range = |lines: &str| format!("{why}: the {lines} skipped");
+    for (text, wanted) in [
+        (
+            "{\n \"data\": [\n\n  {\"url\": \"http://a/\"}\n ]\n}\nhttp://b/\n",
+            vec![
+                bad(1, "{", &range("lines 2 to 6 are")),
+                good(7, "http://b/"),
+            ],
+        ),
+        (
+            "[\n\"http://a/\",\n\"http://b/\"\n]\n",
+            vec![bad(1, "[", &range("lines 2 to 4 are"))],
+        ),
+        (
+            "http://a/\n{\"url\":\"http://b/\"}\n{\"url\":\"http://c/\"}\nhttp://d/\n",
+            vec![
+                good(1, "http://a/"),
+                bad(2, "{\"url\":\"http://b/\"}", &range("line 3 is")),
+                good(4, "http://d/"),
+            ],
+        ),
+        (
+            "{\nhttp://a/\n",
+            vec![bad(1, "{", why), good(2, "http://a/")],
+        ),
+        // Names of files.
+        (
+            "{3F25}.png\n[1].png\n",
+            vec![good(1, "{3F25}.png"), good(2, "[1].png")],
+        ),
+    ] {
+        assert_eq!(read(ListFormat::Text, text.as_bytes()), wanted, "{text}");
+    }
+}
