@@ -1,6 +1,7 @@
 //! The URL of an image: the original text and its parsed form.
 
 mod masked;
+mod surroundings;
 mod written;
 
 use std::{borrow::Cow, fmt, str::FromStr};
@@ -105,25 +106,8 @@ impl ImageUrl {
         if text.is_empty() {
             return Err(malformed("it is empty"));
         }
-        match (text.chars().next(), text.chars().next_back()) {
-            (Some('"'), Some('"'))
-            | (Some('\''), Some('\''))
-            | (Some('\u{201C}'), Some('\u{201D}')) => {
-                return Err(malformed("it is in quotes; write it without them"));
-            }
-            (Some('<'), Some('>')) => {
-                return Err(malformed("it is in angle brackets; write it without them"));
-            }
-            _ => {}
-        }
-        if let Some(found) = text
-            .chars()
-            .find(|c| c.is_control() || c.is_whitespace() || *c == '\\')
-        {
-            return Err(malformed(&format!(
-                "it holds {}, which must be percent-encoded",
-                found.escape_unicode()
-            )));
+        if let Some(reason) = surroundings::fault(text).or_else(|| surroundings::unfit(text)) {
+            return Err(UrlError::Malformed { reason });
         }
         let parsed = Url::parse(text).map_err(|error| match error {
             url::ParseError::RelativeUrlWithoutBase => {

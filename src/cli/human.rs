@@ -88,13 +88,8 @@ pub(crate) fn summary(tally: &Tally, noticed: &Noticed, is_below_lines: bool) ->
             &[],
         ));
     }
-    let quoted = noticed.quoted_lines();
-    if quoted > 0 {
-        let noun = if quoted == 1 { "line" } else { "lines" };
-        rows.push(count_row(
-            &format!("{quoted} further {noun} within quoted fields"),
-            &[],
-        ));
+    if let Some(quoted) = quoted_lines(noticed.quoted_lines()) {
+        rows.push(count_row(&quoted, &[]));
     }
     let outcomes: Vec<_> = tally
         .outcomes()
@@ -105,6 +100,12 @@ pub(crate) fn summary(tally: &Tally, noticed: &Noticed, is_below_lines: bool) ->
     }
     rows.extend(code_rows(tally.codes(), 6));
     rows
+}
+
+/// How many lines there are in quoted fields that seem to hold rows.
+pub(crate) fn quoted_lines(count: u64) -> Option<String> {
+    let noun = if count == 1 { "line" } else { "lines" };
+    (count > 0).then(|| format!("{count} further {noun} within quoted fields"))
 }
 
 /// A row for each code, the most frequent first: those that reject, then the warnings.

@@ -121,3 +121,36 @@ fn is_ledger(path: &Path) -> bool {
     let read = File::open(path).and_then(|mut file| file.read_exact(&mut head));
     read.is_ok() && head == *SQLITE
 }
+
+#[cfg(all(test, unix))]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    fn mode(path: &Path) -> u32 {
+        fs::metadata(path).unwrap().permissions().mode() & 0o777
+    }
+
+    #[test]
+    fn a_part_is_as_private_as_the_file_that_it_becomes() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("out.csv");
+        for wanted in [0o600, 0o640] {
+            let mut file = OutFile::create(&path).unwrap();
+            file.write_all(b"secret").unwrap();
+            let OutFile::Beside { part, .. } = &file else {
+                panic!("{file:?}")
+            };
+            let name = part.path().file_name().unwrap().to_string_lossy();
+            assert!(name.ends_with(".part"), "{name}");
+            assert_eq!(mode(part.path()), wanted);
+            file.finish().unwrap();
+            assert_eq!(mode(&path), wanted);
+            // The second file replaces one that its owner opened to a group.
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+        }
+    }
+}

@@ -77,6 +77,8 @@ struct PlanReport {
     unreadable: u64,
     /// Lines of the list without a source, which are no sources.
     bad_lines: u64,
+    /// Further lines within quoted fields that seem to hold rows.
+    quoted_lines: u64,
     #[serde(flatten)]
     codes: CodeCounts,
     scenes: Vec<String>,
@@ -107,6 +109,7 @@ impl PlanReport {
             undecided: plan.undecided(),
             unreadable: plan.unreadable().saturating_sub(noticed.bad()),
             bad_lines: noticed.bad_lines(),
+            quoted_lines: noticed.quoted_lines(),
             codes: plan.codes().clone(),
             scenes,
             requests: plan.requests(),
@@ -168,6 +171,9 @@ impl Line for PlanReport {
             );
             rows.push(pair("list", bad));
         }
+        if let Some(quoted) = human::quoted_lines(self.quoted_lines) {
+            rows.push(pair("list", quoted));
+        }
         rows.extend(human::code_rows(&self.codes, LABEL));
         let scenes = self.scenes.join(",");
         let billed = format!(
@@ -194,6 +200,7 @@ impl Line for PlanReport {
             "undecided",
             "unreadable",
             "bad_lines",
+            "quoted_lines",
             "rejecting",
             "warnings",
             "scenes",
@@ -215,6 +222,7 @@ impl Line for PlanReport {
             self.undecided.to_string(),
             self.unreadable.to_string(),
             self.bad_lines.to_string(),
+            self.quoted_lines.to_string(),
             human::flat_codes(self.codes.rejecting()),
             human::flat_codes(self.codes.warnings()),
             self.scenes.join(" "),

@@ -207,21 +207,38 @@ impl Escaping {
     }
 
     /// A cell that no spreadsheet takes for a formula (OWASP, CSV Injection).
-    fn cell(self, mut cell: String) -> String {
-        // Spreadsheets skip spaces and invisible characters before a formula, and some read the
-        // full-width forms of its first character.
-        let visible = cell.trim_start_matches(|c: char| c.is_whitespace() || is_harmful(c));
-        let is_formula = visible.starts_with(['=', '+', '-', '@', '＝', '＋', '－', '＠'])
-            || cell.starts_with(['\t', '\r', '\n']);
-        if !self.is_csv_raw && is_formula {
-            cell.insert(0, '\'');
-        }
+    fn cell(self, cell: String) -> String {
+        let cell = if self.is_csv_raw {
+            cell
+        } else {
+            without_formulas(&cell)
+        };
         if self.is_screen {
             sanitize(&cell).into_owned()
         } else {
             cell
         }
     }
+}
+
+/// Puts `'` before each formula. A spreadsheet whose delimiter is not a comma, as in many locales, splits
+/// a cell at `;` or a tab, and does not see the quotes of a cell that follows a comma, so that a line
+/// end in it begins a row.
+fn without_formulas(cell: &str) -> String {
+    let mut safe = String::with_capacity(cell.len().saturating_add(1));
+    for part in cell.split_inclusive([';', '\t', '\r', '\n']) {
+        // Spreadsheets skip spaces, quotes and invisible characters before a formula, and some read
+        // the full-width forms of its first character.
+        let visible =
+            part.trim_start_matches(|c: char| c == '"' || c.is_whitespace() || is_harmful(c));
+        let is_formula = visible.starts_with(['=', '+', '-', '@', '＝', '＋', '－', '＠']);
+        let is_start = safe.is_empty() && part.starts_with(['\t', '\r', '\n']);
+        if is_formula || is_start {
+            safe.push('\'');
+        }
+        safe.push_str(part);
+    }
+    safe
 }
 
 /// The end of the command after printing. A closed pipe is not a failure (`head`): then what was printed

@@ -218,6 +218,9 @@ impl Sources {
                 return Some(entry.item(shown, What::File { path, below }));
             }
             // A pipe or a device may never end.
+            Ok(_) if is_standard_input(&path) => {
+                "neither a file nor a folder; a list on standard input is read with `-`".to_owned()
+            }
             Ok(_) => "neither a file nor a folder".to_owned(),
             Err(error) => format!("cannot read: {}", reason(&error)),
         };
@@ -261,6 +264,13 @@ impl Iterator for Sources {
             }
         }
     }
+}
+
+/// Whether a path is one of the names that systems have for standard input.
+fn is_standard_input(path: &Path) -> bool {
+    ["/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"]
+        .iter()
+        .any(|name| path == Path::new(name))
 }
 
 /// Whether a source is meant as a URL: another scheme, or http without its slashes, is an invalid

@@ -48,9 +48,30 @@ fn authority(text: &str) -> Option<(usize, usize)> {
                 let is_web = || ends_with_web_scheme(text.get(..at).unwrap_or_default());
                 (slashes > 1 || is_web()).then_some((start, text.len()))
             };
-            text.match_indices(':').find_map(separated)
+            let start = || Some((start_of_user(text)?, text.len()));
+            text.match_indices(':').find_map(separated).or_else(start)
         }
     }
+}
+
+/// Where `user:password@host` begins, in a text without a scheme before it.
+fn start_of_user(text: &str) -> Option<usize> {
+    let (before, rest) = text.split_once(':')?;
+    let start = before
+        .rfind(|c: char| c.is_whitespace() || "\"'<([".contains(c))
+        .map_or(0, |at| {
+            at + before
+                .get(at..)
+                .and_then(|rest| rest.chars().next())
+                .map_or(1, char::len_utf8)
+        });
+    let user = before.get(start..)?;
+    let authority = rest.split(['/', '\\', '?', '#']).next()?;
+    let is_other = ["", "mailto", "sip", "sips", "xmpp", "acct", "im", "data"]
+        .iter()
+        .any(|name| user.eq_ignore_ascii_case(name));
+    let has_slash = user.contains(['/', '\\', '@', '?', '#']);
+    (!is_other && !has_slash && authority.contains('@')).then_some(start)
 }
 
 fn end_of_authority(text: &str, start: usize) -> Option<usize> {
@@ -105,6 +126,10 @@ mod tests {
                 "\u{feff}https://***@host/",
             ),
             ("url=https:me:secret@host/", "url=https:***@host/"),
+            // No scheme.
+            ("me:secret@host/a.jpg", "***@host/a.jpg"),
+            ("me:s@e@host", "***@host"),
+            ("- me:secret@host/a.jpg", "- ***@host/a.jpg"),
             (
                 "view-source:https://me:secret@host/",
                 "view-source:https://***@host/",
@@ -126,6 +151,8 @@ mod tests {
             "//photos/a@b.png",
             "C:\\photos\\a@b.png",
             "mailto:me@host",
+            "me@host/a.png",
+            "10:30/a@b.png",
             "https://host/?from=https://me:kept@host/",
             "data:image/png;base64,a@b",
             ":@",

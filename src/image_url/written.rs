@@ -4,6 +4,9 @@ use std::fmt::Write as _;
 
 use url::{Position, Url};
 
+use super::surroundings;
+use crate::sanitize::is_harmful;
+
 /// Maximum length of a host or path in a message.
 const SHOWN_CHARS: usize = 100;
 
@@ -50,6 +53,12 @@ fn host_fault(host: &str, parsed: &Url) -> Option<String> {
     let read = parsed.host_str().unwrap_or_default();
     let same = host.split('.').count() == read.split('.').count()
         && host.split('.').zip(read.split('.')).all(same_label);
+    if let Some(found) = host.chars().find(|c| is_harmful(*c)) {
+        let name = surroundings::name_of(found);
+        return Some(format!(
+            "its host holds {name}, which is invisible; remove that"
+        ));
+    }
     (!same).then(|| {
         format!(
             "its host reads as {}: write it in this usual notation",

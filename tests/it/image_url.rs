@@ -94,6 +94,107 @@ fn a_text_that_parsing_changes_is_malformed() {
 }
 
 #[test]
+fn a_text_around_a_url_is_named() {
+    for (text, expected) in [
+        (
+            "\"http://a.example/b\"",
+            "it is in quotes; write it without them",
+        ),
+        (
+            "<http://a.example/b>",
+            "it is in angle brackets; write it without them",
+        ),
+        (
+            "(http://a.example/b)",
+            "it is in parentheses; write it without them",
+        ),
+        (
+            "[http://a.example/b]",
+            "it is in brackets; write it without them",
+        ),
+        (
+            "`http://a.example/b`",
+            "it is in backquotes; write it without them",
+        ),
+        (
+            "![cat](http://a.example/b)",
+            "text surrounds it; write the URL alone",
+        ),
+        (
+            "[cat](http://a.example/b)",
+            "text surrounds it; write the URL alone",
+        ),
+        (
+            "- http://a.example/b",
+            "text surrounds it; write the URL alone",
+        ),
+        (
+            "1. HTTPS://a.example/b",
+            "text surrounds it; write the URL alone",
+        ),
+        (
+            "the cat: http://a.example/b",
+            "text surrounds it; write the URL alone",
+        ),
+        (
+            "\"http://a.example/b\",",
+            "text surrounds it; write the URL alone",
+        ),
+        (
+            "http://a.example/b my cat",
+            "it holds a blank; write the URL alone, or %20 if the blank belongs to it",
+        ),
+        (
+            "http://a.example/\tb",
+            "it holds a tab; remove or percent-encode that",
+        ),
+        (
+            "http://a.example/\u{2028}b",
+            "it holds the character U+2028; remove or percent-encode that",
+        ),
+        (
+            "http://a.example\\b",
+            "it holds a backslash; remove or percent-encode that",
+        ),
+        (
+            "\u{feff}http://a.example/b",
+            "the character U+FEFF, which is invisible, precedes it; remove that",
+        ),
+        (
+            "http://a\u{200b}.example/b",
+            "its host holds the character U+200B, which is invisible; remove that",
+        ),
+        (
+            "C:\\photos\\a.jpg",
+            "it is the path of a file on Windows, not a URL",
+        ),
+        (
+            "c:/photos/a.jpg",
+            "it is the path of a file on Windows, not a URL",
+        ),
+        (
+            "\\\\server\\a.jpg",
+            "it is the path of a file on Windows, not a URL",
+        ),
+    ] {
+        let error = ImageUrl::parse(text).expect_err("it is malformed");
+        assert_eq!(
+            error.to_string(),
+            format!("not a usable URL: {expected}"),
+            "{text:?}"
+        );
+    }
+    // Not text around a URL.
+    for text in [
+        "http://a.example/http://b",
+        "http://a.example/b?u=http://b",
+        "http://a.example/(b)",
+    ] {
+        assert!(ImageUrl::parse(text).is_ok(), "{text}");
+    }
+}
+
+#[test]
 fn an_unusual_address_notation_gets_the_canonical_one() {
     let error = ImageUrl::parse("http://0x7f.1/a.jpg").expect_err("it is refused");
     assert_eq!(

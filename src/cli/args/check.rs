@@ -194,6 +194,13 @@ impl InputOptions {
         } else {
             self.sources.clone()
         };
+        if given.iter().any(|source| source == "-") {
+            return Err(
+                Failure::new("`-`, a list on standard input, has to be the only source").hint(
+                    "next to other sources, name standard input with --from -; a file of this name is ./-",
+                ),
+            );
+        }
         if given.is_empty() && from.is_none() {
             return Err(Failure::new("no sources are given")
                 .hint("name files, folders or URLs, or a list of them with --from FILE"));

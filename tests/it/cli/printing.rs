@@ -123,6 +123,12 @@ fn csv_cells_are_not_formulas_by_default() {
         "\u{1}=1+1",
         "\u{ff1d}1+1",
         "a=1",
+        // Where a semicolon or a tab delimits cells, and quotes after a comma are characters.
+        "b;=1+1",
+        "b\t@x",
+        "b\n-1",
+        "b;\"=1+1\"",
+        "b;b=1",
     ];
     let list: String = cells
         .map(|cell| serde_json::json!(cell).to_string() + "\n")
@@ -138,7 +144,11 @@ fn csv_cells_are_not_formulas_by_default() {
         };
         let run = bench.run(&args);
         let safe = cells.map(|cell| match cell {
-            "a=1" => cell.to_owned(),
+            "a=1" | "b;b=1" => cell.to_owned(),
+            cell if cell.starts_with('b') => {
+                let (start, formula) = cell.split_at(2);
+                format!("{start}'{formula}")
+            }
             cell => format!("'{cell}"),
         });
         assert_eq!(first(&run), safe, "{run}");

@@ -656,6 +656,35 @@ fn rows_within_a_quoted_field_are_counted_and_noted_once() {
     assert_eq!(run.stderr.matches(hint).count(), 1, "{run}");
     let run = bench.run(&["plan", "--from", "list.csv"]);
     assert_eq!(run.stderr.matches(hint).count(), 1, "{run}");
+    assert!(
+        run.stdout.contains("51 further lines within quoted fields"),
+        "{run}"
+    );
+    let run = bench.run(&["plan", "--from", "list.csv", "--format", "jsonl"]);
+    let plan: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
+    assert_eq!(plan["quoted_lines"], 51, "{run}");
+}
+
+#[test]
+fn names_of_standard_input_get_a_hint() {
+    let bench = Bench::new("list-dashes");
+    for args in [
+        &["check", "-", "-"][..],
+        &["check", "ftp://a", "-"],
+        &["check", "-", "--from", "list.txt"],
+    ] {
+        let run = bench.run(args);
+        assert_eq!(run.code, Some(2), "{run}");
+        let wanted = "error: `-`, a list on standard input, has to be the only source\n\
+                      hint: next to other sources, name standard input with --from -; a file of this name is ./-\n";
+        assert_eq!(run.stderr, wanted, "{run}");
+    }
+    #[cfg(target_os = "linux")]
+    {
+        let run = bench.run(&["check", "/dev/stdin", "--format", "jsonl"]);
+        let hint = "neither a file nor a folder; a list on standard input is read with `-`";
+        assert!(run.stdout.contains(hint), "{run}");
+    }
 }
 
 #[test]
