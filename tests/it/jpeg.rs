@@ -634,7 +634,7 @@ fn restart_markers_count_from_zero_and_are_counted() {
     assert_eq!(defects(&unannounced(BLOCK)), [DefectKind::JpegRestartCount]);
     assert_eq!(
         defects(&unannounced(&[0xff, 0xd1])),
-        [DefectKind::JpegRestartCount]
+        [DefectKind::JpegRestartCount, DefectKind::JpegStrayMarker]
     );
     let extra = head()
         .scan(

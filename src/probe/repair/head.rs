@@ -153,7 +153,7 @@ fn transfer_codings(fields: &[(HeaderName, Vec<u8>)]) -> Vec<String> {
     codings
 }
 
-/// The length of the body. Text after its digits is ignored. A number beyond all sizes is no length:
+/// The length of the body. Text after its digits is ignored, but not in `0x10`, which curl reads as 0. A number beyond all sizes is no length:
 /// the body ends with the connection.
 fn length(fields: &[(HeaderName, Vec<u8>)]) -> Result<Option<u64>, Malformed> {
     let mut lengths: Vec<Option<u64>> = Vec::new();
@@ -167,7 +167,8 @@ fn length(fields: &[(HeaderName, Vec<u8>)]) -> Result<Option<u64>, Malformed> {
             let digits = part.iter().take_while(|byte| byte.is_ascii_digit());
             let count = digits.count();
             let digits = part.get(..count).unwrap_or_default();
-            if digits.is_empty() {
+            let rest = part.get(count..).unwrap_or_default();
+            if digits.is_empty() || rest.starts_with(b"x") || rest.starts_with(b"X") {
                 return Err(Malformed("the Content-Length is not a number"));
             }
             let length = str::from_utf8(digits)
