@@ -1,9 +1,13 @@
 //! What can be wrong with a file's bytes: one table of kinds, each with its default
 //! enforcement.
 
+mod set;
+
 use std::fmt;
 
 use crate::error::{from_name, serde_name};
+
+pub use set::{Defect, Defects};
 
 /// Which violation a defect becomes.
 #[non_exhaustive]
@@ -23,8 +27,8 @@ macro_rules! defect_kinds {
     ($($(#[$attr:meta])* $variant:ident, $name:literal, $class:ident, $tolerated:literal, $text:literal;)*) => {
         /// A kind of defect. Its name is stable.
         ///
-        /// What decoders and users commonly tolerate is a warning by default, what most decoders
-        /// refuse is a rejection;
+        /// What decoders commonly tolerate is a warning by default, what most decoders reject is a
+        /// rejection;
         /// [`Requirements::with_enforcement`](crate::Requirements::with_enforcement) changes either.
         ///
         /// # Where the defaults come from
@@ -36,17 +40,17 @@ macro_rules! defect_kinds {
         /// (`jpeg/junk`, `jpeg/zero-quantizer`, `jpeg/scan-parameters`, `gif/frame-outside`). Where the
         /// defaults differ from the majority, or rest on few files:
         ///
-        /// * `any/trailing-bytes` is a warning, although some of the files that carry it are refused
+        /// * `any/trailing-bytes` is a warning, although some of the files that carry it are rejected
         ///   for other reasons: readers stop at the image's own end.
         /// * `any/not-walked` and `any/not-decoded` are not defects: a part of the file was not
         ///   examined, and nothing wrong was found in it. They have a separate code. What is not
         ///   walked is bounded by work: [`Depth::Payload`](crate::inspect::Depth::Payload).
         /// * `any/decoder-refused` becomes `any/decoder-strict`, a warning, if the walk of the payload
         ///   finds all coded data and a defect that is a warning: of the corpus's files for which that
-        ///   holds, most readers open 6 and refuse 5, and they disagree about 11. Without
-        ///   such a defect, or where the coded data was not walked, the refusal is the only evidence.
-        /// * `any/truncated` is rejected although browsers show a part of the image: a part is not
-        ///   what was meant to be scanned.
+        ///   holds, most readers open 6 and reject 5, and they disagree about 11. Without
+        ///   such a defect, or where the coded data was not walked, the rejection is the only evidence.
+        /// * `any/truncated` is rejected although browsers show a part of the image: the rest
+        ///   would not be scanned.
         /// * `png/end-crc` and `jpeg/no-end` are warnings, although readers that verify the end reject
         ///   the files that carry nothing else (one PNG and three JPEG files of the corpus): all pixels
         ///   are there. Of six generated JPEG files without an end marker, Pillow and `OpenCV` reject
@@ -76,25 +80,25 @@ macro_rules! defect_kinds {
         /// * `bmp/palette-cut` is rejected: the colors that are missing are read from the pixels. Some
         ///   readers open such files with wrong colors.
         /// * `png/ancillary-crc` and the other ancillary kinds of PNG are warnings: readers may skip
-        ///   such chunks, and those that refuse the files disagree about which.
+        ///   such chunks, and those that reject the files disagree about which.
         /// * `gif/image-data` and `gif/short-image-data` are rejected in every frame, although a
         ///   reader of the first frame alone opens some of the files: all frames can be scanned.
         /// * `bmp/top-down-rle` is a warning: readers disagree, and those that open such files show
         ///   all of their pixels.
         ///
-        /// Two warnings are of files that may have been truncated: `gif/no-trailer` and
-        /// `bmp/rle-no-end`. All announced pixels are there and only the end mark is missing, so that
-        /// viewers do without it. But an animated GIF does not announce how many frames it has:
+        /// Two warnings concern files that may have been truncated: `gif/no-trailer` and
+        /// `bmp/rle-no-end`. All announced pixels are there and only the end mark is missing, which
+        /// viewers do not need. But an animated GIF does not announce how many frames it has:
         /// truncated between two of them it is a shorter animation; make the kind a rejection to
-        /// exclude that. `bmp/rle-no-end` is also stated of a bitmap that is shorter than its header
-        /// states: Pillow, `OpenCV` and Chromium show all pixels of the generated files.
+        /// exclude that. `bmp/rle-no-end` is also recorded for a bitmap that is shorter than its header
+        /// declares: Pillow, `OpenCV` and Chromium show all pixels of the generated files.
         ///
         /// `png/chunk-order` is rejected where IDAT chunks are apart: Pillow, `OpenCV` and `ImageMagick`
         /// reject files in which another chunk divides the picture's data. At payload depth, IDAT chunks that
         /// follow a complete picture are `png/image-data-end`: Pillow, `OpenCV` and Chromium skip them (25
         /// generated files).
         ///
-        /// `jpeg/no-end` is stated at payload depth, where the walk shows that every block of the last
+        /// `jpeg/no-end` is recorded at payload depth, where the walk shows that every block of the last
         /// scan is there. At structure depth a JPEG that ends in coded data is
         /// `any/truncated`: of the 155 such files of the corpus 152 are truncated inside a scan, and
         /// only 3 lack nothing but the marker. Likewise a restart marker that was not announced is
@@ -270,167 +274,3 @@ impl fmt::Display for DefectKind {
 
 from_name!(DefectKind, "defect kind");
 serde_name!(DefectKind);
-
-/// A defect and where it was seen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Defect {
-    kind: DefectKind,
-    offset: u64,
-}
-
-impl Defect {
-    pub(crate) const fn new(kind: DefectKind, offset: u64) -> Self {
-        Self { kind, offset }
-    }
-
-    /// What is wrong.
-    pub const fn kind(&self) -> DefectKind {
-        self.kind
-    }
-
-    /// The byte of the file where it shows, counted from 0.
-    pub const fn offset(&self) -> u64 {
-        self.offset
-    }
-}
-
-impl fmt::Display for Defect {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} at byte {}", self.kind, self.offset)
-    }
-}
-
-/// How many defects an inspection holds with their places.
-const HELD: usize = 8;
-
-/// The defects of one file: the first of each kind, with its place; of more than eight kinds, the
-/// place of the first eight only (no kind is forgotten).
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub struct Defects {
-    kinds: u128,
-    /// The first kinds in order, and the place of each: two lists, which take less room than pairs.
-    first: [Option<DefectKind>; HELD],
-    offsets: [u64; HELD],
-    /// Where the image's own end lies, if bytes follow it. Apart from the others, because these bytes
-    /// are seen as they come and a parser's last words only at the file's end: in one list their
-    /// order would depend on the chunks.
-    trailing: u64,
-}
-
-const _: () = assert!(
-    DefectKind::COUNT <= 128,
-    "a kind is a bit of `Defects::kinds`"
-);
-
-impl Defects {
-    pub(crate) const fn new() -> Self {
-        Self {
-            kinds: 0,
-            first: [None; HELD],
-            offsets: [0; HELD],
-            trailing: 0,
-        }
-    }
-
-    pub(crate) fn add(&mut self, defect: Defect) {
-        let bit = 1_u128 << defect.kind.index();
-        if self.kinds & bit != 0 {
-            return;
-        }
-        self.kinds |= bit;
-        if defect.kind == DefectKind::TrailingBytes {
-            self.trailing = defect.offset;
-            return;
-        }
-        let mut places = self.first.iter_mut().zip(&mut self.offsets);
-        if let Some((kind, offset)) = places.find(|(kind, _)| kind.is_none()) {
-            *kind = Some(defect.kind);
-            *offset = defect.offset;
-        }
-    }
-
-    /// Whether there is none.
-    pub const fn is_empty(&self) -> bool {
-        self.kinds == 0
-    }
-
-    /// Whether one of this kind is among them.
-    pub const fn contains(&self, kind: DefectKind) -> bool {
-        self.kinds & (1 << kind.index()) != 0
-    }
-
-    /// Those that the bytes alone decide, without a decoder's opinion.
-    #[cfg(feature = "client")]
-    pub(crate) fn without_opinions(&self) -> Self {
-        let opinions = [
-            DefectKind::DecoderRefused,
-            DefectKind::DecoderStrict,
-            DefectKind::NotDecoded,
-        ];
-        let mut without = Self::new();
-        for (kind, offset) in self.iter().filter(|(kind, _)| !opinions.contains(kind)) {
-            match offset {
-                Some(offset) => without.add(Defect::new(kind, offset)),
-                None => without.kinds |= 1 << kind.index(),
-            }
-        }
-        without
-    }
-
-    fn is_placed(&self, kind: DefectKind) -> bool {
-        kind == DefectKind::TrailingBytes || self.first.contains(&Some(kind))
-    }
-
-    /// Every kind, with its first place where that is still known.
-    pub fn iter(&self) -> impl Iterator<Item = (DefectKind, Option<u64>)> + '_ {
-        let trailing = self
-            .contains(DefectKind::TrailingBytes)
-            .then_some(Defect::new(DefectKind::TrailingBytes, self.trailing));
-        let first = self.first.iter().zip(self.offsets);
-        let first = first.filter_map(|(kind, offset)| Some(Defect::new((*kind)?, offset)));
-        let placed = first.chain(trailing);
-        let unplaced = DefectKind::ALL
-            .iter()
-            .copied()
-            .filter(move |kind| self.contains(*kind) && !self.is_placed(*kind));
-        placed
-            .map(|held| (held.kind, Some(held.offset)))
-            .chain(unplaced.map(|kind| (kind, None)))
-    }
-}
-
-impl fmt::Debug for Defects {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.iter()).finish()
-    }
-}
-
-/// A defect in JSON: of kinds beyond the eighth the offset is `null`.
-#[cfg(feature = "serde")]
-#[derive(serde::Serialize, serde::Deserialize)]
-struct Stored {
-    kind: DefectKind,
-    offset: Option<u64>,
-}
-
-/// A list of kinds with their offsets.
-#[cfg(feature = "serde")]
-impl serde::Serialize for Defects {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.iter().map(|(kind, offset)| Stored { kind, offset }))
-    }
-}
-
-#[cfg(feature = "serde")]
-impl<'de> serde::Deserialize<'de> for Defects {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let mut defects = Self::new();
-        for Stored { kind, offset } in Vec::<Stored>::deserialize(deserializer)? {
-            match offset {
-                Some(offset) => defects.add(Defect::new(kind, offset)),
-                None => defects.kinds |= 1 << kind.index(),
-            }
-        }
-        Ok(defects)
-    }
-}

@@ -13,7 +13,8 @@ use crate::error::from_name;
     serde(rename_all = "kebab-case")
 )]
 pub enum Depth {
-    /// Format and dimensions, from the first bytes.
+    /// Format and dimensions, from the first bytes. A TGA is not recognized, because only its footer
+    /// names it.
     Header,
     /// The file's structure to its end: chunk order and checksums, markers, blocks, trailers,
     /// truncation, what follows the end, frames counted, BMP's runs followed.

@@ -1,6 +1,12 @@
 //! The image header, IHDR (PNG 11.2.1).
 
-use crate::format::{ColorType, Dimensions, bytes::be32};
+use crate::format::{ColorType, DefectKind, Dimensions, Facts, bytes::be32};
+
+/// The signature and the complete IHDR: length, name, 13 bytes, checksum.
+pub(super) const HEAD: usize = 33;
+
+/// Offset of the first chunk.
+pub(super) const FIRST_CHUNK: u64 = 8;
 
 /// The largest number that a four-byte field may hold (PNG 7.1).
 pub(super) const MAX: u32 = 0x7fff_ffff;
@@ -179,4 +185,40 @@ impl Header {
             })
             .filter(|(_, rows)| *rows != 0)
     }
+}
+
+/// Reads the signature and the complete IHDR; `None` if the rest cannot be read.
+pub(super) fn read_head(head: &[u8; HEAD], facts: &mut Facts) -> Option<Header> {
+    if head.get(12..16) != Some(b"IHDR") {
+        facts.defect(DefectKind::PngFirstChunk, FIRST_CHUNK);
+        return None;
+    }
+    let header = read_fields(head, 16, facts);
+    if be32(head, 8) != 13 {
+        facts.defect(DefectKind::PngHeaderLength, FIRST_CHUNK);
+        return None;
+    }
+    if crc32fast::hash(head.get(12..29).unwrap_or_default()) != be32(head, 29) {
+        facts.defect(DefectKind::PngCriticalCrc, FIRST_CHUNK);
+    }
+    Some(header)
+}
+
+/// Reads the fields of IHDR, which are at `at`.
+pub(super) fn read_fields(head: &[u8], at: usize, facts: &mut Facts) -> Header {
+    let fields = head.get(at..).and_then(<[u8]>::first_chunk);
+    let header = Header::new(&fields.copied().unwrap_or_default());
+    let at = u64::try_from(at).unwrap_or_default();
+    let dimensions = header.dimensions();
+    if dimensions.pixels() == 0 {
+        facts.defect(DefectKind::ZeroDimension, at);
+    } else {
+        facts.dimensions = Some(dimensions);
+    }
+    if !header.is_legal() {
+        facts.defect(DefectKind::PngHeaderField, at);
+    }
+    facts.color = header.color_type();
+    facts.bit_depth = Some(header.bit_depth);
+    header
 }

@@ -17,7 +17,7 @@ use crc32fast::Hasher;
 use self::{
     animation::{Animation, FramePlace},
     chunk::Chunk,
-    header::Header,
+    header::{HEAD, Header, read_fields, read_head},
     order::Order,
     pictures::Pictures,
 };
@@ -27,14 +27,8 @@ use super::{
 };
 pub(crate) use glance::glance;
 
-/// Signature and IHDR, whole: length, name, 13 bytes, checksum.
-const HEAD: usize = 33;
-
 /// Bytes of a chunk without its body: length, name, checksum.
 const CHUNK: usize = 12;
-
-/// Offset of the first chunk.
-const FIRST_CHUNK: u64 = 8;
 
 /// How Apple's variant begins its first chunk.
 const APPLE: &[u8] = b"\0\0\0\x04CgBI";
@@ -94,7 +88,7 @@ impl Png {
 
     fn head(&mut self, head: &[u8; APPLE_HEAD], facts: &mut Facts) -> Progress {
         if head.get(8..16) == Some(APPLE) {
-            facts.defect(DefectKind::PngApple, FIRST_CHUNK);
+            facts.defect(DefectKind::PngApple, header::FIRST_CHUNK);
             self.field.hold(*head, HEAD);
             self.state = State::AppleHead;
             return Progress::More;
@@ -330,42 +324,6 @@ impl Png {
         self.animation.finish(self.chunk.start, facts);
         facts.ends_at(end);
     }
-}
-
-/// Reads signature and IHDR, whole; `None` if there is no going on.
-fn read_head(head: &[u8; HEAD], facts: &mut Facts) -> Option<Header> {
-    if head.get(12..16) != Some(b"IHDR") {
-        facts.defect(DefectKind::PngFirstChunk, FIRST_CHUNK);
-        return None;
-    }
-    let header = read_fields(head, 16, facts);
-    if be32(head, 8) != 13 {
-        facts.defect(DefectKind::PngHeaderLength, FIRST_CHUNK);
-        return None;
-    }
-    if crc32fast::hash(head.get(12..29).unwrap_or_default()) != be32(head, 29) {
-        facts.defect(DefectKind::PngCriticalCrc, FIRST_CHUNK);
-    }
-    Some(header)
-}
-
-/// Reads the fields of IHDR, which are at `at`.
-fn read_fields(head: &[u8], at: usize, facts: &mut Facts) -> Header {
-    let fields = head.get(at..).and_then(<[u8]>::first_chunk);
-    let header = Header::new(&fields.copied().unwrap_or_default());
-    let at = u64::try_from(at).unwrap_or_default();
-    let dimensions = header.dimensions();
-    if dimensions.pixels() == 0 {
-        facts.defect(DefectKind::ZeroDimension, at);
-    } else {
-        facts.dimensions = Some(dimensions);
-    }
-    if !header.is_legal() {
-        facts.defect(DefectKind::PngHeaderField, at);
-    }
-    facts.color = header.color_type();
-    facts.bit_depth = Some(header.bit_depth);
-    header
 }
 
 impl Parser for Png {

@@ -1,0 +1,169 @@
+//! A defect with its offset, and the defects of one file.
+
+use std::fmt;
+
+use super::DefectKind;
+
+/// A defect and where it was seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Defect {
+    kind: DefectKind,
+    offset: u64,
+}
+
+impl Defect {
+    pub(crate) const fn new(kind: DefectKind, offset: u64) -> Self {
+        Self { kind, offset }
+    }
+
+    /// What is wrong.
+    pub const fn kind(&self) -> DefectKind {
+        self.kind
+    }
+
+    /// The byte of the file where it shows, counted from 0.
+    pub const fn offset(&self) -> u64 {
+        self.offset
+    }
+}
+
+impl fmt::Display for Defect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} at byte {}", self.kind, self.offset)
+    }
+}
+
+/// How many defects an inspection holds with their places.
+const HELD: usize = 8;
+
+/// The defects of one file: the first of each kind, with its place; of more than eight kinds, the
+/// place of the first eight only (no kind is forgotten).
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Defects {
+    kinds: u128,
+    /// The first kinds in order, and the place of each: two lists, which take less room than pairs.
+    first: [Option<DefectKind>; HELD],
+    offsets: [u64; HELD],
+    /// Where the image's own end lies, if bytes follow it. Apart from the others, because these bytes
+    /// are seen as they come and a parser's last words only at the file's end: in one list their
+    /// order would depend on the chunks.
+    trailing: u64,
+}
+
+const _: () = assert!(
+    DefectKind::COUNT <= 128,
+    "a kind is a bit of `Defects::kinds`"
+);
+
+impl Defects {
+    pub(crate) const fn new() -> Self {
+        Self {
+            kinds: 0,
+            first: [None; HELD],
+            offsets: [0; HELD],
+            trailing: 0,
+        }
+    }
+
+    pub(crate) fn add(&mut self, defect: Defect) {
+        let bit = 1_u128 << defect.kind.index();
+        if self.kinds & bit != 0 {
+            return;
+        }
+        self.kinds |= bit;
+        if defect.kind == DefectKind::TrailingBytes {
+            self.trailing = defect.offset;
+            return;
+        }
+        let mut places = self.first.iter_mut().zip(&mut self.offsets);
+        if let Some((kind, offset)) = places.find(|(kind, _)| kind.is_none()) {
+            *kind = Some(defect.kind);
+            *offset = defect.offset;
+        }
+    }
+
+    /// Whether there is none.
+    pub const fn is_empty(&self) -> bool {
+        self.kinds == 0
+    }
+
+    /// Whether one of this kind is among them.
+    pub const fn contains(&self, kind: DefectKind) -> bool {
+        self.kinds & (1 << kind.index()) != 0
+    }
+
+    /// Those that the bytes alone decide, without a decoder's opinion.
+    #[cfg(feature = "client")]
+    pub(crate) fn without_opinions(&self) -> Self {
+        let opinions = [
+            DefectKind::DecoderRefused,
+            DefectKind::DecoderStrict,
+            DefectKind::NotDecoded,
+        ];
+        let mut without = Self::new();
+        for (kind, offset) in self.iter().filter(|(kind, _)| !opinions.contains(kind)) {
+            match offset {
+                Some(offset) => without.add(Defect::new(kind, offset)),
+                None => without.kinds |= 1 << kind.index(),
+            }
+        }
+        without
+    }
+
+    fn is_placed(&self, kind: DefectKind) -> bool {
+        kind == DefectKind::TrailingBytes || self.first.contains(&Some(kind))
+    }
+
+    /// Every kind, with its first place where that is still known.
+    pub fn iter(&self) -> impl Iterator<Item = (DefectKind, Option<u64>)> + '_ {
+        let trailing = self
+            .contains(DefectKind::TrailingBytes)
+            .then_some(Defect::new(DefectKind::TrailingBytes, self.trailing));
+        let first = self.first.iter().zip(self.offsets);
+        let first = first.filter_map(|(kind, offset)| Some(Defect::new((*kind)?, offset)));
+        let placed = first.chain(trailing);
+        let unplaced = DefectKind::ALL
+            .iter()
+            .copied()
+            .filter(move |kind| self.contains(*kind) && !self.is_placed(*kind));
+        placed
+            .map(|held| (held.kind, Some(held.offset)))
+            .chain(unplaced.map(|kind| (kind, None)))
+    }
+}
+
+impl fmt::Debug for Defects {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
+    }
+}
+
+/// A defect in JSON: of kinds beyond the eighth the offset is `null`.
+#[cfg(feature = "serde")]
+#[derive(serde::Serialize, serde::Deserialize)]
+struct Stored {
+    kind: DefectKind,
+    offset: Option<u64>,
+}
+
+/// A list of kinds with their offsets.
+#[cfg(feature = "serde")]
+impl serde::Serialize for Defects {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.iter().map(|(kind, offset)| Stored { kind, offset }))
+    }
+}
+
+#[cfg(feature = "serde")]
+impl<'de> serde::Deserialize<'de> for Defects {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut defects = Self::new();
+        for Stored { kind, offset } in Vec::<Stored>::deserialize(deserializer)? {
+            match offset {
+                Some(offset) => defects.add(Defect::new(kind, offset)),
+                None => defects.kinds |= 1 << kind.index(),
+            }
+        }
+        Ok(defects)
+    }
+}
