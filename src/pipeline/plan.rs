@@ -1,6 +1,6 @@
 //! The dry run: counts and cost of a run, without an account.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use super::{
     Line, Subject,
@@ -16,7 +16,7 @@ use crate::{
     probe::Probe,
     requirements::Requirements,
     spawned::spawn,
-    verdict::{CodeCounts, Decision, Verdict},
+    verdict::{CodeCounts, CodeSet, Decision, Verdict},
 };
 
 /// The counts and cost of a run that was not made.
@@ -87,7 +87,8 @@ impl Plan {
         self.billed().saturating_mul(price).div_ceil(1000)
     }
 
-    /// Returns the number of images per violation code.
+    /// Returns the number of lines per violation code; an image on several lines counts on each, as
+    /// in the results of a check.
     pub const fn codes(&self) -> &CodeCounts {
         &self.codes
     }
@@ -101,42 +102,40 @@ impl Plan {
             Decision::Inconclusive => &mut self.undecided,
         };
         *count = count.saturating_add(1);
-        self.codes.add(verdict.violations());
     }
 }
 
 /// A dry run in progress. Dropping it ends every download that is in progress.
 #[derive(Debug)]
 pub struct Planning {
-    checking: Checking<Planned>,
+    /// The head of a URL's key, and the line.
+    checking: Checking<(Head, Planned)>,
     scope: Scope,
     files: Seen,
+    /// The codes of URLs with violations, for later lines with the same URL.
+    flawed: HashMap<Head, CodeSet>,
     plan: Plan,
 }
 
 /// One line of a dry run.
 enum Planned {
-    /// The image is on an earlier line.
+    /// The URL is on an earlier line.
     Again,
     Url(Verdict),
     File(FileCheck),
     Unreadable,
 }
 
-/// The images listed so far.
-#[derive(Debug, Default)]
-struct Seen {
-    /// The first halves of their keys: enough to distinguish millions.
-    heads: HashSet<[u8; 16]>,
+/// The first half of a key: enough to distinguish millions of images.
+type Head = [u8; 16];
+
+fn head(key: Key) -> Head {
+    let head = key.as_bytes().first_chunk().copied();
+    head.unwrap_or_default()
 }
 
-impl Seen {
-    /// Records the image and returns whether this is its first line.
-    fn is_new(&mut self, key: Key) -> bool {
-        let head = key.as_bytes().first_chunk().copied();
-        self.heads.insert(head.unwrap_or_default())
-    }
-}
+/// The images listed so far.
+type Seen = HashSet<Head>;
 
 impl Plan {
     /// Starts a dry run over a list. Nothing is submitted, and only 16 bytes of each image's key are
@@ -172,25 +171,28 @@ impl Plan {
         let mut urls = Seen::default();
         let of_urls = scope.clone();
         let begin = move |line: Line| {
-            let is_new = match &line.subject {
-                Subject::Url(text) => urls.is_new(match ImageUrl::parse(text) {
+            let url = match &line.subject {
+                Subject::Url(text) => Some(head(match ImageUrl::parse(text) {
                     Ok(url) => Key::of_url(&of_urls, &url),
                     Err(_) => Key::of_text(&of_urls, text),
-                }),
-                _ => true,
+                })),
+                _ => None,
             };
+            let is_new = url.is_none_or(|url| urls.insert(url));
             let planned = is_new.then(|| spawn(planned(check.clone(), line.subject)));
             async move {
-                match planned {
+                let planned = match planned {
                     None => Planned::Again,
                     Some(planned) => planned.await.unwrap_or(Planned::Unreadable),
-                }
+                };
+                (url.unwrap_or_default(), planned)
             }
         };
         Ok(Planning {
             checking: Checking::start(lines, probe.ahead(), begin)?,
             scope: scope.clone(),
             files: Seen::default(),
+            flawed: HashMap::new(),
             plan: Self {
                 scenes: u64::try_from(scope.scenes().len()).unwrap_or(u64::MAX),
                 ..Self::default()
@@ -204,22 +206,35 @@ impl Planning {
     ///
     /// A line without a verdict is counted as [`unreadable`](Plan::unreadable).
     pub async fn advance(&mut self) -> bool {
-        let Some(planned) = self.checking.next().await else {
+        let Some((url, planned)) = self.checking.next().await else {
             return false;
         };
         let plan = &mut self.plan;
         plan.lines = plan.lines.saturating_add(1);
         match planned {
-            Planned::Url(verdict) => plan.note(&verdict),
+            Planned::Url(verdict) => {
+                plan.note(&verdict);
+                let codes = CodeSet::of(verdict.violations());
+                if !codes.is_empty() {
+                    plan.codes.add_set(codes);
+                    self.flawed.insert(url, codes);
+                }
+            }
             Planned::File(FileCheck { sha256, verdict }) => {
                 let key = sha256.map(|sha256| Key::of_content(&self.scope, &sha256));
-                if key.is_none_or(|key| self.files.is_new(key)) {
+                if key.is_none_or(|key| self.files.insert(head(key))) {
                     plan.note(&verdict);
                 } else {
                     plan.duplicates = plan.duplicates.saturating_add(1);
                 }
+                plan.codes.add(verdict.violations());
             }
-            Planned::Again => plan.duplicates = plan.duplicates.saturating_add(1),
+            Planned::Again => {
+                plan.duplicates = plan.duplicates.saturating_add(1);
+                if let Some(codes) = self.flawed.get(&url) {
+                    plan.codes.add_set(*codes);
+                }
+            }
             Planned::Unreadable => plan.unreadable = plan.unreadable.saturating_add(1),
         }
         true

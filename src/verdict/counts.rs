@@ -38,12 +38,19 @@ impl CodeCounts {
 
     /// Adds one image by its violations.
     pub fn add(&mut self, violations: &[Violation]) {
-        for (code, severity) in Self::worst(violations.iter().map(Violation::code_and_severity)) {
-            let counts = match severity {
-                Severity::Reject => &mut self.rejecting,
-                Severity::Warn => &mut self.warnings,
+        self.add_set(CodeSet::of(violations));
+    }
+
+    pub(crate) fn add_set(&mut self, codes: CodeSet) {
+        for code in Code::ALL {
+            let counts = if codes.rejecting & bit(*code) != 0 {
+                &mut self.rejecting
+            } else if codes.warnings & bit(*code) != 0 {
+                &mut self.warnings
+            } else {
+                continue;
             };
-            let count: &mut u64 = counts.entry(code).or_default();
+            let count: &mut u64 = counts.entry(*code).or_default();
             *count = count.saturating_add(1);
         }
     }
@@ -56,5 +63,36 @@ impl CodeCounts {
     /// Images that each code only warns about.
     pub const fn warnings(&self) -> &BTreeMap<Code, u64> {
         &self.warnings
+    }
+}
+
+/// The codes of one image, a bit for each.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct CodeSet {
+    rejecting: u64,
+    warnings: u64,
+}
+
+const _: () = assert!(Code::COUNT <= 64, "a code is a bit of `CodeSet`");
+
+const fn bit(code: Code) -> u64 {
+    1 << code.index()
+}
+
+impl CodeSet {
+    pub(crate) fn of(violations: &[Violation]) -> Self {
+        let mut codes = Self::default();
+        for (code, severity) in violations.iter().map(Violation::code_and_severity) {
+            match severity {
+                Severity::Reject => codes.rejecting |= bit(code),
+                Severity::Warn => codes.warnings |= bit(code),
+            }
+        }
+        codes
+    }
+
+    #[cfg(feature = "pipeline")]
+    pub(crate) const fn is_empty(self) -> bool {
+        self.rejecting | self.warnings == 0
     }
 }

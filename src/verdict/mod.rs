@@ -11,6 +11,8 @@ use crate::{download::Download, image_url::ImageUrl, inspect::Inspection};
 
 pub(crate) use crate::code::Code;
 pub use counts::CodeCounts;
+#[cfg(feature = "pipeline")]
+pub(crate) use counts::CodeSet;
 pub use missing::Missing;
 pub use summary::{DownloadSummary, Summary};
 pub use violation::{Enforcement, Measure, Severity, Violation};

@@ -6,6 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use greenlight::verdict::Code;
 use serde_json::Value;
 
 use super::Service;
@@ -55,15 +56,53 @@ impl Counts {
             let Some((count, name)) = line.trim().split_once("  ") else {
                 continue;
             };
-            let (Ok(count), Some(_)) = (count.parse(), name.split_once('/')) else {
-                continue;
+            let (counts, name) = match name.strip_prefix("warning: ") {
+                Some(code) => (&mut counts.warnings, code),
+                None => (&mut counts.rejecting, name),
             };
-            match name.strip_prefix("warning: ") {
-                Some(code) => counts.warnings.insert(code.to_owned(), count),
-                None => counts.rejecting.insert(name.to_owned(), count),
-            };
+            // `status` also counts classes of reasons.
+            if let (Ok(count), Ok(code)) = (count.parse(), name.parse::<Code>()) {
+                counts.insert(code.to_string(), count);
+            }
         }
         counts
+    }
+
+    /// Reads the columns of CSV with a line for each source: codes separated by spaces.
+    fn of_csv(csv: &str) -> Self {
+        let mut lines = csv.lines();
+        let columns: Vec<_> = lines.next().unwrap().split(',').collect();
+        let column = |name: &str| columns.iter().position(|column| *column == name).unwrap();
+        let (rejecting, warnings) = (column("rejecting"), column("warnings"));
+        let mut counts = Self::default();
+        for line in lines {
+            let cells: Vec<_> = line.split(',').collect();
+            for code in cells[rejecting].split_whitespace() {
+                *counts.rejecting.entry(code.to_owned()).or_default() += 1;
+            }
+            for code in cells[warnings].split_whitespace() {
+                *counts.warnings.entry(code.to_owned()).or_default() += 1;
+            }
+        }
+        counts
+    }
+
+    /// Reads the only line of CSV of `plan` or `status`: codes with their counts.
+    fn of_flat_csv(csv: &str) -> Self {
+        let (columns, line) = csv.split_once('\n').unwrap();
+        let counts = |name: &str| {
+            let at = columns.trim().split(',').position(|column| column == name);
+            let cell = line.trim().split(',').nth(at.unwrap()).unwrap();
+            let pairs = cell.split_whitespace().map(|pair| {
+                let (code, count) = pair.rsplit_once(':').unwrap();
+                (code.to_owned(), count.parse().unwrap())
+            });
+            pairs.collect()
+        };
+        Self {
+            rejecting: counts("rejecting"),
+            warnings: counts("warnings"),
+        }
     }
 
     /// Reads the tables of a report's plots.
@@ -106,22 +145,50 @@ fn fixtures() -> Vec<PathBuf> {
     found.into_values().collect()
 }
 
+/// Writes a list of every fixture, with duplicates, images with several violations, and lines
+/// that name no image.
+fn write_list(service: &Service) -> usize {
+    let paths = fixtures();
+    let fixtures = paths.iter().map(|path| path.display().to_string());
+    let mut sources: Vec<_> = fixtures.collect();
+    assert!(sources.len() > 60, "{}", sources.len());
+    // Too small, followed by bytes, and a PNG by its name only.
+    service.bench.fixture("jpeg/too-small.jpg", "in/small.jpg");
+    let mut several = fs::read(service.bench.path("in/small.jpg")).unwrap();
+    several.extend(b"and more");
+    for name in ["in/several.png", "in/the-same.png"] {
+        service.bench.write(name, &several);
+        sources.push(service.bench.path(name).display().to_string());
+    }
+    sources.extend([
+        service.url("several.png"),
+        service.url("good.png"),
+        "ftp://example.com/a".to_owned(),
+        service.bench.path("in/none.png").display().to_string(),
+    ]);
+    let again: Vec<_> = sources.iter().rev().take(7).cloned().collect();
+    sources.extend(again);
+    let mut list = sources.join("\n").into_bytes();
+    list.extend(b"\nnot \xff UTF-8\n");
+    service.bench.write("list.txt", list);
+    sources.len()
+}
+
 #[test]
 fn every_command_counts_the_same() {
     let service = Service::new("counts");
-    let sources: Vec<_> = fixtures()
-        .iter()
-        .map(|path| path.display().to_string())
-        .collect();
-    assert!(sources.len() > 60, "{}", sources.len());
-    let list = service.bench.path("list.txt");
-    fs::write(&list, sources.join("\n")).unwrap();
+    let count = write_list(&service);
+    let allowed = format!("127.0.0.1/32:{}", service.sandbox.address().port());
     // Changes some severities, so that an image has both rejections and warnings.
+    let folder = service.bench.path("in").display().to_string();
+    let list = service.bench.path("list.txt").display().to_string();
     let how = [
         "--from",
-        list.to_str().unwrap(),
+        &list,
         "--files-under",
         concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures"),
+        "--files-under",
+        &folder,
         "--enforce",
         "png/ancillary-crc=reject",
     ];
@@ -129,12 +196,17 @@ fn every_command_counts_the_same() {
         let mut args = vec![command];
         args.extend(how);
         args.extend(more);
+        if command != "scan" {
+            args.extend(["--allow-address", &allowed, "--timeout", "30s"]);
+        }
         args
     };
 
     let check = service.bench.run(&args("check", &["--format", "jsonl"]));
     let expected = Counts::of_lines(&check.json());
     let lines = check.json();
+    // The line that is not UTF-8 has a result too.
+    assert_eq!(lines.len(), count + 1, "{}", check.stderr);
     let rejected = lines.iter().filter(|line| line["decision"] == "reject");
     let corrupt = expected.rejecting["image/corrupt"];
     assert!(
@@ -142,12 +214,18 @@ fn every_command_counts_the_same() {
         "{expected:?}"
     );
     assert!(expected.warnings.len() > 1, "{expected:?}");
+    assert_eq!(expected.rejecting["url/scheme"], 2, "{expected:?}");
+    let csv = service.bench.run(&args("check", &["--format", "csv"]));
+    assert_eq!(Counts::of_csv(&csv.stdout), expected, "check as CSV");
     let table = service.bench.run(&args("check", &[]));
     let (_, summary) = table.stdout.rsplit_once("\n\n").unwrap();
     assert_eq!(Counts::of_table(summary), expected, "check");
 
     let plan = service.bench.run(&args("plan", &["--format", "jsonl"]));
+    assert!(plan.json()[0]["duplicates"].as_u64().unwrap() > 4, "{plan}");
     let plan = Counts::of_object(&plan.json()[0]);
+    let csv = service.bench.run(&args("plan", &["--format", "csv"]));
+    assert_eq!(Counts::of_flat_csv(&csv.stdout), plan, "plan as CSV");
     let table = service.bench.run(&args("plan", &[]));
     assert_eq!(Counts::of_table(&table.stdout), plan, "plan as a table");
     assert_eq!(plan, expected, "plan");
@@ -162,12 +240,23 @@ fn every_command_counts_the_same() {
         scanned,
         "status as a table"
     );
+    let csv = service.bench.run(&["status", "--format", "csv"]);
+    assert_eq!(Counts::of_flat_csv(&csv.stdout), scanned, "status as CSV");
+    let export = service.bench.run(&["export"]);
+    assert_eq!(Counts::of_lines(&export.json()), scanned, "export");
+    let csv = service.bench.run(&["export", "--format", "csv"]);
+    assert_eq!(Counts::of_csv(&csv.stdout), scanned, "export as CSV");
 
+    // A source that could not be read was not checked.
+    let is_checked = |line: &&Value| line["error"].is_null();
+    let checked = lines.iter().filter(is_checked).count();
     let report = |more: &[&str], input: &str| {
         let mut args = vec!["report", "--html", "-"];
         args.extend(more);
         let run = service.bench.run_with_input(&args, input);
         assert_eq!(run.code, Some(0), "{}", run.stderr);
+        let said = format!(" % of {checked} images that were checked can be scanned.");
+        assert!(run.stdout.contains(&said), "{said}");
         Counts::of_page(&run.stdout)
     };
     assert_eq!(report(&[], &check.stdout), expected, "report of check");
