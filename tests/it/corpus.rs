@@ -55,6 +55,10 @@ const FOUND_BY_PAYLOAD: [(Format, f64); 4] = [
 /// over all formats, in percent.
 const CORRUPT_ACCEPTED: f64 = 0.4;
 
+/// The maximum share of clean and tolerated files to be rejected at payload and decode depth, over all
+/// formats, in percent.
+const GOOD_REFUSED: f64 = 0.1;
+
 /// The maximum share of files that decoders tolerate to be rejected, in percent.
 const TOLERATED_REFUSED: f64 = 0.3;
 
@@ -145,7 +149,9 @@ impl Carriers {
 
 fn print_kinds(kinds: &BTreeMap<DefectKind, Carriers>) {
     println!("defect at the deepest         default   good  disputed  corrupt");
-    for (kind, carriers) in kinds {
+    for kind in DefectKind::ALL {
+        let none = Carriers::default();
+        let carriers = kinds.get(kind).unwrap_or(&none);
         let default = if kind.is_tolerated() {
             "warn"
         } else {
@@ -264,6 +270,22 @@ fn check_rates(tallies: &HashMap<(Format, Truth), Tally>, complaints: &mut Vec<S
         );
         if rate > CORRUPT_ACCEPTED {
             complaints.push(format!("{rate:.2} % of the corrupt accepted at {depth:?}"));
+        }
+        let (good, good_accepted) =
+            count_accepted(tallies, &[Truth::Clean, Truth::Tolerated], index);
+        let (refused, rate) = (good - good_accepted, percent(good - good_accepted, good));
+        println!(
+            "good refused at {}: {rate:.2} % ({refused} of {good})",
+            depth.name()
+        );
+        if rate > GOOD_REFUSED {
+            complaints.push(format!("{rate:.2} % of the good refused at {depth:?}"));
+        }
+        let (_, by_payload) = count_accepted(tallies, &[Truth::Corrupt], 2);
+        if accepted > by_payload {
+            complaints.push(format!(
+                "{accepted} corrupt files accepted at {depth:?}, {by_payload} at payload depth"
+            ));
         }
     }
     for (depth, bounds) in [(1, &FOUND_BY_STRUCTURE[..]), (2, &FOUND_BY_PAYLOAD)] {

@@ -135,3 +135,48 @@ fn every_accepted_fixture_decodes_at_the_measured_size() {
         assert_eq!(measured, Some(decoded), "{}", fixture.path);
     }
 }
+
+/// What the rejection of a format says, by fixture.
+pub(crate) const NAMED: [(&str, &str); 9] = [
+    (
+        "other/picture.jp2",
+        "JPEG 2000 is not scanned: convert it to",
+    ),
+    ("other/picture.pbm", "PNM is not scanned: convert it to"),
+    ("other/picture.qoi", "QOI is not scanned: convert it to"),
+    ("other/picture.icns", "ICNS is not scanned: convert it to"),
+    ("other/picture.tga", "TGA is not scanned: convert it to"),
+    ("other/video.mp4", "MP4 is a video, not an image"),
+    ("other/video.mov", "MOV is a video, not an image"),
+    ("other/page.html", "a web page, not an image"),
+    ("other/archive.zip", "a ZIP archive, not an image"),
+];
+
+/// The bytes of a fixture.
+pub(crate) fn bytes(path: &str) -> &'static [u8] {
+    let fixture = ALL.iter().find(|fixture| fixture.path == path);
+    &fixture.expect("it is in the catalogue").bytes
+}
+
+#[test]
+fn rejected_formats_are_named_at_every_depth() {
+    for (path, words) in NAMED {
+        // The name of a TGA is in its footer.
+        let is_tga = path.ends_with("tga");
+        for depth in Depth::ALL.iter().skip(usize::from(is_tga)) {
+            for size in [1, 50, 1 << 20] {
+                let mut inspector = Inspector::new(*depth);
+                for chunk in bytes(path).chunks(size) {
+                    inspector.push(chunk);
+                }
+                let verdict = Requirements::ASYNC.judge(inspector.finish());
+                let [violation] = verdict.violations() else {
+                    panic!("{path} at {depth:?}: {verdict:?}")
+                };
+                assert_eq!(violation.code(), Code::ImageFormatUnsupported, "{path}");
+                let message = violation.message();
+                assert!(message.starts_with(words), "{path} at {depth:?}: {message}");
+            }
+        }
+    }
+}

@@ -9,6 +9,8 @@ mod corpus_check;
 #[cfg(feature = "payload")]
 mod costly;
 mod crashes;
+#[cfg(feature = "payload")]
+mod damage;
 #[cfg(feature = "serde")]
 mod enforcement;
 #[cfg(feature = "serde")]

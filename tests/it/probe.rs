@@ -725,3 +725,28 @@ fn a_probe_that_cannot_be_built_names_the_cause() {
     assert!(builder().concurrency(0).build().is_err());
     assert!(builder().root_certificates(b"no pem").build().is_err());
 }
+
+#[tokio::test]
+async fn rejected_formats_are_named() {
+    for (path, words) in crate::fixtures::NAMED {
+        // Header mode does not read the footer of a TGA.
+        let modes = [Mode::Full, Mode::Header];
+        for mode in modes
+            .into_iter()
+            .take(2 - usize::from(path.ends_with("tga")))
+        {
+            let file = crate::fixtures::bytes(path);
+            let server = Server::answering(ok("image/png", file)).await;
+            let url = server.url("/image");
+            let verdict = probe(mode).check(&url, &ASYNC).await.unwrap();
+            let violations = verdict.violations();
+            let found = violations
+                .iter()
+                .find(|violation| violation.code() == Code::ImageFormatUnsupported);
+            let message = found
+                .unwrap_or_else(|| panic!("{path}: {verdict:?}"))
+                .message();
+            assert!(message.starts_with(words), "{path}, {mode:?}: {message}");
+        }
+    }
+}

@@ -909,3 +909,14 @@ fn a_missing_field_is_reported_with_the_present_ones() {
         }
     }
 }
+
+#[test]
+fn rejected_formats_are_named() {
+    let server = serve_async();
+    for (path, words) in crate::fixtures::NAMED {
+        let reply = server.post_body(crate::fixtures::bytes(path));
+        assert_eq!(reply.status, 415, "{path}: {reply:?}");
+        assert_eq!(reply.code(), "image/format-unsupported", "{path}");
+        assert!(reply.body.contains(words), "{path}: {reply:?}");
+    }
+}

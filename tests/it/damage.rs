@@ -1,0 +1,330 @@
+//! Damage at generated positions in the coded pixels of each format: the defect is reported within
+//! 64 bytes of it, for any chunks.
+
+use std::fs;
+
+use greenlight::{
+    Depth, Inspection, Inspector,
+    inspect::{DefectKind, Defects},
+};
+use proptest::{prelude::*, sample::Index};
+
+fn fixture(name: &str) -> Vec<u8> {
+    let images = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/images/");
+    fs::read(format!("{images}{name}")).unwrap()
+}
+
+fn offset_of(defects: &Defects, kinds: &[DefectKind]) -> Option<u64> {
+    let found = defects.iter().find(|(found, _)| kinds.contains(found));
+    found.and_then(|(_, offset)| offset)
+}
+
+/// Checks that a defect is reported near the damage, also in small chunks.
+fn assert_near(file: &[u8], kind: DefectKind, damage: usize) -> Result<(), TestCaseError> {
+    assert_one_near(file, &[kind], damage)
+}
+
+/// The same for damage that may be one of several defects.
+fn assert_one_near(file: &[u8], kinds: &[DefectKind], damage: usize) -> Result<(), TestCaseError> {
+    let inspection = Inspection::at(Depth::Payload, file);
+    let defects = inspection.defects();
+    let damage = u64::try_from(damage).unwrap();
+    let is_near = |offset: u64| offset.abs_diff(damage) <= 64;
+    prop_assert!(
+        offset_of(defects, kinds).is_some_and(is_near),
+        "damage at {}: {:?}",
+        damage,
+        defects
+    );
+    let mut inspector = Inspector::new(Depth::Payload);
+    for chunk in file.chunks(11) {
+        inspector.push(chunk);
+    }
+    let in_chunks = inspector.finish();
+    prop_assert_eq!(in_chunks.defects(), defects);
+    Ok(())
+}
+
+/// A scan of a JPEG: whether it refines a DC coefficient, and where its coded data is.
+struct Scan {
+    refines_dc: bool,
+    start: usize,
+    end: usize,
+}
+
+/// Finds the scans of a well-formed file (ITU-T T.81, B.1.1.4 and B.2.3).
+fn scans(file: &[u8]) -> Vec<Scan> {
+    let mut scans = Vec::new();
+    let mut at = 2;
+    while file[at + 1] != 0xd9 {
+        let (marker, len) = (
+            file[at + 1],
+            usize::from(u16::from_be_bytes([file[at + 2], file[at + 3]])),
+        );
+        at += 2 + len;
+        if marker == 0xda {
+            let start = at;
+            while file[at] != 0xff || matches!(file[at + 1], 0 | 0xd0..=0xd7) {
+                at += 1;
+            }
+            let (first, approximation) = (file[start - 3], file[start - 1]);
+            scans.push(Scan {
+                refines_dc: first == 0 && approximation >> 4 != 0,
+                start,
+                end: at,
+            });
+        }
+    }
+    scans
+}
+
+const JPEGS: [&str; 6] = [
+    "jpeg/baseline-420.jpg",
+    "jpeg/baseline-444.jpg",
+    "jpeg/cmyk.jpg",
+    "jpeg/gray.jpg",
+    "jpeg/progressive.jpg",
+    "jpeg/progressive.jpg",
+];
+
+/// A JPEG and a place in the coded data of one of its scans.
+fn jpeg_and_place() -> impl Strategy<Value = (Vec<u8>, Scan, usize)> {
+    (prop::sample::select(&JPEGS[..]), any::<[Index; 2]>()).prop_filter_map(
+        "the scan is too short",
+        |(name, [scan, place])| {
+            let file = fixture(name);
+            let mut scans = scans(&file);
+            let scan = scans.swap_remove(scan.index(scans.len()));
+            let len = (scan.end - scan.start).checked_sub(8)?;
+            let mut place = scan.start + place.index(len.max(1));
+            // Between a byte 0xff and the zero after it is no place.
+            place += usize::from(file[place - 1] == 0xff && place > scan.start);
+            Some((file, scan, place))
+        },
+    )
+}
+
+impl std::fmt::Debug for Scan {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}..{}", self.start, self.end)
+    }
+}
+
+/// Image data of stored blocks, in IDAT chunks of a length.
+struct Png {
+    data: Vec<u8>,
+    interlaced: bool,
+    chunk: usize,
+}
+
+/// The header of zlib, and that of a stored block.
+const ZLIB: usize = 2;
+const BLOCK: usize = 5;
+
+impl Png {
+    const SIDE: u32 = 300;
+
+    /// The offsets of the rows in the image data of 8-bit gray pixels (PNG, 8.1 and 9.2).
+    fn rows(interlaced: bool) -> Vec<usize> {
+        let passes = [
+            (0, 0, 8, 8),
+            (4, 0, 8, 8),
+            (0, 4, 4, 8),
+            (2, 0, 4, 4),
+            (0, 2, 2, 4),
+            (1, 0, 2, 2),
+            (0, 1, 1, 2),
+        ];
+        let whole = [(0, 0, 1, 1)];
+        let passes = if interlaced { &passes[..] } else { &whole };
+        let mut rows = vec![0];
+        for (x, y, across, down) in passes {
+            let width = usize::try_from((Self::SIDE - x).div_ceil(*across)).unwrap();
+            for _ in 0..(Self::SIDE - y).div_ceil(*down) {
+                rows.push(rows[rows.len() - 1] + 1 + width);
+            }
+        }
+        rows
+    }
+
+    /// `bytes` as a zlib stream of stored blocks (RFC 1950, RFC 1951), without a checksum.
+    fn stored(bytes: &[u8], interlaced: bool, chunk: usize) -> Self {
+        let mut data = vec![0x78, 0x01];
+        let mut blocks = bytes.chunks(0xffff).peekable();
+        while let Some(block) = blocks.next() {
+            let len = u16::try_from(block.len()).unwrap();
+            data.push(u8::from(blocks.peek().is_none()));
+            data.extend(len.to_le_bytes());
+            data.extend((!len).to_le_bytes());
+            data.extend(block);
+        }
+        Self {
+            data,
+            interlaced,
+            chunk,
+        }
+    }
+
+    /// The offset of a byte of the zlib stream in the file.
+    fn place(&self, at: usize) -> usize {
+        8 + 25 + 12 * (at / self.chunk) + 8 + at
+    }
+
+    /// The offset of a byte of the image data in the file.
+    fn place_of_pixel(&self, at: usize) -> usize {
+        self.place(ZLIB + BLOCK * (at / 0xffff + 1) + at)
+    }
+
+    fn bytes(&self) -> Vec<u8> {
+        let side = Self::SIDE.to_be_bytes();
+        let flag = u8::from(self.interlaced);
+        let mut header = [side, side].concat();
+        header.extend([8, 0, 0, 0, flag]);
+        let mut file = b"\x89PNG\r\n\x1a\n".to_vec();
+        let mut add = |name: &[u8; 4], data: &[u8]| {
+            file.extend(u32::try_from(data.len()).unwrap().to_be_bytes());
+            let body = [&name[..], data].concat();
+            file.extend(&body);
+            file.extend(crc32fast::hash(&body).to_be_bytes());
+        };
+        add(b"IHDR", &header);
+        self.data
+            .chunks(self.chunk)
+            .for_each(|data| add(b"IDAT", data));
+        add(b"IEND", b"");
+        file
+    }
+}
+
+/// A GIF of 200x200 pixels, a code of 9 bits for each, and the offset of the code of one.
+fn gif(interlaced: bool, block: usize, pixel: usize, code: u32) -> (Vec<u8>, usize) {
+    let (mut coded, mut held, mut count, mut at) = (Vec::new(), 0_u32, 0, 0);
+    let mut push = |code: u32| {
+        held |= code << count;
+        count += 9;
+        while count >= 8 {
+            coded.push(u8::try_from(held & 0xff).unwrap());
+            held >>= 8;
+            count -= 8;
+        }
+        coded.len()
+    };
+    for index in 0..40_000 {
+        // Before the codes get longer.
+        if index % 200 == 0 {
+            push(256);
+        }
+        let end = push(if index == pixel { code } else { 7 });
+        if index == pixel {
+            at = end;
+        }
+    }
+    push(257);
+    push(0);
+    let mut file = b"GIF89a\xc8\0\xc8\0\x80\0\0rgbRGB".to_vec();
+    file.extend(b",\0\0\0\0\xc8\0\xc8\0");
+    file.extend([u8::from(interlaced) << 6, 8]);
+    let place = file.len() + at + at / block + 1;
+    for data in coded.chunks(block) {
+        file.push(u8::try_from(data.len()).unwrap());
+        file.extend(data);
+    }
+    file.extend(b"\0;");
+    (file, place)
+}
+
+/// A bitmap of 100x100 pixels in two runs for each row, of which one row is replaced, and its offset.
+fn rle_8(row: usize, replaced: &[u8]) -> (Vec<u8>, usize) {
+    let mut rows: Vec<&[u8]> = vec![&[50, 1, 50, 2, 0, 0]; 100];
+    rows[row] = replaced;
+    let coded = [&rows.concat()[..], &[0, 1]].concat();
+    let mut file = b"BM".to_vec();
+    let pixels = 54_u32 + 1024;
+    let len = u32::try_from(coded.len()).unwrap();
+    for number in [pixels + len, 0, pixels, 40, 100, 100, 0x0008_0001, 1, len] {
+        file.extend(number.to_le_bytes());
+    }
+    file.resize(usize::try_from(pixels).unwrap(), 0);
+    let place = file.len() + 6 * row;
+    file.extend(coded);
+    (file, place)
+}
+
+proptest! {
+    #[test]
+    fn missing_bytes_of_a_scan_are_reported_where_they_are(
+        (mut file, scan, place) in jpeg_and_place(),
+    ) {
+        file.drain(place..scan.end);
+        assert_near(&file, DefectKind::JpegDataShort, place)?;
+    }
+
+    #[test]
+    fn bits_that_are_no_code_are_reported_where_they_are(
+        (mut file, scan, place) in jpeg_and_place(),
+    ) {
+        // No code consists of ones only (ITU-T T.81, C); all bits of a refined DC are values. As the
+        // length of a run of empty blocks, ones cover the rest of a small scan.
+        prop_assume!(!scan.refines_dc);
+        file.splice(place..place, [0xff, 0].repeat(24));
+        let kinds = [DefectKind::JpegHuffmanCode, DefectKind::JpegDataExcess];
+        assert_one_near(&file, &kinds, place)?;
+    }
+
+    #[test]
+    fn an_unexpected_restart_is_reported_where_it_is(
+        (mut file, _, place) in jpeg_and_place(),
+    ) {
+        file.splice(place..place, [0xff, 0xd5]);
+        assert_near(&file, DefectKind::JpegRestartOrder, place)?;
+    }
+
+    #[test]
+    fn damage_of_image_data_is_reported_where_it_is(
+        interlaced in any::<bool>(),
+        row in any::<Index>(),
+        chunk in 500_usize..100_000,
+    ) {
+        let rows = Png::rows(interlaced);
+        let mut pixels = vec![0; rows[rows.len() - 1]];
+        let row = rows[row.index(rows.len() - 1)];
+        pixels[row] = 9;
+        let png = Png::stored(&pixels, interlaced, chunk);
+        assert_near(&png.bytes(), DefectKind::PngFilter, png.place_of_pixel(row))?;
+        pixels.truncate(row);
+        let png = Png::stored(&pixels, interlaced, chunk);
+        if row > 0 {
+            let end = png.place(png.data.len() - 1);
+            assert_near(&png.bytes(), DefectKind::PngShortImageData, end)?;
+        }
+        let mut png = Png::stored(&vec![0; rows[rows.len() - 1]], interlaced, chunk);
+        // The second block is of the reserved kind.
+        let block = ZLIB + BLOCK + 0xffff;
+        png.data[block] = 7;
+        assert_near(&png.bytes(), DefectKind::PngImageData, png.place(block))?;
+    }
+
+    #[test]
+    fn a_meaningless_gif_code_is_reported_where_it_is(
+        interlaced in any::<bool>(),
+        block in 1_usize..256,
+        pixel in 0_usize..40_000,
+    ) {
+        let (file, place) = gif(interlaced, block, pixel, 511);
+        assert_near(&file, DefectKind::GifImageData, place)?;
+        // The end code, before the last pixel.
+        let (file, place) = gif(interlaced, block, pixel, 257);
+        assert_near(&file, DefectKind::GifShortImageData, place)?;
+    }
+
+    #[test]
+    fn a_wrong_run_is_reported_where_it_is(row in 0_usize..100) {
+        let (good, _) = rle_8(row, &[50, 1, 50, 2, 0, 0]);
+        let inspection = Inspection::at(Depth::Payload, &good);
+        prop_assert!(inspection.defects().is_empty(), "{:?}", inspection);
+        let (file, place) = rle_8(row, &[50, 1, 90, 2, 0, 0]);
+        assert_near(&file, DefectKind::BmpRleBeyondRow, place)?;
+        let (file, place) = rle_8(row, &[0, 2, 200, 0, 0, 0]);
+        assert_near(&file, DefectKind::BmpRleOutside, place)?;
+    }
+}
