@@ -34,6 +34,8 @@ export type Code =
   | 'download/protocol'
   /** the body has a Content-Encoding that was not requested */
   | 'download/encoding'
+  /** the Content-Encoding is not a registered coding, and the body is read as it is */
+  | 'download/unknown-encoding'
   /** the server answers with a web page in place of an image */
   | 'download/web-page'
   /** the Content-Type is not that of an image */

@@ -61,6 +61,7 @@ codes! {
     DownloadIncomplete, "download/incomplete", "the connection ends before the answer does";
     DownloadProtocol, "download/protocol", "the server breaks the protocol";
     DownloadEncoding, "download/encoding", "the body has a Content-Encoding that was not requested";
+    DownloadUnknownEncoding, "download/unknown-encoding", "the Content-Encoding is not a registered coding, and the body is read as it is";
     DownloadWebPage, "download/web-page", "the server answers with a web page in place of an image";
     DownloadContentType, "download/content-type", "the Content-Type is not that of an image";
     ImageEmpty, "image/empty", "there are no bytes";

@@ -67,7 +67,8 @@ impl Requirements {
     ///
     /// [`ErrorKind::Usage`] for text that is not such an object, with the line and column.
     pub fn from_json(text: &str) -> Result<Self, Error> {
-        serde_json::from_str(text)
+        // Some editors begin UTF-8 with a byte order mark (RFC 8259, 8.1, allows readers to ignore it).
+        serde_json::from_str(text.strip_prefix('\u{feff}').unwrap_or(text))
             .map_err(|error| Error::new(ErrorKind::Usage, format_args!("requirements: {error}")))
     }
 }
@@ -125,6 +126,11 @@ impl<'de> Deserialize<'de> for Requirements {
         document.set_limits(&mut requirements)?;
         if document.reject_warnings {
             requirements = requirements.with_warnings_rejected();
+        }
+        let mut fixed = document.enforce.iter().filter(|(rule, _)| rule.is_fixed());
+        if let Some((rule, _)) = fixed.find(|(_, enforcement)| **enforcement != Enforcement::Reject)
+        {
+            return Err(de::Error::custom(format_args!("`{rule}` always rejects")));
         }
         let rules = document.enforce.into_iter();
         Ok(

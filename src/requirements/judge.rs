@@ -1,16 +1,16 @@
-//! The judgement: pure, from facts and requirements to a verdict.
+//! Evaluates requirements: pure, from facts to a verdict.
 
 mod download;
 #[cfg(feature = "files")]
 mod file;
+mod image;
 
-use super::{Requirements, code_of};
+use super::Requirements;
 use crate::{
     download::Download,
-    format::{DefectClass, DefectKind, Dimensions, Format},
-    frames::{FRAME_CAP, Frames},
+    format::Format,
     image_url::{ImageUrl, UrlError},
-    inspect::{ClaimSource, Identity, Inspection},
+    inspect::Inspection,
     verdict::{Accepted, Code, Enforcement, Measure, Missing, Severity, Verdict, Violation},
 };
 
@@ -23,8 +23,8 @@ impl Requirements {
         findings.into_verdict((), Some(inspection), None)
     }
 
-    /// Judges a URL by its text alone. What only a download can tell is missing, so the verdict
-    /// never accepts.
+    /// Evaluates a URL by its text alone. The facts of a download are missing, so the verdict never
+    /// accepts.
     pub fn judge_url(&self, url: ImageUrl) -> Verdict<ImageUrl> {
         let mut findings = Findings::new(self);
         findings.url(&url);
@@ -32,7 +32,7 @@ impl Requirements {
         findings.into_verdict(url, None, None)
     }
 
-    /// Judges a download: the URL's text, how the download went, and the image's bytes.
+    /// Evaluates a download: the URL's text, how the download ended, and the image's bytes.
     pub fn judge_download(&self, download: Download) -> Verdict<ImageUrl> {
         let mut findings = Findings::new(self);
         findings.url(download.url());
@@ -45,9 +45,9 @@ impl Requirements {
         findings.into_verdict(download.url().clone(), Some(inspection), Some(download))
     }
 
-    /// Judges the URL under which an accepted upload was stored: by its text, while its bytes are
-    /// judged again by what is known of them. That the URL serves these bytes is the caller's word:
-    /// nothing is downloaded.
+    /// Evaluates the URL under which an accepted upload was stored: its text, and again the facts of
+    /// the upload's bytes. The caller guarantees that the URL serves these bytes: nothing is
+    /// downloaded.
     pub fn judge_stored(&self, accepted: &Accepted, url: ImageUrl) -> Verdict<ImageUrl> {
         let mut findings = Findings::new(self);
         findings.url(&url);
@@ -101,7 +101,7 @@ impl<T: Into<Measure>> From<T> for Shown {
     }
 }
 
-/// A verdict in the making.
+/// The violations and missing facts of a verdict.
 struct Findings<'a> {
     asked: &'a Requirements,
     violations: Vec<Violation>,
@@ -136,7 +136,7 @@ impl<'a> Findings<'a> {
         self.asked.rules[code.index()] == Enforcement::Reject
     }
 
-    /// States that a rule is broken, as heavily as it is enforced.
+    /// Records a violation, unless its rule is switched off.
     fn broken(
         &mut self,
         code: Code,
@@ -177,221 +177,6 @@ impl<'a> Findings<'a> {
         }
     }
 
-    fn image(&mut self, inspection: &Inspection) {
-        self.size(inspection);
-        match inspection.identity() {
-            Identity::Undecided => {}
-            Identity::NotAnImage => {
-                let message = "not an image: the first bytes are of no known format".to_owned();
-                self.broken(Code::ImageNotAnImage, NOTHING, self.formats(), message);
-            }
-            Identity::Format(format) => {
-                if !self.asked.allows(format) {
-                    self.unsupported(format);
-                }
-                // A format that is refused is converted first, and its other faults go with it.
-                if self.asked.allows(format) || !self.rejects(Code::ImageFormatUnsupported) {
-                    self.dimensions(format, inspection);
-                    self.defects(inspection);
-                    self.frames(inspection);
-                }
-            }
-        }
-        self.unknown(inspection);
-        self.claims(inspection);
-    }
-
-    fn unsupported(&mut self, format: Format) {
-        let message = match format {
-            Format::Html => "a web page, not an image: its server may answer so to every \
-                             download, check the URL in a browser"
-                .to_owned(),
-            Format::Zip => "a ZIP archive, not an image: take the images out of it".to_owned(),
-            _ if format.is_video() => {
-                format!(
-                    "{} is a video, not an image: save a frame of it",
-                    format.title()
-                )
-            }
-            _ => format!(
-                "{} is not scanned: convert it to {}",
-                format.title(),
-                self.format_names()
-            ),
-        };
-        self.broken(
-            Code::ImageFormatUnsupported,
-            format.name(),
-            self.formats(),
-            message,
-        );
-    }
-
-    /// What keeps an image from being accepted because it is not known. Whatever is softened or
-    /// switched off, an image that was not measured is not accepted.
-    fn unknown(&mut self, inspection: &Inspection) {
-        let refused = match inspection.identity() {
-            Identity::Undecided => false,
-            Identity::NotAnImage => self.rejects(Code::ImageNotAnImage),
-            Identity::Format(format) => {
-                !self.asked.allows(format) && self.rejects(Code::ImageFormatUnsupported)
-            }
-        };
-        // At the end nothing more is to come: what is not known then matters only if nothing
-        // else has refused the image.
-        if refused || (inspection.is_ended() && self.is_rejected()) {
-            return;
-        }
-        if inspection.identity() == Identity::Undecided {
-            self.missing.push(Missing::Format);
-            return;
-        }
-        if inspection.dimensions().is_none() {
-            self.missing.push(Missing::Dimensions);
-        }
-        if !inspection.is_complete() {
-            self.missing.push(Missing::Rest);
-        }
-    }
-
-    fn size(&mut self, inspection: &Inspection) {
-        if inspection.is_empty() {
-            self.broken(Code::ImageEmpty, 0, NOTHING, "the file is empty".to_owned());
-            return;
-        }
-        let size = inspection
-            .bytes_seen()
-            .max(inspection.len().unwrap_or_default());
-        let (max, warn) = (self.asked.max_bytes, self.asked.warn_bytes);
-        if size > max {
-            let message = format!("{size} bytes, at most {max}: compress or scale it down");
-            self.broken(Code::ImageTooLarge, size, max, message);
-        } else if size > warn {
-            let message = format!(
-                "{size} bytes is over {warn}: the service may count a megabyte as 10^6 bytes"
-            );
-            let enforcement = self.asked.rules[Code::ImageTooLarge.index()].min(Enforcement::Warn);
-            self.broken_as(
-                Code::ImageTooLarge,
-                enforcement,
-                size.into(),
-                warn.into(),
-                message,
-            );
-        }
-        if inspection.len().is_none() {
-            self.missing.push(Missing::Size);
-        }
-    }
-
-    fn dimensions(&mut self, format: Format, inspection: &Inspection) {
-        let Some(dimensions) = inspection.dimensions() else {
-            return;
-        };
-        let Dimensions { width, height } = dimensions;
-        let measured = dimensions.to_string();
-        let smallest = Dimensions::new(self.asked.min_width, self.asked.min_height);
-        if width < smallest.width || height < smallest.height {
-            let message = format!("{measured} pixels, at least {smallest}: send a larger version");
-            self.broken(
-                Code::ImageTooSmall,
-                measured.as_str(),
-                smallest.to_string(),
-                message,
-            );
-        }
-        let side = self.asked.max_side;
-        if width > side || height > side {
-            let message = format!(
-                "{measured} pixels, at most {side} in width or height: scale it down or cut it"
-            );
-            self.broken(
-                Code::ImageSideTooLong,
-                measured.as_str(),
-                u64::from(side),
-                message,
-            );
-        }
-        let pixels = dimensions.pixels();
-        let most = if format == Format::Gif {
-            self.asked.max_gif_pixels
-        } else {
-            self.asked.max_pixels
-        };
-        if pixels > most {
-            let message = format!(
-                "{pixels} pixels, at most {most} in a {}: scale it down",
-                format.title()
-            );
-            self.broken(Code::ImageTooManyPixels, pixels, most, message);
-        }
-    }
-
-    fn defects(&mut self, inspection: &Inspection) {
-        for (kind, offset) in inspection.defects().iter() {
-            let code = code_of(kind.class());
-            let enforcement = self.asked.defects[kind.index()];
-            let place = offset
-                .map(|offset| format!(" at byte {offset}"))
-                .unwrap_or_default();
-            let measured = match (kind, inspection.trailing_bytes()) {
-                (DefectKind::TrailingBytes, Some(bytes)) => bytes.into(),
-                _ => format!("{kind}{place}").into(),
-            };
-            let message = format!(
-                "{}{place}: {}",
-                kind.description(),
-                advice(enforcement, kind)
-            );
-            self.broken_as(code, enforcement, measured, NOTHING, message);
-        }
-    }
-
-    /// Compares the counted frames, or parts of a long image, with those that a task scans by default.
-    fn frames(&mut self, inspection: &Inspection) {
-        if inspection.dimensions().is_none() {
-            return;
-        }
-        let frames = Frames::of(inspection);
-        let (interval, max_frames) = frames.spread(FRAME_CAP).unzip();
-        let Some(coverage) = frames.coverage(interval, max_frames) else {
-            return;
-        };
-        if let (Some(total), false) = (coverage.total(), coverage.is_whole()) {
-            let message = coverage.unseen_message();
-            let (seen, total) = (u64::from(coverage.seen()), u64::from(total));
-            self.broken(Code::ImageFramesUnseen, seen, total, message);
-        }
-    }
-
-    fn claims(&mut self, inspection: &Inspection) {
-        let actual = match inspection.identity() {
-            Identity::Undecided => return,
-            Identity::Format(format) => Some(format),
-            Identity::NotAnImage => None,
-        };
-        for claim in inspection
-            .claims()
-            .filter(|claim| Some(claim.format) != actual)
-        {
-            let who = match claim.source {
-                ClaimSource::Extension => "the name",
-                ClaimSource::ContentType => "the Content-Type",
-            };
-            let is = actual.map_or("no image", Format::title);
-            let message = format!(
-                "{who} says {}, the content is {is}: the content decides",
-                claim.format.title()
-            );
-            self.broken(
-                Code::ImageTypeMismatch,
-                actual.map_or("unknown", Format::name),
-                claim.format.name(),
-                message,
-            );
-        }
-    }
-
     fn formats(&self) -> Shown {
         self.format_names().into()
     }
@@ -405,16 +190,4 @@ impl<'a> Findings<'a> {
 
 fn number(number: usize) -> u64 {
     u64::try_from(number).unwrap_or(u64::MAX)
-}
-
-fn advice(enforcement: Enforcement, kind: DefectKind) -> &'static str {
-    match (enforcement, kind) {
-        (Enforcement::Reject, _) if kind.class() == DefectClass::Truncated => "send the whole file",
-        (Enforcement::Reject, _) if kind.class() == DefectClass::Unexamined => {
-            "save the image in a common size and coding"
-        }
-        (Enforcement::Reject, _) => "save the image again",
-        _ if kind.class() == DefectClass::Unexamined => "nothing wrong was found",
-        _ => "decoders usually tolerate it",
-    }
 }

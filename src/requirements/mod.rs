@@ -187,14 +187,21 @@ impl Requirements {
     /// [`Code::ImageCorrupt`], [`Code::ImageTruncated`], [`Code::ImageTrailingBytes`] and
     /// [`Code::ImageNotExamined`] set every kind of defect that becomes such a violation; set single
     /// kinds afterwards.
+    ///
+    /// To reject [`Code::ImageTooLarge`] also rejects what is only a warning by default: files over
+    /// [`warn_bytes`](Self::warn_bytes). A rule that [is fixed](Rule::is_fixed) stays a rejection.
     #[must_use]
     pub fn with_enforcement(mut self, rule: impl Into<Rule>, enforcement: Enforcement) -> Self {
-        match rule.into() {
+        let rule = rule.into();
+        match rule {
             Rule::Defect(kind) => self.defects[kind.index()] = enforcement,
             Rule::Code(code) => {
                 let mut kinds = kinds(code).peekable();
-                if kinds.peek().is_none() {
+                if kinds.peek().is_none() && !rule.is_fixed() {
                     self.rules[code.index()] = enforcement;
+                }
+                if rule == Rule::Code(Code::ImageTooLarge) && enforcement == Enforcement::Reject {
+                    self.max_bytes = self.max_bytes.min(self.warn_bytes);
                 }
                 for kind in kinds {
                     self.defects[kind.index()] = enforcement;
@@ -312,6 +319,7 @@ const fn default_rules() -> [Enforcement; Code::COUNT] {
     let mut rules = [Enforcement::Reject; Code::COUNT];
     rules[Code::DownloadContentType.index()] = Enforcement::Warn;
     rules[Code::DownloadTlsUnsupported.index()] = Enforcement::Warn;
+    rules[Code::DownloadUnknownEncoding.index()] = Enforcement::Warn;
     rules[Code::ImageTypeMismatch.index()] = Enforcement::Warn;
     rules[Code::ImageFramesUnseen.index()] = Enforcement::Warn;
     rules

@@ -35,6 +35,23 @@ impl Rule {
         }
     }
 
+    /// Whether the rule always rejects: a text that is not an http or https URL cannot be downloaded,
+    /// and a path outside the allowed folders is not opened.
+    ///
+    /// ```
+    /// use greenlight::{Requirements, requirements::Rule, verdict::{Code, Enforcement}};
+    ///
+    /// assert!(Rule::Code(Code::UrlScheme).is_fixed());
+    /// let unchanged = Requirements::ASYNC.with_enforcement(Code::UrlScheme, Enforcement::Off);
+    /// assert_eq!(unchanged.enforcement(Code::UrlScheme), Enforcement::Reject);
+    /// ```
+    pub const fn is_fixed(self) -> bool {
+        matches!(
+            self,
+            Self::Code(Code::UrlMalformed | Code::UrlScheme | Code::FileOutside)
+        )
+    }
+
     /// Every rule: the codes, then the kinds of defects.
     pub fn all() -> impl Iterator<Item = Self> {
         let codes = Code::ALL.iter().copied().map(Self::Code);

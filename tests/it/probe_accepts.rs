@@ -39,7 +39,7 @@ fn heads() -> Vec<(&'static str, Vec<u8>, Decision, &'static [&'static str])> {
         lines.concat().into_bytes()
     };
     let accept = Decision::Accept;
-    let coding: &[&str] = &["download/encoding"];
+    let coding: &[&str] = &["download/unknown-encoding"];
     vec![
         (
             "a folded header line",
@@ -156,7 +156,7 @@ fn heads() -> Vec<(&'static str, Vec<u8>, Decision, &'static [&'static str])> {
             "`Content-Encoding` gzip, x-gzip, br, deflate, zstd or compress",
             text("Content-Encoding: aws-chunked, GZIP\r\n"),
             Decision::Reject,
-            coding,
+            &["download/encoding"],
         ),
         (
             "two lengths that differ",

@@ -45,6 +45,7 @@ fn the_documented_example_is_parsed() {
 fn absent_settings_are_those_of_the_preset() {
     let read = |text| Requirements::from_json(text).unwrap();
     assert_eq!(read("{}"), Requirements::ASYNC);
+    assert_eq!(read("\u{feff}{}\n"), Requirements::ASYNC);
     assert_eq!(read(r#"{"preset":"sync"}"#), Requirements::SYNC);
     let warned = read(r#"{"warn_bytes":"1MiB"}"#);
     assert_eq!(

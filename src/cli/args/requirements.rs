@@ -162,13 +162,15 @@ impl FromStr for Enforce {
         let (rule, enforcement) = text
             .split_once('=')
             .ok_or("write CODE=reject, CODE=warn or CODE=off")?;
-        Ok(Self {
-            rule: rule
-                .parse()
-                .map_err(|error: UnknownName| error.to_string())?,
-            enforcement: enforcement
-                .parse()
-                .map_err(|error: UnknownName| error.to_string())?,
-        })
+        let rule: Rule = rule
+            .parse()
+            .map_err(|error: UnknownName| error.to_string())?;
+        let enforcement = enforcement
+            .parse()
+            .map_err(|error: UnknownName| error.to_string())?;
+        if rule.is_fixed() && enforcement != Enforcement::Reject {
+            return Err(format!("`{rule}` always rejects"));
+        }
+        Ok(Self { rule, enforcement })
     }
 }

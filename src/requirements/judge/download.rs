@@ -7,7 +7,7 @@ use crate::{
     download::{Download, Ending, TlsFault},
     format::Format,
     inspect::Identity,
-    verdict::{Code, Enforcement, Measure, Missing},
+    verdict::{Code, Measure, Missing},
 };
 
 impl Findings<'_> {
@@ -143,14 +143,8 @@ impl Findings<'_> {
             let message = format!(
                 "the Content-Encoding `{coding}` is not a registered coding: remove the header"
             );
-            let rule = self.asked.rules[Code::DownloadEncoding.index()];
-            self.broken_as(
-                Code::DownloadEncoding,
-                rule.min(Enforcement::Warn),
-                coding.into(),
-                "identity".into(),
-                message,
-            );
+            let code = Code::DownloadUnknownEncoding;
+            self.broken(code, coding, "identity", message);
         }
     }
 

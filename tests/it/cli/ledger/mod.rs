@@ -3,6 +3,7 @@
 mod commands;
 mod counts;
 mod crash;
+mod enforce;
 mod input;
 #[cfg(feature = "postgres")]
 mod machines;
