@@ -39,7 +39,7 @@ impl Rule {
     /// and a path outside the allowed folders is not opened.
     ///
     /// ```
-    /// use greenlight::{Requirements, requirements::Rule, verdict::{Code, Enforcement}};
+    /// use greenlight::{Code, Enforcement, Requirements, Rule};
     ///
     /// assert!(Rule::Code(Code::UrlScheme).is_fixed());
     /// let unchanged = Requirements::ASYNC.with_enforcement(Code::UrlScheme, Enforcement::Off);

@@ -1,12 +1,11 @@
 //! Damage at generated positions in the coded pixels of each format: the defect is reported within
 //! 64 bytes of it, for any chunks.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
 use std::fs;
 
-use greenlight::{
-    Depth, Inspection, Inspector,
-    inspect::{DefectKind, Defects},
-};
+use greenlight::{DefectKind, Defects, Depth, Inspection, Inspector};
 use proptest::{prelude::*, sample::Index};
 
 fn fixture(name: &str) -> Vec<u8> {

@@ -1,8 +1,10 @@
 //! Every kind of defect and every code under each enforcement.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
 use greenlight::{
-    Claim, Code, Decision, DefectClass, DefectKind, Depth, Download, Enforcement, Format, ImageUrl,
-    Inspection, Inspector, Requirements, Rule, Severity, Verdict,
+    Claim, Code, Decision, DefectClass, DefectKind, Depth, Enforcement, Format, ImageUrl,
+    Inspection, Inspector, Requirements, Rule, Severity, Verdict, download::Download,
 };
 use serde_json::{Value, json};
 
@@ -97,8 +99,11 @@ fn of_download(code: Code, softened: Decision, inspection: &Inspection, changed:
         "elapsed": zero, "limit": {"secs": 3, "nanos": 0},
         "bytes": 0, "received": 0, "retries": 0, "inspection": inspection,
     });
-    for (field, value) in changed.as_object().unwrap() {
-        stored[field] = value.clone();
+    let Value::Object(changed) = changed else {
+        panic!("no object: {changed}")
+    };
+    for (field, value) in changed {
+        stored[field] = value;
     }
     let download: Download = serde_json::from_value(stored).unwrap();
     let judge = move |requirements: &Requirements| {
