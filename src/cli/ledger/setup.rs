@@ -76,13 +76,12 @@ impl Setup {
     /// Opens the ledger at `place`, or creates it.
     pub(super) async fn begin(settings: &ScanSettings, place: &Place) -> Result<Self, Failure> {
         let scenes = settings.scenes.chosen()?;
-        let parties = match place.sandbox() {
-            Some(sandbox) => Parties::of_sandbox(settings, sandbox)?,
-            None => {
-                let client = client(settings)?;
-                location::examine(place.ledger()).await?;
-                Parties::new(settings, client).await?
-            }
+        let parties = if let Some(sandbox) = place.sandbox() {
+            Parties::of_sandbox(settings, sandbox)?
+        } else {
+            let client = client(settings)?;
+            location::examine(place.ledger()).await?;
+            Parties::new(settings, client).await?
         };
         let scope = parties.scope(&scenes);
         Self::open(settings, parties, scope, place, Role::Print).await
