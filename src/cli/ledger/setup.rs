@@ -7,7 +7,7 @@ use crate::{
     cli::{
         args::{POLL, ScanSettings},
         exit::Failure,
-        scan::Place,
+        scan::LedgerPlace,
     },
     error::{Error, ErrorKind},
     green::{Client, Credentials, Scene, Secret},
@@ -74,7 +74,10 @@ impl Parties {
 
 impl Setup {
     /// Opens the ledger at `place`, or creates it.
-    pub(super) async fn begin(settings: &ScanSettings, place: &Place) -> Result<Self, Failure> {
+    pub(super) async fn begin(
+        settings: &ScanSettings,
+        place: &LedgerPlace,
+    ) -> Result<Self, Failure> {
         let scenes = settings.scenes.chosen()?;
         let parties = if let Some(sandbox) = place.sandbox() {
             Parties::of_sandbox(settings, sandbox)?
@@ -91,7 +94,7 @@ impl Setup {
     /// the options name others.
     pub(super) async fn reopen(
         settings: &ScanSettings,
-        place: &Place,
+        place: &LedgerPlace,
         role: Role,
     ) -> Result<Self, Failure> {
         let named = settings.scenes.named()?;
@@ -109,7 +112,7 @@ impl Setup {
         settings: &ScanSettings,
         parties: Parties,
         scope: Scope,
-        place: &Place,
+        place: &LedgerPlace,
         role: Role,
     ) -> Result<Self, Failure> {
         let opened = location::open_for_run(place.ledger(), &scope, role, settings.settle).await;

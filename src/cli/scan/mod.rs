@@ -10,7 +10,7 @@ use super::{
     ledger,
 };
 
-pub(crate) use place::Place;
+pub(crate) use place::LedgerPlace;
 
 /// The hint for a service that refuses every request.
 pub(crate) const HINT: &str =
@@ -22,6 +22,6 @@ pub(crate) async fn run(options: ScanOptions, mut interrupt: Interrupt) -> Resul
     let Some(sources) = options.input.sources(&mut interrupt).await? else {
         return Ok(Exit::Interrupted);
     };
-    let place = Place::of(&options).await?;
+    let place = LedgerPlace::of(&options).await?;
     Box::pin(ledger::scan(options, sources, place, interrupt)).await
 }
