@@ -43,6 +43,8 @@ mod maintenance;
 mod record;
 mod state;
 #[cfg(any(feature = "ledger", feature = "postgres"))]
+mod stored;
+#[cfg(any(feature = "ledger", feature = "postgres"))]
 mod time;
 mod view;
 

@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::{
+    super::stored::state_of,
     super::{
         BatchId, BatchResult, Begun, Hold, ImageResult, Key, NextStep, Reason, Recovered, Resubmit,
         State, Stray,
@@ -13,7 +14,7 @@ use super::{
     fault::Fault,
     outbox::{self, Final},
     pool::Connection,
-    row::{code, codes, key_of, state_of, storable},
+    row::{code, codes, key_of, storable},
 };
 use crate::ids::{RequestId, TaskId};
 
