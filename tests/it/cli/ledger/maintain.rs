@@ -99,7 +99,7 @@ fn a_copy_that_is_killed_is_continued() {
     };
     assert_eq!(copied.code, Some(0), "{copied}");
     assert!(kills > 0);
-    assert!(copied.stdout.contains("copied 1"), "{copied}");
+    assert!(copied.stdout.contains("copied 8"), "{copied}");
     assert_eq!(service.export(&url), service.export("greenlight.db"));
     let paid = service.sandbox.paid();
     let run = service.run(&[&scan[..], &["--ledger", &url]].concat());
