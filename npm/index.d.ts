@@ -88,6 +88,7 @@ export interface Requirements {
   readonly max_side?: number | null;
   readonly max_pixels?: number | null;
   readonly max_gif_pixels?: number | null;
+  readonly frame_cap?: number | null;
   readonly max_url_chars?: number | null;
   readonly download_time_ms?: number | null;
   readonly reject_warnings?: boolean;
@@ -105,6 +106,7 @@ export interface FullRequirements extends Requirements {
   readonly max_side: number;
   readonly max_pixels: number;
   readonly max_gif_pixels: number;
+  readonly frame_cap?: number;
   readonly max_url_chars: number;
   readonly download_time_ms: number;
   readonly enforce: { readonly [rule in Code | Defect]?: Enforcement };

@@ -58,6 +58,7 @@ for key in "$id:$secret" "STS.$id:$secret:$token"; do
   start "$key"
   IFS=: read -ra parts <<<"$key"
   "$work/python/bin/python" "$scripts/operations.py" "${address%:*}" "${address##*:}" "${parts[@]}"
+  "$work/python/bin/python" "$scripts/operations_v2.py" "${address%:*}" "${address##*:}" "${parts[@]}"
   (cd "$work" && node "$scripts/operations.mjs" "http://$address" "${parts[@]}")
   stop
 done

@@ -14,6 +14,7 @@ use super::{
     source::Noticed,
     terminal::{self, Counter, Progress},
 };
+
 use crate::{
     error::Error,
     pipeline::{CheckedLine, LineChecks, Subject},
@@ -35,10 +36,10 @@ pub(crate) async fn run(options: CheckOptions, mut interrupt: Interrupt) -> Resu
         return Ok(Exit::Interrupted);
     };
     let noticed = sources.noticed();
+    let requirements = how.requirements(&Requirements::ASYNC);
     let lines = Lines::new(sources, false);
-    let requirements = how.requirements();
     let mut run = Run {
-        checks: LineChecks::start(&how.probe(None)?, &requirements, lines)?,
+        checks: LineChecks::start(&how.probe(&requirements, None)?, &requirements, lines)?,
         requirements,
         printer: Printer::of_some(&print, &only)?,
         counter: Counter::new("checked"),

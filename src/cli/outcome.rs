@@ -7,7 +7,7 @@ use super::{
     exit::Exit,
     report::{Report, text},
 };
-use crate::green::{Outcome, OutcomeDecision, TaskReport, TaskState};
+use crate::green::{Label, Outcome, OutcomeDecision, RiskLevel, TaskReport, TaskState};
 use greenlight::Decision;
 
 /// One source's line of `scan`.
@@ -41,6 +41,11 @@ pub(crate) struct SceneReport {
     pub(crate) label: String,
     pub(crate) suggestion: String,
     pub(crate) rate: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) risk_level: Option<RiskLevel>,
+    /// All labels, in 2.0.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) labels: Vec<Label>,
 }
 
 impl ScanReport {
@@ -135,6 +140,11 @@ impl SceneReport {
             label: result.label().to_owned(),
             suggestion: result.suggestion().to_string(),
             rate: result.rate(),
+            risk_level: result.risk_level().cloned(),
+            labels: match result.risk_level() {
+                Some(_) => result.labels(),
+                None => Vec::new(),
+            },
         });
         scenes.collect()
     }
@@ -157,15 +167,16 @@ impl SceneReport {
 
 /// The service gives one answer for an id that it never issued and for one whose result it deleted
 /// (results page: code 404), so a mistyped id must not read as advice to pay again.
-const UNKNOWN: &str = "unknown or expired: check the id; results are kept for an hour";
+const UNKNOWN: &str =
+    "unknown or expired: check the id; results are kept for an hour, in 2.0 for three days";
 
 /// A task's outcome, or in words why there is none.
-enum OutcomeOrReason<'a> {
+enum Answer<'a> {
     Outcome(&'a Outcome),
     None(String),
 }
 
-impl<'a> OutcomeOrReason<'a> {
+impl<'a> Answer<'a> {
     fn of(state: &'a TaskState) -> Self {
         Self::None(match state {
             TaskState::Done(outcome) => return Self::Outcome(outcome),
@@ -191,13 +202,13 @@ pub(crate) struct ResultReport {
 impl ResultReport {
     pub(crate) fn of(report: &TaskReport) -> Self {
         let state = report.state();
-        let (outcome, results, error) = match OutcomeOrReason::of(state) {
-            OutcomeOrReason::Outcome(outcome) => (
+        let (outcome, results, error) = match Answer::of(state) {
+            Answer::Outcome(outcome) => (
                 Some(outcome.decision().into()),
                 SceneReport::all(outcome),
                 None,
             ),
-            OutcomeOrReason::None(why) => (None, Vec::new(), Some(why)),
+            Answer::None(why) => (None, Vec::new(), Some(why)),
         };
         Self {
             task_id: report.task_id().to_string(),

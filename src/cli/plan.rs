@@ -9,7 +9,7 @@ use super::{
     human,
     interrupt::Interrupt,
     ledger::Lines,
-    printer::{self, PrintedLine, Printer},
+    printer::{self, Line, Printer},
     report::text,
     source::Noticed,
     terminal::{self, Cell, Counter, Progress, Row, Tone},
@@ -23,10 +23,16 @@ pub(crate) async fn run(options: PlanOptions, mut interrupt: Interrupt) -> Resul
         input,
         check: how,
         scenes,
+        api,
         price,
         print,
     } = options;
-    let scenes: Vec<_> = scenes.chosen()?.iter().map(ToString::to_string).collect();
+    let scenes: Vec<_> = api
+        .api
+        .chosen(&scenes)?
+        .iter()
+        .map(ToString::to_string)
+        .collect();
     let words: Vec<_> = scenes.iter().map(String::as_str).collect();
     let scope = Scope::new(&words);
     let Some(sources) = input.sources(&mut interrupt).await? else {
@@ -35,8 +41,10 @@ pub(crate) async fn run(options: PlanOptions, mut interrupt: Interrupt) -> Resul
     let noticed = sources.noticed();
     let lines = Lines::new(sources, false);
     let mut printer = Printer::new(&print)?;
-    let probe = how.probe(None)?;
-    let mut planning = Plan::start(&probe, &how.requirements(), &scope, lines)?;
+    let requirements = how.requirements(&api.api.requirements(None));
+    let probe = how.probe(&requirements, None)?;
+    let planning = Plan::start(&probe, &requirements, &scope, lines)?;
+    let mut planning = planning.with_terms(&api.api.terms());
     let counter = Counter::new("checked");
     let progress = Progress::of(&counter);
     check::count_ahead(&input, &counter);
@@ -54,6 +62,10 @@ pub(crate) async fn run(options: PlanOptions, mut interrupt: Interrupt) -> Resul
     drop(progress);
     let plan = planning.plan();
     let report = PlanReport::of(&plan, &noticed, scope.scenes().to_vec(), price, is_whole);
+    let report = PlanReport {
+        noun: api.api.noun(),
+        ..report
+    };
     let mut printed = printer.print(&report);
     if let Some(hint) = noticed.hint() {
         terminal::hint(&hint);
@@ -82,6 +94,9 @@ struct PlanReport {
     #[serde(flatten)]
     codes: CodeCounts,
     scenes: Vec<String>,
+    /// What the scenes are called.
+    #[serde(skip)]
+    noun: &'static str,
     requests: u64,
     billed_per_scene: u64,
     billed: u64,
@@ -112,6 +127,7 @@ impl PlanReport {
             quoted_lines: noticed.quoted_lines(),
             codes: plan.codes().clone(),
             scenes,
+            noun: "scene",
             requests: plan.requests(),
             billed_per_scene: plan.billed_per_scene(),
             billed: plan.billed(),
@@ -136,7 +152,7 @@ impl PlanReport {
 
 const LABEL: usize = 10;
 
-impl PrintedLine for PlanReport {
+impl Line for PlanReport {
     fn heading() -> Option<Row> {
         None
     }
@@ -177,8 +193,8 @@ impl PrintedLine for PlanReport {
         rows.extend(human::code_rows(&self.codes, LABEL));
         let scenes = self.scenes.join(",");
         let billed = format!(
-            "at most {} images for each scene ({scenes}), {} in all",
-            self.billed_per_scene, self.billed
+            "at most {} images for each {} ({scenes}), {} in all",
+            self.billed_per_scene, self.noun, self.billed
         );
         rows.push(pair("requests", self.requests.to_string()));
         rows.push(pair("billed", billed));

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     error::{Error, Retry},
-    green::Client,
+    green::Api,
     pipeline::Outage,
 };
 use greenlight::TaskId;
@@ -28,14 +28,15 @@ pub(crate) async fn run(
     mut interrupt: Interrupt,
 ) -> Result<Exit, Failure> {
     let service = &options.service;
-    let client = service.client()?.credentials(service.chain()).build()?;
+    let client = service.client()?.credentials(service.chain());
+    let api = service.api.api.build(client)?;
     service.key_id().await?;
     let mut printer = Printer::of_some(&options.print, &options.only)?;
     let counter = Counter::new("fetched");
     counter.set_total(u64::try_from(options.tasks.len()).unwrap_or(u64::MAX));
     let progress = Progress::of(&counter);
     let mut worst = Exit::Success;
-    for tasks in options.tasks.chunks(Client::MAX_RESULTS) {
+    for tasks in options.tasks.chunks(api.terms().max_results) {
         let reports = tokio::select! {
             biased;
             () = interrupt.wait() => {
@@ -44,7 +45,7 @@ pub(crate) async fn run(
                 terminal::error(&format!("interrupted: {done} of {all} results were fetched"));
                 return Ok(Exit::Interrupted);
             }
-            reports = ask_patiently(&client, tasks, options.wait) => reports?,
+            reports = ask_patiently(&*api, tasks, options.wait) => reports?,
         };
         for report in reports {
             worst = worst.max(report.exit());
@@ -60,7 +61,7 @@ pub(crate) async fn run(
 
 /// Requests results until the service responds, at growing intervals.
 async fn ask_patiently(
-    client: &Client,
+    api: &dyn Api,
     tasks: &[TaskId],
     patience: Duration,
 ) -> Result<Vec<ResultReport>, Error> {
@@ -68,7 +69,7 @@ async fn ask_patiently(
     let mut outages = Outages::default();
     let [mut delay, longest] = DELAYS;
     loop {
-        let error = match ask(client, tasks).await {
+        let error = match ask(api, tasks).await {
             Ok(reports) => {
                 outages.note(None);
                 return Ok(reports);
@@ -86,8 +87,8 @@ async fn ask_patiently(
     }
 }
 
-async fn ask(client: &Client, tasks: &[TaskId]) -> Result<Vec<ResultReport>, Error> {
-    let reports = client.results(tasks).await?;
+async fn ask(api: &dyn Api, tasks: &[TaskId]) -> Result<Vec<ResultReport>, Error> {
+    let reports = api.results(tasks).await?;
     let reports: HashMap<_, _> = reports
         .iter()
         .map(|report| (report.task_id(), report))

@@ -4,6 +4,10 @@
 //! of SHA-256 (or SM3) over the account's UID, the seed and the content, one after the other
 //! (callback pages, 70436 and 130313). The checksum is all that proves who sent it.
 //!
+//! 2.0 posts the same with capitals, `Content` and `Checksum`, and a third field, `ReqId`; the content
+//! is what the poll of a result returns as `Data`. Its pages describe this for videos and URLs; that it
+//! holds for images is not documented.
+//!
 //! It repeats a callback that is not answered with 200, up to sixteen times, and may repeat one that
 //! is: a handler must remember the task's id and handle each task once. With the features `axum` and
 //! `client` a handler that does so is `greenlight::axum::callbacks`.
@@ -20,6 +24,7 @@ use super::{
     object::Object,
     options::{Callback, CryptType},
     report::TaskReport,
+    v1, v2,
 };
 use crate::error::{Error, ErrorKind};
 
@@ -51,7 +56,13 @@ fn unhex(text: &str) -> Option<[u8; 32]> {
 /// [`ErrorKind::Answer`] when it is not a JSON object with a task id.
 pub fn parse(content: &[u8]) -> Result<TaskReport, Error> {
     Object::parse(content)
-        .and_then(|object| TaskReport::of(&object))
+        .and_then(|object| {
+            // A result of 1.0 has a `taskId`, one of 2.0 a `ReqId`.
+            match object.word("taskId") {
+                Some(_) => v1::reply::report(&object),
+                None => v2::reply::callback(&object),
+            }
+        })
         .ok_or_else(|| {
             Error::new(
                 ErrorKind::Answer,
@@ -102,8 +113,8 @@ impl Verifier {
                 "callback is not from the service: its checksum is wrong",
             )
         };
-        let content = field(form, b"content").unwrap_or_default();
-        let checksum = field(form, b"checksum").ok_or_else(forged)?;
+        let content = field(form, "content").unwrap_or_default();
+        let checksum = field(form, "checksum").ok_or_else(forged)?;
         let checksum = str::from_utf8(&checksum).map_err(|_| forged())?;
         if !self.verify(&content, checksum) {
             return Err(forged());
@@ -139,13 +150,15 @@ impl fmt::Debug for Verifier {
     }
 }
 
-/// The bytes of a form's first field of this name. Decoded here, because the usual decoders repair
+/// The bytes of a form's first field of this name, whatever its capitals. Decoded here, because the usual decoders repair
 /// what is not UTF-8, and the checksum is over what was sent.
-fn field(form: &[u8], name: &[u8]) -> Option<Vec<u8>> {
+fn field(form: &[u8], name: &str) -> Option<Vec<u8>> {
     form.split(|byte| *byte == b'&').find_map(|pair| {
         let mut halves = pair.splitn(2, |byte| *byte == b'=');
         let found = unquote(halves.next()?);
-        (found == name).then(|| unquote(halves.next().unwrap_or_default()))
+        found
+            .eq_ignore_ascii_case(name.as_bytes())
+            .then(|| unquote(halves.next().unwrap_or_default()))
     })
 }
 

@@ -24,13 +24,13 @@ pub struct Details {
     pub qrcodes: Vec<String>,
     /// Where QR codes are; `name` holds what each says.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub qrcode_places: Vec<Area>,
+    pub qrcode_places: Vec<Place>,
     /// Where mini-program codes are.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub program_codes: Vec<Area>,
+    pub program_codes: Vec<Place>,
     /// Where logos are, with type and name.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub logos: Vec<Area>,
+    pub logos: Vec<Place>,
     /// Where faces of known persons are, and whose they may be.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub faces: Vec<Face>,
@@ -52,7 +52,7 @@ pub struct FramePart {
 /// A rectangle in the image, in pixels, and what is there.
 #[non_exhaustive]
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Area {
+pub struct Place {
     /// Left side.
     pub x: f64,
     /// Upper side.
@@ -72,7 +72,7 @@ pub struct Area {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Face {
     /// Where it is.
-    pub place: Area,
+    pub place: Place,
     /// Whose it may be.
     pub persons: Vec<Person>,
 }
@@ -107,7 +107,7 @@ fn text(object: &Object<'_>, name: &str) -> Option<String> {
 
 impl Details {
     pub(super) fn of(result: &Object<'_>) -> Self {
-        let places = |name: &str| result.objects(name).iter().map(Area::of).collect();
+        let places = |name: &str| result.objects(name).iter().map(Place::of).collect();
         Self {
             sublabel: text(result, "sublabel"),
             frames: result
@@ -133,7 +133,7 @@ impl Details {
     }
 }
 
-impl Area {
+impl Place {
     fn of(object: &Object<'_>) -> Self {
         let side = |name| object.number(name).unwrap_or_default();
         Self {
@@ -150,7 +150,7 @@ impl Area {
 impl Face {
     fn of(object: &Object<'_>) -> Self {
         Self {
-            place: Area::of(object),
+            place: Place::of(object),
             persons: object
                 .objects("faces")
                 .iter()

@@ -9,18 +9,19 @@ use crate::{
     sanitize::harmless,
 };
 
-/// The regions in which the service documents hosts of its own (endpoints page, 107743).
+/// The hosts of an API, in the regions that the service documents.
 ///
 /// Others are not guessed: the official libraries send some of them to Singapore or Shanghai
 /// without a word, and where images are looked at is a legal matter.
-const REGIONS: [&str; 6] = [
-    "ap-southeast-1",
-    "cn-beijing",
-    "cn-shanghai",
-    "cn-shenzhen",
-    "eu-central-1",
-    "us-east-1",
-];
+#[derive(Debug)]
+pub(super) struct Hosts {
+    /// The first label of a host on the internet.
+    pub(super) public: &'static str,
+    /// The first label of a host inside Alibaba Cloud.
+    pub(super) vpc: &'static str,
+    /// The regions, and whether each has a host inside Alibaba Cloud.
+    pub(super) regions: &'static [(&'static str, bool)],
+}
 
 /// The base of all requests: scheme, host and port.
 #[derive(Clone, PartialEq, Eq)]
@@ -40,21 +41,24 @@ pub enum Network {
 }
 
 impl Endpoint {
-    pub(super) fn of_region(region: &str, network: Network) -> Result<Self, Error> {
-        if !REGIONS.contains(&region) {
+    pub(super) fn of_region(region: &str, network: Network, hosts: &Hosts) -> Result<Self, Error> {
+        let (host, what) = match network {
+            Network::Public => (hosts.public, "host"),
+            Network::Vpc => (hosts.vpc, "host inside Alibaba Cloud"),
+        };
+        let regions = hosts.regions.iter();
+        let documented = regions.filter(|(_, vpc)| *vpc || network == Network::Public);
+        let documented: Vec<&str> = documented.map(|(name, _)| *name).collect();
+        if !documented.contains(&region) {
             return Err(Error::new(
                 ErrorKind::Usage,
                 format!(
-                    "no host is documented for region {}; name an endpoint, or one of: {}",
+                    "no {what} is documented for region {}; name an endpoint, or one of: {}",
                     harmless(region, 40),
-                    REGIONS.join(", ")
+                    documented.join(", ")
                 ),
             ));
         }
-        let host = match network {
-            Network::Public => "green",
-            Network::Vpc => "green-vpc",
-        };
         Self::parse(&format!("https://{host}.{region}.aliyuncs.com"))
     }
 

@@ -8,7 +8,7 @@ use url::Url;
 use uuid::Uuid;
 
 use super::{
-    credentials::Credentials,
+    credentials::{Credentials, epoch_millis},
     endpoint::{Endpoint, Network},
     object::Object,
     wire::Envelope,
@@ -20,7 +20,8 @@ use crate::error::{Error, ErrorKind};
 pub(super) struct Grant {
     pub(super) credentials: Credentials,
     pub(super) bucket: String,
-    folder: String,
+    /// What the name of an object begins with: a folder and a slash, or nothing.
+    prefix: String,
     endpoint: Endpoint,
 }
 
@@ -41,6 +42,7 @@ impl GrantCache {
         now: Timestamp,
         service: &Endpoint,
         network: Network,
+        parse: fn(&Object<'_>, &Endpoint, Network) -> Option<Grant>,
         request: impl Future<Output = Result<Envelope, Error>>,
     ) -> Result<Arc<Grant>, Error> {
         let mut held = self.held.lock().await;
@@ -54,7 +56,7 @@ impl GrantCache {
         let grant = envelope
             .data
             .first()
-            .and_then(|data| Grant::parse(data, service, network))
+            .and_then(|data| parse(data, service, network))
             .filter(|grant| grant.credentials.lasts(now, Duration::ZERO))
             .ok_or_else(|| {
                 Error::new(
@@ -75,25 +77,46 @@ impl GrantCache {
 }
 
 impl Grant {
-    fn parse(data: &Object<'_>, service: &Endpoint, network: Network) -> Option<Self> {
+    /// Reads the credentials that 1.0 hands out.
+    pub(super) fn of_v1(data: &Object<'_>, service: &Endpoint, network: Network) -> Option<Self> {
         let endpoint = match network {
             Network::Public => data.text("ossEndpoint")?,
             Network::Vpc => data.text("ossInternalEndpoint")?,
         };
+        let prefix = match data.text("uploadFolder")?.trim_matches('/') {
+            "" => "images/".to_owned(),
+            folder => format!("{folder}/images/"),
+        };
         Some(Self {
-            credentials: Credentials::of_grant(data)?,
+            credentials: Credentials::of_grant(data, epoch_millis(data.number("expiredTime")?)?)?,
             bucket: data.text("uploadBucket")?.to_owned(),
-            folder: data.text("uploadFolder")?.trim_matches('/').to_owned(),
+            prefix,
+            endpoint: store_endpoint(endpoint, service)?,
+        })
+    }
+
+    /// Reads the credentials that 2.0 hands out.
+    pub(super) fn of_v2(data: &Object<'_>, service: &Endpoint, network: Network) -> Option<Self> {
+        let endpoint = match network {
+            Network::Public => data.text("ossInternetEndPoint")?,
+            Network::Vpc => data.text("ossInternalEndPoint")?,
+        };
+        // In seconds, where 1.0 has milliseconds.
+        let expiry = epoch_millis(data.number("expiration")? * 1000.0)?;
+        Some(Self {
+            credentials: Credentials::of_grant(data, expiry)?,
+            bucket: data.text("bucketName")?.to_owned(),
+            prefix: data
+                .text("fileNamePrefix")?
+                .trim_start_matches('/')
+                .to_owned(),
             endpoint: store_endpoint(endpoint, service)?,
         })
     }
 
     /// Returns the name of a new object.
     pub(super) fn key(&self, id: Uuid, extension: &str) -> String {
-        match self.folder.as_str() {
-            "" => format!("images/{id}.{extension}"),
-            folder => format!("{folder}/images/{id}.{extension}"),
-        }
+        format!("{}{id}.{extension}", self.prefix)
     }
 
     /// Returns the URL that an object is uploaded to: `bucket.host/key`, or `host/bucket/key` if the

@@ -209,7 +209,8 @@ impl Http {
         until: Instant,
     ) -> Result<Reply, Fault> {
         let started = clock::instant();
-        let handed_over = Arc::new(AtomicBool::new(false));
+        // An empty body is never polled, so whether the request was sent is not known.
+        let handed_over = Arc::new(AtomicBool::new(body.as_bytes() == Some(b"")));
         let body = Body::wrap(Watched {
             body,
             handed_over: Arc::clone(&handed_over),

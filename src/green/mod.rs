@@ -24,14 +24,16 @@
 //! # }
 //! ```
 
+mod api;
+mod builder;
 pub mod callback;
-mod client;
 mod clock;
+mod codes;
 mod coding;
+mod connection;
 mod credentials;
 mod detail;
 mod endpoint;
-mod feedback;
 mod grant;
 mod http;
 mod object;
@@ -48,27 +50,29 @@ mod submission;
 mod task;
 mod trace;
 mod upload;
+mod v1;
+pub mod v2;
 #[doc = include_str!("../../docs/what-can-go-wrong.md")]
 pub mod what_can_go_wrong {}
 mod wire;
 
 use crate::ids;
-pub use client::{Client, ClientBuilder, SignatureStyle};
+pub use api::{Api, ApiReply, Terms};
+pub use builder::ClientBuilder;
+pub use connection::SignatureStyle;
 pub use credentials::{
     Chain, Credentials, FromCliProfile, FromEcsRole, FromEnvironment, FromIniProfile, FromUri,
     ProvideCredentials, Provided, Secret,
 };
-pub use detail::{Area, Details, Face, FramePart, LibraryHit, Person};
+pub use detail::{Details, Face, FramePart, LibraryHit, Person, Place};
 pub use endpoint::Network;
-pub use feedback::Feedback;
 pub use options::{Callback, ClientInfo, CryptType, ScanOptions};
-pub use outcome::{Outcome, OutcomeDecision, SceneResult};
+pub use outcome::{Label, Outcome, OutcomeDecision, SceneResult};
 pub use poll::Watch;
 pub use refusal::Refusal;
 pub use report::{TaskReport, TaskState};
-#[cfg(feature = "pipeline")]
-pub(crate) use retry::is_about_content;
-pub use scene::{Scene, Suggestion};
+pub use scene::{RiskLevel, Scene, Suggestion};
 pub use submission::{Scanned, Submission, Submitted};
 pub use task::{Batch, Task};
 pub use upload::Content;
+pub use v1::{Client, Feedback};

@@ -118,9 +118,10 @@ impl Object<'_> {
         }
     }
 
-    /// The id that the service gave a task.
+    /// The id that the service gave a task: `taskId` in 1.0, `ReqId` in 2.0.
     pub(super) fn task_id(&self) -> Option<TaskId> {
-        TaskId::parse(&self.word("taskId")?).ok()
+        let id = self.word("taskId").or_else(|| self.word("reqId"))?;
+        TaskId::parse(&id).ok()
     }
 
     pub(super) fn text(&self, name: &str) -> Option<&str> {
@@ -156,6 +157,11 @@ impl Object<'_> {
     /// The field as JSON text.
     pub(super) fn json(&self, name: &str) -> Option<String> {
         self.get(name).map(ToString::to_string)
+    }
+
+    /// The whole object as JSON text.
+    pub(super) fn to_json(&self) -> String {
+        serde_json::to_string(&*self.0).unwrap_or_default()
     }
 
     /// The service's numeric code, which some write as a text.

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt, time::Duration};
 
 use serde::Serialize;
 
-use super::{credentials::Secret, scene::Scene};
+use super::{api::Terms, credentials::Secret, scene::Scene};
 use crate::{
     error::{Error, ErrorKind},
     image_url::masked,
@@ -87,18 +87,16 @@ pub(super) struct PollConfig {
     pub(super) interval: Duration,
     /// The time limit for all polling.
     pub(super) limit: Duration,
+    /// How long the service keeps results.
+    pub(super) kept: Duration,
 }
 
 impl PollConfig {
-    /// How long the service keeps results (asynchronous moderation page, 2026-03).
-    pub(super) const KEPT: Duration = Duration::from_secs(60 * 60);
-}
-
-impl Default for PollConfig {
-    fn default() -> Self {
+    pub(super) const fn of(terms: &Terms) -> Self {
         Self {
-            interval: Duration::from_secs(5),
-            limit: Self::KEPT,
+            interval: terms.poll_interval,
+            limit: terms.retention,
+            kept: terms.retention,
         }
     }
 }

@@ -4,8 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     detail::{Details, LibraryHit},
-    object::Object,
-    scene::{Scene, Suggestion},
+    scene::{RiskLevel, Scene, Suggestion},
 };
 
 /// The most severe suggestion of all scenes.
@@ -35,7 +34,8 @@ impl OutcomeDecision {
         }
     }
 
-    fn of(results: &[SceneResult]) -> Self {
+    /// Returns the most severe suggestion.
+    pub(super) fn of(results: &[SceneResult]) -> Self {
         let says = |suggestion: &Suggestion| results.iter().any(|r| r.suggestion == *suggestion);
         if says(&Suggestion::Block) {
             Self::Block
@@ -72,50 +72,29 @@ impl std::fmt::Display for OutcomeDecision {
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Outcome {
-    decision: OutcomeDecision,
-    results: Vec<SceneResult>,
+    pub(super) decision: OutcomeDecision,
+    pub(super) results: Vec<SceneResult>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    stored_url: Option<String>,
+    pub(super) stored_url: Option<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    hit_libraries: Vec<LibraryHit>,
+    pub(super) hit_libraries: Vec<LibraryHit>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    extras: Option<String>,
+    pub(super) extras: Option<String>,
 }
 
 impl Outcome {
-    pub(super) fn of(element: &Object<'_>) -> Self {
-        let results: Vec<_> = element
-            .objects("results")
-            .iter()
-            .map(SceneResult::of)
-            .collect();
-        let decision = match OutcomeDecision::of(&results) {
-            // The result that cannot be read may have been a block.
-            OutcomeDecision::Pass if results.len() < element.count("results") => {
-                OutcomeDecision::Undecided
-            }
-            decision => decision,
-        };
-        Self {
-            decision,
-            results,
-            stored_url: element
-                .text("storedUrl")
-                .or_else(|| element.text("storeUrl"))
-                .map(str::to_owned),
-            hit_libraries: element
-                .objects("extras")
-                .iter()
-                .flat_map(LibraryHit::all)
-                .collect(),
-            extras: element.json("extras"),
-        }
-    }
-
     /// Downgrades a pass to [`Undecided`](OutcomeDecision::Undecided) unless each of these scenes has
     /// a result.
+    ///
+    /// A callback of 2.0 does not name its service: its result is taken for that of the only one.
     #[must_use]
     pub fn require_scenes(mut self, scenes: &[Scene]) -> Self {
+        if let ([result], [scene]) = (self.results.as_mut_slice(), scenes)
+            && result.risk_level.is_some()
+            && result.scene.as_str().is_empty()
+        {
+            result.scene = scene.clone();
+        }
         let has = |scene: &Scene| self.results.iter().any(|result| result.is_of(scene));
         if self.decision == OutcomeDecision::Pass && !scenes.iter().all(has) {
             self.decision = OutcomeDecision::Undecided;
@@ -128,7 +107,7 @@ impl Outcome {
         self.decision
     }
 
-    /// The results, one per scene.
+    /// The results, one per scene (1.0) or service (2.0).
     pub fn results(&self) -> &[SceneResult] {
         &self.results
     }
@@ -143,60 +122,91 @@ impl Outcome {
         &self.hit_libraries
     }
 
-    /// The service's `extras`, as JSON.
+    /// The service's `extras` (1.0) or `Ext` (2.0), as JSON.
     pub fn extras(&self) -> Option<&str> {
         self.extras.as_deref()
     }
 }
 
-/// The result of scanning an image for one scene.
+/// The result of scanning an image for one scene (1.0) or with one service (2.0).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SceneResult {
-    scene: Scene,
-    label: String,
-    suggestion: Suggestion,
-    rate: Option<f64>,
+    pub(super) scene: Scene,
+    pub(super) label: String,
+    pub(super) suggestion: Suggestion,
+    pub(super) rate: Option<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) risk_level: Option<RiskLevel>,
+    /// All labels, if the API returns more than one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) labels: Vec<Label>,
     #[serde(flatten)]
-    details: Details,
+    pub(super) details: Details,
+}
+
+/// A label that was found in an image.
+#[non_exhaustive]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Label {
+    /// The label: `sexy`, `violent_explosion` and so on. An open set.
+    pub name: String,
+    /// The confidence, 0 to 100.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confidence: Option<f64>,
+    /// The service's description, in the language of its region.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// The risk level of this label (2.0).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub risk_level: Option<RiskLevel>,
 }
 
 impl SceneResult {
-    fn of(result: &Object<'_>) -> Self {
-        let text = |name| result.text(name).unwrap_or_default();
-        Self {
-            scene: Scene::from_word(text("scene")),
-            label: text("label").to_owned(),
-            suggestion: Suggestion::from_word(text("suggestion")),
-            rate: result.number("rate"),
-            details: Details::of(result),
-        }
-    }
-
-    /// Whether it is a pass with a named scene.
     fn is_pass(&self) -> bool {
-        self.suggestion == Suggestion::Pass && !self.scene.as_str().is_empty()
+        self.suggestion == Suggestion::Pass
     }
 
     fn is_of(&self, scene: &Scene) -> bool {
         self.scene.as_str().eq_ignore_ascii_case(scene.as_str())
     }
 
-    /// The scene.
+    /// The scene; in 2.0 the service's code, as [`Scene::Other`].
     pub const fn scene(&self) -> &Scene {
         &self.scene
     }
 
-    /// The label: `normal`, `sexy`, `bloody` and so on. An open set.
+    /// The label: `normal`, `sexy`, `bloody` and so on; in 2.0 the one with the highest confidence. An
+    /// open set.
     pub fn label(&self) -> &str {
         &self.label
     }
 
-    /// The service's suggestion.
+    /// All labels. 1.0 returns one for each scene.
+    pub fn labels(&self) -> Vec<Label> {
+        if !self.labels.is_empty() {
+            return self.labels.clone();
+        }
+        vec![Label {
+            name: self.label.clone(),
+            confidence: self.rate,
+            description: None,
+            risk_level: None,
+        }]
+    }
+
+    /// The service's suggestion. In 2.0 it is derived from [`risk_level`](Self::risk_level) as the
+    /// vendor does: high is block, medium and low are review, none is pass. An unknown level is review.
     pub const fn suggestion(&self) -> &Suggestion {
         &self.suggestion
     }
 
-    /// The confidence, 0 to 100. The documentation advises against deciding by it.
+    /// The risk level as 2.0 returned it; `None` in 1.0.
+    pub const fn risk_level(&self) -> Option<&RiskLevel> {
+        self.risk_level.as_ref()
+    }
+
+    /// The confidence of [`label`](Self::label), 0 to 100. The documentation advises against deciding
+    /// by it.
     pub const fn rate(&self) -> Option<f64> {
         self.rate
     }

@@ -2,13 +2,14 @@
 
 use std::{
     collections::{HashMap, HashSet, VecDeque},
+    sync::Arc,
     time::Duration,
 };
 
 use tokio::time::{Instant, sleep_until};
 
 use super::{
-    client::Client,
+    api::Api,
     clock,
     ids::TaskId,
     options::PollConfig,
@@ -38,7 +39,8 @@ use crate::error::{Error, Retry};
 /// ```
 #[derive(Debug)]
 pub struct Watch {
-    client: Client,
+    api: Arc<dyn Api>,
+    config: PollConfig,
     /// The requested scenes; empty if unknown.
     scenes: Vec<Scene>,
     /// Tasks that are not final, in polling order.
@@ -55,25 +57,41 @@ pub struct Watch {
     failing_since: Option<Instant>,
 }
 
-impl Client {
-    /// Waits for the outcome of every accepted task of a submission.
-    ///
-    /// Tasks that were refused, or are missing in the answer to the submission, have no report here:
-    /// [`Submission::entries`] has them.
-    ///
-    /// The first poll is five seconds after the submission, the next ones every five seconds
-    /// ([`poll_interval`](super::ClientBuilder::poll_interval)), a hundred tasks in one request. A task
-    /// that is not final in time is reported in its last state: as still processing, with its last
-    /// temporary refusal, or as expired once the service no longer keeps results.
-    ///
-    /// # Errors
-    ///
-    /// When polling failed, even after repetitions. The outcomes fetched so far are lost;
-    /// [`watch`](Self::watch) returns each as it arrives.
-    pub async fn wait(&self, submission: &Submission) -> Result<Vec<TaskReport>, Error> {
-        let mut watch = self
-            .watch_since(submission.task_ids().cloned(), submission.taken())
-            .with_scenes(submission.scenes());
+impl Watch {
+    pub(super) fn new(
+        api: Arc<dyn Api>,
+        config: &PollConfig,
+        tasks: impl IntoIterator<Item = TaskId>,
+        taken: Instant,
+    ) -> Self {
+        let mut seen = HashSet::new();
+        let open: VecDeque<_> = tasks
+            .into_iter()
+            .filter(|id| seen.insert(id.clone()))
+            .collect();
+        Self {
+            api,
+            scenes: Vec::new(),
+            left_in_round: open.len(),
+            open,
+            refused: HashMap::new(),
+            ready: VecDeque::new(),
+            next_round: clock::after(taken, config.interval),
+            end: clock::after(taken, config.limit),
+            failing_since: None,
+            config: config.clone(),
+        }
+    }
+
+    /// Waits for every accepted task of a submission.
+    pub(super) async fn wait(
+        api: Arc<dyn Api>,
+        config: &PollConfig,
+        submission: &Submission,
+    ) -> Result<Vec<TaskReport>, Error> {
+        let tasks = submission.task_ids().cloned();
+        let mut watch =
+            Self::new(api, config, tasks, submission.taken()).with_scenes(submission.scenes());
         let mut reports = Vec::with_capacity(watch.open.len());
         while let Some(report) = watch.next().await? {
             reports.push(report);
@@ -81,32 +99,6 @@ impl Client {
         Ok(reports)
     }
 
-    /// Watches tasks. The time for which the service keeps results is counted from now.
-    pub fn watch(&self, tasks: impl IntoIterator<Item = TaskId>) -> Watch {
-        self.watch_since(tasks, clock::instant())
-    }
-
-    fn watch_since(&self, tasks: impl IntoIterator<Item = TaskId>, taken: Instant) -> Watch {
-        let mut seen = HashSet::new();
-        let open: VecDeque<_> = tasks
-            .into_iter()
-            .filter(|id| seen.insert(id.clone()))
-            .collect();
-        Watch {
-            client: self.clone(),
-            scenes: Vec::new(),
-            left_in_round: open.len(),
-            open,
-            refused: HashMap::new(),
-            ready: VecDeque::new(),
-            next_round: clock::after(taken, self.poll_config().interval),
-            end: clock::after(taken, self.poll_config().limit),
-            failing_since: None,
-        }
-    }
-}
-
-impl Watch {
     /// How long polling errors are tolerated; the service keeps results meanwhile.
     const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -136,8 +128,7 @@ impl Watch {
             }
             if self.left_in_round == 0 {
                 self.left_in_round = self.open.len();
-                self.next_round =
-                    clock::after(clock::instant(), self.client.poll_config().interval);
+                self.next_round = clock::after(clock::instant(), self.config.interval);
             }
             if self.next_round >= self.end {
                 sleep_until(self.end.min(self.next_round)).await;
@@ -151,9 +142,9 @@ impl Watch {
 
     /// Polls as many tasks as one request may have.
     async fn ask(&mut self) -> Result<(), Error> {
-        let count = self.left_in_round.min(Client::MAX_RESULTS);
+        let count = self.left_in_round.min(self.api.terms().max_results);
         let ids: Vec<TaskId> = self.open.iter().take(count).cloned().collect();
-        let reports = match self.client.results(&ids).await {
+        let reports = match self.api.results(&ids).await {
             Ok(reports) => {
                 self.failing_since = None;
                 reports
@@ -165,7 +156,7 @@ impl Watch {
                     && now.duration_since(since) < Self::PATIENCE;
                 if !passing {
                     self.failing_since = None;
-                    self.next_round = clock::after(now, self.client.poll_config().interval);
+                    self.next_round = clock::after(now, self.config.interval);
                     return Err(error);
                 }
                 Vec::new()
@@ -197,7 +188,7 @@ impl Watch {
     }
 
     fn give_up(&mut self) {
-        let expired = self.client.poll_config().limit >= PollConfig::KEPT;
+        let expired = self.config.limit >= self.config.kept;
         for id in self.open.drain(..) {
             let state = match self.refused.remove(&id) {
                 Some(refusal) => TaskState::Failed(refusal),

@@ -1,25 +1,36 @@
 //! A per-task rejection by the service.
 
-use serde::{Deserialize, Serialize};
-
 use super::{
+    codes::Codes,
     object::Object,
     retry::{Class, Effect},
 };
 use crate::{error::Retry, sanitize::harmless};
 
 /// A per-task rejection by the service, in an answer that is a success as a whole.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
     code: u16,
     message: String,
+    /// The meaning of the code in the API that returned it.
+    class: Class,
+    is_about_download: bool,
 }
 
 impl Refusal {
-    pub(super) fn of(element: &Object<'_>) -> Self {
+    pub(super) fn of(element: &Object<'_>, codes: &Codes) -> Self {
+        Self::new(element.code().unwrap_or(0), element.message(), codes)
+    }
+
+    pub(super) fn new(code: u16, message: &str, codes: &Codes) -> Self {
         Self {
-            code: element.code().unwrap_or(0),
-            message: harmless(element.message(), 400),
+            code,
+            message: harmless(message, 400),
+            class: match code {
+                0 => Class::Ambiguous,
+                code => (codes.class)(code),
+            },
+            is_about_download: (codes.is_about_download)(code),
         }
     }
 
@@ -27,10 +38,12 @@ impl Refusal {
         Self {
             code: 0,
             message: what.to_owned(),
+            class: Class::Ambiguous,
+            is_about_download: false,
         }
     }
 
-    /// The service's code: 480, 588 and so on; 0 when the answer holds nothing about the task.
+    /// The service's code: 480, 588 and so on in 1.0, 404, 406 and so on in 2.0; 0 when the answer holds nothing about the task.
     pub const fn code(&self) -> u16 {
         self.code
     }
@@ -42,24 +55,23 @@ impl Refusal {
 
     /// Whether the same task may succeed later.
     pub(super) const fn is_temporary(&self) -> bool {
-        matches!(
-            Class::of_service_code(self.code),
-            Class::Throttled(_) | Class::Temporary
-        )
+        matches!(self.class, Class::Throttled(_) | Class::Temporary)
     }
 
     /// Whether the service refused the task because of its rate or quota only.
-    pub(crate) fn is_throttling(&self) -> bool {
-        matches!(Class::of_service_code(self.code), Class::Throttled(_))
+    pub(crate) const fn is_throttling(&self) -> bool {
+        matches!(self.class, Class::Throttled(_))
     }
 
     /// Whether the same image may be submitted again: [`Retry::Ambiguous`] when the answer does not
     /// say whether the task was taken.
     pub fn retry(&self) -> Retry {
-        match self.code {
-            0 => Retry::Ambiguous,
-            code => Class::of_service_code(code).verdict(Effect::Paid),
-        }
+        self.class.verdict(Effect::Paid)
+    }
+
+    /// Whether the service could not download the image: it is not reachable from there, or too slow.
+    pub const fn is_about_download(&self) -> bool {
+        self.is_about_download
     }
 
     /// Whether the answer has no entry for the task, or no id for it, so that the task may have been

@@ -2,7 +2,6 @@
 
 use super::{
     ids::{DataId, TaskId},
-    object::Object,
     outcome::Outcome,
     refusal::Refusal,
     scene::Scene,
@@ -24,10 +23,10 @@ pub enum TaskState {
     Processing,
     /// Done.
     Done(Outcome),
-    /// The service could not scan the image; or, with a code that passes (500, 503, 580, 581, 585,
-    /// 588, 591), cannot say yet whether it did.
+    /// The service could not scan the image; or, with a temporary code (in 1.0: 500, 503, 580, 581,
+    /// 585, 588, 591), cannot say yet whether it did.
     Failed(Refusal),
-    /// The results are gone (594), or were not fetched within the hour that they are kept.
+    /// The service no longer has the result (594 in 1.0), or it was not fetched in time.
     Expired,
 }
 
@@ -49,22 +48,6 @@ impl TaskReport {
             data_id,
             state,
         }
-    }
-
-    /// Reads an element of a results answer; `None` for one without a usable id.
-    pub(super) fn of(element: &Object<'_>) -> Option<Self> {
-        let task_id = element.task_id()?;
-        let data_id = element
-            .word("dataId")
-            .and_then(|id| DataId::parse(&id).ok());
-        let state = match element.code() {
-            Some(280) => TaskState::Processing,
-            Some(594) => TaskState::Expired,
-            Some(200) => TaskState::Done(Outcome::of(element)),
-            None if !element.objects("results").is_empty() => TaskState::Done(Outcome::of(element)),
-            _ => TaskState::Failed(Refusal::of(element)),
-        };
-        Some(Self::new(task_id, data_id, state))
     }
 
     /// Downgrades a pass unless each of these scenes has a result: [`Outcome::require_scenes`].

@@ -35,22 +35,6 @@ pub(super) enum Effect {
 }
 
 impl Class {
-    /// What a service code means (returned-results page, 53414; public error codes, 3060193).
-    pub(super) const fn of_service_code(code: u16) -> Self {
-        match code {
-            // EXCEED_QUOTA, and what HTTP says of the same.
-            588 | 429 => Self::Throttled(None),
-            // DOWNLOAD_FAILED, ALGO_FAILED, MQ_FAILED, DOWNLOAD_TIMEOUT.
-            480 | 586 | 587 | 592 => Self::Once,
-            // TOO_LARGE, BAD_FORMAT, EXPIRED, the failed capture of a frame, PERMISSION_DENY.
-            589 | 590 | 594..=596 => Self::Never,
-            // GENERAL_ERROR, ServiceUnavailable, DB_FAILED, TIMEOUT, CACHE_FAILED,
-            // CONNECTION_POOL_FULL, and what else the service says of itself.
-            500..=599 => Self::Temporary,
-            _ => Self::Never,
-        }
-    }
-
     /// What a gateway's code means (page on client errors, 434846).
     pub(super) fn of_gateway_code(code: &str, status: u16) -> Self {
         match code {
@@ -123,13 +107,6 @@ impl Class {
             }
         }
     }
-}
-
-/// Whether the service refused a whole request for the content of single images: a bad parameter,
-/// an unsafe or unreachable URL, a bad or too large file.
-#[cfg(feature = "pipeline")]
-pub(crate) fn is_about_content(code: &str) -> bool {
-    matches!(code, "400" | "401" | "403" | "404" | "480" | "589" | "590")
 }
 
 /// Whether the object store refused one object, and not every upload of the account.

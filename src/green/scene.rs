@@ -1,4 +1,4 @@
-//! The service's open sets of words: scenes and suggestions.
+//! The service's open sets of words: scenes, suggestions and risk levels.
 
 use std::{fmt, str::FromStr};
 
@@ -91,6 +91,45 @@ impl Suggestion {
     }
 }
 
+/// The risk level that 2.0 returns for an image. The set is open.
+#[non_exhaustive]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum RiskLevel {
+    /// `high`: taken for block.
+    High,
+    /// `medium`: taken for review.
+    Medium,
+    /// `low`: taken for review.
+    Low,
+    /// `none`: taken for pass.
+    None,
+    /// Any other or none at all, which is taken for review.
+    Other(String),
+}
+
+impl RiskLevel {
+    /// The service's word for it.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::High => "high",
+            Self::Medium => "medium",
+            Self::Low => "low",
+            Self::None => "none",
+            Self::Other(name) => name,
+        }
+    }
+
+    pub(crate) fn from_word(word: &str) -> Self {
+        match word.to_ascii_lowercase().as_str() {
+            "high" => Self::High,
+            "medium" => Self::Medium,
+            "low" => Self::Low,
+            "none" => Self::None,
+            _ => Self::Other(word.to_owned()),
+        }
+    }
+}
+
 /// A word that may be sent: `[A-Za-z0-9_-]{1,64}`.
 fn check_word(what: &str, word: &str) -> Result<(), Error> {
     let fits = (1..=64).contains(&word.len())
@@ -147,3 +186,4 @@ macro_rules! open_set {
 
 open_set!(Scene, "scene");
 open_set!(Suggestion, "suggestion");
+open_set!(RiskLevel, "risk level");

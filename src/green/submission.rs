@@ -1,68 +1,34 @@
-//! The answer to a batch, joined to its tasks.
-
-use std::collections::HashMap;
+//! The results of submissions and of synchronous scans.
 
 use tokio::time::Instant;
 
 use super::{
     ids::{DataId, RequestId, TaskId},
-    object::Object,
     outcome::Outcome,
     refusal::Refusal,
     scene::Scene,
-    task::Batch,
-    wire::Envelope,
 };
 use crate::image_url::ImageUrl;
 
 /// The service's answer to a batch.
 #[derive(Clone, Debug)]
 pub struct Submission {
-    request_id: Option<RequestId>,
-    entries: Vec<Submitted>,
-    strays: Vec<TaskId>,
-    scenes: Vec<Scene>,
-    taken: Instant,
+    pub(super) request_id: Option<RequestId>,
+    pub(super) entries: Vec<Submitted>,
+    pub(super) strays: Vec<TaskId>,
+    pub(super) scenes: Vec<Scene>,
+    pub(super) taken: Instant,
 }
 
 /// The result of submitting one task of a batch.
 #[derive(Clone, Debug)]
 pub struct Submitted {
-    data_id: DataId,
-    url: ImageUrl,
-    result: Result<TaskId, Refusal>,
+    pub(super) data_id: DataId,
+    pub(super) url: ImageUrl,
+    pub(super) result: Result<TaskId, Refusal>,
 }
 
 impl Submission {
-    pub(super) fn join(
-        batch: &Batch,
-        scenes: &[Scene],
-        envelope: &Envelope,
-        taken: Instant,
-    ) -> Self {
-        let Joined { elements, others } = Joined::of(batch, envelope);
-        let entries = batch.tasks().zip(elements).map(|((data_id, task), found)| {
-            let result = match found {
-                None => Err(Refusal::unanswered(
-                    "the answer holds nothing about this task; it may have been taken",
-                )),
-                Some(element) => element.task_id().ok_or_else(|| refusal_of(element)),
-            };
-            Submitted {
-                data_id: data_id.clone(),
-                url: task.url().clone(),
-                result,
-            }
-        });
-        Self {
-            request_id: envelope.request_id.as_deref().map(RequestId::new),
-            entries: entries.collect(),
-            strays: others.into_iter().filter_map(Object::task_id).collect(),
-            scenes: scenes.to_vec(),
-            taken,
-        }
-    }
-
     /// When the tasks were accepted: the service keeps their results for an hour.
     pub(super) const fn taken(&self) -> Instant {
         self.taken
@@ -123,88 +89,16 @@ impl Submitted {
     }
 }
 
-/// The elements of an answer, joined to the tasks of its batch by dataId, or by URL where an
-/// element names none; never by position, because the order of the answer is not documented.
-struct Joined<'a> {
-    /// One for each task, in the order of the batch.
-    elements: Vec<Option<&'a Object<'static>>>,
-    /// Those that belong to no task, or to one that has its element already.
-    others: Vec<&'a Object<'static>>,
-}
-
-impl<'a> Joined<'a> {
-    fn of(batch: &Batch, envelope: &'a Envelope) -> Self {
-        let names: HashMap<&str, usize> = batch
-            .tasks()
-            .enumerate()
-            .map(|(at, (data_id, _))| (data_id.as_str(), at))
-            .collect();
-        let mut elements = vec![None; batch.len()];
-        let mut others = Vec::new();
-        for element in &envelope.data {
-            let at = match element.word("dataId") {
-                Some(data_id) => names.get(data_id.as_str()).copied(),
-                None => element.text("url").and_then(|url| of_url(batch, url)),
-            };
-            match at.and_then(|at| elements.get_mut(at)) {
-                Some(slot @ None) => *slot = Some(element),
-                _ => others.push(element),
-            }
-        }
-        Self { elements, others }
-    }
-}
-
-/// The one task of this URL; two of one URL cannot be distinguished.
-fn of_url(batch: &Batch, url: &str) -> Option<usize> {
-    let mut of_url = batch
-        .tasks()
-        .enumerate()
-        .filter(|(_, (_, task))| task.url().as_str() == url);
-    let (at, _) = of_url.next()?;
-    of_url.next().is_none().then_some(at)
-}
-
-fn refusal_of(element: &Object<'_>) -> Refusal {
-    match element.code() {
-        Some(200) | None => {
-            Refusal::unanswered("the answer holds no id for this task; it may have been taken")
-        }
-        Some(_) => Refusal::of(element),
-    }
-}
-
 /// The result of a synchronous scan of one image.
 #[derive(Clone, Debug)]
 pub struct Scanned {
-    data_id: DataId,
-    url: ImageUrl,
-    task_id: Option<TaskId>,
-    result: Result<Outcome, Refusal>,
+    pub(super) data_id: DataId,
+    pub(super) url: ImageUrl,
+    pub(super) task_id: Option<TaskId>,
+    pub(super) result: Result<Outcome, Refusal>,
 }
 
 impl Scanned {
-    pub(super) fn join(batch: &Batch, scenes: &[Scene], envelope: &Envelope) -> Vec<Self> {
-        let joined = Joined::of(batch, envelope);
-        let entries = batch.tasks().zip(joined.elements);
-        entries
-            .map(|((data_id, task), found)| Self {
-                data_id: data_id.clone(),
-                url: task.url().clone(),
-                task_id: found.and_then(Object::task_id),
-                result: match found {
-                    None => Err(Refusal::unanswered(
-                        "the answer holds nothing about this task; it may have been billed",
-                    )),
-                    Some(element) => match element.code() {
-                        Some(200) => Ok(Outcome::of(element).require_scenes(scenes)),
-                        _ => Err(Refusal::of(element)),
-                    },
-                },
-            })
-            .collect()
-    }
-
     /// The task's data id.
     pub const fn data_id(&self) -> &DataId {
         &self.data_id

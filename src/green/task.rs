@@ -204,12 +204,12 @@ impl fmt::Debug for Task {
 /// ```
 #[derive(Clone, Debug)]
 pub struct Batch {
-    entries: Vec<NamedTask>,
+    entries: Vec<Entry>,
 }
 
 /// A task with its data id.
 #[derive(Clone, Debug)]
-struct NamedTask {
+struct Entry {
     data_id: DataId,
     task: Task,
 }
@@ -243,10 +243,10 @@ impl Batch {
         if !(1..=Self::MAX_RAISED).contains(&limit) {
             return usage(format!("batch limit is not 1 to 100: {limit}"));
         }
-        let entries: Vec<NamedTask> = tasks
+        let entries: Vec<Entry> = tasks
             .into_iter()
             .take(limit.saturating_add(1))
-            .map(|task| NamedTask {
+            .map(|task| Entry {
                 data_id: task.data_id.clone().unwrap_or_else(DataId::random),
                 task,
             })

@@ -1,121 +1,9 @@
-//! What goes over the wire: requests as the service's pages write them, and its answers.
+//! What comes over the wire: the answers of the service and of its gateway.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use serde_json::Value;
 
-use serde::Serialize;
-use serde_json::{Map, Value};
-
-use super::{
-    ids::{DataId, TaskId},
-    object::{MAX_WEIGHT, Object, weight, without_mark},
-    options::{ClientInfo, CryptType, ScanOptions},
-    scene::{Scene, Suggestion},
-    task::Batch,
-};
+use super::object::{MAX_WEIGHT, Object, weight, without_mark};
 use crate::sanitize::harmless;
-
-pub(super) const ASYNC_SCAN: &str = "/green/image/asyncscan";
-pub(super) const FEEDBACK: &str = "/green/image/feedback";
-pub(super) const RESULTS: &str = "/green/image/results";
-pub(super) const SYNC_SCAN: &str = "/green/image/scan";
-pub(super) const UPLOAD_CREDENTIALS: &str = "/green/credentials/uploadcredentials";
-
-/// The name that the operation of a path has at the gateway.
-pub(super) fn action(path: &str) -> &'static str {
-    match path {
-        ASYNC_SCAN => "ImageAsyncScan",
-        FEEDBACK => "ImageScanFeedback",
-        RESULTS => "ImageAsyncScanResults",
-        SYNC_SCAN => "ImageSyncScan",
-        _ => "UploadCredentials",
-    }
-}
-
-/// The body of `/green/image/scan` and `/green/image/asyncscan`.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct ScanRequest<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    biz_type: Option<&'a str>,
-    scenes: &'a [Scene],
-    #[serde(skip_serializing_if = "Option::is_none")]
-    callback: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    seed: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    crypt_type: Option<CryptType>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    offline: Option<bool>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    extras: Option<&'a Map<String, Value>>,
-    tasks: Vec<TaskRequest<'a>>,
-}
-
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct TaskRequest<'a> {
-    data_id: &'a DataId,
-    url: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    time: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    interval: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    max_frames: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    client_info: Option<&'a ClientInfo>,
-}
-
-impl<'a> ScanRequest<'a> {
-    pub(super) fn new(
-        batch: &'a Batch,
-        options: &'a ScanOptions,
-        biz_type: Option<&'a str>,
-    ) -> Self {
-        let callback = options.callback.as_ref();
-        let tasks = batch.tasks().map(|(data_id, task)| TaskRequest {
-            data_id,
-            url: task.url().as_str(),
-            time: task.created().and_then(epoch_millis),
-            interval: task.interval(),
-            max_frames: task.max_frames(),
-            client_info: task.client_info(),
-        });
-        Self {
-            biz_type: options.biz_type.as_deref().or(biz_type),
-            scenes: &options.scenes,
-            callback: callback.map(|callback| callback.url.as_str()),
-            seed: callback.map(|callback| callback.seed.expose()),
-            crypt_type: callback.map(|callback| callback.crypt_type),
-            offline: options.near_line,
-            extras: options.extras.as_ref(),
-            tasks: tasks.collect(),
-        }
-    }
-}
-
-/// Milliseconds since 1970, as the official samples write times.
-fn epoch_millis(time: SystemTime) -> Option<u64> {
-    let since = time.duration_since(UNIX_EPOCH).ok()?;
-    u64::try_from(since.as_millis()).ok()
-}
-
-/// The body of `/green/image/feedback`.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct FeedbackRequest<'a> {
-    pub(super) task_id: &'a TaskId,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) suggestion: Option<&'a Suggestion>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) url: Option<&'a str>,
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    pub(super) scenes: &'a [Scene],
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) label: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) note: Option<&'a str>,
-}
 
 /// What an answer is, once it is known to be one of the service's.
 #[derive(Debug)]
@@ -162,14 +50,9 @@ impl Envelope {
     /// Represents a code that is missing or is not a number.
     pub(super) const NO_CODE: u16 = 0;
 
-    /// Whether the request as a whole was done. The service's own code decides, whatever the HTTP
-    /// status is: how the two relate is not documented. An answer that holds a task id is taken for one
-    /// whatever its own code is: an id that was paid for is not dropped.
-    pub(super) fn is_success(&self) -> bool {
-        self.code == 200 || self.names_tasks()
-    }
-
-    fn names_tasks(&self) -> bool {
+    /// Whether it holds a task id. Such an answer is a success whatever its own code is: an id that
+    /// was paid for is not dropped.
+    pub(super) fn names_tasks(&self) -> bool {
         self.data.iter().any(|element| element.task_id().is_some())
     }
 
@@ -185,28 +68,30 @@ impl Envelope {
     /// What is whole in a body that is not: it was cut off, or is damaged elsewhere. `None` if that
     /// names no task.
     pub(super) fn salvaged(body: &[u8]) -> Option<Self> {
-        let mut left = MAX_WEIGHT;
-        let light = elements(body).map_while(|element| {
-            left = left.checked_sub(weight(element))?;
-            Some(element)
-        });
-        let parsed = light.filter_map(Object::parse);
-        let envelope = Self {
-            code: Self::NO_CODE,
-            message: String::new(),
-            request_id: None,
-            data: parsed.collect(),
-        };
-        envelope.names_tasks().then_some(envelope)
+        // The elements of `data` in a list, or `data` itself.
+        [2, 1].into_iter().find_map(|level| {
+            let mut left = MAX_WEIGHT;
+            let light = elements(body, level).map_while(|element| {
+                left = left.checked_sub(weight(element))?;
+                Some(element)
+            });
+            let envelope = Self {
+                code: Self::NO_CODE,
+                message: String::new(),
+                request_id: None,
+                data: light.filter_map(Object::parse).collect(),
+            };
+            envelope.names_tasks().then_some(envelope)
+        })
     }
 }
 
-/// The texts of the objects in lists in an object (or in a list), as far as they are whole: where
-/// an answer has the elements of its `data`.
-fn elements(body: &[u8]) -> impl Iterator<Item = &[u8]> {
+/// The texts of the objects and lists at this level of the outermost object, as far as they are
+/// complete. In an outermost list they are one level higher.
+fn elements(body: &[u8], level: usize) -> impl Iterator<Item = &[u8]> {
     let level = match body.iter().find(|byte| matches!(byte, b'{' | b'[')) {
         Some(b'[') => 1,
-        _ => 2,
+        _ => level,
     };
     let (mut depth, mut begun) = (0_usize, None);
     let (mut in_text, mut escaped) = (false, false);

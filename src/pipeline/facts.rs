@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::clock;
 use crate::{
-    frames::{Coverage, FRAME_CAP, Frames},
+    frames::{Coverage, Frames},
     green::Task,
     ids::DataId,
     image_url::ImageUrl,
@@ -26,9 +26,9 @@ struct Facts<'a> {
     max_frames: Option<u32>,
 }
 
-/// Returns the facts of a verdict by these requirements as JSON.
-pub(super) fn of<S>(verdict: &Verdict<S>, requirements: &Requirements) -> String {
-    let plan = FramePlan::of(verdict);
+/// Returns the facts of a verdict by these requirements as JSON, with at most `frame_cap` frames to scan.
+pub(super) fn of<S>(verdict: &Verdict<S>, requirements: &Requirements, frame_cap: u32) -> String {
+    let plan = FramePlan::of(verdict, frame_cap);
     let summary = verdict.summary();
     let facts = Facts {
         summary: &summary,
@@ -40,11 +40,11 @@ pub(super) fn of<S>(verdict: &Verdict<S>, requirements: &Requirements) -> String
 }
 
 /// Returns the maximum number of images billed per scene: 0 if the image is not submitted.
-pub(super) fn billed<S>(verdict: &Verdict<S>) -> u32 {
+pub(super) fn billed<S>(verdict: &Verdict<S>, frame_cap: u32) -> u32 {
     if frames(verdict).is_none() {
         return 0;
     }
-    let coverage = FramePlan::of(verdict).coverage;
+    let coverage = FramePlan::of(verdict, frame_cap).coverage;
     coverage.map_or(1, |coverage| coverage.seen().max(1))
 }
 
@@ -58,11 +58,11 @@ struct FramePlan {
 
 impl FramePlan {
     /// Returns the default for an image that is not submitted.
-    fn of<S>(verdict: &Verdict<S>) -> Self {
+    fn of<S>(verdict: &Verdict<S>, frame_cap: u32) -> Self {
         let Some(frames) = frames(verdict) else {
             return Self::default();
         };
-        let (interval, max_frames) = frames.spread(FRAME_CAP).unzip();
+        let (interval, max_frames) = frames.spread(frame_cap).unzip();
         Self {
             interval,
             max_frames,

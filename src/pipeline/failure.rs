@@ -6,7 +6,7 @@ use super::{clock, trace};
 use crate::{
     download::Download,
     error::{Error, ErrorKind, Retry},
-    green::{Refusal, is_about_content},
+    green::Refusal,
     ledger::{NextStep, Reason},
     verdict::{Code, Verdict, Violation},
 };
@@ -86,7 +86,7 @@ impl RequestFailure {
 
     fn of_final(error: &Error) -> Self {
         match error.service_code() {
-            Some(code) if is_about_content(code) => Self::Content(Reason {
+            Some(code) if error.is_about_object() => Self::Content(Reason {
                 class: format!("submit/{code}"),
                 message: error.to_string(),
             }),

@@ -62,7 +62,7 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use crate::{
     error::Error,
-    green::{Batch, Callback, Client, ScanOptions, Scene, TaskReport},
+    green::{Api, Callback, Scene, TaskReport, Terms},
     later::FAR,
     ledger::{Key, Ledger, Limit, Quota, Resubmit, Scope, TaskUpdate},
     probe::Probe,
@@ -81,7 +81,7 @@ pub use run::{Run, Stopper};
 /// The configuration of a pipeline. Each setter documents its default.
 #[derive(Clone)]
 pub struct Pipeline {
-    client: Client,
+    api: Arc<dyn Api>,
     probe: Probe,
     ledger: Arc<dyn Ledger>,
     scope: Scope,
@@ -107,6 +107,9 @@ struct Settings {
     submit_attempts: u32,
     poll_interval: Duration,
     retention: Duration,
+    missing_for: Duration,
+    max_results: usize,
+    frame_cap: u32,
     callback: Option<Callback>,
     submit_quota: Option<Quota>,
     query_quota: Option<Quota>,
@@ -123,17 +126,25 @@ impl Settings {
 }
 
 impl Pipeline {
-    /// Returns a pipeline that uses a ledger of this scope and requests the scope's scenes.
+    /// Returns a pipeline that uses a ledger of this scope and requests the scope's scenes, or its
+    /// service in 2.0. `api` is a client of either API.
     ///
     /// The rate limits are kept in the ledger and apply to all processes that share it. The
     /// client's own limits apply additionally, and should not be lower.
-    pub fn new(client: Client, probe: Probe, ledger: Arc<dyn Ledger>, scope: Scope) -> Self {
+    pub fn new(
+        api: impl Api + 'static,
+        probe: Probe,
+        ledger: Arc<dyn Ledger>,
+        scope: Scope,
+    ) -> Self {
+        let terms = api.terms();
+        let rate = nine_tenths(&terms);
         let settings = Settings {
             requirements: Requirements::ASYNC,
             probes: 128,
-            requests: 8,
+            requests: terms.in_flight,
             uploads: 8,
-            batch: Batch::MAX,
+            batch: terms.max_tasks,
             fill_wait: Duration::from_millis(500),
             lease: Duration::from_secs(60),
             send_limit: Duration::from_secs(60),
@@ -141,17 +152,18 @@ impl Pipeline {
             resubmit: Resubmit::WhenSettled,
             probe_attempts: 3,
             submit_attempts: 3,
-            poll_interval: Duration::from_secs(5),
-            retention: Duration::from_secs(3600),
+            poll_interval: terms.poll_interval,
+            retention: terms.retention,
+            missing_for: terms.missing_for,
+            max_results: terms.max_results,
+            frame_cap: terms.frame_cap,
             callback: None,
-            // Nine tenths of what an account has unless it asked for more (pages on the operations'
-            // limits, 70409 and 84456).
-            submit_quota: Some(quota("submit", 45)),
-            query_quota: Some(quota("query", 45)),
+            submit_quota: Some(quota("submit", rate, &terms)),
+            query_quota: Some(quota("query", rate, &terms)),
             deliver_again: false,
         };
         Self {
-            client,
+            api: Arc::new(api),
             probe,
             ledger,
             scope,
@@ -175,7 +187,8 @@ impl Pipeline {
         self
     }
 
-    /// Sets how many submissions, and how many polls, are in flight at a time. Default: 8.
+    /// Sets how many submissions, and how many polls, are in flight at a time. Default: 8, and 64
+    /// in 2.0, whose requests have one image each.
     #[must_use]
     pub fn requests(mut self, requests: usize) -> Self {
         self.settings.requests = requests.max(1);
@@ -189,10 +202,10 @@ impl Pipeline {
         self
     }
 
-    /// Sets the maximum number of images per request. Default, and upper limit: [`Batch::MAX`].
+    /// Sets the maximum number of images per request. Default, and upper limit: [`Terms::max_tasks`].
     #[must_use]
     pub fn batch(mut self, images: usize) -> Self {
-        self.settings.batch = images.clamp(1, Batch::MAX);
+        self.settings.batch = images.clamp(1, self.api.terms().max_tasks);
         self
     }
 
@@ -258,8 +271,7 @@ impl Pipeline {
         self
     }
 
-    /// Sets how long the service keeps results. Default: one hour (asynchronous moderation page,
-    /// 2026-03).
+    /// Sets how long the service keeps results. Default: [`Terms::retention`].
     #[must_use]
     pub const fn retention(mut self, retention: Duration) -> Self {
         self.settings.retention = retention;
@@ -276,18 +288,20 @@ impl Pipeline {
     }
 
     /// Sets how many images are submitted per second by all processes that share the ledger; `None`
-    /// leaves the limit to the client. Default: 45.
+    /// leaves the limit to the client. Default: nine tenths of [`Terms::per_second`].
     #[must_use]
     pub fn image_rate(mut self, images: Option<u32>) -> Self {
-        self.settings.submit_quota = images.map(|rate| quota("submit", rate));
+        let terms = self.api.terms();
+        self.settings.submit_quota = images.map(|rate| quota("submit", rate, &terms));
         self
     }
 
     /// Sets how many requests for results are made per second by all processes that share the
-    /// ledger; `None` leaves the limit to the client. Default: 45.
+    /// ledger; `None` leaves the limit to the client. Default: nine tenths of [`Terms::per_second`].
     #[must_use]
     pub fn query_rate(mut self, requests: Option<u32>) -> Self {
-        self.settings.query_quota = requests.map(|rate| quota("query", rate));
+        let terms = self.api.terms();
+        self.settings.query_quota = requests.map(|rate| quota("query", rate, &terms));
         self
     }
 
@@ -351,14 +365,6 @@ impl Pipeline {
         scenes.map(|scene| Scene::from_word(scene)).collect()
     }
 
-    fn scan_options(&self) -> ScanOptions {
-        let options = ScanOptions::new(&self.scenes());
-        match &self.settings.callback {
-            Some(callback) => options.with_callback(callback.clone()),
-            None => options,
-        }
-    }
-
     fn reach(&self, step: Step) {
         if let Some(checkpoint) = &self.checkpoint {
             checkpoint(step);
@@ -366,10 +372,15 @@ impl Pipeline {
     }
 }
 
+/// Nine tenths of what an account has unless it asked for more.
+fn nine_tenths(terms: &Terms) -> u32 {
+    (terms.per_second / 10).saturating_mul(9).max(1)
+}
+
 /// Returns a quota of `rate` per second. The burst is at least a full batch, which must be
 /// grantable at any rate.
-fn quota(operation: &str, rate: u32) -> Quota {
-    let burst = rate.max(u32::try_from(Batch::MAX).unwrap_or(u32::MAX));
+fn quota(operation: &str, rate: u32, terms: &Terms) -> Quota {
+    let burst = rate.max(u32::try_from(terms.max_tasks).unwrap_or(u32::MAX));
     Quota {
         operation: operation.to_owned(),
         limit: Limit {

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     error::Error,
-    green::Batch,
+    green::Terms,
     image_url::ImageUrl,
     ledger::{Key, Scope},
     probe::Probe,
@@ -31,6 +31,9 @@ pub struct Plan {
     billed_per_scene: u64,
     scenes: u64,
     codes: CodeCounts,
+    /// The images of one submission; 0 in a plan of nothing.
+    max_tasks: u64,
+    frame_cap: u32,
 }
 
 impl Plan {
@@ -67,8 +70,7 @@ impl Plan {
 
     /// Returns the number of submissions.
     pub fn requests(&self) -> u64 {
-        self.accepted
-            .div_ceil(u64::try_from(Batch::MAX).unwrap_or(u64::MAX))
+        self.accepted.div_ceil(self.max_tasks.max(1))
     }
 
     /// Returns the maximum number of images billed per scene; each scanned frame counts as an image.
@@ -94,7 +96,7 @@ impl Plan {
     }
 
     fn note<S>(&mut self, verdict: &Verdict<S>) {
-        let billed = u64::from(facts::billed(verdict));
+        let billed = u64::from(facts::billed(verdict, self.frame_cap));
         self.billed_per_scene = self.billed_per_scene.saturating_add(billed);
         let count = match verdict.decision() {
             Decision::Accept => &mut self.accepted,
@@ -197,11 +199,20 @@ impl Plan {
                 scenes: u64::try_from(scope.scenes().len()).unwrap_or(u64::MAX),
                 ..Self::default()
             },
-        })
+        }
+        .with_terms(&Terms::V1))
     }
 }
 
 impl Planning {
+    /// Sets the limits of the API that the images would be submitted to. Default: [`Terms::V1`].
+    #[must_use]
+    pub fn with_terms(mut self, terms: &Terms) -> Self {
+        self.plan.max_tasks = u64::try_from(terms.max_tasks).unwrap_or(u64::MAX);
+        self.plan.frame_cap = terms.frame_cap;
+        self
+    }
+
     /// Waits for the next line to be checked. Returns `false` after the last line. Cancel safe.
     ///
     /// A line without a verdict is counted as [`unreadable`](Plan::unreadable).

@@ -1,6 +1,10 @@
 //! The polling stage fetches the results of submitted tasks.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use tokio::{task::JoinSet, time::sleep};
 
@@ -12,7 +16,7 @@ use super::{
 };
 use crate::{
     error::Error,
-    green::{Client, TaskReport, TaskState},
+    green::{TaskReport, TaskState},
     ids::TaskId,
     ledger::{NextStep, Poll, TaskUpdate, Update},
     spawned::joined,
@@ -29,11 +33,19 @@ pub(super) async fn run(shared: Arc<Shared>) -> Result<(), Error> {
     while !shared.is_stopping() && failure.is_none() {
         if !is_exhausted && asking.len() < max {
             let ledger = &shared.pipeline.ledger;
-            let polls = ledger.due_polls(Client::MAX_RESULTS, HOLD, clock::now());
-            let polls = polls.await?;
-            is_exhausted = polls.len() < Client::MAX_RESULTS;
+            let max_results = shared.pipeline.settings.max_results;
+            // For all free requests if each asks for one task, because each claim is a durable write.
+            let wanted = max_results.max(max - asking.len());
+            let mut polls = ledger.due_polls(wanted, HOLD, clock::now()).await?;
+            is_exhausted = polls.len() < wanted;
             if !polls.is_empty() {
-                asking.spawn(ask(Arc::clone(&shared), polls));
+                while !polls.is_empty() {
+                    let left = polls.split_off(max_results.min(polls.len()));
+                    asking.spawn(ask(
+                        Arc::clone(&shared),
+                        std::mem::replace(&mut polls, left),
+                    ));
+                }
                 continue;
             }
         }
@@ -54,15 +66,13 @@ pub(super) async fn run(shared: Arc<Shared>) -> Result<(), Error> {
 }
 
 async fn ask(shared: Arc<Shared>, polls: Vec<Poll>) -> Result<(), Error> {
-    let Pipeline {
-        client, settings, ..
-    } = &shared.pipeline;
+    let Pipeline { api, settings, .. } = &shared.pipeline;
     let quota = settings.query_quota.as_ref();
     if !shared.permit(quota, 1).await? {
         return postpone(&shared, polls, Duration::ZERO).await;
     }
     let ids: Vec<TaskId> = polls.iter().map(|poll| poll.task_id.clone()).collect();
-    match client.results(&ids).await {
+    match api.results(&ids).await {
         Ok(reports) => {
             shared.succeeded(quota).await?;
             let scenes = shared.pipeline.scenes();
@@ -152,11 +162,17 @@ fn update(settings: &Settings, poll: &Poll, report: Option<&TaskReport>) -> Upda
     match (known, report) {
         (Some(update), _) => update,
         // A response that omits a task decides nothing until the result has expired.
-        (None, None) if now > poll.expires_at => Update::Expired,
+        (None, None) if now > missing_until(settings, poll) => Update::Expired,
         (None, _) => Update::Processing {
             poll_at: clock::after(now, settings.poll_interval),
         },
     }
+}
+
+/// Returns when a task that is still missing from the results counts as expired.
+fn missing_until(settings: &Settings, poll: &Poll) -> SystemTime {
+    let missing = clock::after(poll.submitted_at, settings.missing_for);
+    poll.expires_at.min(missing)
 }
 
 /// Returns the update of a callback; `None` if the task is still running.

@@ -193,9 +193,10 @@ fn judge<S>(shared: &Shared, hold: Hold, attempts: u32, verdict: &Verdict<S>) ->
             }
         }
     };
+    let cap = shared.pipeline.settings.frame_cap;
     Finding {
-        billed: facts::billed(verdict),
-        ..finding(hold, judgement, Some(facts::of(verdict, requirements)))
+        billed: facts::billed(verdict, cap),
+        ..finding(hold, judgement, Some(facts::of(verdict, requirements, cap)))
     }
 }
 

@@ -22,7 +22,7 @@ use crate::{
     green::{Batch, Submission},
     ids::RequestId,
     later::FAR,
-    ledger::{BatchId, BatchResult, Claimed, Hold, ImageResult, Key, NextStep, Reason, Work},
+    ledger::{Answer, BatchId, Claimed, Entry, Hold, Key, NextStep, Reason, Work},
     spawned::joined,
 };
 
@@ -33,11 +33,19 @@ pub(super) async fn run(shared: Arc<Shared>) -> Result<(), Error> {
     let mut failure = None;
     while !shared.is_stopping() && failure.is_none() {
         filling.keep(&shared).await?;
-        if sending.len() < settings.requests {
-            filling.claim(&shared).await?;
-            if filling.is_ready(settings.batch, settings.fill_wait) {
-                let images = filling.take();
+        let free = settings.requests.saturating_sub(sending.len());
+        if free > 0 {
+            filling.claim(&shared, free).await?;
+            let mut is_sent = false;
+            for _ in 0..free {
+                if !filling.is_ready(settings.batch, settings.fill_wait) {
+                    break;
+                }
+                let images = filling.take(settings.batch);
                 sending.spawn(send(Arc::clone(&shared), images));
+                is_sent = true;
+            }
+            if is_sent {
                 continue;
             }
         }
@@ -51,7 +59,11 @@ pub(super) async fn run(shared: Arc<Shared>) -> Result<(), Error> {
             () = sleep(filling.wait(settings.fill_wait)) => filling.is_exhausted = false,
         }
     }
-    let holds = filling.take().iter().map(|image| image.hold).collect();
+    let holds = filling
+        .take(usize::MAX)
+        .iter()
+        .map(|image| image.hold)
+        .collect();
     shared.pipeline.ledger.release(holds, clock::now()).await?;
     while let Some(sent) = sending.join_next().await {
         failure = failure.or(joined(sent).flatten().err());
@@ -71,9 +83,12 @@ struct PendingBatch {
 }
 
 impl PendingBatch {
-    async fn claim(&mut self, shared: &Shared) -> Result<(), Error> {
+    /// Claims images for `requests` requests if each holds one, and else for one request: each claim
+    /// is one durable write.
+    async fn claim(&mut self, shared: &Shared, requests: usize) -> Result<(), Error> {
         let settings = &shared.pipeline.settings;
-        let free = settings.batch.saturating_sub(self.images.len());
+        let wanted = settings.batch.max(requests);
+        let free = wanted.saturating_sub(self.images.len());
         if self.is_exhausted || free == 0 || polling_lags(shared).await? {
             return Ok(());
         }
@@ -118,10 +133,14 @@ impl PendingBatch {
         left.map_or(POLL_INTERVAL, |left| left.min(POLL_INTERVAL))
     }
 
-    fn take(&mut self) -> Vec<Claimed> {
-        self.since = None;
-        self.held_since = None;
-        std::mem::take(&mut self.images)
+    /// Takes at most `max` images, in order.
+    fn take(&mut self, max: usize) -> Vec<Claimed> {
+        let left = self.images.split_off(max.min(self.images.len()));
+        if left.is_empty() {
+            self.since = None;
+            self.held_since = None;
+        }
+        std::mem::replace(&mut self.images, left)
     }
 }
 
@@ -209,7 +228,7 @@ async fn send_group(shared: &Shared, mut group: Group) -> Result<Vec<Group>, Err
     if late > settings.settle_after().saturating_sub(settings.send_limit) {
         let next = NextStep::Again { at: clock::now() };
         let request_id = None;
-        let not_sent = BatchResult::Refused { request_id, next };
+        let not_sent = Answer::Refused { request_id, next };
         ledger
             .record_answer(begun.batch, not_sent, clock::now())
             .await?;
@@ -218,8 +237,9 @@ async fn send_group(shared: &Shared, mut group: Group) -> Result<Vec<Group>, Err
     let batch = Batch::new(group.iter().map(|image| image.task.clone()))?;
     shared.counters.sent.add(group.len());
     shared.reach(Step::BeforeSend);
-    let options = shared.pipeline.scan_options();
-    let submission = shared.pipeline.client.submit_with(batch, &options);
+    let scenes = shared.pipeline.scenes();
+    let callback = settings.callback.as_ref();
+    let submission = shared.pipeline.api.submit(batch, &scenes, callback);
     let sent = timeout(settings.send_limit, submission).await;
     shared.reach(Step::AfterSend);
     let parts = match sent {
@@ -265,12 +285,12 @@ async fn answered(
         let image = group.iter().find(|image| image.hold.key == key);
         let attempts = image.map_or(0, |image| image.attempts);
         match submitted.result() {
-            Ok(task) => entries.push((key, ImageResult::Task(task.clone()))),
+            Ok(task) => entries.push((key, Entry::Task(task.clone()))),
             Err(refusal) => {
                 is_throttled |= refusal.is_throttling();
                 let max = settings.submit_attempts;
                 let next = failure::of_refusal(refusal, "submit", attempts, max, now);
-                entries.extend(next.map(|next| (key, ImageResult::Refused(next))));
+                entries.extend(next.map(|next| (key, Entry::Refused(next))));
             }
         }
     }
@@ -278,7 +298,7 @@ async fn answered(
     let request_id = submission.request_id().map(RequestId::as_str);
     trace::submitted(group.len(), taken, request_id);
     let doubtful = group.len().saturating_sub(entries.len());
-    let answer = BatchResult::Answered {
+    let answer = Answer::Answered {
         request_id: submission.request_id().cloned(),
         poll_at: clock::after(now, settings.poll_interval),
         expires_at: clock::after(now, settings.retention),
@@ -305,7 +325,7 @@ async fn not_answered(
     let request_id = error.request_id().cloned();
     let refuse = |next| {
         let request_id = request_id.clone();
-        let refused = BatchResult::Refused { request_id, next };
+        let refused = Answer::Refused { request_id, next };
         shared
             .pipeline
             .ledger
@@ -366,7 +386,7 @@ where
 async fn unknown(shared: &Shared, batch: BatchId, images: usize) -> Result<(), Error> {
     let ledger = &shared.pipeline.ledger;
     ledger
-        .record_answer(batch, BatchResult::Unknown, clock::now())
+        .record_answer(batch, Answer::Unknown, clock::now())
         .await?;
     shared.counters.uncertain.add(images);
     Ok(())

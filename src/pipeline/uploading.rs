@@ -150,7 +150,7 @@ async fn upload(
         biased;
         // Nothing is billed yet, so the upload can be aborted.
         () = shared.stopped() => return Err(Unsent::Image(NextStep::Again { at: clock::now() })),
-        uploaded = pipeline.client.upload(accepted, &content) => uploaded,
+        uploaded = pipeline.api.upload(accepted, &content) => uploaded,
     };
     match uploaded {
         Ok(accepted) => {

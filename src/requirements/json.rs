@@ -9,6 +9,7 @@ use super::{ByteSize, Requirements, Rule, kinds};
 use crate::{
     error::{Error, ErrorKind},
     format::Format,
+    frames::FRAME_CAP,
     verdict::Enforcement,
 };
 
@@ -27,6 +28,9 @@ struct Document {
     max_gif_pixels: Option<u64>,
     max_url_chars: Option<usize>,
     download_time_ms: Option<u64>,
+    /// Not written if it is the default, so that fingerprints stay as they were.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    frame_cap: Option<u32>,
     #[serde(skip_serializing_if = "is_false")]
     reject_warnings: bool,
     /// Codes sort before kinds of defects, so that a kind overrides its code.
@@ -37,8 +41,12 @@ struct Document {
 #[serde(rename_all = "kebab-case")]
 enum Preset {
     #[default]
+    #[serde(alias = "v1-async")]
     Async,
+    #[serde(alias = "v1-sync")]
     Sync,
+    V2,
+    V2Mainland,
 }
 
 #[expect(
@@ -122,6 +130,8 @@ impl<'de> Deserialize<'de> for Requirements {
         let mut requirements = match document.preset {
             Preset::Async => Self::ASYNC,
             Preset::Sync => Self::SYNC,
+            Preset::V2 => Self::V2,
+            Preset::V2Mainland => Self::V2_MAINLAND,
         };
         document.set_limits(&mut requirements)?;
         if document.reject_warnings {
@@ -181,6 +191,7 @@ impl Document {
             max_gif_pixels,
             max_url_chars,
             download_time,
+            frame_cap,
             ..
         } = requirements;
         set(min_width, self.min_width);
@@ -189,6 +200,7 @@ impl Document {
         set(max_pixels, self.max_pixels);
         set(max_gif_pixels, self.max_gif_pixels);
         set(max_url_chars, self.max_url_chars);
+        set(frame_cap, self.frame_cap);
         set(
             download_time,
             self.download_time_ms.map(Duration::from_millis),
@@ -225,6 +237,7 @@ impl Serialize for Requirements {
             max_gif_pixels: Some(self.max_gif_pixels),
             max_url_chars: Some(self.max_url_chars),
             download_time_ms: Some(u64::try_from(millis).unwrap_or(u64::MAX)),
+            frame_cap: (self.frame_cap != FRAME_CAP).then_some(self.frame_cap),
             reject_warnings: false,
             enforce: enforce.collect(),
         };

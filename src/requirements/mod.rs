@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use crate::{
     format::{DefectClass, DefectKind, Format},
+    frames::FRAME_CAP,
     verdict::{Code, Enforcement},
 };
 
@@ -38,6 +39,21 @@ pub use size::{ByteSize, SizeError};
 /// | pixels | at most 250 000 000; GIF 4 194 304 | same | same; code 480 `GIF_TOO_MUCH_PIXELS` |
 /// | URL | at most 2 048 characters | same | Python SDK page (2026-03) |
 /// | download | within 3 seconds | same | returned-results page, code 592 |
+///
+/// For Image Moderation 2.0 (version 2022-03-02) the documents differ by site:
+///
+/// | rule | [`V2`](Self::V2) | [`V2_MAINLAND`](Self::V2_MAINLAND) | source |
+/// |---|---|---|---|
+/// | format | PNG, JPEG, BMP, GIF, WebP | same | international pages (2026-01 to 2026-07); pages 2638108 and 2983804 |
+/// | size | 20 MB | same | same; more than 10 MB is a warning, because page 2669854 names 10 MB |
+/// | width and height | a warning below 200 | same | same, as advice |
+/// | width or height | at most 30 000 | at most 16 384 | same |
+/// | pixels | at most 250 000 000 | at most 167 000 000 | same; no page has a limit of its own for GIF |
+/// | download | within 3 seconds | within 7 seconds | same |
+/// | frames | the first | same | same; the name of the parameter for more is on no page |
+///
+/// TIFF, SVG, ICO, HEIC and AVIF are named too, and have to be allowed: what is shown of them and what
+/// is scanned can differ, as of an ICO, whose last image is scanned.
 ///
 /// ```
 /// use greenlight::{Code, DefectKind, Enforcement, Format, Requirements};
@@ -65,6 +81,7 @@ pub struct Requirements {
     max_gif_pixels: u64,
     max_url_chars: usize,
     download_time: Duration,
+    frame_cap: u32,
     /// Of the codes that no defect becomes; those of the others are not used.
     rules: [Enforcement; Code::COUNT],
     defects: [Enforcement; DefectKind::COUNT],
@@ -83,6 +100,7 @@ impl Requirements {
         max_gif_pixels: 4_194_304,
         max_url_chars: 2_048,
         download_time: Duration::from_secs(3),
+        frame_cap: FRAME_CAP,
         rules: default_rules(),
         defects: default_defects(),
     };
@@ -92,6 +110,31 @@ impl Requirements {
         max_bytes: 5 << 20,
         warn_bytes: 5_000_000,
         ..Self::ASYNC
+    };
+
+    /// The requirements of Image Moderation 2.0 on the international site.
+    pub const V2: Self = Self {
+        formats: Self::ASYNC.formats | Format::Webp.bit(),
+        warn_bytes: 10_000_000,
+        min_width: 200,
+        min_height: 200,
+        max_gif_pixels: 250_000_000,
+        frame_cap: 1,
+        rules: {
+            let mut rules = default_rules();
+            rules[Code::ImageTooSmall.index()] = Enforcement::Warn;
+            rules
+        },
+        ..Self::ASYNC
+    };
+
+    /// The requirements of Image Moderation 2.0 in mainland China.
+    pub const V2_MAINLAND: Self = Self {
+        max_side: 16_384,
+        max_pixels: 167_000_000,
+        max_gif_pixels: 167_000_000,
+        download_time: Duration::from_secs(7),
+        ..Self::V2
     };
 
     /// Sets the largest file, in bytes, and removes the warning for smaller ones.
@@ -159,6 +202,14 @@ impl Requirements {
     #[must_use]
     pub const fn with_download_time(mut self, time: Duration) -> Self {
         self.download_time = time;
+        self
+    }
+
+    /// Sets how many frames of an animation, or parts of a long image, are scanned at most. With fewer than
+    /// there are, [`Code::ImageFramesUnseen`] is broken.
+    #[must_use]
+    pub const fn with_frame_cap(mut self, frames: u32) -> Self {
+        self.frame_cap = frames;
         self
     }
 
@@ -267,6 +318,11 @@ impl Requirements {
     /// The longest download, from resolving the host to the last byte.
     pub const fn download_time(&self) -> Duration {
         self.download_time
+    }
+
+    /// How many frames of an animation, or parts of a long image, are scanned at most.
+    pub const fn frame_cap(&self) -> u32 {
+        self.frame_cap
     }
 
     /// Whether images of this format are scanned.

@@ -96,6 +96,24 @@ fn answer(scene: &str, name: &str) -> (&'static str, &'static str, f64) {
     }
 }
 
+/// The level and labels of an image in 2.0.
+pub(super) fn risk(url: &str) -> Value {
+    let name = image_name(url);
+    let (level, label, confidence) = if name.contains("porn") {
+        ("high", "pornographic_adultContent", Some(98.63))
+    } else if name.contains("sexy") {
+        ("medium", "sexual_cleavage", Some(78.5))
+    } else {
+        ("none", "nonLabel", None)
+    };
+    let mut result = json!({ "Label": label, "Description": label });
+    if let Some(confidence) = confidence {
+        result["Confidence"] = json!(confidence);
+        result["RiskLevel"] = json!(level);
+    }
+    json!({ "RiskLevel": level, "Result": [result] })
+}
+
 /// The last part of a URL's path, decoded and in lower case.
 fn image_name(url: &str) -> String {
     let path = url.split(['?', '#']).next().unwrap_or_default();

@@ -59,6 +59,21 @@ pub(super) fn queue() -> (mpsc::Sender<Callback>, mpsc::Receiver<Callback>) {
 impl Callback {
     /// `None` for a URL that does not lead to this machine: a sandbox calls no other host.
     pub(super) fn new(uid: &str, wish: &Wish, content: &Value) -> Option<Self> {
+        Self::of(uid, wish, content, ["checksum", "content"], None)
+    }
+
+    /// A callback of 2.0, whose fields have capitals.
+    pub(super) fn v2(uid: &str, wish: &Wish, id: &str, content: &Value) -> Option<Self> {
+        Self::of(uid, wish, content, ["Checksum", "Content"], Some(id))
+    }
+
+    fn of(
+        uid: &str,
+        wish: &Wish,
+        content: &Value,
+        [checksum_name, content_name]: [&str; 2],
+        id: Option<&str>,
+    ) -> Option<Self> {
         let target = Target::parse(&wish.url)?;
         let content = content.to_string();
         let parts = [uid, &wish.seed, &content];
@@ -67,8 +82,9 @@ impl Callback {
             _ => lower_hex(&hash::<Sha256>(parts)),
         };
         let form = form_urlencoded::Serializer::new(String::new())
-            .append_pair("checksum", &checksum)
-            .append_pair("content", &content)
+            .extend_pairs(id.map(|id| ("ReqId", id)))
+            .append_pair(checksum_name, &checksum)
+            .append_pair(content_name, &content)
             .finish();
         Some(Self { target, form })
     }

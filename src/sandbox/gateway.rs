@@ -25,8 +25,9 @@ use super::{
 /// Nonces that are remembered; the oldest is forgotten first.
 const MAX_NONCES: usize = 100_000;
 
-/// The only version that is still served; an earlier one answers `InvalidAction.NotFound`.
+/// The only version of 1.0 that is still served; an earlier one answers `InvalidAction.NotFound`.
 const VERSION: &str = "2018-05-09";
+const VERSION_2: &str = "2022-03-02";
 
 /// The gateway's memory.
 #[derive(Debug, Default)]
@@ -58,6 +59,12 @@ impl Gateway {
                 let authorization = acs3::Authorization::parse(parameters)?;
                 check_caller(request, key, authorization.id)?;
                 authorization.check(request, key, now)?;
+            }
+            None if request.is_v2 => {
+                return Err(Refusal::bad(
+                    "InvalidAuthorization",
+                    "Specified authorization is not of the form ACS3-HMAC-SHA256.",
+                ));
             }
             None => check_roa(request, key, header, now)?,
         }
@@ -97,7 +104,8 @@ fn check_caller(request: &Request<'_>, key: &AccessKey, id: &str) -> Result<(), 
             "Specified access key is not found.",
         ));
     }
-    required(request, "x-acs-version", "Version", VERSION, || {
+    let version = if request.is_v2 { VERSION_2 } else { VERSION };
+    required(request, "x-acs-version", "Version", version, || {
         Refusal::bad(
             "InvalidAction.NotFound",
             "Specified api is not found, please check your url and method.",

@@ -1,6 +1,6 @@
 //! A mock of the moderation service on loopback, for tests and trials: it verifies signatures like
-//! the gateway, keeps tasks, and answers like version 2018-05-09 of the service. It needs no account
-//! and costs nothing.
+//! the gateway, keeps tasks, and answers like versions 2018-05-09 (1.0) and 2022-03-02 (2.0) of the
+//! service. It needs no account and costs nothing.
 //!
 //! **Which answer an image gets** is decided by the last part of its URL's path, in any case. In
 //! scene `porn`, a name that contains `porn` is labelled `porn` and suggested to be blocked, one
@@ -8,8 +8,11 @@
 //! with one of the scene's documented labels as a word of its own (`weapon-1.jpg`) is labelled so
 //! and blocked. Every other image is `normal` and passes.
 //!
+//! In 2.0 a name that contains `porn` has the level high, one that contains `sexy` medium, and every
+//! other none.
+//!
 //! A task's first polls are answered with 280 (the number is set by
-//! [`polls`](SandboxBuilder::polls)), then it is done; after an hour it has expired (594). Requests
+//! [`polls`](SandboxBuilder::polls)), then it is done; after an hour it has expired (594), in 2.0 after three days (409). Requests
 //! that the service documents as invalid are refused. Where the service's behavior is not documented,
 //! the sandbox is strict, so that a careless client fails in tests.
 //!
@@ -49,6 +52,7 @@ mod request;
 mod routes;
 mod serve;
 mod service;
+mod service_v2;
 mod status;
 mod tasks;
 

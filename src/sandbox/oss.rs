@@ -48,7 +48,7 @@ struct Inner {
     bytes: usize,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Credential {
     id: String,
     secret: String,
@@ -66,6 +66,35 @@ impl Oss {
 
     /// New temporary credentials, as the service answers them.
     pub(super) fn issue(&self, now: Timestamp, ids: &Ids, endpoint: &str) -> Value {
+        let credential = self.lend(now, ids);
+        json!({
+            "accessKeyId": &credential.id,
+            "accessKeySecret": &credential.secret,
+            "securityToken": &credential.token,
+            "expiredTime": credential.expires.as_millisecond(),
+            "ossEndpoint": endpoint,
+            "ossInternalEndpoint": endpoint,
+            "uploadBucket": BUCKET,
+            "uploadFolder": FOLDER,
+        })
+    }
+
+    /// The same as 2.0 answers them.
+    pub(super) fn issue_v2(&self, now: Timestamp, ids: &Ids, endpoint: &str) -> Value {
+        let credential = self.lend(now, ids);
+        json!({
+            "AccessKeyId": &credential.id,
+            "AccessKeySecret": &credential.secret,
+            "SecurityToken": &credential.token,
+            "Expiration": credential.expires.as_second(),
+            "OssInternetEndPoint": endpoint,
+            "OssInternalEndPoint": endpoint,
+            "BucketName": BUCKET,
+            "FileNamePrefix": format!("{FOLDER}/"),
+        })
+    }
+
+    fn lend(&self, now: Timestamp, ids: &Ids) -> Credential {
         let expires = now.saturating_add(self.lifetime).unwrap_or(now);
         let credential = Credential {
             id: format!("STS.{}", ids.alphanumeric()),
@@ -73,22 +102,12 @@ impl Oss {
             token: format!("CAIS{}==", ids.alphanumeric()),
             expires,
         };
-        let data = json!({
-            "accessKeyId": &credential.id,
-            "accessKeySecret": &credential.secret,
-            "securityToken": &credential.token,
-            "expiredTime": expires.as_millisecond(),
-            "ossEndpoint": endpoint,
-            "ossInternalEndpoint": endpoint,
-            "uploadBucket": BUCKET,
-            "uploadFolder": FOLDER,
-        });
         let mut inner = self.inner.lock().expect("no holder panics");
-        inner.credentials.push_back(credential);
+        inner.credentials.push_back(credential.clone());
         if inner.credentials.len() > MAX_CREDENTIALS {
             inner.credentials.pop_front();
         }
-        data
+        credential
     }
 
     /// Whether an `oss://` task can be fetched: `object` is `bucket/key`.

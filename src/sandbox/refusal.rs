@@ -37,6 +37,8 @@ impl Refusal {
 
 /// The parts of a request that the gateway checks.
 pub(super) struct Request<'a> {
+    /// Whether it is of version 2022-03-02.
+    pub(super) is_v2: bool,
     pub(super) method: &'a Method,
     pub(super) uri: &'a Uri,
     pub(super) headers: &'a HeaderMap,

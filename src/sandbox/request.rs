@@ -113,8 +113,7 @@ pub(super) fn check_task(state: &State, task: &TaskRequest) -> Result<(), Status
         return Err(Status::bad("url is neither http, https nor oss"));
     }
     if let Some(data_id) = &task.data_id {
-        let good = |character: char| character.is_ascii_alphanumeric() || "_-.".contains(character);
-        if data_id.is_empty() || data_id.len() > MAX_DATA_ID || !data_id.chars().all(good) {
+        if data_id.len() > MAX_DATA_ID || !is_data_id(data_id) {
             return Err(Status::bad(
                 "dataId is 1 to 128 letters, digits, _, - and .",
             ));
@@ -129,7 +128,13 @@ pub(super) fn check_task(state: &State, task: &TaskRequest) -> Result<(), Status
     }
 }
 
-fn has_scheme(url: &str, schemes: &[&str]) -> bool {
+/// Whether an id has the characters that both APIs accept.
+pub(super) fn is_data_id(id: &str) -> bool {
+    let good = |character: char| character.is_ascii_alphanumeric() || "_-.".contains(character);
+    !id.is_empty() && id.chars().all(good)
+}
+
+pub(super) fn has_scheme(url: &str, schemes: &[&str]) -> bool {
     schemes.iter().any(|scheme| {
         url.get(..scheme.len())
             .is_some_and(|head| head.eq_ignore_ascii_case(scheme))

@@ -21,6 +21,7 @@ use super::{
     refusal::{Refusal, Request as Received},
     serve::{Broken, HangUp},
     service::{self, Operation},
+    service_v2,
     status::Status,
 };
 
@@ -35,6 +36,7 @@ const BODY_TIME: Duration = Duration::from_secs(30);
 
 pub(super) fn router(state: Arc<State>) -> Router {
     Router::new()
+        .route("/", any(operation))
         .route("/green/{*operation}", any(operation))
         .route("/files/{*path}", get(file))
         .route("/published/{*path}", get(published))
@@ -162,7 +164,7 @@ fn store_error(refusal: &Refusal, request_id: &str) -> Response<Body> {
 /// An operation of the service, with the fault that is its turn.
 async fn operation(Shared(state): Shared<Arc<State>>, request: Request) -> Response<Body> {
     let (parts, body) = request.into_parts();
-    let asked = Operation::at(parts.uri.path()).filter(|_| parts.method == Method::POST);
+    let asked = Operation::of(&parts).filter(|_| parts.method == Method::POST);
     let Some(asked) = asked else {
         return nothing(Shared(state), parts.headers).await;
     };
@@ -177,6 +179,7 @@ async fn operation(Shared(state): Shared<Arc<State>>, request: Request) -> Respo
         Err(refusal) => Err(refusal),
         Ok(body) => {
             let request = Received {
+                is_v2: asked.is_v2(),
                 method: &parts.method,
                 uri: &parts.uri,
                 headers: &parts.headers,
@@ -191,11 +194,24 @@ async fn operation(Shared(state): Shared<Arc<State>>, request: Request) -> Respo
         Err(refusal) => return refused(&refusal, &request_id, host),
         Ok(body) => body,
     };
-    let (status, data) = match service::execute(&state, asked, &body, fault.as_ref()) {
-        Ok(data) => (Status::of(200), data),
-        Err(status) => (status, None),
+    let answer = if asked.is_v2() {
+        let request = Received {
+            is_v2: true,
+            method: &parts.method,
+            uri: &parts.uri,
+            headers: &parts.headers,
+            body: &body,
+        };
+        let fault = fault.as_ref();
+        let (status, data) = service_v2::execute(&state, asked, &request, &request_id, fault);
+        service_v2::envelope(&status, &request_id, data)
+    } else {
+        let (status, data) = match service::execute(&state, asked, &body, fault.as_ref()) {
+            Ok(data) => (Status::of(200), data),
+            Err(status) => (status, None),
+        };
+        service::envelope(&status, &request_id, data)
     };
-    let answer = service::envelope(&status, &request_id, data);
     delay(fault.as_ref()).await;
     after(fault.as_ref(), &answer, &request_id, host)
 }

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use axum::http::{Uri, request::Parts};
+use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 use super::{
@@ -15,6 +17,9 @@ use super::{
 
 /// Most task ids of one question (a dated copy of the results page).
 const MAX_TASK_IDS: usize = 100;
+
+/// How long results are kept: one hour, as the service documents.
+const KEPT: SignedDuration = SignedDuration::from_hours(1);
 
 /// What is asked of the service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -32,11 +37,61 @@ pub enum Operation {
     UploadCredentials,
     /// The PUT of an object.
     Upload,
+    /// `ImageModeration` of 2.0.
+    ImageModeration,
+    /// `ImageAsyncModeration` of 2.0.
+    ImageAsyncModeration,
+    /// `DescribeImageModerationResult` of 2.0.
+    DescribeImageModerationResult,
+    /// `ImageBatchModeration` of 2.0.
+    ImageBatchModeration,
+    /// `DescribeImageResultExt` of 2.0.
+    DescribeImageResultExt,
+    /// `DescribeUploadToken` of 2.0.
+    DescribeUploadToken,
 }
 
 impl Operation {
-    /// The operation at a path.
-    pub(super) fn at(path: &str) -> Option<Self> {
+    /// The operation of a request: by its path in 1.0, by its header or parameter in 2.0.
+    pub(super) fn of(request: &Parts) -> Option<Self> {
+        let path = request.uri.path();
+        if path != "/" {
+            return Self::at(path);
+        }
+        let header = request.headers.get("x-acs-action");
+        let header = header.and_then(|action| action.to_str().ok());
+        match header {
+            Some(action) => Self::named(action),
+            None => Self::named(&parameter(&request.uri, "Action")?),
+        }
+    }
+
+    fn named(action: &str) -> Option<Self> {
+        Some(match action {
+            "ImageModeration" => Self::ImageModeration,
+            "ImageAsyncModeration" => Self::ImageAsyncModeration,
+            "DescribeImageModerationResult" => Self::DescribeImageModerationResult,
+            "ImageBatchModeration" => Self::ImageBatchModeration,
+            "DescribeImageResultExt" => Self::DescribeImageResultExt,
+            "DescribeUploadToken" => Self::DescribeUploadToken,
+            _ => return None,
+        })
+    }
+
+    /// Whether it is of version 2022-03-02.
+    pub(super) const fn is_v2(self) -> bool {
+        matches!(
+            self,
+            Self::ImageModeration
+                | Self::ImageAsyncModeration
+                | Self::DescribeImageModerationResult
+                | Self::ImageBatchModeration
+                | Self::DescribeImageResultExt
+                | Self::DescribeUploadToken
+        )
+    }
+
+    fn at(path: &str) -> Option<Self> {
         Some(match path {
             "/green/image/asyncscan" => Self::AsyncScan,
             "/green/image/results" => Self::Results,
@@ -46,6 +101,14 @@ impl Operation {
             _ => return None,
         })
     }
+}
+
+/// A parameter of the query.
+fn parameter(uri: &Uri, name: &str) -> Option<String> {
+    let query = uri.query().unwrap_or_default();
+    let mut pairs = url::form_urlencoded::parse(query.as_bytes());
+    let (_, value) = pairs.find(|(found, _)| found == name)?;
+    Some(value.into_owned())
 }
 
 /// The answer's envelope: HTTP 200 whatever the code.
@@ -85,7 +148,8 @@ pub(super) fn execute(
             let now = state.clock.now();
             Ok(Some(state.oss.issue(now, &state.ids, &endpoint)))
         }
-        Operation::Upload => Err(Status::of(404)), // an object is put by another way
+        // An object is put by another way, and 2.0 is executed elsewhere.
+        _ => Err(Status::of(404)),
     }
 }
 
@@ -118,6 +182,7 @@ fn scan(
                 url,
                 scenes: Arc::clone(&scenes),
                 made: now,
+                kept: KEPT,
                 polls: 0,
             };
             let id = state.ids.task();

@@ -19,6 +19,27 @@ impl Status {
         Self::new(400, format!("BAD_REQUEST: {}", message.into()))
     }
 
+    /// A code of 2.0 with its documented meaning (pages 2669854 and 2669855).
+    pub(super) fn of_v2(code: i64) -> Self {
+        let word = match code {
+            200 => "OK",
+            280 => "the task is being processed",
+            400 => "a parameter is empty",
+            401 => "a parameter is not valid",
+            402 => "a parameter has an invalid length",
+            403 => "the requests exceed the QPS limit",
+            404 => "the image could not be downloaded",
+            405 => "the download of the image timed out",
+            406 => "the image is too large",
+            407 => "the format of the image is not supported",
+            408 => "the account has no permission to call this operation",
+            409 => "the ReqId does not exist",
+            500 => "a system exception occurred",
+            _ => "error",
+        };
+        Self::new(code, word)
+    }
+
     /// A code with its documented word.
     pub(super) fn of(code: i64) -> Self {
         let word = match code {

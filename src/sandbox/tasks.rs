@@ -7,9 +7,6 @@ use std::{
 
 use jiff::{SignedDuration, Timestamp};
 
-/// How long results are kept: one hour, as the service documents.
-const KEPT: SignedDuration = SignedDuration::from_hours(1);
-
 /// How many bytes of the tasks' text are held at most.
 const MAX_BYTES: usize = 64 << 20;
 
@@ -20,6 +17,8 @@ pub(super) struct Held {
     pub(super) url: String,
     pub(super) scenes: Arc<[String]>,
     pub(super) made: Timestamp,
+    /// How long the result is kept.
+    pub(super) kept: SignedDuration,
     /// How often its result was asked for.
     pub(super) polls: u32,
 }
@@ -67,7 +66,7 @@ impl Tasks {
     /// more.
     pub(super) fn poll(&mut self, id: &str, now: Timestamp) -> Option<Held> {
         let task = self.held.get_mut(id)?;
-        if now.duration_since(task.made) > KEPT {
+        if now.duration_since(task.made) > task.kept {
             return None;
         }
         task.polls = task.polls.saturating_add(1);

@@ -38,6 +38,8 @@ mod green_sign;
 mod green_trace;
 #[cfg(feature = "client")]
 mod green_upload;
+#[cfg(all(feature = "client", feature = "sandbox"))]
+mod green_v2;
 #[cfg(feature = "cli")]
 mod html_report;
 mod image_url;

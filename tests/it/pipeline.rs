@@ -6,6 +6,7 @@ mod checks;
 mod faults;
 mod files;
 mod kill;
+mod v2;
 
 use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
 
@@ -76,6 +77,28 @@ fn pipeline_over(probe: Probe, endpoint: &str, secret: &str, ledger: Arc<dyn Led
     ))
 }
 
+/// Like `pipeline_over`, with 2.0, whose requests have one image each.
+fn pipeline_v2(probe: Probe, endpoint: &str, ledger: Arc<dyn Ledger>) -> Pipeline {
+    let rate = 100_000.try_into().unwrap();
+    let client = Client::builder()
+        .endpoint(endpoint)
+        .credentials(Credentials::new(
+            "sandbox-key-id",
+            Secret::new("sandbox-key-secret"),
+        ))
+        .requests_per_second(rate)
+        .images_per_second(rate)
+        .max_attempts(1);
+    let client = client.build_v2().unwrap();
+    hasty(Pipeline::new(client, probe, ledger, scope_v2()))
+}
+
+fn scope_v2() -> Scope {
+    Scope::new(&["baselineCheck"])
+        .with_account("sandbox-key-id")
+        .with_service("sandbox/2022-03-02")
+}
+
 /// Like `pipeline`, with another scope.
 fn pipeline_of(endpoint: &str, ledger: Arc<dyn Ledger>, scope: Scope) -> Pipeline {
     let client = client(endpoint, "sandbox-key-secret");
@@ -104,7 +127,11 @@ fn impatient(pipeline: Pipeline) -> Pipeline {
 
 impl Bench {
     async fn new(sandbox: SandboxBuilder) -> Self {
-        let ledger = SqliteLedger::open(&fresh_path("pipeline"), &scope()).unwrap();
+        Self::of(sandbox, &scope()).await
+    }
+
+    async fn of(sandbox: SandboxBuilder, scope: &Scope) -> Self {
+        let ledger = SqliteLedger::open(&fresh_path("pipeline"), scope).unwrap();
         Self {
             sandbox: sandbox.serve(FIXTURES).start().await.unwrap(),
             ledger: Arc::new(ledger),
@@ -292,7 +319,7 @@ fn runs_that_share_a_ledger_share_the_work() {
         let secret = bench.sandbox.credentials().secret();
         let other = Arc::new(SqliteLedger::open(&path, &scope()).unwrap());
         let other = pipeline(&bench.sandbox.endpoint(), secret, other);
-        let mut first = bench.pipeline().start(bench.good(150));
+        let mut first = bench.pipeline().start(bench.good(400));
         let mut second = other.resume();
         let mut names = Vec::new();
         let mut take = |outcomes: Option<Vec<greenlight::ledger::Undelivered>>| {
@@ -315,9 +342,9 @@ fn runs_that_share_a_ledger_share_the_work() {
         }
         names.sort_unstable();
         names.dedup();
-        assert_eq!((names.len(), bench.sandbox.paid()), (150, 150));
+        assert_eq!((names.len(), bench.sandbox.paid()), (400, 400));
         let sent = (first.progress().sent, second.progress().sent);
-        assert_eq!(sent.0 + sent.1, 150, "{sent:?}");
+        assert_eq!(sent.0 + sent.1, 400, "{sent:?}");
     });
 }
 

@@ -419,3 +419,40 @@ fn not_walked_is_a_separate_warning() {
         asked.enforcement(DefectKind::PngEndCrc)
     );
 }
+
+#[test]
+fn the_presets_of_2_0_have_limits_of_their_own() {
+    let broken = |asked: &Requirements, width, height, code| {
+        let verdict = asked.judge(Inspection::of(&bmp_header(width, height)));
+        let found = verdict
+            .violations()
+            .iter()
+            .find(|found| found.code() == code);
+        found.map(Violation::severity)
+    };
+    for asked in [Requirements::V2, Requirements::V2_MAINLAND] {
+        assert_eq!(broken(&asked, 200, 200, Code::ImageTooSmall), None);
+        let advised = broken(&asked, 199, 200, Code::ImageTooSmall);
+        assert_eq!(advised, Some(Severity::Warn));
+        assert!(asked.allows(Format::Webp) && !asked.allows(Format::Tiff));
+        let animated = asked.judge(Inspection::of(&fs::read(ANIMATED).unwrap()));
+        let unseen = animated.violations().iter();
+        let mut unseen = unseen.filter(|found| found.code() == Code::ImageFramesUnseen);
+        assert_eq!(unseen.next().unwrap().measured(), Some(&Measure::Number(1)));
+    }
+    for (asked, side, pixels) in [
+        (Requirements::V2, 30_000, (25_000, 10_000)),
+        (Requirements::V2_MAINLAND, 16_384, (16_700, 10_000)),
+    ] {
+        let (long, many) = (Code::ImageSideTooLong, Code::ImageTooManyPixels);
+        assert_eq!(broken(&asked, side, 256, long), None);
+        assert_eq!(broken(&asked, side + 1, 256, long), Some(Severity::Reject));
+        assert_eq!(broken(&asked, pixels.0, pixels.1, many), None);
+        assert_eq!(
+            broken(&asked, pixels.0, pixels.1 + 1, many),
+            Some(Severity::Reject)
+        );
+    }
+}
+
+const ANIMATED: &str = "fixtures/images/gif/animated.gif";

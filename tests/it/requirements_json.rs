@@ -34,6 +34,7 @@ fn the_documented_example_is_parsed() {
         "max_gif_pixels",
         "max_url_chars",
         "download_time_ms",
+        "frame_cap",
         "reject_warnings",
         "enforce",
     ] {
@@ -215,5 +216,22 @@ fn stored_settings_restore_the_requirements() {
             text.contains("settings"),
             requirements != Requirements::ASYNC
         );
+    }
+}
+
+#[test]
+fn every_preset_is_written_and_read() {
+    for (name, preset) in [
+        ("async", Requirements::ASYNC),
+        ("v1-async", Requirements::ASYNC),
+        ("sync", Requirements::SYNC),
+        ("v1-sync", Requirements::SYNC),
+        ("v2", Requirements::V2),
+        ("v2-mainland", Requirements::V2_MAINLAND),
+    ] {
+        let named = format!("{{\"preset\":\"{name}\"}}");
+        assert_eq!(Requirements::from_json(&named).unwrap(), preset, "{name}");
+        let written = serde_json::to_string(&preset).unwrap();
+        assert_eq!(Requirements::from_json(&written).unwrap(), preset, "{name}");
     }
 }

@@ -27,6 +27,7 @@ class Settings(TypedDict, total=False):
     max_gif_pixels: int
     max_url_chars: int
     download_time_ms: int
+    frame_cap: int
     reject_warnings: bool
     enforce: Mapping[str, Literal["off", "warn", "reject"]]
 

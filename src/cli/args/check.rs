@@ -116,17 +116,23 @@ pub(crate) struct CheckSettings {
 }
 
 impl CheckSettings {
-    pub(crate) fn requirements(&self) -> Requirements {
-        self.required.build()
+    /// The requirements that the user sets, on top of `default` if no preset is named.
+    pub(crate) fn requirements(&self, default: &Requirements) -> Requirements {
+        self.required.build(default)
     }
 
-    /// The probe that the options ask for, which may also reach `own`, an address of this command's.
-    pub(crate) fn probe(&self, own: Option<SocketAddr>) -> Result<Probe, Failure> {
+    /// The probe that the options ask for, for these requirements. It may also reach `own`, an address of
+    /// this command's.
+    pub(crate) fn probe(
+        &self,
+        requirements: &Requirements,
+        own: Option<SocketAddr>,
+    ) -> Result<Probe, Failure> {
         if let Some(warning) = self.reach.warning() {
             terminal::warning(&warning);
         }
         let probe = Probe::builder()
-            .deadline(self.requirements().download_time())
+            .deadline(requirements.download_time())
             .depth(self.depth.into())
             .mode(self.reach.probe.into())
             .concurrency(usize::from(self.reach.concurrency));

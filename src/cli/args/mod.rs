@@ -1,6 +1,7 @@
 //! The arguments.
 
 mod about;
+mod api;
 mod check;
 mod doctor;
 mod examples;
@@ -18,6 +19,7 @@ mod service;
 use clap::{CommandFactory as _, Parser, Subcommand, builder::StyledStr};
 
 pub(crate) use about::{CompletionsOptions, ConfigOptions, ManOptions, ShowConfigOptions};
+pub(crate) use api::ApiOption;
 pub(crate) use check::{CheckOptions, CheckSettings, InputOptions, entry_of};
 pub(crate) use doctor::DoctorOptions;
 pub(crate) use ledger::{

@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use clap::Args;
 
-use super::{CheckSettings, InputOptions, PrintOptions, SceneOptions};
+use super::{ApiOption, CheckSettings, InputOptions, PrintOptions, SceneOptions};
 
 /// The scan whose cost is estimated.
 #[derive(Args, Debug)]
@@ -18,7 +18,10 @@ pub(crate) struct PlanOptions {
     #[command(flatten)]
     pub(crate) scenes: SceneOptions,
 
-    /// Price of a thousand images of one scene, in any currency: 1.80
+    #[command(flatten)]
+    pub(crate) api: ApiOption,
+
+    /// Price of a thousand images of one scene or service, in any currency: 1.80
     #[arg(long, value_name = "PRICE", help_heading = "Service")]
     pub(crate) price: Option<Price>,
 

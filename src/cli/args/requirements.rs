@@ -22,9 +22,11 @@ const MEASURED: [&str; 5] = ["png", "jpeg", "gif", "bmp", "webp"];
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Requirements")]
 pub(crate) struct RequirementOptions {
-    /// Scan they are for: async, sync [default: async]
+    /// Scan they are for: async, sync, v2, v2-mainland [default: async]
     ///
-    /// async accepts files up to 20 MB, sync up to 5 MB.
+    /// v1-async (or async) and v1-sync (or sync) are of 1.0, up to 20 MB and 5 MB. v2 is of 2.0, with WebP and one
+    /// frame of an animation, v2-mainland its smaller limits in mainland China. The default with --api 2.0 is v2, in
+    /// regions cn-* v2-mainland.
     #[arg(
         long = "for",
         value_name = "SCAN",
@@ -83,11 +85,15 @@ pub(crate) struct RequirementOptions {
 }
 
 impl RequirementOptions {
-    pub(crate) fn build(&self) -> Requirements {
+    /// The requirements that the user sets, on top of `default` if no preset is named.
+    pub(crate) fn build(&self, default: &Requirements) -> Requirements {
         let mut built = match (&self.requirements, self.scan) {
             (Some(requirements), _) => requirements.clone(),
+            (None, Some(Preset::Async)) => Requirements::ASYNC,
             (None, Some(Preset::Sync)) => Requirements::SYNC,
-            (None, Some(Preset::Async) | None) => Requirements::ASYNC,
+            (None, Some(Preset::V2)) => Requirements::V2,
+            (None, Some(Preset::V2Mainland)) => Requirements::V2_MAINLAND,
+            (None, None) => default.clone(),
         };
         if let Some(time) = self.timeout {
             built = built.with_download_time(time);
@@ -144,8 +150,12 @@ fn measured() -> impl TypedValueParser<Value = Format> {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Preset {
+    #[value(alias = "v1-async")]
     Async,
+    #[value(alias = "v1-sync")]
     Sync,
+    V2,
+    V2Mainland,
 }
 
 /// A rule and what is done when it is broken.

@@ -1,6 +1,6 @@
 //! What to scan for, where, and what is kept of it.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use clap::Args;
 
@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     cli::{duration, exit::Failure},
-    green::{Client, ClientBuilder},
+    green::{Api, ClientBuilder},
     sandbox::Sandbox,
 };
 
@@ -97,7 +97,7 @@ pub(crate) struct ScanSettings {
     #[arg(long, value_name = "NAME", hide_short_help = true)]
     pub(crate) account: Option<String>,
 
-    /// Most images submitted per second [default: 45]
+    /// Most images submitted per second [default: 45, in 2.0: 90]
     ///
     /// It is shared by all that use the ledger. The default is nine tenths of an account's default limit.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
@@ -109,7 +109,7 @@ pub(crate) struct ScanSettings {
 
     /// Give up when no result comes for this long; without a ledger after [default: 10m]
     ///
-    /// With a ledger the default is to wait without limit: the service keeps results for an hour, and
+    /// With a ledger the default is to wait without limit: the service keeps results for an hour (2.0: three days), and
     /// `greenlight resume` polls again.
     #[arg(long, value_name = "TIME", value_parser = duration::parse, hide_short_help = true)]
     pub(crate) wait: Option<Duration>,
@@ -132,10 +132,10 @@ impl ScanOptions {
 
 impl ScanSettings {
     /// The client, with the rate that the user names. The ledger's rate is the narrower one.
-    pub(crate) fn client_with(&self, mut client: ClientBuilder) -> Result<Client, Failure> {
+    pub(crate) fn client_with(&self, mut client: ClientBuilder) -> Result<Arc<dyn Api>, Failure> {
         if let Some(rate) = self.rate.and_then(|rate| rate.try_into().ok()) {
             client = client.requests_per_second(rate).images_per_second(rate);
         }
-        Ok(client.build()?)
+        self.service.api.api.build(client)
     }
 }

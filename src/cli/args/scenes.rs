@@ -5,7 +5,7 @@ use clap::Args;
 use crate::{
     cli::{config, exit::Failure},
     error::Error,
-    green::Scene,
+    green::{Scene, v2::ServiceCode},
 };
 
 /// The documented scenes (asynchronous moderation page, 2026-03).
@@ -19,6 +19,21 @@ pub(crate) struct SceneOptions {
     /// Separated by commas: porn, terrorism, ad, qrcode, live, logo. A ledger keeps those it was begun with.
     #[arg(long, value_name = "SCENES", value_delimiter = ',', value_parser = trimmed)]
     scenes: Option<Vec<Scene>>,
+
+    /// Code of the service to scan with, in 2.0
+    ///
+    /// baselineCheck, baselineCheck_pro, baselineCheckByVL, tonalityImprove, aigcCheck, aigcDetector,
+    /// profilePhotoCheck, postImageCheck, postImageCheckByVL, advertisingCheck, adCheckByVL, liveStreamCheck,
+    /// riskDetection, generalOcr, generalRecognition, faceDetect or faceDetect_pro; outside China some of them
+    /// with _global or _cb at the end, such as baselineCheck_global; or that of a copy made in the console. A
+    /// ledger keeps the one it was begun with.
+    #[arg(
+        long,
+        value_name = "CODE",
+        conflicts_with = "scenes",
+        hide_short_help = true
+    )]
+    pub(super) service: Option<ServiceCode>,
 
     /// Accept scenes that the service does not document
     #[arg(long, hide_short_help = true)]
@@ -44,16 +59,6 @@ impl SceneOptions {
             Some(word) if !self.any_scene => Err(refusal(word)),
             _ => Ok(named),
         }
-    }
-
-    /// The scenes that the user names, or the default.
-    ///
-    /// # Errors
-    ///
-    /// As for [`named`](Self::named).
-    pub(crate) fn chosen(&self) -> Result<Vec<Scene>, Failure> {
-        let named = self.named()?;
-        Ok(named.map_or_else(|| vec![Scene::Porn, Scene::Terrorism], <[_]>::to_vec))
     }
 }
 

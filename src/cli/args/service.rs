@@ -4,9 +4,7 @@ use std::{fmt, net::SocketAddr, path::PathBuf, str::FromStr, time::Duration};
 
 use clap::{Args, ValueEnum, ValueHint};
 
-use greenlight::TaskId;
-
-use super::{OnlyOption, PrintOptions};
+use super::{ApiOption, OnlyOption, PrintOptions};
 use crate::{
     cli::{duration, exit::Failure},
     error::Error,
@@ -16,14 +14,19 @@ use crate::{
     },
     sandbox::Sandbox,
 };
+use greenlight::TaskId;
 
 /// The moderation service, and the key for it.
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Service")]
 pub(crate) struct ServiceOptions {
+    #[command(flatten)]
+    pub(crate) api: ApiOption,
+
     /// Region of the service, such as ap-southeast-1
     ///
-    /// ap-southeast-1, cn-beijing, cn-shanghai, cn-shenzhen, eu-central-1 or us-east-1.
+    /// ap-southeast-1, cn-beijing, cn-shanghai, cn-shenzhen, eu-central-1 or us-east-1. 2.0 scans lists in
+    /// ap-southeast-1, cn-beijing and cn-shanghai.
     #[arg(long, value_name = "REGION", conflicts_with = "endpoint")]
     pub(crate) region: Option<String>,
 
@@ -131,6 +134,7 @@ impl ServiceOptions {
             (None, Some(endpoint)) => format!(" --endpoint {endpoint}"),
             (None, None) => String::new(),
         };
+        said.push_str(self.api.api.argument());
         if self.vpc {
             said.push_str(" --vpc");
         }
@@ -149,7 +153,7 @@ impl ServiceOptions {
 
 #[derive(Args, Debug)]
 pub(crate) struct ResultsOptions {
-    /// Task ids, as the service returned them and scan prints them
+    /// Task ids (in 2.0 `ReqId`), as the service returned them and scan prints them
     #[arg(value_name = "TASK_ID", required = true, value_parser = task_id)]
     pub(crate) tasks: Vec<TaskId>,
 

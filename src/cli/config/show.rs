@@ -9,7 +9,7 @@ use super::{Layers, options};
 use crate::cli::{
     args::{Arguments, ConfigOptions, ShowConfigOptions, header, without_password},
     exit::{Exit, Failure},
-    printer::{self, PrintedLine, Printer},
+    printer::{self, Line, Printer},
     terminal::{Cell, Row, Tone},
 };
 
@@ -108,7 +108,7 @@ struct Effective {
 const OPTION: usize = 24;
 const VALUE: usize = 24;
 
-impl PrintedLine for Effective {
+impl Line for Effective {
     fn heading() -> Option<Row> {
         let row = [
             Cell::new("OPTION").left(OPTION),

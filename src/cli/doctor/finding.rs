@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::cli::{
-    printer::PrintedLine,
+    printer::Line,
     terminal::{Cell, Row, Tone},
 };
 
@@ -54,7 +54,7 @@ impl Finding {
     }
 }
 
-impl PrintedLine for Finding {
+impl Line for Finding {
     fn heading() -> Option<Row> {
         None
     }

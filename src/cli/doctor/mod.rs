@@ -3,7 +3,7 @@
 mod finding;
 mod network;
 
-use std::{env, path::Path, time::Duration};
+use std::{env, path::Path, sync::Arc, time::Duration};
 
 use self::finding::{Finding, State};
 use super::{
@@ -12,10 +12,11 @@ use super::{
     interrupt::Interrupt,
     ledger::{self, LedgerLocation},
     printer::{self, Printer},
+    scan::NOT_OPENED,
 };
 use crate::{
     error::{Error, ErrorKind},
-    green::{Client, ClientBuilder, Credentials, Secret},
+    green::{Api, Client, ClientBuilder, Credentials, Secret},
     sandbox::Sandbox,
 };
 use greenlight::TaskId;
@@ -88,7 +89,7 @@ async fn examine(options: &DoctorOptions, print: Print<'_>) -> std::io::Result<(
                 None => print(Finding::ok("key", "that of the sandbox"))?,
             }
             if !matches!(account, Some(Err(_))) {
-                for finding in call(&service.client).await {
+                for finding in call(&*service.client).await {
                     print(finding)?;
                 }
             }
@@ -100,7 +101,7 @@ async fn examine(options: &DoctorOptions, print: Print<'_>) -> std::io::Result<(
 
 /// The service to test. The sandbox lives as long.
 struct Service {
-    client: Client,
+    client: Arc<dyn Api>,
     url: String,
     sandbox: Option<Sandbox>,
 }
@@ -114,13 +115,14 @@ async fn service(options: &DoctorOptions) -> Result<Service, Failure> {
             .endpoint(&sandbox.endpoint())
             .credentials(Credentials::new(key.id(), Secret::new(key.secret())));
         return Ok(Service {
-            client: limited(client).build()?,
+            client: options.service.api.api.build(limited(client))?,
             url: sandbox.endpoint(),
             sandbox: Some(sandbox),
         });
     }
     let service = &options.service;
-    let client = limited(service.client()?.credentials(service.chain())).build()?;
+    let client = limited(service.client()?.credentials(service.chain()));
+    let client = service.api.api.build(client)?;
     Ok(Service {
         url: match &service.endpoint {
             Some(endpoint) => endpoint.clone(),
@@ -173,7 +175,7 @@ fn proxies() -> Finding {
 }
 
 /// The one call, and the clock that its response shows.
-async fn call(client: &Client) -> Vec<Finding> {
+async fn call(client: &dyn Api) -> Vec<Finding> {
     let Ok(task) = TaskId::parse(NO_TASK) else {
         return Vec::new();
     };
@@ -189,6 +191,9 @@ async fn call(client: &Client) -> Vec<Finding> {
 
 fn advice(error: &Error) -> &'static str {
     match error.kind() {
+        _ if error.service_code() == Some(NOT_OPENED) => {
+            "the account has not opened 1.0; it may have opened 2.0: try --api 2.0"
+        }
         ErrorKind::Refused | ErrorKind::Credentials => {
             "check the key: that it is active, and may use the service (AliyunYundunGreenWebFullAccess)"
         }

@@ -7,7 +7,7 @@ use crate::{
     cli::{
         args::DeadOptions,
         exit::{Exit, Failure},
-        printer::{self, PrintedLine, Printer},
+        printer::{self, Line, Printer},
         report::text,
         terminal::{Cell, Row as Cells, Tone},
     },
@@ -68,7 +68,7 @@ impl Dead {
 
 const CLASS: usize = 20;
 
-impl PrintedLine for Dead {
+impl Line for Dead {
     fn heading() -> Option<Cells> {
         let row = [Cell::new("CLASS").left(CLASS), Cell::new("SOURCE")];
         Some(row.map(|cell| cell.tone(Tone::Heading)).to_vec())

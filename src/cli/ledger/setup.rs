@@ -7,17 +7,14 @@ use crate::{
     cli::{
         args::{POLL, ScanSettings},
         exit::Failure,
-        scan::LedgerPlace,
+        scan::Place,
     },
     error::{Error, ErrorKind},
-    green::{Client, Credentials, Scene, Secret},
+    green::{Api, Client, Credentials, Scene, Secret},
     ledger::{Ledger, Scope},
     pipeline::Pipeline,
     sandbox::Sandbox,
 };
-
-/// Default images submitted per second: nine tenths of an account's default limit.
-const RATE: u32 = 45;
 
 /// Default interval between polls of a sandbox in this process.
 const SANDBOX_POLL: Duration = Duration::from_millis(100);
@@ -37,14 +34,14 @@ pub(super) struct Setup {
 
 /// The service and the account that pays.
 struct Parties {
-    client: Client,
+    client: Arc<dyn Api>,
     account: String,
 }
 
 impl Parties {
     /// Fetches the credentials, so it comes after every check that needs none: a role's can take a
     /// while.
-    async fn new(settings: &ScanSettings, client: Client) -> Result<Self, Failure> {
+    async fn new(settings: &ScanSettings, client: Arc<dyn Api>) -> Result<Self, Failure> {
         let found = settings.service.key_id().await?;
         Ok(Self {
             client,
@@ -68,23 +65,21 @@ impl Parties {
         let scenes: Vec<_> = scenes.iter().map(String::as_str).collect();
         Scope::new(&scenes)
             .with_account(&self.account)
-            .with_service(self.client.host())
+            .with_service(&self.client.service())
     }
 }
 
 impl Setup {
     /// Opens the ledger at `place`, or creates it.
-    pub(super) async fn begin(
-        settings: &ScanSettings,
-        place: &LedgerPlace,
-    ) -> Result<Self, Failure> {
-        let scenes = settings.scenes.chosen()?;
-        let parties = if let Some(sandbox) = place.sandbox() {
-            Parties::of_sandbox(settings, sandbox)?
-        } else {
-            let client = client(settings)?;
-            location::examine(place.ledger()).await?;
-            Parties::new(settings, client).await?
+    pub(super) async fn begin(settings: &ScanSettings, place: &Place) -> Result<Self, Failure> {
+        let scenes = settings.service.api.api.chosen(&settings.scenes)?;
+        let parties = match place.sandbox() {
+            Some(sandbox) => Parties::of_sandbox(settings, sandbox)?,
+            None => {
+                let client = client(settings)?;
+                location::examine(place.ledger()).await?;
+                Parties::new(settings, client).await?
+            }
         };
         let scope = parties.scope(&scenes);
         Self::open(settings, parties, scope, place, Role::Print).await
@@ -94,16 +89,16 @@ impl Setup {
     /// the options name others.
     pub(super) async fn reopen(
         settings: &ScanSettings,
-        place: &LedgerPlace,
+        place: &Place,
         role: Role,
     ) -> Result<Self, Failure> {
-        let named = settings.scenes.named()?;
+        let named = settings.service.api.api.named(&settings.scenes)?;
         let client = client(settings)?;
         let found = location::open_to_write(&settings.ledger).await?;
         let parties = Parties::new(settings, client).await?;
         let kept = found.scope().scenes().iter();
         let kept: Vec<_> = kept.map(|scene| scene.parse()).collect::<Result<_, _>>()?;
-        let wanted = parties.scope(named.unwrap_or(&kept));
+        let wanted = parties.scope(named.as_deref().unwrap_or(&kept));
         drop(found);
         Self::open(settings, parties, wanted, place, role).await
     }
@@ -112,7 +107,7 @@ impl Setup {
         settings: &ScanSettings,
         parties: Parties,
         scope: Scope,
-        place: &LedgerPlace,
+        place: &Place,
         role: Role,
     ) -> Result<Self, Failure> {
         let opened = location::open_for_run(place.ledger(), &scope, role, settings.settle).await;
@@ -122,21 +117,31 @@ impl Setup {
             Err(NotOpened::Ledger(error)) => return Err(explain(error, settings).await),
         };
         let how = &settings.check;
-        // A sandbox has no account whose limits must be kept.
         let is_sandbox = place.sandbox().is_some();
-        let rate = settings.rate.or((!is_sandbox).then_some(RATE));
+        let service = &settings.service;
+        let default = service.api.api.requirements(service.region.as_deref());
+        let requirements = how.requirements(&default);
         let poll = if is_sandbox { SANDBOX_POLL } else { POLL };
         let own = place.sandbox().map(|sandbox| sandbox.address());
         let send_limit = SEND_LIMIT.min(settings.settle / 2);
-        let pipeline = Pipeline::new(parties.client, how.probe(own)?, Arc::clone(&ledger), scope)
-            .requirements(how.requirements())
-            .probes(usize::from(how.reach.concurrency))
-            .image_rate(rate)
-            .query_rate(rate)
-            .poll_interval(settings.poll.unwrap_or(poll))
-            .send_limit(send_limit)
-            .settle_after(settings.settle)
-            .lease(LEASE.min(settings.settle));
+        let pipeline = Pipeline::new(
+            parties.client,
+            how.probe(&requirements, own)?,
+            Arc::clone(&ledger),
+            scope,
+        )
+        .requirements(requirements)
+        .probes(usize::from(how.reach.concurrency))
+        .poll_interval(settings.poll.unwrap_or(poll))
+        .send_limit(send_limit)
+        .settle_after(settings.settle)
+        .lease(LEASE.min(settings.settle));
+        // A sandbox has no account whose limits must be kept.
+        let pipeline = if settings.rate.is_some() || is_sandbox {
+            pipeline.image_rate(settings.rate).query_rate(settings.rate)
+        } else {
+            pipeline
+        };
         Ok(Self {
             ledger,
             pipeline,
@@ -146,7 +151,7 @@ impl Setup {
 }
 
 /// The client of the service that the options name.
-fn client(settings: &ScanSettings) -> Result<Client, Failure> {
+fn client(settings: &ScanSettings) -> Result<Arc<dyn Api>, Failure> {
     let service = &settings.service;
     settings.client_with(service.client()?.credentials(service.chain()))
 }

@@ -15,7 +15,7 @@ use crate::{
         exit::{Exit, Failure},
         human,
         pace::Rate,
-        printer::{self, PrintedLine, Printer},
+        printer::{self, Line, Printer},
         report::text,
         terminal::{Cell, Row as Cells, Tone},
     },
@@ -273,7 +273,7 @@ fn plural(count: u64, noun: &str) -> String {
 const LABEL: usize = 10;
 const STATE: usize = 12;
 
-impl PrintedLine for Status {
+impl Line for Status {
     fn heading() -> Option<Cells> {
         None
     }

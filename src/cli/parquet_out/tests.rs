@@ -40,6 +40,8 @@ fn full() -> ScanReport {
         label: "normal".to_owned(),
         suggestion: "pass".to_owned(),
         rate,
+        risk_level: None,
+        labels: Vec::new(),
     };
     ScanReport {
         check: Report {

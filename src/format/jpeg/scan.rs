@@ -404,8 +404,12 @@ impl Jpeg {
 
 /// Whether EOI may come next, behind the bytes that were read.
 fn may_end(fill: bool, rest: &[u8]) -> bool {
-    let end: &[u8] = if fill { &[0xD9] } else { &[0xFF, 0xD9] };
-    end.starts_with(rest) || rest.starts_with(end)
+    match rest {
+        [] => true,
+        [code, ..] if fill => *code == 0xD9,
+        [0xFF] | [0xFF, 0xD9, ..] => true,
+        _ => false,
+    }
 }
 
 /// Records the result of reading coded data.

@@ -121,12 +121,11 @@ impl Credentials {
     }
 
     /// Reads those that the service hands out for uploads.
-    pub(super) fn of_grant(grant: &Object<'_>) -> Option<Self> {
-        let expiry = grant.number("expiredTime")?;
+    pub(super) fn of_grant(grant: &Object<'_>, expiry: Timestamp) -> Option<Self> {
         let secret = Secret::new(grant.text("accessKeySecret")?);
         let mut credentials = Self::new(grant.text("accessKeyId")?, secret)
             .with_security_token(grant.text("securityToken")?);
-        credentials.expiry = Some(epoch_millis(expiry)?);
+        credentials.expiry = Some(expiry);
         credentials.checked("the service").ok()
     }
 
@@ -176,7 +175,7 @@ fn defect(value: &str) -> Option<&'static str> {
 }
 
 /// A time as milliseconds since 1970.
-fn epoch_millis(millis: f64) -> Option<Timestamp> {
+pub(super) fn epoch_millis(millis: f64) -> Option<Timestamp> {
     let seconds = SignedDuration::try_from_secs_f64(millis / 1000.0).ok()?;
     Timestamp::from_duration(seconds).ok()
 }

@@ -17,12 +17,8 @@ use uuid::Uuid;
 pub use content::Content;
 
 use super::{
-    client::{
-        Client,
-        call::Plan,
-        failure::{Failure, failed},
-    },
     clock,
+    connection::{Connection, Dialect, Failure, Plan, failed},
     grant::Grant,
     http::Reply,
     retry::{self, Class, Effect},
@@ -38,39 +34,30 @@ use crate::{
 
 const OPERATION: &str = "upload";
 
-impl Client {
-    /// Uploads an accepted image and returns the receipt for its URL at the service. Whether uploading is billed is not documented.
-    ///
-    /// The name's extension and the type are the format's that the bytes have. A file is sent as it
-    /// is read; the bytes are compared with the receipt while they are sent, so that only checked
-    /// content is uploaded.
-    ///
-    /// # Errors
-    ///
-    /// [`ErrorKind::Changed`] when the content is not what was accepted; [`ErrorKind::Io`] when a file
-    /// cannot be read; else when the service refused it or could not be reached.
-    pub async fn upload<S>(
-        &self,
-        accepted: Accepted<S>,
-        content: &Content,
-    ) -> Result<Accepted<ImageUrl>, Error> {
-        let image = Image::of(&accepted)?;
-        content.check(&image.inspection, image.len).await?;
-        let plan = Plan {
-            operation: OPERATION,
-            effect: Effect::Repeatable,
-            images: 0,
-            deadline: self.upload_deadline(),
-        };
-        let image = &image;
-        let url = self
-            .repeat(&plan, |attempt, deadline| {
-                self.put(image, content, attempt, deadline)
-            })
-            .await?;
-        Ok(accepted.moved_to(url))
-    }
+/// Uploads an accepted image and returns the receipt for its URL at the service.
+pub(super) async fn upload<S>(
+    connection: &Connection,
+    accepted: Accepted<S>,
+    content: &Content,
+) -> Result<Accepted<ImageUrl>, Error> {
+    let image = Image::of(&accepted)?;
+    content.check(&image.inspection, image.len).await?;
+    let plan = Plan {
+        operation: OPERATION,
+        effect: Effect::Repeatable,
+        images: 0,
+        deadline: connection.settings.upload_deadline,
+    };
+    let image = &image;
+    let url = connection
+        .repeat(&plan, |attempt, deadline| {
+            connection.put(image, content, attempt, deadline)
+        })
+        .await?;
+    Ok(accepted.moved_to(url))
+}
 
+impl Connection {
     async fn put(
         &self,
         image: &Image,
@@ -93,7 +80,7 @@ impl Client {
         let started = clock::instant();
         let url_of_object = grant.url(&key);
         let sent = self
-            .http()
+            .http
             .send(Method::PUT, url_of_object, headers, body, deadline)
             .await;
         if let Some(error) = fault.take() {
@@ -110,10 +97,17 @@ impl Client {
     /// Returns a grant, before the deadline of the upload that needs it.
     async fn grant_until(&self, deadline: Instant) -> Result<Arc<Grant>, Failure> {
         let started = clock::instant();
-        let now = self.clock().now();
+        let now = self.clock.now();
+        let Dialect {
+            upload_grant,
+            grant,
+            ..
+        } = self.dialect;
+        let network = self.settings.network;
+        let request = self.call(upload_grant());
         let grant = self
-            .grants()
-            .get(now, self.endpoint(), self.network(), self.upload_grant());
+            .grants
+            .get(now, &self.endpoint, network, *grant, request);
         if let Ok(grant) = timeout_at(deadline, grant).await {
             return grant.map_err(Failure::for_good);
         }
@@ -126,7 +120,7 @@ impl Client {
     }
 
     fn upload_headers(&self, grant: &Grant, image: &Image, key: &str) -> HeaderMap {
-        let date = clock::http_date(self.clock().now());
+        let date = clock::http_date(self.clock.now());
         let mut headers = vec![("content-type", image.media_type), ("date", date.as_str())];
         if let Some(token) = grant.credentials.token() {
             headers.push(("x-oss-security-token", token.expose()));
@@ -162,14 +156,14 @@ impl Client {
         let class = match Class::of_store_code(code, reply.status) {
             Class::Clock
                 if !self
-                    .clock()
+                    .clock
                     .learn(reply.header("date").unwrap_or_default(), started.elapsed()) =>
             {
                 Class::Never
             }
             // The credentials were withdrawn or expired early: one more attempt with new ones.
             Class::Key => {
-                self.grants().clear().await;
+                self.grants.clear().await;
                 Class::Once
             }
             class => class.with_retry_after(reply),

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::SystemTime};
 
 use super::{
     super::{
-        BatchResult, Finding, ImageResult, Judgement, NextStep, TaskUpdate, Update,
+        Answer, Entry, Finding, Judgement, NextStep, TaskUpdate, Update,
         time::{from_millis, to_millis},
     },
     Inner,
@@ -53,32 +53,32 @@ impl Inner {
         }
     }
 
-    pub(super) fn answer(&self, answer: BatchResult) -> BatchResult {
+    pub(super) fn answer(&self, answer: Answer) -> Answer {
         match answer {
-            BatchResult::Answered {
+            Answer::Answered {
                 request_id,
                 poll_at,
                 expires_at,
                 entries,
                 strays,
-            } => BatchResult::Answered {
+            } => Answer::Answered {
                 request_id,
                 poll_at: self.shift(poll_at),
                 expires_at: self.shift(expires_at),
                 entries: entries
                     .into_iter()
                     .map(|(key, entry)| match entry {
-                        ImageResult::Refused(next) => (key, ImageResult::Refused(self.next(next))),
-                        entry @ ImageResult::Task(_) => (key, entry),
+                        Entry::Refused(next) => (key, Entry::Refused(self.next(next))),
+                        entry @ Entry::Task(_) => (key, entry),
                     })
                     .collect(),
                 strays,
             },
-            BatchResult::Refused { request_id, next } => BatchResult::Refused {
+            Answer::Refused { request_id, next } => Answer::Refused {
                 request_id,
                 next: self.next(next),
             },
-            BatchResult::Unknown => BatchResult::Unknown,
+            Answer::Unknown => Answer::Unknown,
         }
     }
 

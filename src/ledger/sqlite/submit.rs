@@ -4,8 +4,7 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::{
     super::{
-        BatchId, BatchResult, Begun, Hold, ImageResult, Key, NextStep, Recovered, Resubmit, State,
-        Stray,
+        Answer, BatchId, Begun, Entry, Hold, Key, NextStep, Recovered, Resubmit, State, Stray,
         codes::{BatchState, TaskState},
         time::to_millis,
     },
@@ -84,7 +83,7 @@ pub(super) fn record_unsent(db: &Connection, unsent: &[(Hold, NextStep)]) -> Res
 pub(super) fn record_answer(
     db: &Connection,
     batch: BatchId,
-    answer: &BatchResult,
+    answer: &Answer,
     now: i64,
 ) -> Result<Stray, Fault> {
     let Some(id) = db
@@ -95,7 +94,7 @@ pub(super) fn record_answer(
         return Err(Fault::unusable("unknown batch"));
     };
     match answer {
-        BatchResult::Answered {
+        Answer::Answered {
             request_id,
             poll_at,
             expires_at,
@@ -117,14 +116,14 @@ pub(super) fn record_answer(
             }
             Ok(stray)
         }
-        BatchResult::Refused { request_id, next } => {
+        Answer::Refused { request_id, next } => {
             close_batch(db, id, BatchState::Refused, request_id.as_ref())?;
             for image in images_of(db, id)? {
                 apply_next_step(db, image, next, State::Probed, Claim::Kept)?;
             }
             Ok(Stray::default())
         }
-        BatchResult::Unknown => {
+        Answer::Unknown => {
             close_batch(db, id, BatchState::Unknown, None)?;
             mark_uncertain(db, id)?;
             Ok(Stray::default())
@@ -156,7 +155,7 @@ struct NewTask {
 fn record_entries(
     db: &Connection,
     task: &NewTask,
-    entries: &[(Key, ImageResult)],
+    entries: &[(Key, Entry)],
 ) -> Result<Stray, Fault> {
     let mut stray = Stray::default();
     for (key, entry) in entries {
@@ -164,7 +163,7 @@ fn record_entries(
             continue;
         };
         match entry {
-            ImageResult::Task(name) => {
+            Entry::Task(name) => {
                 let is_new =
                     insert_task(db, name, Some(image), Some(task.batch), task.submitted_at)?;
                 if waits {
@@ -176,11 +175,11 @@ fn record_entries(
                 }
             }
             // Recovery has already made the image due again.
-            ImageResult::Refused(_) if state == State::Probed.code() => {}
-            ImageResult::Refused(next) if waits => {
+            Entry::Refused(_) if state == State::Probed.code() => {}
+            Entry::Refused(next) if waits => {
                 apply_next_step(db, image, next, State::Probed, Claim::Ended)?;
             }
-            ImageResult::Refused(_) => {}
+            Entry::Refused(_) => {}
         }
     }
     Ok(stray)

@@ -61,7 +61,8 @@ impl Noted {
             key,
             location,
             known: Known::Rejected(reason),
-            facts: Some(facts::of(verdict, &pipeline.settings.requirements)),
+            // A rejected image has no frames to scan.
+            facts: Some(facts::of(verdict, &pipeline.settings.requirements, 0)),
         }
     }
 }

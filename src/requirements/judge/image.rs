@@ -3,7 +3,7 @@
 use super::{Findings, NOTHING};
 use crate::{
     format::{DefectClass, DefectKind, Dimensions, Format},
-    frames::{FRAME_CAP, Frames},
+    frames::Frames,
     inspect::{ClaimSource, Identity, Inspection},
     requirements::code_of,
     verdict::{Code, Enforcement, Missing},
@@ -185,7 +185,7 @@ impl Findings<'_> {
             return;
         }
         let frames = Frames::of(inspection);
-        let (interval, max_frames) = frames.spread(FRAME_CAP).unzip();
+        let (interval, max_frames) = frames.spread(self.asked.frame_cap).unzip();
         let Some(coverage) = frames.coverage(interval, max_frames) else {
             return;
         };

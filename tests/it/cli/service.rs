@@ -111,11 +111,11 @@ fn late_results_leave_the_image_undecided() {
         "--poll",
         "50ms",
         "--wait",
-        "3s",
+        "300ms",
         "--format",
         "jsonl",
     ]);
-    assert_eq!(run.texts("outcome"), ["undecided"], "{run}");
+    assert_eq!(run.texts("outcome"), ["undecided"]);
     let id = &run.texts("task_id")[0];
     let error = format!("not waited for: `greenlight results {id}` asks again");
     assert_eq!(run.texts("error"), [error], "{run}");

@@ -39,6 +39,8 @@ use child::{Death, Orders};
 /// Requests in flight in one process, and images per request: the responses that a kill can lose.
 const REQUESTS: u64 = 2;
 const BATCH: u64 = 50;
+/// The same in 2.0, whose requests have one image.
+const REQUESTS_V2: u64 = 16;
 
 /// Processes at a time.
 const PROCESSES: u64 = 2;
@@ -86,7 +88,7 @@ fn no_kill_loses_an_image_or_a_task_or_pays_more_than_was_in_flight() {
     let kills = setting("GREENLIGHT_KILLS", 60);
     let runtime = Runtime::new().unwrap();
     let bench = runtime.block_on(Bench::new(Sandbox::builder().polls(1)));
-    let suite = Suite::new(&bench, images, kills, None);
+    let suite = Suite::new(&bench, images, kills, None, false);
     let bill = suite.run(&runtime);
     // A request that was in flight when its process died or its response was lost.
     let most = (bill.kills * REQUESTS + bill.unanswered) * BATCH;
@@ -103,10 +105,28 @@ fn with_callbacks_no_kill_pays_anything_twice() {
     let runtime = Runtime::new().unwrap();
     let bench = runtime.block_on(Bench::new(Sandbox::builder().polls(1)));
     let url = receiver::start(&runtime, &bench);
-    let suite = Suite::new(&bench, 1_000, 20, Some(url));
+    let suite = Suite::new(&bench, 1_000, 20, Some(url), false);
     let bill = suite.run(&runtime);
     assert!(bill.unanswered > 0, "{bill:?}");
     assert_eq!((bill.additional, bill.lost), (0, 0), "{bill:?}");
+}
+
+#[test]
+#[ignore = "slow: kills a process at every checkpoint"]
+fn with_one_image_a_request_no_kill_pays_more_than_was_in_flight() {
+    let images = setting("GREENLIGHT_KILL_IMAGES", 20_000);
+    let kills = setting("GREENLIGHT_KILLS", 60);
+    let runtime = Runtime::new().unwrap();
+    let scope = super::scope_v2();
+    let bench = runtime.block_on(Bench::of(Sandbox::builder().polls(1), &scope));
+    let suite = Suite::new(&bench, images, kills, None, true);
+    let bill = suite.run(&runtime);
+    let most = bill.kills * REQUESTS_V2 + bill.unanswered;
+    assert!(
+        bill.additional <= bill.resubmitted + bill.expired,
+        "{bill:?}"
+    );
+    assert!(bill.resubmitted <= most && bill.lost <= most, "{bill:?}");
 }
 
 /// The billed images, by cause.
@@ -130,6 +150,7 @@ struct Suite<'a> {
     images: u64,
     kills: u64,
     callback: Option<String>,
+    is_v2: bool,
     folder: tempfile::TempDir,
     round: AtomicU64,
     /// Where processes were killed.
@@ -138,7 +159,13 @@ struct Suite<'a> {
 }
 
 impl<'a> Suite<'a> {
-    fn new(bench: &'a Bench, images: u64, kills: u64, callback: Option<String>) -> Self {
+    fn new(
+        bench: &'a Bench,
+        images: u64,
+        kills: u64,
+        callback: Option<String>,
+        is_v2: bool,
+    ) -> Self {
         let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
         for line in (1..=images).filter(|line| Kind::of(*line) == Kind::File) {
             let number = u32::try_from(line / FILES).unwrap();
@@ -150,6 +177,7 @@ impl<'a> Suite<'a> {
             images,
             kills,
             callback,
+            is_v2,
             folder,
             round: AtomicU64::new(0),
             killed: Mutex::new(Vec::new()),
@@ -185,6 +213,7 @@ impl<'a> Suite<'a> {
             good: self.bench.url("png/rgb.png"),
             refused: self.bench.url("webp/animated.webp"),
             callback: self.callback.clone(),
+            is_v2: self.is_v2,
             images: self.images,
             rate: match self.callback {
                 None => RATE,
@@ -285,6 +314,10 @@ impl<'a> Suite<'a> {
             15 if self.callback.is_none() => (Results, Fault::Forgotten, false),
             _ => faults[index].clone(),
         };
+        let (operation, fault) = match self.is_v2 {
+            true => in_v2(operation, fault),
+            false => (operation, fault),
+        };
         self.bench.sandbox.inject(operation, fault);
         self.unanswered
             .fetch_add(u64::from(is_unanswered), Ordering::SeqCst);
@@ -337,6 +370,21 @@ impl<'a> Suite<'a> {
             lost: paid - stats.tasks,
         }
     }
+}
+
+/// The same failure in 2.0.
+fn in_v2(operation: Operation, fault: Fault) -> (Operation, Fault) {
+    let operation = match operation {
+        Operation::AsyncScan => Operation::ImageAsyncModeration,
+        Operation::Results => Operation::DescribeImageModerationResult,
+        Operation::UploadCredentials => Operation::DescribeUploadToken,
+        other => other,
+    };
+    let fault = match fault {
+        Fault::Service(588) | Fault::Tasks(588, _) => Fault::Service(403),
+        other => other,
+    };
+    (operation, fault)
 }
 
 /// Kills at the steps in turn, each at one of its first passes; every fourth time at a random time.

@@ -1,4 +1,4 @@
-//! Requests that the official clients signed (`fixtures/vectors/green.json`) are accepted, and
+//! Requests that the official clients signed (`fixtures/vectors`) are accepted, and
 //! rejected after any change.
 
 use greenlight::sandbox::Sandbox;
@@ -94,6 +94,76 @@ async fn any_change_to_a_signed_request_is_detected() {
         changed.push(query);
         for one in changed {
             let answer = ask(&vector, &one, text(&vector, "access_key_secret")).await;
+            assert_ne!(answer.status, 200, "{}: {one:?}", vector["id"]);
+        }
+    }
+}
+
+/// The ACS3 requests of 2.0 by the official clients, and those of a client that signs no more than it
+/// must.
+fn vectors_v2() -> Vec<Value> {
+    let text = include_str!("../../../fixtures/vectors/green-cip.json");
+    let all: Value = serde_json::from_str(text).expect("the vectors are JSON");
+    let groups = ["acs3_minimal", "acs3_python", "acs3_node"];
+    let groups = groups.map(|group| all[group].as_array().expect("a list").clone());
+    groups.concat()
+}
+
+/// Returns a request of 2.0, as it was sent.
+fn request_v2(vector: &Value) -> Request {
+    let mut request = Request::new("POST", text(vector, "wire_target"));
+    request.body = text(vector, "body_utf8").into();
+    for (name, value) in vector["headers"].as_object().expect("headers") {
+        request = request.with(name, value.as_str().expect("text"));
+    }
+    request.with("authorization", text(vector, "authorization"))
+}
+
+async fn ask_v2(vector: &Value, request: &Request) -> Answer {
+    let id = text(vector, "access_key_id");
+    let mut builder = Sandbox::builder()
+        .key_id(id)
+        .key_secret(text(vector, "access_key_secret"));
+    if let Some(token) = vector["security_token"].as_str() {
+        builder = builder.security_token(token);
+    }
+    let sandbox = builder.start().await.expect("a port");
+    // 2026-11-28T08:00:00Z
+    sandbox.set_clock(std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_795_852_800));
+    request.ask(&sandbox).await
+}
+
+#[tokio::test]
+async fn requests_of_2_0_by_the_official_clients_are_admitted() {
+    let vectors = vectors_v2();
+    assert_eq!(vectors.len(), 45);
+    for vector in vectors {
+        let answer = ask_v2(&vector, &request_v2(&vector)).await;
+        assert_eq!(answer.status, 200, "{}: {}", vector["id"], answer.text());
+        assert!(answer.json()["Code"].is_i64(), "{}", vector["id"]);
+    }
+}
+
+#[tokio::test]
+async fn any_change_to_a_signed_request_of_2_0_is_detected() {
+    for vector in vectors_v2() {
+        let good = request_v2(&vector);
+        let mut changed = vec![good.clone().with("x-acs-added", "1")];
+        for (index, (name, value)) in good.headers.iter().enumerate() {
+            if matches!(name.as_str(), "content-type" | "host") || name.starts_with("x-acs-") {
+                let mut one = good.clone();
+                one.headers[index].1 = format!("{value}x");
+                changed.push(one);
+                changed.push(good.clone().without(name));
+            }
+        }
+        let mut query = good.clone();
+        let joint = if good.target.contains('?') { '&' } else { '?' };
+        query.target.extend([joint, 'z', '=', '1']);
+        let mut body = good.clone();
+        body.body.push(b'x');
+        for one in changed.into_iter().chain([query, body]) {
+            let answer = ask_v2(&vector, &one).await;
             assert_ne!(answer.status, 200, "{}: {one:?}", vector["id"]);
         }
     }

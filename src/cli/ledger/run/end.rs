@@ -82,7 +82,7 @@ impl Job {
                 let message = format!("stopped, {printed} done and printed: {}", error.report());
                 let hint = match error.kind() {
                     ErrorKind::Io => how,
-                    _ => format!("{}; then {how}", scan::HINT),
+                    _ => format!("{}; then {how}", scan::hint(&error)),
                 };
                 Err(Failure::new(message).hint(hint))
             }
@@ -145,7 +145,7 @@ impl Job {
             End::Unwritable(error) => printer::ended(Err(error), || self.tally.exit()),
             End::Failed(error) => {
                 let message = format!("stopped, {progress}: {}", error.report());
-                Err(Failure::new(message).hint(scan::HINT))
+                Err(Failure::new(message).hint(scan::hint(&error)))
             }
         }
     }

@@ -16,14 +16,14 @@ use std::{
 };
 
 use greenlight::{
-    ledger::{Ledger, SqliteLedger},
+    ledger::{Ledger, Scope, SqliteLedger},
     pipeline::{Line, Pipeline, Step, Subject},
     probe::Mode,
 };
 
 use super::{
-    super::{block_on, line, pipeline_over, probe_in, scope},
-    BATCH, Kind, REQUESTS, own_path, receiver,
+    super::{block_on, line, pipeline_over, pipeline_v2, probe_in, scope, scope_v2},
+    BATCH, Kind, REQUESTS, REQUESTS_V2, own_path, receiver,
 };
 
 const CHILD: &str = "GREENLIGHT_KILL_CHILD";
@@ -46,6 +46,7 @@ pub(super) struct Orders {
     pub(super) refused: String,
     /// The URL for callbacks.
     pub(super) callback: Option<String>,
+    pub(super) is_v2: bool,
     pub(super) images: u64,
     /// Images per second.
     pub(super) rate: u32,
@@ -67,6 +68,7 @@ impl Orders {
             self.good.clone(),
             self.refused.clone(),
             self.callback.clone().unwrap_or_default(),
+            self.is_v2.to_string(),
             self.images.to_string(),
             self.rate.to_string(),
             self.has_list.to_string(),
@@ -86,6 +88,7 @@ impl Orders {
             good: part(),
             refused: part(),
             callback: Some(part()).filter(|url| !url.is_empty()),
+            is_v2: part().parse().unwrap(),
             images: part().parse().unwrap(),
             rate: part().parse().unwrap(),
             has_list: part().parse().unwrap(),
@@ -105,6 +108,10 @@ impl Orders {
             .unwrap()
     }
 
+    fn scope(&self) -> Scope {
+        if self.is_v2 { scope_v2() } else { scope() }
+    }
+
     fn lines(&self) -> impl Iterator<Item = Line> + Send + use<> {
         let (good, refused) = (self.good.clone(), self.refused.clone());
         let folder = self.folder.clone();
@@ -121,7 +128,12 @@ impl Orders {
     fn pipeline(&self, ledger: Arc<dyn Ledger>) -> Pipeline {
         // The service's downloads are not tested here.
         let probe = probe_in(Mode::Header);
-        let pipeline = pipeline_over(probe, &self.endpoint, "sandbox-key-secret", ledger);
+        let (pipeline, requests) = if self.is_v2 {
+            (pipeline_v2(probe, &self.endpoint, ledger), REQUESTS_V2)
+        } else {
+            let key = "sandbox-key-secret";
+            (pipeline_over(probe, &self.endpoint, key, ledger), REQUESTS)
+        };
         let send_limit = Duration::from_millis(1500);
         let pipeline = match &self.callback {
             None => pipeline
@@ -137,7 +149,7 @@ impl Orders {
         let death = self.death;
         pipeline
             .batch(usize::try_from(BATCH).unwrap())
-            .requests(usize::try_from(REQUESTS).unwrap())
+            .requests(usize::try_from(requests).unwrap())
             .image_rate(Some(self.rate))
             .query_rate(None)
             .lease(Duration::from_millis(1500))
@@ -167,7 +179,7 @@ fn child() {
     };
     let orders = Orders::read(&orders);
     block_on(async {
-        let ledger = SqliteLedger::open(&orders.ledger, &scope()).unwrap();
+        let ledger = SqliteLedger::open(&orders.ledger, &orders.scope()).unwrap();
         let pipeline = orders.pipeline(Arc::new(ledger));
         let mut run = if orders.has_list {
             pipeline.start(orders.lines())

@@ -1,6 +1,6 @@
 //! Feedback about wrong results.
 
-use super::{
+use crate::green::{
     ids::TaskId,
     scene::{Scene, Suggestion},
 };

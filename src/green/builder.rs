@@ -2,26 +2,25 @@
 
 use std::{num::NonZeroU32, sync::Arc, time::Duration};
 
-use super::{Client, InfoParameter, Inner, Settings, SignatureStyle};
+use super::{
+    api::Terms,
+    clock::Clock,
+    connection::{Connection, Dialect, InfoParameter, Settings, SignatureStyle},
+    credentials::{Cache, ProvideCredentials},
+    endpoint::{Endpoint, Network},
+    grant::GrantCache,
+    http::{Http, Proxy},
+    options::{ClientInfo, PollConfig},
+    rate::RateLimits,
+    retry::Budget,
+    v1::{self, Client},
+    v2,
+};
 use crate::{
     error::{Error, ErrorKind},
-    green::{
-        clock::Clock,
-        credentials::{Cache, ProvideCredentials},
-        endpoint::{Endpoint, Network},
-        grant::GrantCache,
-        http::{Http, Proxy},
-        options::{ClientInfo, PollConfig},
-        rate::RateLimits,
-        retry::Budget,
-    },
     requirements::Requirements,
     sanitize::harmless,
 };
-
-/// The default quota of an account: 50 requests and 50 images per second (pages on the
-/// operations' limits, 70409 and 84456).
-const QUOTA: NonZeroU32 = NonZeroU32::new(50).expect("50 is not zero");
 
 /// Settings of a [`Client`].
 ///
@@ -41,13 +40,15 @@ pub struct ClientBuilder {
     region: Option<String>,
     endpoint: Option<String>,
     credentials: Option<Arc<dyn ProvideCredentials>>,
-    api_version: String,
+    api_version: Option<String>,
     biz_type: Option<String>,
     client_info: Option<ClientInfo>,
     client_info_name: &'static str,
     proxy: Proxy,
-    requests_per_second: NonZeroU32,
-    images_per_second: NonZeroU32,
+    requests_per_second: Option<NonZeroU32>,
+    images_per_second: Option<NonZeroU32>,
+    wait_at_most: Duration,
+    sync_max_bytes: u64,
     settings: Settings,
 }
 
@@ -57,22 +58,23 @@ impl ClientBuilder {
             region: None,
             endpoint: None,
             credentials: None,
-            api_version: "2018-05-09".to_owned(),
+            api_version: None,
             biz_type: None,
             client_info: None,
             client_info_name: "ClientInfo",
             proxy: Proxy::None,
-            requests_per_second: QUOTA,
-            images_per_second: QUOTA,
+            requests_per_second: None,
+            images_per_second: None,
+            wait_at_most: Duration::MAX,
+            sync_max_bytes: Requirements::SYNC.max_bytes(),
             settings: Settings {
                 deadline: Duration::from_secs(30),
                 attempt_timeout: Duration::from_secs(10),
                 attempts: 3,
-                sync_max_bytes: Requirements::SYNC.max_bytes(),
                 upload_deadline: Duration::from_secs(120),
                 network: Network::Public,
                 signature: SignatureStyle::Roa,
-                poll: PollConfig::default(),
+                poll: PollConfig::of(&Terms::V1),
             },
         }
     }
@@ -105,13 +107,15 @@ impl ClientBuilder {
         self
     }
 
-    /// Overrides the API version, by default `2018-05-09`. The service rejects earlier ones.
+    /// Overrides the API version, by default `2018-05-09` in 1.0, of which the service rejects earlier
+    /// ones, and `2022-03-02` in 2.0.
     pub fn api_version(mut self, version: &str) -> Self {
-        version.clone_into(&mut self.api_version);
+        self.api_version = Some(version.to_owned());
         self
     }
 
-    /// Sets how requests are signed. Default: ROA, as in the service's documentation.
+    /// Sets how requests of 1.0 are signed. Default: ROA, as in the service's documentation. 2.0 is
+    /// always signed by ACS3.
     pub const fn signature(mut self, style: SignatureStyle) -> Self {
         self.settings.signature = style;
         self
@@ -176,22 +180,22 @@ impl ClientBuilder {
     }
 
     /// Limits paid requests per second, and separately other requests, of all clones of the client:
-    /// the service counts its operations separately. Default: 50.
+    /// the service counts its operations separately. Default: 50 in 1.0, 100 in 2.0.
     pub const fn requests_per_second(mut self, rate: NonZeroU32) -> Self {
-        self.requests_per_second = rate;
+        self.requests_per_second = Some(rate);
         self
     }
 
-    /// Limits submitted images per second, of all clones of the client. Default: 50.
+    /// Limits submitted images per second, of all clones of the client. Default: 50 in 1.0, 100 in 2.0.
     pub const fn images_per_second(mut self, rate: NonZeroU32) -> Self {
-        self.images_per_second = rate;
+        self.images_per_second = Some(rate);
         self
     }
 
     /// Allows larger images in the synchronous scan than [`Requirements::SYNC`] does: documentation
     /// since 2026 names 20 MB.
     pub const fn sync_max_bytes(mut self, bytes: u64) -> Self {
-        self.settings.sync_max_bytes = bytes;
+        self.sync_max_bytes = bytes;
         self
     }
 
@@ -202,24 +206,66 @@ impl ClientBuilder {
         self
     }
 
-    /// Limits the time of waiting for results. Default and maximum: one hour, which is how long the
-    /// service keeps them.
-    pub fn wait_at_most(mut self, time: Duration) -> Self {
-        self.settings.poll.limit = time.min(PollConfig::KEPT);
+    /// Limits the time of waiting for results. Default and maximum: how long the service keeps them,
+    /// which is one hour in 1.0 and three days in 2.0.
+    pub const fn wait_at_most(mut self, time: Duration) -> Self {
+        self.wait_at_most = time;
         self
     }
 
-    /// Builds the client. Nothing is sent.
+    /// Builds a client of 1.0. Nothing is sent.
     ///
     /// # Errors
     ///
     /// [`ErrorKind::Usage`] when neither region nor endpoint is given, the region is unknown, or
     /// endpoint, API version, business scene or proxy cannot be used;
     /// [`ErrorKind::Credentials`] when none are given.
-    pub fn build(self) -> Result<Client, Error> {
+    pub fn build(mut self) -> Result<Client, Error> {
+        let biz_type = self.biz_type.take();
+        if let Some(biz_type) = &biz_type {
+            check_token("business scene", biz_type)?;
+        }
+        let name = self.client_info_name;
+        let client_info = self.client_info.take().map(|client_info| {
+            let value = serde_json::to_string(&client_info).unwrap_or_default();
+            InfoParameter { name, value }
+        });
+        let sync_max_bytes = self.sync_max_bytes;
+        let connection = self.connect(&v1::DIALECT, &Terms::V1)?;
+        Ok(Client::new(
+            connection,
+            biz_type,
+            client_info,
+            sync_max_bytes,
+        ))
+    }
+
+    /// Builds a client of 2.0. Nothing is sent.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`build`](Self::build); and [`ErrorKind::Usage`] for a business scene or client
+    /// information, which 2.0 does not have.
+    pub fn build_v2(self) -> Result<v2::Client, Error> {
+        if self.biz_type.is_some() || self.client_info.is_some() {
+            return Err(Error::new(
+                ErrorKind::Usage,
+                "2.0 has neither business scenes nor client information; its policy is the service code",
+            ));
+        }
+        let region = self.region.clone().filter(|_| self.endpoint.is_none());
+        let connection = self
+            .signature(SignatureStyle::Acs3)
+            .connect(&v2::DIALECT, &Terms::V2)?;
+        Ok(v2::Client::new(connection, region.as_deref()))
+    }
+
+    fn connect(mut self, dialect: &'static Dialect, terms: &Terms) -> Result<Connection, Error> {
         let endpoint = match (&self.endpoint, &self.region) {
             (Some(endpoint), _) => Endpoint::parse(endpoint)?,
-            (None, Some(region)) => Endpoint::of_region(region, self.settings.network)?,
+            (None, Some(region)) => {
+                Endpoint::of_region(region, self.settings.network, dialect.hosts)?
+            }
             (None, None) => {
                 return Err(Error::new(
                     ErrorKind::Usage,
@@ -230,29 +276,33 @@ impl ClientBuilder {
         let credentials = self.credentials.ok_or_else(|| {
             Error::new(ErrorKind::Credentials, "no source of credentials is named")
         })?;
-        check_token("API version", &self.api_version)?;
-        if let Some(biz_type) = &self.biz_type {
-            check_token("business scene", biz_type)?;
-        }
-        let client_info = self.client_info.map(|client_info| {
-            let value = serde_json::to_string(&client_info).unwrap_or_default();
-            let name = self.client_info_name;
-            InfoParameter { name, value }
-        });
-        Ok(Client {
-            inner: Arc::new(Inner {
-                endpoint,
-                api_version: self.api_version,
-                biz_type: self.biz_type,
-                client_info,
-                settings: self.settings,
-                credentials: Cache::new(credentials),
-                grants: GrantCache::default(),
-                clock: Clock::default(),
-                budget: Budget::new(),
-                rate_limits: RateLimits::new(self.requests_per_second, self.images_per_second),
-                http: Http::new(&self.proxy)?,
-            }),
+        let version = self.api_version;
+        let api_version = version.unwrap_or_else(|| dialect.version.to_owned());
+        check_token("API version", &api_version)?;
+        let interval = self.settings.poll.interval;
+        self.settings.poll = PollConfig {
+            interval,
+            limit: self.wait_at_most.min(terms.retention),
+            kept: terms.retention,
+        };
+        let rate = |set: Option<NonZeroU32>| {
+            let default = NonZeroU32::new(terms.per_second);
+            set.or(default).unwrap_or(NonZeroU32::MIN)
+        };
+        Ok(Connection {
+            endpoint,
+            api_version,
+            dialect,
+            settings: self.settings,
+            credentials: Cache::new(credentials),
+            grants: GrantCache::default(),
+            clock: Clock::default(),
+            budget: Budget::new(),
+            rate_limits: RateLimits::new(
+                rate(self.requests_per_second),
+                rate(self.images_per_second),
+            ),
+            http: Http::new(&self.proxy)?,
         })
     }
 }

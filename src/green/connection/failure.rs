@@ -54,7 +54,7 @@ pub(in crate::green) fn failed(
 
 impl Fault {
     /// The received part of the answer.
-    pub(super) const fn part(&self) -> Option<&Reply> {
+    pub(in crate::green) const fn part(&self) -> Option<&Reply> {
         match self {
             Self::NotSent(_) => None,
             Self::Lost { part, .. } => part.as_ref(),

@@ -7,7 +7,7 @@ use reqwest::Method;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::{
-    Client,
+    Connection,
     failure::{Failure, failed},
 };
 use crate::{
@@ -30,18 +30,45 @@ const SERVER_STRING: &str = "server string to sign is:";
 
 /// A call of one operation.
 #[derive(Debug)]
-pub(super) struct Call<'a> {
+pub(in crate::green) struct Call<'a> {
     /// The operation's name, for errors.
-    pub(super) operation: &'static str,
-    pub(super) path: &'static str,
-    pub(super) body: Bytes,
-    pub(super) effect: Effect,
+    pub(in crate::green) operation: &'static str,
+    /// The operation's name at the gateway.
+    pub(in crate::green) action: &'static str,
+    pub(in crate::green) path: &'static str,
+    pub(in crate::green) query: Vec<(&'static str, String)>,
+    pub(in crate::green) body: Body,
+    pub(in crate::green) effect: Effect,
     /// The names of what is paid for.
-    pub(super) data_ids: Vec<&'a DataId>,
+    pub(in crate::green) data_ids: Vec<&'a DataId>,
     /// How many images are submitted, for the pace.
-    pub(super) images: u32,
-    /// How long an attempt may take.
-    pub(super) timeout: Duration,
+    pub(in crate::green) images: u32,
+    /// How long an attempt may take, if not the usual time.
+    pub(in crate::green) timeout: Option<Duration>,
+    /// Whether a response with this code is what the call asks for, and not a failure of it.
+    pub(in crate::green) is_answer: fn(u16) -> bool,
+}
+
+/// The codes of a call that has only one kind of success.
+pub(in crate::green) const fn is_ok(code: u16) -> bool {
+    code == 200
+}
+
+/// The body of a request and its media type. An empty body has none.
+#[derive(Clone, Debug, Default)]
+pub(in crate::green) struct Body {
+    pub(in crate::green) media_type: Option<&'static str>,
+    pub(in crate::green) bytes: Bytes,
+}
+
+impl Body {
+    /// Returns a JSON text as a body.
+    pub(in crate::green) const fn json(bytes: Bytes) -> Self {
+        Self {
+            media_type: Some("application/json"),
+            bytes,
+        }
+    }
 }
 
 /// How a call is repeated.
@@ -55,14 +82,14 @@ pub(in crate::green) struct Plan {
     pub(in crate::green) deadline: Duration,
 }
 
-impl Client {
+impl Connection {
     /// Makes a call: attempts until one succeeds, none is allowed any more, or time is up.
-    pub(super) async fn call(&self, call: Call<'_>) -> Result<Envelope, Error> {
+    pub(in crate::green) async fn call(&self, call: Call<'_>) -> Result<Envelope, Error> {
         let plan = Plan {
             operation: call.operation,
             effect: call.effect,
             images: call.images,
-            deadline: self.inner.settings.deadline,
+            deadline: self.settings.deadline,
         };
         let call = &call;
         self.repeat(&plan, |attempt, deadline| {
@@ -78,18 +105,17 @@ impl Client {
         plan: &Plan,
         make: impl Fn(Attempt, Instant) -> F,
     ) -> Result<T, Error> {
-        let inner = &self.inner;
-        let pace = inner.rate_limits.of(plan.effect);
+        let pace = self.rate_limits.of(plan.effect);
         pace.admit(plan.images).await;
         let deadline = clock::after(clock::instant(), plan.deadline);
         let mut number = 0;
         loop {
             number += 1;
-            let attempt = Attempt::new(plan.operation, number, &inner.endpoint);
+            let attempt = Attempt::new(plan.operation, number, &self.endpoint);
             let Failure { class, error } = match attempt.run(make(attempt.clone(), deadline)).await
             {
                 Ok(done) => {
-                    inner.budget.refund();
+                    self.budget.refund();
                     return Ok(done);
                 }
                 Err(failure) => failure,
@@ -99,9 +125,9 @@ impl Client {
                 pace.slow_down();
             }
             let wait = retry::delay(class, number, fastrand::f64());
-            let again = retry::may_repeat(class, plan.effect, number, inner.settings.attempts)
+            let again = retry::may_repeat(class, plan.effect, number, self.settings.attempts)
                 && clock::after(clock::instant(), wait) < deadline
-                && inner.budget.take()
+                && self.budget.take()
                 && timeout_at(deadline, async {
                     sleep(wait).await;
                     pace.admit(plan.images).await;
@@ -125,17 +151,19 @@ impl Client {
         attempt: Attempt,
         deadline: Instant,
     ) -> Result<Envelope, Failure> {
-        let inner = &self.inner;
         let credentials = self.credentials(call, deadline).await?;
         let (headers, signature) = self.sign(call, &credentials);
-        let mut url = inner.endpoint.url(call.path);
-        if let Some(info) = &inner.client_info {
-            url.query_pairs_mut().append_pair(info.name, &info.value);
+        let mut url = self.endpoint.url(call.path);
+        if !call.query.is_empty() {
+            url.query_pairs_mut().extend_pairs(&call.query);
         }
         let started = clock::instant();
-        let until = deadline.min(clock::after(started, call.timeout));
-        let body = call.body.clone().into();
-        let sent = inner.http.send(Method::POST, url, headers, body, until);
+        let until = deadline.min(clock::after(
+            started,
+            call.timeout.unwrap_or(self.settings.attempt_timeout),
+        ));
+        let body = call.body.bytes.clone().into();
+        let sent = self.http.send(Method::POST, url, headers, body, until);
         let reply = match sent.await {
             Ok(reply) => reply,
             Err(fault) => {
@@ -146,12 +174,14 @@ impl Client {
         };
         attempt.status(reply.status);
         if let Some(date) = reply.header("date") {
-            inner.clock.observe(date, started.elapsed());
+            self.clock.observe(date, started.elapsed());
         }
         let answer =
             Answer::parse(&reply.body).map(|answer| answer.cleaned(|t| credentials.redact(t)));
         let answer = match answer {
-            Ok(Answer::Service(envelope)) if envelope.is_success() => {
+            Ok(Answer::Service(envelope))
+                if (call.is_answer)(envelope.code) || envelope.names_tasks() =>
+            {
                 attempt.succeeded(&envelope);
                 return Ok(envelope);
             }
@@ -161,7 +191,7 @@ impl Client {
                     return Ok(envelope);
                 }
                 if reply.status == 429 {
-                    inner.rate_limits.of(call.effect).slow_down();
+                    self.rate_limits.of(call.effect).slow_down();
                 }
                 let body = credentials.redact(&String::from_utf8_lossy(&reply.body));
                 return Err(Failure {
@@ -170,7 +200,7 @@ impl Client {
                     error: failed(
                         call.operation,
                         ErrorKind::Answer,
-                        &format_args!("HTTP {} from {}", reply.status, inner.endpoint),
+                        &format_args!("HTTP {} from {}", reply.status, self.endpoint),
                     )
                     .with_http_status(reply.status)
                     .with_source(match &reply.coding {
@@ -183,22 +213,22 @@ impl Client {
                 });
             }
         };
-        let mut failure = call.refused(&answer, &reply, &signature, &credentials);
+        let mut failure = self.refused(call, &answer, &reply, &signature, &credentials);
         if failure.class == Class::Key {
-            let now = inner.clock.now();
-            let renewed = timeout_at(deadline, inner.credentials.renew(&credentials, now));
+            let now = self.clock.now();
+            let renewed = timeout_at(deadline, self.credentials.renew(&credentials, now));
             if renewed.await != Ok(true) {
                 failure.class = Class::Never;
             }
         }
         if failure.class == Class::Clock {
             let date = reply.header("date").unwrap_or_default();
-            if !inner.clock.learn(date, started.elapsed()) {
+            if !self.clock.learn(date, started.elapsed()) {
                 failure.class = Class::Never;
             }
             failure.error = failure.error.with_hint(format!(
                 "this machine's clock is {} seconds behind the service's",
-                inner.clock.skew_seconds()
+                self.clock.skew_seconds()
             ));
         }
         Err(failure)
@@ -209,8 +239,7 @@ impl Client {
         call: &Call<'_>,
         deadline: Instant,
     ) -> Result<Credentials, Failure> {
-        let inner = &self.inner;
-        let got = timeout_at(deadline, inner.credentials.get(inner.clock.now())).await;
+        let got = timeout_at(deadline, self.credentials.get(self.clock.now())).await;
         let error = match got {
             Ok(Ok(credentials)) => return Ok(credentials),
             Ok(Err(error)) => error,
@@ -221,6 +250,56 @@ impl Client {
             ),
         };
         Err(Failure::for_good(error))
+    }
+
+    fn refused(
+        &self,
+        call: &Call<'_>,
+        answer: &Answer,
+        reply: &Reply,
+        signature: &Signature,
+        credentials: &Credentials,
+    ) -> Failure {
+        let (class, code, message, request_id) = match answer {
+            Answer::Service(envelope) => (
+                (self.dialect.codes.class)(envelope.code),
+                envelope.code.to_string(),
+                &envelope.message,
+                &envelope.request_id,
+            ),
+            Answer::Gateway(error) => (
+                Class::of_gateway_code(&error.code, reply.status),
+                error.code.clone(),
+                &error.message,
+                &error.request_id,
+            ),
+        };
+        let is_about_object = match answer {
+            Answer::Service(envelope) if call.effect == Effect::Paid => {
+                (self.dialect.codes.is_about_content)(envelope.code)
+            }
+            _ => false,
+        };
+        let class = class.with_retry_after(reply);
+        let (message, theirs) = match message.split_once(SERVER_STRING) {
+            Some((before, theirs)) => (before.trim_end(), Some(theirs)),
+            None => (message.as_str(), None),
+        };
+        let request_id = request_id.as_deref();
+        let kind = match (class, answer) {
+            (Class::Ambiguous, Answer::Gateway(_)) if reply.status >= 500 => ErrorKind::Service,
+            _ => class.kind(),
+        };
+        let mut error = Error::new(kind, format!("{} refused", call.operation))
+            .with_http_status(reply.status)
+            .with_is_about_object(is_about_object)
+            .with_reply(&code, message, request_id);
+        if let Some(theirs) = theirs {
+            // Both without secrets, and before either is cut to a length that is fit to be shown.
+            let ours = credentials.redact(signature.string_to_sign());
+            error = error.with_hint(sign::difference(&ours, theirs));
+        }
+        Failure { class, error }
     }
 }
 
@@ -239,48 +318,6 @@ impl Call<'_> {
         attempt.status(reply.status);
         attempt.succeeded(&envelope);
         Some(envelope)
-    }
-
-    fn refused(
-        &self,
-        answer: &Answer,
-        reply: &Reply,
-        signature: &Signature,
-        credentials: &Credentials,
-    ) -> Failure {
-        let (class, code, message, request_id) = match answer {
-            Answer::Service(envelope) => (
-                Class::of_service_code(envelope.code),
-                envelope.code.to_string(),
-                &envelope.message,
-                &envelope.request_id,
-            ),
-            Answer::Gateway(error) => (
-                Class::of_gateway_code(&error.code, reply.status),
-                error.code.clone(),
-                &error.message,
-                &error.request_id,
-            ),
-        };
-        let class = class.with_retry_after(reply);
-        let (message, theirs) = match message.split_once(SERVER_STRING) {
-            Some((before, theirs)) => (before.trim_end(), Some(theirs)),
-            None => (message.as_str(), None),
-        };
-        let request_id = request_id.as_deref();
-        let kind = match (class, answer) {
-            (Class::Ambiguous, Answer::Gateway(_)) if reply.status >= 500 => ErrorKind::Service,
-            _ => class.kind(),
-        };
-        let mut error = Error::new(kind, format!("{} refused", self.operation))
-            .with_http_status(reply.status)
-            .with_reply(&code, message, request_id);
-        if let Some(theirs) = theirs {
-            // Both without secrets, and before either is cut to a length that is fit to be shown.
-            let ours = credentials.redact(signature.string_to_sign());
-            error = error.with_hint(sign::difference(&ours, theirs));
-        }
-        Failure { class, error }
     }
 
     /// Adds the data ids and a hint if the outcome of the call is ambiguous.

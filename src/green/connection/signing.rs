@@ -2,13 +2,12 @@
 
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 
-use super::{Client, call::Call};
+use super::{Call, Connection};
 use crate::green::{
     clock,
     credentials::Credentials,
     ids::Nonce,
     sign::{self, Parts, Signature},
-    wire,
 };
 
 /// How requests are signed.
@@ -23,14 +22,14 @@ pub enum SignatureStyle {
     Acs3,
 }
 
-impl Client {
+impl Connection {
     /// The full documented set of headers, with a nonce and a date of this attempt's own.
     pub(super) fn sign(
         &self,
         call: &Call<'_>,
         credentials: &Credentials,
     ) -> (HeaderMap, Signature) {
-        match self.inner.settings.signature {
+        match self.settings.signature {
             SignatureStyle::Roa => self.sign_roa(call, credentials),
             SignatureStyle::Acs3 => self.sign_acs3(call, credentials),
         }
@@ -38,22 +37,24 @@ impl Client {
 
     fn sign_roa(&self, call: &Call<'_>, credentials: &Credentials) -> (HeaderMap, Signature) {
         let nonce = Nonce::random();
-        let date = clock::http_date(self.inner.clock.now());
-        let md5 = sign::content_md5(&call.body);
+        let date = clock::http_date(self.clock.now());
+        let md5 = sign::content_md5(&call.body.bytes);
         let mut headers = vec![
             ("accept", "application/json"),
             ("content-md5", &md5),
-            ("content-type", "application/json"),
             ("date", &date),
             ("x-acs-signature-method", "HMAC-SHA1"),
             ("x-acs-signature-nonce", nonce.as_str()),
             ("x-acs-signature-version", "1.0"),
-            ("x-acs-version", &self.inner.api_version),
+            ("x-acs-version", &self.api_version),
         ];
+        if let Some(media_type) = call.body.media_type {
+            headers.push(("content-type", media_type));
+        }
         if let Some(token) = credentials.token() {
             headers.push(("x-acs-security-token", token.expose()));
         }
-        let query = self.query();
+        let query = query(call);
         let signature = sign::roa(&parts(call, &query, &headers), credentials);
         headers.push(("authorization", signature.authorization()));
         (header_map(&headers), signature)
@@ -61,34 +62,40 @@ impl Client {
 
     fn sign_acs3(&self, call: &Call<'_>, credentials: &Credentials) -> (HeaderMap, Signature) {
         let nonce = Nonce::random();
-        let date = clock::iso_date(self.inner.clock.now());
-        let host = self.inner.endpoint.authority();
-        let sha256 = sign::content_sha256(&call.body);
+        let date = clock::iso_date(self.clock.now());
+        let host = self.endpoint.authority();
+        let sha256 = sign::content_sha256(&call.body.bytes);
         let mut headers = vec![
-            ("content-type", "application/json"),
             ("host", host.as_str()),
-            ("x-acs-action", wire::action(call.path)),
+            ("x-acs-action", call.action),
             ("x-acs-content-sha256", &sha256),
             ("x-acs-date", &date),
             ("x-acs-signature-nonce", nonce.as_str()),
-            ("x-acs-version", &self.inner.api_version),
+            ("x-acs-version", &self.api_version),
         ];
         if let Some(token) = credentials.token() {
             headers.push(("x-acs-accesskey-id", credentials.access_key_id()));
             headers.push(("x-acs-security-token", token.expose()));
         }
-        let query = self.query();
+        if let Some(media_type) = call.body.media_type {
+            headers.push(("content-type", media_type));
+        }
+        let query = query(call);
         let signature = sign::acs3(&parts(call, &query, &headers), credentials);
         // A proxy may write this one anew, so it is not signed.
         headers.push(("accept", "application/json"));
         headers.push(("authorization", signature.authorization()));
+        if call.body.bytes.is_empty() {
+            // RFC 9110, 8.6: a POST without content says so.
+            headers.push(("content-length", "0"));
+        }
         (header_map(&headers), signature)
     }
+}
 
-    fn query(&self) -> Vec<(&str, &str)> {
-        let info = self.inner.client_info.iter();
-        info.map(|info| (info.name, info.value.as_str())).collect()
-    }
+fn query<'a>(call: &'a Call<'_>) -> Vec<(&'a str, &'a str)> {
+    let query = call.query.iter();
+    query.map(|(name, value)| (*name, value.as_str())).collect()
 }
 
 const fn parts<'a>(

@@ -1,40 +1,71 @@
-//! The client: operations of the service, each one call.
+//! The client of 1.0, version 2018-05-09: operations of the service, each one call.
 
-mod builder;
-pub(super) mod call;
-pub(super) mod failure;
-mod signing;
+mod codes;
+mod feedback;
+pub(super) mod reply;
+mod requests;
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 
-pub use builder::ClientBuilder;
-pub use signing::SignatureStyle;
+pub use feedback::Feedback;
 
-use self::call::Call;
+use self::requests::{
+    ASYNC_SCAN, FEEDBACK, FeedbackRequest, RESULTS, SYNC_SCAN, ScanRequest, UPLOAD_CREDENTIALS,
+    action,
+};
 use super::{
-    clock::{self, Clock},
-    credentials::Cache,
-    endpoint::{Endpoint, Network},
-    feedback::Feedback,
-    grant::GrantCache,
-    http::Http,
+    api::{Api, ApiReply, Terms},
+    builder::ClientBuilder,
+    clock,
+    connection::{Body, Call, Connection, Dialect, InfoParameter, is_ok},
+    endpoint::Hosts,
+    grant::Grant,
     ids::TaskId,
-    options::{PollConfig, ScanOptions},
-    rate::RateLimits,
+    options::{Callback, ScanOptions},
+    poll::Watch,
     refusal::Refusal,
     report::TaskReport,
-    retry::{Budget, Effect},
+    retry::Effect,
     scene::Scene,
     submission::{Scanned, Submission, Submitted},
     task::Batch,
-    wire::{
-        ASYNC_SCAN, Envelope, FEEDBACK, FeedbackRequest, RESULTS, SYNC_SCAN, ScanRequest,
-        UPLOAD_CREDENTIALS,
-    },
+    upload::{self, Content},
 };
-use crate::error::{Error, ErrorKind};
+use crate::{
+    error::{Error, ErrorKind},
+    image_url::ImageUrl,
+    verdict::Accepted,
+};
+
+/// The hosts of the regions (endpoints page, 107743).
+static HOSTS: Hosts = Hosts {
+    public: "green",
+    vpc: "green-vpc",
+    regions: &[
+        ("ap-southeast-1", true),
+        ("cn-beijing", true),
+        ("cn-shanghai", true),
+        ("cn-shenzhen", true),
+        ("eu-central-1", true),
+        ("us-east-1", true),
+    ],
+};
+
+pub(super) static DIALECT: Dialect = Dialect {
+    version: "2018-05-09",
+    hosts: &HOSTS,
+    codes: &codes::CODES,
+    upload_grant: || {
+        call(
+            "asking for upload credentials",
+            UPLOAD_CREDENTIALS,
+            Bytes::from_static(b"{}"),
+        )
+    },
+    grant: Grant::of_v1,
+};
 
 /// How long a synchronous scan may take (asynchronous moderation page, 2026-03: "up to 6 s").
 const SYNC_TIMEOUT: Duration = Duration::from_secs(6);
@@ -80,48 +111,31 @@ pub struct Client {
 
 #[derive(Debug)]
 struct Inner {
-    endpoint: Endpoint,
-    api_version: String,
+    connection: Connection,
     biz_type: Option<String>,
     client_info: Option<InfoParameter>,
-    settings: Settings,
-    credentials: Cache,
-    grants: GrantCache,
-    clock: Clock,
-    budget: Budget,
-    rate_limits: RateLimits,
-    http: Http,
-}
-
-/// The query parameter that names the publisher of the images.
-struct InfoParameter {
-    name: &'static str,
-    value: String,
-}
-
-/// Personal data: not shown.
-impl fmt::Debug for InfoParameter {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}=<redacted>", self.name)
-    }
-}
-
-/// Time limits, attempts and modes.
-#[derive(Clone, Debug)]
-struct Settings {
-    deadline: Duration,
-    attempt_timeout: Duration,
-    attempts: u32,
     sync_max_bytes: u64,
-    upload_deadline: Duration,
-    network: Network,
-    signature: SignatureStyle,
-    poll: PollConfig,
 }
 
 impl Client {
     /// The maximum number of tasks in one request for results.
     pub const MAX_RESULTS: usize = 100;
+
+    pub(super) fn new(
+        connection: Connection,
+        biz_type: Option<String>,
+        client_info: Option<InfoParameter>,
+        sync_max_bytes: u64,
+    ) -> Self {
+        Self {
+            inner: Arc::new(Inner {
+                connection,
+                biz_type,
+                client_info,
+                sync_max_bytes,
+            }),
+        }
+    }
 
     /// Returns a builder.
     pub fn builder() -> ClientBuilder {
@@ -130,13 +144,13 @@ impl Client {
 
     /// The host of the service.
     pub fn host(&self) -> &str {
-        self.inner.endpoint.host()
+        self.inner.connection.endpoint.host()
     }
 
     /// Seconds that the service's clock was ahead of this host's in its last response; `None` before the
     /// first.
     pub fn clock_skew(&self) -> Option<i64> {
-        self.inner.clock.observed_seconds()
+        self.inner.connection.clock.observed_seconds()
     }
 
     /// Submits a batch to the asynchronous scan. Each image is billed once per scene, and each frame
@@ -166,13 +180,13 @@ impl Client {
         batch: Batch,
         options: &ScanOptions,
     ) -> Result<Submission, Error> {
-        let timeout = self.inner.settings.attempt_timeout;
-        let call = self.scan_call("submit", ASYNC_SCAN, &batch, options, timeout)?;
-        let envelope = self.call(call).await?;
-        let submission = Submission::join(&batch, &options.scenes, &envelope, clock::instant());
+        let call = self.scan_call("submit", ASYNC_SCAN, &batch, options, None)?;
+        let connection = &self.inner.connection;
+        let envelope = connection.call(call).await?;
+        let submission = reply::submission(&batch, &options.scenes, &envelope, clock::instant());
         let throttled = |entry: &Submitted| entry.result().is_err_and(Refusal::is_throttling);
         if submission.entries().iter().any(throttled) {
-            self.inner.rate_limits.of(Effect::Paid).slow_down();
+            connection.rate_limits.of(Effect::Paid).slow_down();
         }
         Ok(submission)
     }
@@ -187,9 +201,9 @@ impl Client {
     /// near-line); else as for [`submit`](Self::submit).
     pub async fn scan(&self, batch: Batch, options: &ScanOptions) -> Result<Vec<Scanned>, Error> {
         self.check_sync(&batch, options)?;
-        let call = self.scan_call("scan", SYNC_SCAN, &batch, options, SYNC_TIMEOUT)?;
-        let envelope = self.call(call).await?;
-        Ok(Scanned::join(&batch, &options.scenes, &envelope))
+        let call = self.scan_call("scan", SYNC_SCAN, &batch, options, Some(SYNC_TIMEOUT))?;
+        let envelope = self.inner.connection.call(call).await?;
+        Ok(reply::scanned(&batch, &options.scenes, &envelope))
     }
 
     /// Reports a wrong result to the service.
@@ -206,16 +220,8 @@ impl Client {
             label: feedback.label.as_deref(),
             note: feedback.note.as_deref(),
         })?;
-        let call = Call {
-            operation: "feedback",
-            path: FEEDBACK,
-            body,
-            effect: Effect::Repeatable,
-            data_ids: Vec::new(),
-            images: 0,
-            timeout: self.inner.settings.attempt_timeout,
-        };
-        self.call(call).await.map(drop)
+        let call = self.with_info(call("feedback", FEEDBACK, body));
+        self.inner.connection.call(call).await.map(drop)
     }
 
     /// Requests the results of tasks once. The request is idempotent, and tasks are matched by id: one
@@ -236,35 +242,64 @@ impl Client {
                 ),
             ));
         }
-        let envelope = self
-            .call(Call {
-                operation: "results",
-                path: RESULTS,
-                body: to_json(&tasks)?,
-                effect: Effect::Repeatable,
-                data_ids: Vec::new(),
-                images: 0,
-                timeout: self.inner.settings.attempt_timeout,
-            })
-            .await?;
-        let reports = envelope.data.iter().filter_map(TaskReport::of);
+        let call = self.with_info(call("results", RESULTS, to_json(&tasks)?));
+        let envelope = self.inner.connection.call(call).await?;
+        let reports = envelope.data.iter().filter_map(reply::report);
         Ok(reports
             .filter(|report| tasks.contains(report.task_id()))
             .collect())
     }
 
-    /// Requests temporary credentials for uploads.
-    pub(super) async fn upload_grant(&self) -> Result<Envelope, Error> {
-        let call = Call {
-            operation: "asking for upload credentials",
-            path: UPLOAD_CREDENTIALS,
-            body: Bytes::from_static(b"{}"),
-            effect: Effect::Repeatable,
-            data_ids: Vec::new(),
-            images: 0,
-            timeout: self.inner.settings.attempt_timeout,
-        };
-        self.call(call).await
+    /// Uploads an accepted image and returns the receipt for its URL at the service. Whether uploading
+    /// is billed is not documented.
+    ///
+    /// The name's extension and the type are the format's that the bytes have. A file is sent as it
+    /// is read; the bytes are compared with the receipt while they are sent, so that only checked
+    /// content is uploaded.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Changed`] when the content is not what was accepted; [`ErrorKind::Io`] when a file
+    /// cannot be read; else when the service refused it or could not be reached.
+    pub async fn upload<S>(
+        &self,
+        accepted: Accepted<S>,
+        content: &Content,
+    ) -> Result<Accepted<ImageUrl>, Error> {
+        upload::upload(&self.inner.connection, accepted, content).await
+    }
+
+    /// Waits for the outcome of every accepted task of a submission.
+    ///
+    /// Tasks that were refused, or are missing in the answer to the submission, have no report here:
+    /// [`Submission::entries`] has them.
+    ///
+    /// The first poll is five seconds after the submission, the next ones every five seconds
+    /// ([`poll_interval`](ClientBuilder::poll_interval)), a hundred tasks in one request. A task
+    /// that is not final in time is reported in its last state: as still processing, with its last
+    /// temporary refusal, or as expired once the service no longer keeps results.
+    ///
+    /// # Errors
+    ///
+    /// When polling failed, even after repetitions. The outcomes fetched so far are lost;
+    /// [`watch`](Self::watch) returns each as it arrives.
+    pub async fn wait(&self, submission: &Submission) -> Result<Vec<TaskReport>, Error> {
+        let config = &self.inner.connection.settings.poll;
+        Watch::wait(Arc::new(self.clone()), config, submission).await
+    }
+
+    /// Watches tasks. The time for which the service keeps results is counted from now.
+    pub fn watch(&self, tasks: impl IntoIterator<Item = TaskId>) -> Watch {
+        let config = &self.inner.connection.settings.poll;
+        Watch::new(Arc::new(self.clone()), config, tasks, clock::instant())
+    }
+
+    /// Adds the information about the publisher, which every request carries.
+    fn with_info<'a>(&self, mut call: Call<'a>) -> Call<'a> {
+        let info = self.inner.client_info.iter();
+        call.query
+            .extend(info.map(|info| (info.name, info.value.clone())));
+        call
     }
 
     fn scan_call<'a>(
@@ -273,19 +308,18 @@ impl Client {
         path: &'static str,
         batch: &'a Batch,
         options: &ScanOptions,
-        timeout: Duration,
+        timeout: Option<Duration>,
     ) -> Result<Call<'a>, Error> {
         options.check()?;
         let biz_type = self.inner.biz_type.as_deref();
-        Ok(Call {
-            operation,
-            path,
-            body: to_json(&ScanRequest::new(batch, options, biz_type))?,
+        let body = to_json(&ScanRequest::new(batch, options, biz_type))?;
+        Ok(self.with_info(Call {
             effect: Effect::Paid,
             data_ids: batch.tasks().map(|(id, _)| id).collect(),
             images: batch.billed(),
             timeout,
-        })
+            ..call(operation, path, body)
+        }))
     }
 
     fn check_sync(&self, batch: &Batch, options: &ScanOptions) -> Result<(), Error> {
@@ -293,7 +327,7 @@ impl Client {
         if options.callback.is_some() || options.near_line.is_some() {
             return usage("a synchronous scan has neither callback nor near-line mode".to_owned());
         }
-        let most = self.inner.settings.sync_max_bytes;
+        let most = self.inner.sync_max_bytes;
         let large = batch
             .tasks()
             .find_map(|(id, task)| Some((id, task.len().filter(|len| *len > most)?)));
@@ -304,33 +338,67 @@ impl Client {
             None => Ok(()),
         }
     }
+}
 
-    pub(super) fn http(&self) -> &Http {
-        &self.inner.http
+impl Api for Client {
+    fn terms(&self) -> Terms {
+        Terms::V1
     }
 
-    pub(super) fn clock(&self) -> &Clock {
-        &self.inner.clock
+    fn host(&self) -> &str {
+        Self::host(self)
     }
 
-    pub(super) fn grants(&self) -> &GrantCache {
-        &self.inner.grants
+    fn service(&self) -> String {
+        self.host().to_owned()
     }
 
-    pub(super) fn endpoint(&self) -> &Endpoint {
-        &self.inner.endpoint
+    fn clock_skew(&self) -> Option<i64> {
+        Self::clock_skew(self)
     }
 
-    pub(super) fn network(&self) -> Network {
-        self.inner.settings.network
+    fn submit<'a>(
+        &'a self,
+        batch: Batch,
+        scenes: &'a [Scene],
+        callback: Option<&'a Callback>,
+    ) -> ApiReply<'a, Submission> {
+        Box::pin(async move {
+            let options = ScanOptions::new(scenes);
+            let options = match callback {
+                Some(callback) => options.with_callback(callback.clone()),
+                None => options,
+            };
+            self.submit_with(batch, &options).await
+        })
     }
 
-    pub(super) fn upload_deadline(&self) -> Duration {
-        self.inner.settings.upload_deadline
+    fn results<'a>(&'a self, tasks: &'a [TaskId]) -> ApiReply<'a, Vec<TaskReport>> {
+        Box::pin(Self::results(self, tasks))
     }
 
-    pub(super) fn poll_config(&self) -> &PollConfig {
-        &self.inner.settings.poll
+    fn upload<'a>(
+        &'a self,
+        accepted: Accepted,
+        content: &'a Content,
+    ) -> ApiReply<'a, Accepted<ImageUrl>> {
+        Box::pin(Self::upload(self, accepted, content))
+    }
+}
+
+/// A call that may be repeated.
+fn call<'a>(operation: &'static str, path: &'static str, body: Bytes) -> Call<'a> {
+    Call {
+        operation,
+        action: action(path),
+        path,
+        query: Vec::new(),
+        body: Body::json(body),
+        effect: Effect::Repeatable,
+        data_ids: Vec::new(),
+        images: 0,
+        timeout: None,
+        is_answer: is_ok,
     }
 }
 

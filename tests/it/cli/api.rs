@@ -1,0 +1,127 @@
+//! `--api 2.0`: the commands with Image Moderation 2.0.
+
+use super::{bench::Bench, running::Running, scan::images};
+
+const V2: [&str; 4] = ["--api", "2.0", "--service", "baselineCheck"];
+
+fn run(bench: &Bench, args: &[&[&str]]) -> super::bench::Run {
+    bench.run(&args.concat())
+}
+
+#[test]
+fn a_scan_of_2_0_prints_outcomes() {
+    let bench = images("api-scan");
+    let scan = run(&bench, &[&["scan", "--sandbox"], &V2, &["in"]]);
+    assert_eq!(scan.code, Some(1), "{scan}");
+    for line in [
+        "pass           png           256x256        2077  in/good.png",
+        "               baselineCheck: pornographic_adultContent, block (98.63)",
+        "               baselineCheck: sexual_cleavage, review (78.5)",
+        "outcomes: 1 pass, 1 review, 1 block, 1 not-submitted",
+    ] {
+        assert!(scan.stdout.contains(line), "{scan}");
+    }
+    let scan = run(
+        &bench,
+        &[
+            &["scan", "--sandbox"],
+            &V2,
+            &["in/porn.png", "--format", "jsonl"],
+        ],
+    );
+    let result = &scan.json()[0]["results"][0];
+    assert_eq!(result["risk_level"], "high");
+    assert_eq!(result["labels"][0]["confidence"], 98.63);
+}
+
+#[test]
+fn options_of_one_api_are_not_those_of_the_other() {
+    let bench = images("api-options");
+    for (args, message) in [
+        (&["--service", "baselineCheck"][..], "--service is of 2.0"),
+        (&["--api", "2.0"], "no service is named"),
+        (&["--api", "2.0", "--scenes", "porn"], "--scenes is of 1.0"),
+        (&["--api", "2.0", "--service", "a b"], "not a service code"),
+        (&["--api", "3.0"], "invalid value '3.0'"),
+    ] {
+        for command in [&["scan", "--sandbox"][..], &["plan"]] {
+            let run = run(&bench, &[command, args, &["in/good.png"]]);
+            assert_eq!(run.code, Some(2), "{args:?}");
+            assert!(run.stderr.contains(message), "{args:?}: {}", run.stderr);
+        }
+    }
+}
+
+#[test]
+fn a_plan_of_2_0_has_one_image_in_a_request() {
+    let bench = images("api-plan");
+    let plan = run(&bench, &[&["plan"], &V2, &["--price", "0.60", "in"]]);
+    for line in [
+        "requests    3",
+        "billed      at most 3 images for each service (baselineCheck), 3 in all",
+        "cost        at most 0.01, at 0.60 per thousand",
+    ] {
+        assert!(plan.stdout.contains(line), "{plan}");
+    }
+}
+
+#[test]
+fn results_are_fetched_by_their_ids() {
+    let bench = images("api-results");
+    let sandbox = Running::sandbox(&bench, &[]);
+    let options = [
+        "--poll",
+        "50ms",
+        "--format",
+        "jsonl",
+        "in/good.png",
+        "in/sexy.gif",
+    ];
+    let scan = sandbox.scan(&[&V2[..], &options].concat());
+    let ids = scan.texts("task_id");
+    assert_eq!(ids.len(), 2, "{scan}");
+    let args = [
+        "results",
+        "--api",
+        "2.0",
+        "--format",
+        "jsonl",
+        &ids[0],
+        "unknown-id",
+        &ids[1],
+    ];
+    let results = sandbox.run(&args);
+    assert_eq!(
+        results.texts("state"),
+        ["done", "unknown", "done"],
+        "{results}"
+    );
+    assert_eq!(results.texts("outcome"), ["pass", "", "pass"], "{results}");
+}
+
+#[test]
+fn a_ledger_of_one_api_is_not_that_of_the_other() {
+    let bench = images("api-ledger");
+    let sandbox = Running::sandbox(&bench, &[]);
+    let scan = ["scan", "--poll", "50ms", "in/good.png"];
+    let first = sandbox.run(&[&scan[..], &V2].concat());
+    assert_eq!(first.code, Some(0), "{first}");
+    let second = sandbox.run(&scan);
+    assert_eq!(second.code, Some(2), "{second}");
+    assert!(second.stderr.contains("2022-03-02"), "{second}");
+    let again = sandbox.run(&[&scan[..], &V2].concat());
+    assert_eq!(again.code, Some(0), "{again}");
+    let resumed = sandbox.run(&["resume", "--api", "2.0"]);
+    assert_eq!(resumed.code, Some(0), "{resumed}");
+}
+
+#[test]
+fn the_doctor_tests_either_api() {
+    let bench = images("api-doctor");
+    let sandbox = Running::sandbox(&bench, &[]);
+    for api in ["1.0", "2.0"] {
+        let doctor = sandbox.run(&["doctor", "--api", api]);
+        let line = "answers, and accepts the key";
+        assert!(doctor.stdout.contains(line), "{doctor}");
+    }
+}
