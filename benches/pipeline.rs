@@ -33,8 +33,8 @@ use greenlight::{
     ImageUrl, RequestId, Requirements, TaskId,
     green::{Client, Credentials, Secret},
     ledger::{
-        Answer, Entry, Finding, Judgement, Key, Known, Ledger, Location, NewImage, Scope, Source,
-        SqliteLedger, TaskUpdate, Update, Work,
+        BatchResult, Finding, ImageResult, Judgement, Key, Known, Ledger, Location, NewImage,
+        Scope, Source, SqliteLedger, TaskUpdate, Update, Work,
     },
     pipeline::{Line, Pipeline, Plan, Subject},
     probe::{AddressPolicy, Mode, Probe},
@@ -243,8 +243,8 @@ async fn cycle(ledger: &SqliteLedger) {
     let entries = begun
         .keys
         .iter()
-        .map(|key| (*key, Entry::Task(task_id(key))));
-    let answer = Answer::Answered {
+        .map(|key| (*key, ImageResult::Task(task_id(key))));
+    let answer = BatchResult::Answered {
         request_id: Some(RequestId::new("5F2D3C4B-1A09-4E8F-B7C6-D5E4F3A2B1C0")),
         poll_at: now,
         expires_at: now + hour,

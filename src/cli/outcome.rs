@@ -171,12 +171,12 @@ const UNKNOWN: &str =
     "unknown or expired: check the id; results are kept for an hour, in 2.0 for three days";
 
 /// A task's outcome, or in words why there is none.
-enum Answer<'a> {
+enum OutcomeOrReason<'a> {
     Outcome(&'a Outcome),
     None(String),
 }
 
-impl<'a> Answer<'a> {
+impl<'a> OutcomeOrReason<'a> {
     fn of(state: &'a TaskState) -> Self {
         Self::None(match state {
             TaskState::Done(outcome) => return Self::Outcome(outcome),
@@ -202,13 +202,13 @@ pub(crate) struct ResultReport {
 impl ResultReport {
     pub(crate) fn of(report: &TaskReport) -> Self {
         let state = report.state();
-        let (outcome, results, error) = match Answer::of(state) {
-            Answer::Outcome(outcome) => (
+        let (outcome, results, error) = match OutcomeOrReason::of(state) {
+            OutcomeOrReason::Outcome(outcome) => (
                 Some(outcome.decision().into()),
                 SceneReport::all(outcome),
                 None,
             ),
-            Answer::None(why) => (None, Vec::new(), Some(why)),
+            OutcomeOrReason::None(why) => (None, Vec::new(), Some(why)),
         };
         Self {
             task_id: report.task_id().to_string(),

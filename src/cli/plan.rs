@@ -9,7 +9,7 @@ use super::{
     human,
     interrupt::Interrupt,
     ledger::Lines,
-    printer::{self, Line, Printer},
+    printer::{self, PrintedLine, Printer},
     report::text,
     source::Noticed,
     terminal::{self, Cell, Counter, Progress, Row, Tone},
@@ -152,7 +152,7 @@ impl PlanReport {
 
 const LABEL: usize = 10;
 
-impl Line for PlanReport {
+impl PrintedLine for PlanReport {
     fn heading() -> Option<Row> {
         None
     }

@@ -16,7 +16,7 @@ use super::{
 use crate::sanitize::{is_harmful, sanitize, sanitize_json};
 
 /// What is printed of one source, in each format. JSON is its serialization.
-pub(crate) trait Line: Serialize {
+pub(crate) trait PrintedLine: Serialize {
     /// The table's head, if it is one.
     fn heading() -> Option<Row>;
     fn rows(&self) -> Vec<Row>;
@@ -29,7 +29,7 @@ pub(crate) trait Line: Serialize {
     }
 }
 
-impl Line for Report {
+impl PrintedLine for Report {
     fn heading() -> Option<Row> {
         Some(human::check_heading())
     }
@@ -51,7 +51,7 @@ impl Line for Report {
     }
 }
 
-impl Line for ScanReport {
+impl PrintedLine for ScanReport {
     fn heading() -> Option<Row> {
         Some(human::scan_heading())
     }
@@ -73,7 +73,7 @@ impl Line for ScanReport {
     }
 }
 
-impl Line for ResultReport {
+impl PrintedLine for ResultReport {
     fn heading() -> Option<Row> {
         Some(human::result_heading())
     }
@@ -141,7 +141,7 @@ impl Printer {
     }
 
     /// Prints one source's line.
-    pub(crate) fn print<L: Line>(&mut self, line: &L) -> io::Result<()> {
+    pub(crate) fn print<L: PrintedLine>(&mut self, line: &L) -> io::Result<()> {
         if !self.only.lets_through(&line.kinds()) {
             return Ok(());
         }
@@ -186,7 +186,7 @@ impl Escaping {
     }
 
     /// A line of JSON.
-    pub(crate) fn json<L: Line>(self, line: &L) -> io::Result<Vec<u8>> {
+    pub(crate) fn json<L: PrintedLine>(self, line: &L) -> io::Result<Vec<u8>> {
         let text = serde_json::to_string(line)?;
         let text = if self.is_screen {
             sanitize_json(&text).into_owned()
@@ -197,7 +197,7 @@ impl Escaping {
     }
 
     /// A record of CSV, with the header before it if it is the first.
-    pub(crate) fn csv<L: Line>(self, line: &L, is_first: bool) -> io::Result<Vec<u8>> {
+    pub(crate) fn csv<L: PrintedLine>(self, line: &L, is_first: bool) -> io::Result<Vec<u8>> {
         let mut text = csv::Writer::from_writer(Vec::new());
         if is_first {
             text.write_record(L::columns())?;

@@ -24,13 +24,13 @@ pub struct Details {
     pub qrcodes: Vec<String>,
     /// Where QR codes are; `name` holds what each says.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub qrcode_places: Vec<Place>,
+    pub qrcode_places: Vec<Area>,
     /// Where mini-program codes are.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub program_codes: Vec<Place>,
+    pub program_codes: Vec<Area>,
     /// Where logos are, with type and name.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub logos: Vec<Place>,
+    pub logos: Vec<Area>,
     /// Where faces of known persons are, and whose they may be.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub faces: Vec<Face>,
@@ -52,7 +52,7 @@ pub struct FramePart {
 /// A rectangle in the image, in pixels, and what is there.
 #[non_exhaustive]
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Place {
+pub struct Area {
     /// Left side.
     pub x: f64,
     /// Upper side.
@@ -72,7 +72,7 @@ pub struct Place {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Face {
     /// Where it is.
-    pub place: Place,
+    pub place: Area,
     /// Whose it may be.
     pub persons: Vec<Person>,
 }
@@ -107,7 +107,7 @@ fn text(object: &Object<'_>, name: &str) -> Option<String> {
 
 impl Details {
     pub(super) fn of(result: &Object<'_>) -> Self {
-        let places = |name: &str| result.objects(name).iter().map(Place::of).collect();
+        let places = |name: &str| result.objects(name).iter().map(Area::of).collect();
         Self {
             sublabel: text(result, "sublabel"),
             frames: result
@@ -133,7 +133,7 @@ impl Details {
     }
 }
 
-impl Place {
+impl Area {
     fn of(object: &Object<'_>) -> Self {
         let side = |name| object.number(name).unwrap_or_default();
         Self {
@@ -150,7 +150,7 @@ impl Place {
 impl Face {
     fn of(object: &Object<'_>) -> Self {
         Self {
-            place: Place::of(object),
+            place: Area::of(object),
             persons: object
                 .objects("faces")
                 .iter()

@@ -64,7 +64,7 @@ pub use credentials::{
     Chain, Credentials, FromCliProfile, FromEcsRole, FromEnvironment, FromIniProfile, FromUri,
     ProvideCredentials, Provided, Secret,
 };
-pub use detail::{Details, Face, FramePart, LibraryHit, Person, Place};
+pub use detail::{Area, Details, Face, FramePart, LibraryHit, Person};
 pub use endpoint::Network;
 pub use options::{Callback, ClientInfo, CryptType, ScanOptions};
 pub use outcome::{Label, Outcome, OutcomeDecision, SceneResult};

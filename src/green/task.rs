@@ -204,12 +204,12 @@ impl fmt::Debug for Task {
 /// ```
 #[derive(Clone, Debug)]
 pub struct Batch {
-    entries: Vec<Entry>,
+    entries: Vec<NamedTask>,
 }
 
 /// A task with its data id.
 #[derive(Clone, Debug)]
-struct Entry {
+struct NamedTask {
     data_id: DataId,
     task: Task,
 }
@@ -243,10 +243,10 @@ impl Batch {
         if !(1..=Self::MAX_RAISED).contains(&limit) {
             return usage(format!("batch limit is not 1 to 100: {limit}"));
         }
-        let entries: Vec<Entry> = tasks
+        let entries: Vec<NamedTask> = tasks
             .into_iter()
             .take(limit.saturating_add(1))
-            .map(|task| Entry {
+            .map(|task| NamedTask {
                 data_id: task.data_id.clone().unwrap_or_else(DataId::random),
                 task,
             })

@@ -43,6 +43,8 @@ mod maintenance;
 mod record;
 mod state;
 #[cfg(any(feature = "ledger", feature = "postgres"))]
+mod stored;
+#[cfg(any(feature = "ledger", feature = "postgres"))]
 mod time;
 mod view;
 
@@ -66,9 +68,9 @@ pub use maintenance::{Copied, Health, Maintenance, Problem, Upgraded};
 #[cfg(feature = "postgres")]
 pub use postgres::{PostgresLedger, PostgresOptions, PrinterLock};
 pub use record::{
-    Answer, BatchId, Begun, Claimed, EXPIRED_CLASS, Enqueued, Entry, Finding, Hold, Judgement,
-    Known, Lease, Limit, Location, NewImage, NextStep, Permit, Poll, Quota, Reason, Recovered,
-    Source, Stray, TaskUpdate, Update, Work,
+    BatchId, BatchResult, Begun, Claimed, EXPIRED_CLASS, Enqueued, Finding, Hold, ImageResult,
+    Judgement, Known, Lease, Limit, Location, NewImage, NextStep, Permit, Poll, Quota, Reason,
+    Recovered, Source, Stray, TaskUpdate, Update, Work,
 };
 #[cfg(feature = "ledger")]
 pub use sqlite::{SqliteLedger, SqliteOptions};
@@ -141,7 +143,12 @@ pub trait Ledger: fmt::Debug + Send + Sync {
 
     /// Records the result of a batch's request. The batch's id is the fencing token: an image that
     /// was submitted again in the meantime is left unchanged, but its task id is kept.
-    fn record_answer(&self, batch: BatchId, answer: Answer, now: SystemTime) -> Reply<'_, Stray>;
+    fn record_answer(
+        &self,
+        batch: BatchId,
+        answer: BatchResult,
+        now: SystemTime,
+    ) -> Reply<'_, Stray>;
 
     /// Returns up to `limit` tasks that are due to be polled, in the order of their expiry. They
     /// are not returned again until `hold` has passed.

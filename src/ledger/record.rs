@@ -242,7 +242,7 @@ impl Begun {
 /// The result of a batch's request.
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Answer {
+pub enum BatchResult {
     /// The service returned a result per image. Images that the response omits become uncertain.
     Answered {
         /// The service's id of the request.
@@ -252,7 +252,7 @@ pub enum Answer {
         /// When the service discards the results.
         expires_at: SystemTime,
         /// The result of each image in the response.
-        entries: Vec<(Key, Entry)>,
+        entries: Vec<(Key, ImageResult)>,
         /// Task ids that the response assigns to no image of the batch. They are kept, because they
         /// were billed.
         strays: Vec<TaskId>,
@@ -275,7 +275,7 @@ pub enum Answer {
 /// The service's result for one image of a batch.
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Entry {
+pub enum ImageResult {
     /// The service returned a task id.
     Task(TaskId),
     /// The service rejected the image.

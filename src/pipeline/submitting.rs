@@ -22,7 +22,7 @@ use crate::{
     green::{Batch, Submission},
     ids::RequestId,
     later::FAR,
-    ledger::{Answer, BatchId, Claimed, Entry, Hold, Key, NextStep, Reason, Work},
+    ledger::{BatchId, BatchResult, Claimed, Hold, ImageResult, Key, NextStep, Reason, Work},
     spawned::joined,
 };
 
@@ -228,7 +228,7 @@ async fn send_group(shared: &Shared, mut group: Group) -> Result<Vec<Group>, Err
     if late > settings.settle_after().saturating_sub(settings.send_limit) {
         let next = NextStep::Again { at: clock::now() };
         let request_id = None;
-        let not_sent = Answer::Refused { request_id, next };
+        let not_sent = BatchResult::Refused { request_id, next };
         ledger
             .record_answer(begun.batch, not_sent, clock::now())
             .await?;
@@ -285,12 +285,12 @@ async fn answered(
         let image = group.iter().find(|image| image.hold.key == key);
         let attempts = image.map_or(0, |image| image.attempts);
         match submitted.result() {
-            Ok(task) => entries.push((key, Entry::Task(task.clone()))),
+            Ok(task) => entries.push((key, ImageResult::Task(task.clone()))),
             Err(refusal) => {
                 is_throttled |= refusal.is_throttling();
                 let max = settings.submit_attempts;
                 let next = failure::of_refusal(refusal, "submit", attempts, max, now);
-                entries.extend(next.map(|next| (key, Entry::Refused(next))));
+                entries.extend(next.map(|next| (key, ImageResult::Refused(next))));
             }
         }
     }
@@ -298,7 +298,7 @@ async fn answered(
     let request_id = submission.request_id().map(RequestId::as_str);
     trace::submitted(group.len(), taken, request_id);
     let doubtful = group.len().saturating_sub(entries.len());
-    let answer = Answer::Answered {
+    let answer = BatchResult::Answered {
         request_id: submission.request_id().cloned(),
         poll_at: clock::after(now, settings.poll_interval),
         expires_at: clock::after(now, settings.retention),
@@ -325,7 +325,7 @@ async fn not_answered(
     let request_id = error.request_id().cloned();
     let refuse = |next| {
         let request_id = request_id.clone();
-        let refused = Answer::Refused { request_id, next };
+        let refused = BatchResult::Refused { request_id, next };
         shared
             .pipeline
             .ledger
@@ -386,7 +386,7 @@ where
 async fn unknown(shared: &Shared, batch: BatchId, images: usize) -> Result<(), Error> {
     let ledger = &shared.pipeline.ledger;
     ledger
-        .record_answer(batch, Answer::Unknown, clock::now())
+        .record_answer(batch, BatchResult::Unknown, clock::now())
         .await?;
     shared.counters.uncertain.add(images);
     Ok(())

@@ -48,7 +48,7 @@ const WHOLE_WINDOW: u32 = 4 << 20;
 const HEADER_WINDOW: u32 = 65_535;
 
 /// An answer whose body has not been read.
-pub(super) struct Answer {
+pub(super) struct Fetched {
     pub(super) origin: Origin,
     pub(super) head: response::Parts,
     pub(super) body: Incoming,
@@ -75,7 +75,7 @@ pub(super) async fn fetch(
     probe: &Inner,
     record: &mut Record,
     hop: &Hop<'_>,
-) -> Result<Answer, Ending> {
+) -> Result<Fetched, Ending> {
     let origin = origin(hop.url)?;
     let mut fresh = record.leniency.repairs;
     loop {
@@ -120,7 +120,7 @@ pub(super) async fn fetch(
                 let most = record.asked().max_bytes().saturating_mul(2);
                 connection.counters.allow(most.saturating_add(HEAD_BYTES));
                 record.hop(hop.url, &head);
-                return Ok(Answer {
+                return Ok(Fetched {
                     origin,
                     head,
                     body,

@@ -7,7 +7,7 @@ use percent_encoding::CONTROLS;
 
 use super::{
     Inner,
-    fetch::{self, Answer, Hop, Window},
+    fetch::{self, Fetched, Hop, Window},
     record::{self, Record},
 };
 use crate::{
@@ -26,7 +26,7 @@ pub(super) async fn follow(
     probe: &Inner,
     record: &mut Record,
     window: Option<Window>,
-) -> Result<Answer, Ending> {
+) -> Result<Fetched, Ending> {
     loop {
         let [home, ..] = record.route.as_slice() else {
             return Err(Ending::Redirects("there is no URL".to_owned()));
@@ -59,7 +59,7 @@ pub(super) async fn follow(
                 "{status} leads to a URL with a user name or password"
             )));
         }
-        let Answer {
+        let Fetched {
             origin,
             body,
             connection,

@@ -13,7 +13,7 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 
 use super::{
     Inner,
-    fetch::{Answer, Window},
+    fetch::{Fetched, Window},
     follow,
     read::{self, Stop, Until},
     record::Record,
@@ -115,7 +115,7 @@ async fn plain(probe: &Inner, record: &mut Record) -> Result<Ending, Ending> {
 }
 
 /// Reads an answer that holds the file from its first byte on.
-async fn whole(probe: &Inner, record: &mut Record, mut answer: Answer) -> Result<Ending, Ending> {
+async fn whole(probe: &Inner, record: &mut Record, mut answer: Fetched) -> Result<Ending, Ending> {
     read::check_codings(record, &answer)?;
     let stop = if let Some(code) = record.begin_body(read::framed_len(&answer)) {
         Stop::Refused(code)
@@ -130,8 +130,8 @@ async fn whole(probe: &Inner, record: &mut Record, mut answer: Answer) -> Result
     Ok(stop.ending())
 }
 
-fn settle(probe: &Inner, answer: Answer) {
-    let Answer {
+fn settle(probe: &Inner, answer: Fetched) {
+    let Fetched {
         origin,
         body,
         connection,
@@ -141,7 +141,7 @@ fn settle(probe: &Inner, answer: Answer) {
 }
 
 /// The part of the file that a 206 holds, if it is one that was asked for.
-fn part(answer: &Answer, asked: Window) -> Option<Part> {
+fn part(answer: &Fetched, asked: Window) -> Option<Part> {
     let headers = &answer.head.headers;
     let mut ranges = headers.get_all(header::CONTENT_RANGE).iter();
     let range = ranges.next()?.to_str().ok()?;

@@ -65,7 +65,7 @@ use resolve::{Resolved, Resolver};
 pub use address::{AddressClass, classify};
 pub use builder::ProbeBuilder;
 pub use list::Checks;
-pub use policy::{AddressPolicy, EntryError, Refusal, RefusalReason};
+pub use policy::{AddressPolicy, AddressRefusal, EntryError, RefusalReason};
 pub use request_header::Header;
 
 /// How much of a file a probe reads.

@@ -126,8 +126,8 @@ impl AddressPolicy {
     ///
     /// Returns the reason, and the entry that would allow it, if a connection to the target is
     /// refused.
-    pub fn check(&self, target: SocketAddr) -> Result<(), Refusal> {
-        let refusal = |reason| Err(Refusal { target, reason });
+    pub fn check(&self, target: SocketAddr) -> Result<(), AddressRefusal> {
+        let refusal = |reason| Err(AddressRefusal { target, reason });
         let embedded = self.embedded(target.ip());
         if self.denies(target, embedded) {
             return refusal(RefusalReason::Denied);
@@ -185,7 +185,7 @@ impl AddressPolicy {
     }
 
     /// The address, once it may be connected to.
-    pub(super) fn vet(&self, target: SocketAddr) -> Result<Vetted, Refusal> {
+    pub(super) fn vet(&self, target: SocketAddr) -> Result<Vetted, AddressRefusal> {
         self.check(target).map(|()| Vetted(target))
     }
 
@@ -209,7 +209,7 @@ impl Vetted {
 
 /// Why a connection is refused. `Display` names the entry that would allow it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub struct Refusal {
+pub struct AddressRefusal {
     target: SocketAddr,
     reason: RefusalReason,
 }
@@ -226,7 +226,7 @@ pub enum RefusalReason {
     Denied,
 }
 
-impl Refusal {
+impl AddressRefusal {
     /// The address and port that are refused.
     pub const fn target(&self) -> SocketAddr {
         self.target
@@ -238,7 +238,7 @@ impl Refusal {
     }
 }
 
-impl fmt::Display for Refusal {
+impl fmt::Display for AddressRefusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (ip, port) = (self.target.ip(), self.target.port());
         match self.reason {

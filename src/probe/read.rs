@@ -9,7 +9,7 @@ use tokio::task;
 
 use super::{
     clock, failure,
-    fetch::{self, Answer},
+    fetch::{self, Fetched},
     record::Record,
 };
 use crate::{download::Ending, verdict::Code};
@@ -62,7 +62,7 @@ pub(super) fn is_whole(status: StatusCode) -> bool {
 
 /// Checks that a response has no coding that changes the image's bytes. An unregistered coding is
 /// recorded, and the body is read as it is.
-pub(super) fn check_codings(record: &mut Record, answer: &Answer) -> Result<(), Ending> {
+pub(super) fn check_codings(record: &mut Record, answer: &Fetched) -> Result<(), Ending> {
     for (name, plain) in [
         (header::CONTENT_ENCODING, "identity"),
         (header::TRANSFER_ENCODING, "chunked"),
@@ -102,14 +102,14 @@ const CODINGS: [&str; 12] = [
 ];
 
 /// The length of the answer's body, where its framing holds the server to it.
-pub(super) fn framed_len(answer: &Answer) -> Option<u64> {
+pub(super) fn framed_len(answer: &Fetched) -> Option<u64> {
     answer.body.size_hint().exact()
 }
 
 /// Reads on.
 pub(super) async fn read(
     record: &mut Record,
-    answer: &mut Answer,
+    answer: &mut Fetched,
     until: Until,
 ) -> Result<Stop, Ending> {
     let limit = record.asked().max_bytes().saturating_add(1);

@@ -49,14 +49,14 @@ const RETRIES: [Duration; 3] = [
     Duration::from_millis(400),
 ];
 
-type Answer = Pin<Box<dyn Future<Output = io::Result<Vec<IpAddr>>> + Send>>;
+type Lookup = Pin<Box<dyn Future<Output = io::Result<Vec<IpAddr>>> + Send>>;
 
 /// Looks names up.
 #[derive(Clone)]
 pub(super) enum Resolver {
     Dns(Arc<Stub>),
     System(System),
-    Custom(Arc<dyn Fn(String) -> Answer + Send + Sync>),
+    Custom(Arc<dyn Fn(String) -> Lookup + Send + Sync>),
 }
 
 /// A DNS client, made at its first use: its sockets belong to a runtime.

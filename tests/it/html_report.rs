@@ -420,6 +420,7 @@ fn input_without_results_is_an_error_and_writes_no_page() {
 }
 
 #[test]
+#[ignore = "slow: reads more than 100,000 lines"]
 fn a_long_run_lists_the_first_100_000_and_says_so() {
     let short = "{\"source\":\"a\",\"decision\":\"reject\"}\n";
     let lines = run(6_000) + &short.repeat(100_000);

@@ -319,7 +319,7 @@ fn runs_that_share_a_ledger_share_the_work() {
         let secret = bench.sandbox.credentials().secret();
         let other = Arc::new(SqliteLedger::open(&path, &scope()).unwrap());
         let other = pipeline(&bench.sandbox.endpoint(), secret, other);
-        let mut first = bench.pipeline().start(bench.good(400));
+        let mut first = bench.pipeline().start(bench.good(150));
         let mut second = other.resume();
         let mut names = Vec::new();
         let mut take = |outcomes: Option<Vec<greenlight::ledger::Undelivered>>| {
@@ -342,9 +342,9 @@ fn runs_that_share_a_ledger_share_the_work() {
         }
         names.sort_unstable();
         names.dedup();
-        assert_eq!((names.len(), bench.sandbox.paid()), (400, 400));
+        assert_eq!((names.len(), bench.sandbox.paid()), (150, 150));
         let sent = (first.progress().sent, second.progress().sent);
-        assert_eq!(sent.0 + sent.1, 400, "{sent:?}");
+        assert_eq!(sent.0 + sent.1, 150, "{sent:?}");
     });
 }
 

@@ -9,7 +9,7 @@ use super::{Layers, options};
 use crate::cli::{
     args::{Arguments, ConfigOptions, ShowConfigOptions, header, without_password},
     exit::{Exit, Failure},
-    printer::{self, Line, Printer},
+    printer::{self, PrintedLine, Printer},
     terminal::{Cell, Row, Tone},
 };
 
@@ -108,7 +108,7 @@ struct Effective {
 const OPTION: usize = 24;
 const VALUE: usize = 24;
 
-impl Line for Effective {
+impl PrintedLine for Effective {
     fn heading() -> Option<Row> {
         let row = [
             Cell::new("OPTION").left(OPTION),

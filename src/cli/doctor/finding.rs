@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::cli::{
-    printer::Line,
+    printer::PrintedLine,
     terminal::{Cell, Row, Tone},
 };
 
@@ -54,7 +54,7 @@ impl Finding {
     }
 }
 
-impl Line for Finding {
+impl PrintedLine for Finding {
     fn heading() -> Option<Row> {
         None
     }

@@ -15,7 +15,7 @@ use greenlight::{CodeCounts, Provenance, Severity, Violation};
 /// are ignored and all but the first two may be absent, so that lines of older and newer versions
 /// are read, and objects that are not results are not.
 #[derive(Clone, Debug, Deserialize)]
-pub(super) struct Entry {
+pub(super) struct ReportEntry {
     pub(super) source: String,
     pub(super) decision: String,
     pub(super) format: Option<String>,
@@ -67,7 +67,7 @@ pub(super) struct SceneResult {
     pub(super) suggestion: String,
 }
 
-impl From<&ScanReport> for Entry {
+impl From<&ScanReport> for ReportEntry {
     fn from(report: &ScanReport) -> Self {
         let check = &report.check;
         let summary = &check.summary;
@@ -132,7 +132,7 @@ type Why = (String, bool, String);
 const MAX_REASONS: usize = 20;
 
 impl Listed {
-    pub(super) fn of(entry: &Entry) -> Self {
+    pub(super) fn of(entry: &ReportEntry) -> Self {
         Self {
             has_thumbnail: false,
             source: cut(&masked(&entry.source), 2_048),
@@ -213,7 +213,7 @@ fn is_public(url: &url::Url) -> bool {
     }
 }
 
-impl Entry {
+impl ReportEntry {
     /// Whether it was accepted, and passed if it was submitted.
     pub(super) fn is_fine(&self) -> bool {
         self.decision == "accept" && matches!(self.outcome.as_deref(), None | Some("pass"))

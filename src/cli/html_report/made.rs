@@ -7,7 +7,7 @@ use maud::{Markup, html};
 use serde_json::{Map, Value};
 
 use super::{
-    entry::{Entry, cut},
+    entry::{ReportEntry, cut},
     page::fact,
     tally::Counts,
     words::grouped,
@@ -40,7 +40,7 @@ struct Used {
 }
 
 impl Made {
-    pub(super) fn add(&mut self, entry: &Entry) {
+    pub(super) fn add(&mut self, entry: &ReportEntry) {
         if let Some(list) = &entry.list {
             self.lists.add(&sanitize(&cut(list, 120)));
         }

@@ -17,7 +17,7 @@ use std::{
 use jiff::Timestamp;
 
 use self::{
-    entry::Entry,
+    entry::ReportEntry,
     tally::{NOT_CHECKED, Tally},
 };
 use super::{
@@ -97,12 +97,12 @@ impl Drawing {
 
     /// Adds a source of a ledger that is done.
     pub(crate) fn add(&mut self, report: &ScanReport) {
-        self.0.add(&Entry::from(report));
+        self.0.add(&ReportEntry::from(report));
     }
 
     /// Adds a source of a ledger that is not done: it is counted, but not listed.
     pub(crate) fn add_pending(&mut self, report: &ScanReport, is_checked: bool) {
-        let mut entry = Entry::from(report);
+        let mut entry = ReportEntry::from(report);
         if !is_checked {
             NOT_CHECKED.clone_into(&mut entry.decision);
         }

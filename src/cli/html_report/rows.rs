@@ -7,7 +7,7 @@ use flate2::{Compression, write::GzEncoder};
 use maud::{Markup, PreEscaped, html};
 
 use super::{
-    entry::{Entry, Listed},
+    entry::{Listed, ReportEntry},
     page::Thumbnails,
     tally::{Counts, Tally},
     words::grouped,
@@ -49,7 +49,7 @@ impl Rows {
         }
     }
 
-    pub(super) fn add(&mut self, entry: &Entry) {
+    pub(super) fn add(&mut self, entry: &ReportEntry) {
         self.added = self.added.saturating_add(1);
         // Rows are dropped in order: the first that does not fit ends the list.
         if self.kept + 1 < self.added || self.kept == MAX_ROWS {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::{
-    entry::{Entry, cut},
+    entry::{ReportEntry, cut},
     made::Made,
     page::Thumbnails,
     rows::Rows,
@@ -196,7 +196,7 @@ impl Tally {
         }
     }
 
-    pub(super) fn add(&mut self, entry: &Entry) {
+    pub(super) fn add(&mut self, entry: &ReportEntry) {
         self.count(entry);
         self.add_host(entry);
         if !entry.is_fine() {
@@ -204,12 +204,12 @@ impl Tally {
         }
     }
 
-    pub(super) fn add_pending(&mut self, entry: &Entry) {
+    pub(super) fn add_pending(&mut self, entry: &ReportEntry) {
         self.count(entry);
         self.pending = self.pending.saturating_add(1);
     }
 
-    fn count(&mut self, entry: &Entry) {
+    fn count(&mut self, entry: &ReportEntry) {
         self.total = self.total.saturating_add(1);
         self.decisions.add(&entry.decision);
         if let Some(outcome) = &entry.outcome {
@@ -269,7 +269,7 @@ impl Tally {
         ))
     }
 
-    fn add_host(&mut self, entry: &Entry) {
+    fn add_host(&mut self, entry: &ReportEntry) {
         let Some(name) = entry.host() else { return };
         if self.hosts.len() >= HOSTS && !self.hosts.contains_key(&name) {
             self.other_hosts = self.other_hosts.saturating_add(1);

@@ -7,7 +7,7 @@ use crate::{
     cli::{
         args::DeadOptions,
         exit::{Exit, Failure},
-        printer::{self, Line, Printer},
+        printer::{self, PrintedLine, Printer},
         report::text,
         terminal::{Cell, Row as Cells, Tone},
     },
@@ -68,7 +68,7 @@ impl Dead {
 
 const CLASS: usize = 20;
 
-impl Line for Dead {
+impl PrintedLine for Dead {
     fn heading() -> Option<Cells> {
         let row = [Cell::new("CLASS").left(CLASS), Cell::new("SOURCE")];
         Some(row.map(|cell| cell.tone(Tone::Heading)).to_vec())

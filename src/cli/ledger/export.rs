@@ -9,7 +9,7 @@ use crate::{
         interrupt::Interrupt,
         outcome::ScanReport,
         parquet_out::ParquetOut,
-        printer::{self, Escaping, Line as _},
+        printer::{self, Escaping, PrintedLine as _},
         terminal::Terminal,
     },
     error::Error,

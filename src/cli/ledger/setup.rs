@@ -7,7 +7,7 @@ use crate::{
     cli::{
         args::{POLL, ScanSettings},
         exit::Failure,
-        scan::Place,
+        scan::LedgerPlace,
     },
     error::{Error, ErrorKind},
     green::{Api, Client, Credentials, Scene, Secret},
@@ -71,15 +71,17 @@ impl Parties {
 
 impl Setup {
     /// Opens the ledger at `place`, or creates it.
-    pub(super) async fn begin(settings: &ScanSettings, place: &Place) -> Result<Self, Failure> {
+    pub(super) async fn begin(
+        settings: &ScanSettings,
+        place: &LedgerPlace,
+    ) -> Result<Self, Failure> {
         let scenes = settings.service.api.api.chosen(&settings.scenes)?;
-        let parties = match place.sandbox() {
-            Some(sandbox) => Parties::of_sandbox(settings, sandbox)?,
-            None => {
-                let client = client(settings)?;
-                location::examine(place.ledger()).await?;
-                Parties::new(settings, client).await?
-            }
+        let parties = if let Some(sandbox) = place.sandbox() {
+            Parties::of_sandbox(settings, sandbox)?
+        } else {
+            let client = client(settings)?;
+            location::examine(place.ledger()).await?;
+            Parties::new(settings, client).await?
         };
         let scope = parties.scope(&scenes);
         Self::open(settings, parties, scope, place, Role::Print).await
@@ -89,7 +91,7 @@ impl Setup {
     /// the options name others.
     pub(super) async fn reopen(
         settings: &ScanSettings,
-        place: &Place,
+        place: &LedgerPlace,
         role: Role,
     ) -> Result<Self, Failure> {
         let named = settings.service.api.api.named(&settings.scenes)?;
@@ -107,7 +109,7 @@ impl Setup {
         settings: &ScanSettings,
         parties: Parties,
         scope: Scope,
-        place: &Place,
+        place: &LedgerPlace,
         role: Role,
     ) -> Result<Self, Failure> {
         let opened = location::open_for_run(place.ledger(), &scope, role, settings.settle).await;

@@ -15,7 +15,7 @@ use crate::{
         exit::{Exit, Failure},
         human,
         pace::Rate,
-        printer::{self, Line, Printer},
+        printer::{self, PrintedLine, Printer},
         report::text,
         terminal::{Cell, Row as Cells, Tone},
     },
@@ -273,7 +273,7 @@ fn plural(count: u64, noun: &str) -> String {
 const LABEL: usize = 10;
 const STATE: usize = 12;
 
-impl Line for Status {
+impl PrintedLine for Status {
     fn heading() -> Option<Cells> {
         None
     }

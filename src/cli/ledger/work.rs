@@ -11,7 +11,7 @@ use crate::{
         clock,
         exit::{Exit, Failure},
         interrupt::Interrupt,
-        scan::Place,
+        scan::LedgerPlace,
         terminal::{self, Progress},
     },
     ledger::Ledger,
@@ -26,7 +26,7 @@ const LOOK: Duration = Duration::from_secs(1);
 
 /// Probes, uploads, submits and polls until it is interrupted or, if asked, nothing is left to do.
 pub(crate) async fn run(options: WorkOptions, mut interrupt: Interrupt) -> Result<Exit, Failure> {
-    let place = Place::named(&options.settings.ledger);
+    let place = LedgerPlace::named(&options.settings.ledger);
     if !options.settings.ledger.location().is_shared() {
         return Err(Failure::new("a ledger in a file has one run at a time")
             .hint("--ledger postgres://… names one that several share; `greenlight resume` works on a file's"));

@@ -12,7 +12,7 @@ use super::{
 
 use crate::error::Error;
 
-pub(crate) use place::Place;
+pub(crate) use place::LedgerPlace;
 
 /// The hint for a service that refuses every request.
 const HINT: &str = "check the endpoint, the key and its rights; nothing that was refused is billed";
@@ -38,6 +38,6 @@ pub(crate) async fn run(options: ScanOptions, mut interrupt: Interrupt) -> Resul
     let Some(sources) = options.input.sources(&mut interrupt).await? else {
         return Ok(Exit::Interrupted);
     };
-    let place = Place::of(&options).await?;
+    let place = LedgerPlace::of(&options).await?;
     Box::pin(ledger::scan(options, sources, place, interrupt)).await
 }

@@ -14,14 +14,14 @@ use crate::{
 
 /// Where the ledger is, and the sandbox if it replaces the service.
 #[derive(Debug)]
-pub(crate) struct Place {
+pub(crate) struct LedgerPlace {
     ledger: LedgerOption,
     /// Removed with the ledger in it when the scan ends.
     temporary: Option<TempDir>,
     sandbox: Option<Arc<Sandbox>>,
 }
 
-impl Place {
+impl LedgerPlace {
     /// The place that the options of `scan` name.
     pub(crate) async fn of(options: &ScanOptions) -> Result<Self, Failure> {
         let sandbox = options.start_sandbox().await?.map(Arc::new);

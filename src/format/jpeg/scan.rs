@@ -404,12 +404,8 @@ impl Jpeg {
 
 /// Whether EOI may come next, behind the bytes that were read.
 fn may_end(fill: bool, rest: &[u8]) -> bool {
-    match rest {
-        [] => true,
-        [code, ..] if fill => *code == 0xD9,
-        [0xFF] | [0xFF, 0xD9, ..] => true,
-        _ => false,
-    }
+    let end: &[u8] = if fill { &[0xD9] } else { &[0xFF, 0xD9] };
+    end.starts_with(rest) || rest.starts_with(end)
 }
 
 /// Records the result of reading coded data.

@@ -2,7 +2,7 @@
 
 /// The allowed position of a chunk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Place {
+enum Position {
     /// Before PLTE and IDAT.
     BeforePalette,
     /// Before IDAT, and after PLTE if there is one.
@@ -12,22 +12,22 @@ enum Place {
 }
 
 /// The ancillary chunks that are allowed only once, and their positions.
-const ONCE: [(&[u8; 4], Place); 14] = [
-    (b"cHRM", Place::BeforePalette),
-    (b"cICP", Place::BeforePalette),
-    (b"gAMA", Place::BeforePalette),
-    (b"iCCP", Place::BeforePalette),
-    (b"mDCV", Place::BeforePalette),
-    (b"cLLI", Place::BeforePalette),
-    (b"sBIT", Place::BeforePalette),
-    (b"sRGB", Place::BeforePalette),
-    (b"bKGD", Place::AfterPalette),
-    (b"hIST", Place::AfterPalette),
-    (b"tRNS", Place::AfterPalette),
-    (b"pHYs", Place::BeforeImage),
+const ONCE: [(&[u8; 4], Position); 14] = [
+    (b"cHRM", Position::BeforePalette),
+    (b"cICP", Position::BeforePalette),
+    (b"gAMA", Position::BeforePalette),
+    (b"iCCP", Position::BeforePalette),
+    (b"mDCV", Position::BeforePalette),
+    (b"cLLI", Position::BeforePalette),
+    (b"sBIT", Position::BeforePalette),
+    (b"sRGB", Position::BeforePalette),
+    (b"bKGD", Position::AfterPalette),
+    (b"hIST", Position::AfterPalette),
+    (b"tRNS", Position::AfterPalette),
+    (b"pHYs", Position::BeforeImage),
     // Many writers put it after the image, as the extension allowed before it was standardized.
-    (b"eXIf", Place::Anywhere),
-    (b"tIME", Place::Anywhere),
+    (b"eXIf", Position::Anywhere),
+    (b"tIME", Position::Anywhere),
 ];
 
 /// Which chunks were seen.
@@ -52,14 +52,14 @@ impl Order {
             }
             bit = bit.wrapping_shl(1);
         }
-        name != *b"sPLT" || self.is_at(Place::BeforeImage)
+        name != *b"sPLT" || self.is_at(Position::BeforeImage)
     }
 
     /// Records PLTE and returns whether no chunk that must follow it precedes it.
     pub(super) fn allows_palette(&mut self) -> bool {
         let mut bit = 1_u32;
         for (_, place) in ONCE {
-            if place == Place::AfterPalette && self.ancillary & bit != 0 {
+            if place == Position::AfterPalette && self.ancillary & bit != 0 {
                 return false;
             }
             bit = bit.wrapping_shl(1);
@@ -67,11 +67,11 @@ impl Order {
         true
     }
 
-    const fn is_at(self, place: Place) -> bool {
+    const fn is_at(self, place: Position) -> bool {
         match place {
-            Place::BeforePalette => !self.palette && !self.image,
-            Place::AfterPalette | Place::BeforeImage => !self.image,
-            Place::Anywhere => true,
+            Position::BeforePalette => !self.palette && !self.image,
+            Position::AfterPalette | Position::BeforeImage => !self.image,
+            Position::Anywhere => true,
         }
     }
 }

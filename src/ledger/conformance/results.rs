@@ -1,5 +1,5 @@
 use super::{
-    super::{EXPIRED_CLASS, Entry, Key, NewImage, NextStep, Resubmit, State, Update, Work},
+    super::{EXPIRED_CLASS, ImageResult, Key, NewImage, NextStep, Resubmit, State, Update, Work},
     trial::{Trial, at, image, key, reason, retry_at, task},
 };
 
@@ -88,7 +88,7 @@ pub(super) async fn a_callback_decides_an_image_without_a_response(trial: Trial)
     assert_eq!(by_callback(2, at(61)).await, 1);
     assert_eq!(trial.claim(Work::Submit, 9, at(62)).await, []);
     assert_eq!(trial.row(2).await.task_id, Some(task(2)));
-    let answer = vec![(key(1), Entry::Task(task(1)))];
+    let answer = vec![(key(1), ImageResult::Task(task(1)))];
     assert_eq!(trial.answer(batch, answer, at(63)).await, 0);
     assert_eq!(trial.state(1).await, State::Decided);
     assert_eq!(by_callback(1, at(64)).await, 0, "a callback may come twice");
@@ -105,7 +105,7 @@ pub(super) async fn a_failed_task_is_retried_or_abandoned(trial: Trial) {
     assert_eq!(trial.update(2, dead, at(9)).await, 1);
     assert_eq!(trial.state(2).await, State::Dead);
     assert_eq!(trial.outbox().await, [("user-2".to_owned(), State::Dead)]);
-    let old_answer = vec![(key(1), Entry::Task(task(1)))];
+    let old_answer = vec![(key(1), ImageResult::Task(task(1)))];
     trial.answer(batch, old_answer, at(10)).await;
     assert_eq!(trial.state(1).await, State::Probed, "that task has failed");
     assert_eq!(trial.claim(Work::Submit, 9, at(20)).await.len(), 1);
@@ -130,7 +130,7 @@ pub(super) async fn an_image_is_submitted_again_after_its_result_expired(trial: 
     assert_eq!(trial.polls(at(3700)).await, []);
     let (batch, keys) = trial.begin(9, at(3700)).await;
     assert_eq!(keys, [key(1)]);
-    let entry = vec![(key(1), Entry::Task(task(2)))];
+    let entry = vec![(key(1), ImageResult::Task(task(2)))];
     trial.answer(batch, entry, at(3701)).await;
     assert_eq!(
         trial.update(1, Update::Expired, at(3702)).await,

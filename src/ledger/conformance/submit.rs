@@ -2,8 +2,8 @@ use std::time::Duration;
 
 use super::{
     super::{
-        Answer, BatchId, Entry, Hold, Judgement, Limit, NextStep, Permit, Quota, Resubmit, State,
-        Work,
+        BatchId, BatchResult, Hold, ImageResult, Judgement, Limit, NextStep, Permit, Quota,
+        Resubmit, State, Work,
     },
     trial::{Trial, at, image, key, reason, retry_at, task},
 };
@@ -28,7 +28,7 @@ pub(super) async fn submitted_images_are_polled_in_order_of_expiry(trial: Trial)
     trial.accepted(3, at(0)).await;
     let (first, keys) = trial.begin(1, at(0)).await;
     let (second, others) = trial.begin(2, at(0)).await;
-    let entry = |&key, number| (key, Entry::Task(task(number)));
+    let entry = |&key, number| (key, ImageResult::Task(task(number)));
     let late: Vec<_> = others
         .iter()
         .zip(2..)
@@ -54,9 +54,12 @@ pub(super) async fn rejected_images_are_retried_or_abandoned(trial: Trial) {
     trial.accepted(3, at(0)).await;
     let (batch, _) = trial.begin(3, at(0)).await;
     let entries = vec![
-        (key(1), Entry::Refused(retry_at(10, "submit/592"))),
-        (key(2), Entry::Refused(NextStep::Dead(reason("submit/590")))),
-        (key(3), Entry::Task(task(3))),
+        (key(1), ImageResult::Refused(retry_at(10, "submit/592"))),
+        (
+            key(2),
+            ImageResult::Refused(NextStep::Dead(reason("submit/590"))),
+        ),
+        (key(3), ImageResult::Task(task(3))),
     ];
     trial.answer(batch, entries, at(1)).await;
     let row = trial.row(1).await;
@@ -75,7 +78,7 @@ pub(super) async fn a_rejected_batch_can_be_split_immediately(trial: Trial) {
     let claimed = trial.claim(Work::Submit, 2, at(0)).await;
     let holds: Vec<_> = claimed.iter().map(|claimed| claimed.hold).collect();
     let (batch, _) = trial.begin_held(holds.clone(), at(0)).await;
-    let refused = Answer::Refused {
+    let refused = BatchResult::Refused {
         request_id: None,
         next: NextStep::Again { at: at(30) },
     };
@@ -94,7 +97,7 @@ pub(super) async fn a_rejected_batch_can_be_split_immediately(trial: Trial) {
 pub(super) async fn an_image_that_the_response_omits_is_uncertain(trial: Trial) {
     trial.accepted(2, at(0)).await;
     let (batch, _) = trial.begin(2, at(0)).await;
-    let entries = vec![(key(2), Entry::Task(task(2)))];
+    let entries = vec![(key(2), ImageResult::Task(task(2)))];
     trial.answer(batch, entries, at(1)).await;
     assert_eq!(trial.state(1).await, State::Uncertain);
     assert_eq!(trial.state(2).await, State::Submitted);
@@ -109,7 +112,7 @@ async fn recover(trial: &Trial, resubmit: Resubmit, seconds: u64) -> (u64, u64) 
 pub(super) async fn without_a_response_nothing_is_resent_before_settling(trial: Trial) {
     trial.accepted(2, at(0)).await;
     let (batch, _) = trial.begin(2, at(0)).await;
-    trial.record(batch, Answer::Unknown, at(10)).await;
+    trial.record(batch, BatchResult::Unknown, at(10)).await;
     assert_eq!(trial.state(1).await, State::Uncertain);
     assert_eq!(recover(&trial, Resubmit::WhenSettled, 59).await, (0, 0));
     assert_eq!(trial.claim(Work::Submit, 9, at(59)).await, []);
@@ -180,7 +183,7 @@ pub(super) async fn takeover_lets_sent_images_settle(mut trial: Trial) {
     trial.accepted(2, at(0)).await;
     trial.begin(1, at(0)).await;
     let (unknown, _) = trial.begin(1, at(5)).await;
-    trial.record(unknown, Answer::Unknown, at(6)).await;
+    trial.record(unknown, BatchResult::Unknown, at(6)).await;
     trial.leave();
     assert_eq!(take_over(&trial, 90, 7).await, 0, "never later");
     assert_eq!(take_over_some(&trial, 10, 8).await, 2);
@@ -202,8 +205,8 @@ pub(super) async fn takeover_makes_polls_due_immediately(mut trial: Trial) {
 pub(super) async fn a_late_response_settles_an_uncertain_image(trial: Trial) {
     trial.accepted(2, at(0)).await;
     let (batch, _) = trial.begin(2, at(0)).await;
-    trial.record(batch, Answer::Unknown, at(10)).await;
-    let entry = |number| vec![(key(number), Entry::Task(task(number)))];
+    trial.record(batch, BatchResult::Unknown, at(10)).await;
+    let entry = |number| vec![(key(number), ImageResult::Task(task(number)))];
     assert_eq!(trial.answer(batch, entry(1), at(20)).await, 0);
     assert_eq!(trial.state(1).await, State::Submitted);
     recover(&trial, Resubmit::WhenSettled, 60).await;
@@ -221,16 +224,16 @@ pub(super) async fn a_response_after_the_next_batch_is_stored_as_stray(trial: Tr
     recover(&trial, Resubmit::WhenSettled, 60).await;
     let (second, _) = trial.begin(1, at(60)).await;
     let stray = trial
-        .answer(first, vec![(key(1), Entry::Task(task(1)))], at(61))
+        .answer(first, vec![(key(1), ImageResult::Task(task(1)))], at(61))
         .await;
     assert_eq!(stray, 1);
     assert_eq!(trial.state(1).await, State::Sending);
     trial
-        .answer(second, vec![(key(1), Entry::Task(task(2)))], at(62))
+        .answer(second, vec![(key(1), ImageResult::Task(task(2)))], at(62))
         .await;
     assert_eq!(trial.row(1).await.task_id, Some(task(2)));
     let repeated = trial
-        .answer(first, vec![(key(1), Entry::Task(task(1)))], at(63))
+        .answer(first, vec![(key(1), ImageResult::Task(task(1)))], at(63))
         .await;
     assert_eq!(repeated, 0, "counted once");
     assert_eq!(trial.row(1).await.task_id, Some(task(2)));
@@ -243,8 +246,8 @@ pub(super) async fn a_task_id_for_two_images_counts_for_the_first(trial: Trial) 
     trial.accepted(2, at(0)).await;
     let (batch, _) = trial.begin(2, at(0)).await;
     let entries = vec![
-        (key(1), Entry::Task(task(1))),
-        (key(2), Entry::Task(task(1))),
+        (key(1), ImageResult::Task(task(1))),
+        (key(2), ImageResult::Task(task(1))),
     ];
     trial.answer(batch, entries, at(1)).await;
     assert_eq!(trial.state(1).await, State::Submitted);
@@ -254,11 +257,11 @@ pub(super) async fn a_task_id_for_two_images_counts_for_the_first(trial: Trial) 
 pub(super) async fn task_ids_without_an_image_are_counted_once(trial: Trial) {
     trial.accepted(1, at(0)).await;
     let (batch, _) = trial.begin(1, at(0)).await;
-    let answer = || Answer::Answered {
+    let answer = || BatchResult::Answered {
         request_id: None,
         poll_at: at(5),
         expires_at: at(3600),
-        entries: vec![(key(1), Entry::Task(task(1)))],
+        entries: vec![(key(1), ImageResult::Task(task(1)))],
         strays: vec![task(2), task(3)],
     };
     assert_eq!(trial.record(batch, answer(), at(1)).await, 2);
@@ -270,7 +273,9 @@ pub(super) async fn task_ids_without_an_image_are_counted_once(trial: Trial) {
 
 pub(super) async fn an_unknown_batch_is_an_error(trial: Trial) {
     let batch = BatchId([7; 16]);
-    let answer = trial.ledger.record_answer(batch, Answer::Unknown, at(0));
+    let answer = trial
+        .ledger
+        .record_answer(batch, BatchResult::Unknown, at(0));
     assert!(answer.await.is_err());
 }
 

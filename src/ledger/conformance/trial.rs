@@ -6,8 +6,9 @@ use std::{
 };
 
 use super::super::{
-    Answer, BatchId, Claimed, Enqueued, Entry, Finding, Hold, Judgement, Key, Known, Ledger,
-    Location, NewImage, NextStep, Poll, Reason, Row, Rows, Source, State, TaskUpdate, Update, Work,
+    BatchId, BatchResult, Claimed, Enqueued, Finding, Hold, ImageResult, Judgement, Key, Known,
+    Ledger, Location, NewImage, NextStep, Poll, Reason, Row, Rows, Source, State, TaskUpdate,
+    Update, Work,
 };
 use crate::ids::{RequestId, TaskId};
 
@@ -127,10 +128,10 @@ impl Trial {
     pub(super) async fn answer(
         &self,
         batch: BatchId,
-        entries: Vec<(Key, Entry)>,
+        entries: Vec<(Key, ImageResult)>,
         now: SystemTime,
     ) -> usize {
-        let answer = Answer::Answered {
+        let answer = BatchResult::Answered {
             request_id: Some(RequestId::new("request")),
             poll_at: now + Duration::from_secs(5),
             expires_at: now + Duration::from_secs(3600),
@@ -140,7 +141,12 @@ impl Trial {
         self.record(batch, answer, now).await
     }
 
-    pub(super) async fn record(&self, batch: BatchId, answer: Answer, now: SystemTime) -> usize {
+    pub(super) async fn record(
+        &self,
+        batch: BatchId,
+        answer: BatchResult,
+        now: SystemTime,
+    ) -> usize {
         let stray = self.ledger.record_answer(batch, answer, now).await;
         stray.expect("record answer").tasks
     }
@@ -150,7 +156,7 @@ impl Trial {
         self.accepted(count, now).await;
         let (batch, keys) = self.begin(count.into(), now).await;
         assert_eq!(keys.len(), usize::from(count), "all are part of the batch");
-        let entries = (1..=count).map(|number| (key(number), Entry::Task(task(number))));
+        let entries = (1..=count).map(|number| (key(number), ImageResult::Task(task(number))));
         self.answer(batch, entries.collect(), now).await;
         batch
     }

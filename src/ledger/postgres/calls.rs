@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use super::{
     super::{
-        Answer, Backlog, BatchId, Begun, Claimed, DeliveryId, Enqueued, Finding, Hold, Ledger,
+        Backlog, BatchId, BatchResult, Begun, Claimed, DeliveryId, Enqueued, Finding, Hold, Ledger,
         LongTransaction, NewImage, NextStep, Ordered, Permit, Poll, Quota, Recovered, Reply,
         Resubmit, Row, Rows, Scope, SharedDataId, Stats, Stray, TaskUpdate, Undelivered, Work,
         WorkerStatus, time::span_to_millis,
@@ -108,7 +108,12 @@ impl Ledger for PostgresLedger {
             })
     }
 
-    fn record_answer(&self, batch: BatchId, answer: Answer, now: SystemTime) -> Reply<'_, Stray> {
+    fn record_answer(
+        &self,
+        batch: BatchId,
+        answer: BatchResult,
+        now: SystemTime,
+    ) -> Reply<'_, Stray> {
         let inner = &self.inner;
         let args = (batch, inner.answer(answer), inner.time(now));
         inner

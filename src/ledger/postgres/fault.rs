@@ -4,6 +4,7 @@ use std::{error::Error as StdError, time::Duration};
 
 use tokio_postgres::error::SqlState;
 
+use super::super::stored::Invalid;
 use crate::{
     error::{Error, ErrorKind, Retry},
     sanitize::harmless,
@@ -124,6 +125,12 @@ fn causes(error: &tokio_postgres::Error) -> String {
         cause = error.source();
     }
     text
+}
+
+impl From<Invalid> for Fault {
+    fn from(Invalid(why): Invalid) -> Self {
+        Self::Invalid(why)
+    }
 }
 
 impl From<tokio_postgres::Error> for Fault {

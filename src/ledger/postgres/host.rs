@@ -3,10 +3,11 @@
 use std::{collections::HashMap, time::Duration};
 
 use super::{
+    super::stored::is_file,
     super::{Claimed, Key, LongTransaction, NewImage},
     fault::Fault,
     pool::Connection,
-    row::{is_file, key_of, location_bytes, unsigned},
+    row::{key_of, location_bytes, unsigned},
 };
 use crate::sanitize::harmless;
 

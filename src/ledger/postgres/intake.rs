@@ -3,11 +3,12 @@
 use std::collections::{HashMap, HashSet};
 
 use super::{
+    super::stored::{is_file, state_of},
     super::{Enqueued, Key, Known, Location, NewImage, State},
     fault::Fault,
     outbox,
     pool::{Connection, Lock},
-    row::{codes, is_file, key_of, location_at, location_bytes, signed, state_of, storable},
+    row::{codes, key_of, location_at, location_bytes, signed, storable},
 };
 
 /// The current row of an image.

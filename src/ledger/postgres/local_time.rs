@@ -4,7 +4,7 @@ use std::{sync::Arc, time::SystemTime};
 
 use super::{
     super::{
-        Answer, Entry, Finding, Judgement, NextStep, TaskUpdate, Update,
+        BatchResult, Finding, ImageResult, Judgement, NextStep, TaskUpdate, Update,
         time::{from_millis, to_millis},
     },
     Inner,
@@ -53,32 +53,32 @@ impl Inner {
         }
     }
 
-    pub(super) fn answer(&self, answer: Answer) -> Answer {
+    pub(super) fn answer(&self, answer: BatchResult) -> BatchResult {
         match answer {
-            Answer::Answered {
+            BatchResult::Answered {
                 request_id,
                 poll_at,
                 expires_at,
                 entries,
                 strays,
-            } => Answer::Answered {
+            } => BatchResult::Answered {
                 request_id,
                 poll_at: self.shift(poll_at),
                 expires_at: self.shift(expires_at),
                 entries: entries
                     .into_iter()
                     .map(|(key, entry)| match entry {
-                        Entry::Refused(next) => (key, Entry::Refused(self.next(next))),
-                        entry @ Entry::Task(_) => (key, entry),
+                        ImageResult::Refused(next) => (key, ImageResult::Refused(self.next(next))),
+                        entry @ ImageResult::Task(_) => (key, entry),
                     })
                     .collect(),
                 strays,
             },
-            Answer::Refused { request_id, next } => Answer::Refused {
+            BatchResult::Refused { request_id, next } => BatchResult::Refused {
                 request_id,
                 next: self.next(next),
             },
-            Answer::Unknown => Answer::Unknown,
+            BatchResult::Unknown => BatchResult::Unknown,
         }
     }
 

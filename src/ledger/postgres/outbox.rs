@@ -3,10 +3,11 @@
 use std::collections::HashSet;
 
 use super::{
+    super::stored::{ROW_COLUMNS, ROW_JOINS, state_of},
     super::{DeliveryId, Ordered, Reason, State, Undelivered},
     fault::Fault,
     pool::{Connection, Lock},
-    row::{ROW_COLUMNS, ROW_JOINS, code, row_at, signed, state_of, storable},
+    row::{code, row_at, signed, storable},
 };
 
 /// An image that reaches a final state.

@@ -1,10 +1,11 @@
 //! Reports on the ledger's contents, which do not block writers.
 
 use super::{
+    super::stored::{ROW_COLUMNS, ROW_JOINS, state_of},
     super::{Backlog, Row, Rows, SharedDataId, State, Stats, codes::BatchState, time::from_millis},
     fault::Fault,
     pool::Connection,
-    row::{ROW_COLUMNS, ROW_JOINS, code, codes, row_at, signed, state_of, text_of, unsigned},
+    row::{code, codes, row_at, signed, text_of, unsigned},
 };
 
 /// The states of images with remaining work.

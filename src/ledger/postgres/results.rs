@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::{
+    super::stored::{state_of, task_id_of},
     super::{
         EXPIRED_CLASS, NextStep, Poll, Reason, State, TaskUpdate, Update,
         codes::TaskState,
@@ -11,7 +12,7 @@ use super::{
     fault::Fault,
     outbox::{self, Final},
     pool::Connection,
-    row::{code, codes, key_of, signed, state_of, storable, task_id_of},
+    row::{code, codes, key_of, signed, storable},
     submit::{Claim, Transition, add_to_tally, apply_next_steps, insert_tasks},
 };
 use crate::ids::TaskId;

@@ -1,14 +1,14 @@
 //! Conversion between table rows and records.
 
-use std::path::PathBuf;
-
 use tokio_postgres::Row as SqlRow;
 
 use super::{
-    super::{DeliveryId, Key, Location, Reason, Row, Source, State},
+    super::{
+        DeliveryId, Key, Location, Row, Source, State,
+        stored::{path_of, reason_of, state_of, task_id_of},
+    },
     fault::Fault,
 };
-use crate::ids::TaskId;
 
 /// Returns the bytes of a location for the column `url`.
 pub(super) fn location_bytes(location: &Location) -> &[u8] {
@@ -16,10 +16,6 @@ pub(super) fn location_bytes(location: &Location) -> &[u8] {
         Location::Url(url) => url.as_bytes(),
         Location::File(path) => path.as_os_str().as_encoded_bytes(),
     }
-}
-
-pub(super) const fn is_file(location: &Location) -> bool {
-    matches!(location, Location::File(_))
 }
 
 /// Returns the location from a row with the columns `url` and `is_file`.
@@ -31,26 +27,8 @@ pub(super) fn location_at(row: &SqlRow) -> Result<Location, Fault> {
     Ok(Location::Url(text_of(bytes)?))
 }
 
-#[cfg(unix)]
-fn path_of(bytes: Vec<u8>) -> PathBuf {
-    use std::os::unix::ffi::OsStringExt as _;
-    std::ffi::OsString::from_vec(bytes).into()
-}
-
-/// Names cannot be constructed from bytes on this platform. The lossy name does not exist, so the
-/// file is reported as missing.
-#[cfg(not(unix))]
-fn path_of(bytes: Vec<u8>) -> PathBuf {
-    String::from_utf8_lossy(&bytes).into_owned().into()
-}
-
 pub(super) fn text_of(bytes: Vec<u8>) -> Result<String, Fault> {
     String::from_utf8(bytes).map_err(|_| Fault::Invalid("a text is not UTF-8".to_owned()))
-}
-
-pub(super) fn state_of(code: i16) -> Result<State, Fault> {
-    let state = u8::try_from(code).ok().and_then(State::from_code);
-    state.ok_or_else(|| Fault::Invalid(format!("unknown state {code}")))
 }
 
 pub(super) fn code(state: State) -> i16 {
@@ -67,10 +45,6 @@ pub(super) fn key_of(bytes: &[u8]) -> Result<Key, Fault> {
     Ok(Key::from_bytes(bytes))
 }
 
-pub(super) fn task_id_of(text: &str) -> Result<TaskId, Fault> {
-    TaskId::parse(text).map_err(|error| Fault::Invalid(error.to_string()))
-}
-
 pub(super) fn unsigned(number: i64) -> u64 {
     u64::try_from(number).unwrap_or(0)
 }
@@ -83,14 +57,6 @@ pub(super) fn signed(number: usize) -> i64 {
 pub(super) fn storable(text: &str) -> String {
     text.replace('\0', "\u{fffd}")
 }
-
-/// The columns that [`row_at`] reads, and the joins that they need in addition to `source` and
-/// `outbox`.
-pub(super) const ROW_COLUMNS: &str = "source.id AS number, origin.name AS origin, line, data_id,
-    text, key, url, is_file, image.state AS state, attempts, class, message, task.name AS task,
-    facts, outcome, outbox.id AS delivery";
-pub(super) const ROW_JOINS: &str = "JOIN image ON image.id = source.image
-    JOIN origin ON origin.id = source.origin LEFT JOIN task ON task.id = image.task";
 
 pub(super) fn row_at(row: &SqlRow) -> Result<Row, Fault> {
     let text = |column: &str| -> Result<Option<String>, Fault> {
@@ -114,10 +80,7 @@ pub(super) fn row_at(row: &SqlRow) -> Result<Row, Fault> {
         location: location_at(row)?,
         state: state_of(row.try_get("state")?)?,
         attempts: u32::try_from(attempts).unwrap_or(0),
-        reason: class.map(|class| Reason {
-            class,
-            message: message.unwrap_or_default(),
-        }),
+        reason: reason_of(class, message),
         task_id: task.map(task_id_of).transpose()?,
         facts: row.try_get("facts")?,
         outcome: row.try_get("outcome")?,

@@ -3,9 +3,10 @@
 use std::collections::{HashMap, HashSet};
 
 use super::{
+    super::stored::state_of,
     super::{
-        Answer, BatchId, Begun, Entry, Hold, Key, NextStep, Reason, Recovered, Resubmit, State,
-        Stray,
+        BatchId, BatchResult, Begun, Hold, ImageResult, Key, NextStep, Reason, Recovered, Resubmit,
+        State, Stray,
         codes::{BatchState, TaskState},
         time::to_millis,
     },
@@ -13,7 +14,7 @@ use super::{
     fault::Fault,
     outbox::{self, Final},
     pool::Connection,
-    row::{code, codes, key_of, state_of, storable},
+    row::{code, codes, key_of, storable},
 };
 use crate::ids::{RequestId, TaskId};
 
@@ -60,7 +61,7 @@ pub(super) async fn begin_batch(
 pub(super) async fn record_answer(
     db: &Connection,
     batch: BatchId,
-    answer: &Answer,
+    answer: &BatchResult,
     now: i64,
 ) -> Result<Stray, Fault> {
     let row = db
@@ -74,7 +75,7 @@ pub(super) async fn record_answer(
     };
     let id: i64 = row.try_get(0)?;
     match answer {
-        Answer::Answered {
+        BatchResult::Answered {
             request_id,
             poll_at,
             expires_at,
@@ -94,7 +95,7 @@ pub(super) async fn record_answer(
             tasks += insert_tasks(db, &strays, Some(id), now).await?.len();
             Ok(Stray { tasks })
         }
-        Answer::Refused { request_id, next } => {
+        BatchResult::Refused { request_id, next } => {
             close_batch(db, id, BatchState::Refused, request_id.as_ref()).await?;
             let images = images_of(db, id).await?;
             let transitions: Vec<Transition<'_>> = images
@@ -104,7 +105,7 @@ pub(super) async fn record_answer(
             apply_next_steps(db, &transitions, State::Probed, Claim::Kept).await?;
             Ok(Stray::default())
         }
-        Answer::Unknown => {
+        BatchResult::Unknown => {
             close_batch(db, id, BatchState::Unknown, None).await?;
             mark_uncertain(db, id).await?;
             Ok(Stray::default())
@@ -148,12 +149,12 @@ struct Sent {
 async fn record_entries(
     db: &Connection,
     sent: &NewTasks,
-    entries: &[(Key, Entry)],
+    entries: &[(Key, ImageResult)],
 ) -> Result<usize, Fault> {
     let mut images = find_sent(db, entries, sent.batch).await?;
     let mut tasks: Vec<(&TaskId, Option<i64>)> = Vec::new();
     for (key, entry) in entries {
-        if let (Entry::Task(name), Some(image)) = (entry, images.get(key)) {
+        if let (ImageResult::Task(name), Some(image)) = (entry, images.get(key)) {
             tasks.push((name, Some(image.id)));
         }
     }
@@ -165,7 +166,7 @@ async fn record_entries(
             continue;
         };
         match entry {
-            Entry::Task(name) => {
+            ImageResult::Task(name) => {
                 let is_new = new.remove(name.as_str());
                 if image.waits {
                     image.waits = false;
@@ -176,15 +177,15 @@ async fn record_entries(
                 }
             }
             // Recovery has already made the image due again.
-            Entry::Refused(_) if image.state == State::Probed => {}
-            Entry::Refused(next) if image.waits => {
+            ImageResult::Refused(_) if image.state == State::Probed => {}
+            ImageResult::Refused(next) if image.waits => {
                 image.waits = false;
                 transitions.push(Transition {
                     image: image.id,
                     next,
                 });
             }
-            Entry::Refused(_) => {}
+            ImageResult::Refused(_) => {}
         }
     }
     // No effect if the service had assigned the id to another image: then the response says nothing
@@ -209,7 +210,7 @@ async fn record_entries(
 
 async fn find_sent(
     db: &Connection,
-    entries: &[(Key, Entry)],
+    entries: &[(Key, ImageResult)],
     batch: i64,
 ) -> Result<HashMap<Key, Sent>, Fault> {
     let keys: Vec<&[u8]> = entries.iter().map(|(key, _)| &key.as_bytes()[..]).collect();

@@ -1,13 +1,16 @@
 //! The location of an image, stored as a column and a flag.
 
-use std::{ffi::OsString, path::Path};
+use std::path::Path;
 
 use rusqlite::{
     Row as SqlRow, ToSql,
     types::{FromSqlError, ToSqlOutput, ValueRef},
 };
 
-use super::super::Location;
+use super::super::{
+    Location,
+    stored::{is_file, path_of},
+};
 
 /// The columns that [`location_at`] reads.
 pub(super) const LOCATION_COLUMNS: &str = "url, is_file";
@@ -18,7 +21,7 @@ pub(super) struct Stored<'a>(pub(super) &'a Location);
 impl Stored<'_> {
     /// Returns the value of the column `is_file`.
     pub(super) const fn is_file(&self) -> bool {
-        matches!(self.0, Location::File(_))
+        is_file(self.0)
     }
 }
 
@@ -44,27 +47,13 @@ pub(super) fn location_at(row: &SqlRow<'_>) -> rusqlite::Result<Location> {
     if !is_file {
         return Ok(Location::Url(row.get("url")?));
     }
-    let path = match row.get_ref("url")? {
-        ValueRef::Text(text) => OsString::from(utf8(text)?),
-        ValueRef::Blob(bytes) => of_bytes(bytes),
+    Ok(Location::File(match row.get_ref("url")? {
+        ValueRef::Text(text) => utf8(text)?.into(),
+        ValueRef::Blob(bytes) => path_of(bytes.to_owned()),
         _ => return Err(FromSqlError::InvalidType.into()),
-    };
-    Ok(Location::File(path.into()))
+    }))
 }
 
 fn utf8(text: &[u8]) -> Result<&str, FromSqlError> {
     std::str::from_utf8(text).map_err(|error| FromSqlError::Other(Box::new(error)))
-}
-
-#[cfg(unix)]
-fn of_bytes(bytes: &[u8]) -> OsString {
-    use std::os::unix::ffi::OsStringExt as _;
-    OsString::from_vec(bytes.to_owned())
-}
-
-/// Names cannot be constructed from bytes on this platform. The lossy name does not exist, so the
-/// file is reported as missing.
-#[cfg(not(unix))]
-fn of_bytes(bytes: &[u8]) -> OsString {
-    String::from_utf8_lossy(bytes).into_owned().into()
 }

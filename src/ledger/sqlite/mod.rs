@@ -26,7 +26,7 @@ use std::{
 use rusqlite::Connection;
 
 use super::{
-    Answer, Backlog, BatchId, Begun, Claimed, DeliveryId, Enqueued, Finding, Hold, Ledger,
+    Backlog, BatchId, BatchResult, Begun, Claimed, DeliveryId, Enqueued, Finding, Hold, Ledger,
     NewImage, NextStep, Ordered, Permit, Poll, Quota, Recovered, Reply, Resubmit, Row, Rows, Scope,
     SharedDataId, Stats, Stray, TaskUpdate, Undelivered, Work,
     time::{span_to_millis, to_millis},
@@ -189,7 +189,12 @@ impl Ledger for SqliteLedger {
         }))
     }
 
-    fn record_answer(&self, batch: BatchId, answer: Answer, now: SystemTime) -> Reply<'_, Stray> {
+    fn record_answer(
+        &self,
+        batch: BatchId,
+        answer: BatchResult,
+        now: SystemTime,
+    ) -> Reply<'_, Stray> {
         let now = to_millis(now);
         Box::pin(self.inner.write("record answer", move |db| {
             submit::record_answer(db, batch, &answer, now)

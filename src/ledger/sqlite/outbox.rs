@@ -3,9 +3,10 @@
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::{
+    super::stored::{ROW_COLUMNS, ROW_JOINS},
     super::{DeliveryId, Ordered, Reason, State, Undelivered},
     fault::Fault,
-    row::{ROW_COLUMNS, ROW_JOINS, row_at, state_of},
+    row::{row_at, state_at},
 };
 
 /// Sets an image to a final state and adds it to the outbox for each of its sources.
@@ -98,7 +99,7 @@ pub(super) fn ordered(db: &Connection, after: i64, limit: usize) -> Result<Order
     };
     while read.outcomes.len() < limit
         && let Some(row) = rows.next()?
-        && state_of(row.get("state")?)?.is_final()
+        && state_at(row, "state")?.is_final()
     {
         read.through = row.get("number")?;
         if let Some(id) = row.get::<_, Option<i64>>("delivery")? {

@@ -3,9 +3,10 @@
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::{
+    super::stored::{ROW_COLUMNS, ROW_JOINS},
     super::{Backlog, Row, Rows, SharedDataId, State, Stats, codes::BatchState, time::from_millis},
     fault::Fault,
-    row::{ROW_COLUMNS, ROW_JOINS, row_at, state_at},
+    row::{row_at, state_at},
 };
 
 /// The states of images with remaining work.

@@ -4,7 +4,8 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::{
     super::{
-        Answer, BatchId, Begun, Entry, Hold, Key, NextStep, Recovered, Resubmit, State, Stray,
+        BatchId, BatchResult, Begun, Hold, ImageResult, Key, NextStep, Recovered, Resubmit, State,
+        Stray,
         codes::{BatchState, TaskState},
         time::to_millis,
     },
@@ -83,7 +84,7 @@ pub(super) fn record_unsent(db: &Connection, unsent: &[(Hold, NextStep)]) -> Res
 pub(super) fn record_answer(
     db: &Connection,
     batch: BatchId,
-    answer: &Answer,
+    answer: &BatchResult,
     now: i64,
 ) -> Result<Stray, Fault> {
     let Some(id) = db
@@ -94,7 +95,7 @@ pub(super) fn record_answer(
         return Err(Fault::unusable("unknown batch"));
     };
     match answer {
-        Answer::Answered {
+        BatchResult::Answered {
             request_id,
             poll_at,
             expires_at,
@@ -116,14 +117,14 @@ pub(super) fn record_answer(
             }
             Ok(stray)
         }
-        Answer::Refused { request_id, next } => {
+        BatchResult::Refused { request_id, next } => {
             close_batch(db, id, BatchState::Refused, request_id.as_ref())?;
             for image in images_of(db, id)? {
                 apply_next_step(db, image, next, State::Probed, Claim::Kept)?;
             }
             Ok(Stray::default())
         }
-        Answer::Unknown => {
+        BatchResult::Unknown => {
             close_batch(db, id, BatchState::Unknown, None)?;
             mark_uncertain(db, id)?;
             Ok(Stray::default())
@@ -155,7 +156,7 @@ struct NewTask {
 fn record_entries(
     db: &Connection,
     task: &NewTask,
-    entries: &[(Key, Entry)],
+    entries: &[(Key, ImageResult)],
 ) -> Result<Stray, Fault> {
     let mut stray = Stray::default();
     for (key, entry) in entries {
@@ -163,7 +164,7 @@ fn record_entries(
             continue;
         };
         match entry {
-            Entry::Task(name) => {
+            ImageResult::Task(name) => {
                 let is_new =
                     insert_task(db, name, Some(image), Some(task.batch), task.submitted_at)?;
                 if waits {
@@ -175,11 +176,11 @@ fn record_entries(
                 }
             }
             // Recovery has already made the image due again.
-            Entry::Refused(_) if state == State::Probed.code() => {}
-            Entry::Refused(next) if waits => {
+            ImageResult::Refused(_) if state == State::Probed.code() => {}
+            ImageResult::Refused(next) if waits => {
                 apply_next_step(db, image, next, State::Probed, Claim::Ended)?;
             }
-            Entry::Refused(_) => {}
+            ImageResult::Refused(_) => {}
         }
     }
     Ok(stray)

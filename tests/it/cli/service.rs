@@ -111,11 +111,11 @@ fn late_results_leave_the_image_undecided() {
         "--poll",
         "50ms",
         "--wait",
-        "300ms",
+        "3s",
         "--format",
         "jsonl",
     ]);
-    assert_eq!(run.texts("outcome"), ["undecided"]);
+    assert_eq!(run.texts("outcome"), ["undecided"], "{run}");
     let id = &run.texts("task_id")[0];
     let error = format!("not waited for: `greenlight results {id}` asks again");
     assert_eq!(run.texts("error"), [error], "{run}");

@@ -5,8 +5,8 @@ use std::{collections::HashSet, fs, path::Path, sync::Arc};
 use greenlight::{
     Error, ErrorKind, TaskId,
     ledger::{
-        Answer, BatchId, Ledger, Limit, NewImage, Permit, Quota, Rows, Scope, SqliteLedger, State,
-        Work,
+        BatchId, BatchResult, Ledger, Limit, NewImage, Permit, Quota, Rows, Scope, SqliteLedger,
+        State, Work,
     },
 };
 use rusqlite::Connection;
@@ -316,7 +316,7 @@ fn a_failed_call_does_not_affect_its_commit_group() {
             let bad = ledger.clone();
             let batch = BatchId([number; 16]);
             calls.spawn(async move {
-                let answer = bad.record_answer(batch, Answer::Unknown, at(0)).await;
+                let answer = bad.record_answer(batch, BatchResult::Unknown, at(0)).await;
                 answer.unwrap_err().to_string().contains("unknown batch")
             });
         }

@@ -164,7 +164,7 @@ mod postgres {
     };
 
     use greenlight::ledger::{
-        Answer, Entry, Finding, Judgement, PostgresLedger, Resubmit, TaskUpdate, Update,
+        BatchResult, Finding, ImageResult, Judgement, PostgresLedger, Resubmit, TaskUpdate, Update,
     };
 
     use super::*;
@@ -202,12 +202,12 @@ mod postgres {
         let begun = begun.unwrap();
         let task = |number: usize| greenlight::TaskId::parse(&format!("img-{number}")).unwrap();
         let entries = begun.keys.iter().enumerate();
-        let answer = Answer::Answered {
+        let answer = BatchResult::Answered {
             request_id: None,
             poll_at: now(),
             expires_at: now() + lease,
             entries: entries
-                .map(|(n, key)| (*key, Entry::Task(task(n))))
+                .map(|(n, key)| (*key, ImageResult::Task(task(n))))
                 .collect(),
             strays: vec![task(99)],
         };

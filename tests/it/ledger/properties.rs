@@ -11,8 +11,9 @@ use std::{
 use greenlight::{
     TaskId,
     ledger::{
-        Answer, BatchId, Entry, Finding, Hold, Judgement, Key, Known, Ledger, Maintenance,
-        NextStep, Reason, Resubmit, Row, Rows, SqliteLedger, State, TaskUpdate, Update, Work,
+        BatchId, BatchResult, Finding, Hold, ImageResult, Judgement, Key, Known, Ledger,
+        Maintenance, NextStep, Reason, Resubmit, Row, Rows, SqliteLedger, State, TaskUpdate,
+        Update, Work,
     },
 };
 use proptest::{prelude::*, strategy::ValueTree as _, test_runner::TestRunner};
@@ -42,7 +43,7 @@ enum Event {
     Unsent(usize, Verdict),
     Find(usize, Verdict),
     Begin(usize, usize),
-    Answer(usize, [Reply; 4]),
+    BatchResult(usize, [Reply; 4]),
     Refuse(usize, Verdict),
     Lose(usize),
     Poll,
@@ -109,8 +110,9 @@ fn news() -> impl Strategy<Value = News> {
 
 fn event() -> impl Strategy<Value = Event> {
     use Event::{
-        Acknowledge, Answer, Begin, Callback, Claim, Enqueue, Extend, Find, Forget, Judge, Late,
-        Lose, Pass, Poll, Recover, Refuse, Release, Reopen, Retry, Send, Tell, Unsent, Withhold,
+        Acknowledge, BatchResult, Begin, Callback, Claim, Enqueue, Extend, Find, Forget, Judge,
+        Late, Lose, Pass, Poll, Recover, Refuse, Release, Reopen, Retry, Send, Tell, Unsent,
+        Withhold,
     };
     let which = any::<usize>;
     prop_oneof![
@@ -128,7 +130,7 @@ fn event() -> impl Strategy<Value = Event> {
         6 => (which(), verdict()).prop_map(|(hold, verdict)| Find(hold, verdict)),
         6 => (which(), 1..4_usize).prop_map(|(hold, count)| Begin(hold, count)),
         5 => (which(), replies())
-            .prop_map(|(batch, replies)| Answer(batch, replies)),
+            .prop_map(|(batch, replies)| BatchResult(batch, replies)),
         1 => (which(), verdict()).prop_map(|(batch, verdict)| Refuse(batch, verdict)),
         2 => which().prop_map(Lose),
         2 => Just(Poll),
@@ -290,16 +292,16 @@ impl World {
             }
             Event::Find(index, verdict) => self.find(index, verdict).await,
             Event::Begin(index, count) => self.begin(index, count).await,
-            Event::Answer(index, replies) => self.answer(index, replies).await,
+            Event::BatchResult(index, replies) => self.answer(index, replies).await,
             Event::Refuse(index, verdict) => {
                 let next = self.next(verdict);
-                let refused = Answer::Refused {
+                let refused = BatchResult::Refused {
                     request_id: None,
                     next,
                 };
                 self.settle(index, refused, true).await;
             }
-            Event::Lose(index) => self.settle(index, Answer::Unknown, false).await,
+            Event::Lose(index) => self.settle(index, BatchResult::Unknown, false).await,
             Event::Poll => {
                 let polls = self.ledger.due_polls(10, LEASE, self.now).await.unwrap();
                 assert!(polls.is_sorted_by_key(|poll| poll.expires_at));
@@ -369,7 +371,7 @@ impl World {
                 }
             }
             Event::Late(replies) => {
-                self.settle(0, Answer::Unknown, false).await;
+                self.settle(0, BatchResult::Unknown, false).await;
                 self.check().await;
                 self.now += SETTLE;
                 let recovered = self.ledger.recover(Resubmit::WhenSettled, self.now);
@@ -461,12 +463,12 @@ impl World {
         let mut entries = Vec::new();
         for (key, reply) in keys.into_iter().zip(replies) {
             let entry = match reply {
-                Reply::Task => Entry::Task(self.new_task(key)),
+                Reply::Task => ImageResult::Task(self.new_task(key)),
                 Reply::OldTask(index) => match pick(&self.tasks, index) {
-                    Some((name, _)) => Entry::Task(name.clone()),
+                    Some((name, _)) => ImageResult::Task(name.clone()),
                     None => continue,
                 },
-                Reply::Refused(verdict) => Entry::Refused(self.next(verdict)),
+                Reply::Refused(verdict) => ImageResult::Refused(self.next(verdict)),
                 Reply::Silence => continue,
             };
             if let Some(sending) = self.sendings.get_mut(&key)
@@ -476,7 +478,7 @@ impl World {
             }
             entries.push((key, entry));
         }
-        let answer = Answer::Answered {
+        let answer = BatchResult::Answered {
             request_id: None,
             poll_at: self.now,
             expires_at: self.now + Duration::from_secs(3600),
@@ -489,7 +491,7 @@ impl World {
             .unwrap();
     }
 
-    async fn settle(&mut self, index: usize, answer: Answer, answered: bool) {
+    async fn settle(&mut self, index: usize, answer: BatchResult, answered: bool) {
         let Some((batch, keys)) = pick(&self.batches, index).cloned() else {
             return;
         };
@@ -576,7 +578,7 @@ impl World {
             self.batches.clear();
             self.begin_held(self.holds.clone()).await;
             self.check().await;
-            self.apply(Event::Answer(0, [Reply::Task; 4])).await;
+            self.apply(Event::BatchResult(0, [Reply::Task; 4])).await;
             self.check().await;
             let polls = self.ledger.due_polls(9, LEASE, self.now).await.unwrap();
             for poll in polls {

@@ -253,7 +253,7 @@ fn a_failed_upload_is_repeated() {
         (Operation::UploadCredentials, Fault::Close(When::After)),
     ];
     block_on(async {
-        for (operation, fault) in faults {
+        let trials = faults.map(async |(operation, fault)| {
             let bench = Bench::new(Sandbox::builder()).await;
             bench.sandbox.inject(operation, fault.clone());
             let folder = folder();
@@ -268,7 +268,8 @@ fn a_failed_upload_is_repeated() {
                 (5, 5, 0),
                 "{fault:?}"
             );
-        }
+        });
+        futures_util::future::join_all(trials).await;
     });
 }
 

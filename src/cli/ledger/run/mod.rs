@@ -30,7 +30,7 @@ use crate::{
         outcome::ScanReport,
         printer::Printer,
         report::Tally,
-        scan::Place,
+        scan::LedgerPlace,
         source::{Noticed, Sources},
         terminal::{self, Progress, STDOUT},
     },
@@ -58,7 +58,7 @@ const WAIT: Duration = Duration::from_secs(600);
 pub(crate) async fn scan(
     options: ScanOptions,
     sources: Sources,
-    place: Place,
+    place: LedgerPlace,
     interrupt: Interrupt,
 ) -> Result<Exit, Failure> {
     let ScanOptions {
@@ -108,7 +108,7 @@ pub(crate) async fn resume(options: ResumeOptions, interrupt: Interrupt) -> Resu
         only,
     } = options;
     let printer = Printer::of_some(&print, &only)?;
-    let place = Place::named(&settings.ledger);
+    let place = LedgerPlace::named(&settings.ledger);
     let Setup {
         ledger,
         pipeline,
@@ -154,7 +154,7 @@ struct Job {
     outages: Outages,
     /// Images that were submitted before the run and are not decided.
     awaited: u64,
-    place: Place,
+    place: LedgerPlace,
     /// The last row that was printed in order.
     printed_through: i64,
 }
@@ -165,7 +165,7 @@ impl Job {
         (ledger, guard): (Arc<dyn Ledger>, Guard),
         settings: ScanSettings,
         before: &Stats,
-        place: Place,
+        place: LedgerPlace,
         printer: Printer,
     ) -> Self {
         Self {

@@ -482,6 +482,7 @@ fn files_of_another_user_are_named_in_the_error() {
 }
 
 /// A hundred images per request, of which the first was prepared before its time.
+#[expect(clippy::disallowed_methods, reason = "status reads the clock, too")]
 #[test]
 fn status_prints_the_rate_since_the_first_request() {
     let bench = Bench::new("ledger-rate");

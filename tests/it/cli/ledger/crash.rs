@@ -9,22 +9,22 @@ use crate::cli::site::{Page, Site};
 
 #[test]
 fn submissions_before_a_kill_are_not_repeated() {
-    let service = Service::with("crash-submitted", Sandbox::builder().polls(40));
-    let urls = service.list("list.txt", 120);
+    let service = Service::with("crash-submitted", Sandbox::builder().polls(20));
+    let urls = service.list("list.txt", 60);
     let mut scan = service.command(&["scan", "--from", "list.txt", "--format", "jsonl"]);
     let child = scan.spawn().unwrap();
-    service.wait_for("tasks", 120);
+    service.wait_for("tasks", 60);
     let first = kill(child);
     let status = service.status();
     assert_eq!(
         (&status["tasks"], &status["sources"]),
-        (&120.into(), &120.into())
+        (&60.into(), &60.into())
     );
 
     let resumed = service.run(&["resume", "--format", "jsonl"]);
     assert_eq!(resumed.code, Some(0), "{resumed}");
     assert_eq!(sources(&(first + &resumed.stdout)), urls, "each line once");
-    assert_eq!(service.sandbox.paid(), 120, "each image once");
+    assert_eq!(service.sandbox.paid(), 60, "each image once");
 }
 
 /// Kills the command repeatedly at random times: nothing is lost, a line is repeated only if its run

@@ -85,9 +85,7 @@ fn data_ids_are_kept_and_duplicates_reported() {
         "{run}"
     );
     assert_eq!(service.sandbox.paid(), 3);
-    assert_snapshot!(run.said(), @r"
-    error: the data id `same` is at 2 places, the first of which are list.csv line 3 and list.csv line 4: each gets its outcome
-    ");
+    assert_snapshot!(run.said(), @"error: the data id `same` is at 2 places, the first of which are list.csv line 3 and list.csv line 4: each gets its outcome");
 }
 
 #[test]

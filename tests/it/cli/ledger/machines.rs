@@ -73,6 +73,7 @@ fn a_scan_stops_printing_once_another_run_prints() {
 }
 
 #[test]
+#[ignore = "slow: waits for a second warning"]
 fn a_long_foreign_transaction_is_warned_about_once() {
     let Some(url) = fresh_url() else { return };
     let service = Service::new("machines-transaction");
@@ -110,6 +111,7 @@ fn a_long_foreign_transaction_is_warned_about_once() {
 /// The second worker begins during the outage. It learns of it from the ledger, so both together
 /// send no more requests than one.
 #[test]
+#[ignore = "slow: counts requests during an outage of many seconds"]
 fn workers_learn_of_an_outage_from_the_ledger() {
     let mut counts = Vec::new();
     for workers in [1, 2] {

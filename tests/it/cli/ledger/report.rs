@@ -129,7 +129,9 @@ fn a_ledger_without_sources_is_an_error() {
 #[test]
 fn a_parquet_export_can_be_used_as_a_list() {
     let service = Service::new("report-parquet");
-    let urls = service.good(2_500);
+    // Most lines are rejected immediately: only the export must be long.
+    let rejected = (0..2_400).map(|number| format!("ftp://host/{number}"));
+    let urls: Vec<_> = service.good(100).into_iter().chain(rejected).collect();
     let numbered = urls.iter().enumerate();
     let lines: Vec<_> = numbered.map(|(n, url)| format!("{url},id-{n}")).collect();
     let list = format!("url,id\n{}\nhttp://a b/,last\n", lines.join("\n"));

@@ -140,14 +140,14 @@ fn an_interrupted_scan_can_be_resumed() {
 fn an_unfinished_list_is_requested_again() {
     use std::{io::Write as _, process::Stdio};
     let service = Service::new("ledger-unread");
-    let urls = service.good(501);
+    let urls = service.good(101);
     let mut scan = service.command(&["scan", "--from", "-", "--format", "jsonl"]);
     let mut child = scan.stdin(Stdio::piped()).spawn().unwrap();
     // The list could continue, as far as the command knows.
     let mut list = child.stdin.take().unwrap();
-    list.write_all(urls[..500].join("\n").as_bytes()).unwrap();
+    list.write_all(urls[..100].join("\n").as_bytes()).unwrap();
     list.write_all(b"\n").unwrap();
-    service.wait_for("sources", 500);
+    service.wait_for("sources", 100);
     interrupt(&child);
     let first = Run::of(child);
     drop(list);
@@ -162,25 +162,23 @@ fn an_unfinished_list_is_requested_again() {
     );
 
     let resumed = service.run(&["resume", "--format", "jsonl"]);
-    assert_snapshot!(resumed.said(), @r"
-    note: `stdin` was not read to its end: give it to `greenlight scan` again, which does nothing twice
-    ");
+    assert_snapshot!(resumed.said(), @"note: `stdin` was not read to its end: give it to `greenlight scan` again, which does nothing twice");
     service.bench.write("list.txt", urls.join("\n"));
     let mut scan = service.command(&["scan", "--from", "-", "--format", "jsonl"]);
     let input = std::fs::File::open(service.bench.path("list.txt")).unwrap();
     let last = Run::of(scan.stdin(input).spawn().unwrap());
     assert_eq!(last.said(), "");
-    assert_eq!(sources(&(first.stdout + &resumed.stdout)), urls[..500]);
+    assert_eq!(sources(&(first.stdout + &resumed.stdout)), urls[..100]);
     assert_eq!(sources(&last.stdout), urls);
-    assert_eq!(service.sandbox.paid(), 501);
+    assert_eq!(service.sandbox.paid(), 101);
     assert_eq!(service.status()["unread_lists"], serde_json::json!([]));
 }
 
 #[test]
 fn an_ended_wait_prints_how_to_continue() {
-    let service = Service::with("ledger-wait", Sandbox::builder().polls(200));
+    let service = Service::with("ledger-wait", Sandbox::builder().polls(100));
     let good = service.url("good.png");
-    let run = service.run(&["scan", &good, "--wait", "3s"]);
+    let run = service.run(&["scan", &good, "--wait", "2s"]);
     assert_eq!(run.code, Some(2), "{run}");
     assert_snapshot!(run.without_ports().said(), @r"
     error: no result came in time: 0 done and printed
@@ -343,6 +341,7 @@ fn a_ledger_stores_no_password_of_a_rejected_url() {
 
 /// Not every attempt is logged: an outage of a night must not fill the log.
 #[test]
+#[ignore = "slow: waits for an outage to be reported"]
 fn an_outage_is_one_line_and_its_end_another() {
     let service = Service::new("ledger-outage");
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
