@@ -140,14 +140,14 @@ fn an_interrupted_scan_can_be_resumed() {
 fn an_unfinished_list_is_requested_again() {
     use std::{io::Write as _, process::Stdio};
     let service = Service::new("ledger-unread");
-    let urls = service.good(101);
+    let urls = service.good(501);
     let mut scan = service.command(&["scan", "--from", "-", "--format", "jsonl"]);
     let mut child = scan.stdin(Stdio::piped()).spawn().unwrap();
     // The list could continue, as far as the command knows.
     let mut list = child.stdin.take().unwrap();
-    list.write_all(urls[..100].join("\n").as_bytes()).unwrap();
+    list.write_all(urls[..500].join("\n").as_bytes()).unwrap();
     list.write_all(b"\n").unwrap();
-    service.wait_for("sources", 100);
+    service.wait_for("sources", 500);
     interrupt(&child);
     let first = Run::of(child);
     drop(list);
@@ -168,9 +168,9 @@ fn an_unfinished_list_is_requested_again() {
     let input = std::fs::File::open(service.bench.path("list.txt")).unwrap();
     let last = Run::of(scan.stdin(input).spawn().unwrap());
     assert_eq!(last.said(), "");
-    assert_eq!(sources(&(first.stdout + &resumed.stdout)), urls[..100]);
+    assert_eq!(sources(&(first.stdout + &resumed.stdout)), urls[..500]);
     assert_eq!(sources(&last.stdout), urls);
-    assert_eq!(service.sandbox.paid(), 101);
+    assert_eq!(service.sandbox.paid(), 501);
     assert_eq!(service.status()["unread_lists"], serde_json::json!([]));
 }
 
