@@ -46,6 +46,7 @@
 mod body;
 #[cfg(feature = "client")]
 mod callback;
+mod form;
 mod listener;
 mod multipart;
 mod policy;

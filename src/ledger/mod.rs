@@ -40,6 +40,7 @@ pub mod conformance;
 mod key;
 #[cfg(any(feature = "ledger", feature = "postgres"))]
 mod maintenance;
+mod quota;
 mod record;
 mod state;
 #[cfg(any(feature = "ledger", feature = "postgres"))]
@@ -67,10 +68,11 @@ pub use key::{Key, Scope};
 pub use maintenance::{Copied, Health, Maintenance, Problem, Upgraded};
 #[cfg(feature = "postgres")]
 pub use postgres::{PostgresLedger, PostgresOptions, PrinterLock};
+pub use quota::{Limit, Permit, Quota};
 pub use record::{
     BatchId, BatchResult, Begun, Claimed, EXPIRED_CLASS, Enqueued, Finding, Hold, ImageResult,
-    Judgement, Known, Lease, Limit, Location, NewImage, NextStep, Permit, Poll, Quota, Reason,
-    Recovered, Source, Stray, TaskUpdate, Update, Work,
+    Judgement, Known, Lease, Location, NewImage, NextStep, Poll, Reason, Recovered, Source, Stray,
+    TaskUpdate, Update, Work,
 };
 #[cfg(feature = "ledger")]
 pub use sqlite::{SqliteLedger, SqliteOptions};

@@ -5,10 +5,10 @@ use std::collections::HashMap;
 use super::{
     super::{Claimed, Finding, Hold, Judgement, Lease, NextStep, State, Work},
     fault::Fault,
+    next_step::{Claim, Transition, apply_next_steps},
     outbox::{self, Final},
     pool::Connection,
     row::{code, codes, key_of, location_at, signed, storable},
-    submit::{Claim, Transition, apply_next_steps},
 };
 
 /// The states of images that are claimed before they are sent.

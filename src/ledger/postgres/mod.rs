@@ -9,6 +9,7 @@ mod fault;
 mod host;
 mod intake;
 mod local_time;
+mod next_step;
 mod options;
 mod outbox;
 mod pool;

@@ -10,10 +10,11 @@ use super::{
         time::{from_millis, to_millis},
     },
     fault::Fault,
+    next_step::{Claim, Transition, apply_next_steps},
     outbox::{self, Final},
     pool::Connection,
     row::{code, codes, key_of, signed, storable},
-    submit::{Claim, Transition, add_to_tally, apply_next_steps, insert_tasks},
+    submit::{add_to_tally, insert_tasks},
 };
 use crate::ids::TaskId;
 
