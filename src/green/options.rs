@@ -115,6 +115,15 @@ pub enum CryptType {
 }
 
 /// The URL that results are sent to, and the seed of the checksum that proves their origin.
+///
+/// ```
+/// use greenlight::green::{Callback, ScanOptions, Scene, Secret, callback::Verifier};
+///
+/// let callback = Callback::new("https://example.com/results", Secret::new("random_seed_1"))?;
+/// let verifier = Verifier::new("1234567890123456", &callback); // for the handler of that URL
+/// let options = ScanOptions::new(&[Scene::Porn]).with_callback(callback);
+/// # Ok::<(), greenlight::Error>(())
+/// ```
 #[derive(Clone)]
 pub struct Callback {
     pub(super) url: String,

@@ -8,6 +8,19 @@ use super::{
 };
 
 /// What is known of a task.
+///
+/// ```
+/// use greenlight::green::{Scene, TaskReport, callback};
+///
+/// let content = br#"{"code": 200, "taskId": "img-1", "results":
+///     [{"scene": "porn", "label": "normal", "suggestion": "pass", "rate": 99.9}]}"#;
+/// let report: TaskReport = callback::parse(content)?;
+/// assert_eq!(report.task_id().as_str(), "img-1");
+/// assert!(report.state().is_final());
+/// let outcome = report.require_scenes(&[Scene::Porn]).outcome().cloned();
+/// assert_eq!(outcome.expect("the task is done").decision().name(), "pass");
+/// # Ok::<(), greenlight::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct TaskReport {
     task_id: TaskId,

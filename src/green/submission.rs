@@ -11,6 +11,22 @@ use super::{
 use crate::image_url::ImageUrl;
 
 /// The service's answer to a batch.
+///
+/// ```no_run
+/// use greenlight::green::{Batch, Client, Scene};
+///
+/// # async fn example(client: Client, batch: Batch) -> Result<(), greenlight::Error> {
+/// let submission = client.submit(batch, &[Scene::Porn]).await?;
+/// for entry in submission.entries() {
+///     match entry.result() {
+///         Ok(task_id) => println!("{}: {task_id}", entry.data_id()),
+///         Err(refusal) => println!("{}: not scanned: {refusal}", entry.data_id()),
+///     }
+/// }
+/// let reports = client.wait(&submission).await?;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Submission {
     pub(super) request_id: Option<RequestId>,

@@ -37,8 +37,20 @@ pub(crate) use whole::read_chunks;
 /// How much of a file [`Inspection::read`] holds at a time, in bytes.
 const READ_BUFFER: usize = 64 * 1024;
 
-/// Takes a file's bytes in chunks of any size and states what they are. It cannot fail: what is
-/// wrong with the bytes is a fact too.
+/// Reads a file's bytes in chunks of any size and records what they are. It cannot fail: a defect of
+/// the bytes is a fact too.
+///
+/// ```
+/// use greenlight::{Depth, Dimensions, Format, Inspector};
+///
+/// let mut inspector = Inspector::new(Depth::Structure);
+/// inspector.push(b"GIF89a\x78\0");
+/// assert_eq!(inspector.inspection().format(), Some(Format::Gif));
+/// inspector.push(b"\x50\0\0\0\0");
+/// let inspection = inspector.finish();
+/// assert_eq!(inspection.dimensions(), Some(Dimensions::new(120, 80)));
+/// assert!(!inspection.is_complete());
+/// ```
 #[derive(Debug)]
 pub struct Inspector {
     inspection: Inspection,

@@ -78,6 +78,35 @@ pub use fault::{Fault, Share, When};
 pub use service::Operation;
 
 /// A running mock of the service. Dropping it stops it and closes its connections.
+///
+/// ```
+/// # #[cfg(feature = "client")]
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # tokio::runtime::Runtime::new()?.block_on(async {
+/// use greenlight::{
+///     green::{Client, Credentials, Secret},
+///     sandbox::{Fault, Operation, Sandbox},
+/// };
+///
+/// let sandbox = Sandbox::builder()
+///     .serve("fixtures/images")
+///     .fault(Operation::AsyncScan, Fault::Service(500)) // for the first request only
+///     .start()
+///     .await?;
+/// let key = sandbox.credentials();
+/// let client = Client::builder()
+///     .endpoint(&sandbox.endpoint())
+///     .credentials(Credentials::new(key.id(), Secret::new(key.secret())))
+///     .build()?;
+/// assert!(sandbox.url_for("png/rgb.png").is_some());
+/// assert_eq!(sandbox.paid(), 0);
+/// # drop(client);
+/// # Ok(())
+/// # })
+/// # }
+/// # #[cfg(not(feature = "client"))]
+/// # fn main() {}
+/// ```
 #[derive(Debug)]
 pub struct Sandbox {
     address: SocketAddr,

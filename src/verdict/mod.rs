@@ -176,6 +176,16 @@ impl<S> Verdict<S> {
 }
 
 /// The receipt of an accepting verdict, the only way to get one.
+///
+/// ```
+/// use greenlight::{Accepted, Inspection, Requirements};
+///
+/// let bytes = std::fs::read("fixtures/images/png/rgb.png")?;
+/// let verdict = Requirements::ASYNC.judge(Inspection::of(&bytes));
+/// let accepted: Accepted = verdict.into_result()?;
+/// assert!(accepted.inspection().is_some_and(Inspection::is_complete));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Accepted<S = ()> {
     subject: S,
