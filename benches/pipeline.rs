@@ -3,7 +3,8 @@
 //! `cargo bench --bench pipeline --features ledger,pipeline,sandbox -- WHAT [IMAGES]`
 //!
 //! * `plan`: a dry run in header mode over loopback: images per second and the process's memory;
-//! * `scan`: a run against the sandbox without a rate limit: the same figures, and bytes of ledger;
+//! * `scan`, `scan-v2`: a run of 1.0 or 2.0 against the sandbox without a rate limit: the same figures, and
+//!   bytes of ledger; `scan-v2-paced`: the same at 100 images per second;
 //! * `ledger` (the default): images enqueued per second, and images per second through the three
 //!   durable steps of a submission (claim and begin, response, outcome), with and without group
 //!   commit.
@@ -31,7 +32,7 @@ use std::{
 
 use greenlight::{
     ImageUrl, RequestId, Requirements, TaskId,
-    green::{Client, Credentials, Secret},
+    green::{Api, Client, Credentials, Secret},
     ledger::{
         BatchResult, Finding, ImageResult, Judgement, Key, Known, Ledger, Location, NewImage,
         Scope, Source, SqliteLedger, TaskUpdate, Update, Work,
@@ -63,7 +64,9 @@ fn main() {
     match what.as_str() {
         "serve" => runtime.block_on(serve()),
         "plan" => runtime.block_on(plan(images)),
-        "scan" => runtime.block_on(scan(images)),
+        "scan" => runtime.block_on(scan(images, false, None)),
+        "scan-v2" => runtime.block_on(scan(images, true, None)),
+        "scan-v2-paced" => runtime.block_on(scan(images, true, Some(100))),
         _ => runtime.block_on(measure(usize::try_from(images).unwrap())),
     }
 }
@@ -357,11 +360,16 @@ async fn plan(images: u64) {
     println!("plan: {rate:.0} images/s, at most {} MiB", peak_memory());
 }
 
-async fn scan(images: u64) {
+async fn scan(images: u64, is_v2: bool, per_second: Option<u32>) {
     let server = Server::start();
     let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("bench-scan.db");
     drop(fs::remove_file(&path));
-    let ledger = Arc::new(SqliteLedger::open(&path, &scope()).unwrap());
+    let scope = if is_v2 {
+        Scope::new(&["baselineCheck"])
+    } else {
+        scope()
+    };
+    let ledger = Arc::new(SqliteLedger::open(&path, &scope).unwrap());
     let unlimited = 1_000_000.try_into().unwrap();
     let client = Client::builder()
         .endpoint(&server.endpoint)
@@ -370,12 +378,15 @@ async fn scan(images: u64) {
             Secret::new("sandbox-key-secret"),
         ))
         .requests_per_second(unlimited)
-        .images_per_second(unlimited)
-        .build()
-        .unwrap();
+        .images_per_second(unlimited);
+    let api: Arc<dyn Api> = if is_v2 {
+        Arc::new(client.build_v2().unwrap())
+    } else {
+        Arc::new(client.build().unwrap())
+    };
     let shared = Arc::<SqliteLedger>::clone(&ledger);
-    let pipeline = Pipeline::new(client, probe(Mode::Full), shared, scope())
-        .image_rate(None)
+    let pipeline = Pipeline::new(api, probe(Mode::Full), shared, scope)
+        .image_rate(per_second)
         .query_rate(None)
         .poll_interval(Duration::from_millis(500));
     let start = Instant::now();

@@ -52,6 +52,7 @@ mod plan;
 mod polling;
 mod probing;
 mod progress;
+mod quotas;
 mod run;
 mod shared;
 mod submitting;
@@ -62,9 +63,9 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use crate::{
     error::Error,
-    green::{Api, Callback, Scene, TaskReport, Terms},
+    green::{Api, Callback, Scene, TaskReport},
     later::FAR,
-    ledger::{Key, Ledger, Limit, Quota, Resubmit, Scope, TaskUpdate},
+    ledger::{Key, Ledger, Quota, Resubmit, Scope, TaskUpdate},
     probe::Probe,
     requirements::Requirements,
 };
@@ -138,7 +139,7 @@ impl Pipeline {
         scope: Scope,
     ) -> Self {
         let terms = api.terms();
-        let rate = nine_tenths(&terms);
+        let rate = quotas::nine_tenths(&terms);
         let settings = Settings {
             requirements: Requirements::ASYNC,
             probes: 128,
@@ -158,8 +159,8 @@ impl Pipeline {
             max_results: terms.max_results,
             frame_cap: terms.frame_cap,
             callback: None,
-            submit_quota: Some(quota("submit", rate, &terms)),
-            query_quota: Some(quota("query", rate, &terms)),
+            submit_quota: Some(quotas::quota("submit", rate, &terms)),
+            query_quota: Some(quotas::quota("query", rate, &terms)),
             deliver_again: false,
         };
         Self {
@@ -202,7 +203,8 @@ impl Pipeline {
         self
     }
 
-    /// Sets the maximum number of images per request. Default, and upper limit: [`Terms::max_tasks`].
+    /// Sets the maximum number of images per request. Default, and upper limit:
+    /// [`Terms::max_tasks`](crate::green::Terms::max_tasks).
     #[must_use]
     pub fn batch(mut self, images: usize) -> Self {
         self.settings.batch = images.clamp(1, self.api.terms().max_tasks);
@@ -271,7 +273,7 @@ impl Pipeline {
         self
     }
 
-    /// Sets how long the service keeps results. Default: [`Terms::retention`].
+    /// Sets how long the service keeps results. Default: [`Terms::retention`](crate::green::Terms::retention).
     #[must_use]
     pub const fn retention(mut self, retention: Duration) -> Self {
         self.settings.retention = retention;
@@ -288,20 +290,22 @@ impl Pipeline {
     }
 
     /// Sets how many images are submitted per second by all processes that share the ledger; `None`
-    /// leaves the limit to the client. Default: nine tenths of [`Terms::per_second`].
+    /// leaves the limit to the client. Default: nine tenths of
+    /// [`Terms::per_second`](crate::green::Terms::per_second).
     #[must_use]
     pub fn image_rate(mut self, images: Option<u32>) -> Self {
         let terms = self.api.terms();
-        self.settings.submit_quota = images.map(|rate| quota("submit", rate, &terms));
+        self.settings.submit_quota = images.map(|rate| quotas::quota("submit", rate, &terms));
         self
     }
 
     /// Sets how many requests for results are made per second by all processes that share the
-    /// ledger; `None` leaves the limit to the client. Default: nine tenths of [`Terms::per_second`].
+    /// ledger; `None` leaves the limit to the client. Default: nine tenths of
+    /// [`Terms::per_second`](crate::green::Terms::per_second).
     #[must_use]
     pub fn query_rate(mut self, requests: Option<u32>) -> Self {
         let terms = self.api.terms();
-        self.settings.query_quota = requests.map(|rate| quota("query", rate, &terms));
+        self.settings.query_quota = requests.map(|rate| quotas::quota("query", rate, &terms));
         self
     }
 
@@ -369,24 +373,6 @@ impl Pipeline {
         if let Some(checkpoint) = &self.checkpoint {
             checkpoint(step);
         }
-    }
-}
-
-/// Nine tenths of what an account has unless it asked for more.
-fn nine_tenths(terms: &Terms) -> u32 {
-    (terms.per_second / 10).saturating_mul(9).max(1)
-}
-
-/// Returns a quota of `rate` per second. The burst is at least a full batch, which must be
-/// grantable at any rate.
-fn quota(operation: &str, rate: u32, terms: &Terms) -> Quota {
-    let burst = rate.max(u32::try_from(terms.max_tasks).unwrap_or(u32::MAX));
-    Quota {
-        operation: operation.to_owned(),
-        limit: Limit {
-            interval: Duration::from_secs(1) / rate.max(1),
-            burst,
-        },
     }
 }
 

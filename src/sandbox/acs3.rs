@@ -17,7 +17,7 @@ use super::{
 /// What `Authorization` begins with.
 pub(super) const ALGORITHM: &str = "ACS3-HMAC-SHA256";
 
-const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC
+pub(super) const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')
     .remove(b'_')

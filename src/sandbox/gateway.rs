@@ -20,6 +20,7 @@ use super::{
     AccessKey, acs3,
     clock::parse_http_date,
     refusal::{Refusal, Request, check_age, text},
+    rpc,
 };
 
 /// Nonces that are remembered; the oldest is forgotten first.
@@ -49,8 +50,12 @@ impl Gateway {
         key: &AccessKey,
         now: Timestamp,
     ) -> Result<(), Refusal> {
-        let header =
-            text(request, "authorization")?.ok_or_else(|| Refusal::missing("Authorization"))?;
+        let header = text(request, "authorization")?;
+        if header.is_none() && request.is_v2 {
+            let nonce = rpc::check(request, key, VERSION_2, now)?;
+            return self.check_nonce(&nonce);
+        }
+        let header = header.ok_or_else(|| Refusal::missing("Authorization"))?;
         match header
             .strip_prefix(acs3::ALGORITHM)
             .and_then(|rest| rest.strip_prefix(' '))
@@ -69,14 +74,14 @@ impl Gateway {
             None => check_roa(request, key, header, now)?,
         }
         check_token(request, key)?;
-        self.check_nonce(request)
+        // The official Python and Java clients of 1.0 send no nonce, so its absence is tolerated.
+        match text(request, "x-acs-signature-nonce")? {
+            Some(nonce) => self.check_nonce(nonce),
+            None => Ok(()),
+        }
     }
 
-    /// The official Python and Java clients send no nonce, so its absence is tolerated.
-    fn check_nonce(&self, request: &Request<'_>) -> Result<(), Refusal> {
-        let Some(nonce) = text(request, "x-acs-signature-nonce")? else {
-            return Ok(());
-        };
+    fn check_nonce(&self, nonce: &str) -> Result<(), Refusal> {
         let hash: [u8; 20] = Sha1::digest(nonce).into();
         let mut nonces = self.nonces.lock().expect("no holder panics");
         if !nonces.used.insert(hash) {

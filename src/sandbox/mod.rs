@@ -50,6 +50,7 @@ mod oss;
 mod refusal;
 mod request;
 mod routes;
+mod rpc;
 mod serve;
 mod service;
 mod service_v2;

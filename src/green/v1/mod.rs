@@ -1,5 +1,6 @@
 //! The client of 1.0, version 2018-05-09: operations of the service, each one call.
 
+mod api;
 mod codes;
 mod feedback;
 pub(super) mod reply;
@@ -16,14 +17,13 @@ use self::requests::{
     action,
 };
 use super::{
-    api::{Api, ApiReply, Terms},
     builder::ClientBuilder,
     clock,
     connection::{Body, Call, Connection, Dialect, InfoParameter, is_ok},
     endpoint::Hosts,
     grant::Grant,
     ids::TaskId,
-    options::{Callback, ScanOptions},
+    options::ScanOptions,
     poll::Watch,
     refusal::Refusal,
     report::TaskReport,
@@ -337,52 +337,6 @@ impl Client {
             )),
             None => Ok(()),
         }
-    }
-}
-
-impl Api for Client {
-    fn terms(&self) -> Terms {
-        Terms::V1
-    }
-
-    fn host(&self) -> &str {
-        Self::host(self)
-    }
-
-    fn service(&self) -> String {
-        self.host().to_owned()
-    }
-
-    fn clock_skew(&self) -> Option<i64> {
-        Self::clock_skew(self)
-    }
-
-    fn submit<'a>(
-        &'a self,
-        batch: Batch,
-        scenes: &'a [Scene],
-        callback: Option<&'a Callback>,
-    ) -> ApiReply<'a, Submission> {
-        Box::pin(async move {
-            let options = ScanOptions::new(scenes);
-            let options = match callback {
-                Some(callback) => options.with_callback(callback.clone()),
-                None => options,
-            };
-            self.submit_with(batch, &options).await
-        })
-    }
-
-    fn results<'a>(&'a self, tasks: &'a [TaskId]) -> ApiReply<'a, Vec<TaskReport>> {
-        Box::pin(Self::results(self, tasks))
-    }
-
-    fn upload<'a>(
-        &'a self,
-        accepted: Accepted,
-        content: &'a Content,
-    ) -> ApiReply<'a, Accepted<ImageUrl>> {
-        Box::pin(Self::upload(self, accepted, content))
     }
 }
 
