@@ -54,6 +54,7 @@ mod probing;
 mod progress;
 mod quotas;
 mod run;
+mod seen;
 mod shared;
 mod submitting;
 mod trace;

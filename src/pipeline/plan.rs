@@ -1,12 +1,11 @@
 //! The dry run: counts and cost of a run, without an account.
 
-use std::collections::{HashMap, HashSet};
-
 use super::{
     Line, Subject,
     checks::{Checking, LineCheck},
     facts,
     files::{self, FileCheck},
+    seen::{Head, Seen, Table, head},
 };
 use crate::{
     error::Error,
@@ -63,7 +62,7 @@ impl Plan {
     }
 
     /// Returns the number of lines without a verdict: the line does not name an image, its file
-    /// cannot be read, or local resources to request its URL are missing.
+    /// cannot be read, or local resources to request its URL or to find duplicates are missing.
     pub const fn unreadable(&self) -> u64 {
         self.unreadable
     }
@@ -115,7 +114,7 @@ pub struct Planning {
     scope: Scope,
     files: Seen,
     /// The codes of URLs with violations, for later lines with the same URL.
-    flawed: HashMap<Head, CodeSet>,
+    flawed: Table<{ CodeSet::BYTES }>,
     plan: Plan,
 }
 
@@ -128,20 +127,12 @@ enum Planned {
     Unreadable,
 }
 
-/// The first half of a key: enough to distinguish millions of images.
-type Head = [u8; 16];
-
-fn head(key: Key) -> Head {
-    let head = key.as_bytes().first_chunk().copied();
-    head.unwrap_or_default()
-}
-
-/// The images listed so far.
-type Seen = HashSet<Head>;
-
 impl Plan {
-    /// Starts a dry run over a list. Nothing is submitted, and only 16 bytes of each image's key are
-    /// kept, to detect duplicates. Must be called within a tokio runtime.
+    /// Starts a dry run over a list. Nothing is submitted. Must be called within a tokio runtime.
+    ///
+    /// Of each image 16 bytes of its key are kept, to detect duplicates, and its codes if there are
+    /// violations: of up to 1.8 million images in memory, and of more in a temporary file. The counts
+    /// are exact.
     ///
     /// ```no_run
     /// # use greenlight::{Requirements, ledger::Scope, pipeline::{Line, Plan}, probe::Probe};
@@ -180,12 +171,14 @@ impl Plan {
                 })),
                 _ => None,
             };
-            let is_new = url.is_none_or(|url| urls.insert(url));
-            let planned = is_new.then(|| spawn(planned(check.clone(), line.subject)));
+            let is_new = url.map_or(Ok(true), |url| urls.is_new(url));
+            let begun =
+                is_new.map(|is_new| is_new.then(|| spawn(planned(check.clone(), line.subject))));
             async move {
-                let planned = match planned {
-                    None => Planned::Again,
-                    Some(planned) => planned.await.unwrap_or(Planned::Unreadable),
+                let planned = match begun {
+                    Ok(None) => Planned::Again,
+                    Ok(Some(planned)) => planned.await.unwrap_or(Planned::Unreadable),
+                    Err(_) => Planned::Unreadable,
                 };
                 (url.unwrap_or_default(), planned)
             }
@@ -194,7 +187,7 @@ impl Plan {
             checking: Checking::start(lines, probe.ahead(), begin)?,
             scope: scope.clone(),
             files: Seen::default(),
-            flawed: HashMap::new(),
+            flawed: Table::unfiltered(),
             plan: Self {
                 scenes: u64::try_from(scope.scenes().len()).unwrap_or(u64::MAX),
                 ..Self::default()
@@ -228,22 +221,29 @@ impl Planning {
                 let codes = CodeSet::of(verdict.violations());
                 if !codes.is_empty() {
                     plan.codes.add_set(codes);
-                    self.flawed.insert(url, codes);
+                    self.flawed.insert(url, codes.to_bytes());
                 }
             }
             Planned::File(FileCheck { sha256, verdict }) => {
                 let key = sha256.map(|sha256| Key::of_content(&self.scope, &sha256));
-                if key.is_none_or(|key| self.files.insert(head(key))) {
-                    plan.note(&verdict);
-                } else {
-                    plan.duplicates = plan.duplicates.saturating_add(1);
+                let is_new = key.map_or(Ok(true), |key| self.files.is_new(head(key)));
+                match is_new {
+                    Ok(true) => plan.note(&verdict),
+                    Ok(false) => plan.duplicates = plan.duplicates.saturating_add(1),
+                    Err(_) => plan.unreadable = plan.unreadable.saturating_add(1),
                 }
-                plan.codes.add(verdict.violations());
+                if is_new.is_ok() {
+                    plan.codes.add(verdict.violations());
+                }
             }
             Planned::Again => {
-                plan.duplicates = plan.duplicates.saturating_add(1);
-                if let Some(codes) = self.flawed.get(&url) {
-                    plan.codes.add_set(*codes);
+                let codes = self.flawed.get(&url);
+                match codes {
+                    Ok(_) => plan.duplicates = plan.duplicates.saturating_add(1),
+                    Err(_) => plan.unreadable = plan.unreadable.saturating_add(1),
+                }
+                if let Ok(Some(codes)) = codes {
+                    plan.codes.add_set(CodeSet::from_bytes(codes));
                 }
             }
             Planned::Unreadable => plan.unreadable = plan.unreadable.saturating_add(1),

@@ -92,6 +92,27 @@ impl CodeSet {
     }
 
     #[cfg(feature = "pipeline")]
+    pub(crate) const BYTES: usize = 16;
+
+    #[cfg(feature = "pipeline")]
+    pub(crate) fn to_bytes(self) -> [u8; Self::BYTES] {
+        let both = u128::from(self.rejecting) << 64 | u128::from(self.warnings);
+        both.to_le_bytes()
+    }
+
+    #[cfg(feature = "pipeline")]
+    pub(crate) fn from_bytes(bytes: [u8; Self::BYTES]) -> Self {
+        let [warnings, rejecting] = [0, 64].map(|shift| {
+            let half = u128::from_le_bytes(bytes) >> shift & u128::from(u64::MAX);
+            u64::try_from(half).unwrap_or(u64::MAX)
+        });
+        Self {
+            rejecting,
+            warnings,
+        }
+    }
+
+    #[cfg(feature = "pipeline")]
     pub(crate) const fn is_empty(self) -> bool {
         self.rejecting | self.warnings == 0
     }
