@@ -7,7 +7,7 @@
 // package returns a format and a size, "right" those that equal the consensus of truth.tsv, where a folder has one.
 // The peers read format and size only; greenlight's structure depth also walks the whole file and returns a verdict.
 
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { parseArgs } from 'node:util';
 import { fileTypeFromBuffer } from 'file-type';
@@ -17,12 +17,12 @@ import { imageSize } from 'image-size';
 import probe from 'probe-image-size';
 
 const { values, positionals: folders } = parseArgs({
-  options: { rounds: { type: 'string', default: '5' } },
+  options: { rounds: { type: 'string', default: '5' }, csv: { type: 'string' } },
   allowPositionals: true,
 });
 const rounds = Number(values.rounds);
 if (folders.length === 0 || !(rounds >= 1)) {
-  console.error('usage: node peers.mjs [--rounds N] FOLDER...');
+  console.error('usage: node peers.mjs [--rounds N] [--csv FILE] FOLDER...');
   process.exit(2);
 }
 
@@ -79,13 +79,18 @@ for (let round = 0; round < rounds; round += 1) {
 }
 
 const [base] = rows;
-console.log('package                  µs/file   ratio  format  right    size  right   threw');
-for (const row of rows) {
-  const ratio = median(row.times.map((time, round) => time / base.times[round]));
-  console.log([
-    row.name.padEnd(22), median(row.times).toFixed(1).padStart(9), ratio.toFixed(2).padStart(7),
-    ...[row.formats, row.rightFormats, row.sizes, row.rightSizes, row.threw].map(count => String(count).padStart(6)),
-  ].join(' '));
+const head = ['package', 'µs/file', 'ratio', 'format', 'right format', 'size', 'right size', 'threw'];
+const table = rows.map(row => [
+  row.name, median(row.times).toFixed(1), median(row.times.map((time, round) => time / base.times[round])).toFixed(2),
+  row.formats, row.rightFormats, row.sizes, row.rightSizes, row.threw,
+]);
+const widths = head.map((title, at) => Math.max(title.length, ...table.map(row => String(row[at]).length)));
+for (const row of [head, ...table]) {
+  console.log(row.map((cell, at) => (at ? String(cell).padStart(widths[at]) : cell.padEnd(widths[at]))).join('  '));
+}
+if (values.csv) {
+  // The first cell is quoted, because a name may contain a comma.
+  await writeFile(values.csv, [head, ...table].map(([name, ...cells]) => `"${name}",${cells.join(',')}\n`).join(''));
 }
 
 async function count(row) {

@@ -1,11 +1,12 @@
 """Files per second of this package beside imagesize, filetype and Pillow.
 
     pip install greenlight-image imagesize filetype Pillow
-    python readers.py FOLDER
+    python readers.py FOLDER [FILE.csv]
 """
 
 from __future__ import annotations
 
+import csv
 import sys
 import time
 import warnings
@@ -38,8 +39,8 @@ READERS: dict[str, Callable[[str], object]] = {
     "greenlight payload": lambda path: g.inspect(path, depth="payload"),
     "imagesize.get": lambda path: imagesize.get(path) != (-1, -1),
     "filetype.guess": filetype.guess,
-    "Pillow open, verify": pillow_verify,
-    "Pillow open, load": pillow_load,
+    "Pillow open and verify": pillow_verify,
+    "Pillow open and load": pillow_load,
 }
 
 
@@ -53,10 +54,11 @@ def accepted(reader: Callable[[str], object], paths: list[str]) -> int:
     return count
 
 
-def main(folder: str) -> None:
+def main(folder: str, table: str | None = None) -> None:
     warnings.simplefilter("ignore")
     paths = [str(path) for path in sorted(Path(folder).rglob("*")) if path.is_file()]
     print(f"{len(paths)} files, best of {ROUNDS} rounds, page cache warm")
+    rows = []
     for name, reader in READERS.items():
         count = accepted(reader, paths)
         best = float("inf")
@@ -66,6 +68,12 @@ def main(folder: str) -> None:
             best = min(best, time.perf_counter() - started)
         rate = len(paths) / best
         print(f"{name:22} {best / len(paths) * 1e6:8.1f} us/file {rate:10,.0f} files/s {count:6} accepted")
+        rows.append([name, f"{best / len(paths) * 1e6:.1f}", f"{rate:.0f}", count])
+    if table is not None:
+        with open(table, "w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow(["reader", "us per file", "files per second", "accepted"])
+            writer.writerows(rows)
 
 
 if __name__ == "__main__":

@@ -1,17 +1,8 @@
-//! Measures the client: signing one request of fifty tasks, allocations of one batch, and batches
-//! per second with the sandbox, with 1 and 64 in flight.
+//! The client: signing one request of fifty tasks, allocations of one batch, and batches per second
+//! with the sandbox, with 1 and 64 in flight.
 //!
-//! `cargo bench --bench sign --features sandbox`. With `GREENLIGHT_PYTHON` naming a Python that has
-//! `aliyun-python-sdk-core` and `-green`, its signer is timed on the same body in the same run.
-//! Rounds alternate, so that other load affects all sides; medians are printed.
-
-#![allow(
-    clippy::disallowed_methods,
-    clippy::print_stdout,
-    clippy::unwrap_used,
-    missing_docs,
-    reason = "a benchmark prints, and panics when it fails"
-)]
+//! With `GREENLIGHT_PYTHON` naming a Python that has `aliyun-python-sdk-core` and `-green`, its signer
+//! is measured on the same body, between the rounds.
 
 use std::{
     hint::black_box,
@@ -29,23 +20,24 @@ use greenlight::{
     },
     sandbox::Sandbox,
 };
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use md5::{Digest as _, Md5};
 use tokio::{
     runtime::{Builder, Runtime},
     task::JoinSet,
 };
 
-/// Rounds are short and many, so that interrupted ones do not affect the median.
-const ROUNDS: usize = 600;
-const SIGNATURES: u32 = 10;
+use crate::harness::{Kind, Rounds, Scale, Side, Suite, Unit};
+
 const BATCHES: u32 = 256;
 
-fn main() {
-    let body = body();
-    println!("body of 50 tasks: {} bytes", body.len());
-    signing(&body);
-    let service = Service::start();
-    allocations(&service);
-    throughput(&service);
+pub(crate) fn run(suite: &mut Suite) {
+    signing(suite);
+    if suite.wants("submit/") || suite.wants("submit/allocations/json/50-tasks") {
+        let service = Service::start();
+        allocations(suite, &service);
+        throughput(suite, &service);
+    }
 }
 
 fn url(number: usize) -> String {
@@ -66,41 +58,41 @@ fn body() -> Vec<u8> {
         .unwrap()
 }
 
-fn signing(body: &[u8]) {
+fn signing(suite: &mut Suite) {
+    let body = body();
     let credentials = Credentials::new(
         "LTAIexampleAccessKeyId00",
         Secret::new("exampleSecretKey0123456789ABCD"),
     );
-    let (mut ours, mut theirs) = (Vec::new(), Vec::new());
-    for round in 0..ROUNDS {
-        let start = Instant::now();
-        for _ in 0..SIGNATURES {
-            black_box(sign_once(black_box(body), &credentials));
+    let roa = "sign/roa/json/50-tasks";
+    if suite.wants(roa) {
+        let mut sides = vec![
+            Side::ours(|| sign_once(black_box(&body), &credentials)),
+            // What the signature requires: the body's digest, and a keyed one of 512 bytes.
+            Side::limit("md5-hmac", || {
+                let digest = Md5::digest(black_box(&body));
+                let mut mac = Hmac::<sha1::Sha1>::new_from_slice(b"key").unwrap();
+                mac.update(black_box(&body[..512]));
+                (digest, mac.finalize())
+            }),
+        ];
+        if std::env::var_os("GREENLIGHT_PYTHON").is_some() {
+            // Starting Python takes longer than a round: the median of three runs.
+            let times: Vec<f64> = (0..3).filter_map(|_| python(&body)).collect();
+            let time = crate::harness::quantile(times, 0.5);
+            sides.push(Side::new("python-sdk", Kind::Peer, move || time));
         }
-        ours.push(start.elapsed().as_secs_f64() * 1e6 / f64::from(SIGNATURES));
-        // The script returns a median of as many rounds; three runs, between ours, are enough.
-        if round % (ROUNDS / 3) == 0 {
-            theirs.extend(python(body));
-        }
+        suite.compare(roa, Unit::Nanoseconds, None, Rounds::Timed, sides);
     }
-    let ours = median(ours);
-    println!("sign one request: {ours:.2} µs (digest of the body and signature)");
-    if theirs.is_empty() {
-        println!("  official Python SDK: not measured, GREENLIGHT_PYTHON is not set");
-    } else {
-        let theirs = median(theirs);
-        println!(
-            "  official Python SDK: {theirs:.2} µs, {:.0} times as long",
-            theirs / ours
-        );
-    }
-    let info = allocation_counter::measure(|| {
-        black_box(sign_once(body, &credentials));
-    });
-    println!(
-        "  allocations: {}, {} bytes in all",
-        info.count_total, info.bytes_total
-    );
+    let ours = || {
+        let info = allocation_counter::measure(|| {
+            black_box(sign_once(&body, &credentials));
+        });
+        info.count_total as f64
+    };
+    let sides = vec![Side::new("greenlight", Kind::Ours, ours)];
+    let name = "sign/allocations/json/50-tasks";
+    suite.compare(name, Unit::Allocations, None, Rounds::Exactly(1), sides);
 }
 
 fn sign_once(body: &[u8], credentials: &Credentials) -> sign::Signature {
@@ -128,10 +120,10 @@ fn sign_once(body: &[u8], credentials: &Credentials) -> sign::Signature {
     )
 }
 
-/// Returns the time of the official signer for one request in microseconds, if available.
+/// Returns the time of the official signer for one request in nanoseconds, if available.
 fn python(body: &[u8]) -> Option<f64> {
     let python = std::env::var("GREENLIGHT_PYTHON").ok()?;
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/sign.py");
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/suite/sign.py");
     let mut child = Command::new(python)
         .arg(script)
         .stdin(Stdio::piped())
@@ -140,13 +132,8 @@ fn python(body: &[u8]) -> Option<f64> {
         .unwrap();
     child.stdin.take().unwrap().write_all(body).unwrap();
     let output = child.wait_with_output().unwrap();
-    Some(
-        String::from_utf8(output.stdout)
-            .unwrap()
-            .trim()
-            .parse()
-            .unwrap(),
-    )
+    let micros = String::from_utf8(output.stdout).unwrap();
+    Some(micros.trim().parse::<f64>().unwrap() * 1e3)
 }
 
 /// Runs the sandbox on a separate thread.
@@ -181,42 +168,44 @@ impl Service {
     }
 }
 
-fn allocations(service: &Service) {
+fn allocations(suite: &mut Suite, service: &Service) {
     let runtime = Builder::new_current_thread().enable_all().build().unwrap();
     let client = service.client();
     let submit = || {
         runtime.block_on(async { client.submit(batch(), &[Scene::Porn]).await.unwrap() });
     };
     submit(); // opens the connection
-    let making = allocation_counter::measure(|| {
-        black_box(batch());
-    });
-    let all = allocation_counter::measure(submit);
-    println!(
-        "one batch of 50: {} allocations to create it, {} more to sign, send and read the response",
-        making.count_total,
-        all.count_total.saturating_sub(making.count_total)
-    );
+    let sides = vec![
+        Side::new("greenlight", Kind::Ours, || {
+            allocation_counter::measure(submit).count_total as f64
+        }),
+        Side::new("batch-alone", Kind::Limit, || {
+            let making = allocation_counter::measure(|| {
+                black_box(batch());
+            });
+            making.count_total as f64
+        }),
+    ];
+    let name = "submit/allocations/json/50-tasks";
+    suite.compare(name, Unit::Allocations, None, Rounds::Exactly(3), sides);
 }
 
-fn throughput(service: &Service) {
+/// Batches per second of the client and the sandbox on the same cores.
+fn throughput(suite: &mut Suite, service: &Service) {
     let runtime = Builder::new_multi_thread()
         .worker_threads(1)
         .enable_all()
         .build()
         .unwrap();
     let client = service.client();
-    let (mut one, mut many) = (Vec::new(), Vec::new());
-    for _ in 0..5 {
-        one.push(per_second(&runtime, &client, 1));
-        many.push(per_second(&runtime, &client, 64));
-    }
-    for (name, rates) in [("1", one), ("64", many)] {
-        let rate = median(rates);
-        println!(
-            "{name} in flight: {rate:.0} batches/s, {:.0} images/s (client and sandbox on one machine)",
-            rate * 50.0
-        );
+    let rounds = Rounds::Exactly(if suite.scale == Scale::Quick { 1 } else { 5 });
+    for (name, in_flight) in [
+        ("submit/batches/json/1-in-flight", 1),
+        ("submit/batches/json/64-in-flight", 64),
+    ] {
+        let ours = || per_second(&runtime, &client, in_flight);
+        let sides = vec![Side::new("greenlight", Kind::Ours, ours)];
+        suite.compare(name, Unit::PerSecond, None, rounds, sides);
     }
 }
 
@@ -238,9 +227,4 @@ fn per_second(runtime: &Runtime, client: &Client, in_flight: usize) -> f64 {
         start.elapsed()
     });
     f64::from(BATCHES) / taken.as_secs_f64()
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
 }

@@ -5,10 +5,57 @@ use std::borrow::Cow;
 use gif::{Encoder as GifEncoder, Frame, Repeat};
 use jpeg_encoder::{ColorType as JpegColor, Encoder as JpegEncoder, SamplingFactor};
 
-/// A file and its name in the report.
-pub(crate) struct Picture {
-    pub(crate) name: &'static str,
-    pub(crate) bytes: Vec<u8>,
+/// The sizes in use, and their names.
+pub(crate) const SIZES: [(&str, usize); 5] = [
+    ("10KB", 10_000),
+    ("100KB", 100_000),
+    ("1MB", 1_000_000),
+    ("5MB", 5_000_000),
+    ("20MB", 19_500_000),
+];
+
+/// The formats and variants in use.
+pub(crate) const FORMATS: [&str; 8] = [
+    "jpeg",
+    "png",
+    "gif",
+    "bmp",
+    "jpeg-progressive",
+    "png-rgba",
+    "png-palette",
+    "png-gray16",
+];
+
+/// Returns a picture of a format from [`FORMATS`], of about `bytes` bytes.
+pub(crate) fn picture(format: &str, bytes: usize) -> Vec<u8> {
+    match format {
+        "jpeg" => sized(bytes, |side| jpeg(side, false)),
+        "jpeg-progressive" => sized(bytes, |side| jpeg(side, true)),
+        "png" => sized(bytes, |side| png(side, png::ColorType::Rgb)),
+        "png-rgba" => sized(bytes, |side| png(side, png::ColorType::Rgba)),
+        "png-palette" => sized(bytes, |side| png(side, png::ColorType::Indexed)),
+        "png-gray16" => sized(bytes, |side| png(side, png::ColorType::Grayscale)),
+        "gif" if bytes < 500_000 => sized(bytes, |side| gif(side, 1)),
+        // Animations have frames of usual size.
+        "gif" => gif(400, (bytes / gif(400, 1).len()).try_into().unwrap()),
+        "bmp" => sized(bytes, bmp),
+        other => panic!("no such format: {other}"),
+    }
+}
+
+/// Finds the side from the bytes per pixel of a small picture, and again from the first result.
+fn sized(bytes: usize, encode: impl Fn(u32) -> Vec<u8>) -> Vec<u8> {
+    let mut side = 64;
+    let mut file = encode(side);
+    for _ in 0..2 {
+        let factor = (bytes as f64 / file.len() as f64).sqrt();
+        if (0.97..1.03).contains(&factor) {
+            break;
+        }
+        side = (f64::from(side) * factor).round() as u32;
+        file = encode(side);
+    }
+    file
 }
 
 /// A xorshift generator, for the same noise on every machine.
@@ -26,28 +73,36 @@ impl Noise {
 /// Returns a picture similar to a photograph: slopes, waves, edges and grain, three bytes per pixel.
 fn photo(width: u32, height: u32) -> Vec<u8> {
     let mut noise = Noise(0x9e37_79b9_7f4a_7c15);
-    let mut pixels = Vec::new();
+    let columns: Vec<_> = (0..width).map(f64::from).collect();
+    let columns: Vec<_> = columns
+        .iter()
+        .map(|x| ((x * 0.021).sin(), (x * 0.31).sin_cos()))
+        .collect();
+    let mut pixels = Vec::with_capacity(3 * width as usize * height as usize);
     for y in 0..height {
-        for x in 0..width {
-            let (fx, fy) = (f64::from(x), f64::from(y));
-            let wave = (fx * 0.021).sin() * (fy * 0.017).cos() * 60.0;
-            let ripple = (fx * 0.31 + fy * 0.23).sin() * 12.0;
+        let fy = f64::from(y);
+        let (wave_y, ripple_y) = ((fy * 0.017).cos(), (fy * 0.23).sin_cos());
+        for (x, (wave_x, ripple_x)) in (0..width).zip(&columns) {
+            let wave = wave_x * wave_y * 60.0;
+            // The sine of a sum.
+            let ripple = (ripple_x.0 * ripple_y.1 + ripple_x.1 * ripple_y.0) * 12.0;
             let edge = if (x / 160 + y / 120) % 3 == 0 {
                 40.0
             } else {
                 0.0
             };
+            let slope = f64::from(x) / f64::from(width) * 70.0;
             for shift in [0.0, 25.0, 50.0] {
                 let grain = noise.next(9) as f64 - 4.0;
-                let slope = fx / f64::from(width) * 70.0 + shift;
-                pixels.push((70.0 + wave + ripple + edge + slope + grain).clamp(0.0, 255.0) as u8);
+                let level = 70.0 + wave + ripple + edge + slope + shift + grain;
+                pixels.push(level.clamp(0.0, 255.0) as u8);
             }
         }
     }
     pixels
 }
 
-pub(crate) fn jpeg(name: &'static str, side: u32, progressive: bool) -> Picture {
+fn jpeg(side: u32, progressive: bool) -> Vec<u8> {
     let (width, height) = (side * 4 / 3, side);
     let mut bytes = Vec::new();
     let mut encoder = JpegEncoder::new(&mut bytes, 88);
@@ -61,10 +116,10 @@ pub(crate) fn jpeg(name: &'static str, side: u32, progressive: bool) -> Picture 
             JpegColor::Rgb,
         )
         .unwrap();
-    Picture { name, bytes }
+    bytes
 }
 
-pub(crate) fn png(name: &'static str, side: u32, color: png::ColorType) -> Picture {
+fn png(side: u32, color: png::ColorType) -> Vec<u8> {
     let (width, height) = (side * 4 / 3, side);
     let photo = photo(width, height);
     let (depth, pixels): (_, Cow<'_, [u8]>) = match color {
@@ -98,11 +153,12 @@ pub(crate) fn png(name: &'static str, side: u32, color: png::ColorType) -> Pictu
     let mut writer = encoder.write_header().unwrap();
     writer.write_image_data(&pixels).unwrap();
     writer.finish().unwrap();
-    Picture { name, bytes }
+    bytes
 }
 
-pub(crate) fn gif(name: &'static str, side: u16, frames: u16) -> Picture {
-    let photo = photo(side.into(), side.into());
+fn gif(side: u32, frames: u16) -> Vec<u8> {
+    let photo = photo(side, side);
+    let side = u16::try_from(side).unwrap();
     let palette: Vec<u8> = (0..=255).flat_map(|i| [i, i, 255 - i]).collect();
     let mut bytes = Vec::new();
     let mut encoder = GifEncoder::new(&mut bytes, side, side, &palette).unwrap();
@@ -117,11 +173,11 @@ pub(crate) fn gif(name: &'static str, side: u16, frames: u16) -> Picture {
             .unwrap();
     }
     drop(encoder);
-    Picture { name, bytes }
+    bytes
 }
 
 /// Returns a BMP with 24 bits per pixel, bottom up.
-pub(crate) fn bmp(name: &'static str, side: u32) -> Picture {
+fn bmp(side: u32) -> Vec<u8> {
     let rows = photo(side, side);
     let len = u32::try_from(rows.len()).unwrap();
     let mut bytes = b"BM".to_vec();
@@ -133,5 +189,5 @@ pub(crate) fn bmp(name: &'static str, side: u32) -> Picture {
         bytes.extend(field.to_le_bytes());
     }
     bytes.extend(rows);
-    Picture { name, bytes }
+    bytes
 }

@@ -1,0 +1,390 @@
+//! The page, and which plots it has.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+
+use crate::{
+    results::{self, Measured, Results, ratio},
+    svg::{self, Bar, Plot, Series},
+};
+
+const STYLE: &str = "\
+:root{color-scheme:light dark;--ink:#1d2129;--ground:#f4f5f8;--card:#fff;--line:#dde1e8;--soft:#586172;--good:#16805c;--bad:#be323c}\
+@media(prefers-color-scheme:dark){:root{--ink:#e6e9ef;--ground:#12141a;--card:#1b1e26;--line:#323846;--soft:#a3acbb;--good:#46c394;--bad:#ff7d86}}\
+*{box-sizing:border-box}body{margin:0 auto;padding:clamp(.75rem,3vw,2.5rem);max-width:80rem;background:var(--ground);color:var(--ink);font:15px/1.5 system-ui,sans-serif}\
+h1{margin:0;font-size:1.7rem}h2{margin:2.5rem 0 .5rem;font-size:1.2rem}p{margin:.25rem 0 1rem;max-width:50rem}a{color:inherit}\
+.soft,figcaption small{color:var(--soft)}.plots{display:grid;grid-template-columns:1fr;gap:1rem}.plots>*{min-width:0}\
+@media(min-width:64rem){.plots{grid-template-columns:1fr 1fr;align-items:start}}\
+figure{margin:0;background:var(--card);border:1px solid var(--line);border-radius:.5rem;padding:1rem;min-width:0}\
+figcaption{font-weight:600;margin-bottom:.75rem}figcaption small{display:block;font-weight:400}\
+figure img{display:block;width:100%}.scroll{overflow-x:auto}\
+table{border-collapse:collapse;font-size:.85rem;width:100%}th,td{text-align:right;padding:.25rem .5rem;font-variant-numeric:tabular-nums;border-bottom:1px solid var(--line)}\
+th:first-child,td:first-child,td.text,th.text{text-align:left}thead th{color:var(--soft);font-weight:400}.good{color:var(--good)}.bad{color:var(--bad)}\
+details{margin-top:.75rem}summary{cursor:pointer;color:var(--soft)}";
+
+/// The page and the plots by file name.
+pub(crate) struct Page {
+    pub(crate) html: String,
+    pub(crate) plots: BTreeMap<String, Plot>,
+}
+
+/// A measurement outside of the suite: its title, a sentence, and its table.
+pub(crate) struct Extra {
+    pub(crate) name: &'static str,
+    pub(crate) title: &'static str,
+    pub(crate) note: &'static str,
+    pub(crate) table: Vec<Vec<String>>,
+}
+
+pub(crate) fn page(results: &Results, extras: &[Extra]) -> Page {
+    let mut plots = BTreeMap::new();
+    let growth = growth_figures(results, &mut plots);
+    let compared = ratio_figures(results, &mut plots);
+    let accuracy = extras.iter().find(|extra| extra.name == "accuracy");
+    let accuracy = accuracy.map(|extra| accuracy_figure(extra, &mut plots));
+    let text = |field: &str| match &results.machine[field] {
+        serde_json::Value::String(text) => text.clone(),
+        other => other.to_string(),
+    };
+    let html = html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width";
+                title { "greenlight: benchmarks" }
+                style { (PreEscaped(STYLE)) }
+            }
+            body {
+                h1 { "Benchmarks" }
+                p.soft {
+                    (text("date")) ", commit " (text("commit")) ", " (text("processor")) ", " (text("cores"))
+                    " cores, " (text("system")) ", " (text("rustc")) ", scale " (text("scale"))
+                }
+                p {
+                    "Each ratio is the median of rounds in which all sides took turns. It is above 1 where greenlight is better, "
+                    "and below 1 where the other side is. Gray bars are limits: a copy of the bytes, or the one pass over them "
+                    "that the format requires. What each side does not check is described in "
+                    a href="../README.md" { "the benchmarks' README" } "."
+                }
+                (losses(results))
+                h2 #growth { "Growth" }
+                p { "Both axes are logarithmic: time that grows in proportion is a straight diagonal, and memory that does not grow is flat." }
+                div.plots { (growth) }
+                h2 #compared { "Compared" }
+                div.plots { (compared) }
+                @if let Some(accuracy) = accuracy { h2 #accuracy { "Accuracy" } (accuracy) }
+                @for extra in extras.iter().filter(|extra| extra.name != "accuracy") {
+                    h2 id=(extra.name) { (extra.title) }
+                    figure { figcaption { small { (extra.note) } } (table(&extra.table)) }
+                }
+                h2 #numbers { "All numbers" }
+                details { summary { (results.all.len()) " measurements" } (numbers(results)) }
+            }
+        }
+    };
+    Page {
+        html: html.into_string(),
+        plots,
+    }
+}
+
+fn figure(
+    plots: &mut BTreeMap<String, Plot>,
+    name: &str,
+    title: &str,
+    note: &str,
+    plot: Plot,
+) -> Markup {
+    let markup = html! {
+        figure id=(name) {
+            figcaption { (title) small { (note) } }
+            img src={ (name) ".svg" } alt=(title) style={ "height:" (plot.height) "px" };
+        }
+    };
+    plots.insert(format!("{name}.svg"), plot);
+    markup
+}
+
+/// Where a peer is better, in the order of the ratios.
+fn losses(results: &Results) -> Markup {
+    let peers = || {
+        results
+            .all
+            .values()
+            .filter(|one| one.kind == "peer" && one.ratio.is_some())
+    };
+    let mut worse: Vec<_> = peers().filter(|peer| peer.ratio < Some(0.995)).collect();
+    worse.sort_by(|one, other| {
+        one.ratio
+            .partial_cmp(&other.ratio)
+            .unwrap_or(std::cmp::Ordering::Equal)
+    });
+    html! {
+        h2 #losses { "Where a peer is better" }
+        p { (worse.len()) " of " (peers().count()) " comparisons with peers." }
+        @if !worse.is_empty() {
+            figure { div.scroll { table {
+                thead { tr { th { "benchmark" } th.text { "peer" } th { "greenlight" } th { "peer" } th { "ratio" } } }
+                tbody {
+                    @for peer in worse {
+                        tr {
+                            td { a href={ "#" (peer.group()) } { (peer.benchmark()) } } td.text { (peer.who()) }
+                            td { (results.ours(peer).map(Measured::shown).unwrap_or_default()) } td { (peer.shown()) }
+                            td.bad { (ratio(peer.ratio.unwrap_or_default())) }
+                        }
+                    }
+                }
+            } } }
+        }
+    }
+}
+
+/// One plot for each area and depth.
+fn ratio_figures(results: &Results, plots: &mut BTreeMap<String, Plot>) -> Markup {
+    let mut groups: BTreeMap<String, Vec<Bar>> = BTreeMap::new();
+    for one in results.all.values() {
+        let (Some(value), Some(ours)) = (one.ratio, results.ours(one)) else {
+            continue;
+        };
+        if one.who() == "greenlight" {
+            continue;
+        }
+        groups.entry(one.group()).or_default().push(Bar {
+            label: format!("{} {}, {}", one.part(2), one.part(3), one.who()),
+            note: format!("{} : {}   {}", ours.shown(), one.shown(), ratio(value)),
+            value,
+            class: match one.kind.as_str() {
+                "limit" => "limit",
+                _ if value < 0.995 => "bad",
+                _ => "good",
+            },
+        });
+    }
+    for bars in groups.values_mut() {
+        bars.sort_by_cached_key(|bar| order(&bar.label));
+    }
+    html! {
+        @for (group, bars) in groups {
+            @let title = group.replacen('-', ", ", 1);
+            (figure(plots, &group, &title, "greenlight : the other side, and their ratio on a logarithmic axis", svg::ratios(&bars)))
+        }
+    }
+}
+
+/// Sizes by number, not by text.
+fn order(label: &str) -> (String, u64, String) {
+    let mut words = label.splitn(3, ' ');
+    let (format, size) = (
+        words.next().unwrap_or_default(),
+        words.next().unwrap_or_default(),
+    );
+    let number: String = size.chars().take_while(char::is_ascii_digit).collect();
+    let factor = match size.chars().nth(number.len()) {
+        Some('K') => 1_000,
+        Some('M') => 1_000_000,
+        _ => 1,
+    };
+    (
+        format.to_owned(),
+        number.parse::<u64>().unwrap_or_default() * factor,
+        label.to_owned(),
+    )
+}
+
+/// The plots of growth: its title, the records by prefix, and what is on the axes.
+fn growth_figures(results: &Results, plots: &mut BTreeMap<String, Plot>) -> Markup {
+    let by_bytes = |one: &Measured| Some((one.bytes?, one.value));
+    let bytes = |one: &Measured| one.bytes.is_some();
+    let count = |one: &Measured| one.part(3).parse::<f64>().is_ok();
+    let by_count = |one: &Measured| Some((one.part(3).parse().ok()?, one.value));
+    // A rate becomes the time of the whole list.
+    let by_rate = |one: &Measured| {
+        let count: f64 = one.part(3).parse().ok()?;
+        Some((count, count / one.value * 1e9))
+    };
+    let mut figures = Vec::new();
+    let mut draw = |name: &str,
+                    title: &str,
+                    note: &str,
+                    series: Vec<Series>,
+                    x: fn(f64) -> String,
+                    y: fn(f64) -> String| {
+        if series.iter().any(|series| series.points.len() > 1) {
+            figures.push(figure(plots, name, title, note, svg::growth(&series, x, y)));
+        }
+    };
+    for depth in ["structure", "payload"] {
+        let own = |one: &Measured| bytes(one) && one.who() == "greenlight";
+        let series = series(
+            results,
+            &[&format!("inspect/{depth}/")],
+            own,
+            |one| one.part(2).to_owned(),
+            by_bytes,
+        );
+        draw(
+            &format!("growth-time-{depth}"),
+            &format!("Time against image size, {depth}"),
+            "greenlight",
+            series,
+            results::size,
+            results::time,
+        );
+        let series = self::series(
+            results,
+            &[&format!("memory/{depth}/")],
+            bytes,
+            |one| format!("{} {}", one.part(2), one.who()),
+            by_bytes,
+        );
+        draw(
+            &format!("growth-memory-{depth}"),
+            &format!("Peak memory against image size, {depth}"),
+            "allocated at one time, without the file itself; nothing where there is no line",
+            series,
+            results::size,
+            results::size,
+        );
+    }
+    let who = |one: &Measured| format!("{} {}", one.part(2), one.who());
+    draw(
+        "growth-list-time",
+        "Time against list length",
+        "the command plan, without network, and limits",
+        series(results, &["list/plan/"], count, who, by_rate),
+        results::count,
+        results::time,
+    );
+    draw(
+        "growth-list-memory",
+        "Peak memory against list length",
+        "the same",
+        series(results, &["memory/list/"], count, who, by_count),
+        results::count,
+        results::size,
+    );
+    let role = |one: &Measured| one.part(1).to_owned();
+    draw(
+        "growth-pipeline-time",
+        "Time against list length, with downloads",
+        "plan: header probes; scan: against the sandbox on the same cores",
+        series(
+            results,
+            &["pipeline/plan/", "pipeline/scan/", "pipeline/scan-v2/"],
+            count,
+            role,
+            by_rate,
+        ),
+        results::count,
+        results::time,
+    );
+    draw(
+        "growth-pipeline-memory",
+        "Peak memory against list length, with downloads",
+        "the same",
+        series(
+            results,
+            &["memory/plan/", "memory/scan/", "memory/scan-v2/"],
+            count,
+            role,
+            by_count,
+        ),
+        results::count,
+        results::size,
+    );
+    html! { @for figure in figures { (figure) } }
+}
+
+fn series(
+    results: &Results,
+    prefixes: &[&str],
+    is_in: impl Fn(&Measured) -> bool,
+    name: impl Fn(&Measured) -> String,
+    point: impl Fn(&Measured) -> Option<(f64, f64)>,
+) -> Vec<Series> {
+    let mut all: BTreeMap<String, Vec<(f64, f64)>> = BTreeMap::new();
+    for one in results.all.values() {
+        let is_named = prefixes.iter().any(|prefix| one.name.starts_with(prefix));
+        if is_named
+            && is_in(one)
+            && let Some(point) = point(one)
+            && point.1 > 0.0
+        {
+            all.entry(name(one)).or_default().push(point);
+        }
+    }
+    let series =
+        all.into_iter()
+            .filter(|(_, points)| points.len() > 1)
+            .map(|(name, mut points)| {
+                points.sort_by(|one, other| one.0.total_cmp(&other.0));
+                Series { name, points }
+            });
+    series.collect()
+}
+
+fn accuracy_figure(extra: &Extra, plots: &mut BTreeMap<String, Plot>) -> Markup {
+    let bars = |part: &str, of: &str, class| -> Vec<Bar> {
+        let head = extra.table.first().cloned().unwrap_or_default();
+        let at = |name: &str| {
+            head.iter()
+                .position(|column| column == name)
+                .unwrap_or_default()
+        };
+        let (part, of) = (at(part), at(of));
+        let number =
+            |row: &[String], at: usize| row.get(at).and_then(|cell| cell.parse::<f64>().ok());
+        let rows = extra.table.iter().skip(1).filter_map(|row| {
+            let (part, of) = (number(row, part)?, number(row, of)?);
+            let value = if of > 0.0 { 100.0 * part / of } else { 0.0 };
+            Some(Bar {
+                label: row.first()?.clone(),
+                note: format!("{part} of {of}: {value:.1} %"),
+                value,
+                class,
+            })
+        });
+        rows.collect()
+    };
+    let (refused, accepted) = (
+        bars("good refused", "good", "bad"),
+        bars("corrupt accepted", "corrupt", "bad"),
+    );
+    html! {
+        div.plots {
+            (figure(plots, "accuracy-good-refused", "Good files that are rejected", "of the files that are for the reader; shorter is better", svg::shares(&refused, 100.0)))
+            (figure(plots, "accuracy-corrupt-accepted", "Corrupt files that are accepted", "most decoders reject them; shorter is better", svg::shares(&accepted, 100.0)))
+        }
+        figure style="margin-top:1rem" { figcaption { small { (extra.note) } } (table(&extra.table)) }
+    }
+}
+
+fn table(rows: &[Vec<String>]) -> Markup {
+    html! {
+        div.scroll { table {
+            thead { @for row in rows.iter().take(1) { tr { @for cell in row { th { (cell) } } } } }
+            tbody { @for row in rows.iter().skip(1) { tr { @for cell in row { td { (cell) } } } } }
+        } }
+    }
+}
+
+fn numbers(results: &Results) -> Markup {
+    let benchmarks: BTreeSet<_> = results.all.values().map(Measured::benchmark).collect();
+    html! {
+        div.scroll { table {
+            thead { tr { th { "benchmark" } th.text { "who" } th { "value" } th { "ratio" } } }
+            tbody {
+                @for benchmark in benchmarks {
+                    @for one in results.all.values().filter(|one| one.benchmark() == benchmark) {
+                        tr {
+                            td { (benchmark) } td.text { (one.who()) } td { (one.shown()) }
+                            td { (one.ratio.map(ratio).unwrap_or_default()) }
+                        }
+                    }
+                }
+            }
+        } }
+    }
+}
