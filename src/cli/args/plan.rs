@@ -21,7 +21,9 @@ pub(crate) struct PlanOptions {
     #[command(flatten)]
     pub(crate) api: ApiOption,
 
-    /// Price of a thousand images of one scene or service, in any currency: 1.80
+    /// Price of a thousand images of one scene, in any currency: 1.80
+    ///
+    /// In 2.0 of one service.
     #[arg(long, value_name = "PRICE", help_heading = "Service")]
     pub(crate) price: Option<Price>,
 

@@ -97,9 +97,10 @@ pub(crate) struct ScanSettings {
     #[arg(long, value_name = "NAME", hide_short_help = true)]
     pub(crate) account: Option<String>,
 
-    /// Most images submitted per second [default: 45, in 2.0: 90]
+    /// Most images submitted per second [default: 45]
     ///
-    /// It is shared by all that use the ledger. The default is nine tenths of an account's default limit.
+    /// It is shared by all that use the ledger. The default, 90 in 2.0, is nine tenths of an account's
+    /// default limit.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub(crate) rate: Option<u32>,
 
