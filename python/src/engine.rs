@@ -15,7 +15,7 @@ use std::{
 use greenlight::{
     Depth, ImageUrl,
     local_file::{Folders, NotOpened},
-    probe::{AddressPolicy, Mode, Probe},
+    probe::{AddressPolicy, Header, Mode, Probe},
 };
 use pyo3::{
     exceptions::{PyOSError, PyRuntimeError, PyTypeError, PyValueError},
@@ -140,7 +140,7 @@ impl Options {
             probe = probe.deadline(deadline);
         }
         for (name, value) in &self.headers {
-            probe = probe.header(name, value);
+            probe = probe.header(Header::new(name).with_value(value));
         }
         probe
             .build()
