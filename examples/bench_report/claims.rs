@@ -9,10 +9,11 @@ pub(crate) const BEGIN: &str = "<!-- from benches/report/suite.json; `cargo run 
 pub(crate) const END: &str = "<!-- end -->\n";
 
 /// Replaces the table in the README's text.
-pub(crate) fn replaced(readme: &str, results: &Results) -> Option<String> {
+pub(crate) fn replaced(readme: &str, results: Option<&Results>) -> Option<String> {
     let (before, rest) = readme.split_once(BEGIN)?;
     let (_, after) = rest.split_once(END)?;
-    Some(format!("{before}{BEGIN}{}{END}{after}", table(results)))
+    let table = results.map(table).unwrap_or_default();
+    Some(format!("{before}{BEGIN}{table}{END}{after}"))
 }
 
 fn table(results: &Results) -> String {

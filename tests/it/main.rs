@@ -15,6 +15,7 @@ mod damage;
 mod enforcement;
 #[cfg(feature = "serde")]
 mod facts;
+mod figures;
 mod fixtures;
 mod gate;
 mod glance;
