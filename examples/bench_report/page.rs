@@ -153,7 +153,7 @@ fn ratio_figures(results: &Results, plots: &mut BTreeMap<String, Plot>) -> Marku
         }
         groups.entry(one.group()).or_default().push(Bar {
             label: format!("{} {}, {}", one.part(2), one.part(3), one.who()),
-            note: format!("{} : {}   {}", ours.shown(), one.shown(), ratio(value)),
+            note: format!("{} : {} · {}", ours.shown(), one.shown(), ratio(value)),
             value,
             class: match one.kind.as_str() {
                 "limit" => "limit",

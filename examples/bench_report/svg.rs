@@ -8,7 +8,7 @@ text{font:12px system-ui,sans-serif;fill:#1d2129}.soft{fill:#586172}.grid{stroke
 .good{fill:#16805c}.bad{fill:#be323c}.limit{fill:#9aa3b2}\
 .s0{fill:#3a60a0;stroke:#3a60a0}.s1{fill:#be323c;stroke:#be323c}.s2{fill:#16805c;stroke:#16805c}\
 .s3{fill:#8f5f0c;stroke:#8f5f0c}.s4{fill:#7a3fa0;stroke:#7a3fa0}.s5{fill:#9aa3b2;stroke:#9aa3b2}\
-line{stroke-width:1px}line[class^=s]{stroke-width:2px}\
+line{stroke-width:1px}line[class^=s]{stroke-width:2px}line.dashed{stroke-dasharray:5 4}\
 @media(prefers-color-scheme:dark){text{fill:#e6e9ef}.soft{fill:#a3acbb}.grid{stroke:#323846}.one{stroke:#a3acbb}\
 .good{fill:#46c394}.bad{fill:#ff7d86}.limit{fill:#6b7484}.s0{fill:#7ea6ee;stroke:#7ea6ee}.s1{fill:#ff7d86;stroke:#ff7d86}\
 .s2{fill:#46c394;stroke:#46c394}.s3{fill:#e9b44c;stroke:#e9b44c}.s4{fill:#c79be8;stroke:#c79be8}.s5{fill:#6b7484;stroke:#6b7484}}";
@@ -156,21 +156,24 @@ pub(crate) fn growth(
     let every = all.len().div_ceil(4).max(1);
     for tick in all.iter().step_by(every) {
         let x = x_at(*tick);
+        let anchor = if x > 90.0 { "end" } else { "middle" };
         let _ = writeln!(
             body,
             "<line class=\"grid\" x1=\"{x:.2}%\" x2=\"{x:.2}%\" y1=\"{top:.1}\" y2=\"{bottom:.1}\"/>\
-             <text class=\"soft middle\" x=\"{x:.2}%\" y=\"{:.1}\">{}</text>",
+             <text class=\"soft {anchor}\" x=\"{x:.2}%\" y=\"{:.1}\">{}</text>",
             bottom + 18.0,
             x_label(*tick),
         );
     }
     for (at, series) in series.iter().enumerate() {
-        let class = format!("s{}", at % 6);
+        // Beyond six series the colors repeat, dashed, and with a flat mark.
+        let class = format!("s{}{}", at % 6, if at < 6 { "" } else { " dashed" });
+        let mark = if at < 6 { 10 } else { 4 };
         let (x, y) = (at % 2 * 50, at / 2 * 20);
         let _ = writeln!(
             body,
             "<svg x=\"{x}%\" y=\"{y}\" width=\"50%\" height=\"20\" overflow=\"visible\"><rect class=\"{class}\" y=\"4\" \
-             width=\"10\" height=\"10\"/><text x=\"16\" y=\"13\">{}</text></svg>",
+             width=\"10\" height=\"{mark}\"/><text x=\"16\" y=\"13\">{}</text></svg>",
             escaped(&series.name),
         );
         let points: Vec<_> = series
