@@ -3,6 +3,7 @@
 
 #![warn(clippy::arithmetic_side_effects, clippy::indexing_slicing)]
 
+mod coded;
 #[cfg(feature = "decode")]
 mod effort;
 mod exif;

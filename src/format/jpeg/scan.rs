@@ -1,14 +1,12 @@
-//! Scans: their headers (T.81 B.2.3) and the coded data after them.
+//! Scans and their headers (T.81 B.2.3).
 
 use std::num::NonZeroU64;
 
 use super::{
-    Cursor, DefectKind, Depth, Facts, Jpeg, State,
-    frame::{COMPONENTS, Frame, Kind},
-    marker::Marker,
-    mcu::{blocks_in_mcu, component, mcus, most_mcus},
+    DefectKind, Depth, Facts, Jpeg, State,
+    frame::{COMPONENTS, Kind},
+    mcu::{blocks_in_mcu, component, mcus},
     part::{Next, Part},
-    payload::Fed,
     walker,
 };
 
@@ -18,7 +16,7 @@ pub(super) struct Scan {
     /// The offset of its marker.
     at: u64,
     /// The offset of its first coded byte.
-    start: u64,
+    pub(super) start: u64,
     pub(super) count: u8,
     /// Its components, by their place in the frame.
     components: [u8; COMPONENTS],
@@ -29,10 +27,10 @@ pub(super) struct Scan {
     /// Point transform: high (of the scan before), low.
     approximation: (u8, u8),
     /// Restart markers so far.
-    restarts: u32,
+    pub(super) restarts: u32,
     /// The offset and the number of a restart marker that the end may follow.
-    held: Option<NonZeroU64>,
-    held_number: u8,
+    pub(super) held: Option<NonZeroU64>,
+    pub(super) held_number: u8,
 }
 
 impl Scan {
@@ -223,220 +221,6 @@ impl Jpeg {
             facts.defect(DefectKind::NotWalked, at);
         }
     }
-
-    /// Walks coded data from one 0xFF to the next: stuffed zeros belong to it, restart markers
-    /// count up, any other marker ends it.
-    pub(super) fn walk_coded(&mut self, fill: bool, cursor: &mut Cursor<'_>, facts: &mut Facts) {
-        if self.scan.start == 0 {
-            self.scan.start = cursor.offset();
-        }
-        if self.scan.held.is_some() && !may_end(fill, cursor.rest()) {
-            self.release_restart(facts);
-        }
-        if !fill {
-            let (bytes, ends_in_fill) = match walker(&mut self.payload) {
-                None => coded_run(cursor.rest(), |_, _| {}),
-                Some(payload) => {
-                    let mut fed = Fed::Fine;
-                    let start = cursor.offset();
-                    let run = coded_run(cursor.rest(), |bytes, at| {
-                        if fed == Fed::Fine {
-                            fed = payload.feed(bytes, start.saturating_add(at));
-                        }
-                    });
-                    state_fed(fed, facts);
-                    run
-                }
-            };
-            cursor.take_len(bytes.saturating_sub(usize::from(ends_in_fill)));
-            if !self.ends_before_segment(cursor, facts) {
-                cursor.take_len(usize::from(ends_in_fill));
-                self.state = State::Coded { fill: ends_in_fill };
-            }
-            return;
-        }
-        let at = cursor.offset().saturating_sub(1);
-        let Some(code) = cursor.byte() else { return };
-        self.state = State::Coded { fill: false };
-        match (code, Marker::new(code)) {
-            (0x00, _) => self.feed_payload(&[0xFF], at, facts),
-            // T.87 A.1 stuffs a bit, not a byte.
-            (0x01..=0x7F, _) if self.is_ls() => {}
-            (0xFF, _) => self.state = State::Coded { fill: true },
-            (_, Marker::Restart(number)) => {
-                if walker(&mut self.payload).is_none() {
-                    self.scan.held = NonZeroU64::new(at);
-                    self.scan.held_number = number;
-                } else {
-                    let is_sound = self.end_interval(false, at, facts);
-                    self.restart(number, at, is_sound, facts);
-                }
-            }
-            (_, marker) => {
-                if let Some(held) = self.scan.held.take() {
-                    facts.defect(DefectKind::JpegStrayMarker, held.get());
-                }
-                self.end_interval(true, at, facts);
-                self.end_scan(marker, at, facts);
-                self.begin(marker, at, facts);
-            }
-        }
-    }
-
-    /// Counts a restart marker that the end did not follow.
-    fn release_restart(&mut self, facts: &mut Facts) {
-        if let Some(at) = self.scan.held.take() {
-            self.restart(self.scan.held_number, at.get(), false, facts);
-        }
-    }
-
-    /// Ends the scan if a segment follows whose marker lies in the chunk, which stays unread.
-    fn ends_before_segment(&mut self, cursor: &Cursor<'_>, facts: &mut Facts) -> bool {
-        let [0xFF, code @ 0x80..=0xFE, ..] = cursor.rest() else {
-            return false;
-        };
-        let marker = Marker::new(*code);
-        if marker.has_segment() {
-            self.end_interval(true, cursor.offset(), facts);
-            self.end_scan(marker, cursor.offset(), facts);
-            self.state = State::Marker { fill: false };
-        }
-        marker.has_segment()
-    }
-
-    fn feed_payload(&mut self, bytes: &[u8], at: u64, facts: &mut Facts) {
-        if let Some(payload) = walker(&mut self.payload) {
-            state_fed(payload.feed(bytes, at), facts);
-        }
-    }
-
-    /// Ends the restart interval at `at`. Returns whether its data were walked and hold no more than
-    /// tolerated defects.
-    fn end_interval(&mut self, last: bool, at: u64, facts: &mut Facts) -> bool {
-        let Some(payload) = walker(&mut self.payload) else {
-            return false;
-        };
-        let is_walked = payload.is_scan_whole().is_some();
-        let fed = payload.end_interval(last, at);
-        state_fed(fed, facts);
-        is_walked
-            && match fed {
-                Fed::Fine => true,
-                Fed::Defect(kind, _) => kind.is_tolerated(),
-                Fed::TooMuch(_) => false,
-            }
-    }
-
-    /// Whether the file's end at `len`, inside of coded data, is only the lack of an end marker.
-    pub(super) fn ends_whole(&mut self, len: u64, facts: &mut Facts) -> bool {
-        let is_covered = self.frame.as_ref().is_some_and(Frame::is_covered);
-        // What a truncated scan lacks is not stated a second time.
-        let mut found = *facts;
-        let is_whole = is_covered && self.end_interval(true, len, &mut found);
-        if is_whole {
-            *facts = found;
-        }
-        is_whole
-    }
-
-    fn is_ls(&self) -> bool {
-        self.frame
-            .as_ref()
-            .is_some_and(|frame| frame.process.kind == Kind::Ls)
-    }
-
-    /// A restart marker after data that are `is_sound`. After the scan's last block it is stray, which
-    /// only the walk can tell.
-    fn restart(&mut self, number: u8, at: u64, is_sound: bool, facts: &mut Facts) {
-        let payload = walker(&mut self.payload);
-        let is_whole = payload.and_then(|payload| payload.is_scan_whole());
-        if is_sound && is_whole == Some(true) {
-            facts.defect(DefectKind::JpegDataExcess, at);
-        } else if self.restart_interval == 0 && is_whole.is_none() {
-            facts.defect(DefectKind::JpegRestartCount, at);
-        } else if u32::from(number) != self.scan.restarts & 7 || self.restart_interval == 0 {
-            facts.defect(DefectKind::JpegRestartOrder, at);
-        }
-        self.scan.restarts = self.scan.restarts.saturating_add(1);
-    }
-
-    /// The coded data ended before `marker`, at `at`.
-    fn end_scan(&mut self, marker: Marker, at: u64, facts: &mut Facts) {
-        let Some(frame) = &self.frame else { return };
-        if frame.height == 0 {
-            if marker != Marker::NumberOfLines {
-                facts.defect(DefectKind::ZeroDimension, at);
-            }
-            return;
-        }
-        let interval = u64::from(self.restart_interval);
-        if interval > 0 {
-            let intervals = u64::from(self.scan.restarts).saturating_add(1);
-            if intervals != mcus(frame, &self.scan).div_ceil(interval) {
-                facts.defect(DefectKind::JpegRestartCount, at);
-            }
-        }
-        let bits = at.saturating_sub(self.scan.start).saturating_mul(8);
-        let per_mcu = self.least_bits(frame);
-        // MCUs are counted by divisions, which is done only where so few bits leave a doubt.
-        if bits < most_mcus(frame).saturating_mul(per_mcu)
-            && bits < mcus(frame, &self.scan).saturating_mul(per_mcu)
-        {
-            facts.defect(DefectKind::JpegScanShort, at);
-        }
-    }
-
-    /// The fewest bits that can code an MCU of the scan: a Huffman code has at least one.
-    fn least_bits(&self, frame: &Frame) -> u64 {
-        let per_block = match frame.process.kind {
-            _ if frame.process.arithmetic => 0,
-            Kind::Baseline | Kind::Extended => 2,
-            Kind::Progressive => u64::from(self.scan.band.0 == 0),
-            Kind::Lossless | Kind::Ls => 0,
-        };
-        if self.scan.count > 1 && per_block > 0 {
-            per_block.saturating_mul(blocks_in_mcu(frame, &self.scan).into())
-        } else {
-            per_block
-        }
-    }
-}
-
-/// Whether EOI may come next, behind the bytes that were read.
-fn may_end(fill: bool, rest: &[u8]) -> bool {
-    let end: &[u8] = if fill { &[0xD9] } else { &[0xFF, 0xD9] };
-    end.starts_with(rest) || rest.starts_with(end)
-}
-
-/// Records the result of reading coded data.
-fn state_fed(fed: Fed, facts: &mut Facts) {
-    match fed {
-        Fed::Fine => {}
-        Fed::Defect(kind, at) => facts.defect(kind, at),
-        Fed::TooMuch(at) => facts.defect(DefectKind::NotWalked, at),
-    }
-}
-
-/// How much of coded data `bytes` begins with, up to and with an 0xFF that a zero does not follow
-/// (or that is the last byte); and whether there is one. What is coded, without stuffed zeros and
-/// that 0xFF, goes to `sink`, with its offset in `bytes`.
-#[inline]
-fn coded_run(bytes: &[u8], mut sink: impl FnMut(&[u8], u64)) -> (usize, bool) {
-    let mut rest = bytes;
-    let at = |rest: &[u8]| u64::try_from(bytes.len().saturating_sub(rest.len())).unwrap_or(0);
-    while let Some(found) = memchr::memchr(0xFF, rest) {
-        let (coded, marked) = rest.split_at(found);
-        let [_, 0x00, after @ ..] = marked else {
-            sink(coded, at(rest));
-            let after = marked.len().saturating_sub(1);
-            return (bytes.len().saturating_sub(after), true);
-        };
-        let coded = rest.get(..found.saturating_add(1)).unwrap_or_default();
-        sink(coded, at(rest));
-        rest = after;
-    }
-    sink(rest, at(rest));
-    (bytes.len(), false)
 }
 
 /// T.81 G.1.1.1.1: DC coefficients alone or interleaved, a band of AC coefficients of one
