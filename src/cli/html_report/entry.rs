@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
+use super::tally::NOT_CHECKED;
 use crate::{
     cli::outcome::{ScanReport, SceneReport},
     image_url::masked,
@@ -159,6 +160,13 @@ impl Listed {
             self.bytes,
             &self.reasons,
         ))
+    }
+
+    /// Returns whether the image was checked: a source that could not be read has an error instead of a
+    /// verdict.
+    pub(super) fn was_checked(&self) -> bool {
+        let is_unread = self.error.is_some() && self.decision == "inconclusive";
+        self.decision != NOT_CHECKED && !is_unread
     }
 
     /// Returns the URL of an image that may be shown: one that was checked and not rejected, on a

@@ -22,8 +22,8 @@ pub(super) fn all(tally: &Tally) -> Markup {
                 (of_counts("decisions", "Decisions", "decision", &tally.decisions, None))
                 (of_counts("outcomes", "Outcomes", "outcome", &tally.outcomes, None))
                 (scenes(tally))
-                (of_counts("violations", "Rejecting codes", "code", &tally.rejecting, Some(tally.checked())))
-                (of_counts("warnings", "Warning codes", "code", &tally.warning, Some(tally.checked())))
+                (of_counts("violations", "Rejecting codes", "code", &tally.rejecting, Some(tally.checked)))
+                (of_counts("warnings", "Warning codes", "code", &tally.warning, Some(tally.checked)))
                 (of_counts("formats", "Formats", "format", &tally.formats, None))
             }
             div {

@@ -90,7 +90,7 @@ fn lead(tally: &Tally) -> Markup {
     let accepted = tally.decisions.get("accept");
     html! {
         p.lead {
-            @match tally.checked() {
+            @match tally.checked {
                 0 => { "No image was checked yet." }
                 1 => { (percent(accepted, 1)) " of 1 image that was checked can be scanned." }
                 checked => {

@@ -30,6 +30,8 @@ pub(super) const NOT_CHECKED: &str = "not checked yet";
 #[derive(Debug)]
 pub(super) struct Tally {
     pub(super) total: u64,
+    /// Images that were checked: those that could be read.
+    pub(super) checked: u64,
     pub(super) bytes: u64,
     pub(super) decisions: Counts,
     pub(super) outcomes: Counts,
@@ -176,6 +178,7 @@ impl Tally {
     pub(super) fn new(thumbnails: Thumbnails) -> Self {
         Self {
             total: 0,
+            checked: 0,
             bytes: 0,
             decisions: Counts::default(),
             outcomes: Counts::default(),
@@ -211,6 +214,7 @@ impl Tally {
 
     fn count(&mut self, entry: &ReportEntry) {
         self.total = self.total.saturating_add(1);
+        self.checked = self.checked.saturating_add(entry.was_checked().into());
         self.decisions.add(&entry.decision);
         if let Some(outcome) = &entry.outcome {
             self.outcomes.add(outcome);
@@ -248,11 +252,6 @@ impl Tally {
         if let (Some(width), Some(height)) = (entry.width, entry.height) {
             self.points.add((width, height, entry.decision == "accept"));
         }
-    }
-
-    /// Images that have a decision.
-    pub(super) fn checked(&self) -> u64 {
-        self.total.saturating_sub(self.decisions.get(NOT_CHECKED))
     }
 
     pub(super) fn add_unreadable(&mut self, line: u64, reason: String) {

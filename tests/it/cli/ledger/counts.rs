@@ -247,11 +247,16 @@ fn every_command_counts_the_same() {
     let csv = service.bench.run(&["export", "--format", "csv"]);
     assert_eq!(Counts::of_csv(&csv.stdout), scanned, "export as CSV");
 
+    // A source that could not be read was not checked.
+    let is_checked = |line: &&Value| line["error"].is_null();
+    let checked = lines.iter().filter(is_checked).count();
     let report = |more: &[&str], input: &str| {
         let mut args = vec!["report", "--html", "-"];
         args.extend(more);
         let run = service.bench.run_with_input(&args, input);
         assert_eq!(run.code, Some(0), "{}", run.stderr);
+        let wanted = format!(" % of {checked} images that were checked can be scanned.");
+        assert!(run.stdout.contains(&wanted), "{wanted}");
         Counts::of_page(&run.stdout)
     };
     assert_eq!(report(&[], &check.stdout), expected, "report of check");
