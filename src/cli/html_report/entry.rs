@@ -162,13 +162,6 @@ impl Listed {
         ))
     }
 
-    /// Returns whether the image was checked: a source that could not be read has an error instead of a
-    /// verdict.
-    pub(super) fn was_checked(&self) -> bool {
-        let is_unread = self.error.is_some() && self.decision == "inconclusive";
-        self.decision != NOT_CHECKED && !is_unread
-    }
-
     /// Returns the URL of an image that may be shown: one that was checked and not rejected, on a
     /// public host.
     /// A reader's browser must not send requests into its own network because a list names it.
@@ -222,6 +215,13 @@ fn is_public(url: &url::Url) -> bool {
 }
 
 impl ReportEntry {
+    /// Returns whether the image was checked: a source that could not be read has an error instead of a
+    /// verdict.
+    pub(super) fn was_checked(&self) -> bool {
+        let is_unread = self.error.is_some() && self.decision == "inconclusive";
+        self.decision != NOT_CHECKED && !is_unread
+    }
+
     /// Whether it was accepted, and passed if it was submitted.
     pub(super) fn is_fine(&self) -> bool {
         self.decision == "accept" && matches!(self.outcome.as_deref(), None | Some("pass"))
