@@ -66,7 +66,7 @@ pub trait Api: fmt::Debug + Send + Sync {
     ) -> ApiReply<'a, Accepted<ImageUrl>>;
 }
 
-impl<A: Api + ?Sized> Api for Arc<A> {
+impl<T: Api + ?Sized> Api for Arc<T> {
     fn terms(&self) -> Terms {
         (**self).terms()
     }

@@ -112,12 +112,12 @@ pub(super) fn check_task(state: &State, task: &TaskRequest) -> Result<(), Status
     if !has_scheme(url, &["http://", "https://", "oss://"]) {
         return Err(Status::bad("url is neither http, https nor oss"));
     }
-    if let Some(data_id) = &task.data_id {
-        if data_id.len() > MAX_DATA_ID || !is_data_id(data_id) {
-            return Err(Status::bad(
-                "dataId is 1 to 128 letters, digits, _, - and .",
-            ));
-        }
+    if let Some(data_id) = &task.data_id
+        && (data_id.len() > MAX_DATA_ID || !is_data_id(data_id))
+    {
+        return Err(Status::bad(
+            "dataId is 1 to 128 letters, digits, _, - and .",
+        ));
     }
     if task.interval == Some(0) || task.max_frames == Some(0) {
         return Err(Status::bad("interval and maxFrames are at least 1"));

@@ -30,7 +30,8 @@ type Parameters = HashMap<String, String>;
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Image {
-    image_url: Option<String>,
+    #[serde(rename = "imageUrl")]
+    url: Option<String>,
     oss_bucket_name: Option<String>,
     oss_object_name: Option<String>,
     oss_region_id: Option<String>,
@@ -151,11 +152,7 @@ fn image(state: &State, parameters: &Parameters) -> Result<(Image, String), Stat
             return Err(Status::new(401, "dataId is letters, digits, _, - and ."));
         }
     }
-    let url = match (
-        &image.image_url,
-        &image.oss_bucket_name,
-        &image.oss_object_name,
-    ) {
+    let url = match (&image.url, &image.oss_bucket_name, &image.oss_object_name) {
         (Some(url), None, None) => {
             if url.chars().count() > MAX_URL_CHARS {
                 return Err(Status::new(402, "imageUrl has more than 2048 characters"));
