@@ -12,6 +12,10 @@ use crate::{
 const DOCUMENTED: [&str; 6] = ["porn", "terrorism", "ad", "qrcode", "live", "logo"];
 
 #[derive(Args, Debug)]
+#[expect(
+    clippy::doc_markdown,
+    reason = "the help prints codes as they are written"
+)]
 #[command(next_help_heading = "Service")]
 pub(crate) struct SceneOptions {
     /// Scenes to look for [default: porn,terrorism]

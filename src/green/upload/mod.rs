@@ -49,11 +49,11 @@ pub(super) async fn upload<S>(
         deadline: connection.settings.upload_deadline,
     };
     let image = &image;
-    let url = connection
-        .repeat(&plan, |attempt, deadline| {
-            connection.put(image, content, attempt, deadline)
-        })
-        .await?;
+    let put = connection.repeat(&plan, |attempt, deadline| {
+        connection.put(image, content, attempt, deadline)
+    });
+    // It holds a call for credentials as well, which would make every caller's future large.
+    let url = Box::pin(put).await?;
     Ok(accepted.moved_to(url))
 }
 

@@ -314,9 +314,10 @@ impl<'a> Suite<'a> {
             15 if self.callback.is_none() => (Results, Fault::Forgotten, false),
             _ => faults[index].clone(),
         };
-        let (operation, fault) = match self.is_v2 {
-            true => in_v2(operation, fault),
-            false => (operation, fault),
+        let (operation, fault) = if self.is_v2 {
+            in_v2(operation, fault)
+        } else {
+            (operation, fault)
         };
         self.bench.sandbox.inject(operation, fault);
         self.unanswered

@@ -120,6 +120,10 @@ fn the_account_without_rights_ends_the_run() {
 }
 
 /// After a burst of one second the pace is that of the ledger, however many requests are in flight.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a test measures its own duration"
+)]
 #[test]
 fn the_pace_of_the_ledger_holds() {
     block_on(async {
