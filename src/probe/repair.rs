@@ -165,6 +165,9 @@ impl Repair {
         let end = memchr::memchr(b'\n', bytes);
         let taken = end.map_or(bytes.len(), |end| end.saturating_add(1));
         self.head.extend(bytes.get(..taken).unwrap_or_default());
+        if !may_be_http(&self.head) {
+            return Err(Malformed("the response is not HTTP"));
+        }
         if self.head.len() > MAX_HEAD {
             return Err(Malformed("the head is too large"));
         }
@@ -245,6 +248,14 @@ impl Repair {
     }
 }
 
+/// Whether the response begins like one, as far as it was received: another protocol's may have no line
+/// that ends.
+fn may_be_http(head: &[u8]) -> bool {
+    const START: &[u8] = b"HTTP/";
+    let mut pairs = head.iter().zip(START);
+    pairs.all(|(one, other)| one.eq_ignore_ascii_case(other))
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
@@ -306,6 +317,7 @@ mod tests {
         for text in [
             "\r\nHTTP/1.1 200 OK\r\n\r\n".to_owned(),
             "ICY 200 OK\r\n\r\n".to_owned(),
+            "\u{15}\u{3}\u{1}\0\u{2}\u{2}F".to_owned(),
             "HTTP/1.1\t200 OK\r\n\r\n".to_owned(),
             "HTTP/1.2 200 OK\r\n\r\n".to_owned(),
             "HTTP/3 200 OK\r\n\r\n".to_owned(),
