@@ -1,5 +1,10 @@
 //! The figures in the README are the kept results of the benchmarks.
 
+#[allow(
+    clippy::as_conversions,
+    clippy::cast_precision_loss,
+    reason = "shared with the example"
+)]
 #[path = "../../examples/bench_report/claims.rs"]
 mod claims;
 #[allow(dead_code, reason = "shared with the example")]

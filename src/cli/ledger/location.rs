@@ -10,7 +10,7 @@ use crate::ledger::{PostgresLedger, PostgresOptions, PrinterLock};
 use crate::{
     cli::{args::LedgerOption, clock, exit::Failure},
     error::Error,
-    ledger::{Ledger, Scope, SqliteLedger},
+    ledger::{Ledger, Maintenance, Scope, SqliteLedger},
 };
 
 /// Where a ledger is.
@@ -147,7 +147,11 @@ pub(super) async fn open_to_write(option: &LedgerOption) -> Result<Arc<dyn Ledge
 )]
 pub(super) async fn examine(option: &LedgerOption) -> Result<(), Failure> {
     match option.location() {
-        LedgerLocation::File(path) if path.exists() => open_to_write(option).await.map(drop),
+        // It may have no scope yet.
+        LedgerLocation::File(path) if path.exists() => match Maintenance::sqlite(path) {
+            Ok(_) => Ok(()),
+            Err(error) => Err(unopened(error, option)),
+        },
         LedgerLocation::File(path) => {
             let folder = path
                 .parent()
@@ -157,7 +161,7 @@ pub(super) async fn examine(option: &LedgerOption) -> Result<(), Failure> {
             }
             let path = path.display();
             Err(
-                Failure::new(format!("cannot create {path}: its folder does not exist"))
+                Failure::new(format!("open ledger: its folder does not exist: {path}"))
                     .hint("--ledger FILE names a ledger in a folder that exists"),
             )
         }
