@@ -154,7 +154,7 @@ export type Defect =
   | 'png/image-data-checksum'
   /** the image data ends after the last row, without its checksum */
   | 'png/no-image-data-checksum'
-  /** the image data continues after the last row */
+  /** the image data continues after the last row, or an empty IDAT is apart from the others */
   | 'png/image-data-end'
   /** the image data does not begin as a zlib stream */
   | 'png/zlib-header'
@@ -166,9 +166,9 @@ export type Defect =
   | 'png/animation'
   /** there are bytes between two segments */
   | 'jpeg/junk'
-  /** a restart marker is outside of coded data */
+  /** a restart marker is outside of coded data or ends it, or TEM follows a scan */
   | 'jpeg/stray-marker'
-  /** a marker is of a reserved code, or TEM, which only encoders use */
+  /** a marker is of a reserved code, or TEM, which only encoders use, before the scans or within one */
   | 'jpeg/unknown-marker'
   /** an image starts inside the image */
   | 'jpeg/second-start'
