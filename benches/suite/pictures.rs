@@ -178,7 +178,17 @@ fn gif(side: u32, frames: u16) -> Vec<u8> {
 
 /// Returns a BMP with 24 bits per pixel, bottom up.
 fn bmp(side: u32) -> Vec<u8> {
-    let rows = photo(side, side);
+    let row = usize::try_from(side).unwrap() * 3;
+    // Rows are padded to whole groups of four bytes.
+    let rows: Vec<u8> = photo(side, side)
+        .chunks(row)
+        .flat_map(|pixels| {
+            pixels
+                .iter()
+                .copied()
+                .chain([0; 3].into_iter().take(row.wrapping_neg() % 4))
+        })
+        .collect();
     let len = u32::try_from(rows.len()).unwrap();
     let mut bytes = b"BM".to_vec();
     for field in [54 + len, 0, 54, 40, side, side] {
