@@ -80,7 +80,8 @@ pub(crate) struct PrintOptions {
 pub(crate) struct DestinationOptions {
     /// Write to a file instead of standard output
     ///
-    /// The file is replaced once all is written, and only its owner can read it; - is standard output.
+    /// The file is replaced once all is written; - is standard output. Only its owner can read a new file,
+    /// an existing one keeps its permissions.
     #[arg(
         long,
         value_name = "FILE|-",
