@@ -715,6 +715,17 @@ fn every_block_is_walked_at_payload_depth() {
 }
 
 #[test]
+fn a_scan_without_data_is_reported_where_it_is() {
+    let file = four_blocks(&[]);
+    let inspection = Inspection::at(Depth::Payload, &file);
+    let mut defects = inspection.defects().iter();
+    let short = defects.find(|(kind, _)| *kind == DefectKind::JpegDataShort);
+    let at = short.and_then(|(_, at)| at).unwrap();
+    let end = u64::try_from(file.len() - 2).unwrap();
+    assert!(at.abs_diff(end) <= 64, "{at} of {end}");
+}
+
+#[test]
 fn a_missing_end_marker_differs_from_truncated_data() {
     let whole = four_blocks(&[0x00]);
     let (no_end, truncated) = ([DefectKind::JpegNoEnd], [DefectKind::Truncated]);

@@ -65,8 +65,10 @@ impl Buffer {
         self.len = self.len.saturating_sub(read);
     }
 
-    pub(super) const fn clear(&mut self) {
+    /// Drops all bytes; what is held next is at `at` in the file or after it.
+    pub(super) const fn clear(&mut self, at: u64) {
         self.len = 0;
+        self.end = at;
     }
 }
 

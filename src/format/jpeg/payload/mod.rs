@@ -105,7 +105,7 @@ impl Payload {
         interval: u16,
         at: u64,
     ) -> bool {
-        self.buffer.clear();
+        self.buffer.clear(at);
         self.ahead = Ahead::default();
         self.scans = self.scans.saturating_add(1);
         let before = at.saturating_sub(self.end);
@@ -264,7 +264,7 @@ impl Payload {
         if last && walk.left > 0 && !matches!(fed, Fed::Defect(kind, _) if !kind.is_tolerated()) {
             fed = Fed::Defect(DefectKind::JpegDataShort, at);
         }
-        self.buffer.clear();
+        self.buffer.clear(at);
         self.ahead = Ahead::default();
         if matches!(fed, Fed::TooMuch(_)) {
             self.leave_scan();
