@@ -63,6 +63,7 @@ mod postgres_server;
 mod probe;
 #[cfg(feature = "probe")]
 mod probe_accepts;
+#[cfg(feature = "probe")]
 mod probe_accepts_odd;
 #[cfg(feature = "probe")]
 mod probe_address;
