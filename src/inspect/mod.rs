@@ -49,7 +49,7 @@ const READ_BUFFER: usize = 64 * 1024;
 /// inspector.push(b"\x50\0\0\0\0");
 /// let inspection = inspector.finish();
 /// assert_eq!(inspection.dimensions(), Some(Dimensions::new(120, 80)));
-/// assert!(!inspection.is_complete());
+/// assert_eq!(inspection.len(), Some(13));
 /// ```
 #[derive(Debug)]
 pub struct Inspector {

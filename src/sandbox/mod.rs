@@ -99,7 +99,7 @@ pub use service::Operation;
 ///     .endpoint(&sandbox.endpoint())
 ///     .credentials(Credentials::new(key.id(), Secret::new(key.secret())))
 ///     .build()?;
-/// assert!(sandbox.url_for("png/rgb.png").is_some());
+/// assert!(sandbox.url_for("png/rgb.png")?.ends_with("/png/rgb.png"));
 /// assert_eq!(sandbox.paid(), 0);
 /// # drop(client);
 /// # Ok(())
