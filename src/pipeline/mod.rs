@@ -212,7 +212,8 @@ impl Pipeline {
         self
     }
 
-    /// Sets how long an incomplete batch waits for more images. Default: 500 ms.
+    /// Sets how long an incomplete batch waits for more images. It does not wait if the whole list
+    /// is read and checked. Default: 500 ms.
     #[must_use]
     pub const fn fill_wait(mut self, wait: Duration) -> Self {
         self.settings.fill_wait = wait;

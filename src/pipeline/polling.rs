@@ -25,8 +25,13 @@ use crate::{
 /// How long a task that is being polled is not polled by other processes.
 const HOLD: Duration = Duration::from_secs(45);
 
+/// The ledger is not read more often for due tasks, even if their interval is shorter.
+const SHORTEST_INTERVAL: Duration = Duration::from_millis(20);
+
 pub(super) async fn run(shared: Arc<Shared>) -> Result<(), Error> {
     let max = shared.pipeline.settings.requests;
+    let interval = shared.pipeline.settings.poll_interval;
+    let interval = interval.clamp(SHORTEST_INTERVAL, POLL_INTERVAL);
     let mut asking: JoinSet<Result<(), Error>> = JoinSet::new();
     let mut failure = None;
     let mut is_exhausted = false;
@@ -54,9 +59,12 @@ pub(super) async fn run(shared: Arc<Shared>) -> Result<(), Error> {
             () = shared.stopped() => {}
             Some(asked) = asking.join_next(), if !asking.is_empty() => {
                 failure = joined(asked).flatten().err();
+                if asking.is_empty() {
+                    shared.to_settle.notify_one();
+                }
             }
             () = shared.to_poll.notified() => is_exhausted = false,
-            () = sleep(POLL_INTERVAL) => is_exhausted = false,
+            () = sleep(interval) => is_exhausted = false,
         }
     }
     while let Some(asked) = asking.join_next().await {

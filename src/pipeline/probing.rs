@@ -56,6 +56,9 @@ pub(super) async fn run(shared: Arc<Shared>) -> Result<(), Error> {
             || (!findings.is_empty() && probes.running.len() < settings.probes / 2)
         {
             record(&shared, std::mem::take(&mut findings)).await?;
+            if probes.running.is_empty() {
+                shared.to_settle.notify_one();
+            }
         }
     }
     // Checks in progress can be repeated at no cost.

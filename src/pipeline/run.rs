@@ -7,7 +7,7 @@ use std::{
 
 use tokio::{
     task::{JoinError, JoinSet},
-    time::{sleep, timeout},
+    time::sleep,
 };
 
 use super::{
@@ -249,7 +249,11 @@ async fn settle(shared: Arc<Shared>) -> Result<(), Error> {
         if intake_done && !backlog.due.iter().any(|&(state, _)| waits(state)) {
             shared.stop();
         }
-        drop(timeout(SETTLE_EVERY, shared.stopped()).await);
+        tokio::select! {
+            () = shared.stopped() => {}
+            () = shared.to_settle.notified() => {}
+            () = sleep(SETTLE_EVERY) => {}
+        }
     }
     Ok(())
 }

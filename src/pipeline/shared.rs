@@ -38,6 +38,8 @@ pub(super) struct Shared {
     pub(super) to_submit: Notify,
     pub(super) to_poll: Notify,
     pub(super) to_deliver: Notify,
+    /// Notified when a stage has run out of work, which may be the end of the run.
+    pub(super) to_settle: Notify,
     pub(super) intake_done: AtomicBool,
     pub(super) outage: OutageWatch,
     pub(super) upload_outage: OutageWatch,
@@ -63,6 +65,7 @@ impl Shared {
             to_submit: Notify::new(),
             to_poll: Notify::new(),
             to_deliver: Notify::new(),
+            to_settle: Notify::new(),
             intake_done: AtomicBool::new(intake_done),
             outage: OutageWatch::default(),
             upload_outage: OutageWatch::default(),

@@ -3,7 +3,10 @@
 //! The order guarantees that no billed call is lost: get a permit, begin the batch (durable), send
 //! it, record the response (durable).
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use tokio::{
     task::JoinSet,
@@ -22,7 +25,10 @@ use crate::{
     green::{Batch, Submission},
     ids::RequestId,
     later::FAR,
-    ledger::{BatchId, BatchResult, Claimed, Hold, ImageResult, Key, NextStep, Reason, Work},
+    ledger::{
+        Backlog, BatchId, BatchResult, Claimed, Hold, ImageResult, Key, NextStep, Reason, State,
+        Work,
+    },
     spawned::joined,
 };
 
@@ -80,6 +86,8 @@ struct PendingBatch {
     held_since: Option<Instant>,
     /// Whether the last claim found fewer images than requested.
     is_exhausted: bool,
+    /// Whether no image was being checked at the last claim, so that waiting cannot fill the batch.
+    is_last: bool,
 }
 
 impl PendingBatch {
@@ -89,10 +97,19 @@ impl PendingBatch {
         let settings = &shared.pipeline.settings;
         let wanted = settings.batch.max(requests);
         let free = wanted.saturating_sub(self.images.len());
-        if self.is_exhausted || free == 0 || polling_lags(shared).await? {
+        if self.is_exhausted || free == 0 {
             return Ok(());
         }
+        // Read before the backlog, which then contains everything that the intake enqueued.
+        let intake_done = shared.intake_done.load(Ordering::Acquire);
         let ledger = &shared.pipeline.ledger;
+        let backlog = ledger.backlog().await?;
+        if polling_lags(shared, &backlog) {
+            return Ok(());
+        }
+        let is_checked =
+            |&(state, _): &(State, _)| !matches!(state, State::Received | State::Checked);
+        self.is_last = intake_done && backlog.due.iter().all(is_checked);
         let claims = ledger.claim(Work::Submit, free, settings.lease, clock::now());
         let claimed = claims.await?;
         self.is_exhausted = claimed.len() < free;
@@ -123,7 +140,7 @@ impl PendingBatch {
     }
 
     fn is_ready(&self, full: usize, wait: Duration) -> bool {
-        let waited = self.since.is_some_and(|since| since.elapsed() >= wait);
+        let waited = self.is_last || self.since.is_some_and(|since| since.elapsed() >= wait);
         self.images.len() >= full || (waited && !self.images.is_empty())
     }
 
@@ -146,12 +163,11 @@ impl PendingBatch {
 
 /// Returns whether pending results are so close to their expiry that they must be fetched before
 /// more images are submitted.
-async fn polling_lags(shared: &Shared) -> Result<bool, Error> {
-    let backlog = shared.pipeline.ledger.backlog().await?;
+fn polling_lags(shared: &Shared, backlog: &Backlog) -> bool {
     let margin = shared.pipeline.settings.retention.min(FAR) / 3;
-    Ok(backlog
+    backlog
         .first_expiry
-        .is_some_and(|expiry| expiry < clock::after(clock::now(), margin)))
+        .is_some_and(|expiry| expiry < clock::after(clock::now(), margin))
 }
 
 /// The images of one request.

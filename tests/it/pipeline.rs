@@ -249,6 +249,19 @@ fn every_line_gets_an_outcome_and_images_are_paid_once() {
 }
 
 #[test]
+fn the_last_batch_of_a_list_is_not_held_back() {
+    block_on(async {
+        let bench = Bench::new(Sandbox::builder()).await;
+        let mut lines = bench.good(3);
+        lines.push(line(&bench.url("png/cut-in-data.png"), 4));
+        let pipeline = bench.pipeline().fill_wait(Duration::from_secs(600));
+        let whole_run = tokio::time::timeout(Duration::from_secs(60), run(&pipeline, lines));
+        let (delivered, _) = whole_run.await.expect("nothing to wait for");
+        assert_eq!((delivered.len(), bench.sandbox.paid()), (4, 3));
+    });
+}
+
+#[test]
 fn a_list_passed_again_is_not_billed_or_delivered_twice() {
     block_on(async {
         let bench = Bench::new(Sandbox::builder()).await;
