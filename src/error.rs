@@ -103,6 +103,8 @@ struct Inner {
     http_status: Option<u16>,
     /// Whether the object store rejected one object, and not every upload of the account.
     is_about_object: bool,
+    /// Whether the service could not download an image of the request.
+    is_about_download: bool,
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
@@ -147,6 +149,7 @@ impl Error {
                 data_ids: Vec::new(),
                 http_status: None,
                 is_about_object: false,
+                is_about_download: false,
                 source: None,
             }),
         }
@@ -197,6 +200,11 @@ impl Error {
         self
     }
 
+    pub(crate) fn with_is_about_download(mut self, is_about_download: bool) -> Self {
+        self.inner.is_about_download = is_about_download;
+        self
+    }
+
     pub(crate) fn with_hint(mut self, hint: impl fmt::Display) -> Self {
         self.inner.hint = Some(hint.to_string());
         self
@@ -238,6 +246,11 @@ impl Error {
     /// succeed.
     pub const fn is_about_object(&self) -> bool {
         self.inner.is_about_object
+    }
+
+    #[cfg(feature = "pipeline")]
+    pub(crate) const fn is_about_download(&self) -> bool {
+        self.inner.is_about_download
     }
 
     /// Returns the service's message, if it responded.

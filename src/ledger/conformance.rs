@@ -85,6 +85,8 @@ cases! {
         submitted_images_are_polled_in_order_of_expiry,
         rejected_images_are_retried_or_abandoned,
         unsent_images_are_deferred_or_abandoned,
+        an_image_at_a_url_is_uploaded_instead_once,
+        a_file_is_not_uploaded_instead,
         a_rejected_batch_can_be_split_immediately,
         an_image_that_the_response_omits_is_uncertain,
         without_a_response_nothing_is_resent_before_settling,

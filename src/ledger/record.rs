@@ -149,6 +149,8 @@ pub struct Claimed {
     pub facts: Option<String>,
     /// The host that added a file, if the store recorded it.
     pub host: Option<String>,
+    /// Whether an image at a URL is uploaded before it is submitted: see [`NextStep::Upload`].
+    pub by_upload: bool,
 }
 
 impl Claimed {
@@ -161,6 +163,7 @@ impl Claimed {
             attempts: 0,
             facts: None,
             host: None,
+            by_upload: false,
         }
     }
 }
@@ -207,8 +210,28 @@ pub enum NextStep {
         /// The cause of the failure.
         reason: Reason,
     },
+    /// Upload the image before it is submitted, count the attempt, and store the reason of
+    /// `otherwise`: the service could not download the image from its URL. A file is always uploaded,
+    /// and an image at a URL takes this step once; after that, `otherwise` applies.
+    Upload {
+        /// The earliest time of the next attempt.
+        at: SystemTime,
+        /// The next step for an image that this step does not apply to.
+        otherwise: Box<Self>,
+    },
     /// Abandon the image.
     Dead(Reason),
+}
+
+impl NextStep {
+    /// Returns the cause of the failure, if it is stored with the image.
+    pub fn reason(&self) -> Option<&Reason> {
+        match self {
+            Self::Again { .. } => None,
+            Self::Retry { reason, .. } | Self::Dead(reason) => Some(reason),
+            Self::Upload { otherwise, .. } => otherwise.reason(),
+        }
+    }
 }
 
 /// The id of a batch: 128 random bits, assigned by the store.

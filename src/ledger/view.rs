@@ -174,6 +174,9 @@ pub struct Stats {
     pub resubmitted: u64,
     /// Images submitted again because their result had expired.
     pub expired: u64,
+    /// Images at URLs that are uploaded and submitted again, because the service could not download
+    /// them: see [`NextStep::Upload`](super::NextStep::Upload).
+    pub by_upload: u64,
     /// Images sent in the last minute.
     pub sent_last_minute: u64,
     /// When the first request with these was sent.

@@ -29,8 +29,8 @@ steps! {
     AfterEnqueue, "after-enqueue", "lines are enqueued";
     BeforeFindings, "before-findings", "images were probed, but the findings are not recorded";
     AfterFindings, "after-findings", "findings are recorded";
-    BeforeUpload, "before-upload", "the files of a batch are not uploaded";
-    AfterUpload, "after-upload", "the files are uploaded, but nothing is recorded";
+    BeforeUpload, "before-upload", "the files of a batch, and the images to upload instead, are not uploaded";
+    AfterUpload, "after-upload", "they are uploaded, but nothing is recorded";
     BeforePermit, "before-permit", "a batch is full, but has no permit";
     BeforeBegin, "before-begin", "the batch has a permit, but is not begun";
     BeforeSend, "before-send", "the batch is begun, but not sent";

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use super::{clock, trace};
+use super::{Settings, clock, trace};
 use crate::{
     download::Download,
     error::{Error, ErrorKind, Retry},
@@ -32,11 +32,10 @@ pub(super) fn retry(reason: Reason, attempts: u32, max_attempts: u32, now: Syste
 /// Returns the next step after the service rejected one image; `None` if the image may have been
 /// accepted.
 pub(super) fn of_refusal(
+    settings: &Settings,
     refusal: &Refusal,
     stage: &str,
     attempts: u32,
-    max_attempts: u32,
-    now: SystemTime,
 ) -> Option<NextStep> {
     let reason = Reason {
         class: format!("{stage}/{}", refusal.code()),
@@ -45,11 +44,37 @@ pub(super) fn of_refusal(
     match refusal.retry() {
         Retry::Ambiguous => None,
         Retry::After(pause) if refusal.is_throttling() => Some(NextStep::Again {
-            at: clock::after(now, pause),
+            at: clock::after(clock::now(), pause),
         }),
-        Retry::After(_) => Some(retry(reason, attempts, max_attempts, now)),
-        Retry::Never => Some(NextStep::Dead(reason)),
+        verdict => Some(of_image(
+            settings,
+            reason,
+            verdict != Retry::Never,
+            refusal.is_about_download(),
+            attempts,
+        )),
     }
+}
+
+/// Returns the next step after a definite failure of one image.
+pub(super) fn of_image(
+    settings: &Settings,
+    reason: Reason,
+    may_pass: bool,
+    is_about_download: bool,
+    attempts: u32,
+) -> NextStep {
+    let now = clock::now();
+    let next = if may_pass {
+        retry(reason, attempts, settings.submit_attempts, now)
+    } else {
+        NextStep::Dead(reason)
+    };
+    if settings.upload_fallback && is_about_download {
+        let otherwise = Box::new(next);
+        return NextStep::Upload { at: now, otherwise };
+    }
+    next
 }
 
 const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
@@ -67,7 +92,13 @@ pub(super) enum RequestFailure {
     /// is suspended as well.
     Later { pause: Duration, slow: bool },
     /// The request was rejected because of its content: a single image may be the cause.
-    Content(Reason),
+    Content {
+        reason: Reason,
+        /// Whether the same image may be accepted later.
+        may_pass: bool,
+        /// Whether the service could not download it.
+        is_about_download: bool,
+    },
     /// Every request will fail.
     Hopeless,
 }
@@ -76,6 +107,7 @@ impl RequestFailure {
     pub(super) fn of(error: &Error) -> Self {
         match error.retry() {
             Retry::Ambiguous => Self::Unknown,
+            Retry::After(_) if error.is_about_download() => Self::of_final(error),
             Retry::After(pause) => Self::Later {
                 pause: pause.clamp(SHORTEST_PAUSE, LONGEST_PAUSE),
                 slow: error.kind() == ErrorKind::Throttled,
@@ -86,10 +118,14 @@ impl RequestFailure {
 
     fn of_final(error: &Error) -> Self {
         match error.service_code() {
-            Some(code) if error.is_about_object() => Self::Content(Reason {
-                class: format!("submit/{code}"),
-                message: error.to_string(),
-            }),
+            Some(code) if error.is_about_object() || error.is_about_download() => Self::Content {
+                reason: Reason {
+                    class: format!("submit/{code}"),
+                    message: error.to_string(),
+                },
+                may_pass: error.retry() != Retry::Never,
+                is_about_download: error.is_about_download(),
+            },
             _ => Self::Hopeless,
         }
     }

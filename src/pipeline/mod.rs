@@ -116,6 +116,7 @@ struct Settings {
     submit_quota: Option<Quota>,
     query_quota: Option<Quota>,
     deliver_again: bool,
+    upload_fallback: bool,
 }
 
 impl Settings {
@@ -163,6 +164,7 @@ impl Pipeline {
             submit_quota: Some(quotas::quota("submit", rate, &terms)),
             query_quota: Some(quotas::quota("query", rate, &terms)),
             deliver_again: false,
+            upload_fallback: false,
         };
         Self {
             api: Arc::new(api),
@@ -316,6 +318,17 @@ impl Pipeline {
     #[must_use]
     pub const fn deliver_again(mut self, again: bool) -> Self {
         self.settings.deliver_again = again;
+        self
+    }
+
+    /// Sets whether an image that the service reports as not downloadable, although the probe read it,
+    /// is uploaded and submitted again, once: see [`NextStep::Upload`](crate::ledger::NextStep::Upload).
+    /// The second submission is made, and billed, only after the first has definitely failed. An image
+    /// for which a ledger has recorded this step is uploaded by every later run. At most 32 MB are
+    /// uploaded. Default: false.
+    #[must_use]
+    pub const fn upload_fallback(mut self, uploads: bool) -> Self {
+        self.settings.upload_fallback = uploads;
         self
     }
 

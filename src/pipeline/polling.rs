@@ -106,7 +106,7 @@ async fn ask(shared: Arc<Shared>, polls: Vec<Poll>) -> Result<(), Error> {
                 };
                 postpone(&shared, polls, pause).await
             }
-            RequestFailure::Content(_) | RequestFailure::Hopeless => {
+            RequestFailure::Content { .. } | RequestFailure::Hopeless => {
                 postpone(&shared, polls, Duration::ZERO).await?;
                 Err(error)
             }
@@ -197,8 +197,7 @@ fn news(settings: &Settings, report: &TaskReport, attempts: u32) -> Option<Updat
             Some(Update::Decided(outcome))
         }
         TaskState::Failed(refusal) => {
-            let max = settings.submit_attempts;
-            match failure::of_refusal(refusal, "task", attempts, max, clock::now()) {
+            match failure::of_refusal(settings, refusal, "task", attempts) {
                 None | Some(NextStep::Again { .. }) => None,
                 Some(next) => Some(Update::Failed(next)),
             }

@@ -34,7 +34,7 @@ counters! {
     accepted, "Images that met the requirements";
     rejected, "Images that did not meet the requirements";
     unreadable, "Images abandoned because they could not be read";
-    uploaded, "Files uploaded";
+    uploaded, "Images uploaded";
     sent, "Images sent";
     submitted, "Images with a task id";
     uncertain, "Images sent without a known response";

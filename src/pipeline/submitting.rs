@@ -26,8 +26,7 @@ use crate::{
     ids::RequestId,
     later::FAR,
     ledger::{
-        Backlog, BatchId, BatchResult, Claimed, Hold, ImageResult, Key, NextStep, Reason, State,
-        Work,
+        Backlog, BatchId, BatchResult, Claimed, Hold, ImageResult, Key, NextStep, State, Work,
     },
     spawned::joined,
 };
@@ -304,8 +303,7 @@ async fn answered(
             Ok(task) => entries.push((key, ImageResult::Task(task.clone()))),
             Err(refusal) => {
                 is_throttled |= refusal.is_throttling();
-                let max = settings.submit_attempts;
-                let next = failure::of_refusal(refusal, "submit", attempts, max, now);
+                let next = failure::of_refusal(settings, refusal, "submit", attempts);
                 entries.extend(next.map(|next| (key, ImageResult::Refused(next))));
             }
         }
@@ -368,7 +366,16 @@ async fn not_answered(
                 shared.slow_down(quota, pause).await?;
             }
         }
-        RequestFailure::Content(reason) => return refused(shared, group, reason, refuse).await,
+        RequestFailure::Content {
+            reason,
+            may_pass,
+            is_about_download,
+        } => {
+            let attempts = group.first().map_or(0, |image| image.attempts);
+            let of_image =
+                || failure::of_image(settings, reason, may_pass, is_about_download, attempts);
+            return refused(shared, group, of_image, refuse).await;
+        }
         RequestFailure::Hopeless => {
             let at = clock::now();
             refuse(NextStep::Again { at }).await?;
@@ -378,11 +385,11 @@ async fn not_answered(
     Ok(Vec::new())
 }
 
-/// Abandons a single image; splits a larger group in halves, which keep their leases.
+/// Takes the next step for a single image; splits a larger group in halves, which keep their leases.
 async fn refused<'a, F>(
     shared: &Shared,
     group: Group,
-    reason: Reason,
+    of_image: impl FnOnce() -> NextStep,
     refuse: impl Fn(NextStep) -> F,
 ) -> Result<Vec<Group>, Error>
 where
@@ -390,7 +397,7 @@ where
 {
     let mut images = group;
     if images.len() == 1 {
-        refuse(NextStep::Dead(reason)).await?;
+        refuse(of_image()).await?;
         return Ok(Vec::new());
     }
     let at = clock::after(clock::now(), shared.pipeline.settings.lease);

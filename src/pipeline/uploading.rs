@@ -1,11 +1,12 @@
-//! Turns claimed images into tasks: files are uploaded to where the service reads them.
+//! Turns claimed images into tasks: files, and images at URLs that the service could not download, are
+//! uploaded to where the service reads them.
 
 use std::{io, path::PathBuf, sync::Arc, time::Duration};
 
 use tokio::task::JoinSet;
 
 use super::{
-    Step, clock, facts,
+    Pipeline, Step, clock, facts,
     failure::{self, RequestFailure},
     files,
     shared::Shared,
@@ -16,10 +17,14 @@ use crate::{
     image_url::ImageUrl,
     ledger::{Claimed, Hold, Key, Location, NextStep, Reason},
     spawned::joined,
+    verdict::{Accepted, Verdict},
 };
 
 /// How long an outage of all uploads is tolerated before failures are counted as attempts.
 const PATIENCE: Duration = Duration::from_secs(600);
+
+/// The largest image at a URL that is uploaded: its bytes are held in memory.
+const MAX_IN_MEMORY: u64 = 32 << 20;
 
 /// An image that is ready to be submitted.
 pub(super) struct Ready {
@@ -76,31 +81,33 @@ pub(super) async fn ready(shared: &Arc<Shared>, images: Vec<Claimed>) -> Result<
     };
     for image in images {
         let (hold, attempts, facts) = (image.hold, image.attempts, image.facts);
-        match image.location {
-            Location::Url(url) => {
-                let url = ImageUrl::parse(&url);
-                let url = url.map_err(|_| Unsent::Image(NextStep::Dead(no_url())));
-                note(hold, attempts, facts.as_deref(), url);
-            }
-            Location::File(path) => {
-                let (shared, host) = (Arc::clone(shared), image.host);
-                uploads.spawn(async move {
-                    let url = Box::pin(upload(&shared, hold.key, path, attempts)).await;
-                    let url = url.map_err(|unsent| unsent.with_host(host.as_deref()));
-                    (hold, attempts, facts, url)
-                });
-            }
-        }
+        let from = match image.location {
+            Location::File(path) => From::File(hold.key, path),
+            Location::Url(url) => match ImageUrl::parse(&url) {
+                Ok(url) if image.by_upload => From::Url(url),
+                url => {
+                    let url = url.map_err(|_| Unsent::Image(NextStep::Dead(no_url())));
+                    note(hold, attempts, facts.as_deref(), url);
+                    continue;
+                }
+            },
+        };
+        let (shared, host) = (Arc::clone(shared), image.host);
+        uploads.spawn(async move {
+            let url = Box::pin(upload(&shared, from, attempts)).await;
+            let url = url.map_err(|unsent| unsent.with_host(host.as_deref()));
+            (hold, attempts, facts, url)
+        });
     }
-    let are_files = !uploads.is_empty();
-    if are_files {
+    let has_uploads = !uploads.is_empty();
+    if has_uploads {
         shared.reach(Step::BeforeUpload);
     }
     while let Some(uploaded) = uploads.join_next().await {
         let (hold, attempts, facts, url) = joined(uploaded)?;
         note(hold, attempts, facts.as_deref(), url);
     }
-    if are_files {
+    if has_uploads {
         shared.reach(Step::AfterUpload);
     }
     if !unsent.is_empty() {
@@ -123,12 +130,14 @@ fn no_url() -> Reason {
     failure::reason_of("url/malformed", "the ledger holds no usable URL".to_owned())
 }
 
-async fn upload(
-    shared: &Shared,
-    key: Key,
-    path: PathBuf,
-    attempts: u32,
-) -> Result<ImageUrl, Unsent> {
+/// The origin of an image to upload.
+enum From {
+    File(Key, PathBuf),
+    /// An image that the service could not download.
+    Url(ImageUrl),
+}
+
+async fn upload(shared: &Shared, from: From, attempts: u32) -> Result<ImageUrl, Unsent> {
     let pipeline = &shared.pipeline;
     let Ok(_turn) = shared.uploads.acquire().await else {
         return Err(Unsent::Image(NextStep::Again { at: clock::now() }));
@@ -137,15 +146,10 @@ async fn upload(
         return Err(Unsent::Image(NextStep::Again { at: clock::now() }));
     }
     // An `Accepted` does not outlive the process that checked the image.
-    let judged = shared.judge_file(path.clone(), key).await;
-    let (verdict, sha256) = judged.map_err(|reason| unreadable(shared, reason, attempts))?;
-    let reason = failure::reason(&verdict);
-    let accepted = verdict.into_result().map_err(|rejected| {
-        let reason =
-            reason.unwrap_or_else(|| failure::reason_of("probe/undecided", rejected.to_string()));
-        Unsent::Image(NextStep::Dead(reason))
-    })?;
-    let content = Content::file(&path).with_sha256(sha256);
+    let (accepted, content) = match from {
+        From::File(key, path) => of_file(shared, key, path, attempts).await?,
+        From::Url(url) => of_url(shared, &url, attempts).await?,
+    };
     let uploaded = tokio::select! {
         biased;
         // Nothing is billed yet, so the upload can be aborted.
@@ -160,6 +164,49 @@ async fn upload(
         }
         Err(error) => Err(failed(shared, error, attempts)),
     }
+}
+
+async fn of_file(
+    shared: &Shared,
+    key: Key,
+    path: PathBuf,
+    attempts: u32,
+) -> Result<(Accepted, Content), Unsent> {
+    let judged = shared.judge_file(path.clone(), key).await;
+    let (verdict, sha256) = judged.map_err(|reason| unreadable(shared, reason, attempts))?;
+    let accepted = accepted(verdict).map_err(|reason| Unsent::Image(NextStep::Dead(reason)))?;
+    Ok((accepted, Content::file(&path).with_sha256(sha256)))
+}
+
+/// Downloads the image again, because its bytes are not kept.
+async fn of_url(
+    shared: &Shared,
+    url: &ImageUrl,
+    attempts: u32,
+) -> Result<(Accepted, Content), Unsent> {
+    let Pipeline {
+        probe, settings, ..
+    } = &shared.pipeline;
+    let max = settings.requirements.max_bytes().min(MAX_IN_MEMORY);
+    let requirements = settings.requirements.clone().with_max_bytes(max);
+    let Ok((verdict, bytes)) = probe.fetch(url, &requirements).await else {
+        // Local resources were missing, which does not depend on the image.
+        let at = clock::after(clock::now(), Duration::from_secs(1));
+        return Err(Unsent::Image(NextStep::Again { at }));
+    };
+    let may_pass = failure::may_pass(&verdict);
+    match accepted(verdict.without_subject()) {
+        Ok(accepted) => Ok((accepted, Content::bytes(bytes))),
+        Err(reason) if may_pass => Err(Unsent::Image(counted(shared, reason, attempts))),
+        Err(reason) => Err(Unsent::Image(NextStep::Dead(reason))),
+    }
+}
+
+fn accepted(verdict: Verdict) -> Result<Accepted, Reason> {
+    let reason = failure::reason(&verdict);
+    verdict.into_result().map_err(|rejected| {
+        reason.unwrap_or_else(|| failure::reason_of("probe/undecided", rejected.to_string()))
+    })
 }
 
 /// Returns the next step for an image whose file can no longer be read.
@@ -193,7 +240,7 @@ fn failed(shared: &Shared, error: Error, attempts: u32) -> Unsent {
         // An upload may be repeated: nothing is billed before the image is submitted.
         RequestFailure::Unknown => later(shared, &error, Duration::ZERO, attempts),
         RequestFailure::Later { pause, .. } => later(shared, &error, pause, attempts),
-        RequestFailure::Content(_) | RequestFailure::Hopeless => match of_object(&error) {
+        RequestFailure::Content { .. } | RequestFailure::Hopeless => match of_object(&error) {
             Some(reason) => Unsent::Image(counted(shared, reason, attempts)),
             None => Unsent::Hopeless(error),
         },

@@ -172,21 +172,33 @@ impl Probe {
         if by_text.decision() == Decision::Reject {
             return Ok(by_text);
         }
-        let download = self.download(url, requirements).await;
-        if let Ending::Local(reason) = download.ending() {
-            return Err(Error::new(
-                ErrorKind::Io,
-                format_args!("probe {url}: {reason}"),
-            ));
-        }
-        let verdict = requirements.judge_download(download);
-        trace(&verdict);
-        Ok(verdict)
+        judge(self.download(url, requirements).await, requirements)
+    }
+
+    /// Downloads the whole image at `url`, in either mode. Returns the verdict and the image's bytes,
+    /// up to the largest size that the requirements accept; they are complete if the verdict accepts.
+    ///
+    /// # Errors
+    ///
+    /// As [`check`](Self::check).
+    #[cfg(feature = "pipeline")]
+    pub(crate) async fn fetch(
+        &self,
+        url: &ImageUrl,
+        requirements: &Requirements,
+    ) -> Result<(Verdict<ImageUrl>, Vec<u8>), Error> {
+        let mut bytes = Some(Vec::new());
+        let download = self.read(url, requirements, Mode::Full, &mut bytes).await;
+        Ok((judge(download, requirements)?, bytes.unwrap_or_default()))
     }
 
     /// How far an image's bytes are read.
     pub(crate) fn depth(&self) -> Depth {
-        match self.inner.mode {
+        self.depth_in(self.inner.mode)
+    }
+
+    fn depth_in(&self, mode: Mode) -> Depth {
+        match mode {
             Mode::Full => self.inner.depth,
             Mode::Header => Depth::Header,
         }
@@ -211,12 +223,24 @@ impl Probe {
     /// under those of the resolver: neither counts in the deadline. A name is looked up before the
     /// download takes its turn, so that names without a response do not delay other downloads.
     pub async fn download(&self, url: &ImageUrl, requirements: &Requirements) -> Download {
+        self.read(url, requirements, self.inner.mode, &mut None)
+            .await
+    }
+
+    /// Downloads in `mode`, and adds the image's bytes to `kept` if it is `Some`.
+    async fn read(
+        &self,
+        url: &ImageUrl,
+        requirements: &Requirements,
+        mode: Mode,
+        kept: &mut Option<Vec<u8>>,
+    ) -> Download {
         let probe = &*self.inner;
         let mut slot = probe.limits.enter(url.host()).await;
         let limit = probe
             .deadline
             .unwrap_or_else(|| requirements.download_time());
-        let depth = self.depth();
+        let depth = self.depth_in(mode);
         let resolved = fetch::resolve_first(probe, url, limit).await;
         if !matches!(
             resolved,
@@ -228,6 +252,7 @@ impl Probe {
             slot.start().await;
         }
         let mut record = record::Record::new(url.clone(), limit, depth, requirements.clone());
+        record.kept = kept.take();
         record.resolved_in(
             resolved
                 .as_ref()
@@ -244,7 +269,7 @@ impl Probe {
         let deadline = record.deadline();
         let download = async {
             loop {
-                let ending = match probe.mode {
+                let ending = match mode {
                     Mode::Full => full_mode::download(probe, &mut record).await,
                     Mode::Header => header_mode::download(probe, &mut record).await,
                 };
@@ -258,6 +283,7 @@ impl Probe {
             Err(_elapsed) => Ending::TooSlow,
         };
         record.close();
+        *kept = record.kept.take();
         record.finish(ending, time::sleep_until(deadline)).await
     }
 }
@@ -283,6 +309,17 @@ impl std::fmt::Debug for Inner {
             .field("pool", &self.pool)
             .finish_non_exhaustive()
     }
+}
+
+/// Evaluates a download. Fails if this machine could not make the request.
+fn judge(download: Download, requirements: &Requirements) -> Result<Verdict<ImageUrl>, Error> {
+    if let Ending::Local(reason) = download.ending() {
+        let message = format_args!("probe {}: {reason}", download.url());
+        return Err(Error::new(ErrorKind::Io, message));
+    }
+    let verdict = requirements.judge_download(download);
+    trace(&verdict);
+    Ok(verdict)
 }
 
 /// Headers that the request itself decides: setting them could change what the server is asked.

@@ -42,6 +42,8 @@ pub(super) struct Record {
     pub(super) is_unread: bool,
     /// How many requests were repeated.
     pub(super) retries: u32,
+    /// The body's bytes so far, if they are kept.
+    pub(super) kept: Option<Vec<u8>>,
 }
 
 impl Record {
@@ -58,6 +60,7 @@ impl Record {
             leniency: Leniency::default(),
             is_unread: false,
             retries: 0,
+            kept: None,
         }
     }
 
@@ -135,6 +138,9 @@ impl Record {
     /// A body begins at the image's first byte; what was inspected before is void.
     pub(super) fn begin_body(&mut self, len: Option<u64>) -> Option<Code> {
         self.enter(Phase::Body);
+        if let Some(kept) = &mut self.kept {
+            kept.clear();
+        }
         self.gate = Gate::at(self.gate.inspection().depth(), self.asked().clone());
         let content_type = self.download.content_type.as_deref();
         let claims = [
@@ -157,6 +163,9 @@ impl Record {
             .download
             .bytes
             .saturating_add(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
+        if let Some(kept) = &mut self.kept {
+            kept.extend_from_slice(bytes);
+        }
         broken_rule(self.gate.push(bytes))
     }
 

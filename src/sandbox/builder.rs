@@ -23,6 +23,7 @@ pub struct SandboxBuilder {
     key: AccessKey,
     uid: String,
     polls: u32,
+    no_download: Option<i64>,
     remember: usize,
     folder: Option<PathBuf>,
     upload_lifetime: Duration,
@@ -40,6 +41,7 @@ impl Default for SandboxBuilder {
             },
             uid: "1234567890123456".to_owned(),
             polls: 0,
+            no_download: None,
             remember: 100_000,
             folder: None,
             upload_lifetime: Duration::from_secs(3600),
@@ -113,6 +115,14 @@ impl SandboxBuilder {
         self
     }
 
+    /// Ends every task whose image is not uploaded with this code, as if the service could not download
+    /// it: 403, 404, 480 or 592 in 1.0, 404 or 405 in 2.0. Defaults to none.
+    #[must_use]
+    pub const fn no_download(mut self, code: i64) -> Self {
+        self.no_download = Some(code);
+        self
+    }
+
     /// Adds a fault for the next request of this operation; several apply to requests in order.
     #[must_use]
     pub fn fault(mut self, operation: Operation, fault: Fault) -> Self {
@@ -155,6 +165,7 @@ impl SandboxBuilder {
             ids: ids::Ids::new(clock.now()),
             key: self.key,
             polls: self.polls,
+            no_download: self.no_download,
             clock,
             gateway: gateway::Gateway::default(),
             tasks: Mutex::new(tasks::Tasks::new(self.remember)),

@@ -124,6 +124,8 @@ struct State {
     key: AccessKey,
     uid: String,
     polls: u32,
+    /// The code of images that are not uploaded.
+    no_download: Option<i64>,
     clock: clock::Clock,
     ids: ids::Ids,
     gateway: gateway::Gateway,
@@ -138,6 +140,11 @@ struct State {
 }
 
 impl State {
+    /// Returns the code of a task whose image "cannot be downloaded".
+    fn download_code(&self, url: &str) -> Option<i64> {
+        self.no_download.filter(|_| !url.starts_with("oss://"))
+    }
+
     /// Whether a request for a file names this sandbox by an address or as localhost.
     ///
     /// A web page can have its own name resolve to loopback (DNS rebinding) and then read answers

@@ -174,7 +174,10 @@ fn scan(
         let mut element = json!({ "dataId": &task.data_id, "url": &url });
         let status = match fault {
             Some(Fault::Tasks(code, share)) if share.takes(index) => Err(Status::of(*code)),
-            _ => check_task(state, &task),
+            _ => check_task(state, &task).and(match state.download_code(&url) {
+                Some(code) if mode == Mode::Sync => Err(Status::of(code)),
+                _ => Ok(()),
+            }),
         };
         if status.is_ok() {
             let held = Held {
@@ -187,7 +190,7 @@ fn scan(
             };
             let id = state.ids.task();
             if let Some(wish) = &wish
-                && let Some(callback) = Callback::new(&state.uid, wish, &done(&id, &held))
+                && let Some(callback) = Callback::new(&state.uid, wish, &done(state, &id, &held))
             {
                 // A full queue is a caller's who does not answer: it loses this one.
                 let _ = state.callbacks.try_send(callback);
@@ -256,14 +259,17 @@ fn results(state: &State, body: &[u8], fault: Option<&Fault>) -> Result<Option<V
                 element(id, Some(&task), *code)
             }
             (_, Some(task)) if task.polls <= state.polls => element(id, Some(&task), 280),
-            (_, Some(task)) => done(id, &task),
+            (_, Some(task)) => done(state, id, &task),
         })
         .collect();
     Ok(Some(arrange(elements, fault)))
 }
 
 /// A finished task, as the results and a callback tell it.
-fn done(id: &str, task: &Held) -> Value {
+fn done(state: &State, id: &str, task: &Held) -> Value {
+    if let Some(code) = state.download_code(&task.url) {
+        return element(id, Some(task), code);
+    }
     let mut done = element(id, Some(task), 200);
     done["results"] = json!(answers::results(&task.url, &task.scenes));
     done

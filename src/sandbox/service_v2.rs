@@ -200,6 +200,9 @@ fn moderate(
 ) -> Result<Value, Status> {
     let services = services(parameters, are_many)?;
     let (image, url) = image(state, parameters)?;
+    if let Some(code) = state.download_code(&url) {
+        return Err(Status::of_v2(code));
+    }
     state.count(|counts| counts.pay(services.len()));
     let mut data = answers::risk(&url);
     if let Some(data_id) = &image.data_id {
@@ -245,6 +248,7 @@ fn submit(state: &State, parameters: &Parameters) -> Result<Value, Status> {
     let id = state.ids.request();
     state.count(|counts| counts.pay(1));
     if let Some(wish) = &wish
+        && state.download_code(&held.url).is_none()
         && let Some(callback) = Callback::v2(&state.uid, wish, &id, &done(&id, &held))
     {
         let _ = state.callbacks.try_send(callback);
@@ -274,7 +278,10 @@ fn result(state: &State, parameters: &Parameters, fault: Option<&Fault>) -> Answ
             let data = json!({ "ReqId": id, "DataId": task.data_id });
             (Status::of_v2(280), Some(data))
         }
-        (_, Some(task)) => (Status::of_v2(200), Some(done(id, &task))),
+        (_, Some(task)) => match state.download_code(&task.url) {
+            Some(code) => (Status::of_v2(code), None),
+            None => (Status::of_v2(200), Some(done(id, &task))),
+        },
     }
 }
 

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may fail anywhere")]
 
 mod checks;
+mod fallback;
 mod faults;
 mod files;
 mod kill;

@@ -10,6 +10,7 @@ use greenlight::Requirements;
 use crate::{
     cli::exit::Failure,
     green::{Api, ClientBuilder, Scene, Terms, v2::ServiceCode},
+    ledger::Scope,
 };
 
 #[derive(Args, Clone, Debug)]
@@ -40,6 +41,16 @@ pub(crate) enum ApiVersion {
 }
 
 impl ApiVersion {
+    /// The API that a ledger of this scope is used with.
+    pub(crate) fn of(scope: &Scope) -> Self {
+        // 1.0 is named by its host alone.
+        if scope.service().contains('/') {
+            Self::V2
+        } else {
+            Self::V1
+        }
+    }
+
     /// Builds the client.
     pub(crate) fn build(self, client: ClientBuilder) -> Result<Arc<dyn Api>, Failure> {
         Ok(match self {

@@ -19,7 +19,7 @@ mod service;
 use clap::{CommandFactory as _, Parser, Subcommand, builder::StyledStr};
 
 pub(crate) use about::{CompletionsOptions, ConfigOptions, ManOptions, ShowConfigOptions};
-pub(crate) use api::ApiOption;
+pub(crate) use api::{ApiOption, ApiVersion};
 pub(crate) use check::{CheckOptions, CheckSettings, InputOptions, entry_of};
 pub(crate) use doctor::DoctorOptions;
 pub(crate) use ledger::{

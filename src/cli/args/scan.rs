@@ -115,6 +115,14 @@ pub(crate) struct ScanSettings {
     #[arg(long, value_name = "TIME", value_parser = duration::parse, hide_short_help = true)]
     pub(crate) wait: Option<Duration>,
 
+    /// Upload and resubmit, once, what the service cannot download
+    ///
+    /// For an image at a URL that the check could read, but that the service reports as not downloadable
+    /// or too slow (codes 403, 404, 480 and 592, in 2.0 404 and 405). The second submission follows the
+    /// definite failure of the first, and is billed.
+    #[arg(long, hide_short_help = true)]
+    pub(crate) upload_fallback: bool,
+
     /// Resubmit an image whose answer is unknown after this time
     ///
     /// An image is left to another run for as long, even if that ended.

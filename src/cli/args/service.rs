@@ -188,6 +188,10 @@ pub(crate) struct SandboxOptions {
     #[arg(long, value_name = "N", default_value = "0")]
     polls: u32,
 
+    /// End tasks with this code unless the image is uploaded: 404 as if no URL could be downloaded
+    #[arg(long, value_name = "CODE", value_parser = clap::value_parser!(i64).range(400..=599))]
+    no_download: Option<i64>,
+
     /// Serve this folder's files, except hidden ones, below a URL that cannot be guessed
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(crate) serve: Option<PathBuf>,
@@ -204,6 +208,9 @@ impl SandboxOptions {
         }
         if let Some(folder) = &self.serve {
             sandbox = sandbox.serve(folder);
+        }
+        if let Some(code) = self.no_download {
+            sandbox = sandbox.no_download(code);
         }
         Ok(sandbox.start().await?)
     }

@@ -137,6 +137,7 @@ impl Setup {
         .poll_interval(settings.poll.unwrap_or(poll))
         .send_limit(send_limit)
         .settle_after(settings.settle)
+        .upload_fallback(settings.upload_fallback)
         .lease(LEASE.min(settings.settle));
         // A sandbox has no account whose limits must be kept.
         let pipeline = if settings.rate.is_some() || is_sandbox {

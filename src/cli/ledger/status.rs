@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::obstacles::Obstacles;
 use crate::{
     cli::{
-        args::StatusOptions,
+        args::{ApiVersion, StatusOptions},
         clock,
         exit::{Exit, Failure},
         pace::Rate,
@@ -74,6 +74,8 @@ struct Facts {
 struct Status {
     ledger: String,
     account: String,
+    #[serde(skip)]
+    api: ApiVersion,
     service: String,
     scenes: Vec<String>,
     /// Lines that name images.
@@ -110,6 +112,8 @@ struct Status {
     possibly_billed: u64,
     /// Images submitted again because their result had expired.
     expired: u64,
+    /// Images at URLs that are uploaded and submitted again, because the service could not download them.
+    uploaded_instead: u64,
     unread_lists: Vec<String>,
     /// Those at work now, of a ledger that several share.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -167,6 +171,7 @@ impl Status {
         Self {
             ledger: path,
             account: scope.account().to_owned(),
+            api: ApiVersion::of(scope),
             service: scope.service().to_owned(),
             scenes: scope.scenes().to_vec(),
             sources: stats.sources,
@@ -188,6 +193,7 @@ impl Status {
             billed: stats.billed.saturating_mul(scenes),
             possibly_billed: stats.resubmitted.saturating_mul(scenes),
             expired: stats.expired,
+            uploaded_instead: stats.by_upload,
             unpaid: stats.count(State::Probed),
             outcomes: stats.decisions.into_iter().collect(),
             unread_lists: stats.unread_lists,

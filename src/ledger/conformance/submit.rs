@@ -2,10 +2,10 @@ use std::time::Duration;
 
 use super::{
     super::{
-        BatchId, BatchResult, Hold, ImageResult, Judgement, Limit, NextStep, Permit, Quota,
-        Resubmit, State, Work,
+        BatchId, BatchResult, Hold, ImageResult, Judgement, Limit, Location, NewImage, NextStep,
+        Permit, Quota, Resubmit, State, Update, Work,
     },
-    trial::{Trial, at, image, key, reason, retry_at, task},
+    trial::{Trial, at, image, key, reason, retry_at, task, url},
 };
 
 pub(super) async fn a_batch_omits_images_with_invalid_leases(trial: Trial) {
@@ -369,4 +369,84 @@ pub(super) async fn unsent_images_are_deferred_or_abandoned(trial: Trial) {
     assert_eq!(keys.len(), 2, "neither image was sent");
     let sent = vec![(again[0].hold, NextStep::Dead(reason("file/changed")))];
     assert_eq!(record(sent).await.expect("record unsent"), 0, "it was sent");
+}
+
+pub(super) async fn an_image_at_a_url_is_uploaded_instead_once(trial: Trial) {
+    let upload = |class, otherwise| NextStep::Upload {
+        at: at(20),
+        otherwise: Box::new(match otherwise {
+            None => NextStep::Dead(reason(class)),
+            Some(seconds) => retry_at(seconds, class),
+        }),
+    };
+    trial.submitted(1, at(0)).await;
+    let failed = Update::Failed(upload("task/404", None));
+    assert_eq!(trial.update(1, failed, at(10)).await, 1);
+    let row = trial.row(1).await;
+    assert_eq!((row.state, row.attempts), (State::Probed, 1));
+    assert_eq!(row.reason, Some(reason("task/404")));
+    assert_eq!(trial.polls(at(99)).await, [], "the first task is over");
+    assert_eq!(trial.claim(Work::Submit, 9, at(19)).await, []);
+    let claimed = trial.claim(Work::Submit, 9, at(20)).await;
+    assert!(claimed[0].by_upload && claimed[0].location == url(1));
+    // A crash and a deferred upload keep the decision.
+    let deferred = vec![(claimed[0].hold, NextStep::Again { at: at(21) })];
+    let recorded = trial.ledger.record_unsent(deferred, at(20)).await;
+    assert_eq!(recorded.expect("record unsent"), 1);
+    let (batch, keys) = trial.begin(9, at(21)).await;
+    assert_eq!(keys, [key(1)]);
+    let entries = vec![(key(1), ImageResult::Task(task(2)))];
+    assert_eq!(trial.answer(batch, entries, at(22)).await, 0);
+    // Not again: the other step applies.
+    let failed = Update::Failed(upload("task/592", Some(40)));
+    assert_eq!(trial.update(2, failed, at(30)).await, 1);
+    let row = trial.row(1).await;
+    assert_eq!((row.state, row.attempts), (State::Probed, 2));
+    let claimed = trial.claim(Work::Submit, 9, at(40)).await;
+    assert!(claimed[0].by_upload, "the next attempt uploads too");
+    let (batch, _) = trial.begin_held(vec![claimed[0].hold], at(40)).await;
+    let refused = BatchResult::Refused {
+        request_id: None,
+        next: upload("submit/404", None),
+    };
+    trial.record(batch, refused, at(41)).await;
+    assert_eq!(trial.state(1).await, State::Dead);
+    let stats = trial.ledger.stats(at(41)).await.expect("stats");
+    assert_eq!((stats.by_upload, stats.tasks), (1, 2));
+    assert_eq!(trial.outbox().await, [("user-1".to_owned(), State::Dead)]);
+}
+
+pub(super) async fn a_file_is_not_uploaded_instead(trial: Trial) {
+    let file = NewImage {
+        location: Location::File("/images/2.png".into()),
+        ..image(2, 2)
+    };
+    trial.accepted(1, at(0)).await;
+    trial.enqueue(vec![file], at(0)).await;
+    let claimed = trial.claim(Work::Probe, 9, at(0)).await;
+    trial
+        .find(claimed[0].hold, Judgement::Accepted, at(0))
+        .await;
+    let (batch, keys) = trial.begin(9, at(0)).await;
+    assert_eq!(keys.len(), 2);
+    let instead = |class| {
+        ImageResult::Refused(NextStep::Upload {
+            at: at(5),
+            otherwise: Box::new(NextStep::Dead(reason(class))),
+        })
+    };
+    let entries = vec![
+        (key(1), instead("submit/403")),
+        (key(2), instead("submit/404")),
+    ];
+    trial.answer(batch, entries, at(1)).await;
+    assert_eq!(trial.state(1).await, State::Probed);
+    let row = trial.row(2).await;
+    assert_eq!(
+        (row.state, row.reason),
+        (State::Dead, Some(reason("submit/404")))
+    );
+    let claimed = trial.claim(Work::Submit, 9, at(5)).await;
+    assert_eq!(claimed.len(), 1);
+    assert!(claimed[0].by_upload);
 }

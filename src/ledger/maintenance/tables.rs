@@ -85,6 +85,7 @@ pub(in crate::ledger) static TABLES: [Table; 6] = [
             column("task", BIG),
             column("expires_at", BIG),
             column("billed", INTEGER),
+            column("by_upload", Kind::Flag),
             column("class", Kind::Text),
             column("message", Kind::Text),
             column("facts", Kind::Text),

@@ -49,7 +49,7 @@ pub(super) async fn claim(
                  UPDATE image SET lease = new.lease, next_at = $4, holder = $5 FROM due, new
                  WHERE image.id = due.id
                  RETURNING due.next_at AS due_at, image.id, key, image.lease, attempts, facts, url,
-                     is_file",
+                     is_file, by_upload",
                 &[&code(state), &now, &signed(left), &until, &worker],
             )
             .await?;
@@ -62,6 +62,7 @@ pub(super) async fn claim(
             let mut image = Claimed::new(hold, location_at(&row)?, state);
             image.attempts = u32::try_from(row.try_get::<_, i32>("attempts")?).unwrap_or(0);
             image.facts = row.try_get("facts")?;
+            image.by_upload = row.try_get("by_upload")?;
             claimed.push(image);
         }
     }

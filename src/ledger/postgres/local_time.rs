@@ -49,6 +49,10 @@ impl Inner {
                 at: self.shift(at),
                 reason,
             },
+            NextStep::Upload { at, otherwise } => NextStep::Upload {
+                at: self.shift(at),
+                otherwise: Box::new(self.next(*otherwise)),
+            },
             NextStep::Dead(reason) => NextStep::Dead(reason),
         }
     }

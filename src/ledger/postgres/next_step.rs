@@ -1,7 +1,9 @@
 //! The next steps of images after a failure.
 
+use std::collections::HashSet;
+
 use super::{
-    super::{NextStep, Reason, State, time::to_millis},
+    super::{NextStep, State, time::to_millis},
     fault::Fault,
     outbox::{self, Final},
     pool::Connection,
@@ -22,6 +24,28 @@ pub(super) struct Transition<'a> {
     pub(super) next: &'a NextStep,
 }
 
+/// Marks the images at URLs whose next step is their first upload, and returns them.
+async fn mark_for_upload(
+    db: &Connection,
+    transitions: &[Transition<'_>],
+) -> Result<HashSet<i64>, Fault> {
+    let uploads = transitions
+        .iter()
+        .filter(|transition| matches!(transition.next, NextStep::Upload { .. }));
+    let uploads: Vec<i64> = uploads.map(|transition| transition.image).collect();
+    if uploads.is_empty() {
+        return Ok(HashSet::new());
+    }
+    let rows = db
+        .query(
+            "UPDATE image SET by_upload = true
+             WHERE id = ANY($1) AND NOT is_file AND NOT by_upload RETURNING id",
+            &[&uploads],
+        )
+        .await?;
+    rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
+}
+
 /// Sets locked images back to `state`, or abandons them.
 pub(super) async fn apply_next_steps(
     db: &Connection,
@@ -32,19 +56,29 @@ pub(super) async fn apply_next_steps(
     let (mut ids, mut at, mut failures) = (Vec::new(), Vec::new(), Vec::new());
     let (mut classes, mut messages) = (Vec::new(), Vec::new());
     let mut dead = Vec::new();
+    let marked = mark_for_upload(db, transitions).await?;
     for Transition { image, next } in transitions {
-        let (time, reason): (_, Option<&Reason>) = match next {
-            NextStep::Dead(reason) => {
-                dead.push(Final {
-                    image: *image,
-                    state: State::Dead,
-                    reason: Some(reason),
-                });
-                continue;
+        let mut next = *next;
+        let time = loop {
+            match next {
+                NextStep::Dead(reason) => {
+                    dead.push(Final {
+                        image: *image,
+                        state: State::Dead,
+                        reason: Some(reason),
+                    });
+                    break None;
+                }
+                NextStep::Upload { otherwise, .. } if !marked.contains(image) => next = otherwise,
+                NextStep::Again { at }
+                | NextStep::Retry { at, .. }
+                | NextStep::Upload { at, .. } => break Some(at),
             }
-            NextStep::Again { at } => (at, None),
-            NextStep::Retry { at, reason } => (at, Some(reason)),
         };
+        let Some(time) = time else {
+            continue;
+        };
+        let reason = next.reason();
         ids.push(*image);
         at.push(to_millis(*time));
         failures.push(i32::from(reason.is_some()));

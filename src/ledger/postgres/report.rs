@@ -64,7 +64,8 @@ pub(super) async fn stats(db: &Connection, now: i64) -> Result<Stats, Fault> {
                  (SELECT min(sent_at) FROM batch WHERE sent_at > $1 AND state <> $2),
                  (SELECT COALESCE(sum(images), 0)::bigint FROM batch
                      WHERE state <> $2 AND sent_at >
-                         (SELECT min(sent_at) FROM batch WHERE sent_at > $1 AND state <> $2))",
+                         (SELECT min(sent_at) FROM batch WHERE sent_at > $1 AND state <> $2)),
+                 (SELECT count(*) FROM image WHERE by_upload)",
             &[
                 &now.saturating_sub(60_000),
                 &i16::from(BatchState::Refused.code()),
@@ -83,6 +84,7 @@ pub(super) async fn stats(db: &Connection, now: i64) -> Result<Stats, Fault> {
         sent_last_minute: count(7)?,
         sending_since: row.try_get::<_, Option<i64>>(8)?.map(from_millis),
         sent_since_first: count(9)?,
+        by_upload: count(10)?,
         ..Stats::default()
     };
     let oldest = db

@@ -12,7 +12,7 @@ use super::{
 
 /// One script per version, in order. Released scripts never change. Version n is the result of the
 /// first n scripts.
-const MIGRATIONS: &[&str] = &[V1, V2];
+const MIGRATIONS: &[&str] = &[V1, V2, V3];
 
 /// The tables resemble SQLite's, with differences for concurrent writers: sequences number leases
 /// and workers, because a counter in a row would be locked by one transaction at a time. Untrusted
@@ -101,6 +101,11 @@ ALTER TABLE ledger ALTER account DROP NOT NULL, ALTER service DROP NOT NULL,
     ALTER policy DROP NOT NULL, ALTER scenes DROP NOT NULL;
 ALTER TABLE image ADD COLUMN host text;
 ALTER TABLE quota ADD COLUMN failing_since bigint;
+";
+
+/// Adds whether an image at a URL is uploaded before it is submitted.
+const V3: &str = "
+ALTER TABLE image ADD COLUMN by_upload boolean NOT NULL DEFAULT false;
 ";
 
 /// Returns the version that this program writes.

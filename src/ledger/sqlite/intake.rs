@@ -227,8 +227,8 @@ fn due_in(
     due: &mut Vec<(i64, Claimed)>,
 ) -> Result<(), Fault> {
     let mut statement = db.prepare_cached(&format!(
-        "SELECT id, key, attempts, facts, host, {LOCATION_COLUMNS} FROM image INDEXED BY image_due
-         WHERE state = ?1 AND next_at <= ?2 ORDER BY next_at, id LIMIT ?3"
+        "SELECT id, key, attempts, facts, host, by_upload, {LOCATION_COLUMNS}
+         FROM image INDEXED BY image_due WHERE state = ?1 AND next_at <= ?2 ORDER BY next_at, id LIMIT ?3"
     ))?;
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     let rows = statement.query_map(params![state.code(), now, limit], |row| {
@@ -242,6 +242,7 @@ fn due_in(
             attempts: row.get(2)?,
             facts: row.get(3)?,
             host: row.get("host")?,
+            by_upload: row.get("by_upload")?,
         };
         Ok((row.get(0)?, claimed))
     })?;

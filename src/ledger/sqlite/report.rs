@@ -59,6 +59,7 @@ pub(super) fn stats(db: &Connection, now: i64) -> Result<Stats, Fault> {
         billed: count("SELECT COALESCE(SUM(billed), 0) FROM task")?,
         resubmitted: count("SELECT value FROM tally WHERE name = 'resubmitted'")?,
         expired: count("SELECT value FROM tally WHERE name = 'expired'")?,
+        by_upload: count("SELECT COUNT(*) FROM image WHERE by_upload")?,
         oldest_unpolled: oldest_unpolled(db)?,
         unread_lists: unread_lists(db)?,
         ..Stats::default()

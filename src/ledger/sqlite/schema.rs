@@ -15,7 +15,7 @@ const APPLICATION_ID: i32 = 0x4772_6e4c;
 
 /// One script per version, in order. Released scripts never change. Version n is the result of the
 /// first n scripts.
-const MIGRATIONS: &[&str] = &[V1, V2, V3];
+const MIGRATIONS: &[&str] = &[V1, V2, V3, V4];
 
 /// `next_at` is the due time of an image, and NULL if no work is left. The partial indexes omit such
 /// rows by exactly this condition, because SQLite uses a partial index only if the query implies its
@@ -101,6 +101,11 @@ ALTER TABLE origin ADD COLUMN is_read INTEGER NOT NULL DEFAULT 1;
 const V3: &str = "
 ALTER TABLE image ADD COLUMN host TEXT;
 ALTER TABLE quota ADD COLUMN failing_since INTEGER;
+";
+
+/// Adds whether an image at a URL is uploaded before it is submitted.
+const V4: &str = "
+ALTER TABLE image ADD COLUMN by_upload INTEGER NOT NULL DEFAULT 0;
 ";
 
 /// Returns the version that this program writes.

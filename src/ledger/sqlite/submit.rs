@@ -322,11 +322,22 @@ pub(super) fn apply_next_step(
     state: State,
     claim: Claim,
 ) -> Result<(), Fault> {
-    let (at, reason) = match next {
+    let at = match next {
         NextStep::Dead(reason) => return outbox::finish(db, image, State::Dead, Some(reason)),
-        NextStep::Again { at } => (at, None),
-        NextStep::Retry { at, reason } => (at, Some(reason)),
+        NextStep::Again { at } | NextStep::Retry { at, .. } => at,
+        NextStep::Upload { at, otherwise } => {
+            let marked = db
+                .prepare_cached(
+                    "UPDATE image SET by_upload = 1 WHERE id = ?1 AND NOT is_file AND NOT by_upload",
+                )?
+                .execute([image])?;
+            if marked == 0 {
+                return apply_next_step(db, image, otherwise, state, claim);
+            }
+            at
+        }
     };
+    let reason = next.reason();
     db.prepare_cached(
         "UPDATE image SET state = ?2, next_at = ?3, attempts = attempts + ?4, batch = NULL,
                 expires_at = NULL, class = COALESCE(?5, class), message = COALESCE(?6, message),

@@ -125,3 +125,59 @@ fn the_doctor_tests_either_api() {
         assert!(doctor.stdout.contains(line), "{doctor}");
     }
 }
+
+#[test]
+fn what_the_service_cannot_download_is_uploaded_and_counted() {
+    for (api, code) in [(&["--api", "1.0"][..], "592"), (&V2, "404")] {
+        let bench = images(&format!("api-fallback-{code}"));
+        let sandbox = Running::sandbox(&bench, &["--serve", "in", "--no-download", code]);
+        let url = sandbox.url("good.png");
+        let allowed = sandbox.allowed();
+        let scan = ["scan", "--poll", "50ms", "--allow-address", &allowed, &url];
+        let run = sandbox.run(&[&scan[..], &["--upload-fallback"], api].concat());
+        assert_eq!(run.code, Some(0), "{run}");
+        let status = bench.run(&["status"]);
+        let spend = match code {
+            "592" => "spend       2 tasks of 2 scenes: 4 billed at most",
+            _ => "spend       2 tasks of 1 service: 2 billed at most",
+        };
+        let uploaded = "uploaded    1 image that the service could not download, submitted again";
+        for line in [uploaded, spend] {
+            assert!(status.stdout.contains(line), "{line}: {status}");
+        }
+        let status = bench.run(&["status", "--format", "jsonl"]).json();
+        assert_eq!(status[0]["uploaded_instead"], 1);
+    }
+}
+
+/// The command of the documentation, over all fixtures.
+#[test]
+fn all_fixtures_are_scanned_with_2_0() {
+    let bench = Bench::new("api-fixtures");
+    let fixtures = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/images");
+    let run = bench.run(
+        &[
+            &["scan"],
+            &V2[..],
+            &["--sandbox", "--format", "jsonl", fixtures],
+        ]
+        .concat(),
+    );
+    assert_eq!(run.code, Some(1), "{run}");
+    let outcomes = run.texts("outcome");
+    let count = |outcome| outcomes.iter().filter(|found| *found == outcome).count();
+    let counts = ["pass", "review", "block", "not-submitted", "undecided"].map(count);
+    let [pass, review, block, refused, undecided] = counts;
+    assert!(
+        pass > 30 && review > 0 && block > 0 && refused > 30,
+        "{counts:?}"
+    );
+    assert_eq!(undecided, 0, "{counts:?}");
+    assert_eq!(counts.iter().sum::<usize>(), outcomes.len());
+    for line in run.json() {
+        for result in line["results"].as_array().into_iter().flatten() {
+            assert_eq!(result["scene"], "baselineCheck");
+            assert!(result["risk_level"].is_string(), "{result}");
+        }
+    }
+}

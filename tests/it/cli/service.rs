@@ -104,24 +104,26 @@ fn late_results_leave_the_image_undecided() {
     let sandbox = Running::sandbox(&bench, &["--serve", "in", "--polls", "1000"]);
     let url = sandbox.url("good.png");
     let allowed = sandbox.allowed();
-    let run = sandbox.scan(&[
-        &url,
-        "--allow-address",
-        &allowed,
-        "--poll",
-        "50ms",
-        "--wait",
-        "3s",
-        "--format",
-        "jsonl",
-    ]);
-    assert_eq!(run.texts("outcome"), ["undecided"], "{run}");
-    let id = &run.texts("task_id")[0];
-    let error = format!("not waited for: `greenlight results {id}` asks again");
-    assert_eq!(run.texts("error"), [error], "{run}");
-    assert_eq!(run.code, Some(2));
-    let run = sandbox.run(&["results", &run.texts("task_id")[0], "--format", "jsonl"]);
-    assert_eq!(run.texts("state"), ["processing"]);
+    let v2 = ["--api", "2.0", "--service", "baselineCheck"];
+    for (api, named) in [(&[][..], &[][..]), (&v2, &v2[..2])] {
+        let wait = ["--poll", "50ms", "--wait", "3s", "--format", "jsonl"];
+        let source = [url.as_str(), "--allow-address", &allowed];
+        let run = sandbox.scan(&[&source[..], &wait, api].concat());
+        assert_eq!(run.texts("outcome"), ["undecided"], "{run}");
+        let id = &run.texts("task_id")[0];
+        let api = named.iter().map(|word| format!(" {word}"));
+        let options = format!(
+            " --endpoint {}{}",
+            sandbox.endpoint,
+            api.collect::<String>()
+        );
+        let error = format!("not waited for: `greenlight results {id}{options}` asks again");
+        assert_eq!(run.texts("error"), [error], "{run}");
+        assert_eq!(run.code, Some(2));
+        let results = [&["results", id, "--format", "jsonl"][..], named].concat();
+        let run = sandbox.run(&results);
+        assert_eq!(run.texts("state"), ["processing"]);
+    }
 }
 
 #[test]
@@ -232,7 +234,8 @@ async fn an_interrupted_scan_reports_the_billed_tasks() {
         "{run}"
     );
     let id = &run.texts("task_id")[1];
-    let error = format!("not waited for: `greenlight results {id}` asks again");
+    let error =
+        format!("not waited for: `greenlight results {id} --endpoint {endpoint}` asks again");
     assert_eq!(run.texts("error")[1], error);
     assert_eq!(run.said(), "error: interrupted: 3 done, 0 left\n");
 }

@@ -95,6 +95,7 @@ impl Job {
         if matches!(end, End::Done | End::Unwritable(_)) {
             return end;
         }
+        let same = self.settings.service.argument();
         let mut left = 0_u64;
         let mut after = self.printed_through;
         loop {
@@ -106,7 +107,7 @@ impl Job {
             for row in rows {
                 let error = match (&row.task_id, row.state) {
                     (Some(id), State::Submitted) => Some(format!(
-                        "not waited for: `greenlight results {id}` asks again"
+                        "not waited for: `greenlight results {id}{same}` asks again"
                     )),
                     (_, state) if state.is_final() => None,
                     (_, State::Sending | State::Uncertain) => None,

@@ -65,7 +65,7 @@ impl Status {
             0 => String::new(),
             unpaid => format!("; {unpaid} accepted and not submitted yet"),
         };
-        let (task, scene) = (plural(*tasks, "task"), plural(scenes, "scene"));
+        let (task, scene) = (plural(*tasks, "task"), plural(scenes, self.api.noun()));
         format!("{task} of {scene}: {billed} billed at most{frames}{lost}{unpaid}")
     }
 }
@@ -121,12 +121,20 @@ impl PrintedLine for Status {
             let span = duration::rough(Duration::from_secs(seconds));
             rows.push(pair(
                 "oldest",
-                format!("{span} without a result, of an hour"),
+                format!(
+                    "{span} without a result, of {}",
+                    duration::rough(self.api.terms().retention)
+                ),
             ));
         }
         if self.expired > 0 {
             let text = format!("{} results, submitted again", self.expired);
             rows.push(pair("expired", text));
+        }
+        if self.uploaded_instead > 0 {
+            let images = plural(self.uploaded_instead, "image");
+            let text = format!("{images} that the service could not download, submitted again");
+            rows.push(pair("uploaded", text));
         }
         for worker in &self.workers {
             let span = duration::rough(Duration::from_secs(worker.seconds));
@@ -189,6 +197,7 @@ impl PrintedLine for Status {
             "billed",
             "possibly_billed",
             "expired",
+            "uploaded_instead",
             "unread_lists",
         ]
     }
@@ -240,6 +249,7 @@ impl PrintedLine for Status {
             self.billed.to_string(),
             self.possibly_billed.to_string(),
             self.expired.to_string(),
+            self.uploaded_instead.to_string(),
             self.unread_lists.join(" "),
         ]
     }
