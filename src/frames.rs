@@ -81,10 +81,25 @@ pub(crate) enum Frames {
 impl Frames {
     /// Counts the frames of an animation, or the parts that the service divides a long image into.
     pub(crate) fn of(inspection: &Inspection) -> Self {
-        let parts = inspection.dimensions().map_or(1, parts);
-        match inspection.frames() {
+        let may_be_animated =
+            inspection.is_animated() || inspection.format().is_some_and(holds_animations);
+        Self::of_facts(
+            inspection.dimensions(),
+            inspection.frames(),
+            may_be_animated,
+        )
+    }
+
+    /// The same for the facts of an inspection.
+    pub(crate) fn of_facts(
+        dimensions: Option<Dimensions>,
+        frames: Option<u32>,
+        may_be_animated: bool,
+    ) -> Self {
+        let parts = dimensions.map_or(1, parts);
+        match frames {
             Some(frames) => Self::Counted(frames.max(parts).max(1)),
-            None if may_be_animated(inspection) => Self::Uncounted,
+            None if may_be_animated => Self::Uncounted,
             None => Self::Counted(parts),
         }
     }
@@ -140,12 +155,9 @@ fn parts(dimensions: Dimensions) -> u32 {
     }
 }
 
-/// Whether the format holds animations and its frames were not counted to the end.
-fn may_be_animated(inspection: &Inspection) -> bool {
-    inspection.is_animated()
-        || inspection
-            .format()
-            .is_some_and(|format| matches!(format, Format::Gif | Format::Webp))
+/// Whether files of the format usually hold animations.
+pub(crate) const fn holds_animations(format: Format) -> bool {
+    matches!(format, Format::Gif | Format::Webp)
 }
 
 #[cfg(test)]

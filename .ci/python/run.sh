@@ -19,7 +19,8 @@ cargo clippy --quiet --locked --release --manifest-path python/Cargo.toml -- -D 
 rm -rf "$work"
 python3 -m venv "$work/venv"
 "$work/venv/bin/pip" install --quiet --disable-pip-version-check --requirement "$requirements"
-(cd python && "$work/venv/bin/maturin" build --release --locked --out "$work/dist")
+# The wheel is built from the source distribution, so that both are tested.
+(cd python && "$work/venv/bin/maturin" build --release --locked --sdist --out "$work/dist")
 "$work/venv/bin/pip" install --quiet --disable-pip-version-check --no-index "$work"/dist/*.whl
 
 # Outside python/, so that the installed package is imported and not its source folder.

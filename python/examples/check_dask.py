@@ -15,9 +15,11 @@ import pyarrow as pa
 from dask.distributed import Client
 
 TYPES = {"codes": pa.list_(pa.string())} | dict.fromkeys(
-    ["width", "height", "bytes", "elapsed_ms", "checked_at"], pa.int64()
+    ["width", "height", "bytes", "frames", "elapsed_ms", "checked_at"], pa.int64()
 )
-NAMES = "source decision codes format width height bytes elapsed_ms version requirements checked_at error".split()
+NAMES = (
+    "source decision codes format width height bytes frames elapsed_ms version requirements checked_at error"
+).split()
 SCHEMA = pa.schema([(name, TYPES.get(name, pa.string())) for name in NAMES])
 PANDAS = {name: "Int64" if TYPES.get(name) == pa.int64() else object for name in NAMES}
 META = pd.DataFrame({name: pd.Series(dtype=PANDAS[name]) for name in NAMES})

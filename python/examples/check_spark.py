@@ -14,9 +14,11 @@ from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import from_arrow_schema
 
 TYPES = {"codes": pa.list_(pa.string())} | dict.fromkeys(
-    ["width", "height", "bytes", "elapsed_ms", "checked_at"], pa.int64()
+    ["width", "height", "bytes", "frames", "elapsed_ms", "checked_at"], pa.int64()
 )
-NAMES = "source decision codes format width height bytes elapsed_ms version requirements checked_at error".split()
+NAMES = (
+    "source decision codes format width height bytes frames elapsed_ms version requirements checked_at error"
+).split()
 SCHEMA = pa.schema([(name, TYPES.get(name, pa.string())) for name in NAMES])
 urls, verdicts, partitions, *allow = [*sys.argv[1:3], *(sys.argv[3:] or ["64"])]
 # The limits of a check are per process: all URLs of a host are in one partition.

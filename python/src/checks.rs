@@ -162,6 +162,10 @@ pub(crate) fn batch(
         "bytes",
         column(py, &verdicts, |verdict| verdict.summary.bytes)?,
     )?;
+    columns.set_item(
+        "frames",
+        column(py, &verdicts, |verdict| verdict.summary.frames)?,
+    )?;
     let elapsed = |verdict: &Verdict| verdict.summary.download.map(|download| download.elapsed_ms);
     columns.set_item("elapsed_ms", column(py, &verdicts, elapsed)?)?;
     columns.set_item(

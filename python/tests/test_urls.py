@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import csv
 import itertools
+import json
 import multiprocessing
 import os
 import signal
@@ -140,8 +142,9 @@ def test_a_fork_after_a_check_has_threads_of_its_own(site: Site) -> None:
 def test_a_batch_is_columns_with_a_row_for_each_source(site: Site, images: Path) -> None:
     urls = [site.url(GOOD), site.url("jpeg/too-small.jpg"), "not a URL", site.url(GOOD)]
     columns = g.check_batch(urls, allow_address=site.allow)
-    assert list(columns)[:9] == [
-        "source", "decision", "codes", "format", "width", "height", "bytes", "elapsed_ms", "version",
+    assert list(columns)[:10] == [
+        "source", "decision", "codes", "format", "width", "height", "bytes", "frames", "elapsed_ms",
+        "version",
     ]  # fmt: skip
     assert columns["source"] == urls
     assert columns["decision"] == ["accept", "reject", "reject", "accept"]
@@ -155,6 +158,28 @@ def test_a_batch_is_columns_with_a_row_for_each_source(site: Site, images: Path)
     assert abs(columns["checked_at"][0] / 1000 - time.time()) < 60
     assert {len(column) for column in columns.values()} == {4}  # type: ignore[arg-type]
     assert all(column == [] for column in g.check_batch([]).values())
+
+
+def test_a_batch_is_a_list_of_checks_for_the_command(site: Site, command: str, tmp_path: Path) -> None:
+    urls = [site.url(GOOD), site.url("jpeg/too-small.jpg")]
+    columns = g.check_batch(urls, allow_address=site.allow)
+    names = [name for name in columns if name != "codes"]
+    rows = [dict(zip(names, row, strict=True)) for row in zip(*(columns[name] for name in names), strict=True)]  # type: ignore[literal-required]
+    lists = [tmp_path / "checked.jsonl", tmp_path / "checked.csv"]
+    lists[0].write_text("".join(json.dumps(row) + "\n" for row in rows))
+    with lists[1].open("w", newline="") as file:
+        writer = csv.DictWriter(file, names)
+        writer.writeheader()
+        writer.writerows(rows)
+    for path in lists:
+        before = len(site.requests)
+        options = ["--checked-within", "1h", "--allow-address", *site.allow, "--format", "jsonl"]
+        run = subprocess.run([command, "scan", "--sandbox", "--from", path, *options], capture_output=True, check=False)
+        outcomes = [json.loads(line)["outcome"] for line in run.stdout.splitlines()]
+        assert outcomes == ["pass", "not-submitted"], run
+        assert b"1 taken from the list's checks, 1 probed" in run.stderr, run
+        asked = [path for path in site.requests[before:] if "too-small" not in path]
+        assert asked == [], "only the rejected row is probed"
 
 
 def test_a_batch_reads_files_below_given_folders_only(images: Path, tmp_path: Path) -> None:

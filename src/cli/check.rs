@@ -107,15 +107,21 @@ impl Run {
             Subject::File(_) | Subject::FileBelow { .. } => {
                 ledger::located(why, &line.source.origin, line.source.line)
             }
-            Subject::Url(_) | Subject::Unusable { .. } => why,
+            Subject::Url(_) | Subject::CheckedUrl { .. } | Subject::Unusable { .. } => why,
         };
         let result = result.map_err(|error| locate(why(&error)));
         let source_base64 = match &line.subject {
             Subject::File(path) | Subject::FileBelow { path, .. } => name::encoded(path),
-            Subject::Url(_) | Subject::Unusable { .. } => None,
+            Subject::Url(_) | Subject::CheckedUrl { .. } | Subject::Unusable { .. } => None,
         };
         let source = match (line.source.text, line.subject) {
-            (Some(text), _) | (None, Subject::Url(text) | Subject::Unusable { text, .. }) => text,
+            (Some(text), _)
+            | (
+                None,
+                Subject::Url(text)
+                | Subject::CheckedUrl { url: text, .. }
+                | Subject::Unusable { text, .. },
+            ) => text,
             (None, Subject::File(path) | Subject::FileBelow { path, .. }) => name::shown(&path),
         };
         let report = match result {

@@ -54,7 +54,7 @@ impl Report {
     }
 
     /// The names of [`values`](Self::values).
-    pub(crate) const COLUMNS: [&'static str; 15] = [
+    pub(crate) const COLUMNS: [&'static str; 18] = [
         "source",
         "line",
         "decision",
@@ -70,17 +70,21 @@ impl Report {
         "elapsed_ms",
         "download_bytes",
         "error",
+        "version",
+        "requirements",
+        "checked_at",
     ];
 
     /// The same as the line's keys, flat: an absent value is empty, violations are the codes that
     /// reject and those that warn.
-    pub(crate) fn values(&self) -> [String; 15] {
+    pub(crate) fn values(&self) -> [String; 18] {
         let summary = &self.summary;
         let codes = |severity| {
             let codes: Vec<_> = summary.codes(severity).map(Code::name).collect();
             codes.join(" ")
         };
         let download = summary.download;
+        let provenance = self.provenance.as_ref();
         [
             self.source.clone(),
             text(self.line),
@@ -97,6 +101,9 @@ impl Report {
             text(download.map(|download| download.elapsed_ms)),
             text(download.map(|download| download.bytes)),
             text(self.error.as_ref()),
+            text(provenance.map(|provenance| &provenance.version)),
+            text(provenance.map(|provenance| &provenance.requirements)),
+            text(provenance.map(|provenance| provenance.checked_at)),
         ]
     }
 

@@ -19,6 +19,7 @@ use super::{
     name,
 };
 use crate::local_file::{Folders, NotOpened};
+use crate::pipeline::EarlierCheck;
 use greenlight::DataId;
 
 /// One image to check.
@@ -28,6 +29,8 @@ pub(crate) struct Item {
     pub(crate) source: String,
     pub(crate) what: What,
     pub(crate) origin: Origin,
+    /// An earlier check that a list states for a URL.
+    pub(crate) check: Option<EarlierCheck>,
 }
 
 /// Where an image comes from. The members of a folder have the folder's.
@@ -260,7 +263,10 @@ impl Iterator for Sources {
                 return Some(entry.unusable(line.text, &fault, true));
             }
             if let Some(item) = self.enter_line(line.text, entry) {
-                return Some(item);
+                return Some(Item {
+                    check: line.check,
+                    ..item
+                });
             }
         }
     }
@@ -327,6 +333,7 @@ impl Entry {
             source,
             what,
             origin: self.0.clone(),
+            check: None,
         }
     }
 

@@ -147,13 +147,15 @@ impl LineCheck {
 
     pub(super) async fn verdict(self, subject: Subject) -> Result<Verdict, Error> {
         match subject {
-            Subject::Url(text) => match ImageUrl::parse(&text) {
-                Ok(url) => {
-                    let verdict = self.probe.check(&url, &self.requirements).await?;
-                    Ok(verdict.without_subject())
+            Subject::Url(text) | Subject::CheckedUrl { url: text, .. } => {
+                match ImageUrl::parse(&text) {
+                    Ok(url) => {
+                        let verdict = self.probe.check(&url, &self.requirements).await?;
+                        Ok(verdict.without_subject())
+                    }
+                    Err(error) => Ok(Verdict::of_text(String::new(), &error).without_subject()),
                 }
-                Err(error) => Ok(Verdict::of_text(String::new(), &error).without_subject()),
-            },
+            }
             Subject::File(path) => self.judge(path, None).await,
             Subject::FileBelow { path, folders } => self.judge(path, Some(folders)).await,
             Subject::Unusable { reason, .. } => Err(Error::new(ErrorKind::Usage, reason.message)),

@@ -1,17 +1,20 @@
 //! The facts of a verdict that the ledger stores as JSON: the fields to display, and the parameters
 //! of the task, because an `Accepted` does not outlive the process.
 
+use std::time::{Duration, UNIX_EPOCH};
+
 use serde::{Deserialize, Serialize};
 
-use super::clock;
+use super::{EarlierCheck, Settings, clock};
 use crate::{
-    frames::{Coverage, Frames},
+    format::Dimensions,
+    frames::{self, Coverage, Frames},
     green::Task,
     ids::DataId,
     image_url::ImageUrl,
     ledger::Key,
     requirements::{Provenance, Requirements},
-    verdict::{Accepted, Summary, Verdict},
+    verdict::{Accepted, Decision, Summary, Verdict},
 };
 
 #[derive(Serialize)]
@@ -28,7 +31,9 @@ struct Facts<'a> {
 
 /// Returns the facts of a verdict by these requirements as JSON, with at most `frame_cap` frames to scan.
 pub(super) fn of<S>(verdict: &Verdict<S>, requirements: &Requirements, frame_cap: u32) -> String {
-    let plan = FramePlan::of(verdict, frame_cap);
+    let plan = frames(verdict).map_or_else(FramePlan::default, |frames| {
+        FramePlan::new(frames, frame_cap)
+    });
     let summary = verdict.summary();
     let facts = Facts {
         summary: &summary,
@@ -39,13 +44,94 @@ pub(super) fn of<S>(verdict: &Verdict<S>, requirements: &Requirements, frame_cap
     serde_json::to_string(&facts).unwrap_or_default()
 }
 
+/// Returns the facts of an earlier check, as [`of`] does those of a check of this run; `None` if the image
+/// has to be checked again.
+pub(super) fn of_earlier(check: EarlierCheck, settings: &Settings) -> Option<String> {
+    let stored = Stored {
+        summary: Summary {
+            decision: Decision::Accept,
+            format: Some(check.format),
+            width: Some(check.width),
+            height: Some(check.height),
+            bytes: Some(check.bytes),
+            frames: check.frames,
+            ..Summary::unseen()
+        },
+        provenance: Provenance {
+            version: check.version,
+            requirements: check.requirements,
+            // Those of an equal fingerprint.
+            settings: Provenance::new(&settings.requirements, clock::now()).settings,
+            checked_at: check.checked_at,
+        },
+    };
+    if !stored.is_valid(settings) {
+        return None;
+    }
+    let plan = FramePlan::new(stored.frames(), settings.frame_cap);
+    let facts = Facts {
+        summary: &stored.summary,
+        provenance: stored.provenance,
+        interval: plan.interval,
+        max_frames: plan.max_frames,
+    };
+    serde_json::to_string(&facts).ok()
+}
+
+/// Returns the maximum number of images billed per scene for an image that an earlier check accepted;
+/// `None` if it has to be checked again.
+pub(super) fn billed_by_earlier(facts: &str, settings: &Settings) -> Option<u32> {
+    // Facts of this run are not read.
+    settings.checked_within?;
+    let stored: Stored = serde_json::from_str(facts).ok()?;
+    let plan = FramePlan::new(stored.frames(), settings.frame_cap);
+    stored.is_valid(settings).then(|| plan.billed())
+}
+
+/// The stored facts of a check.
+#[derive(Deserialize)]
+struct Stored {
+    #[serde(flatten)]
+    summary: Summary,
+    #[serde(flatten)]
+    provenance: Provenance,
+}
+
+impl Stored {
+    /// Whether the image is accepted without another check. A check in the future is not valid: its clock
+    /// was wrong.
+    fn is_valid(&self, settings: &Settings) -> bool {
+        let age = Duration::from_millis(self.provenance.checked_at);
+        let age = UNIX_EPOCH
+            .checked_add(age)
+            .and_then(|at| clock::now().duration_since(at).ok());
+        self.summary.decision == Decision::Accept
+            && self.provenance.version == env!("CARGO_PKG_VERSION")
+            && self.provenance.requirements == settings.requirements.fingerprint()
+            && settings
+                .checked_within
+                .is_some_and(|within| age.is_some_and(|age| age <= within))
+    }
+
+    fn frames(&self) -> Frames {
+        let Summary {
+            format,
+            width,
+            height,
+            frames,
+            ..
+        } = self.summary;
+        let dimensions = width.zip(height);
+        let dimensions = dimensions.map(|(width, height)| Dimensions { width, height });
+        let may_be_animated = format.is_some_and(frames::holds_animations);
+        Frames::of_facts(dimensions, frames, may_be_animated)
+    }
+}
+
 /// Returns the maximum number of images billed per scene: 0 if the image is not submitted.
 pub(super) fn billed<S>(verdict: &Verdict<S>, frame_cap: u32) -> u32 {
-    if frames(verdict).is_none() {
-        return 0;
-    }
-    let coverage = FramePlan::of(verdict, frame_cap).coverage;
-    coverage.map_or(1, |coverage| coverage.seen().max(1))
+    let frames = frames(verdict);
+    frames.map_or(0, |frames| FramePlan::new(frames, frame_cap).billed())
 }
 
 /// The parameters of a task that select the frames to scan, and their coverage.
@@ -57,17 +143,17 @@ struct FramePlan {
 }
 
 impl FramePlan {
-    /// Returns the default for an image that is not submitted.
-    fn of<S>(verdict: &Verdict<S>, frame_cap: u32) -> Self {
-        let Some(frames) = frames(verdict) else {
-            return Self::default();
-        };
+    fn new(frames: Frames, frame_cap: u32) -> Self {
         let (interval, max_frames) = frames.spread(frame_cap).unzip();
         Self {
             interval,
             max_frames,
             coverage: frames.coverage(interval, max_frames),
         }
+    }
+
+    fn billed(&self) -> u32 {
+        self.coverage.map_or(1, |coverage| coverage.seen().max(1))
     }
 }
 

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::{
+    format::Format,
     ledger::{Reason, Source},
     local_file::Folders,
 };
@@ -21,6 +22,15 @@ pub struct Line {
 pub enum Subject {
     /// The URL of an image, not validated yet.
     Url(String),
+    /// The URL of an image that was checked before. It is not downloaded again if
+    /// [`checked_within`](super::Pipeline::checked_within) allows it; otherwise it is like
+    /// [`Url`](Self::Url).
+    CheckedUrl {
+        /// The URL of an image, not validated yet.
+        url: String,
+        /// The check.
+        check: EarlierCheck,
+    },
     /// A file. It is identified by its bytes: they are hashed when the line is read, checked when
     /// the image is processed, and uploaded immediately before the submission. If they change in
     /// between, the image is abandoned; changed bytes are never submitted in its place.
@@ -45,4 +55,25 @@ pub enum Subject {
         /// Why the line is unusable.
         reason: Reason,
     },
+}
+
+/// An earlier check that accepted an image, as stored with its [`Provenance`](crate::Provenance).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EarlierCheck {
+    /// The format of the image.
+    pub format: Format,
+    /// The width in pixels.
+    pub width: u32,
+    /// The height in pixels.
+    pub height: u32,
+    /// The size in bytes.
+    pub bytes: u64,
+    /// The number of frames, if they were counted.
+    pub frames: Option<u32>,
+    /// The version of this crate that made the check.
+    pub version: String,
+    /// The [fingerprint](crate::Requirements::fingerprint) of the requirements.
+    pub requirements: String,
+    /// The time of the verdict, in milliseconds since 1970.
+    pub checked_at: u64,
 }

@@ -74,7 +74,7 @@ use crate::{
 pub use crate::local_file::Folders;
 pub use checkpoint::Step;
 pub use checks::{CheckedLine, LineChecks};
-pub use line::{Line, Subject};
+pub use line::{EarlierCheck, Line, Subject};
 pub use outage::Outage;
 pub use plan::{Plan, Planning};
 pub use progress::Progress;
@@ -96,6 +96,7 @@ type Checkpoint = dyn Fn(Step) + Send + Sync;
 #[derive(Clone, Debug)]
 struct Settings {
     requirements: Requirements,
+    checked_within: Option<Duration>,
     probes: usize,
     requests: usize,
     uploads: usize,
@@ -144,6 +145,7 @@ impl Pipeline {
         let rate = quotas::nine_tenths(&terms);
         let settings = Settings {
             requirements: Requirements::ASYNC,
+            checked_within: None,
             probes: 128,
             requests: terms.in_flight,
             uploads: 8,
@@ -180,6 +182,16 @@ impl Pipeline {
     #[must_use]
     pub const fn requirements(mut self, requirements: Requirements) -> Self {
         self.settings.requirements = requirements;
+        self
+    }
+
+    /// Sets how old an [`EarlierCheck`] may be to replace a probe. It must not be of the future,
+    /// and have the version and requirements of this run. A URL with an address that the probe
+    /// refuses is rejected all the same. The author of the list must be trusted, because every submission is billed.
+    /// Default: none is used.
+    #[must_use]
+    pub const fn checked_within(mut self, age: Option<Duration>) -> Self {
+        self.settings.checked_within = age;
         self
     }
 

@@ -165,10 +165,12 @@ impl Plan {
         let of_urls = scope.clone();
         let begin = move |line: Line| {
             let url = match &line.subject {
-                Subject::Url(text) => Some(head(match ImageUrl::parse(text) {
-                    Ok(url) => Key::of_url(&of_urls, &url),
-                    Err(_) => Key::of_text(&of_urls, text),
-                })),
+                Subject::Url(text) | Subject::CheckedUrl { url: text, .. } => {
+                    Some(head(match ImageUrl::parse(text) {
+                        Ok(url) => Key::of_url(&of_urls, &url),
+                        Err(_) => Key::of_text(&of_urls, text),
+                    }))
+                }
                 _ => None,
             };
             let is_new = url.map_or(Ok(true), |url| urls.is_new(url));

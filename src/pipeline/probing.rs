@@ -146,7 +146,7 @@ impl Probes {
 async fn probe(shared: Arc<Shared>, image: Claimed) -> Finding {
     let hold = image.hold;
     match image.location {
-        Location::Url(url) => probe_url(&shared, hold, image.attempts, url).await,
+        Location::Url(url) => probe_url(&shared, hold, image.attempts, url, image.facts).await,
         Location::File(path) => match shared.judge_file(path, hold.key).await {
             Ok((verdict, _)) => judge(&shared, hold, image.attempts, &verdict),
             Err(reason) => {
@@ -157,7 +157,13 @@ async fn probe(shared: Arc<Shared>, image: Claimed) -> Finding {
     }
 }
 
-async fn probe_url(shared: &Shared, hold: Hold, attempts: u32, url: String) -> Finding {
+async fn probe_url(
+    shared: &Shared,
+    hold: Hold,
+    attempts: u32,
+    url: String,
+    facts: Option<String>,
+) -> Finding {
     let pipeline = &shared.pipeline;
     let url = match ImageUrl::parse(&url) {
         Ok(url) => url,
@@ -167,6 +173,15 @@ async fn probe_url(shared: &Shared, hold: Hold, attempts: u32, url: String) -> F
             return finding(hold, Judgement::Rejected(reason), None);
         }
     };
+    let billed = facts.and_then(|facts| facts::billed_by_earlier(&facts, &pipeline.settings));
+    // A list must not submit an address of the network that checks it.
+    if let Some(billed) = billed.filter(|_| pipeline.probe.allows_literal(&url)) {
+        shared.counters.checked_before.add(1);
+        return Finding {
+            billed,
+            ..finding(hold, Judgement::Accepted, None)
+        };
+    }
     let requirements = &pipeline.settings.requirements;
     if let Ok(verdict) = pipeline.probe.check(&url, requirements).await {
         return judge(shared, hold, attempts, &verdict);

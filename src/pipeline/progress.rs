@@ -32,6 +32,7 @@ counters! {
     refused, "Images rejected because of the text of their URL";
     probed, "Images probed";
     accepted, "Images that met the requirements";
+    checked_before, "Images accepted without a probe because of an earlier check";
     rejected, "Images that did not meet the requirements";
     unreadable, "Images abandoned because they could not be read";
     uploaded, "Images uploaded";

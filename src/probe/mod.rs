@@ -45,11 +45,15 @@ mod request_header;
 mod resolve;
 mod tls;
 
+#[cfg(feature = "pipeline")]
+use std::net::{IpAddr, SocketAddr};
 use std::{sync::Arc, time::Duration};
 
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use tokio::time;
 use tokio_rustls::TlsConnector;
+#[cfg(feature = "pipeline")]
+use url::Host;
 
 use crate::{
     download::{Download, Ending},
@@ -208,6 +212,20 @@ impl Probe {
     #[cfg(feature = "pipeline")]
     pub(crate) fn file_depth(&self) -> Depth {
         self.inner.depth
+    }
+
+    /// Whether the address rule allows the host of a URL, if the host is an address. A name is not looked up.
+    #[cfg(feature = "pipeline")]
+    pub(crate) fn allows_literal(&self, url: &ImageUrl) -> bool {
+        let parsed = url.parsed();
+        let address = match parsed.host() {
+            Some(Host::Ipv4(address)) => IpAddr::from(address),
+            Some(Host::Ipv6(address)) => IpAddr::from(address),
+            Some(Host::Domain(_)) | None => return true,
+        };
+        let port = parsed.port_or_known_default().unwrap_or_default();
+        let target = SocketAddr::new(address, port);
+        self.inner.policy.check(target).is_ok()
     }
 
     /// How many downloads there are at a time.

@@ -75,6 +75,8 @@ class Columns(TypedDict):
     width: list[int | None]
     height: list[int | None]
     bytes: list[int | None]
+    frames: list[int | None]
+    """The number of frames, if they were counted."""
     elapsed_ms: list[int | None]
     """The duration of the download."""
     version: list[str]

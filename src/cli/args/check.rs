@@ -82,6 +82,10 @@ pub(crate) struct InputOptions {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), hide_short_help = true)]
     pub(crate) rows_per_byte: Option<u32>,
 
+    /// Whether the list's columns of an earlier check are read.
+    #[arg(skip)]
+    pub(crate) with_checks: bool,
+
     /// Column of the list with the sources
     ///
     /// By default `url`, `image_url`, `source` or `link`, in any case, or the only column of a Parquet
@@ -220,6 +224,7 @@ impl InputOptions {
             data_id: self.data_id_column.clone(),
             delimiter: self.delimiter,
             rows_per_byte: self.rows_per_byte,
+            checks: self.with_checks,
         };
         let list = from.map(|name| List::open(name, self.list_format, columns));
         let list = list.transpose()?;

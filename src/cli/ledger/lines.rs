@@ -106,10 +106,14 @@ fn line(item: Item) -> Line {
         source: text,
         what,
         origin,
+        check,
     } = item;
     let mut source = place(origin);
     let subject = match what {
-        What::Url => Subject::Url(text),
+        What::Url => match check {
+            Some(check) => Subject::CheckedUrl { url: text, check },
+            None => Subject::Url(text),
+        },
         What::File { path, below } => {
             source.text = Some(text);
             match below {

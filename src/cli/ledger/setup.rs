@@ -133,6 +133,7 @@ impl Setup {
             scope,
         )
         .requirements(requirements)
+        .checked_within(settings.checked_within)
         .probes(usize::from(how.reach.concurrency))
         .poll_interval(settings.poll.unwrap_or(poll))
         .send_limit(send_limit)

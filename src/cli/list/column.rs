@@ -1,6 +1,6 @@
 //! Which column holds what.
 
-use super::row::Trouble;
+use super::{check, row::Trouble};
 
 /// The columns' names as the user gave them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -13,6 +13,8 @@ pub(crate) struct Columns {
     pub(crate) delimiter: Option<u8>,
     /// The most rows of a Parquet file for each of its bytes, if the user says so.
     pub(crate) rows_per_byte: Option<u32>,
+    /// Whether the columns of an earlier check are read.
+    pub(crate) checks: bool,
 }
 
 /// Names of the column that holds the sources, if the user names none.
@@ -29,10 +31,12 @@ const MOST_NAMES: usize = 40;
 const MOST_CHARACTERS: usize = 60;
 
 /// Where the columns are among `names`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Found {
     pub(super) source: usize,
     pub(super) data_id: Option<usize>,
+    /// The columns of an earlier check, if they are read.
+    pub(super) check: Option<check::At>,
 }
 
 impl Columns {
@@ -46,7 +50,11 @@ impl Columns {
             Some(name) => position(names, name, "--column")?,
             None => self.usual(names)?,
         };
-        Ok(Found { source, data_id })
+        Ok(Found {
+            source,
+            data_id,
+            check: self.checks.then(|| check::find(names.iter())),
+        })
     }
 
     /// Finds the columns in a table's first line, which may be its first row instead: one of its cells has

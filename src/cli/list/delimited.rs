@@ -4,7 +4,7 @@
 use std::io::BufRead;
 
 use super::{
-    LONGEST,
+    LONGEST, check,
     column::{self, Columns, DELIMITERS},
     records::Records,
     row::{Found, Quoted, Row, Rows, Trouble, with_skipped},
@@ -43,10 +43,7 @@ impl<R: BufRead> DelimitedRows<R> {
             ),
             delimiter: dialect.delimiter,
             columns,
-            at: column::Found {
-                source: 0,
-                data_id: None,
-            },
+            at: column::Found::default(),
             width: 0,
             quoted: Quoted::default(),
         }
@@ -161,12 +158,18 @@ impl<R: BufRead + Send> Rows for DelimitedRows<R> {
     fn next(&mut self) -> Option<Row> {
         let (mut source, mut data_id) = (Vec::new(), Vec::new());
         let wanted = self.at;
+        let mut check = wanted.check.map(|at| (at, check::Cells::default()));
         let record = self.records.next(|at, bytes| {
             if at == wanted.source {
                 append(&mut source, bytes);
             }
             if wanted.data_id == Some(at) {
                 append(&mut data_id, bytes);
+            }
+            if let Some((columns, cells)) = &mut check
+                && let Some(column) = columns.iter().position(|column| *column == Some(at))
+            {
+                cells.push(column, bytes);
             }
         });
         let record = match record {
@@ -190,6 +193,7 @@ impl<R: BufRead + Send> Rows for DelimitedRows<R> {
             None => Found::Source {
                 source,
                 data_id: (!data_id.is_empty()).then_some(data_id),
+                check: check.and_then(|(_, cells)| cells.parse()),
             },
         };
         if record.holds_rows && matches!(found, Found::Source { .. }) {

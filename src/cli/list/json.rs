@@ -3,13 +3,14 @@
 use std::{collections::VecDeque, io::BufRead};
 
 use super::{
+    check,
     column::{self, Columns, WANTED, is_same, is_usual, listed},
     elements::{Element, Elements, LONGEST_ELEMENT},
     fields::{self, Value},
     foreign::is_foreign,
     row::{Found, Row, Rows, Trouble, with_skipped},
 };
-use crate::cli::exit::reason;
+use crate::{cli::exit::reason, pipeline::EarlierCheck};
 
 /// As many elements are read ahead to see whether the columns are there.
 const AHEAD: usize = 100;
@@ -221,15 +222,33 @@ fn found(columns: &Columns, fields: &[(String, &[u8])]) -> (Found, Names) {
         Value::Foreign(raw) => Found::Source {
             source,
             data_id: Some(raw),
+            check: None,
         },
         Value::Other(what) => Found::broken(source, format!("the data id is {what}")),
         Value::Whole(text) | Value::Text(text) if !text.is_empty() => Found::Source {
             source,
             data_id: Some(text.into_bytes()),
+            check: None,
         },
         Value::Whole(_) | Value::Text(_) | Value::Null => Found::source(source),
     };
-    (found, names)
+    let check = columns.checks.then(|| check_in(fields)).flatten();
+    (found.with_check(check), names)
+}
+
+/// Reads the fields of an earlier check.
+fn check_in(fields: &[(String, &[u8])]) -> Option<EarlierCheck> {
+    let mut cells = check::Cells::default();
+    let at = check::find(fields.iter().map(|(name, _)| name));
+    for (column, at) in at.into_iter().enumerate() {
+        let field = at.and_then(|at| fields.get(at));
+        match field.map(|(_, raw)| (*raw, Value::of(raw))) {
+            Some((_, Value::Text(text))) => cells.push(column, text.as_bytes()),
+            Some((_, Value::Null)) | None => {}
+            Some((raw, _)) => cells.push(column, raw),
+        }
+    }
+    cells.parse()
 }
 
 /// Finds the fields with the source and the data id.

@@ -1,6 +1,7 @@
 //! Lists of sources, of any length: text, CSV, TSV, JSON and Parquet. A list is read on demand, and
 //! no more of a row is held than a source may have.
 
+mod check;
 mod column;
 mod delimited;
 mod elements;
@@ -40,6 +41,7 @@ use self::{
     text::TextRows,
 };
 use super::exit::{Failure, reason};
+use crate::pipeline::EarlierCheck;
 use greenlight::DataId;
 
 pub(crate) use column::Columns;
@@ -128,6 +130,8 @@ pub(crate) struct Line {
     pub(crate) text: String,
     /// The user's own name for the source.
     pub(crate) data_id: Option<DataId>,
+    /// An earlier check of the source.
+    pub(crate) check: Option<EarlierCheck>,
     /// What is wrong with it.
     pub(crate) fault: Option<String>,
     /// How many lines of the list it reports.
@@ -256,7 +260,7 @@ impl List {
             last,
             found,
         } = row;
-        let line = |text, data_id, fault| Line {
+        let line = |text, data_id, check, fault| Line {
             place: Place {
                 list: Arc::clone(&self.name),
                 line: number,
@@ -264,14 +268,19 @@ impl List {
             },
             text,
             data_id,
+            check,
             fault,
             lines: last.saturating_sub(number).saturating_add(1),
         };
-        let bad = |text: &[u8], fault| line(shown(text), None, Some(fault));
+        let bad = |text: &[u8], fault| line(shown(text), None, None, Some(fault));
         match found {
             Found::Broken { text, why } => bad(&text, why),
             Found::Unreadable(why) => bad(b"", why),
-            Found::Source { source, data_id } => {
+            Found::Source {
+                source,
+                data_id,
+                check,
+            } => {
                 if source.len() > LONGEST {
                     let found = Found::too_long(source);
                     return self.line(Row {
@@ -288,7 +297,7 @@ impl List {
                     Err(fault) => return bad(&source, fault),
                 };
                 match String::from_utf8(source) {
-                    Ok(text) => line(text, data_id, None),
+                    Ok(text) => line(text, data_id, check, None),
                     Err(error) => bad(error.as_bytes(), foreign::FAULT.to_owned()),
                 }
             }

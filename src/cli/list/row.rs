@@ -1,6 +1,7 @@
 //! What a list's reader finds, before it is known to be a source.
 
 use super::{LONGEST, shown};
+use crate::pipeline::EarlierCheck;
 
 /// The longest scheme that is looked for, in bytes.
 const MAX_SCHEME: usize = 64;
@@ -79,6 +80,7 @@ pub(super) enum Found {
     Source {
         source: Vec<u8>,
         data_id: Option<Vec<u8>>,
+        check: Option<EarlierCheck>,
     },
     /// No source.
     Broken {
@@ -105,7 +107,16 @@ impl Found {
         Self::Source {
             source,
             data_id: None,
+            check: None,
         }
+    }
+
+    /// Adds an earlier check to a source.
+    pub(super) fn with_check(mut self, found: Option<EarlierCheck>) -> Self {
+        if let Self::Source { check, .. } = &mut self {
+            *check = found;
+        }
+        self
     }
 
     pub(super) fn broken(text: impl Into<Vec<u8>>, why: impl Into<String>) -> Self {
@@ -118,7 +129,9 @@ impl Found {
     /// How much text it holds, in bytes.
     pub(super) fn text_length(&self) -> u64 {
         let length = match self {
-            Self::Source { source, data_id } => source
+            Self::Source {
+                source, data_id, ..
+            } => source
                 .len()
                 .saturating_add(data_id.as_ref().map_or(0, Vec::len)),
             Self::Broken { text, .. } => text.len(),

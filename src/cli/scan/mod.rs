@@ -33,8 +33,12 @@ pub(crate) fn hint(error: &Error) -> &'static str {
 }
 
 /// Scans all sources and prints a line for each.
-pub(crate) async fn run(options: ScanOptions, mut interrupt: Interrupt) -> Result<Exit, Failure> {
+pub(crate) async fn run(
+    mut options: ScanOptions,
+    mut interrupt: Interrupt,
+) -> Result<Exit, Failure> {
     // The list first: to find it missing takes neither an account nor a ledger.
+    options.input.with_checks = options.settings.checked_within.is_some();
     let Some(sources) = options.input.sources(&mut interrupt).await? else {
         return Ok(Exit::Interrupted);
     };

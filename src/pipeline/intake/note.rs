@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::super::{
-    Line, Pipeline, Subject, facts, failure,
+    EarlierCheck, Line, Pipeline, Subject, facts, failure,
     files::{self, FileCheck},
 };
 use crate::{
@@ -20,7 +20,8 @@ pub(super) fn check(pipeline: &Pipeline, line: Line) -> NewImage {
         mut source,
     } = line;
     let noted = match subject {
-        Subject::Url(text) => of_url(pipeline, text),
+        Subject::Url(text) => of_url(pipeline, text, None),
+        Subject::CheckedUrl { url, check } => of_url(pipeline, url, Some(check)),
         Subject::File(path) => of_file(pipeline, &path, None, &mut source),
         Subject::FileBelow { path, folders } => {
             of_file(pipeline, &path, Some(&folders), &mut source)
@@ -67,7 +68,7 @@ impl Noted {
     }
 }
 
-fn of_url(pipeline: &Pipeline, text: String) -> Noted {
+fn of_url(pipeline: &Pipeline, text: String, check: Option<EarlierCheck>) -> Noted {
     let url = match ImageUrl::parse(&text) {
         Ok(url) => url,
         Err(error) => {
@@ -88,7 +89,7 @@ fn of_url(pipeline: &Pipeline, text: String) -> Noted {
             key,
             location: Location::Url(text),
             known: Known::Checked,
-            facts: None,
+            facts: check.and_then(|check| facts::of_earlier(check, &pipeline.settings)),
         },
     }
 }

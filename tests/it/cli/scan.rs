@@ -169,7 +169,7 @@ fn csv_has_a_column_per_field() {
         lines.next(),
         Some(
             "source,line,decision,format,width,height,bytes,frames,rejecting,warnings,status,hops,elapsed_ms,\
-             download_bytes,error,data_id,task_id,outcome,results"
+             download_bytes,error,version,requirements,checked_at,data_id,task_id,outcome,results"
         )
     );
     let line = lines.next().unwrap();

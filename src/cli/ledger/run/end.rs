@@ -36,6 +36,7 @@ impl Job {
         } else {
             end
         };
+        self.note_earlier_checks();
         let end = match end {
             End::Unwritable(_) => end,
             end => match self.printer.summarize(&self.tally, &self.noticed) {

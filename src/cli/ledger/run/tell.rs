@@ -15,6 +15,28 @@ const STANDSTILL: Duration = Duration::from_secs(30);
 const MOST_SHARED: usize = 20;
 
 impl Job {
+    /// Prints how many images were not probed because the list states a check.
+    pub(super) fn note_earlier_checks(&self) {
+        if self.settings.checked_within.is_none() {
+            return;
+        }
+        let progress = self.run.progress();
+        let probed = progress.probed.saturating_sub(progress.checked_before);
+        let rest = if probed > 0 {
+            format!(
+                ", {probed} probed: their checks are not recent, not accepted, incomplete, or of another \
+                 version or other requirements"
+            )
+        } else {
+            String::new()
+        };
+        let message = format!(
+            "{} taken from the list's checks{rest}",
+            progress.checked_before
+        );
+        terminal::note(&message);
+    }
+
     /// Prints that a sandbox replaces the service.
     pub(super) fn note_sandbox(&self) {
         if let Some(sandbox) = self.place.sandbox() {

@@ -52,6 +52,7 @@ enum Column {
         Vec<i64>,
         Signs,
     ),
+    Double(ColumnReaderImpl<parquet::data_type::DoubleType>, Vec<f64>),
 }
 
 /// Whether numbers below zero are meant.
@@ -104,6 +105,11 @@ pub(super) fn is_number(column: &ColumnDescriptor) -> bool {
         && matches!(column.physical_type(), Type::INT32 | Type::INT64)
 }
 
+/// Whether values of the column are floating-point numbers, as pandas writes whole numbers if some are absent.
+pub(super) fn is_double(column: &ColumnDescriptor) -> bool {
+    column.max_rep_level() == 0 && column.physical_type() == Type::DOUBLE
+}
+
 impl Cells {
     /// The column at `at` of a row group.
     pub(super) fn open(file: &Arc<File>, group: &RowGroupMetaData, at: usize) -> Result<Self> {
@@ -132,7 +138,7 @@ impl Cells {
         let pages = Guarded {
             pages: SerializedPageReader::new(reader, chunk, rows, None)?,
             value_size: match column.physical_type() {
-                Type::INT64 => 8,
+                Type::INT64 | Type::DOUBLE => 8,
                 _ => 4,
             },
             has_levels: full > 0,
@@ -142,6 +148,7 @@ impl Cells {
             ColumnReader::ByteArrayColumnReader(reader) => Column::Text(reader, Vec::new()),
             ColumnReader::Int32ColumnReader(reader) => Column::Int(reader, Vec::new(), signs),
             ColumnReader::Int64ColumnReader(reader) => Column::Long(reader, Vec::new(), signs),
+            ColumnReader::DoubleColumnReader(reader) => Column::Double(reader, Vec::new()),
             _ => return Err(error("a column of another type than in the schema")),
         };
         Ok(Self {
@@ -173,6 +180,7 @@ impl Cells {
             Column::Text(reader, values) => read(reader, *full, levels, values)?,
             Column::Int(reader, values, _) => read(reader, *full, levels, values)?,
             Column::Long(reader, values, _) => read(reader, *full, levels, values)?,
+            Column::Double(reader, values) => read(reader, *full, levels, values)?,
         }
         if levels.is_empty() {
             return Err(error(
@@ -198,6 +206,7 @@ impl Cells {
                 Signs::Signed => Cell::number(value),
                 Signs::Unsigned => Cell::number(&value.cast_unsigned()),
             }),
+            Column::Double(_, values) => values.get(at).map(Cell::number),
             Column::Long(_, values, signs) => values.get(at).map(|value| match signs {
                 Signs::Signed => Cell::number(value),
                 Signs::Unsigned => Cell::number(&value.cast_unsigned()),

@@ -19,15 +19,17 @@ use parquet::{
     errors::{ParquetError, Result as Parquet},
     file::metadata::{
         ParquetMetaData, ParquetMetaDataOptions, ParquetMetaDataReader, ParquetStatisticsPolicy,
+        RowGroupMetaData,
     },
 };
 
 use self::cells::Cells;
 use super::{
+    check,
     column::{self, Columns},
     row::{Found, Row, Rows, Trouble},
 };
-use crate::cli::exit::reason;
+use crate::{cli::exit::reason, pipeline::EarlierCheck};
 
 /// The most rows for each byte of a file, unless the user says otherwise. A list of distinct URLs has
 /// less than one.
@@ -63,6 +65,8 @@ struct Group {
     left: u64,
     sources: Cells,
     data_ids: Option<Cells>,
+    /// The columns of an earlier check, by their index.
+    check: Vec<(usize, Cells)>,
 }
 
 impl ParquetRows {
@@ -107,8 +111,23 @@ impl ParquetRows {
                     Some(at) => Some(Cells::open(&self.file, group, at)?),
                     None => None,
                 },
+                check: self.open_check(group),
             })
         })
+    }
+
+    /// Opens the columns of an earlier check that can be read.
+    fn open_check(&self, group: &RowGroupMetaData) -> Vec<(usize, Cells)> {
+        let columns = self.at.check.into_iter().flatten().enumerate();
+        let open = |(column, at): (usize, Option<usize>)| {
+            let descriptor = group.columns().get(at?)?.column_descr();
+            let is_read = [cells::is_text, cells::is_number, cells::is_double];
+            if !is_read.iter().any(|is_read| is_read(descriptor)) {
+                return None;
+            }
+            Some((column, Cells::open(&self.file, group, at?).ok()?))
+        };
+        columns.filter_map(open).collect()
     }
 
     /// Passes over the rest of a row group that cannot be read.
@@ -224,6 +243,7 @@ impl Group {
                 guarded(|| cells.fill())?;
             }
         }
+        let check = self.check();
         let source = self.sources.next().filter(|cell| !cell.text.is_empty());
         // One that was cut is longer than a data id may be, too.
         let data_id = self.data_ids.as_mut().and_then(Cells::next);
@@ -235,8 +255,24 @@ impl Group {
             Found::Source {
                 source: cell.text,
                 data_id,
+                check,
             }
         }))
+    }
+
+    /// The next row's earlier check. If a column of it cannot be read, the rest of the group has none.
+    fn check(&mut self) -> Option<EarlierCheck> {
+        let mut values = check::Cells::default();
+        for (column, cells) in &mut self.check {
+            if cells.is_empty() && guarded(|| cells.fill()).is_err() {
+                self.check.clear();
+                return None;
+            }
+            if let Some(cell) = cells.next() {
+                values.push(*column, &cell.text);
+            }
+        }
+        values.parse()
     }
 }
 

@@ -93,6 +93,7 @@ fn columns(source: &str, data_id: &str) -> Columns {
         data_id: name(data_id),
         delimiter: None,
         rows_per_byte: None,
+        checks: false,
     }
 }
 
@@ -113,6 +114,7 @@ fn wanted(rows: &[Values]) -> Vec<Row> {
         Some(url) => Found::Source {
             source: url.clone().into_bytes(),
             data_id: id.map(|id| id.to_string().into_bytes()),
+            check: None,
         },
         None => Found::broken("", "no source in this row"),
     };
@@ -315,7 +317,10 @@ fn columns_are_found_by_their_names_and_numbers_may_be_data_ids() {
     let rows = rows_of(3);
     let file = write(&rows, 3, properties());
     let small = read(&file, &columns("note", "small"));
-    let Found::Source { source, data_id } = &small[2].found else {
+    let Found::Source {
+        source, data_id, ..
+    } = &small[2].found
+    else {
         panic!("{small:?}");
     };
     assert_eq!(source, b"note");
@@ -516,4 +521,72 @@ fn a_gzip_page_must_not_unpack_to_more_than_it_declares() {
         panic!("it was read");
     };
     assert!(why.contains("more than the 8 bytes it declares"), "{why}");
+}
+
+/// Columns as pandas writes them: whole numbers are floating-point if some are absent.
+const CHECK_SCHEMA: &str = "message list { required binary source (UTF8); \
+                            required binary decision (UTF8); required binary format (UTF8); \
+                            optional double width; required int64 height; required int64 bytes; \
+                            required binary version (UTF8); required binary requirements (UTF8); \
+                            required int64 checked_at; }";
+
+#[test]
+fn the_columns_of_an_earlier_check_are_read() {
+    let schema = Arc::new(parse_message_type(CHECK_SCHEMA).unwrap());
+    let properties = Arc::new(properties().build());
+    let mut file = SerializedFileWriter::new(Vec::new(), schema, properties).unwrap();
+    let texts = [
+        ["http://a/", "http://b/", "http://c/"],
+        ["accept", "accept", "reject"],
+    ];
+    let (mut texts, mut at) = (texts.into_iter(), 0);
+    let mut columns_of = file.next_row_group().unwrap();
+    while let Some(mut column) = columns_of.next_column().unwrap() {
+        match column.untyped() {
+            ColumnWriter::ByteArrayColumnWriter(writer) => {
+                let values = texts.next().unwrap_or(["png"; 3]);
+                let values = values.map(ByteArray::from);
+                writer.write_batch(&values, None, None).unwrap();
+            }
+            ColumnWriter::DoubleColumnWriter(writer) => {
+                let levels = [1, 0, 1];
+                writer
+                    .write_batch(&[640.0, 1.0], Some(&levels), None)
+                    .unwrap();
+            }
+            ColumnWriter::Int64ColumnWriter(writer) => {
+                at += 1;
+                writer.write_batch(&[480 + at; 3], None, None).unwrap();
+            }
+            _ => unreachable!("the schema has no other column"),
+        }
+        column.close().unwrap();
+    }
+    columns_of.close().unwrap();
+    let bytes = file.into_inner().unwrap();
+    let checks = |columns: &Columns| -> Vec<_> {
+        let mut rows = open(&bytes, columns).unwrap();
+        std::iter::from_fn(|| rows.next())
+            .map(|row| match row.found {
+                Found::Source { check, .. } => check,
+                found => panic!("{found:?}"),
+            })
+            .collect()
+    };
+    let wanted = EarlierCheck {
+        format: greenlight::Format::Png,
+        width: 640,
+        height: 481,
+        bytes: 482,
+        frames: None,
+        version: "png".to_owned(),
+        requirements: "png".to_owned(),
+        checked_at: 483,
+    };
+    let with_checks = Columns {
+        checks: true,
+        ..columns("source", "")
+    };
+    assert_eq!(checks(&with_checks), [Some(wanted), None, None]);
+    assert_eq!(checks(&columns("source", "")), [None, None, None]);
 }

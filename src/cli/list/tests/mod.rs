@@ -47,6 +47,7 @@ fn columns(source: &str, data_id: &str) -> Columns {
         data_id: name(data_id),
         delimiter: None,
         rows_per_byte: None,
+        checks: false,
     }
 }
 

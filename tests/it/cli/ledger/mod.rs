@@ -3,6 +3,7 @@
 mod commands;
 mod counts;
 mod crash;
+mod earlier;
 mod enforce;
 mod input;
 #[cfg(feature = "postgres")]
