@@ -1,5 +1,7 @@
 //! From arguments, folders and lists to single images.
 
+mod spelling;
+
 use std::{
     ffi::OsString,
     fs,
@@ -13,6 +15,7 @@ use std::{
 
 use walkdir::{DirEntry, WalkDir};
 
+use self::spelling::{is_path, is_standard_input, is_url};
 use super::{
     exit::reason,
     list::{List, Place},
@@ -170,7 +173,7 @@ impl Sources {
     }
 
     /// Turns an argument into an item, or into a folder to walk.
-    fn enter_argument(&mut self, source: OsString, entry: Entry) -> Option<Item> {
+    fn enter_argument(&mut self, source: OsString, entry: Naming) -> Option<Item> {
         let shown = name::shown(Path::new(&source));
         if source.to_str().is_some_and(is_url) {
             return Some(entry.item(shown, What::Url));
@@ -181,7 +184,7 @@ impl Sources {
 
     /// The same for a line of a list, which someone else may have written: it names URLs, and files
     /// only where that was allowed.
-    fn enter_line(&mut self, text: String, entry: Entry) -> Option<Item> {
+    fn enter_line(&mut self, text: String, entry: Naming) -> Option<Item> {
         if self.folders.is_empty()
             && is_path(&text)
             && let Some(place) = &entry.0.place
@@ -210,7 +213,7 @@ impl Sources {
         shown: String,
         path: PathBuf,
         below: Option<Folders>,
-        entry: Entry,
+        entry: Naming,
     ) -> Option<Item> {
         let reason = match fs::metadata(&path) {
             Ok(found) if found.is_dir() => {
@@ -245,7 +248,7 @@ impl Iterator for Sources {
             }
             if let Some(source) = self.given.next() {
                 self.taken = self.taken.saturating_add(1);
-                if let Some(item) = self.enter_argument(source, Entry::argument(self.taken)) {
+                if let Some(item) = self.enter_argument(source, Naming::argument(self.taken)) {
                     return Some(item);
                 }
                 continue;
@@ -257,7 +260,7 @@ impl Iterator for Sources {
                 let _ = self.noticed.format.set(hint); // The same for every line.
             }
             self.noticed.set_quoted(list);
-            let entry = Entry::line(line.place, line.data_id);
+            let entry = Naming::line(line.place, line.data_id);
             if let Some(fault) = line.fault {
                 self.noticed.add_bad(line.lines);
                 return Some(entry.unusable(line.text, &fault, true));
@@ -272,46 +275,10 @@ impl Iterator for Sources {
     }
 }
 
-/// Whether a path is one of the names that systems have for standard input.
-fn is_standard_input(path: &Path) -> bool {
-    ["/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"]
-        .iter()
-        .any(|name| path == Path::new(name))
-}
+/// An argument or a line, which names sources.
+struct Naming(Origin);
 
-/// Whether a source is meant as a URL: another scheme, or http without its slashes, is an invalid
-/// URL rather than a path that does not exist.
-fn is_url(source: &str) -> bool {
-    let begins_with = |scheme: &str| {
-        source
-            .get(..scheme.len())
-            .is_some_and(|start| start.eq_ignore_ascii_case(scheme))
-    };
-    source.contains("://") || ["http:", "https:", "data:"].into_iter().any(begins_with)
-}
-
-/// Whether a line is written like the path of a local file. Only its text is looked at: on Windows
-/// looking for the file itself would already connect to another machine.
-fn is_path(text: &str) -> bool {
-    let has_drive =
-        matches!(text.as_bytes(), [drive, b':', b'\\' | b'/', ..] if drive.is_ascii_alphabetic());
-    if has_drive || text.starts_with(['/', '\\', '.', '~']) {
-        return true;
-    }
-    if is_url(text) || text.starts_with(['"', '\'', '<']) {
-        return false;
-    }
-    // `www.example.com/a.jpg` is a URL without its scheme; a folder's name seldom has a dot.
-    match text.split_once(['/', '\\']) {
-        Some((folder, _)) => !folder.contains('.'),
-        None => greenlight::Claim::from_name(text).is_some(),
-    }
-}
-
-/// An argument or a line.
-struct Entry(Origin);
-
-impl Entry {
+impl Naming {
     const fn argument(number: u64) -> Self {
         Self(Origin {
             place: None,
@@ -355,11 +322,11 @@ struct Folder {
     is_empty: bool,
     entries: Box<dyn Iterator<Item = walkdir::Result<DirEntry>> + Send>,
     below: Option<Folders>,
-    entry: Entry,
+    entry: Naming,
 }
 
 impl Folder {
-    fn new(shown: String, path: &Path, below: Option<Folders>, entry: Entry) -> Self {
+    fn new(shown: String, path: &Path, below: Option<Folders>, entry: Naming) -> Self {
         let entries = WalkDir::new(path)
             .sort_by_file_name()
             .into_iter()

@@ -53,8 +53,8 @@ const BAD_PORTS: [u16; 19] = [
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AddressPolicy {
-    allow: Vec<Entry>,
-    deny: Vec<Entry>,
+    allow: Vec<AddressBlock>,
+    deny: Vec<AddressBlock>,
     nat64: Vec<Ipv6Net>,
     ports: Option<Vec<u16>>,
 }
@@ -166,7 +166,11 @@ impl AddressPolicy {
         Some((v4, Ipv6Net::new(address, 96).ok()?.trunc()))
     }
 
-    fn allows(entry: &Entry, target: SocketAddr, embedded: Option<(Ipv4Addr, Ipv6Net)>) -> bool {
+    fn allows(
+        entry: &AddressBlock,
+        target: SocketAddr,
+        embedded: Option<(Ipv4Addr, Ipv6Net)>,
+    ) -> bool {
         let Some((v4, prefix)) = embedded else {
             let least = address::embedding_prefix(target.ip()).unwrap_or_default();
             return entry.net.prefix_len() >= least && entry.holds(target);
@@ -257,7 +261,7 @@ impl fmt::Display for AddressRefusal {
                 );
             }
         }
-        let entry = Entry {
+        let entry = AddressBlock {
             net: ip.into(),
             port: Some(port),
         };
@@ -267,12 +271,12 @@ impl fmt::Display for AddressRefusal {
 
 /// A block of addresses, and maybe one port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Entry {
+struct AddressBlock {
     net: IpNet,
     port: Option<u16>,
 }
 
-impl Entry {
+impl AddressBlock {
     fn holds(&self, target: SocketAddr) -> bool {
         self.port.is_none_or(|port| port == target.port()) && self.net.contains(&target.ip())
     }
@@ -283,7 +287,7 @@ impl Entry {
     }
 }
 
-impl fmt::Display for Entry {
+impl fmt::Display for AddressBlock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.net, self.port) {
             (IpNet::V6(net), Some(port)) => {
@@ -295,7 +299,7 @@ impl fmt::Display for Entry {
     }
 }
 
-impl FromStr for Entry {
+impl FromStr for AddressBlock {
     type Err = EntryError;
 
     fn from_str(text: &str) -> Result<Self, EntryError> {

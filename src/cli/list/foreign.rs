@@ -1,7 +1,7 @@
 //! A list in another encoding (GBK, Latin-1, Shift JIS): its lines that are not UTF-8 are reported once,
 //! together. The others are answered, because URLs are ASCII.
 
-use super::Line;
+use super::ListLine;
 
 /// What is wrong with a line that is not UTF-8.
 pub(super) const FAULT: &str = "not UTF-8";
@@ -15,19 +15,19 @@ pub(super) fn is_foreign(text: &[u8]) -> bool {
 }
 
 /// Whether a line is reported as not UTF-8.
-pub(super) fn is_reported(line: &Line) -> bool {
+pub(super) fn is_reported(line: &ListLine) -> bool {
     line.fault.as_deref() == Some(FAULT)
 }
 
 /// The lines of a list that are not UTF-8.
 pub(super) struct Foreign {
-    first: Line,
+    first: ListLine,
     last: u64,
     count: u64,
 }
 
 impl Foreign {
-    pub(super) const fn begin(first: Line) -> Self {
+    pub(super) const fn begin(first: ListLine) -> Self {
         Self {
             last: first.place.line,
             count: 1,
@@ -35,16 +35,16 @@ impl Foreign {
         }
     }
 
-    pub(super) const fn add(&mut self, line: &Line) {
+    pub(super) const fn add(&mut self, line: &ListLine) {
         self.last = line.place.line;
         self.count = self.count.saturating_add(1);
     }
 
     /// The one line that reports them.
-    pub(super) fn report(self) -> Line {
+    pub(super) fn report(self) -> ListLine {
         let Self { first, last, count } = self;
         let unit = first.place.unit;
-        Line {
+        ListLine {
             fault: Some(format!(
                 "the list is neither UTF-8 nor UTF-16: {count} {unit}s up to {unit} {last} cannot be \
                  read; save it as UTF-8"

@@ -100,7 +100,7 @@ pub(crate) struct List {
     is_guess: bool,
     likely: Option<&'static str>,
     /// Lines that were read ahead to see whether another is not UTF-8.
-    ahead: VecDeque<Line>,
+    ahead: VecDeque<ListLine>,
     /// Lines that are not UTF-8, which are reported together.
     foreign: Option<Foreign>,
 }
@@ -124,7 +124,7 @@ impl fmt::Display for Place {
 
 /// A line that names a source, or should.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Line {
+pub(crate) struct ListLine {
     pub(crate) place: Place,
     /// What it says; for a bad line as much as can be shown.
     pub(crate) text: String,
@@ -254,13 +254,13 @@ impl List {
         self.rows.next()
     }
 
-    fn line(&self, row: Row) -> Line {
+    fn line(&self, row: Row) -> ListLine {
         let Row {
             number,
             last,
             found,
         } = row;
-        let line = |text, data_id, check, fault| Line {
+        let line = |text, data_id, check, fault| ListLine {
             place: Place {
                 list: Arc::clone(&self.name),
                 line: number,
@@ -306,9 +306,9 @@ impl List {
 }
 
 impl Iterator for List {
-    type Item = Line;
+    type Item = ListLine;
 
-    fn next(&mut self) -> Option<Line> {
+    fn next(&mut self) -> Option<ListLine> {
         loop {
             let Some(line) = self.ahead.pop_front().or_else(|| self.read()) else {
                 return self.foreign.take().map(Foreign::report);
@@ -339,7 +339,7 @@ impl List {
         self.ahead.iter().any(foreign::is_reported)
     }
 
-    fn read(&mut self) -> Option<Line> {
+    fn read(&mut self) -> Option<ListLine> {
         if self.has_ended {
             return None;
         }
