@@ -11,7 +11,7 @@ use sha2::{Digest as _, Sha256};
 use super::{
     AccessKey,
     ids::lower_hex,
-    refusal::{Refusal, Request, check_age, text},
+    refusal::{ErrorReply, Request, check_age, text},
 };
 
 /// What `Authorization` begins with.
@@ -31,7 +31,7 @@ pub(super) struct Authorization<'a> {
 }
 
 impl<'a> Authorization<'a> {
-    pub(super) fn parse(parameters: &'a str) -> Result<Self, Refusal> {
+    pub(super) fn parse(parameters: &'a str) -> Result<Self, ErrorReply> {
         let value = |name: &str| {
             parameters.split(',').find_map(|parameter| {
                 let (found, value) = parameter.trim().split_once('=')?;
@@ -48,7 +48,7 @@ impl<'a> Authorization<'a> {
                 signed: signed.split(';').collect(),
                 signature,
             }),
-            _ => Err(Refusal::bad(
+            _ => Err(ErrorReply::bad(
                 "InvalidAuthorization",
                 "Specified authorization lacks Credential, SignedHeaders or Signature.",
             )),
@@ -61,19 +61,19 @@ impl<'a> Authorization<'a> {
         request: &Request<'_>,
         key: &AccessKey,
         now: Timestamp,
-    ) -> Result<(), Refusal> {
-        let date = text(request, "x-acs-date")?.ok_or_else(|| Refusal::missing("Date"))?;
+    ) -> Result<(), ErrorReply> {
+        let date = text(request, "x-acs-date")?.ok_or_else(|| ErrorReply::missing("Date"))?;
         let date = date.parse().map_err(|_| {
-            Refusal::bad(
+            ErrorReply::bad(
                 "InvalidTimeStamp.Format",
                 "Specified time stamp or date value is not well formatted.",
             )
         })?;
         check_age(date, now)?;
-        text(request, "x-acs-action")?.ok_or_else(|| Refusal::missing("Action"))?;
+        text(request, "x-acs-action")?.ok_or_else(|| ErrorReply::missing("Action"))?;
         let body = lower_hex(&Sha256::digest(request.body));
         if text(request, "x-acs-content-sha256")? != Some(body.as_str()) {
-            return Err(Refusal::bad(
+            return Err(ErrorReply::bad(
                 "InvalidContentSha256",
                 "Specified content sha256 is not matched with your request body.",
             ));
@@ -81,7 +81,7 @@ impl<'a> Authorization<'a> {
         if let Some(unsigned) =
             must_be_signed(request.headers).find(|name| !self.signed.contains(name))
         {
-            return Err(Refusal::bad(
+            return Err(ErrorReply::bad(
                 "IncompleteSignature",
                 format!("Specified header is not signed: {unsigned}."),
             ));
@@ -94,7 +94,7 @@ impl<'a> Authorization<'a> {
         if lower_hex(&right.finalize().into_bytes()) == self.signature {
             return Ok(());
         }
-        Err(Refusal::bad(
+        Err(ErrorReply::bad(
             "SignatureDoesNotMatch",
             format!(
                 "Specified signature is not matched with our calculation. server string to sign is:{string}"
@@ -102,7 +102,7 @@ impl<'a> Authorization<'a> {
         ))
     }
 
-    fn canonical(&self, request: &Request<'_>, body: &str) -> Result<String, Refusal> {
+    fn canonical(&self, request: &Request<'_>, body: &str) -> Result<String, ErrorReply> {
         let query = request.uri.query().unwrap_or_default();
         let mut pairs: Vec<_> = url::form_urlencoded::parse(query.as_bytes()).collect();
         pairs.sort();

@@ -19,7 +19,7 @@ use sha1::{Digest as _, Sha1};
 use super::{
     AccessKey, acs3,
     clock::parse_http_date,
-    refusal::{Refusal, Request, check_age, text},
+    refusal::{ErrorReply, Request, check_age, text},
     rpc,
 };
 
@@ -49,13 +49,13 @@ impl Gateway {
         request: &Request<'_>,
         key: &AccessKey,
         now: Timestamp,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), ErrorReply> {
         let header = text(request, "authorization")?;
         if header.is_none() && request.is_v2 {
             let nonce = rpc::check(request, key, VERSION_2, now)?;
             return self.check_nonce(&nonce);
         }
-        let header = header.ok_or_else(|| Refusal::missing("Authorization"))?;
+        let header = header.ok_or_else(|| ErrorReply::missing("Authorization"))?;
         match header
             .strip_prefix(acs3::ALGORITHM)
             .and_then(|rest| rest.strip_prefix(' '))
@@ -66,7 +66,7 @@ impl Gateway {
                 authorization.check(request, key, now)?;
             }
             None if request.is_v2 => {
-                return Err(Refusal::bad(
+                return Err(ErrorReply::bad(
                     "InvalidAuthorization",
                     "Specified authorization is not of the form ACS3-HMAC-SHA256.",
                 ));
@@ -81,11 +81,11 @@ impl Gateway {
         }
     }
 
-    fn check_nonce(&self, nonce: &str) -> Result<(), Refusal> {
+    fn check_nonce(&self, nonce: &str) -> Result<(), ErrorReply> {
         let hash: [u8; 20] = Sha1::digest(nonce).into();
         let mut nonces = self.nonces.lock().expect("no holder panics");
         if !nonces.used.insert(hash) {
-            return Err(Refusal::bad(
+            return Err(ErrorReply::bad(
                 "SignatureNonceUsed",
                 "Specified signature nonce was used already.",
             ));
@@ -101,9 +101,9 @@ impl Gateway {
 }
 
 /// Who calls, and for which version.
-fn check_caller(request: &Request<'_>, key: &AccessKey, id: &str) -> Result<(), Refusal> {
+fn check_caller(request: &Request<'_>, key: &AccessKey, id: &str) -> Result<(), ErrorReply> {
     if id != key.id() {
-        return Err(Refusal::new(
+        return Err(ErrorReply::new(
             StatusCode::NOT_FOUND,
             "InvalidAccessKeyId.NotFound",
             "Specified access key is not found.",
@@ -111,7 +111,7 @@ fn check_caller(request: &Request<'_>, key: &AccessKey, id: &str) -> Result<(), 
     }
     let version = if request.is_v2 { VERSION_2 } else { VERSION };
     required(request, "x-acs-version", "Version", version, || {
-        Refusal::bad(
+        ErrorReply::bad(
             "InvalidAction.NotFound",
             "Specified api is not found, please check your url and method.",
         )
@@ -124,7 +124,7 @@ fn check_roa(
     key: &AccessKey,
     header: &str,
     now: Timestamp,
-) -> Result<(), Refusal> {
+) -> Result<(), ErrorReply> {
     let (id, signature) = authorization(header)?;
     check_caller(request, key, id)?;
     required(
@@ -133,7 +133,7 @@ fn check_roa(
         "SignatureMethod",
         "HMAC-SHA1",
         || {
-            Refusal::bad(
+            ErrorReply::bad(
                 "InvalidSignatureMethod",
                 "Specified signature method is not valid.",
             )
@@ -145,7 +145,7 @@ fn check_roa(
         "SignatureVersion",
         "1.0",
         || {
-            Refusal::bad(
+            ErrorReply::bad(
                 "InvalidSignatureVersion",
                 "Specified signature version is not valid.",
             )
@@ -157,13 +157,13 @@ fn check_roa(
 }
 
 /// `acs ID:SIGNATURE`.
-fn authorization(header: &str) -> Result<(&str, Vec<u8>), Refusal> {
+fn authorization(header: &str) -> Result<(&str, Vec<u8>), ErrorReply> {
     header
         .strip_prefix("acs ")
         .and_then(|rest| rest.split_once(':'))
         .and_then(|(id, signature)| Some((id, STANDARD.decode(signature).ok()?)))
         .ok_or_else(|| {
-            Refusal::bad(
+            ErrorReply::bad(
                 "InvalidAuthorization",
                 "Specified authorization is not of the form acs ID:SIGNATURE.",
             )
@@ -175,19 +175,19 @@ fn required(
     name: &str,
     parameter: &str,
     value: &str,
-    otherwise: impl FnOnce() -> Refusal,
-) -> Result<(), Refusal> {
+    otherwise: impl FnOnce() -> ErrorReply,
+) -> Result<(), ErrorReply> {
     match text(request, name)? {
-        None => Err(Refusal::missing(parameter)),
+        None => Err(ErrorReply::missing(parameter)),
         Some(found) if found == value => Ok(()),
         Some(_) => Err(otherwise()),
     }
 }
 
-fn check_date(request: &Request<'_>, now: Timestamp) -> Result<(), Refusal> {
-    let date = text(request, "date")?.ok_or_else(|| Refusal::missing("Date"))?;
+fn check_date(request: &Request<'_>, now: Timestamp) -> Result<(), ErrorReply> {
+    let date = text(request, "date")?.ok_or_else(|| ErrorReply::missing("Date"))?;
     let date = parse_http_date(date).ok_or_else(|| {
-        Refusal::bad(
+        ErrorReply::bad(
             "InvalidTimeStamp.Format",
             "Specified time stamp or date value is not well formatted.",
         )
@@ -196,9 +196,9 @@ fn check_date(request: &Request<'_>, now: Timestamp) -> Result<(), Refusal> {
 }
 
 /// Some official clients send none, so that the signature does not cover the body; tolerated.
-fn check_md5(request: &Request<'_>) -> Result<(), Refusal> {
+fn check_md5(request: &Request<'_>) -> Result<(), ErrorReply> {
     match text(request, "content-md5")? {
-        Some(said) if said != STANDARD.encode(Md5::digest(request.body)) => Err(Refusal::bad(
+        Some(said) if said != STANDARD.encode(Md5::digest(request.body)) => Err(ErrorReply::bad(
             "ContentMD5NotMatched",
             "Specified content md5 is not matched with your request body.",
         )),
@@ -210,7 +210,7 @@ fn check_signature(
     request: &Request<'_>,
     key: &AccessKey,
     signature: &[u8],
-) -> Result<(), Refusal> {
+) -> Result<(), ErrorReply> {
     // Clients differ in how they sign a parameter without a value: `k=` or `k`.
     let candidates = [string_to_sign(request, "="), string_to_sign(request, "")];
     let matches = candidates.iter().any(|candidate| {
@@ -224,7 +224,7 @@ fn check_signature(
         return Ok(());
     }
     let text = String::from_utf8_lossy(&candidates[0]);
-    Err(Refusal::bad(
+    Err(ErrorReply::bad(
         "SignatureDoesNotMatch",
         format!(
             "Specified signature is not matched with our calculation. server string to sign is:{text}"
@@ -273,12 +273,12 @@ fn string_to_sign(request: &Request<'_>, unset: &str) -> Vec<u8> {
 }
 
 /// Temporary credentials carry a token, permanent ones none.
-fn check_token(request: &Request<'_>, key: &AccessKey) -> Result<(), Refusal> {
+fn check_token(request: &Request<'_>, key: &AccessKey) -> Result<(), ErrorReply> {
     match (text(request, "x-acs-security-token")?, key.token()) {
-        (None, Some(_)) => Err(Refusal::missing("SecurityToken")),
+        (None, Some(_)) => Err(ErrorReply::missing("SecurityToken")),
         (Some(given), Some(held)) if given == held => Ok(()),
         (None, None) => Ok(()),
-        (Some(_), _) => Err(Refusal::bad(
+        (Some(_), _) => Err(ErrorReply::bad(
             "InvalidSecurityToken.MismatchWithAccessKey",
             "Specified SecurityToken mismatch with the AccessKey.",
         )),

@@ -20,7 +20,7 @@ use sha1::Sha1;
 use super::{
     clock::parse_http_date,
     ids::{Ids, upper_hex},
-    refusal::Refusal,
+    refusal::ErrorReply,
     status::Status,
 };
 
@@ -137,9 +137,9 @@ impl Oss {
         key: &str,
         headers: &HeaderMap,
         now: Timestamp,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), ErrorReply> {
         if bucket != BUCKET {
-            return Err(Refusal::new(
+            return Err(ErrorReply::new(
                 StatusCode::NOT_FOUND,
                 "NoSuchBucket",
                 "The specified bucket does not exist.",
@@ -148,7 +148,7 @@ impl Oss {
         let inner = self.inner.lock().expect("no holder panics");
         verify(&inner.credentials, key, headers, now)?;
         if !key.starts_with(&format!("{FOLDER}/")) {
-            return Err(Refusal::new(
+            return Err(ErrorReply::new(
                 StatusCode::FORBIDDEN,
                 "AccessDenied",
                 "You have no right to access this object.",
@@ -163,12 +163,12 @@ impl Oss {
         key: &str,
         headers: &HeaderMap,
         body: Bytes,
-    ) -> Result<String, Refusal> {
+    ) -> Result<String, ErrorReply> {
         let digest = Md5::digest(&body);
         if let Some(said) = headers.get("content-md5")
             && said.as_bytes() != STANDARD.encode(digest).as_bytes()
         {
-            return Err(Refusal::new(
+            return Err(ErrorReply::new(
                 StatusCode::BAD_REQUEST,
                 "InvalidDigest",
                 "The Content-MD5 you specified is not valid.",
@@ -202,9 +202,10 @@ fn verify(
     key: &str,
     headers: &HeaderMap,
     now: Timestamp,
-) -> Result<(), Refusal> {
-    let denied =
-        |code: &str, message: &str| Refusal::new(StatusCode::FORBIDDEN, code, message.to_owned());
+) -> Result<(), ErrorReply> {
+    let denied = |code: &str, message: &str| {
+        ErrorReply::new(StatusCode::FORBIDDEN, code, message.to_owned())
+    };
     let header = |name: &str| {
         let value = headers.get(name).and_then(|value| value.to_str().ok());
         value.unwrap_or_default()

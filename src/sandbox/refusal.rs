@@ -8,13 +8,13 @@ const MAX_SKEW: SignedDuration = SignedDuration::from_mins(15);
 
 /// Why the gateway refuses a request.
 #[derive(Debug)]
-pub(super) struct Refusal {
+pub(super) struct ErrorReply {
     pub(super) status: StatusCode,
     pub(super) code: String,
     pub(super) message: String,
 }
 
-impl Refusal {
+impl ErrorReply {
     pub(super) fn new(status: StatusCode, code: &str, message: impl Into<String>) -> Self {
         Self {
             status,
@@ -46,27 +46,30 @@ pub(super) struct Request<'a> {
 }
 
 /// A header as text; it may occur at most once.
-pub(super) fn text<'a>(request: &'a Request<'_>, name: &str) -> Result<Option<&'a str>, Refusal> {
+pub(super) fn text<'a>(
+    request: &'a Request<'_>,
+    name: &str,
+) -> Result<Option<&'a str>, ErrorReply> {
     let mut values = request.headers.get_all(name).iter();
     let Some(value) = values.next() else {
         return Ok(None);
     };
     let parameter = || format!("InvalidParameter.{name}");
     if values.next().is_some() {
-        return Err(Refusal::bad(
+        return Err(ErrorReply::bad(
             &parameter(),
             format!("{name} is given more than once."),
         ));
     }
     std::str::from_utf8(value.as_bytes())
         .map(Some)
-        .map_err(|_| Refusal::bad(&parameter(), format!("{name} is not UTF-8.")))
+        .map_err(|_| ErrorReply::bad(&parameter(), format!("{name} is not UTF-8.")))
 }
 
 /// Rejects a date that is too far from `now`.
-pub(super) fn check_age(date: Timestamp, now: Timestamp) -> Result<(), Refusal> {
+pub(super) fn check_age(date: Timestamp, now: Timestamp) -> Result<(), ErrorReply> {
     if now.duration_since(date).abs() > MAX_SKEW {
-        return Err(Refusal::bad(
+        return Err(ErrorReply::bad(
             "InvalidTimeStamp.Expired",
             "Specified time stamp or date value is expired.",
         ));

@@ -18,7 +18,7 @@ use super::{
     clock::http_date,
     fault::{Fault, When},
     files::{self, empty, set},
-    refusal::{Refusal, Request as Received},
+    refusal::{ErrorReply, Request as Received},
     serve::{Broken, HangUp},
     service::{self, Operation},
     service_v2,
@@ -57,7 +57,7 @@ async fn dated(Shared(state): Shared<Arc<State>>, mut response: Response<Body>) 
 }
 
 async fn nothing(Shared(state): Shared<Arc<State>>, headers: HeaderMap) -> Response<Body> {
-    let refusal = Refusal::new(
+    let refusal = ErrorReply::new(
         StatusCode::NOT_FOUND,
         "InvalidApi.NotFound",
         "Specified api is not found, please check your url and method.",
@@ -104,7 +104,7 @@ async fn object(Shared(state): Shared<Arc<State>>, request: Request) -> Response
     let fault = state.plan.take(asked);
     let failed = |status: u16| {
         let message = "We encountered an internal error. Please try again.";
-        Refusal::new(status_code(status), "InternalError", message)
+        ErrorReply::new(status_code(status), "InternalError", message)
     };
     let put = match fault {
         Some(Fault::Close(When::Before)) => return hang_up(),
@@ -131,7 +131,7 @@ async fn object(Shared(state): Shared<Arc<State>>, request: Request) -> Response
 }
 
 /// Keeps the object and gives its tag.
-async fn put_object(state: &State, request: Request) -> Result<String, Refusal> {
+async fn put_object(state: &State, request: Request) -> Result<String, ErrorReply> {
     let (parts, body) = request.into_parts();
     let path = percent_decode_str(parts.uri.path()).decode_utf8_lossy();
     let (bucket, key) = path
@@ -145,8 +145,8 @@ async fn put_object(state: &State, request: Request) -> Result<String, Refusal> 
 }
 
 /// A refusal as the object store writes it.
-fn store_error(refusal: &Refusal, request_id: &str) -> Response<Body> {
-    let Refusal {
+fn store_error(refusal: &ErrorReply, request_id: &str) -> Response<Body> {
+    let ErrorReply {
         code,
         message,
         status,
@@ -226,7 +226,7 @@ async fn delay(fault: Option<&Fault>) {
 fn before(fault: Option<&Fault>, request_id: &str, host: &str) -> Option<Response<Body>> {
     match fault? {
         Fault::Throttled(status, wait) => {
-            let refusal = Refusal::new(
+            let refusal = ErrorReply::new(
                 status_code(*status),
                 "Throttling.User",
                 "Request was denied due to user flow control.",
@@ -320,12 +320,12 @@ fn gateway_failure(status: u16, request_id: &str, host: &str) -> Response<Body> 
             "The request processing has failed due to some unknown error.",
         )
     };
-    let refusal = Refusal::new(status_code(status), code, message);
+    let refusal = ErrorReply::new(status_code(status), code, message);
     refused(&refusal, request_id, host)
 }
 
 /// A refusal as the gateway writes it.
-fn refused(refusal: &Refusal, request_id: &str, host: &str) -> Response<Body> {
+fn refused(refusal: &ErrorReply, request_id: &str, host: &str) -> Response<Body> {
     let body = json!({
         "RequestId": request_id,
         "HostId": host,
@@ -359,9 +359,9 @@ fn host(headers: &HeaderMap) -> &str {
 }
 
 /// A whole body, within its size and time, once there is room for it.
-async fn read(state: &State, body: Body, most: usize) -> Result<Bytes, Refusal> {
+async fn read(state: &State, body: Body, most: usize) -> Result<Bytes, ErrorReply> {
     let too_large = || {
-        Refusal::new(
+        ErrorReply::new(
             StatusCode::PAYLOAD_TOO_LARGE,
             "RequestEntityTooLarge",
             format!("The request body is not whole or has more than {most} bytes."),
@@ -383,7 +383,7 @@ async fn read(state: &State, body: Body, most: usize) -> Result<Bytes, Refusal> 
     match tokio::time::timeout(BODY_TIME, whole).await {
         Ok(Ok(bytes)) => Ok(bytes),
         Ok(Err(_)) => Err(too_large()),
-        Err(_) => Err(Refusal::new(
+        Err(_) => Err(ErrorReply::new(
             StatusCode::REQUEST_TIMEOUT,
             "RequestTimeout",
             "The request body did not come in time.",

@@ -14,7 +14,7 @@ use sha1::Sha1;
 use super::{
     AccessKey,
     acs3::UNRESERVED,
-    refusal::{Refusal, Request, check_age},
+    refusal::{ErrorReply, Request, check_age},
 };
 
 /// Lets a request of this version through or says why not. Returns its nonce.
@@ -23,16 +23,16 @@ pub(super) fn check(
     key: &AccessKey,
     version: &str,
     now: Timestamp,
-) -> Result<String, Refusal> {
+) -> Result<String, ErrorReply> {
     let mut parameters = parameters(request);
     let signature = parameters.remove("Signature");
-    let signature = signature.ok_or_else(|| Refusal::missing("Authorization"))?;
+    let signature = signature.ok_or_else(|| ErrorReply::missing("Authorization"))?;
     let value = |name: &str| match parameters.get(name) {
         Some(value) => Ok(value.as_str()),
-        None => Err(Refusal::missing(name)),
+        None => Err(ErrorReply::missing(name)),
     };
     if value("AccessKeyId")? != key.id() {
-        return Err(Refusal::new(
+        return Err(ErrorReply::new(
             StatusCode::NOT_FOUND,
             "InvalidAccessKeyId.NotFound",
             "Specified access key is not found.",
@@ -44,14 +44,14 @@ pub(super) fn check(
         ("SignatureVersion", "1.0", "InvalidSignatureVersion"),
     ] {
         if value(name)? != expected {
-            return Err(Refusal::bad(
+            return Err(ErrorReply::bad(
                 code,
                 format!("Specified {name} is not valid."),
             ));
         }
     }
     let date = value("Timestamp")?.parse().map_err(|_| {
-        Refusal::bad(
+        ErrorReply::bad(
             "InvalidTimeStamp.Format",
             "Specified time stamp or date value is not well formatted.",
         )
@@ -63,13 +63,13 @@ pub(super) fn check(
         .chain_update(&text);
     let signed = STANDARD.decode(&signature).unwrap_or_default();
     mac.verify_slice(&signed).map_err(|_| {
-        Refusal::bad(
+        ErrorReply::bad(
             "SignatureDoesNotMatch",
             format!("Specified signature is not matched with our calculation. server string to sign is:{text}"),
         )
     })?;
     if parameters.get("SecurityToken").map(String::as_str) != key.token() {
-        return Err(Refusal::bad(
+        return Err(ErrorReply::bad(
             "InvalidSecurityToken.MismatchWithAccessKey",
             "Specified SecurityToken mismatch with the AccessKey.",
         ));
