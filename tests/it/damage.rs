@@ -250,6 +250,8 @@ fn rle_8(row: usize, replaced: &[u8]) -> (Vec<u8>, usize) {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
     #[test]
     fn missing_bytes_of_a_scan_are_reported_where_they_are(
         (mut file, scan, place) in jpeg_and_place(),

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+use std::sync::LazyLock;
+
 use greenlight::{
     Claim, Depth, Enforcement, ImageUrl, Inspection, Inspector, Requirements, Verdict,
     download::Download,
@@ -44,7 +46,7 @@ fn assert_same<S: PartialEq + std::fmt::Debug>(now: &Verdict<S>, later: &Verdict
 
 #[test]
 fn stored_inspections_of_the_fixtures_give_equal_verdicts() {
-    for ((name, bytes), &depth) in images().iter().zip(Depth::ALL.iter().cycle()) {
+    for ((name, bytes), &depth) in IMAGES.iter().zip(Depth::ALL.iter().cycle()) {
         let mut inspector = Inspector::new(depth);
         if let Some(claim) = Claim::from_name(name) {
             inspector.claim(claim);
@@ -57,6 +59,9 @@ fn stored_inspections_of_the_fixtures_give_equal_verdicts() {
     }
 }
 
+/// Read once for all cases.
+static IMAGES: LazyLock<Vec<(&str, Vec<u8>)>> = LazyLock::new(images);
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
@@ -66,8 +71,7 @@ proptest! {
         cut in any::<prop::sample::Index>(),
         changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..20),
     ) {
-        let images = images();
-        let (_, mut bytes) = images[image.index(images.len())].clone();
+        let (_, mut bytes) = IMAGES[image.index(IMAGES.len())].clone();
         if !bytes.is_empty() {
             for (at, byte) in changes {
                 let at = at.index(bytes.len());

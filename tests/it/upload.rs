@@ -567,7 +567,7 @@ fn an_aborted_upload_is_not_accepted() {
 
 #[test]
 fn a_stalled_or_slow_upload_is_aborted() {
-    let patience = Duration::from_millis(300);
+    let patience = Duration::from_millis(100);
     let server = serve(UploadPolicy::new(Requirements::ASYNC).with_min_rate(1 << 20, patience));
     let image = png(300, 300, 1_000_000);
     let form = image_form(&image);
@@ -856,7 +856,7 @@ async fn reads_from_a_fast_connection_are_small() {
 
 #[test]
 fn the_file_of_a_field_is_the_image_and_not_its_metadata() {
-    let image = png(300, 300, 3_000);
+    let image = png(300, 300, 1_000);
     let server = serve_async();
     let alone = server.post_form(&image_form(&image));
     assert_eq!(alone.status, 200);
@@ -872,7 +872,7 @@ fn the_file_of_a_field_is_the_image_and_not_its_metadata() {
         let form = form(&parts);
         for request in [
             [head("/field", FORM, form.len()).as_bytes(), &form].concat(),
-            chunked("/field", FORM, &form, 1),
+            chunked("/field", FORM, &form, 7),
         ] {
             let reply = server.send(&request);
             assert_eq!((reply.status, &reply.body), (200, &alone.body), "{reply:?}");

@@ -35,7 +35,7 @@ fn a_file_that_cannot_be_uploaded_is_not_submitted() {
         "in/good.png",
         "--no-ledger",
         "--wait",
-        "3s",
+        "1s",
         "--endpoint",
         "http://127.0.0.1:1",
     ]);
@@ -106,7 +106,7 @@ fn late_results_leave_the_image_undecided() {
     let allowed = sandbox.allowed();
     let v2 = ["--api", "2.0", "--service", "baselineCheck"];
     for (api, named) in [(&[][..], &[][..]), (&v2, &v2[..2])] {
-        let wait = ["--poll", "50ms", "--wait", "3s", "--format", "jsonl"];
+        let wait = ["--poll", "50ms", "--wait", "1s", "--format", "jsonl"];
         let source = [url.as_str(), "--allow-address", &allowed];
         let run = sandbox.scan(&[&source[..], &wait, api].concat());
         assert_eq!(run.texts("outcome"), ["undecided"], "{run}");

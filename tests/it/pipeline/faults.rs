@@ -230,7 +230,7 @@ fn images_beyond_the_retention_are_resubmitted() {
 fn nothing_is_submitted_while_polling_lags_behind_the_retention() {
     block_on(async {
         let bench = Bench::new(Sandbox::builder()).await;
-        let patient = bench.pipeline().poll_interval(Duration::from_secs(4));
+        let patient = bench.pipeline().poll_interval(Duration::from_secs(2));
         let patient = patient.retention(Duration::from_secs(60));
         let mut stopped = patient.start(bench.good(1));
         while stopped.progress().submitted < 1 {

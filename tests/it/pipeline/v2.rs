@@ -68,6 +68,7 @@ fn every_image_is_paid_once_whatever_the_codes() {
 }
 
 #[test]
+#[ignore = "slow: waits for a lost response to be settled"]
 fn a_lost_response_is_resubmitted_when_it_is_settled() {
     block_on(async {
         let (bench, pipeline) = bench().await;
@@ -128,10 +129,10 @@ fn the_account_without_rights_ends_the_run() {
 fn the_pace_of_the_ledger_holds() {
     block_on(async {
         let (bench, pipeline) = bench().await;
-        let pipeline = pipeline.image_rate(Some(100)).requests(64);
+        let pipeline = pipeline.image_rate(Some(200)).requests(64);
         let started = Instant::now();
         finish(&pipeline, bench.good(300)).await;
         let elapsed = started.elapsed();
-        assert!(elapsed >= Duration::from_millis(1_900), "{elapsed:?}");
+        assert!(elapsed >= Duration::from_millis(900), "{elapsed:?}");
     });
 }

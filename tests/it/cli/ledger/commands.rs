@@ -218,7 +218,7 @@ fn unfinished_images_are_exported_as_such() {
         greenlight::sandbox::Sandbox::builder().polls(1_000),
     );
     let good = service.url("good.png");
-    let run = service.run(&["scan", &good, "ftp://host/x", "--wait", "3s"]);
+    let run = service.run(&["scan", &good, "ftp://host/x", "--wait", "1s"]);
     assert_eq!(run.code, Some(2), "{run}");
     let exported = service.bench.run(&["export"]);
     assert_eq!(exported.texts("source"), [&*good, "ftp://host/x"]);

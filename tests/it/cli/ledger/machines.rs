@@ -24,16 +24,21 @@ fn runtime() -> tokio::runtime::Runtime {
         .unwrap()
 }
 
+/// Makes the service fail longer than a test takes.
+fn fail_always(service: &Service) {
+    for _ in 0..10_000 {
+        let fault = Fault::Gateway(503, When::Before);
+        service.sandbox.inject(Operation::AsyncScan, fault);
+    }
+}
+
 /// Another process that waits for the lock gets it when the connection that holds it ends.
 #[test]
 fn a_scan_stops_printing_once_another_run_prints() {
     let Some(url) = fresh_url() else { return };
     let service = Service::with("machines-printer", Sandbox::builder().polls(2));
-    let urls = service.list("list.txt", 2_000);
-    let args = [
-        "scan", "--from", "list.txt", "--format", "jsonl", "--ledger", &url,
-    ];
-    let scan = service.command(&args).spawn().unwrap();
+    let urls = service.list("list.txt", 1_200);
+    let scan = service.scan_list(&url, &[]);
     service.wait_for_shared(&url, "tasks", 100);
     let schema = url.rsplit_once("schema=").unwrap().1.to_owned();
     let runtime = runtime();
@@ -118,14 +123,8 @@ fn workers_learn_of_an_outage_from_the_ledger() {
         let Some(url) = fresh_url() else { return };
         let service = Service::new(&format!("machines-outage-{workers}"));
         let urls = service.list("list.txt", 2_000);
-        for _ in 0..10_000 {
-            let fault = Fault::Gateway(503, When::Before);
-            service.sandbox.inject(Operation::AsyncScan, fault);
-        }
-        let args = [
-            "scan", "--from", "list.txt", "--format", "jsonl", "--ledger", &url,
-        ];
-        let mut scan = service.command(&args).spawn().unwrap();
+        fail_always(&service);
+        let mut scan = service.scan_list(&url, &[]);
         service.wait_for_shared(&url, "sources", u64::try_from(urls.len()).unwrap());
         std::thread::sleep(Duration::from_secs(4));
         let before = service.sandbox.requests_of(Operation::AsyncScan);
@@ -147,21 +146,9 @@ fn workers_learn_of_an_outage_from_the_ledger() {
 fn a_file_that_is_not_on_this_host_names_the_host_that_added_it() {
     let Some(url) = fresh_url() else { return };
     let service = Service::with("machines-host", Sandbox::builder());
-    for _ in 0..10_000 {
-        let fault = Fault::Gateway(503, When::Before);
-        service.sandbox.inject(Operation::AsyncScan, fault);
-    }
+    fail_always(&service);
     service.bench.write("list.txt", "in/good.png");
-    let args = [
-        "scan",
-        "--from",
-        "list.txt",
-        "--files-under",
-        "in",
-        "--ledger",
-        &url,
-    ];
-    let mut scan = service.command(&args).spawn().unwrap();
+    let mut scan = service.scan_list(&url, &["--files-under", "in"]);
     service.wait_for_shared(&url, "sources", 1);
     scan.kill().unwrap();
     scan.wait().unwrap();

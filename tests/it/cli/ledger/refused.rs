@@ -180,7 +180,7 @@ fn one_run_at_a_time_uses_a_ledger() {
     let first = Run::of(child);
     assert_eq!(first.code, Some(130), "{first}");
     assert!(!service.bench.path("greenlight.db-lock").exists());
-    let third = service.run(&["resume", "--wait", "3s"]);
+    let third = service.run(&["resume", "--wait", "500ms"]);
     assert!(
         third.said().starts_with("error: no result came in time"),
         "{third}"

@@ -137,10 +137,8 @@ fn an_interrupted_check_or_plan_leaves_its_message_only() {
         format!("ftp://one\n{}\nftp://two\n", site.url("/slow.png")),
     );
     for width in WIDTHS {
-        for (command, message) in [
-            ("check", "error: interrupted: 2 done, 1 left"),
-            ("plan", "error: interrupted: "),
-        ] {
+        // How many lines are done by then depends on the load.
+        for command in ["check", "plan"] {
             let allowed = site.allowed();
             let args = [
                 command,
@@ -154,7 +152,7 @@ fn an_interrupted_check_or_plan_leaves_its_message_only() {
             let screen = Screen::run(command, width, &bench.command(&args));
             let left = screen.interrupt("checked ", "exit 130");
             let last = left.lines().rev().nth(1).unwrap_or_default();
-            assert!(last.starts_with(message), "{width}:\n{left}");
+            assert!(last.starts_with("error: interrupted: "), "{width}:\n{left}");
         }
     }
 }

@@ -3,23 +3,40 @@
 use std::process::Child;
 
 use greenlight::sandbox::Sandbox;
+use serde_json::Value;
 
 use super::{Run, Service, sources};
+#[cfg(unix)]
+use crate::cli::running::signal;
 use crate::postgres_server::{Server, fresh_url};
 
 impl Service {
     /// Waits until a count in the `status` of a shared ledger reaches `least`.
     pub(super) fn wait_for_shared(&self, url: &str, count: &str, least: u64) {
         for _ in 0..3_000 {
-            let run = self
-                .bench
-                .run(&["status", "--ledger", url, "--format", "jsonl"]);
+            let run = self.run_status(url);
             if run.code == Some(0) && run.json()[0][count].as_u64().unwrap() >= least {
                 return;
             }
             std::thread::sleep(std::time::Duration::from_millis(20));
         }
         panic!("{count} never reached {least}");
+    }
+
+    fn run_status(&self, url: &str) -> Run {
+        let args = ["status", "--ledger", url, "--format", "jsonl"];
+        self.bench.run(&args)
+    }
+
+    fn shared_status(&self, url: &str) -> Value {
+        self.run_status(url).json().remove(0)
+    }
+
+    /// Starts a scan of `list.txt`.
+    pub(super) fn scan_list(&self, url: &str, more: &[&str]) -> Child {
+        let args = ["scan", "--from", "list.txt", "--format", "jsonl"];
+        let args = [&args[..], &["--ledger", url], more].concat();
+        self.command(&args).spawn().unwrap()
     }
 
     pub(super) fn work(&self, url: &str, more: &[&str]) -> Child {
@@ -33,10 +50,7 @@ fn processes_share_the_work_and_one_prints_in_order() {
     let Some(url) = fresh_url() else { return };
     let service = Service::with("shared-work", Sandbox::builder().polls(2));
     let urls = service.list("list.txt", 300);
-    let args = [
-        "scan", "--from", "list.txt", "--format", "jsonl", "--ledger", &url,
-    ];
-    let scan = service.command(&args).spawn().unwrap();
+    let scan = service.scan_list(&url, &[]);
     service.wait_for_shared(&url, "sources", 1);
     let second = service.run(&["scan", "--from", "list.txt", "--ledger", &url]);
     assert_eq!(second.code, Some(2), "{second}");
@@ -73,11 +87,7 @@ fn a_terminated_or_killed_worker_loses_nothing() {
     let Some(url) = fresh_url() else { return };
     let service = Service::with("shared-stop", Sandbox::builder().polls(3));
     let urls = service.list("list.txt", 300);
-    let first = [
-        "scan", "--from", "list.txt", "--format", "jsonl", "--ledger", &url,
-    ];
-    let mut scan = service.command(&[&first[..], &["--settle", "2s"]].concat());
-    let mut scan = scan.spawn().unwrap();
+    let mut scan = service.scan_list(&url, &["--settle", "2s"]);
     service.wait_for_shared(&url, "sources", 300);
     scan.kill().unwrap();
     let killed = Run::of(scan);
@@ -87,11 +97,7 @@ fn a_terminated_or_killed_worker_loses_nothing() {
     let mut lost = lost;
     lost.kill().unwrap();
     lost.wait().unwrap();
-    let pid = stopped.id().to_string();
-    let sent = std::process::Command::new("kill")
-        .args(["-TERM", &pid])
-        .status();
-    assert!(sent.unwrap().success());
+    signal(&stopped, "TERM");
     let stopped = Run::of(stopped);
     assert_eq!(stopped.code, Some(0), "{stopped}");
     let args = [
@@ -102,10 +108,7 @@ fn a_terminated_or_killed_worker_loses_nothing() {
     let printed = [sources(&killed.stdout), sources(&resumed.stdout)].concat();
     let distinct: std::collections::BTreeSet<_> = printed.iter().collect();
     assert_eq!(distinct, urls.iter().collect());
-    let status = service
-        .bench
-        .run(&["status", "--ledger", &url, "--format", "jsonl"]);
-    let status = &status.json()[0];
+    let status = service.shared_status(&url);
     assert_eq!(status["left"], 0, "{status}");
     let ambiguous = status["possibly_billed"].as_u64().unwrap() / 2;
     let paid = service.sandbox.paid();
@@ -122,11 +125,7 @@ fn kills_of_the_server_and_of_workers_lose_nothing() {
     let url = server.url();
     let service = Service::with("shared-kills", Sandbox::builder().polls(2));
     let urls = service.list("list.txt", 3_000);
-    let args = [
-        "scan", "--from", "list.txt", "--format", "jsonl", "--settle", "2s",
-    ];
-    let scan = [&args[..], &["--ledger", url]].concat();
-    let scan = service.command(&scan).spawn().unwrap();
+    let scan = service.scan_list(url, &["--settle", "2s"]);
     service.wait_for_shared(url, "sources", 1);
     for round in 0..3 {
         let mut workers = [
@@ -145,10 +144,7 @@ fn kills_of_the_server_and_of_workers_lose_nothing() {
     assert_eq!(scan.code, Some(0), "{scan}");
     let printed = sources(&scan.stdout);
     assert_eq!(printed, urls, "each line once and in order");
-    let status = service
-        .bench
-        .run(&["status", "--ledger", url, "--format", "jsonl"]);
-    let status = &status.json()[0];
+    let status = service.shared_status(url);
     assert_eq!(
         (&status["left"], &status["done_not_printed"]),
         (&0.into(), &0.into()),
@@ -176,35 +172,21 @@ fn a_disconnected_worker_counts_nothing_twice() {
     let Some(url) = fresh_url() else { return };
     let service = Service::with("shared-stopped", Sandbox::builder().polls(3));
     let urls = service.list("list.txt", 800);
-    let signal = |child: &Child, name: &str| {
-        let pid = child.id().to_string();
-        let sent = std::process::Command::new("kill")
-            .args([name, &pid])
-            .status();
-        assert!(sent.unwrap().success());
-    };
-    let args = [
-        "scan", "--from", "list.txt", "--format", "jsonl", "--settle", "2s",
-    ];
-    let scan = [&args[..], &["--ledger", &url]].concat();
-    let scan = service.command(&scan).spawn().unwrap();
+    let scan = service.scan_list(&url, &["--settle", "2s"]);
     service.wait_for_shared(&url, "sources", 1);
     let worker = service.work(&url, &["--settle", "2s"]);
     service.wait_for_shared(&url, "tasks", 100);
-    signal(&worker, "-STOP");
+    signal(&worker, "STOP");
     std::thread::sleep(std::time::Duration::from_secs(5));
-    signal(&worker, "-CONT");
+    signal(&worker, "CONT");
     std::thread::sleep(std::time::Duration::from_secs(1));
-    signal(&worker, "-TERM");
+    signal(&worker, "TERM");
     let worker = Run::of(worker);
     assert_eq!(worker.code, Some(0), "{worker}");
     let scan = Run::of(scan);
     assert_eq!(scan.code, Some(0), "{scan}");
     assert_eq!(sources(&scan.stdout), urls, "each line once and in order");
-    let status = service
-        .bench
-        .run(&["status", "--ledger", &url, "--format", "jsonl"]);
-    let status = &status.json()[0];
+    let status = service.shared_status(&url);
     let ambiguous = status["possibly_billed"].as_u64().unwrap() / 2;
     let paid = service.sandbox.paid();
     println!("{paid} paid, {ambiguous} perhaps twice");

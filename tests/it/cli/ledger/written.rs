@@ -23,10 +23,11 @@ fn every_file_that_a_command_writes_is_private() {
     let endpoint = service.sandbox.endpoint();
     let list = ["in/good.png"];
     let at_service = ["--endpoint", &endpoint];
+    let soon = ["--poll", "50ms"];
     let mut tried = BTreeSet::new();
     for (number, (command, args)) in [
-        ("scan", [&list[..], &at_service].concat()),
-        ("resume", at_service.to_vec()),
+        ("scan", [&list[..], &at_service, &soon].concat()),
+        ("resume", [at_service, soon].concat()),
         ("check", list.to_vec()),
         ("check", [&list[..], &["--format", "csv"]].concat()),
         ("plan", list.to_vec()),
