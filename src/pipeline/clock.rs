@@ -6,6 +6,9 @@ use tokio::time::Instant;
 
 use crate::later::FAR;
 
+/// How often an idle stage checks for work that another process may have added.
+pub(super) const POLL_INTERVAL: Duration = Duration::from_millis(250);
+
 /// Returns the wall-clock time, for times that outlive the process.
 #[expect(
     clippy::disallowed_methods,

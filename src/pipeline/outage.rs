@@ -7,7 +7,10 @@ use std::{
 
 use tokio::time::Instant;
 
-use super::{clock, shared::POLL_INTERVAL, trace};
+use super::{
+    clock::{self, POLL_INTERVAL},
+    trace,
+};
 use crate::error::Error;
 
 /// A period in which all requests to the service or to the upload store fail.

@@ -9,9 +9,10 @@ use std::{
 use tokio::{task::JoinSet, time::sleep};
 
 use super::{
-    Pipeline, Settings, Step, clock,
+    Pipeline, Settings, Step,
+    clock::{self, POLL_INTERVAL},
     failure::{self, RequestFailure},
-    shared::{POLL_INTERVAL, Shared},
+    shared::Shared,
     trace,
 };
 use crate::{

@@ -8,8 +8,10 @@ use tokio::{
 };
 
 use super::{
-    Step, clock, facts, failure, files,
-    shared::{POLL_INTERVAL, Shared},
+    Step,
+    clock::{self, POLL_INTERVAL},
+    facts, failure, files,
+    shared::Shared,
 };
 use crate::{
     error::Error,

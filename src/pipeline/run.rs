@@ -11,11 +11,13 @@ use tokio::{
 };
 
 use super::{
-    Line, Pipeline, Step, clock, intake,
+    Line, Pipeline, Step,
+    clock::{self, POLL_INTERVAL},
+    intake,
     outage::Outage,
     polling, probing,
     progress::Progress,
-    shared::{POLL_INTERVAL, Shared},
+    shared::Shared,
     submitting,
 };
 use crate::{

@@ -15,15 +15,14 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use super::{Pipeline, Step, files, outage::OutageWatch, progress::Counters, trace};
+use super::{
+    Pipeline, Step, clock::POLL_INTERVAL, files, outage::OutageWatch, progress::Counters, trace,
+};
 use crate::{
     error::Error,
     ledger::{Key, Permit, Quota, Reason},
     verdict::Verdict,
 };
-
-/// How often an idle stage checks for work that another process may have added.
-pub(super) const POLL_INTERVAL: Duration = Duration::from_millis(250);
 
 /// The longest wait before a permit is requested again: an outage may end sooner than expected.
 const MAX_WAIT: Duration = Duration::from_secs(1);

@@ -14,9 +14,10 @@ use tokio::{
 };
 
 use super::{
-    Pipeline, Step, clock,
+    Pipeline, Step,
+    clock::{self, POLL_INTERVAL},
     failure::{self, RequestFailure},
-    shared::{POLL_INTERVAL, Shared},
+    shared::Shared,
     trace,
     uploading::{self, Ready},
 };
