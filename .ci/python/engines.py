@@ -139,6 +139,14 @@ def main(command: str, engine: str, work: str, urls: str = "100000", kill_after:
     took = run(engine, arguments, float(kill_after) or None)
     differing = (rows(out) - expected) + (expected - rows(out))
     print(f"{engine}: {rows(out).total()} rows in {took:.1f} s, start included; {differing.total()} differ from the command")
+    accepted = pq.read_table(out, filters=[("decision", "=", "accept")])
+    pq.write_table(accepted, folder / "accepted.parquet")
+    options = ["--sandbox", "--checked-within", "24h", "--allow-address", allow, "--format", "jsonl"]
+    scan = [command, "scan", "--from", str(folder / "accepted.parquet"), *options]
+    scanned = subprocess.run(scan, capture_output=True, check=False)
+    if f"{len(accepted)} taken from the list's checks\n".encode() not in scanned.stderr:
+        raise SystemExit(f"{engine}: not all accepted rows were taken: {scanned.stderr.decode()[-500:]}")
+    print(f"{engine}: {len(accepted)} accepted rows submitted to the sandbox without another download")
     again = run(engine, arguments, None)
     print(f"{engine}: restarted in {again:.1f} s, {rows(out).total()} rows")
     if differing or rows(out) != expected or expected.total() != int(urls):

@@ -2,7 +2,8 @@
 
     python check_ray.py urls.parquet verdicts.parquet [PARTITIONS] [ALLOWED ADDRESS]
 
-The allowed address is for tests on loopback. URLs travel, never images, and nothing is submitted.
+The join of a second run needs polars. The allowed address is for tests on loopback. URLs travel, never images, and
+nothing is submitted.
 """
 
 import sys

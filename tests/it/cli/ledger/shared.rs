@@ -1,11 +1,11 @@
 //! A ledger in PostgreSQL that several processes share.
 
-use std::process::Child;
+use std::{process::Child, time::Duration};
 
-use greenlight::sandbox::Sandbox;
+use greenlight::sandbox::{Fault, Operation, Sandbox, Share, When};
 use serde_json::Value;
 
-use super::{Run, Service, sources};
+use super::{KEY, Run, Service, sources};
 #[cfg(unix)]
 use crate::cli::running::signal;
 use crate::postgres_server::{Server, fresh_url};
@@ -18,7 +18,7 @@ impl Service {
             if run.code == Some(0) && run.json()[0][count].as_u64().unwrap() >= least {
                 return;
             }
-            std::thread::sleep(std::time::Duration::from_millis(20));
+            std::thread::sleep(Duration::from_millis(20));
         }
         panic!("{count} never reached {least}");
     }
@@ -37,6 +37,23 @@ impl Service {
         let args = ["scan", "--from", "list.txt", "--format", "jsonl"];
         let args = [&args[..], &["--ledger", url], more].concat();
         self.command(&args).spawn().unwrap()
+    }
+
+    /// Returns the command with the options for the sandbox, without a rate limit.
+    fn unpaced(&self, args: &[&str]) -> std::process::Command {
+        let allowed = format!("127.0.0.1/32:{}", self.sandbox.address().port());
+        let key = self.sandbox.credentials();
+        let mut command = self.bench.command(args);
+        command
+            .args(["--endpoint", &self.sandbox.endpoint()])
+            .args(["--allow-address", &allowed, "--poll", "50ms"])
+            .args(["--rate", "100000"])
+            .args(["--timeout", "30s"])
+            .stdout(std::process::Stdio::null())
+            .stderr(std::process::Stdio::null())
+            .env(KEY[0].0, key.id())
+            .env(KEY[1].0, key.secret());
+        command
     }
 
     pub(super) fn work(&self, url: &str, more: &[&str]) -> Child {
@@ -115,32 +132,85 @@ fn a_terminated_or_killed_worker_loses_nothing() {
     assert!((300..=300 + ambiguous).contains(&paid), "{paid}, {status}");
 }
 
-/// A restart of the server loses no image: calls wait for it and are repeated.
+/// The failures of the service that the kill suite injects, in turn.
+const FAULTS: [(Operation, Fault); 22] = {
+    use Operation::{AsyncScan, Results};
+    const SOON: Duration = Duration::from_millis(20);
+    [
+        (AsyncScan, Fault::Service(588)),
+        (Results, Fault::Service(500)),
+        (AsyncScan, Fault::Throttled(429, Some(SOON))),
+        (Results, Fault::Throttled(429, Some(SOON))),
+        (AsyncScan, Fault::Close(When::After)),
+        (Results, Fault::Close(When::After)),
+        (AsyncScan, Fault::Close(When::Before)),
+        (AsyncScan, Fault::Gateway(503, When::Before)),
+        (Results, Fault::Gateway(503, When::After)),
+        (AsyncScan, Fault::Html(502, When::After)),
+        (Results, Fault::Html(502, When::Before)),
+        (AsyncScan, Fault::Empty),
+        (Results, Fault::Empty),
+        (AsyncScan, Fault::CutBody),
+        (Results, Fault::CutBody),
+        (AsyncScan, Fault::ShortBody),
+        (AsyncScan, Fault::Missing(Share::Half)),
+        (Results, Fault::Missing(Share::Half)),
+        (AsyncScan, Fault::Tasks(588, Share::Half)),
+        (AsyncScan, Fault::Shuffled),
+        (Results, Fault::Shuffled),
+        (AsyncScan, Fault::Delay(Duration::from_millis(300))),
+    ]
+};
+
+#[allow(
+    clippy::disallowed_methods,
+    reason = "the sizes of a long test are in the environment"
+)]
+fn setting(name: &str, default: u64) -> u64 {
+    let text = std::env::var(name).ok();
+    text.and_then(|text| text.parse().ok()).unwrap_or(default)
+}
+
+/// Four workers share the ledger and are killed in turn, and so is the server, while the service fails in
+/// every way: each line is printed once and in order, and paid for within the bounds of the protocol.
+///
+/// `GREENLIGHT_KILL_IMAGES` and `GREENLIGHT_KILLS` set the size: 20,000 and 60 take minutes. For each 12
+/// workers the server is killed once.
 #[test]
 #[ignore = "slow: restarts a server under a long scan"]
 fn kills_of_the_server_and_of_workers_lose_nothing() {
+    let images = setting("GREENLIGHT_KILL_IMAGES", 3_000);
+    let kills = setting("GREENLIGHT_KILLS", 12);
     let Some(server) = Server::start("killed") else {
         return;
     };
     let url = server.url();
     let service = Service::with("shared-kills", Sandbox::builder().polls(2));
-    let urls = service.list("list.txt", 3_000);
+    let urls = service.list("list.txt", images.try_into().unwrap());
     let scan = service.scan_list(url, &["--settle", "2s"]);
     service.wait_for_shared(url, "sources", 1);
-    for round in 0..3 {
-        let mut workers = [
-            service.work(url, &["--settle", "2s"]),
-            service.work(url, &["--settle", "2s"]),
-        ];
-        service.wait_for_shared(url, "tasks", 300 * (round + 1));
-        server.kill();
-        std::thread::sleep(std::time::Duration::from_millis(500));
-        for worker in &mut workers {
-            worker.kill().unwrap();
-            worker.wait().unwrap();
+    let mut workers: Vec<_> = (0..4)
+        .map(|_| service.work(url, &["--settle", "2s"]))
+        .collect();
+    let mut faults = FAULTS.iter().cycle();
+    for kill in 1..=kills {
+        for (operation, fault) in faults.by_ref().take(2) {
+            service.sandbox.inject(*operation, fault.clone());
         }
+        service.wait_for_shared(url, "tasks", images * kill / (kills + 1));
+        if kill % 12 == 6 {
+            server.kill();
+        }
+        let mut killed = workers.remove(0);
+        killed.kill().unwrap();
+        killed.wait().unwrap();
+        workers.push(service.work(url, &["--settle", "2s"]));
     }
     let scan = Run::of(scan);
+    for worker in &mut workers {
+        worker.kill().unwrap();
+        worker.wait().unwrap();
+    }
     assert_eq!(scan.code, Some(0), "{scan}");
     let printed = sources(&scan.stdout);
     assert_eq!(printed, urls, "each line once and in order");
@@ -152,9 +222,9 @@ fn kills_of_the_server_and_of_workers_lose_nothing() {
     );
     let ambiguous = status["possibly_billed"].as_u64().unwrap() / 2;
     let paid = service.sandbox.paid();
-    println!("{paid} paid, {ambiguous} perhaps twice");
+    println!("{images} images, {kills} kills: {paid} paid, {ambiguous} perhaps twice");
     assert!(
-        (3_000..=3_000 + ambiguous).contains(&paid),
+        (images..=images + ambiguous).contains(&paid),
         "{paid}, {status}"
     );
     let tasks = status["tasks"].as_u64().unwrap();
@@ -162,6 +232,63 @@ fn kills_of_the_server_and_of_workers_lose_nothing() {
         tasks <= paid,
         "no task that was not paid for: {tasks}, {paid}"
     );
+}
+
+/// Two workers help a scan of many images without a rate limit: it ends, each image is paid for once, and
+/// the memory of each process stays flat. `GREENLIGHT_SHARED_IMAGES` sets the size.
+#[cfg(target_os = "linux")]
+#[test]
+#[ignore = "slow: scans a long list"]
+fn a_long_list_needs_no_more_memory() {
+    let images = setting("GREENLIGHT_SHARED_IMAGES", 20_000);
+    let Some(url) = fresh_url() else { return };
+    let builder = Sandbox::builder().remember(images.try_into().unwrap());
+    let service = Service::with("shared-long", builder);
+    service.list("list.txt", images.try_into().unwrap());
+    let output = ["--output", "out.jsonl", "--format", "jsonl"];
+    let args = [
+        "scan", "--from", "list.txt", "--probe", "header", "--ledger", &url,
+    ];
+    let mut scan = service.unpaced(&[&args[..], &output].concat());
+    let mut scan = scan.spawn().unwrap();
+    service.wait_for_shared(&url, "sources", 1);
+    let work = ["work", "--ledger", &url, "--probe", "header"];
+    let mut workers: Vec<_> = (0..2)
+        .map(|_| service.unpaced(&work).spawn().unwrap())
+        .collect();
+    let pids = [scan.id(), workers[0].id(), workers[1].id()];
+    let mut peaks = [0; 3];
+    let mut seconds = 0;
+    let code = loop {
+        for (peak, pid) in peaks.iter_mut().zip(pids) {
+            *peak = memory_of(pid).max(*peak);
+        }
+        if let Some(status) = scan.try_wait().unwrap() {
+            break status.code();
+        }
+        std::thread::sleep(Duration::from_secs(1));
+        seconds += 1;
+    };
+    for worker in &mut workers {
+        worker.kill().unwrap();
+        worker.wait().unwrap();
+    }
+    println!("{images} images in about {seconds} s, at most {peaks:?} KB of memory");
+    assert_eq!(code, Some(0));
+    assert_eq!(service.sandbox.paid(), images);
+    let printed = std::fs::read_to_string(service.bench.path("out.jsonl")).unwrap();
+    let lines = u64::try_from(printed.lines().count()).unwrap();
+    assert_eq!(lines, images);
+    assert!(peaks.iter().all(|peak| *peak < 200_000), "{peaks:?} KB");
+}
+
+/// Returns the resident memory of a process in KB; 0 if it has ended.
+#[cfg(target_os = "linux")]
+fn memory_of(pid: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let line = status.lines().find(|line| line.starts_with("VmRSS:"));
+    let number = line.and_then(|line| line.split_whitespace().nth(1));
+    number.map_or(0, |number| number.parse().unwrap())
 }
 
 /// A worker that was suspended for longer than its leases must not overwrite the results of others.
@@ -177,9 +304,9 @@ fn a_disconnected_worker_counts_nothing_twice() {
     let worker = service.work(&url, &["--settle", "2s"]);
     service.wait_for_shared(&url, "tasks", 100);
     signal(&worker, "STOP");
-    std::thread::sleep(std::time::Duration::from_secs(5));
+    std::thread::sleep(Duration::from_secs(5));
     signal(&worker, "CONT");
-    std::thread::sleep(std::time::Duration::from_secs(1));
+    std::thread::sleep(Duration::from_secs(1));
     signal(&worker, "TERM");
     let worker = Run::of(worker);
     assert_eq!(worker.code, Some(0), "{worker}");
