@@ -16,8 +16,11 @@ mod work;
 
 pub(crate) mod bmp;
 pub(crate) mod gif;
+pub(crate) mod heif;
+pub(crate) mod ico;
 pub(crate) mod jpeg;
 pub(crate) mod png;
+pub(crate) mod tiff;
 pub(crate) mod webp;
 
 use std::fmt;
@@ -37,9 +40,10 @@ pub(crate) use targa::Footer;
 
 /// A file format that is recognized by its content.
 ///
-/// The moderation service scans the first four; [`Webp`](Self::Webp) is measured too and can be
-/// allowed ([`Requirements::with_format`](crate::Requirements::with_format)). The others are
-/// recognized so that a refusal can name them.
+/// 1.0 of the moderation service scans the first four. [`Webp`](Self::Webp), [`Tiff`](Self::Tiff),
+/// [`Heic`](Self::Heic), [`Avif`](Self::Avif) and [`Ico`](Self::Ico), which 2.0 scans too, are measured and can
+/// be allowed ([`Requirements::with_format`](crate::Requirements::with_format)). The others are recognized so
+/// that a refusal can name them.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[cfg_attr(

@@ -24,7 +24,7 @@ mod whole;
 
 use crate::format::{
     self, Footer, Format, Found, Markup, Parser, Progress, SNIFF_BYTES, Sniffed, bmp::Bmp,
-    gif::Gif, jpeg::Jpeg, png::Png, sniff, webp::Webp,
+    gif::Gif, heif::Heif, ico::Ico, jpeg::Jpeg, png::Png, sniff, tiff::Tiff, webp::Webp,
 };
 
 pub use crate::format::{ColorType, Defect, DefectClass, DefectKind, Defects, Depth, Orientation};
@@ -109,6 +109,9 @@ enum Walker {
     Gif(Gif),
     Bmp(Bmp),
     Webp(Webp),
+    Tiff(Tiff),
+    Heif(Heif),
+    Ico(Ico),
 }
 
 impl Walker {
@@ -119,6 +122,9 @@ impl Walker {
             Format::Gif => Self::Gif(Gif::new(depth)),
             Format::Bmp => Self::Bmp(Bmp::new(depth)),
             Format::Webp => Self::Webp(Webp::new(depth)),
+            Format::Tiff => Self::Tiff(Tiff::new(depth)),
+            Format::Heic | Format::Avif => Self::Heif(Heif::new(depth)),
+            Format::Ico => Self::Ico(Ico::new(depth)),
             _ => return None,
         })
     }
@@ -130,6 +136,9 @@ impl Walker {
             Self::Gif(parser) => parser,
             Self::Bmp(parser) => parser,
             Self::Webp(parser) => parser,
+            Self::Tiff(parser) => parser,
+            Self::Heif(parser) => parser,
+            Self::Ico(parser) => parser,
         }
     }
 }

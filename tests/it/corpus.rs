@@ -371,7 +371,15 @@ fn named(name: &str) -> Option<Format> {
 fn is_measured(format: Format) -> bool {
     matches!(
         format,
-        Format::Png | Format::Jpeg | Format::Gif | Format::Bmp | Format::Webp
+        Format::Png
+            | Format::Jpeg
+            | Format::Gif
+            | Format::Bmp
+            | Format::Webp
+            | Format::Tiff
+            | Format::Heic
+            | Format::Avif
+            | Format::Ico
     )
 }
 

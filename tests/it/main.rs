@@ -3,6 +3,7 @@
 mod bmp;
 #[cfg(feature = "cli")]
 mod cli;
+mod containers;
 mod corpus;
 #[cfg(feature = "cli")]
 mod corpus_check;

@@ -254,7 +254,10 @@ fn unknown_facts_are_never_accepted() {
         (b"GIF89a", truncated),
         (b"\xff\xd8\xff", truncated),
         (b"\xff\xd8\xff\xd9", &[Code::ImageCorrupt]),
-        (b"II*\0\x08\0\0\0", &[Code::ImageFormatUnsupported]),
+        (
+            b"II*\0\x08\0\0\0",
+            &[Code::ImageFormatUnsupported, Code::ImageTruncated],
+        ),
         (
             b"<!DOCTYPE html><html><head><title>404</title></head></html>",
             &[Code::ImageFormatUnsupported],

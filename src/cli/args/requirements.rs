@@ -17,7 +17,9 @@ use greenlight::{ByteSize, Enforcement, Format, Requirements, Rule};
 const MAX_FILE: u64 = 1 << 20;
 
 /// The formats whose dimensions are measured, so that they can be accepted.
-const MEASURED: [&str; 5] = ["png", "jpeg", "gif", "bmp", "webp"];
+const MEASURED: [&str; 9] = [
+    "png", "jpeg", "gif", "bmp", "webp", "tiff", "heic", "avif", "ico",
+];
 
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Requirements")]
@@ -69,7 +71,8 @@ pub(crate) struct RequirementOptions {
 
     /// Allow a format in addition
     ///
-    /// png, jpeg, gif, bmp or webp; may be repeated.
+    /// png, jpeg, gif, bmp, webp, tiff, heic, avif or ico; may be repeated. For 2.0 only: others show a picture
+    /// that may differ from the one that is scanned, such as the last image of an ICO.
     #[arg(long, value_name = "FORMAT", value_parser = measured(), hide_possible_values = true, hide_short_help = true)]
     allow_format: Vec<Format>,
 
