@@ -3,6 +3,7 @@
 use std::{cmp::Reverse, collections::BTreeMap};
 
 use super::{
+    list::unit_of,
     outcome::{ResultReport, ScanOutcome, ScanReport, SceneReport},
     report::{Report, Tally},
     source::Noticed,
@@ -182,7 +183,8 @@ fn findings(report: &Report) -> impl Iterator<Item = Row> {
             Severity::Reject => Cell::new(format!("{code}:")).tone(Tone::Bad),
             Severity::Warn => Cell::new(format!("warning: {code}:")).tone(Tone::Unsure),
         };
-        let line = report.line.map(|line| format!("line {line}: "));
+        let unit = report.list.as_deref().map_or("line", unit_of);
+        let line = report.line.map(|line| format!("{unit} {line}: "));
         let mut message = line.unwrap_or_default() + violation.message();
         if code == Code::UrlPrivateAddress && message.contains("allow entry") {
             message.push_str(" (--allow-address)");

@@ -41,7 +41,7 @@ pub(crate) struct Item {
 pub(crate) struct Origin {
     /// The line of a list; none for an argument.
     pub(crate) place: Option<Place>,
-    /// The number of that line, or of the argument, from 1.
+    /// The number of that line, row or element, or of the argument, from 1.
     pub(crate) line: u64,
     /// The user's own name for it.
     pub(crate) data_id: Option<DataId>,
@@ -289,7 +289,7 @@ impl Naming {
 
     const fn line(place: Place, data_id: Option<DataId>) -> Self {
         Self(Origin {
-            line: place.line,
+            line: place.number(),
             place: Some(place),
             data_id,
         })

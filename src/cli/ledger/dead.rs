@@ -7,6 +7,7 @@ use crate::{
     cli::{
         args::DeadOptions,
         exit::{Exit, Failure},
+        list::place_of,
         printer::{self, PrintedLine, Printer},
         report::text,
         terminal::{Cell, Row as Cells, Tone},
@@ -76,7 +77,7 @@ impl PrintedLine for Dead {
 
     fn rows(&self) -> Vec<Cells> {
         let first = Cell::new(&*self.class).left(CLASS).tone(Tone::Bad);
-        let place = format!("{} line {}:", self.list, self.line);
+        let place = format!("{}:", place_of(&self.list, self.line));
         vec![
             vec![first, Cell::new(&*self.source)],
             vec![

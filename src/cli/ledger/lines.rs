@@ -5,6 +5,7 @@ use std::{fs::File, path::PathBuf, sync::Arc};
 use crate::{
     cli::{
         exit::reason,
+        list::place_of,
         name,
         source::{Item, Origin, Sources, What},
     },
@@ -142,7 +143,7 @@ pub(crate) fn located(why: String, list: &str, line: u64) -> String {
     if list == ARGUMENTS || why.starts_with(list) {
         return why;
     }
-    format!("{list} line {line}: {why}")
+    format!("{}: {why}", place_of(list, line))
 }
 
 fn place(origin: Origin) -> Source {

@@ -202,6 +202,7 @@ impl<R: BufRead + Send> Rows for DelimitedRows<R> {
         Some(Row {
             number: record.line,
             last: record.last,
+            element: None,
             found,
         })
     }

@@ -16,6 +16,8 @@ pub(super) struct Elements<R> {
     reader: R,
     /// Of the byte that is read next, from 1.
     line: u64,
+    /// How many elements were returned.
+    count: u64,
     shape: Shape,
     /// What is to be read again before the reader is, the last byte first.
     back: Vec<u8>,
@@ -66,6 +68,7 @@ impl<R: BufRead> Elements<R> {
         Self {
             reader,
             line: 1,
+            count: 0,
             shape: Shape::Unknown,
             back: Vec::new(),
             seen: 0,
@@ -78,7 +81,24 @@ impl<R: BufRead> Elements<R> {
         self.line
     }
 
+    /// The number of the last element in an array, from 1. `None` if the list is not an array.
+    pub(super) const fn number(&self) -> Option<u64> {
+        match self.shape {
+            Shape::Unknown | Shape::Lines => None,
+            Shape::Array(_) | Shape::AfterArray => Some(self.count),
+        }
+    }
+
     pub(super) fn next(&mut self) -> io::Result<Option<Element>> {
+        let next = self.read();
+        // An error of the reader is reported as an element, too.
+        if !matches!(next, Ok(None)) {
+            self.count = self.count.saturating_add(1);
+        }
+        next
+    }
+
+    fn read(&mut self) -> io::Result<Option<Element>> {
         loop {
             let Some(byte) = self.peek()? else {
                 return Ok(self.end());

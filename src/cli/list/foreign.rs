@@ -29,21 +29,21 @@ pub(super) struct Foreign {
 impl Foreign {
     pub(super) const fn begin(first: ListLine) -> Self {
         Self {
-            last: first.place.line,
+            last: first.place.number(),
             count: 1,
             first,
         }
     }
 
     pub(super) const fn add(&mut self, line: &ListLine) {
-        self.last = line.place.line;
+        self.last = line.place.number();
         self.count = self.count.saturating_add(1);
     }
 
     /// The one line that reports them.
     pub(super) fn report(self) -> ListLine {
         let Self { first, last, count } = self;
-        let unit = first.place.unit;
+        let unit = first.place.element.map_or(first.place.unit, |_| "element");
         ListLine {
             fault: Some(format!(
                 "the list is neither UTF-8 nor UTF-16: {count} {unit}s up to {unit} {last} cannot be \

@@ -39,7 +39,10 @@ impl<R: BufRead> JsonRows<R> {
         let element = match self.elements.next() {
             Ok(element) => element?,
             Err(error) => {
-                let row = Row::unreadable(self.elements.line(), &reason(&error));
+                let row = Row {
+                    element: self.elements.number(),
+                    ..Row::unreadable(self.elements.line(), &reason(&error))
+                };
                 return Some((row, Names::default()));
             }
         };
@@ -63,6 +66,7 @@ impl<R: BufRead> JsonRows<R> {
         let row = Row {
             number: line,
             last,
+            element: self.elements.number(),
             found,
         };
         Some((row, names))
@@ -212,9 +216,8 @@ fn found(columns: &Columns, fields: &[(String, &[u8])]) -> (Found, Names) {
     let source = match value(Some(source)) {
         Value::Text(text) if !text.is_empty() => text.into_bytes(),
         Value::Foreign(raw) => raw,
-        Value::Text(_) | Value::Null => {
-            return (Found::broken("", "no source in this line"), names);
-        }
+        Value::Text(_) => return (Found::broken("", "the source is empty"), names),
+        Value::Null => return (Found::broken("", "the source is null"), names),
         Value::Whole(_) => return (Found::broken("", "the source is a number"), names),
         Value::Other(what) => return (Found::broken("", format!("the source is {what}")), names),
     };

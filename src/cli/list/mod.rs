@@ -13,6 +13,7 @@ mod json;
 mod likely;
 mod lines;
 mod parquet;
+mod place;
 mod records;
 mod row;
 mod scan;
@@ -22,7 +23,6 @@ mod text;
 use std::{
     collections::VecDeque,
     ffi::OsStr,
-    fmt,
     fs::File,
     io::{self, BufRead, BufReader},
     path::Path,
@@ -46,6 +46,7 @@ use greenlight::DataId;
 
 pub(crate) use column::Columns;
 pub(crate) use lines::{LineEnds, Lines};
+pub(crate) use place::{Place, place_of, unit_of};
 
 /// The longest text that is taken for a source, in bytes: far more than a URL or a path may have.
 const LONGEST: usize = 64 * 1024;
@@ -103,23 +104,6 @@ pub(crate) struct List {
     ahead: VecDeque<ListLine>,
     /// Lines that are not UTF-8, which are reported together.
     foreign: Option<Foreign>,
-}
-
-/// A place in a list. `Display`: `urls.txt line 3`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Place {
-    /// The list's name as it was given, `stdin` for standard input.
-    pub(crate) list: Arc<str>,
-    /// The number of the line, or of the row in a table that has no lines, from 1.
-    pub(crate) line: u64,
-    /// Which of the two.
-    unit: &'static str,
-}
-
-impl fmt::Display for Place {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {} {}", self.list, self.unit, self.line)
-    }
 }
 
 /// A line that names a source, or should.
@@ -248,6 +232,7 @@ impl List {
             return Some(Row {
                 number: 1,
                 last: 1,
+                element: None,
                 found,
             });
         }
@@ -258,6 +243,7 @@ impl List {
         let Row {
             number,
             last,
+            element,
             found,
         } = row;
         let line = |text, data_id, check, fault| ListLine {
@@ -265,6 +251,7 @@ impl List {
                 list: Arc::clone(&self.name),
                 line: number,
                 unit: self.unit,
+                element,
             },
             text,
             data_id,
@@ -281,11 +268,13 @@ impl List {
                 data_id,
                 check,
             } => {
+                let source = text::without_blanks(source);
                 if source.len() > LONGEST {
                     let found = Found::too_long(source);
                     return self.line(Row {
                         number,
                         last,
+                        element,
                         found,
                     });
                 }

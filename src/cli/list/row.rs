@@ -72,6 +72,8 @@ pub(super) struct Row {
     pub(super) number: u64,
     /// The line or row that it ends in: a record, or what was skipped, may have more than one.
     pub(super) last: u64,
+    /// Its number in a JSON array, from 1: a line may hold several elements.
+    pub(super) element: Option<u64>,
     pub(super) found: Found,
 }
 
@@ -97,6 +99,7 @@ impl Row {
         Self {
             number,
             last: number,
+            element: None,
             found: Found::Unreadable(format!("cannot read on: {why}")),
         }
     }

@@ -72,6 +72,7 @@ impl<R: BufRead> TextRows<R> {
         Row {
             number: first.number,
             last,
+            element: None,
             found: Found::broken(first.bytes, with_skipped(why, first.number, last)),
         }
     }
@@ -97,21 +98,15 @@ impl<R: BufRead + Send> Rows for TextRows<R> {
             bytes,
             is_cut,
         } = line;
-        let start = bytes.trim_ascii_start();
-        // No URL has blanks around it, and a path may.
-        let source = if is_url(start) {
-            start.trim_ascii_end().to_vec()
-        } else {
-            bytes
-        };
         let found = if is_cut {
-            Found::too_long(source)
+            Found::too_long(without_blanks(bytes))
         } else {
-            Found::source(source)
+            Found::source(bytes)
         };
         Some(Row {
             number,
             last: number,
+            element: None,
             found,
         })
     }
@@ -126,6 +121,15 @@ fn is_json(line: &[u8]) -> bool {
     };
     let next = rest.trim_ascii_start().first();
     next.is_none_or(|next| wanted.contains(next))
+}
+
+/// Removes the blanks around a URL, which has none. A path may have them.
+pub(super) fn without_blanks(source: Vec<u8>) -> Vec<u8> {
+    let trimmed = source.trim_ascii();
+    if is_url(trimmed) && trimmed.len() < source.len() {
+        return trimmed.to_vec();
+    }
+    source
 }
 
 pub(super) fn is_url(text: &[u8]) -> bool {

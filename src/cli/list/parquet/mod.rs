@@ -142,6 +142,7 @@ impl ParquetRows {
         Row {
             number,
             last: self.given,
+            element: None,
             found,
         }
     }
@@ -178,6 +179,7 @@ impl Rows for ParquetRows {
         Some(Row {
             number: first,
             last,
+            element: None,
             found: Found::broken("", why),
         })
     }
@@ -221,6 +223,7 @@ impl ParquetRows {
                     let row = |found| Row {
                         number,
                         last: number,
+                        element: None,
                         found,
                     };
                     return Some(found.map_or(Next::Absent(number), |found| Next::Row(row(found))));

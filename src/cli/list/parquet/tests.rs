@@ -123,6 +123,7 @@ fn wanted(rows: &[Values]) -> Vec<Row> {
         .map(|(row, number)| Row {
             number,
             last: number,
+            element: None,
             found: found(row),
         })
         .collect()
@@ -278,6 +279,7 @@ fn rows_without_a_source_are_one_message_with_their_range() {
     let wanted = Row {
         number: 1,
         last: 1_000_000,
+        element: None,
         found: Found::broken("", "no source in the rows up to 1000000"),
     };
     assert_eq!(rows, [wanted]);

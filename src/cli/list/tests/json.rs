@@ -27,6 +27,59 @@ fn an_array_is_read_element_by_element() {
 }
 
 #[test]
+fn elements_on_one_line_have_numbers_of_their_own() {
+    let places = |text: &[u8]| -> Vec<_> {
+        let list = list_of(
+            ListFormat::Jsonl,
+            Columns::default(),
+            Cursor::new(text.to_vec()),
+        );
+        list.map(|line| (line.place.number(), line.place.to_string()))
+            .collect()
+    };
+    let expected = [
+        (1, "list line 1 element 1".to_owned()),
+        (2, "list line 1 element 2".to_owned()),
+        (3, "list line 2 element 3".to_owned()),
+    ];
+    assert_eq!(places(b"[\"a\",\"a\",\n\"a\"]"), expected);
+    let expected = [(1, "list line 1".to_owned()), (2, "list line 2".to_owned())];
+    assert_eq!(places(b"\"a\"\n\"a\"\n"), expected);
+    // Elements that are read ahead, and an error that is not in an element.
+    let text = b"[{\"url\":\"a\"},{\"link\":\"b\"},\n17,{\"url\":\"c\"}";
+    let list = list_of(ListFormat::Jsonl, columns("link", ""), &text[..]);
+    let numbers: Vec<_> = list.map(|line| line.place.number()).collect();
+    assert_eq!(numbers, [1, 2, 3, 4, 5]);
+    // Elements in another encoding.
+    let mut list = list_of(
+        ListFormat::Jsonl,
+        Columns::default(),
+        &b"[\"\xe9\",\"\xe8\"]"[..],
+    );
+    let fault = list.next().and_then(|line| line.fault).unwrap();
+    assert!(
+        fault.contains("2 elements up to element 2 cannot"),
+        "{fault}"
+    );
+}
+
+#[test]
+fn blanks_around_a_url_are_removed_in_every_format() {
+    let url = "http://a/b";
+    for (format, text, line) in [
+        (ListFormat::Text, " http://a/b\t\n", 1),
+        (ListFormat::Csv, "url,n\n\" http://a/b \",1\n", 2),
+        (ListFormat::Tsv, "url\tn\n http://a/b \t1\n", 2),
+        (ListFormat::Jsonl, "\" http://a/b\\n\"\n", 1),
+        (ListFormat::Jsonl, "{\"url\":\" http://a/b \"}\n", 1),
+    ] {
+        assert_eq!(read(format, text.as_bytes()), [good(line, url)], "{text}");
+    }
+    let path = read(ListFormat::Jsonl, b"\" a.png \"\n");
+    assert_eq!(path, [good(1, " a.png ")]);
+}
+
+#[test]
 fn a_defect_in_an_unused_field_is_ignored() {
     for other in [
         r#""\ud83d""#,
@@ -109,7 +162,7 @@ fn a_line_that_is_not_json_costs_one_line() {
                 "",
                 "no field `url`, `image_url`, `source` or `link`; there are: other, more"
             ),
-            (6, "", "no source in this line"),
+            (6, "", "the source is null"),
             (
                 7,
                 "{\"url\":\"b\"} {}",

@@ -145,7 +145,7 @@ proptest! {
             text += &serde_json::json!({ "z": [source], "url": source, "id": data_id }).to_string();
             text.push('\n');
             wanted.push(match (source.as_str(), data_id) {
-                ("", _) => bad(line, "", "no source in this line"),
+                ("", _) => bad(line, "", "the source is empty"),
                 (source, None) => good(line, source),
                 (source, Some(data_id)) => named(line, source, &data_id.to_string()),
             });

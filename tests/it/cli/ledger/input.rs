@@ -98,3 +98,57 @@ fn an_unknown_column_is_reported_before_a_ledger_is_created() {
     assert!(run.stderr.contains("link"), "{run}");
     assert!(!service.bench.path("greenlight.db").exists(), "{run}");
 }
+
+#[test]
+fn every_list_format_keeps_equal_sources() {
+    let service = Service::new("input-equal");
+    let url = service.good(1).remove(0);
+    let lines = format!("{url}\n").repeat(3);
+    let texts = [
+        format!("\"{url}\""),
+        format!("\"{url}\""),
+        format!("\"{url}\""),
+    ];
+    let objects = format!("[{{\"url\":\" {url} \"}},{{\"url\":\"{url}\"}},\"{url}\"]");
+    for (name, text) in [
+        ("list.txt", lines.clone()),
+        ("list.csv", format!("url\n{lines}")),
+        (
+            "list.tsv",
+            format!("url\tn\n{}", lines.replace('\n', "\t1\n")),
+        ),
+        ("list.jsonl", texts.join("\n")),
+        ("list.json", format!("[{}]", texts.join(","))),
+        ("objects.json", objects),
+        ("list.parquet", String::new()),
+    ] {
+        if name == "list.parquet" {
+            let args = ["export", "--format", "parquet", "--output", name];
+            let export = service
+                .bench
+                .run(&[&args[..], &["--ledger", "list.txt.db"]].concat());
+            assert_eq!(export.code, Some(0), "{export}");
+        } else {
+            service.bench.write(name, text);
+        }
+        let list = ["--from", name, "--format", "jsonl"];
+        let check = service.bench.run(&[&["check"][..], &list].concat());
+        assert_eq!(check.texts("source"), [&*url, &*url, &*url], "{name}");
+        let plan = service.bench.run(&[&["plan"][..], &list].concat());
+        assert_eq!(plan.json()[0]["sources"], 3, "{name}: {plan}");
+        let ledger = format!("{name}.db");
+        let scan = [&["scan"][..], &list, &["--ledger", &ledger]].concat();
+        for _ in 0..2 {
+            let scan = service.run(&scan);
+            assert_eq!(scan.texts("source"), [&*url, &*url, &*url], "{name}");
+            let numbers: Vec<_> = scan.json().iter().map(|row| row["line"].as_u64()).collect();
+            assert!(
+                numbers.is_sorted_by(|one, other| one < other),
+                "{name}: {numbers:?}"
+            );
+        }
+        let status = ["status", "--format", "jsonl", "--ledger", &ledger];
+        let status = service.bench.run(&status).json().remove(0);
+        assert_eq!(status["sources"], 3, "{name}: {status}");
+    }
+}

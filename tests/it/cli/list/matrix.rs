@@ -11,7 +11,7 @@ struct Format {
     extension: &'static str,
     name: &'static str,
     text: String,
-    /// The lines with a result, and the lines that are reported.
+    /// The lines with a result, and the lines that are reported; in an array the elements.
     answered: &'static [u64],
     reported: &'static [u64],
 }
@@ -58,8 +58,8 @@ fn formats() -> Vec<Format> {
             "json",
             "json",
             "[\n{\"url\":\"ftp://a/1\"},\n\n\"ftp://a/\u{e9}\u{1f600}\"\n,\n{\"url\":17},\n{\"url\":\"ftp://a/2\"},\n]\n",
-            &[2, 4, 7],
-            &[6, 8],
+            &[1, 2, 4],
+            &[3, 5],
         ),
     ]
 }
