@@ -82,12 +82,8 @@ pub(crate) fn summary(tally: &Tally, noticed: &Noticed, is_below_lines: bool) ->
     // Some reports stand for several lines.
     let further = noticed.bad_lines().saturating_sub(noticed.bad());
     let unread = tally.bad().saturating_add(further);
-    if unread > 0 {
-        let noun = if unread == 1 { "line" } else { "lines" };
-        rows.push(count_row(
-            &format!("{unread} {noun} without a source that can be read"),
-            &[],
-        ));
+    if let Some(bad) = bad_lines(unread) {
+        rows.push(count_row(&bad, &[]));
     }
     if let Some(quoted) = quoted_lines(noticed.quoted_lines()) {
         rows.push(count_row(&quoted, &[]));
@@ -101,6 +97,12 @@ pub(crate) fn summary(tally: &Tally, noticed: &Noticed, is_below_lines: bool) ->
     }
     rows.extend(code_rows(tally.codes(), 6));
     rows
+}
+
+/// How many lines of lists have no source.
+pub(crate) fn bad_lines(count: u64) -> Option<String> {
+    let noun = if count == 1 { "line" } else { "lines" };
+    (count > 0).then(|| format!("{count} {noun} without a source that can be read"))
 }
 
 /// How many lines there are in quoted fields that seem to hold rows.

@@ -177,14 +177,9 @@ impl PrintedLine for PlanReport {
                 "sources",
                 format!("{} ({} {again})", self.sources, self.duplicates),
             ),
-            pair("images", checked),
+            pair("decisions", checked),
         ];
-        if self.bad_lines > 0 {
-            let noun = if self.bad_lines == 1 { "line" } else { "lines" };
-            let bad = format!(
-                "{} {noun} without a source that can be read",
-                self.bad_lines
-            );
+        if let Some(bad) = human::bad_lines(self.bad_lines) {
             rows.push(pair("list", bad));
         }
         if let Some(quoted) = human::quoted_lines(self.quoted_lines) {
@@ -192,9 +187,13 @@ impl PrintedLine for PlanReport {
         }
         rows.extend(human::code_rows(&self.codes, LABEL));
         let scenes = self.scenes.join(",");
+        let once = match self.duplicates {
+            0 => "",
+            _ => "; duplicates are billed once",
+        };
         let billed = format!(
-            "at most {} images for each {} ({scenes}), {} in all",
-            self.billed_per_scene, self.noun, self.billed
+            "at most {} images for each {} ({scenes}), {} in all{}",
+            self.billed_per_scene, self.noun, self.billed, once
         );
         rows.push(pair("requests", self.requests.to_string()));
         rows.push(pair("billed", billed));

@@ -27,6 +27,8 @@ pub struct Plan {
     rejected: u64,
     undecided: u64,
     unreadable: u64,
+    /// Accepted images, without duplicates.
+    submitted: u64,
     billed_per_scene: u64,
     scenes: u64,
     codes: CodeCounts,
@@ -46,17 +48,17 @@ impl Plan {
         self.duplicates
     }
 
-    /// Returns the number of images that would be submitted.
+    /// Returns the number of lines with an accepted image, duplicates included.
     pub const fn accepted(&self) -> u64 {
         self.accepted
     }
 
-    /// Returns the number of images that would be rejected.
+    /// Returns the number of lines with a rejected image, duplicates included.
     pub const fn rejected(&self) -> u64 {
         self.rejected
     }
 
-    /// Returns the number of images with an inconclusive verdict.
+    /// Returns the number of lines with an inconclusive verdict, duplicates included.
     pub const fn undecided(&self) -> u64 {
         self.undecided
     }
@@ -67,9 +69,14 @@ impl Plan {
         self.unreadable
     }
 
+    /// Returns the number of images that would be submitted: an image on several lines is submitted once.
+    pub const fn submitted(&self) -> u64 {
+        self.submitted
+    }
+
     /// Returns the number of submissions.
     pub fn requests(&self) -> u64 {
-        self.accepted.div_ceil(self.max_tasks.max(1))
+        self.submitted.div_ceil(self.max_tasks.max(1))
     }
 
     /// Returns the maximum number of images billed per scene; each scanned frame counts as an image.
@@ -94,15 +101,77 @@ impl Plan {
         &self.codes
     }
 
-    fn note<S>(&mut self, verdict: &Verdict<S>) {
+    fn bill<S>(&mut self, verdict: &Verdict<S>) {
         let billed = u64::from(facts::billed(verdict, self.frame_cap));
         self.billed_per_scene = self.billed_per_scene.saturating_add(billed);
-        let count = match verdict.decision() {
-            Decision::Accept => &mut self.accepted,
-            Decision::Reject => &mut self.rejected,
-            Decision::Inconclusive => &mut self.undecided,
+        self.submitted = self.submitted.saturating_add(verdict.is_accepted().into());
+    }
+
+    fn count(&mut self, counted: Counted) {
+        let count = match counted.decision {
+            Some(Decision::Accept) => &mut self.accepted,
+            Some(Decision::Reject) => &mut self.rejected,
+            Some(Decision::Inconclusive) => &mut self.undecided,
+            None => &mut self.unreadable,
         };
         *count = count.saturating_add(1);
+        self.codes.add_set(counted.codes);
+    }
+}
+
+/// What is counted of a line.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Counted {
+    /// `None` for a line without a verdict.
+    decision: Option<Decision>,
+    codes: CodeSet,
+}
+
+impl Counted {
+    const BYTES: usize = CodeSet::BYTES + 1;
+
+    const UNREADABLE: Self = Self {
+        decision: None,
+        codes: CodeSet::EMPTY,
+    };
+
+    /// Accepted without a warning, as most images are, so that it is not stored.
+    const PLAIN: Self = Self {
+        decision: Some(Decision::Accept),
+        codes: CodeSet::EMPTY,
+    };
+
+    fn of<S>(verdict: &Verdict<S>) -> Self {
+        Self {
+            decision: Some(verdict.decision()),
+            codes: CodeSet::of(verdict.violations()),
+        }
+    }
+
+    fn to_bytes(self) -> [u8; Self::BYTES] {
+        let mut bytes = [0; Self::BYTES];
+        let (decision, codes) = bytes.split_at_mut(1);
+        decision[0] = match self.decision {
+            None => 0,
+            Some(Decision::Accept) => 1,
+            Some(Decision::Reject) => 2,
+            Some(Decision::Inconclusive) => 3,
+        };
+        codes.copy_from_slice(&self.codes.to_bytes());
+        bytes
+    }
+
+    fn from_bytes(bytes: [u8; Self::BYTES]) -> Self {
+        let [decision, codes @ ..] = bytes;
+        Self {
+            decision: match decision {
+                0 => None,
+                1 => Some(Decision::Accept),
+                2 => Some(Decision::Reject),
+                _ => Some(Decision::Inconclusive),
+            },
+            codes: CodeSet::from_bytes(codes),
+        }
     }
 }
 
@@ -110,11 +179,11 @@ impl Plan {
 #[derive(Debug)]
 pub struct Planning {
     /// The head of a URL's key, and the line.
-    checking: Checking<(Head, Planned)>,
+    checking: Checking<(Option<Head>, Planned)>,
     scope: Scope,
     files: Seen,
-    /// The codes of URLs with violations, for later lines with the same URL.
-    flawed: Table<{ CodeSet::BYTES }>,
+    /// What URLs that were not accepted without a warning count as, for later lines with the same URL.
+    flawed: Table<{ Counted::BYTES }>,
     plan: Plan,
 }
 
@@ -130,8 +199,8 @@ enum Planned {
 impl Plan {
     /// Starts a dry run over a list. Nothing is submitted. Must be called within a tokio runtime.
     ///
-    /// Of each image 16 bytes of its key are kept, to detect duplicates, and its codes if there are
-    /// violations: of up to 1.8 million images in memory, and of more in a temporary file. The counts
+    /// Of each image 16 bytes of its key are kept, to detect duplicates, and its decision and codes
+    /// if it is not accepted or has a warning: of up to 1.8 million images in memory, and of more in a temporary file. The counts
     /// are exact.
     ///
     /// ```no_run
@@ -182,7 +251,7 @@ impl Plan {
                     Ok(Some(planned)) => planned.await.unwrap_or(Planned::Unreadable),
                     Err(_) => Planned::Unreadable,
                 };
-                (url.unwrap_or_default(), planned)
+                (url, planned)
             }
         };
         Ok(Planning {
@@ -217,38 +286,34 @@ impl Planning {
         };
         let plan = &mut self.plan;
         plan.lines = plan.lines.saturating_add(1);
-        match planned {
-            Planned::Url(verdict) => {
-                plan.note(&verdict);
-                let codes = CodeSet::of(verdict.violations());
-                if !codes.is_empty() {
-                    plan.codes.add_set(codes);
-                    self.flawed.insert(url, codes.to_bytes());
-                }
+        let is_again = matches!(planned, Planned::Again);
+        let (counted, is_duplicate) = match (planned, url) {
+            (Planned::Url(verdict), _) => {
+                plan.bill(&verdict);
+                (Counted::of(&verdict), false)
             }
-            Planned::File(FileCheck { sha256, verdict }) => {
+            (Planned::File(FileCheck { sha256, verdict }), _) => {
                 let key = sha256.map(|sha256| Key::of_content(&self.scope, &sha256));
-                let is_new = key.map_or(Ok(true), |key| self.files.is_new(head(key)));
-                match is_new {
-                    Ok(true) => plan.note(&verdict),
-                    Ok(false) => plan.duplicates = plan.duplicates.saturating_add(1),
-                    Err(_) => plan.unreadable = plan.unreadable.saturating_add(1),
-                }
-                if is_new.is_ok() {
-                    plan.codes.add(verdict.violations());
-                }
-            }
-            Planned::Again => {
-                let codes = self.flawed.get(&url);
-                match codes {
-                    Ok(_) => plan.duplicates = plan.duplicates.saturating_add(1),
-                    Err(_) => plan.unreadable = plan.unreadable.saturating_add(1),
-                }
-                if let Ok(Some(codes)) = codes {
-                    plan.codes.add_set(CodeSet::from_bytes(codes));
+                match key.map_or(Ok(true), |key| self.files.is_new(head(key))) {
+                    Ok(true) => {
+                        plan.bill(&verdict);
+                        (Counted::of(&verdict), false)
+                    }
+                    Ok(false) => (Counted::of(&verdict), true),
+                    // Whether it would be billed is unknown.
+                    Err(_) => (Counted::UNREADABLE, false),
                 }
             }
-            Planned::Unreadable => plan.unreadable = plan.unreadable.saturating_add(1),
+            (Planned::Again, Some(url)) => match self.flawed.get(&url) {
+                Ok(flawed) => (flawed.map_or(Counted::PLAIN, Counted::from_bytes), true),
+                Err(_) => (Counted::UNREADABLE, false),
+            },
+            (Planned::Again | Planned::Unreadable, _) => (Counted::UNREADABLE, false),
+        };
+        plan.count(counted);
+        plan.duplicates = plan.duplicates.saturating_add(is_duplicate.into());
+        if let (Some(url), false, false) = (url, is_again, counted == Counted::PLAIN) {
+            self.flawed.insert(url, counted.to_bytes());
         }
         true
     }

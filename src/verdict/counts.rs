@@ -67,7 +67,7 @@ impl CodeCounts {
 }
 
 /// The codes of one image, a bit for each.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct CodeSet {
     rejecting: u64,
     warnings: u64,
@@ -80,6 +80,12 @@ const fn bit(code: Code) -> u64 {
 }
 
 impl CodeSet {
+    #[cfg(feature = "pipeline")]
+    pub(crate) const EMPTY: Self = Self {
+        rejecting: 0,
+        warnings: 0,
+    };
+
     pub(crate) fn of(violations: &[Violation]) -> Self {
         let mut codes = Self::default();
         for (code, severity) in violations.iter().map(Violation::code_and_severity) {
@@ -110,10 +116,5 @@ impl CodeSet {
             rejecting,
             warnings,
         }
-    }
-
-    #[cfg(feature = "pipeline")]
-    pub(crate) const fn is_empty(self) -> bool {
-        self.rejecting | self.warnings == 0
     }
 }

@@ -426,9 +426,10 @@ fn a_plan_counts_and_submits_nothing() {
         assert_eq!((plan.lines(), plan.duplicates()), (56, 2));
         assert_eq!(
             (plan.accepted(), plan.rejected(), plan.undecided()),
-            (52, 2, 0)
+            (54, 2, 0)
         );
-        assert_eq!((plan.requests(), plan.unreadable()), (2, 0));
+        assert_eq!((plan.submitted(), plan.requests()), (52, 2));
+        assert_eq!(plan.unreadable(), 0);
         assert_eq!((plan.billed_per_scene(), plan.billed()), (54, 108));
         assert_eq!(plan.cost(150), 17, "108 at 150 a thousand, rounded up");
         assert_eq!(plan.codes().rejecting()[&Code::UrlScheme], 1);

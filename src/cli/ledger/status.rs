@@ -4,12 +4,13 @@ mod print;
 
 use std::{
     collections::BTreeMap,
+    mem,
     time::{Duration, SystemTime},
 };
 
 use serde::{Deserialize, Serialize};
 
-use super::obstacles::Obstacles;
+use super::{lines::BAD_LINE, obstacles::Obstacles};
 use crate::{
     cli::{
         args::{ApiVersion, StatusOptions},
@@ -28,7 +29,7 @@ pub(crate) async fn run(options: StatusOptions) -> Result<Exit, Failure> {
     let now = clock::now();
     let stats = ledger.stats(now).await?;
     let backlog = ledger.backlog().await?;
-    let codes = codes(&*ledger).await?;
+    let (codes, bad_lines) = rows(&*ledger).await?;
     let workers = ledger.workers(now).await?;
     let mut status = Status::of(
         options.ledger.text(),
@@ -38,6 +39,8 @@ pub(crate) async fn run(options: StatusOptions) -> Result<Exit, Failure> {
         codes,
         now,
     );
+    status.bad_lines = bad_lines;
+    status.sources = status.sources.saturating_sub(bad_lines);
     status.workers = workers
         .iter()
         .map(|worker| Worker::of(worker, now))
@@ -50,17 +53,37 @@ pub(crate) async fn run(options: StatusOptions) -> Result<Exit, Failure> {
     printer::ended(printed.map(|()| Exit::Success), || Exit::Success)
 }
 
-/// Counts sources by the codes of their violations, as the commands that print a line for each.
-async fn codes(ledger: &dyn Ledger) -> Result<CodeCounts, Failure> {
+/// Counts sources by the codes of their violations, as the commands that print a line for each, and the
+/// lines without a source.
+async fn rows(ledger: &dyn Ledger) -> Result<(CodeCounts, u64), Failure> {
     let mut codes = CodeCounts::default();
+    let mut bad_lines = 0_u64;
     let mut after = 0;
     while let Some(rows) = super::page(ledger, &mut after, None).await? {
+        let reasons = rows.iter().filter_map(|row| row.reason.as_ref());
+        let bad = reasons.filter(|reason| reason.class == BAD_LINE).count();
+        bad_lines = bad_lines.saturating_add(u64::try_from(bad).unwrap_or(u64::MAX));
         let facts = rows.iter().filter_map(|row| row.facts.as_deref());
         for facts in facts.filter_map(|facts| serde_json::from_str::<Facts>(facts).ok()) {
             codes.add(&facts.violations);
         }
     }
-    Ok(codes)
+    Ok((codes, bad_lines))
+}
+
+/// Removes the lines without a source, which the ledger keeps as images.
+fn remove_bad_lines(stats: &mut Stats) {
+    let (bad, classes) = mem::take(&mut stats.classes)
+        .into_iter()
+        .partition(|(_, class, _)| class == BAD_LINE);
+    stats.classes = classes;
+    let bad: Vec<(State, String, u64)> = bad;
+    for (state, count) in &mut stats.states {
+        let bad = bad.iter().filter(|(of, ..)| of == state);
+        let bad = bad.map(|(.., images)| images).sum();
+        *count = count.saturating_sub(bad);
+    }
+    stats.states.retain(|(_, count)| *count > 0);
 }
 
 /// The part of an image's facts that is counted.
@@ -80,7 +103,9 @@ struct Status {
     scenes: Vec<String>,
     /// Lines that name images.
     sources: u64,
-    /// Of them those whose outcome is known and that no run printed yet.
+    /// Lines of lists without a source, which are no sources.
+    bad_lines: u64,
+    /// Sources and lines without one whose outcome is known and that no run printed yet.
     done_not_printed: u64,
     images: u64,
     done: u64,
@@ -154,11 +179,12 @@ impl Status {
     fn of(
         path: String,
         scope: &Scope,
-        stats: Stats,
+        mut stats: Stats,
         backlog: &Backlog,
         codes: CodeCounts,
         now: SystemTime,
     ) -> Self {
+        remove_bad_lines(&mut stats);
         let images = stats.images();
         let states = stats.states.iter();
         let done = states.clone().filter(|(state, _)| state.is_final());
@@ -175,6 +201,7 @@ impl Status {
             service: scope.service().to_owned(),
             scenes: scope.scenes().to_vec(),
             sources: stats.sources,
+            bad_lines: 0,
             done_not_printed: stats.undelivered,
             images,
             done,

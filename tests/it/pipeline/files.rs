@@ -347,7 +347,7 @@ fn a_plan_reads_files_and_uploads_nothing() {
             (plan.lines(), plan.duplicates(), plan.unreadable()),
             (5, 1, 2)
         );
-        assert_eq!((plan.accepted(), plan.rejected(), plan.billed()), (1, 1, 1));
+        assert_eq!((plan.accepted(), plan.rejected(), plan.billed()), (2, 1, 1));
         assert_eq!(plan.codes().rejecting()[&Code::ImageTruncated], 1);
         assert_eq!((bench.sandbox.requests(), uploads(&bench)), (0, 0));
     });

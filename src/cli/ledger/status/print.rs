@@ -114,6 +114,9 @@ impl PrintedLine for Status {
             pair("time left", self.time_left()),
             pair("spend", self.spend()),
         ];
+        if let Some(bad) = human::bad_lines(self.bad_lines) {
+            rows.push(pair("list", bad));
+        }
         if let Some(text) = self.next_try() {
             rows.push(pair("next try", text));
         }
@@ -178,6 +181,7 @@ impl PrintedLine for Status {
             "service",
             "scenes",
             "sources",
+            "bad_lines",
             "done_not_printed",
             "images",
             "done",
@@ -230,6 +234,7 @@ impl PrintedLine for Status {
             self.service.clone(),
             self.scenes.join(" "),
             self.sources.to_string(),
+            self.bad_lines.to_string(),
             self.done_not_printed.to_string(),
             self.images.to_string(),
             self.done.to_string(),

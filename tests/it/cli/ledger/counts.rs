@@ -221,8 +221,40 @@ fn every_command_counts_the_same() {
     let (_, summary) = table.stdout.rsplit_once("\n\n").unwrap();
     assert_eq!(Counts::of_table(summary), expected, "check");
 
+    let decided = |decision: &str| {
+        lines
+            .iter()
+            .filter(|line| line["decision"] == decision)
+            .count()
+    };
+    // The line that is not UTF-8 is no source.
+    let decisions = [
+        count,
+        decided("accept"),
+        decided("reject"),
+        decided("inconclusive") - 1,
+        1,
+    ];
+    let words = format!(
+        "\n{} sources: {} accept, {} reject, {} inconclusive\n1 line without a source",
+        decisions[0], decisions[1], decisions[2], decisions[3]
+    );
+    assert!(table.stdout.contains(&words), "{words}: {}", table.stdout);
+
     let plan = service.bench.run(&args("plan", &["--format", "jsonl"]));
-    assert!(plan.json()[0]["duplicates"].as_u64().unwrap() > 4, "{plan}");
+    let json = &plan.json()[0];
+    // Six readable sources are repeated, and one file has the content of another.
+    assert_eq!(json["duplicates"], 7, "{plan}");
+    let number = |name: &str| usize::try_from(json[name].as_u64().unwrap()).unwrap();
+    let undecided = number("undecided") + number("unreadable");
+    let planned = [
+        number("sources"),
+        number("accepted"),
+        number("rejected"),
+        undecided,
+        number("bad_lines"),
+    ];
+    assert_eq!(planned, decisions, "{plan}");
     let plan = Counts::of_object(&plan.json()[0]);
     let csv = service.bench.run(&args("plan", &["--format", "csv"]));
     assert_eq!(Counts::of_flat_csv(&csv.stdout), plan, "plan as CSV");
@@ -232,7 +264,11 @@ fn every_command_counts_the_same() {
 
     let scan = service.run(&args("scan", &["--format", "jsonl"]));
     let scanned = Counts::of_lines(&scan.json());
-    let status = Counts::of_object(&service.status());
+    let status = service.status();
+    assert_eq!([&status["sources"], &status["bad_lines"]], [count, 1]);
+    assert_eq!(status["images"], status["done"], "{status}");
+    assert!(!status["classes"].to_string().contains("list/"), "{status}");
+    let status = Counts::of_object(&status);
     assert_eq!(status, scanned, "status");
     let table = service.bench.run(&["status"]);
     assert_eq!(
