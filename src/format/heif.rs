@@ -251,11 +251,10 @@ impl Heif {
             State::PrimaryId if self.has_wide_ids => 4,
             State::PrimaryId => 2,
             State::Size => 12,
-            State::Turn => 1,
             State::Item { .. } if self.has_wide_ids => 5,
             State::Item { .. } => 3,
             State::Association { .. } if self.has_wide_indices => 2,
-            State::Association { .. } => 1,
+            State::Turn | State::Association { .. } => 1,
             State::Skip => 0,
         }
     }

@@ -11,6 +11,10 @@ use super::{
 const MAX_ENTRIES: u64 = 65_535;
 
 #[derive(Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent properties of the file, not states"
+)]
 pub(crate) struct Tiff {
     state: State,
     field: Gather<20>,

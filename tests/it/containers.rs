@@ -3,34 +3,34 @@
 use greenlight::{Depth, Dimensions, Format, Inspection, Inspector, Requirements};
 use proptest::prelude::*;
 
-fn boxed(name: &[u8; 4], body: &[u8]) -> Vec<u8> {
-    let len = u32::try_from(body.len() + 8).unwrap();
-    [&len.to_be_bytes()[..], name, body].concat()
+fn boxed(name: [u8; 4], body: &[u8]) -> Vec<u8> {
+    let len = u32::try_from(body.len() + 8).expect("a short box");
+    [&len.to_be_bytes()[..], &name, body].concat()
 }
 
 /// An image whose primary item, the second, has this size and turn.
-fn heif(brand: &[u8; 4], width: u32, height: u32, turn: u8) -> Vec<u8> {
+fn heif(brand: [u8; 4], width: u32, height: u32, turn: u8) -> Vec<u8> {
     let size = |width: u32, height: u32| {
         let body = [[0; 4], width.to_be_bytes(), height.to_be_bytes()].concat();
-        boxed(b"ispe", &body)
+        boxed(*b"ispe", &body)
     };
-    let container = [size(64, 64), size(width, height), boxed(b"irot", &[turn])].concat();
+    let container = [size(64, 64), size(width, height), boxed(*b"irot", &[turn])].concat();
     let associations = [
         0, 0, 0, 0, 0, 0, 0, 2, // two items
         0, 1, 1, 1, // item 1: the first size
         0, 2, 2, 2, 0x83, // item 2: the second size, and the rotation
     ];
-    let properties = [boxed(b"ipco", &container), boxed(b"ipma", &associations)].concat();
+    let properties = [boxed(*b"ipco", &container), boxed(*b"ipma", &associations)].concat();
     let meta = [
         vec![0; 4],
-        boxed(b"pitm", &[0, 0, 0, 0, 0, 2]),
-        boxed(b"iprp", &properties),
+        boxed(*b"pitm", &[0, 0, 0, 0, 0, 2]),
+        boxed(*b"iprp", &properties),
     ];
-    let file = [*brand, [0; 4], *brand, *b"mif1"].concat();
+    let file = [brand, [0; 4], brand, *b"mif1"].concat();
     [
-        boxed(b"ftyp", &file),
-        boxed(b"meta", &meta.concat()),
-        boxed(b"mdat", &[7; 40]),
+        boxed(*b"ftyp", &file),
+        boxed(*b"meta", &meta.concat()),
+        boxed(*b"mdat", &[7; 40]),
     ]
     .concat()
 }
@@ -87,8 +87,8 @@ fn ico(width: u32, height: u32) -> Vec<u8> {
 
 fn files(width: u32, height: u32, turn: u8) -> [(Format, Vec<u8>); 5] {
     [
-        (Format::Heic, heif(b"heic", width, height, turn)),
-        (Format::Avif, heif(b"avif", width, height, turn)),
+        (Format::Heic, heif(*b"heic", width, height, turn)),
+        (Format::Avif, heif(*b"avif", width, height, turn)),
         (Format::Tiff, tiff(width, height, false)),
         (Format::Tiff, tiff(width, height, true)),
         (Format::Ico, ico(width, height)),

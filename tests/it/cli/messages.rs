@@ -151,7 +151,7 @@ fn values_out_of_range_are_rejected_first() {
         ("--max-bytes", "20.5MB"),
         ("--min-width", "4294967296"),
         ("--min-height", "x"),
-        ("--allow-format", "tiff"),
+        ("--allow-format", "psd"),
         ("--enforce", "image/corrupt"),
         ("--enforce", "image/corrupt=never"),
         ("--enforce", "image/corupt=off"),
