@@ -386,7 +386,7 @@ fn unreadable_lines_are_counted_and_reported() {
     );
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(
-        said.contains("2 are no results, the first is line 3"),
+        said.contains("lines without a result: 2, the first is line 3"),
         "{said}"
     );
 }

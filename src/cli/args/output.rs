@@ -10,7 +10,7 @@ use crate::cli::terminal::STDOUT;
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Output")]
 pub(crate) struct OutputOptions {
-    /// Print no notes, warnings or progress; errors are still printed
+    /// Print no notes, warnings, hints or progress; errors are still printed
     #[arg(
         short,
         long,

@@ -264,7 +264,7 @@ impl Tally {
         let (line, reason) = self.first_unreadable.as_ref()?;
         let lines = self.unreadable;
         Some(format!(
-            "cannot read every line: {lines} are no results, the first is line {line}: {reason}"
+            "cannot read every line: lines without a result: {lines}, the first is line {line}: {reason}"
         ))
     }
 

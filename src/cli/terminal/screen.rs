@@ -104,9 +104,11 @@ pub(crate) fn error(message: &str) {
     aside(|| write("error", message));
 }
 
-/// Prints what to do about an error: `hint: …`.
+/// Prints what to do, which a quiet run leaves out: `hint: …`.
 pub(crate) fn hint(message: &str) {
-    aside(|| write("hint", message));
+    if !is_quiet() {
+        aside(|| write("hint", message));
+    }
 }
 
 /// Prints a message that a quiet run leaves out: `note: …`.

@@ -718,3 +718,20 @@ fn a_json_array_is_processed_while_it_is_read() {
     assert_eq!(run.texts("source"), ["ftp://two"], "{run}");
     assert_eq!(run.code, Some(1), "{run}");
 }
+
+#[test]
+fn a_quiet_run_prints_errors_without_hints() {
+    let bench = Bench::new("list-quiet");
+    bench.write("list.txt", "a.png\n");
+    for command in ["check", "plan"] {
+        let args = [command, "--from", "list.txt"];
+        let run = bench.run(&args);
+        assert!(run.stderr.contains("hint: list.txt line 1"), "{run}");
+        let quiet = bench.run(&[&args[..], &["-q"]].concat());
+        assert_eq!(quiet.code, run.code, "{quiet}");
+        assert_eq!(quiet.stderr, "", "{quiet}");
+    }
+    let run = bench.run(&["check", "--from", "absent.txt", "-q"]);
+    assert!(run.stderr.starts_with("error: cannot read"), "{run}");
+    assert_eq!(run.stderr.lines().count(), 1, "{run}");
+}
