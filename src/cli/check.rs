@@ -36,7 +36,7 @@ pub(crate) async fn run(options: CheckOptions, mut interrupt: Interrupt) -> Resu
         return Ok(Exit::Interrupted);
     };
     let noticed = sources.noticed();
-    let requirements = how.requirements(&Requirements::ASYNC);
+    let requirements = how.requirements(&Requirements::ASYNC)?;
     let lines = Lines::new(sources, false);
     let mut run = Run {
         checks: LineChecks::start(&how.probe(&requirements, None)?, &requirements, lines)?,

@@ -34,6 +34,7 @@ struct Document {
     #[serde(skip_serializing_if = "is_false")]
     reject_warnings: bool,
     /// Codes sort before kinds of defects, so that a kind overrides its code.
+    #[serde(deserialize_with = "rules")]
     enforce: BTreeMap<Rule, Enforcement>,
 }
 
@@ -59,7 +60,7 @@ const fn is_false(flag: &bool) -> bool {
 
 impl Requirements {
     /// Reads requirements from JSON text, as `Deserialize` does: an object whose settings replace
-    /// those of its `preset`.
+    /// those of its `preset`. They are also [validated](Self::validate).
     ///
     /// ```
     /// use greenlight::{Format, Requirements};
@@ -73,10 +74,17 @@ impl Requirements {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Usage`] for text that is not such an object, with the line and column.
+    /// [`ErrorKind::Usage`] for text that is not such an object, with the line and column, and for
+    /// settings that no image can meet.
     pub fn from_json(text: &str) -> Result<Self, Error> {
         // Some editors begin UTF-8 with a byte order mark (RFC 8259, 8.1, allows readers to ignore it).
-        serde_json::from_str(text.strip_prefix('\u{feff}').unwrap_or(text))
+        let requirements = Self::read(text.strip_prefix('\u{feff}').unwrap_or(text))?;
+        requirements.validate()?;
+        Ok(requirements)
+    }
+
+    pub(super) fn read(text: &str) -> Result<Self, Error> {
+        serde_json::from_str(text)
             .map_err(|error| Error::new(ErrorKind::Usage, format_args!("requirements: {error}")))
     }
 }
@@ -207,6 +215,33 @@ impl Document {
         );
         Ok(())
     }
+}
+
+/// Reads an object of rules, each at most once: of two values for one, neither is meant.
+fn rules<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<BTreeMap<Rule, Enforcement>, D::Error> {
+    struct RulesVisitor;
+
+    impl<'de> de::Visitor<'de> for RulesVisitor {
+        type Value = BTreeMap<Rule, Enforcement>;
+
+        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("an object of rules")
+        }
+
+        fn visit_map<A: de::MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+            let mut rules = BTreeMap::new();
+            while let Some((rule, enforcement)) = map.next_entry::<Rule, Enforcement>()? {
+                if rules.insert(rule, enforcement).is_some() {
+                    return Err(de::Error::custom(format_args!("`{rule}` is set twice")));
+                }
+            }
+            Ok(rules)
+        }
+    }
+
+    deserializer.deserialize_map(RulesVisitor)
 }
 
 fn set<T>(setting: &mut T, value: Option<T>) {

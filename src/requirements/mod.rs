@@ -10,6 +10,7 @@ mod judge;
 mod provenance;
 mod rule;
 mod size;
+mod validate;
 
 use std::time::Duration;
 

@@ -51,8 +51,8 @@ impl Provenance {
     ///
     /// # Errors
     ///
-    /// Those of [`Requirements::from_json`], for settings of a newer version.
+    /// [`ErrorKind::Usage`](crate::ErrorKind::Usage) for settings of a newer version.
     pub fn read_settings(&self) -> Result<Requirements, crate::Error> {
-        Requirements::from_json(&Value::Object(self.settings.clone()).to_string())
+        Requirements::read(&Value::Object(self.settings.clone()).to_string())
     }
 }

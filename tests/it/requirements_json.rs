@@ -130,6 +130,30 @@ fn errors_name_the_place_and_the_remedy() {
             r#"{"max_bytes":5,"warn_bytes":6}"#,
             "requirements: `warn_bytes` of 6 exceeds the largest file of 5 bytes",
         ),
+        (
+            r#"{"enforce":{"image/corrupt":"off","image/corrupt":"warn"}}"#,
+            "requirements: `image/corrupt` is set twice at line 1 column",
+        ),
+        (
+            r#"{"formats":[]}"#,
+            "requirements: `formats` names no format: no image meets it",
+        ),
+        (
+            r#"{"max_bytes":"0MB"}"#,
+            "requirements: `max_bytes` is 0: no image meets it",
+        ),
+        (
+            r#"{"download_time_ms":0}"#,
+            "requirements: `download_time_ms` is 0: no image meets it",
+        ),
+        (
+            r#"{"max_side":200}"#,
+            "requirements: `max_side` of 200 is below `min_width` of 256: no image meets both",
+        ),
+        (
+            r#"{"max_pixels":65535}"#,
+            "requirements: `max_pixels` of 65535 is below `min_width` x `min_height` of 65536: no image meets both",
+        ),
     ] {
         let error = Requirements::from_json(text).unwrap_err().to_string();
         assert!(error.starts_with(expected), "{text}: {error}");
@@ -184,7 +208,9 @@ proptest! {
     #[test]
     fn requirements_round_trip_through_json(requirements in any_requirements()) {
         let text = serde_json::to_string(&requirements).unwrap();
-        prop_assert_eq!(Requirements::from_json(&text).unwrap(), requirements, "{}", text);
+        prop_assert_eq!(&serde_json::from_str::<Requirements>(&text).unwrap(), &requirements, "{}", text);
+        // Only requirements that no image can meet are refused.
+        prop_assert_eq!(Requirements::from_json(&text).is_ok(), requirements.validate().is_ok());
     }
 }
 

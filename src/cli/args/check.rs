@@ -121,7 +121,7 @@ pub(crate) struct CheckSettings {
 
 impl CheckSettings {
     /// The requirements that the user sets, on top of `default` if no preset is named.
-    pub(crate) fn requirements(&self, default: &Requirements) -> Requirements {
+    pub(crate) fn requirements(&self, default: &Requirements) -> Result<Requirements, Failure> {
         self.required.build(default)
     }
 

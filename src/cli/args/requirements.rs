@@ -8,7 +8,10 @@ use clap::{
 };
 
 use crate::{
-    cli::{duration, exit::reason},
+    cli::{
+        duration,
+        exit::{Failure, reason},
+    },
     error::UnknownName,
 };
 use greenlight::{ByteSize, Enforcement, Format, Requirements, Rule};
@@ -88,8 +91,9 @@ pub(crate) struct RequirementOptions {
 }
 
 impl RequirementOptions {
-    /// The requirements that the user sets, on top of `default` if no preset is named.
-    pub(crate) fn build(&self, default: &Requirements) -> Requirements {
+    /// The requirements that the user sets, on top of `default` if no preset is named. An error if no
+    /// image can meet them.
+    pub(crate) fn build(&self, default: &Requirements) -> Result<Requirements, Failure> {
         let mut built = match (&self.requirements, self.scan) {
             (Some(requirements), _) => requirements.clone(),
             (None, Some(Preset::Async)) => Requirements::ASYNC,
@@ -128,9 +132,11 @@ impl RequirementOptions {
         let mut enforce = self.enforce.clone();
         enforce.sort_by_key(|one| one.rule);
         let enforce = enforce.into_iter();
-        enforce.fold(built, |built, one| {
+        let built = enforce.fold(built, |built, one| {
             built.with_enforcement(one.rule, one.enforcement)
-        })
+        });
+        built.validate()?;
+        Ok(built)
     }
 }
 

@@ -122,7 +122,7 @@ impl Setup {
         let is_sandbox = place.sandbox().is_some();
         let service = &settings.service;
         let default = service.api.api.requirements(service.region.as_deref());
-        let requirements = how.requirements(&default);
+        let requirements = how.requirements(&default)?;
         let poll = if is_sandbox { SANDBOX_POLL } else { POLL };
         let own = place.sandbox().map(|sandbox| sandbox.address());
         let send_limit = SEND_LIMIT.min(settings.settle / 2);

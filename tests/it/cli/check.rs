@@ -232,7 +232,8 @@ fn requirements_follow_the_options() {
         ("--max-side", "200", "image/side-too-long"),
         ("--max-pixels", "65535", "image/too-many-pixels"),
     ] {
-        let decided = decision(&[good, option, value]);
+        let small = ["--min-width", "1", "--min-height", "1"];
+        let decided = decision(&[&[good, option, value], &small[..]].concat());
         assert_eq!(decided, format!("reject {code}"), "{option} {value}");
     }
     assert_eq!(decision(&[good, "--max-bytes", "20MB"]), "accept -");
@@ -240,6 +241,10 @@ fn requirements_follow_the_options() {
     assert_eq!(decision(&off), "accept -");
     let warn = ["in/small.jpg", "--enforce", "image/too-small=warn"];
     assert_eq!(decision(&warn), "accept image/too-small");
+    let run = bench.run(&["check", good, "--max-side", "200"]);
+    assert_eq!(run.code, Some(2), "{run}");
+    let words = "`max_side` of 200 is below `min_width` of 256: no image meets both";
+    assert!(run.stderr.contains(words), "{run}");
 }
 
 #[test]
