@@ -197,6 +197,7 @@ impl Probe {
     }
 
     /// How far an image's bytes are read.
+    #[cfg(feature = "pipeline")]
     pub(crate) fn depth(&self) -> Depth {
         self.depth_in(self.inner.mode)
     }

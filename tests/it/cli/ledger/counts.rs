@@ -128,6 +128,52 @@ impl Counts {
     }
 }
 
+/// Sources by decision, and the lines that name none.
+#[derive(Debug, PartialEq, Eq)]
+struct Decisions {
+    sources: usize,
+    accepted: usize,
+    rejected: usize,
+    undecided: usize,
+    bad_lines: usize,
+}
+
+impl Decisions {
+    /// Counts the lines of `check --format jsonl`, of which `bad_lines` name no source.
+    fn of_lines(lines: &[Value], bad_lines: usize) -> Self {
+        let decided = |decision: &str| {
+            let decided = lines.iter().filter(|line| line["decision"] == decision);
+            decided.count()
+        };
+        Self {
+            sources: lines.len() - bad_lines,
+            accepted: decided("accept"),
+            rejected: decided("reject"),
+            undecided: decided("inconclusive") - bad_lines,
+            bad_lines,
+        }
+    }
+
+    fn of_plan(plan: &Value) -> Self {
+        let number = |name: &str| usize::try_from(plan[name].as_u64().unwrap()).unwrap();
+        Self {
+            sources: number("sources"),
+            accepted: number("accepted"),
+            rejected: number("rejected"),
+            undecided: number("undecided") + number("unreadable"),
+            bad_lines: number("bad_lines"),
+        }
+    }
+
+    /// The end of a table, for one line without a source.
+    fn in_words(&self) -> String {
+        format!(
+            "\n{} sources: {} accept, {} reject, {} inconclusive\n1 line without a source",
+            self.sources, self.accepted, self.rejected, self.undecided
+        )
+    }
+}
+
 /// Returns all fixture images, without duplicates.
 fn fixtures() -> Vec<PathBuf> {
     let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/images")];
@@ -221,40 +267,15 @@ fn every_command_counts_the_same() {
     let (_, summary) = table.stdout.rsplit_once("\n\n").unwrap();
     assert_eq!(Counts::of_table(summary), expected, "check");
 
-    let decided = |decision: &str| {
-        lines
-            .iter()
-            .filter(|line| line["decision"] == decision)
-            .count()
-    };
-    // The line that is not UTF-8 is no source.
-    let decisions = [
-        count,
-        decided("accept"),
-        decided("reject"),
-        decided("inconclusive") - 1,
-        1,
-    ];
-    let words = format!(
-        "\n{} sources: {} accept, {} reject, {} inconclusive\n1 line without a source",
-        decisions[0], decisions[1], decisions[2], decisions[3]
-    );
+    let decisions = Decisions::of_lines(&lines, 1);
+    assert_eq!(decisions.sources, count, "{decisions:?}");
+    let words = decisions.in_words();
     assert!(table.stdout.contains(&words), "{words}: {}", table.stdout);
 
     let plan = service.bench.run(&args("plan", &["--format", "jsonl"]));
-    let json = &plan.json()[0];
     // Six readable sources are repeated, and one file has the content of another.
-    assert_eq!(json["duplicates"], 7, "{plan}");
-    let number = |name: &str| usize::try_from(json[name].as_u64().unwrap()).unwrap();
-    let undecided = number("undecided") + number("unreadable");
-    let planned = [
-        number("sources"),
-        number("accepted"),
-        number("rejected"),
-        undecided,
-        number("bad_lines"),
-    ];
-    assert_eq!(planned, decisions, "{plan}");
+    assert_eq!(plan.json()[0]["duplicates"], 7, "{plan}");
+    assert_eq!(Decisions::of_plan(&plan.json()[0]), decisions, "{plan}");
     let plan = Counts::of_object(&plan.json()[0]);
     let csv = service.bench.run(&args("plan", &["--format", "csv"]));
     assert_eq!(Counts::of_flat_csv(&csv.stdout), plan, "plan as CSV");
