@@ -303,7 +303,15 @@ export type Defect =
   /** the image data does not begin as it should */
   | 'webp/frame-header'
   /** the file contains no image */
-  | 'webp/no-image';
+  | 'webp/no-image'
+  /** the first directory is not behind the header, is empty, or states no width and height */
+  | 'tiff/directory'
+  /** a box is longer than the one that contains it, or too short for what it holds */
+  | 'heif/box'
+  /** no primary item with width and height is stated */
+  | 'heif/primary-item'
+  /** the directory is empty, or its last image is not where it says or not an image */
+  | 'ico/directory';
 
 /** A file format that is recognized by its content. */
 export type Format =

@@ -11,6 +11,7 @@
 //! |---|---|---|
 //! | `probe` | yes | `probe`: reads URLs within one deadline, guarded against private addresses |
 //! | `client` | yes | `green`: signs, submits and polls; implies `files` and `serde` |
+//! | `containers` | yes | the sizes of TIFF, HEIC, AVIF and ICO |
 //! | `payload` | yes | `Depth::Payload`: examines coded pixels without decoding them |
 //! | `decode` | | `Depth::Decode`: the `image` crate's decoders as a second opinion, under limits |
 //! | `files` | | `local_file`, `Inspection::from_path`, `Requirements::judge_file` |

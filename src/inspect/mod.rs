@@ -24,8 +24,10 @@ mod whole;
 
 use crate::format::{
     self, Footer, Format, Found, Markup, Parser, Progress, SNIFF_BYTES, Sniffed, bmp::Bmp,
-    gif::Gif, heif::Heif, ico::Ico, jpeg::Jpeg, png::Png, sniff, tiff::Tiff, webp::Webp,
+    gif::Gif, jpeg::Jpeg, png::Png, sniff, webp::Webp,
 };
+#[cfg(feature = "containers")]
+use crate::format::{heif::Heif, ico::Ico, tiff::Tiff};
 
 pub use crate::format::{ColorType, Defect, DefectClass, DefectKind, Defects, Depth, Orientation};
 #[cfg(feature = "files")]
@@ -109,8 +111,11 @@ enum Walker {
     Gif(Gif),
     Bmp(Bmp),
     Webp(Webp),
+    #[cfg(feature = "containers")]
     Tiff(Tiff),
+    #[cfg(feature = "containers")]
     Heif(Heif),
+    #[cfg(feature = "containers")]
     Ico(Ico),
 }
 
@@ -122,8 +127,11 @@ impl Walker {
             Format::Gif => Self::Gif(Gif::new(depth)),
             Format::Bmp => Self::Bmp(Bmp::new(depth)),
             Format::Webp => Self::Webp(Webp::new(depth)),
+            #[cfg(feature = "containers")]
             Format::Tiff => Self::Tiff(Tiff::new(depth)),
+            #[cfg(feature = "containers")]
             Format::Heic | Format::Avif => Self::Heif(Heif::new(depth)),
+            #[cfg(feature = "containers")]
             Format::Ico => Self::Ico(Ico::new(depth)),
             _ => return None,
         })
@@ -136,8 +144,11 @@ impl Walker {
             Self::Gif(parser) => parser,
             Self::Bmp(parser) => parser,
             Self::Webp(parser) => parser,
+            #[cfg(feature = "containers")]
             Self::Tiff(parser) => parser,
+            #[cfg(feature = "containers")]
             Self::Heif(parser) => parser,
+            #[cfg(feature = "containers")]
             Self::Ico(parser) => parser,
         }
     }

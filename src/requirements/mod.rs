@@ -214,8 +214,9 @@ impl Requirements {
         self
     }
 
-    /// Allows a format. The verdict of one that has no parser here ([`Format::Psd`] and those after it)
-    /// is then inconclusive, because its dimensions are not measured. What is shown of a TIFF, HEIC, AVIF
+    /// Allows a format. The verdict of one that has no parser here ([`Format::Psd`] and those after it,
+    /// and TIFF, HEIC, AVIF and ICO without the feature `containers`) is then inconclusive, because its
+    /// dimensions are not measured. What is shown of a TIFF, HEIC, AVIF
     /// or ICO can differ from what is scanned: the service looks at the last image of an ICO.
     #[must_use]
     pub const fn with_format(mut self, format: Format) -> Self {

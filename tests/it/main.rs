@@ -3,6 +3,7 @@
 mod bmp;
 #[cfg(feature = "cli")]
 mod cli;
+#[cfg(feature = "containers")]
 mod containers;
 mod corpus;
 #[cfg(feature = "cli")]
