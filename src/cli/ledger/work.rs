@@ -101,6 +101,8 @@ async fn drive(
             }
             finished = run.finish() => {
                 finished?;
+                // The service may have recovered since the last tick.
+                notices.outages.note(run.outage());
                 return Ok(goes_on);
             }
         }

@@ -194,6 +194,8 @@ impl Job {
     async fn work(mut self, mut interrupt: Interrupt) -> Result<Exit, Failure> {
         self.tell_unanswered();
         let end = self.drive(&mut interrupt).await;
+        // The service may have recovered since the last tick.
+        self.outages.note(self.run.outage());
         // If the ledger fails, that is known already.
         drop(self.note_lists().await);
         self.end(end).await
