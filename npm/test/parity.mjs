@@ -36,6 +36,9 @@ const MEASURES = {
 };
 const kind = value => value === null ? 'null' : typeof value === 'number' && value === 0 ? '0' : typeof value;
 
+// The package does not measure these, because their readers would exceed its size limit. They are rejected all the same.
+const UNMEASURED = ['tiff', 'heic', 'avif', 'ico'];
+
 const counts = { files: 0, verdicts: 0, refusedEarly: 0 };
 for (const folder of folders) {
   // What only the command states: the program, its requirements and the time.
@@ -69,7 +72,14 @@ console.log(`parity at ${depth} depth: ${counts.files} files, ${counts.verdicts}
   `${counts.refusedEarly} rejected before their end`);
 
 function compare(source, { missing, ...verdict }, expected, isFine) {
-  assert.deepEqual(verdict, expected, source);
+  if (UNMEASURED.includes(expected.format)) {
+    const facts = ({ decision, format, bytes, violations }) =>
+      ({ decision, format, bytes, isUnsupported: violations.some(({ code }) => code === 'image/format-unsupported') });
+    assert.deepEqual(facts(verdict), facts(expected), source);
+    assert.ok(facts(verdict).isUnsupported, source);
+  } else {
+    assert.deepEqual(verdict, expected, source);
+  }
   assert.equal(verdict.decision === 'inconclusive', missing.length > 0 && verdict.decision !== 'reject', source);
   assert.ok(isFine || verdict.decision === 'reject', `${source}: rejected early, and then not`);
   counts.verdicts += 1;
