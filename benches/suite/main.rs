@@ -62,6 +62,7 @@ mod probe;
 mod process;
 #[cfg(feature = "full")]
 mod sign;
+mod signature;
 #[cfg(feature = "full")]
 mod upload;
 

@@ -14,10 +14,7 @@ use std::{
 
 use greenlight::{
     ImageUrl,
-    green::{
-        Batch, Client, Credentials, Scene, Secret, Task,
-        sign::{self, Parts},
-    },
+    green::{Batch, Client, Credentials, Scene, Secret, Task},
     sandbox::Sandbox,
 };
 use hmac::{Hmac, KeyInit as _, Mac as _};
@@ -27,7 +24,10 @@ use tokio::{
     task::JoinSet,
 };
 
-use crate::harness::{Kind, Rounds, Scale, Side, Suite, Unit};
+use crate::{
+    harness::{Kind, Rounds, Scale, Side, Suite, Unit},
+    signature::sign_once,
+};
 
 const BATCHES: u32 = 256;
 
@@ -93,31 +93,6 @@ fn signing(suite: &mut Suite) {
     let sides = vec![Side::new("greenlight", Kind::Ours, ours)];
     let name = "sign/allocations/json/50-tasks";
     suite.compare(name, Unit::Allocations, None, Rounds::Exactly(1), sides);
-}
-
-fn sign_once(body: &[u8], credentials: &Credentials) -> sign::Signature {
-    let md5 = sign::content_md5(body);
-    sign::roa(
-        &Parts {
-            method: "POST",
-            path: "/green/image/asyncscan",
-            query: &[],
-            headers: &[
-                ("accept", "application/json"),
-                ("content-md5", &md5),
-                ("content-type", "application/json"),
-                ("date", "Tue, 17 Jan 2017 10:16:36 GMT"),
-                ("x-acs-signature-method", "HMAC-SHA1"),
-                (
-                    "x-acs-signature-nonce",
-                    "339497c2-d91f-4c17-a0a3-1192ee9e2202",
-                ),
-                ("x-acs-signature-version", "1.0"),
-                ("x-acs-version", "2018-05-09"),
-            ],
-        },
-        credentials,
-    )
 }
 
 /// Returns the time of the official signer for one request in nanoseconds, if available.
