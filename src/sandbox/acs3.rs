@@ -10,8 +10,8 @@ use sha2::{Digest as _, Sha256};
 
 use super::{
     AccessKey,
+    error_reply::{ErrorReply, Request, check_age, text},
     ids::lower_hex,
-    refusal::{ErrorReply, Request, check_age, text},
 };
 
 /// What `Authorization` begins with.

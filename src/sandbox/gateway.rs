@@ -19,7 +19,7 @@ use sha1::{Digest as _, Sha1};
 use super::{
     AccessKey, acs3,
     clock::parse_http_date,
-    refusal::{ErrorReply, Request, check_age, text},
+    error_reply::{ErrorReply, Request, check_age, text},
     rpc,
 };
 

@@ -19,8 +19,8 @@ use sha1::Sha1;
 
 use super::{
     clock::parse_http_date,
+    error_reply::ErrorReply,
     ids::{Ids, upper_hex},
-    refusal::ErrorReply,
     status::Status,
 };
 

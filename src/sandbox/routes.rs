@@ -16,9 +16,9 @@ use serde_json::{Value, json};
 use super::{
     State,
     clock::http_date,
+    error_reply::{ErrorReply, Request as Received},
     fault::{Fault, When},
     files::{self, empty, set},
-    refusal::{ErrorReply, Request as Received},
     serve::{Broken, HangUp},
     service::{self, Operation},
     service_v2,

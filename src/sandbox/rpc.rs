@@ -14,7 +14,7 @@ use sha1::Sha1;
 use super::{
     AccessKey,
     acs3::UNRESERVED,
-    refusal::{ErrorReply, Request, check_age},
+    error_reply::{ErrorReply, Request, check_age},
 };
 
 /// Lets a request of this version through or says why not. Returns its nonce.

@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 use super::{
     State, answers,
     callback::{Callback, Wish},
+    error_reply::Request,
     fault::Fault,
-    refusal::Request,
     request::{has_scheme, is_data_id},
     service::Operation,
     status::Status,
