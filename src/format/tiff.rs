@@ -79,6 +79,15 @@ impl Tiff {
         }
     }
 
+    /// The offset or count at `at`, which has 8 bytes in a `BigTIFF`.
+    fn offset(&self, field: &[u8], at: usize) -> u64 {
+        if self.is_big {
+            self.number::<8>(field, at)
+        } else {
+            self.number::<4>(field, at)
+        }
+    }
+
     fn short(&self, field: &[u8], at: usize) -> u16 {
         u16::try_from(self.number::<2>(field, at)).unwrap_or(0)
     }
@@ -117,20 +126,12 @@ impl Tiff {
     /// An entry is a tag, a type, a count, and the value if it fits.
     fn entry(&mut self, entry: &[u8], facts: &mut Facts) {
         let (tag, kind) = (self.short(entry, 0), self.short(entry, 2));
-        let (count, at) = if self.is_big {
-            (self.number::<8>(entry, 4), 12)
-        } else {
-            (self.number::<4>(entry, 4), 8)
-        };
-        let room = if self.is_big { 8 } else { 4 };
+        let count = self.offset(entry, 4);
+        let (at, room) = if self.is_big { (12, 8) } else { (8, 4) };
         let len = count.saturating_mul(length(kind));
         if len > room {
-            let offset = if self.is_big {
-                self.number::<8>(entry, at)
-            } else {
-                self.number::<4>(entry, at)
-            };
-            self.values_end = self.values_end.max(offset.saturating_add(len));
+            let end = self.offset(entry, at).saturating_add(len);
+            self.values_end = self.values_end.max(end);
         }
         if count != 1 {
             return;

@@ -34,14 +34,8 @@ pub(super) fn of<S>(verdict: &Verdict<S>, requirements: &Requirements, frame_cap
     let plan = frames(verdict).map_or_else(FramePlan::default, |frames| {
         FramePlan::new(frames, frame_cap)
     });
-    let summary = verdict.summary();
-    let facts = Facts {
-        summary: &summary,
-        provenance: Provenance::new(requirements, clock::now()),
-        interval: plan.interval,
-        max_frames: plan.max_frames,
-    };
-    serde_json::to_string(&facts).unwrap_or_default()
+    let provenance = Provenance::new(requirements, clock::now());
+    json(&verdict.summary(), provenance, &plan)
 }
 
 /// Returns the facts of an earlier check, as [`of`] does those of a check of this run; `None` if the image
@@ -69,13 +63,17 @@ pub(super) fn of_earlier(check: EarlierCheck, settings: &Settings) -> Option<Str
         return None;
     }
     let plan = FramePlan::new(stored.frames(), settings.frame_cap);
+    Some(json(&stored.summary, stored.provenance, &plan))
+}
+
+fn json(summary: &Summary, provenance: Provenance, plan: &FramePlan) -> String {
     let facts = Facts {
-        summary: &stored.summary,
-        provenance: stored.provenance,
+        summary,
+        provenance,
         interval: plan.interval,
         max_frames: plan.max_frames,
     };
-    serde_json::to_string(&facts).ok()
+    serde_json::to_string(&facts).unwrap_or_default()
 }
 
 /// Returns the maximum number of images billed per scene for an image that an earlier check accepted;

@@ -82,9 +82,9 @@ pub(super) async fn ready(shared: &Arc<Shared>, images: Vec<Claimed>) -> Result<
     for image in images {
         let (hold, attempts, facts) = (image.hold, image.attempts, image.facts);
         let from = match image.location {
-            Location::File(path) => From::File(hold.key, path),
+            Location::File(path) => Origin::File(hold.key, path),
             Location::Url(url) => match ImageUrl::parse(&url) {
-                Ok(url) if image.by_upload => From::Url(url),
+                Ok(url) if image.by_upload => Origin::Url(url),
                 url => {
                     let url = url.map_err(|_| Unsent::Image(NextStep::Dead(no_url())));
                     note(hold, attempts, facts.as_deref(), url);
@@ -131,13 +131,13 @@ fn no_url() -> Reason {
 }
 
 /// The origin of an image to upload.
-enum From {
+enum Origin {
     File(Key, PathBuf),
     /// An image that the service could not download.
     Url(ImageUrl),
 }
 
-async fn upload(shared: &Shared, from: From, attempts: u32) -> Result<ImageUrl, Unsent> {
+async fn upload(shared: &Shared, from: Origin, attempts: u32) -> Result<ImageUrl, Unsent> {
     let pipeline = &shared.pipeline;
     let Ok(_turn) = shared.uploads.acquire().await else {
         return Err(Unsent::Image(NextStep::Again { at: clock::now() }));
@@ -147,8 +147,8 @@ async fn upload(shared: &Shared, from: From, attempts: u32) -> Result<ImageUrl, 
     }
     // An `Accepted` does not outlive the process that checked the image.
     let (accepted, content) = match from {
-        From::File(key, path) => of_file(shared, key, path, attempts).await?,
-        From::Url(url) => of_url(shared, &url, attempts).await?,
+        Origin::File(key, path) => of_file(shared, key, path, attempts).await?,
+        Origin::Url(url) => of_url(shared, &url, attempts).await?,
     };
     let uploaded = tokio::select! {
         biased;
