@@ -10,8 +10,9 @@ use super::{
     ledger::{self, Lines},
     name,
     printer::{self, Printer},
-    report::{Report, Tally},
+    report::Report,
     source::Noticed,
+    tally::Tally,
     terminal::{self, Counter, Progress},
 };
 

@@ -5,8 +5,9 @@ use std::{cmp::Reverse, collections::BTreeMap};
 use super::{
     list::unit_of,
     outcome::{ResultReport, ScanOutcome, ScanReport, SceneReport},
-    report::{Report, Tally},
+    report::Report,
     source::Noticed,
+    tally::Tally,
     terminal::{Cell, Row, Tone},
 };
 use greenlight::{Code, CodeCounts, Decision, Format, Severity};

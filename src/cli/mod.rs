@@ -29,6 +29,7 @@ mod results;
 mod sandbox_cmd;
 mod scan;
 mod source;
+mod tally;
 mod terminal;
 
 use std::{env, process::ExitCode};
@@ -39,6 +40,7 @@ use args::{Arguments, Command};
 use config::NotParsed;
 use exit::{Exit, Failure};
 use interrupt::Interrupt;
+use terminal::MessageOptions;
 
 /// Runs the command with the process's arguments and returns its exit code.
 pub(crate) fn run() -> ExitCode {
@@ -51,8 +53,13 @@ pub(crate) fn run() -> ExitCode {
             return Exit::Failed.into();
         }
     };
-    terminal::set_up(&arguments.output);
-    log::set_up(arguments.output.verbose);
+    let output = &arguments.output;
+    terminal::set_up(MessageOptions {
+        color: output.color,
+        progress: output.progress,
+        is_quiet: output.quiet,
+    });
+    log::set_up(output.verbose);
     let exit = start(arguments).unwrap_or_else(|failure| {
         terminal::failure(&failure);
         Exit::Failed

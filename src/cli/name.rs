@@ -1,4 +1,4 @@
-//! File names that are not UTF-8.
+//! Names: of files, which may not be UTF-8, and mistyped ones.
 
 use std::{fmt::Write as _, path::Path};
 
@@ -30,4 +30,17 @@ pub(crate) fn encoded(path: &Path) -> Option<String> {
 #[cfg(not(unix))]
 pub(crate) fn encoded(_: &Path) -> Option<String> {
     None
+}
+
+/// The candidate that a mistyped word most likely means, measured as clap does.
+pub(crate) fn nearest<'a>(
+    word: &str,
+    candidates: impl IntoIterator<Item = &'a str>,
+) -> Option<&'a str> {
+    let scored = candidates
+        .into_iter()
+        .map(|candidate| (strsim::jaro_winkler(word, candidate), candidate));
+    let near = scored.filter(|(score, _)| *score > 0.7);
+    let best = near.max_by(|(one, _), (other, _)| one.total_cmp(other));
+    best.map(|(_, candidate)| candidate)
 }

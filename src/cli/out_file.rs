@@ -68,7 +68,7 @@ impl OutFile {
         matches!(self, Self::Stream(file) if file.is_terminal())
     }
 
-    /// Puts it in its place.
+    /// Moves it into its place.
     pub(crate) fn finish(self) -> io::Result<()> {
         match self {
             Self::Stream(mut file) => file.flush(),

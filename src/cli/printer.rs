@@ -9,8 +9,9 @@ use super::{
     exit::{Exit, Failure},
     human,
     outcome::{ResultReport, ScanOutcome, ScanReport},
-    report::{Report, Tally},
+    report::Report,
     source::Noticed,
+    tally::Tally,
     terminal::{self, Row, Terminal},
 };
 use crate::sanitize::{is_harmful, sanitize, sanitize_json};
@@ -171,7 +172,7 @@ impl Printer {
         Ok(())
     }
 
-    /// Puts a file that is written into its place. Without this it is discarded.
+    /// Moves the written file into its place. Without this it is discarded.
     pub(crate) fn finish(&mut self) -> io::Result<()> {
         self.terminal.finish()
     }
@@ -221,7 +222,7 @@ impl Escaping {
     }
 }
 
-/// Puts `'` before each formula. A spreadsheet whose delimiter is not a comma, as in many locales, splits
+/// Prefixes each formula with `'`. A spreadsheet whose delimiter is not a comma, as in many locales, splits
 /// a cell at `;` or a tab, and does not see the quotes of a cell that follows a comma, so that a line
 /// end in it begins a row.
 fn without_formulas(cell: &str) -> String {

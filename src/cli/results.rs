@@ -15,7 +15,6 @@ use super::{
 use crate::{
     error::{Error, Retry},
     green::Api,
-    pipeline::Outage,
 };
 use greenlight::TaskId;
 
@@ -71,7 +70,7 @@ async fn ask_patiently(
     loop {
         let error = match ask(api, tasks).await {
             Ok(reports) => {
-                outages.note(None);
+                outages.report(None);
                 return Ok(reports);
             }
             Err(error) => error,
@@ -80,8 +79,7 @@ async fn ask_patiently(
         if !matches!(error.retry(), Retry::After(_)) || lasted + delay > patience {
             return Err(error);
         }
-        let error = error.report();
-        outages.note(Some(Outage { lasted, error }));
+        outages.report(Some((lasted, error.report())));
         tokio::time::sleep(delay).await;
         delay = (delay * 2).min(longest);
     }

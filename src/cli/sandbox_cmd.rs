@@ -23,7 +23,7 @@ pub(crate) async fn run(
     Ok(Exit::Interrupted)
 }
 
-/// Says where it is and how it is used.
+/// Prints its address and how to use it.
 fn introduce(
     terminal: &mut Terminal,
     sandbox: &Sandbox,

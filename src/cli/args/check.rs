@@ -284,12 +284,3 @@ impl From<DepthName> for Depth {
         }
     }
 }
-
-/// The entry that allows one address and port alone.
-pub(crate) fn entry_of(address: SocketAddr) -> String {
-    let (ip, port) = (address.ip(), address.port());
-    match address {
-        SocketAddr::V4(_) => format!("{ip}/32:{port}"),
-        SocketAddr::V6(_) => format!("[{ip}]/128:{port}"),
-    }
-}

@@ -8,10 +8,7 @@ use std::{
 use clap::{Args, ValueEnum, ValueHint};
 
 use super::{DestinationOptions, OnlyOption, PrintOptions};
-use crate::{
-    cli::{duration, ledger::LedgerLocation},
-    image_url::masked,
-};
+use crate::{cli::duration, image_url::masked};
 
 /// The default file name of the ledger.
 const DEFAULT: &str = "greenlight.db";
@@ -47,6 +44,30 @@ impl LedgerOption {
             return String::new();
         }
         format!(" --ledger {}", self.text())
+    }
+}
+
+/// Where a ledger is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum LedgerLocation<'a> {
+    File(&'a Path),
+    /// The URL of a database.
+    Database(&'a str),
+}
+
+impl<'a> LedgerLocation<'a> {
+    pub(crate) fn of(path: &'a Path) -> Self {
+        match path.to_str() {
+            Some(text) if text.starts_with("postgres://") || text.starts_with("postgresql://") => {
+                Self::Database(text)
+            }
+            _ => Self::File(path),
+        }
+    }
+
+    /// Whether other machines may use it.
+    pub(crate) const fn is_shared(self) -> bool {
+        matches!(self, Self::Database(_))
     }
 }
 

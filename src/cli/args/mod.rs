@@ -20,18 +20,18 @@ use clap::{CommandFactory as _, Parser, Subcommand, builder::StyledStr};
 
 pub(crate) use about::{CompletionsOptions, ConfigOptions, ManOptions, ShowConfigOptions};
 pub(crate) use api::{ApiOption, ApiVersion};
-pub(crate) use check::{CheckOptions, CheckSettings, InputOptions, entry_of};
+pub(crate) use check::{CheckOptions, CheckSettings, InputOptions};
 pub(crate) use doctor::DoctorOptions;
 pub(crate) use ledger::{
-    DeadOptions, ExportFormat, ExportOptions, LedgerOption, ObstacleOption, RetryOptions,
-    StatusOptions, has_password, without_password,
+    DeadOptions, ExportFormat, ExportOptions, LedgerLocation, LedgerOption, ObstacleOption,
+    RetryOptions, StatusOptions, has_password, without_password,
 };
 pub(crate) use maintain::{CopyOptions, LedgerOptions, LedgerTask};
 pub(crate) use output::{
-    CsvOption, DestinationOptions, Format, Kind, OnlyOption, OutputOptions, PrintOptions, When,
+    CsvOption, DestinationOptions, Format, Kind, OnlyOption, OutputOptions, PrintOptions,
 };
 pub(crate) use plan::{PlanOptions, Price};
-pub(crate) use reach::{ReachOptions, header};
+pub(crate) use reach::{ReachOptions, entry_of, header};
 pub(crate) use report::ReportOptions;
 pub(crate) use requirements::RequirementOptions;
 pub(crate) use scan::{POLL, ResumeOptions, ScanOptions, ScanSettings, WorkOptions};

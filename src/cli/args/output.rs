@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args, ValueEnum, ValueHint};
 
-use crate::cli::terminal::STDOUT;
+use crate::cli::terminal::{STDOUT, When};
 
 /// What every command prints, and how.
 #[derive(Args, Clone, Debug)]
@@ -51,13 +51,6 @@ pub(crate) struct OutputOptions {
         hide_short_help = true
     )]
     pub(crate) progress: When,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum When {
-    Auto,
-    Always,
-    Never,
 }
 
 /// The options of the commands that print data.

@@ -4,7 +4,6 @@ use std::{fmt, net::SocketAddr};
 
 use clap::{Args, ValueEnum};
 
-use super::entry_of;
 use crate::{
     cli::exit::Failure,
     probe::{AddressPolicy, EntryError, Mode, ProbeBuilder},
@@ -202,4 +201,13 @@ fn is_host(text: &str) -> bool {
     !name.is_empty()
         && (is_literal || !name.contains(':'))
         && !name.contains(|c: char| c.is_whitespace() || c == '/')
+}
+
+/// The entry that allows one address and port alone.
+pub(crate) fn entry_of(address: SocketAddr) -> String {
+    let (ip, port) = (address.ip(), address.port());
+    match address {
+        SocketAddr::V4(_) => format!("{ip}/32:{port}"),
+        SocketAddr::V6(_) => format!("[{ip}]/128:{port}"),
+    }
 }

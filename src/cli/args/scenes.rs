@@ -3,7 +3,7 @@
 use clap::Args;
 
 use crate::{
-    cli::{config, exit::Failure},
+    cli::{exit::Failure, name::nearest},
     error::Error,
     green::{Scene, v2::ServiceCode},
 };
@@ -72,7 +72,7 @@ fn trimmed(word: &str) -> Result<Scene, Error> {
 
 fn refusal(word: &str) -> Failure {
     let lower = word.to_ascii_lowercase();
-    let nearest = config::nearest(&lower, DOCUMENTED);
+    let nearest = nearest(&lower, DOCUMENTED);
     let message = format!("the service does not document the scene `{word}`");
     let failure = Failure::new(match nearest {
         Some(scene) => format!("{message}: did you mean `{scene}`?"),

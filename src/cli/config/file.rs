@@ -13,11 +13,12 @@ use toml::{
     de::{DeTable, DeValue},
 };
 
-use super::{nearest, options};
+use super::options;
 use crate::{
     cli::{
         args::{has_password, header},
         exit::{Failure, reason},
+        name::nearest,
         terminal,
     },
     local_file,

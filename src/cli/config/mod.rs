@@ -207,19 +207,6 @@ pub(super) fn options(command: &Command) -> impl Iterator<Item = &Arg> {
     })
 }
 
-/// The candidate that a mistyped word most likely means, measured as clap does.
-pub(crate) fn nearest<'a>(
-    word: &str,
-    candidates: impl IntoIterator<Item = &'a str>,
-) -> Option<&'a str> {
-    let scored = candidates
-        .into_iter()
-        .map(|candidate| (strsim::jaro_winkler(word, candidate), candidate));
-    let near = scored.filter(|(score, _)| *score > 0.7);
-    let best = near.max_by(|(one, _), (other, _)| one.total_cmp(other));
-    best.map(|(_, candidate)| candidate)
-}
-
 fn variable_name(option: &str) -> String {
     format!(
         "GREENLIGHT_{}",

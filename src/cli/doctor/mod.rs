@@ -7,12 +7,11 @@ use std::{env, path::Path, sync::Arc, time::Duration};
 
 use self::finding::{Finding, State};
 use super::{
-    args::{DoctorOptions, LedgerOption},
-    exit::{Exit, Failure, reason},
+    args::{DoctorOptions, LedgerLocation, LedgerOption},
+    exit::{Exit, Failure, NOT_OPENED, reason},
     interrupt::Interrupt,
-    ledger::{self, LedgerLocation},
+    ledger,
     printer::{self, Printer},
-    scan::NOT_OPENED,
 };
 use crate::{
     error::{Error, ErrorKind},

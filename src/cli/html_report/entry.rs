@@ -4,13 +4,15 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::tally::NOT_CHECKED;
 use crate::{
     cli::outcome::{ScanReport, SceneReport},
     image_url::masked,
     probe::classify,
 };
 use greenlight::{CodeCounts, Provenance, Severity, Violation};
+
+/// The decision on images that were not checked yet.
+pub(super) const NOT_CHECKED: &str = "not checked yet";
 
 /// The fields of a line of `check` or `scan --format jsonl` that the report shows. Unknown fields
 /// are ignored and all but the first two may be absent, so that lines of older and newer versions

@@ -5,10 +5,10 @@ use std::ops::Range;
 use maud::{Markup, html};
 
 use super::{
-    page::tone,
+    counts::{Counts, Histogram, Host},
     plots::{self, Axis},
-    tally::{Counts, Histogram, Host, Tally},
-    words::{grouped, percent},
+    tally::Tally,
+    words::{grouped, percent, tone},
 };
 
 /// Bars that are drawn; the numbers of the others are listed.

@@ -7,10 +7,9 @@ use maud::{Markup, html};
 use serde_json::{Map, Value};
 
 use super::{
+    counts::Counts,
     entry::{ReportEntry, cut},
-    page::fact,
-    tally::Counts,
-    words::grouped,
+    words::{fact, grouped},
 };
 use crate::sanitize::sanitize;
 use greenlight::{Provenance, Requirements};

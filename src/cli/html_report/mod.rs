@@ -1,11 +1,13 @@
 //! `greenlight report`: the results of a run as one self-contained HTML page.
 
+mod counts;
 mod entry;
 mod figures;
 mod made;
 mod page;
 mod plots;
 mod rows;
+mod table;
 mod tally;
 mod words;
 
@@ -17,15 +19,15 @@ use std::{
 use jiff::Timestamp;
 
 use self::{
-    entry::ReportEntry,
-    tally::{NOT_CHECKED, Tally},
+    entry::{NOT_CHECKED, ReportEntry},
+    tally::Tally,
 };
 use super::{
     list::{LineEnds, Lines},
     outcome::ScanReport,
 };
 
-pub(crate) use page::Thumbnails;
+pub(crate) use rows::Thumbnails;
 
 /// Longest line of a run, in bytes. A longer one is skipped and never held.
 const MAX_LINE: usize = 1 << 20;

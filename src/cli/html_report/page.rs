@@ -5,9 +5,9 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    Provenance, figures, plots, rows,
+    Provenance, figures, plots, table,
     tally::Tally,
-    words::{bytes, grouped, percent},
+    words::{bytes, fact, grouped, percent, tone},
 };
 
 const STYLE: &str = include_str!("page.css");
@@ -16,16 +16,6 @@ const SCRIPT: &str = include_str!("page.js");
 /// A green light. Being part of the page it touches no other host.
 const ICON: &str = "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 8 8'%3E\
     %3Ccircle cx='4' cy='4' r='3.5' fill='%2316805c'/%3E%3C/svg%3E";
-
-/// Whether the images themselves are shown.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Thumbnails {
-    /// No image is loaded: opening the report touches no other host.
-    Hidden,
-    /// Images that were not rejected, on public hosts, are loaded from their URLs and blurred until
-    /// clicked.
-    Blurred,
-}
 
 /// Returns the page.
 pub(super) fn page(tally: &Tally, provenance: &Provenance) -> String {
@@ -52,7 +42,7 @@ pub(super) fn page(tally: &Tally, provenance: &Provenance) -> String {
                 main {
                     (unreadable(tally))
                     (figures::all(tally))
-                    (rows::section(tally))
+                    (table::section(tally))
                 }
                 script { (PreEscaped(SCRIPT)) }
             }
@@ -76,16 +66,6 @@ fn policy(tally: &Tally) -> String {
     policy
 }
 
-/// The tone of a word: good, bad or unsure.
-pub(super) fn tone(word: &str) -> Option<&'static str> {
-    match word {
-        "accept" | "pass" => Some("good"),
-        "reject" | "block" => Some("bad"),
-        "inconclusive" | "review" | "undecided" => Some("unsure"),
-        _ => None,
-    }
-}
-
 fn lead(tally: &Tally) -> Markup {
     let accepted = tally.decisions.get("accept");
     html! {
@@ -103,11 +83,6 @@ fn lead(tally: &Tally) -> Markup {
             }
         }
     }
-}
-
-/// A fact about the origin of the page.
-pub(super) fn fact(name: &str, value: &Markup) -> Markup {
-    html! { div { dt { (name) } dd { (value) } } }
 }
 
 /// Where the page comes from.

@@ -5,7 +5,10 @@ use std::collections::BTreeSet;
 
 use maud::{Markup, html};
 
-use super::{page::tone, tally::NOT_CHECKED, words::compact};
+use super::{
+    entry::NOT_CHECKED,
+    words::{compact, tone},
+};
 
 /// A horizontal bar of parts, each a count and the name that it is colored by. A bar of `most` fills
 /// the space.

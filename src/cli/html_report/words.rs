@@ -1,4 +1,6 @@
-//! Numbers and names for people.
+//! Numbers and names for people, and the markup that several parts of the page use.
+
+use maud::{Markup, html};
 
 /// A number in groups of three digits, parted by narrow spaces.
 pub(super) fn grouped(number: u64) -> String {
@@ -49,4 +51,19 @@ pub(super) fn bytes(bytes: u64) -> String {
 pub(super) fn percent(part: u64, whole: u64) -> String {
     let tenths = u128::from(part) * 1_000 / u128::from(whole.max(1));
     format!("{}.{} %", tenths / 10, tenths % 10)
+}
+
+/// The tone of a word: good, bad or unsure.
+pub(super) fn tone(word: &str) -> Option<&'static str> {
+    match word {
+        "accept" | "pass" => Some("good"),
+        "reject" | "block" => Some("bad"),
+        "inconclusive" | "review" | "undecided" => Some("unsure"),
+        _ => None,
+    }
+}
+
+/// A fact about the origin of the page.
+pub(super) fn fact(name: &str, value: &Markup) -> Markup {
+    html! { div { dt { (name) } dd { (value) } } }
 }

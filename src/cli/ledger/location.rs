@@ -8,34 +8,14 @@ use crate::error::ErrorKind;
 #[cfg(feature = "postgres")]
 use crate::ledger::{PostgresLedger, PostgresOptions, PrinterLock};
 use crate::{
-    cli::{args::LedgerOption, clock, exit::Failure},
+    cli::{
+        args::{LedgerLocation, LedgerOption},
+        clock,
+        exit::Failure,
+    },
     error::Error,
     ledger::{Ledger, Maintenance, Scope, SqliteLedger},
 };
-
-/// Where a ledger is.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum LedgerLocation<'a> {
-    File(&'a Path),
-    /// The URL of a database.
-    Database(&'a str),
-}
-
-impl<'a> LedgerLocation<'a> {
-    pub(crate) fn of(path: &'a Path) -> Self {
-        match path.to_str() {
-            Some(text) if text.starts_with("postgres://") || text.starts_with("postgresql://") => {
-                Self::Database(text)
-            }
-            _ => Self::File(path),
-        }
-    }
-
-    /// Whether other machines may use it.
-    pub(crate) const fn is_shared(self) -> bool {
-        matches!(self, Self::Database(_))
-    }
-}
 
 /// Which part of the work a process takes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,7 +55,7 @@ impl Guard {
         }
     }
 
-    /// Takes the role again after its connection was lost, for example by a restart of the server.
+    /// Acquires the role again after its connection was lost, for example by a restart of the server.
     /// Returns whether no other process has it.
     #[cfg_attr(
         not(feature = "postgres"),
@@ -273,7 +253,7 @@ pub(super) fn not_built() -> Failure {
 }
 
 pub(super) fn unopened(error: Error, option: &LedgerOption) -> Failure {
-    let failure = super::maintain::explain(error, &option.text());
+    let failure = explain(error, &option.text());
     if failure.advice().is_some() {
         return failure;
     }
@@ -283,4 +263,14 @@ pub(super) fn unopened(error: Error, option: &LedgerOption) -> Failure {
         }
         _ => failure,
     }
+}
+
+/// Adds the command for an older ledger.
+pub(super) fn explain(error: Error, location: &str) -> Failure {
+    let is_old = error.to_string().contains("an older greenlight");
+    let failure = Failure::from(error);
+    if is_old {
+        return failure.hint(format!("greenlight ledger upgrade {location}"));
+    }
+    failure
 }

@@ -19,7 +19,7 @@ pub(super) struct Lock {
 }
 
 impl Lock {
-    /// Takes the lock next to a ledger.
+    /// Acquires the lock next to a ledger.
     pub(super) fn take(ledger: &Path) -> Result<Self, Failure> {
         let mut path = OsString::from(ledger);
         path.push("-lock");

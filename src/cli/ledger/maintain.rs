@@ -2,17 +2,16 @@
 
 use std::path::Path;
 
-use super::{LedgerLocation, lock::Lock};
+use super::{location::explain, lock::Lock};
 use crate::{
     cli::{
-        args::{CopyOptions, LedgerOption, LedgerOptions, LedgerTask},
+        args::{CopyOptions, LedgerLocation, LedgerOption, LedgerOptions, LedgerTask},
         clock,
         exit::{Exit, Failure},
         interrupt::Interrupt,
         printer,
         terminal::{Cell, Gauge, Progress, Terminal},
     },
-    error::Error,
     ledger::{Health, Maintenance, Upgraded},
 };
 
@@ -152,14 +151,4 @@ fn print(text: &str) -> Result<Exit, Failure> {
     let rows: Vec<_> = text.lines().map(|line| vec![Cell::new(line)]).collect();
     let printed = Terminal::stdout().rows(&rows);
     printer::ended(printed.map(|()| Exit::Success), || Exit::Success)
-}
-
-/// Adds the command for an older ledger.
-pub(super) fn explain(error: Error, location: &str) -> Failure {
-    let is_old = error.to_string().contains("an older greenlight");
-    let failure = Failure::from(error);
-    if is_old {
-        return failure.hint(format!("greenlight ledger upgrade {location}"));
-    }
-    failure
 }

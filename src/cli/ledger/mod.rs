@@ -8,6 +8,7 @@ mod lock;
 mod maintain;
 mod obstacles;
 mod outage;
+mod place;
 mod progress;
 mod retry;
 mod row;
@@ -20,9 +21,10 @@ pub(crate) use self::{
     dead::run as dead,
     export::{page, run as export},
     lines::{Lines, located},
-    location::{LedgerLocation, open_to_read},
+    location::open_to_read,
     maintain::run as maintain,
     outage::Outages,
+    place::LedgerPlace,
     retry::run as retry,
     run::{resume, scan},
     status::run as status,

@@ -11,7 +11,7 @@ use crate::{
 /// The longest interval between two queries.
 const EVERY: Duration = Duration::from_secs(10);
 
-/// Looks for transactions that are open for longer than `age`, until one was reported.
+/// Searches for transactions that are open for longer than `age`, until one was reported.
 #[derive(Debug)]
 pub(super) struct Obstacles {
     age: Duration,

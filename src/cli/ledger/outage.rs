@@ -18,9 +18,14 @@ pub(crate) struct Outages {
 }
 
 impl Outages {
-    /// Reports a change, and returns what progress shows of an outage.
+    /// Reports a change of a run's outage, and returns what progress shows of it.
     pub(crate) fn note(&mut self, outage: Option<Outage>) -> String {
-        let Some(Outage { lasted, error }) = outage.filter(|outage| outage.lasted >= SHORT) else {
+        self.report(outage.map(|outage| (outage.lasted, outage.error)))
+    }
+
+    /// The same for an outage of which the duration and the latest error are known.
+    pub(crate) fn report(&mut self, outage: Option<(Duration, String)>) -> String {
+        let Some((lasted, error)) = outage.filter(|(lasted, _)| *lasted >= SHORT) else {
             if let Some(lasted) = self.reported.take() {
                 let lasted = duration::rough(lasted);
                 terminal::note(&format!("the service responds again after {lasted}"));

@@ -10,7 +10,7 @@ use crate::{
     ledger::{State, Stats},
 };
 
-/// Puts images back, and says how many.
+/// Makes images due again, and prints how many.
 pub(crate) async fn run(options: RetryOptions) -> Result<Exit, Failure> {
     let RetryOptions { classes, ledger } = options;
     let opened = super::location::open_to_write(&ledger).await?;

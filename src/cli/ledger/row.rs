@@ -70,7 +70,7 @@ fn decide(report: &mut ScanReport, outcome: Option<&str>) {
     }
 }
 
-/// Says why an image was given up, by the stage that its class begins with.
+/// Returns why an image was abandoned, by the stage that its class begins with.
 fn give_up(report: &mut ScanReport, Reason { class, message }: Reason) {
     match class.split_once('/') {
         Some(("task", "expired")) => {

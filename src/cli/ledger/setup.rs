@@ -2,12 +2,14 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::location::{self, Guard, NotOpened, Opened, Role, unopened};
+use super::{
+    location::{self, Guard, NotOpened, Opened, Role, unopened},
+    place::LedgerPlace,
+};
 use crate::{
     cli::{
         args::{POLL, ScanSettings},
         exit::Failure,
-        scan::LedgerPlace,
     },
     error::{Error, ErrorKind},
     green::{Api, Client, Credentials, Scene, Secret},

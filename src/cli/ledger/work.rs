@@ -4,14 +4,16 @@ use std::time::Duration;
 
 use tokio::time::{self, MissedTickBehavior};
 
-use super::{location::Role, obstacles::Obstacles, outage::Outages, progress::Watch, setup::Setup};
+use super::{
+    location::Role, obstacles::Obstacles, outage::Outages, place::LedgerPlace, progress::Watch,
+    setup::Setup,
+};
 use crate::{
     cli::{
         args::WorkOptions,
         clock,
         exit::{Exit, Failure},
         interrupt::Interrupt,
-        scan::LedgerPlace,
         terminal::{self, Progress},
     },
     ledger::Ledger,

@@ -1,9 +1,9 @@
-//! The columns of an earlier check, named as `check` and the Python package name them.
+//! The columns of an earlier check, as `check` prints them. The Python package has the same names.
 
 use crate::pipeline::EarlierCheck;
 
 /// The columns, in the order of [`Cells`].
-const NAMES: [&str; 9] = [
+pub(crate) const CHECK_COLUMNS: [&str; 9] = [
     "decision",
     "format",
     "width",
@@ -19,13 +19,15 @@ const NAMES: [&str; 9] = [
 const LONGEST_VALUE: usize = 64;
 
 /// The positions of the columns.
-pub(super) type At = [Option<usize>; NAMES.len()];
+pub(super) type At = [Option<usize>; CHECK_COLUMNS.len()];
 
 /// Finds the columns by their exact names.
 pub(super) fn find<N: AsRef<str>>(names: impl Iterator<Item = N>) -> At {
-    let mut at = [None; NAMES.len()];
+    let mut at = [None; CHECK_COLUMNS.len()];
     for (position, name) in names.enumerate() {
-        let column = NAMES.iter().position(|wanted| *wanted == name.as_ref());
+        let column = CHECK_COLUMNS
+            .iter()
+            .position(|wanted| *wanted == name.as_ref());
         if let Some(column) = column.and_then(|column| at.get_mut(column)) {
             column.get_or_insert(position);
         }
@@ -35,7 +37,7 @@ pub(super) fn find<N: AsRef<str>>(names: impl Iterator<Item = N>) -> At {
 
 /// The values of one row, as text.
 #[derive(Debug, Default)]
-pub(super) struct Cells([Vec<u8>; NAMES.len()]);
+pub(super) struct Cells([Vec<u8>; CHECK_COLUMNS.len()]);
 
 impl Cells {
     /// Adds a part of the value of the column at this index of [`At`].

@@ -2,7 +2,11 @@
 
 use std::io::{self, BufRead};
 
-use super::{fields::End, json, row::with_skipped, structure::Structure};
+use super::{
+    fields::{self, End},
+    row::with_skipped,
+    structure::Structure,
+};
 
 /// A longer element is not held, in bytes: it may have fields next to the source.
 pub(super) const LONGEST_ELEMENT: usize = 1 << 20;
@@ -193,7 +197,7 @@ impl<R: BufRead> Elements<R> {
             held.push(byte);
         };
         if held.is_cut {
-            let fault = json::too_long_with_array(&held.bytes);
+            let fault = fields::too_long_with_array(&held.bytes, LONGEST_ELEMENT);
             return Ok(held.trimmed().element(line, last, Some(&fault)));
         }
         if !is_one
@@ -355,7 +359,7 @@ impl Held {
 
     fn element(self, line: u64, last: u64, fault: Option<&str>) -> Element {
         let fault = fault.map(str::to_owned);
-        let fault = fault.or_else(|| self.is_cut.then(json::too_long));
+        let fault = fault.or_else(|| self.is_cut.then(|| fields::too_long(LONGEST_ELEMENT)));
         let fault = fault.map(|fault| with_skipped(fault, line, last));
         Element {
             line,

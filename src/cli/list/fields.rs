@@ -190,3 +190,25 @@ impl End {
         self.in_text
     }
 }
+
+/// Returns how to read the elements of an array that an object wraps.
+pub(super) fn elements_of(name: &str) -> String {
+    let is_plain = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    if is_plain {
+        format!("; write the elements of `{name}` as lines: jq -c '.{name}[]' FILE")
+    } else {
+        "; write the elements of the array in it as lines".to_owned()
+    }
+}
+
+/// Returns why an element of more than `most` bytes is not held.
+pub(super) fn too_long(most: usize) -> String {
+    format!("longer than {most} bytes")
+}
+
+/// The same for an object of which the first bytes are held.
+pub(super) fn too_long_with_array(element: &[u8], most: usize) -> String {
+    let name = first_array(element);
+    too_long(most) + &name.map(|name| elements_of(&name)).unwrap_or_default()
+}

@@ -5,8 +5,8 @@ use std::{collections::VecDeque, io::BufRead};
 use super::{
     check,
     column::{self, Columns, WANTED, is_same, is_usual, listed},
-    elements::{Element, Elements, LONGEST_ELEMENT},
-    fields::{self, Value},
+    elements::{Element, Elements},
+    fields::{self, Value, elements_of},
     foreign::is_foreign,
     row::{Found, Row, Rows, Trouble, with_skipped},
 };
@@ -74,7 +74,7 @@ impl<R: BufRead> JsonRows<R> {
 }
 
 impl<R: BufRead + Send> Rows for JsonRows<R> {
-    /// Sees whether one of the first elements has the columns that were named. Usually that is the
+    /// Checks whether one of the first elements has the columns that were named. Usually that is the
     /// first one, so that nothing waits for a second.
     fn begin(&mut self) -> Result<(), Trouble> {
         let mut missing = named(&self.columns);
@@ -301,26 +301,4 @@ fn position(fields: &[(String, &[u8])], wanted: &str) -> Result<Option<usize>, S
 fn is_list(raw: &[u8]) -> bool {
     let elements = raw.strip_prefix(b"[").map(<[u8]>::trim_ascii_start);
     elements.is_some_and(|elements| elements.starts_with(b"{") || elements.starts_with(b"\""))
-}
-
-/// Says how to read the elements of an array that an object wraps.
-fn elements_of(name: &str) -> String {
-    let is_plain = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
-        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
-    if is_plain {
-        format!("; write the elements of `{name}` as lines: jq -c '.{name}[]' FILE")
-    } else {
-        "; write the elements of the array in it as lines".to_owned()
-    }
-}
-
-/// Why an element is not held.
-pub(super) fn too_long() -> String {
-    format!("longer than {LONGEST_ELEMENT} bytes")
-}
-
-/// The same for an object of which the first bytes are held.
-pub(super) fn too_long_with_array(element: &[u8]) -> String {
-    let name = fields::first_array(element);
-    too_long() + &name.map(|name| elements_of(&name)).unwrap_or_default()
 }

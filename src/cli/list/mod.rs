@@ -44,6 +44,7 @@ use super::exit::{Failure, reason};
 use crate::pipeline::EarlierCheck;
 use greenlight::DataId;
 
+pub(crate) use check::CHECK_COLUMNS;
 pub(crate) use column::Columns;
 pub(crate) use lines::{LineEnds, Lines};
 pub(crate) use place::{Place, place_of, unit_of};

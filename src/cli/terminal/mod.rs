@@ -1,6 +1,7 @@
 //! The only place that prints. Data goes to standard output, or to a file that is named, as it is or as
 //! sanitized cells; messages go to standard error, sanitized.
 
+mod block;
 mod cells;
 mod progress;
 mod screen;
@@ -17,7 +18,10 @@ use self::cells::Layout;
 pub(crate) use self::{
     cells::{Cell, Row, Tone},
     progress::{Counter, Gauge, Progress},
-    screen::{abandon_progress, error, has_bars, hint, log, note, set_up, shows_progress, warning},
+    screen::{
+        MessageOptions, When, abandon_progress, error, has_bars, hint, log, note, set_up,
+        shows_progress, warning,
+    },
 };
 use super::{
     exit::{Exit, Failure, reason},
@@ -107,7 +111,7 @@ impl Terminal {
         printed.map_err(|error| unwritable("standard output", &error))
     }
 
-    /// Puts a file that is written into its place. Without this it is discarded.
+    /// Moves the written file into its place. Without this it is discarded.
     pub(crate) fn finish(&mut self) -> io::Result<()> {
         let stdout = Out::Stdout(BufWriter::new(io::stdout()));
         match std::mem::replace(&mut self.out, stdout) {

@@ -1,19 +1,18 @@
 //! Progress on standard error: bars on a terminal, a line now and then elsewhere.
 
 use std::{
-    fmt::Write as _,
-    io::{self, Write},
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     thread::{self, JoinHandle},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
-use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
-
-use super::screen;
+use super::{
+    block::{self, MARGIN},
+    screen::{self, Shown},
+};
 use crate::cli::{clock, pace::Pace};
 
 /// Interval between two drawings of the bars.
@@ -27,9 +26,6 @@ const BAR: usize = 30;
 
 /// The columns of the words that precede bars.
 const VERB: usize = 9;
-
-/// Columns that are left free, so that a terminal can echo `^C` without a line break.
-const MARGIN: usize = 4;
 
 /// Progress of one step of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,15 +58,6 @@ impl Gauge {
         let (full, rest) = ("█".repeat(full), "░".repeat(bar - full));
         format!("{verb:>VERB$} {full}{rest} {count}")
     }
-}
-
-/// How progress is shown.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Shown {
-    #[default]
-    Hidden,
-    Bars,
-    Lines,
 }
 
 /// The progress of the command. There is one at a time; dropping it removes the bars.
@@ -136,7 +123,7 @@ fn show(steps: &[Gauge], pace: &str) {
     match shown {
         Shown::Hidden => {}
         Shown::Bars => {
-            let (width, height) = screen::size();
+            let (width, height) = block::size();
             let mut lines: Vec<_> = steps.iter().map(|step| step.bar(width)).collect();
             let pace = pace.trim_start_matches(", ");
             if !pace.is_empty() {
@@ -198,92 +185,4 @@ impl Counter {
         };
         (gauge, total.map(|total| total - done))
     }
-}
-
-/// The lines of progress at the end of the screen. The cursor is after the last one.
-#[derive(Debug, Default)]
-pub(super) struct Block {
-    lines: Vec<String>,
-    is_drawn: bool,
-    /// When a line was last written where there are no bars.
-    written: Option<Instant>,
-}
-
-impl Block {
-    pub(super) const fn new() -> Self {
-        Self {
-            lines: Vec::new(),
-            is_drawn: false,
-            written: None,
-        }
-    }
-
-    fn draw(&mut self, lines: Vec<String>, width: usize) {
-        let lines: Vec<_> = lines
-            .into_iter()
-            .map(|line| truncated(&line, width.saturating_sub(MARGIN)))
-            .collect();
-        if self.is_drawn && lines == self.lines {
-            return;
-        }
-        let mut text = self.erasing();
-        self.lines = lines;
-        text.push_str(&self.text());
-        self.is_drawn = !self.lines.is_empty();
-        print(&text);
-    }
-
-    /// Removes the lines from the screen until [`redraw`](Self::redraw).
-    pub(super) fn erase(&mut self) {
-        let text = self.erasing();
-        self.is_drawn = false;
-        print(&text);
-    }
-
-    pub(super) fn redraw(&mut self) {
-        print(&self.text());
-        self.is_drawn = !self.lines.is_empty();
-    }
-
-    fn text(&self) -> String {
-        self.lines.join("\r\n")
-    }
-
-    /// Moves the cursor to the first line and clears all below (ECMA-48: CUU, ED). A screen that
-    /// became narrower shows a line in several.
-    fn erasing(&self) -> String {
-        let mut text = String::new();
-        if self.is_drawn {
-            let width = screen::size().0.max(1);
-            let rows = self.lines.iter().map(|line| line.width().div_ceil(width));
-            let rows: usize = rows.map(|rows| rows.max(1)).sum();
-            text.push('\r');
-            if rows > 1 {
-                let _ = write!(text, "\x1b[{}A", rows - 1);
-            }
-            text.push_str("\x1b[J");
-        }
-        text
-    }
-}
-
-fn print(text: &str) {
-    if !text.is_empty() {
-        let mut stderr = anstream::AutoStream::always(io::stderr());
-        // A terminal that cannot be written cannot show an error either.
-        let _ = stderr.write_all(text.as_bytes());
-        let _ = stderr.flush();
-    }
-}
-
-/// As much of the line as fits.
-fn truncated(line: &str, width: usize) -> String {
-    let mut left = width;
-    let fits = |c: &char| {
-        let needed = c.width().unwrap_or(0);
-        let fits = needed <= left;
-        left = left.saturating_sub(needed);
-        fits
-    };
-    line.chars().take_while(fits).collect()
 }

@@ -7,18 +7,37 @@ use std::{
 };
 
 use anstream::{AutoStream, ColorChoice};
-use terminal_size::{Height, Width};
+use clap::ValueEnum;
 
-use super::{
-    cells::Tone,
-    progress::{Block, Shown},
-};
-use crate::{
-    cli::args::{OutputOptions, When},
-    sanitize::sanitize,
-};
+use super::{block::Block, cells::Tone};
+use crate::sanitize::sanitize;
 
-/// What the options ask for.
+/// The values of `--color` and `--progress`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum When {
+    Auto,
+    Always,
+    Never,
+}
+
+/// The options for messages and progress.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct MessageOptions {
+    pub(crate) color: When,
+    pub(crate) progress: When,
+    pub(crate) is_quiet: bool,
+}
+
+/// How progress is shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Shown {
+    #[default]
+    Hidden,
+    Bars,
+    Lines,
+}
+
+/// The options, combined with what standard error is.
 #[derive(Debug, Default)]
 struct Settings {
     is_quiet: bool,
@@ -30,7 +49,7 @@ static SETTINGS: OnceLock<Settings> = OnceLock::new();
 static BLOCK: Mutex<Block> = Mutex::new(Block::new());
 
 /// Applies the options to all that is printed from here on.
-pub(crate) fn set_up(options: &OutputOptions) {
+pub(crate) fn set_up(options: MessageOptions) {
     match options.color {
         When::Auto => ColorChoice::Auto,
         When::Always => ColorChoice::Always,
@@ -42,12 +61,12 @@ pub(crate) fn set_up(options: &OutputOptions) {
     let has_bars = io::stderr().is_terminal() && !is_dumb;
     let shown = match options.progress {
         When::Never => Shown::Hidden,
-        When::Auto if options.quiet => Shown::Hidden,
+        When::Auto if options.is_quiet => Shown::Hidden,
         _ if has_bars => Shown::Bars,
         _ => Shown::Lines,
     };
     let settings = Settings {
-        is_quiet: options.quiet,
+        is_quiet: options.is_quiet,
         shown,
     };
     // Set once, by the one caller.
@@ -70,13 +89,6 @@ pub(crate) fn shows_progress() -> bool {
 /// Whether progress is drawn, not written.
 pub(crate) fn has_bars() -> bool {
     shown() == Shown::Bars
-}
-
-/// Columns and lines of the screen.
-pub(super) fn size() -> (usize, usize) {
-    let found = terminal_size::terminal_size_of(io::stderr());
-    let (Width(width), Height(height)) = found.unwrap_or((Width(80), Height(24)));
-    (usize::from(width), usize::from(height))
 }
 
 pub(super) fn lock() -> MutexGuard<'static, Block> {

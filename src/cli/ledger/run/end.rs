@@ -7,9 +7,9 @@ use crate::{
     cli::{
         args::ScanSettings,
         duration,
-        exit::{Exit, Failure},
+        exit::{Exit, Failure, service_hint},
         ledger::page,
-        printer, scan, terminal,
+        printer, terminal,
     },
     error::{Error, ErrorKind},
     ledger::State,
@@ -83,7 +83,7 @@ impl Job {
                 let message = format!("stopped, {printed} done and printed: {}", error.report());
                 let hint = match error.kind() {
                     ErrorKind::Io => how,
-                    _ => format!("{}; then {how}", scan::hint(&error)),
+                    _ => format!("{}; then {how}", service_hint(&error)),
                 };
                 Err(Failure::new(message).hint(hint))
             }
@@ -147,7 +147,7 @@ impl Job {
             End::Unwritable(error) => printer::ended(Err(error), || self.tally.exit()),
             End::Failed(error) => {
                 let message = format!("stopped, {progress}: {}", error.report());
-                Err(Failure::new(message).hint(scan::hint(&error)))
+                Err(Failure::new(message).hint(service_hint(&error)))
             }
         }
     }

@@ -18,6 +18,7 @@ use super::{
     lines::{self, Lines},
     location::{Guard, Role},
     outage::Outages,
+    place::LedgerPlace,
     progress::Watch,
     setup::Setup,
 };
@@ -29,9 +30,8 @@ use crate::{
         interrupt::Interrupt,
         outcome::ScanReport,
         printer::Printer,
-        report::Tally,
-        scan::LedgerPlace,
         source::{Noticed, Sources},
+        tally::Tally,
         terminal::{self, Progress, STDOUT},
     },
     error::Error,
@@ -269,7 +269,7 @@ impl Job {
         self.run.acknowledge(&printed).await.map_err(End::Failed)
     }
 
-    /// Takes the right to print again, and leaves in `rest` what no other run printed meanwhile.
+    /// Acquires the right to print again, and keeps in `rest` what no other run printed meanwhile.
     async fn regain(&mut self, rest: &mut VecDeque<Undelivered>) -> Result<(), End> {
         if !self.guard.regain().await.map_err(End::Failed)? {
             return Err(End::Lost);
@@ -283,7 +283,7 @@ impl Job {
         Ok(())
     }
 
-    /// Puts the output into its place, and only then acknowledges what is in it.
+    /// Moves the output into its place, and only then acknowledges its rows.
     async fn finish_output(&mut self) -> Result<(), End> {
         if !self.guard.is_held() {
             self.regain(&mut VecDeque::new()).await?;

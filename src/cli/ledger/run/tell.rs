@@ -48,7 +48,7 @@ impl Job {
         }
     }
 
-    /// Tells which lists earlier runs did not read to their end.
+    /// Reports the lists that earlier runs did not read to their end.
     pub(super) fn tell_unread(lists: &[String]) {
         for list in lists {
             let message = format!(
@@ -59,7 +59,7 @@ impl Job {
         }
     }
 
-    /// Tells why some of what another run left takes its time.
+    /// Reports why some images of another run are not due yet.
     pub(super) fn tell_unanswered(&self) {
         if self.unanswered > 0 {
             let images = if self.unanswered == 1 {

@@ -29,7 +29,7 @@ pub(super) fn error(why: impl Into<String>) -> ParquetError {
     ParquetError::General(why.into())
 }
 
-/// Looks at a file's directory: the schema must be a tree, because the library follows what groups
+/// Validates a file's footer: the schema must be a tree, because `parquet` follows what groups
 /// claim.
 pub(super) fn check_metadata(bytes: &[u8]) -> Result<()> {
     let mut children = None;
@@ -149,7 +149,7 @@ impl PageHead {
     }
 }
 
-/// Looks at each page before its values are decoded.
+/// Validates each page before its values are decoded.
 pub(super) struct Guarded<P> {
     pub(super) pages: P,
     /// The fewest bytes that a value of this column takes.

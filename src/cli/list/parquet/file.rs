@@ -71,7 +71,7 @@ impl Length for Chunk {
 impl ChunkReader for Chunk {
     type T = Cursor<Vec<u8>>;
 
-    /// Gives the header of the page that begins there, once it was looked at, and nothing else.
+    /// Returns the header of the page that begins there, once it was validated, and nothing else.
     fn get_read(&self, start: u64) -> Result<Self::T> {
         let mut bytes = read_up_to(&self.file, start, FIRST_READ)?;
         let mut head = page_head(&bytes);
