@@ -194,13 +194,13 @@ export type Defect =
   | 'jpeg/repeated-height'
   /** an APP14 segment is too short for what it holds */
   | 'jpeg/short-adobe'
-  /** a quantisation table's precision or number is not legal */
+  /** a quantization table's precision or number is not legal */
   | 'jpeg/quantization-table'
   /** a quantiser is zero */
   | 'jpeg/zero-quantizer'
   /** a Huffman table is not a code or its number is not legal */
   | 'jpeg/huffman-table'
-  /** a scan uses a quantisation table that is not defined */
+  /** a scan uses a quantization table that is not defined */
   | 'jpeg/no-quantization-table'
   /** a scan uses a Huffman table that is not defined */
   | 'jpeg/no-huffman-table'

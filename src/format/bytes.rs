@@ -24,12 +24,12 @@ impl<'a> Cursor<'a> {
         self.rest
     }
 
-    /// Takes up to `most` bytes.
+    /// Consumes up to `most` bytes.
     pub(crate) fn take(&mut self, most: u64) -> &'a [u8] {
         self.take_len(usize::try_from(most).unwrap_or(usize::MAX))
     }
 
-    /// Takes up to `most` bytes.
+    /// Consumes up to `most` bytes.
     pub(crate) fn take_len(&mut self, most: usize) -> &'a [u8] {
         let (taken, rest) = self.rest.split_at(most.min(self.rest.len()));
         self.rest = rest;
@@ -59,7 +59,7 @@ impl<const N: usize> Gather<N> {
         }
     }
 
-    /// Takes bytes until `want` (at most `N`) are held; then returns them and is empty again.
+    /// Gathers bytes until `want` (at most `N`) are held; then returns them and is empty again.
     pub(crate) fn fill(&mut self, cursor: &mut Cursor<'_>, want: usize) -> Option<[u8; N]> {
         if !self.gather(cursor, want) {
             return None;
@@ -68,7 +68,7 @@ impl<const N: usize> Gather<N> {
         Some(core::mem::replace(&mut self.held, [0; N]))
     }
 
-    /// Takes bytes until `want` (at most `N`) are held; whether they are.
+    /// Gathers bytes until `want` (at most `N`) are held; returns whether they are.
     pub(crate) fn gather(&mut self, cursor: &mut Cursor<'_>, want: usize) -> bool {
         let want = want.min(N);
         let taken = cursor.take_len(want.saturating_sub(self.len));

@@ -196,10 +196,10 @@ defect_kinds! {
     JpegLateHeight, "jpeg/late-height", Corrupt, "reject", "the height is stated after the first scan";
     JpegRepeatedHeight, "jpeg/repeated-height", Corrupt, "warn", "the height is stated again after a scan";
     JpegShortAdobe, "jpeg/short-adobe", Corrupt, "warn", "an APP14 segment is too short for what it holds";
-    JpegQuantizationTable, "jpeg/quantization-table", Corrupt, "reject", "a quantisation table's precision or number is not legal";
+    JpegQuantizationTable, "jpeg/quantization-table", Corrupt, "reject", "a quantization table's precision or number is not legal";
     JpegZeroQuantizer, "jpeg/zero-quantizer", Corrupt, "warn", "a quantiser is zero";
     JpegHuffmanTable, "jpeg/huffman-table", Corrupt, "reject", "a Huffman table is not a code or its number is not legal";
-    JpegNoQuantizationTable, "jpeg/no-quantization-table", Corrupt, "reject", "a scan uses a quantisation table that is not defined";
+    JpegNoQuantizationTable, "jpeg/no-quantization-table", Corrupt, "reject", "a scan uses a quantization table that is not defined";
     JpegNoHuffmanTable, "jpeg/no-huffman-table", Corrupt, "reject", "a scan uses a Huffman table that is not defined";
     JpegDefaultTables, "jpeg/default-tables", Corrupt, "warn", "no Huffman table is defined, in a frame of motion JPEG (AVI1)";
     JpegScanHeader, "jpeg/scan-header", Corrupt, "reject", "a scan's components, tables or parameters are not legal";

@@ -10,6 +10,7 @@ mod depth;
 mod facts;
 mod glance;
 mod markup;
+mod pixels;
 mod sniff;
 mod targa;
 mod work;
@@ -33,7 +34,7 @@ use crate::error::from_name;
 pub use self::depth::Depth;
 use self::depth::walker;
 pub use defect::{Defect, DefectClass, DefectKind, Defects};
-pub use facts::{ColorType, Orientation};
+pub use pixels::{ColorType, Orientation};
 
 pub(crate) use facts::Facts;
 pub(crate) use glance::Glance;
@@ -316,6 +317,14 @@ impl fmt::Display for Format {
 from_name!(Format, "format");
 
 /// Width and height in pixels, as stored in the file: before any orientation tag is applied.
+///
+/// ```
+/// use greenlight::Dimensions;
+///
+/// let dimensions = Dimensions::new(1920, 1080);
+/// assert_eq!(dimensions.pixels(), 2_073_600);
+/// assert_eq!(dimensions.to_string(), "1920x1080");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Dimensions {

@@ -216,7 +216,7 @@ impl Inspection {
         self.facts.bit_depth
     }
 
-    /// How a pixel's colour is stored.
+    /// How a pixel's color is stored.
     pub const fn color_type(&self) -> Option<ColorType> {
         self.facts.color
     }

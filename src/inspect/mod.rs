@@ -178,14 +178,14 @@ impl Inspector {
         self.inspection.announced_len = Some(len);
     }
 
-    /// Takes the file's next bytes, any number of them.
+    /// Reads the file's next bytes, any number of them.
     pub fn push(&mut self, chunk: &[u8]) {
         #[cfg(feature = "decode")]
         self.hold(chunk);
         self.read(chunk);
     }
 
-    /// Takes the file's next bytes, without holding them.
+    /// Reads the file's next bytes, without holding them.
     fn read(&mut self, chunk: &[u8]) {
         let offset = self.inspection.bytes_seen;
         self.inspection.bytes_seen = offset.saturating_add(length(chunk));
@@ -342,7 +342,7 @@ impl Inspector {
         }
     }
 
-    /// Takes up what the first bytes say, and reads them.
+    /// Applies what the first bytes identify, and reads them.
     fn enter(&mut self, said: Sniffed, head: &[u8]) {
         match said {
             Sniffed::Is(format) => {

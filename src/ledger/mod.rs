@@ -46,6 +46,8 @@ mod state;
 #[cfg(any(feature = "ledger", feature = "postgres"))]
 mod stored;
 #[cfg(any(feature = "ledger", feature = "postgres"))]
+mod tables;
+#[cfg(any(feature = "ledger", feature = "postgres"))]
 mod time;
 mod view;
 
@@ -65,7 +67,7 @@ use crate::error::Error;
 
 pub use key::{Key, Scope};
 #[cfg(any(feature = "ledger", feature = "postgres"))]
-pub use maintenance::{Copied, Health, Maintenance, Problem, Upgraded};
+pub use maintenance::{Copied, Health, Inconsistency, Maintenance, Upgraded};
 #[cfg(feature = "postgres")]
 pub use postgres::{PostgresLedger, PostgresOptions, PrinterLock};
 pub use quota::{Limit, Permit, Quota};

@@ -86,7 +86,7 @@ impl SandboxBuilder {
         self
     }
 
-    /// Answers a task's first `count` polls with 280. Defaults to 0.
+    /// Responds with 280 to the first `count` polls of a task. Defaults to 0.
     #[must_use]
     pub const fn polls(mut self, count: u32) -> Self {
         self.polls = count;
@@ -108,7 +108,7 @@ impl SandboxBuilder {
         self
     }
 
-    /// Lets upload credentials expire after this long. Defaults to one hour.
+    /// Sets how long upload credentials are valid. Defaults to one hour.
     #[must_use]
     pub const fn upload_lifetime(mut self, lifetime: Duration) -> Self {
         self.upload_lifetime = lifetime;

@@ -149,7 +149,7 @@ fn visible(below: &Path) -> bool {
     })
 }
 
-/// Answers with a file, or the part of it that is asked for.
+/// Responds with a file, or with the requested part of it.
 pub(super) async fn serve(method: &Method, headers: &HeaderMap, path: PathBuf) -> Response<Body> {
     let media_type = media_type(&path);
     let opened = tokio::task::spawn_blocking(move || open(&path)).await;

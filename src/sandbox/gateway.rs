@@ -43,7 +43,7 @@ struct Nonces {
 }
 
 impl Gateway {
-    /// Lets a request through or says why not.
+    /// Authorizes a request, or returns why not.
     pub(super) fn admit(
         &self,
         request: &Request<'_>,

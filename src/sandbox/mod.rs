@@ -47,6 +47,7 @@ mod fault;
 mod files;
 mod gateway;
 mod ids;
+mod operation;
 mod oss;
 mod request;
 mod routes;
@@ -76,7 +77,7 @@ use crate::error::{Error, ErrorKind};
 
 pub use builder::SandboxBuilder;
 pub use fault::{Fault, Share, When};
-pub use service::Operation;
+pub use operation::Operation;
 
 /// A running mock of the service. Dropping it stops it and closes its connections.
 ///
@@ -311,7 +312,7 @@ impl Sandbox {
         self.state.oss.object(key)
     }
 
-    /// Lets the next request of this operation that is not spoken for meet a fault.
+    /// Injects a fault into the next request of this operation that has none yet.
     pub fn inject(&self, operation: Operation, fault: Fault) {
         self.state.plan.add(operation, fault);
     }
@@ -324,12 +325,12 @@ impl Sandbox {
         }
     }
 
-    /// Puts the sandbox's clock forward: tasks and credentials age, and clients seem to be late.
+    /// Advances the sandbox's clock: tasks and credentials age, and the clocks of clients seem slow.
     pub fn put_clock_forward(&self, by: Duration) {
         self.state.clock.forward(by);
     }
 
-    /// Puts the sandbox's clock back: clients seem to be early.
+    /// Turns the sandbox's clock back: the clocks of clients seem fast.
     pub fn put_clock_back(&self, by: Duration) {
         self.state.clock.back(by);
     }

@@ -130,7 +130,7 @@ impl Oss {
         inner.objects.get(key).map(|bytes| bytes.to_vec())
     }
 
-    /// Lets an upload through by its head alone: by temporary credentials that still hold.
+    /// Authorizes an upload by its head alone: by temporary credentials that have not expired.
     pub(super) fn admit(
         &self,
         bucket: &str,

@@ -19,9 +19,9 @@ use super::{
     error_reply::{ErrorReply, Request as Received},
     fault::{Fault, When},
     files::{self, empty, set},
+    operation::Operation,
     serve::{Broken, HangUp},
-    service::{self, Operation},
-    service_v2,
+    service, service_v2,
     status::Status,
 };
 

@@ -17,7 +17,7 @@ use super::{
     error_reply::{ErrorReply, Request, check_age},
 };
 
-/// Lets a request of this version through or says why not. Returns its nonce.
+/// Authorizes a request of this version and returns its nonce, or returns why not.
 pub(super) fn check(
     request: &Request<'_>,
     key: &AccessKey,

@@ -78,7 +78,7 @@ impl HttpBody for Broken {
     }
 }
 
-/// Takes connections until it is aborted, which aborts them too.
+/// Accepts connections until it is aborted, which aborts them too.
 pub(super) async fn run(listener: TcpListener, router: Router) {
     let room = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     let mut connections = JoinSet::new();

@@ -12,8 +12,8 @@ use super::{
     callback::{Callback, Wish},
     error_reply::Request,
     fault::Fault,
+    operation::Operation,
     request::{has_scheme, is_data_id},
-    service::Operation,
     status::Status,
     tasks::Held,
 };
@@ -55,7 +55,7 @@ pub(super) fn envelope(status: &Status, request_id: &str, data: Option<Value>) -
 }
 
 /// The code and the data of an answer. A code other than 200 may have data.
-pub(super) type Answer = (Status, Option<Value>);
+pub(super) type Answered = (Status, Option<Value>);
 
 /// Does what a request asks for; a fault may change how it goes.
 pub(super) fn execute(
@@ -64,7 +64,7 @@ pub(super) fn execute(
     request: &Request<'_>,
     request_id: &str,
     fault: Option<&Fault>,
-) -> Answer {
+) -> Answered {
     let failed = |code: i64| (Status::of_v2(code), None);
     match fault {
         Some(Fault::Service(code)) => return failed(*code),
@@ -261,7 +261,7 @@ fn submit(state: &State, parameters: &Parameters) -> Result<Value, Status> {
     Ok(data)
 }
 
-fn result(state: &State, parameters: &Parameters, fault: Option<&Fault>) -> Answer {
+fn result(state: &State, parameters: &Parameters, fault: Option<&Fault>) -> Answered {
     let id = match required(parameters, "ReqId") {
         Ok(id) => id,
         Err(status) => return (status, None),

@@ -78,7 +78,7 @@ impl Header {
         if self.is_core() { 4 } else { 8 }
     }
 
-    /// Takes width and height.
+    /// Reads width and height.
     #[inline]
     pub(super) fn read_sides(&mut self, field: &[u8; FIELD]) {
         if self.is_core() {
@@ -115,7 +115,7 @@ impl Header {
         }
     }
 
-    /// Takes the fields after width and height; those that a short version lacks are zero.
+    /// Reads the fields after width and height; those that a short version lacks are zero.
     #[inline]
     pub(super) fn read_fields(&mut self, field: &[u8; FIELD]) {
         self.planes = le16(field, 0);
@@ -151,7 +151,7 @@ impl Header {
         self.faults(|kind, at| facts.defect(kind, at));
     }
 
-    /// Hands over what is wrong with the fields after width and height, and where.
+    /// Passes the defects of the fields after width and height to `state`, with their offsets.
     fn faults(&self, mut state: impl FnMut(DefectKind, u64)) {
         let at = self.fields_at();
         if self.planes != 1 {
@@ -179,7 +179,7 @@ impl Header {
         }
     }
 
-    /// Bits of a channel or an index, and how a pixel's colour is stored, where that is known: of
+    /// Bits of a channel or an index, and how a pixel's color is stored, where that is known: of
     /// a header whose bits are legal.
     #[inline]
     fn color(&self) -> (Option<u8>, Option<ColorType>) {
@@ -269,9 +269,13 @@ impl Header {
 
     /// The walk through run lengths, if these are some.
     pub(super) fn runs(&self) -> Option<Rle> {
-        let is_legal = self.bits_are_legal();
-        (is_legal && matches!(self.compression, Compression::Rle4 | Compression::Rle8))
-            .then(|| Rle::new(self.width, self.height, self.compression))
+        let is_packed = match self.compression {
+            Compression::Rle4 => true,
+            Compression::Rle8 => false,
+            _ => return None,
+        };
+        self.bits_are_legal()
+            .then(|| Rle::new(self.width, self.height, is_packed))
     }
 
     /// Where pixels that are not compressed end: rows are padded to four bytes.

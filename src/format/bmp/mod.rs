@@ -11,7 +11,7 @@ use super::{
     DefectKind, Depth, Facts, Parser, Progress,
     bytes::{Cursor, Gather},
 };
-use header::{Compression, FILE_HEADER, Header, MASKS, Masks};
+use header::{FILE_HEADER, Header, MASKS, Masks};
 
 pub(crate) use header::glance;
 use rle::{Rle, Walked};

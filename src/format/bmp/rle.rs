@@ -1,7 +1,7 @@
 //! RLE8 and RLE4 (Microsoft Win32 documentation, "Bitmap Compression"): runs walked without
 //! making pixels.
 
-use super::{Compression, Cursor, DefectKind};
+use super::{Cursor, DefectKind};
 
 /// The walk through run lengths.
 #[derive(Clone, Copy, Debug)]
@@ -9,7 +9,7 @@ pub(super) struct Rle {
     width: u32,
     height: u32,
     /// Two pixels to a byte.
-    packed: bool,
+    is_packed: bool,
     /// The next pixel, rows counted as they are stored.
     column: u32,
     row: u32,
@@ -20,7 +20,7 @@ pub(super) struct Rle {
 enum Step {
     /// Before a run's count, or the zero of an escape.
     Count,
-    /// Before the colours of `pixels` pixels.
+    /// Before the colors of `pixels` pixels.
     Colors {
         pixels: u8,
     },
@@ -49,11 +49,11 @@ pub(super) enum Walked {
 }
 
 impl Rle {
-    pub(super) const fn new(width: u32, height: u32, compression: Compression) -> Self {
+    pub(super) const fn new(width: u32, height: u32, is_packed: bool) -> Self {
         Self {
             width,
             height,
-            packed: matches!(compression, Compression::Rle4),
+            is_packed,
             column: 0,
             row: 0,
             step: Step::Count,
@@ -112,7 +112,7 @@ impl Rle {
                 if let Err(end) = self.pass(pixels) {
                     return end;
                 }
-                let bytes = if self.packed {
+                let bytes = if self.is_packed {
                     u16::from(pixels).div_ceil(2)
                 } else {
                     u16::from(pixels)

@@ -38,6 +38,17 @@ const HELD: usize = 8;
 
 /// The defects of one file: the first of each kind, with its place; of more than eight kinds, the
 /// place of the first eight only (no kind is forgotten).
+///
+/// ```
+/// use greenlight::{DefectKind, Inspection};
+///
+/// let empty = Inspection::of(b"GIF89a\x00\x01\x00\x01\x00\x00\x00;"); // 256x256, without a frame
+/// let defects = empty.defects();
+/// assert!(defects.contains(DefectKind::GifNoFrames));
+/// for (kind, offset) in defects.iter() {
+///     println!("{kind:?} at {offset:?}");
+/// }
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Defects {
     kinds: u128,

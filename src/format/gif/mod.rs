@@ -28,7 +28,7 @@ pub(crate) struct Gif {
     field: Gather<HEADER>,
     screen: Screen,
     frame: Frame,
-    /// Bytes still to come of the colour table or the sub-block that is being skipped.
+    /// Bytes still to come of the color table or the sub-block that is being skipped.
     left: usize,
     /// At payload depth, once there is a frame.
     lzw: Option<Box<Lzw>>,
@@ -82,7 +82,7 @@ impl Gif {
         }
     }
 
-    /// Takes a block's first byte, at `offset`.
+    /// Reads a block's first byte, at `offset`.
     fn block(&mut self, introducer: u8, offset: u64, facts: &mut Facts) -> Progress {
         self.state = match introducer {
             0x21 => State::Label,
@@ -183,7 +183,7 @@ impl Gif {
         self.state = State::Block;
     }
 
-    /// Skips what is left of a colour table; whether it is behind.
+    /// Skips what is left of a color table; whether it is behind.
     fn skip(&mut self, cursor: &mut Cursor<'_>) -> bool {
         let skipped = cursor.take_len(self.left).len();
         self.left = self.left.saturating_sub(skipped);
@@ -315,7 +315,7 @@ impl Parser for Gif {
 }
 
 impl Gif {
-    /// Takes the one byte that the state asks for.
+    /// Reads the one byte that the state requires.
     fn byte(&mut self, byte: u8, offset: u64, facts: &mut Facts) -> Progress {
         match self.state {
             State::Block => return self.block(byte, offset, facts),

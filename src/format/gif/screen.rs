@@ -1,4 +1,4 @@
-//! The logical screen and the colour tables (clauses 18 to 21).
+//! The logical screen and the color tables (clauses 18 to 21).
 
 use super::HEADER;
 use crate::format::{ColorType, Dimensions, Facts, bytes::le16};
@@ -47,12 +47,12 @@ pub(super) fn state_screen(screen: Screen, facts: &mut Facts) {
     }
 }
 
-/// Bits of an index into a colour table.
+/// Bits of an index into a color table.
 pub(super) const fn table_bits(flags: u8) -> u8 {
     (flags & 7).saturating_add(1)
 }
 
-/// How long a colour table is, in bytes: three for each of 2 to 256 colours.
+/// How long a color table is, in bytes: three for each of 2 to 256 colors.
 pub(super) fn table_bytes(flags: u8) -> usize {
     if flags & 0x80 == 0 {
         0

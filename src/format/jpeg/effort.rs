@@ -3,7 +3,7 @@
 
 use super::{
     frame::{Frame, Kind},
-    scan::Scan,
+    scan_header::Scan,
 };
 use crate::format::facts::Effort;
 

@@ -85,7 +85,7 @@ impl Exif {
         self.step = Step::Count;
     }
 
-    /// Takes the field that was needed.
+    /// Reads the field that was needed.
     pub(super) fn take(&mut self, field: &[u8; super::FIELD]) -> Option<Orientation> {
         let mut found = None;
         self.step = match self.step {

@@ -82,7 +82,7 @@ impl Component {
     }
 }
 
-/// The colour of so many components as decoders guess it, of which three may be `named` RGB (JFIF
+/// The color of so many components as decoders guess it, of which three may be `named` RGB (JFIF
 /// 1.02; Adobe technical note 5116).
 #[inline]
 const fn color(count: u8, named: bool, app: AppSegments) -> Option<ColorType> {
@@ -97,7 +97,7 @@ const fn color(count: u8, named: bool, app: AppSegments) -> Option<ColorType> {
     }
 }
 
-/// Size and colour of a frame of eight bits, by the whole body of its segment, if every field of it
+/// Size and color of a frame of eight bits, by the whole body of its segment, if every field of it
 /// is legal.
 #[inline]
 pub(super) fn glance(body: &[u8], app: AppSegments) -> Option<(Dimensions, Option<ColorType>)> {
@@ -226,7 +226,7 @@ impl Frame {
             .then(|| Dimensions::new(u32::from(self.width), u32::from(self.height)))
     }
 
-    /// Takes the parameters of component `index`.
+    /// Reads the parameters of component `index`.
     #[inline]
     pub(super) fn set_component(
         &mut self,
@@ -258,7 +258,7 @@ impl Frame {
         self.seen & all == all
     }
 
-    /// The colour as decoders guess it.
+    /// The color as decoders guess it.
     pub(super) fn color(&self, app: AppSegments) -> Option<ColorType> {
         let named = match self.components() {
             [red, green, blue] => [red.id, green.id, blue.id] == *b"RGB",

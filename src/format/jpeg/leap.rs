@@ -11,7 +11,7 @@ use super::{
 const HEAD: usize = 4;
 
 impl Jpeg {
-    /// Takes the segments that the chunk begins with.
+    /// Reads the segments that the chunk begins with.
     pub(super) fn leap(&mut self, cursor: &mut Cursor<'_>, facts: &mut Facts) {
         while let [0xFF, code, after @ ..] = cursor.rest() {
             let marker = Marker::new(*code);
@@ -32,7 +32,7 @@ impl Jpeg {
         }
     }
 
-    /// Takes a segment. Returns whether it did.
+    /// Reads a segment. Returns whether it did.
     fn take_segment(&mut self, marker: Marker, body: &[u8], at: u64, facts: &mut Facts) -> bool {
         match Part::first(marker, self.depth) {
             Part::Rest => {}
@@ -52,7 +52,7 @@ impl Jpeg {
         true
     }
 
-    /// Takes Huffman tables, one after the other.
+    /// Reads Huffman tables, one after the other.
     fn take_huffman(&mut self, body: &[u8], at: u64, facts: &mut Facts) -> bool {
         let mut rest = body;
         #[cfg(feature = "decode")]
@@ -84,7 +84,7 @@ impl Jpeg {
         rest.is_empty()
     }
 
-    /// Takes quantisation tables, one after the other.
+    /// Reads quantization tables, one after the other.
     fn take_quantizers(&mut self, body: &[u8], at: u64, facts: &mut Facts) -> bool {
         let mut rest = body;
         while let Some((head, after)) = rest.split_first() {
@@ -103,7 +103,7 @@ impl Jpeg {
         true
     }
 
-    /// Takes a scan's header.
+    /// Reads a scan's header.
     fn take_scan(&mut self, body: &[u8], at: u64, facts: &mut Facts) -> bool {
         let Some((count, rest)) = body.split_first() else {
             return false;

@@ -2,7 +2,7 @@
 
 use super::{
     frame::{Component, Frame},
-    scan::Scan,
+    scan_header::Scan,
 };
 
 pub(super) fn component(frame: &Frame, place: u8) -> Component {

@@ -15,6 +15,7 @@ mod mcu;
 mod part;
 mod payload;
 mod scan;
+mod scan_header;
 mod segment;
 
 use super::{
@@ -25,7 +26,7 @@ use super::{
 use frame::Frame;
 use marker::Marker;
 use payload::Payload;
-use scan::Scan;
+use scan_header::Scan;
 use segment::Segment;
 
 pub(crate) use glance::glance;
@@ -83,20 +84,20 @@ struct AppSegments {
     jfif: bool,
     /// Motion JPEG (`AVI1`), whose frames mean the Huffman tables of T.81 annex K.
     motion: bool,
-    /// The colour transform of Adobe's APP14 segment.
+    /// The color transform of Adobe's APP14 segment.
     adobe_transform: Option<u8>,
     /// A multi-picture index (CIPA DC-007) was seen.
     multi_picture: bool,
 }
 
 impl AppSegments {
-    /// Takes an APP0 segment, or its first five bytes.
+    /// Reads an APP0 segment, or its first five bytes.
     fn take_app0(&mut self, body: &[u8]) {
         self.jfif |= body.starts_with(b"JFIF\0");
         self.motion |= body.starts_with(b"AVI1");
     }
 
-    /// Takes an APP14 segment, or its first twelve bytes.
+    /// Reads an APP14 segment, or its first twelve bytes.
     fn take_adobe(&mut self, body: &[u8]) {
         if let ([b'A', b'd', b'o', b'b', b'e', ..], Some(transform)) = (body, body.get(11)) {
             self.adobe_transform = Some(*transform);

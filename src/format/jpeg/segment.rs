@@ -118,7 +118,7 @@ impl Jpeg {
         }
     }
 
-    /// Takes bytes of a part that is read as they come.
+    /// Reads bytes of a part that is not gathered.
     pub(super) fn take_bytes(
         &mut self,
         part: Part,

@@ -105,10 +105,10 @@ impl Header {
         Dimensions::new(self.width, self.height)
     }
 
-    /// Whether every field, and bit depth and colour type together, are allowed.
+    /// Whether every field, and bit depth and color type together, are allowed.
     #[inline]
     pub(super) const fn is_legal(&self) -> bool {
-        // Of each colour type the depths that it allows, a bit for each.
+        // Of each color type the depths that it allows, a bit for each.
         let depths: u32 = match self.color {
             0 => 1 << 1 | 1 << 2 | 1 << 4 | 1 << 8 | 1 << 16,
             2 | 4 | 6 => 1 << 8 | 1 << 16,

@@ -39,7 +39,7 @@ impl Budget {
         }
     }
 
-    /// Takes `bytes` if they are free now and no one waits.
+    /// Acquires `bytes` if they are free now and no one waits.
     pub(super) fn take(&'static self, bytes: u64) -> Option<Share> {
         let mut state = self.lock();
         let is_free = state.waiting.is_empty();
@@ -56,7 +56,7 @@ impl Budget {
 }
 
 impl State {
-    /// Lets the first in the queue look again.
+    /// Wakes the first in the queue.
     fn wake_first(&self) {
         if let Some((_, waker)) = self.waiting.front() {
             waker.wake_by_ref();

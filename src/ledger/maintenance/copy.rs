@@ -7,7 +7,10 @@
 
 use sha2::{Digest as _, Sha256};
 
-use super::{Head, Maintenance, TABLES, Table, Tables, Value, unsigned};
+use super::{
+    super::tables::{Head, TABLES, Table, Tables, UNBOUND, UNFINISHED, Value},
+    Maintenance, unsigned,
+};
 use crate::error::Error;
 
 /// Rows per transaction.
@@ -31,9 +34,9 @@ pub(super) async fn copy(
     let source = from.current("copy").await?;
     let Some(scope) = source.scope.clone() else {
         let why = if source.copying.is_some() {
-            super::UNFINISHED
+            UNFINISHED
         } else {
-            super::UNBOUND
+            UNBOUND
         };
         return Err(from.unusable("copy", why));
     };

@@ -2,7 +2,6 @@
 
 mod checks;
 mod copy;
-mod tables;
 
 #[cfg(feature = "ledger")]
 use std::path::Path;
@@ -10,25 +9,14 @@ use std::{sync::Arc, time::SystemTime};
 
 pub use self::copy::Copied;
 #[cfg(feature = "postgres")]
-pub(super) use self::tables::Column;
-pub(super) use self::tables::{Counters, Head, Kind, Records, TABLES, Table, Tables, Value};
-#[cfg(feature = "postgres")]
 use super::postgres::PostgresTables;
 #[cfg(feature = "ledger")]
 use super::sqlite::SqliteTables;
-use super::time::to_millis;
+use super::{
+    tables::{Head, Tables},
+    time::to_millis,
+};
 use crate::error::{Error, ErrorKind};
-
-/// The name of the counter with the fingerprint of a ledger that is being copied.
-pub(super) const COPYING: &str = "copying";
-
-/// The name of the counter with the fingerprint of a ledger that was copied.
-pub(super) const COPIED: &str = "copied";
-
-pub(super) const UNFINISHED: &str =
-    "a copy into it is not complete: repeat the copy, which continues where it ended";
-
-pub(super) const UNBOUND: &str = "it was created but never bound to a scope";
 
 /// A ledger that is opened to be created, upgraded, checked or copied, whatever its scope.
 ///
@@ -72,13 +60,13 @@ pub struct Health {
     /// The number of outcomes that are not acknowledged.
     pub undelivered: u64,
     /// The inconsistencies.
-    pub problems: Vec<Problem>,
+    pub problems: Vec<Inconsistency>,
 }
 
 /// Rows that no sequence of calls can write.
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Problem {
+pub struct Inconsistency {
     /// A description of the rows.
     pub what: String,
     /// The number of rows.
@@ -166,14 +154,14 @@ impl Maintenance {
             health.undelivered = unsigned(undelivered);
         }
         for damage in self.tables.damage().await? {
-            health.problems.push(Problem {
+            health.problems.push(Inconsistency {
                 what: damage,
                 rows: 1,
                 remedy: "restore a backup".to_owned(),
             });
         }
         if head.copying.is_some() {
-            health.problems.push(Problem {
+            health.problems.push(Inconsistency {
                 what: "a copy into the ledger is not complete".to_owned(),
                 rows: 1,
                 remedy: "repeat the copy, which continues where it ended".to_owned(),
@@ -184,7 +172,7 @@ impl Maintenance {
             let rows = self.tables.numbers(check.sql).await?;
             let rows = unsigned(rows.first().copied().unwrap_or(0));
             if rows > 0 {
-                health.problems.push(Problem {
+                health.problems.push(Inconsistency {
                     what: check.what.to_owned(),
                     rows,
                     remedy: check.remedy.to_owned(),

@@ -27,7 +27,7 @@ use std::{fmt, sync::Arc};
 
 use super::Scope;
 use crate::error::Error;
-use options::Clock;
+use clock::Clock;
 pub use options::PostgresOptions;
 use pool::{Connection, Lock, Pool};
 pub(super) use tables::PostgresTables;

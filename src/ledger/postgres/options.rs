@@ -1,14 +1,14 @@
 //! The options for opening a ledger in a database.
 
 use std::{
-    fmt,
     sync::Arc,
     time::{Duration, SystemTime},
 };
 
 use super::{
-    super::{Scope, maintenance::UNBOUND},
-    Inner, PostgresLedger, clock,
+    super::{Scope, tables::UNBOUND},
+    Inner, PostgresLedger,
+    clock::Clock,
     config::Config,
     environment::Environment,
     fault::Fault,
@@ -18,23 +18,20 @@ use super::{
 };
 use crate::error::Error;
 
-/// The local clock.
-#[derive(Clone)]
-pub(super) struct Clock(Arc<dyn Fn() -> SystemTime + Send + Sync>);
-
-impl Clock {
-    pub(super) fn now(&self) -> SystemTime {
-        (self.0)()
-    }
-}
-
-impl fmt::Debug for Clock {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Clock")
-    }
-}
-
 /// The options for opening a [`PostgresLedger`].
+///
+/// ```no_run
+/// use greenlight::ledger::{PostgresLedger, Scope};
+///
+/// # async fn example(scope: Scope) -> Result<(), greenlight::Error> {
+/// let ledger = PostgresLedger::options()
+///     .connections(4)
+///     .name("importer")
+///     .open("postgres://me@db.example.com/images", &scope)
+///     .await?;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct PostgresOptions {
     connections: usize,
@@ -53,7 +50,7 @@ impl Default for PostgresOptions {
             read_only: false,
             name: format!("process {}", std::process::id()),
             host: None,
-            clock: Clock(Arc::new(clock::system)),
+            clock: Clock::system(),
         }
     }
 }
@@ -100,7 +97,7 @@ impl PostgresOptions {
     #[doc(hidden)]
     #[must_use]
     pub fn clock(mut self, now: impl Fn() -> SystemTime + Send + Sync + 'static) -> Self {
-        self.clock = Clock(Arc::new(now));
+        self.clock = Clock::new(now);
         self
     }
 

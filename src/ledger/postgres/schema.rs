@@ -3,7 +3,7 @@
 use super::{
     super::{
         key::Scope,
-        maintenance::{COPYING, UNFINISHED},
+        tables::{COPYING, UNFINISHED},
     },
     fault::Fault,
     pool::{Connection, Lock},

@@ -11,7 +11,7 @@ use tokio_postgres::{Row as SqlRow, types::ToSql};
 use super::{
     super::{
         Reply, Scope,
-        maintenance::{
+        tables::{
             COPIED, COPYING, Column, Counters, Head, Kind, Records, TABLES, Table, Tables, Value,
         },
     },

@@ -18,8 +18,8 @@ use super::{
         time::{from_millis, to_millis},
     },
     claims::HELD,
+    clock::Clock,
     fault::{Fault, backoff},
-    options::Clock,
     pool::{Connection, Pool},
     row::{code, codes, unsigned},
 };

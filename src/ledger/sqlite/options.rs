@@ -5,7 +5,7 @@ use std::{path::Path, sync::Arc, time::Duration};
 use rusqlite::{Connection, OpenFlags};
 
 use super::{
-    super::{Scope, maintenance::UNBOUND},
+    super::{Scope, tables::UNBOUND},
     Inner, SqliteLedger, beside,
     fault::Fault,
     schema,
@@ -14,6 +14,20 @@ use super::{
 use crate::error::{Error, ErrorKind};
 
 /// The options for opening a [`SqliteLedger`].
+///
+/// ```
+/// use greenlight::ledger::{Scope, SqliteLedger};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let folder = tempfile::tempdir()?;
+/// let scope = Scope::new(&["porn"]).with_account("my-account");
+/// let ledger = SqliteLedger::options()
+///     .max_bytes(1 << 30)
+///     .open(&folder.path().join("images.db"), &scope)?;
+/// # drop(ledger);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct SqliteOptions {
     lock_wait: Duration,

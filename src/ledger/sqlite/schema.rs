@@ -5,7 +5,7 @@ use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior, params};
 use super::{
     super::{
         key::Scope,
-        maintenance::{COPYING, UNFINISHED},
+        tables::{COPYING, UNFINISHED},
     },
     fault::Fault,
 };

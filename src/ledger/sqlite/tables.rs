@@ -10,7 +10,7 @@ use rusqlite::{
 use super::{
     super::{
         Reply, Scope,
-        maintenance::{COPIED, COPYING, Counters, Head, Kind, Records, Table, Tables, Value},
+        tables::{COPIED, COPYING, Counters, Head, Kind, Records, Table, Tables, Value},
     },
     fault::Fault,
     options::{SqliteOptions, make_durable},

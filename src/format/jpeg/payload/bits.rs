@@ -45,7 +45,7 @@ impl Buffer {
         self.end.saturating_sub(back)
     }
 
-    /// Takes as much of `bytes`, which the file has at `at`, as there is room for; returns how many.
+    /// Copies as many of `bytes`, which are at the offset `at` of the file, as there is room for; returns how many.
     pub(super) fn fill(&mut self, bytes: &[u8], at: u64) -> usize {
         let room = HELD.saturating_sub(self.len).min(bytes.len());
         let taken = bytes.get(..room).unwrap_or_default();

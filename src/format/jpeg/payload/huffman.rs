@@ -25,7 +25,7 @@ impl Definition {
         }
     }
 
-    /// Takes the next symbols.
+    /// Adds the next symbols.
     pub(super) fn extend(&mut self, symbols: &[u8]) {
         for symbol in symbols {
             if let Some(place) = self.symbols.get_mut(self.len) {

@@ -8,17 +8,19 @@
 mod bits;
 mod coding;
 mod huffman;
+mod mcus;
 mod progressive;
 mod tables;
 
 use super::{
     DefectKind,
     frame::{Frame, Kind},
-    scan::Scan,
+    scan_header::Scan,
 };
 use crate::format::work::Work;
 use bits::{Ahead, Bits, Buffer};
-use coding::{Blocks, Broken, Coding, Mcus};
+use coding::{Blocks, Coding};
+use mcus::{Broken, Mcus};
 use progressive::{Band, Progression};
 use tables::Tables;
 
@@ -182,7 +184,7 @@ impl Payload {
         self.is_over = true;
     }
 
-    /// Takes coded data, which the file has at `at`, stuffed zeros left out.
+    /// Reads coded data at the offset `at` of the file, without stuffed zeros.
     pub(super) fn feed(&mut self, bytes: &[u8], at: u64) -> Fed {
         let Some(walk) = &mut self.scan else {
             return Fed::Fine;

@@ -5,8 +5,8 @@
 
 use super::{
     bits::Bits,
-    coding::{Broken, Mcus},
     huffman::Table,
+    mcus::{Broken, Mcus},
 };
 
 /// Making a page of masks costs as much as visiting so many blocks.

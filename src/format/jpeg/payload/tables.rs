@@ -38,7 +38,7 @@ impl Tables {
         }
     }
 
-    /// Takes the next symbols of the table whose definition was begun.
+    /// Adds the next symbols of the table whose definition was begun.
     pub(in crate::format::jpeg) fn symbols(&mut self, symbols: &[u8]) {
         if let Some(definition) = self.slot().and_then(|slot| slot.definition.as_mut()) {
             definition.extend(symbols);

@@ -1,10 +1,21 @@
 //! The columns that every store has, so that rows can be copied between stores.
 
-use super::super::{Reply, Scope};
+use super::{Reply, Scope};
+
+/// The name of the counter with the fingerprint of a ledger that is being copied.
+pub(super) const COPYING: &str = "copying";
+
+/// The name of the counter with the fingerprint of a ledger that was copied.
+pub(super) const COPIED: &str = "copied";
+
+pub(super) const UNFINISHED: &str =
+    "a copy into it is not complete: repeat the copy, which continues where it ended";
+
+pub(super) const UNBOUND: &str = "it was created but never bound to a scope";
 
 /// A value of a column.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::ledger) enum Value {
+pub(super) enum Value {
     Null,
     Number(i64),
     Text(String),
@@ -13,7 +24,7 @@ pub(in crate::ledger) enum Value {
 
 /// The type of a column. Stores represent it differently.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::ledger) enum Kind {
+pub(super) enum Kind {
     /// A number, and PostgreSQL's type of it.
     Number(&'static str),
     Flag,
@@ -25,23 +36,23 @@ pub(in crate::ledger) enum Kind {
 }
 
 #[derive(Clone, Copy, Debug)]
-pub(in crate::ledger) struct Column {
-    pub(in crate::ledger) name: &'static str,
-    pub(in crate::ledger) kind: Kind,
+pub(super) struct Column {
+    pub(super) name: &'static str,
+    pub(super) kind: Kind,
 }
 
 /// A table whose first column is its primary key `id`.
 #[derive(Debug)]
-pub(in crate::ledger) struct Table {
-    pub(in crate::ledger) name: &'static str,
-    pub(in crate::ledger) columns: &'static [Column],
+pub(super) struct Table {
+    pub(super) name: &'static str,
+    pub(super) columns: &'static [Column],
     /// Expressions over all rows that change with every change of the table.
     pub(super) fingerprint: &'static [&'static str],
 }
 
 impl Table {
     /// Returns the names of the columns, separated by commas.
-    pub(in crate::ledger) fn names(&self) -> String {
+    pub(super) fn names(&self) -> String {
         let names: Vec<_> = self.columns.iter().map(|column| column.name).collect();
         names.join(", ")
     }
@@ -57,7 +68,7 @@ const SMALL: Kind = Kind::Number("smallint");
 
 /// The tables that are copied row by row. The identity of PostgreSQL's workers is not: none of them
 /// uses the copy.
-pub(in crate::ledger) static TABLES: [Table; 6] = [
+pub(super) static TABLES: [Table; 6] = [
     Table {
         name: "origin",
         columns: &[
@@ -150,35 +161,35 @@ pub(in crate::ledger) static TABLES: [Table; 6] = [
 
 /// The numbers that are in no table of rows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(in crate::ledger) struct Counters {
+pub(super) struct Counters {
     /// The last lease.
-    pub(in crate::ledger) lease: i64,
-    pub(in crate::ledger) resubmitted: i64,
-    pub(in crate::ledger) expired: i64,
+    pub(super) lease: i64,
+    pub(super) resubmitted: i64,
+    pub(super) expired: i64,
 }
 
 /// The state of a store.
 #[derive(Clone, Debug)]
-pub(in crate::ledger) struct Head {
+pub(super) struct Head {
     /// The version of the tables, 0 if there are none.
-    pub(in crate::ledger) version: u32,
+    pub(super) version: u32,
     /// The version that this program writes.
-    pub(in crate::ledger) current: u32,
+    pub(super) current: u32,
     /// `None` if the ledger is not bound to a scope.
-    pub(in crate::ledger) scope: Option<Scope>,
+    pub(super) scope: Option<Scope>,
     /// The fingerprint of the ledger that is being copied into this one.
-    pub(in crate::ledger) copying: Option<i64>,
+    pub(super) copying: Option<i64>,
     /// The fingerprint of the ledger that was copied into this one.
-    pub(in crate::ledger) copied: Option<i64>,
+    pub(super) copied: Option<i64>,
     /// The active users that the store knows.
-    pub(in crate::ledger) users: usize,
+    pub(super) users: usize,
 }
 
 /// The rows of one read, with a value for each column.
-pub(in crate::ledger) type Records = Vec<Vec<Value>>;
+pub(super) type Records = Vec<Vec<Value>>;
 
 /// A store, table by table.
-pub(in crate::ledger) trait Tables: std::fmt::Debug + Send + Sync {
+pub(super) trait Tables: std::fmt::Debug + Send + Sync {
     /// Returns the location for messages.
     fn place(&self) -> &str;
 
