@@ -72,6 +72,20 @@ pub enum Retry {
     Never,
 }
 
+/// What a refusal of the service is about.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum RefusalSubject {
+    /// The request or the account: requests for other images may be refused too. Also the subject of
+    /// errors that are not refusals.
+    #[default]
+    Request,
+    /// One image, or one uploaded object: other images may be accepted.
+    Image,
+    /// The service's download of one image: the image may be accepted once it is uploaded.
+    Download,
+}
+
 /// The error of a failed operation.
 ///
 /// `Display` is one complete line: the operation, the service's code and message, and the request
@@ -101,10 +115,7 @@ struct Inner {
     attempts: u32,
     data_ids: Vec<DataId>,
     http_status: Option<u16>,
-    /// Whether the object store rejected one object, and not every upload of the account.
-    is_about_object: bool,
-    /// Whether the service could not download an image of the request.
-    is_about_download: bool,
+    subject: RefusalSubject,
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
@@ -148,8 +159,7 @@ impl Error {
                 attempts: 0,
                 data_ids: Vec::new(),
                 http_status: None,
-                is_about_object: false,
-                is_about_download: false,
+                subject: RefusalSubject::Request,
                 source: None,
             }),
         }
@@ -166,6 +176,13 @@ impl Error {
     #[must_use]
     pub fn with_retry(mut self, retry: Retry) -> Self {
         self.inner.retry = retry;
+        self
+    }
+
+    /// Sets what a refusal is about.
+    #[must_use]
+    pub fn with_subject(mut self, subject: RefusalSubject) -> Self {
+        self.inner.subject = subject;
         self
     }
 }
@@ -192,16 +209,6 @@ impl Error {
 
     pub(crate) fn with_http_status(mut self, status: u16) -> Self {
         self.inner.http_status = Some(status);
-        self
-    }
-
-    pub(crate) fn with_is_about_object(mut self, is_about_object: bool) -> Self {
-        self.inner.is_about_object = is_about_object;
-        self
-    }
-
-    pub(crate) fn with_is_about_download(mut self, is_about_download: bool) -> Self {
-        self.inner.is_about_download = is_about_download;
         self
     }
 
@@ -242,15 +249,9 @@ impl Error {
         self.inner.http_status
     }
 
-    /// Returns whether an upload was rejected because of this object only, so that other uploads may
-    /// succeed.
-    pub const fn is_about_object(&self) -> bool {
-        self.inner.is_about_object
-    }
-
-    #[cfg(feature = "pipeline")]
-    pub(crate) const fn is_about_download(&self) -> bool {
-        self.inner.is_about_download
+    /// Returns what the refusal is about.
+    pub const fn subject(&self) -> RefusalSubject {
+        self.inner.subject
     }
 
     /// Returns the service's message, if it responded.

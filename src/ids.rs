@@ -19,6 +19,14 @@ pub struct InvalidId(String);
 /// The caller's identifier of an image, which the service repeats in every response.
 ///
 /// Letters, digits, `_`, `-` and `.`, at most 128 of them (asynchronous moderation page, 2021).
+///
+/// ```
+/// use greenlight::DataId;
+///
+/// assert_eq!(DataId::parse("photo-1")?.as_str(), "photo-1");
+/// assert!(DataId::parse("photo 1").is_err());
+/// # Ok::<(), greenlight::InvalidId>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[cfg_attr(feature = "serde", derive(Serialize))]
 pub struct DataId(String);
@@ -56,6 +64,14 @@ impl DataId {
 }
 
 /// The service's identifier of a task, used to poll for its result.
+///
+/// ```
+/// use greenlight::TaskId;
+///
+/// let stored = TaskId::parse("img4wlJcb7p4wH4lAP3111111-12aaaa")?;
+/// assert_eq!(stored.to_string(), "img4wlJcb7p4wH4lAP3111111-12aaaa");
+/// # Ok::<(), greenlight::InvalidId>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[cfg_attr(feature = "serde", derive(Serialize))]
 pub struct TaskId(String);

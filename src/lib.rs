@@ -68,7 +68,7 @@ pub mod pipeline;
 pub mod sandbox;
 
 pub use code::Code;
-pub use error::{Error, ErrorKind, Retry, UnknownName};
+pub use error::{Error, ErrorKind, RefusalSubject, Retry, UnknownName};
 pub use format::{Dimensions, Format};
 pub use frames::Coverage;
 #[cfg(feature = "stream")]

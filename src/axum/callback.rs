@@ -89,7 +89,7 @@ where
     .layer(DefaultBodyLimit::disable())
 }
 
-/// Gives the result in `body` to `handle`, unless that was done before.
+/// Passes the result in `body` to `handle`, unless that was done before.
 async fn deliver<H, F, E>(
     body: &[u8],
     verifier: &Verifier,
@@ -135,7 +135,7 @@ struct Held {
 }
 
 impl Held {
-    /// Takes more of the budget, if there is enough.
+    /// Acquires more of the budget, if there is enough.
     fn grow(&mut self, bytes: usize) -> bool {
         let taken = self
             .budget

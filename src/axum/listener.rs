@@ -36,7 +36,7 @@ pub struct SmallReads<L> {
 }
 
 impl<L> SmallReads<L> {
-    /// Takes connections from this listener.
+    /// Accepts connections from this listener.
     pub const fn new(listener: L) -> Self {
         Self { listener }
     }

@@ -41,7 +41,7 @@
 //! An upload holds one chunk, and at most 16 KB of a form between chunks. hyper's read buffer costs
 //! more: it grows to 400 KB for a fast connection under `axum::serve`. For many concurrent uploads
 //! serve through [`SmallReads`], which limits it to 64 KB (with hyper itself, set `max_buf_size`).
-//! `benches/upload.rs` measures the memory of 256 uploads of 20 MB with and without it.
+//! `benches/suite/upload.rs` measures the memory of 256 uploads of 20 MB with and without it.
 
 mod body;
 #[cfg(feature = "client")]

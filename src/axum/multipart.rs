@@ -92,7 +92,7 @@ impl Multipart {
         std::mem::replace(&mut self.framing, 0)
     }
 
-    /// Takes the form's next bytes. To be called after [`Event::NeedMore`].
+    /// Reads the form's next bytes. Call it after [`Event::NeedMore`].
     pub(super) fn push(&mut self, chunk: Bytes) {
         self.rest = if self.rest.is_empty() {
             chunk

@@ -19,7 +19,7 @@ use crate::{
 };
 
 impl Gate {
-    /// Puts the gate over a source of bytes: a [`Read`](io::Read), and with the feature `stream` a
+    /// Wraps a source of bytes in the gate: a [`Read`](io::Read), and with the feature `stream` a
     /// `Stream` of `Result<Bytes, E>` or an `AsyncRead`. The source's bytes are passed on, neither
     /// copied nor held; the first chunk that makes the image unacceptable is replaced by an error.
     ///

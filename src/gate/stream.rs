@@ -50,7 +50,7 @@ impl<E: Into<Self>> From<GateError<E>> for io::Error {
     }
 }
 
-/// Gives the stream's chunks as they are. A stream that is not [`Unpin`] is pinned first
+/// Yields the stream's chunks unchanged. A stream that is not [`Unpin`] is pinned first
 /// (`Box::pin`, `std::pin::pin!`).
 impl<S, B, E> Stream for Gated<S>
 where

@@ -1,15 +1,10 @@
 //! What the APIs have in common: one trait, implemented by the client of each.
 
-use std::{fmt, future::Future, pin::Pin, sync::Arc, time::Duration};
+use std::{fmt, future::Future, pin::Pin, sync::Arc};
 
 use super::{
-    ids::TaskId,
-    options::Callback,
-    report::TaskReport,
-    scene::Scene,
-    submission::Submission,
-    task::{Batch, Task},
-    upload::Content,
+    ids::TaskId, options::Callback, report::TaskReport, scene::Scene, submission::Submission,
+    task::Batch, terms::Terms, upload::Content,
 };
 use crate::{error::Error, image_url::ImageUrl, verdict::Accepted};
 
@@ -22,12 +17,28 @@ pub type ApiReply<'a, T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send 
 ///
 /// What the codes of a response mean is in the values that the methods return:
 /// [`Refusal::retry`](super::Refusal::retry), [`TaskState`](super::TaskState),
-/// [`Error::retry`] and [`Error::is_about_object`].
+/// [`Error::retry`] and [`Error::subject`].
 ///
 /// # Errors
 ///
 /// Every method returns an error if the whole request was refused or could not be made. After
 /// [`Retry::Ambiguous`](crate::Retry::Ambiguous) it may have been executed and billed.
+///
+/// ```
+/// use greenlight::green::{Api, Client, Credentials, Secret};
+///
+/// /// Accepts the client of either API.
+/// fn describe(api: &dyn Api) -> String {
+///     format!("{}, {} per request", api.host(), api.terms().max_tasks)
+/// }
+///
+/// let region = "ap-southeast-1";
+/// let key = Credentials::new("key-id", Secret::new("key-secret"));
+/// let builder = Client::builder().region(region).credentials(key);
+/// assert_eq!(describe(&builder.clone().build()?), "green.ap-southeast-1.aliyuncs.com, 50 per request");
+/// assert_eq!(describe(&builder.build_v2()?), "green-cip.ap-southeast-1.aliyuncs.com, 1 per request");
+/// # Ok::<(), greenlight::Error>(())
+/// ```
 pub trait Api: fmt::Debug + Send + Sync {
     /// Returns the limits of the API.
     fn terms(&self) -> Terms;
@@ -103,57 +114,4 @@ impl<T: Api + ?Sized> Api for Arc<T> {
     ) -> ApiReply<'a, Accepted<ImageUrl>> {
         (**self).upload(accepted, content)
     }
-}
-
-/// The limits of an API.
-#[non_exhaustive]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Terms {
-    /// The maximum number of images in one submission.
-    pub max_tasks: usize,
-    /// The maximum number of tasks in one request for results.
-    pub max_results: usize,
-    /// The maximum number of frames of an animation that are scanned by default.
-    pub frame_cap: u32,
-    /// How many images an account may submit per second by default, and how many requests for results
-    /// it may make.
-    pub per_second: u32,
-    /// How long the service keeps results.
-    pub retention: Duration,
-    /// How long after its submission a task may be missing from the results before it counts as
-    /// expired, if that is before the end of the retention.
-    pub missing_for: Duration,
-    /// The interval between a submission and its first poll, and between polls.
-    pub poll_interval: Duration,
-    /// How many requests are in flight at a time by default.
-    pub in_flight: usize,
-}
-
-impl Terms {
-    /// The terms of 1.0 (asynchronous moderation page, 2026-03; pages on the operations' limits, 70409
-    /// and 84456).
-    pub const V1: Self = Self {
-        max_tasks: Batch::MAX,
-        max_results: super::v1::Client::MAX_RESULTS,
-        frame_cap: Task::FRAME_CAP,
-        per_second: 50,
-        retention: Duration::from_secs(60 * 60),
-        missing_for: Duration::MAX,
-        poll_interval: Duration::from_secs(5),
-        in_flight: 8,
-    };
-
-    /// The terms of 2.0 (pages 467826, 2638108 and 2669855, 2026). A large model (`…ByVL`) accepts ten
-    /// calls per second only.
-    pub const V2: Self = Self {
-        max_tasks: 1,
-        max_results: 1,
-        // The name of the parameter that selects more frames is documented on no page.
-        frame_cap: 1,
-        per_second: 100,
-        retention: Duration::from_secs(3 * 24 * 60 * 60),
-        missing_for: Duration::from_secs(60 * 60),
-        poll_interval: Duration::from_secs(5),
-        in_flight: 64,
-    };
 }

@@ -3,16 +3,16 @@
 use std::{num::NonZeroU32, sync::Arc, time::Duration};
 
 use super::{
-    api::Terms,
     clock::Clock,
     connection::{Connection, Dialect, InfoParameter, Settings, SignatureStyle},
     credentials::{Cache, ProvideCredentials},
     endpoint::{Endpoint, Network},
     grant::GrantCache,
     http::{Http, Proxy},
-    options::{ClientInfo, PollConfig},
+    options::ClientInfo,
     rate::RateLimits,
     retry::Budget,
+    terms::{PollConfig, Terms},
     v1::{self, Client},
     v2,
 };
@@ -50,6 +50,13 @@ pub struct ClientBuilder {
     wait_at_most: Duration,
     sync_max_bytes: u64,
     settings: Settings,
+}
+
+impl Client {
+    /// Returns a builder.
+    pub fn builder() -> ClientBuilder {
+        ClientBuilder::new()
+    }
 }
 
 impl ClientBuilder {

@@ -2,15 +2,14 @@
 //! means different things in the two.
 
 use super::retry::Class;
+use crate::error::RefusalSubject;
 
 /// The codes of one API.
 #[derive(Debug)]
 pub(super) struct Codes {
     /// What a code allows.
     pub(super) class: fn(u16) -> Class,
-    /// Whether a whole request was rejected for the content of single images, and not for what
-    /// every request has: a bad parameter, an unreachable URL, a bad or too large file.
-    pub(super) is_about_content: fn(u16) -> bool,
-    /// Whether the service could not download the image.
-    pub(super) is_about_download: fn(u16) -> bool,
+    /// What a refusal of a submission with this code is about. A bad parameter, an unreachable URL, a
+    /// bad or too large file are of single images, even if the whole request is refused for them.
+    pub(super) subject: fn(u16) -> RefusalSubject,
 }

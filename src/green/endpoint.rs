@@ -62,7 +62,7 @@ impl Endpoint {
         Self::parse(&format!("https://{host}.{region}.aliyuncs.com"))
     }
 
-    /// Takes `https://host[:port]`; http only for this machine itself, because the security token
+    /// Parses `https://host[:port]`; http for the local host only, because the security token
     /// and the images' URLs would cross the network in the clear.
     pub(super) fn parse(text: &str) -> Result<Self, Error> {
         let refuse = |reason: &str| {

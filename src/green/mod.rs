@@ -48,6 +48,7 @@ mod scene;
 pub mod sign;
 mod submission;
 mod task;
+mod terms;
 mod trace;
 mod upload;
 mod v1;
@@ -57,7 +58,7 @@ pub mod what_can_go_wrong {}
 mod wire;
 
 use crate::ids;
-pub use api::{Api, ApiReply, Terms};
+pub use api::{Api, ApiReply};
 pub use builder::ClientBuilder;
 pub use connection::SignatureStyle;
 pub use credentials::{
@@ -74,5 +75,6 @@ pub use report::{TaskReport, TaskState};
 pub use scene::{RiskLevel, Scene, Suggestion};
 pub use submission::{Scanned, Submission, Submitted};
 pub use task::{Batch, Task};
+pub use terms::Terms;
 pub use upload::Content;
 pub use v1::{Client, Feedback};

@@ -1,10 +1,10 @@
-//! Options of a scan request, of callbacks and of polling.
+//! Options of a scan request and of callbacks.
 
-use std::{collections::BTreeMap, fmt, time::Duration};
+use std::{collections::BTreeMap, fmt};
 
 use serde::Serialize;
 
-use super::{api::Terms, credentials::Secret, scene::Scene};
+use super::{credentials::Secret, scene::Scene};
 use crate::{
     error::{Error, ErrorKind},
     image_url::masked,
@@ -77,27 +77,6 @@ impl ScanOptions {
             return Err(Error::new(ErrorKind::Usage, "name at least one scene"));
         }
         Ok(())
-    }
-}
-
-/// When results are polled.
-#[derive(Clone, Debug)]
-pub(super) struct PollConfig {
-    /// The delay before the first request and between requests.
-    pub(super) interval: Duration,
-    /// The time limit for all polling.
-    pub(super) limit: Duration,
-    /// How long the service keeps results.
-    pub(super) kept: Duration,
-}
-
-impl PollConfig {
-    pub(super) const fn of(terms: &Terms) -> Self {
-        Self {
-            interval: terms.poll_interval,
-            limit: terms.retention,
-            kept: terms.retention,
-        }
     }
 }
 
@@ -180,6 +159,13 @@ impl fmt::Debug for Callback {
 
 /// Who published an image, and with what: the service's `ClientInfo`. Personal data, so `Debug`
 /// shows only which fields are set.
+///
+/// ```
+/// use greenlight::green::ClientInfo;
+///
+/// let publisher = ClientInfo::new().with_user_id("4711").with_os("android");
+/// assert_eq!(format!("{publisher:?}"), r#"{"os", "userId"}"#);
+/// ```
 #[derive(Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct ClientInfo {

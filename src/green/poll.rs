@@ -12,11 +12,11 @@ use super::{
     api::Api,
     clock,
     ids::TaskId,
-    options::PollConfig,
     refusal::Refusal,
     report::{TaskReport, TaskState},
     scene::Scene,
     submission::Submission,
+    terms::PollConfig,
 };
 use crate::error::{Error, Retry};
 

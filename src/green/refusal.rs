@@ -5,16 +5,50 @@ use super::{
     object::Object,
     retry::{Class, Effect},
 };
-use crate::{error::Retry, sanitize::harmless};
+use crate::{
+    error::{RefusalSubject, Retry},
+    sanitize::harmless,
+};
 
 /// A per-task rejection by the service, in an answer that is a success as a whole.
+///
+/// ```
+/// # #[cfg(feature = "sandbox")]
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # tokio::runtime::Runtime::new()?.block_on(async {
+/// # use greenlight::{
+/// #     ImageUrl,
+/// #     green::{Batch, Client, Credentials, Scene, Secret, Task},
+/// #     sandbox::{Fault, Operation, Sandbox, Share},
+/// # };
+/// use greenlight::{RefusalSubject, Retry};
+///
+/// # let fault = Fault::Tasks(480, Share::All);
+/// # let sandbox = Sandbox::builder().fault(Operation::AsyncScan, fault).start().await?;
+/// # let key = sandbox.credentials();
+/// # let client = Client::builder()
+/// #     .endpoint(&sandbox.endpoint())
+/// #     .credentials(Credentials::new(key.id(), Secret::new(key.secret())))
+/// #     .build()?;
+/// # let batch = Batch::new([Task::unchecked(ImageUrl::parse("https://images.example/a.png")?)])?;
+/// let submission = client.submit(batch, &[Scene::Porn]).await?;
+/// let refusal = submission.entries()[0].result().unwrap_err();
+/// assert_eq!(refusal.code(), 480); // the service could not download the image
+/// assert_eq!(refusal.subject(), RefusalSubject::Download);
+/// assert!(matches!(refusal.retry(), Retry::After(_)));
+/// # Ok(())
+/// # })
+/// # }
+/// # #[cfg(not(feature = "sandbox"))]
+/// # fn main() {}
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
     code: u16,
     message: String,
     /// The meaning of the code in the API that returned it.
     class: Class,
-    is_about_download: bool,
+    subject: RefusalSubject,
 }
 
 impl Refusal {
@@ -30,7 +64,7 @@ impl Refusal {
                 0 => Class::Ambiguous,
                 code => (codes.class)(code),
             },
-            is_about_download: (codes.is_about_download)(code),
+            subject: (codes.subject)(code),
         }
     }
 
@@ -39,7 +73,7 @@ impl Refusal {
             code: 0,
             message: what.to_owned(),
             class: Class::Ambiguous,
-            is_about_download: false,
+            subject: RefusalSubject::Request,
         }
     }
 
@@ -69,9 +103,9 @@ impl Refusal {
         self.class.verdict(Effect::Paid)
     }
 
-    /// Whether the service could not download the image: it is not reachable from there, or too slow.
-    pub const fn is_about_download(&self) -> bool {
-        self.is_about_download
+    /// Returns what the refusal is about.
+    pub const fn subject(&self) -> RefusalSubject {
+        self.subject
     }
 
     /// Whether the answer has no entry for the task, or no id for it, so that the task may have been

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::error::{ErrorKind, Retry};
+use crate::error::{ErrorKind, RefusalSubject, Retry};
 
 /// What a failed attempt allows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,9 +109,12 @@ impl Class {
     }
 }
 
-/// Whether the object store refused one object, and not every upload of the account.
-pub(super) const fn is_about_object(status: u16) -> bool {
-    matches!(status, 400 | 402 | 405..=499)
+/// Whether the object store refused one object, or every upload of the account.
+pub(super) const fn subject_of_store(status: u16) -> RefusalSubject {
+    match status {
+        400 | 402 | 405..=499 => RefusalSubject::Image,
+        _ => RefusalSubject::Request,
+    }
 }
 
 const BASE: Duration = Duration::from_millis(100);
@@ -172,7 +175,7 @@ impl Budget {
         }
     }
 
-    /// Takes one repetition, if there is one.
+    /// Consumes one repetition, if there is one.
     pub(super) fn take(&self) -> bool {
         use std::sync::atomic::Ordering::Relaxed;
         self.left

@@ -1,7 +1,7 @@
 //! Signatures: pure functions from the parts of a request and keys to a header.
 //!
-//! Three of them: [`roa`] for the moderation service, [`acs3`] for gateways that ask for the newer way,
-//! [`oss`] for uploads.
+//! Three of them: [`roa`] for version 1.0 of the moderation service, [`acs3`] for 2.0 and for gateways
+//! that require it, [`oss`] for uploads.
 //!
 //! The service's gateway takes the ROA style, version 1.0, with HMAC-SHA1 (request signatures page,
 //! 53415). The formula on that page writes one newline more than its own example and every official
@@ -51,14 +51,14 @@ impl Signature {
         &self.authorization
     }
 
-    /// Says in words how the text that the service signed differs from the one signed here, without
+    /// Describes how the text that the service signed differs from the one signed here, without
     /// the security token.
     pub fn difference(&self, theirs: &str) -> String {
         difference(&self.string_to_sign, theirs)
     }
 }
 
-/// Says in words how two strings to sign differ.
+/// Describes how two strings to sign differ.
 pub(super) fn difference(ours: &str, theirs: &str) -> String {
     let theirs = theirs.trim_end();
     if theirs == ours {
@@ -111,6 +111,21 @@ impl std::fmt::Debug for Signature {
 }
 
 /// Signs a request to the moderation service: ROA style, version 1.0, HMAC-SHA1.
+///
+/// ```
+/// use greenlight::green::{Credentials, Secret, sign};
+///
+/// let parts = sign::Parts {
+///     method: "POST",
+///     path: "/green/image/results",
+///     query: &[],
+///     headers: &[("accept", "application/json"), ("x-acs-version", "2018-05-09")],
+/// };
+/// let key = Credentials::new("key-id", Secret::new("key-secret"));
+/// let signature = sign::roa(&parts, &key);
+/// assert!(signature.authorization().starts_with("acs key-id:"));
+/// assert!(signature.string_to_sign().ends_with("x-acs-version:2018-05-09\n/green/image/results"));
+/// ```
 pub fn roa(parts: &Parts<'_>, credentials: &Credentials) -> Signature {
     let string_to_sign = roa_string(parts);
     let mac = hmac_sha1(credentials.secret(), &string_to_sign);
@@ -141,14 +156,14 @@ fn roa_string(parts: &Parts<'_>) -> String {
     text
 }
 
-/// Everything but what stands for itself (RFC 3986, 2.3).
+/// All but the unreserved characters (RFC 3986, 2.3).
 const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')
     .remove(b'_')
     .remove(b'~');
 
-/// Signs a request in the newer way, `ACS3-HMAC-SHA256` (signature page, V3, 159972).
+/// Signs a request with `ACS3-HMAC-SHA256` (signature page, V3, 159972).
 ///
 /// Every header of `parts` is signed, so those that a proxy may write anew must not be among them.
 /// `host`, `x-acs-action`, `x-acs-version`, `x-acs-date`, `x-acs-signature-nonce` and

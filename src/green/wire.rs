@@ -56,7 +56,7 @@ impl Envelope {
         self.data.iter().any(|element| element.task_id().is_some())
     }
 
-    /// Puts every text that is shown to people through `clean`.
+    /// Applies `clean` to every text that is shown to people.
     pub(super) fn clean(&mut self, clean: impl Fn(&str) -> String) {
         self.message = clean(&self.message);
         self.request_id = self.request_id.as_deref().map(&clean);

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use super::{Settings, clock, trace};
 use crate::{
     download::Download,
-    error::{Error, ErrorKind, Retry},
+    error::{Error, ErrorKind, RefusalSubject, Retry},
     green::Refusal,
     ledger::{NextStep, Reason},
     verdict::{Code, Verdict, Violation},
@@ -50,7 +50,7 @@ pub(super) fn of_refusal(
             settings,
             reason,
             verdict != Retry::Never,
-            refusal.is_about_download(),
+            refusal.subject(),
             attempts,
         )),
     }
@@ -61,7 +61,7 @@ pub(super) fn of_image(
     settings: &Settings,
     reason: Reason,
     may_pass: bool,
-    is_about_download: bool,
+    subject: RefusalSubject,
     attempts: u32,
 ) -> NextStep {
     let now = clock::now();
@@ -70,7 +70,7 @@ pub(super) fn of_image(
     } else {
         NextStep::Dead(reason)
     };
-    if settings.upload_fallback && is_about_download {
+    if settings.upload_fallback && subject == RefusalSubject::Download {
         let otherwise = Box::new(next);
         return NextStep::Upload { at: now, otherwise };
     }
@@ -96,8 +96,7 @@ pub(super) enum RequestFailure {
         reason: Reason,
         /// Whether the same image may be accepted later.
         may_pass: bool,
-        /// Whether the service could not download it.
-        is_about_download: bool,
+        subject: RefusalSubject,
     },
     /// Every request will fail.
     Hopeless,
@@ -107,7 +106,7 @@ impl RequestFailure {
     pub(super) fn of(error: &Error) -> Self {
         match error.retry() {
             Retry::Ambiguous => Self::Unknown,
-            Retry::After(_) if error.is_about_download() => Self::of_final(error),
+            Retry::After(_) if error.subject() == RefusalSubject::Download => Self::of_final(error),
             Retry::After(pause) => Self::Later {
                 pause: pause.clamp(SHORTEST_PAUSE, LONGEST_PAUSE),
                 slow: error.kind() == ErrorKind::Throttled,
@@ -118,13 +117,13 @@ impl RequestFailure {
 
     fn of_final(error: &Error) -> Self {
         match error.service_code() {
-            Some(code) if error.is_about_object() || error.is_about_download() => Self::Content {
+            Some(code) if error.subject() != RefusalSubject::Request => Self::Content {
                 reason: Reason {
                     class: format!("submit/{code}"),
                     message: error.to_string(),
                 },
                 may_pass: error.retry() != Retry::Never,
-                is_about_download: error.is_about_download(),
+                subject: error.subject(),
             },
             _ => Self::Hopeless,
         }

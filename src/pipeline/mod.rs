@@ -71,7 +71,6 @@ use crate::{
     requirements::Requirements,
 };
 
-pub use crate::local_file::Folders;
 pub use checkpoint::Step;
 pub use checks::{CheckedLine, LineChecks};
 pub use line::{EarlierCheck, Line, Subject};
@@ -81,6 +80,49 @@ pub use progress::Progress;
 pub use run::{Run, Stopper};
 
 /// The configuration of a pipeline. Each setter documents its default.
+///
+/// ```
+/// # #[cfg(all(feature = "sandbox", feature = "ledger"))]
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # tokio::runtime::Runtime::new()?.block_on(async {
+/// use std::{sync::Arc, time::Duration};
+///
+/// use greenlight::{
+///     green::{Client, Credentials, Secret},
+///     ledger::{Scope, Source, SqliteLedger},
+///     pipeline::{Line, Pipeline, Subject},
+///     probe::Probe,
+///     sandbox::Sandbox,
+/// };
+///
+/// let sandbox = Sandbox::builder().start().await?; // a mock of the service
+/// let key = sandbox.credentials();
+/// let client = Client::builder()
+///     .endpoint(&sandbox.endpoint())
+///     .credentials(Credentials::new(key.id(), Secret::new(key.secret())))
+///     .build()?;
+/// let folder = tempfile::tempdir()?;
+/// let scope = Scope::new(&["porn"]).with_account(key.id()).with_service("sandbox");
+/// let ledger = Arc::new(SqliteLedger::open(&folder.path().join("images.db"), &scope)?);
+///
+/// let line = Line {
+///     subject: Subject::File("fixtures/images/png/rgb.png".into()),
+///     source: Source { origin: "list".to_owned(), line: 1, ..Source::default() },
+/// };
+/// let pipeline = Pipeline::new(client, Probe::new(), ledger, scope)
+///     .upload_fallback(true)
+///     .poll_interval(Duration::from_millis(20));
+/// let mut run = pipeline.start([line]);
+/// while let Some(outcomes) = run.next().await? {
+///     run.acknowledge(&outcomes).await?;
+/// }
+/// assert_eq!(sandbox.paid(), 1);
+/// # Ok(())
+/// # })
+/// # }
+/// # #[cfg(not(all(feature = "sandbox", feature = "ledger")))]
+/// # fn main() {}
+/// ```
 #[derive(Clone)]
 pub struct Pipeline {
     api: Arc<dyn Api>,

@@ -14,6 +14,7 @@ use super::{
 use crate::error::Error;
 
 /// A period in which all requests to the service or to the upload store fail.
+#[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outage {
     /// The duration so far: since the first failure after the last success.

@@ -150,7 +150,7 @@ impl PendingBatch {
         left.map_or(POLL_INTERVAL, |left| left.min(POLL_INTERVAL))
     }
 
-    /// Takes at most `max` images, in order.
+    /// Removes at most `max` images, in order.
     fn take(&mut self, max: usize) -> Vec<Claimed> {
         let left = self.images.split_off(max.min(self.images.len()));
         if left.is_empty() {
@@ -370,11 +370,10 @@ async fn not_answered(
         RequestFailure::Content {
             reason,
             may_pass,
-            is_about_download,
+            subject,
         } => {
             let attempts = group.first().map_or(0, |image| image.attempts);
-            let of_image =
-                || failure::of_image(settings, reason, may_pass, is_about_download, attempts);
+            let of_image = || failure::of_image(settings, reason, may_pass, subject, attempts);
             return refused(shared, group, of_image, refuse).await;
         }
         RequestFailure::Hopeless => {

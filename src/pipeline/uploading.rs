@@ -12,7 +12,7 @@ use super::{
     shared::Shared,
 };
 use crate::{
-    error::{Error, ErrorKind},
+    error::{Error, ErrorKind, RefusalSubject},
     green::{Content, Task},
     image_url::ImageUrl,
     ledger::{Claimed, Hold, Key, Location, NextStep, Reason},
@@ -263,7 +263,9 @@ fn later(shared: &Shared, error: &Error, pause: Duration, attempts: u32) -> Unse
 
 /// Returns the reason if the object store rejected this object only, and not every upload.
 fn of_object(error: &Error) -> Option<Reason> {
-    let code = error.service_code().filter(|_| error.is_about_object())?;
+    let code = error
+        .service_code()
+        .filter(|_| error.subject() == RefusalSubject::Image)?;
     Some(failure::reason_of(
         &format!("upload/{code}"),
         error.to_string(),

@@ -58,7 +58,7 @@ impl fmt::Display for AddressClass {
     }
 }
 
-/// Says why an address is not public; `None` for a public one.
+/// Returns why an address is not public; `None` for a public one.
 ///
 /// [`AddressPolicy`](super::AddressPolicy) makes exceptions to this rule.
 ///

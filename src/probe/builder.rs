@@ -148,7 +148,7 @@ impl ProbeBuilder {
         self
     }
 
-    /// Looks names up with `resolve`, which is called with the host's name. The addresses that it
+    /// Resolves names with `resolve`, which is called with the host's name. The addresses that it
     /// returns are subject to the policy. Default: a DNS client with the system's configuration.
     ///
     /// That client reads the hosts file and the name servers from the system's configuration at its
@@ -166,7 +166,7 @@ impl ProbeBuilder {
         self
     }
 
-    /// Looks names up with the operating system's resolver, `getaddrinfo`, on at most
+    /// Resolves names with the operating system's resolver, `getaddrinfo`, on at most
     /// [`resolver_threads`](Self::resolver_threads) threads. It caches nothing, and a name whose server
     /// does not respond keeps its thread until the system abandons it.
     #[must_use]
@@ -175,7 +175,7 @@ impl ProbeBuilder {
         self
     }
 
-    /// Looks names up at these name servers, in place of those in the system's configuration.
+    /// Resolves names at these name servers, in place of those in the system's configuration.
     #[must_use]
     pub fn name_servers(mut self, servers: impl IntoIterator<Item = SocketAddr>) -> Self {
         self.resolver = Names::Dns(servers.into_iter().collect());

@@ -29,7 +29,7 @@ const HEAD_START: Duration = Duration::from_millis(250);
 /// More addresses than this are not tried.
 const MAX_ATTEMPTS: usize = 8;
 
-/// Puts addresses into the order they are tried in: IPv6 and IPv4 in turn, the resolver's first
+/// Sorts addresses into the order in which they are tried: IPv6 and IPv4 in turn, the resolver's first
 /// before all (RFC 8305, 4), so that a network without one of them costs one head start.
 pub(super) fn in_turn(addresses: &mut Vec<Vetted>) {
     let Some(first) = addresses.first().map(|first| first.get().is_ipv6()) else {

@@ -70,7 +70,7 @@ pub(super) struct Hop<'a> {
     pub(super) at_home: bool,
 }
 
-/// Asks for a hop's URL. Where nothing at all was answered it asks once more, on a new connection.
+/// Requests a hop's URL. Without any response it is requested once more, on a new connection.
 pub(super) async fn fetch(
     probe: &Inner,
     record: &mut Record,
@@ -276,7 +276,7 @@ async fn look_up(
     resolved.addresses
 }
 
-/// Looks the host of a download's first URL up, unless a connection to it is idle.
+/// Resolves the host of a download's first URL, unless a connection to it is idle.
 pub(super) async fn resolve_first(
     probe: &Inner,
     url: &ImageUrl,

@@ -20,7 +20,7 @@ use super::{
 };
 use crate::download::Ending;
 
-/// How many bytes are asked for first. A JPEG's dimensions come after its EXIF thumbnail and colour
+/// How many bytes are asked for first. A JPEG's dimensions come after its EXIF thumbnail and color
 /// profile, a few ten KB.
 const FIRST_WINDOW: u64 = 64 * 1024;
 /// How much larger each next window is.
@@ -105,7 +105,7 @@ pub(super) async fn download(probe: &Inner, record: &mut Record) -> Result<Endin
     plain(probe, record).await
 }
 
-/// Asks once more, without a range.
+/// Repeats the request without a range.
 async fn plain(probe: &Inner, record: &mut Record) -> Result<Ending, Ending> {
     let answer = follow::follow(probe, record, None).await?;
     if !read::is_whole(answer.head.status) {

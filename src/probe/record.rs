@@ -157,7 +157,7 @@ impl Record {
         }
     }
 
-    /// Takes the image's next bytes, and says which rule they break.
+    /// Reads the next bytes of the image, and returns which rule they break.
     pub(super) fn push(&mut self, bytes: &[u8]) -> Option<Code> {
         self.download.bytes = self
             .download

@@ -51,7 +51,7 @@ const RETRIES: [Duration; 3] = [
 
 type Lookup = Pin<Box<dyn Future<Output = io::Result<Vec<IpAddr>>> + Send>>;
 
-/// Looks names up.
+/// Resolves names.
 #[derive(Clone)]
 pub(super) enum Resolver {
     Dns(Arc<Stub>),
@@ -112,7 +112,7 @@ impl Resolver {
         Self::Custom(Arc::new(move |host| Box::pin(resolve(host))))
     }
 
-    /// Looks `host` up within `limit`. A wait for a turn does not count, but ends at `latest`: it is
+    /// Resolves `host` within `limit`. A wait for a turn does not count, but ends at `latest`: it is
     /// caused by this client's limits and not by the name.
     pub(super) async fn resolve(
         &self,

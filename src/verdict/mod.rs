@@ -241,7 +241,16 @@ impl<S> Accepted<S> {
     }
 }
 
-/// An image that was not let through. As an error it names the first reason.
+/// An image that was rejected, or whose verdict is inconclusive. As an error it names the first reason.
+///
+/// ```
+/// use greenlight::{Decision, Inspection, Requirements};
+///
+/// let verdict = Requirements::ASYNC.judge(Inspection::of(b"no image"));
+/// let rejected = verdict.into_result().unwrap_err();
+/// assert_eq!(rejected.decision(), Decision::Reject);
+/// assert!(rejected.to_string().starts_with("image rejected: image/not-an-image: "));
+/// ```
 #[derive(Clone, Debug)]
 pub struct Rejected {
     findings: Box<Findings>,

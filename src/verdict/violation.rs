@@ -114,6 +114,18 @@ impl fmt::Display for Measure {
 }
 
 /// A requirement that is not met. `Display` is its message.
+///
+/// ```
+/// use greenlight::{Code, Inspection, Measure, Requirements, Severity};
+///
+/// let small = b"GIF89a\x78\x00\x50\x00\x00\x00\x00;"; // 120x80
+/// let verdict = Requirements::ASYNC.judge(Inspection::of(small));
+/// let violation = &verdict.violations()[0];
+/// assert_eq!(violation.code(), Code::ImageTooSmall);
+/// assert_eq!(violation.severity(), Severity::Reject);
+/// assert_eq!(violation.measured(), Some(&Measure::Text("120x80".to_owned())));
+/// assert_eq!(violation.limit(), Some(&Measure::Text("256x256".to_owned())));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Violation {

@@ -5,7 +5,8 @@
 use std::time::Duration;
 
 use greenlight::{
-    DataId, ErrorKind, ImageUrl, Inspection, Requirements, Retry, TaskId,
+    DataId, ErrorKind, ImageUrl, Inspection, RefusalSubject as Subject, Requirements, Retry,
+    TaskId,
     green::{
         Api, Batch, Callback, Client, ClientBuilder, Content, Credentials, CryptType, Network,
         OutcomeDecision::{self, Block, Pass, Review},
@@ -223,23 +224,23 @@ async fn a_file_is_uploaded_and_submitted() {
 /// The codes of the table in `docs/what-can-go-wrong.md`: what a submission with each comes to.
 #[tokio::test]
 async fn each_code_of_a_submission_has_its_meaning() {
-    // code, requests, kind of the error or success at the second request, is it about the image
+    // code, requests, kind of the error or success at the second request, subject
     let cases = [
-        (280, 1, Some(ErrorKind::Refused), false),
-        (400, 1, Some(ErrorKind::Refused), true),
-        (401, 1, Some(ErrorKind::Refused), true),
-        (402, 1, Some(ErrorKind::Refused), true),
-        (403, 2, None, false),
-        (404, 2, None, true),
-        (405, 2, None, true),
-        (406, 1, Some(ErrorKind::Refused), true),
-        (407, 1, Some(ErrorKind::Refused), true),
-        (408, 1, Some(ErrorKind::Refused), false),
-        (409, 1, Some(ErrorKind::Refused), false),
-        (500, 2, None, false),
-        (777, 1, Some(ErrorKind::Refused), false),
+        (280, 1, Some(ErrorKind::Refused), Subject::Request),
+        (400, 1, Some(ErrorKind::Refused), Subject::Image),
+        (401, 1, Some(ErrorKind::Refused), Subject::Image),
+        (402, 1, Some(ErrorKind::Refused), Subject::Image),
+        (403, 2, None, Subject::Request),
+        (404, 2, None, Subject::Download),
+        (405, 2, None, Subject::Download),
+        (406, 1, Some(ErrorKind::Refused), Subject::Image),
+        (407, 1, Some(ErrorKind::Refused), Subject::Image),
+        (408, 1, Some(ErrorKind::Refused), Subject::Request),
+        (409, 1, Some(ErrorKind::Refused), Subject::Request),
+        (500, 2, None, Subject::Request),
+        (777, 1, Some(ErrorKind::Refused), Subject::Request),
     ];
-    for (code, requests, kind, is_about_image) in cases {
+    for (code, requests, kind, subject) in cases {
         let sandbox = sandbox().await;
         sandbox.inject(Operation::ImageAsyncModeration, Fault::Service(code));
         let submitted = client(&sandbox).submit(task("a"), &service(), None).await;
@@ -249,7 +250,7 @@ async fn each_code_of_a_submission_has_its_meaning() {
                 assert_eq!(error.kind(), kind, "{code}: {error}");
                 assert_eq!(error.retry(), Retry::Never, "{code}");
                 assert_eq!(error.service_code(), Some(code.to_string().as_str()));
-                assert_eq!(error.is_about_object(), is_about_image, "{code}");
+                assert_eq!(error.subject(), subject, "{code}");
             }
             (result, _) => panic!("{code}: {result:?}"),
         }
@@ -284,11 +285,11 @@ async fn each_code_of_a_result_has_its_meaning() {
     let (report, requests) = polled(409).await;
     assert!(report.unwrap().is_none());
     assert_eq!(requests, 1);
-    for (code, is_about_download, retry) in [
-        (404, true, true),
-        (405, true, true),
-        (406, false, false),
-        (407, false, false),
+    for (code, subject, retry) in [
+        (404, Subject::Download, true),
+        (405, Subject::Download, true),
+        (406, Subject::Image, false),
+        (407, Subject::Image, false),
     ] {
         let (report, requests) = polled(code).await;
         let report = report.unwrap().unwrap();
@@ -296,7 +297,7 @@ async fn each_code_of_a_result_has_its_meaning() {
             panic!("{code}: {report:?}");
         };
         assert_eq!(i64::from(refusal.code()), code);
-        assert_eq!(refusal.is_about_download(), is_about_download, "{code}");
+        assert_eq!(refusal.subject(), subject, "{code}");
         assert_eq!(matches!(refusal.retry(), Retry::After(_)), retry, "{code}");
         assert_eq!(requests, 1, "{code}");
     }

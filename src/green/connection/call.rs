@@ -11,7 +11,7 @@ use super::{
     failure::{Failure, failed},
 };
 use crate::{
-    error::{Error, ErrorKind, Retry},
+    error::{Error, ErrorKind, RefusalSubject, Retry},
     green::{
         clock,
         credentials::Credentials,
@@ -274,9 +274,11 @@ impl Connection {
                 &error.request_id,
             ),
         };
-        let is_about = |codes: fn(u16) -> bool| match answer {
-            Answer::Service(envelope) => call.effect == Effect::Paid && codes(envelope.code),
-            Answer::Gateway(_) => false,
+        let subject = match answer {
+            Answer::Service(envelope) if call.effect == Effect::Paid => {
+                (self.dialect.codes.subject)(envelope.code)
+            }
+            Answer::Service(_) | Answer::Gateway(_) => RefusalSubject::Request,
         };
         let class = class.with_retry_after(reply);
         let (message, theirs) = match message.split_once(SERVER_STRING) {
@@ -290,8 +292,7 @@ impl Connection {
         };
         let mut error = Error::new(kind, format!("{} refused", call.operation))
             .with_http_status(reply.status)
-            .with_is_about_object(is_about(self.dialect.codes.is_about_content))
-            .with_is_about_download(is_about(self.dialect.codes.is_about_download))
+            .with_subject(subject)
             .with_reply(&code, message, request_id);
         if let Some(theirs) = theirs {
             // Both without secrets, and before either is cut to a length that is fit to be shown.

@@ -19,9 +19,9 @@ use super::{
     grant::{Grant, GrantCache},
     http::Http,
     object::Object,
-    options::PollConfig,
     rate::RateLimits,
     retry::Budget,
+    terms::PollConfig,
 };
 
 /// What an API defines for every call.

@@ -29,7 +29,7 @@ impl Cache {
         }
     }
 
-    /// Gives credentials that are good at `now`, and fetches new ones when it is time to: one fetch
+    /// Returns credentials that are valid at `now`, and fetches new ones when necessary: one fetch
     /// at a time, while others wait for it. A failure is not kept.
     pub(in crate::green) async fn get(&self, now: Timestamp) -> Result<Credentials, Error> {
         let mut held = self.held.lock().await;
@@ -58,7 +58,7 @@ impl Cache {
         }
     }
 
-    /// Asks for others than those that the service refused, and says whether there are any: the
+    /// Requests credentials other than those that the service refused, and returns whether there are any: the
     /// source may know of a change that no expiry announced.
     pub(in crate::green) async fn renew(&self, refused: &Credentials, now: Timestamp) -> bool {
         {

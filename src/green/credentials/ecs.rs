@@ -34,12 +34,12 @@ const METADATA: &str = "http://100.100.100.200";
 const ROLES: &str = "/latest/meta-data/ram/security-credentials/";
 
 impl FromEcsRole {
-    /// Asks the metadata service at its fixed address.
+    /// Requests credentials from the metadata service at its fixed address.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Takes this role.
+    /// Selects this role.
     #[must_use]
     pub fn with_role(mut self, role: &str) -> Self {
         self.role = Some(role.to_owned());

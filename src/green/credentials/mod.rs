@@ -28,6 +28,12 @@ use crate::error::{Error, ErrorKind};
 
 /// A text that only the service and the caller may know, such as the secret of an access key or the
 /// seed of a [`Callback`](super::Callback). `Debug` prints `<redacted>`.
+///
+/// ```
+/// use greenlight::green::Secret;
+///
+/// assert_eq!(format!("{:?}", Secret::new("key-secret")), "<redacted>");
+/// ```
 #[derive(Clone)]
 pub struct Secret(Arc<str>);
 
@@ -90,7 +96,7 @@ impl Credentials {
         self
     }
 
-    /// Says when the credentials end. Without it they are taken to last.
+    /// Sets when the credentials expire. Default: never.
     #[must_use]
     pub fn with_expiry(mut self, expiry: SystemTime) -> Self {
         self.expiry = Timestamp::try_from(expiry).ok();

@@ -36,12 +36,12 @@ impl fmt::Debug for FromUri {
 }
 
 impl FromUri {
-    /// Asks the address in `ALIBABA_CLOUD_CREDENTIALS_URI`, if that is set.
+    /// Requests credentials from the address in `ALIBABA_CLOUD_CREDENTIALS_URI`, if that is set.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Asks this address.
+    /// Requests credentials from this address.
     #[must_use]
     pub fn with_uri(mut self, uri: &str) -> Self {
         self.uri = Some(uri.to_owned());

@@ -49,7 +49,7 @@ enum Kind {
 }
 
 impl Content {
-    /// Takes bytes in memory.
+    /// The content is these bytes.
     pub fn bytes(bytes: Vec<u8>) -> Self {
         Self {
             kind: Kind::Bytes(bytes.into()),
@@ -57,7 +57,7 @@ impl Content {
         }
     }
 
-    /// Takes a file.
+    /// The content is a file.
     pub fn file(path: &Path) -> Self {
         Self {
             kind: Kind::File(path.to_owned()),

@@ -171,7 +171,7 @@ impl Connection {
         let message = format!("upload refused with HTTP {}", reply.status);
         let error = Error::new(class.kind(), message)
             .with_http_status(reply.status)
-            .with_is_about_object(retry::is_about_object(reply.status))
+            .with_subject(retry::subject_of_store(reply.status))
             .with_reply(
                 code,
                 xml_text(&body, "Message").unwrap_or_default(),

@@ -3,13 +3,14 @@
 use super::Client;
 use crate::{
     green::{
-        api::{Api, ApiReply, Terms},
+        api::{Api, ApiReply},
         ids::TaskId,
         options::{Callback, ScanOptions},
         report::TaskReport,
         scene::Scene,
         submission::Submission,
         task::Batch,
+        terms::Terms,
         upload::Content,
     },
     image_url::ImageUrl,

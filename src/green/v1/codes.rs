@@ -1,12 +1,20 @@
 //! The codes of 1.0 (returned-results page, 53414; public error codes, 3060193).
 
-use crate::green::{codes::Codes, retry::Class};
-
-pub(super) static CODES: Codes = Codes {
-    class,
-    is_about_content: |code| matches!(code, 400 | 401 | 403 | 404 | 480 | 589 | 590),
-    is_about_download: |code| matches!(code, 403 | 404 | 480 | 592),
+use crate::{
+    error::RefusalSubject,
+    green::{codes::Codes, retry::Class},
 };
+
+pub(super) static CODES: Codes = Codes { class, subject };
+
+const fn subject(code: u16) -> RefusalSubject {
+    match code {
+        403 | 404 | 480 | 592 => RefusalSubject::Download,
+        // A bad parameter or a bad image.
+        400 | 401 | 589 | 590 => RefusalSubject::Image,
+        _ => RefusalSubject::Request,
+    }
+}
 
 const fn class(code: u16) -> Class {
     match code {

@@ -17,7 +17,6 @@ use self::requests::{
     action,
 };
 use super::{
-    builder::ClientBuilder,
     clock,
     connection::{Body, Call, Connection, Dialect, InfoParameter, is_ok},
     endpoint::Hosts,
@@ -31,6 +30,7 @@ use super::{
     scene::Scene,
     submission::{Scanned, Submission, Submitted},
     task::Batch,
+    terms::Terms,
     upload::{self, Content},
 };
 use crate::{
@@ -119,7 +119,7 @@ struct Inner {
 
 impl Client {
     /// The maximum number of tasks in one request for results.
-    pub const MAX_RESULTS: usize = 100;
+    pub const MAX_RESULTS: usize = Terms::V1.max_results;
 
     pub(super) fn new(
         connection: Connection,
@@ -135,11 +135,6 @@ impl Client {
                 sync_max_bytes,
             }),
         }
-    }
-
-    /// Returns a builder.
-    pub fn builder() -> ClientBuilder {
-        ClientBuilder::new()
     }
 
     /// The host of the service.

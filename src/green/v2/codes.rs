@@ -1,19 +1,27 @@
 //! The codes of 2.0 (pages on `ImageAsyncModeration`, 2669854, and `DescribeImageModerationResult`,
 //! 2669855). Several have other meanings in 1.0.
 
-use crate::green::{codes::Codes, retry::Class};
+use crate::{
+    error::RefusalSubject,
+    green::{codes::Codes, retry::Class},
+};
 
 /// The task is not done yet.
 pub(super) const PROCESSING: u16 = 280;
 /// The id is unknown: it was polled too early, or its result is no longer kept.
 pub(super) const UNKNOWN: u16 = 409;
 
-pub(super) static CODES: Codes = Codes {
-    class,
-    // A bad parameter or a bad image. 408 (not activated, in arrears, no rights) is of the account.
-    is_about_content: |code| matches!(code, 400..=402 | 404..=407),
-    is_about_download: |code| matches!(code, 404 | 405),
-};
+pub(super) static CODES: Codes = Codes { class, subject };
+
+const fn subject(code: u16) -> RefusalSubject {
+    match code {
+        404 | 405 => RefusalSubject::Download,
+        // A bad parameter or a bad image.
+        400..=402 | 406 | 407 => RefusalSubject::Image,
+        // 408 (not activated, in arrears, no rights) is of the account.
+        _ => RefusalSubject::Request,
+    }
+}
 
 const fn class(code: u16) -> Class {
     match code {

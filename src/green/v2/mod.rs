@@ -2,28 +2,6 @@
 //!
 //! A request has one image and names a service code, which is the policy; a result has a risk level and
 //! labels. Every type but [`Client`] and [`ServiceCode`] is that of 1.0.
-//!
-//! ```no_run
-//! use greenlight::{
-//!     Accepted, ImageUrl,
-//!     green::{Client, Credentials, Task, v2::ServiceCode},
-//! };
-//!
-//! # async fn example(accepted: Accepted<ImageUrl>) -> Result<(), greenlight::Error> {
-//! let client = Client::builder()
-//!     .region("ap-southeast-1")
-//!     .credentials(Credentials::from_env()?)
-//!     .build_v2()?;
-//! let service: ServiceCode = "baselineCheck_global".parse()?;
-//! let submission = client.submit(Task::new(accepted), &service, None).await?;
-//! for report in client.wait(&submission).await? {
-//!     if let Some(outcome) = report.outcome() {
-//!         println!("{}", outcome.decision());
-//!     }
-//! }
-//! # Ok(())
-//! # }
-//! ```
 
 mod codes;
 pub(super) mod reply;
@@ -36,7 +14,7 @@ pub use service_code::ServiceCode;
 
 use self::requests::{ServiceParameters, in_form, in_query, paid};
 use super::{
-    api::{Api, ApiReply, Terms},
+    api::{Api, ApiReply},
     clock,
     connection::{Call, Connection, Dialect},
     endpoint::Hosts,
@@ -48,6 +26,7 @@ use super::{
     scene::Scene,
     submission::{Scanned, Submission},
     task::{Batch, Task},
+    terms::Terms,
     upload::{self, Content},
 };
 use crate::{
@@ -93,6 +72,39 @@ pub(super) static DIALECT: Dialect = Dialect {
 ///
 /// [`ClientBuilder::build_v2`](super::ClientBuilder::build_v2) makes one. Requests are signed by
 /// `ACS3-HMAC-SHA256`.
+///
+/// ```
+/// # #[cfg(feature = "sandbox")]
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # tokio::runtime::Runtime::new()?.block_on(async {
+/// use greenlight::{
+///     ImageUrl,
+///     green::{Client, Credentials, Secret, Task, v2::ServiceCode},
+///     sandbox::Sandbox,
+/// };
+///
+/// // A mock of the service; `region("ap-southeast-1")` instead of `endpoint` uses the real one.
+/// let sandbox = Sandbox::builder().start().await?;
+/// let key = sandbox.credentials();
+/// let client = Client::builder()
+///     .endpoint(&sandbox.endpoint())
+///     .credentials(Credentials::new(key.id(), Secret::new(key.secret())))
+///     .poll_interval(std::time::Duration::from_millis(20))
+///     .build_v2()?;
+///
+/// // `Task::new` takes the receipt of an accepted image; this one was not checked.
+/// let task = Task::unchecked(ImageUrl::parse("https://images.example/porn.png")?);
+/// let service: ServiceCode = "baselineCheck_global".parse()?;
+/// let submission = client.submit(task, &service, None).await?;
+/// let reports = client.wait(&submission).await?;
+/// let outcome = reports[0].outcome().expect("the sandbox scans every image");
+/// assert_eq!(outcome.decision().name(), "block");
+/// # Ok(())
+/// # })
+/// # }
+/// # #[cfg(not(feature = "sandbox"))]
+/// # fn main() {}
+/// ```
 #[derive(Clone, Debug)]
 pub struct Client {
     connection: Arc<Connection>,

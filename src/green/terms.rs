@@ -1,0 +1,79 @@
+//! The limits of each API, and when results are polled by default.
+
+use std::time::Duration;
+
+use super::task::{Batch, Task};
+
+/// The limits of an API.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Terms {
+    /// The maximum number of images in one submission.
+    pub max_tasks: usize,
+    /// The maximum number of tasks in one request for results.
+    pub max_results: usize,
+    /// The maximum number of frames of an animation that are scanned by default.
+    pub frame_cap: u32,
+    /// How many images an account may submit per second by default, and how many requests for results
+    /// it may make.
+    pub per_second: u32,
+    /// How long the service keeps results.
+    pub retention: Duration,
+    /// How long after its submission a task may be missing from the results before it counts as
+    /// expired, if that is before the end of the retention.
+    pub missing_for: Duration,
+    /// The interval between a submission and its first poll, and between polls.
+    pub poll_interval: Duration,
+    /// How many requests are in flight at a time by default.
+    pub in_flight: usize,
+}
+
+impl Terms {
+    /// The terms of 1.0 (asynchronous moderation page, 2026-03; pages on the operations' limits, 70409
+    /// and 84456).
+    pub const V1: Self = Self {
+        max_tasks: Batch::MAX,
+        max_results: 100,
+        frame_cap: Task::FRAME_CAP,
+        per_second: 50,
+        retention: Duration::from_secs(60 * 60),
+        missing_for: Duration::MAX,
+        poll_interval: Duration::from_secs(5),
+        in_flight: 8,
+    };
+
+    /// The terms of 2.0 (pages 467826, 2638108 and 2669855, 2026). A large model (`…ByVL`) accepts ten
+    /// calls per second only.
+    pub const V2: Self = Self {
+        max_tasks: 1,
+        max_results: 1,
+        // The name of the parameter that selects more frames is documented on no page.
+        frame_cap: 1,
+        per_second: 100,
+        retention: Duration::from_secs(3 * 24 * 60 * 60),
+        missing_for: Duration::from_secs(60 * 60),
+        poll_interval: Duration::from_secs(5),
+        in_flight: 64,
+    };
+}
+
+/// When results are polled.
+#[derive(Clone, Debug)]
+pub(super) struct PollConfig {
+    /// The delay before the first request and between requests.
+    pub(super) interval: Duration,
+    /// The time limit for all polling.
+    pub(super) limit: Duration,
+    /// How long the service keeps results.
+    pub(super) kept: Duration,
+}
+
+impl PollConfig {
+    pub(super) const fn of(terms: &Terms) -> Self {
+        Self {
+            interval: terms.poll_interval,
+            limit: terms.retention,
+            kept: terms.retention,
+        }
+    }
+}
