@@ -23,6 +23,7 @@
 //! | `conformance` | | `ledger::conformance`: tests for implementations of `ledger::Ledger` |
 //! | `pipeline` | | `pipeline`: checks, submits, polls and delivers lists of images over any ledger |
 //! | `sandbox` | | `sandbox`: a mock of the service on loopback |
+//! | `serve` | | `serve`: an HTTP server that checks images for programs in any language |
 //! | `tracing` | | spans for the client's attempts |
 //! | `cli` | | the command `greenlight` |
 //! | `full` | | all of the above but `conformance` |
@@ -66,6 +67,9 @@ pub mod pipeline;
 
 #[cfg(feature = "sandbox")]
 pub mod sandbox;
+
+#[cfg(feature = "serve")]
+pub mod serve;
 
 pub use code::Code;
 pub use error::{Error, ErrorKind, RefusalSubject, Retry, UnknownName};

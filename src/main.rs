@@ -4,6 +4,8 @@ mod cli;
 
 use std::process::ExitCode;
 
+#[cfg(feature = "serve")]
+use greenlight::serve;
 use greenlight::{download, green, ledger, local_file, pipeline, probe, sandbox, sanitize};
 
 /// The library's errors.

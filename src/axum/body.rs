@@ -115,6 +115,14 @@ impl Drop for Upstream {
     }
 }
 
+/// Discards the body of a request that is answered without it, within the bounds of
+/// [`UploadPolicy::with_drain`].
+#[cfg(feature = "serve")]
+pub(crate) fn discard(request: ::axum::extract::Request, policy: &UploadPolicy) {
+    let (head, body) = request.into_parts();
+    Upstream::new(body, &head.headers, policy).let_go();
+}
+
 async fn drain(mut body: Body, mut left: u64) {
     while let Some(Ok(frame)) = body.frame().await {
         let len = frame.data_ref().map_or(0, Bytes::len);

@@ -58,6 +58,8 @@ use ::axum::{
     http::header,
 };
 
+#[cfg(feature = "serve")]
+pub(crate) use body::discard;
 #[cfg(feature = "client")]
 pub use callback::callbacks;
 pub use listener::{SmallReads, SmallReadsIo};

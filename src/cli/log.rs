@@ -6,15 +6,15 @@ use tracing::Level;
 use tracing_subscriber::{
     filter::Targets,
     fmt::{self, format::FmtSpan},
-    layer::SubscriberExt as _,
+    layer::{Layer as _, SubscriberExt as _},
     util::SubscriberInitExt as _,
 };
 
-use super::terminal;
+use super::{args::Log, terminal};
 
 /// Logs what is probed, retried and waited for; from the second level on every attempt at a request.
-pub(crate) fn set_up(verbose: u8) {
-    let (level, spans) = match verbose {
+pub(crate) fn set_up(log: Log) {
+    let (level, spans) = match log.level {
         0 => return,
         1 => (Level::INFO, FmtSpan::NONE),
         _ => (Level::DEBUG, FmtSpan::CLOSE),
@@ -26,9 +26,15 @@ pub(crate) fn set_up(verbose: u8) {
         .with_writer(Event::default);
     // Dependencies have events too, of their connections' every frame.
     let own = Targets::new().with_target("greenlight", level);
-    let registry = tracing_subscriber::registry().with(lines).with(own);
+    let registry = tracing_subscriber::registry();
     // There is no other subscriber in this process.
-    let _ = registry.try_init();
+    #[cfg(feature = "serve")]
+    if log.is_json {
+        let lines = lines.json().flatten_event(true);
+        let _ = registry.with(lines.with_filter(own)).try_init();
+        return;
+    }
+    let _ = registry.with(lines.with_filter(own)).try_init();
 }
 
 /// The text of one event, printed as a whole.

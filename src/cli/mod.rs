@@ -28,6 +28,8 @@ mod report_cmd;
 mod results;
 mod sandbox_cmd;
 mod scan;
+#[cfg(feature = "serve")]
+mod serve_cmd;
 mod source;
 mod tally;
 mod terminal;
@@ -59,7 +61,7 @@ pub(crate) fn run() -> ExitCode {
         progress: output.progress,
         is_quiet: output.quiet,
     });
-    log::set_up(output.verbose);
+    log::set_up(arguments.log());
     let exit = start(arguments).unwrap_or_else(|failure| {
         terminal::failure(&failure);
         Exit::Failed
@@ -94,6 +96,8 @@ async fn dispatch(arguments: Arguments) -> Result<Exit, Failure> {
         Command::Results(options) => results::run(options, interrupt).await,
         Command::Report(options) => report_cmd::run(options, interrupt).await,
         Command::Sandbox(options) => sandbox_cmd::run(options, interrupt).await,
+        #[cfg(feature = "serve")]
+        Command::Serve(options) => serve_cmd::run(*options, interrupt).await,
         Command::Doctor(options) => doctor::run(options, interrupt).await,
         Command::Config(options) => config::run(&options, &arguments.config),
         Command::Completions(options) => generate::completions(&options),

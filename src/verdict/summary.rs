@@ -1,6 +1,8 @@
 //! A verdict in flat fields: what the command prints, and what a ledger keeps.
 
-use super::{Code, CodeCounts, Decision, Severity, Verdict, Violation};
+use super::{
+    Accepted, Code, CodeCounts, Decision, Findings, Rejected, Severity, Verdict, Violation,
+};
 use crate::{download::Download, format::Format, inspect::Inspection};
 
 /// A verdict in flat fields. With the feature `serde` it serializes to the keys that the command
@@ -56,9 +58,29 @@ pub struct DownloadSummary {
 impl<S> Verdict<S> {
     /// The verdict in flat fields.
     pub fn summary(&self) -> Summary {
-        let inspection = self.inspection();
+        self.findings.summary()
+    }
+}
+
+impl<S> Accepted<S> {
+    /// The verdict in flat fields.
+    pub fn summary(&self) -> Summary {
+        self.findings.summary()
+    }
+}
+
+impl Rejected {
+    /// The verdict in flat fields.
+    pub fn summary(&self) -> Summary {
+        self.findings.summary()
+    }
+}
+
+impl Findings {
+    fn summary(&self) -> Summary {
+        let inspection = self.inspection.as_ref();
         let dimensions = inspection.and_then(Inspection::dimensions);
-        let download = self.download();
+        let download = self.download.as_deref();
         Summary {
             decision: self.decision(),
             format: inspection.and_then(Inspection::format),
@@ -68,7 +90,7 @@ impl<S> Verdict<S> {
                 .and_then(Inspection::len)
                 .or_else(|| download.and_then(Download::content_length)),
             frames: inspection.and_then(Inspection::frames),
-            violations: self.violations().to_vec(),
+            violations: self.violations.clone(),
             download: download.map(DownloadSummary::of),
         }
     }

@@ -7,7 +7,7 @@ use std::{
 };
 
 /// The modules, low to high: a module may import itself and the modules before it.
-const ORDER: [&str; 23] = [
+const ORDER: [&str; 24] = [
     "sanitize",
     "ids",
     "error",
@@ -30,6 +30,7 @@ const ORDER: [&str; 23] = [
     "pipeline",
     "sandbox",
     "axum",
+    "serve",
     "cli",
 ];
 

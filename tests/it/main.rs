@@ -86,7 +86,11 @@ mod requirements_json;
 mod sandbox;
 #[cfg(all(feature = "client", feature = "sandbox"))]
 mod sandbox_sign;
+#[cfg(feature = "serve")]
+mod serve;
 #[cfg(feature = "axum")]
 mod upload;
 #[cfg(feature = "stream")]
 mod upload_gate;
+#[cfg(feature = "axum")]
+mod wire;

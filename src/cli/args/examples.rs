@@ -133,6 +133,15 @@ Examples:
 
 Images whose name contains `porn` are blocked, `sexy` are for review, others pass.";
 
+#[cfg(feature = "serve")]
+pub(super) const SERVE: &str = "\
+Examples:
+  greenlight serve
+  greenlight serve --listen 0.0.0.0:8088 --token-file tokens
+  greenlight serve --listen unix:greenlight.sock --for sync --log-format json
+
+Its routes are described at / and /openapi.json. SIGTERM ends it after the requests in progress.";
+
 pub(super) const CONFIG: &str = "\
 Examples:
   greenlight config
@@ -235,6 +244,8 @@ mod tests {
             RESULTS,
             REPORT,
             SANDBOX,
+            #[cfg(feature = "serve")]
+            SERVE,
             CONFIG,
             COMPLETIONS,
             MAN,

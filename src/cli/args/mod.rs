@@ -14,6 +14,8 @@ mod report;
 mod requirements;
 mod scan;
 mod scenes;
+#[cfg(feature = "serve")]
+mod serve;
 mod service;
 
 use clap::{CommandFactory as _, Parser, Subcommand, builder::StyledStr};
@@ -36,6 +38,8 @@ pub(crate) use report::ReportOptions;
 pub(crate) use requirements::RequirementOptions;
 pub(crate) use scan::{POLL, ResumeOptions, ScanOptions, ScanSettings, WorkOptions};
 pub(crate) use scenes::SceneOptions;
+#[cfg(feature = "serve")]
+pub(crate) use serve::ServeOptions;
 pub(crate) use service::{ResultsOptions, SandboxOptions, ServiceOptions};
 
 /// Checks whether Alibaba Cloud's image moderation can scan images, submits those that pass and
@@ -59,10 +63,33 @@ pub(crate) struct Arguments {
 }
 
 impl Arguments {
+    /// What is logged, and how.
+    pub(crate) const fn log(&self) -> Log {
+        let verbose = self.output.verbose;
+        match &self.command {
+            #[cfg(feature = "serve")]
+            Command::Serve(options) => options.log(self.output.quiet, verbose),
+            _ => Log {
+                level: verbose,
+                is_json: false,
+            },
+        }
+    }
+
     /// Returns the command line, each short help of which names the long one if that has more options.
     pub(crate) fn command_line() -> clap::Command {
         Self::command().mut_subcommands(point_to_long_help)
     }
+}
+
+/// What is logged, and how.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Log {
+    /// 0: nothing; 1: events; more: spans too.
+    pub(crate) level: u8,
+    /// Whether each event is a JSON object.
+    #[cfg_attr(not(feature = "serve"), expect(dead_code, reason = "for servers"))]
+    pub(crate) is_json: bool,
 }
 
 fn point_to_long_help(command: clap::Command) -> clap::Command {
@@ -85,6 +112,7 @@ fn long_version() -> String {
         ("cli", true),
         ("postgres", cfg!(feature = "postgres")),
         ("axum", cfg!(feature = "axum")),
+        ("serve", cfg!(feature = "serve")),
         ("stream", cfg!(feature = "stream")),
     ];
     let features = features.into_iter().filter(|(_, is_on)| *is_on);
@@ -149,6 +177,11 @@ pub(crate) enum Command {
     /// Run a mock of the moderation service on this host until interrupted
     #[command(after_help = examples::SANDBOX)]
     Sandbox(SandboxOptions),
+
+    /// Run an HTTP server that checks images for other programs
+    #[cfg(feature = "serve")]
+    #[command(after_help = examples::SERVE)]
+    Serve(Box<ServeOptions>),
 
     /// Test region, network, clock, key and ledger; free of charge
     #[command(after_help = examples::DOCTOR)]

@@ -34,7 +34,7 @@ const SECRETS: [&str; 4] = ["secret", "access-key", "token", "password"];
 
 /// Options that name files, addresses and destinations. The working folder may hold a file that came
 /// with images from elsewhere, and its author must not choose what is read, overwritten or sent where.
-const REACHING: [&str; 8] = [
+const REACHING: [&str; 9] = [
     "allow-address",
     "credentials",
     "endpoint",
@@ -43,6 +43,7 @@ const REACHING: [&str; 8] = [
     "listen",
     "output",
     "serve",
+    "token-file",
 ];
 
 /// The settings of a file, checked against the options that there are.

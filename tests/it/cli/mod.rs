@@ -14,6 +14,8 @@ mod printing;
 mod reports;
 mod running;
 mod scan;
+#[cfg(all(unix, feature = "serve"))]
+mod serve;
 mod service;
 mod site;
 mod written;

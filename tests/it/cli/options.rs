@@ -348,6 +348,7 @@ fn a_file_in_the_working_folder_opens_nothing() {
         "html = \"list.txt\"",
         "listen = \"0.0.0.0:0\"",
         "serve = \"/\"",
+        "token-file = \"tokens\"",
         "ledger = \"postgres://db.example/x\"",
     ] {
         bench.write("greenlight.toml", line);

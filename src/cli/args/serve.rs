@@ -1,0 +1,131 @@
+//! The arguments of `serve`.
+
+use std::{fs::File, io::Read as _, num::NonZeroU32, path::Path, path::PathBuf, time::Duration};
+
+use clap::{Args, ValueEnum, ValueHint};
+
+use super::{CheckSettings, Log};
+use crate::{
+    cli::{
+        duration,
+        exit::{Failure, reason},
+    },
+    serve::{Limits, Listen, Tokens},
+};
+use greenlight::ByteSize;
+
+/// No file of tokens is larger, in bytes.
+const MAX_TOKENS: u64 = 1 << 20;
+
+/// How a server listens, whom it serves, and how much.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Server")]
+pub(crate) struct ServeOptions {
+    /// Address to listen on; port 0 takes a free one
+    ///
+    /// unix:PATH is a Unix domain socket. Another address than one of loopback needs --token-file.
+    #[arg(
+        long,
+        value_name = "ADDRESS:PORT|unix:PATH",
+        default_value = "127.0.0.1:8088"
+    )]
+    pub(crate) listen: Listen,
+
+    /// Serve only requests with a token of this file
+    ///
+    /// One token per line, at least 16 characters; lines that begin with # are skipped. Requests have it in
+    /// `Authorization: Bearer TOKEN`, or as the password in the server's URL.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) token_file: Option<PathBuf>,
+
+    /// Most requests of each token per second [default: no limit]
+    ///
+    /// More get the status 429.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000), hide_short_help = true)]
+    token_rate: Option<u32>,
+
+    /// Most images received or downloaded at a time
+    ///
+    /// More get the status 503.
+    #[arg(long, value_name = "N", default_value = "512", value_parser = clap::value_parser!(u32).range(1..=65_536), hide_short_help = true)]
+    max_uploads: u32,
+
+    /// Most bytes that the images being received have together
+    ///
+    /// As announced by the clients. More get the status 503.
+    #[arg(
+        long,
+        value_name = "SIZE",
+        default_value = "1GiB",
+        hide_short_help = true
+    )]
+    max_in_flight: ByteSize,
+
+    /// Most connections at a time; others wait
+    #[arg(long, value_name = "N", default_value = "1024", value_parser = clap::value_parser!(u32).range(1..=65_536), hide_short_help = true)]
+    max_connections: u32,
+
+    /// Time limit for the requests in progress at the end
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = duration::parse, hide_short_help = true)]
+    shutdown_time: Duration,
+
+    /// Format of the log on standard error
+    #[arg(
+        long,
+        value_name = "FORMAT",
+        default_value = "text",
+        hide_short_help = true
+    )]
+    log_format: LogFormat,
+
+    #[command(flatten)]
+    pub(crate) check: CheckSettings,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum LogFormat {
+    /// One line with fields per request
+    Text,
+    /// One JSON object per request
+    Json,
+}
+
+impl ServeOptions {
+    /// A server logs its requests, unless `quiet`.
+    pub(super) const fn log(&self, quiet: bool, verbose: u8) -> Log {
+        Log {
+            level: if quiet { 0 } else { verbose.saturating_add(1) },
+            is_json: matches!(self.log_format, LogFormat::Json),
+        }
+    }
+
+    pub(crate) fn limits(&self) -> Limits {
+        let count = |count: u32| usize::try_from(count).unwrap_or(usize::MAX);
+        Limits::default()
+            .with_connections(count(self.max_connections))
+            .with_uploads(count(self.max_uploads))
+            .with_bytes(self.max_in_flight.bytes())
+            .with_rate(self.token_rate.and_then(NonZeroU32::new))
+            .with_shutdown_time(self.shutdown_time)
+    }
+
+    pub(crate) fn tokens(&self) -> Result<Tokens, Failure> {
+        let Some(path) = &self.token_file else {
+            return Ok(Tokens::default());
+        };
+        let text = read(path).map_err(|error| {
+            let path = path.display();
+            Failure::new(format!("cannot read {path}: {}", reason(&error)))
+                .hint("--token-file names a file with one token per line")
+        })?;
+        Tokens::parse(&text)
+            .map_err(|error| Failure::new(format!("{}: {}", path.display(), error.report())))
+    }
+}
+
+fn read(path: &Path) -> std::io::Result<String> {
+    let mut text = String::new();
+    let mut file = File::open(path)?.take(MAX_TOKENS);
+    file.read_to_string(&mut text)?;
+    Ok(text)
+}

@@ -1,0 +1,71 @@
+//! The state of the server.
+
+use std::sync::{Arc, atomic::Ordering};
+
+use axum::{
+    extract::State,
+    http::{StatusCode, header},
+    response::{IntoResponse as _, Response},
+};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::{App, check::json};
+
+/// The state of the server.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Health {
+    /// `ok`, or what keeps the server from serving.
+    status: &'static str,
+}
+
+/// Returns whether the process serves requests
+#[utoipa::path(
+    get,
+    path = "/healthz",
+    tag = "operation",
+    responses((status = 200, description = "It does", body = Health))
+)]
+pub(super) async fn healthz() -> Response {
+    json(StatusCode::OK, &Health { status: "ok" })
+}
+
+/// Returns whether new requests are welcome
+#[utoipa::path(
+    get,
+    path = "/readyz",
+    tag = "operation",
+    responses(
+        (status = 200, description = "They are", body = Health),
+        (status = 503, description = "They are not", body = Health),
+    )
+)]
+pub(super) async fn readyz(State(app): State<Arc<App>>) -> Response {
+    if app.is_closing.load(Ordering::Relaxed) {
+        let status = "shutting down";
+        return json(StatusCode::SERVICE_UNAVAILABLE, &Health { status });
+    }
+    json(StatusCode::OK, &Health { status: "ok" })
+}
+
+/// Returns the metrics, in the text format of Prometheus
+#[utoipa::path(
+    get,
+    path = "/metrics",
+    tag = "operation",
+    responses(
+        (status = 200, description = "The metrics", body = String, content_type = "text/plain"),
+        (status = 401, description = "The request has no known token", body = super::openapi::Problem,
+            content_type = "application/problem+json"),
+        (status = 403, description = "The request is of a page of another site", body = super::openapi::Problem,
+            content_type = "application/problem+json"),
+        (status = 429, description = "The token's requests per second are used up", body = super::openapi::Problem,
+            content_type = "application/problem+json"),
+    ),
+    security((), ("token" = []), ("password" = []))
+)]
+pub(super) async fn metrics(State(app): State<Arc<App>>) -> Response {
+    let media_type = "text/plain; version=0.0.4; charset=utf-8";
+    let text = app.metrics.render(&app.room);
+    ([(header::CONTENT_TYPE, media_type)], text).into_response()
+}

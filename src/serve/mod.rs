@@ -1,0 +1,274 @@
+//! An HTTP server that checks images for programs in any language.
+//!
+//! ```no_run
+//! use greenlight::serve::{Listen, Server, Tokens};
+//!
+//! # async fn example() -> Result<(), greenlight::Error> {
+//! let tokens = Tokens::parse("an-example-of-a-token")?;
+//! let listen: Listen = "0.0.0.0:8088".parse().expect("an address");
+//! let server = Server::builder().listen(listen).tokens(tokens).bind().await?;
+//! println!("listening on {}", server.url());
+//! server.run(std::future::pending()).await;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! | route | what it does |
+//! |---|---|
+//! | `POST /v1/check` | checks an image, as the body or in a form |
+//! | `POST /v1/check-url` | checks the image at a URL, within the probe's address rule |
+//! | `POST /pict-rs` | validates media for pict-rs 0.4.3 and later |
+//! | `GET /healthz`, `/readyz`, `/metrics` | the state of the server |
+//! | `GET /openapi.json`, `/` | the description of the routes, and a page to try them |
+//!
+//! # Who may use it
+//!
+//! With [`Tokens`], each request but those for `/healthz`, `/readyz`, `/openapi.json` and the page
+//! needs one of them. Without, the server listens on loopback or a Unix domain socket only, and
+//! refuses requests that a browser makes for pages of other sites.
+
+mod address;
+mod check;
+mod clock;
+mod connections;
+mod guard;
+mod health;
+mod limits;
+mod metrics;
+mod observe;
+mod openapi;
+mod page;
+mod refusal;
+mod tokens;
+mod wanted;
+
+use std::{
+    future::Future,
+    net::{Ipv4Addr, SocketAddr},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use ::axum::{
+    Router,
+    extract::{DefaultBodyLimit, Request},
+    middleware,
+    response::{IntoResponse as _, Response},
+    routing::{get, post},
+};
+use tokio::time::interval;
+
+use self::{address::Socket, limits::Room, metrics::Metrics, refusal::Refusal, tokens::Clients};
+use crate::{
+    axum::{UploadPolicy, discard},
+    error::{Error, ErrorKind},
+    format::Depth,
+    probe::Probe,
+    requirements::Requirements,
+};
+
+pub use address::Listen;
+pub use limits::Limits;
+pub use tokens::Tokens;
+
+/// The interval between two additions of the recorded durations.
+const ADD_UP: Duration = Duration::from_secs(5);
+
+/// What the routes share.
+#[derive(Debug)]
+struct App {
+    requirements: Requirements,
+    depth: Depth,
+    probe: Probe,
+    limits: Limits,
+    room: Room,
+    clients: Clients,
+    metrics: Metrics,
+    is_closing: AtomicBool,
+}
+
+impl App {
+    fn policy(&self, requirements: &Requirements) -> UploadPolicy {
+        UploadPolicy::new(requirements.clone())
+            .with_depth(self.depth)
+            .with_min_rate(self.limits.min_rate, self.limits.patience)
+    }
+
+    /// Refuses a request without reading it. Its body is discarded within bounds, because many clients
+    /// write their whole request before they read.
+    fn turn_away(&self, request: Request, refusal: Refusal) -> Response {
+        discard(request, &self.policy(&self.requirements));
+        refusal.into_response()
+    }
+}
+
+/// Sets a [`Server`] up. Each setting states its default.
+#[derive(Clone, Debug)]
+pub struct ServerBuilder {
+    listen: Listen,
+    requirements: Requirements,
+    depth: Depth,
+    probe: Option<Probe>,
+    limits: Limits,
+    tokens: Tokens,
+}
+
+impl ServerBuilder {
+    /// Sets the address. Default: 127.0.0.1:8088.
+    #[must_use]
+    pub fn listen(mut self, listen: Listen) -> Self {
+        self.listen = listen;
+        self
+    }
+
+    /// Sets the requirements of requests that name no others, and the limits for those that do.
+    /// Default: [`Requirements::ASYNC`].
+    #[must_use]
+    pub fn requirements(mut self, requirements: Requirements) -> Self {
+        self.requirements = requirements;
+        self
+    }
+
+    /// Sets how far images are read. Default: [`Depth::Structure`].
+    #[must_use]
+    pub const fn depth(mut self, depth: Depth) -> Self {
+        self.depth = depth;
+        self
+    }
+
+    /// Sets the probe that downloads images, with its address rule. Default: [`Probe::new`].
+    #[must_use]
+    pub fn probe(mut self, probe: Probe) -> Self {
+        self.probe = Some(probe);
+        self
+    }
+
+    /// Sets what clients may use together. Default: [`Limits::default`].
+    #[must_use]
+    pub const fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Sets the tokens of the clients. Default: none, for which the address must be local.
+    #[must_use]
+    pub fn tokens(mut self, tokens: Tokens) -> Self {
+        self.tokens = tokens;
+        self
+    }
+
+    /// Binds the address.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Usage`] if the address is not local and there are no tokens, [`ErrorKind::Io`] if
+    /// it cannot be bound.
+    pub async fn bind(self) -> Result<Server, Error> {
+        if self.tokens.is_empty() && !self.listen.is_local() {
+            return Err(Error::new(
+                ErrorKind::Usage,
+                format_args!(
+                    "listen on {}: without tokens the address must be of loopback, or a socket",
+                    self.listen
+                ),
+            ));
+        }
+        let socket = self.listen.bind().await?;
+        let app = App {
+            room: Room::new(&self.limits),
+            clients: Clients::new(self.tokens, self.limits.rate),
+            requirements: self.requirements,
+            depth: self.depth,
+            probe: self.probe.unwrap_or_default(),
+            limits: self.limits,
+            metrics: Metrics::new(),
+            is_closing: AtomicBool::new(false),
+        };
+        Ok(Server {
+            url: socket.url()?,
+            socket,
+            app: Arc::new(app),
+        })
+    }
+}
+
+/// A server that is bound to its address.
+#[derive(Debug)]
+pub struct Server {
+    socket: Socket,
+    url: String,
+    app: Arc<App>,
+}
+
+impl Server {
+    /// Returns a server to be set up.
+    pub fn builder() -> ServerBuilder {
+        ServerBuilder {
+            listen: Listen::Tcp(SocketAddr::from((Ipv4Addr::LOCALHOST, 8_088))),
+            requirements: Requirements::ASYNC,
+            depth: Depth::Structure,
+            probe: None,
+            limits: Limits::default(),
+            tokens: Tokens::default(),
+        }
+    }
+
+    /// Returns the address: `http://ADDRESS:PORT`, or `unix:PATH`.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Serves requests until `shutdown` completes. Then it accepts no more connections, finishes the
+    /// requests in progress within [`Limits::with_shutdown_time`], and returns.
+    pub async fn run(self, shutdown: impl Future<Output = ()>) {
+        let app = &self.app;
+        let shutdown = async {
+            shutdown.await;
+            app.is_closing.store(true, Ordering::Relaxed);
+        };
+        let served = connections::run(self.socket, routes(app), &app.limits, shutdown);
+        let mut ticks = interval(ADD_UP);
+        let add_up = async {
+            loop {
+                ticks.tick().await;
+                app.metrics.add_up();
+            }
+        };
+        tokio::select! {
+            () = served => {}
+            () = add_up => {}
+        }
+    }
+}
+
+fn routes(app: &Arc<App>) -> Router {
+    Router::new()
+        .route("/v1/check", post(check::check))
+        .route("/v1/check-url", post(check::check_url))
+        .route("/pict-rs", post(check::pict_rs))
+        .route("/metrics", get(health::metrics))
+        .route_layer(middleware::from_fn_with_state(
+            Arc::clone(app),
+            guard::check,
+        ))
+        .route("/healthz", get(health::healthz))
+        .route("/readyz", get(health::readyz))
+        .route("/openapi.json", get(openapi::document))
+        .route("/", get(page::html))
+        .route("/page.css", get(page::style))
+        .route("/page.js", get(page::script))
+        .method_not_allowed_fallback(|| async {
+            Refusal::new(405, "request/method", "this route has no such method")
+        })
+        .fallback(|| async { Refusal::new(404, "request/not-found", "there is no such route") })
+        // The extractors have limits of their own.
+        .layer(DefaultBodyLimit::disable())
+        .layer(middleware::from_fn_with_state(
+            Arc::clone(app),
+            observe::record,
+        ))
+        .with_state(Arc::clone(app))
+}
