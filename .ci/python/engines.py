@@ -1,8 +1,8 @@
 """Compares the engine recipes with the command: the same rows, none missing or repeated, although a worker is killed.
 
-    engines.py COMMAND ENGINE WORK [URLS] [SECONDS UNTIL A WORKER IS KILLED, 0: none]
+    engines.py COMMAND ENGINE WORK [URLS] [FILES] [SECONDS UNTIL A WORKER IS KILLED, 0: none]
 
-ENGINE is spark-local, spark-cluster, ray or dask. A web server on loopback serves the fixtures.
+ENGINE is spark-local, spark-cluster, ray or dask. A web server on loopback serves the fixtures; files are copies of them.
 """
 
 from __future__ import annotations
@@ -116,41 +116,77 @@ def rows(folder: Path) -> Counter[tuple[object, ...]]:
     return Counter(zip(*(table[name].to_pylist() for name in table.column_names), strict=True))
 
 
-def main(command: str, engine: str, work: str, urls: str = "100000", kill_after: str = "15") -> None:
+class Run:
+    """One engine over one list: its rows are those of the command, and a restart adds none."""
+
+    def __init__(self, command: str, engine: str, folder: Path, sources: list[str]) -> None:
+        self.command, self.engine, self.folder, self.sources = command, engine, folder, sources
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        pq.write_table(pa.table({"url": sources}), folder / "sources.parquet")
+        (folder / "sources.txt").write_text("\n".join(sources))
+        self.verdicts = folder / "verdicts.parquet"
+
+    def expected(self, options: list[str]) -> Counter[tuple[object, ...]]:
+        list_ = ["check", "--from", str(self.folder / "sources.txt"), "--format", "jsonl"]
+        done = subprocess.run([self.command, *list_, *options], capture_output=True, check=False)
+        keys = ["source", "decision", "format", "width", "height"]
+        return Counter(tuple(json.loads(line)[key] for key in keys) for line in done.stdout.splitlines())
+
+    def compare(self, expected: Counter[tuple[object, ...]], options: dict[str, object], kill_after: float | None) -> None:
+        name = f"{self.engine}, {self.folder.name}"
+        arguments = [str(self.folder / "sources.parquet"), str(self.verdicts), PARTITIONS, json.dumps(options)]
+        took = run(self.engine, arguments, kill_after)
+        found = rows(self.verdicts)
+        differing = (found - expected) + (expected - found)
+        print(f"{name}: {found.total()} rows in {took:.1f} s, start included; {differing.total()} differ from the command")
+        again = run(self.engine, arguments, None)
+        print(f"{name}: restarted in {again:.1f} s, {rows(self.verdicts).total()} rows")
+        if differing or rows(self.verdicts) != expected or expected.total() != len(self.sources):
+            raise SystemExit(f"{name}: not the rows of the command: {list(differing)[:5]}")
+
+    def scan(self, allow: str) -> None:
+        """Submits the accepted rows to the sandbox."""
+        accepted = pq.read_table(self.verdicts, filters=[("decision", "=", "accept")])
+        pq.write_table(accepted, self.folder / "accepted.parquet")
+        options = ["--sandbox", "--checked-within", "24h", "--allow-address", allow, "--format", "jsonl"]
+        scan = [self.command, "scan", "--from", str(self.folder / "accepted.parquet"), *options]
+        scanned = subprocess.run(scan, capture_output=True, check=False)
+        if f"{len(accepted)} taken from the list's checks\n".encode() not in scanned.stderr:
+            raise SystemExit(f"{self.engine}: not all accepted rows were taken: {scanned.stderr.decode()[-500:]}")
+        print(f"{self.engine}: {len(accepted)} accepted rows submitted to the sandbox without another download")
+
+
+def copies(folder: Path, count: int) -> list[str]:
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    paths, bodies = [], list(BODIES.items())
+    for index in range(count):
+        name, body = bodies[index % len(bodies)]
+        paths.append(str(folder / f"{index:06}{Path(name).suffix}"))
+        Path(paths[-1]).write_bytes(body)
+    return paths
+
+
+def main(
+    command: str, engine: str, work: str, urls: str = "100000", files: str = "20000", kill_after: str = "15"
+) -> None:
+    folder, kill = Path(work) / engine, float(kill_after)
+    images = Path(work) / "images"
+    by_path = Run(command, engine, folder / "files", copies(images, int(files)))
+    expected = by_path.expected(["--files-under", str(images)])
+    # Files are read fast: a worker is killed as soon as there is one.
+    by_path.compare(expected, {"files_under": [str(images)]}, 0.1 if kill else None)
+
     server = Server(("127.0.0.1", 0), Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     port = server.server_address[1]
-    allow = f"127.0.0.1/32:{port}"
-    folder = Path(work) / engine
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    names = list(BODIES)
+    allow, names = f"127.0.0.1/32:{port}", list(BODIES)
     texts = [f"http://127.0.0.1:{port}{names[index % len(names)]}?{index}" for index in range(int(urls))]
-    pq.write_table(pa.table({"url": texts}), folder / "urls.parquet")
-    (folder / "urls.txt").write_text("\n".join(texts))
-
-    options = ["--from", str(folder / "urls.txt"), "--probe", "header", "--allow-address", allow, "--format", "jsonl"]
-    printed = subprocess.run([command, "check", *options], capture_output=True, check=False).stdout.splitlines()
-    keys = ["source", "decision", "format", "width", "height"]
-    expected = Counter(tuple(json.loads(line)[key] for key in keys) for line in printed)
-
-    out = folder / "verdicts.parquet"
-    arguments = [str(folder / "urls.parquet"), str(out), PARTITIONS, allow]
-    took = run(engine, arguments, float(kill_after) or None)
-    differing = (rows(out) - expected) + (expected - rows(out))
-    print(f"{engine}: {rows(out).total()} rows in {took:.1f} s, start included; {differing.total()} differ from the command")
-    accepted = pq.read_table(out, filters=[("decision", "=", "accept")])
-    pq.write_table(accepted, folder / "accepted.parquet")
-    options = ["--sandbox", "--checked-within", "24h", "--allow-address", allow, "--format", "jsonl"]
-    scan = [command, "scan", "--from", str(folder / "accepted.parquet"), *options]
-    scanned = subprocess.run(scan, capture_output=True, check=False)
-    if f"{len(accepted)} taken from the list's checks\n".encode() not in scanned.stderr:
-        raise SystemExit(f"{engine}: not all accepted rows were taken: {scanned.stderr.decode()[-500:]}")
-    print(f"{engine}: {len(accepted)} accepted rows submitted to the sandbox without another download")
-    again = run(engine, arguments, None)
-    print(f"{engine}: restarted in {again:.1f} s, {rows(out).total()} rows")
-    if differing or rows(out) != expected or expected.total() != int(urls):
-        raise SystemExit(f"{engine}: not the rows of the command: {list(differing)[:5]}")
+    by_url = Run(command, engine, folder / "urls", texts)
+    expected = by_url.expected(["--probe", "header", "--allow-address", allow])
+    by_url.compare(expected, {"allow_address": [allow]}, kill or None)
+    by_url.scan(allow)
 
 
 if __name__ == "__main__":

@@ -155,6 +155,11 @@ impl Suite {
         }
     }
 
+    /// Returns whether only the names are wanted.
+    pub(crate) const fn is_listing(&self) -> bool {
+        self.is_listing
+    }
+
     /// Returns whether the benchmark, whose name does not contain a side yet, is to run.
     pub(crate) fn wants(&self, name: &str) -> bool {
         let mut filters = self.filters.iter();

@@ -3,9 +3,12 @@
 //!
 //! The figures depend on how long a durable write takes, which is measured in the same rounds.
 
+mod postgres;
+
 use std::{
     fs::{self, File},
     io::Write as _,
+    ops::Range,
     path::{Path, PathBuf},
     sync::Arc,
     time::{Duration, Instant, SystemTime},
@@ -67,6 +70,7 @@ pub(crate) fn run(suite: &mut Suite) {
         ];
         suite.compare_all(&names, None, Rounds::Exactly(rounds), sides);
     }
+    postgres::run(suite, &runtime);
 }
 
 /// Returns images per second that are submitted and enqueued, and bytes of the file per image.
@@ -81,9 +85,9 @@ async fn measure(
     drop(fs::remove_file(&path));
     let options = SqliteLedger::options().group_commit(group);
     let ledger = Arc::new(options.open(&path, &scope()).unwrap());
-    let enqueued = note(&ledger, images).await;
-    accept(&ledger, images).await;
-    let rate = submit(&ledger, submitted, in_flight).await;
+    let enqueued = note(&*ledger, 0..images).await;
+    accept(&*ledger, images).await;
+    let rate = submit(&[Arc::<SqliteLedger>::clone(&ledger)], submitted, in_flight).await;
     drop(ledger);
     let bytes = fs::metadata(&path).unwrap().len() as f64 / images as f64;
     fs::remove_file(&path).unwrap();
@@ -126,16 +130,16 @@ fn image(line: usize) -> NewImage {
     }
 }
 
-async fn note(ledger: &SqliteLedger, images: usize) -> f64 {
-    let start = Instant::now();
-    for first in (0..images).step_by(1000) {
-        let chunk = (first..images.min(first + 1000)).map(image).collect();
+async fn note(ledger: &dyn Ledger, lines: Range<usize>) -> f64 {
+    let (start, images) = (Instant::now(), lines.len());
+    for first in lines.clone().step_by(1000) {
+        let chunk = (first..lines.end.min(first + 1000)).map(image).collect();
         ledger.enqueue(chunk, SystemTime::now()).await.unwrap();
     }
     rate(images, start)
 }
 
-async fn accept(ledger: &SqliteLedger, images: usize) {
+async fn accept(ledger: &dyn Ledger, images: usize) {
     for _ in (0..images).step_by(1000) {
         let now = SystemTime::now();
         let claimed = ledger.claim(Work::Probe, 1000, LEASE, now).await.unwrap();
@@ -152,27 +156,28 @@ async fn accept(ledger: &SqliteLedger, images: usize) {
     }
 }
 
-async fn submit(ledger: &Arc<SqliteLedger>, images: usize, in_flight: usize) -> f64 {
+/// Returns images per second that several workers submit, each with as many batches in flight.
+async fn submit<L: Ledger + 'static>(workers: &[Arc<L>], images: usize, in_flight: usize) -> f64 {
     let start = Instant::now();
-    let mut workers = JoinSet::new();
-    let batches = images / BATCH;
-    for worker in 0..in_flight {
-        let mine = batches / in_flight + usize::from(worker < batches % in_flight);
-        let ledger = Arc::clone(ledger);
-        workers.spawn(async move {
+    let mut loops = JoinSet::new();
+    let (batches, count) = (images / BATCH, workers.len() * in_flight);
+    for (at, worker) in workers.iter().cycle().take(count).enumerate() {
+        let mine = batches / count + usize::from(at < batches % count);
+        let ledger = Arc::clone(worker);
+        loops.spawn(async move {
             for _ in 0..mine {
-                cycle(&ledger).await;
+                cycle(&*ledger).await;
             }
         });
     }
-    while let Some(done) = workers.join_next().await {
+    while let Some(done) = loops.join_next().await {
         done.unwrap();
     }
     rate(batches * BATCH, start)
 }
 
 /// Runs the three durable steps of one batch; claiming and beginning are two calls.
-async fn cycle(ledger: &SqliteLedger) {
+async fn cycle(ledger: &dyn Ledger) {
     let now = SystemTime::now();
     let hour = Duration::from_secs(3600);
     let claimed = ledger.claim(Work::Submit, BATCH, LEASE, now).await.unwrap();

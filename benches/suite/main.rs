@@ -57,6 +57,10 @@ mod pictures;
 #[cfg(feature = "full")]
 mod pipeline;
 #[cfg(feature = "full")]
+#[allow(dead_code, reason = "shared with the tests")]
+#[path = "../../tests/it/postgres_server.rs"]
+mod postgres_server;
+#[cfg(feature = "full")]
 mod probe;
 #[cfg(feature = "full")]
 mod process;

@@ -1,10 +1,12 @@
 """Dask: a Parquet of URLs (column url) to a Parquet of verdicts. Run it again to check what is missing.
 
-    python check_dask.py urls.parquet verdicts.parquet [PARTITIONS] [ALLOWED ADDRESS]
+    python check_dask.py urls.parquet verdicts.parquet [PARTITIONS] [OPTIONS]
 
-The allowed address is for tests on loopback. URLs travel, never images, and nothing is submitted.
+OPTIONS are those of check_batch, as JSON: '{"files_under": ["/data/images"]}' allows paths of files that every
+worker can read. URLs and paths travel, never images, and nothing is submitted.
 """
 
+import json
 import sys
 import time
 from pathlib import Path
@@ -32,15 +34,16 @@ def check(part, options):
     return pd.DataFrame({name: pd.Series(columns[name], dtype=PANDAS[name]) for name in NAMES})
 
 
-def main(urls, verdicts, partitions="64", *allow):
+def main(urls, verdicts, partitions="64", given="{}"):
     # The limits of a check are per process: all URLs of a host are in one partition.
-    options = {"mode": "header", "concurrency_per_host": 4, "allow_address": allow}
+    options = {"mode": "header", "concurrency_per_host": 4} | json.loads(given)
     todo = dd.read_parquet(urls, columns=["url"]).drop_duplicates()
     if list(Path(verdicts).glob("*.parquet")):
         done = dd.read_parquet(verdicts, columns=["source"]).rename(columns={"source": "url"})
         todo = todo.merge(done, on="url", how="left", indicator=True)
         todo = todo[todo["_merge"] == "left_only"][["url"]]
     todo["host"] = todo["url"].str.extract(r"^[a-zA-Z]+://([^/?#]*)", expand=False).str.lower()
+    todo["host"] = todo["host"].fillna(todo["url"])  # paths have no host
     todo = todo.shuffle("host", npartitions=int(partitions))
     run = f"{time.time_ns()}-"
     checked = todo.map_partitions(check, options, meta=META)

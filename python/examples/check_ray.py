@@ -1,11 +1,12 @@
 """Ray: a Parquet of URLs (column url) to a Parquet of verdicts. Run it again to check what is missing.
 
-    python check_ray.py urls.parquet verdicts.parquet [PARTITIONS] [ALLOWED ADDRESS]
+    python check_ray.py urls.parquet verdicts.parquet [PARTITIONS] [OPTIONS]
 
-The join of a second run needs polars. The allowed address is for tests on loopback. URLs travel, never images, and
-nothing is submitted.
+OPTIONS are those of check_batch, as JSON: '{"files_under": ["/data/images"]}' allows paths of files that every
+worker can read. The join of a second run needs polars. URLs and paths travel, never images, and nothing is submitted.
 """
 
+import json
 import sys
 from pathlib import Path
 
@@ -20,14 +21,15 @@ NAMES = (
     "source decision codes format width height bytes frames elapsed_ms version requirements checked_at error"
 ).split()
 SCHEMA = pa.schema([(name, TYPES.get(name, pa.string())) for name in NAMES])
-urls, verdicts, partitions, *allow = [*sys.argv[1:3], *(sys.argv[3:] or ["64"])]
+urls, verdicts, partitions, given = [*sys.argv[1:], *["64", "{}"][len(sys.argv) - 3 :]]
 # The limits of a check are per process: all URLs of a host are in one partition.
-options = {"mode": "header", "concurrency_per_host": 4, "allow_address": allow}
+options = {"mode": "header", "concurrency_per_host": 4} | json.loads(given)
 
 
 def with_host(table):
     found = pc.extract_regex(table["url"], r"^[a-zA-Z]+://(?P<host>[^/?#]*)")
-    return table.append_column("host", pc.utf8_lower(pc.struct_field(found, "host")))
+    host = pc.coalesce(pc.utf8_lower(pc.struct_field(found, "host")), table["url"])  # paths have no host
+    return table.append_column("host", host)
 
 
 def check(table):

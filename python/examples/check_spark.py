@@ -1,10 +1,12 @@
 """Spark: a Parquet of URLs (column url) to a Parquet of verdicts. Run it again to check what is missing.
 
-    spark-submit check_spark.py urls.parquet verdicts.parquet [PARTITIONS] [ALLOWED ADDRESS]
+    spark-submit check_spark.py urls.parquet verdicts.parquet [PARTITIONS] [OPTIONS]
 
-The allowed address is for tests on loopback. URLs travel, never images, and nothing is submitted.
+OPTIONS are those of check_batch, as JSON: '{"files_under": ["/data/images"]}' allows paths of files that every
+worker can read. URLs and paths travel, never images, and nothing is submitted.
 """
 
+import json
 import sys
 
 import pyarrow as pa
@@ -20,9 +22,9 @@ NAMES = (
     "source decision codes format width height bytes frames elapsed_ms version requirements checked_at error"
 ).split()
 SCHEMA = pa.schema([(name, TYPES.get(name, pa.string())) for name in NAMES])
-urls, verdicts, partitions, *allow = [*sys.argv[1:3], *(sys.argv[3:] or ["64"])]
+urls, verdicts, partitions, given = [*sys.argv[1:], *["64", "{}"][len(sys.argv) - 3 :]]
 # The limits of a check are per process: all URLs of a host are in one partition.
-options = {"mode": "header", "concurrency_per_host": 4, "allow_address": allow}
+options = {"mode": "header", "concurrency_per_host": 4} | json.loads(given)
 
 
 def check(batches):
@@ -40,6 +42,7 @@ try:
 except AnalysisException:
     pass  # the first run
 host = F.lower(F.regexp_extract("url", "^[a-zA-Z]+://([^/?#]*)", 1))
+host = F.when(host == "", F.col("url")).otherwise(host)  # paths have no host
 todo = todo.repartition(int(partitions), host)
 todo.mapInArrow(check, from_arrow_schema(SCHEMA)).write.mode("append").parquet(verdicts)
 spark.read.parquet(verdicts).groupBy("decision").count().show()

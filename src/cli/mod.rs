@@ -47,7 +47,21 @@ use terminal::MessageOptions;
 /// Runs the command with the process's arguments and returns its exit code.
 pub(crate) fn run() -> ExitCode {
     let args: Vec<_> = env::args_os().collect();
-    let arguments = match config::parse(&args) {
+    let mut warnings = Vec::new();
+    let parsed = config::parse(&args, &mut warnings);
+    if let Ok(arguments) = &parsed {
+        let output = &arguments.output;
+        terminal::set_up(MessageOptions {
+            color: output.color,
+            progress: output.progress,
+            is_quiet: output.quiet,
+        });
+        log::set_up(arguments.log());
+    }
+    for warning in &warnings {
+        terminal::warning(warning);
+    }
+    let arguments = match parsed {
         Ok(arguments) => arguments,
         Err(NotParsed::Answer(answer)) => return terminal::answer(&answer).into(),
         Err(NotParsed::Failure(failure)) => {
@@ -55,13 +69,6 @@ pub(crate) fn run() -> ExitCode {
             return Exit::Failed.into();
         }
     };
-    let output = &arguments.output;
-    terminal::set_up(MessageOptions {
-        color: output.color,
-        progress: output.progress,
-        is_quiet: output.quiet,
-    });
-    log::set_up(arguments.log());
     let exit = start(arguments).unwrap_or_else(|failure| {
         terminal::failure(&failure);
         Exit::Failed

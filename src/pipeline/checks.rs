@@ -14,12 +14,16 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
-    task::{Poll, ready},
+    task::{self, Poll},
     thread,
 };
 
 use futures_core::Stream;
-use futures_util::{StreamExt as _, stream};
+use futures_util::{
+    StreamExt as _,
+    future::{Either, ready},
+    stream,
+};
 use tokio::sync::{Semaphore, mpsc, watch};
 
 use super::{Line, Subject, files};
@@ -31,7 +35,7 @@ use crate::{
     probe::Probe,
     requirements::Requirements,
     spawned::{joined, spawn},
-    verdict::Verdict,
+    verdict::{Decision, Verdict},
 };
 
 /// How many lines the thread reads ahead of the window.
@@ -96,10 +100,15 @@ impl LineChecks {
         let depth = probe.file_depth();
         let check = LineCheck::new(probe, requirements, depth);
         let begin = move |line: Line| {
-            let check = check.clone();
-            let subject = line.subject.clone();
+            let result = match check.first(line.subject.clone()) {
+                Step::Decided(result) => Either::Left(ready(result)),
+                Step::Url(url) => Either::Right(spawn(check.clone().url(url))),
+                Step::File { path, folders } => {
+                    Either::Right(spawn(check.clone().judge(path, folders)))
+                }
+            };
             async move {
-                let result = spawn(async move { check.verdict(subject).await }).await;
+                let result = result.await;
                 CheckedLine { line, result }
             }
         };
@@ -121,6 +130,17 @@ impl LineChecks {
     pub fn left(&self) -> u64 {
         self.0.left()
     }
+}
+
+/// What a line needs once its text is judged.
+pub(super) enum Step {
+    /// The text decides.
+    Decided(Result<Verdict, Error>),
+    Url(ImageUrl),
+    File {
+        path: PathBuf,
+        folders: Option<Folders>,
+    },
 }
 
 /// The settings for checking one line.
@@ -145,21 +165,44 @@ impl LineCheck {
         }
     }
 
-    pub(super) async fn verdict(self, subject: Subject) -> Result<Verdict, Error> {
-        match subject {
-            Subject::Url(text) | Subject::CheckedUrl { url: text, .. } => {
-                match ImageUrl::parse(&text) {
-                    Ok(url) => {
-                        let verdict = self.probe.check(&url, &self.requirements).await?;
-                        Ok(verdict.without_subject())
-                    }
-                    Err(error) => Ok(Verdict::of_text(String::new(), &error).without_subject()),
-                }
+    /// Judges the text of a line, without I/O: a line that it decides needs no task, which would cost more than the
+    /// judgment.
+    pub(super) fn first(&self, subject: Subject) -> Step {
+        let text = match subject {
+            Subject::Url(text) | Subject::CheckedUrl { url: text, .. } => text,
+            Subject::File(path) => {
+                return Step::File {
+                    path,
+                    folders: None,
+                };
             }
-            Subject::File(path) => self.judge(path, None).await,
-            Subject::FileBelow { path, folders } => self.judge(path, Some(folders)).await,
-            Subject::Unusable { reason, .. } => Err(Error::new(ErrorKind::Usage, reason.message)),
+            Subject::FileBelow { path, folders } => {
+                return Step::File {
+                    path,
+                    folders: Some(folders),
+                };
+            }
+            Subject::Unusable { reason, .. } => {
+                return Step::Decided(Err(Error::new(ErrorKind::Usage, reason.message)));
+            }
+        };
+        let by_text = match ImageUrl::parse(&text) {
+            Ok(url) => self.requirements.judge_url(url),
+            Err(error) => {
+                let verdict = Verdict::of_text(String::new(), &error);
+                return Step::Decided(Ok(verdict.without_subject()));
+            }
+        };
+        if by_text.decision() == Decision::Reject {
+            Step::Decided(Ok(by_text.without_subject()))
+        } else {
+            Step::Url(by_text.subject().clone())
         }
+    }
+
+    pub(super) async fn url(self, url: ImageUrl) -> Result<Verdict, Error> {
+        let verdict = self.probe.check(&url, &self.requirements).await?;
+        Ok(verdict.without_subject())
     }
 
     async fn judge(self, path: PathBuf, folders: Option<Folders>) -> Result<Verdict, Error> {
@@ -297,7 +340,7 @@ fn read(
     })?;
     let mut reader = Some(reader);
     Ok(stream::poll_fn(move |cx| {
-        let line = ready!(receiver.poll_recv(cx));
+        let line = task::ready!(receiver.poll_recv(cx));
         if line.is_none()
             && let Some(Err(panicked)) = reader.take().map(thread::JoinHandle::join)
         {

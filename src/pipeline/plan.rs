@@ -1,8 +1,10 @@
 //! The dry run: counts and cost of a run, without an account.
 
+use futures_util::future::{Either, ready};
+
 use super::{
     Line, Subject,
-    checks::{Checking, LineCheck},
+    checks::{Checking, LineCheck, Step},
     facts,
     files::{self, FileCheck},
     seen::{Head, Seen, Table, head},
@@ -243,8 +245,7 @@ impl Plan {
                 _ => None,
             };
             let is_new = url.map_or(Ok(true), |url| urls.is_new(url));
-            let begun =
-                is_new.map(|is_new| is_new.then(|| spawn(planned(check.clone(), line.subject))));
+            let begun = is_new.map(|is_new| is_new.then(|| planned(&check, line.subject)));
             async move {
                 let planned = match begun {
                     Ok(None) => Planned::Again,
@@ -324,14 +325,22 @@ impl Planning {
     }
 }
 
-async fn planned(check: LineCheck, subject: Subject) -> Result<Planned, Error> {
-    let (path, folders) = match subject {
-        Subject::File(path) => (path, None),
-        Subject::FileBelow { path, folders } => (path, Some(folders)),
-        subject => return check.verdict(subject).await.map(Planned::Url),
-    };
-    let read = check.read(move |depth, requirements| {
-        files::check(&path, folders.as_ref(), depth, requirements)
-    });
-    read.await.map(Planned::File)
+/// Starts the check of a line, as a task if it needs one.
+fn planned(
+    check: &LineCheck,
+    subject: Subject,
+) -> impl Future<Output = Result<Planned, Error>> + use<> {
+    let check = check.clone();
+    match check.first(subject) {
+        Step::Decided(result) => Either::Left(ready(result.map(Planned::Url))),
+        Step::Url(url) => {
+            Either::Right(spawn(async move { check.url(url).await.map(Planned::Url) }))
+        }
+        Step::File { path, folders } => Either::Right(spawn(async move {
+            let read = check.read(move |depth, requirements| {
+                files::check(&path, folders.as_ref(), depth, requirements)
+            });
+            read.await.map(Planned::File)
+        })),
+    }
 }

@@ -99,26 +99,32 @@ impl Server {
         url
     }
 
+    /// Starts a server whose data are in memory if there is such a folder, for tests, which do not lose power.
     pub(crate) fn start(name: &str) -> Option<Self> {
-        Self::start_in(name, |_| {})
+        Self::start_in(name, &["/dev/shm", "/tmp"], |_| {})
+    }
+
+    /// Starts a server whose commits are durable.
+    #[allow(dead_code, reason = "the benchmarks need it")]
+    pub(crate) fn start_on_disk(name: &str) -> Option<Self> {
+        let folder = std::env::temp_dir();
+        Self::start_in(name, &[folder.to_str()?], |_| {})
     }
 
     /// Starts a server with this certificate and key that accepts only TLS connections.
     pub(crate) fn start_with_tls(name: &str, certificate: &str, key: &str) -> Option<Self> {
-        Self::start_in(name, |folder| {
+        Self::start_in(name, &["/dev/shm", "/tmp"], |folder| {
             std::fs::write(folder.join("cert.pem"), certificate).unwrap();
             std::fs::write(folder.join("key.pem"), key).unwrap();
         })
     }
 
-    fn start_in(name: &str, prepare: impl FnOnce(&Path)) -> Option<Self> {
+    fn start_in(name: &str, bases: &[&str], prepare: impl FnOnce(&Path)) -> Option<Self> {
         let path = programs()?;
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         drop(listener);
-        // In memory if there is such a folder, because durability is not tested here.
-        let base = ["/dev/shm", "/tmp"].map(Path::new);
-        let base = base.into_iter().find(|folder| folder.is_dir())?;
+        let base = bases.iter().map(Path::new).find(|folder| folder.is_dir())?;
         let folder = base.join(format!("greenlight-postgres-{name}-{}", std::process::id()));
         std::fs::create_dir_all(&folder).unwrap();
         prepare(&folder);

@@ -75,7 +75,10 @@ impl ConfigFile {
     }
 
     /// Reads the file that is found from the working directory upward, else that of the user.
-    pub(super) fn found(root: &Command) -> Result<Option<Self>, Failure> {
+    pub(super) fn found(
+        root: &Command,
+        warnings: &mut Vec<String>,
+    ) -> Result<Option<Self>, Failure> {
         let here = env::current_dir().unwrap_or_default();
         let upward = here.ancestors().map(|folder| (folder.join(NAME), false));
         for (path, is_of_user) in upward.chain(of_user().map(|path| (path, true))) {
@@ -83,7 +86,7 @@ impl ConfigFile {
                 continue;
             };
             if !is_trusted(&path, &file) {
-                terminal::warning(&format!(
+                warnings.push(format!(
                     "ignoring {}: it can be written by another user; --config reads it nevertheless",
                     path.display()
                 ));

@@ -7,7 +7,7 @@
 mod file;
 mod show;
 
-use std::{env, ffi::OsString};
+use std::{collections::BTreeSet, env, ffi::OsString};
 
 use clap::{Arg, ArgAction, ArgMatches, Command, FromArgMatches as _, parser::ValueSource};
 
@@ -28,6 +28,11 @@ const OF_LISTS: [&str; 6] = [
     "files-under",
 ];
 
+const PREFIX: &str = "GREENLIGHT_";
+
+/// From this share of equal letters on, a name is taken for a misspelled one: one letter of five is wrong.
+const MISSPELLED: f64 = 0.8;
+
 /// Why there are no arguments.
 pub(crate) enum NotParsed {
     /// Help, the version, or what is wrong with the arguments.
@@ -47,10 +52,12 @@ impl From<Failure> for NotParsed {
     }
 }
 
-/// Reads the arguments, with what the environment and the file say of the other options.
-pub(crate) fn parse(args: &[OsString]) -> Result<Arguments, NotParsed> {
+/// Reads the arguments, with what the environment and the file say of the other options. Adds what the user should
+/// know, to be printed when the arguments have decided whether and how.
+pub(crate) fn parse(args: &[OsString], warnings: &mut Vec<String>) -> Result<Arguments, NotParsed> {
     let mut built = Arguments::command_line();
     built.build();
+    warnings.extend(misspelled(&built));
     let explicit = built
         .clone()
         .ignore_errors(true)
@@ -67,6 +74,7 @@ pub(crate) fn parse(args: &[OsString]) -> Result<Arguments, NotParsed> {
                     .try_get_one("no_config")
                     .is_ok_and(|off| off == Some(&true)),
             },
+            warnings,
         )?;
         for (arg, value) in layers.of(found, Some(matches))? {
             let values: Vec<clap::builder::OsStr> =
@@ -115,7 +123,11 @@ pub(super) struct Layers {
 
 impl Layers {
     /// Reads the file, unless the arguments or the environment name another or none.
-    pub(super) fn read(root: &Command, options: &ConfigOptions) -> Result<Self, Failure> {
+    pub(super) fn read(
+        root: &Command,
+        options: &ConfigOptions,
+        warnings: &mut Vec<String>,
+    ) -> Result<Self, Failure> {
         let is_off =
             options.no_config || variable("no-config").is_some_and(|value| value == "true");
         let named = options.config.clone();
@@ -123,7 +135,7 @@ impl Layers {
         let file = match named {
             _ if is_off => None,
             Some(path) => Some(ConfigFile::named(&path, root)?),
-            None => ConfigFile::found(root)?,
+            None => ConfigFile::found(root, warnings)?,
         };
         Ok(Self { file })
     }
@@ -207,11 +219,37 @@ pub(super) fn options(command: &Command) -> impl Iterator<Item = &Arg> {
     })
 }
 
+/// Warns of variables that no option has, but that are spelled almost like one. Other programs, such as the upload
+/// example, have variables with the same prefix, so an unknown name alone is no error.
+fn misspelled(root: &Command) -> Vec<String> {
+    let all = root.get_subcommands().flat_map(Command::get_arguments);
+    let known: BTreeSet<_> = all.filter_map(Arg::get_long).map(variable_name).collect();
+    let names = env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+    let unknown = names.filter(|name| name.starts_with(PREFIX) && !known.contains(name));
+    let near = |name: &str| {
+        let scored = known.iter().map(|known| {
+            let words = (known.strip_prefix(PREFIX), name.strip_prefix(PREFIX));
+            let (known_word, word) = (words.0.unwrap_or_default(), words.1.unwrap_or_default());
+            (
+                strsim::normalized_damerau_levenshtein(known_word, word),
+                known,
+            )
+        });
+        let near = scored.filter(|(score, _)| *score >= MISSPELLED);
+        near.max_by(|(one, _), (other, _)| one.total_cmp(other))
+    };
+    let warnings = unknown.filter_map(|name| {
+        let (_, near) = near(&name)?;
+        Some(format!(
+            "{name} is ignored: no option has this variable; did you mean {near}?"
+        ))
+    });
+    warnings.collect()
+}
+
 fn variable_name(option: &str) -> String {
-    format!(
-        "GREENLIGHT_{}",
-        option.replace('-', "_").to_ascii_uppercase()
-    )
+    let option = option.replace('-', "_").to_ascii_uppercase();
+    format!("{PREFIX}{option}")
 }
 
 /// An empty variable is as none.

@@ -20,7 +20,8 @@ const OTHERS: [&str; 4] = ["config", "completions", "man", "help"];
 pub(crate) fn run(options: &ShowConfigOptions, config: &ConfigOptions) -> Result<Exit, Failure> {
     let mut root = Arguments::command_line();
     root.build();
-    let layers = Layers::read(&root, config)?;
+    // The warnings were printed when the arguments were read.
+    let layers = Layers::read(&root, config, &mut Vec::new())?;
     let mut printer = Printer::new(&options.print)?;
     let mut printed = Ok(());
     for line in effective(&root, &layers)? {

@@ -252,6 +252,45 @@ fn what_is_wrong_in_a_file_is_named_with_its_line() {
 }
 
 #[test]
+fn a_misspelled_variable_is_named_with_the_one_it_resembles() {
+    let bench = images("options-misspelled");
+    let run = |args: &[&str], name: &str| finished(bench.command(args).env(name, "300"));
+    let check = &["check", "in/good.png"];
+    for (name, near) in [
+        ("GREENLIGHT_MIN_WIDHT", "GREENLIGHT_MIN_WIDTH"),
+        ("GREENLIGHT_MIN-WIDTH", "GREENLIGHT_MIN_WIDTH"),
+        ("GREENLIGHT_MAX_BYTE", "GREENLIGHT_MAX_BYTES"),
+        ("GREENLIGHT_REGOIN", "GREENLIGHT_REGION"),
+        ("GREENLIGHT_NOCONFIG", "GREENLIGHT_NO_CONFIG"),
+    ] {
+        let warned = run(check, name);
+        assert_eq!(warned.code, Some(0), "{warned}");
+        assert_eq!(
+            warned.stderr.lines().next(),
+            Some(&*format!(
+                "warning: {name} is ignored: no option has this variable; did you mean {near}?"
+            )),
+            "{warned}"
+        );
+        let quiet = run(&[check, &["-q"][..]].concat(), name);
+        assert_eq!(quiet.stderr, "", "{quiet}");
+    }
+    // Those of the upload example and of the tests, and options of other commands.
+    for name in [
+        "PUBLIC_URL",
+        "UID",
+        "SEED",
+        "CORPUS",
+        "REPORTS",
+        "KILLS",
+        "RATE",
+    ] {
+        let run = run(check, &format!("GREENLIGHT_{name}"));
+        assert!(!run.stderr.contains("GREENLIGHT_"), "{run}");
+    }
+}
+
+#[test]
 fn the_effective_options_are_printed_with_their_origins() {
     let bench = Bench::new("options-config");
     bench.write("greenlight.toml", "depth = \"header\"\n[scan]\nrate = 20\n");
