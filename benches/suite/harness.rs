@@ -20,6 +20,8 @@ const ROUND: Duration = Duration::from_micros(300);
 /// How much is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Scale {
+    /// Shows that all benchmarks run. The values mean nothing.
+    Once,
     Quick,
     Full,
     Long,
@@ -136,9 +138,10 @@ impl Suite {
     pub(crate) fn new(arguments: Vec<String>) -> Self {
         let scale = match env::var("GREENLIGHT_BENCH").as_deref() {
             Err(_) | Ok("" | "full") => Scale::Full,
+            Ok("once") => Scale::Once,
             Ok("quick") => Scale::Quick,
             Ok("long") => Scale::Long,
-            Ok(other) => panic!("GREENLIGHT_BENCH is `{other}`, not quick, full or long"),
+            Ok(other) => panic!("GREENLIGHT_BENCH is `{other}`, not once, quick, full or long"),
         };
         let (options, filters): (Vec<_>, Vec<_>) = arguments
             .into_iter()
@@ -246,15 +249,16 @@ impl Suite {
 
     fn rounds(&self, rounds: Rounds, sides: &mut [Side<'_>]) -> Vec<Vec<Vec<f64>>> {
         let (least, most) = match (rounds, self.scale) {
+            (_, Scale::Once) => (1, 1),
             (Rounds::Exactly(rounds), _) => (rounds, rounds),
             (Rounds::Timed, Scale::Quick) => (3, 101),
             (Rounds::Timed, _) => (5, 301),
         };
         let budget = match self.scale {
-            Scale::Quick => Duration::from_millis(150),
+            Scale::Once | Scale::Quick => Duration::from_millis(150),
             Scale::Full | Scale::Long => Duration::from_millis(1200),
         };
-        if matches!(rounds, Rounds::Timed) {
+        if matches!(rounds, Rounds::Timed) && self.scale > Scale::Once {
             // Finds the number of calls, and fills caches.
             for side in &mut *sides {
                 (side.measure)();

@@ -28,7 +28,7 @@ pub(crate) fn run(suite: &mut Suite) {
         let is_variant = place >= 4;
         for (size, bytes) in pictures::SIZES {
             let is_quick = matches!(size, "10KB" | "1MB");
-            if (is_variant && size != "1MB") || (suite.scale == Scale::Quick && !is_quick) {
+            if (is_variant && size != "1MB") || (suite.scale <= Scale::Quick && !is_quick) {
                 continue;
             }
             let names = DEPTHS.map(|(depth, _)| {
@@ -231,7 +231,7 @@ fn sub_blocks(file: &[u8]) -> usize {
 
 /// Files with the highest cost per byte at payload depth, compared with a copy of their bytes.
 fn worst(suite: &mut Suite) {
-    if !suite.wants("inspect/payload/worst") && suite.scale == Scale::Quick {
+    if !suite.wants("inspect/payload/worst") && suite.scale <= Scale::Quick {
         return;
     }
     for file in costly::files() {

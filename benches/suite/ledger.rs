@@ -41,7 +41,7 @@ pub(crate) fn run(suite: &mut Suite) {
         .unwrap();
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("bench-ledger");
     fs::create_dir_all(&folder).unwrap();
-    let is_quick = suite.scale == Scale::Quick;
+    let is_quick = suite.scale <= Scale::Quick;
     let (images, rounds) = if is_quick { (1_000, 1) } else { (5_000, 5) };
     for (in_flight, submit) in [
         (1, "ledger/submit/sqlite/1-in-flight"),

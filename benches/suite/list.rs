@@ -18,6 +18,7 @@ use crate::{
 
 pub(crate) fn run(suite: &mut Suite) {
     let lengths: &[u64] = match suite.scale {
+        Scale::Once => &[1_000],
         Scale::Quick => &[1_000, 10_000, 100_000],
         Scale::Full => &[1_000, 10_000, 100_000, 1_000_000, 10_000_000],
         Scale::Long => &[1_000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000],

@@ -27,6 +27,7 @@ use crate::{
 
 pub(crate) fn run(suite: &mut Suite) {
     let (plans, scans): (&[u64], &[u64]) = match suite.scale {
+        Scale::Once => (&[100], &[100]),
         Scale::Quick => (&[1_000, 10_000], &[1_000, 5_000]),
         Scale::Full => (&[1_000, 10_000, 100_000], &[1_000, 10_000, 50_000]),
         Scale::Long => (

@@ -173,7 +173,7 @@ fn throughput(suite: &mut Suite, service: &Service) {
         .build()
         .unwrap();
     let client = service.client();
-    let rounds = Rounds::Exactly(if suite.scale == Scale::Quick { 1 } else { 5 });
+    let rounds = Rounds::Exactly(if suite.scale <= Scale::Quick { 1 } else { 5 });
     for (name, in_flight) in [
         ("submit/batches/json/1-in-flight", 1),
         ("submit/batches/json/64-in-flight", 64),

@@ -30,7 +30,7 @@ use crate::{
 };
 
 pub(crate) fn run(suite: &mut Suite) {
-    let is_quick = suite.scale == Scale::Quick;
+    let is_quick = suite.scale <= Scale::Quick;
     let rounds = Rounds::Exactly(if is_quick { 3 } else { 15 });
     for format in ["jpeg", "png"] {
         let name = format!("upload/structure/{format}/19MB");
@@ -68,7 +68,7 @@ pub(crate) fn run(suite: &mut Suite) {
 /// The server's peak memory while many uploads are half complete. A separate server for each, so that
 /// memory retained by the allocator does not count.
 fn memory(suite: &mut Suite) {
-    let (uploads, name) = if suite.scale == Scale::Quick {
+    let (uploads, name) = if suite.scale <= Scale::Quick {
         (8, "upload/memory/jpeg/8-in-flight")
     } else {
         (256, "upload/memory/jpeg/256-in-flight")

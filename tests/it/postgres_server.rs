@@ -129,9 +129,10 @@ impl Server {
         std::fs::create_dir_all(&folder).unwrap();
         prepare(&folder);
         let supervisor = supervisor(&folder, port, &path)?;
-        let socket = folder.join(format!(".s.PGSQL.{port}"));
+        let state = folder.join("data/postmaster.pid");
         for _ in 0..600 {
-            if socket.exists() {
+            let state = std::fs::read_to_string(&state).unwrap_or_default();
+            if state.lines().any(|line| line.trim() == "ready") {
                 let url = format!("postgres://greenlight@127.0.0.1:{port}/postgres");
                 return Some(Self {
                     folder,

@@ -27,6 +27,7 @@ const CLAIMS: usize = 50;
 
 pub(super) fn run(suite: &mut Suite, runtime: &Runtime) {
     let (images, tables): (usize, &[u64]) = match suite.scale {
+        Scale::Once => (1_000, &[0, 100]),
         Scale::Quick => (2_000, &[0]),
         Scale::Full => (5_000, &[0, 200_000]),
         Scale::Long => (10_000, &[0, 100_000, 1_000_000, 10_000_000]),

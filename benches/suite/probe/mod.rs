@@ -33,7 +33,7 @@ const HOST: &str = "images.example";
 
 pub(crate) fn run(suite: &mut Suite) {
     let (seconds, rounds) = match suite.scale {
-        Scale::Quick => (1, 1),
+        Scale::Once | Scale::Quick => (1, 1),
         Scale::Full | Scale::Long => (2, 3),
     };
     let mut server = None;
@@ -41,7 +41,7 @@ pub(crate) fn run(suite: &mut Suite) {
         for distance in ["loopback", "20ms-away"] {
             let name = |unit: &str| format!("probe/{unit}/{scheme}/{distance}");
             let (rate, cpu, memory) = (name("rate"), name("cpu"), name("memory"));
-            let is_skipped = suite.scale == Scale::Quick && distance != "loopback";
+            let is_skipped = suite.scale <= Scale::Quick && distance != "loopback";
             if is_skipped || ![&rate, &cpu, &memory].iter().any(|name| suite.wants(name)) {
                 continue;
             }

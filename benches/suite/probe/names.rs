@@ -18,7 +18,7 @@ use crate::harness::{Kind, Rounds, Scale, Side, Suite, Unit};
 
 pub(super) fn run(suite: &mut Suite) {
     let runtime = Builder::new_multi_thread().enable_all().build().unwrap();
-    let rounds = Rounds::Exactly(if suite.scale == Scale::Quick { 1 } else { 3 });
+    let rounds = Rounds::Exactly(if suite.scale <= Scale::Quick { 1 } else { 3 });
     let side = |who, kind, with_dead| {
         let runtime = &runtime;
         let mut round = 0;
