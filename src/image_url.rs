@@ -111,7 +111,7 @@ impl ImageUrl {
         }
         let parsed = Url::parse(text).map_err(|error| match error {
             url::ParseError::RelativeUrlWithoutBase => {
-                malformed("it has no scheme; write http:// or https:// first")
+                malformed(surroundings::without_scheme(text))
             }
             other => malformed(&other.to_string()),
         })?;

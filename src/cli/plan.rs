@@ -67,9 +67,7 @@ pub(crate) async fn run(options: PlanOptions, mut interrupt: Interrupt) -> Resul
         ..report
     };
     let mut printed = printer.print(&report);
-    if let Some(hint) = noticed.hint() {
-        terminal::hint(&hint);
-    }
+    noticed.hints().for_each(terminal::hint);
     if is_whole {
         printed = printed.and_then(|()| printer.finish());
     } else {

@@ -166,9 +166,7 @@ impl Printer {
             self.terminal
                 .rows(&human::summary(tally, noticed, is_below_lines))?;
         }
-        if let Some(hint) = noticed.hint() {
-            terminal::hint(&hint);
-        }
+        noticed.hints().for_each(terminal::hint);
         Ok(())
     }
 

@@ -1,24 +1,23 @@
 //! From arguments, folders and lists to single images.
 
+mod noticed;
 mod spelling;
 
 use std::{
     ffi::OsString,
-    fs,
+    fmt, fs,
     path::{Path, PathBuf},
-    sync::{
-        Arc, OnceLock,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::Arc,
     vec,
 };
 
 use walkdir::{DirEntry, WalkDir};
 
+pub(crate) use self::noticed::Noticed;
 use self::spelling::{is_path, is_standard_input, is_url};
 use super::{
     exit::reason,
-    list::{List, Place},
+    list::{self, List, Place},
     name,
 };
 use crate::local_file::{Folders, NotOpened};
@@ -45,6 +44,16 @@ pub(crate) struct Origin {
     pub(crate) line: u64,
     /// The user's own name for it.
     pub(crate) data_id: Option<DataId>,
+}
+
+/// The place in a list, or the number of the argument.
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.place {
+            Some(place) => place.fmt(f),
+            None => write!(f, "source {}", self.line),
+        }
+    }
 }
 
 impl Origin {
@@ -75,66 +84,6 @@ pub(crate) struct Unusable {
     pub(crate) reason: String,
     /// Whether it is a list's line that holds no source at all.
     pub(crate) is_bad_line: bool,
-}
-
-/// What is said once of a list as a whole, noticed as it is read.
-#[derive(Debug, Default)]
-pub(crate) struct Noticed {
-    /// Items that report lines without a source, and how many lines those are.
-    bad: AtomicU64,
-    bad_lines: AtomicU64,
-    /// Where a local path was first rejected.
-    local_path: OnceLock<String>,
-    /// The format that the list seems to have, for the user.
-    format: OnceLock<String>,
-    /// The first quoted field that seems to hold rows, and how many lines there are in such fields.
-    quoted: OnceLock<String>,
-    quoted_lines: AtomicU64,
-}
-
-impl Noticed {
-    fn add_bad(&self, lines: u64) {
-        self.bad.fetch_add(1, Ordering::Relaxed);
-        self.bad_lines.fetch_add(lines, Ordering::Relaxed);
-    }
-
-    pub(crate) fn bad(&self) -> u64 {
-        self.bad.load(Ordering::Relaxed)
-    }
-
-    pub(crate) fn bad_lines(&self) -> u64 {
-        self.bad_lines.load(Ordering::Relaxed)
-    }
-
-    pub(crate) fn quoted_lines(&self) -> u64 {
-        self.quoted_lines.load(Ordering::Relaxed)
-    }
-
-    fn set_quoted(&self, list: &List) {
-        let quoted = list.quoted();
-        if let Some((line, last)) = quoted.first {
-            self.quoted.get_or_init(|| {
-                format!(
-                    "{}: a quoted field spans lines {line} to {last}; if these are rows, remove the \
-                     quote that opens it or write it twice",
-                    list.name()
-                )
-            });
-            self.quoted_lines.store(quoted.lines, Ordering::Relaxed);
-        }
-    }
-
-    /// What to do if another format, rows in place of a field, or files were meant.
-    pub(crate) fn hint(&self) -> Option<String> {
-        if let Some(hint) = self.format.get().or_else(|| self.quoted.get()) {
-            return Some(hint.clone());
-        }
-        let place = self.local_path.get()?;
-        Some(format!(
-            "{place} looks like a local path; lines may name files below a folder that --files-under \
-             DIR allows"
-        ))
-    }
 }
 
 /// All images that the arguments and a list name, in their order, found as they are asked for: a
@@ -176,20 +125,22 @@ impl Sources {
     fn enter_argument(&mut self, source: OsString, entry: Naming) -> Option<Item> {
         let shown = name::shown(Path::new(&source));
         if source.to_str().is_some_and(is_url) {
+            self.noticed.note_url(&shown, &entry.0);
             return Some(entry.item(shown, What::Url));
         }
         let path = PathBuf::from(source);
+        if !self.noticed.has_list() && list::is_list(&path) {
+            self.noticed.note_list(&shown);
+        }
         self.enter_path(shown, path, None, entry)
     }
 
     /// The same for a line of a list, which someone else may have written: it names URLs, and files
     /// only where that was allowed.
     fn enter_line(&mut self, text: String, entry: Naming) -> Option<Item> {
-        if self.folders.is_empty()
-            && is_path(&text)
-            && let Some(place) = &entry.0.place
-        {
-            let _ = self.noticed.local_path.set(place.to_string()); // The first is enough.
+        self.noticed.note_url(&text, &entry.0);
+        if self.folders.is_empty() && is_path(&text) {
+            self.noticed.note_path(&entry.0);
         }
         if self.folders.is_empty() || is_url(&text) {
             return Some(entry.item(text, What::Url));
@@ -199,7 +150,10 @@ impl Sources {
         match self.folders.resolve(&path) {
             // A folder is walked as it is named; each file in it is resolved again.
             Ok(_) => self.enter_path(text, path, below, entry),
-            Err(NotOpened::Outside) => Some(entry.item(text, What::File { path, below })),
+            Err(NotOpened::Outside) => {
+                self.noticed.note_outside(&entry.0);
+                Some(entry.item(text, What::File { path, below }))
+            }
             Err(NotOpened::Io(error)) => {
                 let why = format!("cannot read: {}", reason(&error));
                 Some(entry.unusable(text, &why, false))
@@ -255,11 +209,7 @@ impl Iterator for Sources {
             }
             let list = self.list.as_mut()?;
             let line = list.next()?;
-            if let Some(likely) = list.likely_format() {
-                let hint = format!("{} {likely}", list.name());
-                let _ = self.noticed.format.set(hint); // The same for every line.
-            }
-            self.noticed.set_quoted(list);
+            self.noticed.note_list_so_far(list);
             let entry = Naming::line(line.place, line.data_id);
             if let Some(fault) = line.fault {
                 self.noticed.add_bad(line.lines);
@@ -393,6 +343,8 @@ mod tests {
             "c:/a.png",
             "\\\\host\\a.png",
             "photos/a.png",
+            "//server/share/a.png",
+            "https/a.png",
             "a.png",
             "a.JPG",
         ] {
@@ -405,9 +357,35 @@ mod tests {
             "\"/a.png\"",
             "example.com",
             "data:image/png;base64,AAAA",
+            "//cdn.example.com/a.jpg",
+            "https;//a.example/b.jpg",
+            "http//a.example/b.jpg",
             "",
         ] {
             assert!(!is_path(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn two_joined_urls_are_told_from_the_url_of_a_proxy() {
+        let one = "http://a.example/1.jpg?x=1";
+        let two = "HTTPS://b.example/2.jpg";
+        for separator in [",", ";", "\u{FF0C}", ""] {
+            let text = format!("{one}{separator}{two},http://c.example/3.jpg");
+            let wanted = Some((one, &text[one.len() + separator.len()..]));
+            assert_eq!(spelling::two_urls(&text), wanted, "{text}");
+        }
+        for text in [
+            "http://a.example/1.jpg",
+            "http://a.example/http://b.example/2.jpg",
+            "http://a.example/?u=http://b.example/2.jpg,http://c.example/3.jpg",
+            "http://a.example/2x2/http://b.example/1.jpg,http://b.example/2.jpg",
+            "http://a.example/fit(http://b.example/2.jpg)",
+            "http://a.example/a,ftp://b.example/2.jpg",
+            "see http://a.example/,http://b.example/",
+            "http://a.example/,http:/b.example/",
+        ] {
+            assert_eq!(spelling::two_urls(text), None, "{text}");
         }
     }
 

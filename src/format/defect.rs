@@ -75,6 +75,13 @@ macro_rules! defect_kinds {
         ///   band beyond the block. Pillow, `OpenCV` and Chromium, which use one JPEG decoder, open such
         ///   files, but most readers of the corpus reject them: as warnings these two would let 4 more of
         ///   its 389 corrupt JPEG files pass.
+        /// * `gif/zero-frame` is rejected, although readers disagree about the 24 files of the corpus that
+        ///   carry nothing else: there is nothing to scan in such a frame.
+        /// * `jpeg/unread-process` is rejected, although the corpus calls lossless files disputed: of ten
+        ///   readers at most two open one.
+        /// * `jpeg/no-quantization-table` and `bmp/palette-size` are rejected, although readers disagree
+        ///   about two of three files and about one file that carry nothing else: the picture depends on
+        ///   what a reader puts in the place of the missing table, or of the colors.
         /// * `gif/zero-screen` and `gif/unusual-code-size` are warnings: readers disagree, and frames
         ///   are complete.
         /// * `bmp/palette-cut` is rejected: the colors that are missing are read from the pixels. Some

@@ -13,6 +13,8 @@ const PAIRS: [(char, char, &str); 7] = [
     ('[', ']', "brackets"),
 ];
 
+const SURROUNDED: &str = "text surrounds it; write the URL alone";
+
 /// Returns what a text holds other than a URL, with a remedy.
 pub(super) fn fault(text: &str) -> Option<String> {
     let (first, last) = (text.chars().next()?, text.chars().next_back()?);
@@ -25,6 +27,9 @@ pub(super) fn fault(text: &str) -> Option<String> {
     if is_windows_path(text) {
         return Some("it is the path of a file on Windows, not a URL".to_owned());
     }
+    if is_misspelled(text) {
+        return Some("its scheme is misspelled; write http:// or https://".to_owned());
+    }
     let before = text.get(..start_of_url(text)?).unwrap_or_default();
     if let Some(found) = before.chars().find(|c| is_harmful(*c) && !c.is_control()) {
         let name = name_of(found);
@@ -35,7 +40,31 @@ pub(super) fn fault(text: &str) -> Option<String> {
     let is_text = before.trim().contains(char::is_whitespace)
         || before.ends_with(' ') && !before.trim().is_empty()
         || before.starts_with(['"', '\'', '<', '(', '[', '!', '-', '*', '|']);
-    is_text.then(|| "text surrounds it; write the URL alone".to_owned())
+    is_text.then(|| SURROUNDED.to_owned())
+}
+
+/// Returns what a text without a scheme has in its place, with a remedy.
+pub(super) fn without_scheme(text: &str) -> &'static str {
+    let before = start_of_url(text).and_then(|start| text.get(..start));
+    if text.starts_with("//") {
+        "it has no scheme; write http: or https: first"
+    } else if before.is_some_and(|before| !before.contains('/')) {
+        SURROUNDED
+    } else {
+        "it has no scheme; write http:// or https:// first"
+    }
+}
+
+/// Whether a text begins with a scheme whose `://` is misspelled: `https;//`, `http //`, `http//`.
+fn is_misspelled(text: &str) -> bool {
+    let Some((start, _)) = text.split_once("//") else {
+        return false;
+    };
+    let letters = start.trim_end_matches(|c: char| !c.is_ascii_alphanumeric());
+    let is_scheme = ["http", "https"]
+        .iter()
+        .any(|scheme| letters.eq_ignore_ascii_case(scheme));
+    is_scheme && start.get(letters.len()..) != Some(":")
 }
 
 /// Returns the first character that no URL holds, with a remedy.

@@ -30,6 +30,7 @@ pub(super) fn fault(text: &str, parsed: &Url) -> Option<String> {
         _ => (place, None),
     };
     user_fault(user, parsed)
+        .or_else(|| scheme_fault(place, tail))
         .or_else(|| host_fault(host, parsed))
         .or_else(|| port_fault(port, parsed))
         .or_else(|| tail_fault(tail, parsed))
@@ -47,6 +48,23 @@ fn user_fault(user: Option<&str>, parsed: &Url) -> Option<String> {
         "a user name or password before the host is empty or needs percent-encoding: remove it"
             .to_owned()
     })
+}
+
+/// A second scheme where the host and its port belong.
+fn scheme_fault(place: &str, tail: &str) -> Option<String> {
+    let before = place.strip_suffix(':').filter(|_| tail.starts_with("//"))?;
+    let is_scheme = |text: &str| {
+        ["http", "https"]
+            .iter()
+            .any(|scheme| text.eq_ignore_ascii_case(scheme))
+    };
+    if is_scheme(before) {
+        return Some("its scheme is written twice; write it once".to_owned());
+    }
+    let ends_with_scheme = (4..=5)
+        .filter_map(|length| before.get(before.len().checked_sub(length)?..))
+        .any(is_scheme);
+    ends_with_scheme.then(|| "another URL begins in its host; write each URL alone".to_owned())
 }
 
 fn host_fault(host: &str, parsed: &Url) -> Option<String> {

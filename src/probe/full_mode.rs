@@ -1,7 +1,7 @@
 //! Full mode: downloads the whole file, as the service would.
 
 use super::{
-    Inner, follow,
+    Inner, follow, part,
     read::{self, Stop, Until},
     record::Record,
 };
@@ -10,7 +10,7 @@ use crate::download::Ending;
 /// Downloads the whole file over new connections: a reused one would hide the time to open it.
 pub(super) async fn download(probe: &Inner, record: &mut Record) -> Result<Ending, Ending> {
     let mut answer = follow::follow(probe, record, None).await?;
-    if !read::is_whole(answer.head.status) {
+    if !part::may_be_file(&answer) {
         return Err(Ending::Status);
     }
     read::check_codings(record, &answer)?;

@@ -15,6 +15,7 @@ use super::{
     Inner,
     fetch::{Fetched, Window},
     follow,
+    part::{self, Part},
     read::{self, Stop, Until},
     record::Record,
 };
@@ -27,14 +28,6 @@ const FIRST_WINDOW: u64 = 64 * 1024;
 const GROWTH: u64 = 8;
 /// How many windows are asked for at most: the last one ends beyond 100 GB.
 const MOST_WINDOWS: usize = 8;
-
-/// What a 206 says it holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Part {
-    first: u64,
-    last: u64,
-    total: Option<u64>,
-}
 
 /// Reads as many windows as it takes to decide.
 pub(super) async fn download(probe: &Inner, record: &mut Record) -> Result<Ending, Ending> {
@@ -54,7 +47,7 @@ pub(super) async fn download(probe: &Inner, record: &mut Record) -> Result<Endin
             return whole(probe, record, answer).await;
         }
         let part = match answer.head.status {
-            StatusCode::PARTIAL_CONTENT => part(&answer, window),
+            StatusCode::PARTIAL_CONTENT => Part::requested(&answer, window),
             status if status.is_success() || status.is_redirection() => {
                 return Err(Ending::Status);
             }
@@ -108,7 +101,7 @@ pub(super) async fn download(probe: &Inner, record: &mut Record) -> Result<Endin
 /// Repeats the request without a range.
 async fn plain(probe: &Inner, record: &mut Record) -> Result<Ending, Ending> {
     let answer = follow::follow(probe, record, None).await?;
-    if !read::is_whole(answer.head.status) {
+    if !part::is_file(&answer) {
         return Err(Ending::Status);
     }
     whole(probe, record, answer).await
@@ -138,51 +131,6 @@ fn settle(probe: &Inner, answer: Fetched) {
         ..
     } = answer;
     probe.pool.settle(origin, connection, body);
-}
-
-/// The part of the file that a 206 holds, if it is one that was asked for.
-fn part(answer: &Fetched, asked: Window) -> Option<Part> {
-    let headers = &answer.head.headers;
-    let mut ranges = headers.get_all(header::CONTENT_RANGE).iter();
-    let range = ranges.next()?.to_str().ok()?;
-    if ranges.next().is_some() {
-        return None;
-    }
-    let part = parse_content_range(range)?;
-    let len = part.last.checked_sub(part.first)?.checked_add(1)?;
-    let fits = part.first == asked.first
-        && part.last <= asked.last
-        && part.total.is_none_or(|total| part.last < total)
-        // A part that ends before the window does ends with the file.
-        && (part.last == asked.last || part.total.is_none_or(|total| part.last + 1 == total))
-        && read::framed_len(answer).is_none_or(|framed| framed == len);
-    fits.then_some(part)
-}
-
-/// `bytes 0-65535/2650000` or `bytes 0-65535/*` (RFC 9110, 14.4).
-fn parse_content_range(text: &str) -> Option<Part> {
-    let (unit, rest) = text.trim().split_once(' ')?;
-    let (range, total) = rest.trim().split_once('/')?;
-    let (first, last) = range.split_once('-')?;
-    if !unit.eq_ignore_ascii_case("bytes") {
-        return None;
-    }
-    Some(Part {
-        first: decimal(first)?,
-        last: decimal(last)?,
-        total: match total.trim() {
-            "*" => None,
-            total => Some(decimal(total)?),
-        },
-    })
-}
-
-fn decimal(text: &str) -> Option<u64> {
-    let text = text.trim();
-    text.bytes()
-        .all(|byte| byte.is_ascii_digit())
-        .then(|| text.parse().ok())
-        .flatten()
 }
 
 fn etag(headers: &HeaderMap) -> Option<HeaderValue> {

@@ -36,6 +36,7 @@ mod full_mode;
 mod header_mode;
 mod limits;
 mod list;
+mod part;
 mod policy;
 mod pool;
 mod read;

@@ -54,8 +54,8 @@ impl Stop {
     }
 }
 
-/// Whether a response to a request without a range holds the file: any status of success but those
-/// without a body, and a part.
+/// Whether a response has the status of a whole file: any of success but those without a body, and that
+/// of a part.
 pub(super) fn is_whole(status: StatusCode) -> bool {
     status.is_success() && !matches!(status.as_u16(), 204..=206)
 }

@@ -114,12 +114,19 @@ fn the_corpus_is_read_as_other_decoders_read_it() {
             let tally = tallies.entry((format, row.truth)).or_default();
             tally.note(&row.path, &inspections, format);
             for (kind, _) in inspections.last().unwrap().defects().iter() {
-                kinds.entry(kind).or_default().note(row.truth);
+                kinds.entry(kind).or_default().all.note(row.truth);
+            }
+            let mut at_payload = inspections[2].defects().iter();
+            if let (Some((kind, _)), None) = (at_payload.next(), at_payload.next())
+                && is_decoded(format)
+            {
+                kinds.entry(kind).or_default().alone.note(row.truth);
             }
         }
     }
     print_table(&tallies);
     print_kinds(&kinds);
+    check_defaults(&kinds, &mut complaints);
     check_rates(&tallies, &mut complaints);
     assert!(
         complaints.is_empty(),
@@ -129,15 +136,23 @@ fn the_corpus_is_read_as_other_decoders_read_it() {
     );
 }
 
-/// The number of files with a kind of defect.
+/// The files with a kind of defect.
 #[derive(Default)]
 struct Carriers {
+    all: Count,
+    /// Those without another kind at payload depth.
+    alone: Count,
+}
+
+/// The number of files by what most readers do with them.
+#[derive(Clone, Copy, Debug, Default)]
+struct Count {
     good: usize,
     disputed: usize,
     corrupt: usize,
 }
 
-impl Carriers {
+impl Count {
     const fn note(&mut self, truth: Truth) {
         match truth {
             Truth::Clean | Truth::Tolerated => self.good += 1,
@@ -148,23 +163,99 @@ impl Carriers {
 }
 
 fn print_kinds(kinds: &BTreeMap<DefectKind, Carriers>) {
-    println!("defect at the deepest         default   good  disputed  corrupt");
+    println!(
+        "defect at the deepest         default   good  disputed  corrupt   alone: good  disputed  corrupt"
+    );
     for kind in DefectKind::ALL {
         let none = Carriers::default();
-        let carriers = kinds.get(kind).unwrap_or(&none);
+        let Carriers { all, alone } = kinds.get(kind).unwrap_or(&none);
         let default = if kind.is_tolerated() {
             "warn"
         } else {
             "reject"
         };
         println!(
-            "{:<29}{default:<8}{:>6}{:>10}{:>9}",
+            "{:<29}{default:<8}{:>6}{:>10}{:>9}{:>14}{:>10}{:>9}",
             kind.name(),
-            carriers.good,
-            carriers.disputed,
-            carriers.corrupt
+            all.good,
+            all.disputed,
+            all.corrupt,
+            alone.good,
+            alone.disputed,
+            alone.corrupt
         );
     }
+}
+
+/// Checks that the documentation names each kind whose default most readers contradict: a warning for files
+/// that most of them reject for no other reason, or a rejection of files that they do not.
+fn check_defaults(kinds: &BTreeMap<DefectKind, Carriers>, complaints: &mut Vec<String>) {
+    let documentation = documentation_of_defaults();
+    for (kind, Carriers { alone, .. }) in kinds {
+        let others = alone.good + alone.disputed;
+        let is_contradicted = if kind.is_tolerated() {
+            alone.corrupt > others
+        } else {
+            others > alone.corrupt
+        };
+        if is_contradicted && !documentation.contains(&format!("`{kind}`")) {
+            complaints.push(format!(
+                "{kind}: {alone:?}, and its documentation does not say why its default differs"
+            ));
+        }
+    }
+}
+
+/// What the documentation of the kinds says before their table, a line per paragraph or point.
+fn documentation_of_defaults() -> String {
+    let source = include_str!("../../src/format/defect.rs");
+    let (_, text) = source.split_once("# Where the defaults come from").unwrap();
+    let (text, _) = text.split_once("| name |").unwrap();
+    let mut documentation = String::new();
+    for line in text.lines() {
+        let line = line.trim().trim_start_matches('/').trim();
+        if line.is_empty() || line.starts_with("* ") {
+            documentation.push('\n');
+        }
+        documentation += line;
+        documentation.push(' ');
+    }
+    documentation
+}
+
+#[test]
+fn the_documentation_of_defects_agrees_with_their_defaults() {
+    let documentation = documentation_of_defaults();
+    let mut compared = 0;
+    for point in documentation.lines() {
+        let says = |words: &str| {
+            let (subject, rest) = point.split_once(words)?;
+            Some((subject.trim_start_matches("* "), rest.len()))
+        };
+        let warned = says(" is a warning").max(says(" are warnings"));
+        let rejected = says(" is rejected").max(says(" are rejected"));
+        // What comes first is said of the kinds at the beginning.
+        let length = |said: Option<(&str, usize)>| said.map_or(0, |(_, rest)| rest);
+        let is_warned = length(warned) > length(rejected);
+        let Some((subject, _)) = (if is_warned { warned } else { rejected }) else {
+            continue;
+        };
+        let words = subject.trim().trim_end_matches(" both");
+        let names: Vec<_> = words.split(['`', ',']).map(str::trim).collect();
+        let is_list = names
+            .iter()
+            .all(|name| ["", "and"].contains(name) || name.parse::<DefectKind>().is_ok());
+        if !is_list {
+            continue;
+        }
+        for name in names {
+            if let Ok(kind) = name.parse::<DefectKind>() {
+                assert_eq!(kind.is_tolerated(), is_warned, "{point}");
+                compared += 1;
+            }
+        }
+    }
+    assert!(compared > 12, "{compared} are compared: {documentation}");
 }
 
 /// The number of files, and of those rejected at each depth.
@@ -380,6 +471,14 @@ fn is_measured(format: Format) -> bool {
             | Format::Heic
             | Format::Avif
             | Format::Ico
+    )
+}
+
+/// Whether the corpus has the verdicts of readers for this format.
+const fn is_decoded(format: Format) -> bool {
+    matches!(
+        format,
+        Format::Png | Format::Jpeg | Format::Gif | Format::Bmp
     )
 }
 

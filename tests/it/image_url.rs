@@ -165,6 +165,42 @@ fn a_text_around_a_url_is_named() {
             "its host holds the character U+200B, which is invisible; remove that",
         ),
         (
+            "url=http://a.example/b",
+            "text surrounds it; write the URL alone",
+        ),
+        (
+            "//a.example/b",
+            "it has no scheme; write http: or https: first",
+        ),
+        (
+            "a.example/http://b",
+            "it has no scheme; write http:// or https:// first",
+        ),
+        (
+            "http//a.example/b",
+            "its scheme is misspelled; write http:// or https://",
+        ),
+        (
+            "HTTPS;//a.example/b",
+            "its scheme is misspelled; write http:// or https://",
+        ),
+        (
+            "http ://a.example/b",
+            "its scheme is misspelled; write http:// or https://",
+        ),
+        (
+            "http://https://a.example/b",
+            "its scheme is written twice; write it once",
+        ),
+        (
+            "http://a.example,http://b.example",
+            "another URL begins in its host; write each URL alone",
+        ),
+        (
+            "https://a.exampleHTTPS://b.example/c",
+            "another URL begins in its host; write each URL alone",
+        ),
+        (
             "C:\\photos\\a.jpg",
             "it is the path of a file on Windows, not a URL",
         ),
@@ -188,6 +224,9 @@ fn a_text_around_a_url_is_named() {
     for text in [
         "http://a.example/http://b",
         "http://a.example/b?u=http://b",
+        // A server may combine several images; a list may have lost a line end. curl requests both.
+        "http://a.example/1.jpg,http://b.example/2.jpg",
+        "http://a.example/1.jpghttp://b.example/2.jpg",
         "http://a.example/(b)",
     ] {
         assert!(ImageUrl::parse(text).is_ok(), "{text}");

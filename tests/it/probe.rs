@@ -470,7 +470,6 @@ async fn a_status_without_an_image_is_a_violation() {
     let file = png(300, 300, 0);
     for (status, body, says) in [
         ("204 No Content", &b""[..], "the response has no body"),
-        ("206 Partial Content", &file, "no Range header"),
         ("300 Multiple Choices", &file, "several URLs"),
         ("304 Not Modified", &b""[..], "no condition"),
         ("305 Use Proxy", &b""[..], "not followed"),
@@ -488,6 +487,39 @@ async fn a_status_without_an_image_is_a_violation() {
         let verdict = ASYNC.judge_download(download);
         let message = verdict.violations()[0].message();
         assert!(message.contains(says), "{message}");
+    }
+}
+
+#[tokio::test]
+async fn a_partial_content_that_was_not_requested_is_read_if_it_is_all() {
+    let file = png(300, 300, 0);
+    let last = file.len() - 1;
+    let total = file.len();
+    let all = format!("bytes 0-{last}/{total}");
+    let unknown = format!("bytes 0-{last}/*");
+    let part = format!("bytes 0-{last}/{}", total + 1);
+    let end = format!("bytes 1-{total}/{}", total + 1);
+    for (range, ending) in [
+        (None, Ending::Complete),
+        (Some(&all), Ending::Complete),
+        (Some(&unknown), Ending::Complete),
+        (Some(&part), Ending::Status),
+        (Some(&end), Ending::Status),
+    ] {
+        let headers: Vec<_> = range
+            .iter()
+            .map(|range| ("Content-Range", range.as_str()))
+            .collect();
+        let partial = answer("206 Partial Content", &headers, &file);
+        let download = download(&Server::answering(partial).await, Mode::Full).await;
+        assert_eq!(download.ending(), &ending, "{range:?}");
+        let verdict = ASYNC.judge_download(download);
+        if ending == Ending::Complete {
+            assert!(verdict.is_accepted(), "{range:?}: {verdict:?}");
+        } else {
+            let message = verdict.violations()[0].message();
+            assert!(message.contains("no Range header"), "{message}");
+        }
     }
 }
 

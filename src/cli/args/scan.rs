@@ -28,7 +28,9 @@ pub(crate) struct ScanOptions {
 
     /// Submit to a mock service in this process
     ///
-    /// Its outcomes are made up. It needs no account, keeps no ledger, and serves local files under a URL.
+    /// Its outcomes are made up. It needs no account, keeps no ledger, and serves local files under a URL:
+    /// they are downloaded, so that codes of downloads (download/web-page) are possible too, which check
+    /// does not find in the file.
     #[arg(long, conflicts_with_all = ["region", "endpoint", "ledger"], help_heading = "Service")]
     pub(crate) sandbox: bool,
 

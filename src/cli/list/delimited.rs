@@ -7,7 +7,7 @@ use super::{
     LONGEST, check,
     column::{self, Columns, DELIMITERS},
     records::Records,
-    row::{Found, Quoted, Row, Rows, Trouble, with_skipped},
+    row::{Found, Row, Rows, Trouble, with_skipped},
     scan::Scan,
 };
 use crate::cli::exit::reason;
@@ -30,7 +30,7 @@ pub(super) struct DelimitedRows<R> {
     columns: Columns,
     at: column::Found,
     width: usize,
-    quoted: Quoted,
+    quoted_rows: Option<(u64, u64)>,
 }
 
 impl<R: BufRead> DelimitedRows<R> {
@@ -45,7 +45,7 @@ impl<R: BufRead> DelimitedRows<R> {
             columns,
             at: column::Found::default(),
             width: 0,
-            quoted: Quoted::default(),
+            quoted_rows: None,
         }
     }
 
@@ -115,7 +115,13 @@ fn name(names: &mut Vec<Vec<u8>>, at: usize, bytes: &[u8]) {
 }
 
 fn texts(names: Vec<Vec<u8>>) -> Vec<String> {
-    let text = |name: Vec<u8>| String::from_utf8_lossy(&name).trim().to_owned();
+    // A byte order mark may be there twice, or within quotes.
+    let is_around = |c: char| c.is_whitespace() || c == '\u{FEFF}';
+    let text = |name: Vec<u8>| {
+        String::from_utf8_lossy(&name)
+            .trim_matches(is_around)
+            .to_owned()
+    };
     names.into_iter().map(text).collect()
 }
 
@@ -150,7 +156,18 @@ impl<R: BufRead + Send> Rows for DelimitedRows<R> {
                 "save the list as CSV or TSV in UTF-8, with line ends",
             ));
         }
-        self.at = self.columns.find_in_line(&names)?;
+        self.at = self.columns.find_in_line(&names).map_err(|trouble| {
+            let is_quoted =
+                |name: &String| name.len() > 1 && name.starts_with('"') && name.ends_with('"');
+            if self.records.has_quotes || !names.iter().any(is_quoted) {
+                return trouble;
+            }
+            Trouble::new(
+                trouble.why,
+                "quotes are characters in TSV; if they surround the fields, read the list with \
+                 --list-format csv",
+            )
+        })?;
         self.width = names.len();
         Ok(())
     }
@@ -197,7 +214,7 @@ impl<R: BufRead + Send> Rows for DelimitedRows<R> {
             },
         };
         if record.holds_rows && matches!(found, Found::Source { .. }) {
-            self.quoted.add(record.line, record.last);
+            self.quoted_rows.get_or_insert((record.line, record.last));
         }
         Some(Row {
             number: record.line,
@@ -207,8 +224,8 @@ impl<R: BufRead + Send> Rows for DelimitedRows<R> {
         })
     }
 
-    fn quoted(&self) -> Quoted {
-        self.quoted
+    fn quoted_rows(&self) -> Option<(u64, u64)> {
+        self.quoted_rows
     }
 }
 

@@ -103,10 +103,10 @@ impl<'a> Rest<'a> {
 
     fn end(&mut self) -> Result<(), &'static str> {
         self.skip_blanks();
-        if self.0.is_empty() {
-            Ok(())
-        } else {
-            Err("text follows it")
+        match self.0.trim_ascii_end() {
+            b"" => Ok(()),
+            b"," => Err("`,` follows it, which only the elements of an array have"),
+            _ => Err("text follows it"),
         }
     }
 

@@ -24,6 +24,7 @@ pub(super) struct Foreign {
     first: ListLine,
     last: u64,
     count: u64,
+    lines: u64,
 }
 
 impl Foreign {
@@ -31,6 +32,7 @@ impl Foreign {
         Self {
             last: first.place.number(),
             count: 1,
+            lines: first.lines,
             first,
         }
     }
@@ -38,18 +40,24 @@ impl Foreign {
     pub(super) const fn add(&mut self, line: &ListLine) {
         self.last = line.place.number();
         self.count = self.count.saturating_add(1);
+        self.lines = self.lines.saturating_add(line.lines);
     }
 
     /// The one line that reports them.
     pub(super) fn report(self) -> ListLine {
-        let Self { first, last, count } = self;
+        let Self {
+            first,
+            last,
+            count,
+            lines,
+        } = self;
         let unit = first.place.element.map_or(first.place.unit, |_| "element");
         ListLine {
             fault: Some(format!(
                 "the list is neither UTF-8 nor UTF-16: {count} {unit}s up to {unit} {last} cannot be \
                  read; save it as UTF-8"
             )),
-            lines: count,
+            lines,
             ..first
         }
     }

@@ -24,7 +24,7 @@ pub(super) enum Order {
 }
 
 /// First bytes of files that are not lists of text, and what these are.
-const NOT_TEXT: [(&[u8], &str); 6] = [
+const NOT_TEXT: [(&[u8], &str); 11] = [
     (b"\x1F\x8B", "it is gzip: decompress it with gzip -d"),
     (
         b"\x28\xB5\x2F\xFD",
@@ -37,6 +37,20 @@ const NOT_TEXT: [(&[u8], &str); 6] = [
         "it is a ZIP archive, perhaps of a spreadsheet: save the table as CSV in UTF-8",
     ),
     (b"%PDF-", "it is PDF: save the list as text in UTF-8"),
+    (b"{\\rtf", "it is RTF: save the list as text in UTF-8"),
+    (
+        b"\xD0\xCF\x11\xE0",
+        "it is a document of an office program, perhaps a spreadsheet: save the table as CSV in UTF-8",
+    ),
+    (
+        b"ARROW1\0",
+        "it is Arrow: write the table as Parquet or CSV",
+    ),
+    (b"Obj\x01", "it is Avro: write the records as JSON lines"),
+    (
+        b"SQLite format 3\0",
+        "it is an SQLite database: write the table as CSV",
+    ),
 ];
 
 /// Whether no further byte is needed to decide. A list from a pipe is processed while it is written,

@@ -12,6 +12,7 @@ mod head;
 mod json;
 mod likely;
 mod lines;
+mod list_format;
 mod parquet;
 mod place;
 mod records;
@@ -25,11 +26,8 @@ use std::{
     ffi::OsStr,
     fs::File,
     io::{self, BufRead, BufReader},
-    path::Path,
     sync::Arc,
 };
-
-use clap::ValueEnum;
 
 use self::{
     delimited::{DelimitedRows, Dialect},
@@ -37,7 +35,7 @@ use self::{
     foreign::Foreign,
     json::JsonRows,
     parquet::ParquetRows,
-    row::{Found, Quoted, Row, Rows, Trouble},
+    row::{Found, Row, Rows, Trouble},
     text::TextRows,
 };
 use super::exit::{Failure, reason};
@@ -46,7 +44,9 @@ use greenlight::DataId;
 
 pub(crate) use check::CHECK_COLUMNS;
 pub(crate) use column::Columns;
+pub(crate) use likely::is_list;
 pub(crate) use lines::{LineEnds, Lines};
+pub(crate) use list_format::ListFormat;
 pub(crate) use place::{Place, place_of, unit_of};
 
 /// The longest text that is taken for a source, in bytes: far more than a URL or a path may have.
@@ -58,44 +58,16 @@ const SHOWN: usize = 80;
 /// How much of a list is read at a time, in bytes.
 const BUFFER: usize = 64 * 1024;
 
-/// How a list is written: one source per line; fields between delimiters below a line that names the
-/// columns, with quotes (CSV) or without (TSV); one JSON object or text per line, or an array of
-/// them; Apache Parquet.
-// No text for each, which would turn the whole help into its long form.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum ListFormat {
-    Text,
-    Csv,
-    Tsv,
-    #[value(alias = "json", alias = "ndjson")]
-    Jsonl,
-    Parquet,
-}
-
 /// The files that `--from` takes, for hints.
 const FILES: &str = "--from takes a list of sources: text with one per line, .csv, .tsv, .json, .jsonl, \
                      .ndjson or .parquet, or - for standard input";
 
-impl ListFormat {
-    /// Returns the format of a file by its extension: text for any that is not known.
-    fn of_name(name: &OsStr) -> Self {
-        let extension = Path::new(name).extension().unwrap_or_default();
-        let is = |wanted: &str| extension.eq_ignore_ascii_case(wanted);
-        match () {
-            () if is("csv") => Self::Csv,
-            () if is("tsv") || is("tab") => Self::Tsv,
-            () if is("jsonl") || is("ndjson") || is("json") => Self::Jsonl,
-            () if is("parquet") => Self::Parquet,
-            () => Self::Text,
-        }
-    }
-}
-
 /// A list of sources, read as it is needed.
 pub(crate) struct List {
     name: Arc<str>,
-    unit: &'static str,
+    format: ListFormat,
     rows: Box<dyn Rows>,
+    quoted_lines: u64,
     has_begun: bool,
     has_ended: bool,
     /// The format is text for want of another: the first line may show that it is not.
@@ -198,19 +170,22 @@ impl List {
         self.likely
     }
 
-    /// Quoted fields so far that seem to hold rows.
-    pub(crate) fn quoted(&self) -> Quoted {
-        self.rows.quoted()
+    /// The lines of the first quoted field that seems to hold rows.
+    pub(crate) fn quoted_rows(&self) -> Option<(u64, u64)> {
+        self.rows.quoted_rows()
+    }
+
+    /// How many lines so far are within quoted fields and have no source of their own.
+    pub(crate) const fn quoted_lines(&self) -> u64 {
+        self.quoted_lines
     }
 
     fn new(name: &str, format: ListFormat, rows: Box<dyn Rows>) -> Self {
         Self {
             name: name.into(),
-            unit: match format {
-                ListFormat::Parquet => "row",
-                _ => "line",
-            },
+            format,
             rows,
+            quoted_lines: 0,
             has_begun: false,
             has_ended: false,
             is_guess: false,
@@ -251,7 +226,7 @@ impl List {
             place: Place {
                 list: Arc::clone(&self.name),
                 line: number,
-                unit: self.unit,
+                unit: self.format.unit(),
                 element,
             },
             text,
@@ -338,6 +313,10 @@ impl List {
             .as_ref()
             .is_none_or(|row| matches!(row.found, Found::Unreadable(_)));
         let line = self.line(row?);
+        if line.fault.is_none() && self.format.has_cells() {
+            let further = line.lines.saturating_sub(1);
+            self.quoted_lines = self.quoted_lines.saturating_add(further);
+        }
         if std::mem::take(&mut self.is_guess) {
             self.likely = likely::format_of(&line.text);
         }

@@ -43,10 +43,9 @@ pub(crate) fn place_of(list: &str, number: u64) -> String {
 
 /// Returns what the entries of a list of this name are called.
 pub(crate) fn unit_of(list: &str) -> &'static str {
-    match ListFormat::of_name(OsStr::new(list)) {
-        ListFormat::Parquet => "row",
-        // Lines, or the elements of an array.
-        ListFormat::Jsonl => "entry",
-        ListFormat::Text | ListFormat::Csv | ListFormat::Tsv => "line",
+    match ListFormat::of_extension(OsStr::new(list)) {
+        // Lines, or the elements of an array: standard input may be either.
+        Some(ListFormat::Jsonl) | None => "entry",
+        Some(format) => format.unit(),
     }
 }

@@ -18,25 +18,10 @@ pub(super) trait Rows: Send {
     /// The next row. Nothing is asked of the list after [`Found::Unreadable`].
     fn next(&mut self) -> Option<Row>;
 
-    /// Quoted fields so far that seem to hold rows.
-    fn quoted(&self) -> Quoted {
-        Quoted::default()
-    }
-}
-
-/// Quoted fields that seem to hold rows, because one quote too many opens a field and another one closes it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Quoted {
-    /// The lines that the first of them begins and ends in.
-    pub(crate) first: Option<(u64, u64)>,
-    /// How many lines have no row of their own for that reason.
-    pub(crate) lines: u64,
-}
-
-impl Quoted {
-    pub(super) fn add(&mut self, line: u64, last: u64) {
-        self.first.get_or_insert((line, last));
-        self.lines = self.lines.saturating_add(last.saturating_sub(line));
+    /// The lines that the first quoted field begins and ends in that seems to hold rows, because one
+    /// quote too many opens a field and another one closes it.
+    fn quoted_rows(&self) -> Option<(u64, u64)> {
+        None
     }
 }
 

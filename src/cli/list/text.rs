@@ -113,7 +113,7 @@ impl<R: BufRead + Send> Rows for TextRows<R> {
 }
 
 /// Whether a line begins with a JSON object or array. A name of a file may begin with a bracket, too.
-fn is_json(line: &[u8]) -> bool {
+pub(super) fn is_json(line: &[u8]) -> bool {
     let (wanted, rest) = match line.trim_ascii() {
         [b'{', rest @ ..] => (&b"\"}"[..], rest),
         [b'[', rest @ ..] => (&b"\"{[]"[..], rest),

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::Job;
 use crate::{
-    cli::{clock, duration, terminal},
+    cli::{clock, duration, list::place_of, terminal},
     error::Error,
 };
 
@@ -85,9 +85,12 @@ impl Job {
         for same in shared.iter().take(MOST_SHARED) {
             let [first, second] = &same.places;
             let message = format!(
-                "the data id `{}` is at {} places, the first of which are {} line {} and {} \
-                 line {}: each gets its outcome",
-                same.data_id, same.count, first.0, first.1, second.0, second.1
+                "the data id `{}` is at {} places, the first of which are {} and {}: each gets its \
+                 outcome",
+                same.data_id,
+                same.count,
+                place_of(&first.0, first.1),
+                place_of(&second.0, second.1)
             );
             terminal::error(&message);
         }

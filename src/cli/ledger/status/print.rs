@@ -152,7 +152,9 @@ impl PrintedLine for Status {
                 format!("`{list}` is not read to its end: give it to `greenlight scan` again");
             rows.push(pair("unread", text));
         }
+        let heading = |text: &str| vec![Cell::new(text).tone(Tone::Heading)];
         rows.push(Cells::new());
+        rows.push(heading("images by state and first reason"));
         for (state, count) in &self.states {
             let name = Cell::new(*state).left(STATE);
             rows.push(vec![name, Cell::new(count.to_string()).right(9)]);
@@ -169,6 +171,7 @@ impl PrintedLine for Status {
         let mut codes = human::code_rows(&self.codes, STATE + 9).peekable();
         if codes.peek().is_some() {
             rows.push(Cells::new());
+            rows.push(heading("sources by code, each code of a source"));
         }
         rows.extend(codes);
         rows

@@ -12,6 +12,7 @@ use parquet::{
 };
 
 use super::{
+    super::{List, ListFormat},
     bounds::{check_metadata, page_head},
     *,
 };
@@ -312,6 +313,20 @@ fn a_text_that_is_too_long_is_not_copied_for_each_row() {
     }
     assert_eq!(count, rows);
     assert!(held <= rows * 2_048, "{held} bytes were copied");
+}
+
+#[test]
+fn blanks_around_urls_are_removed_and_those_around_paths_are_kept() {
+    let rows: Vec<Values> = [" http://a/\t", "\r\nHTTPS://b/ ", " c d.png ", "http://e/"]
+        .into_iter()
+        .map(|source| (Some(source.to_owned()), None))
+        .collect();
+    let file = write(&rows, 2, properties());
+    let rows = open(&file, &Columns::default()).unwrap();
+    let list = List::new("list.parquet", ListFormat::Parquet, Box::new(rows));
+    let lines: Vec<_> = list.map(|line| (line.text, line.fault)).collect();
+    let wanted = ["http://a/", "HTTPS://b/", " c d.png ", "http://e/"];
+    assert_eq!(lines, wanted.map(|text| (text.to_owned(), None)));
 }
 
 #[test]

@@ -4,12 +4,22 @@ use super::*;
 
 #[test]
 fn column_names_match_without_case() {
-    for name in ["URL", " url ", "Image_URL", "Source", "LINK"] {
+    for name in ["URL", " url ", "Image_URL", "Source", "LINK", "\u{a0}url"] {
         let table = format!("id,{name}\n1,a\n");
         assert_eq!(read(ListFormat::Csv, table.as_bytes()), [good(2, "a")]);
         let object = format!("{{\"id\":1,\"{name}\":\"a\"}}\n");
         assert_eq!(read(ListFormat::Jsonl, object.as_bytes()), [good(1, "a")]);
     }
+    // The second mark of a file that was written from one with a mark.
+    for table in ["\u{feff}\u{feff}url,id\na,1\n", "\"\u{feff}url\",id\na,1\n"] {
+        assert_eq!(read(ListFormat::Csv, table.as_bytes()), [good(2, "a")]);
+    }
+    let lines = read(ListFormat::Tsv, b"\"url\"\t\"id\"\n\"a\"\t\"1\"\n");
+    let fault = lines[0].3.as_deref().unwrap();
+    assert!(
+        fault.contains("read the list with --list-format csv"),
+        "{fault}"
+    );
     let lines = read_columns(ListFormat::Csv, columns("PIC", ""), b"id,pic\n1,a\n");
     assert_eq!(lines, [good(2, "a")]);
     let why = "more than one column may hold the sources: url, Link: name the one that does with \

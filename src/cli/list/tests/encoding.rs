@@ -156,6 +156,20 @@ fn a_compressed_list_is_reported_as_that() {
     let lines = read(ListFormat::Text, b"\x1f\x8b\x08\0\0\n\n\0");
     let fault = "cannot read on: it is gzip: decompress it with gzip -d";
     assert_eq!(lines, [bad(1, "", fault)]);
+    for (start, name) in [
+        (&b"\xD0\xCF\x11\xE0\xA1\xB1\x1A\xE1"[..], "it is a document"),
+        (b"ARROW1\0\0", "it is Arrow"),
+        (b"Obj\x01\x04", "it is Avro"),
+        (b"SQLite format 3\0", "it is an SQLite database"),
+        (b"{\\rtf1\\ansi\n", "it is RTF"),
+    ] {
+        for format in [ListFormat::Text, ListFormat::Csv, ListFormat::Jsonl] {
+            let lines = read(format, start);
+            assert_eq!(lines.len(), 1, "{name}: {lines:?}");
+            let fault = lines[0].3.as_deref().unwrap();
+            assert!(fault.contains(name), "{name}: {fault}");
+        }
+    }
 }
 
 #[test]

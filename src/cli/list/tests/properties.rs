@@ -58,7 +58,57 @@ fn unaccounted(format: ListFormat, bytes: &[u8]) -> Vec<u64> {
         .collect()
 }
 
+/// How many lines the results, the reports and the quoted fields of a list are, with a table's header.
+fn counted(format: ListFormat, bytes: &[u8]) -> Option<u64> {
+    let columns = Columns {
+        delimiter: Some(b','),
+        ..columns("url", "")
+    };
+    let mut list = list_of(format, columns, Cursor::new(bytes.to_vec()));
+    let mut count = u64::from(format.has_cells());
+    for line in list.by_ref() {
+        if line
+            .fault
+            .as_deref()
+            .is_some_and(|fault| fault.contains("cannot read on"))
+        {
+            return None;
+        }
+        count += if line.fault.is_some() { line.lines } else { 1 };
+    }
+    Some(count + list.quoted_lines())
+}
+
 proptest! {
+    #[test]
+    fn the_counts_add_up_to_the_lines(bytes in vec(prop_oneof![
+            1 => any::<u8>(),
+            9 => proptest::sample::select(b"url,id\n\n\r\t\"\"#{}:[]\\ ax1".to_vec()),
+        ], 0..300)) {
+        for (format, start) in [
+            (ListFormat::Text, "line\n"),
+            (ListFormat::Csv, "url,id\n"),
+            (ListFormat::Tsv, "url,id\n"),
+        ] {
+            let bytes = [start.as_bytes(), &bytes].concat();
+            let Some(counted) = counted(format, &bytes) else { continue };
+            let lines = with_lf(&bytes);
+            let is_empty = |line: &[u8]| match format {
+                ListFormat::Text => {
+                    let line = line.trim_ascii();
+                    line.is_empty() || line.starts_with(b"#")
+                }
+                _ => line.is_empty(),
+            };
+            let filled = lines.split(|byte| *byte == b'\n').filter(|line| !is_empty(line)).count();
+            let empty = lines.split(|byte| *byte == b'\n').count() - filled;
+            let least = u64::try_from(filled).unwrap();
+            // A field or a skipped part of the list may have empty lines, which are counted.
+            let most = least + u64::try_from(empty).unwrap();
+            prop_assert!((least..=most).contains(&counted), "{:?}: {counted} of {least} to {most}", format);
+        }
+    }
+
     #[test]
     fn every_line_is_accounted_for(bytes in vec(prop_oneof![
             1 => any::<u8>(),

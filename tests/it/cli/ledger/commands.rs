@@ -53,6 +53,7 @@ fn status_prints_states_classes_and_cost() {
     time left   nothing is left to do
     spend       2 tasks of 2 scenes: 4 billed at most
 
+    images by state and first reason
     dead                  1
                           1  submit/590
     delivered             2
@@ -60,6 +61,7 @@ fn status_prints_states_classes_and_cost() {
                           1  image/too-small
                           1  url/scheme
 
+    sources by code, each code of a source
                         1  url/scheme
                         1  image/too-small
 

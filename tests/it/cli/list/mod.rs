@@ -4,6 +4,8 @@ mod folders;
 mod interrupt;
 mod matrix;
 
+use std::fs;
+
 use insta::assert_snapshot;
 
 use crate::cli::bench::{Bench, Run, read_line};
@@ -266,31 +268,140 @@ fn another_encoding_is_reported_once_and_ascii_lines_are_kept() {
 #[test]
 fn the_summary_counts_every_line() {
     let bench = Bench::new("list-summary");
-    let list = b"url,id\nftp://one,1\n\n\"a\"b,2\nftp://two\n,3\nftp://three,4\n";
+    // A header, two sources, three malformed lines, and two further lines of one cell.
+    let list = b"url,id\nftp://one,1\n\n\"a\"b,2\nftp://two\n,3\nftp://three,\"4\nof\nthem\"\n";
     bench.write("list.csv", list);
-    let says = |run: &Run, text: &str| assert!(run.stdout.contains(text), "{run}");
-    let run = bench.run(&["check", "--from", "list.csv"]);
-    says(
-        &run,
-        "\n2 sources: 2 reject\n3 lines without a source that can be read\n",
-    );
-    assert_eq!(run.code, Some(2), "{run}");
-    let run = bench.run(&["scan", "--sandbox", "--from", "list.csv"]);
-    says(
-        &run,
-        "\n2 sources: 2 reject\n3 lines without a source that can be read\n",
-    );
+    let counts = "\n2 sources: 2 reject\n3 lines without a source that can be read\n\
+                  2 further lines within quoted fields\n";
+    for command in [&["check"][..], &["scan", "--sandbox"]] {
+        let run = bench.run(&[command, &["--from", "list.csv"]].concat());
+        assert!(run.stdout.contains(counts), "{run}");
+        assert_eq!(run.code, Some(2), "{run}");
+        assert!(!run.stderr.contains("hint"), "{run}");
+    }
     let run = bench.run(&["plan", "--from", "list.csv"]);
-    says(&run, "sources     2 (0 duplicates)\n");
-    says(
-        &run,
+    for count in [
+        "sources     2 (0 duplicates)\n",
         "list        3 lines without a source that can be read\n",
-    );
+        "list        2 further lines within quoted fields\n",
+    ] {
+        assert!(run.stdout.contains(count), "{run}");
+    }
     assert_eq!(run.code, Some(2), "{run}");
     let run = bench.run(&["plan", "--from", "list.csv", "--format", "jsonl"]);
     let plan = run.json().remove(0);
-    let counts = ["sources", "rejected", "unreadable", "bad_lines"].map(|count| &plan[count]);
-    assert_eq!(counts, [2, 2, 0, 3], "{run}");
+    let counts = [
+        "sources",
+        "rejected",
+        "unreadable",
+        "bad_lines",
+        "quoted_lines",
+    ];
+    assert_eq!(counts.map(|count| &plan[count]), [2, 2, 0, 3, 2], "{run}");
+}
+
+#[test]
+fn two_urls_on_a_line_get_a_hint_and_one_result() {
+    let bench = Bench::new("list-joined");
+    let list = "http://192.0.2.1/?u=http://b/,http://c/\nhttp://me:word@192.0.2.1/a.jpg,http://192.0.2.1/b.jpg\n\
+                http://192.0.2.1/c.jpghttp://192.0.2.1/d.jpg\n";
+    bench.write("list.txt", list);
+    let hint = "hint: list.txt line 2 looks like two URLs, http://***@192.0.2.1/a.jpg and \
+                http://192.0.2.1/b.jpg; if it is, write one per line\n";
+    for command in [&["check"][..], &["plan"], &["scan", "--sandbox"]] {
+        let run = bench.run(&[command, &["--from", "list.txt", "--format", "jsonl"]].concat());
+        assert!(run.stderr.ends_with(hint), "{run}");
+        assert_eq!(run.stderr.matches("hint: ").count(), 1, "{run}");
+    }
+    let run = bench.run(&["check", "--from", "list.txt", "--format", "jsonl"]);
+    assert_eq!(run.json().len(), 3, "{run}");
+    let run = bench.run(&["check", "http://192.0.2.1/a;http://192.0.2.1/b"]);
+    assert!(
+        run.stderr.starts_with("hint: source 1 looks like two URLs"),
+        "{run}"
+    );
+}
+
+#[test]
+fn a_list_among_the_sources_gets_a_hint() {
+    let bench = Bench::new("list-as-source");
+    bench.fixture("png/palette.png", "a.png");
+    bench.fixture("png/palette.png", "list.csv");
+    bench.write("ids.csv", "id,url\n1,ftp://one\n");
+    bench.write("ids", "# notes\n\n  ftp://one\nhttp://two/\n");
+    bench.write("urls", "# notes\n\n  http://two/\n");
+    bench.write("urls.txt", "\u{feff}http://two/\r\n");
+    bench.write("objects.txt", "[{\"url\":\"http://two/\"}]");
+    bench.write("reply.jpg", "{\"error\":\"not found\"}");
+    bench.write("page.txt", "<!doctype html><html></html>");
+    bench.write("note.txt", "a text about images");
+    bench.write("empty.txt", "");
+    for list in ["ids.csv", "urls", "urls.txt", "objects.txt"] {
+        for command in [&["check"][..], &["plan"], &["scan", "--sandbox"]] {
+            let run = bench.run(&[command, &["a.png", list, list]].concat());
+            let hint = format!(
+                "hint: {list} looks like a list, not an image; the sources that it names are read with \
+                 --from {list}\n"
+            );
+            assert_eq!(run.stderr.matches("hint: ").count(), 1, "{run}");
+            assert!(run.stderr.contains(&hint), "{run}");
+        }
+    }
+    let others = [
+        "list.csv",
+        "reply.jpg",
+        "page.txt",
+        "note.txt",
+        "empty.txt",
+        "ids",
+        "absent.csv",
+    ];
+    let run = bench.run(&[&["check"], &others[..]].concat());
+    assert!(!run.stderr.contains("hint"), "{run}");
+}
+
+#[test]
+fn a_path_outside_of_the_allowed_folders_gets_a_hint() {
+    let bench = Bench::new("list-outside");
+    bench.fixture("gif/87a.gif", "in/a.gif");
+    bench.write("list.txt", "in/a.gif\na.gif\n");
+    let run = bench.run(&["check", "--from", "list.txt", "--files-under", "in"]);
+    assert!(run.stdout.contains("file/outside: line 2"), "{run}");
+    assert_eq!(
+        run.stderr,
+        "hint: list.txt line 2 is below no folder of --files-under; relative paths begin at the working \
+         directory\n"
+    );
+    bench.write("list.txt", "a.gif\n");
+    let run = bench.run(&["check", "--from", "list.txt"]);
+    assert!(
+        run.stderr
+            .contains("hint: list.txt line 1 looks like a local path"),
+        "{run}"
+    );
+}
+
+#[test]
+fn elements_and_lines_are_named_as_what_they_are() {
+    let bench = Bench::new("list-units");
+    bench.fixture("png/palette.png", "a.png");
+    fs::rename(bench.path("a.png"), bench.path("a.jpg")).unwrap();
+    let array = "[\"a.jpg\"]";
+    let args = ["check", "--files-under", ".", "--list-format"];
+    let table = |args: &[&str]| bench.run_with_input(args, array).stdout;
+    bench.write("list.json", array);
+    bench.write("list.dat", array);
+    bench.write("list.txt", "a.jpg\n");
+    for (format, list, unit) in [
+        ("json", "-", "entry 1: "),
+        ("json", "list.json", "entry 1: "),
+        ("json", "list.dat", "entry 1: "),
+        ("text", "list.txt", "line 1: "),
+    ] {
+        let printed = table(&[&args[..], &[format, "--from", list]].concat());
+        let wanted = format!("image/type-mismatch: {unit}");
+        assert!(printed.contains(&wanted), "{list}: {printed}");
+    }
 }
 
 #[test]
