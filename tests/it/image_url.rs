@@ -93,6 +93,56 @@ fn a_text_that_parsing_changes_is_malformed() {
     }
 }
 
+fn assert_malformed(text: &str, expected: &str) {
+    let error = ImageUrl::parse(text).expect_err("it is malformed");
+    let expected = format!("not a usable URL: {expected}");
+    assert_eq!(error.to_string(), expected, "{text:?}");
+}
+
+#[test]
+fn a_scheme_that_is_missing_or_misspelled_is_named() {
+    for (text, expected) in [
+        (
+            "url=http://a.example/b",
+            "text surrounds it; write the URL alone",
+        ),
+        (
+            "//a.example/b",
+            "it has no scheme; write http: or https: first",
+        ),
+        (
+            "a.example/http://b",
+            "it has no scheme; write http:// or https:// first",
+        ),
+        (
+            "http//a.example/b",
+            "its scheme is misspelled; write http:// or https://",
+        ),
+        (
+            "HTTPS;//a.example/b",
+            "its scheme is misspelled; write http:// or https://",
+        ),
+        (
+            "http ://a.example/b",
+            "its scheme is misspelled; write http:// or https://",
+        ),
+        (
+            "http://https://a.example/b",
+            "its scheme is written twice; write it once",
+        ),
+        (
+            "http://a.example,http://b.example",
+            "another URL begins in its host; write each URL alone",
+        ),
+        (
+            "https://a.exampleHTTPS://b.example/c",
+            "another URL begins in its host; write each URL alone",
+        ),
+    ] {
+        assert_malformed(text, expected);
+    }
+}
+
 #[test]
 fn a_text_around_a_url_is_named() {
     for (text, expected) in [
@@ -165,42 +215,6 @@ fn a_text_around_a_url_is_named() {
             "its host holds the character U+200B, which is invisible; remove that",
         ),
         (
-            "url=http://a.example/b",
-            "text surrounds it; write the URL alone",
-        ),
-        (
-            "//a.example/b",
-            "it has no scheme; write http: or https: first",
-        ),
-        (
-            "a.example/http://b",
-            "it has no scheme; write http:// or https:// first",
-        ),
-        (
-            "http//a.example/b",
-            "its scheme is misspelled; write http:// or https://",
-        ),
-        (
-            "HTTPS;//a.example/b",
-            "its scheme is misspelled; write http:// or https://",
-        ),
-        (
-            "http ://a.example/b",
-            "its scheme is misspelled; write http:// or https://",
-        ),
-        (
-            "http://https://a.example/b",
-            "its scheme is written twice; write it once",
-        ),
-        (
-            "http://a.example,http://b.example",
-            "another URL begins in its host; write each URL alone",
-        ),
-        (
-            "https://a.exampleHTTPS://b.example/c",
-            "another URL begins in its host; write each URL alone",
-        ),
-        (
             "C:\\photos\\a.jpg",
             "it is the path of a file on Windows, not a URL",
         ),
@@ -213,12 +227,7 @@ fn a_text_around_a_url_is_named() {
             "it is the path of a file on Windows, not a URL",
         ),
     ] {
-        let error = ImageUrl::parse(text).expect_err("it is malformed");
-        assert_eq!(
-            error.to_string(),
-            format!("not a usable URL: {expected}"),
-            "{text:?}"
-        );
+        assert_malformed(text, expected);
     }
     // Not text around a URL.
     for text in [
