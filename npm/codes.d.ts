@@ -311,7 +311,9 @@ export type Defect =
   /** no primary item with width and height is stated */
   | 'heif/primary-item'
   /** the directory is empty, or its last image is not where it says or not an image */
-  | 'ico/directory';
+  | 'ico/directory'
+  /** the text is not XML, or its root is not `svg` of the SVG namespace */
+  | 'svg/document';
 
 /** A file format that is recognized by its content. */
 export type Format =

@@ -79,7 +79,7 @@ export type ByteSize = number | string;
  * An absent setting is that of the preset.
  */
 export interface Requirements {
-  readonly preset?: 'async' | 'sync';
+  readonly preset?: 'async' | 'sync' | 'v1-async' | 'v1-sync' | 'v2' | 'v2-mainland';
   readonly formats?: readonly Format[] | null;
   readonly max_bytes?: ByteSize | null;
   readonly warn_bytes?: ByteSize | null;
@@ -88,6 +88,7 @@ export interface Requirements {
   readonly max_side?: number | null;
   readonly max_pixels?: number | null;
   readonly max_gif_pixels?: number | null;
+  readonly max_heic_side?: number | null;
   readonly frame_cap?: number | null;
   readonly max_url_chars?: number | null;
   readonly download_time_ms?: number | null;
@@ -106,6 +107,7 @@ export interface FullRequirements extends Requirements {
   readonly max_side: number;
   readonly max_pixels: number;
   readonly max_gif_pixels: number;
+  readonly max_heic_side?: number;
   readonly frame_cap?: number;
   readonly max_url_chars: number;
   readonly download_time_ms: number;

@@ -11,8 +11,8 @@ use crate::verdict::to_json;
 /// The requirements on an image: a preset and the settings that replace its own.
 ///
 /// The settings are the keys of docs/requirements.md: formats, max_bytes, warn_bytes, min_width,
-/// min_height, max_side, max_pixels, max_gif_pixels, max_url_chars, download_time_ms,
-/// frame_cap, reject_warnings, enforce.
+/// min_height, max_side, max_pixels, max_gif_pixels, max_heic_side, max_url_chars,
+/// download_time_ms, frame_cap, reject_warnings, enforce.
 #[pyclass(frozen, eq, module = "greenlight_image")]
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Requirements(pub(crate) greenlight::Requirements);

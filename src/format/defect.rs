@@ -261,11 +261,12 @@ defect_kinds! {
     WebpRiffLength, "webp/riff-length", Corrupt, "reject", "a chunk goes beyond the length that the file declares";
     WebpFrameHeader, "webp/frame-header", Corrupt, "reject", "the image data does not begin as it should";
     WebpNoImage, "webp/no-image", Corrupt, "reject", "the file contains no image";
-    // TIFF 6.0, HEIF (ISO/IEC 23008-12) with AVIF, and icons.
+    // TIFF 6.0, HEIF (ISO/IEC 23008-12) with AVIF, icons, and SVG 2.
     TiffDirectory, "tiff/directory", Corrupt, "reject", "the first directory is not behind the header, is empty, or states no width and height";
     HeifBox, "heif/box", Corrupt, "reject", "a box is longer than the one that contains it, or too short for what it holds";
     HeifPrimaryItem, "heif/primary-item", Corrupt, "reject", "no primary item with width and height is stated";
     IcoDirectory, "ico/directory", Corrupt, "reject", "the directory is empty, or its last image is not where it says or not an image";
+    SvgDocument, "svg/document", Corrupt, "reject", "the text is not XML, or its root is not `svg` of the SVG namespace";
 }
 
 impl DefectKind {

@@ -1,10 +1,14 @@
 //! HEIF (ISO/IEC 23008-12) and AVIF: the boxes of the file (ISO/IEC 14496-12, 4.2) are walked, and
-//! width, height and rotation of the primary item are read. The coded pictures are not looked at.
+//! width, height and rotation of the primary item are read. The coded pictures are not looked at, but the
+//! box that holds them must be there.
+
+mod list;
 
 use super::{
     DefectKind, Depth, Dimensions, Facts, Orientation, Parser, Progress,
     bytes::{Cursor, Gather, be32},
 };
+use list::{Item, List, NO_ITEM};
 
 /// How many sizes, rotations, and sizes of items before the primary one is named, are remembered.
 /// Decoders have no such limit: where one is exceeded the size stays unknown.
@@ -13,6 +17,10 @@ const MAX_TURNS: usize = 4;
 const MAX_ITEMS: usize = 1;
 
 #[derive(Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent properties of the file, not states"
+)]
 pub(crate) struct Heif {
     depth: Depth,
     state: State,
@@ -31,6 +39,8 @@ pub(crate) struct Heif {
     has_wide_ids: bool,
     has_wide_indices: bool,
     is_meta_read: bool,
+    /// Whether there is a box with coded data.
+    has_data: bool,
 }
 
 /// The box whose boxes are being read.
@@ -57,52 +67,6 @@ enum State {
     Skip,
 }
 
-/// An item and its properties.
-#[derive(Clone, Copy, Debug)]
-struct Item {
-    id: u32,
-    size: Option<Dimensions>,
-    turn: u8,
-}
-
-const NO_ITEM: Item = Item {
-    id: 0,
-    size: None,
-    turn: 0,
-};
-
-/// The first `N` of a kind.
-#[derive(Debug)]
-struct List<T, const N: usize> {
-    held: [T; N],
-    len: u8,
-    is_over: bool,
-}
-
-impl<T, const N: usize> List<T, N> {
-    const fn new(held: [T; N]) -> Self {
-        Self {
-            held,
-            len: 0,
-            is_over: false,
-        }
-    }
-
-    fn add(&mut self, value: T) {
-        match self.held.get_mut(usize::from(self.len)) {
-            Some(free) => {
-                *free = value;
-                self.len = self.len.saturating_add(1);
-            }
-            None => self.is_over = true,
-        }
-    }
-
-    fn iter(&self) -> impl Iterator<Item = &T> {
-        self.held.iter().take(usize::from(self.len))
-    }
-}
-
 impl Heif {
     pub(crate) const fn new(depth: Depth) -> Self {
         Self {
@@ -120,6 +84,7 @@ impl Heif {
             has_wide_ids: false,
             has_wide_indices: false,
             is_meta_read: false,
+            has_data: false,
         }
     }
 
@@ -218,6 +183,10 @@ impl Heif {
         if self.level != Level::File && self.box_end > self.end() {
             return Self::broken(at, facts);
         }
+        self.has_data |= matches!(
+            (self.level, &name),
+            (Level::File, b"mdat") | (Level::Meta, b"idat")
+        );
         self.state = match (self.level, &name) {
             (Level::File, b"meta") if !self.is_meta_read => State::MetaVersion,
             (Level::Meta, b"pitm") => State::Primary,
@@ -436,7 +405,9 @@ impl Parser for Heif {
         let held = u64::try_from(self.field.held()).unwrap_or(0);
         let is_between = matches!(self.state, State::Header) && self.level == Level::File;
         let is_to_the_end = matches!(self.state, State::Skip) && self.box_end == u64::MAX;
-        if is_between && held > 0 && self.is_meta_read {
+        if !self.has_data {
+            facts.defect(DefectKind::Truncated, len);
+        } else if is_between && held > 0 && self.is_meta_read {
             facts.ends_at(len.saturating_sub(held));
         } else if is_between && held == 0 || is_to_the_end {
             facts.ends_at(len);

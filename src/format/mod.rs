@@ -24,6 +24,8 @@ pub(crate) mod ico;
 pub(crate) mod jpeg;
 pub(crate) mod png;
 #[cfg(feature = "containers")]
+pub(crate) mod svg;
+#[cfg(feature = "containers")]
 pub(crate) mod tiff;
 pub(crate) mod webp;
 
@@ -45,8 +47,8 @@ pub(crate) use targa::Footer;
 /// A file format that is recognized by its content.
 ///
 /// 1.0 of the moderation service scans the first four. [`Webp`](Self::Webp), [`Tiff`](Self::Tiff),
-/// [`Heic`](Self::Heic), [`Avif`](Self::Avif) and [`Ico`](Self::Ico), which 2.0 scans too, are measured with
-/// the feature `containers` and can be allowed ([`Requirements::with_format`](crate::Requirements::with_format)). The others are recognized so
+/// [`Heic`](Self::Heic), [`Avif`](Self::Avif), [`Ico`](Self::Ico) and [`Svg`](Self::Svg), which 2.0 scans
+/// too, are measured with the feature `containers` and can be allowed ([`Requirements::with_format`](crate::Requirements::with_format)). The others are recognized so
 /// that a refusal can name them.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

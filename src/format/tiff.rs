@@ -1,11 +1,15 @@
-//! TIFF (revision 6.0) and `BigTIFF`: the first directory is read. From structure depth on, the file
-//! must contain the values of its entries and a picture in one strip. Other strips and tiles are not
-//! looked for, and further pages are not counted.
+//! TIFF (revision 6.0) and `BigTIFF`: the first directory states the size. From structure depth on, the
+//! other directories are counted as pages, and the file must contain the values of all entries and the
+//! last strip or tile of each page. The file is read once from its start: what lies before the directory
+//! that refers to it is not read.
+
+mod strips;
 
 use super::{
     ColorType, DefectKind, Depth, Dimensions, Facts, Orientation, Parser, Progress,
     bytes::{Cursor, Gather},
 };
+use strips::{Column, Strips, Values};
 
 /// No writer comes near so many entries.
 const MAX_ENTRIES: u64 = 65_535;
@@ -28,27 +32,41 @@ pub(crate) struct Tiff {
     /// The picture is a smaller version of another one in the file.
     is_reduced: bool,
     depth: Depth,
-    /// The offset and the length of the only strip.
-    strip: [u64; 2],
-    /// Where the values of the entries end.
-    values_end: u64,
+    /// How many directories were read.
+    directories: u32,
+    strips: Strips,
+    /// The offset of the next directory, or 0.
+    next: u64,
+    /// Where the pictures and the values of the entries end.
+    end: u64,
 }
 
 #[derive(Clone, Copy, Debug)]
 enum State {
     Head,
     BigHead,
-    Seek { to: u64 },
+    /// To the next directory.
+    Seek {
+        to: u64,
+    },
     Count,
-    Entry { left: u64 },
-    Rest { to: u64 },
+    Entry {
+        left: u64,
+    },
+    /// The offset of the next directory.
+    Next,
+    /// To values of an entry, and through them.
+    Values(Values),
+    Rest,
 }
 
 /// The values of a directory entry's types that a size can have (TIFF 6.0, 2).
 const BYTE: u16 = 1;
 const SHORT: u16 = 3;
 const LONG: u16 = 4;
+const IFD: u16 = 13;
 const LONG8: u16 = 16;
+const IFD8: u16 = 18;
 
 impl Tiff {
     pub(crate) const fn new(depth: Depth) -> Self {
@@ -62,8 +80,10 @@ impl Tiff {
             height: None,
             is_reduced: false,
             depth,
-            strip: [0; 2],
-            values_end: 0,
+            directories: 0,
+            strips: Strips::NONE,
+            next: 0,
+            end: 0,
         }
     }
 
@@ -116,9 +136,16 @@ impl Tiff {
 
     fn count(&mut self, count: u64, at: u64, facts: &mut Facts) -> Progress {
         if count == 0 || count > MAX_ENTRIES {
+            // A page that is not the first is not counted.
+            if self.directories > 0 {
+                self.state = State::Rest;
+                return Progress::More;
+            }
             facts.defect(DefectKind::TiffDirectory, at);
             return Progress::Failed;
         }
+        self.strips = Strips::NONE;
+        self.is_reduced = false;
         self.state = State::Entry { left: count };
         Progress::More
     }
@@ -128,31 +155,38 @@ impl Tiff {
         let (tag, kind) = (self.short(entry, 0), self.short(entry, 2));
         let count = self.offset(entry, 4);
         let (at, room) = if self.is_big { (12, 8) } else { (8, 4) };
-        let len = count.saturating_mul(length(kind));
-        if len > room {
-            let end = self.offset(entry, at).saturating_add(len);
-            self.values_end = self.values_end.max(end);
-        }
-        if count != 1 {
+        let len = length(kind);
+        let is_inline = count.saturating_mul(len) <= room;
+        if !is_inline {
+            let values = self.offset(entry, at);
+            let end = values.saturating_add(count.saturating_mul(len));
+            self.end = self.end.max(end);
+            if let Some(column) = Column::of_tag(tag).filter(|_| is_whole(kind)) {
+                self.strips.refer(Values {
+                    column,
+                    kind,
+                    at: values,
+                    count,
+                });
+            }
             return;
         }
-        let value = match kind {
-            BYTE => self.number::<1>(entry, at),
-            SHORT => self.number::<2>(entry, at),
-            LONG => self.number::<4>(entry, at),
-            LONG8 if self.is_big => self.number::<8>(entry, at),
-            _ => return,
-        };
-        match tag {
-            273 => self.strip[0] = value,
-            279 => self.strip[1] = value,
-            _ => {}
+        if let Some(column) = Column::of_tag(tag).filter(|_| is_whole(kind)) {
+            let mut at = at;
+            for _ in 0..count {
+                let value = self.value(kind, entry, at);
+                self.strips.add(column, value.unwrap_or(0));
+                at = at.saturating_add(usize::try_from(len).unwrap_or(0));
+            }
         }
-        let Ok(value) = u32::try_from(value) else {
+        let value = self.value(kind, entry, at).filter(|_| count == 1);
+        let Some(value) = value.and_then(|value| u32::try_from(value).ok()) else {
             return;
         };
         match tag {
-            254 => self.is_reduced = value & 1 != 0,
+            // A smaller version of another picture, or a mask of one.
+            254 => self.is_reduced = value & 0b101 != 0,
+            _ if self.directories > 0 => {}
             256 => self.width = self.width.or(Some(value)),
             257 => self.height = self.height.or(Some(value)),
             258 => facts.bit_depth = facts.bit_depth.or(u8::try_from(value).ok()),
@@ -165,26 +199,56 @@ impl Tiff {
         }
     }
 
-    fn end(&mut self, at: u64, facts: &mut Facts) -> Progress {
-        match (self.width, self.height) {
-            // The size of the picture itself is in another directory.
-            _ if self.is_reduced => {}
-            (Some(0), _) | (_, Some(0)) => facts.defect(DefectKind::ZeroDimension, at),
-            (Some(width), Some(height)) => {
-                facts.dimensions = Some(Dimensions::new(width, height));
+    /// The number of this type at `at`.
+    fn value(&self, kind: u16, field: &[u8], at: usize) -> Option<u64> {
+        match kind {
+            BYTE => Some(self.number::<1>(field, at)),
+            SHORT => Some(self.number::<2>(field, at)),
+            LONG | IFD => Some(self.number::<4>(field, at)),
+            LONG8 | IFD8 => Some(self.number::<8>(field, at)),
+            _ => None,
+        }
+    }
+
+    /// The entries of a directory are over.
+    fn close(&mut self, at: u64, facts: &mut Facts) -> Progress {
+        let is_first = self.directories == 0;
+        self.directories = self.directories.saturating_add(1);
+        if is_first {
+            match (self.width, self.height) {
+                // The size of the picture itself is in another directory.
+                _ if self.is_reduced => {}
+                (Some(0), _) | (_, Some(0)) => facts.defect(DefectKind::ZeroDimension, at),
+                (Some(width), Some(height)) => {
+                    facts.dimensions = Some(Dimensions::new(width, height));
+                }
+                _ if self.is_raw => {}
+                _ => facts.defect(DefectKind::TiffDirectory, at),
             }
-            _ if self.is_raw => {}
-            _ => facts.defect(DefectKind::TiffDirectory, at),
         }
         if self.depth == Depth::Header {
             return Progress::Done;
         }
-        let [offset, len] = self.strip;
-        // The offset of the next directory follows the entries.
-        let next = at.saturating_add(if self.is_big { 8 } else { 4 });
-        let to = next.max(self.values_end).max(offset.saturating_add(len));
-        self.state = State::Rest { to };
+        if is_first || !self.is_reduced {
+            facts.frames = facts.frames.saturating_add(1);
+        }
+        self.state = State::Next;
         Progress::More
+    }
+
+    /// Goes to what follows next in the file: values of an entry, or the next directory.
+    fn proceed(&mut self, at: u64, facts: &mut Facts) {
+        self.end = self.end.max(self.strips.end()).max(at);
+        let directory = Some(self.next).filter(|next| *next >= at);
+        self.state = match (self.strips.take_next(at), directory) {
+            (Some(values), Some(to)) if to < values.at => State::Seek { to },
+            (Some(values), _) => State::Values(values),
+            (None, Some(to)) => State::Seek { to },
+            (None, None) => {
+                facts.frames_final = self.next == 0;
+                State::Rest
+            }
+        };
     }
 }
 
@@ -197,6 +261,11 @@ const fn length(kind: u16) -> u64 {
         5 | 10 | 12 | 16..=18 => 8,
         _ => 0,
     }
+}
+
+/// Whether values of the type are whole numbers.
+const fn is_whole(kind: u16) -> bool {
+    matches!(kind, BYTE | SHORT | LONG | IFD | LONG8 | IFD8)
 }
 
 /// TIFF 6.0, 8 and 20 to 23: what the values of `PhotometricInterpretation` are.
@@ -243,14 +312,49 @@ impl Parser for Tiff {
                         None => return Progress::More,
                     }
                 }
-                State::Rest { to } => {
-                    cursor.take(to.saturating_sub(at));
-                    if cursor.offset() < to {
+                State::Values(Values { count: 0, .. }) => {
+                    self.proceed(at, facts);
+                    Progress::More
+                }
+                State::Values(values) if at < values.at => {
+                    cursor.take(values.at.saturating_sub(at));
+                    if cursor.offset() < values.at {
+                        return Progress::More;
+                    }
+                    Progress::More
+                }
+                State::Values(values) => {
+                    let len = length(values.kind);
+                    let want = usize::try_from(len).unwrap_or(0);
+                    let Some(field) = self.field.fill(&mut cursor, want) else {
+                        return Progress::More;
+                    };
+                    let value = self.value(values.kind, &field, 0);
+                    self.strips.add(values.column, value.unwrap_or(0));
+                    self.state = State::Values(Values {
+                        at: values.at.saturating_add(len),
+                        count: values.count.saturating_sub(1),
+                        ..values
+                    });
+                    Progress::More
+                }
+                State::Next => {
+                    let want = if self.is_big { 8 } else { 4 };
+                    let Some(field) = self.field.fill(&mut cursor, want) else {
+                        return Progress::More;
+                    };
+                    self.next = self.offset(&field, 0);
+                    self.proceed(cursor.offset(), facts);
+                    Progress::More
+                }
+                State::Rest => {
+                    cursor.take(self.end.saturating_sub(at));
+                    if cursor.offset() < self.end {
                         return Progress::More;
                     }
                     Progress::Done
                 }
-                State::Entry { left: 0 } => self.end(at, facts),
+                State::Entry { left: 0 } => self.close(at, facts),
                 State::Entry { left } => {
                     let want = if self.is_big { 20 } else { 12 };
                     let Some(entry) = self.field.fill(&mut cursor, want) else {

@@ -20,19 +20,16 @@ mod file;
 mod inspection;
 #[cfg(feature = "stream")]
 mod stream;
+mod walker;
 mod whole;
 
-use crate::format::{
-    self, Footer, Format, Found, Markup, Parser, Progress, SNIFF_BYTES, Sniffed, bmp::Bmp,
-    gif::Gif, jpeg::Jpeg, png::Png, sniff, webp::Webp,
-};
-#[cfg(feature = "containers")]
-use crate::format::{heif::Heif, ico::Ico, tiff::Tiff};
+use crate::format::{self, Footer, Found, Progress, SNIFF_BYTES, Sniffed, sniff};
 
 pub use crate::format::{ColorType, Defect, DefectClass, DefectKind, Defects, Depth, Orientation};
 #[cfg(feature = "files")]
 pub(crate) use file::inspect as inspect_file;
 pub use inspection::{Claim, ClaimSource, Identity, Inspection};
+use walker::{Text, Walker};
 #[cfg(feature = "client")]
 pub(crate) use whole::read_chunks;
 
@@ -67,7 +64,7 @@ enum State {
     /// The format is not known yet; the bytes so far are held.
     Sniffing(Head),
     /// A text of tags, which the first one will name.
-    Reading(Markup),
+    Reading(Text),
     /// A file that its last bytes name.
     Ending(Footer),
     Walking(Walker),
@@ -101,56 +98,6 @@ impl Head {
 
     fn bytes(&self) -> &[u8] {
         self.held.get(..self.len).unwrap_or_default()
-    }
-}
-
-#[derive(Debug)]
-enum Walker {
-    Png(Png),
-    Jpeg(Jpeg),
-    Gif(Gif),
-    Bmp(Bmp),
-    Webp(Webp),
-    #[cfg(feature = "containers")]
-    Tiff(Tiff),
-    #[cfg(feature = "containers")]
-    Heif(Heif),
-    #[cfg(feature = "containers")]
-    Ico(Ico),
-}
-
-impl Walker {
-    fn new(format: Format, depth: Depth) -> Option<Self> {
-        Some(match format {
-            Format::Png => Self::Png(Png::new(depth)),
-            Format::Jpeg => Self::Jpeg(Jpeg::new(depth)),
-            Format::Gif => Self::Gif(Gif::new(depth)),
-            Format::Bmp => Self::Bmp(Bmp::new(depth)),
-            Format::Webp => Self::Webp(Webp::new(depth)),
-            #[cfg(feature = "containers")]
-            Format::Tiff => Self::Tiff(Tiff::new(depth)),
-            #[cfg(feature = "containers")]
-            Format::Heic | Format::Avif => Self::Heif(Heif::new(depth)),
-            #[cfg(feature = "containers")]
-            Format::Ico => Self::Ico(Ico::new(depth)),
-            _ => return None,
-        })
-    }
-
-    fn parser(&mut self) -> &mut dyn Parser {
-        match self {
-            Self::Png(parser) => parser,
-            Self::Jpeg(parser) => parser,
-            Self::Gif(parser) => parser,
-            Self::Bmp(parser) => parser,
-            Self::Webp(parser) => parser,
-            #[cfg(feature = "containers")]
-            Self::Tiff(parser) => parser,
-            #[cfg(feature = "containers")]
-            Self::Heif(parser) => parser,
-            #[cfg(feature = "containers")]
-            Self::Ico(parser) => parser,
-        }
     }
 }
 
@@ -268,7 +215,7 @@ impl Inspector {
                     None => Found::Unknown,
                 }
             }
-            State::Reading(markup) => markup.finish().map_or(Found::Unknown, Found::Is),
+            State::Reading(text) => text.finish().map_or(Found::Unknown, Found::Is),
             State::Ending(footer) => footer.finish().map_or(Found::Unknown, Found::Is),
             State::Sniffing(_) | State::Walking(_) | State::Settled => Found::NeedMore,
         };
@@ -327,8 +274,8 @@ impl Inspector {
                     self.advance(rest, length(head.bytes()));
                 }
             }
-            State::Reading(markup) => {
-                let found = markup.push(chunk);
+            State::Reading(text) => {
+                let found = text.push(chunk, offset);
                 self.settle(found);
             }
             State::Ending(footer) => footer.push(chunk),
@@ -352,7 +299,7 @@ impl Inspector {
                 self.advance(head, 0);
             }
             Sniffed::Markup => {
-                self.state = State::Reading(Markup::new());
+                self.state = State::Reading(Text::new(self.inspection.depth));
                 self.advance(head, 0);
             }
             // Header depth is for a file's first bytes.
@@ -369,7 +316,14 @@ impl Inspector {
         match found {
             Found::Is(format) => {
                 self.inspection.identity = Identity::Format(format);
-                self.state = State::Settled;
+                let walker = match std::mem::replace(&mut self.state, State::Settled) {
+                    State::Reading(text) => text.into_walker(format, &mut self.inspection.facts),
+                    _ => None,
+                };
+                if let Some((walker, progress)) = walker {
+                    self.state = State::Walking(walker);
+                    self.after(progress);
+                }
             }
             Found::Unknown => self.unknown(),
             Found::NeedMore => {}

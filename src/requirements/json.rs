@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use serde_json::{Map, Value};
 
-use super::{ByteSize, Requirements, Rule, kinds};
+use super::{ByteSize, MAX_HEIC_SIDE, Requirements, Rule, kinds};
 use crate::{
     error::{Error, ErrorKind},
     format::Format,
@@ -31,6 +31,8 @@ struct Document {
     /// Not written if it is the default, so that fingerprints stay as they were.
     #[serde(skip_serializing_if = "Option::is_none")]
     frame_cap: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_heic_side: Option<u32>,
     #[serde(skip_serializing_if = "is_false")]
     reject_warnings: bool,
     /// Codes sort before kinds of defects, so that a kind overrides its code.
@@ -200,6 +202,7 @@ impl Document {
             max_url_chars,
             download_time,
             frame_cap,
+            max_heic_side,
             ..
         } = requirements;
         set(min_width, self.min_width);
@@ -209,6 +212,7 @@ impl Document {
         set(max_gif_pixels, self.max_gif_pixels);
         set(max_url_chars, self.max_url_chars);
         set(frame_cap, self.frame_cap);
+        set(max_heic_side, self.max_heic_side);
         set(
             download_time,
             self.download_time_ms.map(Duration::from_millis),
@@ -273,6 +277,7 @@ impl Serialize for Requirements {
             max_url_chars: Some(self.max_url_chars),
             download_time_ms: Some(u64::try_from(millis).unwrap_or(u64::MAX)),
             frame_cap: (self.frame_cap != FRAME_CAP).then_some(self.frame_cap),
+            max_heic_side: (self.max_heic_side != MAX_HEIC_SIDE).then_some(self.max_heic_side),
             reject_warnings: false,
             enforce: enforce.collect(),
         };

@@ -3,6 +3,7 @@
 //! Every rule can be set, made a warning or switched off; the presets never change silently (see
 //! the changelog).
 
+mod defaults;
 #[cfg(feature = "serde")]
 mod json;
 mod judge;
@@ -20,10 +21,15 @@ use crate::{
     verdict::{Code, Enforcement},
 };
 
+use defaults::{default_defects, default_rules};
 #[cfg(feature = "serde")]
 pub use provenance::Provenance;
 pub use rule::Rule;
 pub use size::{ByteSize, SizeError};
+
+/// The largest side of a HEIC: "less than 8192" (pages of 2.0, international and mainland). AVIF is named
+/// beside HEIF there, without the limit.
+const MAX_HEIC_SIDE: u32 = 8_191;
 
 /// The requirements on an image: limits, and what is done when a rule is broken.
 ///
@@ -48,13 +54,14 @@ pub use size::{ByteSize, SizeError};
 /// | format | PNG, JPEG, BMP, GIF, WebP | same | international pages (2026-01 to 2026-07); pages 2638108 and 2983804 |
 /// | size | 20 MB | same | same; more than 10 MB is a warning, because page 2669854 names 10 MB |
 /// | width and height | a warning below 200 | same | same, as advice |
-/// | width or height | at most 30 000 | at most 16 384 | same |
+/// | width or height | at most 30 000; HEIC 8 191 | at most 16 384; HEIC 8 191 | same |
 /// | pixels | at most 250 000 000 | at most 167 000 000 | same; no page has a limit of its own for GIF |
 /// | download | within 3 seconds | within 7 seconds | same |
 /// | frames | the first | same | same; the name of the parameter for more is on no page |
 ///
-/// TIFF, SVG, ICO, HEIC and AVIF are named too, and have to be allowed: what is shown of them and what
-/// is scanned can differ, as of an ICO, whose last image is scanned.
+/// TIFF, SVG, ICO, HEIC and AVIF are named too (AVIF on the international pages only), and have to be
+/// allowed: what is shown of them and what is scanned can differ. The service scans the last image of an
+/// ICO, and renders an SVG itself, in a size that no page states.
 ///
 /// ```
 /// use greenlight::{Code, DefectKind, Enforcement, Format, Requirements};
@@ -80,6 +87,7 @@ pub struct Requirements {
     max_side: u32,
     max_pixels: u64,
     max_gif_pixels: u64,
+    max_heic_side: u32,
     max_url_chars: usize,
     download_time: Duration,
     frame_cap: u32,
@@ -99,6 +107,7 @@ impl Requirements {
         max_side: 30_000,
         max_pixels: 250_000_000,
         max_gif_pixels: 4_194_304,
+        max_heic_side: MAX_HEIC_SIDE,
         max_url_chars: 2_048,
         download_time: Duration::from_secs(3),
         frame_cap: FRAME_CAP,
@@ -192,6 +201,14 @@ impl Requirements {
         self
     }
 
+    /// Sets the largest width and height of a HEIC, in pixels, if it is below
+    /// [`max_side`](Self::max_side).
+    #[must_use]
+    pub const fn with_max_heic_side(mut self, pixels: u32) -> Self {
+        self.max_heic_side = pixels;
+        self
+    }
+
     /// Sets the longest URL, in characters.
     #[must_use]
     pub const fn with_max_url_chars(mut self, chars: usize) -> Self {
@@ -214,10 +231,11 @@ impl Requirements {
         self
     }
 
-    /// Allows a format. The verdict of one that has no parser here ([`Format::Psd`] and those after it,
-    /// and TIFF, HEIC, AVIF and ICO without the feature `containers`) is then inconclusive, because its
-    /// dimensions are not measured. What is shown of a TIFF, HEIC, AVIF
-    /// or ICO can differ from what is scanned: the service looks at the last image of an ICO.
+    /// Allows a format. The verdict of one that has no parser here ([`Format::Psd`] and those after it
+    /// except SVG, and TIFF, HEIC, AVIF, ICO and SVG without the feature `containers`) is then inconclusive,
+    /// because its dimensions are not measured. What is shown of a TIFF, HEIC, AVIF, ICO or SVG can differ
+    /// from what is scanned: the service looks at the last image of an ICO, and an SVG is measured by its
+    /// `width`, `height` and `viewBox`, not by its rendering.
     #[must_use]
     pub const fn with_format(mut self, format: Format) -> Self {
         self.formats |= format.bit();
@@ -313,6 +331,11 @@ impl Requirements {
         self.max_gif_pixels
     }
 
+    /// The largest width and height of a HEIC, in pixels.
+    pub const fn max_heic_side(&self) -> u32 {
+        self.max_heic_side
+    }
+
     /// The longest URL, in characters.
     pub const fn max_url_chars(&self) -> usize {
         self.max_url_chars
@@ -372,26 +395,4 @@ impl Default for Requirements {
     fn default() -> Self {
         Self::ASYNC
     }
-}
-
-const fn default_rules() -> [Enforcement; Code::COUNT] {
-    let mut rules = [Enforcement::Reject; Code::COUNT];
-    rules[Code::DownloadContentType.index()] = Enforcement::Warn;
-    rules[Code::DownloadTlsUnsupported.index()] = Enforcement::Warn;
-    rules[Code::DownloadUnknownEncoding.index()] = Enforcement::Warn;
-    rules[Code::ImageTypeMismatch.index()] = Enforcement::Warn;
-    rules[Code::ImageFramesUnseen.index()] = Enforcement::Warn;
-    rules
-}
-
-const fn default_defects() -> [Enforcement; DefectKind::COUNT] {
-    let mut defects = [Enforcement::Reject; DefectKind::COUNT];
-    let mut index = 0;
-    while index < DefectKind::COUNT {
-        if DefectKind::ALL[index].is_tolerated() {
-            defects[index] = Enforcement::Warn;
-        }
-        index += 1;
-    }
-    defects
 }

@@ -1,7 +1,7 @@
 //! The fixture images: the committed bytes equal the generated ones.
 
 #[path = "../../fixtures/catalogue/mod.rs"]
-mod catalogue;
+pub(crate) mod catalogue;
 
 use std::{
     collections::BTreeSet,

@@ -25,6 +25,7 @@ class Settings(TypedDict, total=False):
     max_side: int
     max_pixels: int
     max_gif_pixels: int
+    max_heic_side: int
     max_url_chars: int
     download_time_ms: int
     frame_cap: int

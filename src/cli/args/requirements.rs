@@ -20,8 +20,8 @@ use greenlight::{ByteSize, Enforcement, Format, Requirements, Rule};
 const MAX_FILE: u64 = 1 << 20;
 
 /// The formats whose dimensions are measured, so that they can be accepted.
-const MEASURED: [&str; 9] = [
-    "png", "jpeg", "gif", "bmp", "webp", "tiff", "heic", "avif", "ico",
+const MEASURED: [&str; 10] = [
+    "png", "jpeg", "gif", "bmp", "webp", "tiff", "heic", "avif", "ico", "svg",
 ];
 
 #[derive(Args, Debug)]
@@ -74,8 +74,9 @@ pub(crate) struct RequirementOptions {
 
     /// Allow a format in addition
     ///
-    /// png, jpeg, gif, bmp, webp, tiff, heic, avif or ico; may be repeated. For 2.0 only: others show a picture
-    /// that may differ from the one that is scanned, such as the last image of an ICO.
+    /// png, jpeg, gif, bmp, webp, tiff, heic, avif, ico or svg; may be repeated. The last five are for 2.0 only, and
+    /// what is shown of them may differ from what is scanned: the service looks at the last image of an ICO, and
+    /// an SVG is measured by its width, height and viewBox, not by its rendering.
     #[arg(long, value_name = "FORMAT", value_parser = measured(), hide_possible_values = true, hide_short_help = true)]
     allow_format: Vec<Format>,
 

@@ -132,7 +132,10 @@ impl Findings<'_> {
                 message,
             );
         }
-        let side = self.asked.max_side;
+        let side = match format {
+            Format::Heic => self.asked.max_heic_side.min(self.asked.max_side),
+            _ => self.asked.max_side,
+        };
         if width > side || height > side {
             let message = format!(
                 "{measured} pixels, at most {side} in width or height: scale it down or cut it"
