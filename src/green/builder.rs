@@ -47,6 +47,7 @@ pub struct ClientBuilder {
     proxy: Proxy,
     requests_per_second: Option<NonZeroU32>,
     images_per_second: Option<NonZeroU32>,
+    max_poll_interval: Option<Duration>,
     wait_at_most: Duration,
     sync_max_bytes: u64,
     settings: Settings,
@@ -72,6 +73,7 @@ impl ClientBuilder {
             proxy: Proxy::None,
             requests_per_second: None,
             images_per_second: None,
+            max_poll_interval: None,
             wait_at_most: Duration::MAX,
             sync_max_bytes: Requirements::SYNC.max_bytes(),
             settings: Settings {
@@ -206,10 +208,17 @@ impl ClientBuilder {
         self
     }
 
-    /// Sets the delay before the first poll and between polls. Default: 5 seconds, as the service
-    /// recommends.
+    /// Sets the delay before the first poll, and the shortest between polls. Default: 5 seconds, as the
+    /// service recommends for 1.0. For 2.0 no page states an interval.
     pub const fn poll_interval(mut self, time: Duration) -> Self {
         self.settings.poll.interval = time;
+        self
+    }
+
+    /// Sets the longest delay between polls: the delay grows with the age of the tasks, to half of it.
+    /// Default: [`Terms::max_poll_interval`], which is 30 seconds in 2.0; in 1.0 the delay does not grow.
+    pub const fn max_poll_interval(mut self, time: Duration) -> Self {
+        self.max_poll_interval = Some(time);
         self
     }
 
@@ -286,11 +295,12 @@ impl ClientBuilder {
         let version = self.api_version;
         let api_version = version.unwrap_or_else(|| dialect.version.to_owned());
         check_token("API version", &api_version)?;
-        let interval = self.settings.poll.interval;
+        let of_terms = PollConfig::of(terms);
         self.settings.poll = PollConfig {
-            interval,
-            limit: self.wait_at_most.min(terms.retention),
-            kept: terms.retention,
+            interval: self.settings.poll.interval,
+            max_interval: self.max_poll_interval.unwrap_or(of_terms.max_interval),
+            limit: self.wait_at_most.min(of_terms.limit),
+            ..of_terms
         };
         let rate = |set: Option<NonZeroU32>| {
             let default = NonZeroU32::new(terms.per_second);

@@ -38,6 +38,7 @@ mod grant;
 mod http;
 mod object;
 mod options;
+mod oss_object;
 mod outcome;
 mod poll;
 mod rate;
@@ -68,6 +69,7 @@ pub use credentials::{
 pub use detail::{Area, Details, Face, FramePart, LibraryHit, Person};
 pub use endpoint::Network;
 pub use options::{Callback, ClientInfo, CryptType, ScanOptions};
+pub use oss_object::OssObject;
 pub use outcome::{Label, Outcome, OutcomeDecision, SceneResult};
 pub use poll::Watch;
 pub use refusal::Refusal;
@@ -76,5 +78,7 @@ pub use scene::{RiskLevel, Scene, Suggestion};
 pub use submission::{Scanned, Submission, Submitted};
 pub use task::{Batch, Task};
 pub use terms::Terms;
+#[cfg(feature = "pipeline")]
+pub(crate) use terms::poll_delay;
 pub use upload::Content;
 pub use v1::{Client, Feedback};

@@ -16,7 +16,7 @@ use super::{
     report::{TaskReport, TaskState},
     scene::Scene,
     submission::Submission,
-    terms::PollConfig,
+    terms::{PollConfig, poll_delay},
 };
 use crate::error::{Error, Retry};
 
@@ -52,6 +52,8 @@ pub struct Watch {
     /// Final reports that were not returned yet.
     ready: VecDeque<TaskReport>,
     next_round: Instant,
+    /// Since when the service knows the tasks, as far as it is known.
+    taken: Instant,
     end: Instant,
     /// Since when polls fail.
     failing_since: Option<Instant>,
@@ -77,10 +79,27 @@ impl Watch {
             refused: HashMap::new(),
             ready: VecDeque::new(),
             next_round: clock::after(taken, config.interval),
+            taken,
             end: clock::after(taken, config.limit),
             failing_since: None,
             config: config.clone(),
         }
+    }
+
+    /// Watches the accepted tasks of a submission through either API, at the intervals of its
+    /// [`Terms`](super::Terms).
+    pub fn from_submission(api: Arc<dyn Api>, submission: &Submission) -> Self {
+        let config = PollConfig::of(&api.terms());
+        let tasks = submission.task_ids().cloned();
+        Self::new(api, &config, tasks, submission.taken()).with_scenes(submission.scenes())
+    }
+
+    /// Sets the delay before the first poll, and the shortest between polls.
+    #[must_use]
+    pub fn with_poll_interval(mut self, time: Duration) -> Self {
+        self.config.interval = time;
+        self.next_round = clock::after(self.taken, time);
+        self
     }
 
     /// Waits for every accepted task of a submission.
@@ -128,7 +147,7 @@ impl Watch {
             }
             if self.left_in_round == 0 {
                 self.left_in_round = self.open.len();
-                self.next_round = clock::after(clock::instant(), self.config.interval);
+                self.next_round = self.after_a_delay(clock::instant());
             }
             if self.next_round >= self.end {
                 sleep_until(self.end.min(self.next_round)).await;
@@ -156,14 +175,16 @@ impl Watch {
                     && now.duration_since(since) < Self::PATIENCE;
                 if !passing {
                     self.failing_since = None;
-                    self.next_round = clock::after(now, self.config.interval);
+                    self.next_round = self.after_a_delay(now);
                     return Err(error);
                 }
                 Vec::new()
             }
         };
+        let was_answered = self.failing_since.is_none();
         self.left_in_round = self.left_in_round.saturating_sub(count);
         let mut answered: HashSet<TaskId> = HashSet::with_capacity(reports.len());
+        let known: HashSet<TaskId> = reports.iter().map(|one| one.task_id().clone()).collect();
         for report in reports {
             match report.state() {
                 TaskState::Failed(refusal) if refusal.is_temporary() => {
@@ -178,13 +199,31 @@ impl Watch {
                 self.ready.push_back(report.require_scenes(&self.scenes));
             }
         }
+        let lost_at = clock::after(self.taken, self.config.missing_for);
+        let is_lost = was_answered && clock::instant() >= lost_at;
         // Open tasks move to the end: they are polled in the next round.
         for id in self.open.drain(..count).collect::<Vec<_>>() {
-            if !answered.contains(&id) {
+            if answered.contains(&id) {
+                continue;
+            }
+            if is_lost && !known.contains(&id) {
+                let lost = TaskReport::new(id, None, TaskState::Expired);
+                self.ready.push_back(lost);
+            } else {
                 self.open.push_back(id);
             }
         }
         Ok(())
+    }
+
+    fn after_a_delay(&self, now: Instant) -> Instant {
+        let age = now.duration_since(self.taken);
+        let PollConfig {
+            interval,
+            max_interval,
+            ..
+        } = self.config;
+        clock::after(now, poll_delay(age, interval, max_interval))
     }
 
     fn give_up(&mut self) {

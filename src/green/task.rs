@@ -2,7 +2,7 @@
 
 use std::{collections::HashSet, fmt, time::SystemTime};
 
-use super::{ids::DataId, options::ClientInfo};
+use super::{ids::DataId, options::ClientInfo, oss_object::OssObject};
 use crate::{
     error::{Error, ErrorKind},
     frames::{Coverage, FRAME_CAP, Frames},
@@ -34,6 +34,7 @@ pub struct Task {
     max_frames: Option<u32>,
     created: Option<SystemTime>,
     client_info: Option<ClientInfo>,
+    object: Option<OssObject>,
 }
 
 impl Task {
@@ -68,6 +69,7 @@ impl Task {
             max_frames: None,
             created: None,
             client_info: None,
+            object: None,
         }
     }
 
@@ -113,6 +115,14 @@ impl Task {
     #[must_use]
     pub fn with_client_info(mut self, client_info: ClientInfo) -> Self {
         self.client_info = Some(client_info);
+        self
+    }
+
+    /// Lets 2.0 read the image from an object in the caller's own bucket and not from its URL. The caller
+    /// guarantees that both have the same bytes. 1.0 has no such parameter and refuses the task.
+    #[must_use]
+    pub fn with_object(mut self, object: OssObject) -> Self {
+        self.object = Some(object);
         self
     }
 
@@ -164,6 +174,11 @@ impl Task {
         self.coverage()
             .map_or(self.max_frames.unwrap_or(1), |coverage| coverage.seen())
             .max(1)
+    }
+
+    /// The object that is read in place of the URL, if set.
+    pub const fn object(&self) -> Option<&OssObject> {
+        self.object.as_ref()
     }
 
     pub(super) const fn len(&self) -> Option<u64> {

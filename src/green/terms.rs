@@ -22,8 +22,11 @@ pub struct Terms {
     /// How long after its submission a task may be missing from the results before it counts as
     /// expired, if that is before the end of the retention.
     pub missing_for: Duration,
-    /// The interval between a submission and its first poll, and between polls.
+    /// The interval between a submission and its first poll, and the shortest between polls.
     pub poll_interval: Duration,
+    /// The longest interval between polls: it grows with the age of a task, to half of it. With zero it
+    /// does not grow.
+    pub max_poll_interval: Duration,
     /// How many requests are in flight at a time by default.
     pub in_flight: usize,
 }
@@ -39,11 +42,14 @@ impl Terms {
         retention: Duration::from_secs(60 * 60),
         missing_for: Duration::MAX,
         poll_interval: Duration::from_secs(5),
+        max_poll_interval: Duration::ZERO,
         in_flight: 8,
     };
 
     /// The terms of 2.0 (pages 467826, 2638108 and 2669855, 2026). A large model (`…ByVL`) accepts ten
-    /// calls per second only.
+    /// calls per second only. No page states an interval for polls, or how many asynchronous submissions per
+    /// second are accepted: the rate is that of `ImageModeration` and `DescribeImageModerationResult`. Of two
+    /// statements on how long results are kept, three days is the shorter.
     pub const V2: Self = Self {
         max_tasks: 1,
         max_results: 1,
@@ -53,27 +59,39 @@ impl Terms {
         retention: Duration::from_secs(3 * 24 * 60 * 60),
         missing_for: Duration::from_secs(60 * 60),
         poll_interval: Duration::from_secs(5),
+        max_poll_interval: Duration::from_secs(30),
         in_flight: 64,
     };
+}
+
+/// Returns the delay between a poll and the next, for a task of this age.
+pub(crate) fn poll_delay(age: Duration, shortest: Duration, longest: Duration) -> Duration {
+    (age / 2).min(longest).max(shortest)
 }
 
 /// When results are polled.
 #[derive(Clone, Debug)]
 pub(super) struct PollConfig {
-    /// The delay before the first request and between requests.
+    /// The delay before the first request, and the shortest between requests.
     pub(super) interval: Duration,
+    /// The longest delay between requests.
+    pub(super) max_interval: Duration,
     /// The time limit for all polling.
     pub(super) limit: Duration,
     /// How long the service keeps results.
     pub(super) kept: Duration,
+    /// How long a task may be missing from the results.
+    pub(super) missing_for: Duration,
 }
 
 impl PollConfig {
     pub(super) const fn of(terms: &Terms) -> Self {
         Self {
             interval: terms.poll_interval,
+            max_interval: terms.max_poll_interval,
             limit: terms.retention,
             kept: terms.retention,
+            missing_for: terms.missing_for,
         }
     }
 }

@@ -151,6 +151,7 @@ struct Settings {
     probe_attempts: u32,
     submit_attempts: u32,
     poll_interval: Duration,
+    max_poll_interval: Duration,
     retention: Duration,
     missing_for: Duration,
     max_results: usize,
@@ -200,6 +201,7 @@ impl Pipeline {
             probe_attempts: 3,
             submit_attempts: 3,
             poll_interval: terms.poll_interval,
+            max_poll_interval: terms.max_poll_interval,
             retention: terms.retention,
             missing_for: terms.missing_for,
             max_results: terms.max_results,
@@ -323,8 +325,9 @@ impl Pipeline {
         self
     }
 
-    /// Sets the interval between a submission and its first poll, and between polls. Default: 5
-    /// seconds, as the service recommends.
+    /// Sets the interval between a submission and its first poll, and the shortest between polls: it grows
+    /// with the age of a task, up to [`Terms::max_poll_interval`](crate::green::Terms::max_poll_interval).
+    /// Default: 5 seconds.
     #[must_use]
     pub const fn poll_interval(mut self, interval: Duration) -> Self {
         self.settings.poll_interval = interval;

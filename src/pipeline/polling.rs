@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     error::Error,
-    green::{TaskReport, TaskState},
+    green::{TaskReport, TaskState, poll_delay},
     ids::TaskId,
     ledger::{NextStep, Poll, TaskUpdate, Update},
     spawned::joined,
@@ -173,9 +173,15 @@ fn update(settings: &Settings, poll: &Poll, report: Option<&TaskReport>) -> Upda
         // A response that omits a task decides nothing until the result has expired.
         (None, None) if now > missing_until(settings, poll) => Update::Expired,
         (None, _) => Update::Processing {
-            poll_at: clock::after(now, settings.poll_interval),
+            poll_at: clock::after(now, delay(settings, poll, now)),
         },
     }
+}
+
+/// Returns the delay before the next poll of a task. A clock that went back makes it the shortest.
+fn delay(settings: &Settings, poll: &Poll, now: SystemTime) -> Duration {
+    let age = now.duration_since(poll.submitted_at).unwrap_or_default();
+    poll_delay(age, settings.poll_interval, settings.max_poll_interval)
 }
 
 /// Returns when a task that is still missing from the results counts as expired.

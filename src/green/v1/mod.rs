@@ -306,6 +306,12 @@ impl Client {
         timeout: Option<Duration>,
     ) -> Result<Call<'a>, Error> {
         options.check()?;
+        if let Some((id, _)) = batch.tasks().find(|(_, task)| task.object().is_some()) {
+            return Err(Error::new(
+                ErrorKind::Usage,
+                format!("1.0 does not read objects of a bucket, only URLs: {id}"),
+            ));
+        }
         let biz_type = self.inner.biz_type.as_deref();
         let body = to_json(&ScanRequest::new(batch, options, biz_type))?;
         Ok(self.with_info(Call {

@@ -3,22 +3,20 @@
 
 use bytes::Bytes;
 use serde::Serialize;
+use serde_json::{Map, Value};
 
-use super::codes;
+use super::{codes, settings::Settings};
 use crate::{
     error::{Error, ErrorKind},
     green::{
         connection::{Body, Call, is_ok},
         ids::{DataId, TaskId},
         options::{Callback, CryptType},
+        oss_object::OssObject,
         retry::Effect,
         task::Task,
     },
 };
-
-/// The longest `dataId` (page on `UrlAsyncModeration`, the sibling for URLs; for images no page states
-/// a limit).
-const MAX_DATA_ID: usize = 64;
 
 /// The value of `ServiceParameters`.
 #[derive(Debug, Serialize)]
@@ -30,6 +28,8 @@ pub(super) struct ServiceParameters<'a> {
     oss_bucket_name: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     oss_object_name: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    oss_region_id: Option<&'a str>,
     data_id: &'a DataId,
     #[serde(skip_serializing_if = "Option::is_none")]
     referer: Option<&'a str>,
@@ -39,6 +39,8 @@ pub(super) struct ServiceParameters<'a> {
     seed: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     crypt_type: Option<CryptType>,
+    #[serde(flatten)]
+    more: &'a Map<String, Value>,
 }
 
 impl<'a> ServiceParameters<'a> {
@@ -46,31 +48,34 @@ impl<'a> ServiceParameters<'a> {
     pub(super) fn json(
         data_id: &'a DataId,
         task: &'a Task,
-        referer: Option<&'a str>,
+        settings: &'a Settings,
         callback: Option<&'a Callback>,
     ) -> Result<String, Error> {
-        let len = data_id.as_str().len();
-        if len > MAX_DATA_ID {
+        let (len, max) = (data_id.as_str().len(), settings.max_data_id);
+        if len > max {
             return Err(Error::new(
                 ErrorKind::Usage,
-                format!(
-                    "dataId of {len} characters exceeds the limit of {MAX_DATA_ID} of 2.0: {data_id}"
-                ),
+                format!("dataId of {len} characters exceeds the limit of {max} of 2.0: {data_id}"),
             ));
         }
         let url = task.url().as_str();
-        let object = url
+        // An uploaded object is named without a region, one of the caller's with it.
+        let uploaded = url
             .strip_prefix("oss://")
             .and_then(|path| path.split_once('/'));
+        let own = task.object();
+        let object = own.map(|own| (own.bucket(), own.key())).or(uploaded);
         let parameters = ServiceParameters {
             image_url: object.is_none().then_some(url),
             oss_bucket_name: object.map(|(bucket, _)| bucket),
             oss_object_name: object.map(|(_, key)| key),
+            oss_region_id: own.map(OssObject::region),
             data_id,
-            referer,
+            referer: settings.referer.as_deref(),
             callback: callback.map(|callback| callback.url.as_str()),
             seed: callback.map(|callback| callback.seed.expose()),
             crypt_type: callback.map(|callback| callback.crypt_type),
+            more: &settings.parameters,
         };
         serde_json::to_string(&parameters).map_err(|error| {
             Error::new(ErrorKind::Usage, "cannot write the request").with_source(error)
