@@ -115,6 +115,8 @@ pub(crate) struct ScanSettings {
     pub(crate) rate: Option<u32>,
 
     /// Interval between two polls for results [default: 5s, with --sandbox 100ms]
+    ///
+    /// In 2.0 it grows with the age of a task, up to 30s.
     #[arg(long, value_name = "TIME", value_parser = duration::parse_positive, hide_short_help = true)]
     pub(crate) poll: Option<Duration>,
 
