@@ -20,6 +20,9 @@ const local = import('/npm/index.js').then(async greenlight => {
   engine.textContent = 'The package in npm/ is not built: only the server checks images.';
 });
 
+// Those of the server, which differ between the APIs of the service.
+const requirements = fetch('/requirements.json').then(response => response.text()).catch(() => undefined);
+
 // What to tell a person, by the code of a violation. `kind` is the format, `file` the file.
 const WORDS = {
   'image/empty': () => 'This file is empty. Choose another one.',
@@ -114,7 +117,7 @@ function next() {
 
 async function start(upload) {
   const greenlight = serverOnly.checked ? undefined : await local;
-  const verdict = await greenlight?.check(upload.file, { early: true }).catch(() => undefined);
+  const verdict = await greenlight?.check(upload.file, { early: true, requirements: await requirements }).catch(() => undefined);
   if (verdict?.decision !== 'reject') {
     send(upload);
     return;

@@ -13,7 +13,10 @@
 //!   digits. With both, results arrive by callback; otherwise the server polls.
 //! * `GREENLIGHT_ENDPOINT`: the service's host; default: that of the region.
 //!
-//! The first argument is the address to listen on. Ctrl-C or, on Unix, SIGTERM ends the server and
+//! `--api 2.0` uses Image Moderation 2.0, which individuals and new accounts can open; `--service` names its service,
+//! by default `baselineCheck_global`, and in regions of mainland China `baselineCheck`.
+//!
+//! Another argument is the address to listen on. Ctrl-C or, on Unix, SIGTERM ends the server and
 //! removes the stored images.
 //!
 //! Before you expose it to untrusted clients, add a proxy that limits the number of connections and
@@ -48,8 +51,9 @@ use greenlight::{
     Accepted, DataId, ImageUrl, Inspection, Requirements,
     axum::{ImageField, Problem, SmallReads, Upload, UploadPolicy, callbacks},
     green::{
-        Batch, Callback, Client, FromEnvironment, OutcomeDecision, ScanOptions, Scene, Secret,
-        Suggestion, Task, TaskReport, TaskState, callback::Verifier,
+        Api, Batch, Callback, Client, ClientBuilder, Credentials, FromEnvironment, OutcomeDecision,
+        Scene, Secret, Suggestion, Task, TaskReport, TaskState, Watch, callback::Verifier,
+        v2::ServiceCode,
     },
     sandbox::Sandbox,
 };
@@ -59,19 +63,16 @@ use serde_json::json;
 use tempfile::NamedTempFile;
 use tokio::{fs, io::AsyncWriteExt, net::TcpListener, sync::broadcast};
 
-const REQUIREMENTS: Requirements = Requirements::ASYNC;
-const SCENES: [Scene; 2] = [Scene::Porn, Scene::Terrorism];
-
 /// Number of recent outcomes that are sent to a page when it connects.
 const REMEMBERED: usize = 256;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let address = std::env::args().nth(1);
-    let listener = TcpListener::bind(address.as_deref().unwrap_or("127.0.0.1:8080")).await?;
+    let arguments = Arguments::parse(std::env::args().skip(1))?;
+    let listener = TcpListener::bind(&arguments.address).await?;
     let folder = tempfile::tempdir()?; // removed when the process ends
     let app = Arc::new(App {
-        moderation: Moderation::start(folder.path()).await?,
+        moderation: Moderation::start(&arguments, folder.path()).await?,
         folder: folder.path().to_owned(),
         outcomes: Outcomes::new(),
         metrics: PrometheusBuilder::new().install_recorder()?,
@@ -86,14 +87,16 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .route("/npm/{name}", get(package))
         .route(
             "/upload",
-            post(upload).layer(UploadPolicy::new(REQUIREMENTS).layer()),
+            post(upload).layer(UploadPolicy::new(app.moderation.requirements.clone()).layer()),
         )
+        .route("/requirements.json", get(requirements))
         .route("/events", get(events))
         .route("/images/{name}", get(image))
         .route("/metrics", get(measurements))
         .with_state(Arc::clone(&app));
     if let Some((_, verifier)) = app.moderation.callback.clone() {
         let handle = move |report: TaskReport| {
+            let report = report.require_scenes(&app.moderation.scenes);
             app.outcomes.publish(&report);
             ready(Ok::<_, Infallible>(()))
         };
@@ -126,6 +129,47 @@ struct App {
     folder: PathBuf,
     outcomes: Outcomes,
     metrics: PrometheusHandle,
+}
+
+/// The arguments of the command.
+struct Arguments {
+    address: String,
+    is_v2: bool,
+    service: Option<String>,
+}
+
+impl Arguments {
+    fn parse(mut given: impl Iterator<Item = String>) -> Result<Self, String> {
+        let mut parsed = Self {
+            address: "127.0.0.1:8080".to_owned(),
+            is_v2: false,
+            service: None,
+        };
+        while let Some(argument) = given.next() {
+            match argument.as_str() {
+                "--api" => {
+                    parsed.is_v2 = match given.next().as_deref() {
+                        Some("1.0") => false,
+                        Some("2.0") => true,
+                        _ => return Err("--api is 1.0 or 2.0".to_owned()),
+                    }
+                }
+                "--service" => parsed.service = given.next(),
+                option if option.starts_with('-') => return Err(format!("unknown: {option}")),
+                _ => parsed.address = argument,
+            }
+        }
+        if parsed.service.is_some() && !parsed.is_v2 {
+            return Err("--service is of 2.0: add --api 2.0".to_owned());
+        }
+        Ok(parsed)
+    }
+}
+
+/// The requirements, with which the page checks images before it sends them.
+async fn requirements(State(app): State<Arc<App>>) -> Response {
+    let json = json!(app.moderation.requirements).to_string();
+    ([(header::CONTENT_TYPE, "application/json")], json).into_response()
 }
 
 async fn page() -> Html<&'static str> {
@@ -194,7 +238,8 @@ async fn upload(
             // because the announced length is untrusted.
             let saved = match (length, facts) {
                 (Some(length), Some(_)) => {
-                    u64::min(length, REQUIREMENTS.max_bytes()).saturating_sub(seen)
+                    let max = app.moderation.requirements.max_bytes();
+                    u64::min(length, max).saturating_sub(seen)
                 }
                 _ => 0,
             };
@@ -282,7 +327,13 @@ fn count(verdict: &'static str, seen: u64, saved: u64) {
 /// The moderation service in use.
 struct Moderation {
     name: String,
-    client: Client,
+    /// The client of either API: from here on the two are used alike.
+    api: Arc<dyn Api>,
+    /// What images are scanned for: scenes, or the service of 2.0.
+    scenes: Vec<Scene>,
+    requirements: Requirements,
+    /// The interval between polls, if it is not the default.
+    poll_interval: Option<Duration>,
     /// The base URL of the stored images.
     images: String,
     /// Set if results arrive by callback.
@@ -291,38 +342,70 @@ struct Moderation {
 }
 
 impl Moderation {
-    async fn start(folder: &Path) -> Result<Self, Box<dyn Error>> {
+    async fn start(arguments: &Arguments, folder: &Path) -> Result<Self, Box<dyn Error>> {
         match setting("ALIBABA_CLOUD_ACCESS_KEY_ID") {
-            Some(_) => Self::account(),
-            None => Self::sandbox(folder).await,
+            Some(_) => Self::account(arguments),
+            None => Self::sandbox(arguments, folder).await,
         }
     }
 
-    async fn sandbox(folder: &Path) -> Result<Self, Box<dyn Error>> {
+    /// Builds the client of the API that the arguments name.
+    fn new(
+        arguments: &Arguments,
+        client: ClientBuilder,
+        region: &str,
+    ) -> Result<Self, Box<dyn Error>> {
+        let is_mainland = region.starts_with("cn-");
+        let (api, scenes, requirements): (Arc<dyn Api>, _, _) = if arguments.is_v2 {
+            let default = if is_mainland {
+                "baselineCheck"
+            } else {
+                "baselineCheck_global"
+            };
+            let service: ServiceCode = arguments.service.as_deref().unwrap_or(default).parse()?;
+            let requirements = if is_mainland {
+                Requirements::V2_MAINLAND
+            } else {
+                Requirements::V2
+            };
+            let client = client.build_v2()?;
+            (Arc::new(client), vec![service.to_scene()], requirements)
+        } else {
+            let scenes = vec![Scene::Porn, Scene::Terrorism];
+            (Arc::new(client.build()?), scenes, Requirements::ASYNC)
+        };
+        Ok(Self {
+            name: format!("the service in {region}"),
+            api,
+            scenes,
+            requirements,
+            poll_interval: None,
+            images: String::new(),
+            callback: None,
+            _sandbox: None,
+        })
+    }
+
+    async fn sandbox(arguments: &Arguments, folder: &Path) -> Result<Self, Box<dyn Error>> {
         let sandbox = Sandbox::builder().polls(1).serve(folder).start().await?;
         let key = sandbox.credentials();
         let client = Client::builder()
             .endpoint(&sandbox.endpoint())
-            .credentials(greenlight::green::Credentials::new(
-                key.id(),
-                Secret::new(key.secret()),
-            ))
-            .poll_interval(Duration::from_millis(500))
-            .build()?;
+            .credentials(Credentials::new(key.id(), Secret::new(key.secret())));
         let here = folder.join("x");
         fs::write(&here, "").await?;
         let images = sandbox.url_for(&here)?;
         fs::remove_file(&here).await?;
         Ok(Self {
             name: format!("the sandbox at {}", sandbox.endpoint()),
-            client,
+            poll_interval: Some(Duration::from_millis(500)),
             images: images.trim_end_matches('x').to_owned(),
-            callback: None,
             _sandbox: Some(sandbox),
+            ..Self::new(arguments, client, "")?
         })
     }
 
-    fn account() -> Result<Self, Box<dyn Error>> {
+    fn account(arguments: &Arguments) -> Result<Self, Box<dyn Error>> {
         let public = setting("GREENLIGHT_PUBLIC_URL")
             .ok_or("GREENLIGHT_PUBLIC_URL is not set: the service could not download the images")?;
         let region = setting("GREENLIGHT_REGION").unwrap_or_else(|| "ap-southeast-1".to_owned());
@@ -341,11 +424,9 @@ impl Moderation {
             client = client.endpoint(&endpoint);
         }
         Ok(Self {
-            client: client.build()?,
-            name: format!("the service in {region}"),
             images: format!("{public}/images/"),
             callback,
-            _sandbox: None,
+            ..Self::new(arguments, client, &region)?
         })
     }
 
@@ -357,20 +438,24 @@ impl Moderation {
         name: &str,
     ) -> Result<Option<TaskReport>, Box<dyn Error + Send + Sync>> {
         let url = ImageUrl::parse(&format!("{}{name}", self.images))?;
-        let stored = REQUIREMENTS.judge_stored(accepted, url).into_result()?;
+        let stored = self
+            .requirements
+            .judge_stored(accepted, url)
+            .into_result()?;
         let batch = Batch::new([Task::new(stored).with_data_id(id.clone())])?;
-        let mut options = ScanOptions::new(&SCENES);
-        if let Some((callback, _)) = &self.callback {
-            options = options.with_callback(callback.clone());
-        }
-        let submission = self.client.submit_with(batch, &options).await?;
+        let callback = self.callback.as_ref().map(|(callback, _)| callback);
+        let submission = self.api.submit(batch, &self.scenes, callback).await?;
         for entry in submission.entries() {
             entry.result().map_err(ToString::to_string)?;
         }
         if self.callback.is_some() {
             return Ok(None);
         }
-        Ok(self.client.wait(&submission).await?.pop())
+        let mut watch = Watch::from_submission(Arc::clone(&self.api), &submission);
+        if let Some(interval) = self.poll_interval {
+            watch = watch.with_poll_interval(interval);
+        }
+        Ok(watch.next().await?)
     }
 }
 
