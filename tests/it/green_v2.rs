@@ -2,15 +2,19 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may fail anywhere")]
 
-use std::time::Duration;
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use greenlight::{
-    DataId, ErrorKind, ImageUrl, Inspection, RefusalSubject as Subject, Requirements, Retry,
-    TaskId,
+    Accepted, DataId, ErrorKind, ImageUrl, Inspection, RefusalSubject as Subject, Requirements,
+    Retry, TaskId,
     green::{
-        Api, Batch, Callback, Client, ClientBuilder, Content, Credentials, CryptType, Network,
+        Api, ApiReply, Batch, Callback, Client, ClientBuilder, Content, Credentials, CryptType,
+        Network, OssObject,
         OutcomeDecision::{self, Block, Pass, Review},
-        RiskLevel, Scene, Secret, Task, TaskState, Terms,
+        RiskLevel, Scene, Secret, Submission, Task, TaskReport, TaskState, Terms, Watch,
         callback::{self, Verifier},
         sign::{self, Parts},
         v2::{self, ServiceCode},
@@ -18,6 +22,7 @@ use greenlight::{
     sandbox::{Fault, Operation, Sandbox, When},
 };
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use crate::green_server::{Server, Step};
 
@@ -585,4 +590,257 @@ async fn both_clients_are_used_through_one_trait() {
     let two = Batch::new([task("a"), task("b")]).unwrap();
     let error = Api::submit(&client(&sandbox), two, &[service().to_scene()], None).await;
     assert_eq!(error.unwrap_err().kind(), ErrorKind::Usage);
+}
+
+/// The `ServiceParameters` of a request, from its query or its form.
+fn parameters(request: &crate::green_server::Request) -> Value {
+    let query = request.path.split_once('?').map_or("", |(_, query)| query);
+    let text = if query.is_empty() {
+        String::from_utf8(request.body.clone()).unwrap()
+    } else {
+        query.to_owned()
+    };
+    let pairs = url::form_urlencoded::parse(text.as_bytes());
+    let (_, value) = pairs
+        .into_iter()
+        .find(|(name, _)| name == "ServiceParameters")
+        .unwrap();
+    serde_json::from_str(&value).unwrap()
+}
+
+async fn mock() -> (Server, v2::Client) {
+    let response = json!({"RequestId": "r", "Code": 200, "Msg": "OK", "Data": {"ReqId": "q-1"}});
+    let server = Server::with(move |_| Step::json(200, &response)).await;
+    let client = builder(&server.url(), None).build_v2().unwrap();
+    (server, client)
+}
+
+#[tokio::test]
+async fn points_that_are_not_documented_are_settings() {
+    let (server, client) = mock().await;
+    let client = client
+        .with_referer("https://shop.example/")
+        .and_then(|client| client.with_parameter("maxFrames", 3))
+        .and_then(|client| client.with_parameter("infoType", "customImage,textInImage"))
+        .unwrap();
+    client.submit(task("a"), &service(), None).await.unwrap();
+    client.scan(task("a"), &service()).await.unwrap();
+    let expected = json!({
+        "imageUrl": "https://images.example/a.png", "dataId": "id-a",
+        "referer": "https://shop.example/", "maxFrames": 3, "infoType": "customImage,textInImage",
+    });
+    for request in server.requests() {
+        assert_eq!(parameters(&request), expected);
+    }
+    // A parameter that the client sets itself would be there twice.
+    for name in ["imageUrl", "dataid", "seed", "Referer"] {
+        let error = client.clone().with_parameter(name, "x").unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Usage, "{name}");
+    }
+    for referer in ["", "https://shop.example/\r\nHost: x", "\u{e9}"] {
+        assert!(client.clone().with_referer(referer).is_err(), "{referer}");
+    }
+    let long = task("a").with_data_id(DataId::parse(&"x".repeat(100)).unwrap());
+    assert!(client.submit(long.clone(), &service(), None).await.is_err());
+    let patient = client.with_max_data_id(100);
+    patient.submit(long, &service(), None).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_submission_may_carry_its_parameters_in_a_form() {
+    let (server, client) = mock().await;
+    let client = client.with_submissions_in_form();
+    client.submit(task("a"), &service(), None).await.unwrap();
+    let request = &server.requests()[0];
+    assert_eq!(request.path, "/");
+    assert_eq!(parameters(request)["dataId"], "id-a");
+    let (_, media_type) = request
+        .headers
+        .iter()
+        .find(|(name, _)| name == "content-type")
+        .unwrap();
+    assert_eq!(media_type, "application/x-www-form-urlencoded");
+}
+
+/// All three parameters, as in every sample of the vendor that uses the caller's own bucket.
+#[tokio::test]
+async fn an_object_of_the_own_bucket_replaces_the_url() {
+    let object = OssObject::new("cn-shanghai", "photos", "2026/a b.jpg").unwrap();
+    let task = task("a").with_object(object);
+    let (server, client) = mock().await;
+    client.submit(task.clone(), &service(), None).await.unwrap();
+    let expected = json!({
+        "ossRegionId": "cn-shanghai", "ossBucketName": "photos", "ossObjectName": "2026/a b.jpg",
+        "dataId": "id-a",
+    });
+    assert_eq!(parameters(&server.requests()[0]), expected);
+    let sandbox = sandbox().await;
+    let scanned = self::client(&sandbox).scan(task.clone(), &service()).await;
+    assert_eq!(scanned.unwrap().result().unwrap().decision(), Pass);
+    // 1.0 has no such parameter.
+    let v1 = builder(&sandbox.endpoint(), Some(&sandbox))
+        .build()
+        .unwrap();
+    let batch = Batch::new([task]).unwrap();
+    let error = v1.submit(batch, &[Scene::Porn]).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Usage);
+    for (region, bucket, key) in [
+        ("", "photos", "a"),
+        ("oss-cn-shanghai", "photos", "a"),
+        ("cn-shanghai", "Photos", "a"),
+        ("cn-shanghai", "ph", "a"),
+        ("cn-shanghai", "photos", ""),
+        ("cn-shanghai", "photos", "/a"),
+        ("cn-shanghai", "photos", "a\n"),
+    ] {
+        assert!(
+            OssObject::new(region, bucket, key).is_err(),
+            "{bucket}/{key}"
+        );
+    }
+}
+
+/// An API whose results never come.
+#[derive(Debug)]
+struct Silent {
+    terms: Terms,
+    /// Whether the service reports the task as running; otherwise it does not know the task.
+    is_known: bool,
+    polls: Mutex<Vec<Instant>>,
+}
+
+impl Api for Silent {
+    fn terms(&self) -> Terms {
+        self.terms
+    }
+
+    fn host(&self) -> &str {
+        ""
+    }
+
+    fn service(&self) -> String {
+        String::new()
+    }
+
+    fn submit<'a>(
+        &'a self,
+        _: Batch,
+        _: &'a [Scene],
+        _: Option<&'a Callback>,
+    ) -> ApiReply<'a, Submission> {
+        unreachable!("nothing is submitted")
+    }
+
+    fn results<'a>(&'a self, tasks: &'a [TaskId]) -> ApiReply<'a, Vec<TaskReport>> {
+        self.polls.lock().unwrap().push(Instant::now());
+        let running = tasks.iter().map(|id| {
+            let content = json!({"Code": 280, "ReqId": id.as_str()});
+            callback::parse(content.to_string().as_bytes()).unwrap()
+        });
+        let reports = running.filter(|_| self.is_known).collect();
+        Box::pin(std::future::ready(Ok(reports)))
+    }
+
+    fn upload<'a>(&'a self, _: Accepted, _: &'a Content) -> ApiReply<'a, Accepted<ImageUrl>> {
+        unreachable!("nothing is uploaded")
+    }
+}
+
+/// Returns how long after the submission each poll was made, how the task ended, and when.
+async fn polls(terms: Terms, is_known: bool) -> (Vec<Duration>, TaskState, Duration) {
+    let (_server, client) = mock().await;
+    let submission = client.submit(task("a"), &service(), None).await.unwrap();
+    tokio::time::pause();
+    let start = Instant::now();
+    let api = Arc::new(Silent {
+        terms,
+        is_known,
+        polls: Mutex::default(),
+    });
+    let report = Watch::from_submission(Arc::<Silent>::clone(&api), &submission)
+        .next()
+        .await;
+    let end = start.elapsed();
+    let polls = api.polls.lock().unwrap();
+    let polls = polls.iter().map(|at| at.duration_since(start)).collect();
+    (polls, report.unwrap().unwrap().into_state(), end)
+}
+
+fn gaps(polls: &[Duration]) -> Vec<u64> {
+    polls
+        .windows(2)
+        .map(|pair| (pair[1] - pair[0]).as_secs())
+        .collect()
+}
+
+#[tokio::test]
+async fn polls_of_2_0_become_rarer_and_those_of_1_0_do_not() {
+    let (at, state, end) = polls(Terms::V2, true).await;
+    let gaps_v2 = gaps(&at);
+    assert_eq!(gaps_v2[..2], [5, 5], "{gaps_v2:?}");
+    assert!(gaps_v2.is_sorted(), "{gaps_v2:?}");
+    assert_eq!(gaps_v2[12..20], [30; 8], "{gaps_v2:?}");
+    assert!(matches!(state, TaskState::Expired), "{state:?}");
+    assert_eq!(
+        end.as_secs().div_ceil(3600),
+        72,
+        "results are kept for three days"
+    );
+    let (at, ..) = polls(Terms::V1, true).await;
+    assert!(gaps(&at).iter().all(|gap| *gap == 5), "{at:?}");
+}
+
+/// 409: asked too early, or no longer kept.
+#[tokio::test]
+async fn a_task_that_2_0_does_not_know_for_an_hour_is_expired() {
+    let (_, state, end) = polls(Terms::V2, false).await;
+    assert!(matches!(state, TaskState::Expired), "{state:?}");
+    assert!((3_600..3_640).contains(&end.as_secs()), "{end:?}");
+}
+
+#[cfg(feature = "axum")]
+#[tokio::test]
+async fn callbacks_of_2_0_reach_the_route_over_a_socket() {
+    use tokio::sync::mpsc;
+
+    for crypt_type in [CryptType::Sha256, CryptType::Sm3] {
+        let sandbox = Sandbox::start().await.unwrap();
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/results", listener.local_addr().unwrap());
+        let callback = Callback::new(&url, Secret::new("seed_1")).unwrap();
+        let callback = callback.with_crypt_type(crypt_type);
+        let (sender, mut received) = mpsc::unbounded_channel();
+        let verifier = Verifier::new(sandbox.uid(), &callback);
+        let route = greenlight::axum::callbacks(verifier, move |report: TaskReport| {
+            std::future::ready(sender.send(report))
+        });
+        let forged = Verifier::new("1", &callback);
+        let refusing = greenlight::axum::callbacks(forged, |_: TaskReport| {
+            std::future::ready(Err::<(), _>("a forged callback is handled"))
+        });
+        let app: axum::Router = axum::Router::new()
+            .route("/results", route)
+            .route("/other-account", refusing);
+        tokio::spawn(async move { axum::serve(listener, app).await });
+        let client = client(&sandbox);
+        let submitted = client
+            .submit(task("porn"), &service(), Some(&callback))
+            .await;
+        let id = submitted.unwrap().task_ids().next().unwrap().clone();
+        let wait = tokio::time::timeout(Duration::from_secs(20), received.recv());
+        let report = wait.await.unwrap().unwrap();
+        assert_eq!(report.task_id(), &id);
+        assert_eq!(report.data_id(), Some(&DataId::parse("id-porn").unwrap()));
+        let report = report.require_scenes(&[service().to_scene()]);
+        assert_eq!(report.outcome().unwrap().decision(), Block);
+        // The service repeats what is not answered with 200: the account's UID is part of the checksum.
+        let other = Callback::new(
+            &url.replace("results", "other-account"),
+            Secret::new("seed_1"),
+        );
+        let other = other.unwrap().with_crypt_type(crypt_type);
+        let submitted = client.submit(task("b"), &service(), Some(&other)).await;
+        assert_eq!(submitted.unwrap().task_ids().count(), 1);
+        assert!(received.try_recv().is_err());
+    }
 }

@@ -88,7 +88,7 @@ fn no_kill_loses_an_image_or_a_task_or_pays_more_than_was_in_flight() {
     let kills = setting("GREENLIGHT_KILLS", 60);
     let runtime = Runtime::new().unwrap();
     let bench = runtime.block_on(Bench::new(Sandbox::builder().polls(1)));
-    let suite = Suite::new(&bench, images, kills, None, false);
+    let suite = Suite::new(&bench, images, kills, None, Service::V1);
     let bill = suite.run(&runtime);
     // A request that was in flight when its process died or its response was lost.
     let most = (bill.kills * REQUESTS + bill.unanswered) * BATCH;
@@ -105,7 +105,7 @@ fn with_callbacks_no_kill_pays_anything_twice() {
     let runtime = Runtime::new().unwrap();
     let bench = runtime.block_on(Bench::new(Sandbox::builder().polls(1)));
     let url = receiver::start(&runtime, &bench);
-    let suite = Suite::new(&bench, 1_000, 20, Some(url), false);
+    let suite = Suite::new(&bench, 1_000, 20, Some(url), Service::V1);
     let bill = suite.run(&runtime);
     assert!(bill.unanswered > 0, "{bill:?}");
     assert_eq!((bill.additional, bill.lost), (0, 0), "{bill:?}");
@@ -120,7 +120,7 @@ fn with_one_image_a_request_no_kill_pays_more_than_was_in_flight() {
     let runtime = Runtime::new().unwrap();
     let scope = super::scope_v2();
     let bench = runtime.block_on(Bench::of(Sandbox::builder().polls(1), &scope));
-    let suite = Suite::new(&bench, images, kills, None, true);
+    let suite = Suite::new(&bench, images, kills, None, Service::V2);
     let bill = suite.run(&runtime);
     let most = bill.kills * REQUESTS_V2 + bill.unanswered;
     assert!(
@@ -128,6 +128,33 @@ fn with_one_image_a_request_no_kill_pays_more_than_was_in_flight() {
         "{bill:?}"
     );
     assert!(bill.resubmitted <= most && bill.lost <= most, "{bill:?}");
+}
+
+/// The service reports of every URL that it could not be downloaded (404) or not in time (405): each image is
+/// uploaded and submitted a second time, whatever is killed meanwhile.
+#[test]
+#[ignore = "slow: kills a process at every checkpoint"]
+fn with_the_upload_fallback_no_kill_submits_an_image_a_third_time() {
+    for code in [404, 405] {
+        let runtime = Runtime::new().unwrap();
+        let scope = super::scope_v2();
+        let sandbox = Sandbox::builder().polls(1).no_download(code);
+        let bench = runtime.block_on(Bench::of(sandbox, &scope));
+        let suite = Suite::new(&bench, 200, 8, None, Service::V2WithUploads);
+        let bill = suite.run(&runtime);
+        let urls = (1..=200).filter(|line| Kind::of(*line) == Kind::Url);
+        assert_eq!(
+            bill.by_upload,
+            u64::try_from(urls.count()).unwrap(),
+            "{bill:?}"
+        );
+        let most = bill.kills * REQUESTS_V2 + bill.unanswered;
+        assert!(
+            bill.additional <= bill.by_upload + bill.resubmitted + bill.expired,
+            "{bill:?}"
+        );
+        assert!(bill.resubmitted <= most && bill.lost <= most, "{bill:?}");
+    }
 }
 
 /// The billed images, by cause.
@@ -144,6 +171,16 @@ struct Bill {
     expired: u64,
     /// Billed without a received task id.
     lost: u64,
+    /// Images that the service could not download, submitted again by an upload.
+    by_upload: u64,
+}
+
+/// The API of the suite, and how it is used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Service {
+    V1,
+    V2,
+    V2WithUploads,
 }
 
 struct Suite<'a> {
@@ -151,7 +188,7 @@ struct Suite<'a> {
     images: u64,
     kills: u64,
     callback: Option<String>,
-    is_v2: bool,
+    service: Service,
     folder: tempfile::TempDir,
     round: AtomicU64,
     /// Where processes were killed.
@@ -165,7 +202,7 @@ impl<'a> Suite<'a> {
         images: u64,
         kills: u64,
         callback: Option<String>,
-        is_v2: bool,
+        service: Service,
     ) -> Self {
         let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
         for line in (1..=images).filter(|line| Kind::of(*line) == Kind::File) {
@@ -178,7 +215,7 @@ impl<'a> Suite<'a> {
             images,
             kills,
             callback,
-            is_v2,
+            service,
             folder,
             round: AtomicU64::new(0),
             killed: Mutex::new(Vec::new()),
@@ -214,7 +251,8 @@ impl<'a> Suite<'a> {
             good: self.bench.url("png/rgb.png"),
             refused: self.bench.url("webp/animated.webp"),
             callback: self.callback.clone(),
-            is_v2: self.is_v2,
+            is_v2: self.service != Service::V1,
+            has_fallback: self.service == Service::V2WithUploads,
             images: self.images,
             rate: match self.callback {
                 None => RATE,
@@ -315,10 +353,9 @@ impl<'a> Suite<'a> {
             15 if self.callback.is_none() => (Results, Fault::Forgotten, false),
             _ => faults[index].clone(),
         };
-        let (operation, fault) = if self.is_v2 {
-            in_v2(operation, fault)
-        } else {
-            (operation, fault)
+        let (operation, fault) = match self.service {
+            Service::V1 => (operation, fault),
+            Service::V2 | Service::V2WithUploads => in_v2(operation, fault),
         };
         self.bench.sandbox.inject(operation, fault);
         self.unanswered
@@ -370,6 +407,7 @@ impl<'a> Suite<'a> {
             resubmitted: stats.resubmitted,
             expired: stats.expired,
             lost: paid - stats.tasks,
+            by_upload: stats.by_upload,
         }
     }
 }

@@ -136,3 +136,24 @@ fn the_pace_of_the_ledger_holds() {
         assert!(elapsed >= Duration::from_millis(900), "{elapsed:?}");
     });
 }
+
+/// With a constant interval eight polls would take 0.4 s.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a test measures its own duration"
+)]
+#[test]
+fn polls_become_rarer_with_the_age_of_a_task() {
+    block_on(async {
+        let bench = Bench::of(Sandbox::builder().polls(7), &scope_v2()).await;
+        let ledger: Arc<dyn Ledger> = Arc::<SqliteLedger>::clone(&bench.ledger);
+        let pipeline = pipeline_v2(probe_in(Mode::Header), &bench.sandbox.endpoint(), ledger)
+            .poll_interval(Duration::from_millis(50));
+        let started = Instant::now();
+        finish(&pipeline, bench.good(1)).await;
+        let elapsed = started.elapsed();
+        assert!(elapsed >= Duration::from_millis(900), "{elapsed:?}");
+        let polls = Operation::DescribeImageModerationResult;
+        assert_eq!(bench.sandbox.requests_of(polls), 8);
+    });
+}

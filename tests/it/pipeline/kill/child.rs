@@ -47,6 +47,7 @@ pub(super) struct Orders {
     /// The URL for callbacks.
     pub(super) callback: Option<String>,
     pub(super) is_v2: bool,
+    pub(super) has_fallback: bool,
     pub(super) images: u64,
     /// Images per second.
     pub(super) rate: u32,
@@ -69,6 +70,7 @@ impl Orders {
             self.refused.clone(),
             self.callback.clone().unwrap_or_default(),
             self.is_v2.to_string(),
+            self.has_fallback.to_string(),
             self.images.to_string(),
             self.rate.to_string(),
             self.has_list.to_string(),
@@ -89,6 +91,7 @@ impl Orders {
             refused: part(),
             callback: Some(part()).filter(|url| !url.is_empty()),
             is_v2: part().parse().unwrap(),
+            has_fallback: part().parse().unwrap(),
             images: part().parse().unwrap(),
             rate: part().parse().unwrap(),
             has_list: part().parse().unwrap(),
@@ -153,6 +156,7 @@ impl Orders {
             .image_rate(Some(self.rate))
             .query_rate(None)
             .lease(Duration::from_millis(1500))
+            .upload_fallback(self.has_fallback)
             .checkpoint(move |step| {
                 if let Some(death) = death
                     && step == death.step
