@@ -18,6 +18,7 @@ pub(crate) async fn run(
     let Some(sources) = options.input.sources(&mut interrupt).await? else {
         return Ok(Exit::Interrupted);
     };
-    let place = LedgerPlace::of(&options).await?;
+    let place =
+        LedgerPlace::new(&options.settings.ledger, options.sandbox, options.no_ledger).await?;
     Box::pin(ledger::scan(options, sources, place, interrupt)).await
 }

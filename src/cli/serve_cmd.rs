@@ -1,19 +1,21 @@
 //! `greenlight serve`: an HTTP server that checks images for other programs.
 
 use super::{
-    args::ServeOptions,
+    args::{ScanSettings, ServeOptions},
     exit::{Exit, Failure},
     interrupt::Interrupt,
+    ledger::{self, Moderating},
     printer,
     terminal::{self, Terminal},
 };
 use crate::serve::Server;
-use greenlight::Requirements;
 
 /// Serves requests until it is interrupted.
 pub(crate) async fn run(options: ServeOptions, mut interrupt: Interrupt) -> Result<Exit, Failure> {
-    let requirements = options.check.requirements(&Requirements::ASYNC)?;
-    let probe = options.check.probe(&requirements, None)?;
+    let ScanSettings { check, service, .. } = &options.scan;
+    let default = service.api.api.requirements(service.region.as_deref());
+    let requirements = check.requirements(&default)?;
+    let probe = check.probe(&requirements, None)?;
     let tokens = options.tokens()?;
     if tokens.is_empty() && !options.listen.is_local() {
         let message = format!("{} can be reached from other hosts", options.listen);
@@ -21,15 +23,18 @@ pub(crate) async fn run(options: ServeOptions, mut interrupt: Interrupt) -> Resu
             "name the tokens of its clients with --token-file FILE, or listen on 127.0.0.1 or a socket",
         ));
     }
-    let server = Server::builder()
+    let moderating = moderate(&options).await?;
+    let mut server = Server::builder()
         .listen(options.listen.clone())
         .requirements(requirements)
-        .depth(options.check.depth.into())
+        .depth(check.depth.into())
         .probe(probe)
         .limits(options.limits())
-        .tokens(tokens)
-        .bind()
-        .await?;
+        .tokens(tokens);
+    if let Some(Moderating { moderation, .. }) = &moderating {
+        server = server.moderation(moderation.clone().on_outage(options.on_outage));
+    }
+    let server = server.bind().await?;
     let line = format!("listening on {}\n", server.url());
     if let Err(error) = Terminal::stdout().data(line.as_bytes()) {
         return printer::ended(Err(error), || Exit::Success);
@@ -44,4 +49,18 @@ pub(crate) async fn run(options: ServeOptions, mut interrupt: Interrupt) -> Resu
         .await;
     // Service managers end a server with a signal, and expect success.
     Ok(Exit::Success)
+}
+
+/// Opens the ledger, if images are to be submitted.
+async fn moderate(options: &ServeOptions) -> Result<Option<Moderating>, Failure> {
+    if options.has_service() {
+        let folder = options.images.as_deref();
+        let moderating = ledger::moderate(&options.scan, options.sandbox, folder);
+        return Box::pin(moderating).await.map(Some);
+    }
+    if options.scan.ledger.ledger.is_some() {
+        return Err(Failure::new("a ledger is named, but no service")
+            .hint("name one with --region REGION, --endpoint URL or --sandbox"));
+    }
+    Ok(None)
 }

@@ -1,7 +1,7 @@
 //! The intake stage enqueues the lines of a list. Of a URL only the text is checked, without
 //! network access; a file is read to compute its hash.
 
-mod note;
+pub(super) mod note;
 
 use std::{
     sync::{Arc, atomic::Ordering},
@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 use super::{Line, Pipeline, Step, Subject, clock, shared::Shared};
 use crate::{
     error::{Error, ErrorKind},
-    ledger::{Known, NewImage},
+    ledger::{Enqueued, Known, NewImage},
 };
 
 /// Maximum number of lines per `enqueue` call, and of files among them, which take longer.
@@ -111,7 +111,7 @@ fn check(pipeline: &Pipeline, lines: Vec<Line>, files: usize) -> Vec<NewImage> {
     })
 }
 
-async fn note(shared: &Shared, images: Vec<NewImage>) -> Result<(), Error> {
+pub(super) async fn note(shared: &Shared, images: Vec<NewImage>) -> Result<Vec<Enqueued>, Error> {
     let lines = images.len();
     let refused: Vec<bool> = images
         .iter()
@@ -134,5 +134,5 @@ async fn note(shared: &Shared, images: Vec<NewImage>) -> Result<(), Error> {
     }
     shared.to_probe.notify_one();
     shared.to_deliver.notify_one();
-    Ok(())
+    Ok(noted)
 }

@@ -52,6 +52,7 @@ mod plan;
 mod polling;
 mod probing;
 mod progress;
+mod queue;
 mod quotas;
 mod run;
 mod seen;
@@ -77,6 +78,8 @@ pub use line::{EarlierCheck, Line, Subject};
 pub use outage::Outage;
 pub use plan::{Plan, Planning};
 pub use progress::Progress;
+pub use queue::Queue;
+use run::Input;
 pub use run::{Run, Stopper};
 
 /// The configuration of a pipeline. Each setter documents its default.
@@ -403,12 +406,18 @@ impl Pipeline {
         L: IntoIterator<Item = Line>,
         L::IntoIter: Send + 'static,
     {
-        Run::start(self.clone(), Some(Box::new(lines.into_iter())))
+        Run::start(self.clone(), Input::Lines(Box::new(lines.into_iter())))
     }
 
     /// Starts a run that processes the work in the ledger.
     pub fn resume(&self) -> Run {
-        Run::start(self.clone(), None)
+        Run::start(self.clone(), Input::Nothing)
+    }
+
+    /// Starts a run that processes the work in the ledger and what its [`Run::queue`] adds, until it
+    /// is stopped.
+    pub fn open(&self) -> Run {
+        Run::start(self.clone(), Input::Queue)
     }
 
     /// Records the report of a verified callback. Returns whether it changed the ledger.
@@ -433,6 +442,11 @@ impl Pipeline {
         };
         let changed = self.ledger.record_outcomes(vec![update], clock::now());
         Ok(changed.await? > 0)
+    }
+
+    #[cfg(feature = "serve")]
+    pub(crate) const fn ledger(&self) -> &Arc<dyn Ledger> {
+        &self.ledger
     }
 
     /// Returns the requested scenes. An outcome that lacks one of them is not a pass.

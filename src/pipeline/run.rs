@@ -57,7 +57,7 @@ const DELIVERY: usize = 500;
 /// ```
 #[derive(Debug)]
 pub struct Run {
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
     stages: JoinSet<Result<(), Error>>,
     handed_out: Option<DeliveryId>,
     /// The last row that was read in order.
@@ -79,14 +79,20 @@ impl Stopper {
     }
 }
 
+/// What a run enqueues.
+pub(super) enum Input {
+    Nothing,
+    Lines(Box<dyn Iterator<Item = Line> + Send>),
+    /// What a [`Queue`](super::Queue) adds, without an end.
+    Queue,
+}
+
 impl Run {
-    pub(super) fn start(
-        pipeline: Pipeline,
-        lines: Option<Box<dyn Iterator<Item = Line> + Send>>,
-    ) -> Self {
-        let shared = Arc::new(Shared::new(pipeline, lines.is_none()));
+    pub(super) fn start(pipeline: Pipeline, input: Input) -> Self {
+        let intake_done = matches!(input, Input::Nothing);
+        let shared = Arc::new(Shared::new(pipeline, intake_done));
         let mut stages = JoinSet::new();
-        if let Some(lines) = lines {
+        if let Input::Lines(lines) = input {
             stages.spawn(intake::run(Arc::clone(&shared), lines));
         }
         stages.spawn(probing::run(Arc::clone(&shared)));

@@ -1,6 +1,6 @@
 //! The routes that check an image and submit nothing.
 
-use std::{sync::Arc, time::Duration};
+use std::{io, sync::Arc, time::Duration};
 
 use axum::{
     body::{Body, to_bytes},
@@ -14,6 +14,7 @@ use utoipa::ToSchema;
 
 use super::{
     App, clock,
+    moderation::Spool,
     openapi::{self, Problems},
     refusal::{ProblemCode, Refusal},
     wanted::Wanted,
@@ -33,12 +34,30 @@ const JSON_TIME: Duration = Duration::from_secs(10);
 
 /// The verdict on an image.
 #[derive(Serialize)]
-struct Answer {
+pub(super) struct Answer {
     #[serde(flatten)]
     summary: Summary,
     missing: Vec<Missing>,
     #[serde(flatten)]
     provenance: Provenance,
+}
+
+impl Answer {
+    fn new(summary: Summary, missing: Vec<Missing>, requirements: &Requirements) -> Self {
+        Self {
+            summary,
+            missing,
+            provenance: Provenance::new(requirements, clock::now()),
+        }
+    }
+
+    pub(super) fn of_rejected(rejected: &Rejected, requirements: &Requirements) -> Self {
+        Self::new(
+            rejected.summary(),
+            rejected.missing().to_vec(),
+            requirements,
+        )
+    }
 }
 
 /// Checks an image
@@ -89,35 +108,63 @@ async fn inspect(
 ) -> Response {
     let admitted = wanted.and_then(|wanted| {
         let requirements = wanted.requirements(&app.requirements)?;
-        let max = requirements.max_bytes();
-        let len = announced(request.headers()).map_or(max, |len| len.min(max));
+        let len = accept(request.headers(), &requirements, false);
         Ok((wanted, requirements, app.room.enter(len)?))
     });
     let (wanted, requirements, _place) = match admitted {
         Ok(admitted) => admitted,
         Err(refusal) => return app.turn_away(request, refusal),
     };
-    let verdict = match receive(app, request, &requirements).await {
-        Ok(accepted) => Ok(accepted),
-        Err(Problem::Refused(rejected)) => Err(rejected),
-        Err(problem) => return respond(problem),
+    let verdict = match receive(app, request, &requirements, None).await {
+        Ok(summary) => Ok(summary),
+        Err(Received::Problem(Problem::Refused(rejected))) => Err(rejected),
+        Err(Received::Problem(problem)) => return respond(problem),
+        Err(Received::Stored(_)) => return Refusal::busy().into_response(),
     };
     answer(app, route, &wanted, &requirements, verdict)
 }
 
-/// Reads the image of a request, as the body or in a form.
-async fn receive(
+/// Returns how many bytes of an image a request may have in memory or on disk.
+pub(super) fn accept(headers: &HeaderMap, requirements: &Requirements, by_url: bool) -> u64 {
+    let max = requirements.max_bytes();
+    match announced(headers) {
+        Some(len) if !by_url => len.min(max),
+        _ => max,
+    }
+}
+
+/// Why an image was not received.
+pub(super) enum Received {
+    Problem(Problem),
+    /// It could not be stored.
+    Stored(io::Error),
+}
+
+impl From<Problem> for Received {
+    fn from(problem: Problem) -> Self {
+        Self::Problem(problem)
+    }
+}
+
+/// Reads the image of a request, as the body or in a form, into `spool` if there is one.
+pub(super) async fn receive(
     app: &App,
     mut request: Request,
     requirements: &Requirements,
-) -> Result<Summary, Problem> {
+    mut spool: Option<&mut Spool>,
+) -> Result<Summary, Received> {
     let policy = app.policy(requirements);
     request.extensions_mut().insert(policy);
-    let upload = if is_form(request.headers()) {
+    let mut upload = if is_form(request.headers()) {
         ImageField::from_request(request, &()).await?.0
     } else {
         ImageBody::from_request(request, &()).await?.0
     };
+    while let Some(chunk) = upload.chunk().await? {
+        if let Some(spool) = &mut spool {
+            spool.write(&chunk).await.map_err(Received::Stored)?;
+        }
+    }
     Ok(upload.finish().await?.summary())
 }
 
@@ -169,8 +216,7 @@ pub(super) async fn check_url(State(app): State<Arc<App>>, request: Request) -> 
             Ok(verdict) => settle(verdict),
             Err(error) => {
                 tracing::warn!(error = error.report(), "check by URL");
-                let full = Refusal::new(503, "server/busy", "the server cannot download now");
-                return full.retry_after(Duration::from_secs(1)).into_response();
+                return Refusal::busy().into_response();
             }
         },
         Err(error) => settle(Verdict::of_text(url, &error)),
@@ -182,7 +228,7 @@ fn settle<S>(verdict: Verdict<S>) -> Result<Summary, Rejected> {
     verdict.into_result().map(|accepted| accepted.summary())
 }
 
-async fn read_url(body: Body) -> Result<String, Refusal> {
+pub(super) async fn read_url(body: Body) -> Result<String, Refusal> {
     let wrong = |detail: String| Refusal::bad_request("request/json", detail);
     let body = match timeout(JSON_TIME, to_bytes(body, MAX_JSON)).await {
         Ok(Ok(body)) => body,
@@ -214,26 +260,23 @@ fn answer(
     requirements: &Requirements,
     verdict: Result<Summary, Rejected>,
 ) -> Response {
-    let (summary, missing) = match &verdict {
-        Ok(summary) => (summary.clone(), Vec::new()),
-        Err(rejected) => (rejected.summary(), rejected.missing().to_vec()),
+    let answer = match verdict {
+        Ok(summary) => Answer::new(summary, Vec::new(), requirements),
+        Err(rejected) => {
+            let answer = Answer::of_rejected(&rejected, requirements);
+            if wanted.by_status() {
+                app.metrics.checked(route, &answer.summary);
+                return respond(Problem::Refused(rejected));
+            }
+            answer
+        }
     };
-    app.metrics.checked(route, &summary);
-    if let Err(rejected) = verdict
-        && wanted.by_status()
-    {
-        return respond(Problem::Refused(rejected));
-    }
-    let answer = Answer {
-        summary,
-        missing,
-        provenance: Provenance::new(requirements, clock::now()),
-    };
+    app.metrics.checked(route, &answer.summary);
     json(StatusCode::OK, &answer)
 }
 
 /// A problem of an upload, with its code for the log.
-fn respond(problem: Problem) -> Response {
+pub(super) fn respond(problem: Problem) -> Response {
     let code = ProblemCode(problem.code());
     let mut response = problem.into_response();
     response.extensions_mut().insert(code);
@@ -262,6 +305,6 @@ fn is_form(headers: &HeaderMap) -> bool {
     media_type(headers).eq_ignore_ascii_case("multipart/form-data")
 }
 
-fn is_json(headers: &HeaderMap) -> bool {
+pub(super) fn is_json(headers: &HeaderMap) -> bool {
     media_type(headers).eq_ignore_ascii_case("application/json")
 }

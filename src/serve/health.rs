@@ -45,6 +45,9 @@ pub(super) async fn readyz(State(app): State<Arc<App>>) -> Response {
         let status = "shutting down";
         return json(StatusCode::SERVICE_UNAVAILABLE, &Health { status });
     }
+    if let Some(status) = app.scans.as_ref().and_then(|scans| scans.obstacle()) {
+        return json(StatusCode::SERVICE_UNAVAILABLE, &Health { status });
+    }
     json(StatusCode::OK, &Health { status: "ok" })
 }
 

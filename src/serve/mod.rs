@@ -18,6 +18,7 @@
 //! | `POST /v1/check` | checks an image, as the body or in a form |
 //! | `POST /v1/check-url` | checks the image at a URL, within the probe's address rule |
 //! | `POST /pict-rs` | validates media for pict-rs 0.4.3 and later |
+//! | `POST /v1/scan`, `GET /v1/scans/{id}`, `/v1/scans/{id}/events` | submit an image, and return its outcome, with [`Moderation`] |
 //! | `GET /healthz`, `/readyz`, `/metrics` | the state of the server |
 //! | `GET /openapi.json`, `/` | the description of the routes, and a page to try them |
 //!
@@ -35,10 +36,13 @@ mod guard;
 mod health;
 mod limits;
 mod metrics;
+mod moderation;
 mod observe;
 mod openapi;
 mod page;
 mod refusal;
+mod scan;
+mod scan_answer;
 mod tokens;
 mod wanted;
 
@@ -59,19 +63,24 @@ use ::axum::{
     response::{IntoResponse as _, Response},
     routing::{get, post},
 };
-use tokio::time::interval;
+use tokio::time::{interval, timeout};
 
-use self::{address::Socket, limits::Room, metrics::Metrics, refusal::Refusal, tokens::Clients};
+use self::{
+    address::Socket, limits::Room, metrics::Metrics, moderation::Scans, refusal::Refusal,
+    tokens::Clients,
+};
 use crate::{
     axum::{UploadPolicy, discard},
     error::{Error, ErrorKind},
     format::Depth,
+    pipeline::Run,
     probe::Probe,
     requirements::Requirements,
 };
 
 pub use address::Listen;
 pub use limits::Limits;
+pub use moderation::{Moderation, OnOutage};
 pub use tokens::Tokens;
 
 /// The interval between two additions of the recorded durations.
@@ -88,6 +97,8 @@ struct App {
     clients: Clients,
     metrics: Metrics,
     is_closing: AtomicBool,
+    /// None for a server that only checks.
+    scans: Option<Arc<Scans>>,
 }
 
 impl App {
@@ -114,6 +125,7 @@ pub struct ServerBuilder {
     probe: Option<Probe>,
     limits: Limits,
     tokens: Tokens,
+    moderation: Option<Moderation>,
 }
 
 impl ServerBuilder {
@@ -160,6 +172,13 @@ impl ServerBuilder {
         self
     }
 
+    /// Adds the routes that submit images. Default: the server only checks.
+    #[must_use]
+    pub fn moderation(mut self, moderation: Moderation) -> Self {
+        self.moderation = Some(moderation);
+        self
+    }
+
     /// Binds the address.
     ///
     /// # Errors
@@ -177,6 +196,11 @@ impl ServerBuilder {
             ));
         }
         let socket = self.listen.bind().await?;
+        let started = self.moderation.map(Moderation::start).transpose();
+        let started = started.map_err(|error| {
+            Error::new(ErrorKind::Io, "create the folder of images").with_source(error)
+        })?;
+        let (scans, run) = started.unzip();
         let app = App {
             room: Room::new(&self.limits),
             clients: Clients::new(self.tokens, self.limits.rate),
@@ -186,10 +210,12 @@ impl ServerBuilder {
             limits: self.limits,
             metrics: Metrics::new(),
             is_closing: AtomicBool::new(false),
+            scans: scans.map(Arc::new),
         };
         Ok(Server {
             url: socket.url()?,
             socket,
+            run,
             app: Arc::new(app),
         })
     }
@@ -199,6 +225,7 @@ impl ServerBuilder {
 #[derive(Debug)]
 pub struct Server {
     socket: Socket,
+    run: Option<Run>,
     url: String,
     app: Arc<App>,
 }
@@ -213,6 +240,7 @@ impl Server {
             probe: None,
             limits: Limits::default(),
             tokens: Tokens::default(),
+            moderation: None,
         }
     }
 
@@ -222,8 +250,9 @@ impl Server {
     }
 
     /// Serves requests until `shutdown` completes. Then it accepts no more connections, finishes the
-    /// requests in progress within [`Limits::with_shutdown_time`], and returns.
-    pub async fn run(self, shutdown: impl Future<Output = ()>) {
+    /// requests in progress within [`Limits::with_shutdown_time`], and returns. Images that were
+    /// submitted are in the ledger.
+    pub async fn run(mut self, shutdown: impl Future<Output = ()>) {
         let app = &self.app;
         let shutdown = async {
             shutdown.await;
@@ -237,18 +266,39 @@ impl Server {
                 app.metrics.add_up();
             }
         };
+        let run = &mut self.run;
+        let work = async {
+            if let (Some(scans), Some(run)) = (&app.scans, run.as_mut()) {
+                scans.drive(run).await;
+            }
+            std::future::pending::<()>().await;
+        };
         tokio::select! {
             () = served => {}
             () = add_up => {}
+            () = work => {}
+        }
+        if let (Some(scans), Some(run)) = (&app.scans, &mut self.run) {
+            run.stopper().stop();
+            // What was sent is recorded.
+            let _ = timeout(app.limits.shutdown_time, scans.drive(run)).await;
         }
     }
 }
 
 fn routes(app: &Arc<App>) -> Router {
-    Router::new()
+    let images = match &app.scans {
+        Some(scans) => Router::new()
+            .route("/v1/scan", post(scan::scan))
+            .route("/v1/scans/{id}", get(scan::read))
+            .route("/v1/scans/{id}/events", get(scan::events))
+            .route("/pict-rs", post(scan::pict_rs))
+            .with_state((Arc::clone(app), Arc::clone(scans))),
+        None => Router::new().route("/pict-rs", post(check::pict_rs)),
+    };
+    images
         .route("/v1/check", post(check::check))
         .route("/v1/check-url", post(check::check_url))
-        .route("/pict-rs", post(check::pict_rs))
         .route("/metrics", get(health::metrics))
         .route_layer(middleware::from_fn_with_state(
             Arc::clone(app),

@@ -1,12 +1,14 @@
 //! The OpenAPI document of the server.
 
-use axum::{http::header, response::IntoResponse};
+use std::sync::Arc;
+
+use axum::{extract::State, http::header, response::IntoResponse};
 use utoipa::{
     IntoResponses, Modify, OpenApi, ToSchema,
     openapi::security::{Http, HttpAuthScheme, SecurityScheme},
 };
 
-use super::{check, health};
+use super::{App, check, health, scan};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -31,6 +33,14 @@ use super::{check, health};
 )]
 struct Document;
 
+/// The routes of a server that submits images.
+#[derive(OpenApi)]
+#[openapi(
+    paths(scan::scan, scan::read, scan::events),
+    tags((name = "scan", description = "Submits images, which is billed, and returns the outcomes"))
+)]
+struct Scans;
+
 struct Security;
 
 impl Modify for Security {
@@ -47,16 +57,19 @@ impl Modify for Security {
     }
 }
 
-/// Returns the document as JSON.
-pub(super) fn text() -> String {
-    Document::openapi()
-        .to_json()
-        .expect("names and texts can be written")
+/// Returns the document of a server as JSON.
+fn text(has_scans: bool) -> String {
+    let mut document = Document::openapi();
+    if has_scans {
+        document.merge(Scans::openapi());
+    }
+    document.to_json().expect("names and texts can be written")
 }
 
 /// `/openapi.json`
-pub(super) async fn document() -> impl IntoResponse {
-    ([(header::CONTENT_TYPE, "application/json")], text())
+pub(super) async fn document(State(app): State<Arc<App>>) -> impl IntoResponse {
+    let text = text(app.scans.is_some());
+    ([(header::CONTENT_TYPE, "application/json")], text)
 }
 
 /// The bytes of an image.

@@ -33,6 +33,16 @@ impl Refusal {
         }
     }
 
+    /// A request that cannot be served now, for a reason of this host.
+    pub(super) fn busy() -> Self {
+        let busy = Self::new(
+            503,
+            "server/busy",
+            "the server cannot serve this request now",
+        );
+        busy.retry_after(Duration::from_secs(1))
+    }
+
     /// A request that the client has to change.
     pub(super) fn bad_request(code: &'static str, detail: impl Into<String>) -> Self {
         Self::new(400, code, detail)

@@ -4,6 +4,7 @@ use std::fmt;
 
 use axum::{extract::Query, http::Uri};
 use serde::Deserialize;
+use url::form_urlencoded;
 use utoipa::{IntoParams, ToSchema};
 
 use super::refusal::Refusal;
@@ -68,6 +69,25 @@ impl Wanted {
         let Query(wanted) =
             read.map_err(|error| Refusal::bad_request("request/query", error.body_text()))?;
         Ok(wanted)
+    }
+
+    /// Reads the query of a URL, except the parameters that `others` accepts.
+    pub(super) fn read_with(
+        uri: &Uri,
+        mut others: impl FnMut(&str, &str) -> Result<bool, Refusal>,
+    ) -> Result<Self, Refusal> {
+        let query = uri.query().unwrap_or_default();
+        let mut own = form_urlencoded::Serializer::new(String::new());
+        for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+            if !others(&name, &value)? {
+                own.append_pair(&name, &value);
+            }
+        }
+        let own = Uri::builder()
+            .path_and_query(format!("/?{}", own.finish()))
+            .build();
+        let own = own.map_err(|error| Refusal::bad_request("request/query", error.to_string()))?;
+        Self::read(&own)
     }
 
     /// The same, with a status for each rejected image.

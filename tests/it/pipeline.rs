@@ -30,7 +30,7 @@ struct Bench {
     ledger: Arc<SqliteLedger>,
 }
 
-fn scope() -> Scope {
+pub(crate) fn scope() -> Scope {
     Scope::new(&["porn"])
         .with_account("sandbox-key-id")
         .with_service("sandbox")
@@ -65,7 +65,7 @@ fn probe_in(mode: Mode) -> Probe {
 }
 
 /// Returns a pipeline without the delays that the real service requires.
-fn pipeline(endpoint: &str, secret: &str, ledger: Arc<dyn Ledger>) -> Pipeline {
+pub(crate) fn pipeline(endpoint: &str, secret: &str, ledger: Arc<dyn Ledger>) -> Pipeline {
     pipeline_over(probe(), endpoint, secret, ledger)
 }
 

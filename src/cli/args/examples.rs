@@ -138,6 +138,7 @@ pub(super) const SERVE: &str = "\
 Examples:
   greenlight serve
   greenlight serve --listen 0.0.0.0:8088 --token-file tokens
+  greenlight serve --sandbox --on-outage deny
   greenlight serve --listen unix:greenlight.sock --for sync --log-format json
 
 Its routes are described at / and /openapi.json. SIGTERM ends it after the requests in progress.";

@@ -11,7 +11,6 @@ use super::{
 use crate::{
     cli::{duration, exit::Failure},
     green::{Api, ClientBuilder},
-    sandbox::Sandbox,
 };
 
 /// Default interval between requests for results.
@@ -140,15 +139,6 @@ pub(crate) struct ScanSettings {
     /// An image is left to another run for as long, even if that ended.
     #[arg(long, value_name = "TIME", default_value = "2m", value_parser = duration::parse_positive, hide_short_help = true)]
     pub(crate) settle: Duration,
-}
-
-impl ScanOptions {
-    pub(crate) async fn start_sandbox(&self) -> Result<Option<Sandbox>, Failure> {
-        if !self.sandbox {
-            return Ok(None);
-        }
-        Ok(Some(Sandbox::start().await?))
-    }
 }
 
 impl ScanSettings {

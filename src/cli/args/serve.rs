@@ -4,13 +4,13 @@ use std::{fs::File, io::Read as _, num::NonZeroU32, path::Path, path::PathBuf, t
 
 use clap::{Args, ValueEnum, ValueHint};
 
-use super::{CheckSettings, Log};
+use super::{Log, ScanSettings};
 use crate::{
     cli::{
         duration,
         exit::{Failure, reason},
     },
-    serve::{Limits, Listen, Tokens},
+    serve::{Limits, Listen, OnOutage, Tokens},
 };
 use greenlight::ByteSize;
 
@@ -78,8 +78,30 @@ pub(crate) struct ServeOptions {
     )]
     log_format: LogFormat,
 
+    /// Submit to a mock service in this process
+    ///
+    /// Its outcomes are made up. It needs no account and keeps no ledger. Without this option, --region or
+    /// --endpoint the server only checks.
+    #[arg(long, conflicts_with_all = ["region", "endpoint", "ledger"], help_heading = "Service")]
+    pub(crate) sandbox: bool,
+
+    /// Advice for an image without an outcome in time: hold, allow or deny
+    ///
+    /// A request can name a stricter one. The decision on such an image is not-inspected in any case.
+    #[arg(
+        long,
+        value_name = "POLICY",
+        default_value = "hold",
+        help_heading = "Service"
+    )]
+    pub(crate) on_outage: OnOutage,
+
+    /// Folder for images until they have an outcome [default: the ledger's name and .images]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, hide_short_help = true, help_heading = "Service")]
+    pub(crate) images: Option<PathBuf>,
+
     #[command(flatten)]
-    pub(crate) check: CheckSettings,
+    pub(crate) scan: ScanSettings,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -97,6 +119,12 @@ impl ServeOptions {
             level: if quiet { 0 } else { verbose.saturating_add(1) },
             is_json: matches!(self.log_format, LogFormat::Json),
         }
+    }
+
+    /// Whether images are submitted, and not only checked.
+    pub(crate) const fn has_service(&self) -> bool {
+        let service = &self.scan.service;
+        self.sandbox || service.region.is_some() || service.endpoint.is_some()
     }
 
     pub(crate) fn limits(&self) -> Limits {

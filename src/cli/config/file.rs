@@ -34,12 +34,13 @@ const SECRETS: [&str; 4] = ["secret", "access-key", "token", "password"];
 
 /// Options that name files, addresses and destinations. The working folder may hold a file that came
 /// with images from elsewhere, and its author must not choose what is read, overwritten or sent where.
-const REACHING: [&str; 9] = [
+const REACHING: [&str; 10] = [
     "allow-address",
     "credentials",
     "endpoint",
     "files-under",
     "html",
+    "images",
     "listen",
     "output",
     "serve",

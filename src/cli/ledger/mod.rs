@@ -13,10 +13,14 @@ mod progress;
 mod retry;
 mod row;
 mod run;
+#[cfg(feature = "serve")]
+mod serve;
 mod setup;
 mod status;
 mod work;
 
+#[cfg(feature = "serve")]
+pub(crate) use self::serve::{Moderating, moderate};
 pub(crate) use self::{
     dead::run as dead,
     export::{page, run as export},

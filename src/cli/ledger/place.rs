@@ -6,7 +6,7 @@ use tempfile::TempDir;
 
 use crate::{
     cli::{
-        args::{LedgerOption, ScanOptions},
+        args::LedgerOption,
         exit::{Failure, reason},
     },
     sandbox::Sandbox,
@@ -23,10 +23,18 @@ pub(crate) struct LedgerPlace {
 
 impl LedgerPlace {
     /// The place that the options of `scan` name.
-    pub(crate) async fn of(options: &ScanOptions) -> Result<Self, Failure> {
-        let sandbox = options.start_sandbox().await?.map(Arc::new);
-        if sandbox.is_none() && !options.no_ledger {
-            return Ok(Self::named(&options.settings.ledger));
+    pub(crate) async fn new(
+        ledger: &LedgerOption,
+        has_sandbox: bool,
+        no_ledger: bool,
+    ) -> Result<Self, Failure> {
+        let sandbox = if has_sandbox {
+            Some(Arc::new(Sandbox::start().await?))
+        } else {
+            None
+        };
+        if sandbox.is_none() && !no_ledger {
+            return Ok(Self::named(ledger));
         }
         let folder = tempfile::Builder::new().prefix("greenlight-").tempdir();
         let folder = folder.map_err(|error| {

@@ -14,7 +14,7 @@ use crate::{
     verdict::{Decision, Verdict},
 };
 
-pub(super) fn check(pipeline: &Pipeline, line: Line) -> NewImage {
+pub(in super::super) fn check(pipeline: &Pipeline, line: Line) -> NewImage {
     let Line {
         subject,
         mut source,

@@ -5,7 +5,7 @@
 use std::{
     io::{Read, Write},
     net::TcpStream,
-    process::Child,
+    process::{Child, Command},
     thread,
     time::Duration,
 };
@@ -14,7 +14,13 @@ use super::{
     bench::{Bench, Run, read_line},
     running::signal,
 };
-use crate::wire::{Reply, read};
+use crate::{
+    images::png,
+    wire::{Reply, read},
+};
+use greenlight::sandbox::Sandbox;
+
+const LISTEN: [&str; 3] = ["serve", "--listen", "127.0.0.1:0"];
 
 /// A server that is running.
 struct Server {
@@ -24,8 +30,20 @@ struct Server {
 
 impl Server {
     fn start(bench: &Bench, args: &[&str]) -> Self {
-        let args = [&["serve", "--listen", "127.0.0.1:0"], args].concat();
-        let mut child = bench.command(&args).spawn().unwrap();
+        Self::spawn(bench.command(&[&LISTEN, args].concat()))
+    }
+
+    /// Starts a server with the sandbox's key in its environment.
+    fn start_with(bench: &Bench, args: &[&str]) -> Self {
+        let mut command = bench.command(&[&LISTEN, args].concat());
+        command
+            .env("ALIBABA_CLOUD_ACCESS_KEY_ID", "sandbox-key-id")
+            .env("ALIBABA_CLOUD_ACCESS_KEY_SECRET", "sandbox-key-secret");
+        Self::spawn(command)
+    }
+
+    fn spawn(mut command: Command) -> Self {
+        let mut child = command.spawn().unwrap();
         let line = read_line(child.stdout.as_mut().unwrap());
         let address = line.strip_prefix("listening on http://").expect(&line);
         Self {
@@ -35,11 +53,15 @@ impl Server {
     }
 
     fn send(&self, request: &str) -> Reply {
+        self.send_bytes(request.as_bytes())
+    }
+
+    fn send_bytes(&self, request: &[u8]) -> Reply {
         let mut stream = TcpStream::connect(&self.address).unwrap();
         stream
-            .set_read_timeout(Some(Duration::from_secs(20)))
+            .set_read_timeout(Some(Duration::from_secs(60)))
             .unwrap();
-        stream.write_all(request.as_bytes()).unwrap();
+        stream.write_all(request).unwrap();
         read(&mut stream)
     }
 
@@ -202,4 +224,92 @@ fn a_second_signal_ends_a_server_that_waits_for_a_client() {
     );
     let mut rest = Vec::new();
     let _ = stream.read_to_end(&mut rest);
+}
+
+/// Scans of a server that is killed are in its ledger.
+#[test]
+fn a_killed_server_continues_its_scans() {
+    const SCANS: usize = 40;
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let sandbox = runtime.block_on(Sandbox::start()).unwrap();
+    let bench = Bench::new("serve-killed");
+    let endpoint = sandbox.endpoint();
+    let args = [
+        "--endpoint",
+        &endpoint,
+        "--ledger",
+        "scans.db",
+        "--poll",
+        "100ms",
+        "--settle",
+        "2s",
+    ];
+    let start = || Server::start_with(&bench, &args);
+    let mut server = start();
+    let post = |server: &Server, number: usize| -> serde_json::Value {
+        let image = png(300, 256 + u32::try_from(number).unwrap(), 0);
+        let len = image.len();
+        let head = format!(
+            "POST /v1/scan?wait=0 HTTP/1.1\r\nHost: localhost\r\nContent-Type: image/png\r\nContent-Length: {len}\r\n\r\n"
+        );
+        let reply = server.send_bytes(&[head.as_bytes(), &image].concat());
+        serde_json::from_str(&reply.body).expect(&reply.body)
+    };
+    let ids: Vec<String> = (0..SCANS)
+        .map(|number| post(&server, number)["id"].as_str().unwrap().to_owned())
+        .collect();
+    let mut child = server.child.take().unwrap();
+    child.kill().unwrap(); // SIGKILL
+    child.wait().unwrap();
+
+    let server = start();
+    for id in &ids {
+        let request = format!("GET /v1/scans/{id}?wait=30 HTTP/1.1\r\nHost: localhost\r\n\r\n");
+        let reply = server.send(&request);
+        let scan: serde_json::Value = serde_json::from_str(&reply.body).expect(&reply.body);
+        assert_eq!(
+            (reply.status, &scan["decision"]),
+            (200, &"pass".into()),
+            "{scan}"
+        );
+    }
+    // The requests in flight at the time of the kill may have been billed twice: one batch at most
+    // per submission, as the ledger documents. Everything else is paid once.
+    let paid = usize::try_from(sandbox.paid()).unwrap();
+    assert!((SCANS..=2 * SCANS).contains(&paid), "{paid}");
+    assert_eq!(
+        post(&server, 0)["decision"],
+        "pass",
+        "a known image has its outcome immediately"
+    );
+    assert_eq!(usize::try_from(sandbox.paid()).unwrap(), paid);
+    let run = server.end();
+    assert_eq!(run.code, Some(0), "{run}");
+    let left = std::fs::read_dir(bench.path("scans.db.images"))
+        .unwrap()
+        .count();
+    assert!(left <= 1, "{left} files are left"); // one may have been received partly
+}
+
+#[test]
+fn a_sandbox_needs_no_account_and_a_service_is_named() {
+    let bench = Bench::new("serve-sandbox");
+    let server = Server::start(&bench, &["--sandbox", "--on-outage", "deny"]);
+    let ready = server.send("GET /readyz HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    assert_eq!(ready.status, 200);
+    let scan = "GET /v1/scans/1-0123456789abcdef HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    assert_eq!(server.send(scan).code(), "scan/unknown");
+    assert_eq!(server.end().code, Some(0));
+
+    let server = Server::start(&bench, &[]);
+    assert_eq!(server.send(scan).code(), "request/not-found");
+    let run = bench.run(&["serve", "--ledger", "a.db"]);
+    assert_eq!(run.code, Some(2));
+    assert!(
+        run.stderr.contains("a ledger is named, but no service"),
+        "{run}"
+    );
+    let run = bench.run(&["serve", "--region", "ap-southeast-1"]);
+    assert_eq!(run.code, Some(2));
+    assert!(run.stderr.contains("no credentials"), "{run}");
 }

@@ -7,6 +7,8 @@ mod access;
 mod check;
 mod limits;
 mod pages;
+#[cfg(all(feature = "ledger", feature = "sandbox"))]
+mod scan;
 mod urls;
 
 use std::{

@@ -1,0 +1,327 @@
+//! The routes that submit images, and return their outcomes.
+
+#![allow(
+    unused_qualifications,
+    reason = "of the macro that describes the routes"
+)]
+
+use std::{convert::Infallible, io, sync::Arc, sync::atomic::Ordering, time::Duration};
+
+use axum::{
+    extract::{Path, Request, State},
+    http::{HeaderValue, StatusCode, Uri, header},
+    response::{
+        IntoResponse as _, Response,
+        sse::{Event, KeepAlive, Sse},
+    },
+};
+use futures_util::stream;
+
+use super::{
+    App,
+    check::{Answer, Received, accept, is_json, json, read_url, receive, respond},
+    moderation::{OnOutage, ScanId, Scans, Spool},
+    openapi::{self, Problems},
+    refusal::Refusal,
+    scan_answer::{ScanAnswer, ScanWanted},
+    wanted::Wanted,
+};
+use crate::{
+    axum::Problem,
+    error::Error,
+    image_url::{ImageUrl, masked},
+    ledger::{Row, State as ImageState},
+    requirements::Requirements,
+    verdict::{Rejected, Summary, Verdict},
+};
+
+/// The time that a request waits by default.
+const WAIT: Duration = Duration::from_secs(10);
+
+/// The time that a request of pict-rs waits, whose own time limit is 30 seconds by default.
+const MEDIA_WAIT: Duration = Duration::from_secs(25);
+
+/// Scans an image
+///
+/// The image is the body, the field `image` of a form, or at the URL in a JSON object. It is checked
+/// as by `/v1/check`, and submitted if it is accepted. The same bytes are submitted once: a later request gets
+/// the same outcome, and with the same `dataId` the same id.
+#[utoipa::path(
+    post,
+    path = "/v1/scan",
+    tag = "scan",
+    params(Wanted, ScanWanted),
+    request_body(content(
+        (openapi::Image = "application/octet-stream"),
+        (openapi::Image = "image/*"),
+        (openapi::Form = "multipart/form-data"),
+        (super::check::ByUrl = "application/json"),
+    )),
+    responses(
+        (status = 200, description = "The outcome, or what is advised without one", body = ScanAnswer),
+        (status = 202, description = "There is no outcome yet: see `Location`", body = ScanAnswer,
+            headers(("Location" = String, description = "The scan"))),
+        Problems,
+    ),
+    security((), ("token" = []), ("password" = []))
+)]
+pub(super) async fn scan(State((app, scans)): State<WithScans>, request: Request) -> Response {
+    let asked = ScanWanted::read(request.uri(), scans.on_outage, WAIT);
+    let (asked, wanted) = match asked {
+        Ok(asked) => asked,
+        Err(refusal) => return app.turn_away(request, refusal),
+    };
+    let by_status = wanted.by_status();
+    let submitted = submit(&app, &scans, "/v1/scan", (&asked, &wanted), request).await;
+    let (requirements, submitted) = match submitted {
+        Ok(submitted) => submitted,
+        Err(response) => return *response,
+    };
+    let id = match submitted {
+        Ok(id) => id,
+        Err(rejected) if by_status => return respond(Problem::Refused(rejected)),
+        Err(rejected) => {
+            let verdict = Answer::of_rejected(&rejected, &requirements);
+            let answer = ScanAnswer::rejected(verdict, asked.data_id.as_ref());
+            return json(StatusCode::OK, &answer);
+        }
+    };
+    let answer = match outcome(&scans, id, &asked).await {
+        Ok(answer) => answer,
+        Err(refusal) => return refusal.into_response(),
+    };
+    if answer.is_final || answer.action != OnOutage::Hold.name() {
+        return json(StatusCode::OK, &answer);
+    }
+    let mut response = json(StatusCode::ACCEPTED, &answer);
+    if let Ok(location) = HeaderValue::try_from(format!("/v1/scans/{id}")) {
+        response.headers_mut().insert(header::LOCATION, location);
+    }
+    response
+}
+
+/// What the routes of scans share.
+pub(super) type WithScans = (Arc<App>, Arc<Scans>);
+
+/// Validates media for pict-rs by a scan: everything but a pass fails the upload.
+pub(super) async fn pict_rs(State((app, scans)): State<WithScans>, request: Request) -> Response {
+    let asked = ScanWanted::read(request.uri(), scans.on_outage, MEDIA_WAIT);
+    let (asked, wanted) = match asked {
+        Ok(asked) => asked,
+        Err(refusal) => return app.turn_away(request, refusal),
+    };
+    let submitted = submit(&app, &scans, "/pict-rs", (&asked, &wanted), request).await;
+    let id = match submitted {
+        Ok((_, Ok(id))) => id,
+        Ok((_, Err(rejected))) => return respond(Problem::Refused(rejected)),
+        Err(response) => return *response,
+    };
+    match outcome(&scans, id, &asked).await {
+        Ok(answer) if answer.action == OnOutage::Allow.name() => json(StatusCode::OK, &answer),
+        Ok(answer) if answer.decision == "not-inspected" => Refusal::new(
+            503,
+            "scan/not-inspected",
+            "the image was not inspected in time: try again later",
+        )
+        .retry_after(MEDIA_WAIT)
+        .into_response(),
+        Ok(answer) => {
+            let text = format!("the outcome of the scan is {}", answer.decision);
+            Refusal::new(422, "scan/not-passed", text).into_response()
+        }
+        Err(refusal) => refusal.into_response(),
+    }
+}
+
+type Submitted = (Requirements, Result<ScanId, Rejected>);
+
+/// Receives, checks and enqueues the image of a request.
+async fn submit(
+    app: &App,
+    scans: &Scans,
+    route: &'static str,
+    (asked, wanted): (&ScanWanted, &Wanted),
+    request: Request,
+) -> Result<Submitted, Box<Response>> {
+    let by_url = route == "/v1/scan" && is_json(request.headers());
+    let admitted = wanted
+        .requirements(&app.requirements)
+        .and_then(|requirements| {
+            let len = accept(request.headers(), &requirements, by_url);
+            Ok((app.room.enter(len)?, requirements))
+        });
+    let (_place, requirements) = match admitted {
+        Ok(admitted) => admitted,
+        Err(refusal) => return Err(Box::new(app.turn_away(request, refusal))),
+    };
+    let refused = |refusal: Refusal| Box::new(refusal.into_response());
+    let mut spool = scans.spool().map_err(|error| refused(unstored(&error)))?;
+    let (verdict, url) = if by_url {
+        let url = read_url(request.into_body()).await.map_err(refused)?;
+        let verdict = download(app, &url, &requirements, &mut spool).await;
+        (verdict.map_err(refused)?, Some(masked(&url).into_owned()))
+    } else {
+        match receive(app, request, &requirements, Some(&mut spool)).await {
+            Ok(summary) => (Ok(summary), None),
+            Err(Received::Problem(Problem::Refused(rejected))) => (Err(rejected), None),
+            Err(Received::Problem(problem)) => return Err(Box::new(respond(problem))),
+            Err(Received::Stored(error)) => return Err(refused(unstored(&error))),
+        }
+    };
+    match verdict {
+        Ok(summary) => {
+            app.metrics.checked(route, &summary);
+            let id = scans.add(spool, asked.data_id.as_ref(), url).await;
+            let id = id.map_err(|error| refused(unwritten(&error)))?;
+            Ok((requirements, Ok(id)))
+        }
+        Err(rejected) => {
+            app.metrics.checked(route, &rejected.summary());
+            Ok((requirements, Err(rejected)))
+        }
+    }
+}
+
+/// Downloads an image, so that the bytes that are checked are those that are submitted.
+async fn download(
+    app: &App,
+    text: &str,
+    requirements: &Requirements,
+    spool: &mut Spool,
+) -> Result<Result<Summary, Rejected>, Refusal> {
+    let url = match ImageUrl::parse(text) {
+        Ok(url) => url,
+        Err(error) => {
+            let verdict = Verdict::of_text(text.to_owned(), &error);
+            return Ok(verdict.into_result().map(|accepted| accepted.summary()));
+        }
+    };
+    let by_text = requirements.judge_url(url.clone()).without_subject();
+    let rejected = by_text.decision() == crate::verdict::Decision::Reject;
+    if rejected {
+        return Ok(by_text.into_result().map(|accepted| accepted.summary()));
+    }
+    let fetched = app.probe.fetch(&url, requirements).await;
+    let (verdict, bytes) = fetched.map_err(|error| {
+        tracing::warn!(error = error.report(), "download");
+        Refusal::busy()
+    })?;
+    let accepted = match verdict.into_result() {
+        Ok(accepted) => accepted,
+        Err(rejected) => return Ok(Err(rejected)),
+    };
+    let written = spool.write(&bytes).await;
+    written.map_err(|error| unstored(&error))?;
+    Ok(Ok(accepted.summary()))
+}
+
+/// Waits for the outcome of a scan.
+async fn outcome(scans: &Scans, id: ScanId, asked: &ScanWanted) -> Result<ScanAnswer, Refusal> {
+    let row = scans.wait(id, asked.wait).await;
+    let row = row
+        .map_err(|error| unwritten(&error))?
+        .ok_or_else(unknown)?;
+    Ok(ScanAnswer::of(id, row, asked.on_outage))
+}
+
+fn unknown() -> Refusal {
+    Refusal::new(404, "scan/unknown", "there is no scan of this id")
+}
+
+fn unstored(error: &io::Error) -> Refusal {
+    tracing::error!(%error, "store an image");
+    Refusal::new(
+        503,
+        "server/storage",
+        "the server cannot store the image now",
+    )
+    .retry_after(Duration::from_secs(5))
+}
+
+fn unwritten(error: &Error) -> Refusal {
+    tracing::error!(error = error.report(), "use the ledger");
+    Refusal::new(503, "server/ledger", "the server cannot use its ledger now")
+        .retry_after(Duration::from_secs(5))
+}
+
+/// Returns a scan, when it is final or after `wait`
+#[utoipa::path(
+    get,
+    path = "/v1/scans/{id}",
+    tag = "scan",
+    params(("id" = String, Path, description = "The id of the scan"), ScanWanted),
+    responses(
+        (status = 200, description = "The scan", body = ScanAnswer),
+        (status = 404, description = "There is no such scan", body = openapi::Problem,
+            content_type = "application/problem+json"),
+        Problems,
+    ),
+    security((), ("token" = []), ("password" = []))
+)]
+pub(super) async fn read(
+    State((_, scans)): State<WithScans>,
+    Path(id): Path<String>,
+    uri: Uri,
+) -> Response {
+    let found = async {
+        let id: ScanId = id.parse().map_err(|()| unknown())?;
+        let (asked, _) = ScanWanted::read(&uri, scans.on_outage, WAIT)?;
+        outcome(&scans, id, &asked).await
+    };
+    match found.await {
+        Ok(answer) => json(StatusCode::OK, &answer),
+        Err(refusal) => refusal.into_response(),
+    }
+}
+
+/// Sends a scan whenever it changes, until it is final
+#[utoipa::path(
+    get,
+    path = "/v1/scans/{id}/events",
+    tag = "scan",
+    params(("id" = String, Path, description = "The id of the scan")),
+    responses(
+        (status = 200, description = "Events named `scan`, each with a scan as JSON", body = String,
+            content_type = "text/event-stream"),
+        (status = 404, description = "There is no such scan", body = openapi::Problem,
+            content_type = "application/problem+json"),
+        Problems,
+    ),
+    security((), ("token" = []), ("password" = []))
+)]
+pub(super) async fn events(
+    State((app, scans)): State<WithScans>,
+    Path(id): Path<String>,
+) -> Response {
+    let found = match id.parse() {
+        Ok(id) => scans.read(id).await.map(|row| row.map(|row| (id, row))),
+        Err(()) => Ok(None),
+    };
+    let (id, row) = match found {
+        Ok(Some(found)) => found,
+        Ok(None) => return unknown().into_response(),
+        Err(error) => return unwritten(&error).into_response(),
+    };
+    let first = Some((row, None));
+    let changes = stream::unfold(first, move |next| {
+        let (app, scans) = (Arc::clone(&app), Arc::clone(&scans));
+        async move {
+            let (mut row, sent): (Row, Option<ImageState>) = next?;
+            while sent == Some(row.state) {
+                if app.is_closing.load(Ordering::Relaxed) {
+                    return None;
+                }
+                row = scans.wait(id, Duration::from_secs(1)).await.ok()??;
+            }
+            let state = row.state;
+            let answer = ScanAnswer::of(id, row.clone(), scans.on_outage);
+            let text = serde_json::to_string(&answer).ok()?;
+            let event = Event::default().event("scan").data(text);
+            let next = (!state.is_final()).then_some((row, Some(state)));
+            Some((Ok::<_, Infallible>(event), next))
+        }
+    });
+    Sse::new(changes)
+        .keep_alive(KeepAlive::default())
+        .into_response()
+}
