@@ -42,13 +42,15 @@ pub(super) struct Field {
 }
 
 impl Field {
-    /// Whether its header alone says that it is a file.
+    /// Whether its header alone says that it is a file. An input for a file that the user left empty has an
+    /// empty file name (HTML, 4.10.21.4).
     pub(super) fn is_file(&self) -> bool {
         let is_image = |media_type: &String| {
             let head = media_type.trim_start().as_bytes().first_chunk();
             head.is_some_and(|head: &[u8; 6]| head.eq_ignore_ascii_case(b"image/"))
         };
-        self.file_name.is_some() || self.content_type.as_ref().is_some_and(is_image)
+        self.file_name.as_ref().is_some_and(|name| !name.is_empty())
+            || self.content_type.as_ref().is_some_and(is_image)
     }
 }
 

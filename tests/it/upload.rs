@@ -776,11 +776,15 @@ fn the_file_of_a_field_is_the_image_and_not_its_metadata() {
     let file = (r#"name="image"; filename="photo.png""#, &image[..]);
     let metadata = (r#"name="image""#, &b"{\"rotate\":90}"[..]);
     let empty = (r#"name="image""#, &b""[..]);
+    // An input for a file that the user left empty (HTML, 4.10.21.4).
+    let unfilled = (r#"name="image"; filename="""#, &b""[..]);
     for parts in [
         vec![metadata, file],
         vec![file, metadata],
         vec![empty, file],
         vec![metadata, empty, file, metadata],
+        vec![unfilled, file],
+        vec![file, unfilled, unfilled],
     ] {
         let form = form(&parts);
         for request in [
@@ -791,9 +795,13 @@ fn the_file_of_a_field_is_the_image_and_not_its_metadata() {
             assert_eq!((reply.status, &reply.body), (200, &alone.body), "{reply:?}");
         }
     }
+    let reply = server.post_form(&form(&[unfilled, unfilled]));
+    assert_eq!(reply.code(), "upload/missing-field");
     // A part that is recognized as an image by its bytes only, as some clients send it.
-    let bare = form(&[metadata, (r#"name="image""#, &image)]);
-    assert_eq!(server.post_form(&bare).status, 200);
+    for header in [r#"name="image""#, unfilled.0] {
+        let bare = form(&[metadata, (header, &image)]);
+        assert_eq!(server.post_form(&bare).status, 200);
+    }
     for two in [
         form(&[file, file]),
         form(&[file, (r#"name="image""#, &image)]),
