@@ -946,6 +946,19 @@ fn an_unsupported_process_is_recorded_as_not_walked() {
 }
 
 #[test]
+fn arithmetic_coding_is_a_warning() {
+    for (code, parameters) in [(0xc9, WHOLE), (0xca, [0, 0, 0])] {
+        let bytes = Jpeg::new()
+            .tables()
+            .frame(code, 8, 8, GRAY)
+            .scan(&[1], parameters, BLOCK)
+            .end();
+        assert_eq!(defects(&bytes), [DefectKind::JpegRareProcess], "{code:x}");
+    }
+    assert!(DefectKind::JpegRareProcess.is_tolerated());
+}
+
+#[test]
 fn an_invalid_table_gives_the_same_facts_in_chunks() {
     // Two codes, the second of which means 17 bits.
     let mut table = vec![0; 19];
