@@ -9,12 +9,16 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 
 GREENLIGHT_BINARY=$(realpath "${1:-target/debug/greenlight}")
-export CI_PYTHON=1 GREENLIGHT_BINARY CARGO_TARGET_DIR=$PWD/target/python
+export CI_PYTHON=1 GREENLIGHT_BINARY
+# The folder and the code generation of the other builds, so that their dependencies are used; without link-time
+# optimization, which is for the published wheels only.
+export CARGO_TARGET_DIR=$PWD/target CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16
+export CARGO_PROFILE_RELEASE_STRIP=debuginfo
 work=$PWD/target/python-ci
 requirements=$(realpath .ci/python/requirements.txt)
 
 cargo fmt --check --manifest-path python/Cargo.toml
-cargo clippy --quiet --locked --release --manifest-path python/Cargo.toml -- -D warnings
+cargo clippy --quiet --locked --manifest-path python/Cargo.toml -- -D warnings
 
 rm -rf "$work"
 python3 -m venv "$work/venv"

@@ -41,7 +41,7 @@ pub(crate) async fn run(options: CheckOptions, mut interrupt: Interrupt) -> Resu
     let lines = Lines::new(sources, false);
     let mut run = Run {
         checks: LineChecks::start(&how.probe(&requirements, None)?, &requirements, lines)?,
-        requirements,
+        provenance: Provenance::new(&requirements, clock::now()),
         printer: Printer::of_some(&print, &only)?,
         counter: Counter::new("checked"),
         tally: Tally::default(),
@@ -68,7 +68,8 @@ fn finish(exit: Exit, mut printer: Printer, tally: &Tally, noticed: &Noticed) ->
 
 struct Run {
     checks: LineChecks,
-    requirements: Requirements,
+    /// That of a verdict, at any time.
+    provenance: Provenance,
     printer: Printer,
     counter: Arc<Counter>,
     tally: Tally,
@@ -131,7 +132,7 @@ impl Run {
         };
         let report = Report {
             source_base64,
-            provenance: Some(Provenance::new(&self.requirements, clock::now())),
+            provenance: Some(self.provenance.clone().with_time(clock::now())),
             list: list_line.map(|_| line.source.origin),
             line: list_line,
             ..report

@@ -13,7 +13,7 @@ use crate::{
     ids::DataId,
     image_url::ImageUrl,
     ledger::Key,
-    requirements::{Provenance, Requirements},
+    requirements::Provenance,
     verdict::{Accepted, Decision, Summary, Verdict},
 };
 
@@ -29,12 +29,12 @@ struct Facts<'a> {
     max_frames: Option<u32>,
 }
 
-/// Returns the facts of a verdict by these requirements as JSON, with at most `frame_cap` frames to scan.
-pub(super) fn of<S>(verdict: &Verdict<S>, requirements: &Requirements, frame_cap: u32) -> String {
+/// Returns the facts of a verdict as JSON, with at most `frame_cap` frames to scan.
+pub(super) fn of<S>(verdict: &Verdict<S>, settings: &Settings, frame_cap: u32) -> String {
     let plan = frames(verdict).map_or_else(FramePlan::default, |frames| {
         FramePlan::new(frames, frame_cap)
     });
-    let provenance = Provenance::new(requirements, clock::now());
+    let provenance = settings.provenance.clone().with_time(clock::now());
     json(&verdict.summary(), provenance, &plan)
 }
 
@@ -55,7 +55,7 @@ pub(super) fn of_earlier(check: EarlierCheck, settings: &Settings) -> Option<Str
             version: check.version,
             requirements: check.requirements,
             // Those of an equal fingerprint.
-            settings: Provenance::new(&settings.requirements, clock::now()).settings,
+            settings: settings.provenance.settings.clone(),
             checked_at: check.checked_at,
         },
     };
@@ -105,7 +105,7 @@ impl Stored {
             .and_then(|at| clock::now().duration_since(at).ok());
         self.summary.decision == Decision::Accept
             && self.provenance.version == env!("CARGO_PKG_VERSION")
-            && self.provenance.requirements == settings.requirements.fingerprint()
+            && self.provenance.requirements == settings.provenance.requirements
             && settings
                 .checked_within
                 .is_some_and(|within| age.is_some_and(|age| age <= within))

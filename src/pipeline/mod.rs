@@ -61,7 +61,11 @@ mod submitting;
 mod trace;
 mod uploading;
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    sync::Arc,
+    time::{Duration, UNIX_EPOCH},
+};
 
 use crate::{
     error::Error,
@@ -69,7 +73,7 @@ use crate::{
     later::FAR,
     ledger::{Key, Ledger, Quota, Resubmit, Scope, TaskUpdate},
     probe::Probe,
-    requirements::Requirements,
+    requirements::{Provenance, Requirements},
 };
 
 pub use checkpoint::Step;
@@ -141,6 +145,8 @@ type Checkpoint = dyn Fn(Step) + Send + Sync;
 #[derive(Clone, Debug)]
 struct Settings {
     requirements: Requirements,
+    /// That of a verdict by these requirements, at any time.
+    provenance: Provenance,
     checked_within: Option<Duration>,
     probes: usize,
     requests: usize,
@@ -191,6 +197,7 @@ impl Pipeline {
         let rate = quotas::nine_tenths(&terms);
         let settings = Settings {
             requirements: Requirements::ASYNC,
+            provenance: Provenance::new(&Requirements::ASYNC, UNIX_EPOCH),
             checked_within: None,
             probes: 128,
             requests: terms.in_flight,
@@ -227,7 +234,8 @@ impl Pipeline {
 
     /// Sets the requirements. Default: [`Requirements::ASYNC`].
     #[must_use]
-    pub const fn requirements(mut self, requirements: Requirements) -> Self {
+    pub fn requirements(mut self, requirements: Requirements) -> Self {
+        self.settings.provenance = Provenance::new(&requirements, UNIX_EPOCH);
         self.settings.requirements = requirements;
         self
     }

@@ -195,7 +195,7 @@ async fn probe_url(
 
 fn judge<S>(shared: &Shared, hold: Hold, attempts: u32, verdict: &Verdict<S>) -> Finding {
     let settings = &shared.pipeline.settings;
-    let (max, requirements) = (settings.probe_attempts, &settings.requirements);
+    let max = settings.probe_attempts;
     let judgement = match verdict.decision() {
         Decision::Accept => Judgement::Accepted,
         Decision::Inconclusive => Judgement::Unreachable(failure::retry(
@@ -213,10 +213,10 @@ fn judge<S>(shared: &Shared, hold: Hold, attempts: u32, verdict: &Verdict<S>) ->
             }
         }
     };
-    let cap = shared.pipeline.settings.frame_cap;
+    let cap = settings.frame_cap;
     Finding {
         billed: facts::billed(verdict, cap),
-        ..finding(hold, judgement, Some(facts::of(verdict, requirements, cap)))
+        ..finding(hold, judgement, Some(facts::of(verdict, settings, cap)))
     }
 }
 

@@ -38,13 +38,20 @@ pub struct Provenance {
 impl Provenance {
     /// Returns the provenance of a verdict by these requirements and by this version.
     pub fn new(requirements: &Requirements, at: SystemTime) -> Self {
-        let since = at.duration_since(UNIX_EPOCH).unwrap_or_default();
         Self {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             requirements: requirements.fingerprint(),
             settings: requirements.changed_settings(),
-            checked_at: u64::try_from(since.as_millis()).unwrap_or(u64::MAX),
+            checked_at: millis(at),
         }
+    }
+
+    /// Sets the time of the verdict, for another image by the same requirements:
+    /// [`new`](Self::new) serializes them.
+    #[must_use]
+    pub fn with_time(mut self, at: SystemTime) -> Self {
+        self.checked_at = millis(at);
+        self
     }
 
     /// Reads the requirements from the stored settings.
@@ -55,4 +62,9 @@ impl Provenance {
     pub fn read_settings(&self) -> Result<Requirements, crate::Error> {
         Requirements::read(&Value::Object(self.settings.clone()).to_string())
     }
+}
+
+fn millis(at: SystemTime) -> u64 {
+    let since = at.duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }

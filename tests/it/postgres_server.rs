@@ -25,7 +25,7 @@ use std::{
 const SCRIPT: &str = r#"
 folder=$1; port=$2
 trap 'rm -rf "$folder"' EXIT
-initdb -D "$folder/data" -U greenlight -A trust -E UTF8 --no-locale >"$folder/log" 2>&1 || exit 1
+initdb -D "$folder/data" -U greenlight -A trust -E UTF8 --no-locale --no-sync >"$folder/log" 2>&1 || exit 1
 if [ -e "$folder/key.pem" ]; then
   # TLS only, with a key that no other user can read.
   cp "$folder/key.pem" "$folder/cert.pem" "$folder/data" && chmod 600 "$folder/data/key.pem"

@@ -63,7 +63,7 @@ impl Noted {
             location,
             known: Known::Rejected(reason),
             // A rejected image has no frames to scan.
-            facts: Some(facts::of(verdict, &pipeline.settings.requirements, 0)),
+            facts: Some(facts::of(verdict, &pipeline.settings, 0)),
         }
     }
 }

@@ -645,7 +645,7 @@ fn events() -> impl Strategy<Value = Vec<Event>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 32, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     #[ignore = "slow: many generated sequences"]
@@ -685,7 +685,7 @@ fn postgres_and_sqlite_agree_on_some_sequences() {
 #[test]
 #[ignore = "slow: many generated sequences"]
 fn postgres_and_sqlite_agree_on_any_sequence() {
-    stores_agree(40);
+    stores_agree(12);
 }
 
 #[cfg(feature = "postgres")]

@@ -11,6 +11,7 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
+use futures_util::future::join_all;
 use greenlight::{
     ledger::{Ledger, Row, SqliteLedger, State, Stats},
     pipeline::{Line, Pipeline, Step},
@@ -54,7 +55,8 @@ fn decided(rows: &BTreeMap<String, Row>) -> usize {
 fn an_image_that_cannot_be_downloaded_is_uploaded_once() {
     block_on(async {
         let codes = V1.map(|code| (code, false)).into_iter();
-        for (code, is_v2) in codes.chain(V2.map(|code| (code, true))) {
+        let codes = codes.chain(V2.map(|code| (code, true)));
+        let trials = codes.map(|(code, is_v2)| async move {
             let (bench, pipeline) = bench(Sandbox::builder().no_download(code), is_v2).await;
             let (rows, progress) = run(&pipeline.upload_fallback(true), bench.good(7)).await;
             assert_eq!(decided(&rows), 7, "{code}: {rows:?}");
@@ -67,7 +69,8 @@ fn an_image_that_cannot_be_downloaded_is_uploaded_once() {
             let stats = stats(&bench).await;
             assert_eq!((stats.by_upload, stats.tasks), (7, 14), "{code}");
             assert_eq!((stats.billed, stats.resubmitted), (14, 0), "{code}");
-        }
+        });
+        join_all(trials).await;
     });
 }
 
@@ -78,7 +81,8 @@ fn a_refused_submission_is_uploaded_and_paid_once() {
     let requests = V1.map(|code| (Fault::Service(code), false));
     let v2 = V2.map(|code| (Fault::Service(code), true));
     block_on(async {
-        for (fault, is_v2) in elements.into_iter().chain(requests).chain(v2) {
+        let faults = elements.into_iter().chain(requests).chain(v2);
+        let trials = faults.map(|(fault, is_v2)| async move {
             let (bench, pipeline) = bench(Sandbox::builder(), is_v2).await;
             let submit = submit[usize::from(is_v2)];
             let images = match fault {
@@ -98,7 +102,8 @@ fn a_refused_submission_is_uploaded_and_paid_once() {
             let refused = images.div_ceil(2);
             assert_eq!(uploads(&bench), refused, "{fault:?}");
             assert_eq!(stats(&bench).await.by_upload, refused, "{fault:?}");
-        }
+        });
+        join_all(trials).await;
     });
 }
 

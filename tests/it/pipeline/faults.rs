@@ -5,6 +5,7 @@ use std::{
     time::Duration,
 };
 
+use futures_util::future::join_all;
 use greenlight::{
     green::callback,
     ledger::{Ledger, Resubmit, Rows, Scope, SqliteLedger, State},
@@ -55,16 +56,18 @@ fn a_submission_that_was_surely_not_done_is_repeated_for_nothing() {
         Fault::Delay(Duration::from_millis(300)),
     ];
     block_on(async {
-        for fault in faults {
+        // All at the same time, because each has to wait.
+        let meetings = faults.map(|fault| async move {
             let paid = meet(Operation::AsyncScan, vec![fault.clone()]).await;
             assert_eq!(paid, (IMAGES, 0), "{fault:?}");
-        }
+        });
+        join_all(meetings).await;
     });
 }
 
 #[test]
 #[ignore = "slow: waits for real retries"]
-fn an_outage_is_told_until_it_ends() {
+fn an_outage_is_reported_until_it_ends() {
     block_on(async {
         let bench = Bench::new(Sandbox::builder()).await;
         for _ in 0..6 {
@@ -145,10 +148,11 @@ fn a_question_for_results_is_repeated_for_nothing() {
         Fault::Missing(Share::All),
     ];
     block_on(async {
-        for fault in faults {
+        let meetings = faults.map(|fault| async move {
             let paid = meet(Operation::Results, vec![fault.clone(), fault.clone()]).await;
             assert_eq!(paid, (IMAGES, 0), "{fault:?}");
-        }
+        });
+        join_all(meetings).await;
     });
 }
 

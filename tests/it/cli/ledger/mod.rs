@@ -123,7 +123,7 @@ impl Service {
             if last.as_ref().is_ok_and(is_there) {
                 return;
             }
-            thread::sleep(Duration::from_millis(20));
+            thread::sleep(Duration::from_millis(50));
         }
         panic!("{count} never reached {least}: {last:?}");
     }

@@ -193,7 +193,7 @@ fn an_ended_wait_prints_how_to_continue() {
 fn an_unreachable_service_is_reported() {
     let service = Service::new("ledger-unreached");
     let good = service.url("good.png");
-    let mut scan = service.command_at("http://127.0.0.1:1", &["scan", &good, "--wait", "5500ms"]);
+    let mut scan = service.command_at("http://127.0.0.1:1", &["scan", &good, "--wait", "4s"]);
     let run = Run::of(scan.spawn().unwrap());
     assert_eq!(run.code, Some(2), "{run}");
     let said = run.said();

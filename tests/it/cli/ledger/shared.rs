@@ -18,7 +18,7 @@ impl Service {
             if run.code == Some(0) && run.json()[0][count].as_u64().unwrap() >= least {
                 return;
             }
-            std::thread::sleep(Duration::from_millis(20));
+            std::thread::sleep(Duration::from_millis(50));
         }
         panic!("{count} never reached {least}");
     }
@@ -179,8 +179,8 @@ fn setting(name: &str, default: u64) -> u64 {
 #[test]
 #[ignore = "slow: restarts a server under a long scan"]
 fn kills_of_the_server_and_of_workers_lose_nothing() {
-    let images = setting("GREENLIGHT_KILL_IMAGES", 3_000);
-    let kills = setting("GREENLIGHT_KILLS", 12);
+    let images = setting("GREENLIGHT_KILL_IMAGES", 1_500);
+    let kills = setting("GREENLIGHT_KILLS", 8);
     let Some(server) = Server::start("killed") else {
         return;
     };
@@ -198,7 +198,7 @@ fn kills_of_the_server_and_of_workers_lose_nothing() {
             service.sandbox.inject(*operation, fault.clone());
         }
         service.wait_for_shared(url, "tasks", images * kill / (kills + 1));
-        if kill % 12 == 6 {
+        if kill % 12 == 4 {
             server.kill();
         }
         let mut killed = workers.remove(0);
@@ -240,7 +240,7 @@ fn kills_of_the_server_and_of_workers_lose_nothing() {
 #[test]
 #[ignore = "slow: scans a long list"]
 fn a_long_list_needs_no_more_memory() {
-    let images = setting("GREENLIGHT_SHARED_IMAGES", 20_000);
+    let images = setting("GREENLIGHT_SHARED_IMAGES", 6_000);
     let Some(url) = fresh_url() else { return };
     let builder = Sandbox::builder().remember(images.try_into().unwrap());
     let service = Service::with("shared-long", builder);
