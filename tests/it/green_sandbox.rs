@@ -5,7 +5,6 @@
 
 use std::{path::Path, time::Duration};
 
-use futures_util::future::join_all;
 use greenlight::{
     DataId, Error, ErrorKind, ImageUrl, Inspection, Requirements, Retry, TaskId,
     green::{
@@ -124,7 +123,7 @@ async fn no_submission_failure_is_billed_twice_or_loses_an_id() {
         (Fault::Missing(Share::Half), Taken(2), 4, 1),
         (Fault::Missing(Share::All), Taken(0), 4, 1),
     ];
-    let trials = cases.map(|(fault, seen, paid, requests)| async move {
+    for (fault, seen, paid, requests) in cases {
         let sandbox = sandbox().await;
         sandbox.inject(Operation::AsyncScan, fault.clone());
         let client = client(&sandbox);
@@ -166,8 +165,7 @@ async fn no_submission_failure_is_billed_twice_or_loses_an_id() {
             assert_eq!(sandbox.paid(), paid, "{fault:?}");
         }
         assert_eq!(sandbox.requests(), requests, "{fault:?}");
-    });
-    join_all(trials).await;
+    }
 }
 
 #[tokio::test]
@@ -213,7 +211,7 @@ async fn no_poll_failure_loses_an_outcome() {
             Fault::Tasks(280, Share::Half),
         ],
     ];
-    let trials = faults.map(|faults| async move {
+    for faults in faults {
         let sandbox = Sandbox::builder()
             .polls(1)
             .serve("fixtures/images")
@@ -239,8 +237,7 @@ async fn no_poll_failure_loses_an_outcome() {
         assert_eq!(decisions, [Pass, Block, Review, Pass], "{faults:?}");
         assert_eq!(reports.len(), 4, "{faults:?}");
         assert_eq!(sandbox.paid(), 4, "{faults:?}");
-    });
-    join_all(trials).await;
+    }
 }
 
 #[tokio::test]
@@ -434,7 +431,7 @@ async fn no_sync_scan_failure_is_billed_twice_or_loses_an_outcome() {
         (Fault::Shuffled, Taken(4), 4, 1),
         (Fault::Missing(Share::Half), Taken(2), 4, 1),
     ];
-    let trials = cases.map(|(fault, seen, paid, requests)| async move {
+    for (fault, seen, paid, requests) in cases {
         let sandbox = sandbox().await;
         sandbox.inject(Operation::SyncScan, fault.clone());
         let options = ScanOptions::new(&[Scene::Porn]);
@@ -464,8 +461,7 @@ async fn no_sync_scan_failure_is_billed_twice_or_loses_an_outcome() {
         }
         assert_eq!(sandbox.paid(), paid, "{fault:?}");
         assert_eq!(sandbox.requests(), requests, "{fault:?}");
-    });
-    join_all(trials).await;
+    }
 }
 
 #[tokio::test]
@@ -485,11 +481,10 @@ async fn temporary_failures_of_free_calls_are_retried() {
     ];
     let bytes = std::fs::read("fixtures/images/png/rgb.png").unwrap();
     let content = Content::bytes(bytes.clone());
-    let (bytes, content) = (&bytes, &content);
-    let trials = faults.map(|fault| async move {
+    for fault in faults {
         let sandbox = sandbox().await;
         let client = client(&sandbox);
-        let accepted = Requirements::ASYNC.judge(Inspection::of(bytes));
+        let accepted = Requirements::ASYNC.judge(Inspection::of(&bytes));
         for operation in [
             Operation::UploadCredentials,
             Operation::Upload,
@@ -498,11 +493,11 @@ async fn temporary_failures_of_free_calls_are_retried() {
             sandbox.inject(operation, fault.clone());
         }
         let receipt = client
-            .upload(accepted.into_result().unwrap(), content)
+            .upload(accepted.into_result().unwrap(), &content)
             .await;
         let url = receipt.unwrap().subject().as_str().to_owned();
         let (_, key) = url.strip_prefix("oss://").unwrap().split_once('/').unwrap();
-        assert_eq!(&sandbox.object(key).unwrap(), bytes, "{fault:?}");
+        assert_eq!(sandbox.object(key).unwrap(), bytes, "{fault:?}");
         let submission = submit(&sandbox, &client).await.unwrap();
         let task = submission.task_ids().next().unwrap().clone();
         let feedback = Feedback::new(task).with_suggestion(Suggestion::Pass, &[Scene::Porn]);
@@ -514,8 +509,7 @@ async fn temporary_failures_of_free_calls_are_retried() {
         );
         assert_eq!(sandbox.requests_of(Operation::Feedback), 2, "{fault:?}");
         assert_eq!(sandbox.paid(), 4, "{fault:?}");
-    });
-    join_all(trials).await;
+    }
 }
 
 #[tokio::test]

@@ -296,7 +296,10 @@ async fn a_lost_query_does_not_delay_a_name() {
             late += 1;
         }
     }
-    assert!(dead < 300, "{dead} of 400 names without a response ended first");
+    assert!(
+        dead < 300,
+        "{dead} of 400 names without a response ended first"
+    );
 }
 
 #[tokio::test]
