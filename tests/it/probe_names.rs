@@ -372,7 +372,8 @@ async fn names_are_resolved_unchanged() {
     ] {
         let download = probe.download(&named(&server, host), &ASYNC).await;
         assert_eq!(download.ending(), &Ending::Complete, "{host}: {download:?}");
-        assert_eq!(dns.asked(asked, A), 1, "{host}");
+        // A late response is requested again.
+        assert!(dns.asked(asked, A) > 0, "{host}");
     }
     // The names of RFC 6761 are not resolved.
     for host in ["localhost", "nothing.invalid"] {
