@@ -761,6 +761,7 @@ async fn polls(terms: Terms, is_known: bool) -> (Vec<Duration>, TaskState, Durat
         .next()
         .await;
     let end = start.elapsed();
+    tokio::time::resume();
     let polls = api.polls.lock().unwrap();
     let polls = polls.iter().map(|at| at.duration_since(start)).collect();
     (polls, report.unwrap().unwrap().into_state(), end)
