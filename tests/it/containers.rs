@@ -2,6 +2,7 @@
 
 use greenlight::{
     Code, DefectKind, Depth, Dimensions, Enforcement, Format, Inspection, Inspector, Requirements,
+    Violation,
 };
 use proptest::prelude::*;
 
@@ -11,7 +12,11 @@ use crate::fixtures::{
 };
 
 fn svg(attributes: &str) -> Vec<u8> {
-    format!(r#"<svg xmlns="http://www.w3.org/2000/svg" {attributes}><path d="M0,0"/></svg>"#).into()
+    svg_text(attributes).into_bytes()
+}
+
+fn svg_text(attributes: &str) -> String {
+    format!(r#"<svg xmlns="http://www.w3.org/2000/svg" {attributes}><path d="M0,0"/></svg>"#)
 }
 
 /// A file of each kind. The size of an icon is that of the last of its two images.
@@ -39,10 +44,7 @@ fn files(width: u32, height: u32, turn: u8) -> [(Format, Vec<u8>); 8] {
         ),
         (Format::Ico, icon(&[(16, header(16, 16)), (0, last)])),
         (Format::Svg, svg(&sides)),
-        (
-            Format::Svg,
-            utf_16(&String::from_utf8(svg(&sides)).unwrap()),
-        ),
+        (Format::Svg, utf_16(&svg_text(&sides))),
     ]
 }
 
@@ -76,7 +78,8 @@ fn containers_are_measured_and_accepted_by_choice_only() {
 /// The fixtures of these formats, by the requirements of 2.0 that allow them.
 #[test]
 fn the_fixtures_of_containers_have_their_verdicts_in_2_0() {
-    let cases: [(&str, Format, Option<(u32, u32)>, &[Code]); 12] = [
+    type Case = (&'static str, Format, Option<(u32, u32)>, &'static [Code]);
+    let cases: [Case; 12] = [
         ("picture.tiff", Format::Tiff, Some((256, 256)), &[]),
         (
             "pages.tiff",
@@ -118,7 +121,7 @@ fn the_fixtures_of_containers_have_their_verdicts_in_2_0() {
         let size = size.map(|(width, height)| Dimensions::new(width, height));
         assert_eq!(inspection.dimensions(), size, "{name}");
         let verdict = requirements.clone().with_format(format).judge(inspection);
-        let found: Vec<_> = verdict.violations().iter().map(|one| one.code()).collect();
+        let found: Vec<_> = verdict.violations().iter().map(Violation::code).collect();
         let found: Vec<_> = found
             .into_iter()
             .filter(|code| codes.contains(code) || *code != Code::ImageFramesUnseen)
@@ -388,7 +391,7 @@ fn the_frames_of_2_0_are_configurable() {
     let gif = Inspection::of(bytes("gif/animated.gif"));
     let unseen = |requirements: &Requirements| {
         let verdict = requirements.judge(gif.clone());
-        let codes: Vec<_> = verdict.violations().iter().map(|one| one.code()).collect();
+        let codes: Vec<_> = verdict.violations().iter().map(Violation::code).collect();
         (
             verdict.is_accepted(),
             codes.contains(&Code::ImageFramesUnseen),

@@ -714,7 +714,7 @@ impl Api for Silent {
         self.terms
     }
 
-    fn host(&self) -> &str {
+    fn host(&self) -> &'static str {
         ""
     }
 
@@ -770,7 +770,7 @@ async fn polls(terms: Terms, is_known: bool) -> (Vec<Duration>, TaskState, Durat
 fn gaps(polls: &[Duration]) -> Vec<u64> {
     polls
         .windows(2)
-        .map(|pair| (pair[1] - pair[0]).as_secs())
+        .map(|pair| pair[1].saturating_sub(pair[0]).as_secs())
         .collect()
 }
 
