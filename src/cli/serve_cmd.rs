@@ -1,14 +1,19 @@
 //! `greenlight serve`: an HTTP server that checks images for other programs.
 
+use std::env;
+
 use super::{
-    args::{ScanSettings, ServeOptions},
+    args::{ApiVersion, ScanSettings, ServeOptions},
     exit::{Exit, Failure},
     interrupt::Interrupt,
     ledger::{self, Moderating},
     printer,
     terminal::{self, Terminal},
 };
-use crate::serve::Server;
+use crate::{
+    green::{Callback, Secret, callback::Verifier},
+    serve::Server,
+};
 
 /// Serves requests until it is interrupted.
 pub(crate) async fn run(options: ServeOptions, mut interrupt: Interrupt) -> Result<Exit, Failure> {
@@ -55,7 +60,8 @@ pub(crate) async fn run(options: ServeOptions, mut interrupt: Interrupt) -> Resu
 async fn moderate(options: &ServeOptions) -> Result<Option<Moderating>, Failure> {
     if options.has_service() {
         let folder = options.images.as_deref();
-        let moderating = ledger::moderate(&options.scan, options.sandbox, folder);
+        let callback = callback(options)?;
+        let moderating = ledger::moderate(&options.scan, options.sandbox, folder, callback);
         return Box::pin(moderating).await.map(Some);
     }
     if options.scan.ledger.ledger.is_some() {
@@ -63,4 +69,24 @@ async fn moderate(options: &ServeOptions) -> Result<Option<Moderating>, Failure>
             .hint("name one with --region REGION, --endpoint URL or --sandbox"));
     }
     Ok(None)
+}
+
+/// The callbacks to request from the service, and what verifies them.
+#[expect(clippy::disallowed_methods, reason = "a secret is not an option")]
+fn callback(options: &ServeOptions) -> Result<Option<(Callback, Verifier)>, Failure> {
+    let (Some(url), Some(uid)) = (&options.callback_url, &options.callback_uid) else {
+        return Ok(None);
+    };
+    let seed = env::var("CALLBACK_SEED").map_err(|_| {
+        Failure::new("no seed for callbacks: CALLBACK_SEED is not set")
+            .hint("set it to up to 64 random letters, digits and _, the same at every start")
+    })?;
+    let api = match options.scan.service.api.api {
+        ApiVersion::V1 => "1.0",
+        ApiVersion::V2 => "2.0",
+    };
+    let url = format!("{}/callbacks/{api}", url.trim_end_matches('/'));
+    let callback = Callback::new(&url, Secret::new(&seed))?;
+    let verifier = Verifier::new(uid, &callback);
+    Ok(Some((callback, verifier)))
 }

@@ -19,6 +19,7 @@
 //! | `POST /v1/check-url` | checks the image at a URL, within the probe's address rule |
 //! | `POST /pict-rs` | validates media for pict-rs 0.4.3 and later |
 //! | `POST /v1/scan`, `GET /v1/scans/{id}`, `/v1/scans/{id}/events` | submit an image, and return its outcome, with [`Moderation`] |
+//! | `POST /callbacks/1.0`, `/callbacks/2.0` | the service's callbacks, with [`Moderation::callbacks`] |
 //! | `GET /healthz`, `/readyz`, `/metrics` | the state of the server |
 //! | `GET /openapi.json`, `/` | the description of the routes, and a page to try them |
 //!
@@ -296,6 +297,8 @@ fn routes(app: &Arc<App>) -> Router {
             .with_state((Arc::clone(app), Arc::clone(scans))),
         None => Router::new().route("/pict-rs", post(check::pict_rs)),
     };
+    let callbacks = app.scans.as_ref().and_then(|scans| scans.callbacks());
+    let callbacks = callbacks.map(|route| Router::new().route("/callbacks/{api}", route));
     images
         .route("/v1/check", post(check::check))
         .route("/v1/check-url", post(check::check_url))
@@ -304,6 +307,7 @@ fn routes(app: &Arc<App>) -> Router {
             Arc::clone(app),
             guard::check,
         ))
+        .merge(callbacks.unwrap_or_default())
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
         .route("/openapi.json", get(openapi::document))

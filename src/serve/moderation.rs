@@ -8,6 +8,7 @@ use std::{
     time::Duration,
 };
 
+use axum::routing::MethodRouter;
 use sha2::{Digest as _, Sha256};
 use tempfile::NamedTempFile;
 use tokio::{
@@ -19,7 +20,9 @@ use tokio::{
 
 use super::clock;
 use crate::{
+    axum::callbacks,
     error::{Error, ErrorKind, from_name},
+    green::callback::Verifier,
     ids::DataId,
     ledger::{Key, Ledger, Location, Row, Rows, Source, State, Undelivered},
     pipeline::{Line, Pipeline, Queue, Run, Subject},
@@ -83,6 +86,7 @@ pub struct Moderation {
     pipeline: Pipeline,
     folder: PathBuf,
     on_outage: OnOutage,
+    verifier: Option<Verifier>,
 }
 
 impl Moderation {
@@ -92,7 +96,17 @@ impl Moderation {
             pipeline,
             folder: folder.to_owned(),
             on_outage: OnOutage::Hold,
+            verifier: None,
         }
+    }
+
+    /// Accepts the service's callbacks at `/callbacks/1.0` and `/callbacks/2.0`, for a pipeline that
+    /// requests them ([`Pipeline::callback`]). They need no token, because their checksum is verified.
+    /// Default: none are accepted.
+    #[must_use]
+    pub fn callbacks(mut self, verifier: Verifier) -> Self {
+        self.verifier = Some(verifier);
+        self
     }
 
     /// Sets what is advised for an image that was not inspected in time. Default:
@@ -114,6 +128,7 @@ impl Moderation {
             pipeline: self.pipeline,
             folder,
             on_outage: self.on_outage,
+            verifier: self.verifier,
             finals: broadcast::channel(HEARD).0,
             obstacle: Mutex::default(),
             files: (0..FILE_LOCKS).map(|_| AsyncMutex::default()).collect(),
@@ -130,6 +145,7 @@ pub(super) struct Scans {
     pipeline: Pipeline,
     folder: PathBuf,
     pub(super) on_outage: OnOutage,
+    verifier: Option<Verifier>,
     /// The numbers of rows that are final.
     finals: broadcast::Sender<i64>,
     /// What keeps images from being scanned.
@@ -249,6 +265,19 @@ impl Scans {
             };
             let _ = timeout_at(until, heard).await;
         }
+    }
+
+    /// Returns the route of the service's callbacks, if they are accepted.
+    pub(super) fn callbacks<S>(&self) -> Option<MethodRouter<S>>
+    where
+        S: Clone + Send + Sync + 'static,
+    {
+        let verifier = self.verifier.clone()?;
+        let pipeline = self.pipeline.clone();
+        Some(callbacks(verifier, move |report| {
+            let pipeline = pipeline.clone();
+            async move { pipeline.record_callback(&report).await.map(drop) }
+        }))
     }
 
     /// Returns what keeps images from being scanned.

@@ -100,6 +100,23 @@ pub(crate) struct ServeOptions {
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, hide_short_help = true, help_heading = "Service")]
     pub(crate) images: Option<PathBuf>,
 
+    /// Public URL of this server, to get outcomes by callback as well
+    ///
+    /// The service posts to /callbacks/1.0 or /callbacks/2.0 below it. The seed is that of the environment variable
+    /// CALLBACK_SEED: up to 64 random letters, digits and _.
+    #[arg(long, value_name = "URL", value_hint = ValueHint::Url, requires = "callback_uid", hide_short_help = true, help_heading = "Service")]
+    pub(crate) callback_url: Option<String>,
+
+    /// Id of the account that pays, which the service signs callbacks with
+    #[arg(
+        long,
+        value_name = "UID",
+        requires = "callback_url",
+        hide_short_help = true,
+        help_heading = "Service"
+    )]
+    pub(crate) callback_uid: Option<String>,
+
     #[command(flatten)]
     pub(crate) scan: ScanSettings,
 }

@@ -34,8 +34,9 @@ const SECRETS: [&str; 4] = ["secret", "access-key", "token", "password"];
 
 /// Options that name files, addresses and destinations. The working folder may hold a file that came
 /// with images from elsewhere, and its author must not choose what is read, overwritten or sent where.
-const REACHING: [&str; 10] = [
+const REACHING: [&str; 11] = [
     "allow-address",
+    "callback-url",
     "credentials",
     "endpoint",
     "files-under",

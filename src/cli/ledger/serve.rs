@@ -8,6 +8,7 @@ use crate::{
         args::{LedgerLocation, ScanSettings},
         exit::Failure,
     },
+    green::{Callback, callback::Verifier},
     serve::Moderation,
 };
 
@@ -26,12 +27,20 @@ pub(crate) async fn moderate(
     settings: &ScanSettings,
     has_sandbox: bool,
     folder: Option<&Path>,
+    callback: Option<(Callback, Verifier)>,
 ) -> Result<Moderating, Failure> {
     let place = LedgerPlace::new(&settings.ledger, has_sandbox, false).await?;
     let setup = Setup::begin(settings, &place).await?;
     let folder = folder.map_or_else(|| beside(&place), Path::to_owned);
+    let moderation = match callback {
+        Some((callback, verifier)) => {
+            let pipeline = setup.pipeline.callback(callback);
+            Moderation::new(pipeline, &folder).callbacks(verifier)
+        }
+        None => Moderation::new(setup.pipeline, &folder),
+    };
     Ok(Moderating {
-        moderation: Moderation::new(setup.pipeline, &folder),
+        moderation,
         _guard: setup.guard,
         _place: place,
     })

@@ -270,7 +270,7 @@ impl Client {
     /// [`Submission::entries`] has them.
     ///
     /// The first poll is five seconds after the submission, the next ones every five seconds
-    /// ([`poll_interval`](ClientBuilder::poll_interval)), a hundred tasks in one request. A task
+    /// ([`poll_interval`](crate::green::ClientBuilder::poll_interval)), a hundred tasks in one request. A task
     /// that is not final in time is reported in its last state: as still processing, with its last
     /// temporary refusal, or as expired once the service no longer keeps results.
     ///

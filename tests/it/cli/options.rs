@@ -388,6 +388,7 @@ fn a_file_in_the_working_folder_opens_nothing() {
         "listen = \"0.0.0.0:0\"",
         "serve = \"/\"",
         "token-file = \"tokens\"",
+        "callback-url = \"http://a.example\"",
         "ledger = \"postgres://db.example/x\"",
     ] {
         bench.write("greenlight.toml", line);

@@ -309,6 +309,10 @@ fn a_sandbox_needs_no_account_and_a_service_is_named() {
         run.stderr.contains("a ledger is named, but no service"),
         "{run}"
     );
+    let callbacks = ["--callback-url", "https://a.example", "--callback-uid", "1"];
+    let run = bench.run(&[&["serve", "--sandbox"][..], &callbacks].concat());
+    assert_eq!(run.code, Some(2));
+    assert!(run.stderr.contains("CALLBACK_SEED is not set"), "{run}");
     let run = bench.run(&["serve", "--region", "ap-southeast-1"]);
     assert_eq!(run.code, Some(2));
     assert!(run.stderr.contains("no credentials"), "{run}");

@@ -4,6 +4,8 @@
 #![allow(clippy::disallowed_methods, reason = "the client's side, on loopback")]
 
 mod access;
+#[cfg(all(feature = "ledger", feature = "sandbox"))]
+mod callbacks;
 mod check;
 mod limits;
 mod pages;

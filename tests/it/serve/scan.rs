@@ -66,7 +66,7 @@ fn moderated() -> (Sandbox, Serving, Place) {
 }
 
 /// A free port, on which nothing listens.
-fn unused() -> SocketAddr {
+pub(super) fn unused() -> SocketAddr {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     listener.local_addr().unwrap()
 }
