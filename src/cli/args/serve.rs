@@ -102,8 +102,8 @@ pub(crate) struct ServeOptions {
 
     /// Public URL of this server, to get outcomes by callback as well
     ///
-    /// The service posts to /callbacks/1.0 or /callbacks/2.0 below it. The seed is that of the environment variable
-    /// CALLBACK_SEED: up to 64 random letters, digits and _.
+    /// The service posts to /callbacks/1.0 or /callbacks/2.0 below it. The seed is in the environment, in
+    /// `CALLBACK_SEED`: up to 64 random letters, digits and _.
     #[arg(long, value_name = "URL", value_hint = ValueHint::Url, requires = "callback_uid", hide_short_help = true, help_heading = "Service")]
     pub(crate) callback_url: Option<String>,
 
