@@ -139,7 +139,6 @@ Examples:
   greenlight serve
   greenlight serve --listen 0.0.0.0:8088 --token-file tokens
   greenlight serve --sandbox --on-outage deny
-  greenlight serve --listen unix:greenlight.sock --for sync --log-format json
 
 Its routes are described at / and /openapi.json. SIGTERM ends it after the requests in progress.";
 

@@ -24,11 +24,7 @@ pub(crate) struct ServeOptions {
     /// Address to listen on; port 0 takes a free one
     ///
     /// unix:PATH is a Unix domain socket. Another address than one of loopback needs --token-file.
-    #[arg(
-        long,
-        value_name = "ADDRESS:PORT|unix:PATH",
-        default_value = "127.0.0.1:8088"
-    )]
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8088")]
     pub(crate) listen: Listen,
 
     /// Serve only requests with a token of this file
@@ -85,9 +81,9 @@ pub(crate) struct ServeOptions {
     #[arg(long, conflicts_with_all = ["region", "endpoint", "ledger"], help_heading = "Service")]
     pub(crate) sandbox: bool,
 
-    /// Advice for an image without an outcome in time: hold, allow or deny
+    /// Advice for images without an outcome
     ///
-    /// A request can name a stricter one. The decision on such an image is not-inspected in any case.
+    /// That is, without one in time: hold, allow or deny. A request can name a stricter one. The decision on such an image is not-inspected in any case.
     #[arg(
         long,
         value_name = "POLICY",

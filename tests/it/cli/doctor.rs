@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use greenlight::sandbox::Sandbox;
+use greenlight::sandbox::{Fault, Operation, Sandbox};
 
 use super::{
     bench::{Bench, Run},
@@ -130,6 +130,31 @@ fn the_key_the_clock_and_tls_are_tested() {
         .put_clock_forward(Duration::from_secs(3_600));
     let run = doctor(key, &endpoint);
     assert!(is_failed(&run, "clock"), "{run}");
+}
+
+#[test]
+fn an_account_that_has_not_opened_1_0_is_led_to_2_0() {
+    let service = Service::new("doctor-596");
+    service
+        .sandbox
+        .inject(Operation::Results, Fault::Service(596));
+    let endpoint = service.sandbox.endpoint();
+    let args = ["doctor", "--format", "jsonl", "--endpoint", &endpoint];
+    let key = service.sandbox.credentials();
+    let mut command = service.bench.command(&args);
+    command.env(KEY[0].0, key.id()).env(KEY[1].0, key.secret());
+    let run = Run::of(command.spawn().unwrap());
+    assert!(run.code == Some(2) && is_failed(&run, "service"), "{run}");
+    let advice = line(&run, "service")["advice"].to_string();
+    assert!(advice.contains("try --api 2.0"), "{run}");
+
+    service
+        .sandbox
+        .inject(Operation::AsyncScan, Fault::Service(596));
+    service.list("list.txt", 1);
+    let run = service.run(&["scan", "--from", "list.txt"]);
+    assert_eq!(run.code, Some(2), "{run}");
+    assert!(run.stderr.contains("--api 2.0 --service CODE"), "{run}");
 }
 
 #[test]

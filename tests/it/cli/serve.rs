@@ -208,8 +208,13 @@ fn a_second_signal_ends_a_server_that_waits_for_a_client() {
     let bench = Bench::new("serve-signals");
     let mut server = Server::start(&bench, &[]);
     let mut stream = TcpStream::connect(&server.address).unwrap();
-    let head = "POST /v1/check HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n";
+    let head = "POST /v1/check HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\
+                Expect: 100-continue\r\n\r\n";
     stream.write_all(head.as_bytes()).unwrap();
+    // The request is in progress once the server asks for its body.
+    let mut asked = [0; 12];
+    stream.read_exact(&mut asked).unwrap();
+    assert_eq!(&asked, b"HTTP/1.1 100");
     stream.write_all(b"\x89PNG\r\n\x1a\n").unwrap();
     let child = server.child.take().unwrap();
     signal(&child, "TERM");
