@@ -46,6 +46,7 @@ mod facts;
 mod failure;
 mod files;
 mod intake;
+mod lease;
 mod line;
 mod outage;
 mod plan;

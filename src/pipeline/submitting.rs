@@ -17,6 +17,7 @@ use super::{
     Pipeline, Step,
     clock::{self, POLL_INTERVAL},
     failure::{self, RequestFailure},
+    lease::held,
     shared::Shared,
     trace,
     uploading::{self, Ready},
@@ -200,25 +201,6 @@ async fn send(shared: Arc<Shared>, images: Vec<Claimed>) -> Result<(), Error> {
 
 const fn hold(image: &Ready) -> Hold {
     image.hold
-}
-
-/// Awaits `work` and extends the leases of `holds` meanwhile.
-async fn held<T>(
-    shared: &Shared,
-    holds: Vec<Hold>,
-    work: impl Future<Output = Result<T, Error>>,
-) -> Result<T, Error> {
-    let lease = shared.pipeline.settings.lease;
-    let mut work = std::pin::pin!(work);
-    loop {
-        match timeout(lease / 3, &mut work).await {
-            Ok(done) => return done,
-            Err(_not_yet) => {
-                let ledger = &shared.pipeline.ledger;
-                ledger.extend(holds.clone(), lease, clock::now()).await?;
-            }
-        }
-    }
 }
 
 /// Submits one request. Returns the groups to submit again, in smaller parts.
