@@ -51,11 +51,15 @@ impl ApiVersion {
         }
     }
 
-    /// Builds the client.
+    /// Builds the client, whose region must have the asynchronous scan.
     pub(crate) fn build(self, client: ClientBuilder) -> Result<Arc<dyn Api>, Failure> {
         Ok(match self {
             Self::V1 => Arc::new(client.build()?),
-            Self::V2 => Arc::new(client.build_v2()?),
+            Self::V2 => {
+                let client = client.build_v2()?;
+                client.check_async()?;
+                Arc::new(client)
+            }
         })
     }
 

@@ -11,6 +11,7 @@ use crate::{
     cli::{
         duration,
         exit::{Failure, reason},
+        terminal,
     },
     error::UnknownName,
 };
@@ -22,6 +23,15 @@ const MAX_FILE: u64 = 1 << 20;
 /// The formats whose dimensions are measured, so that they can be accepted.
 const MEASURED: [&str; 10] = [
     "png", "jpeg", "gif", "bmp", "webp", "tiff", "heic", "avif", "ico", "svg",
+];
+
+/// The formats that only 2.0 documents.
+const OF_2_0: [Format; 5] = [
+    Format::Tiff,
+    Format::Heic,
+    Format::Avif,
+    Format::Ico,
+    Format::Svg,
 ];
 
 #[derive(Args, Debug)]
@@ -74,10 +84,10 @@ pub(crate) struct RequirementOptions {
 
     /// Allow a format in addition
     ///
-    /// png, jpeg, gif, bmp, webp, tiff, heic, avif, ico or svg; may be repeated. The last five are for 2.0 only, and
+    /// png, jpeg, gif, bmp, webp, tiff, heic, avif, ico or svg; several with commas or by repeating it. The last five are for 2.0 only, and
     /// what is shown of them may differ from what is scanned: the service looks at the last image of an ICO, and
     /// an SVG is measured by its width, height and viewBox, not by its rendering.
-    #[arg(long, value_name = "FORMAT", value_parser = measured(), hide_possible_values = true, hide_short_help = true)]
+    #[arg(long, value_name = "FORMAT", value_delimiter = ',', value_parser = measured(), hide_possible_values = true, hide_short_help = true)]
     allow_format: Vec<Format>,
 
     /// Make every warning a rejection
@@ -122,7 +132,12 @@ impl RequirementOptions {
             let of_gif = built.max_gif_pixels().min(pixels);
             built = built.with_max_pixels(pixels).with_max_gif_pixels(of_gif);
         }
+        let is_of_1_0 = built.formats().eq(Requirements::ASYNC.formats());
         for format in &self.allow_format {
+            if is_of_1_0 && OF_2_0.contains(format) {
+                let message = format!("{format} is documented for 2.0 only, not for 1.0");
+                terminal::warning(&message);
+            }
             built = built.with_format(*format);
         }
         if self.strict {

@@ -298,7 +298,13 @@ impl Client {
         Watch::new(Arc::new(self.clone()), config, tasks, clock::instant())
     }
 
-    fn check_async(&self) -> Result<(), Error> {
+    /// Checks that the client's region has the asynchronous scan, before anything is prepared for it. With an
+    /// [`endpoint`](super::ClientBuilder::endpoint) the region is unknown, and nothing is refused.
+    ///
+    /// # Errors
+    ///
+    /// An error of kind [`ErrorKind::Usage`] that names the regions that have it (page 2638108, 2026-03).
+    pub fn check_async(&self) -> Result<(), Error> {
         match self.region.as_deref() {
             Some(region) if !ASYNC_REGIONS.contains(&region) => Err(Error::new(
                 ErrorKind::Usage,

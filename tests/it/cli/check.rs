@@ -309,7 +309,15 @@ fn a_format_can_be_allowed() {
     let run = bench.run(&["check", "a.webp"]);
     assert_eq!(run.code, Some(1), "{run}");
     let run = bench.run(&["check", "a.webp", "--allow-format", "webp"]);
+    assert_eq!((run.code, &*run.stderr), (Some(0), ""), "{run}");
+    let run = bench.run(&["check", "a.webp", "--allow-format", "svg,webp"]);
     assert_eq!(run.code, Some(0), "{run}");
+    let warning = "warning: svg is documented for 2.0 only, not for 1.0\n";
+    assert!(run.stderr.starts_with(warning), "{run}");
+    assert_eq!(run.stderr.matches("warning").count(), 1, "{run}");
+    let args = ["check", "a.webp", "--allow-format", "svg", "--for", "v2"];
+    let run = bench.run(&args);
+    assert!(!run.stderr.contains("warning"), "{run}");
 }
 
 #[test]

@@ -180,6 +180,14 @@ fn what_needs_no_key_is_found_before_one_is_missed() {
     let region = ["--region", "ap-southeast-1"];
     let list = ["--from", "list.txt"];
     let (unknown, folder) = (["--region", "mars-1"], ["--ledger", "no/such.db"]);
+    let of_2_0 = [
+        "--api",
+        "2.0",
+        "--service",
+        "baselineCheck",
+        "--region",
+        "us-east-1",
+    ];
     for (args, wanted) in [
         ([&["scan"][..], &unknown[..], &list].concat(), "mars-1"),
         (
@@ -205,6 +213,10 @@ fn what_needs_no_key_is_found_before_one_is_missed() {
         ),
         ([&["results", "task"][..], &unknown[..]].concat(), "mars-1"),
         ([&["results", "task"][..]].concat(), "no service is named"),
+        (
+            [&["scan"][..], &of_2_0, &list].concat(),
+            "no asynchronous scan is documented for region us-east-1; use one of: ap-southeast-1",
+        ),
     ] {
         let run = bench.run(&args);
         let first = run.stderr.lines().next().unwrap_or_default();
