@@ -222,29 +222,34 @@ pub(super) fn options(command: &Command) -> impl Iterator<Item = &Arg> {
 /// Warns of variables that no option has, but that are spelled almost like one. Other programs, such as the upload
 /// example, have variables with the same prefix, so an unknown name alone is no error.
 fn misspelled(root: &Command) -> Vec<String> {
+    let names = env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+    let mut names = names
+        .filter(|name| name.starts_with(PREFIX))
+        .collect::<Vec<_>>();
+    // Most often there is none, and the names of all options need not be built.
+    if names.is_empty() {
+        return Vec::new();
+    }
     let all = root.get_subcommands().flat_map(Command::get_arguments);
     let known: BTreeSet<_> = all.filter_map(Arg::get_long).map(variable_name).collect();
-    let names = env::vars_os().filter_map(|(name, _)| name.into_string().ok());
-    let unknown = names.filter(|name| name.starts_with(PREFIX) && !known.contains(name));
-    let near = |name: &str| {
-        let scored = known.iter().map(|known| {
-            let words = (known.strip_prefix(PREFIX), name.strip_prefix(PREFIX));
-            let (known_word, word) = (words.0.unwrap_or_default(), words.1.unwrap_or_default());
-            (
-                strsim::normalized_damerau_levenshtein(known_word, word),
-                known,
-            )
-        });
-        let near = scored.filter(|(score, _)| *score >= MISSPELLED);
-        near.max_by(|(one, _), (other, _)| one.total_cmp(other))
-    };
-    let warnings = unknown.filter_map(|name| {
-        let (_, near) = near(&name)?;
+    names.retain(|name| !known.contains(name));
+    let warnings = names.iter().filter_map(|name| {
+        let scored = known
+            .iter()
+            .map(|known| (likeness(known, name), known))
+            .filter(|(likeness, _)| *likeness >= MISSPELLED);
+        let (_, near) = scored.max_by(|(one, _), (other, _)| one.total_cmp(other))?;
         Some(format!(
             "{name} is ignored: no option has this variable; did you mean {near}?"
         ))
     });
     warnings.collect()
+}
+
+/// The share of equal letters of two variables, without their prefix.
+fn likeness(one: &str, other: &str) -> f64 {
+    let word = |name: &str| name.strip_prefix(PREFIX).unwrap_or(name).to_owned();
+    strsim::normalized_damerau_levenshtein(&word(one), &word(other))
 }
 
 fn variable_name(option: &str) -> String {
