@@ -8,7 +8,7 @@ use std::{
     fmt, io,
     num::NonZeroUsize,
     panic,
-    path::PathBuf,
+    path::{Path, PathBuf},
     pin::Pin,
     sync::{
         Arc,
@@ -29,7 +29,7 @@ use tokio::sync::{Semaphore, mpsc, watch};
 use super::{Line, Subject, files};
 use crate::{
     error::{Error, ErrorKind},
-    image_url::ImageUrl,
+    image_url::{ImageUrl, UrlError},
     inspect::Depth,
     local_file::Folders,
     probe::Probe,
@@ -100,7 +100,7 @@ impl LineChecks {
         let depth = probe.file_depth();
         let check = LineCheck::new(probe, requirements, depth);
         let begin = move |line: Line| {
-            let result = match check.first(line.subject.clone()) {
+            let result = match check.first(Target::of(&line.subject)) {
                 Step::Decided(result) => Either::Left(ready(result)),
                 Step::Url(url) => Either::Right(spawn(check.clone().url(url))),
                 Step::File { path, folders } => {
@@ -129,6 +129,43 @@ impl LineChecks {
     /// Returns how many lines were left unchecked so far.
     pub fn left(&self) -> u64 {
         self.0.left()
+    }
+}
+
+/// What a line names, with its URL parsed.
+pub(super) enum Target<'a> {
+    Url(ImageUrl),
+    Malformed {
+        text: &'a str,
+        error: UrlError,
+    },
+    File {
+        path: &'a Path,
+        folders: Option<&'a Folders>,
+    },
+    /// With the reason.
+    Unusable(&'a str),
+}
+
+impl<'a> Target<'a> {
+    pub(super) fn of(subject: &'a Subject) -> Self {
+        match subject {
+            Subject::Url(text) | Subject::CheckedUrl { url: text, .. } => {
+                match ImageUrl::parse(text) {
+                    Ok(url) => Self::Url(url),
+                    Err(error) => Self::Malformed { text, error },
+                }
+            }
+            Subject::File(path) => Self::File {
+                path,
+                folders: None,
+            },
+            Subject::FileBelow { path, folders } => Self::File {
+                path,
+                folders: Some(folders),
+            },
+            Subject::Unusable { reason, .. } => Self::Unusable(&reason.message),
+        }
     }
 }
 
@@ -167,30 +204,19 @@ impl LineCheck {
 
     /// Judges the text of a line, without I/O: a line that it decides needs no task, which would cost more than the
     /// judgment.
-    pub(super) fn first(&self, subject: Subject) -> Step {
-        let text = match subject {
-            Subject::Url(text) | Subject::CheckedUrl { url: text, .. } => text,
-            Subject::File(path) => {
-                return Step::File {
-                    path,
-                    folders: None,
-                };
-            }
-            Subject::FileBelow { path, folders } => {
-                return Step::File {
-                    path,
-                    folders: Some(folders),
-                };
-            }
-            Subject::Unusable { reason, .. } => {
-                return Step::Decided(Err(Error::new(ErrorKind::Usage, reason.message)));
-            }
-        };
-        let by_text = match ImageUrl::parse(&text) {
-            Ok(url) => self.requirements.judge_url(url),
-            Err(error) => {
+    pub(super) fn first(&self, target: Target<'_>) -> Step {
+        let by_text = match target {
+            Target::Url(url) => self.requirements.judge_url(url),
+            Target::Malformed { error, .. } => {
                 let verdict = Verdict::of_text(String::new(), &error);
                 return Step::Decided(Ok(verdict.without_subject()));
+            }
+            Target::File { path, folders } => {
+                let (path, folders) = (path.to_owned(), folders.cloned());
+                return Step::File { path, folders };
+            }
+            Target::Unusable(message) => {
+                return Step::Decided(Err(Error::new(ErrorKind::Usage, message)));
             }
         };
         if by_text.decision() == Decision::Reject {

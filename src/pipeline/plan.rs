@@ -3,8 +3,8 @@
 use futures_util::future::{Either, ready};
 
 use super::{
-    Line, Subject,
-    checks::{Checking, LineCheck, Step},
+    Line,
+    checks::{Checking, LineCheck, Step, Target},
     facts,
     files::{self, FileCheck},
     seen::{Head, Seen, Table, head},
@@ -12,7 +12,6 @@ use super::{
 use crate::{
     error::Error,
     green::Terms,
-    image_url::ImageUrl,
     ledger::{Key, Scope},
     probe::Probe,
     requirements::Requirements,
@@ -235,17 +234,15 @@ impl Plan {
         let mut urls = Seen::default();
         let of_urls = scope.clone();
         let begin = move |line: Line| {
-            let url = match &line.subject {
-                Subject::Url(text) | Subject::CheckedUrl { url: text, .. } => {
-                    Some(head(match ImageUrl::parse(text) {
-                        Ok(url) => Key::of_url(&of_urls, &url),
-                        Err(_) => Key::of_text(&of_urls, text),
-                    }))
-                }
-                _ => None,
+            let target = Target::of(&line.subject);
+            let key = match &target {
+                Target::Url(url) => Some(Key::of_url(&of_urls, url)),
+                Target::Malformed { text, .. } => Some(Key::of_text(&of_urls, text)),
+                Target::File { .. } | Target::Unusable(_) => None,
             };
+            let url = key.map(head);
             let is_new = url.map_or(Ok(true), |url| urls.is_new(url));
-            let begun = is_new.map(|is_new| is_new.then(|| planned(&check, line.subject)));
+            let begun = is_new.map(|is_new| is_new.then(|| planned(&check, target)));
             async move {
                 let planned = match begun {
                     Ok(None) => Planned::Again,
@@ -328,10 +325,10 @@ impl Planning {
 /// Starts the check of a line, as a task if it needs one.
 fn planned(
     check: &LineCheck,
-    subject: Subject,
+    target: Target<'_>,
 ) -> impl Future<Output = Result<Planned, Error>> + use<> {
     let check = check.clone();
-    match check.first(subject) {
+    match check.first(target) {
         Step::Decided(result) => Either::Left(ready(result.map(Planned::Url))),
         Step::Url(url) => {
             Either::Right(spawn(async move { check.url(url).await.map(Planned::Url) }))

@@ -192,6 +192,10 @@ impl Probe {
         url: &ImageUrl,
         requirements: &Requirements,
     ) -> Result<(Verdict<ImageUrl>, Vec<u8>), Error> {
+        let by_text = requirements.judge_url(url.clone());
+        if by_text.decision() == Decision::Reject {
+            return Ok((by_text, Vec::new()));
+        }
         let mut bytes = Some(Vec::new());
         let download = self.read(url, requirements, Mode::Full, &mut bytes).await;
         Ok((judge(download, requirements)?, bytes.unwrap_or_default()))

@@ -196,11 +196,6 @@ async fn download(
             return Ok(verdict.into_result().map(|accepted| accepted.summary()));
         }
     };
-    let by_text = requirements.judge_url(url.clone()).without_subject();
-    let rejected = by_text.decision() == crate::verdict::Decision::Reject;
-    if rejected {
-        return Ok(by_text.into_result().map(|accepted| accepted.summary()));
-    }
     let fetched = app.probe.fetch(&url, requirements).await;
     let (verdict, bytes) = fetched.map_err(|error| {
         tracing::warn!(error = error.report(), "download");

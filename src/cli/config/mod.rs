@@ -248,8 +248,8 @@ fn misspelled(root: &Command) -> Vec<String> {
 
 /// The share of equal letters of two variables, without their prefix.
 fn likeness(one: &str, other: &str) -> f64 {
-    let word = |name: &str| name.strip_prefix(PREFIX).unwrap_or(name).to_owned();
-    strsim::normalized_damerau_levenshtein(&word(one), &word(other))
+    let [one, other] = [one, other].map(|name| name.strip_prefix(PREFIX).unwrap_or(name));
+    strsim::normalized_damerau_levenshtein(one, other)
 }
 
 fn variable_name(option: &str) -> String {

@@ -79,12 +79,15 @@ fn counted(format: ListFormat, bytes: &[u8]) -> Option<u64> {
     Some(count + list.quoted_lines())
 }
 
+/// Bytes that are often those of lists.
+fn list_bytes() -> impl Strategy<Value = Vec<u8>> {
+    let usual = proptest::sample::select(b"url,id\n\n\r\t\"\"#{}:[]\\ ax1".to_vec());
+    vec(prop_oneof![1 => any::<u8>(), 9 => usual], 0..300)
+}
+
 proptest! {
     #[test]
-    fn the_counts_add_up_to_the_lines(bytes in vec(prop_oneof![
-            1 => any::<u8>(),
-            9 => proptest::sample::select(b"url,id\n\n\r\t\"\"#{}:[]\\ ax1".to_vec()),
-        ], 0..300)) {
+    fn the_counts_add_up_to_the_lines(bytes in list_bytes()) {
         for (format, start) in [
             (ListFormat::Text, "line\n"),
             (ListFormat::Csv, "url,id\n"),
@@ -110,10 +113,7 @@ proptest! {
     }
 
     #[test]
-    fn every_line_is_accounted_for(bytes in vec(prop_oneof![
-            1 => any::<u8>(),
-            9 => proptest::sample::select(b"url,id\n\n\r\t\"\"#{}:[]\\ ax1".to_vec()),
-        ], 0..300)) {
+    fn every_line_is_accounted_for(bytes in list_bytes()) {
         for (format, start) in [
             // No list begins like UTF-16, whose lines are not those of its bytes.
             (ListFormat::Text, "line\n"),
