@@ -64,6 +64,8 @@ pub(crate) use body::discard;
 pub use callback::callbacks;
 pub use listener::{SmallReads, SmallReadsIo};
 pub use policy::UploadPolicy;
+#[cfg(feature = "serve")]
+pub(crate) use policy::{MIN_RATE, PATIENCE};
 pub use problem::Problem;
 pub use upload::Upload;
 

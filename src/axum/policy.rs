@@ -6,6 +6,10 @@ use ::axum::Extension;
 
 use crate::{format::Depth, gate::Gate, requirements::Requirements};
 
+/// The default of the lowest rate, in bytes per second, and of how far an upload may fall behind it.
+pub(crate) const MIN_RATE: u32 = 8 << 10;
+pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
+
 /// What a route asks of its uploads, and how long it bears with them.
 ///
 /// It reaches the extractors as a layer of the route; a route without one asks for
@@ -54,8 +58,8 @@ impl UploadPolicy {
             depth: Depth::Structure,
             field: Cow::Borrowed("image"),
             other_bytes: 64 << 10,
-            min_rate: 8 << 10,
-            patience: Duration::from_secs(10),
+            min_rate: MIN_RATE,
+            patience: PATIENCE,
             drain_bytes: None,
             drain_time: Duration::from_secs(2),
             decode_time: Duration::from_secs(3),

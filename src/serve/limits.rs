@@ -5,6 +5,7 @@ use std::{num::NonZeroU32, sync::Arc, time::Duration};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::refusal::Refusal;
+use crate::axum::{MIN_RATE, PATIENCE};
 
 /// Bytes in flight are counted in units of this many, because a semaphore counts with 32 bits.
 const UNIT: u64 = 1 << 10;
@@ -37,8 +38,8 @@ impl Default for Limits {
             bytes: 1 << 30,
             rate: None,
             head_time: Duration::from_secs(10),
-            min_rate: 8 << 10,
-            patience: Duration::from_secs(10),
+            min_rate: MIN_RATE,
+            patience: PATIENCE,
             shutdown_time: Duration::from_secs(30),
         }
     }

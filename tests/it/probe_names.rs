@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     sync::{Arc, Mutex},
     time::Duration,
@@ -69,6 +69,12 @@ impl Dns {
             .get(&(name.to_owned(), kind))
             .copied()
             .unwrap_or_default()
+    }
+
+    /// Returns the names that were asked for.
+    fn names(&self) -> BTreeSet<String> {
+        let asked = self.asked.lock().unwrap();
+        asked.keys().map(|(name, _)| name.clone()).collect()
     }
 
     /// Returns a probe that uses this name server and may connect to `127.0.0.1`.
@@ -251,7 +257,7 @@ async fn names_without_a_response_do_not_delay_others() {
         }
     }
     assert!(
-        dead < 225,
+        dead < 200,
         "the good ones do not wait for the dead ones: {dead}"
     );
     assert!(dns.asked("dead0.example", A) >= 1);
@@ -296,10 +302,7 @@ async fn a_lost_query_does_not_delay_a_name() {
             late += 1;
         }
     }
-    assert!(
-        dead < 300,
-        "{dead} of 400 names without a response ended first"
-    );
+    assert!(dead < 200, "{dead} names without a response ended first");
 }
 
 #[tokio::test]
@@ -364,6 +367,7 @@ async fn names_are_resolved_unchanged() {
     let server = image().await;
     let dns = Dns::start(|_, _, _| Reply::Records(60, vec![GOOD])).await;
     let probe = dns.probe();
+    let mut expected = BTreeSet::new();
     for (host, asked) in [
         ("my_bucket.example", "my_bucket.example"),
         ("a-.example", "a-.example"),
@@ -372,12 +376,14 @@ async fn names_are_resolved_unchanged() {
     ] {
         let download = probe.download(&named(&server, host), &ASYNC).await;
         assert_eq!(download.ending(), &Ending::Complete, "{host}: {download:?}");
-        // A late response is requested again.
+        // How often depends on how soon the response comes.
         assert!(dns.asked(asked, A) > 0, "{host}");
+        expected.insert(asked.to_owned());
     }
     // The names of RFC 6761 are not resolved.
     for host in ["localhost", "nothing.invalid"] {
         probe.download(&named(&server, host), &ASYNC).await;
         assert_eq!(dns.asked(host, A), 0, "{host}");
     }
+    assert_eq!(dns.names(), expected, "no other spelling was asked for");
 }
