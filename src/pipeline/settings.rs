@@ -93,7 +93,7 @@ impl Pipeline {
         self
     }
 
-    /// Sets how old an [`EarlierCheck`] may be to replace a probe. It must not be of the future,
+    /// Sets how old an [`EarlierCheck`](super::EarlierCheck) may be to replace a probe. It must not be of the future,
     /// and have the version and requirements of this run. A URL with an address that the probe
     /// refuses is rejected all the same. The author of the list must be trusted, because every submission is billed.
     /// Default: none is used.
