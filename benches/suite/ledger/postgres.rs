@@ -110,7 +110,8 @@ impl Table {
                     attempts, accepted, batch, expires_at, billed, facts, outcome
                 FROM (SELECT * FROM image WHERE next_at IS NULL LIMIT 1) done, generate_series({}, {rows}) n;
             INSERT INTO task (name, image, batch, state, submitted_at, billed)
-                SELECT 'copy-' || id, id, batch, 1, 0, billed FROM image WHERE id NOT IN (SELECT image FROM task);
+                SELECT 'copy-' || id, id, batch, 1, 0, billed FROM image
+                WHERE NOT EXISTS (SELECT FROM task WHERE task.image = image.id);
             VACUUM ANALYZE image; VACUUM ANALYZE task;",
             self.rows + 1
         );
