@@ -143,6 +143,13 @@ impl Inspection {
         }
     }
 
+    /// Removes what was said of the file without looking.
+    #[cfg(feature = "pipeline")]
+    pub(crate) const fn without_claims(mut self) -> Self {
+        self.claims = [None; 2];
+        self
+    }
+
     /// How far the bytes were to be read.
     pub const fn depth(&self) -> Depth {
         self.depth

@@ -75,6 +75,8 @@ cases! {
         findings_with_an_invalid_lease_are_ignored,
         read_failures_are_counted_and_deferred,
         facts_are_stored_with_the_image,
+        a_renamed_image_is_checked_again,
+        sources_of_a_renamed_image_join_the_known_one,
         rows_are_read_in_pages_and_by_state,
         sources_of_one_line_are_distinguished_by_text,
         lists_not_read_to_their_end_are_reported,

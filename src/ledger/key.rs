@@ -4,7 +4,7 @@ use std::{fmt, path::Path};
 
 use sha2::{Digest, Sha256};
 
-use crate::image_url::ImageUrl;
+use crate::{format::Format, image_url::ImageUrl};
 
 /// The terms under which a ledger's images are scanned: account, service, scenes and policy. An
 /// outcome is valid for these terms only, so the scope of a ledger never changes.
@@ -119,6 +119,14 @@ impl Key {
     /// Returns the key of an image by the SHA-256 of its bytes.
     pub fn of_content(scope: &Scope, sha256: &[u8; 32]) -> Self {
         Self::digest(scope, b"content", sha256)
+    }
+
+    /// Returns the key of an image in a file whose name rejects it because it claims another format.
+    /// The image under [`of_content`](Self::of_content) is not rejected with it.
+    pub fn of_misnamed_content(scope: &Scope, sha256: &[u8; 32], claimed: Format) -> Self {
+        let mut subject = sha256.to_vec();
+        subject.extend(claimed.name().as_bytes());
+        Self::digest(scope, b"misnamed content", &subject)
     }
 
     /// Returns the key of a file that could not be read, so that its rejection can be recorded.

@@ -192,6 +192,10 @@ pub enum Judgement {
     Rejected(Reason),
     /// The image could not be read.
     Unreachable(NextStep),
+    /// The image is the one with this key: the claimed image is removed and its sources become sources
+    /// of that image, which is enqueued as [`Known::Checked`] if it is new. Only for an image that
+    /// was never submitted.
+    Renamed(Key),
 }
 
 /// The next step for an image after a failure.

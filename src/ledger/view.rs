@@ -86,7 +86,8 @@ pub struct Row {
     pub reason: Option<Reason>,
     /// The task that the outcome came from or is expected from.
     pub task_id: Option<TaskId>,
-    /// The facts that the check recorded, as JSON text.
+    /// The facts that the check recorded, as JSON text. They do not depend on the name of a file:
+    /// `pipeline::summary` adds what does.
     pub facts: Option<String>,
     /// The recorded outcome, as JSON text.
     pub outcome: Option<String>,

@@ -1,7 +1,11 @@
 //! The facts of a verdict that the ledger stores as JSON: the fields to display, and the parameters
 //! of the task, because an `Accepted` does not outlive the process.
 
-use std::time::{Duration, UNIX_EPOCH};
+use std::{
+    ffi::OsStr,
+    path::Path,
+    time::{Duration, UNIX_EPOCH},
+};
 
 use serde::{Deserialize, Serialize};
 
@@ -12,9 +16,10 @@ use crate::{
     green::Task,
     ids::DataId,
     image_url::ImageUrl,
-    ledger::Key,
-    requirements::Provenance,
-    verdict::{Accepted, Decision, Summary, Verdict},
+    inspect::Claim,
+    ledger::{Key, Location, Row},
+    requirements::{Provenance, Requirements},
+    verdict::{Accepted, Code, Decision, Enforcement, Severity, Summary, Verdict, Violation},
 };
 
 #[derive(Serialize)]
@@ -74,6 +79,64 @@ fn json(summary: &Summary, provenance: Provenance, plan: &FramePlan) -> String {
         max_frames: plan.max_frames,
     };
     serde_json::to_string(&facts).unwrap_or_default()
+}
+
+/// Returns the facts of a row's image, and what depends on the source's name alone: files with the same
+/// content are one image, but each name may claim another format. `None` if the image was not checked.
+///
+/// ```
+/// use greenlight::{
+///     Code,
+///     ledger::{Key, Location, Row, Source, State},
+///     pipeline,
+/// };
+///
+/// let location = Location::File("photo.png".into());
+/// let mut row = Row::new(1, Source::default(), Key::from_bytes([0; 32]), location, State::Decided);
+/// row.facts = Some(r#"{"decision":"accept","format":"jpeg","bytes":9000,"violations":[]}"#.to_owned());
+/// let violations = pipeline::summary(&row).unwrap().violations;
+/// assert_eq!(violations[0].code(), Code::ImageTypeMismatch);
+/// ```
+pub fn summary(row: &Row) -> Option<Summary> {
+    let facts = row.facts.as_deref()?;
+    let mut summary: Summary = serde_json::from_str(facts).ok()?;
+    if matches!(row.location, Location::File(_)) {
+        judge_name(&mut summary, &row.text(), facts);
+    }
+    Some(summary)
+}
+
+/// Replaces the warning about the name that the image was checked by with that about `name`.
+fn judge_name(summary: &mut Summary, name: &str, facts: &str) {
+    let has = |code: Code, severity: Severity| {
+        let mut found = summary.violations.iter();
+        found.any(|found| found.code_and_severity() == (code, severity))
+    };
+    // Such an image has only sources whose names claim the same format.
+    if has(Code::ImageTypeMismatch, Severity::Reject) {
+        return;
+    }
+    // The format of an image that was rejected for another reason may be unknown.
+    let is_known = summary.format.is_some()
+        || has(Code::ImageNotAnImage, Severity::Reject)
+        || (summary.decision != Decision::Reject && summary.bytes > Some(0));
+    let is_other = |violation: &Violation| violation.code() != Code::ImageTypeMismatch;
+    summary.violations.retain(is_other);
+    let name = Path::new(name).file_name().and_then(OsStr::to_str);
+    let claim = name.and_then(Claim::from_name);
+    let claim = claim.filter(|claim| is_known && Some(claim.format) != summary.format);
+    let Some(claim) = claim else {
+        return;
+    };
+    let provenance = serde_json::from_str::<Provenance>(facts).ok();
+    let asked = provenance.and_then(|provenance| provenance.read_settings().ok());
+    let asked = asked.unwrap_or(Requirements::ASYNC);
+    // The image was submitted under its content, so a rule that rejects now did not apply to it.
+    let enforcement = asked.enforcement(Code::ImageTypeMismatch);
+    if let Some(severity) = enforcement.min(Enforcement::Warn).severity() {
+        let found = Violation::of_claim(claim, summary.format, severity);
+        summary.violations.extend(found);
+    }
 }
 
 /// Returns the maximum number of images billed per scene for an image that an earlier check accepted;

@@ -7,11 +7,12 @@ use sha2::{Digest as _, Sha256};
 
 use super::failure;
 use crate::{
+    format::Format,
     inspect::{Depth, inspect_file},
-    ledger::Reason,
+    ledger::{Key, Reason, Scope},
     local_file::{self, Folders, NotOpened},
     requirements::Requirements,
-    verdict::Verdict,
+    verdict::{Code, Enforcement, Verdict},
 };
 
 /// The class of a file that does not exist.
@@ -23,9 +24,49 @@ const CHANGED: &str = "file/changed";
 
 /// The content of a file and its verdict.
 pub(super) struct FileCheck {
-    /// The hash of the bytes; `None` if the file exceeds the size limit and was not read.
+    /// The hash of the bytes; `None` if the file exceeds the size limit or is outside the allowed
+    /// folders.
     pub(super) sha256: Option<[u8; 32]>,
+    /// The verdict on the content and the name.
     pub(super) verdict: Verdict,
+}
+
+impl FileCheck {
+    /// Returns the key of the image: that of the content, unless the name rejects it. A name must not
+    /// decide about other files with the same content.
+    pub(super) fn key(&self, scope: &Scope) -> Option<Key> {
+        let sha256 = self.sha256.as_ref()?;
+        let mut rejections = failure::rejections(&self.verdict);
+        let is_misnamed = rejections.any(|violation| violation.code() == Code::ImageTypeMismatch);
+        let claimed = self.claimed().filter(|_| is_misnamed);
+        Some(claimed.map_or_else(
+            || Key::of_content(scope, sha256),
+            |claimed| Key::of_misnamed_content(scope, sha256, claimed),
+        ))
+    }
+
+    /// Returns the verdict on the image with this key, which was enqueued from a file of this name;
+    /// `None` if it had other bytes.
+    pub(super) fn judged_as(
+        self,
+        key: Key,
+        scope: &Scope,
+        requirements: &Requirements,
+    ) -> Option<(Verdict, [u8; 32])> {
+        let sha256 = self.sha256?;
+        if Key::of_content(scope, &sha256) == key {
+            let content = self.verdict.inspection()?.clone().without_claims();
+            return Some((requirements.judge(content), sha256));
+        }
+        let claimed = self.claimed()?;
+        let is_misnamed = Key::of_misnamed_content(scope, &sha256, claimed) == key;
+        is_misnamed.then_some((self.verdict, sha256))
+    }
+
+    fn claimed(&self) -> Option<Format> {
+        let claim = self.verdict.inspection()?.claims().next()?;
+        Some(claim.format)
+    }
 }
 
 /// Opens a file, which must be below one of `folders` if they are given. The error of the inner
@@ -42,28 +83,33 @@ pub(super) fn open(path: &Path, folders: Option<&Folders>) -> io::Result<Result<
     }
 }
 
-/// Reads, hashes and checks a file.
+/// Reads, hashes and checks a file: to `depth`, or to `final_depth` if it is not hashed, because then
+/// the verdict is the last one.
 pub(super) fn check(
     path: &Path,
     folders: Option<&Folders>,
-    depth: Depth,
+    (depth, final_depth): (Depth, Depth),
     requirements: &Requirements,
 ) -> io::Result<FileCheck> {
+    let unhashed = |verdict| FileCheck {
+        sha256: None,
+        verdict,
+    };
     let file = match open(path, folders)? {
         Ok(file) => file,
-        Err(verdict) => {
-            return Ok(FileCheck {
-                sha256: None,
-                verdict,
-            });
-        }
+        Err(verdict) => return Ok(unhashed(verdict)),
     };
+    let (len, max) = (file.metadata()?.len(), requirements.max_bytes());
+    if len > max && requirements.enforcement(Code::ImageTooLarge) == Enforcement::Reject {
+        let verdict = requirements.judge_file(final_depth, file, path)?;
+        return Ok(unhashed(verdict));
+    }
     let mut hash = Sha256::new();
     // Without a size limit, the length at the time of opening is the limit.
-    let max = requirements.max_bytes().max(file.metadata()?.len());
-    let inspection = inspect_file(file, path, depth, max, |inspector, chunk| {
+    let max = max.max(len);
+    let inspection = inspect_file(file, path, depth, max, |_, chunk| {
         hash.update(chunk);
-        !chunk.is_empty() || !requirements.rejects(inspector.inspection())
+        true
     })?;
     Ok(FileCheck {
         sha256: inspection.is_ended().then(|| hash.finalize().into()),

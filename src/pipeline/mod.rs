@@ -74,6 +74,7 @@ use crate::{
 
 pub use checkpoint::Step;
 pub use checks::{CheckedLine, LineChecks};
+pub use facts::summary;
 pub use line::{EarlierCheck, Line, Subject};
 pub use outage::Outage;
 pub use plan::{Plan, Planning};

@@ -290,14 +290,14 @@ impl Planning {
                 plan.bill(&verdict);
                 (Counted::of(&verdict), false)
             }
-            (Planned::File(FileCheck { sha256, verdict }), _) => {
-                let key = sha256.map(|sha256| Key::of_content(&self.scope, &sha256));
+            (Planned::File(checked), _) => {
+                let (key, verdict) = (checked.key(&self.scope), &checked.verdict);
                 match key.map_or(Ok(true), |key| self.files.is_new(head(key))) {
                     Ok(true) => {
-                        plan.bill(&verdict);
-                        (Counted::of(&verdict), false)
+                        plan.bill(verdict);
+                        (Counted::of(verdict), false)
                     }
-                    Ok(false) => (Counted::of(&verdict), true),
+                    Ok(false) => (Counted::of(verdict), true),
                     // Whether it would be billed is unknown.
                     Err(_) => (Counted::UNREADABLE, false),
                 }
@@ -335,7 +335,7 @@ fn planned(
         }
         Step::File { path, folders } => Either::Right(spawn(async move {
             let read = check.read(move |depth, requirements| {
-                files::check(&path, folders.as_ref(), depth, requirements)
+                files::check(&path, folders.as_ref(), (depth, depth), requirements)
             });
             read.await.map(Planned::File)
         })),

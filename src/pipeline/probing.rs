@@ -16,7 +16,7 @@ use super::{
 use crate::{
     error::Error,
     image_url::ImageUrl,
-    ledger::{Claimed, Finding, Hold, Judgement, Location, NextStep, Reason, Work},
+    ledger::{Claimed, Finding, Hold, Judgement, Key, Location, NextStep, Reason, Work},
     verdict::{Decision, Missing, Verdict},
 };
 
@@ -150,7 +150,14 @@ async fn probe(shared: Arc<Shared>, image: Claimed) -> Finding {
     match image.location {
         Location::Url(url) => probe_url(&shared, hold, image.attempts, url, image.facts).await,
         Location::File(path) => match shared.judge_file(path, hold.key).await {
-            Ok((verdict, _)) => judge(&shared, hold, image.attempts, &verdict),
+            Ok((verdict, sha256)) => {
+                let key = Key::of_content(&shared.pipeline.scope, &sha256);
+                // Only while the name rejects the image, the image is not that of the content.
+                if key != hold.key && verdict.decision() != Decision::Reject {
+                    return finding(hold, Judgement::Renamed(key), None);
+                }
+                judge(&shared, hold, image.attempts, &verdict)
+            }
             Err(reason) => {
                 let reason = files::with_host(reason, image.host.as_deref());
                 unreachable(&shared, hold, reason, image.attempts)

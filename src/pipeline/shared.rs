@@ -128,7 +128,7 @@ impl Shared {
         Ok(false)
     }
 
-    /// Checks a file, if its bytes still have this key.
+    /// Checks a file, if its bytes still have this key. Returns the hash of the bytes too.
     pub(super) async fn judge_file(
         &self,
         path: PathBuf,
@@ -136,21 +136,15 @@ impl Shared {
     ) -> Result<(Verdict, [u8; 32]), Reason> {
         let _turn = self.readers.acquire().await.expect("it is never closed");
         let pipeline = &self.pipeline;
-        let (depth, requirements) = (
-            pipeline.probe.depth(),
-            pipeline.settings.requirements.clone(),
-        );
-        let check = move || files::check(&path, None, depth, &requirements);
+        let requirements = &pipeline.settings.requirements;
+        let (depth, asked) = (pipeline.probe.depth(), requirements.clone());
+        let check = move || files::check(&path, None, (depth, depth), &asked);
         let checked = match tokio::task::spawn_blocking(check).await {
             Ok(checked) => checked.map_err(|error| files::unreadable(&error))?,
             Err(error) => std::panic::resume_unwind(error.into_panic()),
         };
-        match checked.sha256 {
-            Some(sha256) if Key::of_content(&pipeline.scope, &sha256) == key => {
-                Ok((checked.verdict, sha256))
-            }
-            _ => Err(files::changed()),
-        }
+        let judged = checked.judged_as(key, &pipeline.scope, requirements);
+        judged.ok_or_else(files::changed)
     }
 
     /// Records a request that failed because of an outage, for all users of the ledger. Returns the

@@ -7,6 +7,7 @@ mod fallback;
 mod faults;
 mod files;
 mod kill;
+mod names;
 mod v2;
 
 use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};

@@ -5,12 +5,13 @@ use crate::{
     cli::{name, outcome::ScanReport, report::Report},
     green::Outcome,
     ledger::{Location, Reason, Row, State},
+    pipeline,
 };
 use greenlight::{Decision, Summary};
 
 impl From<Row> for ScanReport {
     fn from(row: Row) -> Self {
-        let summary = summary(&row);
+        let summary = pipeline::summary(&row).unwrap_or_else(Summary::unseen);
         let is_rejected = summary.decision == Decision::Reject;
         let source = row.source.text.unwrap_or_else(|| match &row.location {
             Location::File(path) => name::shown(path),
@@ -53,13 +54,6 @@ impl From<Row> for ScanReport {
         }
         report
     }
-}
-
-/// What was found before the image was submitted.
-fn summary(row: &Row) -> Summary {
-    let facts = row.facts.as_deref();
-    let summary = facts.and_then(|facts| serde_json::from_str(facts).ok());
-    summary.unwrap_or_else(Summary::unseen)
 }
 
 fn decide(report: &mut ScanReport, outcome: Option<&str>) {

@@ -8,7 +8,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::{lines::BAD_LINE, obstacles::Obstacles};
 use crate::{
@@ -20,8 +20,9 @@ use crate::{
         printer::{self, Printer},
     },
     ledger::{Backlog, Ledger, Scope, State, Stats, WorkerStatus},
+    pipeline,
 };
-use greenlight::{CodeCounts, Violation};
+use greenlight::CodeCounts;
 
 /// Counts what the ledger holds.
 pub(crate) async fn run(options: StatusOptions) -> Result<Exit, Failure> {
@@ -63,9 +64,8 @@ async fn rows(ledger: &dyn Ledger) -> Result<(CodeCounts, u64), Failure> {
         let reasons = rows.iter().filter_map(|row| row.reason.as_ref());
         let bad = reasons.filter(|reason| reason.class == BAD_LINE).count();
         bad_lines = bad_lines.saturating_add(u64::try_from(bad).unwrap_or(u64::MAX));
-        let facts = rows.iter().filter_map(|row| row.facts.as_deref());
-        for facts in facts.filter_map(|facts| serde_json::from_str::<Facts>(facts).ok()) {
-            codes.add(&facts.violations);
+        for summary in rows.iter().filter_map(pipeline::summary) {
+            codes.add(&summary.violations);
         }
     }
     Ok((codes, bad_lines))
@@ -84,12 +84,6 @@ fn remove_bad_lines(stats: &mut Stats) {
         *count = count.saturating_sub(bad);
     }
     stats.states.retain(|(_, count)| *count > 0);
-}
-
-/// The part of an image's facts that is counted.
-#[derive(Deserialize)]
-struct Facts {
-    violations: Vec<Violation>,
 }
 
 /// What a ledger holds, as it is printed.
@@ -111,12 +105,13 @@ struct Status {
     done: u64,
     left: u64,
     states: BTreeMap<&'static str, u64>,
+    /// Images by the reasons that are not codes of `codes`.
     classes: Vec<Class>,
     /// Images by the service's decision: pass, review, block, undecided.
     outcomes: BTreeMap<String, u64>,
     /// Images that were accepted and not submitted yet.
     unpaid: u64,
-    /// Images by the codes of their violations.
+    /// Sources by the codes of their violations.
     #[serde(flatten)]
     codes: CodeCounts,
     /// Images sent per second in the last minute.
@@ -225,16 +220,24 @@ impl Status {
             outcomes: stats.decisions.into_iter().collect(),
             unread_lists: stats.unread_lists,
             workers: Vec::new(),
-            codes,
             classes: stats
                 .classes
                 .into_iter()
+                .filter(|(_, class, _)| !is_counted(&codes, class))
                 .map(|(state, name, images)| Class {
                     state,
                     name,
                     images,
                 })
                 .collect(),
+            codes,
         }
     }
+}
+
+/// Whether a class is a code that sources are counted by: it has one count.
+fn is_counted(codes: &CodeCounts, class: &str) -> bool {
+    class
+        .parse()
+        .is_ok_and(|code| codes.rejecting().contains_key(&code))
 }

@@ -245,6 +245,80 @@ pub(super) async fn facts_are_stored_with_the_image(trial: Trial) {
     assert_eq!(row.facts.as_deref(), Some("{\"width\":300}"));
 }
 
+pub(super) async fn a_renamed_image_is_checked_again(trial: Trial) {
+    trial.enqueue(vec![image(1, 1)], at(0)).await;
+    let hold = trial.claim(Work::Probe, 10, at(0)).await[0].hold;
+    assert_eq!(trial.find(hold, Judgement::Renamed(key(2)), at(1)).await, 1);
+    assert_eq!(trial.state(2).await, State::Checked);
+    assert_eq!(trial.outbox().await, []);
+    let claimed = trial.claim(Work::Probe, 10, at(2)).await;
+    assert_eq!((claimed.len(), claimed[0].hold.key), (1, key(2)));
+    let renamed = NewImage {
+        key: key(2),
+        ..image(1, 1)
+    };
+    let again = trial.enqueue(vec![renamed], at(2)).await;
+    assert!(!again[0].new_image && !again[0].new_source);
+    assert_eq!(trial.rows().await.len(), 1);
+}
+
+pub(super) async fn sources_of_a_renamed_image_join_the_known_one(trial: Trial) {
+    let named = |number, line, name: &str| {
+        let mut file = in_file(number, line, &format!("/{name}"));
+        file.source.text = Some(name.to_owned());
+        file
+    };
+    // One source of the second image is a source of the first, too.
+    let files = vec![
+        in_file(1, 1, "/a.png"),
+        named(2, 2, "b.png"),
+        in_file(2, 3, "/c.png"),
+        named(1, 2, "b.png"),
+    ];
+    trial.enqueue(files, at(0)).await;
+    let claimed = trial.claim(Work::Probe, 10, at(0)).await;
+    for claimed in claimed {
+        let rejected = Judgement::Rejected(reason("image/type-mismatch"));
+        trial.find(claimed.hold, rejected, at(1)).await;
+    }
+    let delivered = trial
+        .ledger
+        .undelivered(None, 10)
+        .await
+        .expect("undelivered");
+    let ids = delivered.iter().map(|delivered| delivered.id).collect();
+    let done = trial.ledger.acknowledge(ids, at(2)).await;
+    done.expect("acknowledge");
+    assert_eq!(trial.outbox().await, []);
+
+    // Both are due again; the first one stays rejected.
+    let classes = vec!["image/type-mismatch".to_owned()];
+    let retried = trial.ledger.retry(classes, at(3)).await;
+    assert_eq!(retried.expect("retry"), 2);
+    let claimed = trial.claim(Work::Probe, 10, at(3)).await;
+    let hold = |number| {
+        let mut holds = claimed.iter().map(|claimed| claimed.hold);
+        holds.find(|hold| hold.key == key(number)).expect("claimed")
+    };
+    let rejected = Judgement::Rejected(reason("image/empty"));
+    trial.find(hold(1), rejected, at(4)).await;
+    let renamed = Judgement::Renamed(key(1));
+    assert_eq!(trial.find(hold(2), renamed, at(5)).await, 1);
+    let rows = trial.rows().await;
+    let texts: Vec<_> = rows.iter().map(super::super::Row::text).collect();
+    assert_eq!(texts, ["/a.png", "/c.png", "b.png"]);
+    assert!(rows.iter().all(|row| row.key == key(1)), "{rows:?}");
+    let outbox = trial.outbox().await;
+    let outbox: Vec<_> = outbox.iter().map(|(id, state)| (&**id, *state)).collect();
+    let done = State::Rejected;
+    assert_eq!(
+        outbox,
+        [("user-1", done), ("user-2", done), ("user-3", done)]
+    );
+    let left = trial.ledger.stats(at(6)).await.expect("stats");
+    assert_eq!((left.images(), left.sources), (1, 3));
+}
+
 pub(super) async fn rows_are_read_in_pages_and_by_state(trial: Trial) {
     trial
         .enqueue((1..=5).map(|n| image(n, n.into())).collect(), at(0))

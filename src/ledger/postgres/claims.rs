@@ -8,6 +8,7 @@ use super::{
     next_step::{Claim, Transition, apply_next_steps},
     outbox::{self, Final},
     pool::Connection,
+    rename,
     row::{code, codes, key_of, location_at, signed, storable},
 };
 
@@ -135,6 +136,7 @@ pub(super) async fn record_findings(
 ) -> Result<usize, Fault> {
     let holds: Vec<Hold> = findings.iter().map(|finding| finding.hold).collect();
     let states = [State::Received, State::Checked, State::Unreachable];
+    rename::lock(db, findings).await?;
     let held = held(db, &holds, &states).await?;
     let (mut ids, mut billed, mut facts) = (Vec::new(), Vec::new(), Vec::new());
     let (mut fact_ids, mut other_facts) = (Vec::new(), Vec::new());
@@ -155,6 +157,10 @@ pub(super) async fn record_findings(
                 reason: Some(reason),
             }),
             Judgement::Unreachable(next) => transitions.push(Transition { image: id, next }),
+            Judgement::Renamed(key) => {
+                rename::rename(db, id, *key, now).await?;
+                continue;
+            }
         }
         if let Some(kept) = kept {
             fact_ids.push(id);

@@ -14,6 +14,7 @@ mod options;
 mod outbox;
 mod pool;
 mod quota;
+mod rename;
 mod report;
 mod results;
 mod row;

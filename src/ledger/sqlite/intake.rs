@@ -323,10 +323,50 @@ pub(super) fn record_findings(
             Judgement::Unreachable(next) => {
                 apply_next_step(db, id, next, State::Unreachable, Claim::Ended)?;
             }
+            Judgement::Renamed(key) => rename(db, id, *key, now)?,
         }
         recorded += 1;
     }
     Ok(recorded)
+}
+
+/// Makes the sources of an image those of the image with `key`.
+fn rename(db: &Connection, id: i64, key: Key, now: i64) -> Result<(), Fault> {
+    let known = db
+        .prepare_cached("SELECT id, state FROM image WHERE key = ?1")?
+        .query_row([key.as_bytes()], |row| Ok((row.get(0)?, state_at(row, 1)?)))
+        .optional()?;
+    let Some((to, state)): Option<(i64, State)> = known else {
+        db.prepare_cached(
+            "UPDATE image SET key = ?2, state = ?3, next_at = ?4, lease = NULL WHERE id = ?1",
+        )?
+        .execute(params![id, key.as_bytes(), State::Checked.code(), now])?;
+        return Ok(());
+    };
+    let location: Location = db
+        .prepare_cached(&format!(
+            "SELECT {LOCATION_COLUMNS} FROM image WHERE id = ?1"
+        ))?
+        .query_row([id], location_at)?;
+    db.prepare_cached("UPDATE source SET text = ?2 WHERE image = ?1 AND text IS NULL")?
+        .execute(params![id, location.text()])?;
+    // A source that was enqueued again is already there.
+    let moved: Vec<i64> = db
+        .prepare_cached("UPDATE OR IGNORE source SET image = ?2 WHERE image = ?1 RETURNING id")?
+        .query_map([id, to], |row| row.get(0))?
+        .collect::<Result<_, _>>()?;
+    for table in ["source", "outbox"] {
+        db.prepare_cached(&format!("DELETE FROM {table} WHERE image = ?1"))?
+            .execute([id])?;
+    }
+    db.prepare_cached("DELETE FROM image WHERE id = ?1")?
+        .execute([id])?;
+    if state.is_final() {
+        for source in moved {
+            outbox::put_late(db, source, to, state)?;
+        }
+    }
+    Ok(())
 }
 
 fn held_for_probe(db: &Connection, hold: Hold) -> Result<Option<i64>, Fault> {

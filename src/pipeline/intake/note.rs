@@ -2,10 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::super::{
-    EarlierCheck, Line, Pipeline, Subject, facts, failure,
-    files::{self, FileCheck},
-};
+use super::super::{EarlierCheck, Line, Pipeline, Subject, facts, failure, files};
 use crate::{
     image_url::{ImageUrl, masked},
     inspect::Depth,
@@ -102,37 +99,41 @@ fn of_file(
 ) -> Noted {
     // The next run may have another working directory.
     let path = std::path::absolute(given).unwrap_or_else(|_| PathBuf::from(given));
-    if path != given {
+    // Also of a path that is the location: another file with the same bytes may take its place, and the
+    // same line must be recognized then.
+    if path != given || given.to_str().is_some() {
         let text = || given.to_string_lossy().into_owned();
         source.text.get_or_insert_with(text);
     }
     let requirements = &pipeline.settings.requirements;
-    let checked = files::check(&path, folders, Depth::Header, requirements);
+    let depths = (Depth::Header, pipeline.probe.depth());
+    let checked = files::check(&path, folders, depths, requirements);
     // Without the bytes, the key is that of the path.
     let unread = Key::of_path(&pipeline.scope, &path);
     let location = Location::File(path);
-    match checked {
-        Ok(FileCheck {
-            sha256: Some(sha256),
-            ..
-        }) => Noted {
-            key: Key::of_content(&pipeline.scope, &sha256),
+    let checked = match checked {
+        Ok(checked) => checked,
+        Err(error) => {
+            return Noted {
+                key: unread,
+                location,
+                known: Known::Rejected(files::unreadable(&error)),
+                facts: None,
+            };
+        }
+    };
+    if let Some(key) = checked.key(&pipeline.scope) {
+        return Noted {
+            key,
             location,
             known: Known::Checked,
             facts: None,
-        },
-        Ok(FileCheck { verdict, .. }) => {
-            let reason = failure::reason(&verdict)
-                .unwrap_or_else(|| failure::reason_of("image/too-large", "too large".to_owned()));
-            Noted::rejected(pipeline, (unread, location), &verdict, reason)
-        }
-        Err(error) => Noted {
-            key: unread,
-            location,
-            known: Known::Rejected(files::unreadable(&error)),
-            facts: None,
-        },
+        };
     }
+    let verdict = &checked.verdict;
+    let reason = failure::reason(verdict)
+        .unwrap_or_else(|| failure::reason_of("image/too-large", "too large".to_owned()));
+    Noted::rejected(pipeline, (unread, location), verdict, reason)
 }
 
 /// Returns the location of a rejected image without passwords, which the ledger need not store.

@@ -4,9 +4,9 @@ use super::{Findings, NOTHING};
 use crate::{
     format::{DefectClass, DefectKind, Dimensions, Format},
     frames::Frames,
-    inspect::{ClaimSource, Identity, Inspection},
+    inspect::{Claim, ClaimSource, Identity, Inspection},
     requirements::code_of,
-    verdict::{Code, Enforcement, Missing},
+    verdict::{Code, Enforcement, Missing, Severity, Violation},
 };
 
 impl Findings<'_> {
@@ -49,7 +49,7 @@ impl Findings<'_> {
             _ => format!(
                 "{} is not scanned: convert it to {}",
                 format.title(),
-                self.format_names()
+                self.format_choice()
             ),
         };
         self.broken(
@@ -205,26 +205,40 @@ impl Findings<'_> {
             Identity::Format(format) => Some(format),
             Identity::NotAnImage => None,
         };
-        for claim in inspection
+        let severity = self.asked.rules[Code::ImageTypeMismatch.index()].severity();
+        let mismatches = inspection
             .claims()
-            .filter(|claim| Some(claim.format) != actual)
-        {
-            let who = match claim.source {
-                ClaimSource::Extension => "the name",
-                ClaimSource::ContentType => "the Content-Type",
-            };
-            let is = actual.map_or("no image", Format::title);
-            let message = format!(
-                "{who} says {}, the content is {is}: the content decides",
-                claim.format.title()
-            );
-            self.broken(
-                Code::ImageTypeMismatch,
-                actual.map_or("unknown", Format::name),
-                claim.format.name(),
-                message,
-            );
+            .filter_map(|claim| Violation::of_claim(claim, actual, severity?));
+        self.violations.extend(mismatches);
+    }
+}
+
+impl Violation {
+    /// Returns the violation of a claim that the content, `None` if it is not an image, contradicts.
+    pub(crate) fn of_claim(
+        claim: Claim,
+        actual: Option<Format>,
+        severity: Severity,
+    ) -> Option<Self> {
+        if Some(claim.format) == actual {
+            return None;
         }
+        let who = match claim.source {
+            ClaimSource::Extension => "the name",
+            ClaimSource::ContentType => "the Content-Type",
+        };
+        let is = actual.map_or("no image", Format::title);
+        let message = format!(
+            "{who} says {}, the content is {is}: the content decides",
+            claim.format.title()
+        );
+        Some(Self::new(
+            Code::ImageTypeMismatch,
+            severity,
+            message,
+            Some(actual.map_or("unknown", Format::name).into()),
+            Some(claim.format.name().into()),
+        ))
     }
 }
 

@@ -154,7 +154,9 @@ impl PrintedLine for Status {
         }
         let heading = |text: &str| vec![Cell::new(text).tone(Tone::Heading)];
         rows.push(Cells::new());
-        rows.push(heading("images by state and first reason"));
+        rows.push(heading(
+            "images by state, with reasons other than the codes below",
+        ));
         for (state, count) in &self.states {
             let name = Cell::new(*state).left(STATE);
             rows.push(vec![name, Cell::new(count.to_string()).right(9)]);
@@ -171,7 +173,7 @@ impl PrintedLine for Status {
         let mut codes = human::code_rows(&self.codes, STATE + 9).peekable();
         if codes.peek().is_some() {
             rows.push(Cells::new());
-            rows.push(heading("sources by code, each code of a source"));
+            rows.push(heading("sources by code, each source once per code"));
         }
         rows.extend(codes);
         rows

@@ -53,15 +53,13 @@ fn status_prints_states_classes_and_cost() {
     time left   nothing is left to do
     spend       2 tasks of 2 scenes: 4 billed at most
 
-    images by state and first reason
+    images by state, with reasons other than the codes below
     dead                  1
                           1  submit/590
     delivered             2
     rejected              2
-                          1  image/too-small
-                          1  url/scheme
 
-    sources by code, each code of a source
+    sources by code, each source once per code
                         1  url/scheme
                         1  image/too-small
 

@@ -60,9 +60,10 @@ impl Counts {
                 Some(code) => (&mut counts.warnings, code),
                 None => (&mut counts.rejecting, name),
             };
-            // `status` also counts classes of reasons.
+            // `status` also counts other reasons.
             if let (Ok(count), Ok(code)) = (count.parse(), name.parse::<Code>()) {
-                counts.insert(code.to_string(), count);
+                let again = counts.insert(code.to_string(), count);
+                assert_eq!(again, None, "{code} has two counts: {table}");
             }
         }
         counts
@@ -206,6 +207,11 @@ fn write_list(service: &Service) -> usize {
         service.bench.write(name, &several);
         sources.push(service.bench.path(name).display().to_string());
     }
+    // Equal bytes under names of several formats.
+    for name in ["in/named.jpg", "in/named.png", "in/named.gif", "in/no-name"] {
+        service.bench.fixture("png/rgb.png", name);
+        sources.push(service.bench.path(name).display().to_string());
+    }
     sources.extend([
         service.url("several.png"),
         service.url("good.png"),
@@ -222,7 +228,18 @@ fn write_list(service: &Service) -> usize {
 
 #[test]
 fn every_command_counts_the_same() {
-    let service = Service::new("counts");
+    // Six readable sources are repeated, and five files have the content of another.
+    count_with("counts", "image/type-mismatch=warn", 11);
+}
+
+#[test]
+fn every_command_counts_names_that_reject_the_same() {
+    // Two of the five have names that reject them.
+    count_with("counts-names", "image/type-mismatch=reject", 9);
+}
+
+fn count_with(name: &str, enforce: &'static str, duplicates: u64) {
+    let service = Service::new(name);
     let count = write_list(&service);
     let allowed = format!("127.0.0.1/32:{}", service.sandbox.address().port());
     // Changes some severities, so that an image has both rejections and warnings.
@@ -237,6 +254,8 @@ fn every_command_counts_the_same() {
         &folder,
         "--enforce",
         "png/ancillary-crc=reject",
+        "--enforce",
+        enforce,
     ];
     let args = |command: &'static str, more: &[&'static str]| {
         let mut args = vec![command];
@@ -273,8 +292,8 @@ fn every_command_counts_the_same() {
     assert!(table.stdout.contains(&words), "{words}: {}", table.stdout);
 
     let plan = service.bench.run(&args("plan", &["--format", "jsonl"]));
-    // Six readable sources are repeated, and one file has the content of another.
-    assert_eq!(plan.json()[0]["duplicates"], 7, "{plan}");
+    assert_eq!(plan.json()[0]["duplicates"], duplicates, "{plan}");
+    let billed = plan.json()[0]["billed_per_scene"].as_u64().unwrap();
     assert_eq!(Decisions::of_plan(&plan.json()[0]), decisions, "{plan}");
     let plan = Counts::of_object(&plan.json()[0]);
     let csv = service.bench.run(&args("plan", &["--format", "csv"]));
@@ -285,7 +304,14 @@ fn every_command_counts_the_same() {
 
     let scan = service.run(&args("scan", &["--format", "jsonl"]));
     let scanned = Counts::of_lines(&scan.json());
+    for (scanned, checked) in scan.json().iter().zip(&lines) {
+        assert_eq!(scanned["decision"], checked["decision"], "{scanned}");
+        let is_accepted = checked["decision"] == "accept";
+        assert_eq!(scanned["task_id"].is_string(), is_accepted, "{scanned}");
+    }
     let status = service.status();
+    let scenes = u64::try_from(status["scenes"].as_array().unwrap().len()).unwrap();
+    assert_eq!(status["billed"], billed * scenes, "{status}");
     assert_eq!([&status["sources"], &status["bad_lines"]], [count, 1]);
     assert_eq!(status["images"], status["done"], "{status}");
     assert!(!status["classes"].to_string().contains("list/"), "{status}");
