@@ -50,6 +50,24 @@ impl Failure {
         self
     }
 
+    /// Adds where the options come from that the message names, as options or as keys of JSON.
+    pub(crate) fn with_origins(mut self, elsewhere: &[(String, String)]) -> Self {
+        let named = elsewhere.iter().filter(|(option, _)| {
+            let key = option.replace('-', "_");
+            [
+                format!("--{option}"),
+                format!("`{option}`"),
+                format!("`{key}`"),
+            ]
+            .iter()
+            .any(|name| self.message.contains(name))
+        });
+        let mut hints: Vec<String> = self.hint.take().into_iter().collect();
+        hints.extend(named.map(|(option, origin)| format!("{origin} sets `{option}`")));
+        self.hint = (!hints.is_empty()).then(|| hints.join("; "));
+        self
+    }
+
     pub(crate) fn advice(&self) -> Option<&str> {
         self.hint.as_deref()
     }

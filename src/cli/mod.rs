@@ -61,7 +61,7 @@ pub(crate) fn run() -> ExitCode {
     for warning in &warnings {
         terminal::warning(warning);
     }
-    let arguments = match parsed {
+    let mut arguments = match parsed {
         Ok(arguments) => arguments,
         Err(NotParsed::Answer(answer)) => return terminal::answer(&answer).into(),
         Err(NotParsed::Failure(failure)) => {
@@ -69,8 +69,9 @@ pub(crate) fn run() -> ExitCode {
             return Exit::Failed.into();
         }
     };
+    let elsewhere = std::mem::take(&mut arguments.elsewhere);
     let exit = start(arguments).unwrap_or_else(|failure| {
-        terminal::failure(&failure);
+        terminal::failure(&failure.with_origins(&elsewhere));
         Exit::Failed
     });
     exit.into()

@@ -157,7 +157,9 @@ impl Gate {
             return Ok(());
         }
         if self.requirements.rejects(inspection) {
-            let verdict = self.requirements.judge(inspection.clone());
+            // If everything was received, the verdict names what its end shows, too.
+            self.inspector.end_if_received();
+            let verdict = self.requirements.judge(self.inspection().clone());
             return verdict.into_result().map(|_| ());
         }
         self.harmless = Some(inspection.clone());

@@ -134,6 +134,10 @@ impl Inspector {
 
     /// Reads the file's next bytes, without holding them.
     fn read(&mut self, chunk: &[u8]) {
+        // Of a file that was longer than announced.
+        if self.inspection.ended {
+            return;
+        }
         let offset = self.inspection.bytes_seen;
         self.inspection.bytes_seen = offset.saturating_add(length(chunk));
         self.advance(chunk, offset);
@@ -199,6 +203,19 @@ impl Inspector {
         #[cfg(not(feature = "decode"))]
         drop(deadline);
         self.inspection
+    }
+
+    /// Ends the file if all announced bytes were pushed.
+    pub(crate) fn end_if_received(&mut self) {
+        let Inspection {
+            announced_len,
+            bytes_seen,
+            ended,
+            ..
+        } = self.inspection;
+        if !ended && announced_len == Some(bytes_seen) {
+            self.end();
+        }
     }
 
     fn end(&mut self) {

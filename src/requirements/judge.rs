@@ -177,14 +177,21 @@ impl<'a> Findings<'a> {
         }
     }
 
+    /// The formats that are scanned.
     fn formats(&self) -> Shown {
-        self.format_names().into()
+        let names: Vec<_> = self.asked.formats().map(Format::title).collect();
+        names.join(", ").into()
     }
 
-    /// The formats that are scanned, in words.
-    fn format_names(&self) -> String {
+    /// The formats to convert an image to.
+    fn format_choice(&self) -> String {
         let names: Vec<_> = self.asked.formats().map(Format::title).collect();
-        names.join(", ")
+        match names.split_last() {
+            Some((last, others)) if !others.is_empty() => {
+                format!("{} or {last}", others.join(", "))
+            }
+            _ => names.concat(),
+        }
     }
 }
 

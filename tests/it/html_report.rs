@@ -220,6 +220,24 @@ fn a_code_is_counted_once_per_image_and_warnings_separately() {
 }
 
 #[test]
+fn percentages_are_rounded_but_not_to_all_or_none() {
+    let line = |decision: &str| {
+        format!("{{\"source\":\"a\",\"decision\":\"{decision}\",\"violations\":[]}}\n")
+    };
+    for (accepted, rejected, wanted) in [
+        (2, 1, "66.7 % of 3 images"),
+        (1, 2, "33.3 % of 3 images"),
+        (2_999, 1, "99.9 % of 3\u{202f}000 images"),
+        (1, 2_999, "0.1 % of 3\u{202f}000 images"),
+        (3, 0, "100.0 % of 3 images"),
+    ] {
+        let lines = line("accept").repeat(accepted) + &line("reject").repeat(rejected);
+        let page = page(&lines, Thumbnails::Hidden);
+        assert!(page.contains(wanted), "{wanted}");
+    }
+}
+
+#[test]
 fn the_page_names_its_input_and_version() {
     let folder = tempdir().expect("a folder can be made");
     std::fs::write(folder.path().join("<run>.jsonl"), run(3)).expect("it is written");

@@ -8,7 +8,7 @@ use std::{
 
 use clap::{Args, ValueEnum, ValueHint};
 
-use super::{OnlyOption, PrintOptions, ReachOptions, RequirementOptions};
+use super::{OnlyOption, PrintOptions, ReachOptions, RequirementOptions, number::whole};
 use crate::{
     cli::{
         exit::{Failure, reason},
@@ -79,7 +79,7 @@ pub(crate) struct InputOptions {
     /// Most rows that a Parquet list may declare for each of its bytes [default: 16]
     ///
     /// For each of these rows 128 bytes of text are read.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), hide_short_help = true)]
+    #[arg(long, value_name = "N", value_parser = whole(1_u32..=u32::MAX), hide_short_help = true)]
     pub(crate) rows_per_byte: Option<u32>,
 
     /// Whether the list's columns of an earlier check are read.

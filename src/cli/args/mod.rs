@@ -7,6 +7,7 @@ mod doctor;
 mod examples;
 mod ledger;
 mod maintain;
+mod number;
 mod output;
 mod plan;
 mod reach;
@@ -60,6 +61,10 @@ pub(crate) struct Arguments {
 
     #[command(flatten)]
     pub(crate) config: ConfigOptions,
+
+    /// The options that the environment or a file sets, each with its origin.
+    #[arg(skip)]
+    pub(crate) elsewhere: Vec<(String, String)>,
 }
 
 impl Arguments {

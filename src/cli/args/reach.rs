@@ -4,6 +4,7 @@ use std::{fmt, net::SocketAddr};
 
 use clap::{Args, ValueEnum};
 
+use super::number::whole;
 use crate::{
     cli::exit::Failure,
     probe::{AddressPolicy, EntryError, Mode, ProbeBuilder},
@@ -25,7 +26,7 @@ pub(crate) struct ReachOptions {
     /// Images checked at the same time
     ///
     /// Of one host at most 8, of files at most as many as there are processors.
-    #[arg(long, value_name = "N", default_value = "64", value_parser = clap::value_parser!(u16).range(1..=1024), hide_short_help = true)]
+    #[arg(long, value_name = "N", default_value = "64", value_parser = whole(1_u16..=1024), hide_short_help = true)]
     pub(crate) concurrency: u16,
 
     /// Allow addresses that are not public
@@ -39,7 +40,7 @@ pub(crate) struct ReachOptions {
     deny_addresses: Vec<String>,
 
     /// Most redirects of a URL that are followed
-    #[arg(long, value_name = "N", default_value = "5", value_parser = clap::value_parser!(u8).range(0..=20), hide_short_help = true)]
+    #[arg(long, value_name = "N", default_value = "5", value_parser = whole(0_u8..=20), hide_short_help = true)]
     max_redirects: u8,
 
     /// User-Agent of requests for URLs [default: greenlight/ and its version]

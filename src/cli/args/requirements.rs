@@ -7,6 +7,7 @@ use clap::{
     builder::{PossibleValuesParser, TypedValueParser},
 };
 
+use super::number::whole;
 use crate::{
     cli::{
         duration,
@@ -67,19 +68,19 @@ pub(crate) struct RequirementOptions {
     max_bytes: Option<ByteSize>,
 
     /// Smallest width, in pixels [default: 256]
-    #[arg(long, value_name = "N", hide_short_help = true)]
+    #[arg(long, value_name = "N", value_parser = whole(0..=u32::MAX), hide_short_help = true)]
     min_width: Option<u32>,
 
     /// Smallest height, in pixels [default: 256]
-    #[arg(long, value_name = "N", hide_short_help = true)]
+    #[arg(long, value_name = "N", value_parser = whole(0..=u32::MAX), hide_short_help = true)]
     min_height: Option<u32>,
 
     /// Largest width and height, in pixels [default: 30000]
-    #[arg(long, value_name = "N", hide_short_help = true)]
+    #[arg(long, value_name = "N", value_parser = whole(0..=u32::MAX), hide_short_help = true)]
     max_side: Option<u32>,
 
     /// Largest product of width and height [default: 250000000, for GIF 4194304]
-    #[arg(long, value_name = "N", hide_short_help = true)]
+    #[arg(long, value_name = "N", value_parser = whole(0..=u64::MAX), hide_short_help = true)]
     max_pixels: Option<u64>,
 
     /// Allow a format in addition

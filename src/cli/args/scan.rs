@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::{
     CheckSettings, InputOptions, LedgerOption, ObstacleOption, OnlyOption, PrintOptions,
-    SceneOptions, ServiceOptions,
+    SceneOptions, ServiceOptions, number::whole,
 };
 use crate::{
     cli::{duration, exit::Failure},
@@ -110,7 +110,7 @@ pub(crate) struct ScanSettings {
     ///
     /// It is shared by all that use the ledger. The default, 90 in 2.0, is nine tenths of an account's
     /// default limit.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    #[arg(long, value_name = "N", value_parser = whole(1_u32..=100_000))]
     pub(crate) rate: Option<u32>,
 
     /// Interval between two polls for results [default: 5s, with --sandbox 100ms]

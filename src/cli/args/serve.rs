@@ -4,7 +4,7 @@ use std::{fs::File, io::Read as _, num::NonZeroU32, path::Path, path::PathBuf, t
 
 use clap::{Args, ValueEnum, ValueHint};
 
-use super::{Log, ScanSettings};
+use super::{Log, ScanSettings, number::whole};
 use crate::{
     cli::{
         duration,
@@ -37,13 +37,13 @@ pub(crate) struct ServeOptions {
     /// Most requests of each token per second [default: no limit]
     ///
     /// More get the status 429.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000), hide_short_help = true)]
+    #[arg(long, value_name = "N", value_parser = whole(1_u32..=1_000_000), hide_short_help = true)]
     token_rate: Option<u32>,
 
     /// Most images received or downloaded at a time
     ///
     /// More get the status 503.
-    #[arg(long, value_name = "N", default_value = "512", value_parser = clap::value_parser!(u32).range(1..=65_536), hide_short_help = true)]
+    #[arg(long, value_name = "N", default_value = "512", value_parser = whole(1_u32..=65_536), hide_short_help = true)]
     max_uploads: u32,
 
     /// Most bytes that the images being received have together
@@ -58,7 +58,7 @@ pub(crate) struct ServeOptions {
     max_in_flight: ByteSize,
 
     /// Most connections at a time; others wait
-    #[arg(long, value_name = "N", default_value = "1024", value_parser = clap::value_parser!(u32).range(1..=65_536), hide_short_help = true)]
+    #[arg(long, value_name = "N", default_value = "1024", value_parser = whole(1_u32..=65_536), hide_short_help = true)]
     max_connections: u32,
 
     /// Time limit for the requests in progress at the end

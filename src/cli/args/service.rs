@@ -4,7 +4,7 @@ use std::{fmt, net::SocketAddr, path::PathBuf, str::FromStr, time::Duration};
 
 use clap::{Args, ValueEnum, ValueHint};
 
-use super::{ApiOption, OnlyOption, PrintOptions};
+use super::{ApiOption, OnlyOption, PrintOptions, number::whole};
 use crate::{
     cli::{duration, exit::Failure},
     error::Error,
@@ -185,11 +185,11 @@ pub(crate) struct SandboxOptions {
     pub(crate) key: Option<SandboxKey>,
 
     /// Polls for a task's results that are answered with `processing` first
-    #[arg(long, value_name = "N", default_value = "0")]
+    #[arg(long, value_name = "N", default_value = "0", value_parser = whole(0..=u32::MAX))]
     polls: u32,
 
     /// End tasks with this code unless the image is uploaded: 404 as if no URL could be downloaded
-    #[arg(long, value_name = "CODE", value_parser = clap::value_parser!(i64).range(400..=599))]
+    #[arg(long, value_name = "CODE", value_parser = whole(400_i64..=599))]
     no_download: Option<i64>,
 
     /// Serve this folder's files, except hidden ones, below a URL that cannot be guessed

@@ -63,6 +63,7 @@ pub(crate) fn parse(args: &[OsString], warnings: &mut Vec<String>) -> Result<Arg
         .ignore_errors(true)
         .try_get_matches_from(args)?;
     let mut command = Arguments::command_line();
+    let mut elsewhere = Vec::new();
     if let Some((name, matches)) = explicit.subcommand()
         && let Some(found) = built.find_subcommand(name)
     {
@@ -77,6 +78,8 @@ pub(crate) fn parse(args: &[OsString], warnings: &mut Vec<String>) -> Result<Arg
             warnings,
         )?;
         for (arg, value) in layers.of(found, Some(matches))? {
+            let long = arg.get_long().unwrap_or_default();
+            elsewhere.push((long.to_owned(), value.origin.to_string()));
             let values: Vec<clap::builder::OsStr> =
                 value.values.into_iter().map(Into::into).collect();
             let set = |arg: Arg| arg.required(false).default_values(values);
@@ -87,9 +90,9 @@ pub(crate) fn parse(args: &[OsString], warnings: &mut Vec<String>) -> Result<Arg
             };
         }
     }
-    Ok(Arguments::from_arg_matches(
-        &command.try_get_matches_from(args)?,
-    )?)
+    let mut arguments = Arguments::from_arg_matches(&command.try_get_matches_from(args)?)?;
+    arguments.elsewhere = elsewhere;
+    Ok(arguments)
 }
 
 /// A value from elsewhere than the command line.
@@ -309,6 +312,7 @@ fn check(command: &Command, arg: &Arg, value: &Value) -> Result<(), Failure> {
             let text = error.to_string();
             let lines = text.lines().take_while(|line| !line.is_empty());
             let line = lines.map(str::trim).collect::<Vec<_>>().join(" ");
+            let line = line.replace(&format!("'{arg}'"), &format!("`{long}`"));
             Err(wrong(line.trim_start_matches("error: ")))
         }
     }

@@ -47,9 +47,15 @@ pub(super) fn bytes(bytes: u64) -> String {
     )
 }
 
-/// A part of a whole in percent, with one digit after the point.
+/// A part of a whole in percent, rounded to one digit after the point: 0 and 100 only for none and all.
 pub(super) fn percent(part: u64, whole: u64) -> String {
-    let tenths = u128::from(part) * 1_000 / u128::from(whole.max(1));
+    let (part, whole) = (u128::from(part), u128::from(whole.max(1)));
+    let rounded = (part * 2_000 + whole) / (whole * 2);
+    let tenths = match part {
+        0 => 0,
+        part if part < whole => rounded.clamp(1, 999),
+        _ => rounded,
+    };
     format!("{}.{} %", tenths / 10, tenths % 10)
 }
 

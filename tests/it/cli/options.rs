@@ -219,8 +219,8 @@ fn what_is_wrong_in_a_file_is_named_with_its_line() {
     };
     assert_snapshot!(said("strict = true\nregoin = \"x\"\n"), @"error: FILE line 2: unknown option `regoin`: did you mean `region`?");
     assert_snapshot!(said("[scan]\n\nrates = 3\n"), @"error: FILE line 3: unknown option `rates`: did you mean `rate`?");
-    assert_snapshot!(said("depth = \"deep\"\n"), @"error: FILE line 1: invalid value 'deep' for '--depth <DEPTH>' [possible values: header, structure, payload, decode]");
-    assert_snapshot!(said("min-width = \"wide\"\n"), @"error: FILE line 1: invalid value 'wide' for '--min-width <N>': invalid digit found in string");
+    assert_snapshot!(said("depth = \"deep\"\n"), @"error: FILE line 1: invalid value 'deep' for `depth` [possible values: header, structure, payload, decode]");
+    assert_snapshot!(said("min-width = \"wide\"\n"), @"error: FILE line 1: invalid value 'wide' for `min-width`: write a whole number from 0 to 4294967295");
     assert_snapshot!(said("strict = 1\n"), @"error: FILE line 1: `strict` expects true or false");
     assert_snapshot!(said("depth = [\"header\"]\n"), @"error: FILE line 1: `depth` expects one value, not an array");
     assert_snapshot!(said("strict = \n"), @"error: FILE line 1: string values must be quoted, expected literal string");
@@ -235,6 +235,13 @@ fn what_is_wrong_in_a_file_is_named_with_its_line() {
     assert_snapshot!(said("ledger = \"postgres://me:word@host/db\"\n"), @r"
     error: FILE line 1: `ledger` holds a secret, which is not read from a file
     hint: keys come from the environment, or from the sources that --credentials names
+    ");
+    bench.write("greenlight.toml", "strict = true\nmin-width = 5_000\n");
+    let run = bench.run(&["check", "none.png", "--max-side", "300"]);
+    let said = run.with(bench.path("greenlight.toml").to_str().unwrap(), "FILE");
+    assert_snapshot!(said.stderr, @r"
+    error: requirements: `max_side` of 300 is below `min_width` of 5000: no image meets both
+    hint: FILE line 2 sets `min-width`
     ");
     fs::remove_file(bench.path("greenlight.toml")).unwrap();
     let run = bench.run(&["check", "none.png", "--config", "none.toml"]);
