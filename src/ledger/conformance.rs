@@ -12,6 +12,7 @@
 //! # }
 //! ```
 
+mod deliveries;
 mod intake;
 mod results;
 mod submit;
@@ -125,5 +126,12 @@ cases! {
         everything_is_counted,
         the_rate_is_that_after_the_first_request,
         an_unknown_task_is_ignored,
+    ;
+    deliveries:
+        a_delivery_is_claimed_by_one_caller,
+        a_failed_delivery_is_due_again_later,
+        an_abandoned_delivery_stays_in_the_outbox,
+        states_are_read_by_key,
+        the_last_scan_of_a_url_is_recalled_for_a_while,
     ;
 }

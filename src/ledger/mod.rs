@@ -80,8 +80,8 @@ pub use record::{
 pub use sqlite::{SqliteLedger, SqliteOptions};
 pub use state::State;
 pub use view::{
-    Backlog, DeliveryId, LongTransaction, Ordered, Row, Rows, SharedDataId, Stats, Undelivered,
-    WorkerStatus,
+    Backlog, Delivery, DeliveryId, LongTransaction, Ordered, OutboxCounts, Row, Rows, SharedDataId,
+    Stats, Undelivered, WorkerStatus,
 };
 
 /// The future that the methods of a [`Ledger`] return. It is boxed, so that a pipeline holds an
@@ -205,6 +205,32 @@ pub trait Ledger: fmt::Debug + Send + Sync {
 
     /// Removes outcomes from the outbox once the consumer has stored them.
     fn acknowledge(&self, deliveries: Vec<DeliveryId>, now: SystemTime) -> Reply<'_, ()>;
+
+    /// Claims up to `limit` entries of the outbox that are due to be delivered, in the order of their
+    /// due times. No other caller gets them until `hold` has passed. New outcomes are due immediately.
+    fn due_deliveries(
+        &self,
+        limit: usize,
+        hold: Duration,
+        now: SystemTime,
+    ) -> Reply<'_, Vec<Delivery>>;
+
+    /// Records failed attempts to deliver outcomes, and when each is due again. Without a time a
+    /// delivery is abandoned: it is not due any more, but stays in the outbox.
+    fn postpone(&self, failed: Vec<(DeliveryId, Option<SystemTime>)>) -> Reply<'_, ()>;
+
+    /// Returns how many outcomes are in the outbox. Cheap: it reads indexes only.
+    fn outbox_counts(&self) -> Reply<'_, OutboxCounts>;
+
+    /// Returns the states of images, in the order of `keys`; `None` for an unknown image.
+    fn states(&self, keys: Vec<Key>) -> Reply<'_, Vec<Option<State>>>;
+
+    /// Records that the row `number` is the scan of the image at a URL, in place of an earlier one.
+    fn remember_url(&self, url: Key, number: i64, now: SystemTime) -> Reply<'_, ()>;
+
+    /// Returns the [number](Row::number) of the last scan of a URL, if it was recorded at `since` or
+    /// later.
+    fn recall_url(&self, url: Key, since: SystemTime) -> Reply<'_, Option<i64>>;
 
     /// Makes dead and rejected images of these classes due again, or all dead images if `classes`
     /// is empty. Returns how many.

@@ -8,7 +8,7 @@ use crate::ids::TaskId;
 /// The columns of a [`Row`](super::Row), and the joins that they need in addition to `source` and
 /// `outbox`.
 pub(super) const ROW_COLUMNS: &str = "source.id AS number, origin.name AS origin, line, data_id,
-    text, key, url, is_file, image.state AS state, attempts, class, message, task.name AS task,
+    text, key, url, is_file, image.state AS state, image.attempts AS attempts, class, message, task.name AS task,
     facts, outcome, outbox.id AS delivery";
 pub(super) const ROW_JOINS: &str = "JOIN image ON image.id = source.image
     JOIN origin ON origin.id = source.origin LEFT JOIN task ON task.id = image.task";

@@ -68,7 +68,7 @@ const SMALL: Kind = Kind::Number("smallint");
 
 /// The tables that are copied row by row. The identity of PostgreSQL's workers is not: none of them
 /// uses the copy.
-pub(super) static TABLES: [Table; 6] = [
+pub(super) static TABLES: [Table; 7] = [
     Table {
         name: "origin",
         columns: &[
@@ -154,8 +154,24 @@ pub(super) static TABLES: [Table; 6] = [
             column("id", BIG),
             column("source", BIG),
             column("image", BIG),
+            column("next_at", BIG),
+            column("attempts", INTEGER),
         ],
-        fingerprint: &["sum(source % 1000003)"],
+        fingerprint: &[
+            "sum(source % 1000003)",
+            "sum(next_at % 1000003)",
+            "sum(attempts)",
+        ],
+    },
+    Table {
+        name: "scanned_url",
+        columns: &[
+            column("id", BIG),
+            column("key", Kind::Bytes),
+            column("source", BIG),
+            column("scanned_at", BIG),
+        ],
+        fingerprint: &["sum(scanned_at % 1000003)"],
     },
 ];
 

@@ -33,6 +33,41 @@ impl Undelivered {
     }
 }
 
+/// An outcome that is due to be delivered, from
+/// [`Ledger::due_deliveries`](super::Ledger::due_deliveries).
+#[non_exhaustive]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Delivery {
+    /// The outcome.
+    pub outcome: Undelivered,
+    /// Failed attempts to deliver it.
+    pub attempts: u32,
+}
+
+impl Delivery {
+    /// Returns a delivery after so many failed attempts.
+    pub const fn new(outcome: Undelivered, attempts: u32) -> Self {
+        Self { outcome, attempts }
+    }
+}
+
+/// The counts of the outbox, from [`Ledger::outbox_counts`](super::Ledger::outbox_counts).
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OutboxCounts {
+    /// Outcomes that are delivered now or later.
+    pub pending: u64,
+    /// Outcomes whose delivery was abandoned.
+    pub abandoned: u64,
+}
+
+impl OutboxCounts {
+    /// Returns these counts.
+    pub const fn new(pending: u64, abandoned: u64) -> Self {
+        Self { pending, abandoned }
+    }
+}
+
 /// Outcomes in the order of their sources, from [`Ledger::ordered`](super::Ledger::ordered).
 #[non_exhaustive]
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -4,10 +4,10 @@ use std::time::{Duration, SystemTime};
 
 use super::{
     super::{
-        Backlog, BatchId, BatchResult, Begun, Claimed, DeliveryId, Enqueued, Finding, Hold, Ledger,
-        LongTransaction, NewImage, NextStep, Ordered, Permit, Poll, Quota, Recovered, Reply,
-        Resubmit, Row, Rows, Scope, SharedDataId, Stats, Stray, TaskUpdate, Undelivered, Work,
-        WorkerStatus, time::span_to_millis,
+        Backlog, BatchId, BatchResult, Begun, Claimed, Delivery, DeliveryId, Enqueued, Finding,
+        Hold, Key, Ledger, LongTransaction, NewImage, NextStep, Ordered, OutboxCounts, Permit,
+        Poll, Quota, Recovered, Reply, Resubmit, Row, Rows, Scope, SharedDataId, State, Stats,
+        Stray, TaskUpdate, Undelivered, Work, WorkerStatus, time::span_to_millis,
     },
     PostgresLedger, claims, host, intake, outbox,
     pool::Mode,
@@ -242,6 +242,64 @@ impl Ledger for PostgresLedger {
             deliveries,
             |db, ids| Box::pin(outbox::acknowledge(db, ids)),
         )
+    }
+
+    fn due_deliveries(
+        &self,
+        limit: usize,
+        hold: Duration,
+        now: SystemTime,
+    ) -> Reply<'_, Vec<Delivery>> {
+        let now = self.inner.time(now);
+        let until = now.saturating_add(span_to_millis(hold));
+        let pool = &self.inner.pool;
+        let args = (limit, now, until);
+        pool.run("claim deliveries", Mode::Write, args, |db, args| {
+            let &(limit, now, until) = args;
+            Box::pin(outbox::due(db, limit, now, until))
+        })
+    }
+
+    fn postpone(&self, failed: Vec<(DeliveryId, Option<SystemTime>)>) -> Reply<'_, ()> {
+        let inner = &self.inner;
+        let failed = failed.into_iter();
+        let failed = failed.map(|(delivery, at)| (delivery.0, at.map(|at| inner.time(at))));
+        let args: (Vec<i64>, Vec<Option<i64>>) = failed.unzip();
+        inner
+            .pool
+            .run("postpone deliveries", Mode::Write, args, |db, args| {
+                Box::pin(outbox::postpone(db, &args.0, &args.1))
+            })
+    }
+
+    fn outbox_counts(&self) -> Reply<'_, OutboxCounts> {
+        let pool = &self.inner.pool;
+        pool.run("count deliveries", Mode::Read, (), |db, ()| {
+            Box::pin(outbox::counts(db))
+        })
+    }
+
+    fn states(&self, keys: Vec<Key>) -> Reply<'_, Vec<Option<State>>> {
+        let pool = &self.inner.pool;
+        pool.run("read states", Mode::Read, keys, |db, keys| {
+            Box::pin(report::states(db, keys))
+        })
+    }
+
+    fn remember_url(&self, url: Key, number: i64, now: SystemTime) -> Reply<'_, ()> {
+        let args = (url, number, self.inner.time(now));
+        let pool = &self.inner.pool;
+        pool.run("record a URL", Mode::Write, args, |db, args| {
+            Box::pin(intake::remember_url(db, &args.0, args.1, args.2))
+        })
+    }
+
+    fn recall_url(&self, url: Key, since: SystemTime) -> Reply<'_, Option<i64>> {
+        let args = (url, self.inner.time(since));
+        let pool = &self.inner.pool;
+        pool.run("look up a URL", Mode::Read, args, |db, args| {
+            Box::pin(report::recall_url(db, &args.0, args.1))
+        })
     }
 
     fn retry(&self, classes: Vec<String>, now: SystemTime) -> Reply<'_, u64> {

@@ -129,6 +129,21 @@ pub(super) async fn mark_list(db: &Connection, name: &str, is_read: bool) -> Res
     .map(drop)
 }
 
+pub(super) async fn remember_url(
+    db: &Connection,
+    url: &Key,
+    number: i64,
+    now: i64,
+) -> Result<(), Fault> {
+    db.execute(
+        "INSERT INTO scanned_url (key, source, scanned_at) VALUES ($1, $2, $3)
+         ON CONFLICT (key) DO UPDATE SET source = $2, scanned_at = $3",
+        &[&url.as_bytes().as_slice(), &number, &now],
+    )
+    .await
+    .map(drop)
+}
+
 /// Inserts new images, and locks and reads all of them.
 async fn insert_images(
     db: &Connection,

@@ -4,10 +4,10 @@ use std::collections::HashSet;
 
 use super::{
     super::stored::{ROW_COLUMNS, ROW_JOINS, state_of},
-    super::{DeliveryId, Ordered, Reason, State, Undelivered},
+    super::{Delivery, DeliveryId, Ordered, OutboxCounts, Reason, State, Undelivered},
     fault::Fault,
     pool::{Connection, Lock},
-    row::{code, row_at, signed, storable},
+    row::{code, row_at, signed, storable, unsigned},
 };
 
 /// An image that reaches a final state.
@@ -140,6 +140,63 @@ pub(super) async fn ordered(db: &Connection, after: i64, limit: usize) -> Result
         page = (page * 4).min(4_096);
     }
     Ok(read)
+}
+
+pub(super) async fn due(
+    db: &Connection,
+    limit: usize,
+    now: i64,
+    until: i64,
+) -> Result<Vec<Delivery>, Fault> {
+    let claimed = db
+        .query(
+            "UPDATE outbox SET next_at = $2 WHERE id IN (SELECT id FROM outbox
+                 WHERE next_at <= $1 ORDER BY next_at, id LIMIT $3 FOR UPDATE SKIP LOCKED)
+             RETURNING id",
+            &[&now, &until, &signed(limit)],
+        )
+        .await?;
+    let ids: Vec<i64> = claimed
+        .iter()
+        .map(|row| row.try_get(0))
+        .collect::<Result<_, _>>()?;
+    let sql = format!(
+        "SELECT {ROW_COLUMNS}, outbox.attempts AS deliveries FROM outbox
+         JOIN source ON source.id = outbox.source {ROW_JOINS}
+         WHERE outbox.id = ANY($1) ORDER BY outbox.id"
+    );
+    let rows = db.query(&sql, &[&ids]).await?;
+    rows.iter()
+        .map(|row| {
+            let id = DeliveryId(row.try_get("delivery")?);
+            let attempts: i32 = row.try_get("deliveries")?;
+            let outcome = Undelivered::new(id, row_at(row)?);
+            Ok(Delivery::new(outcome, u32::try_from(attempts).unwrap_or(0)))
+        })
+        .collect()
+}
+
+pub(super) async fn postpone(
+    db: &Connection,
+    deliveries: &[i64],
+    due: &[Option<i64>],
+) -> Result<(), Fault> {
+    db.execute(
+        "UPDATE outbox SET next_at = u.due, attempts = attempts + 1
+         FROM unnest($1::bigint[], $2::bigint[]) u(id, due) WHERE outbox.id = u.id",
+        &[&deliveries, &due],
+    )
+    .await
+    .map(drop)
+}
+
+pub(super) async fn counts(db: &Connection) -> Result<OutboxCounts, Fault> {
+    let sql = "SELECT count(next_at), count(*) - count(next_at) FROM outbox";
+    let row = db.query_one(sql, &[]).await?;
+    Ok(OutboxCounts::new(
+        unsigned(row.try_get(0)?),
+        unsigned(row.try_get(1)?),
+    ))
 }
 
 pub(super) async fn acknowledge(db: &Connection, deliveries: &[DeliveryId]) -> Result<(), Fault> {

@@ -2,7 +2,9 @@
 
 use super::{
     super::stored::{ROW_COLUMNS, ROW_JOINS, state_of},
-    super::{Backlog, Row, Rows, SharedDataId, State, Stats, codes::BatchState, time::from_millis},
+    super::{
+        Backlog, Key, Row, Rows, SharedDataId, State, Stats, codes::BatchState, time::from_millis,
+    },
     fault::Fault,
     pool::Connection,
     row::{code, codes, row_at, signed, text_of, unsigned},
@@ -159,6 +161,35 @@ pub(super) async fn shared_data_ids(
             Ok(SharedDataId::new(text(0)?, line(1)?, places))
         })
         .collect()
+}
+
+pub(super) async fn states(db: &Connection, keys: &[Key]) -> Result<Vec<Option<State>>, Fault> {
+    let keys: Vec<&[u8]> = keys.iter().map(|key| key.as_bytes().as_slice()).collect();
+    let rows = db
+        .query(
+            "SELECT image.state FROM unnest($1::bytea[]) WITH ORDINALITY u(key, n)
+             LEFT JOIN image ON image.key = u.key ORDER BY n",
+            &[&keys],
+        )
+        .await?;
+    rows.iter()
+        .map(|row| {
+            let state: Option<i16> = row.try_get(0)?;
+            Ok(state.map(state_of).transpose()?)
+        })
+        .collect()
+}
+
+pub(super) async fn recall_url(
+    db: &Connection,
+    url: &Key,
+    since: i64,
+) -> Result<Option<i64>, Fault> {
+    let sql = "SELECT source FROM scanned_url WHERE key = $1 AND scanned_at >= $2";
+    let row = db
+        .query_opt(sql, &[&url.as_bytes().as_slice(), &since])
+        .await?;
+    Ok(row.map(|row| row.try_get(0)).transpose()?)
 }
 
 pub(super) async fn rows(db: &Connection, rows: Rows) -> Result<Vec<Row>, Fault> {

@@ -12,7 +12,7 @@ use super::{
 
 /// One script per version, in order. Released scripts never change. Version n is the result of the
 /// first n scripts.
-const MIGRATIONS: &[&str] = &[V1, V2, V3];
+const MIGRATIONS: &[&str] = &[V1, V2, V3, V4];
 
 /// The tables resemble SQLite's, with differences for concurrent writers: sequences number leases
 /// and workers, because a counter in a row would be locked by one transaction at a time. Untrusted
@@ -106,6 +106,20 @@ ALTER TABLE quota ADD COLUMN failing_since bigint;
 /// Adds whether an image at a URL is uploaded before it is submitted.
 const V3: &str = "
 ALTER TABLE image ADD COLUMN by_upload boolean NOT NULL DEFAULT false;
+";
+
+/// Adds when a delivery is due, which is NULL once it is abandoned, and the scan of a URL that a server
+/// downloaded.
+const V4: &str = "
+ALTER TABLE outbox ADD COLUMN next_at bigint DEFAULT 0,
+    ADD COLUMN attempts integer NOT NULL DEFAULT 0;
+CREATE INDEX outbox_due ON outbox (next_at, id) WHERE next_at IS NOT NULL;
+CREATE TABLE scanned_url (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    key bytea NOT NULL UNIQUE,
+    source bigint NOT NULL,
+    scanned_at bigint NOT NULL
+);
 ";
 
 /// Returns the version that this program writes.

@@ -52,6 +52,15 @@ pub(super) fn mark_list(db: &Connection, name: &str, is_read: bool) -> Result<()
     Ok(())
 }
 
+pub(super) fn remember_url(db: &Connection, url: &Key, number: i64, now: i64) -> Result<(), Fault> {
+    db.prepare_cached(
+        "INSERT INTO scanned_url (key, source, scanned_at) VALUES (?1, ?2, ?3)
+         ON CONFLICT (key) DO UPDATE SET source = ?2, scanned_at = ?3",
+    )?
+    .execute(params![url.as_bytes(), number, now])?;
+    Ok(())
+}
+
 fn enqueue_one(
     db: &Connection,
     image: &NewImage,

@@ -26,9 +26,9 @@ use std::{
 use rusqlite::Connection;
 
 use super::{
-    Backlog, BatchId, BatchResult, Begun, Claimed, DeliveryId, Enqueued, Finding, Hold, Ledger,
-    NewImage, NextStep, Ordered, Permit, Poll, Quota, Recovered, Reply, Resubmit, Row, Rows, Scope,
-    SharedDataId, Stats, Stray, TaskUpdate, Undelivered, Work,
+    Backlog, BatchId, BatchResult, Begun, Claimed, Delivery, DeliveryId, Enqueued, Finding, Hold,
+    Key, Ledger, NewImage, NextStep, Ordered, OutboxCounts, Permit, Poll, Quota, Recovered, Reply,
+    Resubmit, Row, Rows, Scope, SharedDataId, State, Stats, Stray, TaskUpdate, Undelivered, Work,
     time::{span_to_millis, to_millis},
 };
 use crate::error::Error;
@@ -280,6 +280,50 @@ impl Ledger for SqliteLedger {
     fn acknowledge(&self, deliveries: Vec<DeliveryId>, _now: SystemTime) -> Reply<'_, ()> {
         Box::pin(self.inner.write("acknowledge deliveries", move |db| {
             outbox::acknowledge(db, &deliveries)
+        }))
+    }
+
+    fn due_deliveries(
+        &self,
+        limit: usize,
+        hold: Duration,
+        now: SystemTime,
+    ) -> Reply<'_, Vec<Delivery>> {
+        let now = to_millis(now);
+        let until = now.saturating_add(span_to_millis(hold));
+        Box::pin(self.inner.write("claim deliveries", move |db| {
+            outbox::due(db, limit, now, until)
+        }))
+    }
+
+    fn postpone(&self, failed: Vec<(DeliveryId, Option<SystemTime>)>) -> Reply<'_, ()> {
+        Box::pin(self.inner.write("postpone deliveries", move |db| {
+            outbox::postpone(db, &failed)
+        }))
+    }
+
+    fn outbox_counts(&self) -> Reply<'_, OutboxCounts> {
+        Box::pin(self.inner.read("count deliveries", outbox::counts))
+    }
+
+    fn states(&self, keys: Vec<Key>) -> Reply<'_, Vec<Option<State>>> {
+        Box::pin(
+            self.inner
+                .read("read states", move |db| report::states(db, &keys)),
+        )
+    }
+
+    fn remember_url(&self, url: Key, number: i64, now: SystemTime) -> Reply<'_, ()> {
+        let now = to_millis(now);
+        Box::pin(self.inner.write("record a URL", move |db| {
+            intake::remember_url(db, &url, number, now)
+        }))
+    }
+
+    fn recall_url(&self, url: Key, since: SystemTime) -> Reply<'_, Option<i64>> {
+        let since = to_millis(since);
+        Box::pin(self.inner.read("look up a URL", move |db| {
+            report::recall_url(db, &url, since)
         }))
     }
 

@@ -1,10 +1,14 @@
 //! The outbox: outcomes are kept until the consumer, which may crash, acknowledges them.
 
+use std::time::SystemTime;
+
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::{
     super::stored::{ROW_COLUMNS, ROW_JOINS},
-    super::{DeliveryId, Ordered, Reason, State, Undelivered},
+    super::{
+        Delivery, DeliveryId, Ordered, OutboxCounts, Reason, State, Undelivered, time::to_millis,
+    },
     fault::Fault,
     row::{row_at, state_at},
 };
@@ -110,6 +114,56 @@ pub(super) fn ordered(db: &Connection, after: i64, limit: usize) -> Result<Order
         }
     }
     Ok(read)
+}
+
+pub(super) fn due(
+    db: &Connection,
+    limit: usize,
+    now: i64,
+    until: i64,
+) -> Result<Vec<Delivery>, Fault> {
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let mut claim = db.prepare_cached(
+        "UPDATE outbox SET next_at = ?2 WHERE id IN (SELECT id FROM outbox INDEXED BY outbox_due
+             WHERE next_at <= ?1 ORDER BY next_at, id LIMIT ?3)
+         RETURNING id",
+    )?;
+    let claimed = claim.query_map([now, until, limit], |row| row.get(0))?;
+    let mut claimed: Vec<i64> = claimed.collect::<Result<_, _>>()?;
+    claimed.sort_unstable();
+    let mut read = db.prepare_cached(&format!(
+        "SELECT {ROW_COLUMNS}, outbox.attempts AS deliveries FROM outbox
+         CROSS JOIN source ON source.id = outbox.source {ROW_JOINS} WHERE outbox.id = ?1"
+    ))?;
+    let deliveries = claimed.into_iter().map(|id| {
+        read.query_row([id], |row| {
+            let outcome = Undelivered::new(DeliveryId(id), row_at(row)?);
+            Ok(Delivery::new(outcome, row.get("deliveries")?))
+        })
+    });
+    Ok(deliveries.collect::<Result<_, _>>()?)
+}
+
+pub(super) fn postpone(
+    db: &Connection,
+    failed: &[(DeliveryId, Option<SystemTime>)],
+) -> Result<(), Fault> {
+    let mut update =
+        db.prepare_cached("UPDATE outbox SET next_at = ?2, attempts = attempts + 1 WHERE id = ?1")?;
+    for (delivery, at) in failed {
+        update.execute(params![delivery.0, at.map(to_millis)])?;
+    }
+    Ok(())
+}
+
+pub(super) fn counts(db: &Connection) -> Result<OutboxCounts, Fault> {
+    let mut count = db.prepare_cached("SELECT COUNT(next_at), COUNT(*) FROM outbox")?;
+    let (pending, all): (i64, i64) = count.query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let unsigned = |count: i64| u64::try_from(count).unwrap_or(0);
+    Ok(OutboxCounts::new(
+        unsigned(pending),
+        unsigned(all - pending),
+    ))
 }
 
 pub(super) fn acknowledge(db: &Connection, deliveries: &[DeliveryId]) -> Result<(), Fault> {

@@ -4,7 +4,9 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::{
     super::stored::{ROW_COLUMNS, ROW_JOINS},
-    super::{Backlog, Row, Rows, SharedDataId, State, Stats, codes::BatchState, time::from_millis},
+    super::{
+        Backlog, Key, Row, Rows, SharedDataId, State, Stats, codes::BatchState, time::from_millis,
+    },
     fault::Fault,
     row::{row_at, state_at},
 };
@@ -180,6 +182,23 @@ fn count_states(db: &Connection, stats: &mut Stats) -> Result<(), Fault> {
             .extend(class.map(|class| (state, class, count)));
     }
     Ok(())
+}
+
+pub(super) fn states(db: &Connection, keys: &[Key]) -> Result<Vec<Option<State>>, Fault> {
+    let mut state = db.prepare_cached("SELECT state FROM image WHERE key = ?1")?;
+    let states = keys.iter().map(|key| {
+        state
+            .query_row([key.as_bytes()], |row| state_at(row, 0))
+            .optional()
+    });
+    Ok(states.collect::<Result<_, _>>()?)
+}
+
+pub(super) fn recall_url(db: &Connection, url: &Key, since: i64) -> Result<Option<i64>, Fault> {
+    let mut read =
+        db.prepare_cached("SELECT source FROM scanned_url WHERE key = ?1 AND scanned_at >= ?2")?;
+    let number = read.query_row(params![url.as_bytes(), since], |row| row.get(0));
+    Ok(number.optional()?)
 }
 
 pub(super) fn rows(db: &Connection, rows: Rows) -> Result<Vec<Row>, Fault> {

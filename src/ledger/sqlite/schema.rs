@@ -15,7 +15,7 @@ const APPLICATION_ID: i32 = 0x4772_6e4c;
 
 /// One script per version, in order. Released scripts never change. Version n is the result of the
 /// first n scripts.
-const MIGRATIONS: &[&str] = &[V1, V2, V3, V4];
+const MIGRATIONS: &[&str] = &[V1, V2, V3, V4, V5];
 
 /// `next_at` is the due time of an image, and NULL if no work is left. The partial indexes omit such
 /// rows by exactly this condition, because SQLite uses a partial index only if the query implies its
@@ -106,6 +106,20 @@ ALTER TABLE quota ADD COLUMN failing_since INTEGER;
 /// Adds whether an image at a URL is uploaded before it is submitted.
 const V4: &str = "
 ALTER TABLE image ADD COLUMN by_upload INTEGER NOT NULL DEFAULT 0;
+";
+
+/// Adds when a delivery is due, which is NULL once it is abandoned, and the scan of a URL that a server
+/// downloaded.
+const V5: &str = "
+ALTER TABLE outbox ADD COLUMN next_at INTEGER DEFAULT 0;
+ALTER TABLE outbox ADD COLUMN attempts INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX outbox_due ON outbox (next_at) WHERE next_at IS NOT NULL;
+CREATE TABLE scanned_url (
+    id INTEGER PRIMARY KEY,
+    key BLOB NOT NULL UNIQUE,
+    source INTEGER NOT NULL,
+    scanned_at INTEGER NOT NULL
+);
 ";
 
 /// Returns the version that this program writes.

@@ -95,7 +95,7 @@ fn a_ledger_of_a_newer_version_is_rejected() {
     let db = Connection::open(&path).unwrap();
     db.pragma_update(None, "user_version", 999).unwrap();
     drop(db);
-    let words = "a newer greenlight (schema 999, this one knows 4)";
+    let words = "a newer greenlight (schema 999, this one knows 5)";
     refused(
         SqliteLedger::open(&path, &scope()),
         ErrorKind::Usage,
@@ -149,7 +149,7 @@ fn a_ledger_of_an_older_version_is_migrated() {
 #[test]
 fn reading_does_not_migrate_an_older_ledger() {
     let path = an_old_ledger("older-read-only");
-    let words = "an older greenlight (schema 1, this one knows 4)";
+    let words = "an older greenlight (schema 1, this one knows 5)";
     let reader = SqliteLedger::options().read_only().open_existing(&path);
     refused(reader, ErrorKind::Usage, words, &path);
     let db = Connection::open(&path).unwrap();

@@ -334,7 +334,9 @@ mod postgres {
             let older = format!(
                 "SET search_path = {schema}; ALTER TABLE image DROP COLUMN host;
                  ALTER TABLE quota DROP COLUMN failing_since;
-                 ALTER TABLE image DROP COLUMN by_upload; UPDATE ledger SET version = 1"
+                 ALTER TABLE image DROP COLUMN by_upload;
+                 ALTER TABLE outbox DROP COLUMN next_at, DROP COLUMN attempts;
+                 DROP TABLE scanned_url; UPDATE ledger SET version = 1"
             );
             admin.batch_execute(&older).await.unwrap();
             let maintenance = Maintenance::postgres(&url).await.unwrap();
@@ -355,7 +357,7 @@ mod postgres {
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
             let upgraded = upgraded.unwrap();
-            assert_eq!((upgraded.from, upgraded.to), (1, 3));
+            assert_eq!((upgraded.from, upgraded.to), (1, 4));
             let ledger = PostgresLedger::open(&url, &scope()).await.unwrap();
             assert_eq!(everything(&ledger).await, rows);
             admin

@@ -119,7 +119,7 @@ fn a_corrupt_or_newer_ledger_is_reported() {
     ----- stdout -----
 
     ----- stderr -----
-    error: open ledger: it was written by a newer greenlight (schema 99, this one knows 4); use that one, or name another file: greenlight.db
+    error: open ledger: it was written by a newer greenlight (schema 99, this one knows 5); use that one, or name another file: greenlight.db
     ");
 
     std::fs::write(&path, &sound).unwrap();
