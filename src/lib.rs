@@ -31,6 +31,8 @@
 //! Without any feature the crate is the pure core: bytes and facts in, verdicts out.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+#[cfg(any(feature = "sandbox", feature = "serve"))]
+mod accept;
 mod code;
 pub mod download;
 mod error;

@@ -2,6 +2,7 @@
 
 use std::{
     fmt,
+    future::pending,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
@@ -17,11 +18,9 @@ use hyper_util::{
     rt::{TokioIo, TokioTimer},
     service::TowerToHyperService,
 };
-use tokio::{
-    net::{TcpListener, TcpStream},
-    sync::Semaphore,
-    task::JoinSet,
-};
+use tokio::net::{TcpListener, TcpStream};
+
+use crate::accept::accept;
 
 /// Connections at a time; the next one waits.
 const MAX_CONNECTIONS: usize = 256;
@@ -80,29 +79,13 @@ impl HttpBody for Broken {
 
 /// Accepts connections until it is aborted, which aborts them too.
 pub(super) async fn run(listener: TcpListener, router: Router) {
-    let room = Arc::new(Semaphore::new(MAX_CONNECTIONS));
-    let mut connections = JoinSet::new();
-    loop {
-        let Ok(place) = Arc::clone(&room).acquire_owned().await else {
-            return;
-        };
-        let accepted = loop {
-            tokio::select! {
-                accepted = listener.accept() => break accepted,
-                Some(_) = connections.join_next() => {}
-            }
-        };
-        let Ok((stream, _)) = accepted else {
-            // Out of file handles, usually: some will be free soon.
-            tokio::time::sleep(Duration::from_millis(50)).await;
-            continue;
-        };
-        let router = router.clone();
-        connections.spawn(async move {
-            connection(stream, router).await;
-            drop(place);
-        });
-    }
+    let listener = Arc::new(listener);
+    let next = move || {
+        let listener = Arc::clone(&listener);
+        async move { listener.accept().await.map(|(stream, _)| stream) }
+    };
+    let serve = |stream| connection(stream, router.clone());
+    accept(MAX_CONNECTIONS, next, serve, pending()).await;
 }
 
 async fn connection(stream: TcpStream, router: Router) {

@@ -7,7 +7,7 @@ use std::{
 };
 
 /// The modules, low to high: a module may import itself and the modules before it.
-const ORDER: [&str; 24] = [
+const ORDER: [&str; 25] = [
     "sanitize",
     "ids",
     "error",
@@ -28,6 +28,7 @@ const ORDER: [&str; 24] = [
     "green",
     "ledger",
     "pipeline",
+    "accept",
     "sandbox",
     "axum",
     "serve",
