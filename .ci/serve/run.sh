@@ -1,19 +1,18 @@
 #!/usr/bin/env bash
-# Compares `greenlight serve` with its OpenAPI document, and runs the clients of docs/serve.md whose runtime is installed.
+# Compares `greenlight serve` with its OpenAPI document, verifies a webhook with the library of the Standard Webhooks
+# specification, and runs the clients of docs/serve.md whose runtime is installed.
 #
 #   .ci/serve/run.sh [BINARY]    default: target/debug/greenlight
 #
-# Installs schemathesis below target/serve.
+# Installs schemathesis and standardwebhooks below target/serve.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
 binary=$(realpath "${1:-target/debug/greenlight}")
 work=target/serve
 mkdir -p "$work"
-if [ ! -x "$work/venv/bin/schemathesis" ]; then
-  python3 -m venv "$work/venv"
-  "$work/venv/bin/pip" install --quiet --disable-pip-version-check 'schemathesis==4.32.5'
-fi
+if [ ! -x "$work/venv/bin/python" ]; then python3 -m venv "$work/venv"; fi
+"$work/venv/bin/pip" install --quiet --disable-pip-version-check 'schemathesis==4.32.5' 'standardwebhooks==1.1.0'
 
 server=
 stop() {
@@ -54,6 +53,19 @@ for options in "" "--sandbox"; do
   tail -n 4 "$work/schemathesis.log"
   stop
 done
+
+# The receiver has the first outcome of a scan.
+printf 'whsec_%s\n' "$(head -c 32 /dev/urandom | base64)" >"$work/secrets"
+"$work/venv/bin/python" .ci/serve/webhook.py "$work/secrets" >"$work/webhook" &
+receiver=$!
+until [ -s "$work/webhook" ]; do sleep 0.1; done
+start --sandbox --webhook "http://127.0.0.1:$(head -n 1 "$work/webhook")/" --webhook-secret-file "$work/secrets"
+curl --silent --show-error --fail --data-binary @fixtures/images/png/rgb.png -H 'Content-Type: image/png' \
+  "$url/v1/scan?wait=30" >"$work/scan"
+wait "$receiver"
+echo "webhook: $(tail -n 1 "$work/webhook")"
+[ "$(tail -n 1 "$work/webhook")" = "scan.final pass" ]
+stop
 
 # client NAME FILE COMMAND...: runs the block of docs/serve.md in this language.
 client() {
