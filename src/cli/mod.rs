@@ -33,6 +33,8 @@ mod serve_cmd;
 mod source;
 mod tally;
 mod terminal;
+#[cfg(feature = "serve")]
+mod text_file;
 
 use std::{env, process::ExitCode};
 

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     green::{Callback, Secret, callback::Verifier},
-    serve::Server,
+    serve::{Moderation, Server},
 };
 
 /// Serves requests until it is interrupted.
@@ -37,7 +37,7 @@ pub(crate) async fn run(options: ServeOptions, mut interrupt: Interrupt) -> Resu
         .limits(options.limits())
         .tokens(tokens);
     if let Some(Moderating { moderation, .. }) = &moderating {
-        server = server.moderation(moderation.clone().on_outage(options.on_outage));
+        server = server.moderation(adjust(moderation.clone(), &options)?);
     }
     let server = server.bind().await?;
     let line = format!("listening on {}\n", server.url());
@@ -64,11 +64,30 @@ async fn moderate(options: &ServeOptions) -> Result<Option<Moderating>, Failure>
         let moderating = ledger::moderate(&options.scan, options.sandbox, folder, callback);
         return Box::pin(moderating).await.map(Some);
     }
+    if options.webhook.webhook()?.is_some() {
+        return Err(
+            Failure::new("a webhook is named, but no service: there are no outcomes")
+                .hint("name one with --region REGION, --endpoint URL or --sandbox"),
+        );
+    }
     if options.scan.ledger.ledger.is_some() {
         return Err(Failure::new("a ledger is named, but no service")
             .hint("name one with --region REGION, --endpoint URL or --sandbox"));
     }
     Ok(None)
+}
+
+fn adjust(moderation: Moderation, options: &ServeOptions) -> Result<Moderation, Failure> {
+    let mut moderation = moderation
+        .on_outage(options.on_outage)
+        .max_held(options.max_held.bytes());
+    if let Some(age) = options.url_age {
+        moderation = moderation.url_age(age);
+    }
+    Ok(match options.webhook.webhook()? {
+        Some(webhook) => moderation.webhook(webhook),
+        None => moderation,
+    })
 }
 
 /// The callbacks to request from the service, and what verifies them.

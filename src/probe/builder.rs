@@ -37,7 +37,7 @@ const USER_AGENT: &str = concat!("greenlight/", env!("CARGO_PKG_VERSION"));
 /// ```
 #[derive(Clone)]
 pub struct ProbeBuilder {
-    policy: AddressPolicy,
+    pub(super) policy: AddressPolicy,
     deadline: Option<Duration>,
     depth: Depth,
     mode: Mode,

@@ -12,7 +12,7 @@ use std::{
 
 use bytes::Bytes;
 use http::{Request, Response};
-use http_body_util::Empty;
+use http_body_util::Full;
 use hyper::{
     body::{Body, Frame, Incoming},
     client::conn::{http1, http2},
@@ -40,7 +40,8 @@ const MAX_HEADERS: usize = 4_096;
 const MAX_HEADER_LIST: u32 = 128 << 10;
 
 type Io = TokioIo<Repaired<Transport>>;
-type Nothing = Empty<Bytes>;
+/// The body of a request, which is empty except for [`Probe::post`](super::Probe::post).
+pub(super) type Content = Full<Bytes>;
 
 /// The bytes of a connection, behind TLS or not.
 #[derive(Debug)]
@@ -125,13 +126,13 @@ pub(super) struct Connection {
 
 enum Driver {
     Http1 {
-        sender: http1::SendRequest<Nothing>,
+        sender: http1::SendRequest<Content>,
         /// `None` once it has ended.
-        connection: Option<Box<http1::Connection<Io, Nothing>>>,
+        connection: Option<Box<http1::Connection<Io, Content>>>,
     },
     Http2 {
-        sender: http2::SendRequest<Nothing>,
-        connection: Option<Pin<Box<http2::Connection<Io, Nothing, Tasks>>>>,
+        sender: http2::SendRequest<Content>,
+        connection: Option<Pin<Box<http2::Connection<Io, Content, Tasks>>>>,
         tasks: Tasks,
     },
 }
@@ -191,7 +192,7 @@ impl Connection {
     /// Sends a request and waits for its answer's head.
     pub(super) async fn send(
         &mut self,
-        request: Request<Nothing>,
+        request: Request<Content>,
     ) -> hyper::Result<Response<Incoming>> {
         self.used = true;
         match &mut self.driver {

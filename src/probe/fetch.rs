@@ -6,20 +6,18 @@ use std::{
     time::Duration,
 };
 
-use bytes::Bytes;
 use http::{
     HeaderValue, Request, Uri,
     header::{ACCEPT, ACCEPT_ENCODING, HOST, RANGE, TRANSFER_ENCODING, USER_AGENT},
     response,
 };
-use http_body_util::Empty;
 use hyper::body::Incoming;
 use url::{Host, Position};
 
 use super::{
     Inner, Mode, clock,
     connect::{self, Counters, Wire},
-    connection::{Connection, Transport},
+    connection::{Connection, Content, Transport},
     failure,
     policy::Vetted,
     pool::Origin,
@@ -34,7 +32,7 @@ use crate::{
 
 /// The limit of received bytes until a response head is complete: TLS, interim responses, and a head
 /// of at most 400 KB.
-const HEAD_BYTES: u64 = 512 << 10;
+pub(super) const HEAD_BYTES: u64 = 512 << 10;
 
 /// The same over HTTP/2, once TLS is set up. Its smallest frames have 9 bytes, and each makes work.
 /// nghttp2, with which curl speaks HTTP/2, accepts a head of at most 64 KB.
@@ -169,7 +167,7 @@ const fn nothing_answered(ending: &Ending) -> bool {
     matches!(ending, Ending::Connect(_) | Ending::Tls(TlsFault::Cut, _))
 }
 
-fn origin(url: &ImageUrl) -> Result<Origin, Ending> {
+pub(super) fn origin(url: &ImageUrl) -> Result<Origin, Ending> {
     let parsed = url.parsed();
     let port = parsed
         .port_or_known_default()
@@ -183,7 +181,7 @@ fn origin(url: &ImageUrl) -> Result<Origin, Ending> {
 }
 
 /// Opens a connection to the URL's host: only to addresses that the policy lets through.
-async fn open(
+pub(super) async fn open(
     probe: &Inner,
     record: &mut Record,
     url: &ImageUrl,
@@ -313,7 +311,7 @@ async fn secure(probe: &Inner, url: &ImageUrl, wire: Wire) -> Result<Transport, 
 }
 
 /// The request for a hop.
-fn request(probe: &Inner, hop: &Hop<'_>, h2: bool) -> Result<Request<Empty<Bytes>>, Ending> {
+pub(super) fn request(probe: &Inner, hop: &Hop<'_>, h2: bool) -> Result<Request<Content>, Ending> {
     let unsendable = |what: &str| Ending::Local(format!("cannot send the URL's {what}"));
     let parsed = hop.url.parsed();
     let text = if h2 {
@@ -327,7 +325,7 @@ fn request(probe: &Inner, hop: &Hop<'_>, h2: bool) -> Result<Request<Empty<Bytes
         parsed[Position::BeforePath..Position::AfterQuery].to_owned()
     };
     let uri = Uri::try_from(text).map_err(|_invalid| unsendable("path"))?;
-    let mut request = Request::new(Empty::new());
+    let mut request = Request::new(Content::default());
     *request.uri_mut() = uri;
     let headers = request.headers_mut();
     if h2 {

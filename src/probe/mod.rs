@@ -39,6 +39,8 @@ mod list;
 mod part;
 mod policy;
 mod pool;
+#[cfg(feature = "serve")]
+mod post;
 mod read;
 mod record;
 mod repair;
@@ -65,6 +67,8 @@ use crate::{
     verdict::{Decision, Verdict},
 };
 
+#[cfg(feature = "serve")]
+pub(crate) use post::Posted;
 use resolve::{Resolved, Resolver};
 
 pub use address::{AddressClass, classify};

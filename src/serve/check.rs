@@ -14,9 +14,9 @@ use utoipa::ToSchema;
 
 use super::{
     App, clock,
-    moderation::Spool,
-    openapi::{self, Problems},
-    refusal::{ProblemCode, Refusal},
+    images::Spool,
+    refusal::{ProblemCode, Refusal, json},
+    schema::{self, Problems},
     wanted::Wanted,
 };
 use crate::{
@@ -70,11 +70,11 @@ impl Answer {
     tag = "check",
     params(Wanted),
     request_body(content(
-        (openapi::Image = "application/octet-stream"),
-        (openapi::Image = "image/*"),
-        (openapi::Form = "multipart/form-data"),
+        (schema::Image = "application/octet-stream"),
+        (schema::Image = "image/*"),
+        (schema::Form = "multipart/form-data"),
     )),
-    responses((status = 200, description = "The verdict", body = openapi::Verdict), Problems),
+    responses((status = 200, description = "The verdict", body = schema::Verdict), Problems),
     security((), ("token" = []), ("password" = []))
 )]
 pub(super) async fn check(State(app): State<Arc<App>>, request: Request) -> Response {
@@ -91,8 +91,8 @@ pub(super) async fn check(State(app): State<Arc<App>>, request: Request) -> Resp
     path = "/pict-rs",
     tag = "check",
     params(Wanted),
-    request_body(content((openapi::Image = "image/*"), (openapi::Image = "application/octet-stream"))),
-    responses((status = 200, description = "The image is accepted", body = openapi::Verdict), Problems),
+    request_body(content((schema::Image = "image/*"), (schema::Image = "application/octet-stream"))),
+    responses((status = 200, description = "The image is accepted", body = schema::Verdict), Problems),
     security((), ("token" = []), ("password" = []))
 )]
 pub(super) async fn pict_rs(State(app): State<Arc<App>>, request: Request) -> Response {
@@ -187,7 +187,7 @@ pub(super) struct ByUrl {
     tag = "check",
     params(Wanted),
     request_body = ByUrl,
-    responses((status = 200, description = "The verdict", body = openapi::Verdict), Problems),
+    responses((status = 200, description = "The verdict", body = schema::Verdict), Problems),
     security((), ("token" = []), ("password" = []))
 )]
 pub(super) async fn check_url(State(app): State<Arc<App>>, request: Request) -> Response {
@@ -281,11 +281,6 @@ pub(super) fn respond(problem: Problem) -> Response {
     let mut response = problem.into_response();
     response.extensions_mut().insert(code);
     response
-}
-
-pub(super) fn json(status: StatusCode, value: &impl Serialize) -> Response {
-    let text = serde_json::to_string(value).expect("texts and numbers can be written");
-    (status, [(header::CONTENT_TYPE, "application/json")], text).into_response()
 }
 
 fn announced(headers: &HeaderMap) -> Option<u64> {

@@ -1,6 +1,6 @@
 //! The state of the server.
 
-use std::sync::{Arc, atomic::Ordering};
+use std::sync::Arc;
 
 use axum::{
     extract::State,
@@ -10,7 +10,7 @@ use axum::{
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{App, check::json};
+use super::{App, refusal::json};
 
 /// The state of the server.
 #[derive(Serialize, ToSchema)]
@@ -41,7 +41,7 @@ pub(super) async fn healthz() -> Response {
     )
 )]
 pub(super) async fn readyz(State(app): State<Arc<App>>) -> Response {
-    if app.is_closing.load(Ordering::Relaxed) {
+    if app.is_closing() {
         let status = "shutting down";
         return json(StatusCode::SERVICE_UNAVAILABLE, &Health { status });
     }
@@ -58,17 +58,22 @@ pub(super) async fn readyz(State(app): State<Arc<App>>) -> Response {
     tag = "operation",
     responses(
         (status = 200, description = "The metrics", body = String, content_type = "text/plain"),
-        (status = 401, description = "The request has no known token", body = super::openapi::Problem,
+        (status = 401, description = "The request has no known token", body = super::schema::Problem,
             content_type = "application/problem+json"),
-        (status = 403, description = "The request is of a page of another site", body = super::openapi::Problem,
+        (status = 403, description = "The request is of a page of another site", body = super::schema::Problem,
             content_type = "application/problem+json"),
-        (status = 429, description = "The token's requests per second are used up", body = super::openapi::Problem,
+        (status = 429, description = "The token's requests per second are used up", body = super::schema::Problem,
             content_type = "application/problem+json"),
     ),
     security((), ("token" = []), ("password" = []))
 )]
 pub(super) async fn metrics(State(app): State<Arc<App>>) -> Response {
     let media_type = "text/plain; version=0.0.4; charset=utf-8";
-    let text = app.metrics.render(&app.room);
+    let images = app.scans.as_ref().map(|scans| scans.images.usage());
+    let outbox = match &app.scans {
+        Some(scans) if scans.webhook.is_some() => scans.ledger.outbox_counts().await.ok(),
+        _ => None,
+    };
+    let text = app.metrics.render(&app.room, images, outbox);
     ([(header::CONTENT_TYPE, media_type)], text).into_response()
 }

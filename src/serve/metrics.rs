@@ -1,13 +1,21 @@
 //! Metrics in the format of Prometheus, in a recorder of the server's own: the global one belongs to
 //! the application.
 
-use std::{fmt, time::Duration};
+use std::{
+    fmt,
+    ops::{Add, AddAssign},
+    time::{Duration, SystemTime},
+};
 
 use metrics::{Key, KeyName, Label, Level, Metadata, Recorder as _, Unit};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusRecorder};
 
-use super::limits::Room;
-use crate::verdict::Summary;
+use super::{clock, images::Usage, limits::Room, scan_answer};
+use crate::{
+    ledger::{OutboxCounts, Row},
+    pipeline::Progress,
+    verdict::Summary,
+};
 
 const METADATA: Metadata<'static> = Metadata::new(module_path!(), Level::INFO, None);
 
@@ -24,6 +32,22 @@ const BYTES: &str = "greenlight_image_bytes_total";
 const PROBLEMS: &str = "greenlight_problems_total";
 const UPLOADS: &str = "greenlight_uploads_in_progress";
 const IN_FLIGHT: &str = "greenlight_bytes_in_progress";
+const SCANS: &str = "greenlight_scans_total";
+const SCAN_TIME: &str = "greenlight_scan_duration_seconds";
+const SENT: &str = "greenlight_images_sent_total";
+const PAID: &str = "greenlight_images_paid_total";
+const RESUBMITTED: &str = "greenlight_images_resubmitted_total";
+const WAITING: &str = "greenlight_images_waiting";
+const OLDEST: &str = "greenlight_images_waiting_seconds";
+const HELD: &str = "greenlight_images_held_bytes";
+const WEBHOOKS: &str = "greenlight_webhook_attempts_total";
+const PENDING: &str = "greenlight_webhooks_pending";
+const ABANDONED: &str = "greenlight_webhooks_abandoned";
+
+/// Upper bounds of the times until an outcome, in seconds: results are kept for an hour and more.
+const SCAN_SECONDS: [f64; 10] = [
+    0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 1_800.0, 3_600.0,
+];
 
 pub(super) struct Metrics {
     recorder: PrometheusRecorder,
@@ -34,6 +58,9 @@ impl Metrics {
         let builder = PrometheusBuilder::new();
         let builder = builder
             .set_buckets_for_metric(Matcher::Full(DURATION.to_owned()), &SECONDS)
+            .and_then(|builder| {
+                builder.set_buckets_for_metric(Matcher::Full(SCAN_TIME.to_owned()), &SCAN_SECONDS)
+            })
             .expect("there are buckets");
         let recorder = builder.build_recorder();
         let counters = [
@@ -42,6 +69,14 @@ impl Metrics {
             (VIOLATIONS, "Violations that reject, by code."),
             (BYTES, "Bytes of images that were inspected."),
             (PROBLEMS, "Requests that were not served, by code."),
+            (SCANS, "Final scans, by decision."),
+            (SENT, "Images in requests to the service."),
+            (PAID, "Images that the service accepted, which bills them."),
+            (
+                RESUBMITTED,
+                "Images that were sent again although they may have been billed.",
+            ),
+            (WEBHOOKS, "Attempts to deliver an outcome, by result."),
         ];
         for (name, text) in counters {
             recorder.describe_counter(name.into(), None, text.into());
@@ -49,6 +84,11 @@ impl Metrics {
         let gauges = [
             (UPLOADS, "Images that are being received or downloaded."),
             (IN_FLIGHT, "Bytes of the images that are being received."),
+            (WAITING, "Images on disk, which wait for their outcomes."),
+            (OLDEST, "Age of the oldest of them, in seconds."),
+            (HELD, "Their bytes."),
+            (PENDING, "Outcomes that are not delivered yet."),
+            (ABANDONED, "Outcomes whose delivery was abandoned."),
         ];
         for (name, text) in gauges {
             recorder.describe_gauge(name.into(), None, text.into());
@@ -57,6 +97,11 @@ impl Metrics {
             KeyName::from(DURATION),
             Some(Unit::Seconds),
             "Time from the request head to the response, by route.".into(),
+        );
+        recorder.describe_histogram(
+            KeyName::from(SCAN_TIME),
+            Some(Unit::Seconds),
+            "Time from an upload to its outcome.".into(),
         );
         Self { recorder }
     }
@@ -86,15 +131,53 @@ impl Metrics {
         self.count(BYTES, Vec::new(), verdict.bytes.unwrap_or_default());
     }
 
+    /// Records a final scan, and the time that it took.
+    pub(super) fn scanned(&self, row: &Row, took: Option<Duration>) {
+        let decision = Label::new("decision", scan_answer::decision(row));
+        self.count(SCANS, vec![decision], 1);
+        if let Some(took) = took {
+            let key = Key::from_static_name(SCAN_TIME);
+            let histogram = self.recorder.register_histogram(&key, &METADATA);
+            histogram.record(took.as_secs_f64());
+        }
+    }
+
+    /// Records what was submitted so far.
+    pub(super) fn submitted(&self, so_far: Submissions) {
+        let Submissions(counts) = so_far;
+        for (name, count) in [SENT, PAID, RESUBMITTED].into_iter().zip(counts) {
+            let key = Key::from_static_name(name);
+            self.recorder
+                .register_counter(&key, &METADATA)
+                .absolute(count);
+        }
+    }
+
+    /// Records an attempt to deliver an outcome.
+    pub(super) fn delivered(&self, result: &'static str) {
+        self.count(WEBHOOKS, vec![Label::new("result", result)], 1);
+    }
+
     /// Returns the current values as text.
-    pub(super) fn render(&self, room: &Room) -> String {
+    pub(super) fn render(
+        &self,
+        room: &Room,
+        images: Option<Usage>,
+        outbox: Option<OutboxCounts>,
+    ) -> String {
         let (uploads, bytes) = room.in_use();
-        let bytes = u32::try_from(bytes >> 10).unwrap_or(u32::MAX);
-        self.set(
-            UPLOADS,
-            f64::from(u32::try_from(uploads).unwrap_or(u32::MAX)),
-        );
-        self.set(IN_FLIGHT, f64::from(bytes) * 1_024.0);
+        self.set(UPLOADS, u64::try_from(uploads).unwrap_or(u64::MAX));
+        self.set(IN_FLIGHT, bytes);
+        if let Some(images) = images {
+            let age = |time: SystemTime| clock::now().duration_since(time).unwrap_or_default();
+            self.set(WAITING, images.files);
+            self.set(OLDEST, images.oldest.map_or(0, |time| age(time).as_secs()));
+            self.set(HELD, images.bytes);
+        }
+        if let Some(outbox) = outbox {
+            self.set(PENDING, outbox.pending);
+            self.set(ABANDONED, outbox.abandoned);
+        }
         self.recorder.handle().render()
     }
 
@@ -111,11 +194,40 @@ impl Metrics {
             .increment(by);
     }
 
-    fn set(&self, name: &'static str, value: f64) {
+    fn set(&self, name: &'static str, value: u64) {
         let gauge = self
             .recorder
-            .register_gauge(&Key::from_name(name), &METADATA);
-        gauge.set(value);
+            .register_gauge(&Key::from_static_name(name), &METADATA);
+        let half = |value: u64| f64::from(u32::try_from(value).unwrap_or(u32::MAX));
+        // Exact up to 2^53.
+        gauge.set(half(value >> 32) * 4_294_967_296.0 + half(value & 0xffff_ffff));
+    }
+}
+
+/// Counts of images: sent, paid, and sent again.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Submissions([u64; 3]);
+
+impl Submissions {
+    pub(super) const fn of(progress: Progress) -> Self {
+        Self([progress.sent, progress.submitted, progress.resubmitted])
+    }
+}
+
+impl Add for Submissions {
+    type Output = Self;
+
+    fn add(mut self, other: Self) -> Self {
+        self += other;
+        self
+    }
+}
+
+impl AddAssign for Submissions {
+    fn add_assign(&mut self, Self(others): Self) {
+        for (count, other) in self.0.iter_mut().zip(others) {
+            *count = count.saturating_add(other);
+        }
     }
 }
 

@@ -33,27 +33,30 @@ mod address;
 mod check;
 mod clock;
 mod connections;
+mod deliveries;
 mod guard;
 mod health;
+mod images;
 mod limits;
 mod metrics;
 mod moderation;
 mod observe;
+mod on_outage;
 mod openapi;
 mod page;
 mod refusal;
 mod scan;
 mod scan_answer;
+mod scan_id;
+mod schema;
 mod tokens;
 mod wanted;
+mod webhook;
 
 use std::{
-    future::Future,
+    future::{Future, pending},
     net::{Ipv4Addr, SocketAddr},
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::Arc,
     time::Duration,
 };
 
@@ -64,11 +67,14 @@ use ::axum::{
     response::{IntoResponse as _, Response},
     routing::{get, post},
 };
-use tokio::time::{interval, timeout};
+use tokio::{
+    sync::watch,
+    time::{interval, timeout},
+};
 
 use self::{
-    address::Socket, limits::Room, metrics::Metrics, moderation::Scans, refusal::Refusal,
-    tokens::Clients,
+    address::Socket, deliveries::Deliveries, limits::Room, metrics::Metrics, moderation::Scans,
+    refusal::Refusal, tokens::Clients,
 };
 use crate::{
     axum::{UploadPolicy, discard},
@@ -81,8 +87,10 @@ use crate::{
 
 pub use address::Listen;
 pub use limits::Limits;
-pub use moderation::{Moderation, OnOutage};
+pub use moderation::Moderation;
+pub use on_outage::OnOutage;
 pub use tokens::Tokens;
+pub use webhook::Webhook;
 
 /// The interval between two additions of the recorded durations.
 const ADD_UP: Duration = Duration::from_secs(5);
@@ -97,7 +105,8 @@ struct App {
     room: Room,
     clients: Clients,
     metrics: Metrics,
-    is_closing: AtomicBool,
+    /// Whether the server ends.
+    closing: watch::Sender<bool>,
     /// None for a server that only checks.
     scans: Option<Arc<Scans>>,
 }
@@ -107,6 +116,16 @@ impl App {
         UploadPolicy::new(requirements.clone())
             .with_depth(self.depth)
             .with_min_rate(self.limits.min_rate, self.limits.patience)
+    }
+
+    fn is_closing(&self) -> bool {
+        *self.closing.borrow()
+    }
+
+    /// Completes when the server begins to end.
+    async fn closed(&self) {
+        // The sender is a part of this.
+        let _ = self.closing.subscribe().wait_for(|closing| *closing).await;
     }
 
     /// Refuses a request without reading it. Its body is discarded within bounds, because many clients
@@ -210,7 +229,7 @@ impl ServerBuilder {
             probe: self.probe.unwrap_or_default(),
             limits: self.limits,
             metrics: Metrics::new(),
-            is_closing: AtomicBool::new(false),
+            closing: watch::Sender::new(false),
             scans: scans.map(Arc::new),
         };
         Ok(Server {
@@ -257,7 +276,7 @@ impl Server {
         let app = &self.app;
         let shutdown = async {
             shutdown.await;
-            app.is_closing.store(true, Ordering::Relaxed);
+            app.closing.send_replace(true);
         };
         let served = connections::run(self.socket, routes(app), &app.limits, shutdown);
         let mut ticks = interval(ADD_UP);
@@ -267,22 +286,43 @@ impl Server {
                 app.metrics.add_up();
             }
         };
+        let mut deliveries = Deliveries::new(app);
         let run = &mut self.run;
         let work = async {
             if let (Some(scans), Some(run)) = (&app.scans, run.as_mut()) {
-                scans.drive(run).await;
+                scans.drive(run, &app.metrics).await;
             }
-            std::future::pending::<()>().await;
+            pending::<()>().await;
+        };
+        let deliver = async {
+            if let Some(deliveries) = &mut deliveries {
+                deliveries.run().await;
+            }
+            pending::<()>().await;
+        };
+        let tidy = async {
+            if let Some(scans) = &app.scans {
+                scans.tidy().await;
+            }
+            pending::<()>().await;
         };
         tokio::select! {
             () = served => {}
             () = add_up => {}
             () = work => {}
+            () = deliver => {}
+            () = tidy => {}
         }
         if let (Some(scans), Some(run)) = (&app.scans, &mut self.run) {
             run.stopper().stop();
-            // What was sent is recorded.
-            let _ = timeout(app.limits.shutdown_time, scans.drive(run)).await;
+            let finish = async {
+                // What was sent is recorded.
+                scans.drive(run, &app.metrics).await;
+                if let Some(deliveries) = &mut deliveries {
+                    deliveries.finish().await;
+                }
+            };
+            let _ = timeout(app.limits.shutdown_time, finish).await;
         }
     }
 }

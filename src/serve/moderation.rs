@@ -1,31 +1,38 @@
 //! Scans: accepted images become files in a folder, and a pipeline over the ledger submits them.
 
 use std::{
-    fmt, fs, io,
+    io,
     path::{Path, PathBuf},
-    str::FromStr,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicI64, Ordering},
+    },
     time::Duration,
 };
 
 use axum::routing::MethodRouter;
-use sha2::{Digest as _, Sha256};
-use tempfile::NamedTempFile;
 use tokio::{
-    fs::File,
-    io::AsyncWriteExt as _,
-    sync::{Mutex as AsyncMutex, MutexGuard, broadcast},
+    sync::{Notify, broadcast},
     time::{interval, sleep, timeout_at},
 };
 
-use super::clock;
+use super::{
+    clock,
+    images::{Images, Spool},
+    metrics::{Metrics, Submissions},
+    on_outage::OnOutage,
+    scan_id::ScanId,
+    webhook::Webhook,
+};
 use crate::{
     axum::callbacks,
-    error::{Error, ErrorKind, from_name},
+    error::{Error, ErrorKind},
     green::callback::Verifier,
     ids::DataId,
-    ledger::{Key, Ledger, Location, Row, Rows, Source, State, Undelivered},
+    image_url::ImageUrl,
+    ledger::{Key, Known, Ledger, Location, NewImage, Row, Rows, Source, State, Undelivered},
     pipeline::{Line, Pipeline, Queue, Run, Subject},
+    requirements::Requirements,
 };
 
 /// How often a waiting request reads the ledger, which another process may have changed.
@@ -37,56 +44,27 @@ const RESTART: Duration = Duration::from_secs(1);
 /// Outcomes that a waiting request may miss before it reads the ledger anyway.
 const HEARD: usize = 1_024;
 
-/// How many files are put in place at a time, at most.
-const FILE_LOCKS: usize = 64;
+/// Interval between two removals of files that no image needs.
+const SWEEP: Duration = Duration::from_secs(60);
 
-/// What is advised for an image that was not inspected in time.
-///
-/// A request may name another policy, if it is not more permissive than the server's.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum OnOutage {
-    /// Refuse the image.
-    Deny,
-    /// Keep the image until there is an outcome.
-    #[default]
-    Hold,
-    /// Use the image. Its decision is still `not-inspected`.
-    Allow,
-}
-
-impl OnOutage {
-    /// Every policy, the strictest first.
-    pub const ALL: &'static [Self] = &[Self::Deny, Self::Hold, Self::Allow];
-
-    /// Returns the stable name: `deny`, `hold` or `allow`.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Deny => "deny",
-            Self::Hold => "hold",
-            Self::Allow => "allow",
-        }
-    }
-}
-
-from_name!(OnOutage, "outage policy");
-
-impl fmt::Display for OnOutage {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
+/// The default size of all images that wait for their outcomes.
+const MAX_HELD: u64 = 10 << 30;
 
 /// How a server submits images.
 ///
 /// An accepted image is written to `folder` under the hash of its bytes and enqueued in the ledger,
 /// so that equal images are submitted once, and a server that was killed continues. The file is
-/// removed when its outcome is in the ledger.
+/// removed when its outcome is in the ledger, that of a dead image after a day. One ledger uses the
+/// folder.
 #[derive(Clone, Debug)]
 pub struct Moderation {
     pipeline: Pipeline,
     folder: PathBuf,
+    max_held: u64,
+    url_age: Option<Duration>,
     on_outage: OnOutage,
     verifier: Option<Verifier>,
+    webhook: Option<Webhook>,
 }
 
 impl Moderation {
@@ -95,8 +73,11 @@ impl Moderation {
         Self {
             pipeline,
             folder: folder.to_owned(),
+            max_held: MAX_HELD,
+            url_age: None,
             on_outage: OnOutage::Hold,
             verifier: None,
+            webhook: None,
         }
     }
 
@@ -117,21 +98,49 @@ impl Moderation {
         self
     }
 
+    /// Sets how many bytes the images without an outcome may have on disk together (503). Default:
+    /// 10 GiB.
+    #[must_use]
+    pub const fn max_held(mut self, bytes: u64) -> Self {
+        self.max_held = bytes;
+        self
+    }
+
+    /// Uses the last scan of a URL for up to `age` without another download, for requests with the same
+    /// requirements. The image at the URL may have changed since. Default: each request downloads
+    /// it, and equal bytes are still submitted once.
+    #[must_use]
+    pub const fn url_age(mut self, age: Duration) -> Self {
+        self.url_age = Some(age);
+        self
+    }
+
+    /// Reports each final scan to the application. An outcome is then acknowledged in the ledger when
+    /// it is delivered. Default: the application requests the outcomes.
+    #[must_use]
+    pub fn webhook(mut self, webhook: Webhook) -> Self {
+        self.webhook = Some(webhook);
+        self
+    }
+
     /// Creates the folder, and starts to work on what the ledger has.
     pub(super) fn start(self) -> io::Result<(Scans, Run)> {
-        fs::create_dir_all(&self.folder)?;
-        let folder = fs::canonicalize(&self.folder)?;
+        let images = Images::open(&self.folder, self.max_held)?;
         let run = self.pipeline.open();
         let scans = Scans {
             ledger: Arc::clone(self.pipeline.ledger()),
             queue: run.queue(),
             pipeline: self.pipeline,
-            folder,
+            images,
+            url_age: self.url_age,
             on_outage: self.on_outage,
             verifier: self.verifier,
+            webhook: self.webhook,
             finals: broadcast::channel(HEARD).0,
+            decided: Notify::new(),
             obstacle: Mutex::default(),
-            files: (0..FILE_LOCKS).map(|_| AsyncMutex::default()).collect(),
+            earlier: Mutex::default(),
+            counted: AtomicI64::new(0),
         };
         Ok((scans, run))
     }
@@ -140,68 +149,27 @@ impl Moderation {
 /// The scans of a server.
 #[derive(Debug)]
 pub(super) struct Scans {
-    ledger: Arc<dyn Ledger>,
+    pub(super) ledger: Arc<dyn Ledger>,
     queue: Queue,
     pipeline: Pipeline,
-    folder: PathBuf,
+    pub(super) images: Images,
+    url_age: Option<Duration>,
     pub(super) on_outage: OnOutage,
     verifier: Option<Verifier>,
+    pub(super) webhook: Option<Webhook>,
     /// The numbers of rows that are final.
     finals: broadcast::Sender<i64>,
+    /// There may be outcomes to deliver.
+    pub(super) decided: Notify,
     /// What keeps images from being scanned.
     obstacle: Mutex<Option<&'static str>>,
-    /// Held while a file is put in place and enqueued, or removed: one for each part of the names.
-    files: Vec<AsyncMutex<()>>,
-}
-
-/// The id of a scan: the row in the ledger, and a part of the image's key, so that an id cannot be
-/// guessed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct ScanId {
-    number: i64,
-    check: [u8; 8],
-}
-
-impl ScanId {
-    pub(super) fn new(number: i64, key: &Key) -> Self {
-        let check = key.as_bytes().first_chunk().copied().unwrap_or_default();
-        Self { number, check }
-    }
-}
-
-impl fmt::Display for ScanId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}-{:016x}", self.number, u64::from_be_bytes(self.check))
-    }
-}
-
-impl FromStr for ScanId {
-    type Err = ();
-
-    fn from_str(text: &str) -> Result<Self, ()> {
-        let (number, check) = text.split_once('-').ok_or(())?;
-        let number = number.parse().map_err(|_| ())?;
-        let digits = check.len() == 16 && check.bytes().all(|byte| byte.is_ascii_hexdigit());
-        let check = u64::from_str_radix(check, 16).map_err(|_| ())?;
-        if !digits || number < 1 {
-            return Err(());
-        }
-        let check = check.to_be_bytes();
-        Ok(Self { number, check })
-    }
+    /// What pipelines submitted that were started again.
+    earlier: Mutex<Submissions>,
+    /// The last outcome that is in the metrics. A pipeline that is started again returns some twice.
+    counted: AtomicI64,
 }
 
 impl Scans {
-    /// A file for an image that is being received.
-    pub(super) fn spool(&self) -> io::Result<Spool> {
-        let temporary = NamedTempFile::new_in(&self.folder)?;
-        Ok(Spool {
-            file: File::from_std(temporary.reopen()?),
-            temporary,
-            hash: Sha256::new(),
-        })
-    }
-
     /// Enqueues an accepted image. The same bytes with the same ids are the same scan.
     pub(super) async fn add(
         &self,
@@ -209,38 +177,86 @@ impl Scans {
         data_id: Option<&DataId>,
         url: Option<String>,
     ) -> Result<ScanId, Error> {
-        let (spool, name) = spool.named();
-        let _file = self.lock(&name).await;
-        let path = self.folder.join(name);
-        spool.persist(&path).await.map_err(|error| {
+        let name = spool.name();
+        let _name = self.images.lock(&name).await;
+        let path = self.images.path(&name);
+        let persisted = self.images.persist(spool, &path).await;
+        persisted.map_err(|error| {
             let message = "store the image";
             Error::new(ErrorKind::Io, message).with_source(error)
         })?;
-        let source = Source {
-            origin: "serve".to_owned(),
-            line: 1,
-            data_id: data_id.map(ToString::to_string),
-            // A path would make the row depend on the folder.
-            text: Some(url.unwrap_or_else(|| "upload".to_owned())),
-        };
         let subject = Subject::File(path.clone());
+        let source = source(data_id, url);
         let (key, noted) = self.queue.add(Line { subject, source }).await?;
         if noted.state.is_final() && noted.state != State::Dead {
-            remove(&path);
+            self.images.remove(&path);
         }
         Ok(ScanId::new(noted.number, &key))
     }
 
-    /// Returns the scan, as it is now.
-    pub(super) async fn read(&self, id: ScanId) -> Result<Option<Row>, Error> {
+    /// The key under which the scan of a URL is recorded, if it is. It depends on the requirements,
+    /// because the image was checked by them.
+    pub(super) fn url_key(&self, url: &ImageUrl, requirements: &Requirements) -> Option<Key> {
+        self.url_age?;
+        let scope = self.ledger.scope();
+        let text = format!("{} {}", Key::of_url(scope, url), requirements.fingerprint());
+        Some(Key::of_text(scope, &text))
+    }
+
+    /// Returns the last scan of a URL, if it is recent and not dead.
+    pub(super) async fn recall(
+        &self,
+        url: Key,
+        data_id: Option<&DataId>,
+    ) -> Result<Option<ScanId>, Error> {
+        let age = self.url_age.unwrap_or_default();
+        let since = clock::now().checked_sub(age);
+        let since = since.unwrap_or(std::time::SystemTime::UNIX_EPOCH);
+        let Some(number) = self.ledger.recall_url(url, since).await? else {
+            return Ok(None);
+        };
+        let row = self.row(number).await?;
+        let usable = |row: &Row| !matches!(row.state, State::Dead | State::Rejected);
+        let Some(row) = row.filter(usable) else {
+            return Ok(None);
+        };
+        if row.source.data_id.as_deref() == data_id.map(DataId::as_str) {
+            return Ok(Some(ScanId::of(&row)));
+        }
+        let image = NewImage {
+            key: row.key,
+            location: row.location,
+            known: Known::Checked,
+            facts: None,
+            source: source(data_id, row.source.text),
+            deliver_again: false,
+        };
+        let noted = self.ledger.enqueue(vec![image], clock::now()).await?;
+        self.decided.notify_one();
+        let noted = noted.first();
+        Ok(noted.map(|noted| ScanId::new(noted.number, &row.key)))
+    }
+
+    /// Records the scan of a URL.
+    pub(super) async fn remember(&self, url: Key, scan: ScanId) -> Result<(), Error> {
+        let now = clock::now();
+        self.ledger.remember_url(url, scan.number(), now).await
+    }
+
+    async fn row(&self, number: i64) -> Result<Option<Row>, Error> {
         let rows = Rows {
-            after: id.number.saturating_sub(1),
+            after: number.saturating_sub(1),
             limit: 1,
             state: None,
         };
-        let rows = self.ledger.rows(rows).await?.into_iter();
-        let mut found = rows.filter(|row| ScanId::new(row.number, &row.key) == id);
-        Ok(found.next())
+        let mut rows = self.ledger.rows(rows).await?.into_iter();
+        Ok(rows.next().filter(|row| row.number == number))
+    }
+
+    /// Returns the scan, as it is now.
+    pub(super) async fn read(&self, id: ScanId) -> Result<Option<Row>, Error> {
+        let row = self.row(id.number()).await?;
+        Ok(row.filter(|row| ScanId::of(row) == id))
     }
 
     /// Returns the scan when it is final, or after `time`.
@@ -257,7 +273,7 @@ impl Scans {
             let heard = async {
                 loop {
                     match finals.recv().await {
-                        Ok(number) if number != id.number => {}
+                        Ok(number) if number != id.number() => {}
                         // Missed, or the one that is awaited.
                         _ => return,
                     }
@@ -285,25 +301,30 @@ impl Scans {
         *self.obstacle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn earlier(&self) -> MutexGuard<'_, Submissions> {
+        self.earlier.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn set_obstacle(&self, obstacle: Option<&'static str>) {
         *self.obstacle.lock().unwrap_or_else(PoisonError::into_inner) = obstacle;
     }
 
     /// Works on the ledger until the run is stopped.
-    pub(super) async fn drive(&self, run: &mut Run) {
+    pub(super) async fn drive(&self, run: &mut Run, metrics: &Metrics) {
         let mut ticks = interval(LOOK);
         loop {
             let next = tokio::select! {
                 _ = ticks.tick() => {
                     self.set_obstacle(run.outage().map(|_| "the service cannot be reached"));
+                    metrics.submitted(*self.earlier() + Submissions::of(run.progress()));
                     continue;
                 }
                 next = run.next() => next,
             };
             let ended = match next {
-                Ok(Some(outcomes)) => match run.acknowledge(&outcomes).await {
+                Ok(Some(outcomes)) => match self.acknowledge(run, &outcomes).await {
                     Ok(()) => {
-                        self.delivered(&outcomes).await;
+                        self.finished(&outcomes, metrics).await;
                         continue;
                     }
                     Err(error) => error,
@@ -314,64 +335,60 @@ impl Scans {
             self.set_obstacle(Some("the ledger cannot be used"));
             tracing::error!(error = ended.report(), "the pipeline ended");
             sleep(RESTART).await;
+            *self.earlier() += Submissions::of(run.progress());
             *run = self.pipeline.open();
         }
     }
 
-    /// Locks a file name.
-    async fn lock(&self, name: &str) -> MutexGuard<'_, ()> {
-        let part = usize::from_str_radix(name.get(..4).unwrap_or_default(), 16).unwrap_or(0);
-        self.files[part % FILE_LOCKS].lock().await
+    /// Acknowledges outcomes, unless they have to be delivered first.
+    async fn acknowledge(&self, run: &Run, outcomes: &[Undelivered]) -> Result<(), Error> {
+        if self.webhook.is_some() {
+            self.decided.notify_one();
+            return Ok(());
+        }
+        run.acknowledge(outcomes).await
     }
 
-    async fn delivered(&self, outcomes: &[Undelivered]) {
-        for Undelivered { row, .. } in outcomes {
+    /// Removes the files of images with an outcome, and wakes the requests that wait for them.
+    async fn finished(&self, outcomes: &[Undelivered], metrics: &Metrics) {
+        for Undelivered { id, row, .. } in outcomes {
+            let mut received = None;
             // A dead image may be retried.
             if let Location::File(path) = &row.location
                 && row.state != State::Dead
-                && path.parent() == Some(&self.folder)
+                && self.images.contain(path)
                 && let Some(name) = path.file_name()
             {
-                let _file = self.lock(&name.to_string_lossy()).await;
-                remove(path);
+                let _name = self.images.lock(&name.to_string_lossy()).await;
+                received = self.images.remove(path);
+            }
+            if self.counted.fetch_max(id.0, Ordering::Relaxed) < id.0 {
+                let took = received.and_then(|time| clock::now().duration_since(time).ok());
+                metrics.scanned(row, took);
             }
             // No request may be waiting.
             let _ = self.finals.send(row.number);
         }
     }
-}
 
-/// Removes a file of the folder. One that remains costs space only.
-fn remove(path: &Path) {
-    let _ = fs::remove_file(path);
-}
-
-/// The file of an image that is being received. It is removed if it is dropped.
-#[derive(Debug)]
-pub(super) struct Spool {
-    temporary: NamedTempFile,
-    file: File,
-    hash: Sha256,
-}
-
-impl Spool {
-    pub(super) async fn write(&mut self, chunk: &[u8]) -> io::Result<()> {
-        self.hash.update(chunk);
-        self.file.write_all(chunk).await
+    /// Removes files that no image needs, now and regularly.
+    pub(super) async fn tidy(&self) {
+        let mut ticks = interval(SWEEP);
+        loop {
+            ticks.tick().await;
+            if let Err(error) = self.images.sweep(&*self.ledger).await {
+                tracing::warn!(error = error.report(), "remove images");
+            }
+        }
     }
+}
 
-    /// Returns the name of the file: the hash of its bytes.
-    fn named(mut self) -> (Self, String) {
-        let hash: [u8; 32] = self.hash.finalize_reset().into();
-        // In hexadecimal digits.
-        (self, Key::from_bytes(hash).to_string())
-    }
-
-    /// Puts the complete file in its place, durably, because the ledger will refer to it.
-    async fn persist(mut self, path: &Path) -> io::Result<()> {
-        self.file.flush().await?;
-        self.file.sync_all().await?;
-        let persisted = self.temporary.persist(path);
-        persisted.map(drop).map_err(|failed| failed.error)
+fn source(data_id: Option<&DataId>, url: Option<String>) -> Source {
+    Source {
+        origin: "serve".to_owned(),
+        line: 1,
+        data_id: data_id.map(ToString::to_string),
+        // A path would make the row depend on the folder.
+        text: Some(url.unwrap_or_else(|| "upload".to_owned())),
     }
 }

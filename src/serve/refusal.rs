@@ -1,4 +1,4 @@
-//! Responses to requests that are not served, as problem documents (RFC 9457).
+//! Responses: as JSON, and as problem documents (RFC 9457) to requests that are not served.
 
 use std::time::Duration;
 
@@ -6,8 +6,15 @@ use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
+use serde::Serialize;
 
 use crate::problem::ProblemDocument;
+
+/// A response with a JSON body.
+pub(super) fn json(status: StatusCode, value: &impl Serialize) -> Response {
+    let text = serde_json::to_string(value).expect("texts and numbers can be written");
+    (status, [(header::CONTENT_TYPE, "application/json")], text).into_response()
+}
 
 /// Why a request is not served. The stable code begins with `request/` if the client has to change
 /// the request, and with `server/` if the same request can be served later.

@@ -5,7 +5,7 @@
     reason = "of the macro that describes the routes"
 )]
 
-use std::{convert::Infallible, io, sync::Arc, sync::atomic::Ordering, time::Duration};
+use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use axum::{
     extract::{Path, Request, State},
@@ -19,20 +19,23 @@ use futures_util::stream;
 
 use super::{
     App,
-    check::{Answer, Received, accept, is_json, json, read_url, receive, respond},
-    moderation::{OnOutage, ScanId, Scans, Spool},
-    openapi::{self, Problems},
-    refusal::Refusal,
+    check::{Answer, Received, accept, is_json, read_url, receive, respond},
+    images::{Spool, unstored},
+    moderation::Scans,
+    on_outage::OnOutage,
+    refusal::{Refusal, json},
     scan_answer::{ScanAnswer, ScanWanted},
+    scan_id::ScanId,
+    schema::{self, Problems},
     wanted::Wanted,
 };
 use crate::{
     axum::Problem,
     error::Error,
     image_url::{ImageUrl, masked},
-    ledger::{Row, State as ImageState},
+    ledger::{Key, Row, State as ImageState},
     requirements::Requirements,
-    verdict::{Rejected, Summary, Verdict},
+    verdict::{Decision, Rejected, Summary, Verdict},
 };
 
 /// The time that a request waits by default.
@@ -40,6 +43,9 @@ const WAIT: Duration = Duration::from_secs(10);
 
 /// The time that a request of pict-rs waits, whose own time limit is 30 seconds by default.
 const MEDIA_WAIT: Duration = Duration::from_secs(25);
+
+/// How often a stream of events compares the state of its scan, which need not be final to change.
+const EVENT_WAIT: Duration = Duration::from_secs(1);
 
 /// Scans an image
 ///
@@ -52,9 +58,9 @@ const MEDIA_WAIT: Duration = Duration::from_secs(25);
     tag = "scan",
     params(Wanted, ScanWanted),
     request_body(content(
-        (openapi::Image = "application/octet-stream"),
-        (openapi::Image = "image/*"),
-        (openapi::Form = "multipart/form-data"),
+        (schema::Image = "application/octet-stream"),
+        (schema::Image = "image/*"),
+        (schema::Form = "multipart/form-data"),
         (super::check::ByUrl = "application/json"),
     )),
     responses(
@@ -86,7 +92,7 @@ pub(super) async fn scan(State((app, scans)): State<WithScans>, request: Request
             return json(StatusCode::OK, &answer);
         }
     };
-    let answer = match outcome(&scans, id, &asked).await {
+    let answer = match outcome(&app, &scans, id, &asked).await {
         Ok(answer) => answer,
         Err(refusal) => return refusal.into_response(),
     };
@@ -116,7 +122,7 @@ pub(super) async fn pict_rs(State((app, scans)): State<WithScans>, request: Requ
         Ok((_, Err(rejected))) => return respond(Problem::Refused(rejected)),
         Err(response) => return *response,
     };
-    match outcome(&scans, id, &asked).await {
+    match outcome(&app, &scans, id, &asked).await {
         Ok(answer) if answer.action == OnOutage::Allow.name() => json(StatusCode::OK, &answer),
         Ok(answer) if answer.decision == "not-inspected" => Refusal::new(
             503,
@@ -148,38 +154,58 @@ async fn submit(
         .requirements(&app.requirements)
         .and_then(|requirements| {
             let len = accept(request.headers(), &requirements, by_url);
-            Ok((app.room.enter(len)?, requirements))
+            let place = app.room.enter(len)?;
+            Ok((place, scans.images.spool(len)?, requirements))
         });
-    let (_place, requirements) = match admitted {
+    let (_place, mut spool, requirements) = match admitted {
         Ok(admitted) => admitted,
         Err(refusal) => return Err(Box::new(app.turn_away(request, refusal))),
     };
     let refused = |refusal: Refusal| Box::new(refusal.into_response());
-    let mut spool = scans.spool().map_err(|error| refused(unstored(&error)))?;
-    let (verdict, url) = if by_url {
+    let data_id = asked.data_id.as_ref();
+    let (verdict, url, key) = if by_url {
         let url = read_url(request.into_body()).await.map_err(refused)?;
+        let key = url_key(scans, &url, &requirements);
+        if let Some(key) = key {
+            let known = scans.recall(key, data_id).await;
+            if let Some(id) = known.map_err(|error| refused(unwritten(&error)))? {
+                return Ok((requirements, Ok(id)));
+            }
+        }
         let verdict = download(app, &url, &requirements, &mut spool).await;
-        (verdict.map_err(refused)?, Some(masked(&url).into_owned()))
+        let verdict = verdict.map_err(refused)?;
+        (verdict, Some(masked(&url).into_owned()), key)
     } else {
         match receive(app, request, &requirements, Some(&mut spool)).await {
-            Ok(summary) => (Ok(summary), None),
-            Err(Received::Problem(Problem::Refused(rejected))) => (Err(rejected), None),
+            Ok(summary) => (Ok(summary), None, None),
+            Err(Received::Problem(Problem::Refused(rejected))) => (Err(rejected), None, None),
             Err(Received::Problem(problem)) => return Err(Box::new(respond(problem))),
             Err(Received::Stored(error)) => return Err(refused(unstored(&error))),
         }
     };
-    match verdict {
-        Ok(summary) => {
-            app.metrics.checked(route, &summary);
-            let id = scans.add(spool, asked.data_id.as_ref(), url).await;
-            let id = id.map_err(|error| refused(unwritten(&error)))?;
-            Ok((requirements, Ok(id)))
-        }
+    let summary = match verdict {
+        Ok(summary) => summary,
         Err(rejected) => {
             app.metrics.checked(route, &rejected.summary());
-            Ok((requirements, Err(rejected)))
+            return Ok((requirements, Err(rejected)));
         }
+    };
+    app.metrics.checked(route, &summary);
+    let id = scans.add(spool, data_id, url).await;
+    let id = id.map_err(|error| refused(unwritten(&error)))?;
+    if let Some(key) = key {
+        let remembered = scans.remember(key, id).await;
+        remembered.map_err(|error| refused(unwritten(&error)))?;
     }
+    Ok((requirements, Ok(id)))
+}
+
+/// Returns the key of a URL that could be downloaded.
+fn url_key(scans: &Scans, url: &str, requirements: &Requirements) -> Option<Key> {
+    let url = ImageUrl::parse(url).ok()?;
+    let key = scans.url_key(&url, requirements);
+    let is_usable = requirements.judge_url(url).decision() != Decision::Reject;
+    key.filter(|_| is_usable)
 }
 
 /// Downloads an image, so that the bytes that are checked are those that are submitted.
@@ -210,9 +236,17 @@ async fn download(
     Ok(Ok(accepted.summary()))
 }
 
-/// Waits for the outcome of a scan.
-async fn outcome(scans: &Scans, id: ScanId, asked: &ScanWanted) -> Result<ScanAnswer, Refusal> {
-    let row = scans.wait(id, asked.wait).await;
+/// Waits for the outcome of a scan, but not for longer than the server runs.
+async fn outcome(
+    app: &App,
+    scans: &Scans,
+    id: ScanId,
+    asked: &ScanWanted,
+) -> Result<ScanAnswer, Refusal> {
+    let row = tokio::select! {
+        row = scans.wait(id, asked.wait) => row,
+        () = app.closed() => scans.read(id).await,
+    };
     let row = row
         .map_err(|error| unwritten(&error))?
         .ok_or_else(unknown)?;
@@ -221,16 +255,6 @@ async fn outcome(scans: &Scans, id: ScanId, asked: &ScanWanted) -> Result<ScanAn
 
 fn unknown() -> Refusal {
     Refusal::new(404, "scan/unknown", "there is no scan of this id")
-}
-
-fn unstored(error: &io::Error) -> Refusal {
-    tracing::error!(%error, "store an image");
-    Refusal::new(
-        503,
-        "server/storage",
-        "the server cannot store the image now",
-    )
-    .retry_after(Duration::from_secs(5))
 }
 
 fn unwritten(error: &Error) -> Refusal {
@@ -247,21 +271,21 @@ fn unwritten(error: &Error) -> Refusal {
     params(("id" = String, Path, description = "The id of the scan"), ScanWanted),
     responses(
         (status = 200, description = "The scan", body = ScanAnswer),
-        (status = 404, description = "There is no such scan", body = openapi::Problem,
+        (status = 404, description = "There is no such scan", body = schema::Problem,
             content_type = "application/problem+json"),
         Problems,
     ),
     security((), ("token" = []), ("password" = []))
 )]
 pub(super) async fn read(
-    State((_, scans)): State<WithScans>,
+    State((app, scans)): State<WithScans>,
     Path(id): Path<String>,
     uri: Uri,
 ) -> Response {
     let found = async {
         let id: ScanId = id.parse().map_err(|()| unknown())?;
         let (asked, _) = ScanWanted::read(&uri, scans.on_outage, WAIT)?;
-        outcome(&scans, id, &asked).await
+        outcome(&app, &scans, id, &asked).await
     };
     match found.await {
         Ok(answer) => json(StatusCode::OK, &answer),
@@ -278,7 +302,7 @@ pub(super) async fn read(
     responses(
         (status = 200, description = "Events named `scan`, each with a scan as JSON", body = String,
             content_type = "text/event-stream"),
-        (status = 404, description = "There is no such scan", body = openapi::Problem,
+        (status = 404, description = "There is no such scan", body = schema::Problem,
             content_type = "application/problem+json"),
         Problems,
     ),
@@ -303,10 +327,10 @@ pub(super) async fn events(
         async move {
             let (mut row, sent): (Row, Option<ImageState>) = next?;
             while sent == Some(row.state) {
-                if app.is_closing.load(Ordering::Relaxed) {
-                    return None;
-                }
-                row = scans.wait(id, Duration::from_secs(1)).await.ok()??;
+                row = tokio::select! {
+                    row = scans.wait(id, EVENT_WAIT) => row.ok()??,
+                    () = app.closed() => return None,
+                };
             }
             let state = row.state;
             let answer = ScanAnswer::of(id, row.clone(), scans.on_outage);

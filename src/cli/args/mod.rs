@@ -18,6 +18,8 @@ mod scenes;
 #[cfg(feature = "serve")]
 mod serve;
 mod service;
+#[cfg(feature = "serve")]
+mod webhook;
 
 use clap::{CommandFactory as _, Parser, Subcommand, builder::StyledStr};
 

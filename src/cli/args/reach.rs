@@ -132,7 +132,7 @@ fn nat64_prefix(text: &str) -> Result<String, EntryError> {
         .map(|_| text.to_owned())
 }
 
-fn address_entry(text: &str) -> Result<String, EntryError> {
+pub(super) fn address_entry(text: &str) -> Result<String, EntryError> {
     AddressPolicy::new().allow(text).map(|_| text.to_owned())
 }
 

@@ -1,21 +1,19 @@
 //! The arguments of `serve`.
 
-use std::{fs::File, io::Read as _, num::NonZeroU32, path::Path, path::PathBuf, time::Duration};
+use std::{num::NonZeroU32, path::PathBuf, time::Duration};
 
 use clap::{Args, ValueEnum, ValueHint};
 
-use super::{Log, ScanSettings, number::whole};
+use super::{Log, ScanSettings, number::whole, webhook::WebhookOptions};
 use crate::{
     cli::{
         duration,
         exit::{Failure, reason},
+        text_file,
     },
     serve::{Limits, Listen, OnOutage, Tokens},
 };
 use greenlight::ByteSize;
-
-/// No file of tokens is larger, in bytes.
-const MAX_TOKENS: u64 = 1 << 20;
 
 /// How a server listens, whom it serves, and how much.
 #[derive(Args, Debug)]
@@ -96,6 +94,24 @@ pub(crate) struct ServeOptions {
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, hide_short_help = true, help_heading = "Service")]
     pub(crate) images: Option<PathBuf>,
 
+    /// Most bytes of images on disk that have no outcome yet
+    ///
+    /// More get the status 503.
+    #[arg(
+        long,
+        value_name = "SIZE",
+        default_value = "10GiB",
+        hide_short_help = true,
+        help_heading = "Service"
+    )]
+    pub(crate) max_held: ByteSize,
+
+    /// Use the outcome of the last scan of a URL for this long [default: download again]
+    ///
+    /// The image at the URL may have changed since. Equal bytes are submitted once in any case.
+    #[arg(long, value_name = "TIME", value_parser = duration::parse_positive, hide_short_help = true, help_heading = "Service")]
+    pub(crate) url_age: Option<Duration>,
+
     /// Public URL of this server, to get outcomes by callback as well
     ///
     /// The service posts to /callbacks/1.0 or /callbacks/2.0 below it. The seed is in the environment, in
@@ -112,6 +128,9 @@ pub(crate) struct ServeOptions {
         help_heading = "Service"
     )]
     pub(crate) callback_uid: Option<String>,
+
+    #[command(flatten)]
+    pub(crate) webhook: WebhookOptions,
 
     #[command(flatten)]
     pub(crate) scan: ScanSettings,
@@ -154,7 +173,7 @@ impl ServeOptions {
         let Some(path) = &self.token_file else {
             return Ok(Tokens::default());
         };
-        let text = read(path).map_err(|error| {
+        let text = text_file::read(path).map_err(|error| {
             let path = path.display();
             Failure::new(format!("cannot read {path}: {}", reason(&error)))
                 .hint("--token-file names a file with one token per line")
@@ -162,11 +181,4 @@ impl ServeOptions {
         Tokens::parse(&text)
             .map_err(|error| Failure::new(format!("{}: {}", path.display(), error.report())))
     }
-}
-
-fn read(path: &Path) -> std::io::Result<String> {
-    let mut text = String::new();
-    let mut file = File::open(path)?.take(MAX_TOKENS);
-    file.read_to_string(&mut text)?;
-    Ok(text)
 }

@@ -34,7 +34,7 @@ const SECRETS: [&str; 4] = ["secret", "access-key", "token", "password"];
 
 /// Options that name files, addresses and destinations. The working folder may hold a file that came
 /// with images from elsewhere, and its author must not choose what is read, overwritten or sent where.
-const REACHING: [&str; 11] = [
+const REACHING: [&str; 14] = [
     "allow-address",
     "callback-url",
     "credentials",
@@ -46,6 +46,9 @@ const REACHING: [&str; 11] = [
     "output",
     "serve",
     "token-file",
+    "webhook",
+    "webhook-address",
+    "webhook-secret-file",
 ];
 
 /// The settings of a file, checked against the options that there are.

@@ -16,6 +16,8 @@ mod running;
 mod scan;
 #[cfg(all(unix, feature = "serve"))]
 mod serve;
+#[cfg(all(unix, feature = "serve"))]
+mod serve_killed;
 mod service;
 mod site;
 mod written;

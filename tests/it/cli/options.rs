@@ -396,6 +396,8 @@ fn a_file_in_the_working_folder_opens_nothing() {
         "serve = \"/\"",
         "token-file = \"tokens\"",
         "callback-url = \"http://a.example\"",
+        "webhook = \"http://a.example\"",
+        "webhook-secret-file = \"tokens\"",
         "ledger = \"postgres://db.example/x\"",
     ] {
         bench.write("greenlight.toml", line);

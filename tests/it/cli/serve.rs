@@ -14,18 +14,14 @@ use super::{
     bench::{Bench, Run, read_line},
     running::signal,
 };
-use crate::{
-    images::png,
-    wire::{Reply, read},
-};
-use greenlight::sandbox::Sandbox;
+use crate::wire::{Reply, read};
 
 const LISTEN: [&str; 3] = ["serve", "--listen", "127.0.0.1:0"];
 
 /// A server that is running.
-struct Server {
+pub(super) struct Server {
     child: Option<Child>,
-    address: String,
+    pub(super) address: String,
 }
 
 impl Server {
@@ -34,7 +30,7 @@ impl Server {
     }
 
     /// Starts a server with the sandbox's key in its environment.
-    fn start_with(bench: &Bench, args: &[&str]) -> Self {
+    pub(super) fn start_with(bench: &Bench, args: &[&str]) -> Self {
         let mut command = bench.command(&[&LISTEN, args].concat());
         command
             .env("ALIBABA_CLOUD_ACCESS_KEY_ID", "sandbox-key-id")
@@ -52,21 +48,23 @@ impl Server {
         }
     }
 
-    fn send(&self, request: &str) -> Reply {
-        self.send_bytes(request.as_bytes())
-    }
-
-    fn send_bytes(&self, request: &[u8]) -> Reply {
+    pub(super) fn send(&self, request: &str) -> Reply {
         let mut stream = TcpStream::connect(&self.address).unwrap();
-        stream
-            .set_read_timeout(Some(Duration::from_secs(60)))
-            .unwrap();
-        stream.write_all(request).unwrap();
+        let limit = Some(Duration::from_secs(60));
+        stream.set_read_timeout(limit).unwrap();
+        stream.write_all(request.as_bytes()).unwrap();
         read(&mut stream)
     }
 
+    /// Kills the server.
+    pub(super) fn kill(mut self) {
+        let mut child = self.child.take().unwrap();
+        child.kill().unwrap(); // SIGKILL
+        child.wait().unwrap();
+    }
+
     /// Ends the server as a service manager does.
-    fn end(mut self) -> Run {
+    pub(super) fn end(mut self) -> Run {
         let child = self.child.take().unwrap();
         signal(&child, "TERM");
         Run::of(child)
@@ -229,77 +227,6 @@ fn a_second_signal_ends_a_server_that_waits_for_a_client() {
     );
     let mut rest = Vec::new();
     let _ = stream.read_to_end(&mut rest);
-}
-
-/// Scans of a server that is killed are in its ledger.
-#[test]
-fn a_killed_server_continues_its_scans() {
-    const SCANS: usize = 40;
-    let runtime = tokio::runtime::Runtime::new().unwrap();
-    let sandbox = runtime.block_on(Sandbox::start()).unwrap();
-    let bench = Bench::new("serve-killed");
-    let endpoint = sandbox.endpoint();
-    let args = [
-        "--endpoint",
-        &endpoint,
-        "--ledger",
-        "scans.db",
-        "--poll",
-        "100ms",
-        "--settle",
-        "2s",
-    ];
-    let start = || Server::start_with(&bench, &args);
-    let mut server = start();
-    let post = |server: &Server, number: usize| -> serde_json::Value {
-        let image = png(300, 256 + u32::try_from(number).unwrap(), 0);
-        let len = image.len();
-        let head = format!(
-            "POST /v1/scan?wait=0 HTTP/1.1\r\nHost: localhost\r\nContent-Type: image/png\r\nContent-Length: {len}\r\n\r\n"
-        );
-        let reply = server.send_bytes(&[head.as_bytes(), &image].concat());
-        serde_json::from_str(&reply.body).expect(&reply.body)
-    };
-    let ids: Vec<String> = (0..SCANS)
-        .map(|number| post(&server, number)["id"].as_str().unwrap().to_owned())
-        .collect();
-    let mut child = server.child.take().unwrap();
-    child.kill().unwrap(); // SIGKILL
-    child.wait().unwrap();
-
-    let server = start();
-    for id in &ids {
-        let request = format!("GET /v1/scans/{id}?wait=30 HTTP/1.1\r\nHost: localhost\r\n\r\n");
-        let reply = server.send(&request);
-        let scan: serde_json::Value = serde_json::from_str(&reply.body).expect(&reply.body);
-        assert_eq!(
-            (reply.status, &scan["decision"]),
-            (200, &"pass".into()),
-            "{scan}"
-        );
-    }
-    // The requests in flight at the time of the kill may have been billed twice, which the ledger counts, in
-    // images of two scenes. Everything else is paid once.
-    let paid = usize::try_from(sandbox.paid()).unwrap();
-    let status = bench.run(&["status", "--ledger", "scans.db", "--format", "jsonl"]);
-    let ambiguous = status.json()[0]["possibly_billed"].as_u64().unwrap() / 2;
-    let ambiguous = usize::try_from(ambiguous).unwrap();
-    assert!(
-        (SCANS..=SCANS + ambiguous).contains(&paid),
-        "{paid}: {status}"
-    );
-    assert_eq!(
-        post(&server, 0)["decision"],
-        "pass",
-        "a known image has its outcome immediately"
-    );
-    assert_eq!(usize::try_from(sandbox.paid()).unwrap(), paid);
-    let run = server.end();
-    assert_eq!(run.code, Some(0), "{run}");
-    let left = std::fs::read_dir(bench.path("scans.db.images"))
-        .unwrap()
-        .count();
-    assert!(left <= 1, "{left} files are left"); // one may have been received partly
 }
 
 #[test]

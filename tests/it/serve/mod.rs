@@ -7,11 +7,19 @@ mod access;
 #[cfg(all(feature = "ledger", feature = "sandbox"))]
 mod callbacks;
 mod check;
+#[cfg(all(feature = "ledger", feature = "sandbox"))]
+mod held;
+#[cfg(all(feature = "ledger", feature = "sandbox"))]
+mod known_urls;
 mod limits;
+#[cfg(all(feature = "ledger", feature = "sandbox"))]
+mod outage;
 mod pages;
 #[cfg(all(feature = "ledger", feature = "sandbox"))]
 mod scan;
 mod urls;
+#[cfg(all(feature = "ledger", feature = "sandbox"))]
+pub(crate) mod webhooks;
 
 use std::{
     fmt::Write as _,

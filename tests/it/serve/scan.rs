@@ -11,7 +11,7 @@ use std::{
 };
 
 use greenlight::{
-    ledger::SqliteLedger,
+    ledger::{Ledger as _, OutboxCounts, SqliteLedger},
     probe::{AddressPolicy, Probe},
     sandbox::Sandbox,
     serve::{Moderation, OnOutage},
@@ -31,27 +31,37 @@ use crate::{
 const PNG: &str = "image/png";
 
 /// A folder with a ledger, which several servers use in turn.
-struct Place {
+pub(super) struct Place {
     folder: TempDir,
 }
 
 impl Place {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self {
             folder: tempfile::tempdir().unwrap(),
         }
     }
 
-    fn images(&self) -> PathBuf {
+    pub(super) fn images(&self) -> PathBuf {
         self.folder.path().join("images")
     }
 
+    fn ledger(&self) -> SqliteLedger {
+        SqliteLedger::open(&self.folder.path().join("ledger.db"), &scope()).unwrap()
+    }
+
+    pub(super) fn outbox_counts(&self) -> OutboxCounts {
+        runtime().block_on(self.ledger().outbox_counts()).unwrap()
+    }
+
+    pub(super) fn moderation(&self, endpoint: &str) -> Moderation {
+        let pipeline = pipeline(endpoint, "sandbox-key-secret", Arc::new(self.ledger()));
+        Moderation::new(pipeline, &self.images())
+    }
+
     /// A server that submits to `endpoint`.
-    fn serve(&self, endpoint: &str, policy: OnOutage, runtime: Runtime) -> Serving {
-        let path = self.folder.path().join("ledger.db");
-        let ledger = Arc::new(SqliteLedger::open(&path, &scope()).unwrap());
-        let pipeline = pipeline(endpoint, "sandbox-key-secret", ledger);
-        let moderation = Moderation::new(pipeline, &self.images()).on_outage(policy);
+    pub(super) fn serve(&self, endpoint: &str, policy: OnOutage, runtime: Runtime) -> Serving {
+        let moderation = self.moderation(endpoint).on_outage(policy);
         Serving::start(builder().moderation(moderation), runtime)
     }
 }
@@ -71,7 +81,7 @@ pub(super) fn unused() -> SocketAddr {
     listener.local_addr().unwrap()
 }
 
-fn id(scan: &Value) -> &str {
+pub(super) fn id(scan: &Value) -> &str {
     scan["id"].as_str().expect("the scan has an id")
 }
 
@@ -337,10 +347,7 @@ fn an_image_at_a_url_is_downloaded_and_scanned() {
     let site = runtime.block_on(site);
     let sandbox = runtime.block_on(Sandbox::start()).unwrap();
     let place = Place::new();
-    let path = place.folder.path().join("ledger.db");
-    let ledger = Arc::new(SqliteLedger::open(&path, &scope()).unwrap());
-    let pipeline = pipeline(&sandbox.endpoint(), "sandbox-key-secret", ledger);
-    let moderation = Moderation::new(pipeline, &place.images());
+    let moderation = place.moderation(&sandbox.endpoint());
     let allowed = format!("127.0.0.1/32:{}", site.address.port());
     let policy = AddressPolicy::new().allow(&allowed).unwrap();
     let probe = Probe::builder().policy(policy).build().unwrap();
@@ -397,4 +404,45 @@ fn the_description_names_the_routes_of_scans() {
     for key in scan.as_object().unwrap().keys() {
         assert!(properties[key].is_object(), "{key}");
     }
+}
+
+/// A shutdown ends requests that wait for an outcome, with a complete response.
+#[test]
+fn a_shutdown_ends_long_polls_and_event_streams() {
+    let place = Place::new();
+    let endpoint = format!("http://{}", unused());
+    let mut server = place.serve(&endpoint, OnOutage::Hold, runtime());
+    let scan = json(&server.post("/v1/scan?wait=0", PNG, &png(300, 260, 0)));
+    let begin = |method: &str, path: &str, media_type: &str, body: &[u8]| {
+        let mut stream = server.connect();
+        let headers = [("Content-Type", media_type)];
+        let request = request(method, path, &headers, body);
+        stream.write_all(&request).unwrap();
+        stream
+    };
+    let poll = begin("GET", &format!("/v1/scans/{}?wait=30", id(&scan)), PNG, b"");
+    let post = begin("POST", "/v1/scan?wait=30", PNG, &png(300, 261, 0));
+    let mut events = begin("GET", &format!("/v1/scans/{}/events", id(&scan)), PNG, b"");
+    let mut first = [0; 256];
+    let length = events.read(&mut first).unwrap();
+    assert!(first[..length].starts_with(b"HTTP/1.1 200 "));
+    // The other two are waiting as well.
+    thread::sleep(Duration::from_millis(500));
+    server.begin_shutdown();
+    for (mut stream, status) in [(poll, 200), (post, 202)] {
+        let reply = crate::wire::read(&mut stream);
+        assert_eq!(
+            (reply.status, &json(&reply)["decision"]),
+            (status, &"not-inspected".into())
+        );
+        let mut rest = Vec::new();
+        assert_eq!(stream.read_to_end(&mut rest).unwrap(), 0, "it is closed");
+    }
+    let mut rest = String::new();
+    events.read_to_string(&mut rest).unwrap();
+    assert!(
+        rest.ends_with("0\r\n\r\n"),
+        "the last chunk is sent: {rest}"
+    );
+    server.ended();
 }

@@ -1,0 +1,167 @@
+//! Delivers outcomes from the ledger's outbox to the application.
+
+use std::{sync::Arc, time::Duration};
+
+use serde::Serialize;
+use tokio::{task::JoinSet, time::sleep};
+
+use super::{
+    App, clock,
+    moderation::Scans,
+    scan_answer::ScanAnswer,
+    scan_id::ScanId,
+    webhook::{Attempt, Webhook},
+};
+use crate::{
+    error::Error,
+    ledger::{Delivery, DeliveryId, Undelivered},
+};
+
+/// Attempts at a time. A receiver that does not respond delays as many.
+const CONCURRENT: usize = 32;
+
+/// How often the ledger is read for deliveries that are due again.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// How long an attempt is held in addition to its time limit, so that no other process repeats it.
+const MARGIN: Duration = Duration::from_secs(5);
+
+/// The deliveries of a server.
+#[derive(Debug)]
+pub(super) struct Deliveries {
+    work: Arc<Work>,
+    running: JoinSet<()>,
+}
+
+#[derive(Debug)]
+struct Work {
+    app: Arc<App>,
+    scans: Arc<Scans>,
+    webhook: Webhook,
+}
+
+/// The body of a message. It is the same in each attempt.
+#[derive(Serialize)]
+struct Message {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    data: ScanAnswer,
+}
+
+impl Deliveries {
+    /// Returns the deliveries, if the application has a webhook.
+    pub(super) fn new(app: &Arc<App>) -> Option<Self> {
+        let scans = app.scans.clone()?;
+        let webhook = scans.webhook.clone()?;
+        let app = Arc::clone(app);
+        Some(Self {
+            work: Arc::new(Work {
+                app,
+                scans,
+                webhook,
+            }),
+            running: JoinSet::new(),
+        })
+    }
+
+    /// Delivers what is due, without an end. Cancel safe.
+    pub(super) async fn run(&mut self) {
+        loop {
+            let free = CONCURRENT.saturating_sub(self.running.len());
+            if free > 0 {
+                for delivery in self.work.claim(free).await {
+                    let work = Arc::clone(&self.work);
+                    self.running
+                        .spawn(async move { work.deliver(delivery).await });
+                }
+            }
+            let has_more = self.running.len() >= CONCURRENT;
+            tokio::select! {
+                Some(_) = self.running.join_next() => {
+                    while self.running.try_join_next().is_some() {}
+                }
+                () = self.work.scans.decided.notified(), if !has_more => {}
+                () = sleep(LOOK) => {}
+            }
+        }
+    }
+
+    /// Waits for the attempts that are being made.
+    pub(super) async fn finish(&mut self) {
+        while self.running.join_next().await.is_some() {}
+    }
+}
+
+impl Work {
+    async fn claim(&self, limit: usize) -> Vec<Delivery> {
+        let hold = self.webhook.time() + MARGIN;
+        let ledger = &self.scans.ledger;
+        let due = ledger.due_deliveries(limit, hold, clock::now()).await;
+        due.unwrap_or_else(|error| {
+            tracing::error!(error = error.report(), "read the outbox");
+            Vec::new()
+        })
+    }
+
+    async fn deliver(&self, delivery: Delivery) {
+        let Delivery {
+            outcome: Undelivered { id, row, .. },
+            attempts,
+            ..
+        } = delivery;
+        let scan = ScanId::of(&row);
+        let message_id = format!("scan_{scan}_{}", id.0);
+        let message = Message {
+            kind: "scan.final",
+            data: ScanAnswer::of(scan, row, self.scans.on_outage),
+        };
+        let body = serde_json::to_string(&message).expect("texts and numbers can be written");
+        let attempt = self.webhook.post(&message_id, body, clock::now()).await;
+        let failed = attempts.saturating_add(1);
+        let (result, recorded) = match attempt {
+            Attempt::Delivered => {
+                tracing::debug!(id = message_id, "delivered an outcome");
+                let ledger = &self.scans.ledger;
+                let acknowledged = ledger.acknowledge(vec![id], clock::now()).await;
+                ("delivered", acknowledged)
+            }
+            Attempt::Failed {
+                reason,
+                retry_after,
+            } => {
+                let delay = self.webhook.delay(failed, retry_after, fastrand::f64());
+                let seconds = delay.map(|delay| delay.as_secs());
+                tracing::warn!(
+                    id = message_id,
+                    failed,
+                    reason,
+                    seconds,
+                    "an outcome was not delivered"
+                );
+                self.postpone(id, delay).await
+            }
+            Attempt::Gone => {
+                tracing::warn!(
+                    id = message_id,
+                    "the application wants no outcomes: status 410"
+                );
+                self.postpone(id, None).await
+            }
+        };
+        self.app.metrics.delivered(result);
+        if let Err(error) = recorded {
+            // It is repeated when the hold ends, under the same id.
+            tracing::error!(error = error.report(), id = message_id, "record a delivery");
+        }
+    }
+
+    async fn postpone(
+        &self,
+        id: DeliveryId,
+        delay: Option<Duration>,
+    ) -> (&'static str, Result<(), Error>) {
+        let at = delay.and_then(|delay| clock::now().checked_add(delay));
+        let result = if at.is_some() { "failed" } else { "abandoned" };
+        (result, self.scans.ledger.postpone(vec![(id, at)]).await)
+    }
+}
