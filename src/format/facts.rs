@@ -1,4 +1,4 @@
-//! What parsers state.
+//! The facts that parsers record.
 
 use std::num::NonZeroU64;
 
@@ -65,7 +65,7 @@ impl Facts {
         }
     }
 
-    /// What a glance says.
+    /// The facts that the fast path found.
     #[inline]
     pub(crate) const fn glanced(glance: &Glance) -> Self {
         Self {

@@ -1,7 +1,7 @@
-//! The short way to what header depth asks of a whole file, without a parser.
+//! The fast path for header depth of a complete file, without a parser.
 //!
-//! A glance takes only a file in whose header nothing is out of the ordinary. It says what the
-//! parser would say, or nothing: then the parser reads, and states what is wrong.
+//! It handles only files whose header has nothing unusual, and returns what the parser would
+//! return, or nothing: then the parser reads the file and records what is wrong.
 
 use std::num::NonZeroU8;
 
@@ -9,8 +9,8 @@ use super::{ColorType, Dimensions, Format, Orientation};
 
 /// What header depth states of a file without a defect.
 ///
-/// It fits in two registers, and must: written to memory field by field and read back as a whole, it
-/// would take longer to hand over than to find.
+/// It fits in two registers, and must: written to memory field by field and read back as a whole,
+/// it would take longer to hand over than to find.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Glance {
     pub(crate) format: Format,

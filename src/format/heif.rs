@@ -1,6 +1,6 @@
 //! HEIF (ISO/IEC 23008-12) and AVIF: the boxes of the file (ISO/IEC 14496-12, 4.2) are walked, and
-//! width, height and rotation of the primary item are read. The coded pictures are not looked at, but the
-//! box that holds them must be there.
+//! width, height and rotation of the primary item are read. The coded pictures are not looked at,
+//! but the box that holds them must be there.
 
 mod list;
 
@@ -119,6 +119,7 @@ impl Heif {
             Level::Meta | Level::File => {
                 self.is_meta_read = true;
                 let is_over = self.sizes.is_over || self.turns.is_over || self.items.is_over;
+                // Where a list was full, the size is unknown and not wrong.
                 if facts.dimensions.is_none() && !is_over {
                     facts.defect(DefectKind::HeifPrimaryItem, at);
                 }
@@ -150,7 +151,7 @@ impl Heif {
                 self.box_end = u64::MAX;
                 self.open(name, at, facts)
             }
-            // No box: something else follows the image.
+            // Not a box: other data follows the image.
             (..8, Level::File) if self.is_meta_read => {
                 facts.ends_at(at);
                 Progress::Done
@@ -170,6 +171,7 @@ impl Heif {
         at: u64,
         facts: &mut Facts,
     ) -> Progress {
+        // ISO/IEC 14496-12, 4.2: a length of 1 announces one of 64 bits after the name.
         let len = (u64::from(be32(header, 0)) << 32) | u64::from(be32(header, 4));
         if len < 16 {
             return Self::broken(at, facts);
@@ -180,6 +182,7 @@ impl Heif {
     }
 
     fn open(&mut self, name: [u8; 4], at: u64, facts: &mut Facts) -> Progress {
+        // Only a box of the file may exceed what is there: the file may be truncated.
         if self.level != Level::File && self.box_end > self.end() {
             return Self::broken(at, facts);
         }
@@ -283,6 +286,7 @@ impl Heif {
             } => {
                 let index = match *field {
                     [high, low, ..] if self.has_wide_indices => {
+                        // The highest bit states whether the property is essential.
                         u16::from_be_bytes([high & 0x7f, low])
                     }
                     [index, ..] => u16::from(index & 0x7f),
@@ -323,6 +327,8 @@ impl Heif {
             Some(primary) if primary == item.id => self.found(item, facts),
             Some(_) => Progress::More,
             None => {
+                // `pitm` may follow `iprp`: the item is kept until it is known whether it is the
+                // primary one.
                 self.items.add(item);
                 Progress::More
             }
@@ -407,6 +413,7 @@ impl Parser for Heif {
         let is_to_the_end = matches!(self.state, State::Skip) && self.box_end == u64::MAX;
         if !self.has_data {
             facts.defect(DefectKind::Truncated, len);
+        // Fewer bytes than a box header follow the picture.
         } else if is_between && held > 0 && self.is_meta_read {
             facts.ends_at(len.saturating_sub(held));
         } else if is_between && held == 0 || is_to_the_end {

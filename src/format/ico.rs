@@ -1,5 +1,5 @@
-//! Icons and cursors: the directory, and the header of the last image in it, which is the one that the
-//! moderation service scans. Programs show the one that fits best.
+//! Icons and cursors: the directory, and the header of the last image in it, which is the one that
+//! the moderation service scans. Programs show the one that fits best.
 
 use super::{
     DefectKind, Depth, Dimensions, Facts, Parser, Progress,
@@ -59,6 +59,7 @@ impl Ico {
     fn entry(&mut self, entry: &[u8], left: u16) {
         self.last = u64::from(le32(entry, 12));
         let len = u64::from(le32(entry, 8));
+        // The images are in any order; the file ends where the last of them does.
         self.end = self.end.max(self.last.saturating_add(len));
         self.state = match left.saturating_sub(1) {
             0 => State::Seek,

@@ -15,7 +15,7 @@ const HTML: [&[u8]; 18] = [
     b"table", b"font", b"center", b"h1", b"a", b"b", b"br", b"p",
 ];
 
-/// Reads a text of tags as far as its first element, holding no more than that element's name.
+/// Reads markup up to its first element, holding no more than that element's name.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Markup {
     state: State,

@@ -95,7 +95,7 @@ fn signature(head: &[u8]) -> Sniffed {
 /// Names the format of a whole file, of which [`sniff`] still asked for more.
 pub(crate) fn sniff_all(file: &[u8]) -> Option<Format> {
     if file.get(4..8) == Some(b"ftyp") {
-        // A list of brands that is cut still has the one it leads with.
+        // A truncated list of brands still has its first one.
         return brand(file.get(8..12)?);
     }
     directory(file)
@@ -138,8 +138,8 @@ fn webp(head: &[u8]) -> Sniffed {
     }
 }
 
-/// `BM` alone begins many a text. A bitmap has an information header of a believable length, or
-/// at least nothing in the fields that are reserved.
+/// Many texts begin with `BM`. A bitmap has an information header of a plausible length, or at
+/// least nothing in the fields that are reserved.
 fn bmp(head: &[u8]) -> Sniffed {
     const LONGEST_HEADER: u32 = 0xffff;
     match any(head, &[(b"BM", Sniffed::Is(Format::Bmp))]) {
@@ -204,7 +204,7 @@ fn isobmff(head: &[u8]) -> Sniffed {
     let Some(brands) = head.get(8..end) else {
         return Sniffed::NeedMore;
     };
-    // The minor version, four bytes after the major brand, is no brand.
+    // The minor version, in the four bytes after the major brand, is not a brand.
     let (major, rest) = brands.split_at(4);
     let compatible = rest.chunks_exact(4).skip(1);
     match brand(major) {

@@ -1,6 +1,6 @@
-//! SVG (SVG 2, 5 and 8; XML 1.0): the text is read tag by tag. The start tag of the root states the size;
-//! from structure depth on the root must also end. Entities are not expanded, styles and scripts not
-//! read, and the names of end tags not compared.
+//! SVG (SVG 2, 5 and 8; XML 1.0): the text is read tag by tag. The start tag of the root states the
+//! size; from structure depth on the root must also end. Entities are not expanded, styles and
+//! scripts not read, and the names of end tags not compared.
 
 mod encoding;
 mod size;
@@ -11,8 +11,8 @@ use encoding::Decoder;
 use size::Size;
 use state::{State, begins_name, continues_name};
 
-/// The longest name, and the longest value of an attribute of the root, that is held. Of a longer one
-/// nothing is read.
+/// The longest name, and the longest value of an attribute of the root, that is held. Of a longer
+/// one nothing is read.
 const MAX_NAME: usize = 32;
 const MAX_VALUE: usize = 64;
 
@@ -114,7 +114,7 @@ impl Svg {
                 self.state = state;
                 Progress::More
             }
-            // What follows the root and is no comment is not of the image.
+            // What follows the root, except comments, does not belong to the image.
             Step::Malformed if self.open == 0 && self.root == Root::Read => {
                 let end = if self.state == State::Text {
                     at
@@ -131,6 +131,7 @@ impl Svg {
 
     fn step(&mut self, byte: u8, at: u64) -> Step {
         let to = match (self.state, byte) {
+            // XML 1.0, 2.2 excludes NUL from all documents.
             (_, 0) => return Step::Malformed,
             (State::Text, b'<') => {
                 self.tag_at = at;
@@ -148,6 +149,7 @@ impl Svg {
             }
             (State::Open, b'/') if self.open > 0 => State::Close,
             (State::Open, byte) if begins_name(byte) => {
+                // A document has one root (XML 1.0, 2.1).
                 if self.root == Root::Read && self.open == 0 {
                     return Step::Malformed;
                 }
@@ -280,6 +282,7 @@ impl Svg {
         match self.name.text() {
             b"width" => self.size.width(length),
             b"height" => self.size.height(length),
+            // A value that is too long to be held counts as absent: the size stays unknown.
             b"viewBox" => self.size.view_box(value),
             // The namespace may be written as an entity, which is not expanded.
             name if name == b"xmlns" || name.starts_with(b"xmlns:") => {
@@ -299,6 +302,7 @@ impl Svg {
             return Progress::More;
         }
         self.root = Root::Read;
+        // Browsers do not render an `svg` element outside of its namespace.
         if !self.has_namespace {
             return self.failed(DefectKind::SvgDocument, at);
         }
@@ -330,8 +334,8 @@ fn local(name: &[u8]) -> &[u8] {
 }
 
 impl Svg {
-    /// Reads all of `input`, of which it is not known yet whether it is an SVG. Not called again after
-    /// `Done` or `Failed`.
+    /// Reads all of `input`, of which it is not known yet whether it is an SVG. Not called again
+    /// after `Done` or `Failed`.
     pub(crate) fn read_on(&mut self, input: &[u8], offset: u64) -> Progress {
         let mut at = offset;
         for byte in input {

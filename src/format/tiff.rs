@@ -1,7 +1,7 @@
-//! TIFF (revision 6.0) and `BigTIFF`: the first directory states the size. From structure depth on, the
-//! other directories are counted as pages, and the file must contain the values of all entries and the
-//! last strip or tile of each page. The file is read once from its start: what lies before the directory
-//! that refers to it is not read.
+//! TIFF (revision 6.0) and `BigTIFF`: the first directory states the size. From structure depth on,
+//! the other directories are counted as pages, and the file must contain the values of all entries
+//! and the last strip or tile of each page. The file is read once from its start: what lies before
+//! the directory that refers to it is not read.
 
 mod strips;
 
@@ -135,6 +135,7 @@ impl Tiff {
     }
 
     fn count(&mut self, count: u64, at: u64, facts: &mut Facts) -> Progress {
+        // TIFF 6.0, 2: a directory has at least one entry.
         if count == 0 || count > MAX_ENTRIES {
             // A page that is not the first is not counted.
             if self.directories > 0 {
@@ -222,6 +223,8 @@ impl Tiff {
                 (Some(width), Some(height)) => {
                     facts.dimensions = Some(Dimensions::new(width, height));
                 }
+                // Camera raw files often keep the size of the picture in a subdirectory or in tags
+                // of their own.
                 _ if self.is_raw => {}
                 _ => facts.defect(DefectKind::TiffDirectory, at),
             }
@@ -236,15 +239,17 @@ impl Tiff {
         Progress::More
     }
 
-    /// Goes to what follows next in the file: values of an entry, or the next directory.
+    /// Proceeds to what is next in the file: values of an entry, or a directory.
     fn proceed(&mut self, at: u64, facts: &mut Facts) {
         self.end = self.end.max(self.strips.end()).max(at);
+        // Offsets that point back are not followed, so a chain of directories cannot loop.
         let directory = Some(self.next).filter(|next| *next >= at);
         self.state = match (self.strips.take_next(at), directory) {
             (Some(values), Some(to)) if to < values.at => State::Seek { to },
             (Some(values), _) => State::Values(values),
             (None, Some(to)) => State::Seek { to },
             (None, None) => {
+                // A directory that was passed is a page that was not counted.
                 facts.frames_final = self.next == 0;
                 State::Rest
             }

@@ -1,5 +1,5 @@
-//! WebP (RFC 9649): measured, and walked chunk by chunk. The coded pixels are not looked into at
-//! any depth.
+//! WebP (RFC 9649): measured, and walked chunk by chunk. The coded pixels are not examined at any
+//! depth.
 
 use super::{
     ColorType, DefectKind, Depth, Dimensions, Facts, Parser, Progress,
@@ -44,6 +44,7 @@ impl Webp {
     /// RFC 9649, 2.4.
     fn riff(&mut self, header: [u8; 12]) {
         let size = le32(&header, 4);
+        // The length does not include `RIFF` and itself.
         self.end = u64::from(size).saturating_add(8);
         self.state = State::Chunk;
     }
@@ -70,7 +71,8 @@ impl Webp {
                 self.animated = body.first().is_some_and(|flags| flags & 0x02 != 0);
                 extended(body)
             }
-            // Without the flag, or with no room for its own header, it is no frame (RFC 9649, 2.7.1).
+            // Without the flag, or without room for its header, it is not a frame (RFC 9649,
+            // 2.7.1).
             b"ANMF" if self.animated && size >= FRAME_HEADER => {
                 facts.frames = facts.frames.saturating_add(1);
                 None
@@ -105,6 +107,8 @@ impl Webp {
             facts.defect(DefectKind::WebpNoImage, offset);
         }
         facts.frames_final = true;
+        // A chunk may exceed the RIFF chunk (`webp/riff-length`): the image ends with the later of
+        // both.
         facts.ends_at(self.end.max(offset));
         Progress::Done
     }

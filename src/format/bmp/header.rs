@@ -67,8 +67,8 @@ impl Header {
         self.size == 12
     }
 
-    /// Whether the version is one that readers know. OS/2 2.x allows to cut its header anywhere from
-    /// 16 bytes on, but readers accept 64 only.
+    /// Whether the version is one that readers know. OS/2 2.x allows to cut its header anywhere
+    /// from 16 bytes on, but readers accept 64 only.
     pub(super) const fn size_is_known(&self) -> bool {
         matches!(self.size, 12 | 40 | 52 | 56 | 64 | 108 | 124)
     }
@@ -88,6 +88,7 @@ impl Header {
             let (width, height) = (le32(field, 0).cast_signed(), le32(field, 4).cast_signed());
             self.width = u32::try_from(width).unwrap_or_default();
             self.height = height.unsigned_abs();
+            // Windows stores rows from bottom to top, unless the height is negative.
             self.top_down = height < 0;
         }
     }
@@ -222,6 +223,7 @@ impl Header {
     /// Masks follow the fields of `BITMAPINFOHEADER`, in its larger versions as part of the header.
     pub(super) const fn masks_len(&self) -> usize {
         match (self.compression, self.size) {
+            // Headers of 56 bytes and more include a mask for alpha.
             (Compression::Masks, 56..) => 16,
             (Compression::Masks, _) => 12,
             _ => 0,
@@ -255,8 +257,8 @@ impl Header {
         self.palette_end().saturating_add(core_colors)
     }
 
-    /// Where the palette ends that the header states. `BITMAPCOREHEADER` states none: what is before
-    /// the pixels is the palette, often less than there are indices.
+    /// Where the palette ends that the header states. `BITMAPCOREHEADER` states none: what is
+    /// before the pixels is the palette, often less than there are indices.
     fn palette_end(&self) -> u64 {
         let colors = match (self.is_palette() && !self.is_core(), self.colors) {
             (false, _) => 0,
@@ -292,12 +294,12 @@ impl Header {
     }
 }
 
-/// The header of a Windows bitmap that is not compressed, whole and without a fault.
+/// The header of a Windows bitmap that is not compressed, complete and without a defect.
 #[inline]
 pub(crate) fn glance(file: &[u8]) -> Option<Glance> {
     let head: &[u8; 54] = file.first_chunk()?;
     let mut header = Header::new(head.first_chunk()?);
-    // Who has zeros between the marks is a bitmap, whatever else it has.
+    // `BM` with zeros in the reserved fields is a bitmap, whatever else it has.
     let is_usual =
         head.starts_with(b"BM") && le32(head, 6) == 0 && matches!(header.size, 40 | 108 | 124);
     let is_compressed = le32(head, 30) != 0;

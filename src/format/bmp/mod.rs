@@ -40,11 +40,11 @@ enum State {
     Fields,
     /// Before the channel masks.
     Masks,
-    /// In a palette or pixels, which are not looked at.
+    /// In a palette or pixels, which are not examined.
     Body,
     /// In run lengths, from `start` on.
     Runs { rle: Rle, start: u64 },
-    /// Nothing more is read.
+    /// Terminal state.
     Over(Progress),
 }
 
@@ -64,6 +64,7 @@ impl Bmp {
         };
         self.header = Header::new(&field);
         if !self.header.size_is_known() {
+            // Read on as `BITMAPINFOHEADER`: the sides of most unknown versions are at its offsets.
             facts.defect(DefectKind::BmpHeaderSize, FILE_HEADER);
         }
         self.state = State::Sides;
@@ -116,7 +117,7 @@ impl Bmp {
             facts.ends_at(end);
             return;
         }
-        // Run lengths say only by themselves where they end.
+        // Only the runs themselves show where they end.
         match self.header.runs() {
             Some(rle) if facts.dimensions.is_some() => {
                 let start = self.header.pixels_start();

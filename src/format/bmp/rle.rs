@@ -118,6 +118,7 @@ impl Rle {
                     u16::from(pixels)
                 };
                 Step::Absolute {
+                    // Absolute runs are padded to 16 bits.
                     left: bytes.next_multiple_of(2),
                 }
             }
@@ -125,6 +126,7 @@ impl Rle {
             (Step::Rows { columns }, rows) => {
                 self.column = self.column.saturating_add(u32::from(columns));
                 self.row = self.row.saturating_add(u32::from(rows));
+                // A delta may end just after the last pixel, but not outside of the picture.
                 if self.column > self.width || self.row > self.height {
                     return Walked::Wrong(DefectKind::BmpRleOutside);
                 }

@@ -43,7 +43,7 @@ impl Frame {
             && self.top.saturating_add(height) <= screen.height
     }
 
-    /// Holds the length of the frame's data, which ended before `end`, against its pixels.
+    /// Compares the length of the frame's data, which ended before `end`, with its pixels.
     pub(super) fn check(&self, end: u64, facts: &mut Facts) {
         // Lengths of sub-blocks and the terminator are counted too: the bound is generous.
         let bytes = end.saturating_sub(self.start);

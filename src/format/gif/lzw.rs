@@ -118,6 +118,8 @@ impl Lzw {
     /// Fills the bit buffer, eight bytes at once where there are as many.
     fn refill<'a>(&mut self, data: &'a [u8]) -> &'a [u8] {
         if let Some(word) = data.first_chunk() {
+            // All eight bytes are added. Those that are not counted yet are read again by the next
+            // call, which sets the same bits.
             self.buffer |= u64::from_le_bytes(*word) << self.bits;
             let taken = (63_u32.saturating_sub(self.bits)) >> 3;
             self.bits = self.bits.saturating_add(taken << 3);
@@ -153,6 +155,8 @@ impl Lzw {
             let code = usize::try_from(buffer & !(u64::MAX << width)).unwrap_or_default();
             buffer >>= width;
             bits = bits.saturating_sub(width);
+            // The clear code is a power of two and the end code follows it: one comparison finds
+            // both.
             if code & !1 == clear {
                 if code != clear {
                     // The end code.
@@ -185,6 +189,7 @@ impl Lzw {
                 break;
             };
             left = still_left;
+            // A full table is used as it is until a clear code, which encoders may defer.
             next = next.saturating_add(1).min(MOST_CODES);
             if next >> width != 0 && width < MOST_BITS {
                 width = width.saturating_add(1);

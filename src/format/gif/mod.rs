@@ -72,6 +72,7 @@ impl Gif {
         self.left = table_bytes(self.screen.flags);
         self.state = State::GlobalTable;
         if self.screen.is_zero() {
+            // The first frame states what the screen lacks, so header depth reads on.
             facts.defect(DefectKind::GifZeroScreen, 6);
             return Progress::More;
         }
@@ -97,6 +98,7 @@ impl Gif {
                 State::Block
             }
             _ => {
+                // The length of a block depends on its first byte: the next one cannot be found.
                 facts.defect(DefectKind::GifUnknownBlock, offset);
                 return Progress::Failed;
             }
@@ -111,7 +113,7 @@ impl Gif {
         if width == 0 || height == 0 {
             facts.defect(DefectKind::GifZeroFrame, offset);
         } else if self.screen.is_zero() {
-            // There is no screen to stick out of: the first frame gives what it lacks.
+            // No screen bounds the frames: the first frame states what it lacks.
             let side = |screen: u16, frame| if screen == 0 { frame } else { screen.into() };
             if facts.frames == 0 {
                 facts.dimensions = Some(Dimensions::new(
@@ -142,6 +144,8 @@ impl Gif {
     fn code_size(&mut self, size: u8, offset: u64, facts: &mut Facts) {
         match size {
             2..=8 => {}
+            // Appendix F describes 2 to 8. Codes begin with one bit more and have at most 12, so 11
+            // is the most that can be decoded.
             1 | 9..=11 => facts.defect(DefectKind::GifUnusualCodeSize, offset),
             _ => facts.defect(DefectKind::GifCodeSize, offset),
         }
@@ -183,15 +187,17 @@ impl Gif {
         self.state = State::Block;
     }
 
-    /// Skips what is left of a color table; whether it is behind.
+    /// Skips what is left of a color table. Returns whether all of it was skipped.
     fn skip(&mut self, cursor: &mut Cursor<'_>) -> bool {
         let skipped = cursor.take_len(self.left).len();
         self.left = self.left.saturating_sub(skipped);
         self.left == 0
     }
 
-    /// Skips sub-blocks (clause 15); whether their terminator is behind.
+    /// Skips sub-blocks (clause 15). Returns whether their terminator was read.
     fn skip_sub_blocks(&mut self, cursor: &mut Cursor<'_>) -> bool {
+        // The cursor is moved once, not for each sub-block: these hold at most 255 bytes, and most
+        // of a file consists of them.
         let input = cursor.rest();
         let mut left = self.left;
         let mut rest = input;
@@ -212,7 +218,7 @@ impl Gif {
         true
     }
 
-    /// Reads sub-blocks; whether their terminator is behind.
+    /// Reads sub-blocks. Returns whether their terminator was read.
     fn read_sub_blocks(&mut self, cursor: &mut Cursor<'_>) -> bool {
         loop {
             let data = cursor.take_len(self.left);
@@ -305,6 +311,7 @@ impl Parser for Gif {
                 }
                 facts.defect(DefectKind::Truncated, len);
             }
+            // Only the trailer is missing (clause 27); readers show every frame.
             State::Block if facts.frames > 0 => {
                 facts.defect(DefectKind::GifNoTrailer, len);
                 close(len, facts);
@@ -336,7 +343,7 @@ impl Gif {
     }
 }
 
-/// The last frame is behind.
+/// The last frame was read.
 fn close(offset: u64, facts: &mut Facts) {
     if facts.frames == 0 {
         facts.defect(DefectKind::GifNoFrames, offset);
@@ -346,6 +353,7 @@ fn close(offset: u64, facts: &mut Facts) {
 
 /// The first sub-block's length of the extensions that have a fixed one (clauses 23 to 26).
 fn state_extension(label: u8, first: u8, offset: u64, facts: &mut Facts) {
+    // A comment (clause 24) has no fixed part, so it may be empty.
     if first == 0 && label != 0xfe {
         return facts.defect(DefectKind::GifEmptyExtension, offset);
     }

@@ -38,7 +38,7 @@ impl Screen {
     }
 }
 
-/// States what the logical screen descriptor says.
+/// Records the fields of the logical screen descriptor.
 pub(super) fn state_screen(screen: Screen, facts: &mut Facts) {
     facts.color = Some(ColorType::Palette);
     facts.bit_depth = screen.bit_depth();

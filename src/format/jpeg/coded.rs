@@ -18,6 +18,8 @@ impl Jpeg {
         if self.scan.start == 0 {
             self.scan.start = cursor.offset();
         }
+        // A restart marker is held until the next marker is known: before EOI it is stray,
+        // elsewhere it begins an interval.
         if self.scan.held.is_some() && !may_end(fill, cursor.rest()) {
             self.release_restart(facts);
         }
@@ -36,6 +38,8 @@ impl Jpeg {
                     run
                 }
             };
+            // The 0xFF stays unread where a whole marker follows, so that `leap` can read the
+            // segment at once.
             cursor.take_len(bytes.saturating_sub(usize::from(ends_in_fill)));
             if !self.ends_before_segment(cursor, facts) {
                 cursor.take_len(usize::from(ends_in_fill));
@@ -47,9 +51,11 @@ impl Jpeg {
         let Some(code) = cursor.byte() else { return };
         self.state = State::Coded { fill: false };
         match (code, Marker::new(code)) {
+            // `coded_run` handles stuffed zeros, except one that begins a chunk.
             (0x00, _) => self.feed_payload(&[0xFF], at, facts),
             // T.87 A.1 stuffs a bit, not a byte.
             (0x01..=0x7F, _) if self.is_ls() => {}
+            // Fill bytes may precede any marker (T.81 B.1.1.2).
             (0xFF, _) => self.state = State::Coded { fill: true },
             (_, Marker::Restart(number)) => {
                 if walker(&mut self.payload).is_none() {
@@ -100,8 +106,8 @@ impl Jpeg {
         }
     }
 
-    /// Ends the restart interval at `at`. Returns whether its data were walked and hold no more than
-    /// tolerated defects.
+    /// Ends the restart interval at `at`. Returns whether its data were walked and hold no more
+    /// than tolerated defects.
     fn end_interval(&mut self, last: bool, at: u64, facts: &mut Facts) -> bool {
         let Some(payload) = walker(&mut self.payload) else {
             return false;
@@ -135,8 +141,8 @@ impl Jpeg {
             .is_some_and(|frame| frame.process.kind == Kind::Ls)
     }
 
-    /// A restart marker after data that are `is_sound`. After the scan's last block it is stray, which
-    /// only the walk can tell.
+    /// A restart marker after data that `is_sound`. After the scan's last block it is stray, which
+    /// only the walk detects.
     fn restart(&mut self, number: u8, at: u64, is_sound: bool, facts: &mut Facts) {
         let payload = walker(&mut self.payload);
         let is_whole = payload.and_then(|payload| payload.is_scan_whole());
@@ -144,6 +150,7 @@ impl Jpeg {
             facts.defect(DefectKind::JpegDataExcess, at);
         } else if self.restart_interval == 0 && is_whole.is_none() {
             facts.defect(DefectKind::JpegRestartCount, at);
+        // T.81 table B.1: the numbers count modulo 8, from 0 in each scan.
         } else if u32::from(number) != self.scan.restarts & 7 || self.restart_interval == 0 {
             facts.defect(DefectKind::JpegRestartOrder, at);
         }
@@ -154,6 +161,7 @@ impl Jpeg {
     fn end_scan(&mut self, marker: Marker, at: u64, facts: &mut Facts) {
         let Some(frame) = &self.frame else { return };
         if frame.height == 0 {
+            // A frame without a height needs DNL directly after its first scan (T.81 B.2.5).
             if marker != Marker::NumberOfLines {
                 facts.defect(DefectKind::ZeroDimension, at);
             }
@@ -167,7 +175,7 @@ impl Jpeg {
         }
         let bits = at.saturating_sub(self.scan.start).saturating_mul(8);
         let per_mcu = self.least_bits(frame);
-        // MCUs are counted by divisions, which is done only where so few bits leave a doubt.
+        // Counting MCUs takes divisions, so it is done only where so few bits leave a doubt.
         if bits < most_mcus(frame).saturating_mul(per_mcu)
             && bits < mcus(frame, &self.scan).saturating_mul(per_mcu)
         {
@@ -193,7 +201,10 @@ impl Jpeg {
     fn least_bits(&self, frame: &Frame) -> u64 {
         let per_block = match frame.process.kind {
             _ if frame.process.arithmetic => 0,
+            // A block has a DC code and at least one AC code.
             Kind::Baseline | Kind::Extended => 2,
+            // One code can end the band of thousands of blocks (T.81 G.1.2.2), so AC scans have no
+            // minimum.
             Kind::Progressive => u64::from(self.scan.starts_with_dc()),
             Kind::Lossless | Kind::Ls => 0,
         };

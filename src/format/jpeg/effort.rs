@@ -7,7 +7,8 @@ use super::{
 };
 use crate::format::facts::Effort;
 
-/// Building the look-up tables of one Huffman code takes about as long as visiting this many blocks.
+/// Building the look-up tables of one Huffman code takes about as long as visiting this many
+/// blocks.
 const BLOCKS_PER_TABLE: u64 = 32;
 
 impl Effort {
@@ -26,7 +27,8 @@ impl Effort {
             let (across, down) = blocks(frame, place);
             self.blocks = self.blocks.saturating_add(across.saturating_mul(down));
         }
-        // A decoder keeps every coefficient until the last scan, unless the first has them all.
+        // A decoder holds every coefficient until the last scan, unless the first scan has them
+        // all.
         let keeps = progressive || scan.count < frame.count;
         self.memory = self.memory.max(buffers(frame, keeps));
     }

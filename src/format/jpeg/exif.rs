@@ -1,6 +1,6 @@
 //! The orientation tag in an APP1 segment (Exif 2.3, 4.5.4 and 4.6.4): only the 0th image file
-//! directory is read, front to back, in constant space. Sizes in it are never believed, and those
-//! of the thumbnail's directory are never even reached.
+//! directory is read, in order and in constant space. Sizes in it are never trusted, and those of
+//! the thumbnail's directory are never reached.
 
 use crate::format::Orientation;
 
@@ -112,6 +112,7 @@ impl Exif {
 
     fn header(&mut self, field: &[u8]) -> Step {
         self.big_endian = match field {
+            // The sixth byte is padding, whose value is not checked.
             [b'E', b'x', b'i', b'f', 0, _, b'I', b'I', 42, 0, ..] => false,
             [b'E', b'x', b'i', b'f', 0, _, b'M', b'M', 0, 42, ..] => true,
             _ => return Step::Over,

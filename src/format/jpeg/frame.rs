@@ -29,6 +29,7 @@ impl Process {
         let kind = match code {
             0xC0 => Kind::Baseline,
             0xF7 => Kind::Ls,
+            // In table B.1 the two lower bits name the process, and the others its coding.
             _ => match code & 3 {
                 1 => Kind::Extended,
                 2 => Kind::Progressive,
@@ -70,6 +71,7 @@ impl Component {
     #[inline]
     const fn new([id, sampling, quantization]: [u8; 3]) -> Option<Self> {
         let (across, down) = (sampling >> 4, sampling & 15);
+        // One comparison for three fields: 0 wraps to 255, and only 0 to 3 have no higher bit.
         if across.wrapping_sub(1) | down.wrapping_sub(1) | quantization > 3 {
             return None;
         }
@@ -87,6 +89,8 @@ impl Component {
 #[inline]
 const fn color(count: u8, named: bool, app: AppSegments) -> Option<ColorType> {
     match (count, app.adobe_transform) {
+        // The order of libjpeg's `default_decompress_parms`: JFIF implies YCbCr, then Adobe's
+        // transform decides, then the identifiers.
         (1, _) => Some(ColorType::Gray),
         (3, Some(0)) if !app.jfif => Some(ColorType::Rgb),
         (3, None) if !app.jfif && named => Some(ColorType::Rgb),
@@ -234,6 +238,7 @@ impl Frame {
         component: [u8; 3],
     ) -> Result<(), DefectKind> {
         let component = Component::new(component).ok_or(DefectKind::JpegFrameHeader)?;
+        // A scan names components by these identifiers, so a repeated one is ambiguous.
         let mut before = self.components.iter().take(usize::from(index));
         if before.any(|held| held.id == component.id) {
             return Err(DefectKind::JpegFrameHeader);

@@ -1,5 +1,5 @@
-//! From the start to the frame's header, of a whole file: segments by their length, and nothing held
-//! but what they say.
+//! Reads a complete file from its start to the frame's header: segments are skipped by their
+//! length, and only what affects the result is kept.
 
 use std::num::NonZeroU8;
 

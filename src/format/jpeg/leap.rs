@@ -1,5 +1,5 @@
-//! The short way through segments that lie in a chunk as a whole: no step for each of their fields.
-//! It reads what the steps read; whatever is out of the ordinary is left to them.
+//! The fast path for segments that are complete in one chunk: no state for each of their fields. It
+//! reads what the state machine reads, and leaves anything unusual to it.
 
 use super::{
     Cursor, Facts, Jpeg, State, exif,
@@ -62,6 +62,8 @@ impl Jpeg {
             if self.depth == super::Depth::Decode {
                 effort.table();
             }
+            // The segment is left unread, and the steps record the tables before this one again:
+            // defining a table twice has the effect of defining it once.
             let Ok(Next::Part(part)) = self.huffman_head(head) else {
                 return false;
             };
@@ -76,7 +78,7 @@ impl Jpeg {
                 rest = after;
             }
         }
-        // Otherwise the steps read it again.
+        // Otherwise the steps count the tables again.
         #[cfg(feature = "decode")]
         if rest.is_empty() {
             facts.effort = effort;

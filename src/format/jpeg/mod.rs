@@ -67,7 +67,7 @@ enum State {
     Segment(Segment),
     /// In coded data. `fill` says that the last byte was an 0xFF.
     Coded { fill: bool },
-    /// Nothing more is read.
+    /// Terminal state.
     Over(Progress),
 }
 
@@ -78,7 +78,7 @@ struct Tables {
     ac: u8,
 }
 
-/// What the application segments said that matters here.
+/// The contents of application segments that affect decoding.
 #[derive(Clone, Copy, Debug, Default)]
 struct AppSegments {
     jfif: bool,
@@ -140,6 +140,7 @@ impl Jpeg {
         match cursor.byte() {
             None | Some(0xFF) => {}
             Some(0x00) => {
+                // 0xFF 0x00 is a stuffed byte of coded data, which has no place between segments.
                 facts.defect(DefectKind::JpegJunk, at);
                 self.state = State::Marker { fill: false };
             }
@@ -177,6 +178,7 @@ impl Jpeg {
             return;
         };
         let length = u16::from_be_bytes([high, low]);
+        // The length includes its own two bytes (T.81 B.1.1.4).
         if let Some(left) = length.checked_sub(2) {
             self.open(marker, at, left, facts);
         } else {
@@ -198,6 +200,7 @@ impl Jpeg {
                 }
             }
         }
+        // The other pictures follow this end marker and are not examined.
         if self.app.multi_picture {
             facts.defect(DefectKind::JpegMultiPicture, at);
         }

@@ -1,4 +1,4 @@
-//! The parts of segments (T.81 B.2), and what is read of those that come byte by byte.
+//! The parts of segments (T.81 B.2), and how those of variable length are read.
 
 use super::{
     DefectKind, Depth, Facts,
@@ -128,7 +128,7 @@ pub(super) enum Next {
     Coded,
 }
 
-/// What bytes of a part say that is read as they come.
+/// Reads bytes of a part that is not gathered first.
 pub(super) fn read_bytes(
     part: Part,
     bytes: &[u8],
@@ -175,7 +175,7 @@ pub(super) fn is_prefix_code(counts: &[u8; 16]) -> bool {
     taken.sum::<u32>() <= 1 << 16
 }
 
-/// States a zero among the quantisers. Returns the first byte of a value that is cut.
+/// Records a zero among the quantizers. Returns the first byte of a value that is incomplete.
 fn check_quantizers(
     bytes: &[u8],
     wide: bool,

@@ -39,6 +39,7 @@ impl Jpeg {
                     .zip(0_u8..)
                     .filter(|(component, _)| component.id == id)
                     .map(|(_, place)| place)
+                    // A component is in a scan once (T.81 B.2.3).
                     .find(|place| {
                         !scan
                             .components()
@@ -98,6 +99,7 @@ impl Jpeg {
             }
             Kind::Ls => {}
         }
+        // T.81 B.2.3 limits an MCU to ten blocks, which `payload::bits` relies on.
         if scan.count > 1 && frame.process.has_blocks() && blocks_in_mcu(frame, scan) > 10 {
             return Err(DefectKind::JpegScanHeader);
         }
@@ -134,7 +136,7 @@ impl Jpeg {
         }
     }
 
-    /// The scan's header, whose marker is at `at`, is read: coded data follows.
+    /// The scan's header, whose marker is at `at`, was read: coded data follows.
     pub(super) fn begin_scan(&mut self, at: u64, facts: &mut Facts) {
         self.scans = self.scans.saturating_add(1);
         self.scan.at = at;
@@ -146,10 +148,12 @@ impl Jpeg {
         }
         if let (Some(payload), Some(frame)) = (walker(&mut self.payload), &self.frame) {
             let mcus = mcus(frame, &self.scan);
+            // Without a height the blocks cannot be counted: DNL comes only after the scan.
             let is_walked = frame.height != 0
                 && payload.begin(frame, &self.scan, mcus, self.restart_interval, at);
             if !is_walked {
                 facts.defect(DefectKind::NotWalked, at);
+                // Later scans may refine coefficients that were not read.
                 payload.leave_scan();
             }
         } else if cfg!(not(feature = "payload")) && self.depth >= Depth::Payload {
@@ -168,6 +172,7 @@ fn check_progressive(scan: &Scan) -> Result<(), DefectKind> {
         start <= end && end <= 63 && scan.count == 1
     };
     let steps_by_one = high == 0 || high.checked_sub(1) == Some(low);
+    // T.81 table B.3 limits the point transform to 13.
     if band_is_legal && steps_by_one && low <= 13 {
         Ok(())
     } else {

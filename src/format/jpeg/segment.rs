@@ -26,6 +26,7 @@ impl Jpeg {
             Marker::Frame(_) if self.frame.is_some() => {
                 return self.fail(DefectKind::JpegSecondFrame, at, facts);
             }
+            // Without components the header cannot be interpreted, but its length is known.
             Marker::Scan if self.frame.is_none() => {
                 facts.defect(DefectKind::JpegNoFrame, at);
                 part = Part::Rest;
@@ -40,6 +41,7 @@ impl Jpeg {
         let Segment { at, left, .. } = segment;
         let wanted = match part.need() {
             Need::Field(bytes) => bytes,
+            // These are read as they arrive, so one byte is enough to continue.
             Need::Bytes(bytes) => bytes.min(1),
             Need::Rest => 0,
         };
@@ -96,6 +98,8 @@ impl Jpeg {
 
     fn follow(&mut self, segment: Segment, next: Result<Next, DefectKind>, facts: &mut Facts) {
         match next {
+            // Without a frame or scan header the coded data has no meaning. A malformed table is
+            // skipped by its segment's length.
             Err(kind) if segment.part.is_vital() => self.fail(kind, segment.at, facts),
             Err(kind) => {
                 facts.defect(kind, segment.at);
@@ -273,6 +277,8 @@ impl Jpeg {
         let [head, counts @ ..] = field;
         let (class, number) = (head >> 4, head & 15);
         let symbols = counts.iter().map(|count| u16::from(*count)).sum();
+        // Each counts as malformed in libjpeg too: more symbols than byte values, or codes that do
+        // not fit in their length.
         if class > 1 || number > 3 || symbols > 256 || !is_prefix_code(counts) {
             return Err(DefectKind::JpegHuffmanTable);
         }

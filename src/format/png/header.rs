@@ -181,6 +181,7 @@ impl Header {
                 let columns = u64::from(size.width.saturating_sub(*x).div_ceil(*x_step));
                 let rows = u64::from(size.height.saturating_sub(*y).div_ceil(*y_step));
                 let row = columns.saturating_mul(bits).div_ceil(8).saturating_add(1);
+                // A pass without columns has no filter types either.
                 if columns == 0 { (row, 0) } else { (row, rows) }
             })
             .filter(|(_, rows)| *rows != 0)
@@ -195,6 +196,8 @@ pub(super) fn read_head(head: &[u8; HEAD], facts: &mut Facts) -> Option<Header> 
     }
     let header = read_fields(head, 16, facts);
     if be32(head, 8) != 13 {
+        // With another length the checksum and the next chunk are at unknown offsets. Without it
+        // the walk continues, whatever the checksum is.
         facts.defect(DefectKind::PngHeaderLength, FIRST_CHUNK);
         return None;
     }

@@ -87,6 +87,8 @@ impl Png {
     }
 
     fn head(&mut self, head: &[u8; APPLE_HEAD], facts: &mut Facts) -> Progress {
+        // Apple's tools write CgBI before IHDR, with deflate data that has no zlib header and with
+        // other channels. No other reader shows it, so only the size is read.
         if head.get(8..16) == Some(APPLE) {
             facts.defect(DefectKind::PngApple, header::FIRST_CHUNK);
             self.field.hold(*head, HEAD);
@@ -112,10 +114,14 @@ impl Png {
     fn chunk_header(&mut self, header: &[u8], facts: &mut Facts, start: u64) -> Progress {
         let len = be32(header, 0);
         let name = be32(header, 4).to_be_bytes();
+        // PNG 5.3: a name is four ASCII letters. Anything else means that a length was wrong and
+        // the walk is between chunks; nothing after this can be trusted.
         if !name.iter().all(u8::is_ascii_alphabetic) {
             facts.defect(DefectKind::PngChunkName, start);
             return Progress::Failed;
         }
+        // PNG 5.3 limits a length to 2^31 - 1. Trusting a longer one would skip the rest of any
+        // file.
         if len > header::MAX {
             facts.defect(DefectKind::PngChunkLength, start);
             return Progress::Failed;
@@ -126,6 +132,8 @@ impl Png {
             len,
             left: len,
         };
+        // All bytes of a file pay for work, not only its image data: an animation of small frames
+        // has little else.
         self.pictures.earn(CHUNK);
         self.crc = Hasher::new();
         self.crc.update(&name);
@@ -134,22 +142,24 @@ impl Png {
         Progress::More
     }
 
-    /// Holds a chunk's place and length against the rules.
+    /// Checks a chunk's position and length against the rules.
     fn begin(&mut self, facts: &mut Facts) {
         let Chunk {
             name, start, len, ..
         } = self.chunk;
         let mut defect = |kind| facts.defect(kind, start);
         match &name {
+            // `head` has read the first one.
             b"IHDR" => defect(DefectKind::PngDuplicate),
             b"PLTE" => {
                 if self.order.palette {
                     defect(DefectKind::PngDuplicate);
                 }
+                // PNG 5.6: the palette precedes the pixels that index it.
                 if self.order.image && self.header.color == 3 {
                     defect(DefectKind::PngChunkOrder);
                 } else if self.order.image || !self.order.allows_palette() {
-                    // Without indices a palette is a suggestion, which readers skip.
+                    // Without indices a palette is a suggestion (PNG 11.2.2), which readers skip.
                     defect(DefectKind::PngAncillaryOrder);
                 }
                 self.palette(len, facts);
@@ -157,12 +167,13 @@ impl Png {
             }
             b"IDAT" => {
                 if self.order.image && !self.order.image_open {
-                    // Readers stop at the last row, and so skip what follows a complete picture.
+                    // Readers stop at the last row, so they skip what follows a complete picture.
                     defect(if self.is_complete || len == 0 {
                         DefectKind::PngImageDataEnd
                     } else {
                         DefectKind::PngChunkOrder
                     });
+                    // It has no data to belong to the picture, which therefore stays closed.
                     if len == 0 {
                         return;
                     }
@@ -170,6 +181,8 @@ impl Png {
                 if self.header.color == 3 && !self.order.palette {
                     defect(DefectKind::PngNoPalette);
                 }
+                // The data of all IDAT chunks is one zlib stream (PNG 11.2.3): only the first
+                // begins a picture.
                 if !self.order.image {
                     self.begin_picture(self.header.dimensions(), facts);
                 }
@@ -186,11 +199,14 @@ impl Png {
                     defect(DefectKind::PngAncillaryOrder);
                 }
             }
+            // PNG 5.4: a decoder cannot safely interpret a picture with such a chunk.
             _ => defect(DefectKind::PngUnknownCritical),
         }
+        // IDAT chunks are consecutive (PNG 5.6): any other chunk ends the picture's data.
         if self.order.image_open {
             self.order.image_open = false;
             self.animation.close(facts);
+            // The next frame begins, so the one before it is complete.
             self.is_complete |= self.end_picture(facts);
         }
     }
@@ -205,7 +221,7 @@ impl Png {
         }
     }
 
-    /// The image data of a picture is behind. Returns whether it is known to have every row.
+    /// The image data of a picture is complete. Returns whether it is known to have every row.
     fn end_picture(&mut self, facts: &mut Facts) -> bool {
         self.pictures.end(facts)
     }
@@ -224,7 +240,7 @@ impl Png {
         facts.defect(kind, self.chunk.start);
     }
 
-    /// Reads on in a chunk's body; whether it is behind.
+    /// Reads more of a chunk's body. Returns whether that was the rest of it.
     fn body(&mut self, cursor: &mut Cursor<'_>, facts: &mut Facts) -> bool {
         let start = cursor.offset();
         let body = cursor.take(self.chunk.left.into());
@@ -234,10 +250,12 @@ impl Png {
         let mut beginning = Cursor::new(body, start);
         let looked_at = self.field.gather(&mut beginning, self.chunk.looked_at());
         if self.chunk.is_image_data() {
+            // The two bytes of the zlib header may be in different chunks.
             if self.zlib.held() < 2 {
                 self.zlib_header(body, facts);
             }
             self.pictures.push(body, start);
+        // The first four bytes of fdAT are a sequence number; the frame's data begins after them.
         } else if looked_at && &self.chunk.name == b"fdAT" {
             self.pictures.push(beginning.rest(), beginning.offset());
         }
@@ -245,6 +263,7 @@ impl Png {
             return false;
         }
         self.pictures.end_chunk();
+        // Image data is counted where it is decompressed, in `Payload::block`.
         if !self.chunk.is_image_data() && &self.chunk.name != b"fdAT" {
             self.pictures
                 .earn(usize::try_from(self.chunk.len).unwrap_or(usize::MAX));
@@ -254,7 +273,7 @@ impl Png {
         true
     }
 
-    /// Reads what was held of the body, now that it is behind.
+    /// Reads what was held of the body, once all of it was passed.
     fn look(&mut self, facts: &mut Facts) {
         let Chunk { name, start, .. } = self.chunk;
         let body = self.field.partial();
@@ -270,6 +289,7 @@ impl Png {
                 self.end_picture(facts);
                 let body = self.field.partial();
                 let size = self.animation.frame(body, place, facts);
+                // An fcTL before IDAT describes the still image, whose IDAT begins the picture.
                 if let (Some(size), true) = (size, self.order.image) {
                     self.begin_picture(size, facts);
                 }
@@ -298,7 +318,7 @@ impl Png {
         let crc = core::mem::replace(&mut self.crc, Hasher::new());
         if crc.finalize() != expected {
             let kind = match &self.chunk.name {
-                // All that it says is that no chunk follows.
+                // IEND states only that no chunk follows.
                 b"IEND" => DefectKind::PngEndCrc,
                 _ if self.chunk.is_ancillary() => DefectKind::PngAncillaryCrc,
                 _ => DefectKind::PngCriticalCrc,
@@ -318,6 +338,7 @@ impl Png {
         let unpacked = self.header.unpacked(self.header.dimensions());
         if self.packed == 0 {
             facts.defect(DefectKind::PngNoImageData, self.chunk.start);
+        // Nothing is decompressed at structure depth, but so few bytes cannot hold all rows.
         } else if self.packed.saturating_mul(DEFLATE_RATIO) < unpacked {
             facts.defect(DefectKind::PngShortImageData, self.chunk.start);
         }
@@ -336,7 +357,7 @@ impl Parser for Png {
                     None => return Progress::More,
                 },
                 State::AppleHead => match self.field.fill(&mut cursor, APPLE_HEAD) {
-                    // Its pixels are packed in a way of its own: there is no going on.
+                    // The size is a fact; the pixels are not in PNG's encoding.
                     Some(head) => {
                         if head.get(28..32) == Some(b"IHDR") {
                             read_fields(&head, 32, facts);
@@ -371,6 +392,8 @@ impl Parser for Png {
 
     fn finish(&mut self, len: u64, facts: &mut Facts) {
         if matches!(self.state, State::Head) {
+            // A truncated IHDR without its checksum can still state a size, and one that is too
+            // small is worth reporting next to the truncation.
             let partial = self.field.partial();
             let size = Dimensions::new(be32(partial, 16), be32(partial, 20));
             if partial.get(12..16) == Some(b"IHDR") && partial.len() >= 24 && size.pixels() != 0 {

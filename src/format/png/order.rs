@@ -52,6 +52,8 @@ impl Order {
             }
             bit = bit.wrapping_shl(1);
         }
+        // The only chunk that has a position and may be repeated. Unknown ancillary chunks may be
+        // anywhere.
         name != *b"sPLT" || self.is_at(Position::BeforeImage)
     }
 

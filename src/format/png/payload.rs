@@ -12,8 +12,8 @@ use super::{
 use crate::format::{Dimensions, work::Work};
 
 /// The most bytes that are decompressed by one call. Data that repeats output of an earlier call is
-/// copied from the decompressor's window, which is slower than from the scratch buffer itself: fewer
-/// calls, fewer such copies.
+/// copied from the decompressor's window, which is slower than from the scratch buffer itself:
+/// fewer calls, fewer such copies.
 const SCRATCH: usize = 128 * 1024;
 
 /// How much image data one call gets. Blocks are counted from the beginning of a chunk, so that the
@@ -21,11 +21,12 @@ const SCRATCH: usize = 128 * 1024;
 /// of the file.
 pub(super) const BLOCK: usize = 1024;
 
-/// Picoseconds that a decompressed byte costs, if it repeats the byte before: what else deflate codes
-/// in a few bits takes as long.
+/// Picoseconds that a decompressed byte costs, if it repeats the byte before: what else deflate
+/// codes in a few bits takes as long.
 const PER_BYTE: u64 = 105;
 
-/// Picoseconds that a row costs, at least. Shorter rows than [`SHORT_ROW_BYTES`] are checked many at a time.
+/// Picoseconds that a row costs, at least. Shorter rows than [`SHORT_ROW_BYTES`] are checked many
+/// at a time.
 const PER_ROW: u64 = 4_000;
 
 /// Picoseconds that beginning a picture costs.
@@ -109,6 +110,8 @@ impl Payload {
 
     /// Begins with another picture.
     pub(super) fn restart(&mut self, header: &Header, size: Dimensions) {
+        // The window and the scratch buffer serve all frames: allocating them again for each would
+        // make many small frames expensive.
         self.inflate.reset(true);
         self.rows = Rows::new(header, size);
         self.left = header.unpacked(size);
@@ -120,6 +123,7 @@ impl Payload {
 
     /// Most pictures that are small need less than all of the scratch buffer.
     fn fit_scratch(&mut self) {
+        // At least one byte, because data after the last row shows only if it can be written.
         let wanted = index(self.left).clamp(1, SCRATCH);
         if self.scratch.len() < wanted {
             self.scratch.resize(wanted, 0);
@@ -177,6 +181,7 @@ impl Payload {
             let start = self.end.saturating_sub(length(input));
             input = input.get(index(read)..).unwrap_or_default();
             let full = index(written) == room;
+            // A call that ran out of room continues inside a block of deflate, past its tables.
             self.before_tables = !full;
             let mut cost = self.cost_of(written);
             if may_read_tables {
@@ -190,6 +195,8 @@ impl Payload {
                 let at = start.saturating_add(read);
                 self.outcome = Some((Outcome::TooMuch, at));
             }
+            // A full buffer may leave output that needs no more input. Otherwise a call without
+            // progress waits for the next block.
             if (input.is_empty() || (read == 0 && written == 0)) && !full {
                 return;
             }
@@ -228,12 +235,14 @@ impl Payload {
         }
         let output = self.scratch.get(..index(written)).unwrap_or_default();
         if let Some(place) = self.rows.wrong_filter(output) {
-            // Between two calls the place is estimated, as if all of the block were compressed alike.
+            // Between two calls the place is estimated, as if all of the block were compressed
+            // alike.
             let share =
                 read.saturating_mul(u64::try_from(place).unwrap_or_default()) / written.max(1);
             return Some((Outcome::Filter, start.saturating_add(share)));
         }
         self.left = self.left.saturating_sub(written);
+        // The decompressor reports a wrong Adler-32 as an error, when all output is written.
         let is_checksum = self.inflate.error_message() == Some(WRONG_CHECKSUM);
         match (status, self.left) {
             (Some(Status::StreamEnd), 0) => Some((Outcome::Complete, at)),
@@ -247,8 +256,8 @@ impl Payload {
     }
 }
 
-/// Whether a call that gets `input` after `before` bytes of the stream can meet code tables. The first
-/// block's kind is known: it follows the header (RFC 1950, 2.2; RFC 1951, 3.2.3).
+/// Whether a call that gets `input` after `before` bytes of the stream can meet code tables. The
+/// first block's kind is known: it follows the header (RFC 1950, 2.2; RFC 1951, 3.2.3).
 fn begins_with_tables(before: u64, input: &[u8]) -> bool {
     match (before, input.first()) {
         (0 | 1, _) => false,

@@ -84,6 +84,7 @@ impl Rows {
             && let Some((row, rows)) = self.passes.get(present).copied()
             && let Ok(len @ 1..=SHORT_ROW) = usize::try_from(row)
         {
+            // A whole number of rows, so that one mask fits every span.
             let span = SPAN.saturating_sub(SPAN % len);
             let most = usize::try_from(rows)
                 .unwrap_or(usize::MAX)
@@ -100,6 +101,7 @@ impl Rows {
                     .iter()
                     .zip(&self.mask)
                     .fold(0, |highest, (byte, mask)| highest.max(byte & mask));
+                // `wrong_filter` reads this span row by row and finds the position.
                 if highest > MAX_FILTER {
                     break;
                 }

@@ -45,7 +45,8 @@ impl Buffer {
         self.end.saturating_sub(back)
     }
 
-    /// Copies as many of `bytes`, which are at the offset `at` of the file, as there is room for; returns how many.
+    /// Copies as many of `bytes`, which are at the offset `at` of the file, as there is room for;
+    /// returns how many.
     pub(super) fn fill(&mut self, bytes: &[u8], at: u64) -> usize {
         let room = HELD.saturating_sub(self.len).min(bytes.len());
         let taken = bytes.get(..room).unwrap_or_default();
@@ -133,13 +134,15 @@ impl<'a> Bits<'a> {
             .bytes
             .get(self.next..)
             .and_then(|rest| rest.first_chunk::<8>());
-        // The rare way takes and gives values, so that the reader can stay in registers.
+        // The rare path takes and returns values, so that the reader can stay in registers.
         let word = word.map_or_else(|| word_at_end(self.bytes, self.next), |word| *word);
         self.add(u64::from_be_bytes(word));
     }
 
     #[inline]
     fn add(&mut self, word: u64) {
+        // All eight bytes are added, and `count` becomes 56 to 63. Bytes beyond it are read again
+        // by the next call, which sets the same bits.
         self.ahead |= word.wrapping_shr(self.count);
         let bytes = 63_u32.wrapping_sub(self.count).wrapping_shr(3);
         self.next = self

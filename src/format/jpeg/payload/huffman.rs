@@ -227,6 +227,8 @@ fn gather(table: &Table, bits: u64) -> u16 {
             break;
         }
         let run = Run::of(symbol);
+        // A block has 63 AC coefficients, and its end counts 64 more. What exceeds either is left
+        // to the reader of single symbols, which detects an overrun.
         if passed.wrapping_add(run.advance) > 127
             || (!run.ends_block() && passed.wrapping_add(run.advance) > 63)
         {

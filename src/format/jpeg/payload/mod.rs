@@ -110,6 +110,7 @@ impl Payload {
         self.buffer.clear(at);
         self.ahead = Ahead::default();
         self.scans = self.scans.saturating_add(1);
+        // The segments between two scans are bytes of the file, so they pay for work as well.
         let before = at.saturating_sub(self.end);
         self.work
             .earn(usize::try_from(before).unwrap_or(usize::MAX));
@@ -206,6 +207,7 @@ impl Payload {
             if rest.is_empty() {
                 break;
             }
+            // The buffer is full, so the scan is long enough to be worth its tables of runs.
             if let Coding::Sequential(blocks) = &walk.coding {
                 for numbers in blocks.tables() {
                     // Without it the walk is slower.
@@ -256,6 +258,7 @@ impl Payload {
                 true,
             );
         }
+        // One defect is reported per interval, the one that costs most pixels first.
         if let (Fed::Fine, Interval::Whole { extra: Some(extra) }) = (fed, walk.state) {
             fed = Fed::Defect(DefectKind::JpegDataExcess, extra);
         }
@@ -263,6 +266,7 @@ impl Payload {
             fed = Fed::Defect(DefectKind::JpegBlockOverrun, overrun);
         }
         walk.next_interval();
+        // Missing blocks outrank a tolerated defect, which would let the scan pass.
         if last && walk.left > 0 && !matches!(fed, Fed::Defect(kind, _) if !kind.is_tolerated()) {
             fed = Fed::Defect(DefectKind::JpegDataShort, at);
         }
@@ -326,6 +330,7 @@ impl Walk {
             Err(Broken::TooMuch) => self.broken(Fed::TooMuch(buffer.offset(bits_left))),
             Ok(()) if self.interval_left == 0 => {
                 self.state = Interval::Whole {
+                    // Up to seven bits pad the last byte (T.81 F.1.2.3).
                     extra: (bits_left >= 8).then(|| buffer.offset(bits_left & !7)),
                 };
                 Fed::Fine
@@ -346,7 +351,7 @@ impl Walk {
     }
 
     fn next_interval(&mut self) {
-        // What a broken interval lacks is not missed again at the scan's end.
+        // What a malformed interval lacks is not reported again at the scan's end.
         self.left = self.left.saturating_sub(self.interval_left);
         self.interval_left = self.interval.min(self.left);
         self.state = Interval::Open;

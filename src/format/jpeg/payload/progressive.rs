@@ -181,7 +181,9 @@ impl Band {
             }
             bits.skip(symbol.len);
             match (u32::from(symbol.value >> 4), u32::from(symbol.value & 15)) {
+                // ZRL: sixteen zeros (T.81 F.1.2.2.1).
                 (15, 0) => next = next.wrapping_add(16),
+                // EOBn: this block and a run of further ones end here (T.81 G.1.2.2).
                 (size, 0) => {
                     self.run = 1_u32
                         .wrapping_shl(size)
@@ -262,6 +264,8 @@ impl Band {
                     bits.skip_long((known & band(next, self.last)).count_ones());
                     return Ok(new);
                 }
+                // T.81 G.1.2.3: a coefficient that becomes nonzero in a refinement has one bit, its
+                // sign.
                 (zeros, 1) => {
                     bits.skip(1);
                     zeros
@@ -271,6 +275,7 @@ impl Band {
             let is_new = symbol.value & 15 != 0;
             let mut free = !known & band(next, self.last);
             for _ in 0..zeros {
+                // A run counts only coefficients that are still zero: the lowest of them is passed.
                 free &= free.wrapping_sub(1);
             }
             mcus.note_overrun(free == 0 && is_new, bits);
