@@ -15,9 +15,9 @@ use crate::inspect::Claim;
 /// The URL of an image.
 ///
 /// The original text is kept, because the moderation service receives it; the probe uses the parsed
-/// form. `url::Url` silently repairs malformed text (it removes tabs, replaces `\` by `/`, and reads
-/// `0x7f.1` as `127.0.0.1`), so a text that needs repair is rejected: both forms must identify the
-/// same resource. The text may differ from its parsed form only in:
+/// form. `url::Url` silently repairs malformed text (it removes tabs, replaces `\` by `/`, and
+/// reads `0x7f.1` as `127.0.0.1`), so a text that needs repair is rejected: both forms must
+/// identify the same resource. The text may differ from its parsed form only in:
 ///
 /// * the case of the scheme and of the host name;
 /// * a non-ASCII label of the host, which becomes its `xn--` form if that form decodes to the label
@@ -60,8 +60,8 @@ pub enum UrlError {
 }
 
 impl ImageUrl {
-    /// Replaces the user name and password in a text that may be a malformed URL by `***`. Apply it to
-    /// a rejected text before you store, print or log it.
+    /// Replaces the user name and password in a text that may be a malformed URL by `***`. Apply it
+    /// to a rejected text before you store, print or log it.
     ///
     /// ```
     /// use greenlight::ImageUrl;
@@ -75,7 +75,8 @@ impl ImageUrl {
     /// Parses an absolute http or https URL.
     ///
     /// Length and user information are not checked here, but by
-    /// [`Requirements::judge_url`](crate::Requirements::judge_url), because these rules can be changed.
+    /// [`Requirements::judge_url`](crate::Requirements::judge_url), because these rules can be
+    /// changed.
     ///
     /// ```
     /// use greenlight::ImageUrl;
@@ -87,8 +88,8 @@ impl ImageUrl {
     ///
     /// # Errors
     ///
-    /// Returns [`UrlError::Scheme`] for another scheme, and [`UrlError::Malformed`] for a text that is
-    /// not an absolute URL or needs repair, see [the type](Self).
+    /// Returns [`UrlError::Scheme`] for another scheme, and [`UrlError::Malformed`] for a text that
+    /// is not an absolute URL or needs repair, see [the type](Self).
     pub fn parse(text: &str) -> Result<Self, UrlError> {
         let url = Self::parse_repaired(text)?;
         match written::fault(text, &url.parsed) {
@@ -97,8 +98,8 @@ impl ImageUrl {
         }
     }
 
-    /// Like [`parse`](Self::parse), but accepts text that needs repair. For the target of a redirect,
-    /// which is resolved against the previous URL and never submitted.
+    /// Like [`parse`](Self::parse), but accepts text that needs repair. For the target of a
+    /// redirect, which is resolved against the previous URL and never submitted.
     pub(crate) fn parse_repaired(text: &str) -> Result<Self, UrlError> {
         let malformed = |reason: &str| UrlError::Malformed {
             reason: reason.to_owned(),
@@ -124,6 +125,8 @@ impl ImageUrl {
             .split_once(':')
             .map(|(_, rest)| rest)
             .unwrap_or_default();
+        // `Url::parse` reads `http:example.com` and `http:///example.com` as `http://example.com`;
+        // other clients do not.
         if !after_scheme.starts_with("//") || after_scheme.starts_with("///") {
             return Err(malformed("two slashes and a host must follow the scheme"));
         }
@@ -133,8 +136,8 @@ impl ImageUrl {
         })
     }
 
-    /// Returns the URL of an object uploaded for the service, `oss://bucket/key`; `None` if a URL cannot
-    /// contain these names unchanged.
+    /// Returns the URL of an object uploaded for the service, `oss://bucket/key`; `None` if a URL
+    /// cannot contain these names unchanged.
     #[cfg_attr(
         not(feature = "client"),
         expect(dead_code, reason = "only an upload makes one")
@@ -152,6 +155,7 @@ impl ImageUrl {
         let raw = format!("oss://{bucket}/{key}");
         let parsed = Url::parse(&raw).ok()?;
         let raw = raw.into_boxed_str();
+        // The object was stored under these names, so the URL must contain them unchanged.
         (parsed.as_str() == &*raw).then_some(Self { raw, parsed })
     }
 

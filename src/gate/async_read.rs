@@ -19,6 +19,7 @@ impl<R: AsyncRead + Unpin> AsyncRead for Gated<R> {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        // Without room, a read of zero bytes would look like the end of the source.
         if buf.remaining() == 0 {
             return Poll::Ready(Ok(()));
         }
@@ -38,6 +39,7 @@ impl<R: AsyncRead + Unpin> AsyncRead for Gated<R> {
             Some(new) => self.pass(new),
         };
         if outcome.is_err() {
+            // The bytes that proved the image invalid are not passed on.
             buf.set_filled(before);
         }
         Poll::Ready(outcome.map_err(io::Error::from))

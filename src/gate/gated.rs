@@ -38,8 +38,8 @@ impl Gate {
     /// assert_eq!(rejected.violations()[0].code().name(), "image/not-an-image");
     /// ```
     ///
-    /// At [`Depth::Decode`](crate::Depth::Decode) the picture is decoded at the source's end: on the
-    /// calling thread by a [`Read`](io::Read), on a thread of its own by the asynchronous ones.
+    /// At [`Depth::Decode`](crate::Depth::Decode) the picture is decoded at the source's end: on
+    /// the calling thread by a [`Read`](io::Read), on a thread of its own by the asynchronous ones.
     pub fn over<T>(self, source: T) -> Gated<T> {
         Gated {
             source,
@@ -64,7 +64,7 @@ pub struct Gated<T> {
     pub(super) source: T,
     /// None once the verdict is known or the source failed.
     gate: Option<Gate>,
-    /// The verdict in the making, once the source ended.
+    /// The verdict that is being computed, once the source ended.
     #[cfg(feature = "stream")]
     ending: Option<Ending>,
     receipt: Receipt,
@@ -91,7 +91,7 @@ impl<T> Gated<T> {
         self.gate.as_ref().map(Gate::inspection)
     }
 
-    /// The source, with what was not taken from it.
+    /// Returns the source with its unread bytes.
     pub fn into_source(self) -> T {
         self.source
     }
@@ -101,7 +101,7 @@ impl<T> Gated<T> {
         self.gate.is_none()
     }
 
-    /// Judges bytes of the source.
+    /// Checks bytes of the source.
     pub(super) fn pass(&mut self, chunk: &[u8]) -> Result<(), Rejected> {
         let Some(gate) = &mut self.gate else {
             return Ok(());
@@ -112,7 +112,7 @@ impl<T> Gated<T> {
         })
     }
 
-    /// Judges the source's end.
+    /// Checks the source's end.
     pub(super) fn end(&mut self) -> Result<(), Rejected> {
         let Some(gate) = self.gate.take() else {
             return Ok(());
@@ -132,9 +132,10 @@ impl<T> Gated<T> {
         self.ending.is_some()
     }
 
-    /// Judges the source's end, which may take a decoder's time.
+    /// Checks the source's end, which may wait for a decoder.
     #[cfg(feature = "stream")]
     pub(super) fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Rejected>> {
+        // The gate is moved into the future, so a later poll finds only the ending.
         if let Some(gate) = self.gate.take() {
             self.ending = Some(Ending(Box::pin(gate.finish_until(pending()))));
         }
@@ -142,12 +143,13 @@ impl<T> Gated<T> {
             return Poll::Ready(Ok(()));
         };
         let verdict = ready!(ending.as_mut().poll(cx));
+        // A future must not be polled after it is ready.
         self.ending = None;
         Poll::Ready(self.settle(verdict))
     }
 
-    /// What reading returns once the verdict is known: code that reads on after a rejection must
-    /// not take it for the end of a good file.
+    /// The result of reading once the verdict is known: code that continues to read after a
+    /// rejection must not mistake it for the end of an accepted file.
     pub(super) fn read_on(&self) -> io::Result<()> {
         match self.receipt.result() {
             Some(Err(rejected)) => Err(rejected.clone().into()),

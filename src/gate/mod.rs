@@ -115,9 +115,9 @@ impl Gate {
             .into_result()
     }
 
-    /// The upload ended here, for asynchronous code: a gate at [`Depth::Decode`] decodes the picture
-    /// on a thread of its own. A picture that is not decoded when `deadline` is ready carries the
-    /// warning [`NotDecoded`](crate::inspect::DefectKind::NotDecoded); see
+    /// The upload ended here, for asynchronous code: a gate at [`Depth::Decode`] decodes the
+    /// picture on a thread of its own. A picture that is not decoded when `deadline` is ready
+    /// carries the warning [`NotDecoded`](crate::inspect::DefectKind::NotDecoded); see
     /// [`Inspector::finish_until`].
     ///
     /// # Errors
@@ -147,10 +147,11 @@ impl Gate {
         self.inspector
     }
 
-    /// Judges only what is new: most chunks add nothing but their length.
+    /// Evaluates only new facts: most chunks add nothing but their length.
     fn judge(&mut self) -> Result<(), Rejected> {
         let inspection = self.inspector.inspection();
         let is_judged = self.harmless.as_ref().is_some_and(|harmless| {
+            // Every chunk changes the length, which matters only at the limit.
             self.is_over(harmless) == self.is_over(inspection) && harmless.says_the_same(inspection)
         });
         if is_judged {
@@ -159,6 +160,7 @@ impl Gate {
         if self.requirements.rejects(inspection) {
             // If everything was received, the verdict names what its end shows, too.
             self.inspector.end_if_received();
+            // Messages are formatted only now: `rejects` creates none.
             let verdict = self.requirements.judge(self.inspection().clone());
             return verdict.into_result().map(|_| ());
         }

@@ -17,6 +17,7 @@ impl From<Rejected> for io::Error {
 /// it are not passed on.
 impl<R: Read> Read for Gated<R> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        // Reading into an empty buffer returns 0 without the source being at its end.
         if buf.is_empty() {
             return Ok(0);
         }

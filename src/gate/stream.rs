@@ -64,6 +64,7 @@ where
             let outcome = ready!(self.poll_end(cx));
             return Poll::Ready(outcome.err().map(GateError::Refused).map(Err));
         }
+        // After a verdict the stream is at its end, even if the source is not.
         if self.is_done() {
             return Poll::Ready(None);
         }

@@ -12,6 +12,7 @@ pub(crate) fn masked(text: &str) -> Cow<'_, str> {
     let Some((start, end)) = authority(text) else {
         return Cow::Borrowed(text);
     };
+    // The last `@`: user name and password may contain one.
     let at = text
         .get(start..end)
         .and_then(|authority| authority.rfind('@'));
@@ -25,8 +26,8 @@ pub(crate) fn masked(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// Returns the range of user name, password, host and port. In a text that does not parse as a URL, it
-/// covers everything that could be part of them: a password may contain an unencoded `/`.
+/// Returns the range of user name, password, host and port. In a text that does not parse as a URL,
+/// it covers everything that could be part of them: a password may contain an unencoded `/`.
 fn authority(text: &str) -> Option<(usize, usize)> {
     match Url::parse(text) {
         Ok(url) if !url.cannot_be_a_base() => {

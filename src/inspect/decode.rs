@@ -29,7 +29,7 @@ pub(super) use held::{Held, MAX_FILE};
 /// What the decodes of the process share.
 static BUDGET: Budget = Budget::new(MAX_MEMORY);
 
-/// A share of the budget is no less: a thread costs something too.
+/// The smallest share of the budget: a thread has a cost too.
 const MIN_SHARE: u64 = 4 << 20;
 
 /// A picture that is to be decoded.
@@ -40,9 +40,9 @@ pub(super) struct Task {
 }
 
 impl Task {
-    /// Decides whether a file of `len` bytes (`None` when it was not held) is decoded. What the
-    /// parser found wrong already is not, and what is too expensive or of a process that the
-    /// decoder lacks is stated.
+    /// Decides whether a file of `len` bytes (`None` when it was not held) is decoded. A file in
+    /// which the parser found a rejected defect is not, and one that is too expensive or of a
+    /// process that the decoder lacks is recorded.
     pub(super) fn plan(format: Format, len: Option<usize>, facts: &mut Facts) -> Option<Self> {
         let is_known = matches!(
             format,
@@ -81,7 +81,8 @@ impl Task {
         state(opinion(self, file), facts);
     }
 
-    /// Decodes on a thread of its own, once there is memory for it, unless `deadline` comes first.
+    /// Decodes on a dedicated thread, once there is memory for it, unless `deadline` is ready
+    /// first.
     pub(super) async fn run_until(
         self,
         file: Held,
@@ -91,13 +92,15 @@ impl Task {
         let work = async move {
             let share = BUDGET.claim(self.share()).await;
             on_new_thread(move || {
-                // Kept until the work is done, even if it is not waited for.
+                // Held until the work is done, even if no caller waits for it: the memory is in
+                // use.
                 let _share = share;
                 opinion(self, file.bytes())
             })
             .await
         };
         let (mut work, mut deadline) = (pin!(work), pin!(deadline));
+        // The work first: a result that is ready together with the deadline counts.
         let found = poll_fn(|cx| match work.as_mut().poll(cx) {
             Poll::Ready(found) => Poll::Ready(found),
             Poll::Pending => deadline.as_mut().poll(cx).map(|()| None),
@@ -117,8 +120,8 @@ fn state(found: Option<DefectKind>, facts: &mut Facts) {
     }
 }
 
-/// Whether all coded data was walked, and what was found is what most readers tolerate: one decoder
-/// that refuses such a picture proves no more.
+/// Whether all coded data was walked, and the defects found are those that most readers tolerate:
+/// one decoder that refuses such a picture proves nothing else.
 fn has_tolerated_defect(facts: &Facts) -> bool {
     !facts.defects.contains(DefectKind::NotWalked) && !facts.defects.is_empty()
 }
@@ -135,11 +138,12 @@ fn lacks_process(facts: &Facts) -> bool {
     .any(|kind| facts.defects.contains(*kind))
 }
 
-/// What the decoder has against the picture.
+/// Returns the defect that the decoder reports.
 fn opinion(task: Task, file: &[u8]) -> Option<DefectKind> {
-    // Of a decoder that panics nothing is used any more.
+    // Unwind safe: nothing of a decoder that panicked is used afterwards.
     match panic::catch_unwind(AssertUnwindSafe(|| decode(task, file))) {
         Ok(Ok(())) => None,
+        // Neither is evidence against the file.
         Ok(Err(ImageError::Limits(_) | ImageError::Unsupported(_))) => Some(DefectKind::NotDecoded),
         Ok(Err(_)) | Err(_) => Some(DefectKind::DecoderRefused),
     }
@@ -163,6 +167,7 @@ fn read(mut decoder: impl ImageDecoder, limits: Limits, cost: Cost) -> Result<()
         .ok()
         .filter(|_| decoder.total_bytes() <= cost.output);
     let mut output = Vec::new();
+    // The allocation may fail where the system limits the process; that is not the file's defect.
     let reserved = bytes.is_some_and(|bytes| output.try_reserve_exact(bytes).is_ok());
     let Some(bytes) = bytes.filter(|_| reserved) else {
         let kind = image::error::LimitErrorKind::InsufficientMemory;

@@ -12,8 +12,8 @@ const CHUNK: usize = 128 * 1024;
 const HEADER_CHUNK: usize = 4 * 1024;
 
 impl Inspection {
-    /// The maximum size of a file that [`from_path`](Self::from_path) inspects to its end, in bytes:
-    /// more than any moderation service accepts.
+    /// The maximum size of a file that [`from_path`](Self::from_path) inspects to its end, in
+    /// bytes: more than any moderation service accepts.
     pub const MAX_FILE_BYTES: u64 = 64 << 20;
 
     /// Inspects a local file at `depth`. The file is opened once and must be a regular one; the
@@ -21,8 +21,8 @@ impl Inspection {
     /// at [`Depth::Decode`].
     ///
     /// Of a file with more than [`MAX_FILE_BYTES`](Self::MAX_FILE_BYTES) bytes that many and one
-    /// more are inspected, whatever length the system reports, and [`is_ended`](Self::is_ended) returns
-    /// `false`: some files in `/proc` have no end. [`read`](Self::read) has no such limit.
+    /// more are inspected, whatever length the system reports, and [`is_ended`](Self::is_ended)
+    /// returns `false`: some files in `/proc` have no end. [`read`](Self::read) has no such limit.
     /// [`Requirements::judge_file`](crate::Requirements::judge_file) reads only as much as a
     /// decision needs.
     ///
@@ -45,9 +45,9 @@ impl Inspection {
     }
 }
 
-/// Inspects an open file while `wants_more` returns `true`. It is called before the first chunk with
-/// an empty one, and after every chunk. At most `max` bytes and one more are inspected. If the reading
-/// stops before the end of the file, the inspection is not ended.
+/// Inspects an open file while `wants_more` returns `true`. It is called before the first chunk
+/// with an empty one, and after every chunk. At most `max` bytes and one more are inspected. If the
+/// reading stops before the end of the file, the inspection is not ended.
 pub(crate) fn inspect(
     file: File,
     path: &Path,
@@ -60,7 +60,7 @@ pub(crate) fn inspect(
     if let Some(claim) = name.and_then(Claim::from_name) {
         inspector.claim(claim);
     }
-    // Files that the system makes up as they are read say 0, and may have no end.
+    // Files that the system generates as they are read report 0, and may have no end.
     let len = file.metadata()?.len();
     if len > 0 {
         inspector.announce_len(len);
@@ -76,7 +76,8 @@ pub(crate) fn inspect(
     };
     let mut left = max.saturating_add(1);
     let ended = read_chunks(file, first, CHUNK, |chunk| {
-        // Truncated here and not while reading: some files in `/proc` reject reads of an odd length.
+        // Truncated here and not while reading: some files in `/proc` reject reads of an odd
+        // length.
         let chunk = chunk
             .get(..usize::try_from(left).unwrap_or(usize::MAX))
             .unwrap_or(chunk);

@@ -1,9 +1,9 @@
-//! What bytes say.
+//! The facts of a file's bytes.
 
 use super::{ColorType, DefectKind, Defects, Depth, Orientation};
 use crate::format::{Dimensions, Facts, Format, Glance};
 
-/// What the first bytes say a file is.
+/// What a file is by its first bytes.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(
@@ -12,7 +12,7 @@ use crate::format::{Dimensions, Facts, Format, Glance};
     serde(rename_all = "kebab-case")
 )]
 pub enum Identity {
-    /// It takes more bytes to say.
+    /// More bytes are needed.
     Undecided,
     /// A format that is known by name.
     Format(Format),
@@ -20,7 +20,7 @@ pub enum Identity {
     NotAnImage,
 }
 
-/// Who says what a file is.
+/// The source of a [`Claim`].
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(
@@ -35,14 +35,14 @@ pub enum ClaimSource {
     ContentType,
 }
 
-/// What somebody says a file is, without looking.
+/// The format of a file by its name or a header, independent of its content.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Claim {
-    /// Who says it.
+    /// Where the claim is from.
     pub source: ClaimSource,
-    /// What they say.
+    /// The claimed format.
     pub format: Format,
 }
 
@@ -65,8 +65,8 @@ impl Claim {
     }
 }
 
-/// What a file's bytes say, as far as they were read. Facts only: whether they are acceptable is
-/// asked of [`Requirements`](crate::Requirements).
+/// The facts of a file's bytes, as far as they were read. Whether they are acceptable is decided by
+/// [`Requirements`](crate::Requirements).
 ///
 /// With the feature `serde` it can be stored, and evaluated again later under other requirements.
 /// The text is read back by the same or a later version; a kind of defect or a format that this
@@ -88,7 +88,7 @@ pub struct Inspection {
     pub(super) facts: Facts,
     pub(super) bytes_seen: u64,
     pub(super) announced_len: Option<u64>,
-    /// Whether the parser reached the asked depth's end.
+    /// Whether the parser reached the end of the requested depth.
     pub(super) walked: bool,
     /// Whether the file's last byte was seen.
     pub(super) ended: bool,
@@ -109,7 +109,7 @@ impl Inspection {
         }
     }
 
-    /// What a glance at a whole file of `len` bytes says.
+    /// The facts that the fast path found in a complete file of `len` bytes.
     #[inline]
     pub(super) const fn glanced(glance: &Glance, len: u64) -> Self {
         Self {
@@ -124,7 +124,7 @@ impl Inspection {
         }
     }
 
-    /// States bytes beyond the image's own end as they come.
+    /// Records bytes beyond the image's own end as they arrive.
     pub(super) fn note_trailing(&mut self) {
         if let Some(end) = self.facts.end()
             && self.bytes_seen > end
@@ -137,25 +137,27 @@ impl Inspection {
         let slot = self
             .claims
             .iter_mut()
+            // Two slots for two sources: a repeated claim replaces the earlier one, so the state
+            // cannot grow.
             .find(|held| held.is_none_or(|held| held.source == claim.source));
         if let Some(slot) = slot {
             *slot = Some(claim);
         }
     }
 
-    /// Removes what was said of the file without looking.
+    /// Removes the claims of a file name or `Content-Type`.
     #[cfg(feature = "pipeline")]
     pub(crate) const fn without_claims(mut self) -> Self {
         self.claims = [None; 2];
         self
     }
 
-    /// How far the bytes were to be read.
+    /// How far the bytes were requested to be read.
     pub const fn depth(&self) -> Depth {
         self.depth
     }
 
-    /// What the first bytes say the file is.
+    /// What the file is by its first bytes.
     pub const fn identity(&self) -> Identity {
         self.identity
     }
@@ -187,7 +189,7 @@ impl Inspection {
         }
     }
 
-    /// Whether the file was seen to its end and holds nothing.
+    /// Whether the file was read to its end and has no bytes.
     pub const fn is_empty(&self) -> bool {
         self.ended && self.bytes_seen == 0
     }
@@ -197,14 +199,14 @@ impl Inspection {
         self.ended
     }
 
-    /// Whether everything the depth asks for was looked at.
+    /// Whether everything that the depth requires was examined.
     pub const fn is_complete(&self) -> bool {
         self.walked
             || (self.ended && matches!(self.identity, Identity::Format(_) | Identity::NotAnImage))
     }
 
     /// Whole frames counted, once their number is final: 1 for a still image. `None` below
-    /// structure depth for formats that do not say it in the header.
+    /// structure depth for formats whose header does not state it.
     pub const fn frames(&self) -> Option<u32> {
         if self.facts.frames_final {
             Some(self.facts.frames)
@@ -240,8 +242,9 @@ impl Inspection {
             .map(|end| self.bytes_seen.saturating_sub(end))
     }
 
-    /// Returns whether coded pixels were skipped at [`Depth::Payload`]: their coding is not supported
-    /// (arithmetic and lossless JPEG among others), or reading them would have cost too much.
+    /// Returns whether coded pixels were skipped at [`Depth::Payload`]: their coding is not
+    /// supported (arithmetic and lossless JPEG among others), or reading them would have cost too
+    /// much.
     pub const fn is_payload_unchecked(&self) -> bool {
         self.facts.defects.contains(DefectKind::NotWalked)
     }
@@ -255,11 +258,13 @@ impl Inspection {
     pub(crate) fn says_the_same(&self, other: &Self) -> bool {
         Self {
             bytes_seen: other.bytes_seen,
+            // A copy and one comparison, so that a field that is added later cannot be forgotten
+            // here.
             ..self.clone()
         } == *other
     }
 
-    /// What was said of the file without looking.
+    /// The claims about the file.
     pub fn claims(&self) -> impl Iterator<Item = Claim> + '_ {
         self.claims.iter().flatten().copied()
     }

@@ -1,4 +1,4 @@
-//! Facts from bytes: [`Inspector`] takes chunks as they come, [`Inspection`] is what they say.
+//! Facts from bytes: [`Inspector`] reads chunks as they arrive, [`Inspection`] holds their facts.
 //!
 //! ```
 //! use greenlight::{Depth, Inspection, Inspector};
@@ -36,8 +36,8 @@ pub(crate) use whole::read_chunks;
 /// How much of a file [`Inspection::read`] holds at a time, in bytes.
 const READ_BUFFER: usize = 64 * 1024;
 
-/// Reads a file's bytes in chunks of any size and records what they are. It cannot fail: a defect of
-/// the bytes is a fact too.
+/// Reads a file's bytes in chunks of any size and records what they are. It cannot fail: a defect
+/// of the bytes is a fact too.
 ///
 /// ```
 /// use greenlight::{Depth, Dimensions, Format, Inspector};
@@ -63,16 +63,16 @@ pub struct Inspector {
 enum State {
     /// The format is not known yet; the bytes so far are held.
     Sniffing(Head),
-    /// A text of tags, which the first one will name.
+    /// Markup, whose first element determines the format.
     Reading(Text),
-    /// A file that its last bytes name.
+    /// A file whose last bytes determine the format.
     Ending(Footer),
     Walking(Walker),
-    /// Nothing more is learnt from the bytes but their number.
+    /// Further bytes are only counted.
     Settled,
 }
 
-/// The first bytes, while they are too few to tell.
+/// The first bytes, while they are too few to determine the format.
 #[derive(Clone, Copy, Debug)]
 struct Head {
     held: [u8; SNIFF_BYTES],
@@ -112,15 +112,15 @@ impl Inspector {
         }
     }
 
-    /// Notes what somebody says of the file: its name's extension or a `Content-Type`. The bytes
-    /// decide; a claim that they contradict becomes the warning `image/type-mismatch`. At most one
-    /// claim of each source is kept.
+    /// Records the format claimed by a file name's extension or a `Content-Type`. The bytes decide;
+    /// a claim that they contradict becomes the warning `image/type-mismatch`. At most one claim of
+    /// each source is kept.
     pub fn claim(&mut self, claim: Claim) {
         self.inspection.claim(claim);
     }
 
-    /// Notes the length that is announced for the whole file (`Content-Length`, a file's metadata),
-    /// in bytes. It stands for the size while the end has not been seen.
+    /// Records the length that is announced for the whole file (`Content-Length`, a file's
+    /// metadata), in bytes. It is used as the size until the end of the file is reached.
     pub const fn announce_len(&mut self, len: u64) {
         self.inspection.announced_len = Some(len);
     }
@@ -170,8 +170,8 @@ impl Inspector {
 
     /// The file ended here: states what that means, for asynchronous code.
     ///
-    /// At [`Depth::Decode`] the picture is decoded on a thread of its own, which needs no runtime. A
-    /// picture that is not decoded when `deadline` is ready is stated as
+    /// At [`Depth::Decode`] the picture is decoded on a thread of its own, which needs no runtime.
+    /// A picture that is not decoded when `deadline` is ready is stated as
     /// [`DefectKind::NotDecoded`]; for no deadline pass [`std::future::pending()`]. At any other
     /// depth the future is ready immediately.
     ///
@@ -221,7 +221,7 @@ impl Inspector {
     fn end(&mut self) {
         self.inspection.ended = true;
         let settled = match &self.state {
-            // The rest will not come: what the held bytes say so far is all they say.
+            // No more bytes will arrive, so the held ones decide.
             State::Sniffing(head) if head.len > 0 => {
                 let head = *head;
                 match format::sniff_all(head.bytes()) {
@@ -236,6 +236,8 @@ impl Inspector {
             State::Ending(footer) => footer.finish().map_or(Found::Unknown, Found::Is),
             State::Sniffing(_) | State::Walking(_) | State::Settled => Found::NeedMore,
         };
+        // Before the parser's end is called: a text that is named only now has a parser from here
+        // on.
         self.settle(settled);
         if let State::Walking(walker) = &mut self.state {
             let Inspection {
@@ -243,6 +245,7 @@ impl Inspector {
             } = &mut self.inspection;
             walker.parser().finish(*bytes_seen, facts);
         }
+        // The parser may have learned the image's end just now, at the end of the file.
         self.inspection.note_trailing();
     }
 
@@ -251,6 +254,7 @@ impl Inspector {
         if self.inspection.depth < Depth::Decode {
             return;
         }
+        // Nothing will be decoded, so the bytes would only take a share of the budget from others.
         if self.inspection.identity == Identity::NotAnImage {
             self.held = None;
         }
@@ -279,7 +283,7 @@ impl Inspector {
                 Sniffed::NeedMore => {
                     head.hold(chunk);
                 }
-                // A whole slice takes this way: nothing is copied.
+                // A whole slice takes this path: nothing is copied.
                 said => self.enter(said, chunk),
             },
             State::Sniffing(head) => {
@@ -288,6 +292,7 @@ impl Inspector {
                 let said = sniff(head.bytes());
                 if said != Sniffed::NeedMore {
                     self.enter(said, head.bytes());
+                    // `enter` has read the held bytes; the rest of the chunk follows them.
                     self.advance(rest, length(head.bytes()));
                 }
             }
@@ -333,6 +338,8 @@ impl Inspector {
         match found {
             Found::Is(format) => {
                 self.inspection.identity = Identity::Format(format);
+                // Only a text has been read by its parser already. A format that the last bytes
+                // named has none.
                 let walker = match std::mem::replace(&mut self.state, State::Settled) {
                     State::Reading(text) => text.into_walker(format, &mut self.inspection.facts),
                     _ => None,

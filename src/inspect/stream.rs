@@ -1,4 +1,4 @@
-//! Inspecting what comes in asynchronously.
+//! Inspecting asynchronous streams and readers.
 
 use std::{
     future::{pending, poll_fn},
@@ -12,7 +12,7 @@ use tokio::io::{AsyncRead, ReadBuf};
 use super::{Depth, Inspection, Inspector, READ_BUFFER};
 
 impl Inspection {
-    /// What a stream's chunks are, to its end: at `depth`, none of them held.
+    /// Inspects a stream's chunks to its end, at `depth`, holding none of them.
     ///
     /// # Errors
     ///
@@ -30,7 +30,7 @@ impl Inspection {
         Ok(inspector.finish_until(pending()).await)
     }
 
-    /// What an asynchronous reader's bytes are, to its end: at `depth`, 64 KB held at a time.
+    /// Inspects an asynchronous reader's bytes to its end, at `depth`, holding 64 KB at a time.
     ///
     /// # Errors
     ///

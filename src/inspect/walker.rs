@@ -1,4 +1,4 @@
-//! The parser of a file's format, and of a text whose format its first tag names.
+//! The parser of a file's format, and of markup whose first element determines the format.
 
 use crate::format::{
     Depth, Facts, Format, Found, Markup, Parser, Progress, bmp::Bmp, gif::Gif, jpeg::Jpeg,
@@ -61,7 +61,8 @@ impl Walker {
     }
 }
 
-/// A text of tags. It is read as SVG from its first byte on, because it is not held until it is named.
+/// Markup. It is read as SVG from its first byte on, because it is not held until its format is
+/// known.
 #[derive(Debug)]
 pub(super) struct Text {
     markup: Markup,
@@ -101,12 +102,13 @@ impl Text {
         self.markup.push(chunk)
     }
 
-    /// What the text is if it ends here.
+    /// The format of the text if it ends here.
     pub(super) fn finish(&self) -> Option<Format> {
         self.markup.finish()
     }
 
-    /// Returns the parser of this format with its progress, if it read the text, and its facts in `facts`.
+    /// Returns the parser of this format with its progress, if it read the text, and its facts in
+    /// `facts`.
     #[cfg(feature = "containers")]
     pub(super) fn into_walker(
         self,

@@ -1,4 +1,4 @@
-//! Inspecting a whole file at once: a slice, or what a reader gives.
+//! Inspecting a complete file at once: a slice, or the bytes of a reader.
 
 use std::io::{self, Read};
 
@@ -14,12 +14,12 @@ use crate::format::{
 };
 
 impl Inspection {
-    /// What `bytes`, a whole file, are: at [`Depth::Structure`].
+    /// Inspects `bytes`, a complete file, at [`Depth::Structure`].
     pub fn of(bytes: &[u8]) -> Self {
         Self::at(Depth::Structure, bytes)
     }
 
-    /// What `bytes`, a whole file, are: at `depth`.
+    /// Inspects `bytes`, a complete file, at `depth`.
     pub fn at(depth: Depth, bytes: &[u8]) -> Self {
         if depth > Depth::Header {
             return Self::in_full(depth, bytes);
@@ -33,8 +33,8 @@ impl Inspection {
         }
     }
 
-    /// What a glance says of a whole file, or else a parser. One function for each format, none of
-    /// which keeps room for another.
+    /// Inspects a complete file by the fast path, or else by a parser. One function for each
+    /// format, none of which keeps room for another.
     #[inline(never)]
     fn at_a_glance(glance: impl Fn(&[u8]) -> Option<Glance>, bytes: &[u8]) -> Self {
         match glance(bytes) {
@@ -43,7 +43,7 @@ impl Inspection {
         }
     }
 
-    /// What a parser says of a whole file.
+    /// Inspects a complete file by a parser.
     #[inline(never)]
     fn in_full(depth: Depth, bytes: &[u8]) -> Self {
         match sniff(bytes) {
@@ -53,6 +53,8 @@ impl Inspection {
             Sniffed::Is(Format::Bmp) => Self::whole(depth, Format::Bmp, Bmp::new(depth), bytes),
             Sniffed::Is(Format::Webp) => Self::whole(depth, Format::Webp, Webp::new(depth), bytes),
             _ => {
+                // Formats that need more than their first bytes to be named: the state machine
+                // handles them all.
                 let mut inspector = Inspector::new(depth);
                 inspector.read(bytes);
                 inspector.end();
@@ -75,7 +77,7 @@ impl Inspection {
         inspection.note_trailing();
         #[cfg(feature = "decode")]
         if depth == Depth::Decode {
-            // The bound of a stream holds for a slice too: both say the same.
+            // The limit of a stream applies to a slice too, so that both have the same result.
             let held = Some(bytes.len()).filter(|len| *len <= super::decode::MAX_FILE);
             let facts = &mut inspection.facts;
             if let Some(task) = super::decode::Task::plan(format, held, facts) {
@@ -85,7 +87,7 @@ impl Inspection {
         inspection
     }
 
-    /// What a reader's bytes are, to its end: at `depth`, 64 KB held at a time.
+    /// Inspects a reader's bytes to its end, at `depth`, holding 64 KB at a time.
     ///
     /// # Errors
     ///
@@ -101,7 +103,8 @@ impl Inspection {
 }
 
 /// Passes a reader's bytes to `take` until it returns `false`: first up to `first` bytes at a time,
-/// then, as long as the reader fills the buffer, more, up to `max`. Returns whether the reader ended.
+/// then, as long as the reader fills the buffer, more, up to `max`. Returns whether the reader
+/// ended.
 pub(crate) fn read_chunks(
     mut reader: impl Read,
     first: usize,
@@ -120,6 +123,7 @@ pub(crate) fn read_chunks(
                     buffer.resize(read.saturating_mul(4).clamp(first, max), 0);
                 }
             }
+            // `Read` allows a retry after a signal, and nothing was read.
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
         }

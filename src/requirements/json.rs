@@ -13,7 +13,7 @@ use crate::{
     verdict::Enforcement,
 };
 
-/// The object. What is absent is as in the preset.
+/// The object. Absent settings are those of the preset.
 #[derive(Default, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 struct Document {
@@ -79,7 +79,8 @@ impl Requirements {
     /// [`ErrorKind::Usage`] for text that is not such an object, with the line and column, and for
     /// settings that no image can meet.
     pub fn from_json(text: &str) -> Result<Self, Error> {
-        // Some editors begin UTF-8 with a byte order mark (RFC 8259, 8.1, allows readers to ignore it).
+        // Some editors begin UTF-8 with a byte order mark (RFC 8259, 8.1, allows readers to ignore
+        // it).
         let requirements = Self::read(text.strip_prefix('\u{feff}').unwrap_or(text))?;
         requirements.validate()?;
         Ok(requirements)
@@ -148,6 +149,7 @@ impl<'de> Deserialize<'de> for Requirements {
             requirements = requirements.with_warnings_rejected();
         }
         let mut fixed = document.enforce.iter().filter(|(rule, _)| rule.is_fixed());
+        // `with_enforcement` ignores such a rule, but a file that sets it contains a mistake.
         if let Some((rule, _)) = fixed.find(|(_, enforcement)| **enforcement != Enforcement::Reject)
         {
             return Err(de::Error::custom(format_args!("`{rule}` always rejects")));
@@ -182,6 +184,8 @@ impl Document {
             requirements.formats = formats.iter().fold(0, |bits, format| bits | format.bit());
         }
         if let Some(max) = self.max_bytes {
+            // A site that states a size has chosen its megabyte: the preset's warning does not
+            // apply.
             (requirements.max_bytes, requirements.warn_bytes) = (max.bytes(), max.bytes());
         }
         if let Some(warn) = self.warn_bytes {
@@ -221,7 +225,8 @@ impl Document {
     }
 }
 
-/// Reads an object of rules, each at most once: of two values for one, neither is meant.
+/// Reads an object of rules, each at most once: of two values for one rule, either may be a
+/// mistake.
 fn rules<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<BTreeMap<Rule, Enforcement>, D::Error> {

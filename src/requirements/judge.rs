@@ -39,14 +39,15 @@ impl Requirements {
         findings.download(&download);
         findings.image(download.inspection());
         if findings.is_rejected() {
+            // A rejection is final, so facts that a longer download could add do not matter.
             findings.missing.clear();
         }
         let inspection = download.inspection().clone();
         findings.into_verdict(download.url().clone(), Some(inspection), Some(download))
     }
 
-    /// Evaluates the URL under which an accepted upload was stored: its text, and again the facts of
-    /// the upload's bytes. The caller guarantees that the URL serves these bytes: nothing is
+    /// Evaluates the URL under which an accepted upload was stored: its text, and again the facts
+    /// of the upload's bytes. The caller guarantees that the URL serves these bytes: nothing is
     /// downloaded.
     pub fn judge_stored(&self, accepted: &Accepted, url: ImageUrl) -> Verdict<ImageUrl> {
         let mut findings = Findings::new(self);

@@ -27,8 +27,8 @@ pub use provenance::Provenance;
 pub use rule::Rule;
 pub use size::{ByteSize, SizeError};
 
-/// The largest side of a HEIC: "less than 8192" (pages of 2.0, international and mainland). AVIF is named
-/// beside HEIF there, without the limit.
+/// The largest side of a HEIC: "less than 8192" (pages of 2.0, international and mainland). AVIF is
+/// named beside HEIF there, without the limit.
 const MAX_HEIC_SIDE: u32 = 8_191;
 
 /// The requirements on an image: limits, and what is done when a rule is broken.
@@ -59,9 +59,9 @@ const MAX_HEIC_SIDE: u32 = 8_191;
 /// | download | within 3 seconds | within 7 seconds | same |
 /// | frames | the first | same | same; the name of the parameter for more is on no page |
 ///
-/// TIFF, SVG, ICO, HEIC and AVIF are named too (AVIF on the international pages only), and have to be
-/// allowed: what is shown of them and what is scanned can differ. The service scans the last image of an
-/// ICO, and renders an SVG itself, in a size that no page states.
+/// TIFF, SVG, ICO, HEIC and AVIF are named too (AVIF on the international pages only), and have to
+/// be allowed: what is shown of them and what is scanned can differ. The service scans the last
+/// image of an ICO, and renders an SVG itself, in a size that no page states.
 ///
 /// ```
 /// use greenlight::{Code, DefectKind, Enforcement, Format, Requirements};
@@ -223,19 +223,19 @@ impl Requirements {
         self
     }
 
-    /// Sets how many frames of an animation, or parts of a long image, are scanned at most. With fewer than
-    /// there are, [`Code::ImageFramesUnseen`] is broken.
+    /// Sets how many frames of an animation, or parts of a long image, are scanned at most. With
+    /// fewer than there are, [`Code::ImageFramesUnseen`] is broken.
     #[must_use]
     pub const fn with_frame_cap(mut self, frames: u32) -> Self {
         self.frame_cap = frames;
         self
     }
 
-    /// Allows a format. The verdict of one that has no parser here ([`Format::Psd`] and those after it
-    /// except SVG, and TIFF, HEIC, AVIF, ICO and SVG without the feature `containers`) is then inconclusive,
-    /// because its dimensions are not measured. What is shown of a TIFF, HEIC, AVIF, ICO or SVG can differ
-    /// from what is scanned: the service looks at the last image of an ICO, and an SVG is measured by its
-    /// `width`, `height` and `viewBox`, not by its rendering.
+    /// Allows a format. The verdict of one that has no parser here ([`Format::Psd`] and those after
+    /// it except SVG, and TIFF, HEIC, AVIF, ICO and SVG without the feature `containers`) is then
+    /// inconclusive, because its dimensions are not measured. What is shown of a TIFF, HEIC, AVIF,
+    /// ICO or SVG can differ from what is scanned: the service looks at the last image of an ICO,
+    /// and an SVG is measured by its `width`, `height` and `viewBox`, not by its rendering.
     #[must_use]
     pub const fn with_format(mut self, format: Format) -> Self {
         self.formats |= format.bit();
@@ -257,8 +257,8 @@ impl Requirements {
     /// switched off and every limit opened: nothing then shows that there is an image.
     ///
     /// [`Code::ImageCorrupt`], [`Code::ImageTruncated`], [`Code::ImageTrailingBytes`] and
-    /// [`Code::ImageNotExamined`] set every kind of defect that becomes such a violation; set single
-    /// kinds afterwards.
+    /// [`Code::ImageNotExamined`] set every kind of defect that becomes such a violation; set
+    /// single kinds afterwards.
     ///
     /// To reject [`Code::ImageTooLarge`] also rejects what is only a warning by default: files over
     /// [`warn_bytes`](Self::warn_bytes). A rule that [is fixed](Rule::is_fixed) stays a rejection.
@@ -268,11 +268,13 @@ impl Requirements {
         match rule {
             Rule::Defect(kind) => self.defects[kind.index()] = enforcement,
             Rule::Code(code) => {
+                // A code that defects become has no rule: it sets each of its kinds.
                 let mut kinds = kinds(code).peekable();
                 if kinds.peek().is_none() && !rule.is_fixed() {
                     self.rules[code.index()] = enforcement;
                 }
                 if rule == Rule::Code(Code::ImageTooLarge) && enforcement == Enforcement::Reject {
+                    // Sizes between both limits are the only warning with this code.
                     self.max_bytes = self.max_bytes.min(self.warn_bytes);
                 }
                 for kind in kinds {

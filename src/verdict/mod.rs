@@ -1,4 +1,4 @@
-//! Facts joined with requirements: accepted, rejected or not decidable, and why.
+//! Facts joined with requirements: accepted, rejected or inconclusive, and why.
 
 mod counts;
 mod missing;
@@ -17,7 +17,7 @@ pub use missing::Missing;
 pub use summary::{DownloadSummary, Summary};
 pub use violation::{Enforcement, Measure, Severity, Violation};
 
-/// What becomes of an image.
+/// The decision about an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[cfg_attr(
     feature = "serde",
@@ -29,7 +29,7 @@ pub enum Decision {
     Accept,
     /// A requirement is not met.
     Reject,
-    /// A fact is missing that a requirement asks for. Never submitted.
+    /// A fact is missing that a requirement needs. Never submitted.
     Inconclusive,
 }
 
@@ -50,8 +50,7 @@ impl fmt::Display for Decision {
     }
 }
 
-/// The judgement of one image. `S` is what was judged: nothing but bytes (`()`), or an
-/// [`ImageUrl`].
+/// The verdict on one image. `S` is what was evaluated: bytes alone (`()`), or an [`ImageUrl`].
 ///
 /// ```
 /// use greenlight::{Decision, Inspection, Requirements};
@@ -67,7 +66,7 @@ pub struct Verdict<S = ()> {
     findings: Findings,
 }
 
-/// What a verdict says, whatever it is about.
+/// The findings of a verdict, independent of its subject.
 #[derive(Clone, Debug, Default)]
 struct Findings {
     violations: Vec<Violation>,
@@ -112,7 +111,7 @@ impl<S> Verdict<S> {
         }
     }
 
-    /// The same verdict, about nothing but the bytes.
+    /// The same verdict, about the bytes alone.
     #[cfg(feature = "pipeline")]
     pub(crate) fn without_subject(self) -> Verdict {
         Verdict {
@@ -121,13 +120,12 @@ impl<S> Verdict<S> {
         }
     }
 
-    /// What was judged.
+    /// What was evaluated.
     pub const fn subject(&self) -> &S {
         &self.subject
     }
 
-    /// What becomes of the image: rejected if any violation rejects, else not decidable if a fact
-    /// is missing.
+    /// The decision: rejected if any violation rejects, else inconclusive if a fact is missing.
     pub fn decision(&self) -> Decision {
         self.findings.decision()
     }
@@ -218,8 +216,8 @@ impl<S> Accepted<S> {
         &self.findings.violations
     }
 
-    /// Restores the receipt of an image whose acceptance a ledger has recorded. The findings are not
-    /// kept. Only the pipeline calls it, with an image that it claimed to submit.
+    /// Restores the receipt of an image whose acceptance a ledger has recorded. The findings are
+    /// not kept. Only the pipeline calls it, with an image that it claimed to submit.
     #[cfg(feature = "pipeline")]
     pub(crate) fn restored(subject: S) -> Self {
         Self {
@@ -241,7 +239,8 @@ impl<S> Accepted<S> {
     }
 }
 
-/// An image that was rejected, or whose verdict is inconclusive. As an error it names the first reason.
+/// An image that was rejected, or whose verdict is inconclusive. As an error it names the first
+/// reason.
 ///
 /// ```
 /// use greenlight::{Decision, Inspection, Requirements};

@@ -1,4 +1,4 @@
-//! Bytes of memory that all decodes of the process share, given out in the order of asking.
+//! Bytes of memory that all decodes of the process share, granted in the order of the requests.
 
 use std::{
     collections::VecDeque,
@@ -78,6 +78,7 @@ impl Future for Claim {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Share> {
         let budget = self.budget;
         let mut state = budget.lock();
+        // Only the first in the queue may take: small claims must not overtake a large one forever.
         let is_first = match state.waiting.front() {
             None => true,
             Some((first, _)) => Some(*first) == self.ticket,
@@ -87,6 +88,7 @@ impl Future for Claim {
             if self.ticket.take().is_some() {
                 state.waiting.pop_front();
             }
+            // The next claim may fit in what is left.
             state.wake_first();
             return Poll::Ready(Share {
                 budget,
@@ -99,6 +101,7 @@ impl Future for Claim {
             .iter_mut()
             .find(|(ticket, _)| Some(*ticket) == held);
         if let Some((_, waker)) = place {
+            // A future may be polled from another task than before.
             waker.clone_from(cx.waker());
         } else {
             let ticket = state.next_ticket;
@@ -115,6 +118,8 @@ impl Drop for Claim {
         if let Some(ticket) = self.ticket {
             let mut state = self.budget.lock();
             state.waiting.retain(|(waiting, _)| *waiting != ticket);
+            // If this claim was the first, it may have received the wake-up that the next one
+            // needs.
             state.wake_first();
         }
     }

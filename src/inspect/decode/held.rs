@@ -40,9 +40,12 @@ impl Held {
         let capacity = self.bytes.capacity();
         if len > capacity {
             let wanted = len
+                // Doubling, as `Vec` grows, so that few shares are reserved and the copies stay
+                // linear.
                 .max(capacity.saturating_mul(2))
                 .clamp(MIN_SHARE, MAX_FILE);
             let more = u64::try_from(wanted.saturating_sub(capacity)).ok()?;
+            // Reserved before it is allocated, so the budget is never exceeded.
             self.shares.push(BUDGET.take(more)?);
             let additional = wanted.saturating_sub(self.bytes.len());
             self.bytes.try_reserve_exact(additional).ok()?;

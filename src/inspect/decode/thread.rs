@@ -1,4 +1,4 @@
-//! Waiting for a decode: on the calling thread, or asynchronously for a thread of its own. Needs no
+//! Waiting for a decode: on the calling thread, or asynchronously for a dedicated thread. Needs no
 //! runtime.
 
 use std::{
@@ -17,6 +17,7 @@ pub(super) fn block_on<T>(future: impl Future<Output = T>) -> T {
     loop {
         match future.as_mut().poll(&mut cx) {
             Poll::Ready(value) => return value,
+            // An `unpark` before `park` is not lost, and a spurious return only polls once more.
             Poll::Pending => thread::park(),
         }
     }
@@ -30,14 +31,15 @@ impl Wake for Unpark {
     }
 }
 
-/// Runs `work` on a new thread and waits for its value: `None` when it panics or there is no thread.
-/// `work` runs to its end even if nothing waits for it any more.
+/// Runs `work` on a new thread and waits for its value: `None` when it panics or there is no
+/// thread. `work` runs to its end even if nothing waits for it any more.
 pub(super) async fn on_new_thread<T, F>(work: F) -> Option<T>
 where
     T: Send + 'static,
     F: FnOnce() -> T + Send + 'static,
 {
     let slot = Arc::new(Mutex::new(Slot::Empty(None)));
+    // Dropped with the closure, so the waiting task is woken too if the work panics.
     let setter = Setter(Arc::clone(&slot));
     let run = move || {
         let value = work();
@@ -74,6 +76,7 @@ impl<T> Setter<T> {
         if let Slot::Empty(waker) = &mut *slot {
             let waker = waker.take();
             *slot = Slot::Set(value);
+            // A waker may poll in place, which takes the lock.
             drop(slot);
             if let Some(waker) = waker {
                 waker.wake();

@@ -39,6 +39,8 @@ impl Findings<'_> {
                 );
                 let code = Code::DownloadTlsUnsupported;
                 self.broken(code, reason.as_str(), NOTHING, message);
+                // The violation is a warning by default: the missing fact is what keeps the image
+                // from being submitted.
                 self.missing.push(Missing::Tls);
             }
             Ending::Tls(fault, reason) => {
@@ -78,6 +80,7 @@ impl Findings<'_> {
                 let coding = coding.as_str();
                 self.broken(Code::DownloadEncoding, coding, "identity", message);
             }
+            // The image may be good: a local shortage must not become a violation of its server.
             Ending::Local(_) => self.missing.push(Missing::LocalResources),
         }
     }
@@ -103,6 +106,7 @@ impl Findings<'_> {
     fn status(&mut self, download: &Download) {
         let status = download.status().unwrap_or_default();
         let meaning = match status {
+            // RFC 9110, 15.3.5 and 15.3.6: neither has content.
             204 | 205 => "the response has no body: check the URL in a browser".to_owned(),
             206 | 416 => {
                 "the request had no Range header: fix how the server, or a cache in front of it, handles such requests"
@@ -117,6 +121,7 @@ impl Findings<'_> {
                 "this redirect is not followed: use the URL of the image itself"
                     .to_owned()
             }
+            // 407 comes from a proxy in front of the server; the remedy is the same.
             401 | 407 => "authentication is required: make the image public".to_owned(),
             403 => {
                 "access is denied: make the image public, or allow requests without a Referer"
@@ -129,6 +134,8 @@ impl Findings<'_> {
         };
         let image = download
             .content_type()
+            // Servers send placeholder images with errors; other statuses without an image have
+            // none.
             .filter(|_| status >= 400)
             .and_then(Format::from_media_type)
             .map(|format| format!(" with {} content, which does not count", format.title()))
@@ -192,7 +199,7 @@ fn essence(content_type: &str) -> String {
     essence.to_ascii_lowercase().chars().take(60).collect()
 }
 
-/// Whether the type is generic.
+/// Whether the type makes no claim about the content.
 fn says_nothing(essence: &str) -> bool {
     matches!(
         essence,

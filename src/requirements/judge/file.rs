@@ -1,4 +1,4 @@
-//! Judging local files.
+//! Evaluates local files.
 
 use std::{fs::File, io, path::Path};
 
@@ -9,8 +9,8 @@ use crate::{
 };
 
 impl Requirements {
-    /// Judges an open file, and reads no more of it than the decision needs: not the rest of a file
-    /// whose format is not allowed, and at most one byte more than an image may have.
+    /// Evaluates an open file, and reads no more of it than the decision needs: not the rest of a
+    /// file whose format is not allowed, and at most one byte more than an image may have.
     ///
     /// `path` is not opened; the extension of its name is compared with the content.
     ///
@@ -29,7 +29,8 @@ impl Requirements {
     /// Returns the system's error. What is wrong with the bytes is in the verdict.
     pub fn judge_file(&self, depth: Depth, file: File, path: &Path) -> io::Result<Verdict> {
         let inspection = inspect_file(file, path, depth, self.max_bytes(), |inspector, _| {
-            // The length of a file that the system generates while it is read is unknown until its end.
+            // The length of a file that the system generates while it is read is unknown until its
+            // end.
             let has_len = inspector.inspection().len().is_some();
             !(has_len && self.is_decided(depth, inspector))
         })?;

@@ -60,8 +60,8 @@ impl Findings<'_> {
         );
     }
 
-    /// Records missing facts. An image that was not measured is never accepted, even if every rule is
-    /// softened or switched off.
+    /// Records missing facts. An image that was not measured is never accepted, even if every rule
+    /// is softened or switched off.
     fn unknown(&mut self, inspection: &Inspection) {
         let refused = match inspection.identity() {
             Identity::Undecided => false,
@@ -91,6 +91,8 @@ impl Findings<'_> {
             self.broken(Code::ImageEmpty, 0, NOTHING, "the file is empty".to_owned());
             return;
         }
+        // The larger of both: an announced length counts before the bytes arrive, and more may
+        // arrive.
         let size = inspection
             .bytes_seen()
             .max(inspection.len().unwrap_or_default());
@@ -102,6 +104,7 @@ impl Findings<'_> {
             let message = format!(
                 "{size} bytes is over {warn}: the service may count a megabyte as 10^6 bytes"
             );
+            // It exists only because "MB" is ambiguous. A rule that is switched off stays off.
             let enforcement = self.asked.rules[Code::ImageTooLarge.index()].min(Enforcement::Warn);
             self.broken_as(
                 Code::ImageTooLarge,
@@ -111,6 +114,7 @@ impl Findings<'_> {
                 message,
             );
         }
+        // A stream may still exceed the limit, so it cannot be accepted yet.
         if inspection.len().is_none() {
             self.missing.push(Missing::Size);
         }
@@ -133,6 +137,7 @@ impl Findings<'_> {
             );
         }
         let side = match format {
+            // A site may have set either limit lower.
             Format::Heic => self.asked.max_heic_side.min(self.asked.max_side),
             _ => self.asked.max_side,
         };
@@ -182,8 +187,10 @@ impl Findings<'_> {
         }
     }
 
-    /// Compares the counted frames, or parts of a long image, with those that a task scans by default.
+    /// Compares the counted frames, or parts of a long image, with those that a task scans by
+    /// default.
     fn frames(&mut self, inspection: &Inspection) {
+        // The number of parts of a long image depends on its sides.
         if inspection.dimensions().is_none() {
             return;
         }
