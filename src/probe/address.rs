@@ -1,4 +1,4 @@
-//! The address rule: which addresses a stranger's URL may lead to. Pure, and without dependencies.
+//! The address rule: which addresses an untrusted URL may lead to. Pure, and without dependencies.
 
 use std::{
     fmt,
@@ -19,11 +19,11 @@ pub enum AddressClass {
     Loopback,
     /// The local link.
     LinkLocal,
-    /// Set aside for protocols, benchmarks or segment routing.
+    /// Reserved for protocols, benchmarks or segment routing.
     Protocol,
-    /// For examples in texts.
+    /// For examples in documentation.
     Documentation,
-    /// A group, or everybody.
+    /// A group, or the broadcast address.
     Multicast,
     /// An IPv6 form that leads to another address: 6to4, Teredo, ISATAP, IPv4-compatible.
     Embedding,
@@ -88,12 +88,13 @@ impl fmt::Display for AddressClass {
 /// | `2002::/16` | 6to4, which embeds an IPv4 address | RFC 3056 |
 /// | interface `0:5efe:`… or `200:5efe:`… | ISATAP, which embeds an IPv4 address | RFC 5214, 6.1 |
 ///
-/// That leaves out loopback `::1` and `::/128` (RFC 4291), unique local `fc00::/7` (RFC 4193), link-local
-/// `fe80::/10` and site-local `fec0::/10` (RFC 4291, RFC 3879), multicast `ff00::/8`, discard `100::/64`
-/// (RFC 6666), segment routing `5f00::/16` (RFC 9602), the local NAT64 block `64:ff9b:1::/48` (RFC 8215)
-/// and IPv4-compatible addresses `::/96` (RFC 4291, 2.5.5.1). Two forms are judged by the IPv4 address
-/// that they embed, because a socket reaches just that: IPv4-mapped `::ffff:0:0/96` (RFC 4291, 2.5.5.2)
-/// and the NAT64 prefix `64:ff9b::/96` (RFC 6052), which networks with DNS64 cannot do without.
+/// That leaves out loopback `::1` and `::/128` (RFC 4291), unique local `fc00::/7` (RFC 4193),
+/// link-local `fe80::/10` and site-local `fec0::/10` (RFC 4291, RFC 3879), multicast `ff00::/8`,
+/// discard `100::/64` (RFC 6666), segment routing `5f00::/16` (RFC 9602), the local NAT64 block
+/// `64:ff9b:1::/48` (RFC 8215) and IPv4-compatible addresses `::/96` (RFC 4291, 2.5.5.1). Two forms
+/// are judged by the IPv4 address that they embed, because a socket reaches just that: IPv4-mapped
+/// `::ffff:0:0/96` (RFC 4291, 2.5.5.2) and the NAT64 prefix `64:ff9b::/96` (RFC 6052), which
+/// networks with DNS64 cannot do without.
 ///
 /// Services of clouds that hand out credentials or settings are of a class of their own, wherever
 /// they lie:
@@ -112,6 +113,8 @@ impl fmt::Display for AddressClass {
 /// | `192.0.0.192` | the metadata service of Oracle's Compute Classic |
 /// | `168.63.129.16` | Azure's wire server, an address that looks public |
 pub fn classify(address: IpAddr) -> Option<AddressClass> {
+    // Before all other classes: an allow entry for a private block must not open the metadata
+    // service that is inside of it.
     if is_metadata(address) {
         return Some(AddressClass::Metadata);
     }
@@ -124,7 +127,7 @@ pub fn classify(address: IpAddr) -> Option<AddressClass> {
     }
 }
 
-/// The services of clouds that hand out credentials or settings to who reaches them.
+/// The services of clouds that return credentials or settings to any client that reaches them.
 const METADATA: [IpAddr; 14] = [
     // In general: AWS, Google Cloud, Azure, Oracle Cloud, OpenStack, Hetzner Cloud and others.
     IpAddr::V4(Ipv4Addr::new(169, 254, 169, 254)),
@@ -132,7 +135,8 @@ const METADATA: [IpAddr; 14] = [
     IpAddr::V4(Ipv4Addr::new(100, 100, 100, 200)),
     // Azure, "What is IP address 168.63.129.16?": it looks public.
     IpAddr::V4(Ipv4Addr::new(168, 63, 129, 16)),
-    // AWS, "Task IAM role" in the guide to ECS: what AWS_CONTAINER_CREDENTIALS_RELATIVE_URI is relative to.
+    // AWS, "Task IAM role" in the guide to ECS: what AWS_CONTAINER_CREDENTIALS_RELATIVE_URI is
+    // relative to.
     IpAddr::V4(Ipv4Addr::new(169, 254, 170, 2)),
     // AWS, "EKS Pod Identity Agent" in the guide to EKS, over both protocols.
     IpAddr::V4(Ipv4Addr::new(169, 254, 170, 23)),
@@ -145,7 +149,8 @@ const METADATA: [IpAddr; 14] = [
     IpAddr::V6(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0xa9fe, 0xa9fe)),
     // Oracle Cloud over IPv6. Seen in other software's lists, not in the cloud's own pages.
     IpAddr::V6(Ipv6Addr::new(0xfd00, 0xc1, 0, 0, 0, 0, 0xa9fe, 0xa9fe)),
-    // Tencent Cloud: what metadata.tencentyun.com resolves to. The cloud's pages give the name only.
+    // Tencent Cloud: what metadata.tencentyun.com resolves to. The cloud's pages give the name
+    // only.
     IpAddr::V4(Ipv4Addr::new(169, 254, 0, 23)),
     // Scaleway; the address over IPv6 is not verified.
     IpAddr::V4(Ipv4Addr::new(169, 254, 42, 42)),
@@ -154,14 +159,14 @@ const METADATA: [IpAddr; 14] = [
     IpAddr::V6(Ipv6Addr::new(0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254)),
 ];
 
-/// Whether the address, or the one it embeds, is a cloud's metadata service.
+/// Whether the address, or one that it embeds, is a cloud's metadata service.
 fn is_metadata(address: IpAddr) -> bool {
     leads_to(address).any(|reached| METADATA.contains(&reached))
 }
 
 /// Every address that a packet to this one may arrive at: itself, and what it embeds in any form
-/// that a host or a gateway may take apart. More forms than the rule judges by, because an address
-/// that is closed must stay so on every way there.
+/// that a host or a gateway may extract. More forms than the rule evaluates, because an address
+/// that is closed must stay so on every path.
 pub(super) fn leads_to(address: IpAddr) -> impl Iterator<Item = IpAddr> {
     let embedded = match address {
         IpAddr::V4(_) => [None; 4],
@@ -170,8 +175,8 @@ pub(super) fn leads_to(address: IpAddr) -> impl Iterator<Item = IpAddr> {
     std::iter::once(address).chain(embedded.into_iter().flatten().map(IpAddr::V4))
 }
 
-/// The IPv4 addresses that one may embed. The local NAT64 block does not say how long its prefix is,
-/// so that each length of RFC 6052, 2.2 is tried.
+/// The IPv4 addresses that one may embed. The local NAT64 block does not say how long its prefix
+/// is, so that each length of RFC 6052, 2.2 is tried.
 fn any_embedded(address: Ipv6Addr) -> [Option<Ipv4Addr>; 4] {
     let octets = address.octets();
     let [.., a, b, c, d] = octets;
@@ -286,6 +291,7 @@ const fn classify_v6(address: Ipv6Addr) -> Option<AddressClass> {
         | [0x2001, 0, ..]
         | [0x2002, ..]
         | [_, _, _, _, 0 | 0x200, 0x5efe, ..] => AddressClass::Embedding,
+        // Site-local addresses are deprecated (RFC 3879), but old networks route them.
         [0xfc00..=0xfdff | 0xfec0..=0xfeff, ..] => AddressClass::Private,
         [0xfe80..=0xfebf, ..] => AddressClass::LinkLocal,
         [0xff00..=0xffff, ..] => AddressClass::Multicast,

@@ -1,4 +1,4 @@
-//! Setting a probe up.
+//! Settings of a probe.
 
 use std::{
     fmt, io,
@@ -21,7 +21,7 @@ use crate::{
 
 const USER_AGENT: &str = concat!("greenlight/", env!("CARGO_PKG_VERSION"));
 
-/// Sets a [`Probe`] up. Each setting says its default.
+/// Sets a [`Probe`] up. Each setting documents its default.
 ///
 /// ```
 /// use std::time::Duration;
@@ -81,7 +81,8 @@ impl ProbeBuilder {
     }
 
     /// Sets how long one download may take, from the look-up of the name to the last byte. Default:
-    /// what the requirements ask, [`Requirements::download_time`](crate::Requirements::download_time).
+    /// what the requirements ask,
+    /// [`Requirements::download_time`](crate::Requirements::download_time).
     #[must_use]
     pub const fn deadline(mut self, deadline: Duration) -> Self {
         self.deadline = Some(deadline);
@@ -154,8 +155,8 @@ impl ProbeBuilder {
     /// That client reads the hosts file and the name servers from the system's configuration at its
     /// first use, and falls back to [`system_resolver`](Self::system_resolver) if there are no name
     /// servers. It caches answers by their TTL, for at most 5 minutes. Names are absolute: only a
-    /// single label is completed from the search list. Names that only other sources know (multicast
-    /// DNS, directories) need the system's resolver.
+    /// single label is completed from the search list. Names that only other sources know
+    /// (multicast DNS, directories) need the system's resolver.
     #[must_use]
     pub fn resolver<F, A>(mut self, resolve: F) -> Self
     where
@@ -167,8 +168,8 @@ impl ProbeBuilder {
     }
 
     /// Resolves names with the operating system's resolver, `getaddrinfo`, on at most
-    /// [`resolver_threads`](Self::resolver_threads) threads. It caches nothing, and a name whose server
-    /// does not respond keeps its thread until the system abandons it.
+    /// [`resolver_threads`](Self::resolver_threads) threads. It caches nothing, and a name whose
+    /// server does not respond keeps its thread until the system abandons it.
     #[must_use]
     pub fn system_resolver(mut self) -> Self {
         self.resolver = Names::System;
@@ -211,7 +212,7 @@ impl ProbeBuilder {
         self
     }
 
-    /// Makes the probe.
+    /// Builds the probe.
     ///
     /// # Errors
     ///
@@ -220,6 +221,7 @@ impl ProbeBuilder {
     pub fn build(self) -> Result<Probe, Error> {
         let most = Semaphore::MAX_PERMITS;
         for limit in [self.concurrency, self.per_host, self.resolver_threads] {
+            // `Semaphore::new` panics above its maximum, and 0 permits would wait forever.
             if !(1..=most).contains(&limit) {
                 return Err(usage(format_args!(
                     "concurrency must be from 1 to {most}: {limit}"
@@ -240,6 +242,7 @@ impl ProbeBuilder {
         {
             let parsed = HeaderName::try_from(name)
                 .map_err(|error| usage(format_args!("header name: {name:?}")).with_source(error))?;
+            // Framing and range headers are part of how the response is read.
             if is_reserved(&parsed) {
                 return Err(usage(format_args!("header is the probe's own: {name}")));
             }
@@ -251,6 +254,8 @@ impl ProbeBuilder {
             }
         }
         let pooled = match self.mode {
+            // Full mode measures what the service's download will take, which includes the
+            // connection.
             Mode::Full => 0,
             // While the rest of a body is read, another download is under way already.
             Mode::Header => self.concurrency.saturating_mul(2),

@@ -23,14 +23,14 @@ use tokio::{
 
 use super::policy::Vetted;
 
-/// How long one address is waited for before the next is tried beside it (RFC 8305, 5).
+/// How long one address is waited for before the next is tried concurrently (RFC 8305, 5).
 const HEAD_START: Duration = Duration::from_millis(250);
 
 /// More addresses than this are not tried.
 const MAX_ATTEMPTS: usize = 8;
 
-/// Sorts addresses into the order in which they are tried: IPv6 and IPv4 in turn, the resolver's first
-/// before all (RFC 8305, 4), so that a network without one of them costs one head start.
+/// Sorts addresses into the order in which they are tried: IPv6 and IPv4 in turn, the resolver's
+/// first before all (RFC 8305, 4), so that a network without one of them costs one head start.
 pub(super) fn in_turn(addresses: &mut Vec<Vetted>) {
     let Some(first) = addresses.first().map(|first| first.get().is_ipv6()) else {
         return;
@@ -49,9 +49,10 @@ pub(super) fn in_turn(addresses: &mut Vec<Vetted>) {
     }
 }
 
-/// Opens a connection to the first of the addresses that answers. They are tried in their order,
-/// each with a head start before the next (RFC 8305).
+/// Opens a connection to the first of the addresses that accepts one. They are tried in their
+/// order, each with a head start before the next (RFC 8305).
 pub(super) async fn dial(addresses: &[Vetted]) -> io::Result<(TcpStream, SocketAddr)> {
+    // The common case needs no task.
     if let [only] = addresses {
         return open(*only).await;
     }
@@ -76,6 +77,7 @@ pub(super) async fn dial(addresses: &[Vetted]) -> io::Result<(TcpStream, SocketA
         };
         match answer {
             Some(Ok(Ok(connected))) => return Ok(connected),
+            // A failure starts the next attempt without its head start (RFC 8305, 5).
             Some(Ok(Err(error))) => failure = Some(error),
             Some(Err(_)) | None => {}
         }
@@ -91,6 +93,7 @@ async fn open(address: Vetted) -> io::Result<(TcpStream, SocketAddr)> {
     )]
     let tcp = TcpStream::connect(address.get()).await?;
     let peer = tcp.peer_addr()?;
+    // A request is one small write: Nagle's algorithm could delay it.
     tcp.set_nodelay(true)?;
     Ok((tcp, peer))
 }
@@ -164,9 +167,12 @@ impl AsyncRead for Wire {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let Self { tcp, counters } = self.get_mut();
+        // Checked at the socket, before TLS and HTTP, so that interim responses, padding and
+        // records without data count too.
         if counters.received() > counters.allowed.load(Ordering::Relaxed) {
             return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, TooMuch)));
         }
+        // A close, or bytes without a request: hyper must not read them as the next response.
         if counters.resting.load(Ordering::Relaxed) && !is_silent(tcp) {
             return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
         }

@@ -29,10 +29,10 @@ use super::{
     repair::Repaired,
 };
 
-/// The largest number of header lines in a response head over HTTP/1.1, if the head of a first response
-/// had more than 100. hyper initializes room for as many at every head and every interim response, so
-/// that a larger number costs time where a server floods with them. hyper bounds the head at about
-/// 400 KB.
+/// The largest number of header lines in a response head over HTTP/1.1, if the head of a first
+/// response had more than 100. hyper initializes room for as many at every head and every interim
+/// response, so that a larger number costs time where a server floods with them. hyper bounds the
+/// head at about 400 KB.
 const MAX_HEADERS: usize = 4_096;
 
 /// The largest list of headers in a response head over HTTP/2, in bytes as RFC 9113, 6.5.2 counts
@@ -152,6 +152,7 @@ impl Connection {
             let tasks = Tasks::default();
             let (sender, connection) = http2::Builder::new(tasks.clone())
                 .initial_stream_window_size(window)
+                // hyper's default of 16 KB is less than curl accepts.
                 .max_header_list_size(MAX_HEADER_LIST)
                 .handshake(io)
                 .await?;

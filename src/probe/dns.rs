@@ -95,6 +95,8 @@ impl Dns {
             pin!(self.records(name.clone(), RecordType::A)),
             pin!(self.records(name, RecordType::AAAA)),
         );
+        // Both families are queried at once. The first to have addresses waits briefly for the
+        // other; a failure waits for the other in full.
         tokio::select! {
             found = &mut v4 => match found {
                 Ok(found) => {
@@ -134,6 +136,7 @@ fn name_server(address: SocketAddr) -> NameServerConfig {
 fn name(host: &str) -> Result<Name, NetError> {
     let labels = host.strip_suffix('.').unwrap_or(host);
     let mut name = Name::from_labels(labels.split('.').map(str::as_bytes))?;
+    // A name with a dot is not tried below the search domains first.
     name.set_fqdn(host.contains('.'));
     Ok(name)
 }

@@ -9,6 +9,7 @@ use crate::download::Ending;
 
 /// What a failed exchange says of the server.
 pub(super) fn exchange(error: &hyper::Error) -> Ending {
+    // An h2 error that wraps an I/O error is the socket's, and is classified below.
     if let Some(error) = find::<h2::Error>(error)
         && !error.is_io()
     {
@@ -34,6 +35,7 @@ pub(super) fn is_unanswered(error: &hyper::Error) -> bool {
     {
         let reason = error.reason();
         return error.is_remote()
+            // RFC 9113, 8.7: such a request was not processed.
             && (reason == Some(h2::Reason::REFUSED_STREAM)
                 || (error.is_go_away() && reason == Some(h2::Reason::NO_ERROR)));
     }

@@ -1,4 +1,4 @@
-//! One hop: rule, resolve, rule, connect, TLS, request, and the answer's head.
+//! One hop: rule, resolve, rule, connect, TLS, request, and the response head.
 
 use std::{
     net::{IpAddr, SocketAddr},
@@ -30,8 +30,8 @@ use crate::{
     image_url::ImageUrl,
 };
 
-/// The limit of received bytes until a response head is complete: TLS, interim responses, and a head
-/// of at most 400 KB.
+/// The limit of received bytes until a response head is complete: TLS, interim responses, and a
+/// head of at most 400 KB.
 pub(super) const HEAD_BYTES: u64 = 512 << 10;
 
 /// The same over HTTP/2, once TLS is set up. Its smallest frames have 9 bytes, and each makes work.
@@ -41,8 +41,8 @@ const H2_HEAD_BYTES: u64 = 160 << 10;
 /// How much of one stream's body a server may send ahead over HTTP/2 (RFC 9113, 6.9.2), where the
 /// whole is read: what a round trip of 200 ms takes at 20 MB a second.
 const WHOLE_WINDOW: u32 = 4 << 20;
-/// The same where little is read. With more, a body that is not read to its end has crossed the wire
-/// in megabytes.
+/// The same where little is read. With more, a body that is not read to its end has crossed the
+/// wire in megabytes.
 const HEADER_WINDOW: u32 = 65_535;
 
 /// An answer whose body has not been read.
@@ -53,14 +53,14 @@ pub(super) struct Fetched {
     pub(super) connection: Connection,
 }
 
-/// The bytes of a file that are asked for.
+/// The requested bytes of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Window {
     pub(super) first: u64,
     pub(super) last: u64,
 }
 
-/// Where a hop leads, and how it is asked.
+/// The target of a hop, and how it is requested.
 pub(super) struct Hop<'a> {
     pub(super) url: &'a ImageUrl,
     pub(super) window: Option<Window>,
@@ -75,6 +75,7 @@ pub(super) async fn fetch(
     hop: &Hop<'_>,
 ) -> Result<Fetched, Ending> {
     let origin = origin(hop.url)?;
+    // Pooled connections were opened without repairs.
     let mut fresh = record.leniency.repairs;
     loop {
         let pooled = if fresh {
@@ -88,6 +89,8 @@ pub(super) async fn fetch(
                 connection
             }
             None => match open(probe, record, hop.url, &origin).await {
+                // One retry per download, of whatever kind: a server that fails every time must not
+                // use up the deadline.
                 Err(ending) if record.retries == 0 && nothing_answered(&ending) => {
                     record.retries += 1;
                     fresh = true;
@@ -110,6 +113,8 @@ pub(super) async fn fetch(
         {
             Ok(answer) => {
                 let (head, body) = answer.into_parts();
+                // hyper would read such a body to the end of the connection, where curl uses its
+                // length.
                 if has_no_transfer_coding(&head) && repair(record, &connection) {
                     fresh = true;
                     continue;
@@ -128,6 +133,7 @@ pub(super) async fn fetch(
             Err(error) => {
                 // HTTP/2's settings come without a question.
                 let silent = connection.counters.read() == before || connection.is_h2();
+                // Each leniency is switched on once and stays on, so this loop ends.
                 if failure::is_too_large(&error) && !record.leniency.many_headers {
                     record.leniency.many_headers = true;
                     fresh = true;
@@ -211,6 +217,8 @@ pub(super) async fn open(
         Transport::Plain(wire)
     };
     let h2 = transport.agreed_on_h2() || probe.versions.is_h2_only();
+    // The server fills the stream's window before this client reads: it is what a stopped download
+    // costs.
     let window = match probe.mode {
         Mode::Full => WHOLE_WINDOW,
         Mode::Header => HEADER_WINDOW,
@@ -338,6 +346,7 @@ pub(super) fn request(probe: &Inner, hop: &Hop<'_>, h2: bool) -> Result<Request<
     let headers = request.headers_mut();
     headers.insert(USER_AGENT, probe.user_agent.clone());
     headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
+    // The service scans the file, and its size on the wire has to be that of the file.
     headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     for (name, value) in &probe.headers {
         if hop.at_home || super::is_harmless_elsewhere(name) {

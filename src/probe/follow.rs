@@ -20,8 +20,8 @@ const MAX_URL_BYTES: usize = 16_384;
 
 /// Requests the last URL of the record's route and follows redirects.
 ///
-/// The route is that of the whole download: a second request continues at the last URL of the first.
-/// Its origin is still that of the first URL, and redirects of both requests are counted.
+/// The route is that of the whole download: a second request continues at the last URL of the
+/// first. Its origin is still that of the first URL, and redirects of both requests are counted.
 pub(super) async fn follow(
     probe: &Inner,
     record: &mut Record,
@@ -42,16 +42,19 @@ pub(super) async fn follow(
             return Ok(answer);
         }
         let next = location(&current, &answer.head)?;
+        // Counted over the whole download: a second request with a range continues the same route.
         if record.route.len() > probe.max_redirects {
             let most = probe.max_redirects;
             let times = if most == 1 { "redirect" } else { "redirects" };
             return Err(Ending::Redirects(format!("more than {most} {times}")));
         }
+        // A loop would use up all redirects; reporting it names the cause.
         if record.route.contains(&next) {
             let back = record::shortened(next.to_string());
             return Err(Ending::Redirects(format!("redirects lead back to {back}")));
         }
         let has_credentials = next.has_credentials();
+        // Recorded before it is rejected: the verdict names the URL that carried the password.
         record.route.push(next);
         if has_credentials {
             let status = answer.head.status.as_u16();
@@ -71,8 +74,8 @@ pub(super) async fn follow(
     }
 }
 
-/// Whether the response is a redirect (RFC 9110, 15.4). Any other 3xx is one if it has a Location, as
-/// it is for curl.
+/// Whether the response is a redirect (RFC 9110, 15.4). Any other 3xx is one if it has a Location,
+/// as it is for curl.
 fn is_redirect(head: &response::Parts) -> bool {
     matches!(head.status.as_u16(), 301 | 302 | 303 | 307 | 308)
         || head.status.is_redirection() && head.headers.contains_key(header::LOCATION)
@@ -89,8 +92,9 @@ fn location(from: &ImageUrl, head: &response::Parts) -> Result<ImageUrl, Ending>
     if locations.any(|other| other != location) {
         return Err(nowhere("with two Locations leads nowhere"));
     }
-    // Some servers send characters beyond ASCII unescaped, in UTF-8 or in a legacy encoding. As curl
-    // and browsers do, the bytes of the latter are percent-encoded: the server knows its encoding.
+    // Some servers send characters beyond ASCII unescaped, in UTF-8 or in a legacy encoding. As
+    // curl and browsers do, the bytes of the latter are percent-encoded: the server knows its
+    // encoding.
     let text = str::from_utf8(location.as_bytes()).map_or_else(
         |_legacy| percent_encoding::percent_encode(location.as_bytes(), CONTROLS).into(),
         Cow::Borrowed,
@@ -99,6 +103,7 @@ fn location(from: &ImageUrl, head: &response::Parts) -> Result<ImageUrl, Ending>
         .parsed()
         .join(&text)
         .map_err(|_invalid| nowhere("with a Location that is not a URL leads nowhere"))?;
+    // A fragment is not sent, and two URLs that differ only in it are one resource.
     next.set_fragment(None);
     if next.as_str().len() > MAX_URL_BYTES {
         return Err(nowhere(&format!(

@@ -1,13 +1,14 @@
 //! Header mode: the first window of a file decides, by a Range request (RFC 9110, 14).
 //!
-//! The first window is 64 KB; a file that is still undecided after it is asked for the next, 8 times
-//! larger. The size is what `Content-Range` or the body's framing says. A server that does not know
-//! ranges responds with the file and is read until the inspector is settled; a body of unknown length is
-//! read to the end of the first window, which may be its end. A server that closes the connection,
-//! responds with a status other than 2xx and 3xx, or with a range that was not requested, gets one
-//! plain GET. So does one whose part is shorter than the window, unless the part decides or is known to end the file: the
-//! windows would not grow, and a server could cause as many requests as the deadline leaves time for.
-//! A connection whose remaining body is short is used again.
+//! The first window is 64 KB; a file that is still undecided after it is asked for the next, 8
+//! times larger. The size is what `Content-Range` or the body's framing says. A server that does
+//! not know ranges responds with the file and is read until the inspector is settled; a body of
+//! unknown length is read to the end of the first window, which may be its end. A server that
+//! closes the connection, responds with a status other than 2xx and 3xx, or with a range that was
+//! not requested, gets one plain GET. So does one whose part is shorter than the window, unless the
+//! part decides or is known to end the file: the windows would not grow, and a server could cause
+//! as many requests as the deadline leaves time for. A connection whose remaining body is short is
+//! used again.
 
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 
@@ -51,10 +52,11 @@ pub(super) async fn download(probe: &Inner, record: &mut Record) -> Result<Endin
             status if status.is_success() || status.is_redirection() => {
                 return Err(Ending::Status);
             }
-            // Servers reject a Range that they, or a filter before them, do not expect with 400, 403,
-            // 405, 416, 500 and others.
+            // Servers reject a Range that they, or a filter before them, do not expect with 400,
+            // 403, 405, 416, 500 and others.
             _ => None,
         };
+        // A file that is replaced between two windows would mix two images: total or ETag shows it.
         let changed = |part: &Part| {
             let now = (part.total, etag(&answer.head.headers));
             version.get_or_insert_with(|| now.clone()) != &now
@@ -78,6 +80,7 @@ pub(super) async fn download(probe: &Inner, record: &mut Record) -> Result<Endin
         if stop != Stop::End {
             return Ok(stop.ending());
         }
+        // The next window begins at `end`: a gap would shift all bytes after it.
         if record.seen() != end {
             return Err(Ending::Protocol(
                 "a part is not as long as its Content-Range says".to_owned(),
@@ -86,6 +89,7 @@ pub(super) async fn download(probe: &Inner, record: &mut Record) -> Result<Endin
         if part.total == Some(end) {
             return Ok(Ending::Complete);
         }
+        // The part neither ended the file nor filled its window, so windows would not grow.
         if part.last < window.last {
             break;
         }

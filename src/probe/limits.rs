@@ -90,6 +90,8 @@ impl Limits {
         if let Some(host) = hosts.known.get(name) {
             return Arc::clone(host);
         }
+        // A host is removed when its last slot is dropped, except one whose next start is in the
+        // future. Pruning at twice the size keeps the cost of an insertion constant on average.
         if hosts.known.len() >= hosts.prune_at {
             let now = clock::now();
             hosts.known.retain(|_, host| !self.is_unused(host, now));
@@ -103,7 +105,8 @@ impl Limits {
         host
     }
 
-    /// Whether a host may be forgotten: it is not in use, and another download may begin immediately.
+    /// Whether a host may be forgotten: it is not in use, and another download may begin
+    /// immediately.
     fn is_unused(&self, host: &Arc<Host>, now: Instant) -> bool {
         Arc::strong_count(host) == 1
             && host.permits.available_permits() == self.per_host
@@ -126,6 +129,7 @@ impl Limits {
 
 impl Drop for Slot {
     fn drop(&mut self) {
+        // The permits first: a host with a permit in use is not unused.
         (self.own, self.all) = (None, None);
         let mut hosts = self
             .limits

@@ -21,25 +21,25 @@ use crate::{
     verdict::Verdict,
 };
 
-/// How many times the concurrency is read ahead, so that URLs that wait for one host do not keep
-/// those of others from being asked for.
+/// How many times the concurrency is read ahead, so that URLs that wait for one host do not delay
+/// those of others.
 const AHEAD: usize = 8;
 
 /// The verdicts of many URLs, in the order of the input; see [`Probe::check_all`].
 ///
 /// Dropping it ends every download that is in progress.
-#[must_use = "no URL is read before the first verdict is asked for"]
+#[must_use = "no URL is read before the first verdict is requested"]
 pub struct Checks<I: Iterator<Item = ImageUrl>> {
     running: Buffered<stream::Iter<Begun<I>>>,
 }
 
 impl Probe {
-    /// Reads and judges many images.
+    /// Checks many images.
     ///
     /// The verdicts come in the order of the URLs. The iterator is read only as far ahead as the
-    /// concurrency needs, and downloads begin only while verdicts are taken: memory stays flat for a
-    /// list of any length. A slow URL delays those after it, at most by its deadline. A check that
-    /// panics is an error of kind [`Internal`](crate::ErrorKind::Internal) and ends no other.
+    /// concurrency needs, and downloads begin only while verdicts are taken: memory stays flat for
+    /// a list of any length. A slow URL delays those after it, at most by its deadline. A check
+    /// that panics is an error of kind [`Internal`](crate::ErrorKind::Internal) and ends no other.
     ///
     /// ```no_run
     /// use greenlight::{ImageUrl, Requirements, probe::Probe};

@@ -84,8 +84,8 @@ pub enum Mode {
     /// The whole file, over a new connection, as the service downloads it.
     #[default]
     Full,
-    /// The first bytes, enough for format and dimensions, by a Range request over reused connections.
-    /// The size is the server's statement. For dry runs over many URLs.
+    /// The first bytes, enough for format and dimensions, by a Range request over reused
+    /// connections. The size is the server's statement. For dry runs over many URLs.
     Header,
 }
 
@@ -153,25 +153,25 @@ impl Inner {
 }
 
 impl Probe {
-    /// A probe with the defaults of [`ProbeBuilder`].
+    /// Returns a probe with the defaults of [`ProbeBuilder`].
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// A probe to be set up.
+    /// Returns a builder.
     pub fn builder() -> ProbeBuilder {
         ProbeBuilder::new()
     }
 
-    /// Reads the image at `url` and judges the URL, the download and the image.
+    /// Reads the image at `url` and evaluates the URL, the download and the image.
     ///
-    /// A URL whose text alone breaks a rule is not asked for.
+    /// A URL whose text alone breaks a rule is not requested.
     ///
     /// # Errors
     ///
-    /// Returns an error of kind [`ErrorKind::Io`] when this machine could not ask: it has no file
-    /// handle or port left, or too many names wait for a response. What is wrong with the server or the
-    /// image is in the verdict.
+    /// Returns an error of kind [`ErrorKind::Io`] if the local host could not make the request: it
+    /// has no file handle or port left, or too many names wait for a response. What is wrong with
+    /// the server or the image is in the verdict.
     pub async fn check(
         &self,
         url: &ImageUrl,
@@ -184,8 +184,9 @@ impl Probe {
         judge(self.download(url, requirements).await, requirements)
     }
 
-    /// Downloads the whole image at `url`, in either mode. Returns the verdict and the image's bytes,
-    /// up to the largest size that the requirements accept; they are complete if the verdict accepts.
+    /// Downloads the whole image at `url`, in either mode. Returns the verdict and the image's
+    /// bytes, up to the largest size that the requirements accept; they are complete if the verdict
+    /// accepts.
     ///
     /// # Errors
     ///
@@ -224,7 +225,8 @@ impl Probe {
         self.inner.depth
     }
 
-    /// Whether the address rule allows the host of a URL, if the host is an address. A name is not looked up.
+    /// Whether the address rule allows the host of a URL, if the host is an address. A name is not
+    /// looked up.
     #[cfg(feature = "pipeline")]
     pub(crate) fn allows_literal(&self, url: &ImageUrl) -> bool {
         let parsed = url.parsed();
@@ -244,8 +246,8 @@ impl Probe {
         self.inner.concurrency
     }
 
-    /// Reads the image at `url` and states the facts. Reading stops as soon as they break one of the
-    /// requirements.
+    /// Reads the image at `url` and returns the facts. Reading stops as soon as they break one of
+    /// the requirements.
     ///
     /// The download waits for its turn under the limits of concurrency, and the look-up of the name
     /// under those of the resolver: neither counts in the deadline. A name is looked up before the
@@ -264,6 +266,7 @@ impl Probe {
         kept: &mut Option<Vec<u8>>,
     ) -> Download {
         let probe = &*self.inner;
+        // The permit of the host first, that over all last: see `Limits::enter`.
         let mut slot = probe.limits.enter(url.host()).await;
         let limit = probe
             .deadline
@@ -301,6 +304,8 @@ impl Probe {
                     Mode::Full => full_mode::download(probe, &mut record).await,
                     Mode::Header => header_mode::download(probe, &mut record).await,
                 };
+                // The body's framing could not be read, and `read` switched repairs on: the
+                // download begins again within the same deadline.
                 if !std::mem::take(&mut record.is_unread) {
                     return ending;
                 }
@@ -310,6 +315,7 @@ impl Probe {
             Ok(Ok(ending) | Err(ending)) => ending,
             Err(_elapsed) => Ending::TooSlow,
         };
+        // Before decoding, which may take until the deadline but is not part of the download.
         record.close();
         *kept = record.kept.take();
         record.finish(ending, time::sleep_until(deadline)).await
@@ -350,7 +356,7 @@ fn judge(download: Download, requirements: &Requirements) -> Result<Verdict<Imag
     Ok(verdict)
 }
 
-/// Headers that the request itself decides: setting them could change what the server is asked.
+/// Headers that the request itself determines: setting them could change what is requested.
 fn is_reserved(name: &HeaderName) -> bool {
     [
         header::ACCEPT_ENCODING,

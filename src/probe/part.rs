@@ -1,4 +1,4 @@
-//! What a 206 says it holds (RFC 9110, 14.4).
+//! The range that a 206 states (RFC 9110, 14.4).
 
 use http::{StatusCode, header};
 
@@ -47,16 +47,16 @@ impl Part {
     }
 }
 
-/// Whether a response to a request without a range holds the file. So does a 206 that says so: clients
-/// read its body like that of a 200.
+/// Whether a response to a request without a range holds the file. So does a 206 that says so:
+/// clients read its body like that of a 200.
 pub(super) fn is_file(answer: &Fetched) -> bool {
     let status = answer.head.status;
     read::is_whole(status)
         || status == StatusCode::PARTIAL_CONTENT && Part::stated(answer).is_some_and(Part::is_all)
 }
 
-/// The same in full mode, which reads the body to its end and sees whether a 206 that does not say what
-/// it holds is truncated.
+/// The same in full mode, which reads the body to its end and sees whether a 206 that does not say
+/// what it holds is truncated.
 pub(super) fn may_be_file(answer: &Fetched) -> bool {
     let is_unstated =
         answer.head.status == StatusCode::PARTIAL_CONTENT && Part::stated(answer).is_none();

@@ -22,14 +22,14 @@ const BAD_PORTS: [u16; 19] = [
 
 /// Which addresses and ports a probe may connect to.
 ///
-/// Without exceptions: the public addresses (see [`classify`](super::classify)) at the ports 80, 443
-/// and above 1023, but not at those that browsers refuse.
+/// Without exceptions: the public addresses (see [`classify`](super::classify)) at the ports 80,
+/// 443 and above 1023, but not at those that browsers refuse.
 ///
 /// An exception is an entry `CIDR` or `CIDR:PORT`, as in `10.0.0.0/8`, `127.0.0.1/32:8080` and
 /// `[fd00::]/8:8080`; a plain address stands for itself alone. An allowed `CIDR` is open at the
 /// default ports, an allowed `CIDR:PORT` at that port alone. A denied `CIDR` is closed at every
-/// port. Deny wins over allow, and a cloud's metadata service is refused unless an allow entry names
-/// its address alone: `169.254.169.254/32`.
+/// port. Deny wins over allow, and a cloud's metadata service is refused unless an allow entry
+/// names its address alone: `169.254.169.254/32`.
 ///
 /// An IPv6 address that embeds an IPv4 address (IPv4-mapped, NAT64) is allowed by the entries that
 /// allow the IPv4 address, or by an entry inside the embedding prefix: `::/0` does not open
@@ -90,8 +90,8 @@ impl AddressPolicy {
         Ok(self)
     }
 
-    /// Judges addresses in this NAT64 prefix by the IPv4 address that they embed (RFC 6052, 2.2), as
-    /// those in `64:ff9b::/96`. For networks whose DNS64 uses a prefix of its own.
+    /// Judges addresses in this NAT64 prefix by the IPv4 address that they embed (RFC 6052, 2.2),
+    /// as those in `64:ff9b::/96`. For networks whose DNS64 uses a prefix of its own.
     ///
     /// # Errors
     ///
@@ -129,6 +129,7 @@ impl AddressPolicy {
     pub fn check(&self, target: SocketAddr) -> Result<(), AddressRefusal> {
         let refusal = |reason| Err(AddressRefusal { target, reason });
         let embedded = self.embedded(target.ip());
+        // Deny entries first: they win over every allow entry.
         if self.denies(target, embedded) {
             return refusal(RefusalReason::Denied);
         }
@@ -143,11 +144,13 @@ impl AddressPolicy {
                 .filter(|entry| Self::allows(entry, target, embedded))
                 .filter(|entry| !metadata || entry.is_single())
         };
+        // An entry with a port is the exception for that port, so neither rule applies.
         if allowing().any(|entry| entry.port.is_some()) {
             return Ok(());
         }
         match class {
             Some(class) if allowing().next().is_none() => refusal(RefusalReason::Address(class)),
+            // The address is public or allowed at every port, so the rule of ports decides.
             _ if self.is_open(target.port()) => Ok(()),
             _ => refusal(RefusalReason::Port),
         }
@@ -175,6 +178,8 @@ impl AddressPolicy {
             let least = address::embedding_prefix(target.ip()).unwrap_or_default();
             return entry.net.prefix_len() >= least && entry.holds(target);
         };
+        // An IPv6 entry counts only if it is within the embedding prefix: a wide one such as `::/0`
+        // was not written with embedded addresses in mind.
         let inside = matches!(entry.net, IpNet::V6(net) if prefix.contains(&net));
         (inside && entry.holds(target)) || entry.holds(SocketAddr::new(v4.into(), target.port()))
     }
@@ -341,6 +346,7 @@ impl FromStr for AddressBlock {
             ),
             None => None,
         };
+        // `10.0.0.1/8` may mean the host or the network; guessing could open 16 million addresses.
         if net.trunc() != net {
             let entry = Self {
                 net: net.trunc(),

@@ -1,4 +1,4 @@
-//! Connections that may answer again.
+//! Idle connections that may be used again.
 
 use std::{
     collections::HashMap,
@@ -60,11 +60,12 @@ impl Pool {
         idle.contains_key(origin)
     }
 
-    /// A connection to `origin` that is at rest, open and silent.
+    /// Returns a connection to `origin` that is idle, open and silent.
     pub(super) fn take(&self, origin: &Origin) -> Option<Connection> {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         let held = idle.get_mut(origin)?;
         let mut found = None;
+        // The last one was used most recently and is most likely still open.
         while let Some(mut last) = held.pop() {
             if clock::now() - last.since < MAX_IDLE && last.connection.is_idle() {
                 found = Some(last.connection);
@@ -77,8 +78,8 @@ impl Pool {
         found
     }
 
-    /// Keeps the connection if it can answer again, once the rest of `body` has been read. That
-    /// happens beside what the caller does next, and only if the rest is short.
+    /// Keeps the connection if it can be used again, once the rest of `body` has been read. That
+    /// happens concurrently with the caller's next work, and only if the rest is short.
     pub(super) fn settle(
         self: &Arc<Self>,
         origin: Origin,
@@ -91,7 +92,7 @@ impl Pool {
         if body.size_hint().upper().is_none_or(|rest| rest > MAX_DRAIN) {
             return;
         }
-        // Often the rest has come already.
+        // Often the rest has been received already.
         loop {
             match connection.try_frame(&mut body) {
                 Poll::Ready(Some(Ok(_))) => {}
@@ -100,6 +101,7 @@ impl Pool {
                 Poll::Pending => break,
             }
         }
+        // A strong reference would form a cycle: the pool owns the tasks that drain.
         let pool = Arc::downgrade(self);
         let drain = async move {
             while let Some(frame) = connection.frame(&mut body).await {
@@ -115,7 +117,7 @@ impl Pool {
         while drains.try_join_next().is_some() {}
         if drains.len() < self.capacity {
             drains.spawn(async move {
-                // A rest that does not come in time takes its connection with it.
+                // If the rest does not arrive in time, the connection is dropped with the future.
                 drop(time::timeout(MAX_DRAIN_TIME, drain).await);
             });
         }
@@ -127,6 +129,7 @@ impl Pool {
         }
         let now = clock::now();
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        // Counted, not kept in a counter: pools are small, and connections leave in several ways.
         let held: usize = idle.values().map(Vec::len).sum();
         if held >= self.capacity {
             idle.retain(|_, held| {

@@ -25,8 +25,8 @@ const MOST_BUSY: Duration = Duration::from_millis(10);
 pub(super) enum Until {
     /// To its end.
     End,
-    /// Until the inspector has seen what its depth asks for, in an answer that holds the file's bytes
-    /// before `end`. A body of unknown length is read up to `window` to find its end.
+    /// Until the inspector has seen what its depth asks for, in an answer that holds the file's
+    /// bytes before `end`. A body of unknown length is read up to `window` to find its end.
     Settled { end: u64, window: u64 },
 }
 
@@ -54,8 +54,8 @@ impl Stop {
     }
 }
 
-/// Whether a response has the status of a whole file: any of success but those without a body, and that
-/// of a part.
+/// Whether a response has the status of a whole file: any of success but those without a body, and
+/// that of a part.
 pub(super) fn is_whole(status: StatusCode) -> bool {
     status.is_success() && !matches!(status.as_u16(), 204..=206)
 }
@@ -101,17 +101,18 @@ const CODINGS: [&str; 12] = [
     "zstd",
 ];
 
-/// The length of the answer's body, where its framing holds the server to it.
+/// The length of the response body, if its framing guarantees it.
 pub(super) fn framed_len(answer: &Fetched) -> Option<u64> {
     answer.body.size_hint().exact()
 }
 
-/// Reads on.
+/// Reads the body until `until` is reached.
 pub(super) async fn read(
     record: &mut Record,
     answer: &mut Fetched,
     until: Until,
 ) -> Result<Stop, Ending> {
+    // One byte more than allowed proves that the file is too large.
     let limit = record.asked().max_bytes().saturating_add(1);
     let (end, window) = match until {
         Until::End => (u64::MAX, u64::MAX),
@@ -150,6 +151,7 @@ pub(super) async fn read(
                 return Ok(Stop::Refused(code));
             }
             let now = clock::now();
+            // The runtime's timer cannot fire while this task does not yield.
             if now >= record.deadline() {
                 return Err(Ending::TooSlow);
             }
@@ -158,6 +160,7 @@ pub(super) async fn read(
                 rested = clock::now();
             }
         }
+        // Surplus beyond the size limit is expected; beyond the range it contradicts the head.
         if !surplus.is_empty() && promised < left {
             return Err(Ending::Protocol(
                 "a part is longer than its Content-Range says".to_owned(),

@@ -23,7 +23,7 @@ use crate::{
     verdict::{Code, Rejected, Severity, Violation},
 };
 
-/// A download in the making.
+/// A download in progress.
 pub(super) struct Record {
     download: Download,
     gate: Gate,
@@ -100,7 +100,7 @@ impl Record {
         *total += took;
     }
 
-    /// An answer's head came.
+    /// Records the head of a response.
     pub(super) fn hop(&mut self, url: &ImageUrl, head: &response::Parts) {
         self.download.hops.push(Hop {
             url: shortened(url.to_string()),
@@ -135,7 +135,7 @@ impl Record {
         }
     }
 
-    /// A body begins at the image's first byte; what was inspected before is void.
+    /// A body begins at the image's first byte; bytes that were inspected before are discarded.
     pub(super) fn begin_body(&mut self, len: Option<u64>) -> Option<Code> {
         self.enter(Phase::Body);
         if let Some(kept) = &mut self.kept {
@@ -189,13 +189,14 @@ impl Record {
         self.gate.inspection().bytes_seen()
     }
 
-    /// The clock stops: nothing more is read.
+    /// Stops the clock: reading is over.
     pub(super) fn close(&mut self) {
         self.close_phase();
         self.close_wire();
     }
 
-    /// The closed download ended so. At decode depth the picture is decoded until the deadline.
+    /// Returns the facts of the closed download. At decode depth the picture is decoded until the
+    /// deadline.
     pub(super) async fn finish(
         self,
         ending: Ending,
@@ -208,6 +209,8 @@ impl Record {
             download.last_url = last.clone();
         }
         download.inspection = match ending {
+            // Any other ending leaves the file's end unknown, and `finish` would record a
+            // truncation.
             Ending::Complete => self.gate.into_inspector().finish_until(deadline).await,
             _ => self.gate.inspection().clone(),
         };

@@ -1,7 +1,8 @@
 //! Reads an HTTP/1 response as curl does, and writes it as hyper reads it.
 //!
-//! hyper's parser refuses responses that common clients accept. If it does, the request is sent once
-//! more over a connection whose bytes pass through here. What curl 7.88 and 8 refuse is refused.
+//! hyper's parser refuses responses that common clients accept. If it does, the request is sent
+//! once more over a connection whose bytes pass through here. What curl 7.88 and 8 refuse is
+//! refused.
 
 mod head;
 
@@ -92,7 +93,7 @@ struct Repair {
     head: Vec<u8>,
     /// Where the head's last line begins.
     line: usize,
-    /// Repaired bytes, and how many of them were given out.
+    /// Repaired bytes, and how many of them were passed on.
     ready: Vec<u8>,
     given: usize,
 }
@@ -150,6 +151,7 @@ impl Repair {
                 State::Ended => bytes.len(),
                 State::Data { left } => self.push_data(bytes, left),
                 state => {
+                    // Framing is a few bytes per chunk: one at a time is fast enough.
                     let [byte, ..] = bytes else { break };
                     self.state = self.framing(state, *byte)?;
                     1
@@ -165,6 +167,7 @@ impl Repair {
         let end = memchr::memchr(b'\n', bytes);
         let taken = end.map_or(bytes.len(), |end| end.saturating_add(1));
         self.head.extend(bytes.get(..taken).unwrap_or_default());
+        // Checked before a line ends: another protocol's greeting could otherwise fill the buffer.
         if !may_be_http(&self.head) {
             return Err(Malformed("the response is not HTTP"));
         }
@@ -200,6 +203,7 @@ impl Repair {
         let left = left.saturating_sub(u64::try_from(data.len()).unwrap_or(u64::MAX));
         self.state = State::Data { left };
         if left == 0 {
+            // The end of the chunk's data is written here, because servers may send LF alone.
             self.ready.extend(b"\r\n");
             self.state = State::AfterData;
         }
@@ -248,8 +252,8 @@ impl Repair {
     }
 }
 
-/// Whether the response begins like one, as far as it was received: another protocol's may have no line
-/// that ends.
+/// Whether the response begins like one, as far as it was received: another protocol's may have no
+/// line that ends.
 fn may_be_http(head: &[u8]) -> bool {
     const START: &[u8] = b"HTTP/";
     let mut pairs = head.iter().zip(START);

@@ -1,10 +1,12 @@
-//! Names to addresses: DNS, the system's resolver on a bounded number of threads, or the caller's own.
+//! Names to addresses: DNS, the system's resolver on a bounded number of threads, or the caller's
+//! own.
 //!
-//! A name whose server does not respond must not delay others, and a slow name cannot be distinguished
-//! from a dead one before it responds. So look-ups take turns: a short first try under a limit per domain,
-//! then a few longer retries, and one last try for the rest of the time. Each kind of try has a limit
-//! of its own, and a look-up that waits for its next turn holds no socket. A name server that was
-//! still resolving the name, or lost the query, responds in the next turn from its cache.
+//! A name whose server does not respond must not delay others, and a slow name cannot be
+//! distinguished from a dead one before it responds. So look-ups take turns: a short first try
+//! under a limit per domain, then a few longer retries, and one last try for the rest of the time.
+//! Each kind of try has a limit of its own, and a look-up that waits for its next turn holds no
+//! socket. A name server that was still resolving the name, or lost the query, responds in the next
+//! turn from its cache.
 
 use std::{
     fmt, io,
@@ -34,11 +36,13 @@ use crate::download::Ending;
 /// More addresses than this are ignored.
 const MAX_ADDRESSES: usize = 32;
 
-/// How many tries of a kind run at a time. Each holds two sockets, and a process has 1,024 by default.
+/// How many tries of a kind run at a time. Each holds two sockets, and a process has 1,024 by
+/// default.
 const TRIES: usize = 128;
 const FIRST_TRIES_PER_DOMAIN: usize = 64;
-/// How long a first try takes at most: twice as long as answers have taken lately, within these bounds.
-/// Dead names hold a turn for all of it, and name servers nearby respond within a few milliseconds.
+/// How long a first try takes at most: twice as long as answers have taken lately, within these
+/// bounds. Dead names hold a turn for all of it, and name servers nearby respond within a few
+/// milliseconds.
 const FIRST_TRY: RangeInclusive<Duration> = Duration::from_millis(10)..=Duration::from_millis(100);
 /// What answers are assumed to take before the first has arrived.
 const ASSUMED: Duration = Duration::from_micros(12_500);
@@ -112,8 +116,8 @@ impl Resolver {
         Self::Custom(Arc::new(move |host| Box::pin(resolve(host))))
     }
 
-    /// Resolves `host` within `limit`. A wait for a turn does not count, but ends at `latest`: it is
-    /// caused by this client's limits and not by the name.
+    /// Resolves `host` within `limit`. A wait for a turn does not count, but ends at `latest`: it
+    /// is caused by this client's limits and not by the name.
     pub(super) async fn resolve(
         &self,
         host: &str,
@@ -131,6 +135,7 @@ impl Resolver {
             Self::Custom(resolve) => clock.run(resolve(host.to_owned())).await,
         };
         let addresses = addresses.and_then(|mut addresses| {
+            // A name can have thousands of addresses, and each is vetted.
             addresses.truncate(MAX_ADDRESSES);
             if addresses.is_empty() {
                 return Err(Ending::Dns("it has no addresses".to_owned()));
@@ -153,6 +158,7 @@ impl Stub {
             return Ok(addresses);
         }
         let answer = self.answer(dns, host, clock).await;
+        // A name without a response says nothing about how fast the name server responds.
         if answer != Err(Ending::TooSlow) {
             self.pace.add(clock.took);
         }
@@ -177,6 +183,7 @@ impl Stub {
         {
             return answer;
         }
+        // The turn of the first try must be free for other names before this one waits.
         drop(turn);
         let retries = RETRIES.map(|time| (&self.retries, time));
         let last = (&self.last_tries, Duration::MAX);
@@ -207,6 +214,7 @@ impl System {
             .await?;
         let (host, look_up) = (host.to_owned(), self.look_up);
         let answer = task::spawn_blocking(move || {
+            // Moved into the thread: abandoning the look-up does not end `getaddrinfo`.
             let _held_until_answered = turn;
             look_up(&host)
         });
@@ -278,7 +286,8 @@ impl Clock {
             .unwrap_or(Err(Ending::TooSlow))
     }
 
-    /// Waits for an answer for a time, at most for the rest of the limit; `None` if that passes first.
+    /// Waits for an answer for a time, at most for the rest of the limit; `None` if that passes
+    /// first.
     async fn try_for(
         &mut self,
         time: Duration,

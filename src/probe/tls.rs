@@ -46,6 +46,7 @@ pub(super) fn connector(
         .with_safe_default_protocol_versions()
         .map_err(|error| Error::new(ErrorKind::Usage, "TLS cannot be set up").with_source(error))?
         .with_root_certificates(roots)
+        // The service downloads without a client certificate, so the probe has none either.
         .with_no_client_auth();
     config.alpn_protocols = match versions {
         HttpVersions::Http1 => vec![b"http/1.1".to_vec()],
@@ -66,7 +67,7 @@ pub(super) fn server_name(host: &url::Host<&str>) -> Result<ServerName<'static>,
     }
 }
 
-/// What a failed handshake says of the server, where it is TLS' failure and not the connection's.
+/// Returns the cause of a failed handshake, unless the connection failed and not TLS.
 pub(super) fn fault(error: &io::Error) -> Option<(TlsFault, String)> {
     let error = error.get_ref()?.downcast_ref::<rustls::Error>()?;
     let fault = match error {
@@ -81,8 +82,8 @@ pub(super) fn fault(error: &io::Error) -> Option<(TlsFault, String)> {
                 TlsFault::WrongHost
             }
             CertificateError::UnknownIssuer => TlsFault::UnknownIssuer,
-            // What tools make by default when asked for a self-signed certificate says that it is an
-            // authority's. It issued itself.
+            // Self-signed certificates that tools create by default are marked as those of an
+            // authority. The issuer is the certificate itself.
             CertificateError::Other(other) if other.to_string() == "CaUsedAsEndEntity" => {
                 TlsFault::UnknownIssuer
             }

@@ -65,6 +65,7 @@ pub(super) fn repair_head(head: &[u8], ready: &mut Vec<u8>) -> Result<Framing, M
     let (is_old, status) = status_line(lines.next().unwrap_or_default())?;
     let mut fields = fields(lines);
     let codings = transfer_codings(&fields);
+    // RFC 9112, 6.3: only a final `chunked` frames the body.
     let is_chunked = codings.last().is_some_and(|coding| coding == "chunked");
     let length = if codings.is_empty() {
         length(&fields)?
@@ -82,6 +83,7 @@ pub(super) fn repair_head(head: &[u8], ready: &mut Vec<u8>) -> Result<Framing, M
     // hyper knows no transfer coding in 1.0.
     let minor = u8::from(!(is_old && codings.is_empty()));
     ready.extend(format!("HTTP/1.{minor} {status} \r\n").into_bytes());
+    // Final responses: the connection is not used again after a repair.
     if status == 101 || status >= 200 {
         ready.extend(b"Connection: close\r\n");
     }
@@ -181,6 +183,7 @@ fn length(fields: &[(HeaderName, Vec<u8>)]) -> Result<Option<u64>, Malformed> {
     match lengths.as_slice() {
         [] => Ok(None),
         [length] => Ok(*length),
+        // RFC 9112, 6.3: different lengths are a sign of response splitting.
         _ => Err(Malformed("two lengths differ")),
     }
 }
