@@ -4,13 +4,13 @@
 //! of SHA-256 (or SM3) over the account's UID, the seed and the content, one after the other
 //! (callback pages, 70436 and 130313). The checksum is all that proves who sent it.
 //!
-//! 2.0 posts the same with capitals, `Content` and `Checksum`, and a third field, `ReqId`; the content
-//! is what the poll of a result returns as `Data`. Its pages describe this for videos and URLs; that it
-//! holds for images is not documented.
+//! 2.0 posts the same with capitals, `Content` and `Checksum`, and a third field, `ReqId`; the
+//! content is what the poll of a result returns as `Data`. Its pages describe this for videos and
+//! URLs; that it holds for images is not documented.
 //!
-//! It repeats a callback that is not answered with 200, up to sixteen times, and may repeat one that
-//! is: a handler must remember the task's id and handle each task once. With the features `axum` and
-//! `client` a handler that does so is `greenlight::axum::callbacks`.
+//! It repeats a callback that is not answered with 200, up to sixteen times, and may repeat one
+//! that is: a handler must remember the task's id and handle each task once. With the features
+//! `axum` and `client` a handler that does so is `greenlight::axum::callbacks`.
 
 use std::fmt;
 
@@ -90,8 +90,8 @@ pub struct Verifier {
 }
 
 impl Verifier {
-    /// Returns a verifier of the results that are sent to `callback`. `uid` is the UID of the Alibaba
-    /// Cloud account, never of a RAM user.
+    /// Returns a verifier of the results that are sent to `callback`. `uid` is the UID of the
+    /// Alibaba Cloud account, never of a RAM user.
     pub fn new(uid: &str, callback: &Callback) -> Self {
         Self {
             uid: uid.to_owned(),
@@ -116,14 +116,15 @@ impl Verifier {
         let content = field(form, "content").unwrap_or_default();
         let checksum = field(form, "checksum").ok_or_else(forged)?;
         let checksum = str::from_utf8(&checksum).map_err(|_| forged())?;
+        // Before the content is parsed: JSON from another sender does not reach the parser.
         if !self.verify(&content, checksum) {
             return Err(forged());
         }
         parse(&content)
     }
 
-    /// Returns whether `checksum` is the one of `content`: the decoded bytes of the form's field, not
-    /// JSON written again.
+    /// Returns whether `checksum` is the one of `content`: the decoded bytes of the form's field,
+    /// not JSON written again.
     ///
     /// The comparison takes the same time wherever the two differ. Capitals in the checksum do not
     /// matter: the documentation does not specify the case.
@@ -150,8 +151,8 @@ impl fmt::Debug for Verifier {
     }
 }
 
-/// The bytes of a form's first field of this name, whatever its capitals. Decoded here, because the usual decoders repair
-/// what is not UTF-8, and the checksum is over what was sent.
+/// The bytes of a form's first field of this name, in any case. Decoded here, because the usual
+/// decoders repair bytes that are not UTF-8, and the checksum is over the bytes that were sent.
 fn field(form: &[u8], name: &str) -> Option<Vec<u8>> {
     form.split(|byte| *byte == b'&').find_map(|pair| {
         let mut halves = pair.splitn(2, |byte| *byte == b'=');

@@ -41,8 +41,8 @@ impl Clock {
         local.checked_add(skew).unwrap_or(local)
     }
 
-    /// Learns the service's time from the `Date` of an answer that arrived just now and took
-    /// `elapsed`. Says whether that moved the clock by more than a network's delay.
+    /// Learns the service's time from the `Date` of a response that arrived just now and took
+    /// `elapsed`. Returns whether that moved the clock by more than a network's delay.
     pub(crate) fn learn(&self, date: &str, elapsed: Duration) -> bool {
         let Some(skew) = skew(date, elapsed) else {
             return false;
@@ -51,10 +51,12 @@ impl Clock {
             return false;
         }
         let before = self.skew.swap(skew, Ordering::Relaxed);
+        // Only a real change is worth another attempt: `Date` has whole seconds, and the service
+        // accepts a skew of minutes.
         skew.abs_diff(before) > 30
     }
 
-    /// Notes the service's time without using it.
+    /// Records the service's time without using it.
     pub(crate) fn observe(&self, date: &str, elapsed: Duration) {
         if let Some(skew) = skew(date, elapsed) {
             self.observed.store(skew, Ordering::Relaxed);
@@ -76,6 +78,7 @@ impl Clock {
 /// Seconds that the service is ahead, by the `Date` of a response that took `elapsed`.
 fn skew(date: &str, elapsed: Duration) -> Option<i64> {
     let theirs = parse_http_date(date)?;
+    // As in NTP: the response was dated about half a round trip ago.
     let half = i64::try_from(elapsed.as_secs() / 2).unwrap_or(0);
     let ours = local_now().as_second().saturating_sub(half);
     Some(theirs.as_second().saturating_sub(ours))
@@ -103,7 +106,7 @@ pub(crate) fn iso_date(time: Timestamp) -> String {
     format!("{time:.0}")
 }
 
-/// This machine's time.
+/// The time of the local host.
 #[expect(clippy::disallowed_methods, reason = "the seam")]
 pub(crate) fn local_now() -> Timestamp {
     Timestamp::try_from(SystemTime::now()).unwrap_or(Timestamp::UNIX_EPOCH)

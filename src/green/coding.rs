@@ -1,7 +1,7 @@
-//! Content codings of answers (RFC 9110, 8.4.1).
+//! Content codings of responses (RFC 9110, 8.4.1).
 //!
-//! The client asks for `identity`. Some proxies compress anyway, and the answer to a paid call holds
-//! ids that cannot be had again, so everything that can be read of it is.
+//! The client asks for `identity`. Some proxies compress anyway, and the answer to a paid call
+//! holds ids that cannot be had again, so everything that can be read of it is.
 
 use zlib_rs::{Inflate, InflateFlush, Status};
 
@@ -63,6 +63,7 @@ fn inflate(mut input: &[u8], mut state: Inflate, max: usize) -> Decoded {
         let room = max - body.len();
         is_too_long |= made > room;
         body.extend_from_slice(chunk.get(..made.min(room)).unwrap_or_default());
+        // An error ends the loop as well: the part before it may contain ids that were paid for.
         let goes_on = matches!(status, Ok(Status::Ok)) && (taken > 0 || made > 0);
         if is_too_long || !goes_on {
             return Decoded::Body { body, is_too_long };

@@ -1,5 +1,5 @@
-//! What the service found where in an image. Every part is optional: the service leaves out what is
-//! empty, and gives some only to accounts that asked for it.
+//! The findings of the service and their positions. Every part is optional: the service leaves out
+//! what is empty, and returns some only to accounts that requested it.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,4 +1,4 @@
-//! Where the service is.
+//! The hosts of the service.
 
 use std::fmt;
 
@@ -11,8 +11,8 @@ use crate::{
 
 /// The hosts of an API, in the regions that the service documents.
 ///
-/// Others are not guessed: the official libraries send some of them to Singapore or Shanghai
-/// without a word, and where images are looked at is a legal matter.
+/// Others are not guessed: the official libraries silently send some of them to Singapore or
+/// Shanghai, and the place where images are scanned is a legal matter.
 #[derive(Debug)]
 pub(super) struct Hosts {
     /// The first label of a host on the internet.
@@ -77,6 +77,7 @@ impl Endpoint {
         let Some(host) = base.host() else {
             return refuse("it has no host");
         };
+        // Without the text: `shown` would redact all of it.
         if !base.username().is_empty() || base.password().is_some() {
             return Err(Error::new(
                 ErrorKind::Usage,
@@ -85,6 +86,7 @@ impl Endpoint {
         }
         match base.scheme() {
             "https" => {}
+            // The sandbox has no certificate.
             "http" if is_loopback(&host) => {}
             "http" => return refuse("http is for loopback only; write https"),
             _ => return refuse("its scheme is not https"),
@@ -104,7 +106,7 @@ impl Endpoint {
         self.base.host_str().unwrap_or_default()
     }
 
-    /// What the header `Host` says: the host, and the port if it is not the scheme's.
+    /// The value of the header `Host`: the host, and the port if it is not the scheme's.
     pub(super) fn authority(&self) -> String {
         let host = self.host();
         match self.base.port() {

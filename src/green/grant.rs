@@ -57,6 +57,7 @@ impl GrantCache {
             .data
             .first()
             .and_then(|data| parse(data, service, network))
+            // Shorter than `FRESH` is accepted: the next upload requests a new grant.
             .filter(|grant| grant.credentials.lasts(now, Duration::ZERO))
             .ok_or_else(|| {
                 Error::new(
@@ -119,11 +120,12 @@ impl Grant {
         format!("{}{id}.{extension}", self.prefix)
     }
 
-    /// Returns the URL that an object is uploaded to: `bucket.host/key`, or `host/bucket/key` if the
-    /// host is an address (as in the official library).
+    /// Returns the URL that an object is uploaded to: `bucket.host/key`, or `host/bucket/key` if
+    /// the host is an address (as in the official library).
     pub(super) fn url(&self, key: &str) -> Url {
         let mut url = self.endpoint.url(&format!("/{}/{key}", self.bucket));
         if let Some(host) = url.domain().filter(|host| *host != "localhost") {
+            // The object store accepts path-style URLs only at addresses.
             let host = format!("{}.{host}", self.bucket);
             if url.set_host(Some(&host)).is_ok() {
                 url.set_path(&format!("/{key}"));

@@ -1,4 +1,4 @@
-//! One request, one answer, over reqwest.
+//! One request and its response, over reqwest.
 
 use std::{
     fmt,
@@ -147,7 +147,8 @@ impl HttpBody for Watched {
 
 impl Http {
     /// The longest answer that is read, in bytes, compressed or not: a hundred tasks with all the
-    /// text found in them fit many times, and as a JSON tree it takes up to a hundred times as much.
+    /// text found in them fit many times, and as a JSON tree it takes up to a hundred times as
+    /// much.
     const MAX_ANSWER: usize = 2 << 20;
 
     /// Shorter than what servers are known to keep an idle connection for: a request that is
@@ -172,9 +173,12 @@ impl Http {
             .with_no_client_auth();
         let builder = reqwest::Client::builder()
             .tls_backend_preconfigured(tls)
+            // A redirect would repeat a paid request at a host that the caller did not name.
             .redirect(redirect::Policy::none())
+            // `Connection::repeat` is the only loop of attempts.
             .retry(reqwest::retry::never())
             .referer(false)
+            // `coding` decompresses: it keeps what precedes a defect.
             .no_gzip()
             .no_brotli()
             .no_zstd()
@@ -226,6 +230,7 @@ impl Http {
             Ok(Err(error)) => Cause::Http(error.without_url()),
             Err(_) => Cause::Time(started.elapsed()),
         };
+        // These precede the request, even where the body cannot show it because it is empty.
         let failed_before = matches!(&cause, Cause::Http(e) if e.is_connect() || e.is_builder());
         Err(if failed_before || !handed_over.load(Relaxed) {
             Fault::NotSent(cause)
@@ -244,6 +249,7 @@ async fn read(mut response: Response, started: Instant, until: Instant) -> Resul
     };
     let failure = loop {
         match timeout_at(until, response.chunk()).await {
+            // What was read so far is kept as `part`.
             Ok(Ok(Some(chunk))) if reply.body.len() + chunk.len() > Http::MAX_ANSWER => {
                 break Some(Cause::TooLong);
             }

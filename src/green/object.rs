@@ -1,8 +1,8 @@
 //! JSON read leniently.
 //!
 //! The service's pages, their tables and their samples disagree about capitals, absent and null
-//! fields, so objects are read field by field: a name is looked up whatever its capitals, a value of
-//! another type counts as absent, and what is not known here is let be.
+//! fields, so objects are read field by field: a name is looked up whatever its capitals, a value
+//! of another type counts as absent, and unknown fields are ignored.
 
 use std::borrow::Cow;
 
@@ -15,12 +15,12 @@ pub(super) fn without_mark(text: &[u8]) -> &[u8] {
     text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text)
 }
 
-/// The most that the texts of one answer may weigh. Answers about a hundred images weigh a tenth of
+/// Maximum weight of the texts of one response. Responses about a hundred images weigh a tenth of
 /// it; the tree of a text takes up to 160 bytes for each unit.
 pub(super) const MAX_WEIGHT: usize = 300_000;
 
-/// How much memory the tree of a JSON text takes, known before it is made: 4 units for each object and
-/// list, and 1 for each further value in one.
+/// How much memory the tree of a JSON text takes, known before it is made: 4 units for each object
+/// and list, and 1 for each further value in one.
 pub(super) fn weight(text: &[u8]) -> usize {
     let mut weight = 0_usize;
     let (mut in_text, mut escaped) = (false, false);
@@ -53,6 +53,7 @@ impl From<Map<String, Value>> for Object<'static> {
 impl Object<'static> {
     pub(super) fn parse(text: &[u8]) -> Option<Self> {
         let text = without_mark(text);
+        // `serde_json` has no limit on memory, and a response of `[[[…` is small.
         if weight(text) > MAX_WEIGHT {
             return None;
         }
@@ -97,6 +98,7 @@ impl Object<'_> {
     /// The field of this name, as written or in other capitals; null counts as absent.
     fn entry(&self, name: &str) -> Option<(&String, &Value)> {
         let is_there = |(_, value): &(&String, &Value)| !value.is_null();
+        // The exact name first: an object may contain both `ReqId` and `reqId`.
         let as_written = self.0.get_key_value(name).filter(is_there);
         as_written.or_else(|| {
             let mut fields = self.0.iter().filter(is_there);
@@ -108,11 +110,11 @@ impl Object<'_> {
         self.entry(name).map(|(_, value)| value)
     }
 
-    /// A name, which some write as a number.
+    /// A name, which some pages write as a number.
     pub(super) fn word(&self, name: &str) -> Option<String> {
         match self.get(name)? {
             Value::String(text) => Some(text.trim().to_owned()),
-            // What is not whole was rounded.
+            // A number with a fraction was rounded by the parser, so it is not an id.
             Value::Number(number) if !number.is_f64() => Some(number.to_string()),
             _ => None,
         }
@@ -128,7 +130,7 @@ impl Object<'_> {
         self.get(name)?.as_str()
     }
 
-    /// What the service says, for people.
+    /// The service's message, for people.
     pub(super) fn message(&self) -> &str {
         let message = self.text("msg").or_else(|| self.text("message"));
         message.unwrap_or_default()
@@ -164,12 +166,12 @@ impl Object<'_> {
         serde_json::to_string(&*self.0).unwrap_or_default()
     }
 
-    /// The service's numeric code, which some write as a text.
+    /// The service's numeric code, which some pages write as a text.
     pub(super) fn code(&self) -> Option<u16> {
         self.word("code")?.parse().ok()
     }
 
-    /// How many values are in a list, whatever they are.
+    /// How many values are in a list, of any type.
     pub(super) fn count(&self, name: &str) -> usize {
         match self.get(name) {
             Some(Value::Array(values)) => values.len(),

@@ -57,15 +57,16 @@ impl ScanOptions {
         self
     }
 
-    /// Queues an asynchronous scan, to be begun within 24 hours, where the service would otherwise
-    /// refuse what exceeds the quota (`offline`; asynchronous moderation page, 2021).
+    /// Queues an asynchronous scan, to be started within 24 hours, where the service would
+    /// otherwise refuse images that exceed the quota (`offline`; asynchronous moderation page,
+    /// 2021).
     #[must_use]
     pub const fn with_near_line(mut self) -> Self {
         self.near_line = Some(true);
         self
     }
 
-    /// Adds parameters that single scenes take (`extras`), such as the type of a card for `ocr`.
+    /// Adds parameters of single scenes (`extras`), such as the type of a card for `ocr`.
     #[must_use]
     pub fn with_extras(mut self, extras: serde_json::Map<String, serde_json::Value>) -> Self {
         self.extras = Some(extras);
@@ -157,8 +158,8 @@ impl fmt::Debug for Callback {
     }
 }
 
-/// Who published an image, and with what: the service's `ClientInfo`. Personal data, so `Debug`
-/// shows only which fields are set.
+/// The publisher of an image and their device: the service's `ClientInfo`. Personal data, so
+/// `Debug` shows only which fields are set.
 ///
 /// ```
 /// use greenlight::green::ClientInfo;

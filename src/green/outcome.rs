@@ -18,8 +18,8 @@ pub enum OutcomeDecision {
     Review,
     /// A scene suggests block.
     Block,
-    /// There is no result, a requested scene has none, or one is unknown; and none suggests review or
-    /// block.
+    /// There is no result, a requested scene has none, or one is unknown; and none suggests review
+    /// or block.
     Undecided,
 }
 
@@ -41,6 +41,7 @@ impl OutcomeDecision {
             Self::Block
         } else if says(&Suggestion::Review) {
             Self::Review
+        // An unknown suggestion is not a pass, and neither is an empty list.
         } else if !results.is_empty() && results.iter().all(SceneResult::is_pass) {
             Self::Pass
         } else {
@@ -83,8 +84,8 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    /// Downgrades a pass to [`Undecided`](OutcomeDecision::Undecided) unless each of these scenes has
-    /// a result.
+    /// Downgrades a pass to [`Undecided`](OutcomeDecision::Undecided) unless each of these scenes
+    /// has a result.
     ///
     /// A callback of 2.0 does not name its service: its result is taken for that of the only one.
     #[must_use]
@@ -175,8 +176,8 @@ impl SceneResult {
         &self.scene
     }
 
-    /// The label: `normal`, `sexy`, `bloody` and so on; in 2.0 the one with the highest confidence. An
-    /// open set.
+    /// The label: `normal`, `sexy`, `bloody` and so on; in 2.0 the one with the highest confidence.
+    /// An open set.
     pub fn label(&self) -> &str {
         &self.label
     }
@@ -195,7 +196,8 @@ impl SceneResult {
     }
 
     /// The service's suggestion. In 2.0 it is derived from [`risk_level`](Self::risk_level) as the
-    /// vendor does: high is block, medium and low are review, none is pass. An unknown level is review.
+    /// vendor does: high is block, medium and low are review, none is pass. An unknown level is
+    /// review.
     pub const fn suggestion(&self) -> &Suggestion {
         &self.suggestion
     }
@@ -205,8 +207,8 @@ impl SceneResult {
         self.risk_level.as_ref()
     }
 
-    /// The confidence of [`label`](Self::label), 0 to 100. The documentation advises against deciding
-    /// by it.
+    /// The confidence of [`label`](Self::label), 0 to 100. The documentation advises against
+    /// deciding by it.
     pub const fn rate(&self) -> Option<f64> {
         self.rate
     }

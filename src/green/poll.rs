@@ -66,6 +66,7 @@ impl Watch {
         tasks: impl IntoIterator<Item = TaskId>,
         taken: Instant,
     ) -> Self {
+        // A repeated id would count twice in a request with at most 100, and be returned once.
         let mut seen = HashSet::new();
         let open: VecDeque<_> = tasks
             .into_iter()
@@ -149,6 +150,7 @@ impl Watch {
                 self.left_in_round = self.open.len();
                 self.next_round = self.after_a_delay(clock::instant());
             }
+            // No further round fits: the tasks get their last state at the end, not earlier.
             if self.next_round >= self.end {
                 sleep_until(self.end.min(self.next_round)).await;
                 self.give_up();
@@ -173,6 +175,8 @@ impl Watch {
                 let since = *self.failing_since.get_or_insert(now);
                 let passing = matches!(error.retry(), Retry::After(_))
                     && now.duration_since(since) < Self::PATIENCE;
+                // The state is complete before the error is returned, so the caller may call `next`
+                // again.
                 if !passing {
                     self.failing_since = None;
                     self.next_round = self.after_a_delay(now);
@@ -187,6 +191,7 @@ impl Watch {
         let known: HashSet<TaskId> = reports.iter().map(|one| one.task_id().clone()).collect();
         for report in reports {
             match report.state() {
+                // Kept for `give_up`: it explains more than "still processing".
                 TaskState::Failed(refusal) if refusal.is_temporary() => {
                     self.refused
                         .insert(report.task_id().clone(), refusal.clone());
@@ -200,6 +205,7 @@ impl Watch {
             }
         }
         let lost_at = clock::after(self.taken, self.config.missing_for);
+        // 2.0 reports a task that it does not know yet like one that it forgot, so age decides.
         let is_lost = was_answered && clock::instant() >= lost_at;
         // Open tasks move to the end: they are polled in the next round.
         for id in self.open.drain(..count).collect::<Vec<_>>() {

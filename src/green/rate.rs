@@ -80,6 +80,7 @@ impl Limiter {
             backoff.recover(clock::instant());
             backoff.factor
         });
+        // Images first: a request's cell would be wasted while it waits for its images.
         self.images.take(images, backoff).await;
         self.requests.take(1, backoff).await;
     }
@@ -106,6 +107,8 @@ impl Limit {
     /// Waits for `count` times `backoff` cells. More than one second's worth is taken in parts.
     async fn take(&self, count: u32, backoff: u32) {
         let mut left = count.saturating_mul(backoff);
+        // tokio's mutex is fair. Without it, a large batch could be overtaken by small ones
+        // forever.
         let _turn = self.turn.lock().await;
         while let Some(part) = NonZeroU32::new(left.min(self.rate.get())) {
             match self.cells.check_n(part) {
@@ -154,6 +157,7 @@ impl Backoff {
             && now.duration_since(changed) >= Self::RECOVERY
         {
             self.factor /= 2;
+            // From the step's own time, not from now: an idle client recovers in full.
             self.changed = Some(changed + Self::RECOVERY);
         }
     }

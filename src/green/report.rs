@@ -1,4 +1,4 @@
-//! What is known of a task while its outcome is waited for.
+//! The state of a task while its outcome is awaited.
 
 use super::{
     ids::{DataId, TaskId},
@@ -7,7 +7,7 @@ use super::{
     scene::Scene,
 };
 
-/// What is known of a task.
+/// The state of a task, with its ids.
 ///
 /// ```
 /// use greenlight::green::{Scene, TaskReport, callback};
@@ -28,7 +28,7 @@ pub struct TaskReport {
     state: TaskState,
 }
 
-/// How far a task is.
+/// The state of a task.
 #[non_exhaustive]
 #[derive(Clone, Debug)]
 pub enum TaskState {
@@ -44,7 +44,7 @@ pub enum TaskState {
 }
 
 impl TaskState {
-    /// Whether asking again cannot change it.
+    /// Whether another poll cannot change it.
     pub const fn is_final(&self) -> bool {
         match self {
             Self::Processing => false,
@@ -82,17 +82,17 @@ impl TaskReport {
         self.data_id.as_ref()
     }
 
-    /// How far the task is.
+    /// The state of the task.
     pub const fn state(&self) -> &TaskState {
         &self.state
     }
 
-    /// How far the task is, without the names.
+    /// The state of the task, without its ids.
     pub fn into_state(self) -> TaskState {
         self.state
     }
 
-    /// What was found, if the task is done.
+    /// The outcome, if the task is done.
     pub const fn outcome(&self) -> Option<&Outcome> {
         match &self.state {
             TaskState::Done(outcome) => Some(outcome),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::error::{ErrorKind, RefusalSubject, Retry};
 
-/// What a failed attempt allows.
+/// The class of a failed attempt, which decides whether it is repeated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Class {
     /// Too fast; with the delay that the service asks for, if any.
@@ -35,7 +35,7 @@ pub(super) enum Effect {
 }
 
 impl Class {
-    /// What a gateway's code means (page on client errors, 434846).
+    /// Returns the class of a gateway's code (page on client errors, 434846).
     pub(super) fn of_gateway_code(code: &str, status: u16) -> Self {
         match code {
             _ if code.starts_with("Throttling") => Self::Throttled(None),
@@ -46,8 +46,8 @@ impl Class {
             {
                 Self::Key
             }
-            // Every attempt has a nonce of its own: that one was used means that it arrived twice,
-            // and the other arrival was answered elsewhere.
+            // Every attempt has its own nonce. If it was used, the request arrived twice, and the
+            // other arrival had the response.
             "SignatureNonceUsed" => Self::Ambiguous,
             _ if code.starts_with("ServiceUnavailable") => Self::Temporary,
             _ if status == 429 => Self::Throttled(None),
@@ -71,21 +71,22 @@ impl Class {
         }
     }
 
-    /// What a status means whose body is not the service's: somebody between answered, or the
-    /// answer was damaged. A proxy may answer in the service's place after the service executed the
-    /// request, with any status: an answer that was not let through is a 403 of a filter. Sure is
-    /// only that a proxy which wants its own password forwards nothing before, and that a server
-    /// without such a page or method is not the service (RFC 9110, 15.5.5, 15.5.6 and 15.5.8): a
-    /// wrong endpoint ends a run at once.
+    /// The class of a response whose body is not the service's: an intermediary responded, or the
+    /// response was corrupted. A proxy may respond in place of the service after the service
+    /// executed the request, with any status: a filter that blocks the response returns 403. It is
+    /// certain only that a proxy that requires a password forwards nothing before, and that a
+    /// server without such a page or method is not the service (RFC 9110, 15.5.5, 15.5.6 and
+    /// 15.5.8): a wrong endpoint ends a run immediately.
     pub(super) const fn of_foreign_answer(status: u16, effect: Effect) -> Self {
         match (status, effect) {
             (429, Effect::Repeatable) => Self::Throttled(None),
+            // Redirects and other client errors of a proxy will be the same next time.
             (404 | 405 | 407, _) | (300..=499, Effect::Repeatable) => Self::Never,
             _ => Self::Ambiguous,
         }
     }
 
-    /// What the caller may do.
+    /// Returns what the caller may do.
     pub(super) fn verdict(self, effect: Effect) -> Retry {
         match (self, effect) {
             (Self::Throttled(wait), _) => Retry::After(wait.unwrap_or(THROTTLED_BASE)),
@@ -137,6 +138,7 @@ pub(super) fn ceiling(class: Class, attempt: u32) -> Duration {
 pub(super) fn delay(class: Class, attempt: u32, random: f64) -> Duration {
     let asked = match class {
         Class::Throttled(Some(asked)) => asked,
+        // The cause is removed, so there is no reason to wait.
         Class::Clock | Class::Key => return Duration::ZERO,
         _ => Duration::ZERO,
     };
@@ -148,6 +150,7 @@ pub(super) const fn may_repeat(class: Class, effect: Effect, attempt: u32, most:
     let most = match class {
         Class::Throttled(_) | Class::Temporary | Class::NotSent => most,
         Class::Ambiguous => match effect {
+            // The one row that costs money: a second attempt may be a second bill.
             Effect::Paid => 1,
             Effect::Repeatable => most,
         },
@@ -183,7 +186,7 @@ impl Budget {
             .is_ok()
     }
 
-    /// Notes a success.
+    /// Records a success.
     pub(super) fn refund(&self) {
         use std::sync::atomic::Ordering::Relaxed;
         let _ = self.left.fetch_update(Relaxed, Relaxed, |left| {

@@ -6,7 +6,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::error::{Error, ErrorKind};
 
-/// What an image is looked at for. Every scene of every image is billed.
+/// What an image is scanned for. Every scene of every image is billed.
 ///
 /// The set is open: a scene that is not known here is kept as it is written. Source: asynchronous
 /// moderation page (2026-03).

@@ -1,7 +1,7 @@
 //! Signatures: pure functions from the parts of a request and keys to a header.
 //!
-//! Three of them: [`roa`] for version 1.0 of the moderation service, [`acs3`] for 2.0 and for gateways
-//! that require it, [`oss`] for uploads.
+//! Three of them: [`roa`] for version 1.0 of the moderation service, [`acs3`] for 2.0 and for
+//! gateways that require it, [`oss`] for uploads.
 //!
 //! The service's gateway takes the ROA style, version 1.0, with HMAC-SHA1 (request signatures page,
 //! 53415). The formula on that page writes one newline more than its own example and every official
@@ -28,8 +28,8 @@ pub struct Parts<'a> {
     pub path: &'a str,
     /// Names and values of the query, not encoded, in any order.
     pub query: &'a [(&'a str, &'a str)],
-    /// Names and values of the headers, in any order and capitals. Those that [`roa`] and [`oss`] do not
-    /// sign may be among them.
+    /// Names and values of the headers, in any order and capitals. Those that [`roa`] and [`oss`]
+    /// do not sign may be among them.
     pub headers: &'a [(&'a str, &'a str)],
 }
 
@@ -67,6 +67,7 @@ pub(super) fn difference(ours: &str, theirs: &str) -> String {
     }
     let (mut ours, mut theirs) = (ours.lines(), theirs.lines());
     let mut found = String::new();
+    // The other text is the server's: a few differing lines explain the failure, thousands do not.
     for number in 1_u32..=64 {
         let (line, other) = (ours.next(), theirs.next());
         if line.is_none() && other.is_none() {
@@ -140,6 +141,7 @@ fn roa_string(parts: &Parts<'_>) -> String {
     let mut text = String::with_capacity(512);
     text.push_str(parts.method);
     text.push('\n');
+    // The order is fixed by the formula (page 53415); all other headers that are signed are sorted.
     for name in ["accept", "content-md5", "content-type", "date"] {
         // A header that is not sent leaves its line empty.
         text.push_str(header(parts.headers, name).unwrap_or_default());
@@ -148,6 +150,7 @@ fn roa_string(parts: &Parts<'_>) -> String {
     push_prefixed_headers(&mut text, parts.headers, "x-acs-");
     text.push_str(parts.path);
     let mut query: Vec<_> = parts.query.to_vec();
+    // The query is signed without escapes, unlike in ACS3.
     query.sort_unstable();
     for (index, (name, value)) in query.iter().enumerate() {
         text.push(if index == 0 { '?' } else { '&' });
@@ -165,13 +168,15 @@ const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
 
 /// Signs a request with `ACS3-HMAC-SHA256` (signature page, V3, 159972).
 ///
-/// Every header of `parts` is signed, so those that a proxy may write anew must not be among them.
+/// Every header of `parts` is signed, so those that a proxy may rewrite must not be among them.
 /// `host`, `x-acs-action`, `x-acs-version`, `x-acs-date`, `x-acs-signature-nonce` and
 /// `x-acs-content-sha256` must be; the last is [`content_sha256`] of the body.
 pub fn acs3(parts: &Parts<'_>, credentials: &Credentials) -> Signature {
     let mut headers: Vec<(String, &str)> = parts
         .headers
         .iter()
+        // Canonical headers are in lower case without white space around their values (page
+        // 159972).
         .map(|(name, value)| (name.to_ascii_lowercase(), value.trim()))
         .collect();
     headers.sort_unstable();
@@ -204,7 +209,7 @@ pub fn acs3(parts: &Parts<'_>, credentials: &Credentials) -> Signature {
     }
 }
 
-/// The value of `x-acs-content-sha256`: what covers the body by [`acs3`].
+/// The value of `x-acs-content-sha256`, by which [`acs3`] covers the body.
 pub fn content_sha256(body: &[u8]) -> String {
     hex(&Sha256::digest(body))
 }
@@ -237,7 +242,7 @@ pub fn oss(parts: &Parts<'_>, bucket: &str, credentials: &Credentials) -> Signat
     }
 }
 
-/// The value of `Content-MD5`: what covers the body by the signature.
+/// The value of `Content-MD5`, by which [`roa`] covers the body.
 pub fn content_md5(body: &[u8]) -> String {
     BASE64.encode(Md5::digest(body))
 }
@@ -249,7 +254,7 @@ fn header<'a>(headers: &[(&str, &'a str)], name: &str) -> Option<&'a str> {
         .map(|(_, value)| *value)
 }
 
-/// The service's own headers, a line each, sorted by their names in lower case.
+/// The service's own headers, one per line, sorted by their names in lower case.
 fn push_prefixed_headers(text: &mut String, headers: &[(&str, &str)], prefix: &str) {
     let mut own: Vec<(String, &str)> = headers
         .iter()

@@ -89,17 +89,17 @@ impl Submitted {
         &self.url
     }
 
-    /// The id to ask for results by, or why there is none.
+    /// The id to poll for the result, or why there is none.
     ///
     /// # Errors
     ///
-    /// The service's refusal of this task, or that the answer does not say whether it was taken:
-    /// see [`Refusal::is_ambiguous`].
+    /// The service's refusal of this task, or that the response does not state whether it was
+    /// accepted: see [`Refusal::is_ambiguous`].
     pub const fn result(&self) -> Result<&TaskId, &Refusal> {
         self.result.as_ref()
     }
 
-    /// The id to ask for results by, if the task was taken.
+    /// The id to poll for the result, if the task was accepted.
     pub fn task_id(&self) -> Option<&TaskId> {
         self.result.as_ref().ok()
     }
@@ -130,7 +130,7 @@ impl Scanned {
         self.task_id.as_ref()
     }
 
-    /// What was found, or why the image was not scanned.
+    /// The outcome, or why the image was not scanned.
     ///
     /// # Errors
     ///

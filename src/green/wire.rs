@@ -1,11 +1,11 @@
-//! What comes over the wire: the answers of the service and of its gateway.
+//! The responses of the service and of its gateway.
 
 use serde_json::Value;
 
 use super::object::{MAX_WEIGHT, Object, weight, without_mark};
 use crate::sanitize::harmless;
 
-/// What an answer is, once it is known to be one of the service's.
+/// A response of the service or of its gateway.
 #[derive(Debug)]
 pub(super) enum Answer {
     /// The service's envelope.
@@ -65,11 +65,12 @@ impl Envelope {
         }
     }
 
-    /// What is whole in a body that is not: it was cut off, or is damaged elsewhere. `None` if that
+    /// The complete elements of a body that is truncated, or corrupt elsewhere. `None` if that
     /// names no task.
     pub(super) fn salvaged(body: &[u8]) -> Option<Self> {
         // The elements of `data` in a list, or `data` itself.
         [2, 1].into_iter().find_map(|level| {
+            // The elements are parsed one by one, but their trees are held together.
             let mut left = MAX_WEIGHT;
             let light = elements(body, level).map_while(|element| {
                 left = left.checked_sub(weight(element))?;
@@ -167,7 +168,7 @@ impl Answer {
         let request_id = object.text("requestId").map(str::to_owned);
         let message = object.message().to_owned();
         let data = object.take_objects("data");
-        // Ids are paid for, whatever the code beside them is.
+        // Ids were paid for, whatever the code next to them is.
         let names_tasks = data.iter().any(|element| element.task_id().is_some());
         if let Some(code) = object.code().or(names_tasks.then_some(Envelope::NO_CODE)) {
             return Some(Self::Service(Envelope {

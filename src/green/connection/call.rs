@@ -105,6 +105,8 @@ impl Connection {
         plan: &Plan,
         make: impl Fn(Attempt, Instant) -> F,
     ) -> Result<T, Error> {
+        // Admitted before the deadline begins: waiting for the client's own limit is not the
+        // service's delay.
         let pace = self.rate_limits.of(plan.effect);
         pace.admit(plan.images).await;
         let deadline = clock::after(clock::instant(), plan.deadline);
@@ -124,6 +126,8 @@ impl Connection {
             if matches!(class, Class::Throttled(_)) {
                 pace.slow_down();
             }
+            // The order of the conditions matters: only an attempt that is allowed, and that fits
+            // in the deadline, takes from the budget.
             let wait = retry::delay(class, number, fastrand::f64());
             let again = retry::may_repeat(class, plan.effect, number, self.settings.attempts)
                 && clock::after(clock::instant(), wait) < deadline
@@ -152,6 +156,8 @@ impl Connection {
         deadline: Instant,
     ) -> Result<Envelope, Failure> {
         let credentials = self.credentials(call, deadline).await?;
+        // Signed for each attempt: a repeated nonce is refused, and the clock or the key may have
+        // changed.
         let (headers, signature) = self.sign(call, &credentials);
         let mut url = self.endpoint.url(call.path);
         if !call.query.is_empty() {
@@ -179,6 +185,8 @@ impl Connection {
         let answer =
             Answer::parse(&reply.body).map(|answer| answer.cleaned(|t| credentials.redact(t)));
         let answer = match answer {
+            // A response that names tasks is a success whatever its code is: these tasks exist and
+            // are billed.
             Ok(Answer::Service(envelope))
                 if (call.is_answer)(envelope.code) || envelope.names_tasks() =>
             {
@@ -187,9 +195,11 @@ impl Connection {
             }
             Ok(answer) => answer,
             Err(not_an_answer) => {
+                // A truncated body may still contain complete elements.
                 if let Some(envelope) = call.salvaged(Some(&reply), &attempt, &credentials) {
                     return Ok(envelope);
                 }
+                // The attempt is ambiguous for a paid call, but the rate is too high either way.
                 if reply.status == 429 {
                     self.rate_limits.of(call.effect).slow_down();
                 }
@@ -214,6 +224,8 @@ impl Connection {
             }
         };
         let mut failure = self.refused(call, &answer, &reply, &signature, &credentials);
+        // Repeating makes sense only with another key, so the source is asked before the loop
+        // decides.
         if failure.class == Class::Key {
             let now = self.clock.now();
             let renewed = timeout_at(deadline, self.credentials.renew(&credentials, now));
@@ -221,6 +233,7 @@ impl Connection {
                 failure.class = Class::Never;
             }
         }
+        // The clock is corrected only when the service complains: `Date` of a proxy could be wrong.
         if failure.class == Class::Clock {
             let date = reply.header("date").unwrap_or_default();
             if !self.clock.learn(date, started.elapsed()) {

@@ -82,6 +82,7 @@ impl Reply {
     /// libraries read it, or `Retry-After` in seconds or as a date (RFC 9110, 10.2.3).
     fn retry_after(&self) -> Option<Duration> {
         let number = |name| count(self.header(name)?.trim());
+        // The more precise one first.
         number("x-acs-retry-after")
             .map(Duration::from_millis)
             .or_else(|| number("retry-after").map(Duration::from_secs))

@@ -1,5 +1,5 @@
-//! What the clients of both APIs share: one account's connection to a gateway. It signs, sends,
-//! repeats what may be repeated, and paces.
+//! The common part of both clients: one account's connection to a gateway. It signs, sends, repeats
+//! calls where that is allowed, and limits their rate.
 
 mod call;
 mod failure;

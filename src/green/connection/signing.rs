@@ -14,11 +14,11 @@ use crate::green::{
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum SignatureStyle {
-    /// As the service's own pages say: ROA style, version 1.0, HMAC-SHA1.
+    /// As the service's pages document: ROA style, version 1.0, HMAC-SHA1.
     #[default]
     Roa,
     /// `ACS3-HMAC-SHA256`, which is to replace it (signature page, V3, 159972). That the moderation
-    /// service takes it is not documented; its newest official library sends it.
+    /// service accepts it is not documented; its newest official library sends it.
     Acs3,
 }
 
@@ -82,7 +82,7 @@ impl Connection {
         }
         let query = query(call);
         let signature = sign::acs3(&parts(call, &query, &headers), credentials);
-        // A proxy may write this one anew, so it is not signed.
+        // A proxy may rewrite this header, so it is not signed.
         headers.push(("accept", "application/json"));
         headers.push(("authorization", signature.authorization()));
         if call.body.bytes.is_empty() {
@@ -116,6 +116,7 @@ fn header_map(headers: &[(&'static str, &str)]) -> HeaderMap {
     for (name, value) in headers {
         let mut value = HeaderValue::from_str(value)
             .expect("credentials and settings were checked to print as ASCII");
+        // HPACK must not index it (RFC 7541, 7.1.3), and `Debug` does not print it.
         value.set_sensitive(matches!(*name, "authorization" | "x-acs-security-token"));
         map.insert(HeaderName::from_static(name), value);
     }

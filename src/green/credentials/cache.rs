@@ -19,7 +19,7 @@ impl Cache {
     /// New ones are fetched when less than this is left, as the official libraries do.
     const FRESH: Duration = Duration::from_secs(15 * 60);
 
-    /// Held ones are used when new ones cannot be had, as long as this is left.
+    /// Held ones are used when new ones cannot be fetched, as long as this is left.
     const USABLE: Duration = Duration::from_secs(60);
 
     pub(in crate::green) fn new(provider: Arc<dyn ProvideCredentials>) -> Self {
@@ -32,6 +32,7 @@ impl Cache {
     /// Returns credentials that are valid at `now`, and fetches new ones when necessary: one fetch
     /// at a time, while others wait for it. A failure is not kept.
     pub(in crate::green) async fn get(&self, now: Timestamp) -> Result<Credentials, Error> {
+        // Held during the fetch: concurrent calls would each send a request to the provider.
         let mut held = self.held.lock().await;
         if let Some(credentials) = held.as_ref().filter(|held| held.lasts(now, Self::FRESH)) {
             return Ok(credentials.clone());
@@ -43,7 +44,7 @@ impl Cache {
             checked.transpose()
         });
         let failure = match provided {
-            // What a provider says is short-lived is taken at its word.
+            // A provider may issue credentials that last less than `FRESH`.
             Ok(Some(new)) if new.lasts(now, Duration::ZERO) => {
                 *held = Some(new.clone());
                 return Ok(new);
@@ -58,8 +59,8 @@ impl Cache {
         }
     }
 
-    /// Requests credentials other than those that the service refused, and returns whether there are any: the
-    /// source may know of a change that no expiry announced.
+    /// Requests credentials other than those that the service refused, and returns whether there
+    /// are any: the source may know of a change that no expiry announced.
     pub(in crate::green) async fn renew(&self, refused: &Credentials, now: Timestamp) -> bool {
         {
             let mut held = self.held.lock().await;

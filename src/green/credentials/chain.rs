@@ -39,6 +39,7 @@ impl ProvideCredentials for Chain {
     fn provide(&self) -> Provided<'_> {
         Box::pin(async {
             for source in &self.sources {
+                // An error ends the search: the next source may belong to another account.
                 if let Some(credentials) = source.provide().await? {
                     return Ok(Some(credentials));
                 }

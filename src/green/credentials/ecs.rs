@@ -13,13 +13,13 @@ use super::{
 };
 use crate::error::Error;
 
-/// The role of the cloud server (ECS) that this runs on, asked of its metadata service: version 2
-/// only, whose tokens a request that was forged elsewhere cannot have.
+/// The role of the cloud server (ECS) that this runs on, requested from its metadata service:
+/// version 2 only, whose tokens a forged request cannot have.
 ///
 /// The role is the one named here, else `ALIBABA_CLOUD_ECS_METADATA`, else the one that the service
 /// names. With `ALIBABA_CLOUD_ECS_METADATA_DISABLED=true` it has none. Anywhere else than on such a
-/// server nothing answers, which is an error after two seconds: name this source only where it is
-/// meant.
+/// server there is no response, which is an error after two seconds: use this source only where it
+/// is intended.
 #[derive(Clone, Debug, Default)]
 pub struct FromEcsRole {
     /// Where the metadata service is, if not at its fixed address.
@@ -62,6 +62,8 @@ impl FromEcsRole {
             return Ok(None);
         }
         let ttl = HeaderMap::from_iter([(TOKEN_TTL, HeaderValue::from_static("21600"))]);
+        // A PUT with a header of its own is what a forged GET, as of a server that fetches URLs,
+        // cannot send.
         let token = self.ask(Method::PUT, "/latest/api/token", ttl).await?;
         let mut token = HeaderValue::from_bytes(token.trim_ascii())
             .map_err(|_| failed("its token cannot be sent back"))?;
@@ -75,6 +77,7 @@ impl FromEcsRole {
             let roles = String::from_utf8_lossy(&roles);
             roles.lines().next().unwrap_or_default().trim().to_owned()
         };
+        // The name becomes a part of the path.
         if role.is_empty()
             || !role
                 .bytes()

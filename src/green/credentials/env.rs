@@ -44,6 +44,7 @@ fn read() -> Result<Option<Credentials>, Error> {
     };
     let (id, secret) = match (variable(ID), variable(SECRET)) {
         (Some(id), Some(secret)) => (id, secret),
+        // Neither is set: the next source may have credentials. One of two is a mistake.
         (None, None) => return Ok(None),
         (Some(_), None) => return Err(missing(SECRET, ID)),
         (None, Some(_)) => return Err(missing(ID, SECRET)),

@@ -221,6 +221,8 @@ fn read_first(paths: &[PathBuf], named: bool) -> Result<Option<(PathBuf, String)
     for path in paths {
         match read(path) {
             Ok(text) => return Ok(Some((path.clone(), text))),
+            // A default path that does not exist means no credentials; other errors would hide the
+            // user's own.
             Err(error) if error.kind() == io::ErrorKind::NotFound && !named => {}
             Err(error) => {
                 return Err(unusable(path, "it cannot be read").with_source(error));

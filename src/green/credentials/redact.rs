@@ -31,6 +31,8 @@ pub(super) fn redacted(text: &str, secrets: &[&str]) -> String {
             place: at..at + 1,
         })
         .collect();
+    // Twice: a secret may contain text that looks like an escape, so it is searched before and
+    // after one layer is decoded.
     for secret in secrets {
         mark(&units, secret, &mut is_secret);
     }
@@ -48,6 +50,7 @@ fn mark(units: &[Unit], secret: &str, is_secret: &mut [bool]) {
     while !rest.is_empty() {
         let pairs = rest.iter().zip(secret.chars());
         let alike = pairs.take_while(|(unit, char)| unit.char == *char).count();
+        // A truncated echo may end inside of a secret.
         let cut_off = alike == rest.len() && alike >= MIN_PREFIX;
         let found = if alike == length || cut_off { alike } else { 0 };
         for unit in &rest[..found] {

@@ -1,4 +1,4 @@
-//! Credentials from an address that hands them out.
+//! Credentials from a URL that returns them.
 
 use std::{fmt, time::Duration};
 
@@ -86,7 +86,7 @@ fn is_private_or_https(url: &Url) -> bool {
     }
 }
 
-/// Reads the answer of a server that hands out credentials.
+/// Reads the response of a server that returns credentials.
 pub(super) fn handed_out(body: &[u8]) -> Result<Credentials, Error> {
     let answer = Object::parse(body).ok_or_else(|| failed("its answer is not a JSON object"))?;
     if !matches!(answer.text("Code"), None | Some("Success")) {

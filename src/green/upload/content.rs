@@ -74,7 +74,7 @@ impl Content {
     }
 
     fn checker(&self, accepted: Inspection, len: u64) -> ContentCheck {
-        // Whether a decoder had the time for it is no property of the bytes.
+        // Whether a decoder had time for the image is not a property of the bytes.
         let mut inspector = Inspector::new(accepted.depth().min(Depth::Payload));
         inspector.announce_len(len);
         ContentCheck {
@@ -85,8 +85,8 @@ impl Content {
         }
     }
 
-    /// Rejects bytes that are not the accepted ones before anything is sent. Files are checked while
-    /// they are sent.
+    /// Rejects bytes that are not the accepted ones before anything is sent. Files are checked
+    /// while they are sent.
     pub(super) async fn check(&self, accepted: &Inspection, len: u64) -> Result<(), Error> {
         let Kind::Bytes(bytes) = &self.kind else {
             return Ok(());

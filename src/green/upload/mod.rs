@@ -1,7 +1,7 @@
 //! Local images: uploaded to where the service reads them.
 //!
-//! The service takes URLs only. For what has none it lends temporary credentials for a bucket of its
-//! own, and reads `oss://bucket/key` from there.
+//! The service takes URLs only. For what has none it lends temporary credentials for a bucket of
+//! its own, and reads `oss://bucket/key` from there.
 
 mod content;
 
@@ -41,6 +41,7 @@ pub(super) async fn upload<S>(
     content: &Content,
 ) -> Result<Accepted<ImageUrl>, Error> {
     let image = Image::of(&accepted)?;
+    // Before the first attempt: a changed file is not the service's failure, and is not repeated.
     content.check(&image.inspection, image.len).await?;
     let plan = Plan {
         operation: OPERATION,
@@ -65,7 +66,10 @@ impl Connection {
         attempt: Attempt,
         deadline: Instant,
     ) -> Result<ImageUrl, Failure> {
+        // For each attempt: the one before may have cleared the grant.
         let grant = self.grant_until(deadline).await?;
+        // A new name for each attempt: an upload whose response was lost is not overwritten while
+        // the service reads it.
         let key = grant.key(Uuid::new_v4(), image.extension);
         let Some(url) = ImageUrl::of_object(&grant.bucket, &key) else {
             let what = "the service's bucket or folder has no usable name";
@@ -83,6 +87,7 @@ impl Connection {
             .http
             .send(Method::PUT, url_of_object, headers, body, deadline)
             .await;
+        // The file failed, and the transfer with it: this error names the cause.
         if let Some(error) = fault.take() {
             return Err(Failure::for_good(error));
         }

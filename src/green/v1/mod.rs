@@ -142,19 +142,19 @@ impl Client {
         self.inner.connection.endpoint.host()
     }
 
-    /// Seconds that the service's clock was ahead of this host's in its last response; `None` before the
-    /// first.
+    /// Seconds that the service's clock was ahead of this host's in its last response; `None`
+    /// before the first.
     pub fn clock_skew(&self) -> Option<i64> {
         self.inner.connection.clock.observed_seconds()
     }
 
-    /// Submits a batch to the asynchronous scan. Each image is billed once per scene, and each frame
-    /// that is looked at is an image.
+    /// Submits a batch to the asynchronous scan. Each image is billed once per scene, and each
+    /// frame that is looked at is an image.
     ///
     /// Tasks are refused one by one, even all of them: `Ok` means that the service answered, and
-    /// [`Submission::entries`] has the result for each. A task that is missing in the answer may have
-    /// been accepted and billed: [`Refusal::is_ambiguous`]. If the future is dropped, the request may
-    /// or may not have been sent.
+    /// [`Submission::entries`] has the result for each. A task that is missing in the answer may
+    /// have been accepted and billed: [`Refusal::is_ambiguous`]. If the future is dropped, the
+    /// request may or may not have been sent.
     ///
     /// # Errors
     ///
@@ -180,20 +180,22 @@ impl Client {
         let envelope = connection.call(call).await?;
         let submission = reply::submission(&batch, &options.scenes, &envelope, clock::instant());
         let throttled = |entry: &Submitted| entry.result().is_err_and(Refusal::is_throttling);
+        // The request succeeded as a whole, so `repeat` does not see that single tasks were
+        // throttled.
         if submission.entries().iter().any(throttled) {
             connection.rate_limits.of(Effect::Paid).slow_down();
         }
         Ok(submission)
     }
 
-    /// Scans a batch synchronously: the answer holds the outcomes, and takes up to six seconds. Billed as
-    /// [`submit`](Self::submit) is.
+    /// Scans a batch synchronously: the answer holds the outcomes, and takes up to six seconds.
+    /// Billed as [`submit`](Self::submit) is.
     ///
     /// # Errors
     ///
     /// [`ErrorKind::Usage`] for an image that is known to be larger than the synchronous scan takes
-    /// ([`Requirements::SYNC`](crate::Requirements::SYNC)), and for options that it does not have (callback,
-    /// near-line); else as for [`submit`](Self::submit).
+    /// ([`Requirements::SYNC`](crate::Requirements::SYNC)), and for options that it does not have
+    /// (callback, near-line); else as for [`submit`](Self::submit).
     pub async fn scan(&self, batch: Batch, options: &ScanOptions) -> Result<Vec<Scanned>, Error> {
         self.check_sync(&batch, options)?;
         let call = self.scan_call("scan", SYNC_SCAN, &batch, options, Some(SYNC_TIMEOUT))?;
@@ -219,8 +221,8 @@ impl Client {
         self.inner.connection.call(call).await.map(drop)
     }
 
-    /// Requests the results of tasks once. The request is idempotent, and tasks are matched by id: one
-    /// that the answer does not hold is not in the list.
+    /// Requests the results of tasks once. The request is idempotent, and tasks are matched by id:
+    /// one that the answer does not hold is not in the list.
     ///
     /// # Errors
     ///
@@ -241,12 +243,13 @@ impl Client {
         let envelope = self.inner.connection.call(call).await?;
         let reports = envelope.data.iter().filter_map(reply::report);
         Ok(reports
+            // A result of another task is not expected, and would end up in the wrong row.
             .filter(|report| tasks.contains(report.task_id()))
             .collect())
     }
 
-    /// Uploads an accepted image and returns the receipt for its URL at the service. Whether uploading
-    /// is billed is not documented.
+    /// Uploads an accepted image and returns the receipt for its URL at the service. Whether
+    /// uploading is billed is not documented.
     ///
     /// The name's extension and the type are the format's that the bytes have. A file is sent as it
     /// is read; the bytes are compared with the receipt while they are sent, so that only checked
@@ -254,8 +257,8 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Changed`] when the content is not what was accepted; [`ErrorKind::Io`] when a file
-    /// cannot be read; else when the service refused it or could not be reached.
+    /// [`ErrorKind::Changed`] when the content is not what was accepted; [`ErrorKind::Io`] when a
+    /// file cannot be read; else when the service refused it or could not be reached.
     pub async fn upload<S>(
         &self,
         accepted: Accepted<S>,
@@ -266,13 +269,14 @@ impl Client {
 
     /// Waits for the outcome of every accepted task of a submission.
     ///
-    /// Tasks that were refused, or are missing in the answer to the submission, have no report here:
-    /// [`Submission::entries`] has them.
+    /// Tasks that were refused, or are missing in the answer to the submission, have no report
+    /// here: [`Submission::entries`] has them.
     ///
     /// The first poll is five seconds after the submission, the next ones every five seconds
-    /// ([`poll_interval`](crate::green::ClientBuilder::poll_interval)), a hundred tasks in one request. A task
-    /// that is not final in time is reported in its last state: as still processing, with its last
-    /// temporary refusal, or as expired once the service no longer keeps results.
+    /// ([`poll_interval`](crate::green::ClientBuilder::poll_interval)), a hundred tasks in one
+    /// request. A task that is not final in time is reported in its last state: as still
+    /// processing, with its last temporary refusal, or as expired once the service no longer keeps
+    /// results.
     ///
     /// # Errors
     ///

@@ -28,6 +28,7 @@ pub(in crate::green) fn report(element: &Object<'_>) -> Option<TaskReport> {
         Some(280) => TaskState::Processing,
         Some(594) => TaskState::Expired,
         Some(200) => TaskState::Done(outcome(element)),
+        // Samples of callbacks have results and no code.
         None if !element.objects("results").is_empty() => TaskState::Done(outcome(element)),
         _ => TaskState::Failed(Refusal::of(element, &CODES)),
     };

@@ -1,12 +1,12 @@
 //! Image Moderation 2.0, version 2022-03-02: what the service calls the enhanced edition.
 //!
-//! A request has one image and names a service code, which is the policy; a result has a risk level and
-//! labels. Every type but [`Client`] and [`ServiceCode`] is that of 1.0.
+//! A request has one image and names a service code, which is the policy; a result has a risk level
+//! and labels. Every type but [`Client`] and [`ServiceCode`] is that of 1.0.
 //!
-//! [`what_can_go_wrong`](super::what_can_go_wrong) lists what the service's pages do not document, and
-//! the setting for each point. `ImageQueueModeration` is left out: it is a synchronous scan of one region
-//! (cn-shanghai) that is queued for up to 60 seconds where others are throttled; the asynchronous scan at
-//! the documented rate does the same, and has an id for each image.
+//! [`what_can_go_wrong`](super::what_can_go_wrong) lists what the service's pages do not document,
+//! and the setting for each point. `ImageQueueModeration` is left out: it is a synchronous scan of
+//! one region (cn-shanghai) that is queued for up to 60 seconds where others are throttled; the
+//! asynchronous scan at the documented rate does the same, and has an id for each image.
 
 mod codes;
 pub(super) mod reply;
@@ -66,7 +66,8 @@ static HOSTS: Hosts = Hosts {
     ],
 };
 
-/// The regions that have the asynchronous scan (page 2638108, and its international edition, 2026-03).
+/// The regions that have the asynchronous scan (page 2638108, and its international edition,
+/// 2026-03).
 const ASYNC_REGIONS: [&str; 3] = ["ap-southeast-1", "cn-beijing", "cn-shanghai"];
 
 pub(super) static DIALECT: Dialect = Dialect {
@@ -77,7 +78,8 @@ pub(super) static DIALECT: Dialect = Dialect {
     grant: Grant::of_v2,
 };
 
-/// The client of 2.0 of one account in one region. Clones share connections, credentials and limits.
+/// The client of 2.0 of one account in one region. Clones share connections, credentials and
+/// limits.
 ///
 /// [`ClientBuilder::build_v2`](super::ClientBuilder::build_v2) makes one. Requests are signed by
 /// `ACS3-HMAC-SHA256`.
@@ -142,8 +144,9 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Usage`] in a region without the asynchronous scan, and for a data id of more characters
-    /// than [`with_max_data_id`](Self::with_max_data_id) allows, by default 64. Else when the request was refused or could not be made. With
+    /// [`ErrorKind::Usage`] in a region without the asynchronous scan, and for a data id of more
+    /// characters than [`with_max_data_id`](Self::with_max_data_id) allows, by default 64. Else
+    /// when the request was refused or could not be made. With
     /// [`Retry::Ambiguous`](crate::Retry::Ambiguous) it was sent and not answered: it may have been
     /// done and billed, and was not repeated.
     pub async fn submit(
@@ -209,8 +212,8 @@ impl Client {
         ))
     }
 
-    /// Scans an image synchronously with several services (`ImageBatchModeration`). It is billed once for
-    /// each.
+    /// Scans an image synchronously with several services (`ImageBatchModeration`). It is billed
+    /// once for each.
     ///
     /// # Errors
     ///
@@ -241,8 +244,8 @@ impl Client {
         Ok(reply::scanned(data_id, task, services, &envelope))
     }
 
-    /// Requests the result of a task once (`DescribeImageModerationResult`). `None` if the service does
-    /// not know the task: it was submitted a moment ago, or its result is no longer kept.
+    /// Requests the result of a task once (`DescribeImageModerationResult`). `None` if the service
+    /// does not know the task: it was submitted a moment ago, or its result is no longer kept.
     ///
     /// # Errors
     ///
@@ -252,8 +255,8 @@ impl Client {
         Ok(reply::polled(task, &envelope))
     }
 
-    /// Requests further findings of a synchronous scan (`DescribeImageResultExt`), as JSON. `kinds` are
-    /// `customImage`, `textInImage` or `publicFigure`. The service recommends a delay of five
+    /// Requests further findings of a synchronous scan (`DescribeImageResultExt`), as JSON. `kinds`
+    /// are `customImage`, `textInImage` or `publicFigure`. The service recommends a delay of five
     /// seconds after the scan, and keeps them for 30 days.
     ///
     /// # Errors
@@ -272,8 +275,8 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Changed`] when the content is not what was accepted; [`ErrorKind::Io`] when a file
-    /// cannot be read; else when the service refused it or could not be reached.
+    /// [`ErrorKind::Changed`] when the content is not what was accepted; [`ErrorKind::Io`] when a
+    /// file cannot be read; else when the service refused it or could not be reached.
     pub async fn upload<S>(
         &self,
         accepted: Accepted<S>,
@@ -298,12 +301,14 @@ impl Client {
         Watch::new(Arc::new(self.clone()), config, tasks, clock::instant())
     }
 
-    /// Checks that the client's region has the asynchronous scan, before anything is prepared for it. With an
-    /// [`endpoint`](super::ClientBuilder::endpoint) the region is unknown, and nothing is refused.
+    /// Checks that the client's region has the asynchronous scan, before anything is prepared for
+    /// it. With an [`endpoint`](super::ClientBuilder::endpoint) the region is unknown, and nothing
+    /// is refused.
     ///
     /// # Errors
     ///
-    /// An error of kind [`ErrorKind::Usage`] that names the regions that have it (page 2638108, 2026-03).
+    /// An error of kind [`ErrorKind::Usage`] that names the regions that have it (page 2638108,
+    /// 2026-03).
     pub fn check_async(&self) -> Result<(), Error> {
         match self.region.as_deref() {
             Some(region) if !ASYNC_REGIONS.contains(&region) => Err(Error::new(
@@ -364,6 +369,7 @@ impl Api for Client {
             };
             let service: ServiceCode = service.as_str().parse()?;
             let (data_id, task) = only(&batch)?;
+            // The batch generated it if the task had none; a second batch would generate another.
             let task = task.clone().with_data_id(data_id.clone());
             Self::submit(self, task, &service, callback).await
         })
@@ -372,6 +378,8 @@ impl Api for Client {
     fn results<'a>(&'a self, tasks: &'a [TaskId]) -> ApiReply<'a, Vec<TaskReport>> {
         Box::pin(async move {
             let mut reports = Vec::with_capacity(tasks.len());
+            // 2.0 has no request for several tasks. An error loses the reports before it, which the
+            // next poll returns again.
             for task in tasks {
                 reports.extend(self.result(task).await?);
             }

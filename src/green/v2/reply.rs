@@ -1,7 +1,7 @@
 //! The responses of 2.0.
 //!
-//! Samples print the names inside `Data` with small or capital letters, so they are looked up whatever
-//! their capitals. `Frame` is a string of JSON.
+//! Samples print the names inside `Data` with small or capital letters, so they are looked up
+//! whatever their capitals. `Frame` is a string of JSON.
 
 use tokio::time::Instant;
 
@@ -22,8 +22,8 @@ use crate::green::{
     wire::Envelope,
 };
 
-/// The label of an image in which nothing was found. `nonLabel_lib` is a hit of the account's exemption
-/// library.
+/// The label of an image in which nothing was found. `nonLabel_lib` is a hit of the account's
+/// exemption library.
 const NO_LABEL: &str = "nonLabel";
 
 /// Reads the answer to a submission of one image.
@@ -51,8 +51,8 @@ pub(super) fn submission(
     }
 }
 
-/// Reads the answer to a poll. `None` if the service does not know the task, because it was polled too
-/// early or too late.
+/// Reads the answer to a poll. `None` if the service does not know the task, because it was polled
+/// too early or too late.
 pub(super) fn polled(task_id: &TaskId, envelope: &Envelope) -> Option<TaskReport> {
     let data = envelope.data.first();
     let data_id = data.and_then(data_id);
@@ -60,6 +60,7 @@ pub(super) fn polled(task_id: &TaskId, envelope: &Envelope) -> Option<TaskReport
         (UNKNOWN, _) => return None,
         (PROCESSING, _) => TaskState::Processing,
         (200 | Envelope::NO_CODE, Some(data)) => TaskState::Done(outcome(data, None)),
+        // Final but without a result: undecided, never a pass.
         (200 | Envelope::NO_CODE, None) => TaskState::Done(nothing()),
         (code, _) => TaskState::Failed(Refusal::new(code, &envelope.message, &CODES)),
     };
@@ -135,6 +136,7 @@ fn outcome(data: &Object<'_>, service: Option<&Scene>) -> Outcome {
     });
     let is_readable = parts.len() == data.count("results");
     let decision = match (OutcomeDecision::of(&results), whole) {
+        // The level of the whole image may be more severe than those of its parts.
         (_, Suggestion::Block) => OutcomeDecision::Block,
         (OutcomeDecision::Pass, Suggestion::Pass) if is_readable => OutcomeDecision::Pass,
         (OutcomeDecision::Pass, _) => OutcomeDecision::Review,
@@ -148,13 +150,14 @@ fn outcome(data: &Object<'_>, service: Option<&Scene>) -> Outcome {
     }
 }
 
-/// Reads the labels and levels of one service. The most severe level counts: that of the image, of a
-/// label or of a frame. What cannot be read counts as review.
+/// Reads the labels and levels of one service. The most severe level counts: that of the image, of
+/// a label or of a frame. What cannot be read counts as review.
 fn service_result(part: &Object<'_>, service: Scene) -> SceneResult {
     let risk_level = RiskLevel::from_word(part.text("riskLevel").unwrap_or_default());
     let mut labels: Vec<Label> = part.objects("result").iter().map(label).collect();
     let mut suggestion = suggestion_of(&risk_level);
     if labels.len() < part.count("result") {
+        // A label that cannot be read may be the one that blocks.
         suggestion = severest(suggestion, Suggestion::Review);
     }
     let (of_frames, frames) = frames(part);
@@ -193,8 +196,8 @@ fn label(result: &Object<'_>) -> Label {
     }
 }
 
-/// Reads the frames of an animation: what they suggest, and their labels. A label of a frame need not be
-/// among those of the image, so one without a level is a review.
+/// Reads the frames of an animation: what they suggest, and their labels. A label of a frame need
+/// not be among those of the image, so one without a level is a review.
 fn frames(part: &Object<'_>) -> (Suggestion, Vec<Label>) {
     let Some(text) = part
         .text("frame")

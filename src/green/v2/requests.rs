@@ -61,6 +61,7 @@ impl<'a> ServiceParameters<'a> {
         let url = task.url().as_str();
         // An uploaded object is named without a region, one of the caller's with it.
         let uploaded = url
+            // `Grant` made this URL: bucket and key are what `DescribeUploadToken` named.
             .strip_prefix("oss://")
             .and_then(|path| path.split_once('/'));
         let own = task.object();
