@@ -112,6 +112,7 @@ impl Key {
     /// receives (case of the host, default port, fragment) have the same key.
     pub fn of_url(scope: &Scope, url: &ImageUrl) -> Self {
         let mut canonical = url.parsed().clone();
+        // A fragment is not sent to the server.
         canonical.set_fragment(None);
         Self::digest(scope, b"url", canonical.as_str().as_bytes())
     }
@@ -167,6 +168,7 @@ impl Key {
     fn digest(scope: &Scope, kind: &[u8], subject: &[u8]) -> Self {
         let scene_count = scope.scenes.len().to_string();
         let head = [
+            // The version of this formula: another one must not produce a key of this one.
             b"greenlight image key 1".as_slice(),
             scope.account.as_bytes(),
             scope.service.as_bytes(),

@@ -47,6 +47,7 @@ pub(super) async fn copy(
     }
     let fingerprint = fingerprint(from, &source).await?;
     let total = total(&*from.tables).await?;
+    // A repeated copy that was complete is a success, so that scripts can repeat it.
     if prepare(to, fingerprint).await? {
         return Ok(Copied { rows: total, total });
     }
@@ -67,6 +68,7 @@ pub(super) async fn copy(
         }
     }
     let now = from.tables.head().await?;
+    // The locks exclude other maintenance and workers, but not a program of another version.
     if fingerprint != self::fingerprint(from, &now).await?
         || self::total(&*to.tables).await? != total
     {
@@ -80,8 +82,8 @@ pub(super) async fn copy(
     Ok(copied)
 }
 
-/// Creates the tables of the target, or checks that it contains a part of this copy. Returns whether
-/// the copy is complete.
+/// Creates the tables of the target, or checks that it contains a part of this copy. Returns
+/// whether the copy is complete.
 async fn prepare(to: &Maintenance, fingerprint: i64) -> Result<bool, Error> {
     if to.tables.head().await?.version == 0 {
         to.tables.upgrade().await?;

@@ -54,6 +54,7 @@ pub(super) async fn claim(
                 &[&code(state), &now, &signed(left), &until, &worker],
             )
             .await?;
+        // `RETURNING` has no order.
         rows.sort_by_key(|row| (row.get::<_, i64>("due_at"), row.get::<_, i64>("id")));
         for row in rows {
             let hold = Hold {
@@ -145,6 +146,7 @@ pub(super) async fn record_findings(
         let finding = &findings[index];
         let kept = finding.facts.as_deref().map(storable);
         match &finding.judgement {
+            // Most findings: they share one statement for state and facts.
             Judgement::Accepted => {
                 ids.push(id);
                 billed.push(i32::try_from(finding.billed).unwrap_or(i32::MAX));

@@ -160,6 +160,7 @@ impl PostgresOptions {
         } else {
             schema::prepare(&db, &pool.config().schema, scope).await?;
         }
+        // Before the worker registers: its first claim already uses the database's clock.
         offset.measure(&db, &self.clock).await?;
         offset.check()?;
         let found = schema::read_scope(&db).await?;

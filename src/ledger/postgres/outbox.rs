@@ -107,7 +107,8 @@ pub(super) async fn undelivered(
 /// Maximum number of rows per call.
 const PASSED: usize = 20_000;
 
-/// Number of rows that the first query of a call reads; each further query reads four times as many.
+/// Number of rows that the first query of a call reads; each further query reads four times as
+/// many.
 const FIRST: usize = 64;
 
 pub(super) async fn ordered(db: &Connection, after: i64, limit: usize) -> Result<Ordered, Fault> {
@@ -133,6 +134,7 @@ pub(super) async fn ordered(db: &Connection, after: i64, limit: usize) -> Result
                     .push(Undelivered::new(DeliveryId(id), row_at(row)?));
             }
         }
+        // Fewer rows than requested: this was the end of the table.
         if rows.len() < page {
             break;
         }

@@ -95,8 +95,8 @@ impl Pool {
         }
     }
 
-    /// Opens a connection outside the pool and acquires `lock` on it; `None` if another session holds
-    /// the lock. Repeats this while the server cannot be reached, as [`run`](Self::run) does.
+    /// Opens a connection outside the pool and acquires `lock` on it; `None` if another session
+    /// holds the lock. Repeats this while the server cannot be reached, as [`run`](Self::run) does.
     pub(super) async fn lock_on_connection(&self, lock: Lock) -> Result<Option<Connection>, Fault> {
         let begun = clock::instant();
         let mut lost = 0;
@@ -175,6 +175,7 @@ impl Pool {
                 Err(fault) => fault,
             };
             if fault.is_lost() && begun.elapsed() < self.patience {
+                // The other connections were most likely lost with the same server.
                 self.idle().clear();
                 sleep(backoff(lost)).await;
                 lost += 1;
@@ -204,6 +205,7 @@ impl Pool {
         let done = work(&connection, args).await;
         let end = if done.is_ok() { "COMMIT" } else { "ROLLBACK" };
         let ended = connection.client.batch_execute(end).await;
+        // A failed call drops the connection: it may be in an unknown state.
         let done = done?;
         ended?;
         self.idle().push(connection);

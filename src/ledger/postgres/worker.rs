@@ -24,8 +24,8 @@ use super::{
     row::{code, codes, unsigned},
 };
 
-/// Maximum difference of the clocks at the start, in milliseconds. A larger one that appears later is
-/// corrected.
+/// Maximum difference of the clocks at the start, in milliseconds. A larger one that appears later
+/// is corrected.
 const MAX_OFFSET: i64 = 60_000;
 
 /// Smaller differences, in milliseconds, are within the uncertainty of a round trip.
@@ -65,6 +65,7 @@ impl Offset {
             )
             .await?;
         let after = to_millis(clock.now());
+        // The server read its clock between these two; the middle halves the error.
         let middle = before.saturating_add(after.saturating_sub(before) / 2);
         let offset = row.try_get::<_, i64>(0)?.saturating_sub(middle);
         let offset = if offset.abs() < MIN_OFFSET { 0 } else { offset };
@@ -107,7 +108,8 @@ impl Worker {
                 match held {
                     Some(db) if !db.is_closed() => {
                         sleep(COMPARE).await;
-                        // On failure the last known offset stays in use; the next call measures it again.
+                        // On failure the last known offset stays in use; the next call measures it
+                        // again.
                         drop(offset.measure(&db, &clock).await);
                         held = Some(db);
                         lost = 0;

@@ -67,6 +67,7 @@ impl Fault {
             }
             FaultKind::CannotOpen => plain("the file cannot be opened or created"),
             FaultKind::Stopped => {
+                // The call may have been committed before its response was lost.
                 return plain("the ledger's thread has stopped").with_retry(Retry::Ambiguous);
             }
             FaultKind::Other => plain("the file cannot be read or written"),

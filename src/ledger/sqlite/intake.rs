@@ -96,6 +96,7 @@ fn enqueue_one(
         Some(number) => number,
         None => known_source(db, values)?,
     };
+    // A final source without an entry in the outbox was acknowledged.
     let was_delivered = !new_source && state.is_final() && !outbox::holds(db, number, id)?;
     let is_due = state.is_final() && (new_source || (was_delivered && image.deliver_again));
     Ok(Enqueued {
@@ -146,6 +147,7 @@ fn known_image(db: &Connection, image: &NewImage) -> Result<Known, Fault> {
         });
     }
     let is_read = matches!(state, State::Decided | State::Delivered | State::Rejected);
+    // A decided image is not read again, and a URL is equal or has another key.
     if is_read || matches!(image.location, Location::Url(_)) {
         let text = Some(image.location.text().into_owned());
         return Ok(Known { id, state, text });
@@ -217,6 +219,7 @@ pub(super) fn claim(
     if due.is_empty() {
         return Ok(Vec::new());
     }
+    // One number per call: a lease only has to differ from all earlier ones.
     let lease = next_lease(db)?;
     let mut hold = db.prepare_cached("UPDATE image SET lease = ?1, next_at = ?2 WHERE id = ?3")?;
     due.into_iter()
@@ -305,6 +308,7 @@ pub(super) fn record_findings(
 ) -> Result<usize, Fault> {
     let mut recorded = 0;
     for finding in findings {
+        // The lease ended and another process may be checking the image: its finding counts.
         let Some(id) = held_for_probe(db, finding.hold)? else {
             continue;
         };

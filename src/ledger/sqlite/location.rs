@@ -36,6 +36,7 @@ impl ToSql for Stored<'_> {
 
 fn of_path(path: &Path) -> ValueRef<'_> {
     match path.to_str() {
+        // As text where possible, so that people can read the column.
         Some(text) => ValueRef::Text(text.as_bytes()),
         None => ValueRef::Blob(path.as_os_str().as_encoded_bytes()),
     }

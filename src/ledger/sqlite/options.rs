@@ -153,13 +153,15 @@ impl SqliteOptions {
         };
         let db =
             Connection::open_with_flags(path, access | more | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+        // Before any statement: even reading the schema can meet a lock.
         db.busy_timeout(self.lock_wait)?;
         db.set_prepared_statement_cache_capacity(64);
         db.pragma_update(None, "cache_size", -CACHE_KIB)?;
         Ok(db)
     }
 
-    /// Sets the writer's connection to durable commits, migrates the file and binds it to the scope.
+    /// Sets the writer's connection to durable commits, migrates the file and binds it to the
+    /// scope.
     fn prepare(self, db: &mut Connection, scope: Option<&Scope>) -> Result<Scope, Fault> {
         schema::check(db)?;
         if self.read_only {
@@ -173,6 +175,7 @@ impl SqliteOptions {
             }
         }
         let found = schema::read_scope(db)?.ok_or_else(|| Fault::unusable(UNBOUND))?;
+        // Also if the file was not bound just now: it may belong to another account.
         if let Some(scope) = scope {
             found.check(scope).map_err(Fault::unusable)?;
         }

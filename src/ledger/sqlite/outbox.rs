@@ -31,6 +31,7 @@ pub(super) fn finish(
         reason.map(|reason| &reason.class),
         reason.map(|reason| &reason.message),
     ])?;
+    // A late callback can decide a dead image: its earlier outcome is replaced.
     db.prepare_cached("DELETE FROM outbox WHERE image = ?1")?
         .execute([image])?;
     db.prepare_cached(
@@ -101,6 +102,7 @@ pub(super) fn ordered(db: &Connection, after: i64, limit: usize) -> Result<Order
         through: after,
         ..Ordered::default()
     };
+    // The first row that is not final ends the read: order is kept without buffering.
     while read.outcomes.len() < limit
         && let Some(row) = rows.next()?
         && state_at(row, "state")?.is_final()

@@ -1,5 +1,5 @@
-//! Rate limits and outages for all processes that share the file: the generic cell rate algorithm, with one row
-//! per rate and one statement per permit.
+//! Rate limits and outages for all processes that share the file: the generic cell rate algorithm,
+//! with one row per rate and one statement per permit.
 
 use std::time::Duration;
 
@@ -14,8 +14,8 @@ use super::{
 const NOW: &str = "CAST(unixepoch('subsec') * 1000 AS INTEGER) * 1000";
 
 /// Grants a permit or returns how long to wait. `free_at` is the theoretical arrival time of the
-/// algorithm: it may be in the future by at most the duration of a burst. During an outage, a permit
-/// suspends the rate as a failure does.
+/// algorithm: it may be in the future by at most the duration of a burst. During an outage, a
+/// permit suspends the rate as a failure does.
 pub(super) fn permit(db: &Connection, quota: &Quota, cost: u32) -> Result<Permit, Fault> {
     ensure(db, quota)?;
     let price = micros(quota.limit.interval).saturating_mul(i64::from(cost));
@@ -54,6 +54,7 @@ pub(super) fn permit(db: &Connection, quota: &Quota, cost: u32) -> Result<Permit
             named_params! {":operation": quota.operation, ":ahead": ahead},
             |row| row.get(0),
         )?;
+    // The clock moved between the two statements; a wait of zero would spin.
     let wait = u64::try_from(wait).unwrap_or(0).max(1);
     Ok(Permit::Wait(Duration::from_micros(wait)))
 }

@@ -143,9 +143,11 @@ impl Task {
         }
     }
 
-    /// Records an outcome. An outcome of any of the image's tasks counts, and the first one is kept.
+    /// Records an outcome. An outcome of any of the image's tasks counts, and the first one is
+    /// kept.
     fn decide(&self, db: &Connection, outcome: &str) -> Result<bool, Fault> {
         self.close(db, TaskState::Decided)?;
+        // The first outcome was delivered, or may be: a second one must not change it.
         if matches!(
             self.state,
             State::Decided | State::Delivered | State::Rejected

@@ -110,8 +110,10 @@ pub(super) fn record_answer(
                 expires_at: to_millis(*expires_at),
             };
             let mut stray = record_entries(db, &task, entries)?;
+            // What the response omits may have been accepted.
             mark_uncertain(db, id)?;
             for name in strays {
+                // Ids without an image were billed too, so they count in the report.
                 let is_new = insert_task(db, name, None, Some(id), now)?;
                 stray.tasks += usize::from(is_new);
             }
@@ -331,6 +333,7 @@ pub(super) fn apply_next_step(
                     "UPDATE image SET by_upload = 1 WHERE id = ?1 AND NOT is_file AND NOT by_upload",
                 )?
                 .execute([image])?;
+            // It was uploaded before, or is a file: the fallback was used.
             if marked == 0 {
                 return apply_next_step(db, image, otherwise, state, claim);
             }

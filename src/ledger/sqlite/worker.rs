@@ -1,7 +1,7 @@
 //! A thread that owns a connection and executes all waiting calls in one transaction.
 //!
-//! A durable commit costs one disk write regardless of its size, so concurrent calls share one: with
-//! 32 calls in flight, about 30 times as many calls per second.
+//! A durable commit costs one disk write regardless of its size, so concurrent calls share one:
+//! with 32 calls in flight, about 30 times as many calls per second.
 
 use std::{
     sync::Mutex,
@@ -83,6 +83,7 @@ fn work(db: &Connection, mut waiting: mpsc::Receiver<Box<dyn Job>>, mode: Mode) 
     while let Some(first) = waiting.blocking_recv() {
         let mut group = vec![first];
         while group.len() < most
+            // Only calls that wait already: a lone call is committed at once.
             && let Ok(next) = waiting.try_recv()
         {
             group.push(next);
@@ -107,6 +108,7 @@ fn commit(db: &Connection, mut group: Vec<Box<dyn Job>>, mode: Mode) {
         drop(execute(db, "ROLLBACK"));
     }
     for job in group {
+        // After the commit: a caller that has its result can rely on it.
         job.answer(outcome.clone());
     }
 }
