@@ -53,8 +53,8 @@ pub struct CheckedLine {
     pub result: Result<Verdict, Error>,
 }
 
-/// The checks of a list's lines: URLs and files, many at a time, with the results in the order of the
-/// list and bounded memory for a list of any length. Nothing is submitted.
+/// The checks of a list's lines: URLs and files, many at a time, with the results in the order of
+/// the list and bounded memory for a list of any length. Nothing is submitted.
 ///
 /// The list is read on a thread, so it may block. Dropping the checks ends every download in
 /// progress.
@@ -169,7 +169,7 @@ impl<'a> Target<'a> {
     }
 }
 
-/// What a line needs once its text is judged.
+/// The next step of a line once its text is evaluated.
 pub(super) enum Step {
     /// The text decides.
     Decided(Result<Verdict, Error>),
@@ -202,8 +202,8 @@ impl LineCheck {
         }
     }
 
-    /// Judges the text of a line, without I/O: a line that it decides needs no task, which would cost more than the
-    /// judgment.
+    /// Evaluates the text of a line, without I/O: a line that it decides needs no task, which would
+    /// cost more than the evaluation.
     pub(super) fn first(&self, target: Target<'_>) -> Step {
         let by_text = match target {
             Target::Url(url) => self.requirements.judge_url(url),
@@ -293,6 +293,7 @@ impl<T: Send + 'static> Checking<T> {
         let begun = Arc::clone(&control);
         let results = read(lines.into_iter(), Arc::clone(&control))?
             .map(move |line| {
+                // Subscribed before the check begins, so that a stop in between is not missed.
                 let mut halt = begun.halt.subscribe();
                 // No check starts after a stop.
                 let work = if *halt.borrow() {
@@ -303,6 +304,8 @@ impl<T: Send + 'static> Checking<T> {
                 async move {
                     let work = work?;
                     tokio::select! {
+                        // A result that is ready counts, even if the run was stopped at the same
+                        // time.
                         biased;
                         result = work => Some(result),
                         _ = halt.wait_for(|halt| *halt) => None,
@@ -354,6 +357,7 @@ fn read(
         while !sender.is_closed()
             && let Some(line) = lines.next()
         {
+            // After a stop the list is still read to its end, so that `left` counts every line.
             if *control.halt.borrow() {
                 control.leave();
             } else if sender.blocking_send(line).is_err() {
@@ -367,6 +371,7 @@ fn read(
     let mut reader = Some(reader);
     Ok(stream::poll_fn(move |cx| {
         let line = task::ready!(receiver.poll_recv(cx));
+        // The channel is closed by the end of the thread, so `join` does not block.
         if line.is_none()
             && let Some(Err(panicked)) = reader.take().map(thread::JoinHandle::join)
         {

@@ -43,8 +43,8 @@ pub(super) fn of<S>(verdict: &Verdict<S>, settings: &Settings, frame_cap: u32) -
     json(&verdict.summary(), provenance, &plan)
 }
 
-/// Returns the facts of an earlier check, as [`of`] does those of a check of this run; `None` if the image
-/// has to be checked again.
+/// Returns the facts of an earlier check, as [`of`] does those of a check of this run; `None` if
+/// the image has to be checked again.
 pub(super) fn of_earlier(check: EarlierCheck, settings: &Settings) -> Option<String> {
     let stored = Stored {
         summary: Summary {
@@ -139,8 +139,8 @@ fn judge_name(summary: &mut Summary, name: &str, facts: &str) {
     }
 }
 
-/// Returns the maximum number of images billed per scene for an image that an earlier check accepted;
-/// `None` if it has to be checked again.
+/// Returns the maximum number of images billed per scene for an image that an earlier check
+/// accepted; `None` if it has to be checked again.
 pub(super) fn billed_by_earlier(facts: &str, settings: &Settings) -> Option<u32> {
     // Facts of this run are not read.
     settings.checked_within?;
@@ -159,14 +159,15 @@ struct Stored {
 }
 
 impl Stored {
-    /// Whether the image is accepted without another check. A check in the future is not valid: its clock
-    /// was wrong.
+    /// Whether the image is accepted without another check. A check in the future is not valid: its
+    /// clock was wrong.
     fn is_valid(&self, settings: &Settings) -> bool {
         let age = Duration::from_millis(self.provenance.checked_at);
         let age = UNIX_EPOCH
             .checked_add(age)
             .and_then(|at| clock::now().duration_since(at).ok());
         self.summary.decision == Decision::Accept
+            // Another version may find other defects in the same bytes.
             && self.provenance.version == env!("CARGO_PKG_VERSION")
             && self.provenance.requirements == settings.provenance.requirements
             && settings
@@ -236,6 +237,7 @@ pub(super) fn task(key: Key, url: ImageUrl, facts: Option<&str>) -> Option<Task>
     let frequency: Frequency = facts
         .and_then(|facts| serde_json::from_str(facts).ok())
         .unwrap_or_default();
+    // The key is the data id that the service repeats, so responses and callbacks find the row.
     let data_id = DataId::parse(&key.to_string()).ok()?;
     let mut task = Task::new(Accepted::restored(url)).with_data_id(data_id);
     if let Some(interval) = frequency.interval {

@@ -42,7 +42,9 @@ pub(super) fn of_refusal(
         message: refusal.to_string(),
     };
     match refusal.retry() {
+        // The task may exist: only a callback, or time, decides.
         Retry::Ambiguous => None,
+        // `Again` does not count as an attempt: throttling says nothing about the image.
         Retry::After(pause) if refusal.is_throttling() => Some(NextStep::Again {
             at: clock::after(clock::now(), pause),
         }),
@@ -70,6 +72,7 @@ pub(super) fn of_image(
     } else {
         NextStep::Dead(reason)
     };
+    // The ledger takes `otherwise` if the image was uploaded before, so it is uploaded once.
     if settings.upload_fallback && subject == RefusalSubject::Download {
         let otherwise = Box::new(next);
         return NextStep::Upload { at: now, otherwise };
@@ -106,6 +109,8 @@ impl RequestFailure {
     pub(super) fn of(error: &Error) -> Self {
         match error.retry() {
             Retry::Ambiguous => Self::Unknown,
+            // 2.0 refuses the request for its only image: the image needs the next step, not the
+            // request.
             Retry::After(_) if error.subject() == RefusalSubject::Download => Self::of_final(error),
             Retry::After(pause) => Self::Later {
                 pause: pause.clamp(SHORTEST_PAUSE, LONGEST_PAUSE),

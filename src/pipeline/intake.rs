@@ -24,6 +24,7 @@ pub(super) async fn run(
     shared: Arc<Shared>,
     lines: Box<dyn Iterator<Item = Line> + Send>,
 ) -> Result<(), Error> {
+    // One chunk is enqueued while the next is checked. More would only hold more lines in memory.
     let (chunks, mut waiting) = mpsc::channel(2);
     let pipeline = shared.pipeline.clone();
     // Reading a list may block, and a runtime that shuts down would wait for a blocking task.
@@ -90,6 +91,7 @@ fn check(pipeline: &Pipeline, lines: Vec<Line>, files: usize) -> Vec<NewImage> {
     let mut rest = lines;
     let mut parts = Vec::new();
     while !rest.is_empty() {
+        // Contiguous parts, so that the results are in the order of the lines.
         let later = rest.split_off(rest.len().min(part));
         parts.push(std::mem::replace(&mut rest, later));
     }

@@ -40,7 +40,8 @@ pub(super) async fn run(shared: Arc<Shared>) -> Result<(), Error> {
         if !is_exhausted && asking.len() < max {
             let ledger = &shared.pipeline.ledger;
             let max_results = shared.pipeline.settings.max_results;
-            // For all free requests if each asks for one task, because each claim is a durable write.
+            // For all free requests if each asks for one task, because each claim is a durable
+            // write.
             let wanted = max_results.max(max - asking.len());
             let mut polls = ledger.due_polls(wanted, HOLD, clock::now()).await?;
             is_exhausted = polls.len() < wanted;
@@ -77,12 +78,15 @@ pub(super) async fn run(shared: Arc<Shared>) -> Result<(), Error> {
 async fn ask(shared: Arc<Shared>, polls: Vec<Poll>) -> Result<(), Error> {
     let Pipeline { api, settings, .. } = &shared.pipeline;
     let quota = settings.query_quota.as_ref();
+    // The run is stopped: other processes may poll these tasks immediately.
     if !shared.permit(quota, 1).await? {
         return postpone(&shared, polls, Duration::ZERO).await;
     }
     let ids: Vec<TaskId> = polls.iter().map(|poll| poll.task_id.clone()).collect();
     match api.results(&ids).await {
         Ok(reports) => {
+            // Before the results are recorded, which may take long: other processes wait for the
+            // end of the outage.
             shared.succeeded(quota).await?;
             let scenes = shared.pipeline.scenes();
             let held = reports
@@ -108,6 +112,7 @@ async fn ask(shared: Arc<Shared>, polls: Vec<Poll>) -> Result<(), Error> {
                 postpone(&shared, polls, pause).await
             }
             RequestFailure::Content { .. } | RequestFailure::Hopeless => {
+                // The error ends this run; the tasks stay due for the next one.
                 postpone(&shared, polls, Duration::ZERO).await?;
                 Err(error)
             }
@@ -205,6 +210,7 @@ fn news(settings: &Settings, report: &TaskReport, attempts: u32) -> Option<Updat
         }
         TaskState::Failed(refusal) => {
             match failure::of_refusal(settings, refusal, "task", attempts) {
+                // The task is not final: it stays submitted and is polled again.
                 None | Some(NextStep::Again { .. }) => None,
                 Some(next) => Some(Update::Failed(next)),
             }

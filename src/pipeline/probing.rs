@@ -55,6 +55,8 @@ pub(super) async fn run(shared: Arc<Shared>) -> Result<(), Error> {
             findings.extend(probes.finding(&shared, found));
         }
         if findings.len() >= RECORD
+            // With few checks left, waiting for a full call would delay what the next stage can
+            // submit.
             || (!findings.is_empty() && probes.running.len() < settings.probes / 2)
         {
             record(&shared, std::mem::take(&mut findings)).await?;
@@ -68,6 +70,8 @@ pub(super) async fn run(shared: Arc<Shared>) -> Result<(), Error> {
     while let Some(found) = probes.running.join_next_with_id().await {
         findings.extend(probes.finding(&shared, found));
     }
+    // Images whose check was aborted are due for other processes now, not at the end of their
+    // lease.
     let holds = probes.held.into_values().map(|(hold, _)| hold).collect();
     shared.pipeline.ledger.release(holds, clock::now()).await?;
     if findings.is_empty() {
@@ -179,6 +183,8 @@ async fn probe_url(
         Err(error) => {
             let verdict = Verdict::of_text(url, &error);
             let reason = failure::reason(&verdict).unwrap_or_else(|| undecided(&verdict));
+            // Not reached for URLs that this version enqueued, but an earlier version may have
+            // accepted more.
             return finding(hold, Judgement::Rejected(reason), None);
         }
     };

@@ -75,6 +75,7 @@ impl Stopper {
     /// Shuts the run down: it claims no more images, awaits and records requests in flight, and
     /// releases other claims. [`Run::next`] then returns the remaining outcomes and `None`.
     pub fn stop(&self) {
+        // The other stages record their requests in flight and end.
         self.shared.stop();
     }
 }
@@ -124,6 +125,7 @@ impl Run {
             let is_done = self.stages.is_empty();
             let ledger = &self.shared.pipeline.ledger;
             let outcomes = ledger.undelivered(self.handed_out, DELIVERY).await?;
+            // Delivery ids grow, so those after the last one were not returned yet.
             if let Some(last) = outcomes.last() {
                 self.handed_out = Some(last.id);
                 return Ok(Some(outcomes));
@@ -150,6 +152,7 @@ impl Run {
             // Read before the ledger, which then contains everything that the stages recorded.
             let is_done = self.stages.is_empty();
             let ledger = &self.shared.pipeline.ledger;
+            // A line that is delivered again has an earlier row number than those already read.
             self.read_through = self.read_through.min(self.shared.take_again());
             let read = ledger.ordered(self.read_through, DELIVERY).await?;
             let has_moved = read.through > self.read_through;
@@ -184,6 +187,8 @@ impl Run {
     async fn wait(&mut self) {
         tokio::select! {
             ended = self.stages.join_next() => self.note(ended),
+            // Notifications are hints. Another process may add outcomes without one, hence the
+            // interval.
             () = self.shared.to_deliver.notified() => {}
             () = sleep(POLL_INTERVAL) => {}
         }

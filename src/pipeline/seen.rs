@@ -102,8 +102,8 @@ impl<const VALUE: usize> Table<VALUE> {
         self.held.insert(head, value);
     }
 
-    /// Moves the records to the file. If that fails, for example because the disk is full, they stay
-    /// in memory: a dry run that needs more of it is better than none.
+    /// Moves the records to the file. If that fails, for example because the disk is full, they
+    /// stay in memory: a dry run that needs more of it is better than none.
     fn spill(&mut self) {
         if self.spilled.is_none() {
             self.spilled = Spilled::create(self.filter_bits).ok();
@@ -155,6 +155,7 @@ impl Spilled {
     }
 
     fn append<const VALUE: usize>(&mut self, sorted: &[(Head, [u8; VALUE])]) -> io::Result<()> {
+        // `end` grows only after a complete run: a failed write is overwritten or ignored.
         self.file.seek(SeekFrom::Start(self.end))?;
         let mut writer = BufWriter::with_capacity(1 << 16, &self.file);
         for (head, value) in sorted {
@@ -180,6 +181,7 @@ impl Spilled {
         }
         let mut page = vec![0; PAGE * (HEAD + VALUE)];
         for run in &self.runs {
+            // The last page whose first head is not greater is the only one that can contain it.
             let after = run.firsts.partition_point(|first| first <= head);
             let Some(number) = after.checked_sub(1) else {
                 continue;

@@ -110,10 +110,12 @@ impl Shared {
         let Some(quota) = quota else {
             return Ok(!self.is_stopping());
         };
+        // A batch that bills more than the burst could never be granted.
         let cost = cost.min(quota.limit.burst);
         while !self.is_stopping() {
             match self.pipeline.ledger.permit(quota.clone(), cost).await? {
                 Permit::Granted => return Ok(true),
+                // In an outage one process tries at a time; its success ends the outage for all.
                 Permit::Trial => {
                     self.is_failing(quota, true);
                     return Ok(true);

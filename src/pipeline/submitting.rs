@@ -92,8 +92,8 @@ struct PendingBatch {
 }
 
 impl PendingBatch {
-    /// Claims images for `requests` requests if each holds one, and else for one request: each claim
-    /// is one durable write.
+    /// Claims images for `requests` requests if each holds one, and else for one request: each
+    /// claim is one durable write.
     async fn claim(&mut self, shared: &Shared, requests: usize) -> Result<(), Error> {
         let settings = &shared.pipeline.settings;
         let wanted = settings.batch.max(requests);
@@ -105,6 +105,7 @@ impl PendingBatch {
         let intake_done = shared.intake_done.load(Ordering::Acquire);
         let ledger = &shared.pipeline.ledger;
         let backlog = ledger.backlog().await?;
+        // A result that expires was paid for and is lost. Submitting waits, polling does not.
         if polling_lags(shared, &backlog) {
             return Ok(());
         }
@@ -187,6 +188,7 @@ async fn send(shared: Arc<Shared>, images: Vec<Claimed>) -> Result<(), Error> {
         let billed = group
             .iter()
             .fold(0_u32, |sum, image| sum.saturating_add(image.task.billed()));
+        // The groups that wait for their turn keep their leases too.
         let all: Vec<Hold> = groups.iter().chain([&group]).flatten().map(hold).collect();
         shared.reach(Step::BeforePermit);
         let quota = shared.pipeline.settings.submit_quota.as_ref();
@@ -217,6 +219,7 @@ async fn send_group(shared: &Shared, mut group: Group) -> Result<Vec<Group>, Err
             now,
         )
         .await?;
+    // An image whose lease ended belongs to another process now.
     group.retain(|image| begun.keys.contains(&image.hold.key));
     if group.is_empty() {
         return Ok(Vec::new());
@@ -238,6 +241,7 @@ async fn send_group(shared: &Shared, mut group: Group) -> Result<Vec<Group>, Err
     let scenes = shared.pipeline.scenes();
     let callback = settings.callback.as_ref();
     let submission = shared.pipeline.api.submit(batch, &scenes, callback);
+    // A request must have ended before `settle_after`, or an image could be in flight twice.
     let sent = timeout(settings.send_limit, submission).await;
     shared.reach(Step::AfterSend);
     let parts = match sent {
@@ -294,6 +298,7 @@ async fn answered(
     let taken = submission.task_ids().count();
     let request_id = submission.request_id().map(RequestId::as_str);
     trace::submitted(group.len(), taken, request_id);
+    // Images without an entry may have been accepted: the ledger marks them as uncertain.
     let doubtful = group.len().saturating_sub(entries.len());
     let answer = BatchResult::Answered {
         request_id: submission.request_id().cloned(),
@@ -367,7 +372,8 @@ async fn not_answered(
     Ok(Vec::new())
 }
 
-/// Takes the next step for a single image; splits a larger group in halves, which keep their leases.
+/// Takes the next step for a single image; splits a larger group in halves, which keep their
+/// leases.
 async fn refused<'a, F>(
     shared: &Shared,
     group: Group,
@@ -384,6 +390,8 @@ where
     }
     let at = clock::after(clock::now(), shared.pipeline.settings.lease);
     refuse(NextStep::Again { at }).await?;
+    // Bisection: one bad image among 50 is isolated by about seven refused requests, which are not
+    // billed.
     let right = images.split_off(images.len() / 2);
     Ok(vec![right, images])
 }

@@ -69,6 +69,7 @@ fn of_url(pipeline: &Pipeline, text: String, check: Option<EarlierCheck>) -> Not
     let url = match ImageUrl::parse(&text) {
         Ok(url) => url,
         Err(error) => {
+            // There is no URL to normalize, so the text identifies the line.
             let key = Key::of_text(&pipeline.scope, &text);
             let verdict = Verdict::of_text(text.clone(), &error);
             let reason = failure::reason(&verdict)
