@@ -1,4 +1,4 @@
-//! A request's body: not too slow, and read on behind a refusal.
+//! A request's body: with a minimum rate, and drained after a rejection.
 
 use std::{
     error::Error as StdError,
@@ -20,15 +20,15 @@ use tokio::{
 
 use super::{Problem, UploadPolicy};
 
-/// A body that counts, keeps a pace, and is drained in the background when it is let go before its
-/// end.
+/// A body that counts its bytes, enforces a rate, and is drained in the background when it is
+/// dropped before its end.
 #[derive(Debug)]
 pub(super) struct Upstream {
-    /// None once it ended or was let go.
+    /// None once it ended or is drained.
     body: Option<Body>,
     taken: u64,
     pace: Pace,
-    /// The client waits for `100 Continue`, which goes out with the first read: there is nothing to
+    /// The client waits for `100 Continue`, which is sent with the first read: there is nothing to
     /// drain before.
     awaits_continue: bool,
     max_read: u64,
@@ -50,7 +50,7 @@ impl Upstream {
         }
     }
 
-    /// How many bytes the client says it will send.
+    /// The number of bytes that the client announced.
     pub(super) fn announced_len(&self) -> Option<u64> {
         self.body.as_ref().and_then(|body| body.size_hint().exact())
     }
@@ -66,6 +66,8 @@ impl Upstream {
             };
             self.awaits_continue = false;
             match Pin::new(body).poll_frame(cx) {
+                // Only waiting counts: time that the handler takes between two reads is not the
+                // client's.
                 Poll::Pending => {
                     ready!(self.pace.poll_late(cx));
                     self.let_go();
@@ -80,7 +82,7 @@ impl Upstream {
                     return Poll::Ready(Err(broken(&error)));
                 }
                 Poll::Ready(Some(Ok(frame))) => {
-                    // Trailers say nothing of the image.
+                    // Trailers are not part of the image.
                     let Ok(chunk) = frame.into_data() else {
                         continue;
                     };
@@ -93,11 +95,13 @@ impl Upstream {
         }
     }
 
-    /// Drains the rest in the background, so that the response reaches a client that is still writing.
+    /// Drains the rest in the background, so that the response reaches a client that is still
+    /// writing.
     pub(super) fn let_go(&mut self) {
         let Some(body) = self.body.take() else {
             return;
         };
+        // Reading would send `100 Continue` and ask for a body that is not wanted.
         if body.is_end_stream() || self.awaits_continue {
             return;
         }
@@ -133,7 +137,7 @@ async fn drain(mut body: Body, mut left: u64) {
     }
 }
 
-/// The body failed: a limit of somebody else's, or a client that went away.
+/// The body failed: at a limit of another layer, or because the client disconnected.
 fn broken(error: &::axum::Error) -> Problem {
     let mut cause: Option<&(dyn StdError + 'static)> = Some(error);
     let mut last = String::new();
@@ -148,13 +152,13 @@ fn broken(error: &::axum::Error) -> Problem {
 }
 
 /// A leaky bucket of time: waiting empties it, bytes fill it up to the patience. The only place of
-/// the extractors that asks for the time, of the runtime.
+/// the extractors that reads the time, from the runtime.
 #[derive(Debug)]
 struct Pace {
     rate: u32,
     patience: Duration,
     left: Duration,
-    /// Since when the client is waited for.
+    /// When the wait for the client began.
     since: Option<Instant>,
     timer: Option<Pin<Box<Sleep>>>,
 }
@@ -170,7 +174,7 @@ impl Pace {
         }
     }
 
-    /// Ready when the client has been waited for too long.
+    /// Ready when the wait for the client is over its limit.
     fn poll_late(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let timer = self
             .timer
@@ -192,7 +196,7 @@ impl Pace {
             self.left = self.left.saturating_sub(since.elapsed());
         }
         let earned = match u64::try_from(bytes) {
-            // An empty frame is as good as silence.
+            // An empty frame counts as silence.
             Ok(0) => return,
             Ok(bytes) if self.rate > 0 => Duration::from_secs(bytes) / self.rate,
             _ => self.patience,

@@ -1,4 +1,4 @@
-//! The route that takes the service's callbacks.
+//! The route for the service's callbacks.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -33,15 +33,15 @@ const MAX_BODY: usize = 1 << 20;
 /// What the bodies that are being read may hold together, in bytes.
 const MAX_HELD: usize = 16 << 20;
 
-/// How long one body may take, beside the minimum rate of [`UploadPolicy`].
+/// The time limit for one body, in addition to the minimum rate of [`UploadPolicy`].
 const MAX_TIME: Duration = Duration::from_secs(30);
 
-/// Makes the route that takes the service's callbacks and gives each task's result to `handle`,
-/// once. What is no result yet ([`TaskState::is_final`](crate::green::TaskState::is_final)) is given
-/// as often as it comes.
+/// Returns the route for the service's callbacks, which passes each task's result to `handle`,
+/// once. A state that is not final ([`TaskState::is_final`](crate::green::TaskState::is_final)) is
+/// passed each time it arrives.
 ///
 /// A callback whose checksum is wrong is answered with 403, one that is not the result of a task
-/// with 400. One that is right is answered with 200 after `handle` succeeded, and at once if it did
+/// with 400. A valid one is answered with 200 after `handle` succeeded, and immediately if it did
 /// before; if it fails, the answer is 500 and the service sends it again. While it runs, a
 /// repetition is answered with 503. Ids of the last 65 536 tasks are remembered, in this process
 /// only: with several processes, or after a restart, `handle` must be idempotent.
@@ -159,6 +159,7 @@ impl Drop for Held {
 /// Reads a body within its bounds.
 async fn read(request: Request, budget: Arc<AtomicUsize>) -> Result<Vec<u8>, StatusCode> {
     let (head, body) = request.into_parts();
+    // The service repeats a callback, so its connection need not survive a rejection.
     let policy = UploadPolicy::default().with_drain(0, Duration::ZERO);
     let mut upstream = Upstream::new(body, &head.headers, &policy);
     if upstream
@@ -244,6 +245,8 @@ impl Turn {
     fn done(self) {
         self.seen.with(|tasks| {
             tasks.states.insert(self.id.clone(), true);
+            // Only finished ones are forgotten: forgetting one that runs would run it twice at a
+            // time.
             tasks.done.push_back(self.id.clone());
             if tasks.done.len() > Seen::MOST
                 && let Some(oldest) = tasks.done.pop_front()

@@ -30,7 +30,7 @@ pub(super) struct Form {
     first: Option<Bytes>,
 }
 
-/// How many names of fields are kept, and how much of each, in characters.
+/// How many names of fields are kept, and how many characters of each.
 const MAX_NAMES: usize = 16;
 const MAX_NAME: usize = 100;
 
@@ -73,6 +73,7 @@ impl Form {
     ) -> Poll<Result<Field, Problem>> {
         loop {
             let event = match ready!(self.poll_event(upstream, cx)) {
+                // A large file under another name is the likely cause, and the more helpful error.
                 Err(Problem::FormTooLarge { .. }) if self.has_other_file => {
                     return Poll::Ready(Err(self.missing_field()));
                 }
@@ -196,6 +197,7 @@ impl Form {
                 .parser
                 .next()
                 .map_err(|reason| Problem::Malformed { reason })?;
+            // Headers count as well: a form of a million empty fields has no data to limit.
             let framing = self.parser.take_framing();
             self.spend(framing)?;
             match event {

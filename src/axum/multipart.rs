@@ -1,6 +1,6 @@
 //! `multipart/form-data` (RFC 7578 over RFC 2046, 5.1) as a push parser: chunks in, events out. The
-//! fields' bytes are handed on as slices of the chunks; only what a chunk's end leaves open (a part's
-//! header, the beginning of a delimiter) is held, and that is bounded.
+//! fields' bytes are handed on as slices of the chunks; only what a chunk's end leaves open (a
+//! part's header, the beginning of a delimiter) is held, and that is bounded.
 //!
 //! The libraries for it hold an unbounded buffer: a body without its boundary is kept whole and
 //! searched again from its start at every chunk.
@@ -42,8 +42,8 @@ pub(super) struct Field {
 }
 
 impl Field {
-    /// Whether its header alone says that it is a file. An input for a file that the user left empty has an
-    /// empty file name (HTML, 4.10.21.4).
+    /// Whether its header alone says that it is a file. An input for a file that the user left
+    /// empty has an empty file name (HTML, 4.10.21.4).
     pub(super) fn is_file(&self) -> bool {
         let is_image = |media_type: &String| {
             let head = media_type.trim_start().as_bytes().first_chunk();
@@ -57,7 +57,7 @@ impl Field {
 #[derive(Clone, Copy, Debug)]
 enum Stage {
     Preamble,
-    /// Behind a delimiter.
+    /// After a delimiter.
     Delimited,
     Header,
     Data,
@@ -99,7 +99,7 @@ impl Multipart {
         self.rest = if self.rest.is_empty() {
             chunk
         } else {
-            // Rare: a header, or a delimiter, is cut between two chunks.
+            // Rare: a header or a delimiter is divided between two chunks.
             Bytes::from([self.rest.as_ref(), chunk.as_ref()].concat())
         };
     }
@@ -178,6 +178,7 @@ impl Multipart {
     }
 
     fn header(&mut self) -> Result<Option<Field>, &'static str> {
+        // An empty header: the search below would find the end of the next part's.
         if self.rest.starts_with(b"\r\n") {
             return Err(NO_DISPOSITION);
         }
@@ -189,13 +190,13 @@ impl Multipart {
         field(&header).map(Some)
     }
 
-    /// Leaves bytes behind that are no field's.
+    /// Passes bytes that belong to no field.
     fn pass(&mut self, len: usize) {
         self.rest.advance(len);
         self.framing = self.framing.saturating_add(len);
     }
 
-    /// The bytes among which a boundary or a header has to end, so that the cut does not matter.
+    /// The bytes within which a boundary or a header has to end, for any chunking.
     fn head(&self) -> &[u8] {
         self.rest.get(..MAX_HEAD).unwrap_or(&self.rest)
     }
@@ -262,6 +263,7 @@ fn boundary(content_type: &str) -> Option<Vec<u8>> {
         && boundary
             .iter()
             .all(|byte| byte.is_ascii_alphanumeric() || b"'()+_,-./:=? ".contains(byte))
+        // RFC 2046, 5.1.1 allows a space, but not as the last character.
         && boundary.last() != Some(&b' ');
     is_valid.then_some(boundary)
 }

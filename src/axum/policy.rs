@@ -1,4 +1,4 @@
-//! What a route asks of its uploads.
+//! The requirements of a route on its uploads.
 
 use std::{borrow::Cow, time::Duration};
 
@@ -6,14 +6,15 @@ use ::axum::Extension;
 
 use crate::{format::Depth, gate::Gate, requirements::Requirements};
 
-/// The default of the lowest rate, in bytes per second, and of how far an upload may fall behind it.
+/// The defaults of the minimum rate, in bytes per second, and of how far an upload may fall behind
+/// it.
 pub(crate) const MIN_RATE: u32 = 8 << 10;
 pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 
-/// What a route asks of its uploads, and how long it bears with them.
+/// The requirements of a route on its uploads, and its limits of rate and time.
 ///
-/// It reaches the extractors as a layer of the route; a route without one asks for
-/// [`UploadPolicy::default`], what the asynchronous scan asks.
+/// The extractors receive it as a layer of the route; a route without one has
+/// [`UploadPolicy::default`], the requirements of the asynchronous scan.
 ///
 /// ```
 /// use std::time::Duration;
@@ -68,14 +69,13 @@ impl UploadPolicy {
 
     /// Reads the image as far as `depth`. The default is [`Depth::Structure`].
     ///
-    /// The work is done where the chunks are read, on the runtime's thread, and nothing there may
-    /// wait. Down to the structure it is little. At [`Depth::Payload`] a progressive JPEG may hold up
-    /// to 32 MB, and one chunk of an image that was made for it may keep the thread for up to a few
-    /// hundred milliseconds: set a limit on uploads at a time, and give the runtime more than one
-    /// thread.
+    /// The work is done where the chunks are read, on the runtime's thread, which must not block.
+    /// Up to the structure it is little. At [`Depth::Payload`] a progressive JPEG may hold up to 32
+    /// MB, and one chunk of a malicious image may occupy the thread for up to a few hundred
+    /// milliseconds: limit the concurrent uploads, and use a runtime with more than one thread.
     ///
-    /// At [`Depth::Decode`] each upload is held until its end, at most 64 MB of it, and then decoded
-    /// on a thread of its own; see [`with_decode_time`](Self::with_decode_time).
+    /// At [`Depth::Decode`] each upload is held until its end, at most 64 MB of it, and then
+    /// decoded on a dedicated thread; see [`with_decode_time`](Self::with_decode_time).
     #[must_use]
     pub const fn with_depth(mut self, depth: Depth) -> Self {
         self.depth = depth;
@@ -90,17 +90,17 @@ impl UploadPolicy {
     }
 
     /// Accepts at most `bytes` of the form in addition to the image's: other fields, headers,
-    /// boundaries, preamble and epilogue. The image's own header and boundaries count too, about 200
-    /// bytes. Default: 65,536.
+    /// boundaries, preamble and epilogue. The image's own header and boundaries count too, about
+    /// 200 bytes. Default: 65,536.
     #[must_use]
     pub const fn with_other_bytes(mut self, bytes: u64) -> Self {
         self.other_bytes = bytes;
         self
     }
 
-    /// Ends an upload that is slower than `bytes_per_second`, measured while the server waits for
-    /// it: it may fall behind by `patience`, which is also the longest it may fall silent. The
-    /// default is 8 192 bytes a second and 10 seconds; with 0 bytes only silence ends it.
+    /// Rejects an upload that is slower than `bytes_per_second`, measured while the server waits
+    /// for it: it may fall behind by `patience`, which is also the longest silence. The default is
+    /// 8,192 bytes per second and 10 seconds; with 0 bytes only silence rejects it.
     #[must_use]
     pub const fn with_min_rate(mut self, bytes_per_second: u32, patience: Duration) -> Self {
         self.min_rate = bytes_per_second;
@@ -108,10 +108,9 @@ impl UploadPolicy {
         self
     }
 
-    /// Reads on behind a refusal for at most `bytes` and `time`, and throws away what comes: a
-    /// client that writes its whole request before it reads would otherwise find a closed
-    /// connection in place of the answer. The default is the requirements' largest file once more,
-    /// and 2 seconds.
+    /// Drains a rejected upload for at most `bytes` and `time`: a client that writes its whole
+    /// request before it reads would otherwise see a closed connection instead of the response. The
+    /// default is the requirements' largest file once more, and 2 seconds.
     #[must_use]
     pub const fn with_drain(mut self, bytes: u64, time: Duration) -> Self {
         self.drain_bytes = Some(bytes);
@@ -137,7 +136,7 @@ impl UploadPolicy {
         Gate::at(self.depth, self.requirements.clone())
     }
 
-    /// The most that is read of one request, drained bytes included.
+    /// The maximum number of bytes read of one request, including drained ones.
     pub(super) fn max_read(&self) -> u64 {
         let limit = self.requirements.max_bytes();
         limit
@@ -146,7 +145,7 @@ impl UploadPolicy {
     }
 }
 
-/// What the asynchronous scan asks: [`Requirements::ASYNC`].
+/// The requirements of the asynchronous scan, [`Requirements::ASYNC`].
 impl Default for UploadPolicy {
     fn default() -> Self {
         Self::new(Requirements::ASYNC)

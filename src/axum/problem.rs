@@ -1,4 +1,4 @@
-//! What is answered when an upload is not taken.
+//! The response to an upload that is not accepted.
 
 use std::{fmt, io};
 
@@ -9,8 +9,8 @@ use ::axum::{
 
 use crate::{problem::ProblemDocument, verdict::Rejected};
 
-/// Why an upload is not taken. As a response: the status, and a problem document (RFC 9457) with a
-/// stable `code` and the image's `violations`.
+/// Why an upload is not accepted. As a response: the status, and a problem document (RFC 9457) with
+/// a stable `code` and the image's `violations`.
 ///
 /// | status | code |
 /// |---|---|
@@ -45,7 +45,7 @@ pub enum Problem {
     },
     /// The parts of the form other than the image have too many bytes.
     FormTooLarge {
-        /// How many are taken.
+        /// How many are allowed.
         limit: u64,
     },
     /// The request is over a limit that is not ours: a layer around the route set it.
@@ -54,7 +54,7 @@ pub enum Problem {
     TooSlow,
     /// The request ended before its body did.
     Incomplete {
-        /// What the connection says.
+        /// The connection's error.
         reason: String,
     },
 }
@@ -89,7 +89,7 @@ impl Problem {
         ProblemDocument::about_request(status, code, self.to_string())
     }
 
-    /// The verdict, if it is the image that is refused.
+    /// The verdict, if the image was rejected.
     pub const fn rejected(&self) -> Option<&Rejected> {
         match self {
             Self::Refused(rejected) => Some(rejected),

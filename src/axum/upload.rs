@@ -1,4 +1,4 @@
-//! One image on its way in.
+//! An image that is being received.
 
 use std::{
     fmt,
@@ -23,11 +23,10 @@ use crate::{
     verdict::{Accepted, Rejected},
 };
 
-/// An image on its way in: a stream of its bytes, judged as they pass.
+/// An image that is being received: a stream of its bytes, checked as they arrive.
 ///
-/// The bytes come from [`chunk`](Self::chunk), or from the [`Stream`] that it also is. An error ends
-/// them; whatever was stored by then is to be thrown away. [`finish`](Self::finish) gives the
-/// receipt.
+/// The bytes come from [`chunk`](Self::chunk), or from the [`Stream`] that it also is. An error
+/// ends them; discard whatever was stored by then. [`finish`](Self::finish) returns the receipt.
 #[derive(Debug)]
 pub struct Upload {
     upstream: Upstream,
@@ -127,7 +126,7 @@ impl Upload {
         })
     }
 
-    /// The name that the client gives the file, as it was sent: it may hold a path or anything else.
+    /// The file name that the client sent: it may contain a path or anything else.
     pub fn file_name(&self) -> Option<&str> {
         self.file_name.as_deref()
     }
@@ -151,12 +150,12 @@ impl Upload {
     /// # Errors
     ///
     /// Returns [`Problem`] when the image is refused, or when the request cannot be read. After
-    /// that there is nothing more.
+    /// that, `None`.
     pub async fn chunk(&mut self) -> Result<Option<Bytes>, Problem> {
         poll_fn(|cx| self.poll_chunk(cx)).await
     }
 
-    /// Reads what is left, and gives the receipt.
+    /// Reads the rest, and returns the receipt.
     ///
     /// # Errors
     ///
@@ -197,6 +196,7 @@ impl Upload {
             };
             match (next, &mut self.judge) {
                 (Some(chunk), Judge::Open(gate)) => {
+                    // The chunk that proves the image invalid is not passed on.
                     gate.push(&chunk)?;
                     return Poll::Ready(Ok(Some(chunk)));
                 }

@@ -1,6 +1,6 @@
-//! The newer way of signing, `ACS3-HMAC-SHA256` (signature page, V3, 159972; read in 2026-03), in
-//! which the newest official library asks the service of this version, too. It shares no code with
-//! the signer of this package.
+//! The version 3 signature, `ACS3-HMAC-SHA256` (signature page, V3, 159972; read in 2026-03), which
+//! the newest official library uses for 1.0 as well. It shares no code with the signer of this
+//! package.
 
 use axum::http::{HeaderMap, HeaderName};
 use hmac::{Hmac, KeyInit as _, Mac as _};
@@ -14,7 +14,7 @@ use super::{
     ids::lower_hex,
 };
 
-/// What `Authorization` begins with.
+/// The beginning of `Authorization`.
 pub(super) const ALGORITHM: &str = "ACS3-HMAC-SHA256";
 
 pub(super) const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC
@@ -55,7 +55,7 @@ impl<'a> Authorization<'a> {
         }
     }
 
-    /// Whether the request is whole, fresh, and signed with this key.
+    /// Checks that the request is complete, recent, and signed with this key.
     pub(super) fn check(
         &self,
         request: &Request<'_>,
@@ -69,6 +69,8 @@ impl<'a> Authorization<'a> {
                 "Specified time stamp or date value is not well formatted.",
             )
         })?;
+        // Age before signature, as the gateway does: a client with a wrong clock gets the error
+        // that it can correct.
         check_age(date, now)?;
         text(request, "x-acs-action")?.ok_or_else(|| ErrorReply::missing("Action"))?;
         let body = lower_hex(&Sha256::digest(request.body));
@@ -116,6 +118,7 @@ impl<'a> Authorization<'a> {
             request.uri.path().to_owned(),
             pairs.join("&"),
         ];
+        // In the client's order: it is part of what was signed.
         for name in &self.signed {
             let value = text(request, name)?.unwrap_or_default();
             lines.push(format!("{name}:{}", value.trim()));
@@ -125,7 +128,7 @@ impl<'a> Authorization<'a> {
     }
 }
 
-/// The names of the headers that the page wants signed.
+/// The names of the headers that must be signed according to the page.
 fn must_be_signed(headers: &HeaderMap) -> impl Iterator<Item = &str> {
     let names = headers.keys().map(HeaderName::as_str);
     names.filter(|name| name.starts_with("x-acs-") || matches!(*name, "host" | "content-type"))

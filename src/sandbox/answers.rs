@@ -1,10 +1,10 @@
-//! Which answer an image gets: by its name.
+//! The result of an image, determined by its name.
 
 use std::borrow::Cow;
 
 use serde_json::{Value, json};
 
-/// The scenes of the image operations with the labels of a finding, beside `normal` (image
+/// The scenes of the image operations with the labels of a finding, in addition to `normal` (image
 /// moderation page, 2026-03).
 const SCENES: [(&str, &[&str]); 10] = [
     ("porn", &["porn", "sexy"]),
@@ -83,6 +83,7 @@ fn answer(scene: &str, name: &str) -> (&'static str, &'static str, f64) {
         .iter()
         .find(|(held, _)| *held == scene)
         .map_or(&[][..], |(_, labels)| *labels);
+    // Anywhere in the name, unlike other labels: `porn` is part of no other word, and `ad` of many.
     let found = if scene == "porn" {
         labels.iter().find(|label| name.contains(**label))
     } else {

@@ -1,4 +1,4 @@
-//! Settings, and the start.
+//! Settings of a sandbox.
 
 use std::{
     io,
@@ -115,8 +115,8 @@ impl SandboxBuilder {
         self
     }
 
-    /// Ends every task whose image is not uploaded with this code, as if the service could not download
-    /// it: 403, 404, 480 or 592 in 1.0, 404 or 405 in 2.0. Defaults to none.
+    /// Ends every task whose image is not uploaded with this code, as if the service could not
+    /// download it: 403, 404, 480 or 592 in 1.0, 404 or 405 in 2.0. Defaults to none.
     #[must_use]
     pub const fn no_download(mut self, code: i64) -> Self {
         self.no_download = Some(code);

@@ -36,14 +36,14 @@ pub(super) struct Wish {
     pub(super) crypt_type: Option<String>,
 }
 
-/// A callback on its way.
+/// A callback to be sent.
 #[derive(Debug)]
 pub(super) struct Callback {
     target: Target,
     form: String,
 }
 
-/// Where it goes: an address of this machine.
+/// The target: an address of the local host.
 #[derive(Clone, Debug)]
 struct Target {
     address: SocketAddr,
@@ -131,7 +131,7 @@ pub(super) async fn run(state: Arc<State>, mut waiting: mpsc::Receiver<Callback>
     }
 }
 
-/// Posts the form and gives the status that it was answered with.
+/// Posts the form and returns the status of the response.
 async fn post(callback: &Callback) -> Option<u16> {
     #[expect(
         clippy::disallowed_methods,
@@ -155,6 +155,7 @@ async fn post(callback: &Callback) -> Option<u16> {
         tokio::select! {
             biased;
             answer = &mut answer => return Some(answer.ok()?.status().as_u16()),
+            // The response may be complete when the connection ends, so the loop continues.
             _ = &mut connection, if open => open = false,
         }
     }

@@ -49,5 +49,6 @@ pub(super) fn parse_http_date(text: &str) -> Option<Timestamp> {
     let time = jiff::fmt::rfc2822::DateTimeParser::new()
         .parse_timestamp(text)
         .ok()?;
+    // The parser is lenient; the gateway is not, and a client must notice.
     (http_date(time) == text).then_some(time)
 }

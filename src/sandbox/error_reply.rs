@@ -55,6 +55,7 @@ pub(super) fn text<'a>(
         return Ok(None);
     };
     let parameter = || format!("InvalidParameter.{name}");
+    // Two values would be signed as one by some clients and as two by others.
     if values.next().is_some() {
         return Err(ErrorReply::bad(
             &parameter(),

@@ -88,8 +88,8 @@ impl Files {
         (below.components().count() > 0 && visible(below)).then_some(path)
     }
 
-    /// Serves one file from any folder and returns its path, which ends in the file's name. The same
-    /// file keeps its path.
+    /// Serves one file from any folder and returns its path, which ends in the file's name. The
+    /// same file keeps its path.
     pub(super) fn publish(&self, file: &Path) -> io::Result<String> {
         let whole = file.canonicalize()?;
         let name = file
@@ -109,12 +109,14 @@ impl Files {
         ))
     }
 
-    /// The file of `/files/SECRET/…`: below the folder, not hidden, not reached by a link that leads out.
+    /// The file of `/files/SECRET/…`: below the folder, not hidden, not reached by a link that
+    /// leads out.
     pub(super) fn below(&self, encoded: &str) -> Option<PathBuf> {
         let root = self.root.as_ref()?;
         let mut path = root.clone();
         for part in self.behind_secret(encoded)?.split('/') {
             let name = percent_decode_str(part).decode_utf8().ok()?;
+            // Also excludes `.` and `..`.
             let hidden = name.is_empty() || name.starts_with('.');
             if hidden || name.contains(['/', '\\', '\0', ':']) {
                 return None;
@@ -123,6 +125,7 @@ impl Files {
         }
         let whole = path.canonicalize().ok()?;
         let below = whole.strip_prefix(root).ok()?;
+        // Checked again after links were resolved: one may lead to a hidden file of the folder.
         visible(below).then_some(whole)
     }
 

@@ -1,8 +1,8 @@
-//! The gateway (POP) before the service: who calls, and is the request whole and fresh? It shares
-//! no code with the signer of this package, so that each is a check of the other.
+//! The gateway (POP) in front of the service: authentication, integrity and age of requests. It
+//! shares no code with the signer of this package, so that each verifies the other.
 //!
 //! Sources: the common parameters, signature and public error code pages of the service (2018-05-09
-//! version; read in 2026-03), and what the official clients are seen to send.
+//! version; read in 2026-03), and requests recorded from the official clients.
 
 use std::{
     collections::{HashSet, VecDeque},
@@ -90,6 +90,7 @@ impl Gateway {
                 "Specified signature nonce was used already.",
             ));
         }
+        // Only a request whose signature is right gets here, so strangers cannot fill the memory.
         nonces.order.push_back(hash);
         if nonces.order.len() > MAX_NONCES
             && let Some(oldest) = nonces.order.pop_front()
@@ -100,7 +101,7 @@ impl Gateway {
     }
 }
 
-/// Who calls, and for which version.
+/// Checks the key's ID and the version.
 fn check_caller(request: &Request<'_>, key: &AccessKey, id: &str) -> Result<(), ErrorReply> {
     if id != key.id() {
         return Err(ErrorReply::new(
@@ -118,7 +119,7 @@ fn check_caller(request: &Request<'_>, key: &AccessKey, id: &str) -> Result<(), 
     })
 }
 
-/// The way of signing that the service's own pages describe.
+/// Checks the ROA signature, which the service's pages describe.
 fn check_roa(
     request: &Request<'_>,
     key: &AccessKey,
@@ -195,7 +196,7 @@ fn check_date(request: &Request<'_>, now: Timestamp) -> Result<(), ErrorReply> {
     check_age(date, now)
 }
 
-/// Some official clients send none, so that the signature does not cover the body; tolerated.
+/// Checks `Content-MD5`. Some official clients send none, so the signature does not cover the body.
 fn check_md5(request: &Request<'_>) -> Result<(), ErrorReply> {
     match text(request, "content-md5")? {
         Some(said) if said != STANDARD.encode(Md5::digest(request.body)) => Err(ErrorReply::bad(
@@ -232,8 +233,8 @@ fn check_signature(
     ))
 }
 
-/// What the caller should have signed, from the request as it came. `unset` follows the name of a
-/// parameter without a value.
+/// The text that the caller should have signed, from the received request. `unset` follows the name
+/// of a parameter without a value.
 fn string_to_sign(request: &Request<'_>, unset: &str) -> Vec<u8> {
     let mut text = request.method.as_str().as_bytes().to_vec();
     text.push(b'\n');

@@ -64,7 +64,7 @@ impl Oss {
         }
     }
 
-    /// New temporary credentials, as the service answers them.
+    /// Issues temporary credentials, in the form of 1.0.
     pub(super) fn issue(&self, now: Timestamp, ids: &Ids, endpoint: &str) -> Value {
         let credential = self.lend(now, ids);
         json!({
@@ -79,7 +79,7 @@ impl Oss {
         })
     }
 
-    /// The same as 2.0 answers them.
+    /// Issues temporary credentials, in the form of 2.0.
     pub(super) fn issue_v2(&self, now: Timestamp, ids: &Ids, endpoint: &str) -> Value {
         let credential = self.lend(now, ids);
         json!({
@@ -146,6 +146,7 @@ impl Oss {
             ));
         }
         let inner = self.inner.lock().expect("no holder panics");
+        // By the head alone: the body of an unauthorized upload is not read.
         verify(&inner.credentials, key, headers, now)?;
         if !key.starts_with(&format!("{FOLDER}/")) {
             return Err(ErrorReply::new(
@@ -157,7 +158,7 @@ impl Oss {
         Ok(())
     }
 
-    /// Keeps an object that was let through and gives its tag.
+    /// Stores an object that was authorized and returns its tag.
     pub(super) fn keep(
         &self,
         key: &str,
@@ -242,6 +243,7 @@ fn verify(
             "The request signature we calculated does not match the signature you provided.",
         )
     })?;
+    // After the signature: an expired key with a wrong signature is reported as the latter.
     if header("x-oss-security-token") != credential.token || now > credential.expires {
         return Err(denied(
             "InvalidAccessKeyId",

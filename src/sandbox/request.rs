@@ -1,4 +1,4 @@
-//! Requests as the service documents them, and what it refuses in them.
+//! Requests as the service documents them, and the rules by which it rejects them.
 
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Map, Value};

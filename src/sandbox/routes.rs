@@ -1,4 +1,4 @@
-//! Paths to handlers, and answers to HTTP.
+//! The routes, and their HTTP responses.
 
 use std::{sync::Arc, time::Duration};
 
@@ -31,7 +31,7 @@ const MAX_BODY: usize = 4 << 20;
 const MAX_OBJECT: usize = 32 << 20;
 /// How many megabytes of bodies are read at a time; the next one waits.
 pub(super) const ROOM: usize = 256;
-/// How long a body may take to come.
+/// The time limit for receiving a body.
 const BODY_TIME: Duration = Duration::from_secs(30);
 
 pub(super) fn router(state: Arc<State>) -> Router {
@@ -130,7 +130,7 @@ async fn object(Shared(state): Shared<Arc<State>>, request: Request) -> Response
     response
 }
 
-/// Keeps the object and gives its tag.
+/// Stores the object and returns its tag.
 async fn put_object(state: &State, request: Request) -> Result<String, ErrorReply> {
     let (parts, body) = request.into_parts();
     let path = percent_decode_str(parts.uri.path()).decode_utf8_lossy();
@@ -161,7 +161,7 @@ fn store_error(refusal: &ErrorReply, request_id: &str) -> Response<Body> {
     response
 }
 
-/// An operation of the service, with the fault that is its turn.
+/// Handles an operation of the service, with the next fault of its plan.
 async fn operation(Shared(state): Shared<Arc<State>>, request: Request) -> Response<Body> {
     let (parts, body) = request.into_parts();
     let asked = Operation::of(&parts).filter(|_| parts.method == Method::POST);
@@ -172,6 +172,7 @@ async fn operation(Shared(state): Shared<Arc<State>>, request: Request) -> Respo
     let request_id = state.ids.request();
     let fault = state.plan.take(asked);
     let host = host(&parts.headers);
+    // Before the body is read: such a server would not read it either.
     if let Some(response) = before(fault.as_ref(), &request_id, host) {
         return response;
     }
@@ -212,6 +213,7 @@ async fn operation(Shared(state): Shared<Arc<State>>, request: Request) -> Respo
         };
         service::envelope(&status, &request_id, data)
     };
+    // After the execution: a client that gives up while it waits was billed.
     delay(fault.as_ref()).await;
     after(fault.as_ref(), &answer, &request_id, host)
 }
@@ -222,7 +224,7 @@ async fn delay(fault: Option<&Fault>) {
     }
 }
 
-/// What is answered in place of executing the request.
+/// The response that replaces executing the request.
 fn before(fault: Option<&Fault>, request_id: &str, host: &str) -> Option<Response<Body>> {
     match fault? {
         Fault::Throttled(status, wait) => {
@@ -245,7 +247,7 @@ fn before(fault: Option<&Fault>, request_id: &str, host: &str) -> Option<Respons
     }
 }
 
-/// What is answered to a request that was executed.
+/// The response to a request that was executed.
 fn after(fault: Option<&Fault>, answer: &Value, request_id: &str, host: &str) -> Response<Body> {
     let text = answer.to_string();
     match fault {
@@ -358,7 +360,7 @@ fn host(headers: &HeaderMap) -> &str {
         .unwrap_or("127.0.0.1")
 }
 
-/// A whole body, within its size and time, once there is room for it.
+/// Reads a body within its size and time limits, once there is room for it.
 async fn read(state: &State, body: Body, most: usize) -> Result<Bytes, ErrorReply> {
     let too_large = || {
         ErrorReply::new(

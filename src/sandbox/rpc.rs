@@ -1,6 +1,6 @@
-//! The signature of the RPC style, version 1.0 with HMAC-SHA1: what the official libraries call V2, in
-//! which clients without a library often call 2.0 (signature page, RPC, 30563). Everything is a parameter,
-//! in the query or in a form, and every parameter is signed.
+//! The signature of the RPC style, version 1.0 with HMAC-SHA1: what the official libraries call V2,
+//! in which clients without a library often call 2.0 (signature page, RPC, 30563). Everything is a
+//! parameter, in the query or in a form, and every parameter is signed.
 
 use std::collections::BTreeMap;
 
@@ -58,6 +58,7 @@ pub(super) fn check(
     })?;
     check_age(date, now)?;
     let text = string_to_sign(request, &parameters);
+    // The RPC style appends `&` to the secret.
     let mac = Hmac::<Sha1>::new_from_slice(format!("{}&", key.secret()).as_bytes())
         .expect("HMAC takes keys of any length")
         .chain_update(&text);

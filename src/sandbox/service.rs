@@ -1,4 +1,5 @@
-//! The service behind the gateway: requests as it documents them, answers as it gives them.
+//! The service behind the gateway: executes requests and builds responses as its pages document
+//! them.
 
 use std::sync::Arc;
 
@@ -15,7 +16,7 @@ use super::{
     tasks::Held,
 };
 
-/// Most task ids of one question (a dated copy of the results page).
+/// Maximum number of task ids per poll (a dated copy of the results page).
 const MAX_TASK_IDS: usize = 100;
 
 /// How long results are kept: one hour, as the service documents.
@@ -34,7 +35,7 @@ pub(super) fn envelope(status: &Status, request_id: &str, data: Option<Value>) -
     envelope
 }
 
-/// Does what a request asks for; a fault may change how it goes.
+/// Executes a request, with its fault if it has one.
 pub(super) fn execute(
     state: &Arc<State>,
     operation: Operation,
@@ -102,9 +103,11 @@ fn scan(
             if let Some(wish) = &wish
                 && let Some(callback) = Callback::new(&state.uid, wish, &done(state, &id, &held))
             {
-                // A full queue is a caller's who does not answer: it loses this one.
+                // The queue is full only if the caller does not respond to callbacks: this one is
+                // dropped.
                 let _ = state.callbacks.try_send(callback);
             }
+            // Counted for each accepted task, whatever the response will be.
             state.count(|counts| counts.pay(scenes.len()));
             element["taskId"] = json!(id);
             if mode == Mode::Sync {
@@ -175,7 +178,7 @@ fn results(state: &State, body: &[u8], fault: Option<&Fault>) -> Result<Option<V
     Ok(Some(arrange(elements, fault)))
 }
 
-/// A finished task, as the results and a callback tell it.
+/// A finished task, as results and callbacks report it.
 fn done(state: &State, id: &str, task: &Held) -> Value {
     if let Some(code) = state.download_code(&task.url) {
         return element(id, Some(task), code);
