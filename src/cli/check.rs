@@ -22,10 +22,10 @@ use crate::{
 };
 use greenlight::{Provenance, Requirements};
 
-/// How long what is done is waited for after an interruption.
+/// Time for checks in flight after an interruption.
 const WINDING_UP: Duration = Duration::from_secs(1);
 
-/// Checks all sources and prints a line each.
+/// Checks all sources and prints one line for each.
 pub(crate) async fn run(options: CheckOptions, mut interrupt: Interrupt) -> Result<Exit, Failure> {
     let CheckOptions {
         input,
@@ -157,8 +157,8 @@ fn why(error: &Error) -> String {
     )
 }
 
-/// Counts the sources beforehand, for the time that is left. A list that is not a file can be read only
-/// once.
+/// Counts the sources beforehand, for the time that is left. A list that is not a file can be read
+/// only once.
 pub(crate) fn count_ahead(input: &InputOptions, counter: &Arc<Counter>) {
     let can_be_read_twice = |list: &OsString| fs::metadata(list).is_ok_and(|list| list.is_file());
     if !terminal::shows_progress()

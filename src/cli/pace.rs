@@ -14,7 +14,7 @@ const WINDOW: Duration = Duration::from_secs(60);
 /// Interval between two samples.
 const SAMPLE: Duration = Duration::from_secs(1);
 
-/// The span in which an estimate must not rise to be shown.
+/// Number of estimates. One is shown only if it is not above the oldest of them.
 const STEADY: usize = 5;
 
 /// The rate of a count over the last minute, and an estimate from it.
@@ -39,7 +39,7 @@ impl Pace {
         }
     }
 
-    /// `, 45/s, 2m left`, with so much done and, where it is known, so much left to do.
+    /// Returns `, 45/s, 2m left` for the counts that are done and, if it is known, left to do.
     pub(crate) fn read(&mut self, done: u64, left: Option<u64>) -> String {
         self.read_at(clock::instant(), done, left)
     }
@@ -49,6 +49,7 @@ impl Pace {
             .samples
             .back()
             .is_none_or(|(at, _)| now.saturating_duration_since(*at) >= SAMPLE);
+        // The last sample before the window is kept, so that the span covers the whole window.
         while self.samples.len() > 1
             && let Some((at, _)) = self.samples.get(1)
             && now.saturating_duration_since(*at) >= WINDOW
@@ -201,8 +202,8 @@ mod tests {
                 let progress = shown.trim_start_matches(", ").trim_end_matches("/s");
                 let progress: f64 = progress.parse().unwrap();
                 let status = status.per_second();
-                // The window of progress begins between two requests, that of `status` at one, which it
-                // does not count. Both are rounded to a tenth.
+                // The window of progress begins between two requests, that of `status` at one,
+                // which it does not count. Both are rounded to a tenth.
                 let one_request = 100.0 / 60.0;
                 let tolerance = if second < 60 { 1.0 } else { one_request + 0.2 };
                 assert!(

@@ -17,7 +17,7 @@ use super::{
 use crate::{ledger::Scope, pipeline::Plan};
 use greenlight::CodeCounts;
 
-/// Checks all sources, and prints what it comes to.
+/// Checks all sources, and prints the counts and the cost.
 pub(crate) async fn run(options: PlanOptions, mut interrupt: Interrupt) -> Result<Exit, Failure> {
     let PlanOptions {
         input,
@@ -76,7 +76,7 @@ pub(crate) async fn run(options: PlanOptions, mut interrupt: Interrupt) -> Resul
     printer::ended(printed.map(|()| report.exit()), || report.exit())
 }
 
-/// What a scan would be, as it is printed.
+/// The plan of a scan, as it is printed.
 #[derive(Debug, Serialize)]
 struct PlanReport {
     sources: u64,
@@ -92,7 +92,7 @@ struct PlanReport {
     #[serde(flatten)]
     codes: CodeCounts,
     scenes: Vec<String>,
-    /// What the scenes are called.
+    /// The noun for scenes.
     #[serde(skip)]
     noun: &'static str,
     requests: u64,

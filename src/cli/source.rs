@@ -1,4 +1,4 @@
-//! From arguments, folders and lists to single images.
+//! The single images that arguments, folders and lists name.
 
 mod noticed;
 mod spelling;
@@ -74,7 +74,7 @@ pub(crate) enum What {
         below: Option<Folders>,
     },
     Url,
-    /// Not an image to check: says why.
+    /// Not an image to check, and the reason.
     Unusable(Unusable),
 }
 
@@ -86,14 +86,14 @@ pub(crate) struct Unusable {
     pub(crate) is_bad_line: bool,
 }
 
-/// All images that the arguments and a list name, in their order, found as they are asked for: a
-/// list is streamed, and of a folder one directory a level is held.
+/// All images that the arguments and a list name, in their order, found on demand: a list is
+/// streamed, and of a folder one directory per level is held.
 pub(crate) struct Sources {
     given: vec::IntoIter<OsString>,
     /// How many of the arguments were taken.
     taken: u64,
     list: Option<List>,
-    /// Where files that the list names must lie; it may name none if there are none.
+    /// The folders that files of the list must be in; without one, the list may name no file.
     folders: Folders,
     folder: Option<Folder>,
     noticed: Arc<Noticed>,
@@ -111,7 +111,7 @@ impl Sources {
         }
     }
 
-    /// What is noticed of the list, to be looked at when it is read.
+    /// The notices on the list, complete when it is read.
     pub(crate) fn noticed(&self) -> Arc<Noticed> {
         Arc::clone(&self.noticed)
     }
@@ -129,6 +129,7 @@ impl Sources {
             return Some(entry.item(shown, What::Url));
         }
         let path = PathBuf::from(source);
+        // One hint is enough: the file is opened for it.
         if !self.noticed.has_list() && list::is_list(&path) {
             self.noticed.note_list(&shown);
         }

@@ -1,4 +1,4 @@
-//! The file `greenlight.toml`: where it is found, and what it may contain.
+//! The file `greenlight.toml`: its location and its valid contents.
 
 use std::{
     env,
@@ -26,14 +26,15 @@ use crate::{
 
 const NAME: &str = "greenlight.toml";
 
-/// No configuration is larger, in bytes.
+/// Maximum size of a configuration file, in bytes.
 const MAX_FILE: u64 = 1 << 20;
 
 /// Parts of names that users give to secrets.
 const SECRETS: [&str; 4] = ["secret", "access-key", "token", "password"];
 
-/// Options that name files, addresses and destinations. The working folder may hold a file that came
-/// with images from elsewhere, and its author must not choose what is read, overwritten or sent where.
+/// Options that name files, addresses and destinations. The working folder may hold a file that
+/// came with images from elsewhere, and its author must not choose what is read, overwritten or
+/// sent where.
 const REACHING: [&str; 14] = [
     "allow-address",
     "callback-url",
@@ -58,7 +59,7 @@ pub(super) struct ConfigFile {
     settings: Vec<Setting>,
 }
 
-/// The value of one option.
+/// The values of one option.
 #[derive(Debug)]
 pub(super) struct Setting {
     /// The command whose table it is in; none at the top, for all commands.
@@ -87,6 +88,8 @@ impl ConfigFile {
         let here = env::current_dir().unwrap_or_default();
         let upward = here.ancestors().map(|folder| (folder.join(NAME), false));
         for (path, is_of_user) in upward.chain(of_user().map(|path| (path, true))) {
+            // Opened before the owner is checked, and read through the same handle, so that the
+            // file cannot be replaced in between.
             let Ok(file) = local_file::open(&path) else {
                 continue;
             };
@@ -230,6 +233,7 @@ fn setting(
         }));
     };
     let values = values(value.get_ref(), arg).map_err(Wrong::new)?;
+    // A file may be committed or copied; a secret in it would be, too.
     if key == "key" || values.iter().any(|value| is_secret(key, value)) {
         return Err(secret);
     }
@@ -306,8 +310,8 @@ fn read(file: File) -> io::Result<String> {
     Ok(text)
 }
 
-/// The file of the user, in the folder for configuration (XDG base directory specification; on Windows
-/// the roaming application data).
+/// The file of the user, in the folder for configuration (XDG base directory specification; on
+/// Windows the roaming application data).
 fn of_user() -> Option<PathBuf> {
     let absolute = |name| {
         let folder = env::var_os(name).map(PathBuf::from);
@@ -321,8 +325,8 @@ fn of_user() -> Option<PathBuf> {
     Some(folder?.join("greenlight").join(NAME))
 }
 
-/// Whether only the user and root can write the file: another user may have put one into a folder that
-/// all can write, such as /tmp, to have files overwritten or requests sent elsewhere.
+/// Whether only the user and root can write the file: another user may have put one into a folder
+/// that all can write, such as /tmp, to have files overwritten or requests sent elsewhere.
 #[cfg(unix)]
 fn is_trusted(path: &Path, file: &File) -> bool {
     use std::os::unix::fs::MetadataExt as _;

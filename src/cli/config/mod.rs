@@ -1,8 +1,8 @@
-//! Options from the environment and from a file: the option itself decides, then `GREENLIGHT_*`, then
-//! `greenlight.toml`, then the default.
+//! Options from the environment and from a file: the option itself decides, then `GREENLIGHT_*`,
+//! then `greenlight.toml`, then the default.
 //!
-//! Values from elsewhere become the defaults of clap's arguments, so that everything else about an option
-//! is defined once.
+//! Values from elsewhere become the defaults of clap's arguments, so that everything else about an
+//! option is defined once.
 
 mod file;
 mod show;
@@ -18,7 +18,7 @@ use super::{
     exit::Failure,
 };
 
-/// Options that describe the list, and mean nothing without one.
+/// Options that describe the list, and have no meaning without one.
 const OF_LISTS: [&str; 6] = [
     "list-format",
     "column",
@@ -30,7 +30,7 @@ const OF_LISTS: [&str; 6] = [
 
 const PREFIX: &str = "GREENLIGHT_";
 
-/// From this share of equal letters on, a name is taken for a misspelled one: one letter of five is wrong.
+/// Minimum similarity of a name that is reported as a misspelled one: one letter of five is wrong.
 const MISSPELLED: f64 = 0.8;
 
 /// Why there are no arguments.
@@ -52,12 +52,14 @@ impl From<Failure> for NotParsed {
     }
 }
 
-/// Reads the arguments, with what the environment and the file say of the other options. Adds what the user should
-/// know, to be printed when the arguments have decided whether and how.
+/// Reads the arguments, and the other options from the environment and the file. Adds what the user
+/// should know, to be printed when the arguments have decided whether and how.
 pub(crate) fn parse(args: &[OsString], warnings: &mut Vec<String>) -> Result<Arguments, NotParsed> {
     let mut built = Arguments::command_line();
     built.build();
     warnings.extend(misspelled(&built));
+    // Errors are ignored here, because a required option may still come from the environment or the
+    // file; the second pass reports the rest.
     let explicit = built
         .clone()
         .ignore_errors(true)
@@ -119,7 +121,7 @@ impl std::fmt::Display for Origin {
     }
 }
 
-/// What is below the command line.
+/// The sources of values with a lower precedence than the command line.
 pub(super) struct Layers {
     file: Option<ConfigFile>,
 }
@@ -143,8 +145,8 @@ impl Layers {
         Ok(Self { file })
     }
 
-    /// The values for a command that its arguments do not override: by being given, or by excluding the
-    /// option.
+    /// The values for a command that its arguments do not override: by being given, or by excluding
+    /// the option.
     pub(super) fn of<'a>(
         &self,
         command: &'a Command,
@@ -175,9 +177,10 @@ impl Layers {
                     values.push((arg, value));
                 }
             }
+            // Within one layer, neither of two excluding options takes precedence.
             set.extend(added);
         }
-        // A flag that is false is as it would be without.
+        // A flag that is false equals an absent one.
         values.retain(|(arg, value)| !is_flag(arg) || value.values == ["true"]);
         Ok(values)
     }
@@ -222,14 +225,15 @@ pub(super) fn options(command: &Command) -> impl Iterator<Item = &Arg> {
     })
 }
 
-/// Warns of variables that no option has, but that are spelled almost like one. Other programs, such as the upload
-/// example, have variables with the same prefix, so an unknown name alone is no error.
+/// Warns of variables that no option has, but that are spelled almost like one. Other programs,
+/// such as the upload example, have variables with the same prefix, so an unknown name alone is no
+/// error.
 fn misspelled(root: &Command) -> Vec<String> {
     let names = env::vars_os().filter_map(|(name, _)| name.into_string().ok());
     let mut names = names
         .filter(|name| name.starts_with(PREFIX))
         .collect::<Vec<_>>();
-    // Most often there is none, and the names of all options need not be built.
+    // Usually there is none, and the names of all options need not be collected.
     if names.is_empty() {
         return Vec::new();
     }
@@ -260,7 +264,7 @@ fn variable_name(option: &str) -> String {
     format!("{PREFIX}{option}")
 }
 
-/// An empty variable is as none.
+/// An empty variable equals an unset one.
 fn variable(option: &str) -> Option<String> {
     let value = env::var_os(variable_name(option))?;
     let value = value.to_string_lossy().into_owned();
@@ -305,6 +309,7 @@ fn check(command: &Command, arg: &Arg, value: &Value) -> Result<(), Failure> {
     }
     let given = value.values.iter().map(|value| format!("--{long}={value}"));
     let args = std::iter::once(command.get_name().to_owned()).chain(given);
+    // Parsed alone, so that an error names the file's line and not the command line.
     let lenient = command.clone().mut_args(|arg| arg.required(false));
     match lenient.try_get_matches_from(args) {
         Ok(_) => Ok(()),

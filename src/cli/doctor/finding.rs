@@ -1,4 +1,4 @@
-//! What the doctor found, and how it is printed.
+//! A finding of the doctor, and its printed form.
 
 use serde::Serialize;
 
@@ -7,7 +7,7 @@ use crate::cli::{
     terminal::{Cell, Row, Tone},
 };
 
-/// What was found of one thing.
+/// The result of one test.
 #[derive(Debug, Serialize)]
 pub(super) struct Finding {
     pub(super) check: &'static str,

@@ -1,4 +1,5 @@
-//! `greenlight doctor`: one line for each thing that a scan needs, with what to do about it.
+//! `greenlight doctor`: tests each prerequisite of a scan, and prints one line with a remedy for
+//! each.
 
 mod finding;
 mod network;
@@ -23,16 +24,16 @@ use greenlight::TaskId;
 /// Time limit of each step that waits for the network.
 const LIMIT: Duration = Duration::from_secs(10);
 
-/// A clock this far off is refused by the service (signature page: 15 minutes).
+/// A skew that the service rejects, in seconds (signature page: 15 minutes).
 const MAX_SKEW: u64 = 15 * 60;
 
-/// A skew that is worth a word.
+/// A skew that is reported as a warning, in seconds.
 const SOME_SKEW: u64 = 60;
 
 /// A task that the service does not know, so that the call costs nothing.
 const NO_TASK: &str = "greenlight-doctor";
 
-/// Variables that name a proxy, for the usual programs.
+/// Variables that name a proxy for common programs.
 const PROXIES: [&str; 3] = ["https_proxy", "all_proxy", "http_proxy"];
 
 /// Tests everything, and prints each result when it is known.
@@ -98,7 +99,7 @@ async fn examine(options: &DoctorOptions, print: Print<'_>) -> std::io::Result<(
     print(ledger(&options.ledger, account.as_deref()).await)
 }
 
-/// The service to test. The sandbox lives as long.
+/// The service to test, and its sandbox, which runs until this is dropped.
 struct Service {
     client: Arc<dyn Api>,
     url: String,
@@ -173,7 +174,7 @@ fn proxies() -> Finding {
     }
 }
 
-/// The one call, and the clock that its response shows.
+/// Tests the service and the key with one call, and the clock with the date of its response.
 async fn call(client: &dyn Api) -> Vec<Finding> {
     let Ok(task) = TaskId::parse(NO_TASK) else {
         return Vec::new();

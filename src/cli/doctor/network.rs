@@ -1,4 +1,4 @@
-//! Name, connection and TLS of the service, as a download meets them.
+//! Name resolution, connection and TLS of the service, tested with a download.
 
 use super::{LIMIT, finding::Finding};
 use crate::{
@@ -8,7 +8,7 @@ use crate::{
 };
 use greenlight::{Depth, Requirements};
 
-/// Tests the way to the service with one request that is not signed.
+/// Tests the connection to the service with one request that is not signed.
 pub(super) async fn examine(url: &str) -> Vec<Finding> {
     // The address is the user's own choice, so it may be private: --vpc, a sandbox.
     let port = url::Url::parse(url)

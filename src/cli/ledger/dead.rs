@@ -1,4 +1,4 @@
-//! `greenlight dead`: what was given up, and why.
+//! `greenlight dead`: the images that failed permanently, and why.
 
 use serde::Serialize;
 
@@ -32,7 +32,7 @@ pub(crate) async fn run(options: DeadOptions) -> Result<Exit, Failure> {
     printer::ended(printed, || Exit::Success)
 }
 
-/// A source whose image was given up.
+/// A source whose image failed permanently.
 #[derive(Debug, Serialize)]
 struct Dead {
     source: String,

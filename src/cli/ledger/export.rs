@@ -22,7 +22,7 @@ const PAGE: usize = 1000;
 /// How much is written at a time, in bytes.
 const BUFFER: usize = 64 * 1024;
 
-/// The next rows after `after`, which moves on; `None` at the end.
+/// Returns the next rows after `after`, and advances it; `None` at the end.
 pub(crate) async fn page(
     ledger: &dyn Ledger,
     after: &mut i64,

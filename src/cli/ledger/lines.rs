@@ -71,6 +71,7 @@ impl Iterator for Lines {
         if let (Some(sandbox), Subject::File(path)) = (&self.sandbox, &line.subject) {
             line.subject = serve(sandbox, path);
         }
+        // After the sandbox, which turns files into URLs that every worker can download.
         if let (true, Subject::File(path)) = (self.is_shared, &line.subject) {
             line.subject = Subject::Unusable {
                 text: name::shown(path),

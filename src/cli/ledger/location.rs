@@ -17,7 +17,7 @@ use crate::{
     ledger::{Ledger, Maintenance, Scope, SqliteLedger},
 };
 
-/// Which part of the work a process takes on.
+/// The part of the work that a process does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Role {
     /// Prints outcomes in order: one process at a time.
@@ -55,8 +55,8 @@ impl Guard {
         }
     }
 
-    /// Acquires the role again after its connection was lost, for example by a restart of the server.
-    /// Returns whether no other process has it.
+    /// Acquires the role again after its connection was lost, for example by a restart of the
+    /// server. Returns whether no other process has it.
     #[cfg_attr(
         not(feature = "postgres"),
         expect(clippy::unused_async, reason = "for databases")
@@ -116,8 +116,8 @@ pub(super) async fn open_to_write(option: &LedgerOption) -> Result<Arc<dyn Ledge
     opened.map_err(|error| unopened(error, option))
 }
 
-/// Finds what keeps a run from opening or creating the ledger, as far as that does not depend on the
-/// account: before credentials are fetched.
+/// Finds what keeps a run from opening or creating the ledger, as far as that does not depend on
+/// the account: before credentials are fetched.
 #[cfg_attr(
     not(feature = "postgres"),
     expect(
@@ -218,6 +218,8 @@ pub(super) async fn open_for_run(
     };
     #[cfg(not(feature = "postgres"))]
     let _ = role;
+    // Only with the exclusive lock, or with a database that knows which of its workers ended:
+    // otherwise the claims may be those of a run that is at work.
     let taken = opened.ledger.take_over(settle, clock::now()).await;
     taken.map_err(NotOpened::Ledger)?;
     Ok(opened)

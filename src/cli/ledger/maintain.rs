@@ -118,6 +118,7 @@ async fn check(location: &Path) -> Result<Exit, Failure> {
 }
 
 async fn copy(options: CopyOptions, mut interrupt: Interrupt) -> Result<Exit, Failure> {
+    // The source first: a mistyped path must not create the destination.
     let from = open_existing(&options.from).await?;
     let to = open(&options.to).await?;
     let progress = Progress::begin();

@@ -1,4 +1,4 @@
-//! Where a scan keeps its ledger, and which service it asks.
+//! The location of a scan's ledger, and the sandbox if it replaces the service.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! How far a run is, and how long it will take.
+//! The progress of a run, and the time it will take.
 
 use crate::{
     cli::{
@@ -9,12 +9,12 @@ use crate::{
     pipeline::Progress,
 };
 
-/// A run seen from its beginning.
+/// The counts at the beginning of a run, and its rate.
 #[derive(Debug)]
 pub(super) struct Watch {
     /// From the first submission.
     pace: Option<Pace>,
-    /// What was left to do before.
+    /// Images that were left to do before the run.
     to_check: u64,
     to_submit: u64,
     to_decide: u64,

@@ -1,4 +1,4 @@
-//! `greenlight retry`: dead images go back to work.
+//! `greenlight retry`: makes images that failed permanently due again.
 
 use crate::{
     cli::{
@@ -35,7 +35,7 @@ pub(crate) async fn run(options: RetryOptions) -> Result<Exit, Failure> {
     crate::cli::printer::ended(printed.map(|()| Exit::Success), || Exit::Success)
 }
 
-/// What may be named, each class once.
+/// The classes that may be named, each once.
 fn classes_of(stats: &Stats) -> Vec<String> {
     let classes = stats.classes.iter();
     let classes = classes.filter(|(state, ..)| matches!(state, State::Dead | State::Rejected));

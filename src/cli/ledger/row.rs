@@ -1,4 +1,4 @@
-//! What a ledger's row says of a source, in the shape that `scan` prints.
+//! Converts a ledger's row to the report that `scan` prints.
 
 use super::lines::{ARGUMENTS, UNREADABLE, located};
 use crate::{
@@ -40,7 +40,7 @@ impl From<Row> for ScanReport {
                 .as_deref()
                 .and_then(|facts| serde_json::from_str(facts).ok()),
         });
-        // Without one of the user's own it is what the service has.
+        // Without a data ID of the user's own, the service has the image's key.
         let sent = row.task_id.is_some().then(|| row.key.to_string());
         report.data_id = row.source.data_id.or(sent);
         report.task_id = row.task_id.map(|id| id.to_string());

@@ -1,4 +1,4 @@
-//! From the options to a ledger and a pipeline over it.
+//! Opens the ledger that the options name, and builds a pipeline over it.
 
 use std::{sync::Arc, time::Duration};
 
@@ -24,7 +24,7 @@ const SANDBOX_POLL: Duration = Duration::from_millis(100);
 /// Longest time for one request to submit, all attempts included.
 const SEND_LIMIT: Duration = Duration::from_secs(60);
 
-/// Longest time for which a process that may have died holds an image.
+/// Longest time for which a process that may have ended holds an image.
 const LEASE: Duration = Duration::from_secs(60);
 
 /// An open ledger and a pipeline over it.
@@ -41,8 +41,8 @@ struct Parties {
 }
 
 impl Parties {
-    /// Fetches the credentials, so it comes after every check that needs none: a role's can take a
-    /// while.
+    /// Fetches the credentials. Called after every check that needs none, because a role's may take
+    /// seconds.
     async fn new(settings: &ScanSettings, client: Arc<dyn Api>) -> Result<Self, Failure> {
         let found = settings.service.key_id().await?;
         Ok(Self {
@@ -127,6 +127,8 @@ impl Setup {
         let requirements = how.requirements(&default)?;
         let poll = if is_sandbox { SANDBOX_POLL } else { POLL };
         let own = place.sandbox().map(|sandbox| sandbox.address());
+        // A request must end before another run takes its images for unanswered and submits them
+        // again.
         let send_limit = SEND_LIMIT.min(settings.settle / 2);
         let pipeline = Pipeline::new(
             parties.client,

@@ -1,4 +1,4 @@
-//! `greenlight status`: how far a scan is.
+//! `greenlight status`: the progress of a scan.
 
 mod print;
 
@@ -24,7 +24,7 @@ use crate::{
 };
 use greenlight::CodeCounts;
 
-/// Counts what the ledger holds.
+/// Prints the counts of a ledger.
 pub(crate) async fn run(options: StatusOptions) -> Result<Exit, Failure> {
     let ledger = super::open_to_read(&options.ledger).await?;
     let now = clock::now();
@@ -54,8 +54,8 @@ pub(crate) async fn run(options: StatusOptions) -> Result<Exit, Failure> {
     printer::ended(printed.map(|()| Exit::Success), || Exit::Success)
 }
 
-/// Counts sources by the codes of their violations, as the commands that print a line for each, and the
-/// lines without a source.
+/// Counts sources by the codes of their violations, as the commands that print a line for each, and
+/// the lines without a source.
 async fn rows(ledger: &dyn Ledger) -> Result<(CodeCounts, u64), Failure> {
     let mut codes = CodeCounts::default();
     let mut bad_lines = 0_u64;
@@ -86,7 +86,7 @@ fn remove_bad_lines(stats: &mut Stats) {
     stats.states.retain(|(_, count)| *count > 0);
 }
 
-/// What a ledger holds, as it is printed.
+/// The counts of a ledger, as they are printed.
 #[derive(Debug, Serialize)]
 struct Status {
     ledger: String,
@@ -118,21 +118,22 @@ struct Status {
     per_second: f64,
     /// At that rate.
     seconds_left: Option<u64>,
-    /// The state in which an image is due next, and in how long: 0 for at once, as soon as a run is at
-    /// work.
+    /// The state in which an image is due next, and the time until then: 0 if it is due as soon as
+    /// a run is at work.
     next_due: Option<&'static str>,
     next_due_seconds: Option<u64>,
-    /// How long the image waits for its result that waits longest.
+    /// The longest time that an image has waited for its result.
     oldest_unpolled_seconds: Option<u64>,
     /// Task ids received.
     tasks: u64,
-    /// What is billed for them at most: each frame that is looked at, for each scene.
+    /// The most that is billed for them: each frame that is scanned, for each scene.
     billed: u64,
-    /// What may have been billed in addition, because a response was lost.
+    /// Images that may have been billed in addition, because a response was lost.
     possibly_billed: u64,
     /// Images submitted again because their result had expired.
     expired: u64,
-    /// Images at URLs that are uploaded and submitted again, because the service could not download them.
+    /// Images at URLs that are uploaded and submitted again, because the service could not download
+    /// them.
     uploaded_instead: u64,
     unread_lists: Vec<String>,
     /// Those at work now, of a ledger that several share.

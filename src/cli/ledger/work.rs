@@ -1,4 +1,4 @@
-//! `greenlight work`: takes part in the work of a ledger that several machines share.
+//! `greenlight work`: processes images of a ledger that several machines share.
 
 use std::time::Duration;
 
@@ -20,10 +20,10 @@ use crate::{
     pipeline::Run,
 };
 
-/// Interval between two looks at the progress.
+/// Interval between two updates of the progress.
 const SHOW: Duration = Duration::from_millis(200);
 
-/// Interval between two looks for new work.
+/// Interval between two queries for new work.
 const LOOK: Duration = Duration::from_secs(1);
 
 /// Probes, uploads, submits and polls until it is interrupted or, if asked, nothing is left to do.
@@ -82,6 +82,7 @@ async fn drive(
 ) -> Result<bool, Failure> {
     let stopper = run.stopper();
     let mut ticks = time::interval(SHOW);
+    // A suspended process must not catch up on the updates that it missed.
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     ticks.reset();
     let mut goes_on = true;

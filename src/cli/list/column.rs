@@ -9,9 +9,9 @@ pub(crate) struct Columns {
     pub(crate) source: Option<String>,
     /// The user's own names for them.
     pub(crate) data_id: Option<String>,
-    /// What separates fields, if the user says so.
+    /// The delimiter of fields, if the user named one.
     pub(crate) delimiter: Option<u8>,
-    /// The most rows of a Parquet file for each of its bytes, if the user says so.
+    /// The maximum number of rows for each byte of a Parquet file, if the user set one.
     pub(crate) rows_per_byte: Option<u32>,
     /// Whether the columns of an earlier check are read.
     pub(crate) checks: bool,
@@ -23,10 +23,10 @@ pub(super) const USUAL: [&str; 4] = ["url", "image_url", "source", "link"];
 /// The same, for messages.
 pub(super) const WANTED: &str = "url`, `image_url`, `source` or `link";
 
-/// What separates fields in one table or another.
+/// The delimiters that are recognized.
 pub(super) const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
 
-/// As many names are listed in messages, and as much of each.
+/// Maximum number of names in a message, and of characters of each.
 const MOST_NAMES: usize = 40;
 const MOST_CHARACTERS: usize = 60;
 
@@ -57,8 +57,8 @@ impl Columns {
         })
     }
 
-    /// Finds the columns in a table's first line, which may be its first row instead: one of its cells has
-    /// to be a name that was asked for or that is usual.
+    /// Finds the columns in a table's first line, which may be its first row instead: one of its
+    /// cells has to be a name that was asked for or that is usual.
     pub(super) fn find_in_line(&self, names: &[String]) -> Result<Found, Trouble> {
         let found = self.find(names)?;
         let asked = [&self.source, &self.data_id];
@@ -132,6 +132,7 @@ fn position(names: &[String], wanted: &str, option: &str) -> Result<usize, Troub
         let fits = |at: &usize| names.get(*at).is_some_and(|name| fits(name, wanted));
         (0..names.len()).filter(fits).collect::<Vec<_>>()
     };
+    // A table may have `URL` and `url`: the exact name decides before the case is ignored.
     let mut exact = found(|name, wanted| name == wanted);
     if exact.is_empty() {
         exact = found(is_same);

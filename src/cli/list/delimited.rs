@@ -12,7 +12,7 @@ use super::{
 };
 use crate::cli::exit::reason;
 
-/// More columns are no table.
+/// Maximum number of columns.
 const MOST_COLUMNS: usize = 10_000;
 
 /// How a table is written.
@@ -57,6 +57,7 @@ impl<R: BufRead> DelimitedRows<R> {
         let line = match of_excel(&line) {
             Some(delimiter) => {
                 self.delimiter.get_or_insert(delimiter);
+                // Excel's line is not the header: skip it.
                 self.records.next(|_, _| {}).map_err(cannot)?;
                 self.records.peek().map_err(cannot)?
             }
@@ -195,6 +196,8 @@ impl<R: BufRead + Send> Rows for DelimitedRows<R> {
         };
         let found = match record.fault {
             Some(fault) => Found::broken(source, fault),
+            // RFC 4180, 2.4: each record has the same number of fields. One more or less usually is
+            // an unquoted delimiter, and the source would be taken from another column.
             None if record.fields != self.width => Found::broken(
                 source,
                 with_skipped(
@@ -229,7 +232,7 @@ impl<R: BufRead + Send> Rows for DelimitedRows<R> {
     }
 }
 
-/// Holds one byte more than is allowed, which shows that there are more.
+/// Appends up to one byte more than is allowed, which shows that the value is too long.
 fn append(held: &mut Vec<u8>, bytes: &[u8]) {
     let room = LONGEST.saturating_add(1).saturating_sub(held.len());
     held.extend_from_slice(bytes.get(..room).unwrap_or(bytes));

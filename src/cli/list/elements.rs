@@ -255,6 +255,8 @@ impl<R: BufRead> Elements<R> {
             self.consume(byte);
             if end.is_in_text() && byte == b'\n' {
                 self.shape = Shape::Array(Before::Damage);
+                // A string has no line break (RFC 8259, 7): its closing quote is missing, and
+                // without this the rest of the list would be one string.
                 let fault = "a line ends within a JSON text";
                 return Ok(held.element(line, last, Some(fault)));
             }
@@ -267,8 +269,8 @@ impl<R: BufRead> Elements<R> {
         Ok(held.element(line, last, Some(NO_END)))
     }
 
-    /// Reads on from a text that a quote too many or too few has ended: what follows it is read as what
-    /// it is not, up to the end of the line or to a comma between quotes.
+    /// Recovers from a string that a missing or additional quote has ended: the text after it is
+    /// misread, up to the end of the line or to a comma between quotes.
     fn resynchronize(&mut self, line: u64, mut held: Held) -> io::Result<Element> {
         self.shape = Shape::Array(Before::Damage);
         let mut last = *b"  ";

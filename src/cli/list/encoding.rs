@@ -95,7 +95,7 @@ impl<R: BufRead> Decoded<R> {
             .extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
     }
 
-    /// Decodes until there is something to give, or nothing left.
+    /// Decodes until there is output or the input ends.
     fn fill(&mut self, order: Order) -> io::Result<()> {
         if self.at < self.ready.len() {
             return Ok(());

@@ -1,13 +1,13 @@
-//! A list in another encoding (GBK, Latin-1, Shift JIS): its lines that are not UTF-8 are reported once,
-//! together. The others are answered, because URLs are ASCII.
+//! A list in another encoding (GBK, Latin-1, Shift JIS): its lines that are not UTF-8 are reported
+//! once, together. The other lines are read, because URLs are ASCII.
 
 use super::ListLine;
 
 /// What is wrong with a line that is not UTF-8.
 pub(super) const FAULT: &str = "not UTF-8";
 
-/// A list is in another encoding if two of so many lines that follow each other are not UTF-8. Fewer
-/// are damage.
+/// A list is in another encoding if two of this many consecutive lines are not UTF-8. A single one
+/// is corrupt.
 pub(super) const NEAR: usize = 64;
 
 pub(super) fn is_foreign(text: &[u8]) -> bool {

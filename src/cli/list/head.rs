@@ -5,7 +5,7 @@ use std::io;
 /// The longest byte order mark, in bytes.
 const MARK: usize = 4;
 
-/// As many bytes decide on the encoding of a text without a mark, unless its first line is UTF-8.
+/// Number of bytes that decide on the encoding of a text without a mark, unless its first line is
 const HEAD: usize = 8 * 1024;
 
 /// One unit of UTF-16 in so many may be damaged.
@@ -53,8 +53,8 @@ const NOT_TEXT: [(&[u8], &str); 11] = [
     ),
 ];
 
-/// Whether no further byte is needed to decide. A list from a pipe is processed while it is written,
-/// so that usually the first line has to be enough.
+/// Whether no further byte is needed to decide. A list from a pipe is processed while it is
+/// written, so that usually the first line has to be enough.
 pub(super) fn is_enough(head: &[u8]) -> bool {
     if head.len() >= HEAD || head.len() >= MARK && marked(head).is_some() {
         return true;
@@ -119,8 +119,8 @@ fn is_written(c: char) -> bool {
 }
 
 /// Whether a text without a mark is UTF-16. Some bytes of another text decode to letters, too. So
-/// the units have to be text, and of those many ASCII, as URLs are: most if the bytes are UTF-8 with
-/// zeros in it, and half of them, or a third and the line ends, if they are not.
+/// the units have to be text, and of those many ASCII, as URLs are: most if the bytes are UTF-8
+/// with zeros in it, and half of them, or a third and the line ends, if they are not.
 fn is_utf_16(head: &[u8], order: Order) -> bool {
     let (pairs, _) = head.as_chunks::<2>();
     let units = pairs.iter().map(|pair| match order {

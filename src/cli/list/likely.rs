@@ -1,5 +1,5 @@
-//! A list without a known extension, most often standard input, is read as text. Its first line shows
-//! whether another format was meant. The first bytes of a file show whether it is a list.
+//! A list without a known extension, most often standard input, is read as text. Its first line
+//! shows whether another format was meant. The first bytes of a file show whether it is a list.
 
 use std::{
     io::{self, Cursor, Read as _},
@@ -15,11 +15,11 @@ use super::{
 use crate::local_file;
 use greenlight::{Claim, Depth, Inspection};
 
-/// As many bytes of a file show whether it is a list.
+/// Number of bytes read to see whether a file is a list.
 const HEAD: u64 = 4096;
 
-/// Whether a file that is named as an image is more likely a list: it is not an image, and either its
-/// extension is a list's or its first line is a URL or names columns.
+/// Whether a file that is named as an image is more likely a list: it is not an image, and either
+/// its extension is a list's or its first line is a URL or names columns.
 pub(crate) fn is_list(path: &Path) -> bool {
     let Some(name) = path.file_name() else {
         return false;
@@ -56,7 +56,7 @@ fn begins_as_list(head: Vec<u8>) -> bool {
     }
 }
 
-/// Returns what to tell the user of a text's first line that belongs to another format.
+/// Returns a hint if the first line of a text belongs to another format.
 pub(super) fn format_of(first_line: &str) -> Option<&'static str> {
     let line = first_line.trim();
     if text::is_json(line.as_bytes()) {

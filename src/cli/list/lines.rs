@@ -58,6 +58,7 @@ impl<R: BufRead> Lines<R> {
             Some(line) => bytes = line,
             None => {
                 if u64::try_from(read).is_ok_and(|read| read == room) {
+                    // Without this the rest of a long line would be read as further lines.
                     self.reader.skip_until(b'\n')?;
                 }
             }
@@ -74,7 +75,8 @@ impl<R: BufRead> Lines<R> {
     }
 }
 
-/// Reads CR and CRLF as LF, as XML does (XML 1.0, 2.11): lines have the same numbers in every format.
+/// Reads CR and CRLF as LF, as XML does (XML 1.0, 2.11): lines have the same numbers in every
+/// format.
 #[derive(Debug)]
 pub(crate) struct LineEnds<R> {
     reader: R,
@@ -100,6 +102,8 @@ impl<R: BufRead> LineEnds<R> {
 impl<R: BufRead> BufRead for LineEnds<R> {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
         if self.after_cr {
+            // Deferred to here, because after a CR at the end of an interactive input the next byte
+            // may not be there yet, and the line is complete without it.
             if self.reader.fill_buf()?.first() == Some(&b'\n') {
                 self.reader.consume(1);
             }

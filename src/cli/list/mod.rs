@@ -49,7 +49,7 @@ pub(crate) use lines::{LineEnds, Lines};
 pub(crate) use list_format::ListFormat;
 pub(crate) use place::{Place, place_of, unit_of};
 
-/// The longest text that is taken for a source, in bytes: far more than a URL or a path may have.
+/// The longest accepted source, in bytes: far longer than a URL or a path can be.
 const LONGEST: usize = 64 * 1024;
 
 /// How much of a bad line is shown, in characters.
@@ -70,7 +70,7 @@ pub(crate) struct List {
     quoted_lines: u64,
     has_begun: bool,
     has_ended: bool,
-    /// The format is text for want of another: the first line may show that it is not.
+    /// The format is text only by default: the first line may show another one.
     is_guess: bool,
     likely: Option<&'static str>,
     /// Lines that were read ahead to see whether another is not UTF-8.
@@ -83,7 +83,7 @@ pub(crate) struct List {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct ListLine {
     pub(crate) place: Place,
-    /// What it says; for a bad line as much as can be shown.
+    /// The source's text; of a malformed line as much as can be shown.
     pub(crate) text: String,
     /// The user's own name for the source.
     pub(crate) data_id: Option<DataId>,

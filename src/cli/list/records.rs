@@ -74,7 +74,7 @@ impl<R: BufRead> Records<R> {
         self.line
     }
 
-    /// Reads a record, and gives the bytes of each of its fields with the field's number, from 0.
+    /// Reads a record, and passes the bytes of each field to `field` with the field's index.
     pub(super) fn next(
         &mut self,
         mut field: impl FnMut(usize, &[u8]),
@@ -113,7 +113,7 @@ impl<R: BufRead> Records<R> {
                 }
                 Step::Malformed => {
                     let fault = "text follows a closing quote; write a quote within quotes twice";
-                    // The rest of its line is of no more use.
+                    // The rest of its line belongs to the malformed record.
                     while !held.ends_with(b"\n") && held.len() <= LONGEST_RECORD {
                         let Some(byte) = self.byte()? else { break };
                         held.push(byte);
@@ -222,8 +222,8 @@ impl<R: BufRead> Records<R> {
     }
 }
 
-/// Whether the quoted fields of a record seem to hold rows: a later line has a URL at its beginning or
-/// after a delimiter, or there are more lines than a description usually has.
+/// Whether the quoted fields of a record seem to hold rows: a later line has a URL at its beginning
+/// or after a delimiter, or there are more lines than a description usually has.
 fn holds_rows(record: &[u8], delimiter: u8) -> bool {
     let record = record.strip_suffix(b"\n").unwrap_or(record);
     let lines = || record.split(|byte| *byte == b'\n').skip(1);

@@ -1,9 +1,9 @@
-//! What a list's reader finds, before it is known to be a source.
+//! The rows that a list's reader returns, before they are known to be sources.
 
 use super::{LONGEST, shown};
 use crate::pipeline::EarlierCheck;
 
-/// The longest scheme that is looked for, in bytes.
+/// The longest recognized scheme, in bytes.
 const MAX_SCHEME: usize = 64;
 
 /// A list's rows, in their order.
@@ -15,11 +15,11 @@ pub(super) trait Rows: Send {
     /// When there are none of the names asked for, or the list cannot be read at all.
     fn begin(&mut self) -> Result<(), Trouble>;
 
-    /// The next row. Nothing is asked of the list after [`Found::Unreadable`].
+    /// The next row. Not called again after [`Found::Unreadable`].
     fn next(&mut self) -> Option<Row>;
 
-    /// The lines that the first quoted field begins and ends in that seems to hold rows, because one
-    /// quote too many opens a field and another one closes it.
+    /// The lines that the first quoted field begins and ends in that seems to hold rows, because
+    /// one quote too many opens a field and another one closes it.
     fn quoted_rows(&self) -> Option<(u64, u64)> {
         None
     }
@@ -71,7 +71,7 @@ pub(super) enum Found {
     },
     /// No source.
     Broken {
-        /// What can be shown of it.
+        /// The part of it that can be shown.
         text: Vec<u8>,
         why: String,
     },

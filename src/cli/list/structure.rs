@@ -1,13 +1,13 @@
 //! Whether the lines of JSON belong to one value.
 
-/// More nested values are not followed.
+/// Maximum depth of nested values.
 const MOST_NESTED: usize = 64;
 
 /// The structure of a JSON value, byte by byte: enough of it to see whether a line continues the
 /// value of the lines before it.
 #[derive(Debug, Default)]
 pub(super) struct Structure {
-    /// What is open: `{` or `[`.
+    /// The open brackets: `{` or `[`.
     open: Vec<u8>,
     next: Next,
     in_text: bool,

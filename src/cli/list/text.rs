@@ -1,4 +1,4 @@
-//! Text with one source a line.
+//! Text with one source per line.
 
 use std::io::{self, BufRead};
 
@@ -112,7 +112,8 @@ impl<R: BufRead + Send> Rows for TextRows<R> {
     }
 }
 
-/// Whether a line begins with a JSON object or array. A name of a file may begin with a bracket, too.
+/// Whether a line begins with a JSON object or array. A name of a file may begin with a bracket,
+/// too.
 pub(super) fn is_json(line: &[u8]) -> bool {
     let (wanted, rest) = match line.trim_ascii() {
         [b'{', rest @ ..] => (&b"\"}"[..], rest),

@@ -1,4 +1,4 @@
-//! What is noticed of arguments and of a list while they are read, and said once.
+//! Notices on arguments and on a list that are collected while they are read, and printed once.
 
 use std::sync::{
     OnceLock,
@@ -8,7 +8,7 @@ use std::sync::{
 use super::{Origin, spelling};
 use crate::{cli::list::List, image_url::masked};
 
-/// As much of a URL is shown in a hint, in characters.
+/// Maximum length of a URL in a hint, in characters.
 const SHOWN: usize = 60;
 
 /// Counts of lines, and the first of each mistake that a hint explains.
@@ -111,7 +111,7 @@ impl Noticed {
         }
     }
 
-    /// What to do if something else was meant. A list in another format has no other mistakes.
+    /// The hints. For a list in another format its hint only, because the others follow from it.
     pub(crate) fn hints(&self) -> impl Iterator<Item = &str> {
         let others = [&self.quoted_rows, &self.list, &self.path, &self.joined];
         let others = others.into_iter().filter(|_| self.format.get().is_none());

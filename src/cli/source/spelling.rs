@@ -1,4 +1,4 @@
-//! What the text of a source looks like: a URL, a path or standard input.
+//! Classifies the text of a source: a URL, a path or standard input.
 
 use std::path::Path;
 
@@ -20,9 +20,9 @@ pub(super) fn is_url(source: &str) -> bool {
     source.contains("://") || ["http:", "https:", "data:"].into_iter().any(begins_with)
 }
 
-/// Divides a text into two URLs, as lists have them that were joined: the second one begins after a comma, a
-/// semicolon, a letter or a digit. After other characters, such as `/` and `=`, it is a part of the first
-/// one, which a proxy downloads.
+/// Divides a text into two URLs, as lists have them that were joined: the second one begins after a
+/// comma, a semicolon, a letter or a digit. After other characters, such as `/` and `=`, it is a
+/// part of the first one, which a proxy downloads.
 pub(super) fn two_urls(text: &str) -> Option<(&str, &str)> {
     let scheme_at = |end: usize| {
         let start = |scheme: &str| {
@@ -47,8 +47,8 @@ pub(super) fn two_urls(text: &str) -> Option<(&str, &str)> {
     }
 }
 
-/// Whether a line is written like the path of a local file. Only its text is looked at: on Windows
-/// looking for the file itself would already connect to another machine.
+/// Whether a line is written like the path of a local file. Decided by its text only: on Windows a
+/// query for the file itself would already connect to another host.
 pub(super) fn is_path(text: &str) -> bool {
     let has_drive =
         matches!(text.as_bytes(), [drive, b':', b'\\' | b'/', ..] if drive.is_ascii_alphabetic());

@@ -9,7 +9,7 @@ use std::{
 use terminal_size::{Height, Width};
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
-/// Columns that are left free, so that a terminal can echo `^C` without a line break.
+/// Columns that are left blank, so that a terminal can echo `^C` without a line break.
 pub(super) const MARGIN: usize = 4;
 
 /// Columns and lines of the screen.
@@ -95,7 +95,7 @@ fn print(text: &str) {
     }
 }
 
-/// As much of the line as fits.
+/// The part of the line that fits.
 fn truncated(line: &str, width: usize) -> String {
     let mut left = width;
     let fits = |c: &char| {

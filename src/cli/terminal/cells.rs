@@ -1,4 +1,4 @@
-//! Lines of tables: cells, their colors, and how a line that is too long is broken.
+//! Lines of tables: cells, their colors, and line breaks.
 
 use std::fmt::Write as _;
 
@@ -7,7 +7,7 @@ use unicode_width::UnicodeWidthStr as _;
 
 use crate::sanitize::sanitize;
 
-/// The meaning of a text, which a terminal shows as a color. Everything reads without.
+/// The meaning of a text, which a terminal shows as a color. No information is in the color alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Tone {
     Plain,
@@ -87,7 +87,7 @@ const MIN_COLUMN: usize = 24;
 /// The indent of continuation lines that are not aligned.
 const INDENT: usize = 2;
 
-/// How rows become lines.
+/// The layout of rows as lines.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Layout {
     pub(super) is_colored: bool,
@@ -96,8 +96,8 @@ pub(super) struct Layout {
 }
 
 impl Layout {
-    /// Appends the row's lines. A row that is too long is broken between words; a word that is longer
-    /// than the screen is left to the terminal, so that it can be copied.
+    /// Appends the row's lines. A row that is too long is wrapped between words; a word that is
+    /// longer than the screen is left to the terminal, so that it can be copied.
     pub(super) fn push(self, out: &mut String, row: &[Cell]) {
         let columns = row.iter().take_while(|cell| cell.width > 0).count();
         let (columns, texts) = row.split_at(columns);

@@ -1,5 +1,5 @@
-//! The only place that prints. Data goes to standard output, or to a file that is named, as it is or as
-//! sanitized cells; messages go to standard error, sanitized.
+//! The only place that prints. Data goes to standard output, or to a file that is named, as it is
+//! or as sanitized cells; messages go to standard error, sanitized.
 
 mod block;
 mod cells;
@@ -75,7 +75,7 @@ impl Terminal {
         }
     }
 
-    /// Whether people look at the data.
+    /// Whether the data is printed to a terminal.
     pub(crate) const fn is_screen(&self) -> bool {
         self.is_screen
     }
@@ -89,7 +89,7 @@ impl Terminal {
         self.data(text.as_bytes())
     }
 
-    /// Prints data as it is. What goes to standard output is there when this returns.
+    /// Prints data unchanged. Standard output is flushed when this returns.
     pub(crate) fn data(&mut self, bytes: &[u8]) -> io::Result<()> {
         let stdout = match &mut self.out {
             Out::Stdout(stdout) => stdout,
@@ -153,7 +153,7 @@ pub(crate) fn failure(failure: &Failure) {
 
 /// Prints help, the version, or what is wrong with the arguments.
 pub(crate) fn answer(answer: &clap::Error) -> Exit {
-    // The reader of a closed pipe does not want to read on.
+    // A closed pipe, as that of `--help | head`, is not an error.
     let _ = answer.print();
     if answer.use_stderr() {
         Exit::Failed

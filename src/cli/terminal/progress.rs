@@ -73,7 +73,7 @@ impl Progress {
         Self { drawer: None }
     }
 
-    /// Progress of one count, which a thread shows.
+    /// Progress of one count, which a separate thread shows.
     pub(crate) fn of(counter: &Arc<Counter>) -> Self {
         let progress = Self::begin();
         if screen::shown() == Shown::Hidden {
@@ -87,6 +87,7 @@ impl Progress {
                 let (gauge, left) = counter.read();
                 let text = pace.read(gauge.done, left);
                 show(&[gauge], &text);
+                // Parked, not asleep: the end of the command does not wait for the next drawing.
                 thread::park_timeout(DRAW);
             }
         });
@@ -129,6 +130,7 @@ fn show(steps: &[Gauge], pace: &str) {
             if !pace.is_empty() {
                 lines.push(format!("{:VERB$} {pace}", ""));
             }
+            // More lines would scroll, and could then not be erased.
             lines.truncate(height.saturating_sub(1));
             block.draw(lines, width);
         }

@@ -48,7 +48,7 @@ static SETTINGS: OnceLock<Settings> = OnceLock::new();
 
 static BLOCK: Mutex<Block> = Mutex::new(Block::new());
 
-/// Applies the options to all that is printed from here on.
+/// Applies the options to all further output.
 pub(crate) fn set_up(options: MessageOptions) {
     match options.color {
         When::Auto => ColorChoice::Auto,
@@ -95,14 +95,14 @@ pub(super) fn lock() -> MutexGuard<'static, Block> {
     BLOCK.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Removes the progress before the process exits, unless something that hangs is being printed.
+/// Removes the progress before the process exits, unless a print blocks.
 pub(crate) fn abandon_progress() {
     if let Ok(mut block) = BLOCK.try_lock() {
         block.erase();
     }
 }
 
-/// Prints with the progress out of the way.
+/// Prints while the progress is erased.
 pub(super) fn aside<T>(print: impl FnOnce() -> T) -> T {
     let mut block = lock();
     block.erase();
@@ -116,21 +116,21 @@ pub(crate) fn error(message: &str) {
     aside(|| write("error", message));
 }
 
-/// Prints what to do, which a quiet run leaves out: `hint: …`.
+/// Prints a remedy, which a quiet run omits: `hint: …`.
 pub(crate) fn hint(message: &str) {
     if !is_quiet() {
         aside(|| write("hint", message));
     }
 }
 
-/// Prints a message that a quiet run leaves out: `note: …`.
+/// Prints a message that a quiet run omits: `note: …`.
 pub(crate) fn note(message: &str) {
     if !is_quiet() {
         aside(|| write("note", message));
     }
 }
 
-/// Prints a message that a quiet run leaves out: `warning: …`.
+/// Prints a message that a quiet run omits: `warning: …`.
 pub(crate) fn warning(message: &str) {
     if !is_quiet() {
         aside(|| write("warning", message));
@@ -147,7 +147,7 @@ pub(crate) fn log(text: &str) {
     });
 }
 
-/// Writes a message where the progress is out of the way.
+/// Writes a message. The caller has erased the progress.
 pub(super) fn write(label: &str, message: &str) {
     let stderr = io::stderr();
     let is_colored = AutoStream::choice(&stderr) != ColorChoice::Never;

@@ -39,7 +39,7 @@ use crate::{
     pipeline::Run,
 };
 
-/// Interval between two looks at the progress.
+/// Interval between two updates of the progress.
 const SHOW: Duration = Duration::from_millis(200);
 
 /// Hides the time left after this long without progress.
@@ -51,7 +51,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// How many outcomes are acknowledged at a time.
 const PAGE: usize = 500;
 
-/// Time for results without one, unless the user names another, if nothing is kept to resume.
+/// Default time without a result after which a scan ends whose ledger is temporary.
 const WAIT: Duration = Duration::from_secs(600);
 
 /// Scans the sources, and continues with what the ledger at `place` holds.
@@ -84,6 +84,8 @@ pub(crate) async fn scan(
     lists.extend(sources.list_name());
     let before = ledger.stats(clock::now()).await?;
     for list in &lists {
+        // Before the first line is read, so that `resume` can report a list that a killed run did
+        // not read to its end.
         ledger.mark_list(list.clone(), false).await?;
     }
     // The exit code must count every source that the user names, those of earlier runs too.
@@ -147,9 +149,9 @@ struct Job {
     unanswered: u64,
     /// The last row before the run.
     last_row: i64,
-    /// When something last moved, and how much had by then.
+    /// The time of the latest progress, and the counts' sum by then.
     news: (Instant, u64),
-    /// Whether the user knows that nothing moves.
+    /// Whether the lack of progress was reported.
     stall_reported: bool,
     outages: Outages,
     /// Images that were submitted before the run and are not decided.
@@ -201,12 +203,12 @@ impl Job {
         self.end(end).await
     }
 
-    /// Runs to the end, or to a good place to stop at.
+    /// Runs until everything is done, or until nothing is in flight after a stop.
     async fn drive(&mut self, interrupt: &mut Interrupt) -> End {
         let mut ticks = time::interval(SHOW);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         ticks.reset();
-        // Why it is to stop, and when to print what it waits for.
+        // The reason to stop, and when to print that it waits for requests in flight.
         let mut stop: Option<(End, Option<Instant>)> = None;
         loop {
             tokio::select! {
@@ -228,6 +230,9 @@ impl Job {
                 }
                 outcomes = self.run.next_in_order() => match outcomes {
                     Ok(Some(outcomes)) => {
+                        // The run is still driven to its end, because what was sent must be
+                        // recorded. Outcomes that are not printed are not acknowledged, so the next
+                        // run prints them.
                         let cannot_print = matches!(stop, Some((End::Unwritable(_) | End::Lost, _)));
                         if !cannot_print && let Err(end) = self.deliver(outcomes).await {
                             stop = Some(self.stop(end));
@@ -243,13 +248,13 @@ impl Job {
         }
     }
 
-    /// Has the run take up nothing more: what was sent is finished, the rest is in the ledger.
+    /// Stops the run: requests in flight are finished, the rest is in the ledger.
     fn stop(&self, end: End) -> (End, Option<Instant>) {
         self.run.stopper().stop();
         (end, Some(clock::instant() + PATIENCE))
     }
 
-    /// Prints outcomes, and only then says that they are printed.
+    /// Prints outcomes, and acknowledges them only then.
     async fn deliver(&mut self, outcomes: Vec<Undelivered>) -> Result<(), End> {
         let mut printed = Vec::with_capacity(outcomes.len());
         let mut rest = VecDeque::from(outcomes);
@@ -259,6 +264,8 @@ impl Job {
                 self.regain(&mut rest).await?;
                 continue;
             }
+            // A failed print ends the loop before any acknowledgment: lines that were printed may
+            // be printed again, none is lost.
             self.print(&outcome.row, None).map_err(End::Unwritable)?;
             self.printed_through = self.printed_through.max(outcome.row.number);
             printed.push(outcome);
@@ -336,7 +343,7 @@ impl Job {
         }
     }
 
-    /// Notes lists that are read now, and tells what is wrong with them as a whole.
+    /// Marks lists that were read to their end, and reports what is wrong with them as a whole.
     async fn note_lists(&mut self) -> Result<(), Error> {
         if self.lists.is_empty() || !self.run.has_read_all() {
             return Ok(());

@@ -1,4 +1,4 @@
-//! What a run says of itself on standard error.
+//! The notices of a run on standard error.
 
 use std::time::{Duration, Instant};
 
@@ -109,7 +109,8 @@ impl Job {
         }
     }
 
-    /// Whether the user waits no longer. Tells if nothing moves.
+    /// Whether the time that the user set has passed without progress. Reports a lack of progress
+    /// once.
     pub(super) fn is_tired(&mut self) -> bool {
         let progress = self.run.progress();
         let moved = [

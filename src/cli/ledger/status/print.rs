@@ -53,7 +53,7 @@ impl Status {
             0 => String::new(),
             lost => format!(", {lost} more perhaps, whose answers were lost"),
         };
-        // Why this can be more than tasks times scenes.
+        // Explains why the count can exceed tasks times scenes.
         let scenes = u64::try_from(count).unwrap_or(u64::MAX);
         let frames = match billed.saturating_sub(tasks.saturating_mul(scenes)) {
             0 => String::new(),

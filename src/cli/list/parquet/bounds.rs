@@ -1,5 +1,6 @@
-//! What a Parquet file may make the library hold. The numbers it declares are looked at first; a
-//! file that no writer makes is refused with a word on which bound it breaks.
+//! Bounds on the memory that a Parquet file makes the `parquet` crate allocate. The declared
+//! numbers are validated first; a file that no writer produces is rejected, and the error names the
+//! bound.
 
 use bytes::Bytes;
 use parquet::{
@@ -10,19 +11,19 @@ use parquet::{
 
 use super::thrift::{Compact, Fault, Kind};
 
-/// The longest directory, in bytes. One of ten thousand row groups takes about two million.
+/// The longest metadata, in bytes. Those of ten thousand row groups take about two million.
 pub(super) const MOST_METADATA: u64 = 16 << 20;
 
-/// The longest page, packed and unpacked, in bytes. Most writers make pages of one million.
+/// The longest page, compressed and uncompressed, in bytes. Most writers make pages of one million.
 pub(super) const MOST_PAGE: u64 = 64 << 20;
 
 /// The longest page header, in bytes: it may hold the smallest and the largest value.
 pub(super) const MOST_HEADER: usize = 1 << 20;
 
-/// The most values of a dictionary, each of which takes 32 bytes beside its text.
+/// Maximum number of values of a dictionary, each of which takes 32 bytes in addition to its text.
 const MOST_WORDS: u32 = 1 << 22;
 
-/// Groups within groups.
+/// Maximum depth of groups.
 const MOST_NESTED: usize = 64;
 
 pub(super) fn error(why: impl Into<String>) -> ParquetError {
@@ -39,12 +40,12 @@ pub(super) fn check_metadata(bytes: &[u8]) -> Result<()> {
         }
         Ok((id, kind) == (2, Kind::List))
     });
-    walked.map_err(|_| error("its directory is damaged"))?;
-    let children = children.ok_or_else(|| error("its directory has no schema"))?;
+    walked.map_err(|_| error("its metadata is corrupt"))?;
+    let children = children.ok_or_else(|| error("its metadata has no schema"))?;
     if is_tree(&children) {
         Ok(())
     } else {
-        Err(error("its schema is damaged"))
+        Err(error("its schema is corrupt"))
     }
 }
 
@@ -96,25 +97,25 @@ fn is_tree(children: &[u64]) -> bool {
 pub(super) struct PageHead {
     /// How long the header is, in bytes.
     pub(super) length: usize,
-    pub(super) packed: u64,
-    pub(super) unpacked: u64,
-    /// How many bytes of the page come first and are never packed.
+    pub(super) compressed: u64,
+    pub(super) uncompressed: u64,
+    /// Length of the levels, in bytes, which precede the values and are never compressed.
     pub(super) levels: u64,
-    pub(super) is_packed: bool,
+    pub(super) is_compressed: bool,
 }
 
 /// Reads the header that `bytes` begin with.
 pub(super) fn page_head(bytes: &[u8]) -> Result<PageHead, Fault> {
     let mut header = Compact::new(bytes);
-    let (mut unpacked, mut packed, mut levels, mut is_packed) = (None, None, 0_u64, true);
+    let (mut uncompressed, mut compressed, mut levels, mut is_compressed) = (None, None, 0_u64, true);
     header.structure(|id, kind, value| {
         match (id, kind) {
-            (2, Kind::Int) => unpacked = Some(size(value)?),
-            (3, Kind::Int) => packed = Some(size(value)?),
+            (2, Kind::Int) => uncompressed = Some(size(value)?),
+            (3, Kind::Int) => compressed = Some(size(value)?),
             (8, Kind::Struct) => value.structure(|id, kind, value| {
                 match (id, kind) {
                     (5 | 6, Kind::Int) => levels = levels.saturating_add(size(value)?),
-                    (7, Kind::True | Kind::False) => is_packed = kind == Kind::True,
+                    (7, Kind::True | Kind::False) => is_compressed = kind == Kind::True,
                     _ => return Ok(false),
                 }
                 Ok(true)
@@ -125,10 +126,10 @@ pub(super) fn page_head(bytes: &[u8]) -> Result<PageHead, Fault> {
     })?;
     Ok(PageHead {
         length: bytes.len().saturating_sub(header.left()),
-        packed: packed.ok_or(Fault::Malformed)?,
-        unpacked: unpacked.ok_or(Fault::Malformed)?,
+        compressed: compressed.ok_or(Fault::Malformed)?,
+        uncompressed: uncompressed.ok_or(Fault::Malformed)?,
         levels,
-        is_packed,
+        is_compressed,
     })
 }
 
@@ -138,7 +139,7 @@ fn size(value: &mut Compact<'_>) -> Result<u64, Fault> {
 
 impl PageHead {
     pub(super) fn check(self) -> Result<Self> {
-        let longest = self.packed.max(self.unpacked);
+        let longest = self.compressed.max(self.uncompressed);
         if longest > MOST_PAGE {
             return Err(error(format!(
                 "a page of {longest} bytes, at most {MOST_PAGE} are read: write the file with \
@@ -185,8 +186,8 @@ impl<P: PageReader> Iterator for Guarded<P> {
 }
 
 impl<P> Guarded<P> {
-    /// The library reserves room for as many values as a dictionary, or the lengths of texts that
-    /// are written by their differences, claim to be.
+    /// The crate reserves memory for as many values as a dictionary, or the lengths of strings that
+    /// are delta-encoded, claim to have.
     fn check(&self, page: &Page) -> Result<()> {
         let (buf, encoding, num_values, start) = match page {
             Page::DictionaryPage {
@@ -235,8 +236,8 @@ impl<P> Guarded<P> {
         Err(error(format!("a dictionary that claims {words} values")))
     }
 
-    /// Where the values of a page of the first kind begin: behind the length of the levels and
-    /// those.
+    /// The offset of the values of a page of version 1: after the length of the levels and the
+    /// levels.
     fn after_levels(&self, buf: &Bytes) -> Option<usize> {
         if !self.has_levels {
             return Some(0);
@@ -255,6 +256,6 @@ fn check_lengths(values: &[u8], num_values: u32) -> Result<()> {
     match claimed {
         Ok(claimed) if claimed <= u64::from(num_values) => Ok(()),
         Ok(claimed) => Err(error(format!("a page that claims {claimed} lengths"))),
-        Err(_) => Err(error("a page whose lengths are damaged")),
+        Err(_) => Err(error("a page whose lengths are corrupt")),
     }
 }

@@ -20,7 +20,8 @@ use super::{
 };
 use crate::cli::list::LONGEST;
 
-/// How much is kept of a text that is longer than a source may be, in bytes: more than is shown.
+/// Length to which a text that is longer than a source may be is truncated, in bytes: more than is
+/// shown.
 const CUT: usize = 1024;
 
 /// How many rows are decoded at a time.
@@ -29,7 +30,7 @@ const BATCH: usize = 1024;
 /// A column of a row group, whose values come one after the other.
 pub(super) struct Cells {
     column: Column,
-    /// The level of a value that is there.
+    /// The definition level of a value that is present.
     full: i16,
     levels: Vec<i16>,
     /// How many of the batch's levels and values were given.
@@ -82,7 +83,7 @@ impl Signs {
     }
 }
 
-/// Whether values of the column can be read as texts: text, or whole numbers, and one a row.
+/// Whether the column holds text, one value per row.
 pub(super) fn is_text(column: &ColumnDescriptor) -> bool {
     column.max_rep_level() == 0 && column.physical_type() == Type::BYTE_ARRAY
 }
@@ -105,7 +106,8 @@ pub(super) fn is_number(column: &ColumnDescriptor) -> bool {
         && matches!(column.physical_type(), Type::INT32 | Type::INT64)
 }
 
-/// Whether values of the column are floating-point numbers, as pandas writes whole numbers if some are absent.
+/// Whether values of the column are floating-point numbers, as pandas writes whole numbers if some
+/// are absent.
 pub(super) fn is_double(column: &ColumnDescriptor) -> bool {
     column.max_rep_level() == 0 && column.physical_type() == Type::DOUBLE
 }
@@ -123,7 +125,7 @@ impl Cells {
             Compression::GZIP(_) => true,
             other => {
                 return Err(error(format!(
-                    "packed with {other}, which is not read: use zstd, snappy, gzip or lz4_raw"
+                    "compressed with {other}, which is not read: use zstd, snappy, gzip or lz4_raw"
                 )));
             }
         };

@@ -1,4 +1,4 @@
-//! A Parquet file's bytes, given out within bounds.
+//! Reads a Parquet file's bytes within bounds.
 
 use std::{
     fs::File,
@@ -31,17 +31,17 @@ pub(super) fn metadata(file: &File) -> Result<Vec<u8>> {
     };
     match magic {
         b"PAR1" => {}
-        b"PARE" => return Err(error("its directory is encrypted")),
+        b"PARE" => return Err(error("its metadata is encrypted")),
         _ => return Err(error("not a Parquet file, or not a whole one")),
     }
     let size = u64::from(u32::from_le_bytes(*size));
     if size > MOST_METADATA {
         return Err(error(format!(
-            "a directory of {size} bytes, at most {MOST_METADATA} are read"
+            "metadata of {size} bytes, at most {MOST_METADATA} are read"
         )));
     }
     let start = length.checked_sub(8).and_then(|end| end.checked_sub(size));
-    let start = start.ok_or_else(|| error("its directory is longer than the file"))?;
+    let start = start.ok_or_else(|| error("its metadata is longer than the file"))?;
     let bytes = read(file, start, usize::try_from(size)?)?;
     check_metadata(&bytes)?;
     Ok(bytes)
@@ -50,7 +50,7 @@ pub(super) fn metadata(file: &File) -> Result<Vec<u8>> {
 /// One column of one row group. Reads are sequential, so no other reader moves the file's position.
 pub(super) struct Chunk {
     pub(super) file: Arc<File>,
-    /// Its pages are packed with gzip, whose library call has no bound of its own.
+    /// Its pages are compressed with gzip, which the crate decompresses without a bound.
     pub(super) is_gzip: bool,
     /// Of the page whose body comes next.
     pub(super) head: Mutex<Option<PageHead>>,
@@ -79,7 +79,7 @@ impl ChunkReader for Chunk {
             bytes = read_up_to(&self.file, start, MOST_HEADER)?;
             head = page_head(&bytes);
         }
-        let head = head.map_err(|_| error("a page's header is damaged"))?;
+        let head = head.map_err(|_| error("a page's header is corrupt"))?;
         let head = head.check()?;
         bytes.truncate(head.length);
         *self.head.lock().unwrap_or_else(PoisonError::into_inner) = Some(head);
@@ -91,23 +91,23 @@ impl ChunkReader for Chunk {
             return Err(error(format!("a page of {length} bytes")));
         }
         let bytes = read(&self.file, start, length)?;
-        if let Some(head) = self.head().filter(|head| self.is_gzip && head.is_packed) {
+        if let Some(head) = self.head().filter(|head| self.is_gzip && head.is_compressed) {
             check_gzip(&bytes, head)?;
         }
         Ok(bytes.into())
     }
 }
 
-/// Unpacks a page without holding it, because the library unpacks whatever comes.
+/// Decompresses a page and discards it, because the crate decompresses without a limit.
 fn check_gzip(bytes: &[u8], head: PageHead) -> Result<()> {
     let levels = usize::try_from(head.levels)?;
-    let packed = bytes.get(levels..).unwrap_or_default();
-    let unpacked = head.unpacked.saturating_sub(head.levels);
-    let mut decoder = MultiGzDecoder::new(packed).take(unpacked.saturating_add(1));
+    let compressed = bytes.get(levels..).unwrap_or_default();
+    let uncompressed = head.uncompressed.saturating_sub(head.levels);
+    let mut decoder = MultiGzDecoder::new(compressed).take(uncompressed.saturating_add(1));
     let found = io::copy(&mut decoder, &mut io::sink())?;
-    if found > unpacked {
+    if found > uncompressed {
         return Err(error(format!(
-            "a page that holds more than the {unpacked} bytes it declares"
+            "a page that holds more than the {uncompressed} bytes it declares"
         )));
     }
     Ok(())

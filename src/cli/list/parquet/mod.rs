@@ -1,7 +1,7 @@
 //! Parquet: a row group at a time, of its columns those that are asked for, a page at a time.
 //!
-//! The library trusts what a file declares, and panics on some of what it does not expect. So the
-//! file's structures are looked at before it is (`bounds`), and it works within [`guarded`].
+//! The `parquet` crate trusts what a file declares, and panics on some unexpected values. So the
+//! file's structures are validated first (`bounds`), and the crate is called within [`guarded`].
 
 mod bounds;
 mod cells;
@@ -31,11 +31,11 @@ use super::{
 };
 use crate::{cli::exit::reason, pipeline::EarlierCheck};
 
-/// The most rows for each byte of a file, unless the user says otherwise. A list of distinct URLs has
-/// less than one.
+/// Default maximum number of rows for each byte of a file. A list of distinct URLs has less than
+/// one.
 const ROWS_PER_BYTE: u32 = 16;
 
-/// The most text that is read for each row that may be there, in bytes: as long as a usual URL.
+/// The maximum of text that is read for each possible row, in bytes: the length of a common URL.
 const TEXT_PER_ROW: u64 = 128;
 
 /// The rows of a Parquet file.
@@ -77,6 +77,7 @@ impl ParquetRows {
         let metadata = guarded(|| {
             let bytes = file::metadata(&file)?;
             let mut options = ParquetMetaDataOptions::new();
+            // Statistics are not used, and hold values of any length.
             options.set_column_stats_policy(ParquetStatisticsPolicy::SkipAll);
             ParquetMetaDataReader::decode_metadata_with_options(&bytes, Some(&options))
         });
@@ -130,7 +131,7 @@ impl ParquetRows {
         columns.filter_map(open).collect()
     }
 
-    /// Passes over the rest of a row group that cannot be read.
+    /// Skips the rest of a row group that cannot be read.
     fn pass(&mut self, rows: u64, why: &str) -> Row {
         let number = self.given.saturating_add(1);
         self.given = self.given.saturating_add(rows);
@@ -208,6 +209,8 @@ impl ParquetRows {
             match group.next() {
                 Ok(Some(found)) if found.text_length() > self.text_left => {
                     self.group = None;
+                    // A dictionary repeats a long text for a few bits per row, so a small file
+                    // could produce text without end.
                     self.next_group = self.metadata.num_row_groups();
                     let left = rows(&self.metadata).saturating_sub(self.given);
                     let why = "they repeat more text than a list of this size has; if that is meant, \
@@ -263,7 +266,8 @@ impl Group {
         }))
     }
 
-    /// The next row's earlier check. If a column of it cannot be read, the rest of the group has none.
+    /// The next row's earlier check. If a column of it cannot be read, the rest of the group has
+    /// none.
     fn check(&mut self) -> Option<EarlierCheck> {
         let mut values = check::Cells::default();
         for (column, cells) in &mut self.check {
@@ -279,8 +283,8 @@ impl Group {
     }
 }
 
-/// Refuses a file that declares far more rows than a list of that length has: repeated values and
-/// absent ones take next to nothing.
+/// Rejects a file that declares far more rows than a list of that length has: repeated values and
+/// absent ones take almost no space.
 fn check_rows(
     metadata: &ParquetMetaData,
     length: u64,
@@ -337,7 +341,7 @@ fn find(metadata: &ParquetMetaData, columns: &Columns) -> Result<column::Found, 
     Ok(at)
 }
 
-/// Runs the library; what it panics on is an error of the file, and nothing is printed of it.
+/// Calls the `parquet` crate. A panic of it is an error of the file, and is not printed.
 fn guarded<T>(work: impl FnOnce() -> Parquet<T>) -> Result<T, String> {
     thread_local! {
         static IS_QUIET: Cell<bool> = const { Cell::new(false) };
@@ -345,6 +349,7 @@ fn guarded<T>(work: impl FnOnce() -> Parquet<T>) -> Result<T, String> {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {
         let others = panic::take_hook();
+        // The hook is the process's: it stays quiet only for the thread that is within the crate.
         panic::set_hook(Box::new(move |panicked| {
             if !IS_QUIET.get() {
                 others(panicked);
@@ -359,7 +364,7 @@ fn guarded<T>(work: impl FnOnce() -> Parquet<T>) -> Result<T, String> {
             ParquetError::General(why) => why,
             error => error.to_string(),
         }),
-        Err(_) => Err("the file is damaged".to_owned()),
+        Err(_) => Err("the file is corrupt".to_owned()),
     }
 }
 

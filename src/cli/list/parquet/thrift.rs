@@ -1,11 +1,12 @@
-//! Thrift's compact protocol (thrift-compact-protocol.md), as far as it takes to look at a Parquet
-//! file's structures before the library is given them: strictly, on a slice, allocating nothing.
+//! Thrift's compact protocol (thrift-compact-protocol.md), as far as needed to validate a Parquet
+//! file's structures before the `parquet` crate reads them: strictly, on a slice, without
+//! allocation.
 //!
-//! The library reads what a file declares: it reserves room for as many children as a group claims,
-//! follows groups as deep as they go, and takes the last of two fields with one id. Here ids must
-//! ascend, as every writer has them, so that what was looked at is what is read.
+//! The crate trusts what a file declares: it reserves memory for as many children as a group
+//! claims, follows groups to any depth, and takes the last of two fields with one id. Here ids must
+//! ascend, as every writer has them, so that what was validated is what is read.
 
-/// Deeper structures are none of Parquet's.
+/// Maximum depth, more than Parquet's structures have.
 const MOST_DEPTH: u32 = 32;
 
 /// What is wrong with a structure.
@@ -129,6 +130,8 @@ impl<'a> Compact<'a> {
         for shift in (0..64).step_by(7) {
             let byte = self.byte()?;
             let bits = u64::from(byte & 0x7F);
+            // A number of more than 64 bits would lose its upper ones, and another reader might
+            // not.
             if bits.leading_zeros() < shift {
                 return Err(Fault::Malformed);
             }

@@ -13,7 +13,7 @@ fn what_is_no_whole_parquet_file_says_so() {
     assert!(trouble(b"url,id\na,1\n").contains("not a Parquet file"));
     assert!(trouble(&file[..file.len() - 1]).contains("not a Parquet file, or not a whole one"));
     let (_, tail) = file.split_at(file.len() - 8);
-    assert!(trouble(tail).contains("its directory is longer than the file"));
+    assert!(trouble(tail).contains("its metadata is longer than the file"));
     assert!(trouble(b"\xff\xff\xff\x7fPAR1").contains("at most 16777216 are read"));
     assert!(trouble(b"\0\0\0\0PARE").contains("encrypted"));
 }
@@ -40,9 +40,9 @@ fn a_file_cut_anywhere_does_no_harm() {
     let file = write(&rows_of(60), 25, properties());
     for length in 0..file.len() {
         read_damaged(&file[..length]);
-        // With its directory, and a piece of its pages missing.
-        let directory = u32::from_le_bytes(file[file.len() - 8..][..4].try_into().unwrap());
-        let start = file.len() - 8 - usize::try_from(directory).unwrap();
+        // With its metadata, and a piece of its pages missing.
+        let metadata = u32::from_le_bytes(file[file.len() - 8..][..4].try_into().unwrap());
+        let start = file.len() - 8 - usize::try_from(metadata).unwrap();
         if length < start {
             read_damaged(&[&file[..length], &file[start..]].concat());
         }
@@ -115,8 +115,8 @@ fn structure(fields: &[(u8, i64)]) -> Vec<u8> {
     bytes
 }
 
-/// A directory whose schema has elements that claim so many children.
-fn directory(children: &[i64]) -> Vec<u8> {
+/// Metadata whose schema has elements that claim so many children.
+fn metadata(children: &[i64]) -> Vec<u8> {
     let mut bytes = vec![0x15, 0x04, 0x19, 0xFC];
     bytes.extend(number(u64::try_from(children.len()).unwrap()));
     for claimed in children {
@@ -128,8 +128,8 @@ fn directory(children: &[i64]) -> Vec<u8> {
 
 #[test]
 fn a_schema_must_be_a_tree_of_what_is_there() {
-    assert!(check_metadata(&directory(&[2, 0, 0])).is_ok());
-    assert!(check_metadata(&directory(&[2, 1, 0, 0])).is_ok());
+    assert!(check_metadata(&metadata(&[2, 0, 0])).is_ok());
+    assert!(check_metadata(&metadata(&[2, 1, 0, 0])).is_ok());
     for children in [
         vec![i64::from(i32::MAX)],
         vec![2, 0],
@@ -138,7 +138,7 @@ fn a_schema_must_be_a_tree_of_what_is_there() {
         vec![],
         vec![1; 100_000],
     ] {
-        assert!(check_metadata(&directory(&children)).is_err());
+        assert!(check_metadata(&metadata(&children)).is_err());
     }
     assert!(check_metadata(b"").is_err());
     // An id twice: the library would take the second.
@@ -147,9 +147,9 @@ fn a_schema_must_be_a_tree_of_what_is_there() {
 
 #[test]
 fn what_a_page_declares_is_bounded() {
-    let head = |packed, unpacked| page_head(&structure(&[(1, 0), (2, unpacked), (3, packed)]));
+    let head = |compressed, uncompressed| page_head(&structure(&[(1, 0), (2, uncompressed), (3, compressed)]));
     let found = head(100, 1_000).expect("it is one");
-    assert_eq!((found.packed, found.unpacked), (100, 1_000));
+    assert_eq!((found.compressed, found.uncompressed), (100, 1_000));
     assert!(found.check().is_ok());
     assert!(head(100, 1 << 30).expect("it is one").check().is_err());
     assert!(head(1 << 30, 100).expect("it is one").check().is_err());
@@ -158,7 +158,7 @@ fn what_a_page_declares_is_bounded() {
 }
 
 #[test]
-fn a_gzip_page_must_not_unpack_to_more_than_it_declares() {
+fn a_gzip_page_must_not_decompress_to_more_than_it_declares() {
     let rows: Vec<Values> = vec![(Some("x".repeat(60_000)), None); 20];
     let properties = properties()
         .set_dictionary_enabled(false)
@@ -170,14 +170,14 @@ fn a_gzip_page_must_not_unpack_to_more_than_it_declares() {
     let start = usize::try_from(start).unwrap();
     // The header's second field, of three bytes: it declares 1 200 000 and some.
     assert_eq!(file[start..start + 3], [0x15, 0x00, 0x15]);
-    let declared = page_head(&file[start..start + 200]).unwrap().unpacked;
+    let declared = page_head(&file[start..start + 200]).unwrap().uncompressed;
     assert!(declared > 1 << 20);
     file[start + 3] = 0x80 | 0x10;
     file[start + 4] = 0x80;
     file[start + 5] = 0x80;
     file[start + 6] = 0;
     let length = page_head(&file[start..start + 200]);
-    assert!(length.is_ok_and(|head| head.unpacked == 8));
+    assert!(length.is_ok_and(|head| head.uncompressed == 8));
     let read = read(&file, &columns("url", ""));
     let Found::Broken { why, .. } = &read[0].found else {
         panic!("it was read");
