@@ -10,8 +10,8 @@ use crate::{
     inspect::Inspection,
 };
 
-/// How many frames of an animation, or parts of a long image, are scanned by default. Each is billed
-/// as an image.
+/// How many frames of an animation, or parts of a long image, are scanned by default. Each is
+/// billed as an image.
 pub(crate) const FRAME_CAP: u32 = 10;
 
 /// How many frames of an image the service scans.
@@ -104,14 +104,16 @@ impl Frames {
         }
     }
 
-    /// Returns the `interval` and `maxFrames` that spread at most `cap` scanned frames evenly over all
-    /// frames; `None` if the service's default, the first frame only, scans them all.
+    /// Returns the `interval` and `maxFrames` that spread at most `cap` scanned frames evenly over
+    /// all frames; `None` if the service's default, the first frame only, scans them all.
     pub(crate) fn spread(self, cap: u32) -> Option<(u32, u32)> {
         let cap = cap.max(1);
         match self {
             Self::Unknown | Self::Counted(0 | 1) => None,
             Self::Uncounted => Some((1, cap)),
             Self::Counted(total) => {
+                // `maxFrames` may be less than `cap`, because every frame that it allows can be
+                // billed.
                 let interval = total.div_ceil(cap);
                 Some((interval, total.div_ceil(interval)))
             }

@@ -98,7 +98,7 @@ impl From<&Rejected> for ProblemDocument {
             ) => 415,
             _ => 422,
         };
-        // Of an image that is rejected anyway no one asks what else is unknown.
+        // A rejection does not depend on the facts that are missing.
         let missing = match rejected.decision() {
             Decision::Inconclusive => rejected.missing(),
             Decision::Accept | Decision::Reject => &[],

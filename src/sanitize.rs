@@ -40,8 +40,8 @@ pub fn sanitize(text: &str) -> Cow<'_, str> {
     Cow::Owned(safe)
 }
 
-/// Escapes harmful characters in JSON as `\uXXXX`, which does not change the value. `json` must be one
-/// JSON text without line breaks between tokens.
+/// Escapes harmful characters in JSON as `\uXXXX`, which does not change the value. `json` must be
+/// one JSON text without line breaks between tokens.
 ///
 /// ```
 /// use greenlight::sanitize::sanitize_json;
@@ -55,6 +55,7 @@ pub fn sanitize_json(json: &str) -> Cow<'_, str> {
     let mut safe = String::with_capacity(json.len().saturating_add(16));
     for c in json.chars() {
         if is_harmful(c) {
+            // JSON escapes are UTF-16 code units (RFC 8259, 7).
             for unit in c.encode_utf16(&mut [0; 2]) {
                 let _ = write!(safe, "\\u{unit:04x}");
             }

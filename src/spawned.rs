@@ -41,6 +41,7 @@ impl<T> Future for Spawned<T> {
 
 impl<T> Drop for Spawned<T> {
     fn drop(&mut self) {
+        // Otherwise the check would continue to use connections, with no reader of its result.
         self.0.abort();
     }
 }
