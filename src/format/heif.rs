@@ -2,19 +2,13 @@
 //! width, height and rotation of the primary item are read. The coded pictures are not looked at,
 //! but the box that holds them must be there.
 
-mod list;
+mod items;
 
 use super::{
     DefectKind, Depth, Dimensions, Facts, Orientation, Parser, Progress,
     bytes::{Cursor, Gather, be32},
 };
-use list::{Item, List, NO_ITEM};
-
-/// How many sizes, rotations, and sizes of items before the primary one is named, are remembered.
-/// Decoders have no such limit: where one is exceeded the size stays unknown.
-const MAX_SIZES: usize = 8;
-const MAX_TURNS: usize = 4;
-const MAX_ITEMS: usize = 1;
+use items::{Item, Items};
 
 #[derive(Debug)]
 #[expect(
@@ -30,12 +24,7 @@ pub(crate) struct Heif {
     ends: [u64; 3],
     /// Where the box that is being read ends.
     box_end: u64,
-    /// The index of the last property.
-    property: u16,
-    sizes: List<(u16, Dimensions), MAX_SIZES>,
-    turns: List<(u16, u8), MAX_TURNS>,
-    items: List<Item, MAX_ITEMS>,
-    primary: Option<u32>,
+    items: Items,
     has_wide_ids: bool,
     has_wide_indices: bool,
     is_meta_read: bool,
@@ -76,11 +65,7 @@ impl Heif {
             level: Level::File,
             ends: [0; 3],
             box_end: 0,
-            property: 0,
-            sizes: List::new([(0, Dimensions::new(0, 0)); MAX_SIZES]),
-            turns: List::new([(0, 0); MAX_TURNS]),
-            items: List::new([NO_ITEM; MAX_ITEMS]),
-            primary: None,
+            items: Items::new(),
             has_wide_ids: false,
             has_wide_indices: false,
             is_meta_read: false,
@@ -118,9 +103,8 @@ impl Heif {
             Level::Properties => Level::Meta,
             Level::Meta | Level::File => {
                 self.is_meta_read = true;
-                let is_over = self.sizes.is_over || self.turns.is_over || self.items.is_over;
                 // Where a list was full, the size is unknown and not wrong.
-                if facts.dimensions.is_none() && !is_over {
+                if facts.dimensions.is_none() && !self.items.is_over() {
                     facts.defect(DefectKind::HeifPrimaryItem, at);
                 }
                 Level::File
@@ -203,7 +187,7 @@ impl Heif {
             }
             (Level::Properties, b"ipma") => State::Associations,
             (Level::Container, _) => {
-                self.property = self.property.saturating_add(1);
+                self.items.begin_property();
                 match &name {
                     b"ispe" => State::Size,
                     b"irot" => State::Turn,
@@ -250,16 +234,17 @@ impl Heif {
                     .iter()
                     .fold(0, |id, byte| (id << 8) | u32::from(*byte));
                 self.state = State::Skip;
-                return self.name_primary(id, facts);
+                let primary = self.items.name_primary(id);
+                return self.found(primary, facts);
             }
             State::Size => {
                 let size = Dimensions::new(be32(field, 4), be32(field, 8));
-                self.sizes.add((self.property, size));
+                self.items.add_size(size);
                 self.state = State::Skip;
             }
             State::Turn => {
                 let turn = field.first().map_or(0, |turn| turn & 3);
-                self.turns.add((self.property, turn));
+                self.items.add_turn(turn);
                 self.state = State::Skip;
             }
             State::Associations => {
@@ -276,13 +261,12 @@ impl Heif {
                     [a, b, of_item, ..] => (u32::from(u16::from_be_bytes([a, b])), of_item),
                     _ => return Progress::Failed,
                 };
-                let item = Item { id, ..NO_ITEM };
-                return self.associated(left.saturating_sub(1), of_item, item, facts);
+                return self.associated(left.saturating_sub(1), of_item, Item::new(id), facts);
             }
             State::Association {
                 left,
                 of_item,
-                mut item,
+                item,
             } => {
                 let index = match *field {
                     [high, low, ..] if self.has_wide_indices => {
@@ -292,24 +276,12 @@ impl Heif {
                     [index, ..] => u16::from(index & 0x7f),
                     _ => return Progress::Failed,
                 };
-                let size = self.sizes.iter().find(|(at, _)| *at == index);
-                item.size = item.size.or(size.map(|(_, size)| *size));
-                let turn = self.turns.iter().find(|(at, _)| *at == index);
-                item.turn = turn.map_or(item.turn, |(_, turn)| *turn);
+                let item = self.items.associate(item, index);
                 return self.associated(left, of_item.saturating_sub(1), item, facts);
             }
             State::Skip => {}
         }
         Progress::More
-    }
-
-    fn name_primary(&mut self, id: u32, facts: &mut Facts) -> Progress {
-        if self.primary.is_some() {
-            return Progress::More;
-        }
-        self.primary = Some(id);
-        let item = self.items.iter().find(|item| item.id == id).copied();
-        item.map_or(Progress::More, |item| self.found(item, facts))
     }
 
     /// An item's association was read; `of_item` are left.
@@ -323,20 +295,16 @@ impl Heif {
             return Progress::More;
         }
         self.state = State::Item { left };
-        match self.primary {
-            Some(primary) if primary == item.id => self.found(item, facts),
-            Some(_) => Progress::More,
-            None => {
-                // `pitm` may follow `iprp`: the item is kept until it is known whether it is the
-                // primary one.
-                self.items.add(item);
-                Progress::More
-            }
-        }
+        let primary = self.items.add(item);
+        self.found(primary, facts)
     }
 
-    fn found(&self, item: Item, facts: &mut Facts) -> Progress {
-        let Some(size) = item.size.filter(|_| facts.dimensions.is_none()) else {
+    /// Records the size and rotation of the primary item, if it was found now.
+    fn found(&self, primary: Option<Item>, facts: &mut Facts) -> Progress {
+        let Some(item) = primary.filter(|_| facts.dimensions.is_none()) else {
+            return Progress::More;
+        };
+        let Some(size) = item.size else {
             return Progress::More;
         };
         if size.pixels() == 0 {

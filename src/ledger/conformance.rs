@@ -14,6 +14,8 @@
 
 mod deliveries;
 mod intake;
+mod quota;
+mod recovery;
 mod results;
 mod submit;
 mod trial;
@@ -92,6 +94,11 @@ cases! {
         a_file_is_not_uploaded_instead,
         a_rejected_batch_can_be_split_immediately,
         an_image_that_the_response_omits_is_uncertain,
+        a_task_id_for_two_images_counts_for_the_first,
+        task_ids_without_an_image_are_counted_once,
+        an_unknown_batch_is_an_error,
+    ;
+    recovery:
         without_a_response_nothing_is_resent_before_settling,
         uncertain_images_wait_forever_if_configured,
         images_of_a_crashed_user_are_settled,
@@ -100,9 +107,8 @@ cases! {
         takeover_makes_polls_due_immediately,
         a_late_response_settles_an_uncertain_image,
         a_response_after_the_next_batch_is_stored_as_stray,
-        a_task_id_for_two_images_counts_for_the_first,
-        task_ids_without_an_image_are_counted_once,
-        an_unknown_batch_is_an_error,
+    ;
+    quota:
         a_quota_grants_a_burst_and_then_delays,
         slowing_a_quota_down_affects_all_users,
         a_cost_above_the_burst_is_an_error,

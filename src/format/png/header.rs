@@ -137,8 +137,21 @@ impl Header {
     }
 
     /// How many indices there are.
-    pub(super) fn indices(&self) -> u32 {
+    fn indices(&self) -> u32 {
         1_u32.checked_shl(self.bit_depth.into()).unwrap_or(u32::MAX)
+    }
+
+    /// Returns what is wrong with a palette of `len` bytes (PNG 11.2.2).
+    pub(super) fn palette_defect(&self, len: u32) -> Option<DefectKind> {
+        let colors = len / 3;
+        match self.color {
+            _ if !len.is_multiple_of(3) || !(1..=256).contains(&colors) => {
+                Some(DefectKind::PngPaletteLength)
+            }
+            3 if colors <= self.indices() => None,
+            2 | 6 => None,
+            _ => Some(DefectKind::PngPaletteUnused),
+        }
     }
 
     pub(super) fn bits_per_pixel(&self) -> u64 {

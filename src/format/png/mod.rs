@@ -162,7 +162,9 @@ impl Png {
                     // Without indices a palette is a suggestion (PNG 11.2.2), which readers skip.
                     defect(DefectKind::PngAncillaryOrder);
                 }
-                self.palette(len, facts);
+                if let Some(kind) = self.header.palette_defect(len) {
+                    defect(kind);
+                }
                 self.order.palette = true;
             }
             b"IDAT" => {
@@ -224,20 +226,6 @@ impl Png {
     /// The image data of a picture is complete. Returns whether it is known to have every row.
     fn end_picture(&mut self, facts: &mut Facts) -> bool {
         self.pictures.end(facts)
-    }
-
-    /// PNG 11.2.2.
-    fn palette(&self, len: u32, facts: &mut Facts) {
-        let colors = len / 3;
-        let kind = match self.header.color {
-            _ if !len.is_multiple_of(3) || !(1..=256).contains(&colors) => {
-                DefectKind::PngPaletteLength
-            }
-            3 if colors <= self.header.indices() => return,
-            2 | 6 => return,
-            _ => DefectKind::PngPaletteUnused,
-        };
-        facts.defect(kind, self.chunk.start);
     }
 
     /// Reads more of a chunk's body. Returns whether that was the rest of it.
