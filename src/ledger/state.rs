@@ -54,6 +54,30 @@ states! {
     Dead = 14, "dead", "abandoned after a permanent failure, with a class that names the cause";
 }
 
+#[cfg(any(feature = "ledger", feature = "postgres"))]
+impl State {
+    /// The states of images that are claimed before they are sent.
+    pub(super) const CLAIMED: [Self; 5] = [
+        Self::Received,
+        Self::Checked,
+        Self::Unreachable,
+        Self::Probed,
+        Self::Expired,
+    ];
+
+    /// The states of images with remaining work.
+    pub(super) const ACTIVE: [Self; 8] = [
+        Self::Received,
+        Self::Checked,
+        Self::Unreachable,
+        Self::Probed,
+        Self::Expired,
+        Self::Sending,
+        Self::Uncertain,
+        Self::Submitted,
+    ];
+}
+
 impl State {
     /// Returns whether the state is final: the image stays in it unless a retry is requested.
     pub const fn is_final(self) -> bool {

@@ -236,6 +236,17 @@ impl Stats {
             .unwrap_or(0)
     }
 
+    /// Adds images of one state and class. Those of a state are added one after the other.
+    #[cfg(any(feature = "ledger", feature = "postgres"))]
+    pub(super) fn add_images(&mut self, state: State, class: Option<String>, count: u64) {
+        match self.states.last_mut() {
+            Some((last, sum)) if *last == state => *sum = sum.saturating_add(count),
+            _ => self.states.push((state, count)),
+        }
+        self.classes
+            .extend(class.map(|class| (state, class, count)));
+    }
+
     /// Returns the total number of images.
     pub fn images(&self) -> u64 {
         self.states.iter().map(|&(_, count)| count).sum()

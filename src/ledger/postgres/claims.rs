@@ -12,15 +12,6 @@ use super::{
     row::{code, codes, key_of, location_at, signed, storable},
 };
 
-/// The states of images that are claimed before they are sent.
-pub(super) const HELD: [State; 5] = [
-    State::Received,
-    State::Checked,
-    State::Unreachable,
-    State::Probed,
-    State::Expired,
-];
-
 pub(super) async fn claim(
     db: &Connection,
     work: Work,
@@ -72,7 +63,7 @@ pub(super) async fn claim(
 }
 
 pub(super) async fn release(db: &Connection, holds: &[Hold], now: i64) -> Result<usize, Fault> {
-    let held = held(db, holds, &HELD).await?;
+    let held = held(db, holds, &State::CLAIMED).await?;
     let ids: Vec<i64> = held.iter().map(|held| held.id).collect();
     db.execute(
         "UPDATE image SET next_at = $2, lease = NULL, holder = NULL WHERE id = ANY($1)",
@@ -83,7 +74,7 @@ pub(super) async fn release(db: &Connection, holds: &[Hold], now: i64) -> Result
 }
 
 pub(super) async fn extend(db: &Connection, holds: &[Hold], until: i64) -> Result<usize, Fault> {
-    let held = held(db, holds, &HELD).await?;
+    let held = held(db, holds, &State::CLAIMED).await?;
     let ids: Vec<i64> = held.iter().map(|held| held.id).collect();
     db.execute(
         "UPDATE image SET next_at = $2 WHERE id = ANY($1)",

@@ -10,25 +10,13 @@ use super::{
     row::{code, codes, row_at, signed, text_of, unsigned},
 };
 
-/// The states of images with remaining work.
-const ACTIVE: [State; 8] = [
-    State::Received,
-    State::Checked,
-    State::Unreachable,
-    State::Probed,
-    State::Expired,
-    State::Sending,
-    State::Uncertain,
-    State::Submitted,
-];
-
 pub(super) async fn backlog(db: &Connection) -> Result<Backlog, Fault> {
     let rows = db
         .query(
             "SELECT state, (SELECT next_at FROM image
                  WHERE image.state = u.state AND next_at IS NOT NULL ORDER BY next_at LIMIT 1)
              FROM unnest($1::smallint[]) WITH ORDINALITY u(state, n) ORDER BY n",
-            &[&codes(&ACTIVE)],
+            &[&codes(&State::ACTIVE)],
         )
         .await?;
     let mut due = Vec::new();
@@ -119,13 +107,7 @@ async fn count_states(db: &Connection, stats: &mut Stats) -> Result<(), Fault> {
     for row in rows {
         let (state, count) = (state_of(row.try_get(0)?)?, unsigned(row.try_get(2)?));
         let class: Option<String> = row.try_get(1)?;
-        match stats.states.last_mut() {
-            Some((last, sum)) if *last == state => *sum = sum.saturating_add(count),
-            _ => stats.states.push((state, count)),
-        }
-        stats
-            .classes
-            .extend(class.map(|class| (state, class, count)));
+        stats.add_images(state, class, count);
     }
     Ok(())
 }

@@ -17,7 +17,6 @@ use super::{
         codes::BatchState,
         time::{from_millis, to_millis},
     },
-    claims::HELD,
     clock::Clock,
     fault::{Fault, backoff},
     pool::{Connection, Pool},
@@ -177,7 +176,7 @@ pub(super) async fn take_over(
                  SELECT id FROM image WHERE state = ANY($1) AND next_at > $3
                  AND lease IS NOT NULL AND holder = ANY($2) ORDER BY id FOR UPDATE) held
              WHERE image.id = held.id",
-            &[&codes(&HELD), &gone, &now],
+            &[&codes(&State::CLAIMED), &gone, &now],
         )
         .await?;
     // Polling costs nothing, so tasks in progress are due again.

@@ -11,25 +11,13 @@ use super::{
     row::{row_at, state_at},
 };
 
-/// The states of images with remaining work.
-const ACTIVE: [State; 8] = [
-    State::Received,
-    State::Checked,
-    State::Unreachable,
-    State::Probed,
-    State::Expired,
-    State::Sending,
-    State::Uncertain,
-    State::Submitted,
-];
-
 pub(super) fn backlog(db: &Connection) -> Result<Backlog, Fault> {
     let mut first = db.prepare_cached(
         "SELECT next_at FROM image INDEXED BY image_due
          WHERE state = ?1 AND next_at IS NOT NULL ORDER BY next_at LIMIT 1",
     )?;
     let mut due = Vec::new();
-    for state in ACTIVE {
+    for state in State::ACTIVE {
         let at: Option<i64> = first
             .query_row([state.code()], |row| row.get(0))
             .optional()?;
@@ -173,13 +161,7 @@ fn count_states(db: &Connection, stats: &mut Stats) -> Result<(), Fault> {
     })?;
     for row in rows {
         let (state, class, count) = row?;
-        match stats.states.last_mut() {
-            Some((last, sum)) if *last == state => *sum = sum.saturating_add(count),
-            _ => stats.states.push((state, count)),
-        }
-        stats
-            .classes
-            .extend(class.map(|class| (state, class, count)));
+        stats.add_images(state, class, count);
     }
     Ok(())
 }

@@ -4,15 +4,6 @@ use rusqlite::{Connection, params};
 
 use super::{super::State, fault::Fault};
 
-/// The states of images that are claimed before they are sent.
-const CLAIMED: [State; 5] = [
-    State::Received,
-    State::Checked,
-    State::Unreachable,
-    State::Probed,
-    State::Expired,
-];
-
 pub(super) fn take_over(db: &Connection, settle: i64, now: i64) -> Result<usize, Fault> {
     let mut sooner = 0;
     // Images without a lease are deferred for other reasons, which still apply.
@@ -20,7 +11,7 @@ pub(super) fn take_over(db: &Connection, settle: i64, now: i64) -> Result<usize,
         "UPDATE image INDEXED BY image_due SET next_at = ?2, lease = NULL
          WHERE state = ?1 AND next_at > ?2 AND lease IS NOT NULL",
     )?;
-    for state in CLAIMED {
+    for state in State::CLAIMED {
         sooner += free.execute(params![state.code(), now])?;
     }
     // Polling costs nothing, and a task that is being polled cannot be distinguished from one that
