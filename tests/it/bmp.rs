@@ -1,9 +1,12 @@
 //! BMP: all headers, the valid values of their fields, and the end of the pixels.
 
-use std::fs;
-
 use greenlight::{ColorType, DefectKind, Depth, Dimensions, Format, Inspection, Inspector};
 use proptest::prelude::*;
+
+use crate::{
+    fixtures::images_of,
+    inspect::{in_chunks, kinds},
+};
 
 /// The fields of a bitmap.
 #[derive(Clone)]
@@ -89,31 +92,12 @@ impl Bmp {
 }
 
 fn defects(bytes: &[u8]) -> Vec<DefectKind> {
-    Inspection::of(bytes)
-        .defects()
-        .iter()
-        .map(|(kind, _)| kind)
-        .collect()
+    kinds(&Inspection::of(bytes))
 }
 
 fn assert_refused(kind: DefectKind, bytes: &[u8]) {
     assert_eq!(defects(bytes).first(), Some(&kind));
     assert!(!kind.is_tolerated(), "{kind}");
-}
-
-fn fixtures() -> Vec<(String, Vec<u8>)> {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/images/bmp");
-    let mut files: Vec<_> = fs::read_dir(folder)
-        .expect("the folder is committed")
-        .map(|entry| {
-            let path = entry.expect("an entry").path();
-            (path.display().to_string(), fs::read(path).expect("a file"))
-        })
-        .filter(|(_, bytes)| Inspection::of(bytes).format() == Some(Format::Bmp))
-        .collect();
-    files.sort();
-    assert!(files.len() >= 10);
-    files
 }
 
 #[test]
@@ -496,7 +480,7 @@ proptest! {
         cuts in prop::collection::vec(1_usize..70, 1..40),
         depth in prop::sample::select(vec![Depth::Header, Depth::Structure, Depth::Payload]),
     ) {
-        let files = fixtures();
+        let files = images_of(Format::Bmp);
         let (_, mut bytes) = file.get(&files).clone();
         for (place, value) in damage {
             if let Some(byte) = bytes.get_mut(place) {
@@ -504,16 +488,6 @@ proptest! {
             }
         }
         let whole = Inspection::at(depth, &bytes);
-        let mut inspector = Inspector::new(depth);
-        let mut rest = bytes.as_slice();
-        for cut in cuts.iter().cycle() {
-            if rest.is_empty() {
-                break;
-            }
-            let (chunk, after) = rest.split_at((*cut).min(rest.len()));
-            inspector.push(chunk);
-            rest = after;
-        }
-        prop_assert_eq!(inspector.finish(), whole);
+        prop_assert_eq!(in_chunks(depth, &bytes, cuts.into_iter().cycle()), whole);
     }
 }

@@ -3,15 +3,10 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
-use std::fs;
-
 use greenlight::{DefectKind, Defects, Depth, Inspection, Inspector};
 use proptest::{prelude::*, sample::Index};
 
-fn fixture(name: &str) -> Vec<u8> {
-    let images = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/images/");
-    fs::read(format!("{images}{name}")).unwrap()
-}
+use crate::fixtures::image;
 
 fn offset_of(defects: &Defects, kinds: &[DefectKind]) -> Option<u64> {
     let found = defects.iter().find(|(found, _)| kinds.contains(found));
@@ -91,7 +86,7 @@ fn jpeg_and_place() -> impl Strategy<Value = (Vec<u8>, Scan, usize)> {
     (prop::sample::select(&JPEGS[..]), any::<[Index; 2]>()).prop_filter_map(
         "the scan is too short",
         |(name, [scan, place])| {
-            let file = fixture(name);
+            let file = image(name);
             let mut scans = scans(&file);
             let scan = scans.swap_remove(scan.index(scans.len()));
             let len = (scan.end - scan.start).checked_sub(8)?;

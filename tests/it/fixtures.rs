@@ -11,7 +11,7 @@ use std::{
 };
 
 use catalogue::Fixture;
-use greenlight::{Claim, Code, Depth, Inspector, Requirements};
+use greenlight::{Claim, Code, Depth, Format, Inspection, Inspector, Requirements};
 
 /// All fixtures, generated once.
 static ALL: LazyLock<Vec<Fixture>> = LazyLock::new(catalogue::all);
@@ -21,6 +21,21 @@ static ALL: LazyLock<Vec<Fixture>> = LazyLock::new(catalogue::all);
 pub(crate) fn images() -> Vec<(&'static str, Vec<u8>)> {
     let images = ALL.iter();
     images.map(|one| (one.path, one.bytes.clone())).collect()
+}
+
+/// Returns the name and bytes of every fixture of a format.
+pub(crate) fn images_of(format: Format) -> Vec<(&'static str, Vec<u8>)> {
+    let is_one = |one: &&Fixture| Inspection::of(&one.bytes).format() == Some(format);
+    let images = ALL.iter().filter(is_one);
+    let images: Vec<_> = images.map(|one| (one.path, one.bytes.clone())).collect();
+    assert!(images.len() >= 10);
+    images
+}
+
+/// Returns the bytes of a committed image.
+#[cfg(any(feature = "client", feature = "payload", feature = "stream"))]
+pub(crate) fn image(name: &str) -> Vec<u8> {
+    fs::read(folder().join("images").join(name)).expect("the fixture is committed")
 }
 
 fn folder() -> PathBuf {

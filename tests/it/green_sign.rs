@@ -14,7 +14,7 @@ fn vectors() -> Value {
     serde_json::from_str(include_str!("../../fixtures/vectors/green.json")).unwrap()
 }
 
-fn pairs(object: &Value) -> Vec<(&str, &str)> {
+pub(crate) fn pairs(object: &Value) -> Vec<(&str, &str)> {
     let object = object.as_object().unwrap();
     object
         .iter()
@@ -22,7 +22,7 @@ fn pairs(object: &Value) -> Vec<(&str, &str)> {
         .collect()
 }
 
-fn credentials(vector: &Value) -> Credentials {
+pub(crate) fn credentials(vector: &Value) -> Credentials {
     let text = |name: &str| vector[name].as_str();
     let credentials = Credentials::new(
         text("access_key_id").unwrap(),

@@ -5,23 +5,22 @@
 use std::{path::Path, time::Duration};
 
 use greenlight::{
-    Accepted, Code, ErrorKind, ImageUrl, Inspection, Measure, Requirements, Retry, Severity,
-    green::{Batch, Client, Content, ScanOptions, Scene, Task},
+    Accepted, Code, ErrorKind, ImageUrl, Inspection, Measure, Requirements, Retry, Scene, Severity,
+    green::{Batch, Client, Content, ScanOptions, Task},
 };
 use serde_json::{Value, json};
 use sha2::Digest as _;
 
-use crate::green_server::{Request, Server, Step};
+use crate::{
+    fixtures::image,
+    green_server::{Request, Server, Step},
+};
 
 fn accepted(bytes: &[u8]) -> Accepted {
     Requirements::ASYNC
         .judge(Inspection::of(bytes))
         .into_result()
         .unwrap()
-}
-
-fn fixture(name: &str) -> Vec<u8> {
-    std::fs::read(Path::new("fixtures/images").join(name)).unwrap()
 }
 
 /// A service that grants uploads to a bucket, which it serves itself, for this many seconds.
@@ -73,7 +72,7 @@ async fn the_upload_timeout_covers_its_credentials() {
         .upload_deadline(Duration::from_millis(300))
         .build()
         .unwrap();
-    let bytes = fixture("png/rgb.png");
+    let bytes = image("png/rgb.png");
     let content = Content::bytes(bytes.clone());
     // The second upload waits for the grant that the first requested.
     let both = futures_util::future::join(
@@ -103,7 +102,7 @@ async fn a_pipe_is_not_an_image() {
     let made = std::process::Command::new("mkfifo").arg(&path).status();
     assert!(made.unwrap().success());
     let server = lending(3600, |_| Step::text(200, "")).await;
-    let receipt = accepted(&fixture("png/rgb.png"));
+    let receipt = accepted(&image("png/rgb.png"));
     let client = server.client();
     let error = client
         .upload(receipt, &Content::file(&path))
@@ -123,7 +122,7 @@ async fn each_format_gets_its_own_extension_and_type() {
         ("gif/89a.gif", ".gif", "image/gif"),
         ("bmp/v1.bmp", ".bmp", "image/bmp"),
     ] {
-        let bytes = fixture(name);
+        let bytes = image(name);
         let receipt = upload(&client, &bytes).await;
         let url = receipt.subject().as_str().to_owned();
         let put = puts(&server).pop().unwrap();
@@ -150,7 +149,7 @@ async fn each_format_gets_its_own_extension_and_type() {
 async fn uploaded_files_are_submitted_by_url() {
     let server = lending(3600, |_| Step::text(200, "")).await;
     let client = server.client();
-    let receipt = upload(&client, &fixture("png/rgb.png")).await;
+    let receipt = upload(&client, &image("png/rgb.png")).await;
     let url = receipt.subject().as_str().to_owned();
     let batch = Batch::new([Task::new(receipt)]).unwrap();
     let submission = client.submit(batch, &[Scene::Porn]).await.unwrap();
@@ -213,11 +212,11 @@ async fn a_file_is_sent_while_it_is_read() {
 async fn changed_bytes_are_not_uploaded() {
     let server = lending(3600, |_| Step::text(200, "")).await;
     let client = server.client();
-    let right = fixture("bmp/true-color.bmp");
+    let right = image("bmp/true-color.bmp");
     let mut longer = right.clone();
     longer.push(0);
     let cut = right[..right.len() - 1].to_vec();
-    for wrong in [fixture("png/rgb.png"), longer, cut, Vec::new()] {
+    for wrong in [image("png/rgb.png"), longer, cut, Vec::new()] {
         let bytes = Content::bytes(wrong.clone());
         let path =
             std::env::temp_dir().join(format!("greenlight-{}", greenlight::DataId::random()));
@@ -240,14 +239,14 @@ async fn upload_credentials_are_fetched_again_before_they_expire() {
     for (seconds, fetched) in [(3600, 1), (60, 3)] {
         let server = lending(seconds, |_| Step::text(200, "")).await;
         let client = server.client();
-        let bytes = fixture("png/rgb.png");
+        let bytes = image("png/rgb.png");
         for _ in 0..3 {
             upload(&client, &bytes).await;
         }
         assert_eq!(server.requests().len(), 3 + fetched, "{seconds}");
     }
     let server = lending(-1, |_| Step::text(200, "")).await;
-    let bytes = fixture("png/rgb.png");
+    let bytes = image("png/rgb.png");
     let content = Content::bytes(bytes.clone());
     let error = server
         .client()
@@ -273,7 +272,7 @@ async fn a_rejected_upload_reports_the_code_of_the_store() {
     ] {
         let body = xml(code);
         let server = lending(3600, move |_| Step::text(status, &body)).await;
-        let bytes = fixture("png/rgb.png");
+        let bytes = image("png/rgb.png");
         let content = Content::bytes(bytes.clone());
         let error = server
             .client()
@@ -346,7 +345,7 @@ async fn more_than_the_first_frame_is_requested() {
 }
 
 /// A bitmap with one bit per pixel.
-fn bitmap(width: u32, height: u32) -> Vec<u8> {
+pub(crate) fn bitmap(width: u32, height: u32) -> Vec<u8> {
     let row = width.div_ceil(32) * 4;
     let size = 62 + row * height;
     let mut bmp = b"BM".to_vec();

@@ -53,7 +53,11 @@ fn fixture(name: &str) -> &'static [u8] {
     &found.unwrap_or_else(|| panic!("no fixture {name}")).bytes
 }
 
-fn in_chunks(depth: Depth, bytes: &[u8], mut cuts: impl Iterator<Item = usize>) -> Inspection {
+pub(crate) fn in_chunks(
+    depth: Depth,
+    bytes: &[u8],
+    mut cuts: impl Iterator<Item = usize>,
+) -> Inspection {
     let mut inspector = Inspector::new(depth);
     let mut rest = bytes;
     while !rest.is_empty() {
@@ -75,7 +79,7 @@ fn passes(inspection: &Inspection) -> bool {
             .any(|(kind, _)| !kind.is_tolerated())
 }
 
-fn kinds(inspection: &Inspection) -> Vec<DefectKind> {
+pub(crate) fn kinds(inspection: &Inspection) -> Vec<DefectKind> {
     inspection.defects().iter().map(|(kind, _)| kind).collect()
 }
 

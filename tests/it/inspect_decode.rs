@@ -1,13 +1,8 @@
 //! Decode depth.
 
-use std::{fs, path::Path};
-
 use greenlight::{Code, DefectKind, Depth, Inspection, Inspector, Requirements};
 
-fn fixture(name: &str) -> Vec<u8> {
-    let images = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/images");
-    fs::read(images.join(name)).expect("the fixture is committed")
-}
+use crate::fixtures::image;
 
 #[test]
 fn the_decoder_accepts_valid_pictures() {
@@ -17,7 +12,7 @@ fn the_decoder_accepts_valid_pictures() {
         "jpeg/progressive.jpg",
         "bmp/v5.bmp",
     ] {
-        let file = fixture(name);
+        let file = image(name);
         let inspection = Inspection::at(Depth::Decode, &file);
         assert!(inspection.defects().is_empty(), "{name}: {inspection:?}");
         let mut inspector = Inspector::new(Depth::Decode);
@@ -31,7 +26,7 @@ fn the_decoder_accepts_valid_pictures() {
 #[test]
 fn rejection_by_a_strict_decoder_is_a_warning() {
     // The decoder does not support run lengths stored from the top down.
-    let mut file = fixture("bmp/rle-8.bmp");
+    let mut file = image("bmp/rle-8.bmp");
     let height = i32::from_le_bytes([file[22], file[23], file[24], file[25]]);
     file[22..26].copy_from_slice(&(-height).to_le_bytes());
     let payload = Inspection::at(Depth::Payload, &file);
@@ -47,7 +42,7 @@ fn rejection_by_a_strict_decoder_is_a_warning() {
 
 #[test]
 fn unexamined_parts_are_not_reported_as_corrupt() {
-    let mut gif = fixture("gif/89a.gif");
+    let mut gif = image("gif/89a.gif");
     gif[6..10].fill(0xff);
     let verdict = Requirements::ASYNC.judge(Inspection::at(Depth::Decode, &gif));
     let codes: Vec<_> = verdict
@@ -61,7 +56,7 @@ fn unexamined_parts_are_not_reported_as_corrupt() {
 
 #[test]
 fn a_picture_too_large_for_a_decoder_is_not_decoded() {
-    let mut gif = fixture("gif/89a.gif");
+    let mut gif = image("gif/89a.gif");
     // The size of the screen, not of the frame, determines the decoder's memory.
     gif[6..10].fill(0xff);
     let inspection = Inspection::at(Depth::Decode, &gif);
@@ -71,7 +66,7 @@ fn a_picture_too_large_for_a_decoder_is_not_decoded() {
 
 #[test]
 fn rejected_images_are_not_decoded() {
-    let inspection = Inspection::at(Depth::Decode, &fixture("png/wrong-crc.png"));
+    let inspection = Inspection::at(Depth::Decode, &image("png/wrong-crc.png"));
     assert!(inspection.defects().contains(DefectKind::PngCriticalCrc));
     assert!(!inspection.defects().contains(DefectKind::DecoderRefused));
 }

@@ -1,18 +1,15 @@
 //! The inspector over streams and asynchronous readers.
 
-use std::{convert::Infallible, fs, io, path::Path};
+use std::{convert::Infallible, io};
 
 use futures_util::stream;
 use greenlight::{Depth, Inspection};
 
-fn fixture() -> Vec<u8> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/images/gif/animated.gif");
-    fs::read(path).expect("the fixture is committed")
-}
+use crate::fixtures::image;
 
 #[tokio::test]
 async fn a_stream_gives_the_same_facts_as_a_slice() {
-    let file = fixture();
+    let file = image("gif/animated.gif");
     let chunks = file.chunks(100).map(Ok::<_, Infallible>);
     let inspection = Inspection::of_stream(Depth::Payload, stream::iter(chunks)).await;
     assert_eq!(inspection.unwrap(), Inspection::at(Depth::Payload, &file));
@@ -20,7 +17,7 @@ async fn a_stream_gives_the_same_facts_as_a_slice() {
 
 #[tokio::test]
 async fn an_async_reader_gives_the_same_facts_as_a_slice() {
-    let file = fixture();
+    let file = image("gif/animated.gif");
     let inspection = Inspection::read_async(Depth::Structure, &file[..]).await;
     assert_eq!(inspection.unwrap(), Inspection::of(&file));
 }

@@ -7,6 +7,11 @@ use greenlight::{
 };
 use proptest::prelude::*;
 
+use crate::{
+    fixtures::images_of,
+    inspect::{in_chunks, kinds},
+};
+
 /// A builder of a JPEG.
 #[derive(Clone, Default)]
 struct Jpeg(Vec<u8>);
@@ -91,27 +96,8 @@ fn smallest() -> Vec<u8> {
         .end()
 }
 
-fn fixtures() -> Vec<(String, Vec<u8>)> {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/images/jpeg");
-    let mut files: Vec<_> = fs::read_dir(folder)
-        .expect("the folder is committed")
-        .map(|entry| {
-            let path = entry.expect("an entry").path();
-            (path.display().to_string(), fs::read(path).expect("a file"))
-        })
-        .filter(|(_, bytes)| Inspection::of(bytes).format() == Some(Format::Jpeg))
-        .collect();
-    files.sort();
-    assert!(files.len() >= 10);
-    files
-}
-
 fn defects(bytes: &[u8]) -> Vec<DefectKind> {
-    Inspection::of(bytes)
-        .defects()
-        .iter()
-        .map(|(kind, _)| kind)
-        .collect()
+    kinds(&Inspection::of(bytes))
 }
 
 fn assert_refused(kind: DefectKind, bytes: &[u8]) {
@@ -1063,7 +1049,7 @@ fn blocks_of_one_bit_are_counted_work() {
 #[test]
 fn complete_files_have_no_payload_defect() {
     let mut whole = 0;
-    for (path, bytes) in fixtures() {
+    for (path, bytes) in images_of(Format::Jpeg) {
         let structure = Inspection::of(&bytes);
         if structure.defects().is_empty() {
             whole += 1;
@@ -1080,7 +1066,7 @@ fn complete_files_have_no_payload_defect() {
 
 #[test]
 fn no_prefix_is_accepted() {
-    let files = fixtures();
+    let files = images_of(Format::Jpeg);
     let whole = files
         .iter()
         .filter(|(_, bytes)| Inspection::of(bytes).defects().is_empty());
@@ -1097,7 +1083,7 @@ fn no_prefix_is_accepted() {
 
 #[test]
 fn facts_of_a_growing_prefix_are_monotonic() {
-    for (path, bytes) in fixtures() {
+    for (path, bytes) in images_of(Format::Jpeg) {
         let mut inspector = Inspector::new(Depth::Structure);
         let mut before = inspector.inspection().clone();
         for byte in &bytes {
@@ -1141,23 +1127,13 @@ proptest! {
         cuts in prop::collection::vec(1_usize..700, 1..40),
         depth in prop::sample::select(vec![Depth::Header, Depth::Structure, Depth::Payload]),
     ) {
-        let files = fixtures();
+        let files = images_of(Format::Jpeg);
         let (_, mut bytes) = file.get(&files).clone();
         for (place, value) in damage {
             let place = place.index(bytes.len());
             bytes[place] = value;
         }
         let whole = Inspection::at(depth, &bytes);
-        let mut inspector = Inspector::new(depth);
-        let mut rest = bytes.as_slice();
-        for cut in cuts.iter().cycle() {
-            if rest.is_empty() {
-                break;
-            }
-            let (chunk, after) = rest.split_at((*cut).min(rest.len()));
-            inspector.push(chunk);
-            rest = after;
-        }
-        prop_assert_eq!(inspector.finish(), whole);
+        prop_assert_eq!(in_chunks(depth, &bytes, cuts.into_iter().cycle()), whole);
     }
 }

@@ -6,6 +6,7 @@ use super::{
     bench::{Bench, Run},
     site::{Page, Site},
 };
+use crate::green_upload::bitmap;
 
 pub(super) const KEY: [(&str, &str); 2] = [
     ("ALIBABA_CLOUD_ACCESS_KEY_ID", "test-id"),
@@ -342,22 +343,6 @@ fn at_most_one_service_can_be_selected() {
         assert_eq!(run.code, Some(2));
         assert!(run.stderr.contains("cannot be used with"), "{run}");
     }
-}
-
-/// A bitmap with one bit per pixel.
-pub(super) fn bitmap(width: u32, height: u32) -> Vec<u8> {
-    let row = width.div_ceil(32) * 4;
-    let size = 62 + row * height;
-    let mut bmp = b"BM".to_vec();
-    for field in [size, 0, 62, 40, width, height] {
-        bmp.extend(field.to_le_bytes());
-    }
-    bmp.extend([1, 0, 1, 0]);
-    for field in [0, row * height, 2835, 2835, 2, 2, 0, 0x00ff_ffff] {
-        bmp.extend(field.to_le_bytes());
-    }
-    bmp.resize(size.try_into().unwrap(), 0);
-    bmp
 }
 
 #[test]

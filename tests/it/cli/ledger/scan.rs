@@ -300,7 +300,7 @@ fn the_name_of_a_ledger_can_be_set() {
 #[test]
 fn unscanned_parts_are_a_warning_in_the_pipeline_too() {
     let service = Service::new("ledger-unseen");
-    let long = crate::cli::scan::bitmap(256, 256 * 20);
+    let long = crate::green_upload::bitmap(256, 256 * 20);
     service.bench.write("long.bmp", long);
     let run = service.run(&["scan", "long.bmp", "--format", "jsonl"]);
     assert_eq!(run.code, Some(0), "{run}");
