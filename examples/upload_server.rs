@@ -48,11 +48,11 @@ use axum::{
 };
 use futures_util::{Stream, StreamExt, stream};
 use greenlight::{
-    Accepted, DataId, ImageUrl, Inspection, Requirements,
+    Accepted, DataId, ImageUrl, Inspection, Requirements, Scene,
     axum::{ImageField, Problem, SmallReads, Upload, UploadPolicy, callbacks},
     green::{
         Api, Batch, Callback, Client, ClientBuilder, Credentials, FromEnvironment, OutcomeDecision,
-        Scene, Secret, Suggestion, Task, TaskReport, TaskState, Watch, callback::Verifier,
+        Secret, Suggestion, Task, TaskReport, TaskState, Watch, callback::Verifier,
         v2::ServiceCode,
     },
     sandbox::Sandbox,

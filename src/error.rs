@@ -75,6 +75,11 @@ pub enum Retry {
 /// What a refusal of the service is about.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(rename_all = "kebab-case")
+)]
 pub enum RefusalSubject {
     /// The request or the account: requests for other images may be refused too. Also the subject of
     /// errors that are not refusals.

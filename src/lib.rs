@@ -49,6 +49,8 @@ pub mod local_file;
 mod problem;
 mod requirements;
 pub mod sanitize;
+#[cfg(any(feature = "client", feature = "ledger", feature = "postgres"))]
+mod scene;
 #[cfg(feature = "probe")]
 mod spawned;
 mod verdict;
@@ -90,6 +92,8 @@ pub use problem::ProblemDocument;
 #[cfg(feature = "serde")]
 pub use requirements::Provenance;
 pub use requirements::{ByteSize, Requirements, Rule, SizeError};
+#[cfg(any(feature = "client", feature = "ledger", feature = "postgres"))]
+pub use scene::Scene;
 pub use verdict::{
     Accepted, CodeCounts, Decision, DownloadSummary, Enforcement, Measure, Missing, Rejected,
     Severity, Summary, Verdict, Violation,

@@ -12,7 +12,7 @@ use std::{
 };
 
 use greenlight::{
-    Requirements,
+    Requirements, Scene,
     green::{Api, Client, Credentials, Secret},
     ledger::{Ledger as _, Scope, Source, SqliteLedger},
     pipeline::{Line, Pipeline, Plan, Subject},
@@ -73,7 +73,7 @@ fn over(suite: &mut Suite, names: &[(&str, Unit)], role: &str, images: u64) {
 }
 
 pub(crate) fn scope() -> Scope {
-    Scope::new(&["porn"])
+    Scope::new(&[Scene::Porn])
         .with_account("account")
         .with_service("green.example.com")
 }
@@ -141,7 +141,7 @@ pub(crate) async fn scan(arguments: &[String], is_v2: bool, per_second: Option<u
     let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("bench-scan.db");
     drop(fs::remove_file(&path));
     let scope = if is_v2 {
-        Scope::new(&["baselineCheck"])
+        Scope::new(&[Scene::Other("baselineCheck".to_owned())])
     } else {
         scope()
     };

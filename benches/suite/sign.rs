@@ -13,8 +13,8 @@ use std::{
 };
 
 use greenlight::{
-    ImageUrl,
-    green::{Batch, Client, Credentials, Scene, Secret, Task},
+    ImageUrl, Scene,
+    green::{Batch, Client, Credentials, Secret, Task},
     sandbox::Sandbox,
 };
 use hmac::{Hmac, KeyInit as _, Mac as _};

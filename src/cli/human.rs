@@ -10,12 +10,18 @@ use super::{
     tally::Tally,
     terminal::{Cell, Row, Tone},
 };
-use greenlight::{Code, CodeCounts, Decision, Format, Severity};
+use greenlight::{Code, CodeCounts, Decision, Format, Scene, Severity};
 
 const FIRST: usize = 13;
 const FORMAT: usize = 8;
 const PIXELS: usize = 11;
 const BYTES: usize = 10;
+
+/// Joins the names of scenes.
+pub(crate) fn scene_names(scenes: &[Scene], separator: &str) -> String {
+    let names: Vec<_> = scenes.iter().map(Scene::as_str).collect();
+    names.join(separator)
+}
 
 pub(crate) fn check_heading() -> Row {
     image_heading("DECISION")

@@ -15,7 +15,7 @@ use super::{
     terminal::{self, Cell, Counter, Progress, Row, Tone},
 };
 use crate::{ledger::Scope, pipeline::Plan};
-use greenlight::CodeCounts;
+use greenlight::{CodeCounts, Scene};
 
 /// Checks all sources, and prints the counts and the cost.
 pub(crate) async fn run(options: PlanOptions, mut interrupt: Interrupt) -> Result<Exit, Failure> {
@@ -27,14 +27,7 @@ pub(crate) async fn run(options: PlanOptions, mut interrupt: Interrupt) -> Resul
         price,
         print,
     } = options;
-    let scenes: Vec<_> = api
-        .api
-        .chosen(&scenes)?
-        .iter()
-        .map(ToString::to_string)
-        .collect();
-    let words: Vec<_> = scenes.iter().map(String::as_str).collect();
-    let scope = Scope::new(&words);
+    let scope = Scope::new(&api.api.chosen(&scenes)?);
     let Some(sources) = input.sources(&mut interrupt).await? else {
         return Ok(Exit::Interrupted);
     };
@@ -91,7 +84,7 @@ struct PlanReport {
     quoted_lines: u64,
     #[serde(flatten)]
     codes: CodeCounts,
-    scenes: Vec<String>,
+    scenes: Vec<Scene>,
     /// The noun for scenes.
     #[serde(skip)]
     noun: &'static str,
@@ -107,7 +100,7 @@ impl PlanReport {
     fn of(
         plan: &Plan,
         noticed: &Noticed,
-        scenes: Vec<String>,
+        scenes: Vec<Scene>,
         price: Option<Price>,
         complete: bool,
     ) -> Self {
@@ -184,7 +177,7 @@ impl PrintedLine for PlanReport {
             rows.push(pair("list", quoted));
         }
         rows.extend(human::code_rows(&self.codes, LABEL));
-        let scenes = self.scenes.join(",");
+        let scenes = human::scene_names(&self.scenes, ",");
         let once = match self.duplicates {
             0 => "",
             _ => "; duplicates are billed once",
@@ -238,7 +231,7 @@ impl PrintedLine for PlanReport {
             self.quoted_lines.to_string(),
             human::flat_codes(self.codes.rejecting()),
             human::flat_codes(self.codes.warnings()),
-            self.scenes.join(" "),
+            human::scene_names(&self.scenes, " "),
             self.requests.to_string(),
             self.billed_per_scene.to_string(),
             self.billed.to_string(),

@@ -12,6 +12,7 @@ use super::{
     clock,
     exit::{self, Exit, Failure},
     html_report::{Drawing, Provenance, Thumbnails},
+    human,
     interrupt::Interrupt,
     ledger,
     out_file::{self, OutFile},
@@ -104,7 +105,10 @@ async fn count_ledger(
     let scope = ledger.scope();
     let mut provenance = Provenance::new(clock::now(), "a ledger".to_owned());
     provenance.add("service", sanitize(scope.service()).into_owned());
-    provenance.add("scenes", sanitize(&scope.scenes().join(", ")).into_owned());
+    provenance.add(
+        "scenes",
+        sanitize(&human::scene_names(scope.scenes(), ", ")).into_owned(),
+    );
     Ok((drawing, provenance))
 }
 

@@ -5,7 +5,7 @@
 //! [`what_can_go_wrong`] lists each failure, and what is billed.
 //!
 //! ```no_run
-//! use greenlight::{Accepted, ImageUrl, green::{Batch, Client, Credentials, Scene, Task}};
+//! use greenlight::{Accepted, ImageUrl, Scene, green::{Batch, Client, Credentials, Task}};
 //!
 //! # async fn example(accepted: Accepted<ImageUrl>) -> Result<(), greenlight::Error> {
 //! let client = Client::builder()
@@ -74,7 +74,7 @@ pub use outcome::{Label, Outcome, OutcomeDecision, SceneResult};
 pub use poll::Watch;
 pub use refusal::Refusal;
 pub use report::{TaskReport, TaskState};
-pub use scene::{RiskLevel, Scene, Suggestion};
+pub use scene::{RiskLevel, Suggestion};
 pub use submission::{Scanned, Submission, Submitted};
 pub use task::{Batch, Task};
 pub use terms::Terms;

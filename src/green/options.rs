@@ -14,7 +14,7 @@ use crate::{
 /// Options of a scan request.
 ///
 /// ```
-/// use greenlight::green::{Callback, ScanOptions, Scene, Secret};
+/// use greenlight::{Scene, green::{Callback, ScanOptions, Secret}};
 ///
 /// let callback = Callback::new("https://example.com/results", Secret::new("random_seed_1"))?;
 /// let options = ScanOptions::new(&[Scene::Porn, Scene::Terrorism])
@@ -97,7 +97,7 @@ pub enum CryptType {
 /// The URL that results are sent to, and the seed of the checksum that proves their origin.
 ///
 /// ```
-/// use greenlight::green::{Callback, ScanOptions, Scene, Secret, callback::Verifier};
+/// use greenlight::{Scene, green::{Callback, ScanOptions, Secret, callback::Verifier}};
 ///
 /// let callback = Callback::new("https://example.com/results", Secret::new("random_seed_1"))?;
 /// let verifier = Verifier::new("1234567890123456", &callback); // for the handler of that URL

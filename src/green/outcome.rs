@@ -59,7 +59,7 @@ impl std::fmt::Display for OutcomeDecision {
 /// The result of scanning an image.
 ///
 /// ```
-/// use greenlight::green::{OutcomeDecision, Scene, callback};
+/// use greenlight::{Scene, green::{OutcomeDecision, callback}};
 ///
 /// let report = callback::parse(
 ///     br#"{"code":200,"taskId":"t","results":[{"scene":"porn","suggestion":"pass"}]}"#,

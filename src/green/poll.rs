@@ -24,7 +24,7 @@ use crate::error::{Error, Retry};
 ///
 /// ```no_run
 /// # async fn example(client: greenlight::green::Client) -> Result<(), greenlight::Error> {
-/// use greenlight::{TaskId, green::{Scene, TaskState}};
+/// use greenlight::{Scene, TaskId, green::TaskState};
 ///
 /// let stored = TaskId::parse("img4wlJcb7p4wH4lAP3111111-12aaaa")?;
 /// let mut watch = client.watch([stored]).with_scenes(&[Scene::Porn]);

@@ -1,5 +1,7 @@
 //! A per-task rejection by the service.
 
+use serde::{Deserialize, Serialize};
+
 use super::{
     codes::Codes,
     object::Object,
@@ -17,8 +19,8 @@ use crate::{
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # tokio::runtime::Runtime::new()?.block_on(async {
 /// # use greenlight::{
-/// #     ImageUrl,
-/// #     green::{Batch, Client, Credentials, Scene, Secret, Task},
+/// #     ImageUrl, Scene,
+/// #     green::{Batch, Client, Credentials, Secret, Task},
 /// #     sandbox::{Fault, Operation, Sandbox, Share},
 /// # };
 /// use greenlight::{RefusalSubject, Retry};
@@ -42,7 +44,7 @@ use crate::{
 /// # #[cfg(not(feature = "sandbox"))]
 /// # fn main() {}
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Refusal {
     code: u16,
     message: String,
@@ -77,7 +79,8 @@ impl Refusal {
         }
     }
 
-    /// The service's code: 480, 588 and so on in 1.0, 404, 406 and so on in 2.0; 0 when the answer holds nothing about the task.
+    /// The service's code: 480, 588 and so on in 1.0, 404, 406 and so on in 2.0; 0 if the response
+    /// holds nothing about the task.
     pub const fn code(&self) -> u16 {
         self.code
     }
@@ -109,7 +112,8 @@ impl Refusal {
     }
 
     /// Whether the answer has no entry for the task, or no id for it, so that the task may have been
-    /// accepted, and billed, without an id to poll. [`retry`](Self::retry) is [`Retry::Ambiguous`] then, and only then.
+    /// accepted, and billed, without an id to poll. [`retry`](Self::retry) is [`Retry::Ambiguous`]
+    /// then, and only then.
     pub const fn is_ambiguous(&self) -> bool {
         self.code == 0
     }

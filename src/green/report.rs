@@ -1,5 +1,7 @@
 //! The state of a task while its outcome is awaited.
 
+use serde::{Deserialize, Serialize};
+
 use super::{
     ids::{DataId, TaskId},
     outcome::Outcome,
@@ -7,30 +9,34 @@ use super::{
     scene::Scene,
 };
 
-/// The state of a task, with its ids.
+/// The state of a task, with its ids. It can be stored and read again.
 ///
 /// ```
-/// use greenlight::green::{Scene, TaskReport, callback};
+/// use greenlight::{Scene, green::{TaskReport, callback}};
 ///
 /// let content = br#"{"code": 200, "taskId": "img-1", "results":
 ///     [{"scene": "porn", "label": "normal", "suggestion": "pass", "rate": 99.9}]}"#;
 /// let report: TaskReport = callback::parse(content)?;
 /// assert_eq!(report.task_id().as_str(), "img-1");
 /// assert!(report.state().is_final());
+/// let stored = serde_json::to_string(&report).expect("it is JSON");
+/// assert_eq!(serde_json::from_str::<TaskReport>(&stored).expect("it was stored"), report);
 /// let outcome = report.require_scenes(&[Scene::Porn]).outcome().cloned();
 /// assert_eq!(outcome.expect("the task is done").decision().name(), "pass");
 /// # Ok::<(), greenlight::Error>(())
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TaskReport {
     task_id: TaskId,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     data_id: Option<DataId>,
     state: TaskState,
 }
 
 /// The state of a task.
 #[non_exhaustive]
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum TaskState {
     /// Not done yet (280).
     Processing,

@@ -2,13 +2,17 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::error::{ErrorKind, RefusalSubject, Retry};
 
 /// The class of a failed attempt, which decides whether it is repeated.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub(super) enum Class {
     /// Too fast; with the delay that the service asks for, if any.
-    Throttled(Option<Duration>),
+    // A refused task never has a delay, so none is stored.
+    Throttled(#[serde(skip)] Option<Duration>),
     /// The service failed for now and says to try again.
     Temporary,
     /// Possibly a transient failure: one more attempt.

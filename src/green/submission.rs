@@ -13,7 +13,7 @@ use crate::image_url::ImageUrl;
 /// The service's answer to a batch.
 ///
 /// ```no_run
-/// use greenlight::green::{Batch, Client, Scene};
+/// use greenlight::{Scene, green::{Batch, Client}};
 ///
 /// # async fn example(client: Client, batch: Batch) -> Result<(), greenlight::Error> {
 /// let submission = client.submit(batch, &[Scene::Porn]).await?;

@@ -4,34 +4,35 @@ use std::{fmt, path::Path};
 
 use sha2::{Digest, Sha256};
 
-use crate::{format::Format, image_url::ImageUrl};
+use crate::{format::Format, image_url::ImageUrl, scene::Scene};
 
 /// The terms under which a ledger's images are scanned: account, service, scenes and policy. An
 /// outcome is valid for these terms only, so the scope of a ledger never changes.
 ///
 /// ```
-/// use greenlight::ledger::Scope;
+/// use greenlight::{Scene, ledger::Scope};
 ///
-/// let scope = Scope::new(&["porn", "ad"])
+/// let scope = Scope::new(&[Scene::Porn, Scene::Ad])
 ///     .with_account("my-account")
 ///     .with_service("green.ap-southeast-1.aliyuncs.com");
-/// assert_eq!(scope.scenes(), ["ad", "porn"]);
+/// assert_eq!(scope.scenes(), [Scene::Ad, Scene::Porn]);
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Scope {
     account: String,
     service: String,
-    scenes: Vec<String>,
+    scenes: Vec<Scene>,
     policy: String,
 }
 
 impl Scope {
     /// Returns a scope of the requested scenes, whose order and repetition do not matter. A ledger
     /// that is used with the service needs the account and the service, too.
-    pub fn new(scenes: &[&str]) -> Self {
-        let mut scenes: Vec<String> = scenes.iter().map(|&scene| scene.to_owned()).collect();
-        scenes.sort_unstable();
-        scenes.dedup();
+    pub fn new(scenes: &[Scene]) -> Self {
+        let mut scenes = scenes.to_vec();
+        // By the service's words, which the keys of stored images depend on.
+        scenes.sort_unstable_by(|one, other| one.as_str().cmp(other.as_str()));
+        scenes.dedup_by(|one, other| one.as_str() == other.as_str());
         Self {
             account: String::new(),
             service: String::new(),
@@ -72,8 +73,8 @@ impl Scope {
         &self.service
     }
 
-    /// Returns the requested scenes, sorted.
-    pub fn scenes(&self) -> &[String] {
+    /// Returns the requested scenes, sorted by their names.
+    pub fn scenes(&self) -> &[Scene] {
         &self.scenes
     }
 
@@ -85,7 +86,10 @@ impl Scope {
     /// Checks that a ledger of this scope can be used for `wanted`. The error names the difference.
     #[cfg(any(feature = "ledger", feature = "postgres"))]
     pub(super) fn check(&self, wanted: &Self) -> Result<(), String> {
-        let scenes = |scope: &Self| scope.scenes.join(",");
+        let scenes = |scope: &Self| {
+            let names: Vec<_> = scope.scenes.iter().map(Scene::as_str).collect();
+            names.join(",")
+        };
         let parts = [
             ("account", self.account.clone(), wanted.account.clone()),
             ("service", self.service.clone(), wanted.service.clone()),
@@ -175,7 +179,7 @@ impl Key {
             scope.policy.as_bytes(),
             scene_count.as_bytes(),
         ];
-        let scenes = scope.scenes.iter().map(String::as_bytes);
+        let scenes = scope.scenes.iter().map(|scene| scene.as_str().as_bytes());
         let mut hash = Sha256::new();
         for part in head.into_iter().chain(scenes).chain([kind, subject]) {
             hash.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());

@@ -9,7 +9,7 @@
 //! ```no_run
 //! # use std::{path::Path, sync::Arc};
 //! # use greenlight::{
-//! #     Requirements,
+//! #     Requirements, Scene,
 //! #     green::Client,
 //! #     ledger::{Scope, Source, SqliteLedger},
 //! #     probe::Probe,
@@ -17,7 +17,7 @@
 //! use greenlight::pipeline::{Line, Pipeline, Subject};
 //!
 //! # async fn example(client: Client) -> Result<(), greenlight::Error> {
-//! let scope = Scope::new(&["porn"])
+//! let scope = Scope::new(&[Scene::Porn])
 //!     .with_account("my-account")
 //!     .with_service("green.ap-southeast-1.aliyuncs.com");
 //! let ledger = Arc::new(SqliteLedger::open(Path::new("greenlight.db"), &scope)?);
@@ -67,9 +67,10 @@ use std::{fmt, sync::Arc};
 
 use crate::{
     error::Error,
-    green::{Api, Scene, TaskReport},
+    green::{Api, TaskReport},
     ledger::{Key, Ledger, Scope, TaskUpdate},
     probe::Probe,
+    scene::Scene,
 };
 
 pub use checkpoint::Step;
@@ -93,6 +94,7 @@ use settings::Settings;
 /// use std::{sync::Arc, time::Duration};
 ///
 /// use greenlight::{
+///     Scene,
 ///     green::{Client, Credentials, Secret},
 ///     ledger::{Scope, Source, SqliteLedger},
 ///     pipeline::{Line, Pipeline, Subject},
@@ -107,7 +109,7 @@ use settings::Settings;
 ///     .credentials(Credentials::new(key.id(), Secret::new(key.secret())))
 ///     .build()?;
 /// let folder = tempfile::tempdir()?;
-/// let scope = Scope::new(&["porn"]).with_account(key.id()).with_service("sandbox");
+/// let scope = Scope::new(&[Scene::Porn]).with_account(key.id()).with_service("sandbox");
 /// let ledger = Arc::new(SqliteLedger::open(&folder.path().join("images.db"), &scope)?);
 ///
 /// let line = Line {
@@ -195,7 +197,7 @@ impl Pipeline {
     /// that the service repeats it.
     pub async fn record_callback(&self, report: &TaskReport) -> Result<bool, Error> {
         let key = report.data_id().and_then(|id| Key::parse(id.as_str()));
-        let report = &report.clone().require_scenes(&self.scenes());
+        let report = &report.clone().require_scenes(self.scenes());
         let Some(update) = polling::update_of(&self.settings, report) else {
             return Ok(false);
         };
@@ -214,9 +216,8 @@ impl Pipeline {
     }
 
     /// Returns the requested scenes. An outcome that lacks one of them is not a pass.
-    fn scenes(&self) -> Vec<Scene> {
-        let scenes = self.scope.scenes().iter();
-        scenes.map(|scene| Scene::from_word(scene)).collect()
+    fn scenes(&self) -> &[Scene] {
+        self.scope.scenes()
     }
 
     fn reach(&self, step: Step) {

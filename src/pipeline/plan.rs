@@ -205,9 +205,9 @@ impl Plan {
     /// are exact.
     ///
     /// ```no_run
-    /// # use greenlight::{Requirements, ledger::Scope, pipeline::{Line, Plan}, probe::Probe};
+    /// # use greenlight::{Requirements, Scene, ledger::Scope, pipeline::{Line, Plan}, probe::Probe};
     /// # async fn example(lines: Vec<Line>) -> Result<(), greenlight::Error> {
-    /// let scope = Scope::new(&["porn", "ad"]);
+    /// let scope = Scope::new(&[Scene::Porn, Scene::Ad]);
     /// let mut planning = Plan::start(&Probe::new(), &Requirements::ASYNC, &scope, lines)?;
     /// while planning.advance().await {}
     /// let plan = planning.plan();

@@ -91,7 +91,7 @@ async fn ask(shared: Arc<Shared>, polls: Vec<Poll>) -> Result<(), Error> {
             let scenes = shared.pipeline.scenes();
             let held = reports
                 .into_iter()
-                .map(|report| report.require_scenes(&scenes));
+                .map(|report| report.require_scenes(scenes));
             record(&shared, &polls, &held.collect::<Vec<_>>()).await
         }
         Err(error) => match RequestFailure::of(&error) {

@@ -253,10 +253,13 @@ mod tests {
     use std::collections::{HashMap, HashSet};
 
     use super::{Head, Seen, Table, head};
-    use crate::ledger::{Key, Scope};
+    use crate::{
+        ledger::{Key, Scope},
+        scene::Scene,
+    };
 
     fn heads(count: u32) -> impl Iterator<Item = Head> {
-        let scope = Scope::new(&["porn"]);
+        let scope = Scope::new(&[Scene::Porn]);
         let mut state = 1_u32;
         // Every number occurs about twice, at any distance.
         (0..count).map(move |_| {

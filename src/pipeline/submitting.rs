@@ -3,16 +3,16 @@
 //! The order guarantees that no billed call is lost: get a permit, begin the batch (durable), send
 //! it, record the response (durable).
 
-use std::{
-    sync::{Arc, atomic::Ordering},
-    time::Duration,
-};
+mod pending;
+
+use std::{sync::Arc, time::Duration};
 
 use tokio::{
     task::JoinSet,
-    time::{Instant, sleep, timeout},
+    time::{sleep, timeout},
 };
 
+use self::pending::PendingBatch;
 use super::{
     Pipeline, Step,
     clock::{self, POLL_INTERVAL},
@@ -26,10 +26,7 @@ use crate::{
     error::Error,
     green::{Batch, Submission},
     ids::RequestId,
-    later::FAR,
-    ledger::{
-        Backlog, BatchId, BatchResult, Claimed, Hold, ImageResult, Key, NextStep, State, Work,
-    },
+    ledger::{BatchId, BatchResult, Claimed, Hold, ImageResult, Key, NextStep},
     spawned::joined,
 };
 
@@ -76,100 +73,6 @@ pub(super) async fn run(shared: Arc<Shared>) -> Result<(), Error> {
         failure = failure.or(joined(sent).flatten().err());
     }
     failure.map_or(Ok(()), Err)
-}
-
-/// A batch that is being filled.
-#[derive(Default)]
-struct PendingBatch {
-    images: Vec<Claimed>,
-    since: Option<Instant>,
-    /// When the leases were last obtained or extended.
-    held_since: Option<Instant>,
-    /// Whether the last claim found fewer images than requested.
-    is_exhausted: bool,
-    /// Whether no image was being checked at the last claim, so that waiting cannot fill the batch.
-    is_last: bool,
-}
-
-impl PendingBatch {
-    /// Claims images for `requests` requests if each holds one, and else for one request: each
-    /// claim is one durable write.
-    async fn claim(&mut self, shared: &Shared, requests: usize) -> Result<(), Error> {
-        let settings = &shared.pipeline.settings;
-        let wanted = settings.batch.max(requests);
-        let free = wanted.saturating_sub(self.images.len());
-        if self.is_exhausted || free == 0 {
-            return Ok(());
-        }
-        // Read before the backlog, which then contains everything that the intake enqueued.
-        let intake_done = shared.intake_done.load(Ordering::Acquire);
-        let ledger = &shared.pipeline.ledger;
-        let backlog = ledger.backlog().await?;
-        // A result that expires was paid for and is lost. Submitting waits, polling does not.
-        if polling_lags(shared, &backlog) {
-            return Ok(());
-        }
-        let is_checked =
-            |&(state, _): &(State, _)| !matches!(state, State::Received | State::Checked);
-        self.is_last = intake_done && backlog.due.iter().all(is_checked);
-        let claims = ledger.claim(Work::Submit, free, settings.lease, clock::now());
-        let claimed = claims.await?;
-        self.is_exhausted = claimed.len() < free;
-        if self.images.is_empty() && !claimed.is_empty() {
-            self.since = Some(clock::instant());
-            self.held_since = self.since;
-        }
-        // If a lease ended while this process was suspended, it may have claimed the image again.
-        let is_again = |hold: Hold| claimed.iter().any(|image| image.hold.key == hold.key);
-        self.images.retain(|image| !is_again(image.hold));
-        self.images.extend(claimed);
-        Ok(())
-    }
-
-    /// Extends the leases while the maximum number of requests is in flight.
-    async fn keep(&mut self, shared: &Shared) -> Result<(), Error> {
-        let lease = shared.pipeline.settings.lease;
-        if self
-            .held_since
-            .is_none_or(|since| since.elapsed() < lease / 3)
-        {
-            return Ok(());
-        }
-        self.held_since = Some(clock::instant());
-        let holds = self.images.iter().map(|image| image.hold).collect();
-        let ledger = &shared.pipeline.ledger;
-        ledger.extend(holds, lease, clock::now()).await.map(drop)
-    }
-
-    fn is_ready(&self, full: usize, wait: Duration) -> bool {
-        let waited = self.is_last || self.since.is_some_and(|since| since.elapsed() >= wait);
-        self.images.len() >= full || (waited && !self.images.is_empty())
-    }
-
-    /// Returns how long to sleep until the batch may be ready.
-    fn wait(&self, wait: Duration) -> Duration {
-        let left = self.since.map(|since| wait.saturating_sub(since.elapsed()));
-        left.map_or(POLL_INTERVAL, |left| left.min(POLL_INTERVAL))
-    }
-
-    /// Removes at most `max` images, in order.
-    fn take(&mut self, max: usize) -> Vec<Claimed> {
-        let left = self.images.split_off(max.min(self.images.len()));
-        if left.is_empty() {
-            self.since = None;
-            self.held_since = None;
-        }
-        std::mem::replace(&mut self.images, left)
-    }
-}
-
-/// Returns whether pending results are so close to their expiry that they must be fetched before
-/// more images are submitted.
-fn polling_lags(shared: &Shared, backlog: &Backlog) -> bool {
-    let margin = shared.pipeline.settings.retention.min(FAR) / 3;
-    backlog
-        .first_expiry
-        .is_some_and(|expiry| expiry < clock::after(clock::now(), margin))
 }
 
 /// The images of one request.
@@ -240,7 +143,7 @@ async fn send_group(shared: &Shared, mut group: Group) -> Result<Vec<Group>, Err
     shared.reach(Step::BeforeSend);
     let scenes = shared.pipeline.scenes();
     let callback = settings.callback.as_ref();
-    let submission = shared.pipeline.api.submit(batch, &scenes, callback);
+    let submission = shared.pipeline.api.submit(batch, scenes, callback);
     // A request must have ended before `settle_after`, or an image could be in flight twice.
     let sent = timeout(settings.send_limit, submission).await;
     shared.reach(Step::AfterSend);

@@ -5,10 +5,8 @@
 use std::time::Duration;
 
 use greenlight::{
-    DataId, ErrorKind, ImageUrl, Retry, TaskId,
-    green::{
-        Batch, Client, Credentials, OutcomeDecision, Scene, Secret, Suggestion, Task, TaskState,
-    },
+    DataId, ErrorKind, ImageUrl, Retry, Scene, TaskId,
+    green::{Batch, Client, Credentials, OutcomeDecision, Secret, Suggestion, Task, TaskState},
 };
 use serde_json::{Value, json};
 

@@ -5,8 +5,8 @@
 use std::{num::NonZeroU32, time::Duration};
 
 use greenlight::{
-    ErrorKind, Retry, TaskId,
-    green::{Client, Credentials, Scene, Secret, TaskState},
+    ErrorKind, Retry, Scene, TaskId,
+    green::{Client, Credentials, Secret, TaskState},
 };
 use serde_json::{Value, json};
 

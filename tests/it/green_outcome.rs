@@ -5,8 +5,8 @@
 use std::time::Duration;
 
 use greenlight::{
-    TaskId,
-    green::{OutcomeDecision, ScanOptions, Scene, TaskState},
+    Scene, TaskId,
+    green::{OutcomeDecision, ScanOptions, TaskReport, TaskState, callback},
 };
 use serde_json::{Value, json};
 
@@ -127,4 +127,39 @@ async fn a_persistent_code_is_reported_when_the_wait_ends() {
     assert_eq!(refusal.code(), 585);
     assert!(watch.next().await.unwrap().is_none());
     assert!(server.requests().len() > 1, "asked again");
+}
+
+#[test]
+fn a_report_can_be_stored() {
+    let contents = [
+        json!({"code": 280, "taskId": "t"}),
+        json!({"code": 594, "taskId": "t", "dataId": "photo-1"}),
+        json!({"code": 480, "taskId": "t", "msg": "download failed"}),
+        json!({"code": 586, "taskId": "t"}),
+        json!({"code": 588, "taskId": "t", "dataId": "photo-1"}),
+        json!({"code": 200, "taskId": "t", "results": [says("porn", "block")]}),
+    ];
+    for content in contents {
+        let report = callback::parse(content.to_string().as_bytes()).unwrap();
+        let stored = serde_json::to_string(&report).unwrap();
+        let read: TaskReport = serde_json::from_str(&stored).unwrap();
+        assert_eq!(read, report, "{stored}");
+        if let (TaskState::Failed(read), TaskState::Failed(refusal)) =
+            (read.state(), report.state())
+        {
+            assert_eq!(read.retry(), refusal.retry(), "{stored}");
+        }
+    }
+}
+
+#[test]
+fn a_stored_report_names_its_state() {
+    let content = json!({"code": 588, "taskId": "t", "msg": "busy"});
+    let report = callback::parse(content.to_string().as_bytes()).unwrap();
+    let refusal =
+        json!({"code": 588, "message": "busy", "class": "throttled", "subject": "request"});
+    assert_eq!(
+        serde_json::to_value(&report).unwrap(),
+        json!({"task_id": "t", "state": {"failed": refusal}})
+    );
 }

@@ -6,11 +6,11 @@
 use std::{path::Path, time::Duration};
 
 use greenlight::{
-    DataId, Error, ErrorKind, ImageUrl, Inspection, Requirements, Retry, TaskId,
+    DataId, Error, ErrorKind, ImageUrl, Inspection, Requirements, Retry, Scene, TaskId,
     green::{
         Batch, Client, ClientBuilder, Content, Credentials, Feedback,
         OutcomeDecision::{Block, Pass, Review},
-        ScanOptions, Scene, Secret, Submission, Suggestion, Task, TaskState,
+        ScanOptions, Secret, Submission, Suggestion, Task, TaskState,
     },
     sandbox::{Fault, Operation, Sandbox, Share, When},
 };

@@ -10,7 +10,10 @@ use std::{
     },
 };
 
-use greenlight::green::{Credentials, Scene, Secret};
+use greenlight::{
+    Scene,
+    green::{Credentials, Secret},
+};
 use serde_json::json;
 use tracing::{
     Event, Metadata, Subscriber,

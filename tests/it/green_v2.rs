@@ -9,12 +9,12 @@ use std::{
 
 use greenlight::{
     Accepted, DataId, ErrorKind, ImageUrl, Inspection, RefusalSubject as Subject, Requirements,
-    Retry, TaskId,
+    Retry, Scene, TaskId,
     green::{
         Api, ApiReply, Batch, Callback, Client, ClientBuilder, Content, Credentials, CryptType,
         Network, OssObject,
         OutcomeDecision::{self, Block, Pass, Review},
-        RiskLevel, Scene, Secret, Submission, Task, TaskReport, TaskState, Terms, Watch,
+        RiskLevel, Secret, Submission, Task, TaskReport, TaskState, Terms, Watch,
         callback::{self, Verifier},
         sign::{self, Parts},
         v2::{self, ServiceCode},
@@ -24,30 +24,14 @@ use greenlight::{
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use crate::green_server::{Server, Step};
+use crate::{
+    green_server::{Server, Step},
+    green_sign::{credentials, pairs},
+};
 
 fn vectors() -> Value {
     let text = include_str!("../../fixtures/vectors/green-cip.json");
     serde_json::from_str(text).unwrap()
-}
-
-fn pairs(object: &Value) -> Vec<(&str, &str)> {
-    let pairs = object.as_object().unwrap().iter();
-    pairs
-        .map(|(name, value)| (name.as_str(), value.as_str().unwrap()))
-        .collect()
-}
-
-fn credentials(vector: &Value) -> Credentials {
-    let text = |name: &str| vector[name].as_str();
-    let credentials = Credentials::new(
-        text("access_key_id").unwrap(),
-        Secret::new(text("access_key_secret").unwrap()),
-    );
-    match text("security_token") {
-        Some(token) => credentials.with_security_token(token),
-        None => credentials,
-    }
 }
 
 #[test]

@@ -11,6 +11,7 @@ const ORDER: [&str; 25] = [
     "sanitize",
     "ids",
     "error",
+    "scene",
     "local_file",
     "format",
     "inspect",

@@ -19,7 +19,7 @@ use std::{
 };
 
 use greenlight::{
-    ImageUrl,
+    ImageUrl, Scene,
     ledger::{Key, Known, Ledger, Location, NewImage, Scope, Source, SqliteLedger, State},
 };
 
@@ -44,7 +44,7 @@ pub(crate) fn fresh_path(name: &str) -> PathBuf {
 }
 
 fn scope() -> Scope {
-    Scope::new(&["porn", "ad"])
+    Scope::new(&[Scene::Porn, Scene::Ad])
         .with_account("account")
         .with_service("green.example.com")
 }
@@ -134,26 +134,31 @@ fn keys_ignore_parts_that_a_server_never_receives() {
 fn keys_depend_on_the_scope_but_not_on_scene_order() {
     let url = ImageUrl::parse("https://example.com/a.png").unwrap();
     let key = |scope: &Scope| Key::of_url(scope, &url);
-    let base = Scope::new(&["ad", "porn"])
+    let base = Scope::new(&[Scene::Ad, Scene::Porn])
         .with_account("account")
         .with_service("service");
     assert_eq!(
         key(&base),
-        key(&Scope::new(&["porn", "ad", "porn"])
+        key(&Scope::new(&[Scene::Porn, Scene::Ad, Scene::Porn])
             .with_account("account")
             .with_service("service"))
     );
+    // Stored ledgers have it: SHA-256 of the parts, each after its length.
+    assert_eq!(
+        key(&base).to_string(),
+        "fe3da13cd9ad9666f291ad46301da430d0fd7483ac07b6c48eef8e790eae2c57"
+    );
     for other in [
-        Scope::new(&["ad", "porn"])
+        Scope::new(&[Scene::Ad, Scene::Porn])
             .with_account("accounts")
             .with_service("ervice"),
-        Scope::new(&["ad", "porn"])
+        Scope::new(&[Scene::Ad, Scene::Porn])
             .with_account("account")
             .with_service("other"),
-        Scope::new(&["adporn"])
+        Scope::new(&[Scene::Other("adporn".to_owned())])
             .with_account("account")
             .with_service("service"),
-        Scope::new(&["ad"])
+        Scope::new(&[Scene::Ad])
             .with_account("account")
             .with_service("service"),
         base.clone().with_policy("v2"),

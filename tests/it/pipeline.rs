@@ -13,7 +13,7 @@ mod v2;
 use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
 
 use greenlight::{
-    Code, ErrorKind, Requirements,
+    Code, ErrorKind, Requirements, Scene,
     green::{Client, Credentials, Secret},
     ledger::{Ledger, Row, Rows, Scope, Source, SqliteLedger, State},
     pipeline::{Line, Pipeline, Plan, Progress, Subject},
@@ -32,7 +32,7 @@ struct Bench {
 }
 
 pub(crate) fn scope() -> Scope {
-    Scope::new(&["porn"])
+    Scope::new(&[Scene::Porn])
         .with_account("sandbox-key-id")
         .with_service("sandbox")
 }
@@ -96,7 +96,7 @@ fn pipeline_v2(probe: Probe, endpoint: &str, ledger: Arc<dyn Ledger>) -> Pipelin
 }
 
 fn scope_v2() -> Scope {
-    Scope::new(&["baselineCheck"])
+    Scope::new(&[Scene::Other("baselineCheck".to_owned())])
         .with_account("sandbox-key-id")
         .with_service("sandbox/2022-03-02")
 }
@@ -420,7 +420,7 @@ fn a_plan_counts_and_submits_nothing() {
         ] {
             lines.push(line(&url, 0));
         }
-        let scope = Scope::new(&["porn", "ad"]);
+        let scope = Scope::new(&[Scene::Porn, Scene::Ad]);
         let mut planning = Plan::start(&probe(), &requirements(), &scope, lines).unwrap();
         while planning.advance().await {}
         let plan = planning.plan();

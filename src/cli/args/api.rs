@@ -5,11 +5,11 @@ use std::sync::Arc;
 use clap::{Args, ValueEnum};
 
 use super::SceneOptions;
-use greenlight::Requirements;
+use greenlight::{Requirements, Scene};
 
 use crate::{
     cli::exit::Failure,
-    green::{Api, ClientBuilder, Scene, Terms, v2::ServiceCode},
+    green::{Api, ClientBuilder, Terms, v2::ServiceCode},
     ledger::Scope,
 };
 

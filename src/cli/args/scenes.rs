@@ -5,8 +5,9 @@ use clap::Args;
 use crate::{
     cli::{exit::Failure, name::nearest},
     error::Error,
-    green::{Scene, v2::ServiceCode},
+    green::v2::ServiceCode,
 };
+use greenlight::Scene;
 
 /// The documented scenes (asynchronous moderation page, 2026-03).
 const DOCUMENTED: [&str; 6] = ["porn", "terrorism", "ad", "qrcode", "live", "logo"];

@@ -10,6 +10,7 @@ use self::finding::{Finding, State};
 use super::{
     args::{DoctorOptions, LedgerLocation, LedgerOption},
     exit::{Exit, Failure, NOT_OPENED, reason},
+    human,
     interrupt::Interrupt,
     ledger,
     printer::{self, Printer},
@@ -255,7 +256,7 @@ async fn ledger(option: &LedgerOption, account: Option<&str>) -> Finding {
                 "{name}: {} at {}, {}",
                 scope.account(),
                 scope.service(),
-                scope.scenes().join(",")
+                human::scene_names(scope.scenes(), ",")
             );
             let is_of_others = account.is_some_and(|account| account != scope.account());
             if !is_of_others {

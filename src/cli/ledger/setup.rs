@@ -12,11 +12,12 @@ use crate::{
         exit::Failure,
     },
     error::{Error, ErrorKind},
-    green::{Api, Client, Credentials, Scene, Secret},
+    green::{Api, Client, Credentials, Secret},
     ledger::{Ledger, Scope},
     pipeline::Pipeline,
     sandbox::Sandbox,
 };
+use greenlight::Scene;
 
 /// Default interval between polls of a sandbox in this process.
 const SANDBOX_POLL: Duration = Duration::from_millis(100);
@@ -63,9 +64,7 @@ impl Parties {
     }
 
     fn scope(&self, scenes: &[Scene]) -> Scope {
-        let scenes: Vec<_> = scenes.iter().map(ToString::to_string).collect();
-        let scenes: Vec<_> = scenes.iter().map(String::as_str).collect();
-        Scope::new(&scenes)
+        Scope::new(scenes)
             .with_account(&self.account)
             .with_service(&self.client.service())
     }
@@ -100,9 +99,7 @@ impl Setup {
         let client = client(settings)?;
         let found = location::open_to_write(&settings.ledger).await?;
         let parties = Parties::new(settings, client).await?;
-        let kept = found.scope().scenes().iter();
-        let kept: Vec<_> = kept.map(|scene| scene.parse()).collect::<Result<_, _>>()?;
-        let wanted = parties.scope(named.as_deref().unwrap_or(&kept));
+        let wanted = parties.scope(named.as_deref().unwrap_or(found.scope().scenes()));
         drop(found);
         Self::open(settings, parties, wanted, place, role).await
     }

@@ -22,7 +22,7 @@ use crate::{
     ledger::{Backlog, Ledger, Scope, State, Stats, WorkerStatus},
     pipeline,
 };
-use greenlight::CodeCounts;
+use greenlight::{CodeCounts, Scene};
 
 /// Prints the counts of a ledger.
 pub(crate) async fn run(options: StatusOptions) -> Result<Exit, Failure> {
@@ -94,7 +94,7 @@ struct Status {
     #[serde(skip)]
     api: ApiVersion,
     service: String,
-    scenes: Vec<String>,
+    scenes: Vec<Scene>,
     /// Lines that name images.
     sources: u64,
     /// Lines of lists without a source, which are no sources.

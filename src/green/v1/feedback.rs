@@ -9,7 +9,7 @@ use crate::green::{
 ///
 /// ```no_run
 /// # async fn example(client: greenlight::green::Client) -> Result<(), greenlight::Error> {
-/// use greenlight::{TaskId, green::{Feedback, Scene, Suggestion}};
+/// use greenlight::{Scene, TaskId, green::{Feedback, Suggestion}};
 ///
 /// let task = TaskId::parse("img4wlJcb7p4wH4lAP3111111-12aaaa")?;
 /// let feedback = Feedback::new(task)

@@ -77,8 +77,8 @@ const SYNC_TIMEOUT: Duration = Duration::from_secs(6);
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # tokio::runtime::Runtime::new()?.block_on(async {
 /// use greenlight::{
-///     ImageUrl,
-///     green::{Batch, Client, Credentials, Scene, Secret, Task},
+///     ImageUrl, Scene,
+///     green::{Batch, Client, Credentials, Secret, Task},
 ///     sandbox::Sandbox,
 /// };
 ///

@@ -3,9 +3,8 @@
 use std::{fmt, str::FromStr};
 
 use crate::{
-    error::{Error, ErrorKind},
-    green::scene::Scene,
-    sanitize::harmless,
+    error::Error,
+    scene::{Scene, check_word},
 };
 
 /// The code of a service of 2.0, which is the policy that an image is scanned by: there are neither
@@ -81,19 +80,9 @@ impl FromStr for ServiceCode {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Usage`] for a text that does not match `[A-Za-z0-9_-]{1,64}`.
+    /// [`ErrorKind::Usage`](crate::ErrorKind::Usage) for a text that does not match `[A-Za-z0-9_-]{1,64}`.
     fn from_str(text: &str) -> Result<Self, Error> {
-        let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
-        if (1..=64).contains(&text.len()) && text.bytes().all(is_allowed) {
-            return Ok(Self(text.to_owned()));
-        }
-        Err(Error::new(
-            ErrorKind::Usage,
-            format!(
-                "not a service code (letters, digits, `_` and `-`, at most 64): {}",
-                harmless(text, 80)
-            ),
-        ))
+        check_word("service code", text).map(|()| Self(text.to_owned()))
     }
 }
 

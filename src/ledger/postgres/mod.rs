@@ -53,10 +53,10 @@ use worker::{Offset, Worker};
 /// # Example
 ///
 /// ```no_run
-/// use greenlight::ledger::{Ledger, PostgresLedger, Scope};
+/// use greenlight::{Scene, ledger::{Ledger, PostgresLedger, Scope}};
 ///
 /// # async fn example() -> Result<(), greenlight::Error> {
-/// let scope = Scope::new(&["porn"])
+/// let scope = Scope::new(&[Scene::Porn])
 ///     .with_account("my-account")
 ///     .with_service("green.ap-southeast-1.aliyuncs.com");
 /// let ledger = PostgresLedger::open("postgres://me@db.example.com/images", &scope).await?;

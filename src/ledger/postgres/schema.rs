@@ -9,6 +9,7 @@ use super::{
     pool::{Connection, Lock},
     worker,
 };
+use crate::scene::Scene;
 
 /// One script per version, in order. Released scripts never change. Version n is the result of the
 /// first n scripts.
@@ -195,14 +196,10 @@ async fn migrate(db: &Connection, schema: &str, version: i32) -> Result<(), Faul
 }
 
 pub(super) async fn write_scope(db: &Connection, scope: &Scope) -> Result<(), Fault> {
+    let scenes: Vec<_> = scope.scenes().iter().map(Scene::as_str).collect();
     db.execute(
         "UPDATE ledger SET account = $1, service = $2, policy = $3, scenes = $4",
-        &[
-            &scope.account(),
-            &scope.service(),
-            &scope.policy(),
-            &scope.scenes(),
-        ],
+        &[&scope.account(), &scope.service(), &scope.policy(), &scenes],
     )
     .await
     .map(drop)
@@ -282,8 +279,8 @@ pub(super) async fn read_scope(db: &Connection) -> Result<Option<Scope>, Fault> 
     let Some(account) = row.try_get(0)? else {
         return Ok(None);
     };
-    let scenes: Vec<String> = row.try_get(3)?;
-    let scenes: Vec<&str> = scenes.iter().map(String::as_str).collect();
+    let scenes: Vec<&str> = row.try_get(3)?;
+    let scenes: Vec<_> = scenes.into_iter().map(Scene::from_word).collect();
     let scope = Scope::new(&scenes)
         .with_account(account)
         .with_service(row.try_get(1)?)

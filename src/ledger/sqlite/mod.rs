@@ -49,10 +49,10 @@ use worker::Worker;
 ///
 /// ```no_run
 /// use std::path::Path;
-/// use greenlight::ledger::{Ledger, Scope, SqliteLedger};
+/// use greenlight::{Scene, ledger::{Ledger, Scope, SqliteLedger}};
 ///
 /// # async fn example() -> Result<(), greenlight::Error> {
-/// let scope = Scope::new(&["porn"])
+/// let scope = Scope::new(&[Scene::Porn])
 ///     .with_account("my-account")
 ///     .with_service("green.ap-southeast-1.aliyuncs.com");
 /// let ledger = SqliteLedger::open(Path::new("greenlight.db"), &scope)?;

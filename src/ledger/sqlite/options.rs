@@ -16,11 +16,11 @@ use crate::error::{Error, ErrorKind};
 /// The options for opening a [`SqliteLedger`].
 ///
 /// ```
-/// use greenlight::ledger::{Scope, SqliteLedger};
+/// use greenlight::{Scene, ledger::{Scope, SqliteLedger}};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let folder = tempfile::tempdir()?;
-/// let scope = Scope::new(&["porn"]).with_account("my-account");
+/// let scope = Scope::new(&[Scene::Porn]).with_account("my-account");
 /// let ledger = SqliteLedger::options()
 ///     .max_bytes(1 << 30)
 ///     .open(&folder.path().join("images.db"), &scope)?;

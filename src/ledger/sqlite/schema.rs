@@ -9,6 +9,7 @@ use super::{
     },
     fault::Fault,
 };
+use crate::scene::Scene;
 
 /// The application id, which distinguishes a ledger from other SQLite files.
 const APPLICATION_ID: i32 = 0x4772_6e4c;
@@ -209,7 +210,7 @@ pub(super) fn write_scope(db: &Connection, scope: &Scope) -> Result<(), Fault> {
         params![scope.account(), scope.service(), scope.policy()],
     )?;
     for scene in scope.scenes() {
-        db.execute("INSERT INTO scene VALUES (?1)", [scene])?;
+        db.execute("INSERT INTO scene VALUES (?1)", [scene.as_str()])?;
     }
     Ok(())
 }
@@ -232,10 +233,12 @@ pub(super) fn read_scope(db: &Connection) -> Result<Option<Scope>, Fault> {
         return Ok(None);
     };
     let mut statement = db.prepare("SELECT name FROM scene ORDER BY name")?;
-    let scenes: Vec<String> = statement
-        .query_map([], |row| row.get(0))?
+    let scenes: Vec<Scene> = statement
+        .query_map([], |row| {
+            let name: String = row.get(0)?;
+            Ok(Scene::from_word(&name))
+        })?
         .collect::<Result<_, _>>()?;
-    let scenes: Vec<&str> = scenes.iter().map(String::as_str).collect();
     Ok(Some(
         Scope::new(&scenes)
             .with_account(&account)

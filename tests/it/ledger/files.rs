@@ -3,7 +3,7 @@
 use std::{collections::HashSet, fs, path::Path, sync::Arc};
 
 use greenlight::{
-    Error, ErrorKind, TaskId,
+    Error, ErrorKind, Scene, TaskId,
     ledger::{
         BatchId, BatchResult, Ledger, Limit, NewImage, Permit, Quota, Rows, Scope, SqliteLedger,
         State, Work,
@@ -53,7 +53,7 @@ fn records_survive_reopening_the_file() {
 fn a_ledger_of_another_scope_is_rejected() {
     let path = fresh_path("scope");
     drop(SqliteLedger::open(&path, &scope()).unwrap());
-    let open = |account, service, scenes: &[&str]| {
+    let open = |account, service, scenes: &[Scene]| {
         SqliteLedger::open(
             &path,
             &Scope::new(scenes)
@@ -64,28 +64,28 @@ fn a_ledger_of_another_scope_is_rejected() {
     let (account, service) = ("account", "green.example.com");
     let words = "it belongs to account `account`, not `other`";
     refused(
-        open("other", service, &["ad", "porn"]),
+        open("other", service, &[Scene::Ad, Scene::Porn]),
         ErrorKind::Usage,
         words,
         &path,
     );
     let words = "it belongs to service `green.example.com`, not `other`";
     refused(
-        open(account, "other", &["ad", "porn"]),
+        open(account, "other", &[Scene::Ad, Scene::Porn]),
         ErrorKind::Usage,
         words,
         &path,
     );
     let words = "it belongs to scenes `ad,porn`, not `ad`";
     refused(
-        open(account, service, &["ad"]),
+        open(account, service, &[Scene::Ad]),
         ErrorKind::Usage,
         words,
         &path,
     );
     let policy = SqliteLedger::open(&path, &scope().with_policy("v2"));
     refused(policy, ErrorKind::Usage, "policy ``, not `v2`", &path);
-    assert!(open(account, service, &["porn", "ad"]).is_ok());
+    assert!(open(account, service, &[Scene::Porn, Scene::Ad]).is_ok());
 }
 
 #[test]

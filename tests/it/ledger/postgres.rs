@@ -11,7 +11,7 @@ use std::{
 };
 
 use greenlight::{
-    ErrorKind,
+    ErrorKind, Scene,
     ledger::{Ledger, PostgresLedger, Resubmit, Scope, State, Work},
 };
 
@@ -54,7 +54,7 @@ fn a_ledger_of_another_scope_is_rejected() {
         drop(open(&url).await);
         let found = PostgresLedger::open_existing(&url).await.unwrap();
         assert_eq!(found.scope(), &scope());
-        let other = Scope::new(&["ad", "porn"])
+        let other = Scope::new(&[Scene::Ad, Scene::Porn])
             .with_account("other")
             .with_service("green.example.com");
         let error = PostgresLedger::open(&url, &other).await.unwrap_err();

@@ -7,6 +7,7 @@ use std::{
 
 use futures_util::future::join_all;
 use greenlight::{
+    Scene,
     green::callback,
     ledger::{Ledger, Resubmit, Rows, Scope, SqliteLedger, State},
     pipeline::Step,
@@ -376,7 +377,10 @@ fn a_missing_scene_result_is_not_a_pass() {
     block_on(async {
         let bench = Bench::new(Sandbox::builder()).await;
         let service = Server::with(of_one_scene).await;
-        for (scenes, decision) in [(&["porn"][..], "pass"), (&["porn", "ad"], "undecided")] {
+        for (scenes, decision) in [
+            (&[Scene::Porn][..], "pass"),
+            (&[Scene::Porn, Scene::Ad], "undecided"),
+        ] {
             let scope = Scope::new(scenes)
                 .with_account("sandbox-key-id")
                 .with_service("sandbox");
@@ -398,7 +402,7 @@ fn a_callback_is_compared_with_the_requested_scenes() {
         bench
             .sandbox
             .inject(Operation::AsyncScan, Fault::Close(When::After));
-        let scope = Scope::new(&["porn", "ad"])
+        let scope = Scope::new(&[Scene::Porn, Scene::Ad])
             .with_account("sandbox-key-id")
             .with_service("sandbox");
         let ledger = Arc::new(SqliteLedger::open(&fresh_path("scenes"), &scope).unwrap());

@@ -96,7 +96,7 @@ impl PrintedLine for Status {
                     "{} at {}, {}",
                     self.account,
                     self.service,
-                    self.scenes.join(",")
+                    human::scene_names(&self.scenes, ",")
                 ),
             ),
             pair(
@@ -237,7 +237,7 @@ impl PrintedLine for Status {
             self.ledger.clone(),
             self.account.clone(),
             self.service.clone(),
-            self.scenes.join(" "),
+            human::scene_names(&self.scenes, " "),
             self.sources.to_string(),
             self.bad_lines.to_string(),
             self.done_not_printed.to_string(),

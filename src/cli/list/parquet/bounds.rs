@@ -107,7 +107,8 @@ pub(super) struct PageHead {
 /// Reads the header that `bytes` begin with.
 pub(super) fn page_head(bytes: &[u8]) -> Result<PageHead, Fault> {
     let mut header = Compact::new(bytes);
-    let (mut uncompressed, mut compressed, mut levels, mut is_compressed) = (None, None, 0_u64, true);
+    let (mut uncompressed, mut compressed, mut levels, mut is_compressed) =
+        (None, None, 0_u64, true);
     header.structure(|id, kind, value| {
         match (id, kind) {
             (2, Kind::Int) => uncompressed = Some(size(value)?),

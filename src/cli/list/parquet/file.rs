@@ -91,7 +91,10 @@ impl ChunkReader for Chunk {
             return Err(error(format!("a page of {length} bytes")));
         }
         let bytes = read(&self.file, start, length)?;
-        if let Some(head) = self.head().filter(|head| self.is_gzip && head.is_compressed) {
+        if let Some(head) = self
+            .head()
+            .filter(|head| self.is_gzip && head.is_compressed)
+        {
             check_gzip(&bytes, head)?;
         }
         Ok(bytes.into())

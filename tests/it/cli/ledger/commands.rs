@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use greenlight::{
-    ImageUrl,
+    ImageUrl, Scene,
     ledger::{
         Finding, Judgement, Key, Known, Ledger as _, Location, NewImage, Scope, Source,
         SqliteLedger, Work,
@@ -488,7 +488,7 @@ fn status_prints_the_rate_since_the_first_request() {
     let bench = Bench::new("ledger-rate");
     let ledger = SqliteLedger::open(
         &bench.path("greenlight.db"),
-        &Scope::new(&["porn"])
+        &Scope::new(&[Scene::Porn])
             .with_account("account")
             .with_service("green.example.com"),
     )

@@ -147,7 +147,9 @@ fn a_schema_must_be_a_tree_of_what_is_there() {
 
 #[test]
 fn what_a_page_declares_is_bounded() {
-    let head = |compressed, uncompressed| page_head(&structure(&[(1, 0), (2, uncompressed), (3, compressed)]));
+    let head = |compressed, uncompressed| {
+        page_head(&structure(&[(1, 0), (2, uncompressed), (3, compressed)]))
+    };
     let found = head(100, 1_000).expect("it is one");
     assert_eq!((found.compressed, found.uncompressed), (100, 1_000));
     assert!(found.check().is_ok());
