@@ -7,7 +7,7 @@ use std::{
 };
 
 /// The modules, low to high: a module may import itself and the modules before it.
-const ORDER: [&str; 25] = [
+const ORDER: [&str; 26] = [
     "sanitize",
     "ids",
     "error",
