@@ -91,7 +91,7 @@ pub use inspect::{
 pub use problem::ProblemDocument;
 #[cfg(feature = "serde")]
 pub use requirements::Provenance;
-pub use requirements::{ByteSize, Requirements, Rule, SizeError};
+pub use requirements::{ByteSize, Preset, Requirements, Rule, SizeError};
 #[cfg(any(feature = "client", feature = "ledger", feature = "postgres"))]
 pub use scene::Scene;
 pub use verdict::{

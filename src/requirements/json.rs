@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use serde_json::{Map, Value};
 
-use super::{ByteSize, MAX_HEIC_SIDE, Requirements, Rule, kinds};
+use super::{ByteSize, MAX_HEIC_SIDE, Preset, Requirements, Rule, kinds};
 use crate::{
     error::{Error, ErrorKind},
     format::Format,
@@ -38,18 +38,6 @@ struct Document {
     /// Codes sort before kinds of defects, so that a kind overrides its code.
     #[serde(deserialize_with = "rules")]
     enforce: BTreeMap<Rule, Enforcement>,
-}
-
-#[derive(Clone, Copy, Default, Deserialize, Serialize)]
-#[serde(rename_all = "kebab-case")]
-enum Preset {
-    #[default]
-    #[serde(alias = "v1-async")]
-    Async,
-    #[serde(alias = "v1-sync")]
-    Sync,
-    V2,
-    V2Mainland,
 }
 
 #[expect(
@@ -138,12 +126,7 @@ impl Requirements {
 impl<'de> Deserialize<'de> for Requirements {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let document = deserializer.deserialize_map(ObjectVisitor)?;
-        let mut requirements = match document.preset {
-            Preset::Async => Self::ASYNC,
-            Preset::Sync => Self::SYNC,
-            Preset::V2 => Self::V2,
-            Preset::V2Mainland => Self::V2_MAINLAND,
-        };
+        let mut requirements = document.preset.requirements();
         document.set_limits(&mut requirements)?;
         if document.reject_warnings {
             requirements = requirements.with_warnings_rejected();

@@ -7,6 +7,7 @@ mod defaults;
 #[cfg(feature = "serde")]
 mod json;
 mod judge;
+mod preset;
 #[cfg(feature = "serde")]
 mod provenance;
 mod rule;
@@ -17,11 +18,10 @@ use std::time::Duration;
 
 use crate::{
     format::{DefectClass, DefectKind, Format},
-    frames::FRAME_CAP,
     verdict::{Code, Enforcement},
 };
 
-use defaults::{default_defects, default_rules};
+pub use preset::Preset;
 #[cfg(feature = "serde")]
 pub use provenance::Provenance;
 pub use rule::Rule;
@@ -97,56 +97,6 @@ pub struct Requirements {
 }
 
 impl Requirements {
-    /// The requirements of the asynchronous scan.
-    pub const ASYNC: Self = Self {
-        formats: Format::Png.bit() | Format::Jpeg.bit() | Format::Gif.bit() | Format::Bmp.bit(),
-        max_bytes: 20 << 20,
-        warn_bytes: 20_000_000,
-        min_width: 256,
-        min_height: 256,
-        max_side: 30_000,
-        max_pixels: 250_000_000,
-        max_gif_pixels: 4_194_304,
-        max_heic_side: MAX_HEIC_SIDE,
-        max_url_chars: 2_048,
-        download_time: Duration::from_secs(3),
-        frame_cap: FRAME_CAP,
-        rules: default_rules(),
-        defects: default_defects(),
-    };
-
-    /// The requirements of the synchronous scan: as [`ASYNC`](Self::ASYNC), but at most 5 MB.
-    pub const SYNC: Self = Self {
-        max_bytes: 5 << 20,
-        warn_bytes: 5_000_000,
-        ..Self::ASYNC
-    };
-
-    /// The requirements of Image Moderation 2.0 on the international site.
-    pub const V2: Self = Self {
-        formats: Self::ASYNC.formats | Format::Webp.bit(),
-        warn_bytes: 10_000_000,
-        min_width: 200,
-        min_height: 200,
-        max_gif_pixels: 250_000_000,
-        frame_cap: 1,
-        rules: {
-            let mut rules = default_rules();
-            rules[Code::ImageTooSmall.index()] = Enforcement::Warn;
-            rules
-        },
-        ..Self::ASYNC
-    };
-
-    /// The requirements of Image Moderation 2.0 in mainland China.
-    pub const V2_MAINLAND: Self = Self {
-        max_side: 16_384,
-        max_pixels: 167_000_000,
-        max_gif_pixels: 167_000_000,
-        download_time: Duration::from_secs(7),
-        ..Self::V2
-    };
-
     /// Sets the largest file, in bytes, and removes the warning for smaller ones.
     #[must_use]
     pub const fn with_max_bytes(mut self, bytes: u64) -> Self {
@@ -191,6 +141,17 @@ impl Requirements {
     #[must_use]
     pub const fn with_max_pixels(mut self, pixels: u64) -> Self {
         self.max_pixels = pixels;
+        self
+    }
+
+    /// Sets the largest product of width and height of all formats: lowers that of a GIF's screen if it is
+    /// larger.
+    #[must_use]
+    pub const fn with_max_pixels_of_all(mut self, pixels: u64) -> Self {
+        self.max_pixels = pixels;
+        if pixels < self.max_gif_pixels {
+            self.max_gif_pixels = pixels;
+        }
         self
     }
 

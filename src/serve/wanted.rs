@@ -8,7 +8,10 @@ use url::form_urlencoded;
 use utoipa::{IntoParams, ToSchema};
 
 use super::refusal::Refusal;
-use crate::{format::Format, requirements::Requirements};
+use crate::{
+    format::Format,
+    requirements::{Preset, Requirements},
+};
 
 /// The query of a request.
 #[derive(Clone, Debug, Default, Deserialize, IntoParams)]
@@ -19,7 +22,7 @@ pub(super) struct Wanted {
     /// server's limits on size, pixels and time.
     #[serde(rename = "for")]
     #[param(inline)]
-    scan: Option<Scan>,
+    preset: Option<Preset>,
     /// `verdict`: status 200 with the verdict, whatever it is. `http`: a rejected image gets a status
     /// of its own (413, 415, 422) and a problem document.
     #[serde(default)]
@@ -42,16 +45,6 @@ pub(super) struct Wanted {
     formats: Option<String>,
     /// Whether every warning is a rejection.
     strict: Option<bool>,
-}
-
-/// The scans with documented requirements.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ToSchema)]
-#[serde(rename_all = "kebab-case")]
-enum Scan {
-    Async,
-    Sync,
-    V2,
-    V2Mainland,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, ToSchema)]
@@ -109,8 +102,8 @@ impl Wanted {
 
     fn build(&self, server: &Requirements) -> Result<Requirements, String> {
         let mut built = self
-            .scan
-            .map_or_else(|| server.clone(), |scan| scan.within(server));
+            .preset
+            .map_or_else(|| server.clone(), |preset| within(preset, server));
         if let Some(bytes) = self.max_bytes {
             at_most("max_bytes", bytes, built.max_bytes())?;
             built = built.with_max_bytes(bytes);
@@ -129,8 +122,7 @@ impl Wanted {
         }
         if let Some(pixels) = self.max_pixels {
             at_most("max_pixels", pixels, built.max_pixels())?;
-            let of_gif = built.max_gif_pixels().min(pixels);
-            built = built.with_max_pixels(pixels).with_max_gif_pixels(of_gif);
+            built = built.with_max_pixels_of_all(pixels);
         }
         if let Some(formats) = &self.formats {
             built = only(built, formats)?;
@@ -143,29 +135,20 @@ impl Wanted {
     }
 }
 
-impl Scan {
-    /// Returns the requirements of this scan, as far as the server's limits allow.
-    fn within(self, server: &Requirements) -> Requirements {
-        let preset = match self {
-            Self::Async => Requirements::ASYNC,
-            Self::Sync => Requirements::SYNC,
-            Self::V2 => Requirements::V2,
-            Self::V2Mainland => Requirements::V2_MAINLAND,
-        };
-        let warn = preset.warn_bytes();
-        let side = preset.max_side().min(server.max_side());
-        let pixels = preset.max_pixels().min(server.max_pixels());
-        let of_gif = preset.max_gif_pixels().min(pixels);
-        let time = preset.download_time().min(server.download_time());
-        let bytes = preset.max_bytes().min(server.max_bytes());
-        preset
-            .with_max_bytes(bytes)
-            .with_warn_bytes(warn)
-            .with_max_side(side)
-            .with_max_pixels(pixels)
-            .with_max_gif_pixels(of_gif)
-            .with_download_time(time)
-    }
+/// Returns the requirements of a preset, as far as the server's limits allow.
+fn within(preset: Preset, server: &Requirements) -> Requirements {
+    let preset = preset.requirements();
+    let warn = preset.warn_bytes();
+    let side = preset.max_side().min(server.max_side());
+    let pixels = preset.max_pixels().min(server.max_pixels());
+    let time = preset.download_time().min(server.download_time());
+    let bytes = preset.max_bytes().min(server.max_bytes());
+    preset
+        .with_max_bytes(bytes)
+        .with_warn_bytes(warn)
+        .with_max_side(side)
+        .with_max_pixels_of_all(pixels)
+        .with_download_time(time)
 }
 
 fn at_most<T: PartialOrd + Copy + fmt::Display>(

@@ -3,8 +3,8 @@
 use std::{fs, io::Read as _, str::FromStr, time::Duration};
 
 use clap::{
-    Args, ValueEnum, ValueHint,
-    builder::{PossibleValuesParser, TypedValueParser},
+    Args, ValueHint,
+    builder::{PossibleValue, PossibleValuesParser, TypedValueParser},
 };
 
 use super::number::whole;
@@ -16,7 +16,7 @@ use crate::{
     },
     error::UnknownName,
 };
-use greenlight::{ByteSize, Enforcement, Format, Requirements, Rule};
+use greenlight::{ByteSize, Enforcement, Format, Preset, Requirements, Rule};
 
 /// No file of requirements is larger, in bytes.
 const MAX_FILE: u64 = 1 << 20;
@@ -46,6 +46,7 @@ pub(crate) struct RequirementOptions {
     #[arg(
         long = "for",
         value_name = "SCAN",
+        value_parser = preset(),
         conflicts_with = "requirements",
         hide_possible_values = true
     )]
@@ -108,10 +109,7 @@ impl RequirementOptions {
     pub(crate) fn build(&self, default: &Requirements) -> Result<Requirements, Failure> {
         let mut built = match (&self.requirements, self.scan) {
             (Some(requirements), _) => requirements.clone(),
-            (None, Some(Preset::Async)) => Requirements::ASYNC,
-            (None, Some(Preset::Sync)) => Requirements::SYNC,
-            (None, Some(Preset::V2)) => Requirements::V2,
-            (None, Some(Preset::V2Mainland)) => Requirements::V2_MAINLAND,
+            (None, Some(preset)) => preset.requirements(),
             (None, None) => default.clone(),
         };
         if let Some(time) = self.timeout {
@@ -130,8 +128,7 @@ impl RequirementOptions {
             built = built.with_max_side(pixels);
         }
         if let Some(pixels) = self.max_pixels {
-            let of_gif = built.max_gif_pixels().min(pixels);
-            built = built.with_max_pixels(pixels).with_max_gif_pixels(of_gif);
+            built = built.with_max_pixels_of_all(pixels);
         }
         let is_of_1_0 = built.formats().eq(Requirements::ASYNC.formats());
         for format in &self.allow_format {
@@ -174,14 +171,13 @@ fn measured() -> impl TypedValueParser<Value = Format> {
     PossibleValuesParser::new(MEASURED).try_map(|name| name.parse::<Format>())
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Preset {
-    #[value(alias = "v1-async")]
-    Async,
-    #[value(alias = "v1-sync")]
-    Sync,
-    V2,
-    V2Mainland,
+fn preset() -> impl TypedValueParser<Value = Preset> {
+    let names = Preset::ALL.iter().map(|preset| preset.name());
+    let values = names.map(|name| match name {
+        "async" | "sync" => PossibleValue::new(name).alias(format!("v1-{name}")),
+        _ => PossibleValue::new(name),
+    });
+    PossibleValuesParser::new(values.collect::<Vec<_>>()).try_map(|name| name.parse::<Preset>())
 }
 
 /// A rule and what is done when it is broken.
