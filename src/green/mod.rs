@@ -69,7 +69,7 @@ pub use credentials::{
 pub use detail::{Area, Details, Face, FramePart, LibraryHit, Person};
 pub use endpoint::Network;
 pub use options::{Callback, ClientInfo, CryptType, ScanOptions};
-pub use oss_object::OssObject;
+pub use oss_object::{OssName, OssObject};
 pub use outcome::{Label, Outcome, OutcomeDecision, SceneResult};
 pub use poll::Watch;
 pub use refusal::Refusal;

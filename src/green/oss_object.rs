@@ -7,15 +7,16 @@ use crate::{
     sanitize::harmless,
 };
 
-/// An object of Alibaba Cloud's object storage, in a bucket of the caller's account, which 2.0 reads
-/// without a download from its URL ([`Task::with_object`](super::Task::with_object)).
+/// An object of Alibaba Cloud's object storage, in a bucket of the caller's account, which 2.0
+/// reads without a download from its URL ([`Task::with_object`](super::Task::with_object)).
 ///
 /// The service needs the right to read the bucket; how it is granted for 2.0 is not documented.
 ///
 /// ```
-/// use greenlight::green::OssObject;
+/// use greenlight::green::{OssName, OssObject};
 ///
-/// let object = OssObject::new("cn-shanghai", "photos", "2026/cat.jpg")?;
+/// let name = OssName { region: "cn-shanghai", bucket: "photos", key: "2026/cat.jpg" };
+/// let object = OssObject::new(name)?;
 /// assert_eq!(object.to_string(), "photos/2026/cat.jpg in cn-shanghai");
 /// # Ok::<(), greenlight::Error>(())
 /// ```
@@ -26,15 +27,30 @@ pub struct OssObject {
     key: String,
 }
 
+/// The parts of an object's name, for [`OssObject::new`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OssName<'a> {
+    /// The region, written as `cn-shanghai`, without `oss-`.
+    pub region: &'a str,
+    /// The bucket: 3 to 63 lower-case letters, digits and `-`.
+    pub bucket: &'a str,
+    /// The name in the bucket: 1 to 1,023 bytes without control characters, not beginning with `/`.
+    pub key: &'a str,
+}
+
 impl OssObject {
-    /// Names an object. The region is written as `cn-shanghai`, without `oss-`.
+    /// Names an object.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Usage`] for a region, a bucket (3 to 63 lower-case letters, digits and `-`) or a key
-    /// (1 to 1,023 bytes without control characters, not beginning with `/`) that cannot be one (object
-    /// storage documentation, naming conventions).
-    pub fn new(region: &str, bucket: &str, key: &str) -> Result<Self, Error> {
+    /// [`ErrorKind::Usage`] for a region, a bucket or a key that cannot be one (object storage
+    /// documentation, naming conventions).
+    pub fn new(name: OssName<'_>) -> Result<Self, Error> {
+        let OssName {
+            region,
+            bucket,
+            key,
+        } = name;
         let is_name = |text: &str, lengths: std::ops::RangeInclusive<usize>| {
             let is_allowed =
                 |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';

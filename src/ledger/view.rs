@@ -62,9 +62,19 @@ pub struct OutboxCounts {
 }
 
 impl OutboxCounts {
-    /// Returns these counts.
-    pub const fn new(pending: u64, abandoned: u64) -> Self {
-        Self { pending, abandoned }
+    /// Returns the counts of `pending` outcomes, and none that was abandoned.
+    pub const fn new(pending: u64) -> Self {
+        Self {
+            pending,
+            abandoned: 0,
+        }
+    }
+
+    /// Sets the number of abandoned outcomes.
+    #[must_use]
+    pub const fn with_abandoned(mut self, abandoned: u64) -> Self {
+        self.abandoned = abandoned;
+        self
     }
 }
 
@@ -218,8 +228,8 @@ pub struct Stats {
     /// When the first request with these was sent.
     pub sending_since: Option<SystemTime>,
     /// Images sent in the last minute by later requests. Divided by the time since
-    /// [`sending_since`](Self::sending_since), this is the rate: the images of the first request were
-    /// prepared earlier.
+    /// [`sending_since`](Self::sending_since), this is the rate: the images of the first request
+    /// were prepared earlier.
     pub sent_since_first: u64,
     /// When the image that has waited longest for its result was submitted.
     pub oldest_unpolled: Option<SystemTime>,

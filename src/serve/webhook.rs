@@ -1,5 +1,5 @@
-//! Messages to the application about final scans, signed as the Standard Webhooks specification 1.0.0
-//! asks (<https://github.com/standard-webhooks/standard-webhooks>).
+//! Messages to the application about final scans, signed as the Standard Webhooks specification
+//! 1.0.0 asks (<https://github.com/standard-webhooks/standard-webhooks>).
 
 use std::{
     fmt,
@@ -18,6 +18,7 @@ use sha2::Sha256;
 
 use crate::{
     error::{Error, ErrorKind},
+    green::Secret,
     image_url::{ImageUrl, masked},
     probe::{Posted, Probe, ProbeBuilder},
 };
@@ -51,14 +52,14 @@ const MAX_RETRY_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
 ///
 /// A message is a POST request with the scan as JSON, and with the headers `webhook-id`,
 /// `webhook-timestamp` and `webhook-signature` of the Standard Webhooks specification, so that its
-/// libraries verify it. An attempt succeeds with a status of 2xx. Others are repeated from the ledger,
-/// also after a restart, with the same `webhook-id`; 410 and ten failed attempts end them.
+/// libraries verify it. An attempt succeeds with a status of 2xx. Others are repeated from the
+/// ledger, also after a restart, with the same `webhook-id`; 410 and ten failed attempts end them.
 ///
 /// ```
-/// use greenlight::{probe::Probe, serve::Webhook};
+/// use greenlight::{green::Secret, probe::Probe, serve::Webhook};
 ///
-/// let secrets = "# of 2026\nwhsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n";
-/// let webhook = Webhook::new("http://localhost:3000/scans", secrets, Probe::builder())?;
+/// let secrets = Secret::new("# of 2026\nwhsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n");
+/// let webhook = Webhook::new("http://localhost:3000/scans", &secrets, Probe::builder())?;
 /// # Ok::<(), greenlight::Error>(())
 /// ```
 #[derive(Clone)]
@@ -71,18 +72,19 @@ pub struct Webhook {
 }
 
 impl Webhook {
-    /// Returns a webhook to `url`. `secrets` has one secret per line, `whsec_` and Base64; a message is
-    /// signed with each, so that the receiver can change its secret. Blank lines and lines that begin
-    /// with `#` are skipped.
+    /// Returns a webhook to `url`. `secrets` has one secret per line, `whsec_` and Base64; a
+    /// message is signed with each, so that the receiver can change its secret. Blank lines and
+    /// lines that begin with `#` are skipped.
     ///
-    /// `connections` sets up how the receiver is reached. An address in the URL, and `localhost`, is
-    /// allowed. A name must resolve to addresses that the policy allows, and redirects are not followed.
+    /// `connections` sets up how the receiver is reached. An address in the URL, and `localhost`,
+    /// is allowed. A name must resolve to addresses that the policy allows, and redirects are not
+    /// followed.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Usage`] for an unusable URL, for a text without a secret, and for a secret that is not
-    /// Base64 or has fewer than 24 bytes. The error names the line and not the secret.
-    pub fn new(url: &str, secrets: &str, connections: ProbeBuilder) -> Result<Self, Error> {
+    /// [`ErrorKind::Usage`] for an unusable URL, for a text without a secret, and for a secret that
+    /// is not Base64 or has fewer than 24 bytes. The error names the line and not the secret.
+    pub fn new(url: &str, secrets: &Secret, connections: ProbeBuilder) -> Result<Self, Error> {
         let wrong = |error: &dyn fmt::Display| {
             Error::new(
                 ErrorKind::Usage,
@@ -97,7 +99,7 @@ impl Webhook {
         }
         let connections = connections.allow_named(&parsed);
         Ok(Self {
-            keys: parse_secrets(secrets)?,
+            keys: parse_secrets(secrets.expose())?,
             probe: connections.map_err(|error| wrong(&error))?.build()?,
             url: parsed,
             time: TIME,
@@ -165,7 +167,8 @@ impl Webhook {
         jitter: f64,
     ) -> Option<Duration> {
         let index = usize::try_from(failed).ok()?.checked_sub(1)?;
-        // From 0.9 to 1.1 times the delay, so that the messages of an outage do not arrive together.
+        // From 0.9 to 1.1 times the delay, so that the messages of an outage do not arrive
+        // together.
         let delay = self.delays.get(index)?.mul_f64(0.9 + jitter / 5.0);
         Some(delay.max(retry_after.unwrap_or_default().min(MAX_RETRY_AFTER)))
     }
@@ -266,7 +269,11 @@ mod tests {
     use super::*;
 
     fn webhook(secrets: &str) -> Result<Webhook, Error> {
-        Webhook::new("http://localhost:1/", secrets, Probe::builder())
+        Webhook::new(
+            "http://localhost:1/",
+            &Secret::new(secrets),
+            Probe::builder(),
+        )
     }
 
     /// The example of the specification's libraries.
@@ -307,9 +314,9 @@ mod tests {
 
     #[test]
     fn unusable_urls_are_errors() {
-        let secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+        let secret = Secret::new("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw");
         for url in ["", "ftp://example.com/", "http://u:secret@example.com/"] {
-            let error = Webhook::new(url, secret, Probe::builder()).unwrap_err();
+            let error = Webhook::new(url, &secret, Probe::builder()).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Usage, "{url}");
             assert!(!error.to_string().contains("secret@"), "{error}");
         }

@@ -12,7 +12,7 @@ use greenlight::{
     Retry, Scene, TaskId,
     green::{
         Api, ApiReply, Batch, Callback, Client, ClientBuilder, Content, Credentials, CryptType,
-        Network, OssObject,
+        Network, OssName, OssObject,
         OutcomeDecision::{self, Block, Pass, Review},
         RiskLevel, Secret, Submission, Task, TaskReport, TaskState, Terms, Watch,
         callback::{self, Verifier},
@@ -649,7 +649,12 @@ async fn a_submission_may_carry_its_parameters_in_a_form() {
 /// All three parameters, as in every sample of the vendor that uses the caller's own bucket.
 #[tokio::test]
 async fn an_object_of_the_own_bucket_replaces_the_url() {
-    let object = OssObject::new("cn-shanghai", "photos", "2026/a b.jpg").unwrap();
+    let name = OssName {
+        region: "cn-shanghai",
+        bucket: "photos",
+        key: "2026/a b.jpg",
+    };
+    let object = OssObject::new(name).unwrap();
     let task = task("a").with_object(object);
     let (server, client) = mock().await;
     client.submit(task.clone(), &service(), None).await.unwrap();
@@ -677,10 +682,12 @@ async fn an_object_of_the_own_bucket_replaces_the_url() {
         ("cn-shanghai", "photos", "/a"),
         ("cn-shanghai", "photos", "a\n"),
     ] {
-        assert!(
-            OssObject::new(region, bucket, key).is_err(),
-            "{bucket}/{key}"
-        );
+        let name = OssName {
+            region,
+            bucket,
+            key,
+        };
+        assert!(OssObject::new(name).is_err(), "{name:?}");
     }
 }
 

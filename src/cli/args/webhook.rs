@@ -11,6 +11,7 @@ use crate::{
         exit::{Failure, reason},
         text_file,
     },
+    green::Secret,
     probe::{AddressPolicy, Probe},
     serve::Webhook,
 };
@@ -59,7 +60,7 @@ impl WebhookOptions {
             let allowed = policy.allow(entry);
             policy = allowed.map_err(|error| Failure::new(error.to_string()))?;
         }
-        let webhook = Webhook::new(url, &secrets, Probe::builder().policy(policy))?;
+        let webhook = Webhook::new(url, &Secret::new(&secrets), Probe::builder().policy(policy))?;
         Ok(Some(webhook.with_time(self.webhook_timeout)))
     }
 }

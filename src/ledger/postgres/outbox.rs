@@ -195,10 +195,7 @@ pub(super) async fn postpone(
 pub(super) async fn counts(db: &Connection) -> Result<OutboxCounts, Fault> {
     let sql = "SELECT count(next_at), count(*) - count(next_at) FROM outbox";
     let row = db.query_one(sql, &[]).await?;
-    Ok(OutboxCounts::new(
-        unsigned(row.try_get(0)?),
-        unsigned(row.try_get(1)?),
-    ))
+    Ok(OutboxCounts::new(unsigned(row.try_get(0)?)).with_abandoned(unsigned(row.try_get(1)?)))
 }
 
 pub(super) async fn acknowledge(db: &Connection, deliveries: &[DeliveryId]) -> Result<(), Fault> {

@@ -162,10 +162,7 @@ pub(super) fn counts(db: &Connection) -> Result<OutboxCounts, Fault> {
     let mut count = db.prepare_cached("SELECT COUNT(next_at), COUNT(*) FROM outbox")?;
     let (pending, all): (i64, i64) = count.query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?;
     let unsigned = |count: i64| u64::try_from(count).unwrap_or(0);
-    Ok(OutboxCounts::new(
-        unsigned(pending),
-        unsigned(all - pending),
-    ))
+    Ok(OutboxCounts::new(unsigned(pending)).with_abandoned(unsigned(all - pending)))
 }
 
 pub(super) fn acknowledge(db: &Connection, deliveries: &[DeliveryId]) -> Result<(), Fault> {

@@ -10,6 +10,7 @@ use std::{
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use greenlight::{
+    green::Secret,
     probe::{AddressPolicy, Probe, ProbeBuilder},
     sandbox::Sandbox,
     serve::{OnOutage, Webhook},
@@ -154,8 +155,8 @@ fn receive(stream: &mut TcpStream) -> Option<Message> {
     Some(Message { head, body, at })
 }
 
-fn secret() -> String {
-    format!("whsec_{}", STANDARD.encode(KEY))
+fn secret() -> Secret {
+    Secret::new(&format!("whsec_{}", STANDARD.encode(KEY)))
 }
 
 /// A webhook whose attempts follow each other quickly.
