@@ -12,6 +12,7 @@
 //! # }
 //! ```
 
+mod claims;
 mod deliveries;
 mod intake;
 mod quota;
@@ -71,6 +72,14 @@ cases! {
         an_image_is_read_from_the_file_enqueued_last,
         a_path_may_be_invalid_utf8,
         an_image_rejected_at_enqueue_is_in_the_outbox,
+        a_renamed_image_is_checked_again,
+        sources_of_a_renamed_image_join_the_known_one,
+        rows_are_read_in_pages_and_by_state,
+        sources_of_one_line_are_distinguished_by_text,
+        lists_not_read_to_their_end_are_reported,
+        shared_data_ids_are_reported,
+    ;
+    claims:
         a_claim_is_exclusive_until_its_lease_ends,
         claims_are_in_the_order_of_due_times,
         released_images_are_due_immediately,
@@ -78,12 +87,6 @@ cases! {
         findings_with_an_invalid_lease_are_ignored,
         read_failures_are_counted_and_deferred,
         facts_are_stored_with_the_image,
-        a_renamed_image_is_checked_again,
-        sources_of_a_renamed_image_join_the_known_one,
-        rows_are_read_in_pages_and_by_state,
-        sources_of_one_line_are_distinguished_by_text,
-        lists_not_read_to_their_end_are_reported,
-        shared_data_ids_are_reported,
     ;
     submit:
         a_batch_omits_images_with_invalid_leases,

@@ -11,8 +11,8 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use tokio::sync::Semaphore;
 
 use super::{
-    AddressPolicy, Header, HttpVersions, Inner, Mode, Probe, is_reserved, limits::Limits,
-    pool::Pool, resolve::Resolver, tls,
+    AddressPolicy, Header, HttpVersions, Inner, Mode, Probe, limits::Limits, pool::Pool,
+    request_header, resolve::Resolver, tls,
 };
 use crate::{
     error::{Error, ErrorKind},
@@ -243,7 +243,7 @@ impl ProbeBuilder {
             let parsed = HeaderName::try_from(name)
                 .map_err(|error| usage(format_args!("header name: {name:?}")).with_source(error))?;
             // Framing and range headers are part of how the response is read.
-            if is_reserved(&parsed) {
+            if request_header::is_reserved(&parsed) {
                 return Err(usage(format_args!("header is the probe's own: {name}")));
             }
             match host {

@@ -349,7 +349,7 @@ pub(super) fn request(probe: &Inner, hop: &Hop<'_>, h2: bool) -> Result<Request<
     // The service scans the file, and its size on the wire has to be that of the file.
     headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     for (name, value) in &probe.headers {
-        if hop.at_home || super::is_harmless_elsewhere(name) {
+        if hop.at_home || super::request_header::is_harmless_elsewhere(name) {
             headers.insert(name, value.clone());
         }
     }

@@ -52,7 +52,7 @@ mod tls;
 use std::net::{IpAddr, SocketAddr};
 use std::{sync::Arc, time::Duration};
 
-use http::{HeaderMap, HeaderName, HeaderValue, header};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use tokio::time;
 use tokio_rustls::TlsConnector;
 #[cfg(feature = "pipeline")]
@@ -354,35 +354,6 @@ fn judge(download: Download, requirements: &Requirements) -> Result<Verdict<Imag
     let verdict = requirements.judge_download(download);
     trace(&verdict);
     Ok(verdict)
-}
-
-/// Headers that the request itself determines: setting them could change what is requested.
-fn is_reserved(name: &HeaderName) -> bool {
-    [
-        header::ACCEPT_ENCODING,
-        header::CONNECTION,
-        header::CONTENT_LENGTH,
-        header::EXPECT,
-        header::HOST,
-        header::IF_RANGE,
-        header::RANGE,
-        header::TE,
-        header::TRAILER,
-        header::TRANSFER_ENCODING,
-        header::UPGRADE,
-    ]
-    .contains(name)
-}
-
-/// Headers that may follow a redirect to another origin: they hold no secret.
-fn is_harmless_elsewhere(name: &HeaderName) -> bool {
-    [
-        header::ACCEPT,
-        header::ACCEPT_LANGUAGE,
-        header::ORIGIN,
-        header::REFERER,
-    ]
-    .contains(name)
 }
 
 /// Records what was found at a URL, behind the feature `tracing`.

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use http::{HeaderName, header};
+
 /// A header of the requests of a [`Probe`](super::Probe), such as `Referer` for servers that forbid
 /// hotlinks. Its value may be a secret, so `Debug` does not print it.
 ///
@@ -31,9 +33,9 @@ impl Header {
         self
     }
 
-    /// Sends the header only with requests for URLs of one host: `images.example` at the default port
-    /// of the scheme, or `images.example:8443`. It overrides a header of the same name for all hosts,
-    /// and no redirect to another origin keeps it.
+    /// Sends the header only with requests for URLs of one host: `images.example` at the default
+    /// port of the scheme, or `images.example:8443`. It overrides a header of the same name for all
+    /// hosts, and no redirect to another origin keeps it.
     #[must_use]
     pub fn with_host(mut self, host: &str) -> Self {
         self.host = Some(host.to_ascii_lowercase());
@@ -48,4 +50,33 @@ impl fmt::Debug for Header {
             .field("host", &self.host)
             .finish_non_exhaustive()
     }
+}
+
+/// Headers that the request itself determines: setting them could change what is requested.
+pub(super) fn is_reserved(name: &HeaderName) -> bool {
+    [
+        header::ACCEPT_ENCODING,
+        header::CONNECTION,
+        header::CONTENT_LENGTH,
+        header::EXPECT,
+        header::HOST,
+        header::IF_RANGE,
+        header::RANGE,
+        header::TE,
+        header::TRAILER,
+        header::TRANSFER_ENCODING,
+        header::UPGRADE,
+    ]
+    .contains(name)
+}
+
+/// Headers that may follow a redirect to another origin: they hold no secret.
+pub(super) fn is_harmless_elsewhere(name: &HeaderName) -> bool {
+    [
+        header::ACCEPT,
+        header::ACCEPT_LANGUAGE,
+        header::ORIGIN,
+        header::REFERER,
+    ]
+    .contains(name)
 }

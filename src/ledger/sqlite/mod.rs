@@ -1,6 +1,7 @@
 //! A ledger in one SQLite file.
 
 mod beside;
+mod claims;
 mod fault;
 mod intake;
 mod location;
@@ -148,7 +149,7 @@ impl Ledger for SqliteLedger {
         let now = to_millis(now);
         let until = now.saturating_add(span_to_millis(lease));
         Box::pin(self.inner.write("claim images", move |db| {
-            intake::claim(db, work, limit, now, until)
+            claims::claim(db, work, limit, now, until)
         }))
     }
 
@@ -156,7 +157,7 @@ impl Ledger for SqliteLedger {
         let until = to_millis(now).saturating_add(span_to_millis(lease));
         Box::pin(
             self.inner
-                .write("hold images", move |db| intake::extend(db, &holds, until)),
+                .write("hold images", move |db| claims::extend(db, &holds, until)),
         )
     }
 
@@ -164,14 +165,14 @@ impl Ledger for SqliteLedger {
         let now = to_millis(now);
         Box::pin(
             self.inner
-                .write("release images", move |db| intake::release(db, &holds, now)),
+                .write("release images", move |db| claims::release(db, &holds, now)),
         )
     }
 
     fn record_findings(&self, findings: Vec<Finding>, now: SystemTime) -> Reply<'_, usize> {
         let now = to_millis(now);
         Box::pin(self.inner.write("record findings", move |db| {
-            intake::record_findings(db, &findings, now)
+            claims::record_findings(db, &findings, now)
         }))
     }
 
