@@ -34,6 +34,15 @@ use crate::inspect::Claim;
 ///
 /// `Debug` and `Display` mask secrets (user name, password, query values); [`as_str`](Self::as_str)
 /// does not.
+///
+/// ```
+/// use greenlight::ImageUrl;
+///
+/// let url = ImageUrl::parse("https://images.example/cat.jpg")?;
+/// assert_eq!(url.as_str(), "https://images.example/cat.jpg");
+/// assert!(ImageUrl::parse("http://127.1/cat.jpg").is_err()); // other readers see another host
+/// # Ok::<(), greenlight::UrlError>(())
+/// ```
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct ImageUrl {
     raw: Box<str>,

@@ -9,6 +9,14 @@ use crate::{
 ///
 /// The set is open: a scene that is not known here is kept as it is written. Source: asynchronous
 /// moderation page (2026-03).
+///
+/// ```
+/// use greenlight::Scene;
+///
+/// assert_eq!("porn".parse::<Scene>()?, Scene::Porn);
+/// assert_eq!("vape".parse::<Scene>()?.as_str(), "vape");
+/// # Ok::<(), greenlight::Error>(())
+/// ```
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Scene {
@@ -83,7 +91,8 @@ macro_rules! open_set {
             ///
             /// # Errors
             ///
-            /// [`ErrorKind::Usage`](crate::ErrorKind::Usage) for a text that cannot be one of the service's words.
+            /// [`ErrorKind::Usage`](crate::ErrorKind::Usage) for a text that cannot be one of the
+            /// service's words.
             fn from_str(word: &str) -> Result<Self, Self::Err> {
                 crate::scene::check_word($what, word)?;
                 Ok(Self::from_word(word))

@@ -47,9 +47,18 @@ pub(crate) use targa::Footer;
 /// A file format that is recognized by its content.
 ///
 /// 1.0 of the moderation service scans the first four. [`Webp`](Self::Webp), [`Tiff`](Self::Tiff),
-/// [`Heic`](Self::Heic), [`Avif`](Self::Avif), [`Ico`](Self::Ico) and [`Svg`](Self::Svg), which 2.0 scans
-/// too, are measured with the feature `containers` and can be allowed ([`Requirements::with_format`](crate::Requirements::with_format)). The others are recognized so
+/// [`Heic`](Self::Heic), [`Avif`](Self::Avif), [`Ico`](Self::Ico) and [`Svg`](Self::Svg), which 2.0
+/// scans too, are measured with the feature `containers` and can be allowed
+/// ([`Requirements::with_format`](crate::Requirements::with_format)). The others are recognized so
 /// that a refusal can name them.
+///
+/// ```
+/// use greenlight::{Format, Inspection};
+///
+/// assert_eq!(Inspection::of(b"\x89PNG\r\n\x1a\n").format(), Some(Format::Png));
+/// assert_eq!(Format::from_media_type("image/jpeg"), Some(Format::Jpeg));
+/// assert_eq!(Format::Jpeg.extension(), "jpg");
+/// ```
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[cfg_attr(
@@ -370,8 +379,8 @@ pub(crate) enum Progress {
 /// A format's push parser.
 ///
 /// Chunks may be cut anywhere: the facts are the same for any chunking of the same bytes, and a
-/// recorded fact never changes. Neither method allocates below payload depth, indexes without a check,
-/// or does arithmetic that can overflow.
+/// recorded fact never changes. Neither method allocates below payload depth, indexes without a
+/// check, or does arithmetic that can overflow.
 pub(crate) trait Parser {
     /// Reads all of `input`, whose first byte is the file's byte `offset`. Not called again after
     /// `Done` or `Failed`.

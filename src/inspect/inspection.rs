@@ -36,6 +36,14 @@ pub enum ClaimSource {
 }
 
 /// The format of a file by its name or a header, independent of its content.
+///
+/// ```
+/// use greenlight::{Claim, Format};
+///
+/// let claim = Claim::from_name("photo.JPG").expect("an extension of images");
+/// assert_eq!(claim.format, Format::Jpeg);
+/// assert_eq!(Claim::from_content_type("application/octet-stream"), None);
+/// ```
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]

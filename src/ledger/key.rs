@@ -108,6 +108,15 @@ impl Scope {
 /// The identity of an image: the SHA-256 of the scope and of the canonical URL or the content's
 /// hash. It is submitted as the image's data id, in lower-case hex, so that callbacks identify the
 /// image.
+///
+/// ```
+/// use greenlight::{ImageUrl, Scene, ledger::{Key, Scope}};
+///
+/// let scope = Scope::new(&[Scene::Porn]);
+/// let key = |text| ImageUrl::parse(text).map(|url| Key::of_url(&scope, &url));
+/// assert_eq!(key("https://Images.example/a.png#top")?, key("https://images.example/a.png")?);
+/// # Ok::<(), greenlight::UrlError>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Key([u8; 32]);
 
@@ -126,8 +135,8 @@ impl Key {
         Self::digest(scope, b"content", sha256)
     }
 
-    /// Returns the key of an image in a file whose name rejects it because it claims another format.
-    /// The image under [`of_content`](Self::of_content) is not rejected with it.
+    /// Returns the key of an image in a file whose name rejects it because it claims another
+    /// format. The image under [`of_content`](Self::of_content) is not rejected with it.
     pub fn of_misnamed_content(scope: &Scope, sha256: &[u8; 32], claimed: Format) -> Self {
         let mut subject = sha256.to_vec();
         subject.extend(claimed.name().as_bytes());

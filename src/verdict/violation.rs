@@ -30,6 +30,14 @@ impl Severity {
 }
 
 /// What is done when a rule is broken.
+///
+/// ```
+/// use greenlight::{Code, Enforcement, Requirements};
+///
+/// let strict = Requirements::ASYNC.with_enforcement(Code::ImageTypeMismatch, Enforcement::Reject);
+/// assert_eq!(strict.enforcement(Code::ImageTypeMismatch), Enforcement::Reject);
+/// assert_eq!("warn".parse(), Ok(Enforcement::Warn));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Enforcement {
     /// Nothing: the rule is switched off.

@@ -16,7 +16,7 @@ pub(super) struct Items {
     property: u16,
     sizes: List<(u16, Dimensions), MAX_SIZES>,
     turns: List<(u16, u8), MAX_TURNS>,
-    items: List<Item, MAX_ITEMS>,
+    seen: List<Item, MAX_ITEMS>,
     primary: Option<u32>,
 }
 
@@ -26,14 +26,14 @@ impl Items {
             property: 0,
             sizes: List::new([(0, Dimensions::new(0, 0)); MAX_SIZES]),
             turns: List::new([(0, 0); MAX_TURNS]),
-            items: List::new([Item::new(0); MAX_ITEMS]),
+            seen: List::new([Item::new(0); MAX_ITEMS]),
             primary: None,
         }
     }
 
     /// Whether a list was full.
     pub(super) const fn is_over(&self) -> bool {
-        self.sizes.is_over || self.turns.is_over || self.items.is_over
+        self.sizes.is_over || self.turns.is_over || self.seen.is_over
     }
 
     /// A property of any kind begins.
@@ -66,20 +66,18 @@ impl Items {
             return None;
         }
         self.primary = Some(id);
-        self.items.iter().find(|item| item.id == id).copied()
+        self.seen.iter().find(|item| item.id == id).copied()
     }
 
     /// Adds an item with all its properties. Returns it if it is the primary one.
     pub(super) fn add(&mut self, item: Item) -> Option<Item> {
-        match self.primary {
-            Some(primary) => (primary == item.id).then_some(item),
-            None => {
-                // `pitm` may follow `iprp`: the item is kept until it is known whether it is the
-                // primary one.
-                self.items.add(item);
-                None
-            }
+        if let Some(primary) = self.primary {
+            return (primary == item.id).then_some(item);
         }
+        // `pitm` may follow `iprp`: the item is kept until it is known whether it is the primary
+        // one.
+        self.seen.add(item);
+        None
     }
 }
 
