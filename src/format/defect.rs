@@ -108,7 +108,9 @@ macro_rules! defect_kinds {
         /// `jpeg/no-end` is recorded at payload depth, where the walk shows that every block of the last
         /// scan is there. At structure depth a JPEG that ends in coded data is
         /// `any/truncated`: of the 155 such files of the corpus 152 are truncated inside a scan, and
-        /// only 3 lack nothing but the marker. Likewise a restart marker that was not announced is
+        /// only 3 lack nothing but the marker. Without the marker, a progressive image whose scans do
+        /// not code every bit of every coefficient, and an image whose coded data continues after the
+        /// last block (a tail of zeros), is `any/truncated`, too. Likewise a restart marker that was not announced is
         /// `jpeg/restart-count` where the blocks are not walked, but `jpeg/stray-marker` if the end
         /// marker follows it. At payload depth it is `jpeg/data-excess` after the last block and
         /// `jpeg/restart-order` before it.

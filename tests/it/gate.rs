@@ -1,6 +1,6 @@
 //! The gate: rejection at the first byte that proves an image invalid.
 
-use greenlight::{Claim, Code, Decision, Gate, Requirements};
+use greenlight::{Claim, Code, Decision, Gate, Requirements, Violation};
 
 use crate::requirements::bmp;
 
@@ -29,6 +29,25 @@ fn a_small_image_is_rejected_by_its_header() {
             pushed <= 64 + size,
             "refused only after {pushed} bytes in chunks of {size}"
         );
+    }
+}
+
+#[test]
+fn a_rejection_names_what_the_end_shows_once_all_is_received() {
+    let image = bmp(255, 300);
+    let cut = &image[..image.len() - 1];
+    for (announced, codes) in [
+        (cut.len(), &[Code::ImageTooSmall, Code::ImageTruncated][..]),
+        (image.len(), &[Code::ImageTooSmall]),
+    ] {
+        let mut gate = Gate::new(Requirements::ASYNC);
+        gate.announce_len(u64::try_from(announced).unwrap())
+            .expect("it is small");
+        let rejected = gate.push(cut).expect_err("it is refused");
+        let found = rejected.violations().iter().map(Violation::code);
+        assert_eq!(found.collect::<Vec<_>>(), codes);
+        assert!(gate.push(b"more than was announced").is_err());
+        assert!(gate.finish().is_err());
     }
 }
 

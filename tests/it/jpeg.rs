@@ -727,9 +727,38 @@ fn a_missing_end_marker_differs_from_truncated_data() {
     let commented = body.clone().segment(0xfe, b"done").0;
     assert_eq!(payload_defects(&commented), no_end);
     assert_eq!(defects(&commented), no_end);
-    let trailed = payload_defects(&body.raw(b"a trailer of another program").0);
-    assert_eq!(trailed, [DefectKind::JpegDataExcess, DefectKind::JpegNoEnd]);
-    assert!(trailed.iter().all(|kind| kind.is_tolerated()));
+    // Data after the last block do not show where the scan ends.
+    for rest in [&[0; 700][..], b"a trailer of another program"] {
+        let rest = payload_defects(&body.clone().raw(rest).0);
+        assert_eq!(rest, truncated);
+    }
+}
+
+/// Scans of DC and of all AC coefficients, with a last bit each that later scans add.
+#[test]
+fn a_progressive_image_truncated_between_scans_is_truncated() {
+    let scans: [([u8; 3], &[u8]); 4] = [
+        ([0, 0, 0x01], &[0x00]),
+        ([1, 63, 0x01], &[0x00]),
+        ([0, 0, 0x10], &[0x00]),
+        ([1, 63, 0x10], &[0x00]),
+    ];
+    let start = Jpeg::new().quantizers(0).huffman(0x00, 0).huffman(0x10, 0);
+    let mut image = start.frame(0xc2, 16, 16, GRAY);
+    for (number, (parameters, coded)) in scans.into_iter().enumerate() {
+        image = image.scan(&[1], parameters, coded);
+        let expected = if number == 3 {
+            DefectKind::JpegNoEnd
+        } else {
+            DefectKind::Truncated
+        };
+        assert_eq!(payload_defects(&image.0), [expected], "{number}");
+        // Between two segments, at any depth.
+        let commented = image.clone().segment(0xfe, b"done").0;
+        assert_eq!(payload_defects(&commented), [expected], "{number}");
+        assert_eq!(defects(&commented), [expected], "{number}");
+    }
+    assert_eq!(payload_defects(&image.end()), []);
 }
 
 #[test]

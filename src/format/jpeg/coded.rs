@@ -125,10 +125,13 @@ impl Jpeg {
 
     /// Whether the file's end at `len`, inside of coded data, is only the lack of an end marker.
     pub(super) fn ends_whole(&mut self, len: u64, facts: &mut Facts) -> bool {
-        let is_covered = self.frame.as_ref().is_some_and(Frame::is_covered);
+        let is_complete = self.frame.as_ref().is_some_and(Frame::is_complete);
         // What a truncated scan lacks is not stated a second time.
         let mut found = *facts;
-        let is_whole = is_covered && self.end_interval(true, len, &mut found);
+        // Data after the last block may be those of a damaged scan, whose end is not known then.
+        let is_whole = is_complete
+            && self.end_interval(true, len, &mut found)
+            && !found.defects.contains(DefectKind::JpegDataExcess);
         if is_whole {
             *facts = found;
         }

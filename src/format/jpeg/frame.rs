@@ -151,6 +151,8 @@ pub(super) struct Frame {
     pub(super) components: [Component; COMPONENTS],
     /// Which components a scan has held, a bit for each.
     pub(super) seen: u8,
+    /// Which coefficients of each component a scan has coded to their last bit, a bit for each.
+    pub(super) coded: [u64; COMPONENTS],
 }
 
 impl Frame {
@@ -173,6 +175,7 @@ impl Frame {
             count,
             components: [Component::default(); COMPONENTS],
             seen: 0,
+            coded: [0; COMPONENTS],
         }
     }
 
@@ -261,6 +264,13 @@ impl Frame {
             .checked_shl(u32::from(self.count))
             .map_or(u8::MAX, |bit| bit.wrapping_sub(1));
         self.seen & all == all
+    }
+
+    /// Whether the scans so far code every coefficient of every component (T.81 G.1.1.1): a
+    /// progressive image is complete only then.
+    pub(super) fn is_complete(&self) -> bool {
+        let mut coded = self.coded.iter().take(usize::from(self.count));
+        coded.all(|coded| *coded == u64::MAX)
     }
 
     /// The color as decoders guess it.

@@ -239,7 +239,7 @@ impl Parser for Jpeg {
             State::Coded { .. } => self.ends_whole(len, facts),
             // Between two segments, of which a scan was the last that the image needs.
             State::Marker { .. } | State::Temporary { .. } => {
-                self.frame.as_ref().is_some_and(Frame::is_covered)
+                self.frame.as_ref().is_some_and(Frame::is_complete)
             }
             State::Length { .. } | State::Segment(_) | State::Over(_) => false,
         };

@@ -77,8 +77,12 @@ impl Jpeg {
         let scan = &mut self.scan;
         scan.band = (start, end);
         scan.approximation = (approximation >> 4, approximation & 15);
+        let coded = scan.coded(frame.process.kind);
         for (place, _) in scan.components() {
             frame.seen |= 1 << (place & 7);
+            if let Some(held) = frame.coded.get_mut(usize::from(place)) {
+                *held |= coded;
+            }
         }
         match frame.process.kind {
             // What the other parameters must be is certain here, and decoders ignore them.

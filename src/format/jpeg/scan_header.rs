@@ -41,6 +41,19 @@ impl Scan {
         self.band
     }
 
+    /// The coefficients that it codes to their last bit, a bit for each.
+    pub(super) fn coded(&self, kind: Kind) -> u64 {
+        let (first, last) = self.band;
+        match kind {
+            Kind::Progressive if self.approximation.1 > 0 => 0,
+            Kind::Progressive => {
+                let up_to = |last: u8| u64::MAX >> 63_u8.saturating_sub(last).min(63);
+                up_to(last) & (u64::MAX << first.min(63))
+            }
+            _ => u64::MAX,
+        }
+    }
+
     pub(super) const fn starts_with_dc(&self) -> bool {
         self.band.0 == 0
     }
