@@ -1,6 +1,10 @@
 //! The probing stage checks enqueued images.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::Arc,
+    time::Duration,
+};
 
 use tokio::{
     task::{self, JoinError, JoinSet},
@@ -8,7 +12,7 @@ use tokio::{
 };
 
 use super::{
-    Step,
+    Pipeline, Step,
     clock::{self, POLL_INTERVAL},
     facts, failure, files,
     shared::Shared,
@@ -17,11 +21,15 @@ use crate::{
     error::Error,
     image_url::ImageUrl,
     ledger::{Claimed, Finding, Hold, Judgement, Key, Location, NextStep, Reason, Work},
+    spawned::joined,
     verdict::{Decision, Missing, Verdict},
 };
 
 /// Number of findings to collect before they are recorded in one call.
 const RECORD: usize = 64;
+
+/// Calls of [`record`] at a time. Each waits for a durable write, which the ledger shares among calls.
+const RECORDS: usize = 4;
 
 /// The class of an image with an inconclusive verdict.
 const UNDECIDED: &str = "probe/undecided";
@@ -29,87 +37,128 @@ const UNDECIDED: &str = "probe/undecided";
 const PANICKED: &str = "probe/panicked";
 
 pub(super) async fn run(shared: Arc<Shared>) -> Result<(), Error> {
-    let settings = &shared.pipeline.settings;
     let mut probes = Probes::new();
-    let mut findings = Vec::new();
-    let mut is_exhausted = false;
-    while !shared.is_stopping() {
-        let free = settings.probes.saturating_sub(probes.running.len());
-        // Claimed in bundles, because each call is one durable write.
-        if !is_exhausted && free >= settings.probes.div_ceil(4) {
-            is_exhausted = probes.claim(&shared, free).await? < free;
-        }
-        probes.keep(&shared).await?;
-        tokio::select! {
-            biased;
-            () = shared.stopped() => {}
-            Some(found) = probes.running.join_next_with_id(), if !probes.running.is_empty() => {
-                findings.extend(probes.finding(&shared, found));
-            }
-            () = shared.to_probe.notified() => is_exhausted = false,
-            () = sleep(POLL_INTERVAL) => is_exhausted = false,
-        }
-        while findings.len() < RECORD
-            && let Some(found) = probes.running.try_join_next_with_id()
-        {
-            findings.extend(probes.finding(&shared, found));
-        }
-        if findings.len() >= RECORD
-            // With few checks left, waiting for a full call would delay what the next stage can
-            // submit.
-            || (!findings.is_empty() && probes.running.len() < settings.probes / 2)
-        {
-            record(&shared, std::mem::take(&mut findings)).await?;
-            if probes.running.is_empty() {
-                shared.to_settle.notify_one();
-            }
-        }
-    }
+    let mut ended = probes.work(&shared).await;
     // Checks in progress can be repeated at no cost.
     probes.running.abort_all();
     while let Some(found) = probes.running.join_next_with_id().await {
-        findings.extend(probes.finding(&shared, found));
+        probes.keep_finding(&shared, found);
     }
-    // Images whose check was aborted are due for other processes now, not at the end of their
-    // lease.
-    let holds = probes.held.into_values().map(|(hold, _)| hold).collect();
-    shared.pipeline.ledger.release(holds, clock::now()).await?;
-    if findings.is_empty() {
+    while let Some(claimed) = probes.claiming.join_next().await {
+        let claimed = joined(claimed).flatten();
+        ended = ended.and(claimed.map(|images| probes.waiting.extend(images)));
+    }
+    while let Some(recorded) = probes.recording.join_next().await {
+        ended = ended.and(joined(recorded).flatten());
+    }
+    ended?;
+    // Images that were not checked are due for other processes now, not at the end of their lease.
+    let ledger = &shared.pipeline.ledger;
+    ledger.release(probes.holds(), clock::now()).await?;
+    if probes.findings.is_empty() {
         return Ok(());
     }
-    record(&shared, findings).await
+    record(shared, probes.findings).await
 }
 
-/// The checks in progress.
+/// The checks in progress, and the calls of the ledger before and after them. All three continue at the same time, so
+/// that no check waits for the durable write of another.
 struct Probes {
+    claiming: JoinSet<Result<Vec<Claimed>, Error>>,
+    /// Claimed images whose checks have not begun.
+    waiting: VecDeque<Claimed>,
     running: JoinSet<Finding>,
-    /// The lease and the failed attempts of each image.
+    /// The lease and the failed attempts of each image that is checked.
     held: HashMap<task::Id, (Hold, u32)>,
     held_since: Instant,
+    findings: Vec<Finding>,
+    recording: JoinSet<Result<(), Error>>,
 }
 
 impl Probes {
     fn new() -> Self {
         Self {
+            claiming: JoinSet::new(),
+            waiting: VecDeque::new(),
             running: JoinSet::new(),
             held: HashMap::new(),
             held_since: clock::instant(),
+            findings: Vec::new(),
+            recording: JoinSet::new(),
         }
     }
 
-    /// Claims up to `max` images and starts their checks. Returns how many were claimed.
-    async fn claim(&mut self, shared: &Arc<Shared>, max: usize) -> Result<usize, Error> {
-        let pipeline = &shared.pipeline;
-        let lease = pipeline.settings.lease;
-        let claims = pipeline.ledger.claim(Work::Probe, max, lease, clock::now());
-        let claimed = claims.await?;
-        let count = claimed.len();
-        for image in claimed {
+    /// Checks images until the run is stopped or a call of the ledger fails.
+    async fn work(&mut self, shared: &Arc<Shared>) -> Result<(), Error> {
+        let probes = shared.pipeline.settings.probes;
+        // Whether there may be images to claim.
+        let mut has_more = true;
+        while !shared.is_stopping() {
+            let free = (2 * probes).saturating_sub(self.running.len() + self.waiting.len());
+            // Claimed in bundles, because each call is one durable write.
+            if has_more && self.claiming.is_empty() && free >= probes.div_ceil(2) {
+                // A notification during the claim sets it again.
+                has_more = false;
+                self.claiming.spawn(claim(Arc::clone(shared), free));
+            }
+            self.keep(shared).await?;
+            tokio::select! {
+                biased;
+                () = shared.stopped() => {}
+                Some(claimed) = self.claiming.join_next(), if !self.claiming.is_empty() => {
+                    let claimed = joined(claimed).flatten()?;
+                    // Less than was asked for is all there was.
+                    has_more |= claimed.len() >= probes.div_ceil(2);
+                    self.waiting.extend(claimed);
+                }
+                Some(recorded) = self.recording.join_next(), if !self.recording.is_empty() => {
+                    joined(recorded).flatten()?;
+                    if self.running.is_empty() {
+                        shared.to_settle.notify_one();
+                    }
+                }
+                Some(found) = self.running.join_next_with_id(), if !self.running.is_empty() => {
+                    self.keep_finding(shared, found);
+                }
+                () = shared.to_probe.notified() => has_more = true,
+                () = sleep(POLL_INTERVAL) => has_more = true,
+            }
+            while let Some(found) = self.running.try_join_next_with_id() {
+                self.keep_finding(shared, found);
+            }
+            self.start(shared);
+            self.record(shared);
+        }
+        Ok(())
+    }
+
+    /// Starts as many checks as may run at a time.
+    fn start(&mut self, shared: &Arc<Shared>) {
+        while self.running.len() < shared.pipeline.settings.probes
+            && let Some(image) = self.waiting.pop_front()
+        {
             let held = (image.hold, image.attempts);
             let probe = self.running.spawn(probe(Arc::clone(shared), image));
             self.held.insert(probe.id(), held);
         }
-        Ok(count)
+    }
+
+    /// Begins to record the findings if there are many, or if few checks are left: waiting for a full call would delay
+    /// what the next stage can submit.
+    fn record(&mut self, shared: &Arc<Shared>) {
+        let is_due = self.findings.len() >= RECORD
+            || self.running.len() < shared.pipeline.settings.probes / 2;
+        if is_due && !self.findings.is_empty() && self.recording.len() < RECORDS {
+            let findings = std::mem::take(&mut self.findings);
+            self.recording.spawn(record(Arc::clone(shared), findings));
+        }
+    }
+
+    fn holds(&self) -> Vec<Hold> {
+        let waiting = self.waiting.iter().map(|image| image.hold);
+        waiting
+            .chain(self.held.values().map(|&(hold, _)| hold))
+            .collect()
     }
 
     /// Extends the leases of checks that take long.
@@ -119,9 +168,16 @@ impl Probes {
             return Ok(());
         }
         self.held_since = clock::instant();
-        let holds = self.held.values().map(|&(hold, _)| hold).collect();
         let ledger = &shared.pipeline.ledger;
-        ledger.extend(holds, lease, clock::now()).await.map(drop)
+        ledger
+            .extend(self.holds(), lease, clock::now())
+            .await
+            .map(drop)
+    }
+
+    fn keep_finding(&mut self, shared: &Shared, found: Result<(task::Id, Finding), JoinError>) {
+        let finding = self.finding(shared, found);
+        self.findings.extend(finding);
     }
 
     /// Returns the finding of a completed check; `None` if the check was aborted.
@@ -147,6 +203,14 @@ impl Probes {
             |(_, finding)| finding,
         ))
     }
+}
+
+async fn claim(shared: Arc<Shared>, max: usize) -> Result<Vec<Claimed>, Error> {
+    let Pipeline {
+        ledger, settings, ..
+    } = &shared.pipeline;
+    let claims = ledger.claim(Work::Probe, max, settings.lease, clock::now());
+    claims.await
 }
 
 async fn probe(shared: Arc<Shared>, image: Claimed) -> Finding {
@@ -258,7 +322,7 @@ const fn finding(hold: Hold, judgement: Judgement, facts: Option<String>) -> Fin
     }
 }
 
-async fn record(shared: &Shared, findings: Vec<Finding>) -> Result<(), Error> {
+async fn record(shared: Arc<Shared>, findings: Vec<Finding>) -> Result<(), Error> {
     let count = |which: fn(&Judgement) -> bool| {
         let chosen = findings.iter().filter(|finding| which(&finding.judgement));
         chosen.count()
