@@ -128,7 +128,9 @@ impl SqliteOptions {
         let both = |path: &Path, more: OpenFlags| {
             let mut writer = self.connect(path, more)?;
             let scope = self.prepare(&mut writer, scope)?;
-            Ok((writer, self.connect(path, more)?, scope))
+            let reader = self.connect(path, more)?;
+            reader.pragma_update(None, "cache_size", -READER_CACHE_KIB)?;
+            Ok((writer, reader, scope))
         };
         both(path, OpenFlags::empty()).or_else(|fault: Fault| {
             if !fault.is_of_access() {
@@ -204,5 +206,8 @@ pub(super) fn make_durable(db: &Connection) -> Result<(), Fault> {
     Ok(db.pragma_update(None, "synchronous", "FULL")?)
 }
 
-/// The page cache of each connection, in KiB.
+/// The page cache of a connection, in KiB.
 const CACHE_KIB: i64 = 32 * 1024;
+
+/// That of the reader, which reads few pages again. A sorter gets as much memory again, and counting all images sorts.
+const READER_CACHE_KIB: i64 = 4 * 1024;
