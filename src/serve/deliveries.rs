@@ -1,9 +1,15 @@
 //! Delivers outcomes from the ledger's outbox to the application.
 
+#![allow(
+    unused_qualifications,
+    reason = "of the macro that describes the message"
+)]
+
 use std::{sync::Arc, time::Duration};
 
 use serde::Serialize;
 use tokio::{task::JoinSet, time::sleep};
+use utoipa::ToSchema;
 
 use super::{
     App, clock,
@@ -40,13 +46,39 @@ struct Work {
     webhook: Webhook,
 }
 
-/// The body of a message. It is the same in each attempt.
-#[derive(Serialize)]
+/// A message about a final scan. It is the same in each attempt.
+#[derive(Serialize, ToSchema)]
 struct Message {
+    /// `scan.final`
     #[serde(rename = "type")]
+    #[schema(value_type = String)]
     kind: &'static str,
+    /// The scan.
     data: ScanAnswer,
 }
+
+/// Reports a final scan to the application
+///
+/// As the Standard Webhooks specification asks. Other responses than 2xx are failed attempts, which are
+/// repeated with the same `webhook-id`.
+#[utoipa::path(
+    post,
+    path = "scan.final",
+    tag = "scan",
+    params(
+        ("webhook-id" = String, Header, description = "The id of the message, the same in each attempt"),
+        ("webhook-timestamp" = u64, Header, description = "The time of the attempt, in seconds since 1970"),
+        ("webhook-signature" = String, Header,
+            description = "`v1,` and the Base64 of an HMAC-SHA256 over id, timestamp and body, one for each secret"),
+    ),
+    request_body = Message,
+    responses(
+        (status = 204, description = "The application has stored the outcome"),
+        (status = 410, description = "The application does not want this message again"),
+    ),
+)]
+#[expect(dead_code, reason = "describes a request of the server")]
+pub(super) fn scan_final() {}
 
 impl Deliveries {
     /// Returns the deliveries, if the application has a webhook.

@@ -8,7 +8,7 @@ use utoipa::{
     openapi::security::{Http, HttpAuthScheme, SecurityScheme},
 };
 
-use super::{App, check, health, scan};
+use super::{App, check, deliveries, health, scan};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -41,6 +41,11 @@ struct Document;
 )]
 struct Scans;
 
+/// What the server requests of the application.
+#[derive(OpenApi)]
+#[openapi(paths(deliveries::scan_final))]
+struct Webhooks;
+
 struct Security;
 
 impl Modify for Security {
@@ -58,16 +63,22 @@ impl Modify for Security {
 }
 
 /// Returns the document of a server as JSON.
-fn text(has_scans: bool) -> String {
+fn text(has_scans: bool, has_webhook: bool) -> String {
     let mut document = Document::openapi();
     if has_scans {
         document.merge(Scans::openapi());
+    }
+    if has_webhook {
+        let mut webhooks = Webhooks::openapi();
+        document.webhooks = Some(std::mem::take(&mut webhooks.paths));
+        document.merge(webhooks);
     }
     document.to_json().expect("names and texts can be written")
 }
 
 /// `/openapi.json`
 pub(super) async fn document(State(app): State<Arc<App>>) -> impl IntoResponse {
-    let text = text(app.scans.is_some());
+    let webhook = app.scans.as_ref().and_then(|scans| scans.webhook.as_ref());
+    let text = text(app.scans.is_some(), webhook.is_some());
     ([(header::CONTENT_TYPE, "application/json")], text)
 }

@@ -255,3 +255,34 @@ fn a_sandbox_needs_no_account_and_a_service_is_named() {
     assert_eq!(run.code, Some(2));
     assert!(run.stderr.contains("no credentials"), "{run}");
 }
+
+/// A service manager's signal ends a request that waits for an outcome, with a response.
+#[test]
+fn a_signal_ends_a_long_poll() {
+    let bench = Bench::new("serve-signal-poll");
+    let endpoint = "http://127.0.0.1:1"; // no process listens there
+    let mut server = Server::start_with(&bench, &["--endpoint", endpoint, "--ledger", "scans.db"]);
+    let mut stream = TcpStream::connect(&server.address).unwrap();
+    let image = crate::images::png(300, 260, 0);
+    let head = crate::wire::head("/v1/scan?wait=30", "image/png", image.len());
+    let head = head.replace("Host: test", "Host: localhost");
+    stream
+        .write_all(&[head.as_bytes(), &image].concat())
+        .unwrap();
+    let images = bench.path("scans.db.images");
+    for _ in 0..100 {
+        let names = std::fs::read_dir(&images).unwrap();
+        let mut names = names.map(|entry| entry.unwrap().file_name());
+        if names.any(|name| !name.to_string_lossy().starts_with('.')) {
+            break;
+        }
+        thread::sleep(Duration::from_millis(100));
+    }
+    let child = server.child.take().unwrap();
+    signal(&child, "TERM");
+    let reply = read(&mut stream);
+    assert_eq!(reply.status, 202, "{reply:?}");
+    assert!(reply.body.contains("not-inspected"), "{reply:?}");
+    let run = Run::of(child);
+    assert_eq!(run.code, Some(0), "{run}");
+}

@@ -387,3 +387,20 @@ fn without_a_webhook_nothing_waits_in_the_outbox() {
     let counts = place.outbox_counts();
     assert_eq!((counts.pending, counts.abandoned), (0, 0));
 }
+
+#[test]
+fn the_description_has_the_message() {
+    let receiver = Receiver::new(&[]);
+    let (_sandbox, server, _place) = reporting(hasty(&receiver.url(), Probe::builder(), 3));
+    let document = json(&server.get("/openapi.json"));
+    let message = &document["webhooks"]["scan.final"]["post"]["requestBody"]["content"];
+    let schema = message["application/json"]["schema"]["$ref"].as_str();
+    assert_eq!(schema, Some("#/components/schemas/Message"), "{message}");
+    let schema = &document["components"]["schemas"]["Message"]["properties"];
+    assert_eq!(
+        schema["data"]["$ref"], "#/components/schemas/ScanAnswer",
+        "{schema}"
+    );
+    assert!(schema["type"].is_object(), "{schema}");
+    assert!(document["paths"]["scan.final"].is_null());
+}
