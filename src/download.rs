@@ -85,7 +85,7 @@ pub enum TlsFault {
     Other,
 }
 
-/// How a download ended.
+/// The end of a download.
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(
@@ -130,8 +130,8 @@ pub enum Ending {
     Protocol(String),
     /// The body had a `Content-Encoding` that was not requested.
     Encoded(String),
-    /// Local resources were missing: a file handle, a port or a resolver thread. This does not depend
-    /// on the server.
+    /// Local resources were missing: a file handle, a port or a resolver thread. This does not
+    /// depend on the server.
     Local(String),
 }
 
@@ -151,8 +151,8 @@ type HttpVersion = &'static str;
 
 /// The facts of one download, created by a [`Probe`](crate::probe::Probe).
 ///
-/// With the feature `serde` it can be stored, with its original URL including secrets, and evaluated
-/// again later under other requirements.
+/// With the feature `serde` it can be stored, with its original URL including secrets, and
+/// evaluated again later under other requirements.
 ///
 /// ```no_run
 /// use greenlight::{Requirements, download::{Download, Ending}};
@@ -269,8 +269,8 @@ impl Download {
         self.content_length
     }
 
-    /// Returns the `Content-Encoding` of the last response if it is not a registered coding, such as
-    /// `aws-chunked` or `utf-8`. The body was read without decoding.
+    /// Returns the `Content-Encoding` of the last response if it is not a registered coding, such
+    /// as `aws-chunked` or `utf-8`. The body was read without decoding.
     pub fn unregistered_coding(&self) -> Option<&str> {
         self.unregistered_coding.as_deref()
     }

@@ -65,14 +65,14 @@ impl ErrorKind {
 pub enum Retry {
     /// The call may be repeated after this delay.
     After(Duration),
-    /// The request was sent without a response, so it may have been executed. Repeating a submission
-    /// may be billed again.
+    /// The request was sent without a response, so it may have been executed. Repeating a
+    /// submission may be billed again.
     Ambiguous,
     /// The call would fail again.
     Never,
 }
 
-/// What a refusal of the service is about.
+/// The subject of a refusal of the service.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(
@@ -81,8 +81,8 @@ pub enum Retry {
     serde(rename_all = "kebab-case")
 )]
 pub enum RefusalSubject {
-    /// The request or the account: requests for other images may be refused too. Also the subject of
-    /// errors that are not refusals.
+    /// The request or the account: requests for other images may be refused too. Also the subject
+    /// of errors that are not refusals.
     #[default]
     Request,
     /// One image, or one uploaded object: other images may be accepted.

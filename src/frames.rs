@@ -14,7 +14,7 @@ use crate::{
 /// billed as an image.
 pub(crate) const FRAME_CAP: u32 = 10;
 
-/// How many frames of an image the service scans.
+/// The number of frames of an image that the service scans.
 ///
 /// `Display` describes it: `looks at 10 of 95 frames`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,17 +25,17 @@ pub struct Coverage {
 }
 
 impl Coverage {
-    /// How many frames or parts there are; `None` if they were not counted.
+    /// The number of frames or parts; `None` if they were not counted.
     pub const fn total(&self) -> Option<u32> {
         self.total
     }
 
-    /// How many of them are scanned, at most. Each is billed as an image.
+    /// The maximum number of them that is scanned. Each is billed as an image.
     pub const fn seen(&self) -> u32 {
         self.seen
     }
 
-    /// How many are not scanned; `None` if they were not counted.
+    /// The number of those that are not scanned; `None` if they were not counted.
     pub const fn unseen(&self) -> Option<u32> {
         match self.total {
             Some(total) => Some(total.saturating_sub(self.seen)),

@@ -150,7 +150,7 @@ impl Folders {
     }
 }
 
-/// Why a path from an untrusted source was not opened.
+/// The reason why a path from an untrusted source was not opened.
 #[non_exhaustive]
 #[derive(Debug, thiserror::Error)]
 pub enum NotOpened {

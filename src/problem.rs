@@ -66,7 +66,7 @@ impl ProblemDocument {
         self.title
     }
 
-    /// What is wrong and how to fix it, in one line. Not stable.
+    /// The violation and its remedy, in one line. Not stable.
     pub fn detail(&self) -> &str {
         &self.detail
     }

@@ -5,7 +5,7 @@ use crate::{
     sanitize::harmless,
 };
 
-/// What an image is scanned for. Every scene of every image is billed.
+/// A category that an image is scanned for. Every scene of every image is billed.
 ///
 /// The set is open: a scene that is not known here is kept as it is written. Source: asynchronous
 /// moderation page (2026-03).

@@ -234,7 +234,7 @@ impl Seen {
     }
 }
 
-/// The handling of one task's result. Dropped undone, by an error or because the connection went,
+/// The handling of one task's result. Dropped undone, by an error or because the connection closed,
 /// it lets the next repetition have its turn.
 struct Turn {
     seen: Arc<Seen>,

@@ -9,8 +9,8 @@ use ::axum::{
 
 use crate::{problem::ProblemDocument, verdict::Rejected};
 
-/// Why an upload is not accepted. As a response: the status, and a problem document (RFC 9457) with
-/// a stable `code` and the image's `violations`.
+/// The reason why an upload is not accepted. As a response: the status, and a problem document (RFC
+/// 9457) with a stable `code` and the image's `violations`.
 ///
 /// | status | code |
 /// |---|---|
@@ -28,7 +28,7 @@ pub enum Problem {
     NotMultipart,
     /// The form breaks its own format (RFC 7578).
     Malformed {
-        /// What is wrong with it.
+        /// The defect of the form.
         reason: &'static str,
     },
     /// The form has no file in the image's field.
@@ -45,7 +45,7 @@ pub enum Problem {
     },
     /// The parts of the form other than the image have too many bytes.
     FormTooLarge {
-        /// How many are allowed.
+        /// The limit.
         limit: u64,
     },
     /// The request is over a limit that is not ours: a layer around the route set it.

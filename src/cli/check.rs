@@ -148,7 +148,7 @@ impl Run {
     }
 }
 
-/// Why a source has no verdict.
+/// Returns the reason why a source has no verdict.
 fn why(error: &Error) -> String {
     let cause = error.source().and_then(|cause| cause.downcast_ref());
     cause.map_or_else(

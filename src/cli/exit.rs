@@ -30,7 +30,7 @@ impl From<Exit> for ExitCode {
     }
 }
 
-/// Why the command cannot do its work at all, and what to do about it.
+/// The reason why the command failed as a whole, and a remedy.
 #[derive(Debug)]
 pub(crate) struct Failure {
     message: String,

@@ -21,7 +21,7 @@ pub(crate) struct ScanReport {
     pub(crate) results: Vec<SceneReport>,
 }
 
-/// How a scan came out.
+/// The outcome of a scan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum ScanOutcome {
@@ -34,7 +34,7 @@ pub(crate) enum ScanOutcome {
     NotSubmitted,
 }
 
-/// What one scene's scan says.
+/// The result of one scene.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct SceneReport {
     pub(crate) scene: String,

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::sanitize::{is_harmful, sanitize, sanitize_json};
 
-/// What is printed of one source, in each format. JSON is its serialization.
+/// The printed form of one source, in each format. JSON is its serialization.
 pub(crate) trait PrintedLine: Serialize {
     /// The table's head, if it is one.
     fn heading() -> Option<Row>;
@@ -105,7 +105,7 @@ pub(crate) struct Printer {
     printed: u64,
 }
 
-/// What is escaped of untrusted text, depending on the reader of the output.
+/// The escaping of untrusted text, which depends on the reader of the output.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Escaping {
     /// A terminal would act on control characters.
@@ -131,8 +131,8 @@ impl Printer {
         })
     }
 
-    /// Reports a line of a list without a source, where the line that is printed for it is meant for
-    /// programs.
+    /// Reports a line of a list without a source, where the line that is printed for it is meant
+    /// for programs.
     pub(crate) fn complain(&self, is_bad_line: bool, report: &Report) {
         if let (true, Some(error)) = (is_bad_line, &report.error)
             && self.format != Format::Human
@@ -220,9 +220,9 @@ impl Escaping {
     }
 }
 
-/// Prefixes each formula with `'`. A spreadsheet whose delimiter is not a comma, as in many locales, splits
-/// a cell at `;` or a tab, and does not see the quotes of a cell that follows a comma, so that a line
-/// end in it begins a row.
+/// Prefixes each formula with `'`. A spreadsheet whose delimiter is not a comma, as in many
+/// locales, splits a cell at `;` or a tab, and does not see the quotes of a cell that follows a
+/// comma, so that a line end in it begins a row.
 fn without_formulas(cell: &str) -> String {
     let mut safe = String::with_capacity(cell.len().saturating_add(1));
     for part in cell.split_inclusive([';', '\t', '\r', '\n']) {
@@ -240,8 +240,8 @@ fn without_formulas(cell: &str) -> String {
     safe
 }
 
-/// The end of the command after printing. A closed pipe is not a failure (`head`): then what was printed
-/// decides.
+/// The end of the command after printing. A closed pipe is not a failure (`head`): then what was
+/// printed decides.
 pub(crate) fn ended(
     printed: io::Result<Exit>,
     so_far: impl FnOnce() -> Exit,

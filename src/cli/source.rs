@@ -35,7 +35,7 @@ pub(crate) struct Item {
     pub(crate) check: Option<EarlierCheck>,
 }
 
-/// Where an image comes from. The members of a folder have the folder's.
+/// The origin of an image. The members of a folder have the folder's.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Origin {
     /// The line of a list; none for an argument.
@@ -70,7 +70,7 @@ impl Origin {
 pub(crate) enum What {
     File {
         path: PathBuf,
-        /// Where it must lie: for a path that a list names.
+        /// The folders that it must be in, for a path that a list names.
         below: Option<Folders>,
     },
     Url,
@@ -78,7 +78,7 @@ pub(crate) enum What {
     Unusable(Unusable),
 }
 
-/// Why a source cannot be checked.
+/// The reason why a source cannot be checked.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Unusable {
     pub(crate) reason: String,
@@ -90,7 +90,7 @@ pub(crate) struct Unusable {
 /// streamed, and of a folder one directory per level is held.
 pub(crate) struct Sources {
     given: vec::IntoIter<OsString>,
-    /// How many of the arguments were taken.
+    /// The number of arguments that were read.
     taken: u64,
     list: Option<List>,
     /// The folders that files of the list must be in; without one, the list may name no file.

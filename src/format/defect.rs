@@ -9,7 +9,7 @@ use crate::error::{from_name, serde_name};
 
 pub use set::{Defect, Defects};
 
-/// Which violation a defect becomes.
+/// The violation that a defect becomes.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum DefectClass {
@@ -28,17 +28,17 @@ macro_rules! defect_kinds {
         /// A kind of defect. Its name is stable.
         ///
         /// What decoders commonly tolerate is a warning by default, what most decoders reject is a
-        /// rejection;
-        /// [`Requirements::with_enforcement`](crate::Requirements::with_enforcement) changes either.
+        /// rejection; [`Requirements::with_enforcement`](crate::Requirements::with_enforcement)
+        /// changes either.
         ///
         /// # Where the defaults come from
         ///
-        /// About twelve independent readers read some thousand files with these defects, and files that
-        /// were corrupted in one place each. A kind is rejected if most readers reject the files for
-        /// this reason, and is a warning if most of them open these files or if they disagree. So a
-        /// warning can be common among corrupt files: these have a second defect, which is rejected
-        /// (`jpeg/junk`, `jpeg/zero-quantizer`, `jpeg/scan-parameters`, `gif/frame-outside`). Where the
-        /// defaults differ from the majority, or rest on few files:
+        /// About twelve independent readers read some thousand files with these defects, and files
+        /// that were corrupted in one place each. A kind is rejected if most readers reject the
+        /// files for this reason, and is a warning if most of them open these files or if they
+        /// disagree. So a warning can be common among corrupt files: these have a second defect,
+        /// which is rejected (`jpeg/junk`, `jpeg/zero-quantizer`, `jpeg/scan-parameters`,
+        /// `gif/frame-outside`). Where the defaults differ from the majority, or rest on few files:
         ///
         /// * `any/trailing-bytes` is a warning, although some of the files that carry it are rejected
         ///   for other reasons: readers stop at the image's own end.
@@ -97,13 +97,13 @@ macro_rules! defect_kinds {
         /// `bmp/rle-no-end`. All announced pixels are there and only the end mark is missing, which
         /// viewers do not need. But an animated GIF does not announce how many frames it has:
         /// truncated between two of them it is a shorter animation; make the kind a rejection to
-        /// exclude that. `bmp/rle-no-end` is also recorded for a bitmap that is shorter than its header
-        /// declares: Pillow, `OpenCV` and Chromium show all pixels of the generated files.
+        /// exclude that. `bmp/rle-no-end` is also recorded for a bitmap that is shorter than its
+        /// header declares: Pillow, `OpenCV` and Chromium show all pixels of the generated files.
         ///
-        /// `png/chunk-order` is rejected where IDAT chunks are apart: Pillow, `OpenCV` and `ImageMagick`
-        /// reject files in which another chunk divides the picture's data. At payload depth, IDAT chunks that
-        /// follow a complete picture are `png/image-data-end`: Pillow, `OpenCV` and Chromium skip them (25
-        /// generated files).
+        /// `png/chunk-order` is rejected where IDAT chunks are apart: Pillow, `OpenCV` and
+        /// `ImageMagick` reject files in which another chunk divides the picture's data. At payload
+        /// depth, IDAT chunks that follow a complete picture are `png/image-data-end`: Pillow,
+        /// `OpenCV` and Chromium skip them (25 generated files).
         ///
         /// `jpeg/no-end` is recorded at payload depth, where the walk shows that every block of the last
         /// scan is there. At structure depth a JPEG that ends in coded data is
@@ -135,12 +135,12 @@ macro_rules! defect_kinds {
                 match self { $(Self::$variant => $name,)* }
             }
 
-            /// Which violation it becomes.
+            /// The violation that it becomes.
             pub const fn class(self) -> DefectClass {
                 match self { $(Self::$variant => DefectClass::$class,)* }
             }
 
-            /// What it is, in words.
+            /// The description.
             pub const fn description(self) -> &'static str {
                 match self { $(Self::$variant => $text,)* }
             }

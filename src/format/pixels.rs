@@ -2,7 +2,7 @@
 
 use std::num::NonZeroU8;
 
-/// How a pixel's color is stored.
+/// The color model of a pixel.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(

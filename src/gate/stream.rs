@@ -12,7 +12,7 @@ use futures_core::Stream;
 use super::Gated;
 use crate::verdict::Rejected;
 
-/// Why a [`Gated`] stream stopped.
+/// The reason why a [`Gated`] stream ended early.
 #[derive(Clone, Debug)]
 pub enum GateError<E> {
     /// The image is refused.

@@ -7,9 +7,9 @@ use crate::error::RefusalSubject;
 /// The codes of one API.
 #[derive(Debug)]
 pub(super) struct Codes {
-    /// What a code allows.
+    /// The class of a code.
     pub(super) class: fn(u16) -> Class,
-    /// What a refusal of a submission with this code is about. A bad parameter, an unreachable URL, a
+    /// The subject of a refused submission with this code. A bad parameter, an unreachable URL, a
     /// bad or too large file are of single images, even if the whole request is refused for them.
     pub(super) subject: fn(u16) -> RefusalSubject,
 }

@@ -19,19 +19,19 @@ pub struct Details {
     /// Words that were hit.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub hint_words: Vec<String>,
-    /// What QR codes say.
+    /// The texts of QR codes.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub qrcodes: Vec<String>,
-    /// Where QR codes are; `name` holds what each says.
+    /// The areas of QR codes; `name` holds the text.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub qrcode_places: Vec<Area>,
-    /// Where mini-program codes are.
+    /// The areas of mini-program codes.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub program_codes: Vec<Area>,
-    /// Where logos are, with type and name.
+    /// The areas of logos, with type and name.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub logos: Vec<Area>,
-    /// Where faces of known persons are, and whose they may be.
+    /// The areas of faces of known persons, with the persons' names.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub faces: Vec<Face>,
     /// The text in the image.
@@ -43,7 +43,7 @@ pub struct Details {
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct FramePart {
-    /// Where the part can be looked at for five minutes.
+    /// A URL of the part, which is valid for five minutes.
     pub url: String,
     /// How sure the service is, 0 to 100.
     pub rate: Option<f64>,
@@ -71,7 +71,7 @@ pub struct Area {
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Face {
-    /// Where it is.
+    /// Its area.
     pub place: Area,
     /// Whose it may be.
     pub persons: Vec<Person>,

@@ -29,7 +29,7 @@ pub(super) struct Endpoint {
     base: Url,
 }
 
-/// Which of a region's hosts is used.
+/// The host of a region that is used.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Network {

@@ -20,7 +20,7 @@ use crate::error::{Error, ErrorKind};
 pub(super) struct Grant {
     pub(super) credentials: Credentials,
     pub(super) bucket: String,
-    /// What the name of an object begins with: a folder and a slash, or nothing.
+    /// The prefix of an object's name: a folder and a slash, or empty.
     prefix: String,
     endpoint: Endpoint,
 }

@@ -25,7 +25,7 @@ use url::Url;
 use super::{clock, coding};
 use crate::error::{Error, ErrorKind};
 
-/// Which proxy requests go through.
+/// The proxy of requests.
 #[derive(Clone)]
 pub(super) enum Proxy {
     None,
@@ -61,7 +61,7 @@ pub(super) struct Reply {
     pub(super) coding: Option<String>,
 }
 
-/// Why the response is missing or incomplete.
+/// The reason why the response is missing or incomplete.
 #[derive(Debug)]
 pub(super) enum Fault {
     /// Nothing of the request's body was sent: usually because no connection was made.

@@ -144,7 +144,7 @@ impl Object<'_> {
         number.filter(|number| number.is_finite())
     }
 
-    /// The texts in a list; a text that stands alone counts as a list of one.
+    /// The texts in a list; a single text counts as a list of one.
     pub(super) fn texts(&self, name: &str) -> Vec<String> {
         match self.get(name) {
             Some(Value::Array(values)) => values
@@ -171,7 +171,7 @@ impl Object<'_> {
         self.word("code")?.parse().ok()
     }
 
-    /// How many values are in a list, of any type.
+    /// The number of values in a list, of any type.
     pub(super) fn count(&self, name: &str) -> usize {
         match self.get(name) {
             Some(Value::Array(values)) => values.len(),
@@ -180,7 +180,7 @@ impl Object<'_> {
         }
     }
 
-    /// The objects in a list; one that stands alone counts as a list of one.
+    /// The objects in a list; a single one counts as a list of one.
     pub(super) fn objects(&self, name: &str) -> Vec<Object<'_>> {
         let part = |map| Object(Cow::Borrowed(map));
         match self.get(name) {

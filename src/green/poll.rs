@@ -47,7 +47,7 @@ pub struct Watch {
     open: VecDeque<TaskId>,
     /// The last temporary refusals of tasks in `open`.
     refused: HashMap<TaskId, Refusal>,
-    /// How many of `open` are not polled yet in this round.
+    /// The number of `open` tasks that are not polled yet in this round.
     left_in_round: usize,
     /// Final reports that were not returned yet.
     ready: VecDeque<TaskReport>,
@@ -119,7 +119,7 @@ impl Watch {
         Ok(reports)
     }
 
-    /// How long polling errors are tolerated; the service keeps results meanwhile.
+    /// The time for which polling errors are tolerated; the service keeps results meanwhile.
     const PATIENCE: Duration = Duration::from_secs(120);
 
     /// Sets the requested scenes: an outcome that lacks one of them is not a pass.

@@ -62,7 +62,8 @@ impl Class {
         }
     }
 
-    /// What the object store's code or HTTP status means for an upload, which is repeatable.
+    /// Returns the class of the object store's code or HTTP status, for an upload, which is
+    /// repeatable.
     pub(super) fn of_store_code(code: &str, status: u16) -> Self {
         match (code, status) {
             ("RequestTimeTooSkewed", _) => Self::Clock,

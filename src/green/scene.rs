@@ -3,7 +3,7 @@
 pub(super) use crate::scene::Scene;
 use crate::scene::open_set;
 
-/// What the service advises for one scene. The set is open.
+/// The service's advice for one scene. The set is open.
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Suggestion {

@@ -118,8 +118,9 @@ impl Task {
         self
     }
 
-    /// Lets 2.0 read the image from an object in the caller's own bucket and not from its URL. The caller
-    /// guarantees that both have the same bytes. 1.0 has no such parameter and refuses the task.
+    /// Lets 2.0 read the image from an object in the caller's own bucket and not from its URL. The
+    /// caller guarantees that both have the same bytes. 1.0 has no such parameter and refuses the
+    /// task.
     #[must_use]
     pub fn with_object(mut self, object: OssObject) -> Self {
         self.object = Some(object);
@@ -146,15 +147,15 @@ impl Task {
         self.max_frames
     }
 
-    /// How many frames are scanned; `None` if the image was not inspected. A coverage that is not
+    /// The number of scanned frames; `None` if the image was not inspected. A coverage that is not
     /// [whole](Coverage::is_whole) has a [`warning`](Self::warning).
     pub fn coverage(&self) -> Option<Coverage> {
         self.frames.coverage(self.interval, self.max_frames)
     }
 
-    /// Returns a warning, [`Code::ImageFramesUnseen`], if frames or parts are not scanned: measured is
-    /// how many are scanned, the limit how many there are, if they were counted. The verdict's is of
-    /// the default [`FRAME_CAP`](Self::FRAME_CAP) and of counted frames only.
+    /// Returns a warning, [`Code::ImageFramesUnseen`], if frames or parts are not scanned: measured
+    /// is how many are scanned, the limit how many there are, if they were counted. The verdict's
+    /// is of the default [`FRAME_CAP`](Self::FRAME_CAP) and of counted frames only.
     ///
     /// Without `interval` the service checks the first frame only (asynchronous moderation page,
     /// 2021).

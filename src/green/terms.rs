@@ -14,7 +14,7 @@ pub struct Terms {
     pub max_results: usize,
     /// The maximum number of frames of an animation that are scanned by default.
     pub frame_cap: u32,
-    /// How many images an account may submit per second by default, and how many requests for results
+    /// Default limits of an account: the images submitted per second, and the requests for results
     /// it may make.
     pub per_second: u32,
     /// How long the service keeps results.
@@ -24,16 +24,16 @@ pub struct Terms {
     pub missing_for: Duration,
     /// The interval between a submission and its first poll, and the shortest between polls.
     pub poll_interval: Duration,
-    /// The longest interval between polls: it grows with the age of a task, to half of it. With zero it
-    /// does not grow.
+    /// The longest interval between polls: it grows with the age of a task, to half of it. With
+    /// zero it does not grow.
     pub max_poll_interval: Duration,
-    /// How many requests are in flight at a time by default.
+    /// Default number of requests in flight.
     pub in_flight: usize,
 }
 
 impl Terms {
-    /// The terms of 1.0 (asynchronous moderation page, 2026-03; pages on the operations' limits, 70409
-    /// and 84456).
+    /// The terms of 1.0 (asynchronous moderation page, 2026-03; pages on the operations' limits,
+    /// 70409 and 84456).
     pub const V1: Self = Self {
         max_tasks: Batch::MAX,
         max_results: 100,
@@ -46,10 +46,11 @@ impl Terms {
         in_flight: 8,
     };
 
-    /// The terms of 2.0 (pages 467826, 2638108 and 2669855, 2026). A large model (`…ByVL`) accepts ten
-    /// calls per second only. No page states an interval for polls, or how many asynchronous submissions per
-    /// second are accepted: the rate is that of `ImageModeration` and `DescribeImageModerationResult`. Of two
-    /// statements on how long results are kept, three days is the shorter.
+    /// The terms of 2.0 (pages 467826, 2638108 and 2669855, 2026). A large model (`…ByVL`) accepts
+    /// ten calls per second only. No page states an interval for polls, or how many asynchronous
+    /// submissions per second are accepted: the rate is that of `ImageModeration` and
+    /// `DescribeImageModerationResult`. Of two statements on how long results are kept, three days
+    /// is the shorter.
     pub const V2: Self = Self {
         max_tasks: 1,
         max_results: 1,
@@ -80,7 +81,7 @@ pub(super) struct PollConfig {
     pub(super) limit: Duration,
     /// How long the service keeps results.
     pub(super) kept: Duration,
-    /// How long a task may be missing from the results.
+    /// The time for which a task may be missing from the results.
     pub(super) missing_for: Duration,
 }
 

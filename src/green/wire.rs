@@ -31,7 +31,7 @@ pub(super) struct GatewayError {
     pub(super) request_id: Option<String>,
 }
 
-/// Why a body is not an answer of the service.
+/// The reason why a body is not a response of the service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct NotAnAnswer(&'static str);
 

@@ -3,7 +3,7 @@
 use super::{ColorType, DefectKind, Defects, Depth, Orientation};
 use crate::format::{Dimensions, Facts, Format, Glance};
 
-/// What a file is by its first bytes.
+/// The type of a file by its first bytes.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(
@@ -48,7 +48,7 @@ pub enum ClaimSource {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Claim {
-    /// Where the claim is from.
+    /// The source of the claim.
     pub source: ClaimSource,
     /// The claimed format.
     pub format: Format,
@@ -160,12 +160,12 @@ impl Inspection {
         self
     }
 
-    /// How far the bytes were requested to be read.
+    /// The requested depth.
     pub const fn depth(&self) -> Depth {
         self.depth
     }
 
-    /// What the file is by its first bytes.
+    /// The type of the file by its first bytes.
     pub const fn identity(&self) -> Identity {
         self.identity
     }
@@ -183,7 +183,7 @@ impl Inspection {
         self.facts.dimensions
     }
 
-    /// How many bytes were pushed.
+    /// The number of pushed bytes.
     pub const fn bytes_seen(&self) -> u64 {
         self.bytes_seen
     }
@@ -233,7 +233,7 @@ impl Inspection {
         self.facts.bit_depth
     }
 
-    /// How a pixel's color is stored.
+    /// The color model of a pixel.
     pub const fn color_type(&self) -> Option<ColorType> {
         self.facts.color
     }
@@ -257,7 +257,7 @@ impl Inspection {
         self.facts.defects.contains(DefectKind::NotWalked)
     }
 
-    /// What is wrong with the bytes.
+    /// The defects of the bytes.
     pub const fn defects(&self) -> &Defects {
         &self.facts.defects
     }

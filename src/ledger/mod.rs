@@ -31,7 +31,8 @@
 //! # Time
 //!
 //! Times are arguments. The exceptions are [`Ledger::permit`], [`Ledger::slow_down`] and
-//! [`Ledger::fail`], which use the store's clock, because processes that share a rate must share a clock.
+//! [`Ledger::fail`], which use the store's clock, because processes that share a rate must share a
+//! clock.
 
 #[cfg(any(feature = "ledger", feature = "postgres"))]
 mod codes;
@@ -141,8 +142,8 @@ pub trait Ledger: fmt::Debug + Send + Sync {
     /// Creates a batch. From now on its images may have been billed. Images with an invalid lease
     /// are left out: only [`Begun::keys`] may be sent, and no request if there are none.
     ///
-    /// `settle` is the duration after which no response can arrive. It must allow for the timeout of
-    /// the request and for the delay of callbacks.
+    /// `settle` is the duration after which no response can arrive. It must allow for the timeout
+    /// of the request and for the delay of callbacks.
     fn begin_batch(&self, holds: Vec<Hold>, settle: Duration, now: SystemTime) -> Reply<'_, Begun>;
 
     /// Records the result of a batch's request. The batch's id is the fencing token: an image that
@@ -184,10 +185,10 @@ pub trait Ledger: fmt::Debug + Send + Sync {
     /// store's clock.
     fn slow_down(&self, quota: Quota, pause: Duration) -> Reply<'_, ()>;
 
-    /// Records that a request failed because of an outage. Until [`end_outage`](Self::end_outage) is
-    /// called, one user at a time gets a permit, as a [`Permit::Trial`], at intervals of the duration
-    /// of the outage, at least `pause` and at most a minute. Returns the time to wait. Uses the
-    /// store's clock.
+    /// Records that a request failed because of an outage. Until [`end_outage`](Self::end_outage)
+    /// is called, one user at a time gets a permit, as a [`Permit::Trial`], at intervals of the
+    /// duration of the outage, at least `pause` and at most a minute. Returns the time to wait.
+    /// Uses the store's clock.
     fn fail(&self, quota: Quota, pause: Duration) -> Reply<'_, Duration>;
 
     /// Records that a request succeeded: the outage is over for all users.
@@ -198,16 +199,17 @@ pub trait Ledger: fmt::Debug + Send + Sync {
     /// called.
     fn undelivered(&self, after: Option<DeliveryId>, limit: usize) -> Reply<'_, Vec<Undelivered>>;
 
-    /// Reads the outbox in the order of the sources: from the row after `after` up to the first that
-    /// is not final, without acknowledged outcomes. Returns at most `limit` outcomes. If it returns
-    /// none, [`Ordered::through`] may still have advanced.
+    /// Reads the outbox in the order of the sources: from the row after `after` up to the first
+    /// that is not final, without acknowledged outcomes. Returns at most `limit` outcomes. If it
+    /// returns none, [`Ordered::through`] may still have advanced.
     fn ordered(&self, after: i64, limit: usize) -> Reply<'_, Ordered>;
 
     /// Removes outcomes from the outbox once the consumer has stored them.
     fn acknowledge(&self, deliveries: Vec<DeliveryId>, now: SystemTime) -> Reply<'_, ()>;
 
-    /// Claims up to `limit` entries of the outbox that are due to be delivered, in the order of their
-    /// due times. No other caller gets them until `hold` has passed. New outcomes are due immediately.
+    /// Claims up to `limit` entries of the outbox that are due to be delivered, in the order of
+    /// their due times. No other caller gets them until `hold` has passed. New outcomes are due
+    /// immediately.
     fn due_deliveries(
         &self,
         limit: usize,
@@ -228,8 +230,8 @@ pub trait Ledger: fmt::Debug + Send + Sync {
     /// Records that the row `number` is the scan of the image at a URL, in place of an earlier one.
     fn remember_url(&self, url: Key, number: i64, now: SystemTime) -> Reply<'_, ()>;
 
-    /// Returns the [number](Row::number) of the last scan of a URL, if it was recorded at `since` or
-    /// later.
+    /// Returns the [number](Row::number) of the last scan of a URL, if it was recorded at `since`
+    /// or later.
     fn recall_url(&self, url: Key, since: SystemTime) -> Reply<'_, Option<i64>>;
 
     /// Makes dead and rejected images of these classes due again, or all dead images if `classes`
@@ -256,8 +258,8 @@ pub trait Ledger: fmt::Debug + Send + Sync {
         Box::pin(async { Ok(Vec::new()) })
     }
 
-    /// Returns transactions of other programs that are open for longer than `age` and keep the store
-    /// from removing old rows. The default implementation returns none.
+    /// Returns transactions of other programs that are open for longer than `age` and keep the
+    /// store from removing old rows. The default implementation returns none.
     fn long_transactions(&self, age: Duration) -> Reply<'_, Vec<LongTransaction>> {
         let _ = age;
         Box::pin(async { Ok(Vec::new()) })
@@ -271,7 +273,7 @@ pub trait Ledger: fmt::Debug + Send + Sync {
 #[cfg(any(feature = "ledger", feature = "postgres"))]
 const MAX_TRIAL: Duration = Duration::from_secs(60);
 
-/// What happens to images without a known response after their settling time.
+/// The treatment of images without a known response after their settling time.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Resubmit {

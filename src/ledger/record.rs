@@ -101,7 +101,8 @@ impl Enqueued {
     }
 }
 
-/// Why an image was rejected, could not be read, was rejected by the service or abandoned.
+/// The reason why an image was rejected, could not be read, was rejected by the service or
+/// abandoned.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reason {
     /// The stable class that images are counted and retried by: `download/too-slow`, `submit/590`.
@@ -192,9 +193,9 @@ pub enum Judgement {
     Rejected(Reason),
     /// The image could not be read.
     Unreachable(NextStep),
-    /// The image is the one with this key: the claimed image is removed and its sources become sources
-    /// of that image, which is enqueued as [`Known::Checked`] if it is new. Only for an image that
-    /// was never submitted.
+    /// The image is the one with this key: the claimed image is removed and its sources become
+    /// sources of that image, which is enqueued as [`Known::Checked`] if it is new. Only for an
+    /// image that was never submitted.
     Renamed(Key),
 }
 
@@ -215,8 +216,8 @@ pub enum NextStep {
         reason: Reason,
     },
     /// Upload the image before it is submitted, count the attempt, and store the reason of
-    /// `otherwise`: the service could not download the image from its URL. A file is always uploaded,
-    /// and an image at a URL takes this step once; after that, `otherwise` applies.
+    /// `otherwise`: the service could not download the image from its URL. A file is always
+    /// uploaded, and an image at a URL takes this step once; after that, `otherwise` applies.
     Upload {
         /// The earliest time of the next attempt.
         at: SystemTime,
@@ -279,9 +280,9 @@ pub enum BatchResult {
     },
     /// The whole request was definitely rejected or definitely not sent: nothing was billed.
     ///
-    /// With [`NextStep::Again`] and [`NextStep::Retry`] the leases stay valid until another caller claims
-    /// the images, which is not possible before the given time. So the caller can split the batch
-    /// and begin again immediately.
+    /// With [`NextStep::Again`] and [`NextStep::Retry`] the leases stay valid until another caller
+    /// claims the images, which is not possible before the given time. So the caller can split the
+    /// batch and begin again immediately.
     Refused {
         /// The service's id of the request.
         request_id: Option<RequestId>,

@@ -94,7 +94,7 @@ pub struct Ordered {
 pub struct SharedDataId {
     /// The data id.
     pub data_id: String,
-    /// How many sources have it.
+    /// The number of sources that have it.
     pub count: u64,
     /// The first two sources: origin and line.
     pub places: [(String, u64); 2],
@@ -127,7 +127,8 @@ pub struct Row {
     pub state: State,
     /// Failed attempts: at probing or, once the image was accepted, since then.
     pub attempts: u32,
-    /// Why the image is rejected, unreachable or dead, or why its last submission was rejected.
+    /// The reason why the image is rejected, unreachable or dead, or why its last submission was
+    /// rejected.
     pub reason: Option<Reason>,
     /// The task that the outcome came from or is expected from.
     pub task_id: Option<TaskId>,

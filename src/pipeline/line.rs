@@ -52,7 +52,7 @@ pub enum Subject {
     Unusable {
         /// The text of the line, if any.
         text: String,
-        /// Why the line is unusable.
+        /// The reason why the line is unusable.
         reason: Reason,
     },
 }

@@ -183,7 +183,7 @@ fn update(settings: &Settings, poll: &Poll, report: Option<&TaskReport>) -> Upda
     }
 }
 
-/// Returns the delay before the next poll of a task. A clock that went back makes it the shortest.
+/// Returns the delay before the next poll of a task. If the clock was set back, it is the shortest.
 fn delay(settings: &Settings, poll: &Poll, now: SystemTime) -> Duration {
     let age = now.duration_since(poll.submitted_at).unwrap_or_default();
     poll_delay(age, settings.poll_interval, settings.max_poll_interval)

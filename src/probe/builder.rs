@@ -309,7 +309,7 @@ impl fmt::Debug for ProbeBuilder {
     }
 }
 
-/// How names are looked up.
+/// The resolver of names.
 #[derive(Clone, Debug)]
 enum Names {
     /// At these name servers, or at those in the system's configuration if there are none.

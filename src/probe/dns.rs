@@ -150,7 +150,7 @@ fn clearer(first: NetError, second: NetError) -> NetError {
     }
 }
 
-/// What a failed look-up says of the name, or of this client.
+/// Classifies a failed look-up: a fact of the name, or of this client.
 pub(super) fn ending(error: &io::Error) -> Ending {
     let Some(error) = error.get_ref().and_then(|inner| inner.downcast_ref()) else {
         // std prefixes the text of the system's resolver.

@@ -1,4 +1,4 @@
-//! What went wrong on the wire, in the words of [`Ending`].
+//! Classifies errors of a connection as an [`Ending`].
 
 use std::{error::Error as StdError, io};
 
@@ -7,7 +7,7 @@ use tokio_rustls::rustls;
 use super::connect::TooMuch;
 use crate::download::Ending;
 
-/// What a failed exchange says of the server.
+/// Classifies a failed exchange.
 pub(super) fn exchange(error: &hyper::Error) -> Ending {
     // An h2 error that wraps an I/O error is the socket's, and is classified below.
     if let Some(error) = find::<h2::Error>(error)
@@ -60,7 +60,7 @@ pub(super) fn is_unreadable(error: &hyper::Error) -> bool {
         && find::<rustls::Error>(error).is_none()
 }
 
-/// What a failed read or write says of the server.
+/// Classifies a failed read or write.
 pub(super) fn stream(error: &io::Error) -> Ending {
     match error.kind() {
         io::ErrorKind::ConnectionReset
@@ -72,7 +72,7 @@ pub(super) fn stream(error: &io::Error) -> Ending {
     }
 }
 
-/// What a connection that could not be opened says of the server, or of this machine.
+/// Classifies a connection that could not be opened: a fact of the server, or of the local host.
 pub(super) fn connect(error: &io::Error) -> Ending {
     if is_local(error) {
         return Ending::Local(format!("cannot open a socket: {error}"));

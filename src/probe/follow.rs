@@ -81,7 +81,7 @@ fn is_redirect(head: &response::Parts) -> bool {
         || head.status.is_redirection() && head.headers.contains_key(header::LOCATION)
 }
 
-/// Where a redirect leads.
+/// The target of a redirect.
 fn location(from: &ImageUrl, head: &response::Parts) -> Result<ImageUrl, Ending> {
     let status = head.status.as_u16();
     let nowhere = |reason: &str| Ending::Redirects(format!("{status} {reason}"));

@@ -25,9 +25,9 @@ use crate::download::Ending;
 /// How many bytes are asked for first. A JPEG's dimensions come after its EXIF thumbnail and color
 /// profile, a few ten KB.
 const FIRST_WINDOW: u64 = 64 * 1024;
-/// How much larger each next window is.
+/// The factor between a window and the next one.
 const GROWTH: u64 = 8;
-/// How many windows are asked for at most: the last one ends beyond 100 GB.
+/// Maximum number of windows: the last one ends beyond 100 GB.
 const MOST_WINDOWS: usize = 8;
 
 /// Reads as many windows as it takes to decide.

@@ -69,7 +69,7 @@ impl Probe {
         }
     }
 
-    /// How many images of a list are begun before the first of them is done.
+    /// The number of images of a list that are in progress before the first of them is done.
     pub(crate) fn ahead(&self) -> usize {
         self.inner.concurrency.saturating_mul(AHEAD)
     }

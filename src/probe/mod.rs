@@ -77,7 +77,7 @@ pub use list::Checks;
 pub use policy::{AddressPolicy, AddressRefusal, EntryError, RefusalReason};
 pub use request_header::Header;
 
-/// How much of a file a probe reads.
+/// The part of a file that a probe reads.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Mode {
@@ -206,7 +206,7 @@ impl Probe {
         Ok((judge(download, requirements)?, bytes.unwrap_or_default()))
     }
 
-    /// How far an image's bytes are read.
+    /// The depth at which an image's bytes are examined.
     #[cfg(feature = "pipeline")]
     pub(crate) fn depth(&self) -> Depth {
         self.depth_in(self.inner.mode)
@@ -219,7 +219,7 @@ impl Probe {
         }
     }
 
-    /// How far the bytes of local files are read: [`Mode::Header`] concerns downloads only.
+    /// The depth at which local files are examined: [`Mode::Header`] concerns downloads only.
     #[cfg(feature = "pipeline")]
     pub(crate) fn file_depth(&self) -> Depth {
         self.inner.depth
@@ -240,7 +240,7 @@ impl Probe {
         self.inner.policy.check(target).is_ok()
     }
 
-    /// How many downloads there are at a time.
+    /// The maximum number of concurrent downloads.
     #[cfg(feature = "pipeline")]
     pub(crate) fn concurrency(&self) -> usize {
         self.inner.concurrency

@@ -23,16 +23,16 @@ const BAD_PORTS: [u16; 19] = [
     6679, 6697, 10_080,
 ];
 
-/// Which addresses and ports a probe may connect to.
+/// The addresses and ports that a probe may connect to.
 ///
 /// Without exceptions: the public addresses (see [`classify`](super::classify)) at the ports 80,
 /// 443 and above 1023, but not at those that browsers refuse.
 ///
 /// An exception is an entry `CIDR` or `CIDR:PORT`, as in `10.0.0.0/8`, `127.0.0.1/32:8080` and
-/// `[fd00::]/8:8080`; a plain address stands for itself alone. An allowed `CIDR` is open at the
-/// default ports, an allowed `CIDR:PORT` at that port alone. A denied `CIDR` is closed at every
-/// port. Deny wins over allow, and a cloud's metadata service is refused unless an allow entry
-/// names its address alone: `169.254.169.254/32`.
+/// `[fd00::]/8:8080`; a plain address is a block of one. An allowed `CIDR` is open at the default
+/// ports, an allowed `CIDR:PORT` at that port alone. A denied `CIDR` is closed at every port. Deny
+/// wins over allow, and a cloud's metadata service is refused unless an allow entry names its
+/// address alone: `169.254.169.254/32`.
 ///
 /// An IPv6 address that embeds an IPv4 address (IPv4-mapped, NAT64) is allowed by the entries that
 /// allow the IPv4 address, or by an entry inside the embedding prefix: `::/0` does not open
@@ -207,14 +207,14 @@ impl Vetted {
     }
 }
 
-/// Why a connection is refused. `Display` names the entry that would allow it.
+/// The reason why a connection is refused. `Display` names the entry that would allow it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub struct AddressRefusal {
     target: SocketAddr,
     reason: RefusalReason,
 }
 
-/// What a connection is refused for.
+/// The rule that refuses a connection.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RefusalReason {
@@ -232,7 +232,7 @@ impl AddressRefusal {
         self.target
     }
 
-    /// What they are refused for.
+    /// The rule that refuses them.
     pub const fn reason(&self) -> RefusalReason {
         self.reason
     }

@@ -21,10 +21,10 @@ use super::{
 const MAX_DRAIN: u64 = 128 * 1024;
 /// How long that may take.
 const MAX_DRAIN_TIME: Duration = Duration::from_secs(1);
-/// How long an idle connection is kept. Servers close theirs after 5 s and more.
+/// Lifetime of an idle connection. Servers close theirs after 5 s and more.
 const MAX_IDLE: Duration = Duration::from_secs(4);
 
-/// Where a connection leads.
+/// The destination of a connection.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Origin {
     pub(super) https: bool,

@@ -17,10 +17,10 @@ use crate::{download::Ending, verdict::Code};
 /// Bytes inspected at a time. Data may decompress to a thousand times its size, and the deadline
 /// bounds this work too.
 const PIECE: usize = 16 * 1024;
-/// How long inspection may run before it yields to other downloads.
+/// Time limit of an inspection before it yields to other downloads.
 const MOST_BUSY: Duration = Duration::from_millis(10);
 
-/// How far a body is read.
+/// The part of a body that is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Until {
     /// To its end.
@@ -30,7 +30,7 @@ pub(super) enum Until {
     Settled { end: u64, window: u64 },
 }
 
-/// Why reading stopped without a failure.
+/// The reason why reading stopped without a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stop {
     /// The body is over.

@@ -40,7 +40,7 @@ pub(super) struct Record {
     pub(super) leniency: Leniency,
     /// Whether a body's framing could not be read, and the download is to be repeated.
     pub(super) is_unread: bool,
-    /// How many requests were repeated.
+    /// The number of repeated requests.
     pub(super) retries: u32,
     /// The body's bytes so far, if they are kept.
     pub(super) kept: Option<Vec<u8>>,
@@ -184,7 +184,7 @@ impl Record {
         self.download.unregistered_coding = Some(coding);
     }
 
-    /// How many of the image's bytes were seen, from its first on.
+    /// The number of the image's bytes that were received, from the first.
     pub(super) const fn seen(&self) -> u64 {
         self.gate.inspection().bytes_seen()
     }

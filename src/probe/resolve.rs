@@ -44,7 +44,7 @@ const FIRST_TRIES_PER_DOMAIN: usize = 64;
 /// bounds. Dead names hold a turn for all of it, and name servers nearby respond within a few
 /// milliseconds.
 const FIRST_TRY: RangeInclusive<Duration> = Duration::from_millis(10)..=Duration::from_millis(100);
-/// What answers are assumed to take before the first has arrived.
+/// The response time that is assumed before the first response.
 const ASSUMED: Duration = Duration::from_micros(12_500);
 /// How long the retries take at most. They grow for name servers that cache nothing.
 const RETRIES: [Duration; 3] = [
@@ -224,7 +224,7 @@ impl System {
     }
 }
 
-/// How long answers have taken lately: a moving average in microseconds.
+/// The recent response time: a moving average in microseconds.
 struct Pace(AtomicU64);
 
 impl Pace {

@@ -144,8 +144,8 @@ impl Requirements {
         self
     }
 
-    /// Sets the largest product of width and height of all formats: lowers that of a GIF's screen if it is
-    /// larger.
+    /// Sets the largest product of width and height of all formats: lowers that of a GIF's screen
+    /// if it is larger.
     #[must_use]
     pub const fn with_max_pixels_of_all(mut self, pixels: u64) -> Self {
         self.max_pixels = pixels;
@@ -309,7 +309,7 @@ impl Requirements {
         self.download_time
     }
 
-    /// How many frames of an animation, or parts of a long image, are scanned at most.
+    /// The maximum number of scanned frames of an animation, or parts of a long image.
     pub const fn frame_cap(&self) -> u32 {
         self.frame_cap
     }

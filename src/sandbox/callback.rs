@@ -24,7 +24,7 @@ const WAITING: usize = 1_024;
 const TRIES: u32 = 3;
 /// The pause between two tries.
 const PAUSE: Duration = Duration::from_millis(100);
-/// How long one try may take.
+/// Time limit of an attempt.
 const TRY_TIME: Duration = Duration::from_secs(5);
 
 /// The callback options of a request.

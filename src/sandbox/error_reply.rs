@@ -3,10 +3,10 @@
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use jiff::{SignedDuration, Timestamp};
 
-/// How far a request's date may be from the gateway's clock.
+/// Maximum difference between a request's date and the gateway's clock.
 const MAX_SKEW: SignedDuration = SignedDuration::from_mins(15);
 
-/// Why the gateway refuses a request.
+/// The reason why the gateway refuses a request.
 #[derive(Debug)]
 pub(super) struct ErrorReply {
     pub(super) status: StatusCode,

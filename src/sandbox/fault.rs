@@ -18,7 +18,7 @@ pub enum When {
     After,
 }
 
-/// Which elements of a request have a fault.
+/// The elements of a request that have a fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Share {

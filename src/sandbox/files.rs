@@ -21,14 +21,14 @@ use uuid::Uuid;
 
 use crate::{format::Format, local_file};
 
-/// Everything but what stands for itself in a path.
+/// The characters that are percent-encoded in a path.
 const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')
     .remove(b'_')
     .remove(b'~');
 
-/// How much of a file is held at a time, in bytes.
+/// Size of the chunks in which a file is read, in bytes.
 const PIECE: usize = 64 * 1024;
 
 /// The served files.

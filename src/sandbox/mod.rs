@@ -8,19 +8,21 @@
 //! with one of the scene's documented labels as a word of its own (`weapon-1.jpg`) is labelled so
 //! and blocked. Every other image is `normal` and passes.
 //!
-//! In 2.0 a name that contains `porn` has the level high, one that contains `sexy` medium, and every
-//! other none.
+//! In 2.0 a name that contains `porn` has the level high, one that contains `sexy` medium, and
+//! every other none.
 //!
 //! A task's first polls are answered with 280 (the number is set by
-//! [`polls`](SandboxBuilder::polls)), then it is done; after an hour it has expired (594), in 2.0 after three days (409). Requests
-//! that the service documents as invalid are refused. Where the service's behavior is not documented,
-//! the sandbox is strict, so that a careless client fails in tests.
+//! [`polls`](SandboxBuilder::polls)), then it is done; after an hour it has expired (594), in 2.0
+//! after three days (409). Requests that the service documents as invalid are refused. Where the
+//! service's behavior is not documented, the sandbox is strict, so that a careless client fails in
+//! tests.
 //!
 //! A callback is sent immediately after the task was accepted, if its URL leads to this machine;
 //! other URLs are never called.
 //!
-//! It listens on loopback by default, uses bounded memory for any number of requests, and stops when
-//! it is dropped. Files are served only to requests that name it by an address or as `localhost`.
+//! It listens on loopback by default, uses bounded memory for any number of requests, and stops
+//! when it is dropped. Files are served only to requests that name it by an address or as
+//! `localhost`.
 //!
 //! ```
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -205,13 +207,13 @@ impl Sandbox {
         SandboxBuilder::default()
     }
 
-    /// The endpoint for a client on this machine: `http://127.0.0.1:40123`. Where it listens on every
-    /// address, this names loopback.
+    /// The endpoint for a client on this machine: `http://127.0.0.1:40123`. Where it listens on
+    /// every address, this names loopback.
     pub fn endpoint(&self) -> String {
         format!("http://{}", self.state.address)
     }
 
-    /// Where it listens.
+    /// The address that it listens on.
     pub const fn address(&self) -> SocketAddr {
         self.address
     }
@@ -233,7 +235,8 @@ impl Sandbox {
         Some(self.endpoint() + &path)
     }
 
-    /// The URL of a file in the served folder; `file` is an absolute path, or one relative to the folder.
+    /// The URL of a file in the served folder; `file` is an absolute path, or one relative to the
+    /// folder.
     ///
     /// # Errors
     ///
@@ -253,8 +256,8 @@ impl Sandbox {
             })
     }
 
-    /// Serves one more file, from any folder, and returns its URL, which ends in the file's name and
-    /// cannot be guessed.
+    /// Serves one more file, from any folder, and returns its URL, which ends in the file's name
+    /// and cannot be guessed.
     ///
     /// # Errors
     ///
@@ -292,12 +295,12 @@ impl Sandbox {
         self.state.count(held).unwrap_or_default()
     }
 
-    /// How many callbacks were answered with 200.
+    /// The number of callbacks that were answered with 200.
     pub fn callbacks(&self) -> u64 {
         self.state.count(|counts| counts.callbacks)
     }
 
-    /// How often a callback was sent: up to three times each, until it is answered with 200.
+    /// The number of requests of callbacks: up to three for each, until it is answered with 200.
     pub fn callback_tries(&self) -> u64 {
         self.state.count(|counts| counts.callback_tries)
     }
@@ -325,7 +328,8 @@ impl Sandbox {
         }
     }
 
-    /// Advances the sandbox's clock: tasks and credentials age, and the clocks of clients seem slow.
+    /// Advances the sandbox's clock: tasks and credentials age, and the clocks of clients seem
+    /// slow.
     pub fn put_clock_forward(&self, by: Duration) {
         self.state.clock.forward(by);
     }

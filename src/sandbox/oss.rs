@@ -27,11 +27,11 @@ use super::{
 pub(super) const BUCKET: &str = "sandbox-uploads";
 const FOLDER: &str = "upload/sandbox";
 
-/// How many bytes of objects are held; the oldest are forgotten first.
+/// Maximum number of bytes of stored objects; the oldest are removed first.
 const MAX_BYTES: usize = 64 << 20;
-/// How many temporary credentials are remembered.
+/// Maximum number of stored temporary credentials.
 const MAX_CREDENTIALS: usize = 64;
-/// How far a request's date may be from the store's clock.
+/// Maximum difference between a request's date and the store's clock.
 const MAX_SKEW: SignedDuration = SignedDuration::from_mins(15);
 
 #[derive(Debug)]

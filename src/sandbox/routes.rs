@@ -29,7 +29,7 @@ use super::{
 const MAX_BODY: usize = 4 << 20;
 /// The largest object.
 const MAX_OBJECT: usize = 32 << 20;
-/// How many megabytes of bodies are read at a time; the next one waits.
+/// Maximum size of the bodies that are read concurrently, in megabytes; the next one waits.
 pub(super) const ROOM: usize = 256;
 /// The time limit for receiving a body.
 const BODY_TIME: Duration = Duration::from_secs(30);

@@ -25,7 +25,7 @@ use crate::accept::accept;
 /// Connections at a time; the next one waits.
 const MAX_CONNECTIONS: usize = 256;
 
-/// How long a connection may stay without a whole request head.
+/// Time limit for a complete request head.
 const IDLE: Duration = Duration::from_secs(60);
 
 /// Marks an answer that is not to be sent: the connection closes in its place.

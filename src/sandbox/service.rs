@@ -19,7 +19,7 @@ use super::{
 /// Maximum number of task ids per poll (a dated copy of the results page).
 const MAX_TASK_IDS: usize = 100;
 
-/// How long results are kept: one hour, as the service documents.
+/// The time for which results are kept: one hour, as the service documents.
 const KEPT: SignedDuration = SignedDuration::from_hours(1);
 
 /// The answer's envelope: HTTP 200 whatever the code.

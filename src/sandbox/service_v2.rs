@@ -18,7 +18,7 @@ use super::{
     tasks::Held,
 };
 
-/// How long results are kept: three days, as the service documents.
+/// The time for which results are kept: three days, as the service documents.
 const KEPT: SignedDuration = SignedDuration::from_hours(72);
 const MAX_URL_CHARS: usize = 2_048;
 const MAX_DATA_ID: usize = 64;

@@ -7,7 +7,7 @@ use std::{
 
 use jiff::{SignedDuration, Timestamp};
 
-/// How many bytes of the tasks' text are held at most.
+/// Maximum number of bytes of the tasks' text.
 const MAX_BYTES: usize = 64 << 20;
 
 /// A task that was paid for.
@@ -17,9 +17,9 @@ pub(super) struct Held {
     pub(super) url: String,
     pub(super) scenes: Arc<[String]>,
     pub(super) made: Timestamp,
-    /// How long the result is kept.
+    /// The time for which the result is kept.
     pub(super) kept: SignedDuration,
-    /// How often its result was asked for.
+    /// The number of polls of its result.
     pub(super) polls: u32,
 }
 

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use super::{Code, Severity, Violation};
 
-/// How many images have a violation of each code: rejections and warnings separately, each image
-/// once per code. An image that a code rejects is not counted under its warnings as well.
+/// The number of images with a violation of each code: rejections and warnings separately, each
+/// image once per code. An image that a code rejects is not counted under its warnings as well.
 ///
 /// ```
 /// use greenlight::{Code, CodeCounts, Inspection, Requirements};
@@ -23,8 +23,8 @@ pub struct CodeCounts {
 }
 
 impl CodeCounts {
-    /// Returns the codes of one image's violations, each once, with the higher severity where a code
-    /// occurs with both.
+    /// Returns the codes of one image's violations, each once, with the higher severity where a
+    /// code occurs with both.
     pub fn worst<K: Ord>(
         violations: impl IntoIterator<Item = (K, Severity)>,
     ) -> BTreeMap<K, Severity> {

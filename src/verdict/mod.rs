@@ -120,7 +120,7 @@ impl<S> Verdict<S> {
         }
     }
 
-    /// What was evaluated.
+    /// The evaluated subject: a URL, or nothing for bytes.
     pub const fn subject(&self) -> &S {
         &self.subject
     }
@@ -191,17 +191,17 @@ pub struct Accepted<S = ()> {
 }
 
 impl<S> Accepted<S> {
-    /// What was accepted.
+    /// The accepted subject.
     pub const fn subject(&self) -> &S {
         &self.subject
     }
 
-    /// What was accepted, without the receipt.
+    /// The accepted subject, without the receipt.
     pub fn into_subject(self) -> S {
         self.subject
     }
 
-    /// What the bytes say.
+    /// The facts of the bytes.
     pub const fn inspection(&self) -> Option<&Inspection> {
         self.findings.inspection.as_ref()
     }

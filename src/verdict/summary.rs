@@ -6,8 +6,8 @@ use super::{
 use crate::{download::Download, format::Format, inspect::Inspection};
 
 /// A verdict in flat fields. With the feature `serde` it serializes to the keys that the command
-/// prints, in their order, and so does a [`Verdict`]. Unknown keys of a newer version are ignored, and
-/// an unknown format is `None`.
+/// prints, in their order, and so does a [`Verdict`]. Unknown keys of a newer version are ignored,
+/// and an unknown format is `None`.
 ///
 /// ```
 /// use greenlight::{Format, Inspection, Requirements};
@@ -21,7 +21,7 @@ use crate::{download::Download, format::Format, inspect::Inspection};
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Summary {
-    /// What becomes of the image.
+    /// The decision on the image.
     pub decision: Decision,
     /// The format, once known.
     #[cfg_attr(feature = "serde", serde(deserialize_with = "known_format"))]
@@ -34,9 +34,9 @@ pub struct Summary {
     pub bytes: Option<u64>,
     /// Whole frames, once their number is final.
     pub frames: Option<u32>,
-    /// What is wrong with the image, warnings too.
+    /// The violations, including warnings.
     pub violations: Vec<Violation>,
-    /// How the download went, if there was one.
+    /// The facts of the download, if there was one.
     pub download: Option<DownloadSummary>,
 }
 
@@ -47,11 +47,11 @@ pub struct Summary {
 pub struct DownloadSummary {
     /// The last answer's status.
     pub status: Option<u16>,
-    /// How many answers there were, redirects included.
+    /// The number of responses, including redirects.
     pub hops: usize,
-    /// How long it took in all, in milliseconds.
+    /// The total time, in milliseconds.
     pub elapsed_ms: u64,
-    /// How many bytes of body were taken.
+    /// The number of bytes received of the body.
     pub bytes: u64,
 }
 

@@ -5,7 +5,7 @@ use std::fmt;
 use super::Code;
 use crate::error::{from_name, serde_name};
 
-/// How much a violation weighs.
+/// The severity of a violation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[cfg_attr(
     feature = "serde",
@@ -29,7 +29,7 @@ impl Severity {
     }
 }
 
-/// What is done when a rule is broken.
+/// The reaction to a broken rule.
 ///
 /// ```
 /// use greenlight::{Code, Enforcement, Requirements};

@@ -14,7 +14,7 @@ pub(crate) struct ConfigOptions {
     /// Read options from this file [default: greenlight.toml, upward]
     ///
     /// By default `greenlight.toml` is looked for in the working directory and the folders above, then in
-    /// the user's folder for configuration. A file is ignored if another user but root can write it.
+    /// the user's folder for configuration. A file is ignored if another user, except root, can write it.
     /// Variables GREENLIGHT_* set single options and override the file.
     #[arg(long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath, hide_short_help = true)]
     pub(crate) config: Option<PathBuf>,

@@ -76,7 +76,7 @@ pub(crate) struct InputOptions {
     #[arg(long, value_name = "CHAR", value_parser = delimiter, hide_short_help = true)]
     pub(crate) delimiter: Option<u8>,
 
-    /// Most rows that a Parquet list may declare for each of its bytes [default: 16]
+    /// Maximum number of rows of a Parquet list for each of its bytes [default: 16]
     ///
     /// For each of these rows 128 bytes of text are read.
     #[arg(long, value_name = "N", value_parser = whole(1_u32..=u32::MAX), hide_short_help = true)]
@@ -104,7 +104,7 @@ pub(crate) struct InputOptions {
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Requirements")]
 pub(crate) struct CheckSettings {
-    /// How far files are read
+    /// Depth at which files are examined
     ///
     /// header: format and dimensions; structure: to the end, with checksums, markers and frames; payload:
     /// the coded pixels too, without decoding them; decode: a decoder as a second opinion, which holds the

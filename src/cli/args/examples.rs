@@ -155,8 +155,8 @@ A file greenlight.toml has options by their names, for all commands or in a tabl
   [scan]
   rate = 20
 
-An option decides before the environment (GREENLIGHT_REGION), that before the file, that before the \
-default. Relative paths are relative to the file. Secrets are not read from it.";
+The command line overrides the environment (GREENLIGHT_REGION), which overrides the file, which \
+overrides the default. Relative paths are relative to the file. Secrets are not read from it.";
 
 pub(super) const LEDGER: &str = "\
 Examples:
@@ -210,7 +210,7 @@ Examples:
 
 It makes one call that is free of charge: it asks for the result of a task that does not exist.
 
-Exit codes: 0 all well, 2 something failed";
+Exit codes: 0 success, 2 something failed";
 
 #[cfg(test)]
 mod tests {

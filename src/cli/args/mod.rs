@@ -153,7 +153,7 @@ pub(crate) enum Command {
     #[command(after_help = examples::STATUS)]
     Status(StatusOptions),
 
-    /// Return images that failed permanently to work
+    /// Make images that failed permanently due again
     #[command(after_help = examples::RETRY)]
     Retry(RetryOptions),
 

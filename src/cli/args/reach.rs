@@ -14,7 +14,7 @@ use crate::{
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Network")]
 pub(crate) struct ReachOptions {
-    /// How URLs are read
+    /// Part of a URL's file that is downloaded
     #[arg(
         long,
         value_name = "MODE",
@@ -35,11 +35,11 @@ pub(crate) struct ReachOptions {
     #[arg(long = "allow-address", value_name = "CIDR", value_parser = address_entry, hide_short_help = true)]
     allow_addresses: Vec<String>,
 
-    /// Keep URLs from these addresses, whatever else is allowed; may be repeated
+    /// Reject URLs at these addresses, even if they are allowed; may be repeated
     #[arg(long = "deny-address", value_name = "CIDR", value_parser = address_entry, hide_short_help = true)]
     deny_addresses: Vec<String>,
 
-    /// Most redirects of a URL that are followed
+    /// Maximum number of redirects of a URL
     #[arg(long, value_name = "N", default_value = "5", value_parser = whole(0_u8..=20), hide_short_help = true)]
     max_redirects: u8,
 

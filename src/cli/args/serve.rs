@@ -19,7 +19,7 @@ use greenlight::ByteSize;
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Server")]
 pub(crate) struct ServeOptions {
-    /// Address to listen on; port 0 takes a free one
+    /// Address to listen on; port 0 selects a free one
     ///
     /// unix:PATH is a Unix domain socket. Another address than one of loopback needs --token-file.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8088")]

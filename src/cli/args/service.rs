@@ -174,7 +174,7 @@ pub(crate) struct ResultsOptions {
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Service")]
 pub(crate) struct SandboxOptions {
-    /// Address to listen on; port 0 takes a free one
+    /// Address to listen on; port 0 selects a free one
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:0")]
     listen: SocketAddr,
 

@@ -82,7 +82,7 @@ impl Columns {
         ))
     }
 
-    /// The column of one of the usual names, or the only one there is beside the data ids.
+    /// The column of one of the usual names, or the only one other than the data ids.
     fn usual(&self, names: &[String]) -> Result<usize, Trouble> {
         let is_data_id = |name: &str| self.data_id.as_deref().is_some_and(|id| is_same(id, name));
         let fitting: Vec<_> = (0..names.len())

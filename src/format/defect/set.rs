@@ -16,7 +16,7 @@ impl Defect {
         Self { kind, offset }
     }
 
-    /// What is wrong.
+    /// The kind of the defect.
     pub const fn kind(&self) -> DefectKind {
         self.kind
     }
@@ -55,9 +55,9 @@ pub struct Defects {
     /// The first kinds in order, and the place of each: two lists, which take less room than pairs.
     first: [Option<DefectKind>; HELD],
     offsets: [u64; HELD],
-    /// Where the image's own end lies, if bytes follow it. Apart from the others, because these bytes
-    /// are seen as they come and a parser's last words only at the file's end: in one list their
-    /// order would depend on the chunks.
+    /// Where the image's own end lies, if bytes follow it. Apart from the others, because these
+    /// bytes are seen as they come and a parser's last words only at the file's end: in one list
+    /// their order would depend on the chunks.
     trailing: u64,
 }
 

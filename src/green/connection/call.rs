@@ -43,7 +43,7 @@ pub(in crate::green) struct Call<'a> {
     pub(in crate::green) data_ids: Vec<&'a DataId>,
     /// How many images are submitted, for the pace.
     pub(in crate::green) images: u32,
-    /// How long an attempt may take, if not the usual time.
+    /// Time limit of an attempt, if it is not the default.
     pub(in crate::green) timeout: Option<Duration>,
     /// Whether a response with this code is what the call asks for, and not a failure of it.
     pub(in crate::green) is_answer: fn(u16) -> bool,
@@ -71,14 +71,14 @@ impl Body {
     }
 }
 
-/// How a call is repeated.
+/// The limits of a call's attempts.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::green) struct Plan {
     pub(in crate::green) operation: &'static str,
     pub(in crate::green) effect: Effect,
     /// How many images are submitted, for the pace.
     pub(in crate::green) images: u32,
-    /// How long all attempts together may take.
+    /// Time limit of all attempts together.
     pub(in crate::green) deadline: Duration,
 }
 

@@ -19,7 +19,7 @@ pub(in crate::green) struct Failure {
 }
 
 impl Failure {
-    /// What a fault of the connection means.
+    /// Classifies a fault of the connection.
     pub(in crate::green) fn of_fault(operation: &str, fault: Fault) -> Self {
         let (class, kind) = match &fault {
             Fault::NotSent(_) => (Class::NotSent, ErrorKind::Network),

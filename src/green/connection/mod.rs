@@ -24,7 +24,7 @@ use super::{
     terms::PollConfig,
 };
 
-/// What an API defines for every call.
+/// The properties that an API defines for every call.
 #[derive(Debug)]
 pub(super) struct Dialect {
     /// The version of the API.

@@ -10,7 +10,7 @@ use crate::green::{
     sign::{self, Parts, Signature},
 };
 
-/// How requests are signed.
+/// The version of the signature of requests.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum SignatureStyle {

@@ -22,7 +22,7 @@ use crate::error::Error;
 /// is intended.
 #[derive(Clone, Debug, Default)]
 pub struct FromEcsRole {
-    /// Where the metadata service is, if not at its fixed address.
+    /// The address of the metadata service, if it is not the fixed one.
     base: Option<Url>,
     role: Option<String>,
     fetch: Fetch,

@@ -164,7 +164,7 @@ impl Credentials {
     }
 }
 
-/// Why a value cannot be a key, without showing any of it.
+/// The reason why a value cannot be a key, without any part of the value.
 fn defect(value: &str) -> Option<&'static str> {
     let starts = value.starts_with(char::is_whitespace);
     let ends = value.ends_with(char::is_whitespace);
@@ -186,7 +186,7 @@ pub(super) fn epoch_millis(millis: f64) -> Option<Timestamp> {
     Timestamp::from_duration(seconds).ok()
 }
 
-/// What [`ProvideCredentials::provide`] returns.
+/// The future that [`ProvideCredentials::provide`] returns.
 pub type Provided<'a> =
     Pin<Box<dyn Future<Output = Result<Option<Credentials>, Error>> + Send + 'a>>;
 

@@ -152,7 +152,7 @@ impl Connection {
         map
     }
 
-    /// What a refusal of the object store means. Its answers are XML.
+    /// Classifies a refusal of the object store, whose responses are XML.
     async fn upload_refused(&self, reply: &Reply, grant: &Grant, started: Instant) -> Failure {
         let body = grant
             .credentials
@@ -186,7 +186,7 @@ impl Connection {
     }
 }
 
-/// What is uploaded.
+/// The content of an upload.
 #[derive(Debug)]
 struct Image {
     inspection: Inspection,

@@ -67,7 +67,7 @@ pub(super) static DIALECT: Dialect = Dialect {
     grant: Grant::of_v1,
 };
 
-/// How long a synchronous scan may take (asynchronous moderation page, 2026-03: "up to 6 s").
+/// Time limit of a synchronous scan (asynchronous moderation page, 2026-03: "up to 6 s").
 const SYNC_TIMEOUT: Duration = Duration::from_secs(6);
 
 /// The client of one account in one region. Clones share connections, credentials and limits.

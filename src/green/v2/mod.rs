@@ -45,7 +45,7 @@ use crate::{
     verdict::Accepted,
 };
 
-/// How long a synchronous scan may take. No page states a limit; the large models are slow.
+/// Time limit of a synchronous scan. No page states a limit; the large models are slow.
 const SYNC_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The hosts of the regions (pages 467828 and 2638108, and their international editions, 2026-03).

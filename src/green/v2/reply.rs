@@ -130,7 +130,7 @@ fn outcome(data: &Object<'_>, service: Option<&Scene>) -> Outcome {
         let name = name.unwrap_or_else(|| Scene::Other(String::new()));
         results.push(service_result(data, name));
     }
-    // The level of the whole image, beside those of its services.
+    // The level of the whole image, in addition to those of its services.
     let whole = data.text("riskLevel").map_or(Suggestion::Pass, |level| {
         suggestion_of(&RiskLevel::from_word(level))
     });

@@ -31,7 +31,7 @@ pub(super) struct Cost {
     pub(super) memory: u64,
     /// Bytes of the decoded picture.
     pub(super) output: u64,
-    /// Bytes that the decoder may take beside the output, where it keeps count.
+    /// Bytes that the decoder may allocate in addition to the output, if it counts them.
     pub(super) side: u64,
     /// Blocks of 64 samples.
     blocks: u64,

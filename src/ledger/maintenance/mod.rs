@@ -71,7 +71,7 @@ pub struct Inconsistency {
     pub what: String,
     /// The number of rows.
     pub rows: u64,
-    /// How to fix it.
+    /// The remedy.
     pub remedy: String,
 }
 
