@@ -104,7 +104,7 @@ pub(crate) struct InputOptions {
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Requirements")]
 pub(crate) struct CheckSettings {
-    /// Depth at which files are examined
+    /// Depth of the examination
     ///
     /// header: format and dimensions; structure: to the end, with checksums, markers and frames; payload:
     /// the coded pixels too, without decoding them; decode: a decoder as a second opinion, which holds the

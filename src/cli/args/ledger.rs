@@ -17,7 +17,7 @@ const DEFAULT: &str = "greenlight.db";
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Service")]
 pub(crate) struct LedgerOption {
-    /// Ledger of submissions and outcomes [default: greenlight.db]
+    /// Ledger of the scan [default: greenlight.db]
     ///
     /// It keeps anything from being paid for twice. `postgres://USER@HOST/DATABASE` names a database
     /// that several machines share.

@@ -106,7 +106,7 @@ pub(crate) struct ScanSettings {
     #[arg(long, value_name = "NAME", hide_short_help = true)]
     pub(crate) account: Option<String>,
 
-    /// Maximum number of images submitted per second [default: 45]
+    /// Maximum images submitted per second [default: 45]
     ///
     /// It is shared by all that use the ledger. The default, 90 in 2.0, is nine tenths of an account's
     /// default limit.

@@ -24,13 +24,13 @@ pub(crate) struct WebhookOptions {
     ///
     /// Messages are signed and repeated as the Standard Webhooks specification asks. An address in the URL, and
     /// localhost, is allowed; a name must resolve to public addresses, or to those of --webhook-address.
-    #[arg(long, value_name = "URL", value_hint = ValueHint::Url, requires = "webhook_secret_file")]
+    #[arg(long, value_name = "URL", value_hint = ValueHint::Url, requires = "webhook_secret_file", hide_short_help = true)]
     webhook: Option<String>,
 
     /// Secrets that sign the messages, one per line: whsec_ and Base64
     ///
     /// A message is signed with each of them, so that the application can change its secret.
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "webhook")]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "webhook", hide_short_help = true)]
     webhook_secret_file: Option<PathBuf>,
 
     /// Addresses that the name in --webhook may resolve to; may be repeated

@@ -46,7 +46,7 @@ fn the_short_help_names_the_usual_options() {
           --column <NAME>  Column of the list with the sources
 
     Requirements:
-          --depth <DEPTH>        Depth at which files are examined [default: structure]
+          --depth <DEPTH>        Depth of the examination [default: structure]
           --for <SCAN>           Scan they are for: async, sync, v2 [default: async]
           --requirements <FILE>  Read the requirements from a JSON file
           --max-bytes <SIZE>     Largest file: 20MB, 5MiB [default: 20MiB]
