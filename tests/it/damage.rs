@@ -192,6 +192,17 @@ impl Png {
 
 /// A GIF of 200x200 pixels, a code of 9 bits for each, and the offset of the code of one.
 fn gif(interlaced: bool, block: usize, pixel: usize, code: u32) -> (Vec<u8>, usize) {
+    gif_with(interlaced, block, pixel, code, &[257])
+}
+
+/// The same with other codes after the pixels.
+fn gif_with(
+    interlaced: bool,
+    block: usize,
+    pixel: usize,
+    code: u32,
+    rest: &[u32],
+) -> (Vec<u8>, usize) {
     let (mut coded, mut held, mut count, mut at) = (Vec::new(), 0_u32, 0, 0);
     let mut push = |code: u32| {
         held |= code << count;
@@ -213,7 +224,12 @@ fn gif(interlaced: bool, block: usize, pixel: usize, code: u32) -> (Vec<u8>, usi
             at = end;
         }
     }
-    push(257);
+    for (index, code) in (40_000..).zip(rest) {
+        let end = push(*code);
+        if index == pixel {
+            at = end;
+        }
+    }
     push(0);
     let mut file = b"GIF89a\xc8\0\xc8\0\x80\0\0rgbRGB".to_vec();
     file.extend(b",\0\0\0\0\xc8\0\xc8\0");
@@ -229,13 +245,22 @@ fn gif(interlaced: bool, block: usize, pixel: usize, code: u32) -> (Vec<u8>, usi
 
 /// A bitmap of 100x100 pixels in two runs for each row, of which one row is replaced, and its offset.
 fn rle_8(row: usize, replaced: &[u8]) -> (Vec<u8>, usize) {
-    let mut rows: Vec<&[u8]> = vec![&[50, 1, 50, 2, 0, 0]; 100];
-    rows[row] = replaced;
-    let coded = [&rows.concat()[..], &[0, 1]].concat();
+    rle_8_with(100, row, replaced, &[0, 1])
+}
+
+/// The same with another width, and other codes after the last row.
+fn rle_8_with(width: u32, row: usize, replaced: &[u8], rest: &[u8]) -> (Vec<u8>, usize) {
+    let second = u8::try_from(width - 50).unwrap();
+    let whole = [50, 1, second, 2, 0, 0];
+    let mut rows: Vec<&[u8]> = vec![&whole; 100];
+    if let Some(row) = rows.get_mut(row) {
+        *row = replaced;
+    }
+    let coded = [&rows.concat()[..], rest].concat();
     let mut file = b"BM".to_vec();
     let pixels = 54_u32 + 1024;
     let len = u32::try_from(coded.len()).unwrap();
-    for number in [pixels + len, 0, pixels, 40, 100, 100, 0x0008_0001, 1, len] {
+    for number in [pixels + len, 0, pixels, 40, width, 100, 0x0008_0001, 1, len] {
         file.extend(number.to_le_bytes());
     }
     file.resize(usize::try_from(pixels).unwrap(), 0);
@@ -244,8 +269,119 @@ fn rle_8(row: usize, replaced: &[u8]) -> (Vec<u8>, usize) {
     (file, place)
 }
 
+/// Adler-32 (RFC 1950, 8.2).
+fn adler(bytes: &[u8]) -> [u8; 4] {
+    let (mut low, mut high) = (1_u32, 0_u32);
+    for byte in bytes {
+        low = (low + u32::from(*byte)) % 65_521;
+        high = (high + low) % 65_521;
+    }
+    (high << 16 | low).to_be_bytes()
+}
+
+/// A gray JPEG of 1024x512 pixels, two bits for each block, of which one has too many coefficients; and
+/// the offset of that block. The DC code 0 is no difference; the AC codes are 0 for the end of the block
+/// and 10 for four zeros and a coefficient of one bit.
+fn overrun(block: usize) -> (Vec<u8>, usize) {
+    let mut file = vec![0xff, 0xd8, 0xff, 0xdb, 0, 67, 0];
+    file.extend([1; 64]);
+    file.extend([0xff, 0xc0, 0, 11, 8, 2, 0, 4, 0, 1, 1, 0x11, 0]);
+    let mut table = |class: u8, counts: [u8; 2], symbols: &[u8]| {
+        let len = u8::try_from(19 + symbols.len()).unwrap();
+        file.extend([0xff, 0xc4, 0, len, class]);
+        file.extend(counts);
+        file.extend([0; 14]);
+        file.extend(symbols);
+    };
+    table(0x00, [1, 0], &[0]);
+    table(0x10, [1, 1], &[0x00, 0x41]);
+    file.extend([0xff, 0xda, 0, 8, 1, 1, 0, 0, 63, 0]);
+    let mut bits = Vec::new();
+    let mut place = 0;
+    for index in 0..128 * 64 {
+        if index == block {
+            place = file.len() + bits.len() / 8;
+            // Twelve are 60 coefficients; the thirteenth ends beyond the block.
+            bits.push(0);
+            bits.extend([1, 0, 0].repeat(13));
+        } else {
+            bits.extend([0, 0]);
+        }
+    }
+    let bytes = bits.chunks(8).map(|bits| {
+        let shifted = bits.iter().zip((0..8).rev());
+        shifted.fold(0, |byte, (bit, shift)| byte | bit << shift)
+    });
+    file.extend(bytes);
+    file.extend([0xff, 0xd9]);
+    (file, place)
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn data_after_the_last_block_is_reported_where_it_is(
+        (mut file, scan, _) in jpeg_and_place(),
+        more in 2_usize..5_000,
+    ) {
+        file.splice(scan.end..scan.end, vec![0; more]);
+        assert_near(&file, DefectKind::JpegDataExcess, scan.end)?;
+    }
+
+    #[test]
+    fn a_block_of_too_many_coefficients_is_reported_where_it_is(block in 0_usize..128 * 64) {
+        let (file, place) = overrun(block);
+        assert_near(&file, DefectKind::JpegBlockOverrun, place)?;
+    }
+
+    #[test]
+    fn a_wrong_end_of_image_data_is_reported_where_it_is(
+        interlaced in any::<bool>(),
+        chunk in 500_usize..100_000,
+        more in 1_usize..2_000,
+    ) {
+        let rows = Png::rows(interlaced);
+        let pixels = vec![0; rows[rows.len() - 1]];
+        let mut png = Png::stored(&pixels, interlaced, chunk);
+        let end = png.data.len();
+        assert_near(&png.bytes(), DefectKind::PngNoImageDataChecksum, png.place(end - 1))?;
+        png.data.extend(adler(&pixels));
+        let good = png.bytes();
+        let inspection = Inspection::at(Depth::Payload, &good);
+        prop_assert!(inspection.defects().is_empty(), "{:?}", inspection);
+        png.data[end] ^= 1;
+        assert_near(&png.bytes(), DefectKind::PngImageDataChecksum, png.place(end))?;
+        png.data[end] ^= 1;
+        png.data.extend(vec![7; more]);
+        assert_near(&png.bytes(), DefectKind::PngImageDataEnd, png.place(end + 4))?;
+        png.data[0] = 0;
+        assert_near(&png.bytes(), DefectKind::PngZlibHeader, png.place(0))?;
+    }
+
+    #[test]
+    fn a_wrong_end_of_gif_codes_is_reported_where_it_is(
+        interlaced in any::<bool>(),
+        block in 1_usize..256,
+        more in 8_usize..200,
+    ) {
+        let codes = [vec![7; more], vec![257]].concat();
+        let (file, place) = gif_with(interlaced, block, 40_000, 0, &codes);
+        assert_near(&file, DefectKind::GifImageDataEnd, place)?;
+        let (file, _) = gif_with(interlaced, block, 40_000, 0, &[]);
+        assert_near(&file, DefectKind::GifImageDataEnd, file.len() - 2)?;
+    }
+
+    #[test]
+    fn a_wrong_end_of_runs_is_reported_where_it_is(row in 0_usize..99, more in 1_usize..200) {
+        let (file, place) = rle_8_with(98, row, &[50, 1, 50, 2, 0, 0], &[0, 1]);
+        assert_near(&file, DefectKind::BmpRleOverrun, place)?;
+        let rest = [[50, 1].repeat(more), vec![0, 1]].concat();
+        let (file, _) = rle_8_with(100, 100, &[], &rest);
+        assert_near(&file, DefectKind::BmpRleExcess, file.len() - rest.len())?;
+        let (file, _) = rle_8_with(100, 100, &[], &[]);
+        assert_near(&file, DefectKind::BmpRleNoEnd, file.len())?;
+    }
 
     #[test]
     fn missing_bytes_of_a_scan_are_reported_where_they_are(
