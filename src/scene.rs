@@ -122,6 +122,7 @@ macro_rules! open_set {
     };
 }
 
+#[cfg(feature = "client")]
 pub(crate) use open_set;
 
 open_set!(Scene, "scene");
