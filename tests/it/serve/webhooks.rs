@@ -165,7 +165,7 @@ fn hasty(url: &str, connections: ProbeBuilder, attempts: usize) -> Webhook {
     let webhook = Webhook::new(url, &secret(), connections).unwrap();
     webhook
         .with_delays(delays)
-        .with_time(Duration::from_millis(500))
+        .with_time(Duration::from_secs(4))
 }
 
 /// A server that reports to a webhook.
