@@ -57,7 +57,12 @@ mod inspect_stream;
 mod jpeg;
 #[cfg(feature = "ledger")]
 mod ledger;
-#[cfg(all(feature = "ledger", feature = "pipeline", feature = "sandbox"))]
+#[cfg(all(
+    feature = "ledger",
+    feature = "pipeline",
+    feature = "postgres",
+    feature = "sandbox"
+))]
 mod pipeline;
 #[cfg(all(feature = "ledger", feature = "postgres"))]
 mod postgres_server;

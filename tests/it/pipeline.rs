@@ -15,7 +15,7 @@ use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
 use greenlight::{
     Code, ErrorKind, Requirements, Scene,
     green::{Client, Credentials, Secret},
-    ledger::{Ledger, Row, Rows, Scope, Source, SqliteLedger, State},
+    ledger::{Ledger, PostgresLedger, Row, Rows, Scope, Source, SqliteLedger, State},
     pipeline::{Line, Pipeline, Plan, Progress, Subject},
     probe::{AddressPolicy, Mode, Probe},
     sandbox::{Sandbox, SandboxBuilder},
@@ -28,7 +28,9 @@ const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/images");
 /// A sandbox and a ledger for a pipeline.
 struct Bench {
     sandbox: Sandbox,
-    ledger: Arc<SqliteLedger>,
+    ledger: Arc<dyn Ledger>,
+    /// The path of a SQLite file, or the URL of a PostgreSQL server.
+    location: String,
 }
 
 pub(crate) fn scope() -> Scope {
@@ -127,23 +129,35 @@ fn impatient(pipeline: Pipeline) -> Pipeline {
         .settle_after(Duration::from_secs(7))
 }
 
+async fn open(location: &str, scope: &Scope) -> Arc<dyn Ledger> {
+    if location.starts_with("postgres:") {
+        Arc::new(PostgresLedger::open(location, scope).await.unwrap())
+    } else {
+        Arc::new(SqliteLedger::open(Path::new(location), scope).unwrap())
+    }
+}
+
 impl Bench {
     async fn new(sandbox: SandboxBuilder) -> Self {
         Self::of(sandbox, &scope()).await
     }
 
     async fn of(sandbox: SandboxBuilder, scope: &Scope) -> Self {
-        let ledger = SqliteLedger::open(&fresh_path("pipeline"), scope).unwrap();
+        let path = fresh_path("pipeline");
+        Self::at(sandbox, scope, path.to_str().unwrap()).await
+    }
+
+    async fn at(sandbox: SandboxBuilder, scope: &Scope, location: &str) -> Self {
         Self {
             sandbox: sandbox.serve(FIXTURES).start().await.unwrap(),
-            ledger: Arc::new(ledger),
+            ledger: open(location, scope).await,
+            location: location.to_owned(),
         }
     }
 
     fn pipeline(&self) -> Pipeline {
         let secret = self.sandbox.credentials().secret();
-        let ledger = Arc::<SqliteLedger>::clone(&self.ledger);
-        pipeline(&self.sandbox.endpoint(), secret, ledger)
+        pipeline(&self.sandbox.endpoint(), secret, Arc::clone(&self.ledger))
     }
 
     /// Returns distinct URLs of one valid image.
@@ -330,9 +344,8 @@ fn a_stopped_run_leaves_the_rest_to_the_next() {
 fn runs_that_share_a_ledger_share_the_work() {
     block_on(async {
         let bench = Bench::new(Sandbox::builder()).await;
-        let path = bench.ledger.path().to_owned();
         let secret = bench.sandbox.credentials().secret();
-        let other = Arc::new(SqliteLedger::open(&path, &scope()).unwrap());
+        let other = open(&bench.location, &scope()).await;
         let other = pipeline(&bench.sandbox.endpoint(), secret, other);
         let mut first = bench.pipeline().start(bench.good(150));
         let mut second = other.resume();

@@ -13,7 +13,7 @@ use std::{
 
 use futures_util::future::join_all;
 use greenlight::{
-    ledger::{Ledger, Row, SqliteLedger, State, Stats},
+    ledger::{Row, SqliteLedger, State, Stats},
     pipeline::{Line, Pipeline, Step},
     probe::Mode,
     sandbox::{Fault, Operation, Sandbox, SandboxBuilder, Share},
@@ -30,7 +30,7 @@ async fn bench(sandbox: SandboxBuilder, is_v2: bool) -> (Bench, Pipeline) {
     let scope = if is_v2 { scope_v2() } else { scope() };
     let bench = Bench::of(sandbox.polls(1), &scope).await;
     let pipeline = if is_v2 {
-        let ledger: Arc<dyn Ledger> = Arc::<SqliteLedger>::clone(&bench.ledger);
+        let ledger = Arc::clone(&bench.ledger);
         pipeline_v2(probe(), &bench.sandbox.endpoint(), ledger)
     } else {
         bench.pipeline()
@@ -265,7 +265,7 @@ fn kill_at(step: Step, pass: u32, is_v2: bool) -> bool {
 fn a_header_probe_uploads_whole_images() {
     block_on(async {
         let (bench, _) = bench(Sandbox::builder().no_download(404), true).await;
-        let ledger: Arc<dyn Ledger> = Arc::<SqliteLedger>::clone(&bench.ledger);
+        let ledger = Arc::clone(&bench.ledger);
         let pipeline = pipeline_v2(probe_in(Mode::Header), &bench.sandbox.endpoint(), ledger);
         let (rows, _) = run(&pipeline.upload_fallback(true), bench.good(2)).await;
         assert_eq!(decided(&rows), 2);

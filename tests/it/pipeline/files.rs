@@ -14,7 +14,7 @@ use std::{
 use greenlight::{
     Code, ErrorKind,
     green::{Client, Credentials, Secret},
-    ledger::{Key, Known, Ledger, Location, NewImage, Reason, Row, Source, State},
+    ledger::{Key, Known, Location, NewImage, Reason, Row, Source, State},
     pipeline::{Line, Pipeline, Plan, Step, Subject},
     sandbox::{Fault, Operation, Sandbox, When},
 };

@@ -27,13 +27,14 @@ use std::{
 };
 
 use greenlight::{
-    ledger::{Ledger, State},
+    ledger::State,
     pipeline::Step,
     sandbox::{Fault, Operation, Sandbox, Share, When},
 };
 use tokio::runtime::Runtime;
 
 use super::{Bench, files::picture};
+use crate::postgres_server::fresh_url;
 use child::{Death, Orders};
 
 /// Requests in flight in one process, and images per request: the responses that a kill can lose.
@@ -106,9 +107,24 @@ fn no_kill_loses_an_image_or_a_task_or_pays_more_than_was_in_flight() {
 fn with_callbacks_no_kill_pays_anything_twice() {
     let runtime = Runtime::new().unwrap();
     let bench = runtime.block_on(Bench::new(Sandbox::builder().polls(1)));
-    let url = receiver::start(&runtime, &bench);
-    let suite = Suite::new(&bench, 1_000, 20, Some(url), Service::V1);
-    let bill = suite.run(&runtime);
+    nothing_is_paid_twice(&runtime, &bench);
+}
+
+#[test]
+#[ignore = "slow: kills a process at every checkpoint"]
+fn with_callbacks_and_postgresql_no_kill_pays_anything_twice() {
+    let Some(url) = fresh_url() else { return };
+    let runtime = Runtime::new().unwrap();
+    let sandbox = Sandbox::builder().polls(1);
+    let bench = runtime.block_on(Bench::at(sandbox, &super::scope(), &url));
+    nothing_is_paid_twice(&runtime, &bench);
+}
+
+/// Callbacks report the tasks of lost responses.
+fn nothing_is_paid_twice(runtime: &Runtime, bench: &Bench) {
+    let url = receiver::start(runtime, bench);
+    let suite = Suite::new(bench, 1_000, 20, Some(url), Service::V1);
+    let bill = suite.run(runtime);
     assert!(bill.unanswered > 0, "{bill:?}");
     assert_eq!((bill.additional, bill.lost), (0, 0), "{bill:?}");
 }
@@ -247,7 +263,7 @@ impl<'a> Suite<'a> {
     fn orders(&self, death: Option<Death>, has_list: bool) -> Orders {
         Orders {
             endpoint: self.bench.sandbox.endpoint(),
-            ledger: self.bench.ledger.path().to_owned(),
+            ledger: self.bench.location.clone(),
             folder: self.folder.path().to_owned(),
             good: self.bench.url("png/rgb.png"),
             refused: self.bench.url("webp/animated.webp"),

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, fs, path::Path, time::SystemTime};
 
 use greenlight::{
     Code, CodeCounts, Decision, Enforcement, Requirements, Severity, Violation,
-    ledger::{Ledger as _, Row, State},
+    ledger::{Row, State},
     pipeline::{self, Line, LineChecks, Pipeline, Plan, Subject},
     sandbox::Sandbox,
 };

@@ -7,7 +7,7 @@ use std::{
 };
 
 use greenlight::{
-    ledger::{Ledger, SqliteLedger, State},
+    ledger::State,
     pipeline::{Line, Pipeline, Subject},
     probe::Mode,
     sandbox::{Fault, Operation, Sandbox, Share, When},
@@ -17,7 +17,7 @@ use super::{Bench, FIXTURES, block_on, impatient, line, pipeline_v2, probe_in, s
 
 async fn bench() -> (Bench, Pipeline) {
     let bench = Bench::of(Sandbox::builder().polls(1), &scope_v2()).await;
-    let ledger: Arc<dyn Ledger> = Arc::<SqliteLedger>::clone(&bench.ledger);
+    let ledger = Arc::clone(&bench.ledger);
     let pipeline = pipeline_v2(probe_in(Mode::Header), &bench.sandbox.endpoint(), ledger);
     (bench, pipeline)
 }
@@ -146,7 +146,7 @@ fn the_pace_of_the_ledger_holds() {
 fn polls_become_rarer_with_the_age_of_a_task() {
     block_on(async {
         let bench = Bench::of(Sandbox::builder().polls(7), &scope_v2()).await;
-        let ledger: Arc<dyn Ledger> = Arc::<SqliteLedger>::clone(&bench.ledger);
+        let ledger = Arc::clone(&bench.ledger);
         let pipeline = pipeline_v2(probe_in(Mode::Header), &bench.sandbox.endpoint(), ledger)
             .poll_interval(Duration::from_millis(50));
         let started = Instant::now();

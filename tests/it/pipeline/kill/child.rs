@@ -16,13 +16,13 @@ use std::{
 };
 
 use greenlight::{
-    ledger::{Ledger, Scope, SqliteLedger},
+    ledger::{Ledger, Scope},
     pipeline::{Line, Pipeline, Step, Subject},
     probe::Mode,
 };
 
 use super::{
-    super::{block_on, line, pipeline_over, pipeline_v2, probe_in, scope, scope_v2},
+    super::{block_on, line, open, pipeline_over, pipeline_v2, probe_in, scope, scope_v2},
     BATCH, Kind, REQUESTS, REQUESTS_V2, own_path, receiver,
 };
 
@@ -39,7 +39,7 @@ pub(super) struct Death {
 /// The configuration of the process.
 pub(super) struct Orders {
     pub(super) endpoint: String,
-    pub(super) ledger: PathBuf,
+    pub(super) ledger: String,
     /// The folder with the files and the records of deliveries.
     pub(super) folder: PathBuf,
     pub(super) good: String,
@@ -64,7 +64,7 @@ impl Orders {
         };
         [
             self.endpoint.clone(),
-            self.ledger.display().to_string(),
+            self.ledger.clone(),
             self.folder.display().to_string(),
             self.good.clone(),
             self.refused.clone(),
@@ -85,7 +85,7 @@ impl Orders {
         let mut part = || parts.next().unwrap().to_owned();
         Self {
             endpoint: part(),
-            ledger: part().into(),
+            ledger: part(),
             folder: part().into(),
             good: part(),
             refused: part(),
@@ -183,8 +183,7 @@ fn child() {
     };
     let orders = Orders::read(&orders);
     block_on(async {
-        let ledger = SqliteLedger::open(&orders.ledger, &orders.scope()).unwrap();
-        let pipeline = orders.pipeline(Arc::new(ledger));
+        let pipeline = orders.pipeline(open(&orders.ledger, &orders.scope()).await);
         let mut run = if orders.has_list {
             pipeline.start(orders.lines())
         } else {
