@@ -57,11 +57,28 @@ pub(crate) async fn run(options: WorkOptions, mut interrupt: Interrupt) -> Resul
         {
             return Ok(Exit::Success);
         }
-        notices.obstacles.look(&*ledger).await?;
+        if !has_work(&*ledger, &mut notices, &mut interrupt).await? {
+            return Ok(Exit::Success);
+        }
+    }
+}
+
+/// Waits until an image needs work. Returns `false` if it is interrupted first. The counts at the start of a run read
+/// all images, so an idle worker must not start one every second.
+async fn has_work(
+    ledger: &dyn Ledger,
+    notices: &mut Notices,
+    interrupt: &mut Interrupt,
+) -> Result<bool, Failure> {
+    loop {
+        notices.obstacles.look(ledger).await?;
         tokio::select! {
             biased;
-            () = interrupt.wait() => return Ok(Exit::Success),
+            () = interrupt.wait() => return Ok(false),
             () = time::sleep(LOOK) => {}
+        }
+        if !ledger.backlog().await?.due.is_empty() {
+            return Ok(true);
         }
     }
 }

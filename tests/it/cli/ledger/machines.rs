@@ -32,6 +32,39 @@ fn fail_always(service: &Service) {
     }
 }
 
+/// A worker without work reads all images once, when it starts. A ledger may have millions of them.
+#[test]
+#[ignore = "slow: waits for what does not happen"]
+fn an_idle_worker_does_not_count_the_images_repeatedly() {
+    let Some(url) = fresh_url() else { return };
+    let service = Service::with("machines-idle", Sandbox::builder());
+    service.list("list.txt", 400);
+    let scan = Run::of(service.scan_list(&url, &[]));
+    assert_eq!(scan.code, Some(0), "{scan}");
+    let schema = url.rsplit_once("schema=").unwrap().1.to_owned();
+    let runtime = runtime();
+    let client = runtime.block_on(other_program(&url));
+    let analyze = format!("ANALYZE {schema}.image");
+    runtime.block_on(client.batch_execute(&analyze)).unwrap();
+    let rows_read = || {
+        // The server publishes its counters after a second.
+        std::thread::sleep(Duration::from_secs(2));
+        let read = "SELECT seq_tup_read FROM pg_stat_user_tables WHERE schemaname = $1 AND relname = 'image'";
+        let rows = runtime.block_on(client.query_one(read, &[&schema]));
+        rows.unwrap().get::<_, i64>(0)
+    };
+    let before = rows_read();
+    service.shared_status(&url);
+    let once = rows_read() - before;
+    assert!(once >= 400, "{once}");
+    let mut worker = service.work(&url, &[]);
+    std::thread::sleep(Duration::from_secs(6));
+    worker.kill().unwrap();
+    worker.wait().unwrap();
+    let idle = rows_read() - before - once;
+    assert!(idle <= 2 * once, "{idle} rows, {once} for one count");
+}
+
 /// Another process that waits for the lock gets it when the connection that holds it ends.
 #[test]
 fn a_scan_stops_printing_once_another_run_prints() {

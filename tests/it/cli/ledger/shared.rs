@@ -28,7 +28,7 @@ impl Service {
         self.bench.run(&args)
     }
 
-    fn shared_status(&self, url: &str) -> Value {
+    pub(super) fn shared_status(&self, url: &str) -> Value {
         self.run_status(url).json().remove(0)
     }
 
