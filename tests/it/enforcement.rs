@@ -295,3 +295,46 @@ fn unseen_frames_follow_their_enforcement_at_header_depth() {
     let verdict = Requirements::ASYNC.with_warnings_rejected().judge(gif);
     assert_eq!(severity(&verdict, Code::ImageFramesUnseen), None);
 }
+
+/// Reading ends early only if what was read rejects the image.
+#[cfg(feature = "files")]
+#[test]
+fn a_rule_that_does_not_reject_does_not_end_the_reading() {
+    use greenlight::local_file;
+    let folder = std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/images"));
+    let depth = Depth::Structure;
+    let mut accepted = 0;
+    for (name, _) in super::fixtures::images() {
+        let path = folder.join(name);
+        let whole = Inspection::from_path(depth, &path).unwrap();
+        for code in [
+            Code::ImageTooLarge,
+            Code::ImageFormatUnsupported,
+            Code::ImageNotAnImage,
+        ] {
+            for enforcement in [Enforcement::Warn, Enforcement::Off] {
+                let asked = Requirements::ASYNC.with_max_bytes(3_000);
+                let asked = asked.with_enforcement(code, enforcement);
+                let file = local_file::open(&path).unwrap();
+                let verdict = asked.judge_file(depth, file, &path).unwrap();
+                let expected = asked.judge(whole.clone()).decision();
+                assert_eq!(verdict.decision(), expected, "{name}, {code}={enforcement}");
+                accepted += usize::from(expected == Decision::Accept);
+            }
+        }
+    }
+    assert!(accepted > 100, "{accepted}");
+}
+
+/// The extension counts even if the rest of the name is not UTF-8.
+#[cfg(all(unix, feature = "files"))]
+#[test]
+fn a_name_that_is_not_utf_8_has_an_extension() {
+    use std::{ffi::OsStr, os::unix::ffi::OsStrExt as _};
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(OsStr::from_bytes(b"\xff.png"));
+    std::fs::write(&path, bmp(300, 300)).unwrap();
+    let inspection = Inspection::from_path(Depth::Header, &path).unwrap();
+    let claims: Vec<_> = inspection.claims().map(|claim| claim.format).collect();
+    assert_eq!(claims, [Format::Png]);
+}

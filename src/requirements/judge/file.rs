@@ -5,7 +5,7 @@ use std::{fs::File, io, path::Path};
 use crate::{
     inspect::{Depth, Identity, Inspector, inspect_file},
     requirements::Requirements,
-    verdict::{Code, Severity, Verdict, Violation},
+    verdict::{Code, Enforcement, Severity, Verdict, Violation},
 };
 
 impl Requirements {
@@ -28,7 +28,12 @@ impl Requirements {
     ///
     /// Returns the system's error. What is wrong with the bytes is in the verdict.
     pub fn judge_file(&self, depth: Depth, file: File, path: &Path) -> io::Result<Verdict> {
-        let inspection = inspect_file(file, path, depth, self.max_bytes(), |inspector, _| {
+        let max = if self.enforcement(Code::ImageTooLarge) == Enforcement::Reject {
+            self.max_bytes()
+        } else {
+            self.max_bytes().max(file.metadata()?.len())
+        };
+        let inspection = inspect_file(file, path, depth, max, |inspector, _| {
             // The length of a file that the system generates while it is read is unknown until its
             // end.
             let has_len = inspector.inspection().len().is_some();
@@ -39,11 +44,13 @@ impl Requirements {
 
     /// Whether the rest of a file whose length is known cannot change the decision.
     fn is_decided(&self, depth: Depth, inspector: &Inspector) -> bool {
-        match inspector.inspection().identity() {
+        let inspection = inspector.inspection();
+        match inspection.identity() {
             Identity::Undecided => false,
-            Identity::NotAnImage => true,
+            Identity::NotAnImage => self.rejects(inspection),
             Identity::Format(format) => {
-                !self.allows(format) || (depth == Depth::Header && inspector.is_settled())
+                (!self.allows(format) && self.rejects(inspection))
+                    || (depth == Depth::Header && inspector.is_settled())
             }
         }
     }

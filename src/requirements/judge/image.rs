@@ -235,8 +235,13 @@ impl Violation {
             ClaimSource::ContentType => "the Content-Type",
         };
         let is = actual.map_or("no image", Format::title);
+        let remedy = match (severity, claim.source) {
+            (Severity::Warn, _) => "the content decides",
+            (_, ClaimSource::Extension) => "rename it",
+            (_, ClaimSource::ContentType) => "correct the header",
+        };
         let message = format!(
-            "{who} says {}, the content is {is}: the content decides",
+            "{who} says {}, the content is {is}: {remedy}",
             claim.format.title()
         );
         Some(Self::new(
