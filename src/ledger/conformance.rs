@@ -131,6 +131,7 @@ cases! {
         a_source_is_delivered_again_if_requested,
         rows_contain_pending_deliveries,
         dead_images_are_retried_by_class,
+        the_facts_of_a_rejection_do_not_outlive_a_retry,
         the_backlog_lists_due_work,
         everything_is_counted,
         the_rate_is_that_after_the_first_request,

@@ -1,5 +1,8 @@
 use super::{
-    super::{EXPIRED_CLASS, ImageResult, Key, NewImage, NextStep, Resubmit, State, Update, Work},
+    super::{
+        EXPIRED_CLASS, Finding, ImageResult, Judgement, Key, NewImage, NextStep, Resubmit, State,
+        Update, Work,
+    },
     trial::{Trial, at, image, key, reason, retry_at, task},
 };
 
@@ -209,6 +212,27 @@ pub(super) async fn dead_images_are_retried_by_class(trial: Trial) {
     assert_eq!(keys, [key(1), key(3)]);
     assert_eq!(retry(Vec::new()).await.expect("retry"), 1);
     assert_eq!(trial.state(2).await, State::Probed);
+}
+
+pub(super) async fn the_facts_of_a_rejection_do_not_outlive_a_retry(trial: Trial) {
+    trial.enqueue(vec![image(1, 1)], at(0)).await;
+    let hold = trial.claim(Work::Probe, 1, at(0)).await[0].hold;
+    let finding = Finding {
+        hold,
+        judgement: Judgement::Rejected(reason("image/too-small")),
+        facts: Some("{}".to_owned()),
+        billed: 1,
+    };
+    let recorded = trial.ledger.record_findings(vec![finding], at(1)).await;
+    assert_eq!(recorded.expect("record findings"), 1);
+    let classes = vec!["image/too-small".to_owned()];
+    assert_eq!(trial.ledger.retry(classes, at(2)).await.expect("retry"), 1);
+    let hold = trial.claim(Work::Probe, 1, at(3)).await[0].hold;
+    let gone = Judgement::Unreachable(NextStep::Dead(reason("file/missing")));
+    assert_eq!(trial.find(hold, gone, at(4)).await, 1);
+    let row = trial.row(1).await;
+    let class = row.reason.map(|reason| reason.class);
+    assert_eq!((class.as_deref(), row.facts), (Some("file/missing"), None));
 }
 
 pub(super) async fn the_backlog_lists_due_work(trial: Trial) {

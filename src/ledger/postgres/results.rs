@@ -341,7 +341,7 @@ pub(super) async fn retry(db: &Connection, classes: &[String], now: i64) -> Resu
     db.execute(
         "UPDATE image SET state = CASE WHEN accepted THEN $2::smallint ELSE $3 END, next_at = $4,
              attempts = 0, expirations = 0, batch = NULL, lease = NULL, holder = NULL,
-             class = NULL, message = NULL
+             class = NULL, message = NULL, facts = CASE WHEN accepted THEN facts END
          WHERE id = ANY($1)",
         &[&ids, &code(State::Probed), &code(State::Received), &now],
     )

@@ -194,7 +194,7 @@ pub(super) fn retry(db: &Connection, classes: &[String], now: i64) -> Result<u64
         db.prepare_cached(
             "UPDATE image SET state = CASE WHEN accepted THEN ?2 ELSE ?3 END, next_at = ?4,
                     attempts = 0, expirations = 0, batch = NULL, lease = NULL,
-                    class = NULL, message = NULL
+                    class = NULL, message = NULL, facts = CASE WHEN accepted THEN facts END
              WHERE id = ?1",
         )?
         .execute(params![
