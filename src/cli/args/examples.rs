@@ -88,7 +88,8 @@ Examples:
   greenlight retry
   greenlight retry --class download/too-slow,submit/592 --ledger urls.db
 
-Nothing is sent until `greenlight resume` runs. What was submitted before may be billed again.";
+Nothing is sent until the next run with this ledger, for example `greenlight resume`. What was submitted before may be
+billed again.";
 
 pub(super) const DEAD: &str = "\
 Examples:
