@@ -4,7 +4,7 @@ use std::{net::IpAddr, sync::Arc};
 
 use axum::{
     extract::{Request, State},
-    http::{HeaderMap, header, uri::Authority},
+    http::{HeaderMap, Uri, header, uri::Authority},
     middleware::Next,
     response::Response,
 };
@@ -17,7 +17,7 @@ pub(super) struct Client(pub(super) usize);
 
 /// Serves a request if its client may make it.
 pub(super) async fn check(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
-    let admitted = admit(&app, request.headers());
+    let admitted = admit(&app, request.uri(), request.headers());
     match admitted {
         Ok(client) => {
             let mut response = next.run(request).await;
@@ -28,9 +28,9 @@ pub(super) async fn check(State(app): State<Arc<App>>, request: Request, next: N
     }
 }
 
-fn admit(app: &App, headers: &HeaderMap) -> Result<Client, Refusal> {
+fn admit(app: &App, uri: &Uri, headers: &HeaderMap) -> Result<Client, Refusal> {
     if !app.clients.are_known() {
-        from_this_host(headers)?;
+        from_this_host(uri, headers)?;
     }
     match app.clients.admit(headers) {
         Ok(number) => Ok(Client(number)),
@@ -51,16 +51,18 @@ fn admit(app: &App, headers: &HeaderMap) -> Result<Client, Refusal> {
 /// A server without tokens trusts every program of its host. A browser is one of them, and sends what
 /// pages of other sites ask it to, so those are refused: by their origin, and by the name under which
 /// they reach this server, which is one of theirs if they use DNS rebinding.
-fn from_this_host(headers: &HeaderMap) -> Result<(), Refusal> {
-    let host = text(headers, header::HOST);
+fn from_this_host(uri: &Uri, headers: &HeaderMap) -> Result<(), Refusal> {
     let is_named = |host: &str| {
         let authority = host.parse::<Authority>().ok();
         let name = authority.as_ref().map_or("", Authority::host);
         let address = name.trim_start_matches('[').trim_end_matches(']');
         name.eq_ignore_ascii_case("localhost") || address.parse::<IpAddr>().is_ok()
     };
-    if let Some(host) = host
-        && !is_named(host)
+    let hosts = headers.get_all(header::HOST).iter();
+    let hosts = hosts.map(|host| host.to_str().unwrap_or_default());
+    if !hosts
+        .chain(uri.authority().map(Authority::as_str))
+        .all(is_named)
     {
         return Err(Refusal::new(
             403,
@@ -68,7 +70,7 @@ fn from_this_host(headers: &HeaderMap) -> Result<(), Refusal> {
             "the request names another host than localhost or an address: with a token it may",
         ));
     }
-    let origin = text(headers, header::ORIGIN);
+    let (host, origin) = (text(headers, header::HOST), text(headers, header::ORIGIN));
     if let Some(origin) = origin
         && origin.strip_prefix("http://") != host
     {

@@ -11,7 +11,7 @@ use std::{
 };
 
 use sha2::{Digest as _, Sha256};
-use tempfile::NamedTempFile;
+use tempfile::{Builder, NamedTempFile};
 use tokio::{
     fs::File,
     io::AsyncWriteExt as _,
@@ -35,6 +35,9 @@ const PAGE: usize = 500;
 /// The age at which the file of a dead image is removed, which may be retried until then, and that of
 /// an image that the ledger does not know, which may belong to another ledger.
 const KEPT: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// How the names of partial files begin. The folder may be one that others use too.
+const PARTIAL_NAME: &str = ".greenlight-";
 
 /// The age at which a partial file is removed. No upload takes longer.
 const PARTIAL: Duration = Duration::from_secs(2 * 60 * 60);
@@ -118,7 +121,9 @@ impl Images {
             .retry_after(Duration::from_secs(30)));
         }
         let open = || -> io::Result<Spool> {
-            let temporary = NamedTempFile::new_in(&self.folder)?;
+            let temporary = Builder::new()
+                .prefix(PARTIAL_NAME)
+                .tempfile_in(&self.folder)?;
             Ok(Spool {
                 file: File::from_std(temporary.reopen()?),
                 temporary,
@@ -251,7 +256,7 @@ fn list(folder: &Path) -> io::Result<Vec<Found>> {
             continue;
         };
         let hash = Key::parse(&name);
-        if hash.is_none() && !name.starts_with(".tmp") {
+        if hash.is_none() && !name.starts_with(PARTIAL_NAME) {
             continue;
         }
         // It may have been removed since.

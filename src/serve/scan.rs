@@ -96,6 +96,9 @@ pub(super) async fn scan(State((app, scans)): State<WithScans>, request: Request
         Ok(answer) => answer,
         Err(refusal) => return refusal.into_response(),
     };
+    if by_status && answer.is_rejected() {
+        return answer.refusal().into_response();
+    }
     if answer.is_final || answer.action != OnOutage::Hold.name() {
         return json(StatusCode::OK, &answer);
     }
@@ -131,6 +134,7 @@ pub(super) async fn pict_rs(State((app, scans)): State<WithScans>, request: Requ
         )
         .retry_after(MEDIA_WAIT)
         .into_response(),
+        Ok(answer) if answer.is_rejected() => answer.refusal().into_response(),
         Ok(answer) => {
             let text = format!("the outcome of the scan is {}", answer.decision);
             Refusal::new(422, "scan/not-passed", text).into_response()

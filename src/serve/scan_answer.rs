@@ -121,6 +121,25 @@ struct Why {
 }
 
 impl ScanAnswer {
+    /// Whether the image cannot be scanned. The requirements of a request may allow more than the service
+    /// scans.
+    pub(super) fn is_rejected(&self) -> bool {
+        self.decision == "rejected"
+    }
+
+    /// Returns the problem of an image that cannot be scanned.
+    pub(super) fn refusal(&self) -> Refusal {
+        let why = self
+            .reason
+            .as_ref()
+            .map_or("it was rejected", |why| &*why.message);
+        Refusal::new(
+            422,
+            "scan/rejected",
+            format!("the image cannot be scanned: {why}"),
+        )
+    }
+
     pub(super) fn of(id: ScanId, row: Row, policy: OnOutage) -> Self {
         let outcome = outcome(&row);
         let (decision, action) = decide(&row, outcome.as_ref(), policy);

@@ -130,6 +130,10 @@ fn pages_of_other_sites_are_refused_without_tokens() {
         (vec![("Host", "localhost.evil.example")], "request/host"),
         (vec![("Host", "127.0.0.1.evil.example")], "request/host"),
         (
+            vec![("Host", &*own_host), ("Host", "evil.example")],
+            "request/host",
+        ),
+        (
             vec![("Host", &*own_host), ("Origin", "https://evil.example")],
             "request/cross-site",
         ),

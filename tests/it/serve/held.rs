@@ -116,12 +116,12 @@ fn files_that_no_image_needs_are_removed_at_the_start() {
     let removed = [
         put(&name_of(&image), &image, 0),
         put(&unknown(300), b"abandoned", 25),
-        put(".tmpAbCdEf", b"partly received", 3),
+        put(".greenlight-AbCdEf", b"partly received", 3),
     ];
     let kept = [
         path(&name_of(&waiting)),
         put(&unknown(301), b"of another ledger, or being added", 1),
-        put(".tmpGhIjKl", b"being received", 0),
+        put(".greenlight-GhIjKl", b"being received", 0),
         put("notes.txt", b"not an image", 100),
     ];
     let server = place.serve(&endpoint, OnOutage::Hold, runtime());

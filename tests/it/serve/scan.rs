@@ -167,6 +167,19 @@ fn a_rejected_image_is_not_submitted() {
     assert_eq!(fs::read_dir(place.images()).unwrap().count(), 0);
 }
 
+/// The requirements of a request may allow what the service does not scan.
+#[test]
+fn an_image_that_only_the_request_allows_is_rejected_with_a_reason() {
+    let (sandbox, server, _place) = moderated();
+    let image = png(210, 210, 0);
+    for route in ["/v1/scan?for=v2&status=http", "/pict-rs?for=v2"] {
+        let reply = server.post(route, PNG, &image);
+        assert_eq!((reply.status, &*reply.code()), (422, "scan/rejected"));
+        assert!(reply.body.contains("210x210 pixels"), "{reply:?}");
+    }
+    assert_eq!(sandbox.paid(), 0);
+}
+
 #[test]
 fn a_scan_can_be_awaited_later() {
     let (_sandbox, server, _place) = moderated();
