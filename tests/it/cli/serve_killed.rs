@@ -151,7 +151,7 @@ fn scans_survive_a_kill(name: &str, scans: usize, ledger: &str) {
     assert_eq!(run.code, Some(0), "{run}");
     let left = std::fs::read_dir(bench.path("images")).unwrap();
     let left = left.map(|entry| entry.unwrap().file_name());
-    let images = left.filter(|name| !name.to_string_lossy().starts_with(".tmp"));
+    let images = left.filter(|name| !name.to_string_lossy().starts_with(".greenlight-"));
     assert_eq!(images.count(), 0, "their files are removed");
 }
 
