@@ -151,7 +151,7 @@ class Run:
         """Submits the accepted rows to the sandbox."""
         accepted = pq.read_table(self.verdicts, filters=[("decision", "=", "accept")])
         pq.write_table(accepted, self.folder / "accepted.parquet")
-        options = ["--sandbox", "--checked-within", "24h", "--allow-address", allow, "--format", "jsonl"]
+        options = ["--sandbox", "--checked-within", "24h", "--allow-address", allow, "--rate", "2000", "--format", "jsonl"]
         scan = [self.command, "scan", "--from", str(self.folder / "accepted.parquet"), *options]
         scanned = subprocess.run(scan, capture_output=True, check=False)
         if f"{len(accepted)} taken from the list's checks\n".encode() not in scanned.stderr:
