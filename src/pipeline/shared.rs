@@ -172,6 +172,13 @@ impl Shared {
     /// Records a request that succeeded.
     pub(super) async fn succeeded(&self, quota: Option<&Quota>) -> Result<(), Error> {
         self.outage.ended();
+        self.unused(quota).await
+    }
+
+    /// Gives back a permit whose request is not made, because its images belong to others now. The only permits
+    /// during an outage are trials, and none of another process is granted before the result of this one is known or
+    /// its time is over, which is a minute: without a result the outage ends.
+    pub(super) async fn unused(&self, quota: Option<&Quota>) -> Result<(), Error> {
         match quota {
             Some(quota) if self.is_failing(quota, false) => {
                 self.pipeline.ledger.end_outage(quota.clone()).await

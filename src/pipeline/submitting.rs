@@ -124,7 +124,9 @@ async fn send_group(shared: &Shared, mut group: Group) -> Result<Vec<Group>, Err
         .await?;
     // An image whose lease ended belongs to another process now.
     group.retain(|image| begun.keys.contains(&image.hold.key));
+    let quota = settings.submit_quota.as_ref();
     if group.is_empty() {
+        shared.unused(quota).await?;
         return Ok(Vec::new());
     }
     // If this process was suspended in between, others may have sent these images already.
@@ -136,6 +138,7 @@ async fn send_group(shared: &Shared, mut group: Group) -> Result<Vec<Group>, Err
         ledger
             .record_answer(begun.batch, not_sent, clock::now())
             .await?;
+        shared.unused(quota).await?;
         return Ok(Vec::new());
     }
     let batch = Batch::new(group.iter().map(|image| image.task.clone()))?;
@@ -150,7 +153,6 @@ async fn send_group(shared: &Shared, mut group: Group) -> Result<Vec<Group>, Err
     let parts = match sent {
         Ok(Ok(submission)) => {
             answered(shared, begun.batch, &group, &submission).await?;
-            let quota = settings.submit_quota.as_ref();
             shared.succeeded(quota).await?;
             Vec::new()
         }
@@ -160,7 +162,6 @@ async fn send_group(shared: &Shared, mut group: Group) -> Result<Vec<Group>, Err
             let error = format!("submit: no response within {limit:?}");
             shared.outage.failed_for(error);
             unknown(shared, begun.batch, group.len()).await?;
-            let quota = settings.submit_quota.as_ref();
             shared.failed(quota, POLL_INTERVAL).await?;
             Vec::new()
         }
@@ -262,6 +263,8 @@ async fn not_answered(
             may_pass,
             subject,
         } => {
+            // The service works, and refuses this request only.
+            shared.succeeded(settings.submit_quota.as_ref()).await?;
             let attempts = group.first().map_or(0, |image| image.attempts);
             let of_image = || failure::of_image(settings, reason, may_pass, subject, attempts);
             return refused(shared, group, of_image, refuse).await;

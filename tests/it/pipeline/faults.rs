@@ -9,7 +9,7 @@ use futures_util::future::join_all;
 use greenlight::{
     Scene,
     green::callback,
-    ledger::{Ledger, Resubmit, Rows, Scope, SqliteLedger, State},
+    ledger::{Ledger, Limit, Permit, Quota, Resubmit, Rows, Scope, SqliteLedger, State},
     pipeline::Step,
     sandbox::{Fault, Operation, Sandbox, Share, When},
 };
@@ -446,5 +446,48 @@ fn times_beyond_the_clocks_range_are_capped() {
         assert!(delivered.values().all(|row| row.state == State::Decided));
         assert_eq!(delivered.len(), 3);
         assert_eq!(bench.sandbox.paid(), 3);
+    });
+}
+
+/// During an outage, one request at a time tries whether it is over. If the images of that request belong to another
+/// process by then, nothing is sent, and others must not wait for its result.
+#[test]
+fn a_trial_that_is_not_sent_does_not_delay_others() {
+    block_on(async {
+        let bench = Bench::new(Sandbox::builder()).await;
+        let quota = Quota {
+            operation: "submit".to_owned(),
+            limit: Limit {
+                interval: Duration::from_millis(10),
+                burst: 100,
+            },
+        };
+        let failed = bench.ledger.fail(quota.clone(), Duration::ZERO);
+        failed.await.unwrap();
+        let permits = Arc::new(Mutex::new(Vec::new()));
+        let (found, ledger) = (Arc::clone(&permits), Arc::clone(&bench.ledger));
+        let asked = Mutex::new(0);
+        let checkpoint = move |step| {
+            let mut asked = asked.lock().unwrap();
+            *asked += u32::from(step == Step::BeforePermit);
+            let (ledger, quota) = (Arc::clone(&ledger), quota.clone());
+            let act = || match (step, *asked) {
+                // Another process takes the image over after the permit.
+                (Step::BeforeBegin, 1) => block_on(async {
+                    let now = std::time::SystemTime::now();
+                    ledger.take_over(Duration::ZERO, now).await.unwrap();
+                    None
+                }),
+                (Step::BeforePermit, 2) => block_on(async { Some(ledger.permit(quota, 1).await) }),
+                _ => None,
+            };
+            let permit = std::thread::scope(|scope| scope.spawn(act).join().unwrap());
+            found.lock().unwrap().extend(permit);
+        };
+        let pipeline = bench.pipeline().image_rate(Some(100));
+        let (delivered, _) = run(&pipeline.checkpoint(checkpoint), bench.good(1)).await;
+        assert_eq!((delivered.len(), bench.sandbox.paid()), (1, 1));
+        let permits = permits.lock().unwrap();
+        assert!(matches!(permits[..], [Ok(Permit::Granted)]), "{permits:?}");
     });
 }
