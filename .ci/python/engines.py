@@ -94,6 +94,8 @@ def engine_command(engine: str, arguments: list[str]) -> list[str]:
 
 
 def run(engine: str, arguments: list[str], kill_after: float | None) -> float:
+    # Dask gives up if a worker ends before all have started. Its output has a folder then.
+    started_by = Path(arguments[1]) if engine == "dask" else Path()
     environment = os.environ | {
         "PYSPARK_PYTHON": sys.executable,
         "SPARK_LOCAL_IP": "127.0.0.1",
@@ -104,7 +106,7 @@ def run(engine: str, arguments: list[str], kill_after: float | None) -> float:
         killed = kill_after is None
         while process.poll() is None:
             time.sleep(0.1)
-            if not killed and time.monotonic() - started > (kill_after or 0):
+            if not killed and time.monotonic() - started > (kill_after or 0) and started_by.exists():
                 killed = kill_one(process.pid, WORKERS[engine])
     if process.returncode != 0:
         raise SystemExit(f"{engine}: ended with {process.returncode}")
