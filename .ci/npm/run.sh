@@ -33,7 +33,10 @@ payload=$(wc -c <"$work/payload.wasm")
 npm/build.sh
 bytes=$(wc -c <npm/greenlight.wasm) gzip=$(gzip -9c npm/greenlight.wasm | wc -c)
 echo "size: $bytes bytes, at most $max_bytes; $gzip with gzip, at most $max_gzip; $payload bytes with payload depth"
-[ "$bytes" -le "$max_bytes" ] && [ "$gzip" -le "$max_gzip" ]
+if [ "$bytes" -gt "$max_bytes" ] || [ "$gzip" -gt "$max_gzip" ]; then
+  echo "greenlight.wasm is too large" >&2
+  exit 1
+fi
 if grep -aqF "$root" npm/greenlight.wasm; then
   echo "a path of this machine is in greenlight.wasm" >&2
   exit 1
@@ -48,7 +51,8 @@ rm -rf "$package" "$work"/*.tgz
 mkdir "$package"
 (cd npm && npm pack --silent --pack-destination "$work" >/dev/null)
 tar xzf "$work"/greenlight-image-*.tgz -C "$package" --strip-components=1
-[ -f "$package/LICENSE-MIT" ] && [ -f "$package/LICENSE-APACHE" ]
+[ -f "$package/LICENSE-MIT" ]
+[ -f "$package/LICENSE-APACHE" ]
 cd "$work"
 for resolution in nodenext bundler; do
   module=$([ "$resolution" = bundler ] && echo esnext || echo nodenext)
