@@ -1,11 +1,7 @@
 //! The facts of a verdict that the ledger stores as JSON: the fields to display, and the parameters
 //! of the task, because an `Accepted` does not outlive the process.
 
-use std::{
-    ffi::OsStr,
-    path::Path,
-    time::{Duration, UNIX_EPOCH},
-};
+use std::time::{Duration, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
@@ -122,8 +118,7 @@ fn judge_name(summary: &mut Summary, name: &str, facts: &str) {
         || (summary.decision != Decision::Reject && summary.bytes > Some(0));
     let is_other = |violation: &Violation| violation.code() != Code::ImageTypeMismatch;
     summary.violations.retain(is_other);
-    let name = Path::new(name).file_name().and_then(OsStr::to_str);
-    let claim = name.and_then(Claim::from_name);
+    let claim = Claim::from_name(name);
     let claim = claim.filter(|claim| is_known && Some(claim.format) != summary.format);
     let Some(claim) = claim else {
         return;
@@ -132,11 +127,12 @@ fn judge_name(summary: &mut Summary, name: &str, facts: &str) {
     let asked = provenance.and_then(|provenance| provenance.read_settings().ok());
     let asked = asked.unwrap_or(Requirements::ASYNC);
     // The image was submitted under its content, so a rule that rejects now did not apply to it.
-    let enforcement = asked.enforcement(Code::ImageTypeMismatch);
-    if let Some(severity) = enforcement.min(Enforcement::Warn).severity() {
-        let found = Violation::of_claim(claim, summary.format, severity);
-        summary.violations.extend(found);
-    }
+    let enforcement = asked
+        .enforcement(Code::ImageTypeMismatch)
+        .min(Enforcement::Warn);
+    let asked = asked.with_enforcement(Code::ImageTypeMismatch, enforcement);
+    let found = asked.judge_claim(claim, summary.format);
+    summary.violations.extend(found);
 }
 
 /// Returns the maximum number of images billed per scene for an image that an earlier check

@@ -137,12 +137,10 @@ impl<'de> Deserialize<'de> for Requirements {
         {
             return Err(de::Error::custom(format_args!("`{rule}` always rejects")));
         }
-        let rules = document.enforce.into_iter();
-        Ok(
-            rules.fold(requirements, |requirements, (rule, enforcement)| {
-                requirements.with_enforcement(rule, enforcement)
-            }),
-        )
+        for (rule, enforcement) in &document.enforce {
+            requirements = requirements.with_enforcement(*rule, *enforcement);
+        }
+        Ok(requirements)
     }
 }
 
@@ -267,7 +265,10 @@ impl Serialize for Requirements {
             frame_cap: (self.frame_cap != FRAME_CAP).then_some(self.frame_cap),
             max_heic_side: (self.max_heic_side != MAX_HEIC_SIDE).then_some(self.max_heic_side),
             reject_warnings: false,
-            enforce: enforce.collect(),
+            enforce: enforce.fold(BTreeMap::new(), |mut rules, (rule, enforcement)| {
+                rules.insert(rule, enforcement);
+                rules
+            }),
         };
         document.serialize(serializer)
     }

@@ -6,6 +6,8 @@ mod file;
 mod image;
 
 use super::Requirements;
+#[cfg(feature = "pipeline")]
+use crate::inspect::Claim;
 use crate::{
     download::Download,
     format::Format,
@@ -57,6 +59,14 @@ impl Requirements {
             None => findings.missing.push(Missing::Image),
         }
         findings.into_verdict(url, accepted.inspection().cloned(), None)
+    }
+
+    /// Evaluates a claim about content of a format, `None` if it is not an image.
+    #[cfg(feature = "pipeline")]
+    pub(crate) fn judge_claim(&self, claim: Claim, actual: Option<Format>) -> Option<Violation> {
+        let mut findings = Findings::new(self);
+        findings.claim(claim, actual);
+        findings.violations.pop()
     }
 
     /// Returns whether the facts so far are enough to reject, without creating a verdict.
@@ -186,13 +196,14 @@ impl<'a> Findings<'a> {
 
     /// The formats to convert an image to.
     fn format_choice(&self) -> String {
-        let names: Vec<_> = self.asked.formats().map(Format::title).collect();
-        match names.split_last() {
-            Some((last, others)) if !others.is_empty() => {
-                format!("{} or {last}", others.join(", "))
-            }
-            _ => names.concat(),
+        let mut names = self.asked.formats().map(Format::title).peekable();
+        let mut choice = names.next().unwrap_or_default().to_owned();
+        while let Some(name) = names.next() {
+            let is_last = names.peek().is_none();
+            choice.push_str(if is_last { " or " } else { ", " });
+            choice.push_str(name);
         }
+        choice
     }
 }
 

@@ -6,7 +6,7 @@ use crate::{
     frames::Frames,
     inspect::{Claim, ClaimSource, Identity, Inspection},
     requirements::code_of,
-    verdict::{Code, Enforcement, Missing, Severity, Violation},
+    verdict::{Code, Enforcement, Missing},
 };
 
 impl Findings<'_> {
@@ -212,45 +212,33 @@ impl Findings<'_> {
             Identity::Format(format) => Some(format),
             Identity::NotAnImage => None,
         };
-        let severity = self.asked.rules[Code::ImageTypeMismatch.index()].severity();
-        let mismatches = inspection
-            .claims()
-            .filter_map(|claim| Violation::of_claim(claim, actual, severity?));
-        self.violations.extend(mismatches);
+        for claim in inspection.claims() {
+            self.claim(claim, actual);
+        }
     }
-}
 
-impl Violation {
-    /// Returns the violation of a claim that the content, `None` if it is not an image, contradicts.
-    pub(crate) fn of_claim(
-        claim: Claim,
-        actual: Option<Format>,
-        severity: Severity,
-    ) -> Option<Self> {
+    /// Compares a claim with the format of the content, `None` if it is not an image.
+    pub(super) fn claim(&mut self, claim: Claim, actual: Option<Format>) {
         if Some(claim.format) == actual {
-            return None;
+            return;
         }
         let who = match claim.source {
             ClaimSource::Extension => "the name",
             ClaimSource::ContentType => "the Content-Type",
         };
         let is = actual.map_or("no image", Format::title);
-        let remedy = match (severity, claim.source) {
-            (Severity::Warn, _) => "the content decides",
-            (_, ClaimSource::Extension) => "rename it",
-            (_, ClaimSource::ContentType) => "correct the header",
+        let remedy = match (self.rejects(Code::ImageTypeMismatch), claim.source) {
+            (false, _) => "the content decides",
+            (true, ClaimSource::Extension) => "rename it",
+            (true, ClaimSource::ContentType) => "correct the header",
         };
+        let claimed = claim.format;
         let message = format!(
             "{who} says {}, the content is {is}: {remedy}",
-            claim.format.title()
+            claimed.title()
         );
-        Some(Self::new(
-            Code::ImageTypeMismatch,
-            severity,
-            message,
-            Some(actual.map_or("unknown", Format::name).into()),
-            Some(claim.format.name().into()),
-        ))
+        let measured = actual.map_or("unknown", Format::name);
+        self.broken(Code::ImageTypeMismatch, measured, claimed.name(), message);
     }
 }
 
