@@ -1,6 +1,6 @@
 //! Inspecting a local file: the one place that reads one.
 
-use std::{ffi::OsStr, fs::File, io, path::Path};
+use std::{fs::File, io, path::Path};
 
 use super::{Claim, Depth, Inspection, Inspector, length, whole::read_chunks};
 use crate::local_file;
@@ -57,8 +57,7 @@ pub(crate) fn inspect(
 ) -> io::Result<Inspection> {
     let mut inspector = Inspector::new(depth);
     // The extension counts even if the rest of the name is not UTF-8.
-    let name = path.file_name().map(OsStr::to_string_lossy);
-    if let Some(claim) = name.as_deref().and_then(Claim::from_name) {
+    if let Some(claim) = Claim::from_name(&path.to_string_lossy()) {
         inspector.claim(claim);
     }
     // Files that the system generates as they are read report 0, and may have no end.

@@ -93,22 +93,15 @@ pub(super) fn extend(db: &Connection, holds: &[Hold], until: i64) -> Result<usiz
 
 /// Sets the due time of images whose leases are valid. Returns how many there were.
 fn hold_until(db: &Connection, holds: &[Hold], at: i64, change: &str) -> Result<usize, Fault> {
+    let claimed = State::CLAIMED.map(|state| state.code().to_string());
     let mut statement = db.prepare_cached(&format!(
-        "UPDATE image SET {change}
-         WHERE key = ?2 AND lease = ?3 AND state IN (?4, ?5, ?6, ?7, ?8)"
+        "UPDATE image SET {change} WHERE key = ?2 AND lease = ?3 AND state IN ({})",
+        claimed.join(", ")
     ))?;
     let mut held = 0;
     for hold in holds {
-        held += statement.execute(params![
-            at,
-            hold.key.as_bytes(),
-            hold.lease.0,
-            State::Received.code(),
-            State::Checked.code(),
-            State::Unreachable.code(),
-            State::Probed.code(),
-            State::Expired.code(),
-        ])?;
+        let (key, lease) = (hold.key.as_bytes(), hold.lease.0);
+        held += statement.execute(params![at, key, lease])?;
     }
     Ok(held)
 }
