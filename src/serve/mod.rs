@@ -38,6 +38,7 @@ mod guard;
 mod health;
 mod images;
 mod limits;
+mod lines;
 mod metrics;
 mod moderation;
 mod observe;

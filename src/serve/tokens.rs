@@ -13,8 +13,8 @@ use governor::{
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
-use super::clock;
-use crate::error::{Error, ErrorKind};
+use super::{clock, lines};
+use crate::error::Error;
 
 /// A shorter token could be guessed.
 const MIN_LEN: usize = 16;
@@ -46,29 +46,15 @@ impl Tokens {
     /// [`ErrorKind::Usage`] for a text without a token, and for a token with fewer than 16 characters
     /// or with other characters than visible ASCII. The error names the line and not the token.
     pub fn parse(text: &str) -> Result<Self, Error> {
-        let mut hashes = Vec::new();
-        for (number, line) in (1_usize..).zip(text.lines()) {
-            let token = line.trim();
-            if token.is_empty() || token.starts_with('#') {
-                continue;
-            }
-            let wrong = |what: &str| {
-                Error::new(
-                    ErrorKind::Usage,
-                    format_args!("tokens, line {number}: {what}"),
-                )
-            };
+        let hashes = lines::parse("tokens", text, |token| {
             if token.len() < MIN_LEN {
-                return Err(wrong("fewer than 16 characters"));
+                return Err("fewer than 16 characters");
             }
             if !token.bytes().all(|byte| byte.is_ascii_graphic()) {
-                return Err(wrong("a character that is not visible ASCII"));
+                return Err("a character that is not visible ASCII");
             }
-            hashes.push(Sha256::digest(token).into());
-        }
-        if hashes.is_empty() {
-            return Err(Error::new(ErrorKind::Usage, "tokens: there is none"));
-        }
+            Ok(Sha256::digest(token).into())
+        })?;
         Ok(Self { hashes })
     }
 

@@ -16,6 +16,7 @@ use bytes::Bytes;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 
+use super::lines;
 use crate::{
     error::{Error, ErrorKind},
     green::Secret,
@@ -190,34 +191,16 @@ fn parse_secrets(text: &str) -> Result<Vec<Vec<u8>>, Error> {
         &alphabet::STANDARD,
         GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
     );
-    let mut keys = Vec::new();
-    for (number, line) in (1_usize..).zip(text.lines()) {
-        let secret = line.trim();
-        if secret.is_empty() || secret.starts_with('#') {
-            continue;
-        }
-        let wrong = |what: &str| {
-            Error::new(
-                ErrorKind::Usage,
-                format_args!("webhook secrets, line {number}: {what}"),
-            )
-        };
+    lines::parse("webhook secrets", text, |secret| {
         let encoded = secret.strip_prefix(PREFIX);
-        let encoded = encoded.ok_or_else(|| wrong("a secret begins with whsec_"))?;
+        let encoded = encoded.ok_or("a secret begins with whsec_")?;
         let key = BASE64.decode(encoded);
-        let key = key.map_err(|_| wrong("the text after whsec_ is not Base64"))?;
+        let key = key.map_err(|_| "the text after whsec_ is not Base64")?;
         if key.len() < MIN_BYTES {
-            return Err(wrong("fewer than 24 bytes after whsec_"));
+            return Err("fewer than 24 bytes after whsec_");
         }
-        keys.push(key);
-    }
-    if keys.is_empty() {
-        return Err(Error::new(
-            ErrorKind::Usage,
-            "webhook secrets: there is none",
-        ));
-    }
-    Ok(keys)
+        Ok(key)
+    })
 }
 
 /// The result of an attempt.
