@@ -208,6 +208,34 @@ fn with_defect(kind: &str) -> Inspection {
     serde_json::from_value(facts).unwrap()
 }
 
+/// A warning about a defect that rejects by default does not call it harmless.
+#[test]
+fn a_softened_defect_is_not_called_tolerated() {
+    for &kind in DefectKind::ALL {
+        let asked = Requirements::ASYNC.with_enforcement(kind, Enforcement::Warn);
+        let verdict = asked.judge(with_defect(kind.name()));
+        let [violation] = verdict.violations() else {
+            panic!("{kind}: {verdict:?}");
+        };
+        let says = |text| violation.message().ends_with(text);
+        let is_examined = kind.class() != DefectClass::Unexamined;
+        assert_eq!(says(": nothing wrong was found"), !is_examined, "{kind}");
+        let is_tolerated = is_examined && kind.is_tolerated();
+        let message = violation.message();
+        assert_eq!(
+            says(": decoders usually tolerate it"),
+            is_tolerated,
+            "{kind}: {message}"
+        );
+        let often = is_examined && !kind.is_tolerated();
+        assert_eq!(
+            says(": decoders often reject it"),
+            often,
+            "{kind}: {message}"
+        );
+    }
+}
+
 #[test]
 fn every_code_follows_its_enforcement() {
     // The large image of the cases exceeds the limit only; none exceeds that of warnings alone.

@@ -250,6 +250,7 @@ fn advice(enforcement: Enforcement, kind: DefectKind) -> &'static str {
         }
         (Enforcement::Reject, _) => "save the image again",
         _ if kind.class() == DefectClass::Unexamined => "nothing wrong was found",
-        _ => "decoders usually tolerate it",
+        _ if kind.is_tolerated() => "decoders usually tolerate it",
+        _ => "decoders often reject it",
     }
 }
