@@ -85,8 +85,8 @@ pub use gate::{Gate, Gated, Receipt};
 pub use ids::{DataId, InvalidId, RequestId, TaskId};
 pub use image_url::{ImageUrl, UrlError};
 pub use inspect::{
-    Claim, ClaimSource, ColorType, Defect, DefectClass, DefectKind, Defects, Depth, Identity,
-    Inspection, Inspector, Orientation,
+    Claim, ClaimSource, ColorType, DefectClass, DefectKind, Defects, Depth, Identity, Inspection,
+    Inspector, Orientation,
 };
 pub use problem::ProblemDocument;
 #[cfg(feature = "serde")]

@@ -7,9 +7,18 @@ use std::fmt;
 
 use crate::error::{from_name, serde_name};
 
-pub use set::{Defect, Defects};
+pub use set::Defects;
 
 /// The violation that a defect becomes.
+///
+/// ```
+/// use greenlight::{DefectClass, DefectKind};
+///
+/// assert_eq!(DefectKind::PngCriticalCrc.class(), DefectClass::Corrupt);
+/// assert_eq!(DefectKind::JpegNoEnd.class(), DefectClass::Truncated);
+/// // Not a defect: an image that is too costly to examine is not reported as corrupt.
+/// assert_eq!(DefectKind::NotWalked.class(), DefectClass::Unexamined);
+/// ```
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum DefectClass {
@@ -30,6 +39,19 @@ macro_rules! defect_kinds {
         /// What decoders commonly tolerate is a warning by default, what most decoders reject is a
         /// rejection; [`Requirements::with_enforcement`](crate::Requirements::with_enforcement)
         /// changes either.
+        ///
+        /// ```
+        /// use greenlight::{DefectKind, Enforcement, Inspection, Requirements};
+        ///
+        /// let bytes = std::fs::read("fixtures/images/png/wrong-crc.png")?;
+        /// let inspection = Inspection::of(&bytes);
+        /// assert!(inspection.defects().contains(DefectKind::PngCriticalCrc));
+        /// assert!(!Requirements::ASYNC.judge(inspection.clone()).is_accepted());
+        /// let lenient = Requirements::ASYNC
+        ///     .with_enforcement(DefectKind::PngCriticalCrc, Enforcement::Warn);
+        /// assert!(lenient.judge(inspection).is_accepted());
+        /// # Ok::<(), std::io::Error>(())
+        /// ```
         ///
         /// # Where the defaults come from
         ///

@@ -2,7 +2,7 @@
 
 use std::num::NonZeroU64;
 
-use super::{ColorType, Defect, DefectKind, Defects, Dimensions, Glance, Orientation};
+use super::{ColorType, DefectKind, Defects, Dimensions, Glance, Orientation};
 
 /// The facts that a parser has stated so far. A fact once stated is not taken back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,6 +97,6 @@ impl Facts {
 
     /// States a defect; only the first of a kind is kept.
     pub(crate) fn defect(&mut self, kind: DefectKind, offset: u64) {
-        self.defects.add(Defect::new(kind, offset));
+        self.defects.add(kind, offset);
     }
 }

@@ -35,7 +35,7 @@ use crate::error::from_name;
 
 pub use self::depth::Depth;
 use self::depth::walker;
-pub use defect::{Defect, DefectClass, DefectKind, Defects};
+pub use defect::{DefectClass, DefectKind, Defects};
 pub use pixels::{ColorType, Orientation};
 
 pub(crate) use facts::Facts;

@@ -3,6 +3,15 @@
 use std::num::NonZeroU8;
 
 /// The color model of a pixel.
+///
+/// ```
+/// use greenlight::{ColorType, Inspection};
+///
+/// // Browsers show a JPEG in inks with other colors than print does, or not at all.
+/// let inspection = Inspection::of(&std::fs::read("fixtures/images/jpeg/cmyk.jpg")?);
+/// assert_eq!(inspection.color_type(), Some(ColorType::Cmyk));
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(
@@ -30,6 +39,16 @@ pub enum ColorType {
 }
 
 /// The EXIF orientation tag, 1 to 8 (Exif 2.3, table 5): reported, never applied.
+///
+/// ```
+/// use greenlight::Inspection;
+///
+/// let photo = std::fs::read("fixtures/images/jpeg/exif-orientation-6.jpg")?;
+/// let orientation = Inspection::of(&photo).orientation().expect("the photo has an EXIF tag");
+/// assert_eq!(orientation.tag(), 6); // a viewer turns the picture by 90 degrees
+/// assert!(orientation.swaps_sides());
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(
     feature = "serde",

@@ -25,7 +25,7 @@ mod whole;
 
 use crate::format::{self, Footer, Found, Progress, SNIFF_BYTES, Sniffed, sniff};
 
-pub use crate::format::{ColorType, Defect, DefectClass, DefectKind, Defects, Depth, Orientation};
+pub use crate::format::{ColorType, DefectClass, DefectKind, Defects, Depth, Orientation};
 #[cfg(feature = "files")]
 pub(crate) use file::inspect as inspect_file;
 pub use inspection::{Claim, ClaimSource, Identity, Inspection};

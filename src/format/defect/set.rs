@@ -1,37 +1,8 @@
-//! A defect with its offset, and the defects of one file.
+//! The defects of one file.
 
 use std::fmt;
 
 use super::DefectKind;
-
-/// A defect and where it was seen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Defect {
-    kind: DefectKind,
-    offset: u64,
-}
-
-impl Defect {
-    pub(crate) const fn new(kind: DefectKind, offset: u64) -> Self {
-        Self { kind, offset }
-    }
-
-    /// The kind of the defect.
-    pub const fn kind(&self) -> DefectKind {
-        self.kind
-    }
-
-    /// The byte of the file where it shows, counted from 0.
-    pub const fn offset(&self) -> u64 {
-        self.offset
-    }
-}
-
-impl fmt::Display for Defect {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} at byte {}", self.kind, self.offset)
-    }
-}
 
 /// How many defects an inspection holds with their places.
 const HELD: usize = 8;
@@ -76,20 +47,20 @@ impl Defects {
         }
     }
 
-    pub(crate) fn add(&mut self, defect: Defect) {
-        let bit = 1_u128 << defect.kind.index();
+    pub(crate) fn add(&mut self, kind: DefectKind, offset: u64) {
+        let bit = 1_u128 << kind.index();
         if self.kinds & bit != 0 {
             return;
         }
         self.kinds |= bit;
-        if defect.kind == DefectKind::TrailingBytes {
-            self.trailing = defect.offset;
+        if kind == DefectKind::TrailingBytes {
+            self.trailing = offset;
             return;
         }
-        let mut places = self.first.iter_mut().zip(&mut self.offsets);
-        if let Some((kind, offset)) = places.find(|(kind, _)| kind.is_none()) {
-            *kind = Some(defect.kind);
-            *offset = defect.offset;
+        let mut slots = self.first.iter_mut().zip(&mut self.offsets);
+        if let Some((first, place)) = slots.find(|(first, _)| first.is_none()) {
+            *first = Some(kind);
+            *place = offset;
         }
     }
 
@@ -114,7 +85,7 @@ impl Defects {
         let mut without = Self::new();
         for (kind, offset) in self.iter().filter(|(kind, _)| !opinions.contains(kind)) {
             match offset {
-                Some(offset) => without.add(Defect::new(kind, offset)),
+                Some(offset) => without.add(kind, offset),
                 None => without.kinds |= 1 << kind.index(),
             }
         }
@@ -129,16 +100,16 @@ impl Defects {
     pub fn iter(&self) -> impl Iterator<Item = (DefectKind, Option<u64>)> + '_ {
         let trailing = self
             .contains(DefectKind::TrailingBytes)
-            .then_some(Defect::new(DefectKind::TrailingBytes, self.trailing));
+            .then_some((DefectKind::TrailingBytes, self.trailing));
         let first = self.first.iter().zip(self.offsets);
-        let first = first.filter_map(|(kind, offset)| Some(Defect::new((*kind)?, offset)));
+        let first = first.filter_map(|(kind, offset)| Some(((*kind)?, offset)));
         let placed = first.chain(trailing);
         let unplaced = DefectKind::ALL
             .iter()
             .copied()
             .filter(move |kind| self.contains(*kind) && !self.is_placed(*kind));
         placed
-            .map(|held| (held.kind, Some(held.offset)))
+            .map(|(kind, offset)| (kind, Some(offset)))
             .chain(unplaced.map(|kind| (kind, None)))
     }
 }
@@ -171,7 +142,7 @@ impl<'de> serde::Deserialize<'de> for Defects {
         let mut defects = Self::new();
         for Stored { kind, offset } in Vec::<Stored>::deserialize(deserializer)? {
             match offset {
-                Some(offset) => defects.add(Defect::new(kind, offset)),
+                Some(offset) => defects.add(kind, offset),
                 None => defects.kinds |= 1 << kind.index(),
             }
         }
