@@ -14,6 +14,21 @@ use crate::{
 };
 
 /// The kind of an [`Error`].
+///
+/// ```
+/// use greenlight::{Error, ErrorKind};
+///
+/// /// Returns the exit code of a program that submits images.
+/// fn exit_code(error: &Error) -> u8 {
+///     match error.kind() {
+///         ErrorKind::Usage | ErrorKind::Credentials => 2, // another run fails too
+///         ErrorKind::Network | ErrorKind::Throttled | ErrorKind::Service => 75, // try later
+///         _ => 1,
+///     }
+/// }
+///
+/// assert_eq!(exit_code(&Error::new(ErrorKind::Throttled, "submit: too many requests")), 75);
+/// ```
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ErrorKind {
@@ -60,6 +75,22 @@ impl ErrorKind {
 }
 
 /// Whether the same call may be repeated.
+///
+/// ```
+/// use std::time::Duration;
+/// use greenlight::{Error, ErrorKind, Retry};
+///
+/// /// Returns the delay before the call is repeated, unless that could be billed twice.
+/// fn delay(error: &Error) -> Option<Duration> {
+///     match error.retry() {
+///         Retry::After(delay) => Some(delay),
+///         Retry::Ambiguous | Retry::Never | _ => None,
+///     }
+/// }
+///
+/// let lost = Error::new(ErrorKind::Network, "submit: no response").with_retry(Retry::Ambiguous);
+/// assert_eq!(delay(&lost), None);
+/// ```
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Retry {
@@ -73,6 +104,18 @@ pub enum Retry {
 }
 
 /// The subject of a refusal of the service.
+///
+/// ```
+/// use greenlight::{Error, ErrorKind, RefusalSubject};
+///
+/// let refusal = Error::new(ErrorKind::Refused, "scan: the image could not be downloaded")
+///     .with_subject(RefusalSubject::Download);
+/// match refusal.subject() {
+///     RefusalSubject::Download => println!("upload the image instead of passing its URL"),
+///     RefusalSubject::Image => println!("continue with the other images"),
+///     _ => println!("stop: other images would be refused too"),
+/// }
+/// ```
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(

@@ -17,6 +17,28 @@ pub(crate) const FRAME_CAP: u32 = 10;
 /// The number of frames of an image that the service scans.
 ///
 /// `Display` describes it: `looks at 10 of 95 frames`.
+///
+/// ```
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use greenlight::{
+///     ImageUrl, Requirements,
+///     green::Task,
+///     probe::{AddressPolicy, Probe},
+///     sandbox::Sandbox,
+/// };
+///
+/// let server = Sandbox::builder().serve("fixtures/images").start().await?;
+/// let url = ImageUrl::parse(&server.url_for("gif/animated.gif")?)?;
+/// let policy = AddressPolicy::new().allow("127.0.0.1/32")?;
+/// let probe = Probe::builder().policy(policy).build()?;
+/// let verdict = probe.check(&url, &Requirements::ASYNC).await?;
+/// let task = Task::new(verdict.into_result()?).with_frame_cap(1);
+/// let coverage = task.coverage().expect("the image was inspected");
+/// assert!(!coverage.is_whole());
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Coverage {

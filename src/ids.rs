@@ -12,6 +12,17 @@ use crate::sanitize::harmless;
 
 /// A text that cannot be an identifier: the error of [`DataId::parse`] and [`TaskId::parse`]. As an
 /// [`Error`](crate::Error) it is of kind [`Usage`](crate::ErrorKind::Usage).
+///
+/// ```
+/// use greenlight::{DataId, Error, ErrorKind};
+///
+/// /// Uses the number of a row as the service's `dataId`.
+/// fn data_id(row: &str) -> Result<DataId, Error> {
+///     Ok(DataId::parse(row)?) // `?` converts an `InvalidId`
+/// }
+///
+/// assert_eq!(data_id("row 7").unwrap_err().kind(), ErrorKind::Usage);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct InvalidId(String);
@@ -98,6 +109,15 @@ impl TaskId {
 }
 
 /// The service's identifier of one request, to quote to its support.
+///
+/// ```
+/// use greenlight::RequestId;
+///
+/// let id = RequestId::new("7CDB07EF-6E1A-5F0E-9A3C-54D2C1A1E0B5");
+/// println!("quote this to the support: {id}");
+/// // The text of a server is safe to print.
+/// assert_eq!(RequestId::new("7CDB\u{1b}[2J").as_str(), r"7CDB\u{1b}[2J");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(Serialize, Deserialize), serde(transparent))]
 pub struct RequestId(String);

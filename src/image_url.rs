@@ -50,6 +50,16 @@ pub struct ImageUrl {
 }
 
 /// The error for a text that is not the URL of an image.
+///
+/// ```
+/// use greenlight::{ImageUrl, UrlError};
+///
+/// match ImageUrl::parse("ftp://example.com/cat.png") {
+///     Ok(url) => println!("submit {url}"),
+///     Err(UrlError::Scheme { scheme }) => assert_eq!(scheme, "ftp"),
+///     Err(error) => println!("skip the line: {error}"),
+/// }
+/// ```
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum UrlError {

@@ -11,6 +11,16 @@ use std::{
 /// Opens a regular file. Symbolic links are followed. FIFOs and devices are rejected without
 /// blocking.
 ///
+/// ```
+/// use std::path::Path;
+/// use greenlight::local_file;
+///
+/// let file = local_file::open(Path::new("fixtures/images/png/rgb.png"))?;
+/// assert!(file.metadata()?.is_file());
+/// assert!(local_file::open(Path::new("fixtures/images")).is_err()); // a folder
+/// # Ok::<(), std::io::Error>(())
+/// ```
+///
 /// # Errors
 ///
 /// Returns the system's error, or one of its own if the path does not lead to a regular file.
@@ -151,6 +161,18 @@ impl Folders {
 }
 
 /// The reason why a path from an untrusted source was not opened.
+///
+/// ```
+/// use std::path::Path;
+/// use greenlight::local_file::{Folders, NotOpened};
+///
+/// let folders = Folders::new(["fixtures/images"])?;
+/// match folders.open(Path::new("fixtures/images/../../Cargo.toml")) {
+///     Err(NotOpened::Outside) => println!("the list may not name this file"),
+///     other => panic!("{other:?}"),
+/// }
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[non_exhaustive]
 #[derive(Debug, thiserror::Error)]
 pub enum NotOpened {

@@ -5,6 +5,14 @@ use std::{borrow::Cow, fmt::Write};
 /// Returns whether a terminal would interpret the character or display nothing: control characters
 /// (C0, DEL and C1, which begin escape sequences or overwrite the line), characters that change the
 /// direction of text or are invisible, and Unicode line ends.
+///
+/// ```
+/// use greenlight::sanitize::is_harmful;
+///
+/// assert!(is_harmful('\u{1b}')); // begins an escape sequence
+/// assert!(is_harmful('\u{202e}')); // shows `gpj.exe` as `exe.jpg`
+/// assert!(!is_harmful('\u{e9}')); // é
+/// ```
 pub fn is_harmful(c: char) -> bool {
     c.is_control()
         || matches!(c,

@@ -59,6 +59,18 @@ impl Gate {
 ///
 /// After a rejection a stream ends and a reader repeats the error;
 /// [`into_source`](Self::into_source) returns the source with the remaining bytes.
+///
+/// ```
+/// use std::io;
+/// use greenlight::{Gate, Requirements};
+///
+/// let upload = std::fs::File::open("fixtures/images/png/cut-in-data.png")?;
+/// let mut gated = Gate::new(Requirements::ASYNC).over(upload);
+/// let mut stored = Vec::new();
+/// let error = io::copy(&mut gated, &mut stored).unwrap_err(); // the file lacks its end
+/// assert_eq!(error.kind(), io::ErrorKind::InvalidData);
+/// # Ok::<(), io::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct Gated<T> {
     pub(super) source: T,
@@ -177,6 +189,20 @@ impl<T> Gated<T> {
 }
 
 /// A handle to the verdict of a [`Gated`] source, for code that does not own the source.
+///
+/// ```
+/// use std::io;
+/// use greenlight::{Gate, Requirements};
+///
+/// let upload = std::fs::File::open("fixtures/images/png/rgb.png")?;
+/// let mut gated = Gate::new(Requirements::ASYNC).over(upload);
+/// let receipt = gated.receipt(); // kept here, while `gated` may be moved into a client
+/// assert!(receipt.result().is_none());
+/// io::copy(&mut gated, &mut io::sink())?;
+/// let accepted = receipt.into_result()?;
+/// println!("{:?}", accepted.inspection());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct Receipt {
     verdict: Arc<OnceLock<Result<Accepted, Rejected>>>,

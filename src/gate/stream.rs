@@ -13,6 +13,22 @@ use super::Gated;
 use crate::verdict::Rejected;
 
 /// The reason why a [`Gated`] stream ended early.
+///
+/// ```
+/// use futures_util::{StreamExt as _, stream};
+/// use greenlight::{Gate, GateError, Requirements};
+///
+/// # tokio::runtime::Runtime::new()?.block_on(async {
+/// let chunks = stream::iter([Ok::<_, std::io::Error>(b"no image".to_vec())]);
+/// let mut gated = Gate::new(Requirements::ASYNC).over(chunks);
+/// match gated.next().await {
+///     Some(Err(GateError::Refused(rejected))) => println!("respond with 422: {rejected}"),
+///     Some(Err(GateError::Source(error))) => println!("the upload was interrupted: {error}"),
+///     chunk => panic!("{chunk:?}"),
+/// }
+/// # });
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub enum GateError<E> {
     /// The image is refused.

@@ -4,6 +4,16 @@ use super::{ColorType, DefectKind, Defects, Depth, Orientation};
 use crate::format::{Dimensions, Facts, Format, Glance};
 
 /// The type of a file by its first bytes.
+///
+/// ```
+/// use greenlight::{Format, Identity, Inspection};
+///
+/// let identity = |bytes: &[u8]| Inspection::of(bytes).identity();
+/// assert_eq!(identity(b"\x89PNG\r\n\x1a\n"), Identity::Format(Format::Png));
+/// // The page of an error is recognized, so the report says more than "not an image".
+/// assert_eq!(identity(b"<!doctype html>"), Identity::Format(Format::Html));
+/// assert_eq!(identity(b"Not Found"), Identity::NotAnImage);
+/// ```
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(
@@ -21,6 +31,16 @@ pub enum Identity {
 }
 
 /// The source of a [`Claim`].
+///
+/// ```
+/// use greenlight::{Claim, ClaimSource, Depth, Inspector};
+///
+/// let mut inspector = Inspector::new(Depth::Header);
+/// inspector.claim(Claim::from_name("cat.gif").expect("an extension of images"));
+/// inspector.claim(Claim::from_content_type("image/png").expect("a type of images"));
+/// let sources: Vec<_> = inspector.finish().claims().map(|claim| claim.source).collect();
+/// assert_eq!(sources, [ClaimSource::Extension, ClaimSource::ContentType]);
+/// ```
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(

@@ -29,6 +29,13 @@ impl ByteSize {
 }
 
 /// The error of a text that is not a [`ByteSize`].
+///
+/// ```
+/// use greenlight::{ByteSize, SizeError};
+///
+/// assert_eq!("20 images".parse::<ByteSize>(), Err(SizeError::Malformed));
+/// assert_eq!("99999999999GB".parse::<ByteSize>(), Err(SizeError::TooLarge));
+/// ```
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SizeError {

@@ -8,6 +8,14 @@ macro_rules! missing {
     ($($variant:ident, $name:literal, $text:literal;)*) => {
         /// A fact that a decision needs and that is not known. `Display` describes it, as in
         /// `unknown: the dimensions`.
+        ///
+        /// ```
+        /// use greenlight::{Depth, Inspector, Missing, Requirements};
+        ///
+        /// let inspection = Inspector::new(Depth::Header).inspection().clone();
+        /// let verdict = Requirements::ASYNC.judge(inspection);
+        /// assert_eq!(Missing::in_words(verdict.missing()), "the size, the format");
+        /// ```
         #[non_exhaustive]
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
         pub enum Missing {
@@ -29,14 +37,6 @@ macro_rules! missing {
             }
 
             /// Describes the facts, separated by commas.
-            ///
-            /// ```
-            /// use greenlight::{Depth, Inspector, Missing, Requirements};
-            ///
-            /// let inspection = Inspector::new(Depth::Header).inspection().clone();
-            /// let verdict = Requirements::ASYNC.judge(inspection);
-            /// assert_eq!(Missing::in_words(verdict.missing()), "the size, the format");
-            /// ```
             pub fn in_words(facts: &[Self]) -> String {
                 let words: Vec<_> = facts.iter().map(|fact| fact.description()).collect();
                 words.join(", ")

@@ -18,6 +18,17 @@ pub use summary::{DownloadSummary, Summary};
 pub use violation::{Enforcement, Measure, Severity, Violation};
 
 /// The decision about an image.
+///
+/// ```
+/// use greenlight::{Decision, Depth, Inspector, Requirements};
+///
+/// let file = std::fs::read("fixtures/images/png/rgb.png")?;
+/// let mut inspector = Inspector::new(Depth::Header);
+/// inspector.push(&file[..20]); // the connection was lost after 20 bytes
+/// let verdict = Requirements::ASYNC.judge(inspector.inspection().clone());
+/// assert_eq!(verdict.decision(), Decision::Inconclusive); // may be accepted if it is sent again
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[cfg_attr(
     feature = "serde",

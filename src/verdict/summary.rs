@@ -41,6 +41,16 @@ pub struct Summary {
 }
 
 /// A download in flat fields.
+///
+/// ```
+/// use greenlight::DownloadSummary;
+///
+/// // A part of the JSON that `greenlight check` prints.
+/// let json = r#"{"status": 200, "hops": 2, "elapsed_ms": 310, "bytes": 48213}"#;
+/// let download: DownloadSummary = serde_json::from_str(json)?;
+/// assert_eq!(download.hops, 2); // one redirect, then the image
+/// # Ok::<(), serde_json::Error>(())
+/// ```
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]

@@ -6,6 +6,17 @@ use super::Code;
 use crate::error::{from_name, serde_name};
 
 /// The severity of a violation.
+///
+/// ```
+/// use greenlight::{Code, Inspection, Requirements, Severity};
+///
+/// let file = std::fs::read("fixtures/images/png/archive-appended.png")?;
+/// let verdict = Requirements::ASYNC.judge(Inspection::of(&file));
+/// let warnings: Vec<_> = verdict.summary().codes(Severity::Warn).collect();
+/// assert_eq!(warnings, [Code::ImageTrailingBytes]);
+/// assert!(verdict.is_accepted());
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[cfg_attr(
     feature = "serde",
@@ -80,6 +91,18 @@ from_name!(Enforcement, "enforcement");
 serde_name!(Enforcement);
 
 /// A measured value or the limit that it is compared with.
+///
+/// ```
+/// use greenlight::{Inspection, Measure, Requirements};
+///
+/// let requirements = Requirements::ASYNC.with_max_bytes(100);
+/// let file = std::fs::read("fixtures/images/png/rgb.png")?;
+/// let verdict = requirements.judge(Inspection::of(&file));
+/// let violation = &verdict.violations()[0];
+/// assert_eq!(violation.limit(), Some(&Measure::Number(100)));
+/// assert_eq!(violation.measured(), Some(&Measure::from(file.len() as u64)));
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(
