@@ -9,6 +9,13 @@ use crate::{
 };
 
 /// A phase of a download.
+///
+/// ```
+/// use greenlight::download::Phase;
+///
+/// let message = format!("the deadline passed while {}", Phase::Tls.name());
+/// assert_eq!(message, "the deadline passed while setting up TLS");
+/// ```
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(
@@ -43,6 +50,20 @@ impl Phase {
 }
 
 /// The duration of each phase, summed over hops; zero for a phase that was not reached.
+///
+/// ```
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use std::time::Duration;
+/// use greenlight::{ImageUrl, Requirements, probe::Probe};
+///
+/// let url = ImageUrl::parse("http://127.0.0.1/cat.png")?;
+/// let download = Probe::new().download(&url, &Requirements::ASYNC).await;
+/// // The address rule ended the download before a connection was opened.
+/// assert_eq!(download.timings().connect, Duration::ZERO);
+/// # Ok(())
+/// # }
+/// ```
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
@@ -60,6 +81,22 @@ pub struct Timings {
 }
 
 /// The cause of a failed TLS handshake.
+///
+/// ```
+/// use greenlight::download::{Ending, TlsFault};
+///
+/// /// Returns whether to report the image's server to its owner.
+/// fn is_misconfigured(ending: &Ending) -> bool {
+///     match ending {
+///         Ending::Tls(TlsFault::Unsupported, _) => false, // the service may succeed
+///         Ending::Tls(_, _) => true,
+///         _ => false,
+///     }
+/// }
+///
+/// let ending = Ending::Tls(TlsFault::Expired, "certificate expired".to_owned());
+/// assert!(is_misconfigured(&ending));
+/// ```
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(
@@ -86,6 +123,22 @@ pub enum TlsFault {
 }
 
 /// The end of a download.
+///
+/// ```
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use greenlight::{ImageUrl, Requirements, download::Ending, probe::Probe};
+///
+/// let url = ImageUrl::parse("http://192.168.1.1/router.png")?;
+/// let download = Probe::new().download(&url, &Requirements::ASYNC).await;
+/// match download.ending() {
+///     Ending::Complete | Ending::Stopped => println!("{:?}", download.inspection()),
+///     Ending::Blocked { target, reason } => println!("{target} was not connected: {reason}"),
+///     other => panic!("{other:?}"),
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(
@@ -136,6 +189,16 @@ pub enum Ending {
 }
 
 /// One response of a download.
+///
+/// ```
+/// use greenlight::{ImageUrl, download::Download};
+///
+/// /// Returns where the image is, if redirects lead to another URL.
+/// fn moved(download: &Download) -> Option<&ImageUrl> {
+///     let redirects = download.hops().iter().filter(|hop| (300..400).contains(&hop.status));
+///     (redirects.count() > 0).then(|| download.last_url())
+/// }
+/// ```
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]

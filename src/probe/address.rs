@@ -6,6 +6,15 @@ use std::{
 };
 
 /// The reason why an address is not public.
+///
+/// ```
+/// use greenlight::probe::{AddressClass, classify};
+///
+/// let class = classify("169.254.169.254".parse()?).expect("it is not public");
+/// assert_eq!(class, AddressClass::Metadata); // no allow entry for a block opens it
+/// assert_eq!(format!("a {class} address"), "a cloud-metadata address");
+/// # Ok::<(), std::net::AddrParseError>(())
+/// ```
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum AddressClass {
@@ -112,6 +121,16 @@ impl fmt::Display for AddressClass {
 /// | `169.254.170.23`, `fd00:ec2::23` | the credentials of AWS' EKS pods |
 /// | `192.0.0.192` | the metadata service of Oracle's Compute Classic |
 /// | `168.63.129.16` | Azure's wire server, an address that looks public |
+///
+/// ```
+/// use greenlight::probe::{AddressClass, classify};
+///
+/// assert_eq!(classify("8.8.8.8".parse()?), None);
+/// assert_eq!(classify("10.1.2.3".parse()?), Some(AddressClass::Private));
+/// // An IPv4 address in an IPv6 form that reaches the same host.
+/// assert_eq!(classify("::ffff:127.0.0.1".parse()?), Some(AddressClass::Loopback));
+/// # Ok::<(), std::net::AddrParseError>(())
+/// ```
 pub fn classify(address: IpAddr) -> Option<AddressClass> {
     // Before all other classes: an allow entry for a private block must not open the metadata
     // service that is inside of it.

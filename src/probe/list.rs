@@ -28,6 +28,22 @@ const AHEAD: usize = 8;
 /// The verdicts of many URLs, in the order of the input; see [`Probe::check_all`].
 ///
 /// Dropping it ends every download that is in progress.
+///
+/// ```
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use greenlight::{ImageUrl, Requirements, probe::Probe};
+///
+/// let urls = ["http://127.0.0.1/a.png", "http://10.0.0.1/b.png"].map(ImageUrl::parse);
+/// let urls: Vec<_> = urls.into_iter().collect::<Result<_, _>>()?;
+/// let mut checks = Probe::new().check_all(urls, &Requirements::ASYNC);
+/// while let Some(verdict) = checks.next().await {
+///     let rejected = verdict?.into_result().unwrap_err();
+///     assert_eq!(rejected.violations()[0].code().name(), "url/private-address");
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[must_use = "no URL is read before the first verdict is requested"]
 pub struct Checks<I: Iterator<Item = ImageUrl>> {
     running: Buffered<stream::Iter<Begun<I>>>,

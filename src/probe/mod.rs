@@ -36,6 +36,7 @@ mod full_mode;
 mod header_mode;
 mod limits;
 mod list;
+mod mode;
 mod part;
 mod policy;
 mod pool;
@@ -74,39 +75,9 @@ use resolve::{Resolved, Resolver};
 pub use address::{AddressClass, classify};
 pub use builder::ProbeBuilder;
 pub use list::Checks;
+pub use mode::{HttpVersions, Mode};
 pub use policy::{AddressPolicy, AddressRefusal, EntryError, RefusalReason};
 pub use request_header::Header;
-
-/// The part of a file that a probe reads.
-#[non_exhaustive]
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Mode {
-    /// The whole file, over a new connection, as the service downloads it.
-    #[default]
-    Full,
-    /// The first bytes, enough for format and dimensions, by a Range request over reused
-    /// connections. The size is the server's statement. For dry runs over many URLs.
-    Header,
-}
-
-/// The HTTP versions of a probe.
-#[non_exhaustive]
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum HttpVersions {
-    /// HTTP/2 if negotiated by ALPN, otherwise HTTP/1.1.
-    #[default]
-    Any,
-    /// HTTP/1.1 only.
-    Http1,
-    /// HTTP/2 only, also without TLS (prior knowledge).
-    Http2,
-}
-
-impl HttpVersions {
-    const fn is_h2_only(self) -> bool {
-        matches!(self, Self::Http2)
-    }
-}
 
 /// Reads URLs. Cheap to clone: clones share connections and limits.
 ///

@@ -208,6 +208,19 @@ impl Vetted {
 }
 
 /// The reason why a connection is refused. `Display` names the entry that would allow it.
+///
+/// ```
+/// use greenlight::probe::AddressPolicy;
+///
+/// let policy = AddressPolicy::new().deny("93.184.215.0/24")?;
+/// let refusal = policy.check("93.184.215.14:80".parse()?).unwrap_err();
+/// assert_eq!(refusal.target().port(), 80);
+/// assert_eq!(
+///     refusal.to_string(),
+///     "a deny entry of the address policy names 93.184.215.14 at port 80"
+/// );
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub struct AddressRefusal {
     target: SocketAddr,
@@ -215,6 +228,17 @@ pub struct AddressRefusal {
 }
 
 /// The rule that refuses a connection.
+///
+/// ```
+/// use greenlight::probe::{AddressClass, AddressPolicy, RefusalReason};
+///
+/// let reason = |target: &str| {
+///     let target = target.parse().expect("an address and a port");
+///     AddressPolicy::new().check(target).unwrap_err().reason()
+/// };
+/// assert_eq!(reason("192.168.0.1:80"), RefusalReason::Address(AddressClass::Private));
+/// assert_eq!(reason("93.184.215.14:25"), RefusalReason::Port);
+/// ```
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RefusalReason {

@@ -9,6 +9,18 @@ use http::{HeaderName, header};
 ///
 /// A redirect to another origin keeps only `Accept`, `Accept-Language`, `Origin` and `Referer`,
 /// because the others may hold a secret.
+///
+/// ```
+/// use greenlight::probe::{Header, Probe};
+///
+/// let key = Header::new("Authorization").with_value("Bearer secret").with_host("images.example");
+/// assert!(!format!("{key:?}").contains("secret"));
+/// let probe = Probe::builder()
+///     .header(key)
+///     .header(Header::new("Referer").with_value("https://shop.example/"))
+///     .build()?;
+/// # Ok::<(), greenlight::Error>(())
+/// ```
 #[derive(Clone, PartialEq, Eq)]
 pub struct Header {
     pub(super) name: String,

@@ -136,6 +136,13 @@ fn number(digits: &str) -> Option<u16> {
 }
 
 /// A text that is not an entry of an [`AddressPolicy`](super::AddressPolicy).
+///
+/// ```
+/// use greenlight::probe::AddressPolicy;
+///
+/// let error = AddressPolicy::new().allow("10.0.0.1/8").unwrap_err();
+/// assert!(error.to_string().ends_with("the address has bits outside the prefix, write 10.0.0.0/8"));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("address entry `{entry}` is not {expected}: {kind}")]
 pub struct EntryError {
