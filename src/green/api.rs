@@ -10,6 +10,19 @@ use crate::{error::Error, image_url::ImageUrl, verdict::Accepted};
 
 /// The future that the methods of an [`Api`] return. It is boxed, so that a pipeline holds an
 /// `Arc<dyn Api>` instead of a type parameter.
+///
+/// ```
+/// use std::time::Duration;
+/// use greenlight::{TaskId, green::{Api, ApiReply, TaskReport}};
+///
+/// /// Requests results with a time limit.
+/// fn results<'a>(api: &'a dyn Api, tasks: &'a [TaskId]) -> ApiReply<'a, Vec<TaskReport>> {
+///     Box::pin(async {
+///         let results = tokio::time::timeout(Duration::from_secs(5), api.results(tasks));
+///         results.await.unwrap_or_else(|_| Ok(Vec::new())) // the next poll requests them again
+///     })
+/// }
+/// ```
 pub type ApiReply<'a, T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send + 'a>>;
 
 /// An API of the moderation service, as the pipeline uses it: [`Client`](super::Client) is 1.0,

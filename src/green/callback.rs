@@ -51,6 +51,19 @@ fn unhex(text: &str) -> Option<[u8; 32]> {
 
 /// Parses one task's result from the form's field `content`.
 ///
+/// ```
+/// use greenlight::green::callback;
+///
+/// // Verify the checksum before: `Verifier::open` does both.
+/// let report = callback::parse(
+///     br#"{"code": 200, "taskId": "img-1", "dataId": "photo-1",
+///         "results": [{"scene": "porn", "label": "porn", "suggestion": "block", "rate": 99.9}]}"#,
+/// )?;
+/// assert_eq!(report.data_id().expect("it was sent").as_str(), "photo-1");
+/// assert_eq!(report.outcome().expect("the task is done").decision().name(), "block");
+/// # Ok::<(), greenlight::Error>(())
+/// ```
+///
 /// # Errors
 ///
 /// [`ErrorKind::Answer`] when it is not a JSON object with a task id.

@@ -6,6 +6,20 @@ use serde::{Deserialize, Serialize};
 use super::object::Object;
 
 /// Additional findings.
+///
+/// ```
+/// use greenlight::green::callback;
+///
+/// let report = callback::parse(
+///     br#"{"code": 200, "taskId": "t", "results": [{"scene": "ad", "suggestion": "block",
+///         "hintWordsInfo": [{"context": "buy now"}], "ocrData": ["buy now, pay later"]}]}"#,
+/// )?;
+/// let outcome = report.outcome().expect("the task is done");
+/// let details = outcome.results()[0].details();
+/// assert_eq!(details.hint_words, ["buy now"]);
+/// assert_eq!(details.texts, ["buy now, pay later"]);
+/// # Ok::<(), greenlight::Error>(())
+/// ```
 #[non_exhaustive]
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -40,6 +54,19 @@ pub struct Details {
 }
 
 /// A part of a long image.
+///
+/// ```
+/// use greenlight::green::callback;
+///
+/// let report = callback::parse(
+///     br#"{"code": 200, "taskId": "t", "results": [{"scene": "porn", "suggestion": "block",
+///         "frames": [{"url": "http://oss.example/part-3.jpg", "rate": 89.9}]}]}"#,
+/// )?;
+/// let outcome = report.outcome().expect("the task is done");
+/// let part = &outcome.results()[0].details().frames[0];
+/// assert_eq!(part.url, "http://oss.example/part-3.jpg"); // download it within five minutes
+/// # Ok::<(), greenlight::Error>(())
+/// ```
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct FramePart {
@@ -50,6 +77,20 @@ pub struct FramePart {
 }
 
 /// A rectangle in the image, in pixels, and what is there.
+///
+/// ```
+/// use greenlight::green::callback;
+///
+/// let report = callback::parse(
+///     br#"{"code": 200, "taskId": "t", "results": [{"scene": "logo", "suggestion": "review",
+///         "logoData": [{"type": "TV", "name": "a channel", "x": 8, "y": 4, "w": 60, "h": 30}]}]}"#,
+/// )?;
+/// let outcome = report.outcome().expect("the task is done");
+/// let logo = &outcome.results()[0].details().logos[0];
+/// assert_eq!(logo.kind.as_deref(), Some("TV"));
+/// assert_eq!((logo.x + logo.w, logo.y + logo.h), (68.0, 34.0)); // the lower right corner
+/// # Ok::<(), greenlight::Error>(())
+/// ```
 #[non_exhaustive]
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Area {
@@ -68,6 +109,21 @@ pub struct Area {
 }
 
 /// A face.
+///
+/// ```
+/// use greenlight::green::callback;
+///
+/// let report = callback::parse(
+///     br#"{"code": 200, "taskId": "t", "results": [{"scene": "terrorism", "suggestion": "review",
+///         "sfaceData": [{"x": 9, "y": 5, "w": 40, "h": 50,
+///             "faces": [{"id": "p1", "name": "A", "rate": 91.5}, {"id": "p2", "rate": 40.0}]}]}]}"#,
+/// )?;
+/// let outcome = report.outcome().expect("the task is done");
+/// let face = &outcome.results()[0].details().faces[0];
+/// assert_eq!(face.place.w, 40.0);
+/// assert_eq!(face.persons.len(), 2); // one face, two candidates
+/// # Ok::<(), greenlight::Error>(())
+/// ```
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Face {
@@ -78,6 +134,16 @@ pub struct Face {
 }
 
 /// A known person.
+///
+/// ```
+/// use greenlight::green::Face;
+///
+/// /// Returns the names of the persons whom the service is at least 80 % sure of.
+/// fn names(face: &Face) -> Vec<&str> {
+///     let likely = face.persons.iter().filter(|person| person.rate.is_some_and(|rate| rate >= 80.0));
+///     likely.filter_map(|person| person.name.as_deref()).collect()
+/// }
+/// ```
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Person {
@@ -90,6 +156,18 @@ pub struct Person {
 }
 
 /// A library of the account's own that was hit.
+///
+/// ```
+/// use greenlight::green::callback;
+///
+/// let report = callback::parse(
+///     br#"{"code": 200, "taskId": "t", "results": [{"scene": "porn", "suggestion": "pass"}],
+///         "extras": {"hitLibInfo": [{"libCode": "100", "libName": "own words", "context": "sale"}]}}"#,
+/// )?;
+/// let outcome = report.outcome().expect("the task is done");
+/// assert_eq!(outcome.hit_libraries()[0].name.as_deref(), Some("own words"));
+/// # Ok::<(), greenlight::Error>(())
+/// ```
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LibraryHit {

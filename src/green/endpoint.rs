@@ -30,6 +30,18 @@ pub(super) struct Endpoint {
 }
 
 /// The host of a region that is used.
+///
+/// ```
+/// use greenlight::green::{Api, Client, Credentials, Network, Secret};
+///
+/// let client = Client::builder()
+///     .region("ap-southeast-1")
+///     .network(Network::Vpc) // without traffic over the internet
+///     .credentials(Credentials::new("key-id", Secret::new("key-secret")))
+///     .build()?;
+/// assert_eq!(client.host(), "green-vpc.ap-southeast-1.aliyuncs.com");
+/// # Ok::<(), greenlight::Error>(())
+/// ```
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Network {

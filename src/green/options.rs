@@ -82,6 +82,17 @@ impl ScanOptions {
 }
 
 /// The hash function of a callback's checksum.
+///
+/// ```
+/// use greenlight::green::{Callback, CryptType, Secret, callback::Verifier};
+///
+/// // The service computes the checksum with the function that the request names.
+/// let callback = Callback::new("https://example.com/results", Secret::new("random_seed_1"))?
+///     .with_crypt_type(CryptType::Sm3);
+/// let verifier = Verifier::new("1234567890123456", &callback);
+/// assert!(!verifier.verify(b"{}", "00"));
+/// # Ok::<(), greenlight::Error>(())
+/// ```
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub enum CryptType {

@@ -28,6 +28,14 @@ pub struct OssObject {
 }
 
 /// The parts of an object's name, for [`OssObject::new`].
+///
+/// ```
+/// use greenlight::green::{OssName, OssObject};
+///
+/// // A name that the service could not read is an error here.
+/// let name = OssName { region: "oss-cn-shanghai", bucket: "Photos", key: "/cat.jpg" };
+/// assert!(OssObject::new(name).is_err());
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OssName<'a> {
     /// The region, written as `cn-shanghai`, without `oss-`.

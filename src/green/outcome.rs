@@ -8,6 +8,22 @@ use super::{
 };
 
 /// The most severe suggestion of all scenes.
+///
+/// ```
+/// use greenlight::green::{Outcome, OutcomeDecision};
+///
+/// /// Returns whether an image may be published without a look at it.
+/// fn may_publish(outcome: &Outcome) -> bool {
+///     match outcome.decision() {
+///         OutcomeDecision::Pass => true,
+///         OutcomeDecision::Review | OutcomeDecision::Block => false,
+///         // A result is missing or unknown: not a pass.
+///         OutcomeDecision::Undecided | _ => false,
+///     }
+/// }
+///
+/// assert_eq!(OutcomeDecision::Undecided.to_string(), "undecided"); // as stored and printed
+/// ```
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -130,6 +146,21 @@ impl Outcome {
 }
 
 /// The result of scanning an image for one scene (1.0) or with one service (2.0).
+///
+/// ```
+/// use greenlight::{Scene, green::{Suggestion, callback}};
+///
+/// let report = callback::parse(
+///     br#"{"code": 200, "taskId": "t", "results": [
+///         {"scene": "porn", "label": "sexy", "suggestion": "review", "rate": 73.5}]}"#,
+/// )?;
+/// let outcome = report.outcome().expect("the task is done");
+/// let result = &outcome.results()[0];
+/// assert_eq!((result.scene(), result.label()), (&Scene::Porn, "sexy"));
+/// assert_eq!(result.suggestion(), &Suggestion::Review);
+/// assert_eq!(result.rate(), Some(73.5));
+/// # Ok::<(), greenlight::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SceneResult {
     pub(super) scene: Scene,
@@ -146,6 +177,21 @@ pub struct SceneResult {
 }
 
 /// A label that was found in an image.
+///
+/// ```
+/// use greenlight::green::callback;
+///
+/// // The result of 2.0 has several labels, one of 1.0 has one for each scene.
+/// let report = callback::parse(
+///     br#"{"ReqId": "t", "RiskLevel": "high", "Result": [
+///         {"Label": "violent_explosion", "Confidence": 81.2, "RiskLevel": "high"},
+///         {"Label": "violent_burning", "Confidence": 55.0, "RiskLevel": "low"}]}"#,
+/// )?;
+/// let outcome = report.outcome().expect("the task is done");
+/// let names: Vec<_> = outcome.results()[0].labels().into_iter().map(|label| label.name).collect();
+/// assert_eq!(names, ["violent_explosion", "violent_burning"]);
+/// # Ok::<(), greenlight::Error>(())
+/// ```
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Label {

@@ -34,6 +34,19 @@ pub struct TaskReport {
 }
 
 /// The state of a task.
+///
+/// ```
+/// use greenlight::green::{TaskState, callback};
+///
+/// let report = callback::parse(br#"{"code": 404, "msg": "not found", "taskId": "img-1"}"#)?;
+/// match report.state() {
+///     TaskState::Done(outcome) => println!("{}", outcome.decision()),
+///     TaskState::Failed(refusal) => assert_eq!(refusal.code(), 404),
+///     TaskState::Processing => println!("poll again later"),
+///     other => println!("submit the image again: {other:?}"),
+/// }
+/// # Ok::<(), greenlight::Error>(())
+/// ```
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -4,6 +4,19 @@ pub(super) use crate::scene::Scene;
 use crate::scene::open_set;
 
 /// The service's advice for one scene. The set is open.
+///
+/// ```
+/// use greenlight::green::{OutcomeDecision, Suggestion, callback};
+///
+/// // A word that this version does not know is kept, and is not taken for a pass.
+/// let report = callback::parse(
+///     br#"{"code": 200, "taskId": "t", "results": [{"scene": "porn", "suggestion": "wait"}]}"#,
+/// )?;
+/// let outcome = report.outcome().expect("the task is done");
+/// assert_eq!(outcome.results()[0].suggestion(), &Suggestion::Other("wait".to_owned()));
+/// assert_eq!(outcome.decision(), OutcomeDecision::Undecided);
+/// # Ok::<(), greenlight::Error>(())
+/// ```
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Suggestion {
@@ -39,6 +52,16 @@ impl Suggestion {
 }
 
 /// The risk level that 2.0 returns for an image. The set is open.
+///
+/// ```
+/// use greenlight::green::{OutcomeDecision, RiskLevel, callback};
+///
+/// let report = callback::parse(br#"{"ReqId": "t", "RiskLevel": "low", "Result": []}"#)?;
+/// let outcome = report.outcome().expect("the task is done");
+/// assert_eq!(outcome.results()[0].risk_level(), Some(&RiskLevel::Low));
+/// assert_eq!(outcome.decision(), OutcomeDecision::Review); // only `none` is a pass
+/// # Ok::<(), greenlight::Error>(())
+/// ```
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum RiskLevel {

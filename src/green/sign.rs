@@ -20,6 +20,19 @@ use super::credentials::{Credentials, Secret};
 use crate::sanitize::harmless;
 
 /// The parts of a request that are signed.
+///
+/// ```
+/// use greenlight::green::{Credentials, Secret, sign::{Parts, roa}};
+///
+/// let parts = Parts {
+///     method: "POST",
+///     path: "/green/image/results",
+///     query: &[("clientInfo", "{}")],
+///     headers: &[("Date", "Mon, 03 Feb 2025 10:00:00 GMT"), ("x-acs-version", "2018-05-09")],
+/// };
+/// let signature = roa(&parts, &Credentials::new("key-id", Secret::new("key-secret")));
+/// assert!(signature.string_to_sign().ends_with("/green/image/results?clientInfo={}"));
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Parts<'a> {
     /// The method, in capitals.
@@ -34,6 +47,17 @@ pub struct Parts<'a> {
 }
 
 /// A signature and what it was made of.
+///
+/// ```
+/// use greenlight::green::{Credentials, Secret, sign::{Parts, roa}};
+///
+/// let parts = Parts { method: "POST", path: "/green/image/scan", query: &[], headers: &[] };
+/// let signature = roa(&parts, &Credentials::new("key-id", Secret::new("key-secret")));
+/// assert!(signature.authorization().starts_with("acs key-id:"));
+/// // The service reports the text that it signed: a proxy rewrote the path.
+/// let theirs = signature.string_to_sign().replace("/green/", "/api/green/");
+/// assert!(signature.difference(&theirs).contains("the service has `/api/green/image/scan`"));
+/// ```
 #[derive(Clone, PartialEq, Eq)]
 pub struct Signature {
     string_to_sign: String,
@@ -171,6 +195,20 @@ const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
 /// Every header of `parts` is signed, so those that a proxy may rewrite must not be among them.
 /// `host`, `x-acs-action`, `x-acs-version`, `x-acs-date`, `x-acs-signature-nonce` and
 /// `x-acs-content-sha256` must be; the last is [`content_sha256`] of the body.
+///
+/// ```
+/// use greenlight::green::{Credentials, Secret, sign::{Parts, acs3, content_sha256}};
+///
+/// let digest = content_sha256(b"");
+/// let parts = Parts {
+///     method: "POST",
+///     path: "/",
+///     query: &[],
+///     headers: &[("host", "green-cip.cn-shanghai.aliyuncs.com"), ("x-acs-content-sha256", &digest)],
+/// };
+/// let signature = acs3(&parts, &Credentials::new("key-id", Secret::new("key-secret")));
+/// assert!(signature.authorization().contains("SignedHeaders=host;x-acs-content-sha256,"));
+/// ```
 pub fn acs3(parts: &Parts<'_>, credentials: &Credentials) -> Signature {
     let mut headers: Vec<(String, &str)> = parts
         .headers
@@ -210,6 +248,13 @@ pub fn acs3(parts: &Parts<'_>, credentials: &Credentials) -> Signature {
 }
 
 /// The value of `x-acs-content-sha256`, by which [`acs3`] covers the body.
+///
+/// ```
+/// use greenlight::green::sign::content_sha256;
+///
+/// let of_nothing = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+/// assert_eq!(content_sha256(b""), of_nothing);
+/// ```
 pub fn content_sha256(body: &[u8]) -> String {
     hex(&Sha256::digest(body))
 }
@@ -224,6 +269,19 @@ fn hex(bytes: &[u8]) -> String {
 /// Signs the upload of an object to OSS: header signature, version 1, HMAC-SHA1.
 ///
 /// `parts.path` is `/key`, not encoded; the query is not signed.
+///
+/// ```
+/// use greenlight::green::{Credentials, Secret, sign::{Parts, oss}};
+///
+/// let parts = Parts {
+///     method: "PUT",
+///     path: "/upload/cat.png",
+///     query: &[],
+///     headers: &[("Date", "Mon, 03 Feb 2025 10:00:00 GMT"), ("Content-Type", "image/png")],
+/// };
+/// let signature = oss(&parts, "bucket", &Credentials::new("key-id", Secret::new("key-secret")));
+/// assert!(signature.string_to_sign().ends_with("\n/bucket/upload/cat.png"));
+/// ```
 pub fn oss(parts: &Parts<'_>, bucket: &str, credentials: &Credentials) -> Signature {
     let mut text = String::with_capacity(256);
     text.push_str(parts.method);
@@ -243,6 +301,12 @@ pub fn oss(parts: &Parts<'_>, bucket: &str, credentials: &Credentials) -> Signat
 }
 
 /// The value of `Content-MD5`, by which [`roa`] covers the body.
+///
+/// ```
+/// use greenlight::green::sign::content_md5;
+///
+/// assert_eq!(content_md5(b"{}"), "mZFLkyvTelC5g8XnyQrpOw==");
+/// ```
 pub fn content_md5(body: &[u8]) -> String {
     BASE64.encode(Md5::digest(body))
 }

@@ -37,6 +37,31 @@ pub struct Submission {
 }
 
 /// The result of submitting one task of a batch.
+///
+/// ```
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use greenlight::{
+///     ImageUrl, Scene,
+///     green::{Batch, Client, Credentials, Secret, Task},
+///     sandbox::Sandbox,
+/// };
+///
+/// let sandbox = Sandbox::start().await?;
+/// let key = sandbox.credentials();
+/// let client = Client::builder()
+///     .endpoint(&sandbox.endpoint())
+///     .credentials(Credentials::new(key.id(), Secret::new(key.secret())))
+///     .build()?;
+/// let task = Task::unchecked(ImageUrl::parse("https://example.com/cat.png")?);
+/// let submission = client.submit(Batch::new([task])?, &[Scene::Porn]).await?;
+/// match submission.entries()[0].result() {
+///     Ok(task_id) => println!("store {task_id} before anything else: it is paid for"),
+///     Err(refusal) => println!("not scanned and not billed: {refusal}"),
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Submitted {
     pub(super) data_id: DataId,
@@ -106,6 +131,31 @@ impl Submitted {
 }
 
 /// The result of a synchronous scan of one image.
+///
+/// ```
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use greenlight::{
+///     ImageUrl, Scene,
+///     green::{Batch, Client, Credentials, ScanOptions, Secret, Task},
+///     sandbox::Sandbox,
+/// };
+///
+/// let sandbox = Sandbox::start().await?;
+/// let key = sandbox.credentials();
+/// let client = Client::builder()
+///     .endpoint(&sandbox.endpoint())
+///     .credentials(Credentials::new(key.id(), Secret::new(key.secret())))
+///     .build()?;
+/// let task = Task::unchecked(ImageUrl::parse("https://example.com/cat.png")?);
+/// let options = ScanOptions::new(&[Scene::Porn]);
+/// for scanned in client.scan(Batch::new([task])?, &options).await? {
+///     let outcome = scanned.result().expect("the sandbox scans every image");
+///     println!("{}: {}", scanned.url(), outcome.decision());
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Scanned {
     pub(super) data_id: DataId,

@@ -5,6 +5,18 @@ use std::time::Duration;
 use super::task::{Batch, Task};
 
 /// The limits of an API.
+///
+/// ```
+/// use greenlight::green::Terms;
+///
+/// /// The number of requests that submit so many images.
+/// fn requests(images: usize, terms: &Terms) -> usize {
+///     images.div_ceil(terms.max_tasks)
+/// }
+///
+/// assert_eq!(requests(1_000, &Terms::V1), 20);
+/// assert_eq!(requests(1_000, &Terms::V2), 1_000);
+/// ```
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Terms {

@@ -11,6 +11,18 @@ use crate::green::{
 };
 
 /// The version of the signature of requests.
+///
+/// ```
+/// use greenlight::green::{Client, Credentials, Secret, SignatureStyle};
+///
+/// // For a gateway that refuses HMAC-SHA1.
+/// let client = Client::builder()
+///     .region("ap-southeast-1")
+///     .signature(SignatureStyle::Acs3)
+///     .credentials(Credentials::new("key-id", Secret::new("key-secret")))
+///     .build()?;
+/// # Ok::<(), greenlight::Error>(())
+/// ```
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum SignatureStyle {

@@ -20,6 +20,15 @@ use crate::error::Error;
 /// names. With `ALIBABA_CLOUD_ECS_METADATA_DISABLED=true` it has none. Anywhere else than on such a
 /// server there is no response, which is an error after two seconds: use this source only where it
 /// is intended.
+///
+/// ```
+/// use greenlight::green::{Client, FromEcsRole};
+///
+/// // No request is made before the first one to the service.
+/// let role = FromEcsRole::new().with_role("image-scanner");
+/// let client = Client::builder().region("ap-southeast-1").credentials(role).build()?;
+/// # Ok::<(), greenlight::Error>(())
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct FromEcsRole {
     /// The address of the metadata service, if it is not the fixed one.

@@ -9,6 +9,15 @@ const TOKEN: &str = "ALIBABA_CLOUD_SECURITY_TOKEN";
 
 /// The variables `ALIBABA_CLOUD_ACCESS_KEY_ID`, `ALIBABA_CLOUD_ACCESS_KEY_SECRET` and
 /// `ALIBABA_CLOUD_SECURITY_TOKEN`, as the official libraries read them.
+///
+/// ```
+/// use greenlight::green::{Chain, Client, FromCliProfile, FromEnvironment};
+///
+/// // The variables of a container, or else the profile of a developer.
+/// let sources = Chain::new().then(FromEnvironment).then(FromCliProfile::new());
+/// let client = Client::builder().region("ap-southeast-1").credentials(sources).build()?;
+/// # Ok::<(), greenlight::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct FromEnvironment;
 

@@ -187,6 +187,24 @@ pub(super) fn epoch_millis(millis: f64) -> Option<Timestamp> {
 }
 
 /// The future that [`ProvideCredentials::provide`] returns.
+///
+/// ```
+/// use greenlight::green::{FromEnvironment, ProvideCredentials, Provided};
+///
+/// /// The environment, with a message for the log.
+/// #[derive(Debug)]
+/// struct Logged;
+///
+/// impl ProvideCredentials for Logged {
+///     fn provide(&self) -> Provided<'_> {
+///         Box::pin(async {
+///             let credentials = FromEnvironment.provide().await?;
+///             println!("credentials were found: {}", credentials.is_some());
+///             Ok(credentials)
+///         })
+///     }
+/// }
+/// ```
 pub type Provided<'a> =
     Pin<Box<dyn Future<Output = Result<Option<Credentials>, Error>> + Send + 'a>>;
 

@@ -17,6 +17,21 @@ use crate::{
 ///
 /// The profile is the one named here, else `ALIBABA_CLOUD_PROFILE`, else the file's own `current`.
 /// With `ALIBABA_CLOUD_CLI_PROFILE_DISABLED=true` it has none.
+///
+/// ```
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use greenlight::green::{FromCliProfile, ProvideCredentials};
+///
+/// let folder = tempfile::tempdir()?;
+/// let path = folder.path().join("config.json");
+/// std::fs::write(&path, r#"{"current": "default", "profiles": [{"name": "default", "mode": "AK",
+///     "access_key_id": "LTAIexample", "access_key_secret": "example-secret"}]}"#)?;
+/// let credentials = FromCliProfile::new().with_path(&path).provide().await?;
+/// assert_eq!(credentials.expect("the file has a profile").access_key_id(), "LTAIexample");
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct FromCliProfile {
     path: Option<PathBuf>,
@@ -29,6 +44,22 @@ pub struct FromCliProfile {
 /// The official libraries look for the one or the other; this looks for both.
 /// `ALIBABA_CLOUD_CREDENTIALS_FILE` names another file. The section is the one named here, else
 /// `ALIBABA_CLOUD_PROFILE`, else `default`.
+///
+/// ```
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use greenlight::green::{FromIniProfile, ProvideCredentials};
+///
+/// let folder = tempfile::tempdir()?;
+/// let path = folder.path().join("credentials.ini");
+/// std::fs::write(&path, "[scanner]\ntype = access_key\n\
+///     access_key_id = LTAIexample\naccess_key_secret = example-secret\n")?;
+/// let source = FromIniProfile::new().with_path(&path).with_profile("scanner");
+/// let credentials = source.provide().await?.expect("the file has this section");
+/// assert_eq!(credentials.access_key_id(), "LTAIexample");
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct FromIniProfile {
     path: Option<PathBuf>,

@@ -22,6 +22,19 @@ use crate::{
 ///
 /// It must be https, or http on this machine's loopback, a link-local address or the cloud's
 /// metadata address.
+///
+/// ```
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use greenlight::green::{FromUri, ProvideCredentials};
+///
+/// // Keys are requested over https only, unless the address is local.
+/// let source = FromUri::new().with_uri("http://keys.example.com/scanner");
+/// let error = source.provide().await.unwrap_err();
+/// assert_eq!(error.kind(), greenlight::ErrorKind::Credentials);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Default)]
 pub struct FromUri {
     uri: Option<String>,
