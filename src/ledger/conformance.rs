@@ -27,6 +27,22 @@ use super::Ledger;
 use trial::Trial;
 
 /// One requirement on a ledger.
+///
+/// ```
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use std::sync::Arc;
+/// use greenlight::{Scene, ledger::{Ledger, Scope, SqliteLedger, conformance::CASES}};
+///
+/// let folder = tempfile::tempdir()?;
+/// let open = || SqliteLedger::open(&folder.path().join("images.db"), &Scope::new(&[Scene::Porn]));
+/// let users: [Arc<dyn Ledger>; 2] = [Arc::new(open()?), Arc::new(open()?)];
+/// let case = CASES.first().expect("there are cases");
+/// assert_eq!(case.name(), "an_image_is_stored_once_with_all_its_sources");
+/// case.run(users).await;
+/// # Ok(())
+/// # }
+/// ```
 pub struct Case {
     name: &'static str,
     run: fn(Trial) -> Pin<Box<dyn Future<Output = ()> + Send>>,

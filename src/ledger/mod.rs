@@ -91,6 +91,20 @@ pub use view::{
 ///
 /// If a future is dropped before it completes, its work may or may not have been done, as after a
 /// crash.
+///
+/// ```
+/// use std::time::{Duration, SystemTime};
+/// use greenlight::ledger::{Claimed, Ledger, Reply, Work};
+///
+/// /// Claims as many images as one submission may have.
+/// fn claim(ledger: &dyn Ledger, now: SystemTime) -> Reply<'_, Vec<Claimed>> {
+///     Box::pin(async move {
+///         let claimed = ledger.claim(Work::Submit, 50, Duration::from_secs(120), now).await?;
+///         println!("{} images", claimed.len());
+///         Ok(claimed)
+///     })
+/// }
+/// ```
 pub type Reply<'a, T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send + 'a>>;
 
 /// A store of images, tasks and outcomes that survives a crash and may be shared by processes.
@@ -98,6 +112,38 @@ pub type Reply<'a, T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send + '
 /// An implementation is correct if it passes [`conformance`]. If a method returns `Ok`, its writes
 /// survive a power loss. If it returns `Err`, nothing was written, unless the error's
 /// [`retry`](Error::retry) is [`Ambiguous`](crate::Retry::Ambiguous).
+///
+/// ```
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use std::time::{Duration, SystemTime};
+/// use greenlight::{Scene, ledger::*};
+///
+/// let folder = tempfile::tempdir()?;
+/// let scope = Scope::new(&[Scene::Porn]);
+/// let ledger = SqliteLedger::open(&folder.path().join("images.db"), &scope)?;
+/// let url = "https://example.com/cat.png";
+/// let image = NewImage {
+///     key: Key::of_text(&scope, url),
+///     location: Location::Url(url.to_owned()),
+///     known: Known::Checked,
+///     facts: None,
+///     source: Source { origin: "list".to_owned(), line: 1, ..Source::default() },
+///     deliver_again: false,
+/// };
+/// let (now, lease) = (SystemTime::now(), Duration::from_secs(60));
+/// assert!(ledger.enqueue(vec![image.clone()], now).await?[0].new_image);
+/// assert!(!ledger.enqueue(vec![image], now).await?[0].new_source); // the list was read again
+///
+/// // A second worker would get no image.
+/// let claimed = ledger.claim(Work::Probe, 10, lease, now).await?;
+/// let hold = claimed[0].hold;
+/// let finding = Finding { hold, judgement: Judgement::Accepted, facts: None, billed: 1 };
+/// ledger.record_findings(vec![finding], now).await?;
+/// assert_eq!(ledger.stats(now).await?.count(State::Probed), 1);
+/// # Ok(())
+/// # }
+/// ```
 ///
 /// # Errors
 ///
@@ -274,6 +320,22 @@ pub trait Ledger: fmt::Debug + Send + Sync {
 const MAX_TRIAL: Duration = Duration::from_secs(60);
 
 /// The treatment of images without a known response after their settling time.
+///
+/// ```
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use std::time::SystemTime;
+/// use greenlight::{Scene, ledger::{Ledger, Resubmit, Scope, SqliteLedger}};
+///
+/// let folder = tempfile::tempdir()?;
+/// let scope = Scope::new(&[Scene::Porn]);
+/// let ledger = SqliteLedger::open(&folder.path().join("images.db"), &scope)?;
+/// // Nothing may be billed twice: images without a known response wait for a callback.
+/// let recovered = ledger.recover(Resubmit::Never, SystemTime::now()).await?;
+/// assert_eq!(recovered.resubmitted, 0);
+/// # Ok(())
+/// # }
+/// ```
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Resubmit {

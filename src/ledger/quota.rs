@@ -6,6 +6,24 @@ use std::time::Duration;
 use crate::error::{Error, ErrorKind};
 
 /// A rate limit that all users of a ledger share.
+///
+/// ```
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use std::time::Duration;
+/// use greenlight::{Scene, ledger::{Ledger, Limit, Permit, Quota, Scope, SqliteLedger}};
+///
+/// let folder = tempfile::tempdir()?;
+/// let scope = Scope::new(&[Scene::Porn]);
+/// let ledger = SqliteLedger::open(&folder.path().join("images.db"), &scope)?;
+/// let limit = Limit { interval: Duration::from_millis(20), burst: 50 };
+/// let quota = Quota { operation: "submit".to_owned(), limit };
+/// assert_eq!(ledger.permit(quota.clone(), 50).await?, Permit::Granted);
+/// // Every user of the ledger waits until the service's limit allows the next images.
+/// assert!(matches!(ledger.permit(quota, 50).await?, Permit::Wait(_)));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Quota {
     /// The name of the limited operation, such as `submit` or `query`; any name is allowed.
@@ -30,6 +48,18 @@ impl Quota {
 }
 
 /// A token bucket: one unit per `interval` on average, and up to `burst` units at a time.
+///
+/// ```
+/// use std::time::Duration;
+/// use greenlight::ledger::Limit;
+///
+/// /// A limit of so many images per second, of which one request may have 50.
+/// fn per_second(images: u32) -> Limit {
+///     Limit { interval: Duration::from_secs(1) / images, burst: 50 }
+/// }
+///
+/// assert_eq!(per_second(20).interval, Duration::from_millis(50));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limit {
     /// The time per unit.
@@ -39,6 +69,23 @@ pub struct Limit {
 }
 
 /// The result of [`Ledger::permit`](super::Ledger::permit).
+///
+/// ```
+/// use std::time::Duration;
+/// use greenlight::{Error, ledger::{Ledger, Permit, Quota}};
+///
+/// /// Waits for a permit. Returns whether the result of the request must be recorded.
+/// async fn permitted(ledger: &dyn Ledger, quota: &Quota) -> Result<bool, Error> {
+///     loop {
+///         match ledger.permit(quota.clone(), 1).await? {
+///             Permit::Granted => return Ok(false),
+///             Permit::Trial => return Ok(true), // with `Ledger::fail` or `Ledger::end_outage`
+///             Permit::Wait(delay) => tokio::time::sleep(delay).await,
+///             _ => tokio::time::sleep(Duration::from_secs(1)).await,
+///         }
+///     }
+/// }
+/// ```
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Permit {

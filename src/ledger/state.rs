@@ -10,6 +10,16 @@ macro_rules! states {
         ///
         /// | state | stored as | meaning |
         /// |---|---|---|
+        ///
+        /// ```
+        /// use greenlight::ledger::State;
+        ///
+        /// // A request that may have been billed ends with a response, or without a known one.
+        /// assert!(State::Sending.may_become(State::Submitted));
+        /// assert!(State::Sending.may_become(State::Uncertain));
+        /// assert!(!State::Uncertain.may_become(State::Sending)); // not before it is settled
+        /// assert!(State::Rejected.is_final());
+        /// ```
         $(#[doc = concat!("| `", $name, "` | ", stringify!($code), " | ", $text, " |")])*
         #[non_exhaustive]
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

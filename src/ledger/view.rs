@@ -1,9 +1,10 @@
 //! Views of a ledger: rows, counts, and the remaining work.
 
-use std::{
-    borrow::Cow,
-    time::{Duration, SystemTime},
-};
+mod counts;
+
+use std::borrow::Cow;
+
+pub use counts::{Backlog, LongTransaction, SharedDataId, Stats, WorkerStatus};
 
 use super::{
     key::Key,
@@ -13,10 +14,39 @@ use super::{
 use crate::ids::TaskId;
 
 /// The position of an outcome in the outbox. Never reused.
+///
+/// ```
+/// use std::time::SystemTime;
+/// use greenlight::{Error, ledger::{DeliveryId, Ledger}};
+///
+/// /// Prints all outcomes that are not acknowledged, 100 at a time.
+/// async fn print(ledger: &dyn Ledger) -> Result<(), Error> {
+///     let mut after: Option<DeliveryId> = None;
+///     loop {
+///         let outcomes = ledger.undelivered(after, 100).await?;
+///         let Some(last) = outcomes.last() else { return Ok(()) };
+///         after = Some(last.id);
+///         outcomes.iter().for_each(|outcome| println!("{}", outcome.row.text()));
+///     }
+/// }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct DeliveryId(pub i64);
 
 /// An outcome of one source that is not acknowledged yet.
+///
+/// ```
+/// use greenlight::{Error, ledger::Undelivered, pipeline::Run};
+///
+/// /// Stores outcomes, and acknowledges those that were stored.
+/// async fn store(run: &Run, outcomes: &[Undelivered]) -> Result<(), Error> {
+///     for outcome in outcomes {
+///         // The number recognizes an outcome that is returned again after a crash.
+///         println!("{}: {}", outcome.row.number, outcome.row.state);
+///     }
+///     run.acknowledge(outcomes).await
+/// }
+/// ```
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Undelivered {
@@ -35,6 +65,18 @@ impl Undelivered {
 
 /// An outcome that is due to be delivered, from
 /// [`Ledger::due_deliveries`](super::Ledger::due_deliveries).
+///
+/// ```
+/// use std::time::{Duration, SystemTime};
+/// use greenlight::ledger::{Delivery, DeliveryId};
+///
+/// /// Returns when to deliver an outcome again: after ten failed attempts never.
+/// fn postponed(delivery: &Delivery, now: SystemTime) -> (DeliveryId, Option<SystemTime>) {
+///     let attempts = delivery.attempts + 1;
+///     let delay = Duration::from_secs(5) * 2_u32.pow(attempts);
+///     (delivery.outcome.id, (attempts < 10).then(|| now + delay))
+/// }
+/// ```
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Delivery {
@@ -52,6 +94,16 @@ impl Delivery {
 }
 
 /// The counts of the outbox, from [`Ledger::outbox_counts`](super::Ledger::outbox_counts).
+///
+/// ```
+/// use greenlight::ledger::OutboxCounts;
+///
+/// let counts = OutboxCounts::new(3).with_abandoned(1); // from `Ledger::outbox_counts`
+/// if counts.abandoned > 0 {
+///     eprintln!("{} outcomes were not delivered: read them from the ledger", counts.abandoned);
+/// }
+/// assert_eq!(counts.pending, 3);
+/// ```
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct OutboxCounts {
@@ -79,6 +131,27 @@ impl OutboxCounts {
 }
 
 /// Outcomes in the order of their sources, from [`Ledger::ordered`](super::Ledger::ordered).
+///
+/// ```
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use greenlight::{Scene, ledger::{Ledger, Scope, SqliteLedger}};
+///
+/// let folder = tempfile::tempdir()?;
+/// let scope = Scope::new(&[Scene::Porn]);
+/// let ledger = SqliteLedger::open(&folder.path().join("images.db"), &scope)?;
+/// let mut after = 0;
+/// loop {
+///     let ordered = ledger.ordered(after, 100).await?;
+///     ordered.outcomes.iter().for_each(|outcome| println!("{}", outcome.row.text()));
+///     if ordered.through == after {
+///         break; // the next row is not final
+///     }
+///     after = ordered.through;
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[non_exhaustive]
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Ordered {
@@ -88,30 +161,23 @@ pub struct Ordered {
     pub through: i64,
 }
 
-/// A data id that several sources share.
-#[non_exhaustive]
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SharedDataId {
-    /// The data id.
-    pub data_id: String,
-    /// The number of sources that have it.
-    pub count: u64,
-    /// The first two sources: origin and line.
-    pub places: [(String, u64); 2],
-}
-
-impl SharedDataId {
-    /// Returns a data id that `count` sources share, with the origin and line of the first two.
-    pub const fn new(data_id: String, count: u64, places: [(String, u64); 2]) -> Self {
-        Self {
-            data_id,
-            count,
-            places,
-        }
-    }
-}
-
 /// A source and the state of its image.
+///
+/// ```
+/// use greenlight::{Scene, ledger::{Key, Location, Row, Scope, Source, State}};
+///
+/// let source = Source {
+///     origin: "photos".to_owned(),
+///     line: 1,
+///     text: Some("photos/cat.png".to_owned()),
+///     ..Source::default()
+/// };
+/// let key = Key::of_content(&Scope::new(&[Scene::Porn]), &[7; 32]);
+/// let location = Location::File("/srv/photos/cat.png".into());
+/// let row = Row::new(1, source, key, location, State::Submitted);
+/// assert_eq!(row.text(), "photos/cat.png"); // as the list spells it
+/// assert!(row.outcome.is_none());
+/// ```
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Row {
@@ -175,6 +241,21 @@ impl Row {
 }
 
 /// A selection of rows, for [`Ledger::rows`](super::Ledger::rows).
+///
+/// ```
+/// use greenlight::{Error, ledger::{Ledger, Rows, State}};
+///
+/// /// Counts the rows with a rejected image, 1,000 at a time.
+/// async fn rejected(ledger: &dyn Ledger) -> Result<usize, Error> {
+///     let (mut after, mut count) = (0, 0);
+///     loop {
+///         let rows = Rows { after, limit: 1_000, state: Some(State::Rejected) };
+///         let rows = ledger.rows(rows).await?;
+///         let Some(last) = rows.last() else { return Ok(count) };
+///         (after, count) = (last.number, count + rows.len());
+///     }
+/// }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rows {
     /// Selects rows after this [`Row::number`]; 0 selects all.
@@ -183,123 +264,4 @@ pub struct Rows {
     pub limit: usize,
     /// Selects only images in this state.
     pub state: Option<State>,
-}
-
-/// The remaining work of a ledger.
-#[non_exhaustive]
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Backlog {
-    /// The states that images with remaining work are in, each with the due time of the earliest
-    /// image, claimed or not. Empty if no work is left.
-    pub due: Vec<(State, SystemTime)>,
-    /// When the first pending result expires at the service.
-    pub first_expiry: Option<SystemTime>,
-}
-
-/// The counts of a ledger, from [`Ledger::stats`](super::Ledger::stats).
-#[non_exhaustive]
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Stats {
-    /// Images per state, without states that no image is in.
-    pub states: Vec<(State, u64)>,
-    /// Images with a reason, per state and class.
-    pub classes: Vec<(State, String, u64)>,
-    /// Images with an outcome, per value of the member `decision` of its JSON text.
-    pub decisions: Vec<(String, u64)>,
-    /// Number of sources.
-    pub sources: u64,
-    /// The [number](Row::number) of the last row, 0 if there is none.
-    pub last_row: i64,
-    /// Outcomes that are not acknowledged.
-    pub undelivered: u64,
-    /// Task ids received: submissions that were certainly billed.
-    pub tasks: u64,
-    /// Images billed for these tasks, at most, per scene; each scanned frame counts as an image.
-    pub billed: u64,
-    /// Images submitted again although the first submission may have been billed: an upper bound of
-    /// what may have been billed in addition to `tasks`.
-    pub resubmitted: u64,
-    /// Images submitted again because their result had expired.
-    pub expired: u64,
-    /// Images at URLs that are uploaded and submitted again, because the service could not download
-    /// them: see [`NextStep::Upload`](super::NextStep::Upload).
-    pub by_upload: u64,
-    /// Images sent in the last minute.
-    pub sent_last_minute: u64,
-    /// When the first request with these was sent.
-    pub sending_since: Option<SystemTime>,
-    /// Images sent in the last minute by later requests. Divided by the time since
-    /// [`sending_since`](Self::sending_since), this is the rate: the images of the first request
-    /// were prepared earlier.
-    pub sent_since_first: u64,
-    /// When the image that has waited longest for its result was submitted.
-    pub oldest_unpolled: Option<SystemTime>,
-    /// Lists that were started and not read to their end.
-    pub unread_lists: Vec<String>,
-}
-
-impl Stats {
-    /// Returns how many images are in `state`.
-    pub fn count(&self, state: State) -> u64 {
-        self.states
-            .iter()
-            .find_map(|&(found, count)| (found == state).then_some(count))
-            .unwrap_or(0)
-    }
-
-    /// Adds images of one state and class. Those of a state are added one after the other.
-    #[cfg(any(feature = "ledger", feature = "postgres"))]
-    pub(super) fn add_images(&mut self, state: State, class: Option<String>, count: u64) {
-        match self.states.last_mut() {
-            Some((last, sum)) if *last == state => *sum = sum.saturating_add(count),
-            _ => self.states.push((state, count)),
-        }
-        self.classes
-            .extend(class.map(|class| (state, class, count)));
-    }
-
-    /// Returns the total number of images.
-    pub fn images(&self) -> u64 {
-        self.states.iter().map(|&(_, count)| count).sum()
-    }
-}
-
-/// A transaction of another program that keeps the store from removing old rows.
-#[non_exhaustive]
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LongTransaction {
-    /// The name to display.
-    pub name: String,
-    /// The time since the transaction began.
-    pub open_for: Duration,
-}
-
-impl LongTransaction {
-    /// Returns a transaction.
-    pub const fn new(name: String, open_for: Duration) -> Self {
-        Self { name, open_for }
-    }
-}
-
-/// An active user of a shared store.
-#[non_exhaustive]
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct WorkerStatus {
-    /// The name to display.
-    pub name: String,
-    /// When the worker started.
-    pub since: SystemTime,
-    /// Images that the worker sent in the last minute.
-    pub sent_last_minute: u64,
-}
-
-impl WorkerStatus {
-    /// Returns the status of a worker that sent nothing in the last minute.
-    pub const fn new(name: String, since: SystemTime) -> Self {
-        Self {
-            name,
-            since,
-            sent_last_minute: 0,
-        }
-    }
 }

@@ -17,6 +17,22 @@ use crate::error::Error;
 const CHUNK: usize = 1_000;
 
 /// The progress of [`Maintenance::copy_to`](super::Maintenance::copy_to).
+///
+/// ```
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use greenlight::{Scene, ledger::{Maintenance, Scope, SqliteLedger}};
+///
+/// let folder = tempfile::tempdir()?;
+/// let path = folder.path().join("images.db");
+/// drop(SqliteLedger::open(&path, &Scope::new(&[Scene::Porn]))?);
+/// let source = Maintenance::sqlite(&path)?;
+/// let target = Maintenance::sqlite(&folder.path().join("copy.db"))?;
+/// let copied = source.copy_to(&target, |copied| println!("{} rows", copied.rows)).await?;
+/// assert_eq!(copied.rows, copied.total);
+/// # Ok(())
+/// # }
+/// ```
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Copied {

@@ -38,6 +38,19 @@ pub struct Maintenance {
 }
 
 /// The version of the tables before and after [`Maintenance::init`] or [`Maintenance::upgrade`].
+///
+/// ```
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use greenlight::ledger::Maintenance;
+///
+/// let folder = tempfile::tempdir()?;
+/// let upgraded = Maintenance::sqlite(&folder.path().join("images.db"))?.init().await?;
+/// assert_eq!(upgraded.from, 0); // there was no ledger
+/// assert!(upgraded.to > 0);
+/// # Ok(())
+/// # }
+/// ```
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Upgraded {
@@ -48,6 +61,22 @@ pub struct Upgraded {
 }
 
 /// The result of [`Maintenance::check`].
+///
+/// ```
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use std::time::SystemTime;
+/// use greenlight::{Scene, ledger::{Maintenance, Scope, SqliteLedger}};
+///
+/// let folder = tempfile::tempdir()?;
+/// let path = folder.path().join("images.db");
+/// drop(SqliteLedger::open(&path, &Scope::new(&[Scene::Porn]))?);
+/// let health = Maintenance::sqlite(&path)?.check(SystemTime::now()).await?;
+/// assert!(health.problems.is_empty());
+/// assert_eq!((health.images, health.leased), (0, 0));
+/// # Ok(())
+/// # }
+/// ```
 #[non_exhaustive]
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Health {
@@ -64,6 +93,18 @@ pub struct Health {
 }
 
 /// Rows that no sequence of calls can write.
+///
+/// ```
+/// use greenlight::ledger::Health;
+///
+/// /// Describes what is wrong with a ledger, and what to do.
+/// fn report(health: &Health) -> Vec<String> {
+///     let problems = health.problems.iter();
+///     problems.map(|found| format!("{} rows: {}: {}", found.rows, found.what, found.remedy)).collect()
+/// }
+///
+/// assert!(report(&Health::default()).is_empty());
+/// ```
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Inconsistency {

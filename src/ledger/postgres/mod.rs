@@ -135,6 +135,21 @@ impl PostgresLedger {
 }
 
 /// The guard of the lock that [`PostgresLedger::try_lock_printer`] acquires.
+///
+/// ```no_run
+/// use greenlight::{Error, ledger::PostgresLedger};
+///
+/// /// Prints the outcomes, unless another process does.
+/// async fn print(ledger: &PostgresLedger) -> Result<(), Error> {
+///     let Some(lock) = ledger.try_lock_printer().await? else {
+///         return Ok(());
+///     };
+///     while lock.is_held() {
+///         println!("the next outcomes"); // from `Ledger::ordered`
+///     }
+///     Ok(())
+/// }
+/// ```
 pub struct PrinterLock {
     db: Connection,
 }
