@@ -58,6 +58,21 @@ impl<L: Listener> Listener for SmallReads<L> {
 }
 
 /// A connection of [`SmallReads`].
+///
+/// ```
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), std::io::Error> {
+/// use axum::serve::Listener;
+/// use greenlight::axum::{SmallReads, SmallReadsIo};
+/// use tokio::net::{TcpListener, TcpStream};
+///
+/// let mut listener = SmallReads::new(TcpListener::bind("127.0.0.1:0").await?);
+/// let client = TcpStream::connect(listener.local_addr()?).await?;
+/// let (connection, address): (SmallReadsIo<TcpStream>, _) = listener.accept().await;
+/// assert_eq!(address, client.local_addr()?);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct SmallReadsIo<Io> {
     /// Its limit is set anew for every read.

@@ -71,6 +71,24 @@ pub use upload::Upload;
 
 /// Extracts an image from a field of a form (`multipart/form-data`); the field's name is the
 /// policy's. Fields before and after it are skipped.
+///
+/// ```
+/// use axum::{Router, routing::post};
+/// use greenlight::{Requirements, axum::{ImageField, Problem, UploadPolicy}};
+///
+/// async fn avatar(ImageField(mut image): ImageField) -> Result<(), Problem> {
+///     let mut stored = Vec::new();
+///     while let Some(chunk) = image.chunk().await? {
+///         stored.extend_from_slice(&chunk);
+///     }
+///     image.finish().await?;
+///     Ok(()) // `stored` is the image
+/// }
+///
+/// // The field of the form: `<input type="file" name="avatar">`.
+/// let policy = UploadPolicy::new(Requirements::ASYNC).with_field("avatar");
+/// let app: Router = Router::new().route("/avatar", post(avatar).layer(policy.layer()));
+/// ```
 #[derive(Debug)]
 pub struct ImageField(pub Upload);
 
@@ -87,6 +105,22 @@ impl<S: Send + Sync> FromRequest<S> for ImageField {
 }
 
 /// Extracts an image that is the request's body.
+///
+/// ```
+/// use axum::{Router, routing::put};
+/// use greenlight::axum::{ImageBody, Problem};
+///
+/// /// `curl -T photo.png http://localhost/photos`
+/// async fn upload(ImageBody(mut image): ImageBody) -> Result<String, Problem> {
+///     while let Some(chunk) = image.chunk().await? {
+///         println!("store {} bytes", chunk.len());
+///     }
+///     let accepted = image.finish().await?;
+///     Ok(format!("{:?}", accepted.inspection().and_then(|inspection| inspection.format())))
+/// }
+///
+/// let app: Router = Router::new().route("/photos", put(upload));
+/// ```
 #[derive(Debug)]
 pub struct ImageBody(pub Upload);
 

@@ -19,6 +19,17 @@ use crate::{problem::ProblemDocument, verdict::Rejected};
 /// | 413 | `image/too-large`, `upload/too-large` |
 /// | 415 | `image/not-an-image`, `image/format-unsupported`, `image/type-mismatch` (where that is enforced) |
 /// | 422 | every other `image/...`, `image/undecided` |
+///
+/// ```
+/// use axum::http::StatusCode;
+/// use greenlight::{Inspection, Requirements, axum::Problem};
+///
+/// let verdict = Requirements::ASYNC.judge(Inspection::of(b"no image"));
+/// let problem = Problem::from(verdict.into_result().unwrap_err());
+/// assert_eq!(problem.status(), StatusCode::UNSUPPORTED_MEDIA_TYPE);
+/// assert_eq!(problem.code(), "image/not-an-image");
+/// assert_eq!(Problem::NotMultipart.code(), "upload/not-multipart");
+/// ```
 #[non_exhaustive]
 #[derive(Clone, Debug)]
 pub enum Problem {

@@ -27,6 +27,24 @@ use crate::{
 ///
 /// The bytes come from [`chunk`](Self::chunk), or from the [`Stream`] that it also is. An error
 /// ends them; discard whatever was stored by then. [`finish`](Self::finish) returns the receipt.
+///
+/// ```
+/// use greenlight::{Accepted, axum::{Problem, Upload}};
+/// use tokio::io::{AsyncWrite, AsyncWriteExt as _};
+///
+/// /// Writes an image, and returns its receipt. After an error the caller removes the file.
+/// async fn store(
+///     mut upload: Upload,
+///     file: &mut (impl AsyncWrite + Unpin),
+/// ) -> Result<std::io::Result<Accepted>, Problem> {
+///     while let Some(chunk) = upload.chunk().await? {
+///         if let Err(error) = file.write_all(&chunk).await {
+///             return Ok(Err(error));
+///         }
+///     }
+///     upload.finish().await.map(Ok)
+/// }
+/// ```
 #[derive(Debug)]
 pub struct Upload {
     upstream: Upstream,

@@ -6,6 +6,21 @@ macro_rules! steps {
     ($($variant:ident, $name:literal, $text:literal;)*) => {
         /// A point between two durable steps of a [`Run`](super::Run). Tests kill the process at
         /// each of them to verify that nothing is lost.
+        ///
+        /// ```
+        /// use greenlight::pipeline::{Pipeline, Step};
+        ///
+        /// /// Kills the process where a response is known to the process only.
+        /// fn configure(pipeline: Pipeline) -> Pipeline {
+        ///     pipeline.checkpoint(|step| {
+        ///         if step == Step::AfterSend {
+        ///             std::process::abort();
+        ///         }
+        ///     })
+        /// }
+        ///
+        /// assert_eq!(Step::from_name("after-send"), Some(Step::AfterSend));
+        /// ```
         #[non_exhaustive]
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         pub enum Step {

@@ -8,7 +8,7 @@ use std::{
     fmt, io,
     num::NonZeroUsize,
     panic,
-    path::{Path, PathBuf},
+    path::PathBuf,
     pin::Pin,
     sync::{
         Arc,
@@ -26,10 +26,10 @@ use futures_util::{
 };
 use tokio::sync::{Semaphore, mpsc, watch};
 
-use super::{Line, Subject, files};
+use super::{Line, files, target::Target};
 use crate::{
     error::{Error, ErrorKind},
-    image_url::{ImageUrl, UrlError},
+    image_url::ImageUrl,
     inspect::Depth,
     local_file::Folders,
     probe::Probe,
@@ -42,6 +42,29 @@ use crate::{
 const LINES: usize = 64;
 
 /// A line of a list and its verdict.
+///
+/// ```
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use greenlight::{
+///     Requirements,
+///     ledger::Source,
+///     pipeline::{Line, LineChecks, Subject},
+///     probe::Probe,
+/// };
+///
+/// let lines = ["rgb.png", "no-such.png"].map(|name| Line {
+///     subject: Subject::File(format!("fixtures/images/png/{name}").into()),
+///     source: Source::default(),
+/// });
+/// let mut checks = LineChecks::start(&Probe::new(), &Requirements::ASYNC, lines)?;
+/// let first = checks.next().await.expect("a line");
+/// assert!(first.result?.is_accepted());
+/// let second = checks.next().await.expect("a line");
+/// assert!(second.result.is_err()); // not a rejection: the file could not be read
+/// # Ok(())
+/// # }
+/// ```
 #[non_exhaustive]
 #[derive(Debug)]
 pub struct CheckedLine {
@@ -129,43 +152,6 @@ impl LineChecks {
     /// Returns how many lines were left unchecked so far.
     pub fn left(&self) -> u64 {
         self.0.left()
-    }
-}
-
-/// What a line names, with its URL parsed.
-pub(super) enum Target<'a> {
-    Url(ImageUrl),
-    Malformed {
-        text: &'a str,
-        error: UrlError,
-    },
-    File {
-        path: &'a Path,
-        folders: Option<&'a Folders>,
-    },
-    /// With the reason.
-    Unusable(&'a str),
-}
-
-impl<'a> Target<'a> {
-    pub(super) fn of(subject: &'a Subject) -> Self {
-        match subject {
-            Subject::Url(text) | Subject::CheckedUrl { url: text, .. } => {
-                match ImageUrl::parse(text) {
-                    Ok(url) => Self::Url(url),
-                    Err(error) => Self::Malformed { text, error },
-                }
-            }
-            Subject::File(path) => Self::File {
-                path,
-                folders: None,
-            },
-            Subject::FileBelow { path, folders } => Self::File {
-                path,
-                folders: Some(folders),
-            },
-            Subject::Unusable { reason, .. } => Self::Unusable(&reason.message),
-        }
     }
 }
 

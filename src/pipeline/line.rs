@@ -9,6 +9,17 @@ use crate::{
 };
 
 /// One entry of a list: an image, and its position in the list.
+///
+/// ```
+/// use greenlight::{ledger::Source, pipeline::{Line, Subject}};
+///
+/// let list = "https://example.com/a.png\nhttps://example.com/b.png";
+/// let lines = list.lines().zip(1..).map(|(url, number)| Line {
+///     subject: Subject::Url(url.to_owned()),
+///     source: Source { origin: "list.txt".to_owned(), line: number, ..Source::default() },
+/// });
+/// assert_eq!(lines.last().expect("a line").source.line, 2);
+/// ```
 #[derive(Clone, Debug)]
 pub struct Line {
     /// The image.
@@ -18,6 +29,22 @@ pub struct Line {
 }
 
 /// The image that a line names.
+///
+/// ```
+/// use greenlight::{ledger::Reason, local_file::Folders, pipeline::Subject};
+///
+/// /// Reads one entry of a list that a customer wrote.
+/// fn subject(entry: &str, uploads: &Folders) -> Subject {
+///     if entry.is_empty() {
+///         let reason = Reason { class: "list/empty".to_owned(), message: "no image".to_owned() };
+///         return Subject::Unusable { text: String::new(), reason };
+///     }
+///     if entry.contains("://") {
+///         return Subject::Url(entry.to_owned());
+///     }
+///     Subject::FileBelow { path: entry.into(), folders: uploads.clone() }
+/// }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Subject {
     /// The URL of an image, not validated yet.
@@ -58,6 +85,31 @@ pub enum Subject {
 }
 
 /// An earlier check that accepted an image, as stored with its [`Provenance`](crate::Provenance).
+///
+/// ```
+/// use std::time::Duration;
+/// use greenlight::{Format, Requirements, pipeline::{EarlierCheck, Pipeline, Subject}};
+///
+/// /// Names an image that `greenlight check` accepted when it was uploaded.
+/// fn subject(url: &str, checked_at: u64) -> Subject {
+///     let check = EarlierCheck {
+///         format: Format::Png,
+///         width: 640,
+///         height: 480,
+///         bytes: 48_213,
+///         frames: Some(1),
+///         version: "0.1.0".to_owned(),
+///         requirements: Requirements::ASYNC.fingerprint(),
+///         checked_at,
+///     };
+///     Subject::CheckedUrl { url: url.to_owned(), check }
+/// }
+///
+/// /// Does not download images again that were checked in the last hour.
+/// fn configure(pipeline: Pipeline) -> Pipeline {
+///     pipeline.checked_within(Some(Duration::from_secs(3_600)))
+/// }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EarlierCheck {
     /// The format of the image.

@@ -60,6 +60,7 @@ mod seen;
 mod settings;
 mod shared;
 mod submitting;
+mod target;
 mod trace;
 mod uploading;
 

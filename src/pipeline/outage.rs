@@ -14,6 +14,16 @@ use super::{
 use crate::error::Error;
 
 /// A period in which all requests to the service or to the upload store fail.
+///
+/// ```
+/// use greenlight::pipeline::{Outage, Run};
+///
+/// /// Returns a message for the operator while the service cannot be reached.
+/// fn status(run: &Run) -> Option<String> {
+///     let Outage { lasted, error, .. } = run.outage()?;
+///     Some(format!("no response for {} s, images wait: {error}", lasted.as_secs()))
+/// }
+/// ```
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outage {

@@ -4,10 +4,11 @@ use futures_util::future::{Either, ready};
 
 use super::{
     Line,
-    checks::{Checking, LineCheck, Step, Target},
+    checks::{Checking, LineCheck, Step},
     facts,
     files::{self, FileCheck},
     seen::{Head, Seen, Table, head},
+    target::Target,
 };
 use crate::{
     error::Error,
@@ -20,6 +21,30 @@ use crate::{
 };
 
 /// The counts and cost of a run that was not made.
+///
+/// ```
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use greenlight::{
+///     Requirements, Scene,
+///     ledger::{Scope, Source},
+///     pipeline::{Line, Plan, Subject},
+///     probe::Probe,
+/// };
+///
+/// let lines = ["rgb.png", "rgb.png", "empty.png"].map(|name| Line {
+///     subject: Subject::File(format!("fixtures/images/png/{name}").into()),
+///     source: Source::default(),
+/// });
+/// let scope = Scope::new(&[Scene::Porn, Scene::Ad]);
+/// let mut planning = Plan::start(&Probe::new(), &Requirements::ASYNC, &scope, lines)?;
+/// while planning.advance().await {}
+/// let plan = planning.plan();
+/// assert_eq!((plan.duplicates(), plan.rejected(), plan.submitted()), (1, 1, 1));
+/// assert_eq!(plan.billed(), 2); // one image for two scenes
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Plan {
     lines: u64,
@@ -177,6 +202,19 @@ impl Counted {
 }
 
 /// A dry run in progress. Dropping it ends every download that is in progress.
+///
+/// ```
+/// use greenlight::{green::Terms, pipeline::{Plan, Planning}};
+///
+/// /// Plans a run with 2.0, and prints intermediate counts.
+/// async fn plan(planning: Planning) -> Plan {
+///     let mut planning = planning.with_terms(&Terms::V2);
+///     while planning.advance().await {
+///         println!("{} lines", planning.plan().lines());
+///     }
+///     planning.plan()
+/// }
+/// ```
 #[derive(Debug)]
 pub struct Planning {
     /// The head of a URL's key, and the line.

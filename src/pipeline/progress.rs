@@ -6,6 +6,16 @@ macro_rules! counters {
     ($($name:ident, $text:literal;)*) => {
         /// The counts of a run so far. [`Ledger::stats`](crate::ledger::Ledger::stats) returns those
         /// of all runs.
+        ///
+        /// ```
+        /// use greenlight::pipeline::{Progress, Run};
+        ///
+        /// /// Returns how many results this run waits for.
+        /// fn pending(run: &Run) -> u64 {
+        ///     let Progress { submitted, decided, expired, .. } = run.progress();
+        ///     submitted.saturating_sub(decided + expired)
+        /// }
+        /// ```
         #[non_exhaustive]
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
         pub struct Progress {

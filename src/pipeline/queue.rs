@@ -10,6 +10,18 @@ use crate::{
 };
 
 /// Adds images to a [`Run`]. Clones add to the same run.
+///
+/// ```
+/// use greenlight::{Error, ledger::Source, pipeline::{Line, Queue, Subject}};
+///
+/// /// Adds an image of a running service. A handler of requests clones the queue.
+/// async fn add(queue: &Queue, url: &str, request: &str) -> Result<bool, Error> {
+///     let source = Source { origin: request.to_owned(), line: 1, ..Source::default() };
+///     let (key, enqueued) = queue.add(Line { subject: Subject::Url(url.to_owned()), source }).await?;
+///     println!("{key}: {}", enqueued.state);
+///     Ok(enqueued.new_image)
+/// }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Queue {
     shared: Arc<Shared>,

@@ -66,6 +66,24 @@ pub struct Run {
 }
 
 /// A handle that stops a run from another task or thread.
+///
+/// ```
+/// use greenlight::{Error, pipeline::Run};
+///
+/// /// Runs to the end, or until the user interrupts it.
+/// async fn run(mut run: Run) -> Result<(), Error> {
+///     let stopper = run.stopper();
+///     tokio::spawn(async move {
+///         if tokio::signal::ctrl_c().await.is_ok() {
+///             stopper.stop(); // images in flight are recorded first
+///         }
+///     });
+///     while let Some(outcomes) = run.next().await? {
+///         run.acknowledge(&outcomes).await?;
+///     }
+///     Ok(())
+/// }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Stopper {
     shared: Arc<Shared>,

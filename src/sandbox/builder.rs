@@ -17,6 +17,21 @@ use super::{
 use crate::error::{Error, ErrorKind};
 
 /// Settings of a [`Sandbox`].
+///
+/// ```
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use greenlight::sandbox::Sandbox;
+///
+/// let sandbox = Sandbox::builder()
+///     .polls(2) // a task is done at its third poll
+///     .serve("fixtures/images")
+///     .start()
+///     .await?;
+/// assert!(sandbox.folder_url().is_some_and(|url| url.starts_with("http://127.0.0.1:")));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct SandboxBuilder {
     listen: SocketAddr,

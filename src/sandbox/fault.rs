@@ -9,6 +9,30 @@ use std::{
 use super::Operation;
 
 /// Whether a request is executed before its fault.
+///
+/// ```
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use greenlight::{
+///     ImageUrl, Retry, Scene,
+///     green::{Batch, Client, Credentials, Secret, Task},
+///     sandbox::{Fault, Operation, Sandbox, When},
+/// };
+///
+/// let fault = Fault::Close(When::After);
+/// let sandbox = Sandbox::builder().fault(Operation::AsyncScan, fault).start().await?;
+/// let key = sandbox.credentials();
+/// let client = Client::builder()
+///     .endpoint(&sandbox.endpoint())
+///     .credentials(Credentials::new(key.id(), Secret::new(key.secret())))
+///     .build()?;
+/// let task = Task::unchecked(ImageUrl::parse("https://example.com/cat.png")?);
+/// let error = client.submit(Batch::new([task])?, &[Scene::Porn]).await.unwrap_err();
+/// assert_eq!(error.retry(), Retry::Ambiguous);
+/// assert_eq!(sandbox.paid(), 1); // with `When::Before` it is 0, and the error is the same
+/// # Ok(())
+/// # }
+/// ```
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum When {
@@ -19,6 +43,19 @@ pub enum When {
 }
 
 /// The elements of a request that have a fault.
+///
+/// ```
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use greenlight::sandbox::{Fault, Operation, Sandbox, Share};
+///
+/// let sandbox = Sandbox::start().await?;
+/// // Every other image of the next submission is refused, and not billed.
+/// sandbox.inject(Operation::AsyncScan, Fault::Tasks(480, Share::Half));
+/// assert_eq!(sandbox.paid(), 0);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Share {

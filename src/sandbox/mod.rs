@@ -349,6 +349,23 @@ impl Drop for Sandbox {
 }
 
 /// The key of the sandbox's only account.
+///
+/// ```
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use greenlight::{green::{Credentials, Secret}, sandbox::Sandbox};
+///
+/// let sandbox = Sandbox::builder().key_id("trial").security_token("token").start().await?;
+/// let key = sandbox.credentials();
+/// let mut credentials = Credentials::new(key.id(), Secret::new(key.secret()));
+/// if let Some(token) = key.token() {
+///     credentials = credentials.with_security_token(token);
+/// }
+/// assert_eq!(credentials.access_key_id(), "trial");
+/// assert!(credentials.is_temporary());
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct AccessKey {
     id: String,

@@ -3,6 +3,29 @@
 use axum::http::{Uri, request::Parts};
 
 /// An operation of the service.
+///
+/// ```
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use greenlight::{
+///     ImageUrl, Scene,
+///     green::{Batch, Client, Credentials, Secret, Task},
+///     sandbox::{Operation, Sandbox},
+/// };
+///
+/// let sandbox = Sandbox::start().await?;
+/// let key = sandbox.credentials();
+/// let client = Client::builder()
+///     .endpoint(&sandbox.endpoint())
+///     .credentials(Credentials::new(key.id(), Secret::new(key.secret())))
+///     .build()?;
+/// let task = Task::unchecked(ImageUrl::parse("https://example.com/cat.png")?);
+/// client.submit(Batch::new([task])?, &[Scene::Porn]).await?;
+/// assert_eq!(sandbox.requests_of(Operation::AsyncScan), 1);
+/// assert_eq!(sandbox.requests_of(Operation::Results), 0);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Operation {

@@ -13,9 +13,9 @@ use utoipa::ToSchema;
 
 use super::{
     App, clock,
-    moderation::Scans,
     scan_answer::ScanAnswer,
     scan_id::ScanId,
+    scans::Scans,
     webhook::{Attempt, Webhook},
 };
 use crate::{

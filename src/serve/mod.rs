@@ -30,6 +30,7 @@
 //! refuses requests that a browser makes for pages of other sites.
 
 mod address;
+mod builder;
 mod check;
 mod clock;
 mod connections;
@@ -49,6 +50,7 @@ mod refusal;
 mod scan;
 mod scan_answer;
 mod scan_id;
+mod scans;
 mod schema;
 mod tokens;
 mod wanted;
@@ -56,7 +58,6 @@ mod webhook;
 
 use std::{
     future::{Future, pending},
-    net::{Ipv4Addr, SocketAddr},
     sync::Arc,
     time::Duration,
 };
@@ -74,12 +75,11 @@ use tokio::{
 };
 
 use self::{
-    address::Socket, deliveries::Deliveries, limits::Room, metrics::Metrics, moderation::Scans,
-    refusal::Refusal, tokens::Clients,
+    address::Socket, deliveries::Deliveries, limits::Room, metrics::Metrics, refusal::Refusal,
+    scans::Scans, tokens::Clients,
 };
 use crate::{
     axum::{UploadPolicy, discard},
-    error::{Error, ErrorKind},
     format::Depth,
     pipeline::Run,
     probe::Probe,
@@ -87,6 +87,7 @@ use crate::{
 };
 
 pub use address::Listen;
+pub use builder::ServerBuilder;
 pub use limits::Limits;
 pub use moderation::Moderation;
 pub use on_outage::OnOutage;
@@ -137,112 +138,23 @@ impl App {
     }
 }
 
-/// Sets a [`Server`] up. Each setting states its default.
-#[derive(Clone, Debug)]
-pub struct ServerBuilder {
-    listen: Listen,
-    requirements: Requirements,
-    depth: Depth,
-    probe: Option<Probe>,
-    limits: Limits,
-    tokens: Tokens,
-    moderation: Option<Moderation>,
-}
-
-impl ServerBuilder {
-    /// Sets the address. Default: 127.0.0.1:8088.
-    #[must_use]
-    pub fn listen(mut self, listen: Listen) -> Self {
-        self.listen = listen;
-        self
-    }
-
-    /// Sets the requirements of requests that name no others, and the limits for those that do.
-    /// Default: [`Requirements::ASYNC`].
-    #[must_use]
-    pub fn requirements(mut self, requirements: Requirements) -> Self {
-        self.requirements = requirements;
-        self
-    }
-
-    /// Sets how far images are read. Default: [`Depth::Structure`].
-    #[must_use]
-    pub const fn depth(mut self, depth: Depth) -> Self {
-        self.depth = depth;
-        self
-    }
-
-    /// Sets the probe that downloads images, with its address rule. Default: [`Probe::new`].
-    #[must_use]
-    pub fn probe(mut self, probe: Probe) -> Self {
-        self.probe = Some(probe);
-        self
-    }
-
-    /// Sets what clients may use together. Default: [`Limits::default`].
-    #[must_use]
-    pub const fn limits(mut self, limits: Limits) -> Self {
-        self.limits = limits;
-        self
-    }
-
-    /// Sets the tokens of the clients. Default: none, for which the address must be local.
-    #[must_use]
-    pub fn tokens(mut self, tokens: Tokens) -> Self {
-        self.tokens = tokens;
-        self
-    }
-
-    /// Adds the routes that submit images. Default: the server only checks.
-    #[must_use]
-    pub fn moderation(mut self, moderation: Moderation) -> Self {
-        self.moderation = Some(moderation);
-        self
-    }
-
-    /// Binds the address.
-    ///
-    /// # Errors
-    ///
-    /// [`ErrorKind::Usage`] if the address is not local and there are no tokens, [`ErrorKind::Io`] if
-    /// it cannot be bound.
-    pub async fn bind(self) -> Result<Server, Error> {
-        if self.tokens.is_empty() && !self.listen.is_local() {
-            return Err(Error::new(
-                ErrorKind::Usage,
-                format_args!(
-                    "listen on {}: without tokens the address must be of loopback, or a socket",
-                    self.listen
-                ),
-            ));
-        }
-        let socket = self.listen.bind().await?;
-        let started = self.moderation.map(Moderation::start).transpose();
-        let started = started.map_err(|error| {
-            Error::new(ErrorKind::Io, "create the folder of images").with_source(error)
-        })?;
-        let (scans, run) = started.unzip();
-        let app = App {
-            room: Room::new(&self.limits),
-            clients: Clients::new(self.tokens, self.limits.rate),
-            requirements: self.requirements,
-            depth: self.depth,
-            probe: self.probe.unwrap_or_default(),
-            limits: self.limits,
-            metrics: Metrics::new(),
-            closing: watch::Sender::new(false),
-            scans: scans.map(Arc::new),
-        };
-        Ok(Server {
-            url: socket.url()?,
-            socket,
-            run,
-            app: Arc::new(app),
-        })
-    }
-}
-
 /// A server that is bound to its address.
+///
+/// ```
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use greenlight::serve::Server;
+/// use tokio::sync::oneshot;
+///
+/// let server = Server::builder().listen("127.0.0.1:0".parse()?).bind().await?;
+/// println!("listening on {}", server.url());
+/// let (stop, stopped) = oneshot::channel::<()>();
+/// let running = tokio::spawn(server.run(async { drop(stopped.await) }));
+/// stop.send(()).expect("the server is running"); // the requests in progress are finished
+/// running.await?;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct Server {
     socket: Socket,
@@ -254,15 +166,7 @@ pub struct Server {
 impl Server {
     /// Returns a server to be set up.
     pub fn builder() -> ServerBuilder {
-        ServerBuilder {
-            listen: Listen::Tcp(SocketAddr::from((Ipv4Addr::LOCALHOST, 8_088))),
-            requirements: Requirements::ASYNC,
-            depth: Depth::Structure,
-            probe: None,
-            limits: Limits::default(),
-            tokens: Tokens::default(),
-            moderation: None,
-        }
+        ServerBuilder::default()
     }
 
     /// Returns the address: `http://ADDRESS:PORT`, or `unix:PATH`.

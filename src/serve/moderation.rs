@@ -1,51 +1,12 @@
-//! Scans: accepted images become files in a folder, and a pipeline over the ledger submits them.
+//! The settings of a server that submits images.
 
 use std::{
-    io,
     path::{Path, PathBuf},
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicI64, Ordering},
-    },
     time::Duration,
 };
 
-use axum::routing::MethodRouter;
-use tokio::{
-    sync::{Notify, broadcast},
-    time::{interval, sleep, timeout_at},
-};
-
-use super::{
-    clock,
-    images::{Images, Spool},
-    metrics::{Metrics, Submissions},
-    on_outage::OnOutage,
-    scan_id::ScanId,
-    webhook::Webhook,
-};
-use crate::{
-    axum::callbacks,
-    error::{Error, ErrorKind},
-    green::callback::Verifier,
-    ids::DataId,
-    image_url::ImageUrl,
-    ledger::{Key, Known, Ledger, Location, NewImage, Row, Rows, Source, State, Undelivered},
-    pipeline::{Line, Pipeline, Queue, Run, Subject},
-    requirements::Requirements,
-};
-
-/// How often a waiting request reads the ledger, which another process may have changed.
-const LOOK: Duration = Duration::from_secs(1);
-
-/// Delay before the pipeline is started again after the ledger failed.
-const RESTART: Duration = Duration::from_secs(1);
-
-/// Outcomes that a waiting request may miss before it reads the ledger anyway.
-const HEARD: usize = 1_024;
-
-/// Interval between two removals of files that no image needs.
-const SWEEP: Duration = Duration::from_secs(60);
+use super::{on_outage::OnOutage, webhook::Webhook};
+use crate::{green::callback::Verifier, pipeline::Pipeline};
 
 /// The default size of all images that wait for their outcomes.
 const MAX_HELD: u64 = 10 << 30;
@@ -56,15 +17,28 @@ const MAX_HELD: u64 = 10 << 30;
 /// so that equal images are submitted once, and a server that was killed continues. The file is
 /// removed when its outcome is in the ledger, that of a dead image after a day. One ledger uses the
 /// folder.
+///
+/// ```no_run
+/// use std::path::Path;
+/// use greenlight::{pipeline::Pipeline, serve::{Moderation, OnOutage, Server}};
+///
+/// # async fn example(pipeline: Pipeline) -> Result<(), greenlight::Error> {
+/// let moderation = Moderation::new(pipeline, Path::new("/var/lib/greenlight/images"))
+///     .on_outage(OnOutage::Deny)
+///     .max_held(1 << 30);
+/// let server = Server::builder().moderation(moderation).bind().await?;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Moderation {
-    pipeline: Pipeline,
-    folder: PathBuf,
-    max_held: u64,
-    url_age: Option<Duration>,
-    on_outage: OnOutage,
-    verifier: Option<Verifier>,
-    webhook: Option<Webhook>,
+    pub(super) pipeline: Pipeline,
+    pub(super) folder: PathBuf,
+    pub(super) max_held: u64,
+    pub(super) url_age: Option<Duration>,
+    pub(super) on_outage: OnOutage,
+    pub(super) verifier: Option<Verifier>,
+    pub(super) webhook: Option<Webhook>,
 }
 
 impl Moderation {
@@ -121,274 +95,5 @@ impl Moderation {
     pub fn webhook(mut self, webhook: Webhook) -> Self {
         self.webhook = Some(webhook);
         self
-    }
-
-    /// Creates the folder, and starts to work on what the ledger has.
-    pub(super) fn start(self) -> io::Result<(Scans, Run)> {
-        let images = Images::open(&self.folder, self.max_held)?;
-        let run = self.pipeline.open();
-        let scans = Scans {
-            ledger: Arc::clone(self.pipeline.ledger()),
-            queue: run.queue(),
-            pipeline: self.pipeline,
-            images,
-            url_age: self.url_age,
-            on_outage: self.on_outage,
-            verifier: self.verifier,
-            webhook: self.webhook,
-            finals: broadcast::channel(HEARD).0,
-            decided: Notify::new(),
-            obstacle: Mutex::default(),
-            earlier: Mutex::default(),
-            counted: AtomicI64::new(0),
-        };
-        Ok((scans, run))
-    }
-}
-
-/// The scans of a server.
-#[derive(Debug)]
-pub(super) struct Scans {
-    pub(super) ledger: Arc<dyn Ledger>,
-    queue: Queue,
-    pipeline: Pipeline,
-    pub(super) images: Images,
-    url_age: Option<Duration>,
-    pub(super) on_outage: OnOutage,
-    verifier: Option<Verifier>,
-    pub(super) webhook: Option<Webhook>,
-    /// The numbers of rows that are final.
-    finals: broadcast::Sender<i64>,
-    /// There may be outcomes to deliver.
-    pub(super) decided: Notify,
-    /// What keeps images from being scanned.
-    obstacle: Mutex<Option<&'static str>>,
-    /// What pipelines submitted that were started again.
-    earlier: Mutex<Submissions>,
-    /// The last outcome that is in the metrics. A pipeline that is started again returns some twice.
-    counted: AtomicI64,
-}
-
-impl Scans {
-    /// Enqueues an accepted image. The same bytes with the same ids are the same scan.
-    pub(super) async fn add(
-        &self,
-        spool: Spool,
-        data_id: Option<&DataId>,
-        url: Option<String>,
-    ) -> Result<ScanId, Error> {
-        let name = spool.name();
-        let _name = self.images.lock(&name).await;
-        let path = self.images.path(&name);
-        let persisted = self.images.persist(spool, &path).await;
-        persisted.map_err(|error| {
-            let message = "store the image";
-            Error::new(ErrorKind::Io, message).with_source(error)
-        })?;
-        let subject = Subject::File(path.clone());
-        let source = source(data_id, url);
-        let (key, noted) = self.queue.add(Line { subject, source }).await?;
-        if noted.state.is_final() && noted.state != State::Dead {
-            self.images.remove(&path);
-        }
-        Ok(ScanId::new(noted.number, &key))
-    }
-
-    /// The key under which the scan of a URL is recorded, if it is. It depends on the requirements,
-    /// because the image was checked by them.
-    pub(super) fn url_key(&self, url: &ImageUrl, requirements: &Requirements) -> Option<Key> {
-        self.url_age?;
-        let scope = self.ledger.scope();
-        let text = format!("{} {}", Key::of_url(scope, url), requirements.fingerprint());
-        Some(Key::of_text(scope, &text))
-    }
-
-    /// Returns the last scan of a URL, if it is recent and not dead.
-    pub(super) async fn recall(
-        &self,
-        url: Key,
-        data_id: Option<&DataId>,
-    ) -> Result<Option<ScanId>, Error> {
-        let age = self.url_age.unwrap_or_default();
-        let since = clock::now().checked_sub(age);
-        let since = since.unwrap_or(std::time::SystemTime::UNIX_EPOCH);
-        let Some(number) = self.ledger.recall_url(url, since).await? else {
-            return Ok(None);
-        };
-        let row = self.row(number).await?;
-        let usable = |row: &Row| !matches!(row.state, State::Dead | State::Rejected);
-        let Some(row) = row.filter(usable) else {
-            return Ok(None);
-        };
-        if row.source.data_id.as_deref() == data_id.map(DataId::as_str) {
-            return Ok(Some(ScanId::of(&row)));
-        }
-        let image = NewImage {
-            key: row.key,
-            location: row.location,
-            known: Known::Checked,
-            facts: None,
-            source: source(data_id, row.source.text),
-            deliver_again: false,
-        };
-        let noted = self.ledger.enqueue(vec![image], clock::now()).await?;
-        self.decided.notify_one();
-        let noted = noted.first();
-        Ok(noted.map(|noted| ScanId::new(noted.number, &row.key)))
-    }
-
-    /// Records the scan of a URL.
-    pub(super) async fn remember(&self, url: Key, scan: ScanId) -> Result<(), Error> {
-        let now = clock::now();
-        self.ledger.remember_url(url, scan.number(), now).await
-    }
-
-    async fn row(&self, number: i64) -> Result<Option<Row>, Error> {
-        let rows = Rows {
-            after: number.saturating_sub(1),
-            limit: 1,
-            state: None,
-        };
-        let mut rows = self.ledger.rows(rows).await?.into_iter();
-        Ok(rows.next().filter(|row| row.number == number))
-    }
-
-    /// Returns the scan, as it is now.
-    pub(super) async fn read(&self, id: ScanId) -> Result<Option<Row>, Error> {
-        let row = self.row(id.number()).await?;
-        Ok(row.filter(|row| ScanId::of(row) == id))
-    }
-
-    /// Returns the scan when it is final, or after `time`.
-    pub(super) async fn wait(&self, id: ScanId, time: Duration) -> Result<Option<Row>, Error> {
-        let deadline = clock::instant() + time;
-        let mut finals = self.finals.subscribe();
-        loop {
-            let row = self.read(id).await?;
-            let is_final = row.as_ref().is_none_or(|row| row.state.is_final());
-            if is_final || clock::instant() >= deadline {
-                return Ok(row);
-            }
-            let until = deadline.min(clock::instant() + LOOK);
-            let heard = async {
-                loop {
-                    match finals.recv().await {
-                        Ok(number) if number != id.number() => {}
-                        // Missed, or the one that is awaited.
-                        _ => return,
-                    }
-                }
-            };
-            let _ = timeout_at(until, heard).await;
-        }
-    }
-
-    /// Returns the route of the service's callbacks, if they are accepted.
-    pub(super) fn callbacks<S>(&self) -> Option<MethodRouter<S>>
-    where
-        S: Clone + Send + Sync + 'static,
-    {
-        let verifier = self.verifier.clone()?;
-        let pipeline = self.pipeline.clone();
-        Some(callbacks(verifier, move |report| {
-            let pipeline = pipeline.clone();
-            async move { pipeline.record_callback(&report).await.map(drop) }
-        }))
-    }
-
-    /// Returns what keeps images from being scanned.
-    pub(super) fn obstacle(&self) -> Option<&'static str> {
-        *self.obstacle.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn earlier(&self) -> MutexGuard<'_, Submissions> {
-        self.earlier.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn set_obstacle(&self, obstacle: Option<&'static str>) {
-        *self.obstacle.lock().unwrap_or_else(PoisonError::into_inner) = obstacle;
-    }
-
-    /// Works on the ledger until the run is stopped.
-    pub(super) async fn drive(&self, run: &mut Run, metrics: &Metrics) {
-        let mut ticks = interval(LOOK);
-        loop {
-            let next = tokio::select! {
-                _ = ticks.tick() => {
-                    self.set_obstacle(run.outage().map(|_| "the service cannot be reached"));
-                    metrics.submitted(*self.earlier() + Submissions::of(run.progress()));
-                    continue;
-                }
-                next = run.next() => next,
-            };
-            let ended = match next {
-                Ok(Some(outcomes)) => match self.acknowledge(run, &outcomes).await {
-                    Ok(()) => {
-                        self.finished(&outcomes, metrics).await;
-                        continue;
-                    }
-                    Err(error) => error,
-                },
-                Ok(None) => return,
-                Err(error) => error,
-            };
-            self.set_obstacle(Some("the ledger cannot be used"));
-            tracing::error!(error = ended.report(), "the pipeline ended");
-            sleep(RESTART).await;
-            *self.earlier() += Submissions::of(run.progress());
-            *run = self.pipeline.open();
-        }
-    }
-
-    /// Acknowledges outcomes, unless they have to be delivered first.
-    async fn acknowledge(&self, run: &Run, outcomes: &[Undelivered]) -> Result<(), Error> {
-        if self.webhook.is_some() {
-            self.decided.notify_one();
-            return Ok(());
-        }
-        run.acknowledge(outcomes).await
-    }
-
-    /// Removes the files of images with an outcome, and wakes the requests that wait for them.
-    async fn finished(&self, outcomes: &[Undelivered], metrics: &Metrics) {
-        for Undelivered { id, row, .. } in outcomes {
-            let mut received = None;
-            // A dead image may be retried.
-            if let Location::File(path) = &row.location
-                && row.state != State::Dead
-                && self.images.contain(path)
-                && let Some(name) = path.file_name()
-            {
-                let _name = self.images.lock(&name.to_string_lossy()).await;
-                received = self.images.remove(path);
-            }
-            if self.counted.fetch_max(id.0, Ordering::Relaxed) < id.0 {
-                let took = received.and_then(|time| clock::now().duration_since(time).ok());
-                metrics.scanned(row, took);
-            }
-            // No request may be waiting.
-            let _ = self.finals.send(row.number);
-        }
-    }
-
-    /// Removes files that no image needs, now and regularly.
-    pub(super) async fn tidy(&self) {
-        let mut ticks = interval(SWEEP);
-        loop {
-            ticks.tick().await;
-            if let Err(error) = self.images.sweep(&*self.ledger).await {
-                tracing::warn!(error = error.report(), "remove images");
-            }
-        }
-    }
-}
-
-fn source(data_id: Option<&DataId>, url: Option<String>) -> Source {
-    Source {
-        origin: "serve".to_owned(),
-        line: 1,
-        data_id: data_id.map(ToString::to_string),
-        // A path would make the row depend on the folder.
-        text: Some(url.unwrap_or_else(|| "upload".to_owned())),
     }
 }

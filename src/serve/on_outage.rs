@@ -7,6 +7,16 @@ use crate::error::from_name;
 /// What is advised for an image that was not inspected in time.
 ///
 /// A request may name another policy, if it is not more permissive than the server's.
+///
+/// ```
+/// use greenlight::serve::OnOutage;
+///
+/// let server = OnOutage::Hold;
+/// let requested: OnOutage = "allow".parse()?;
+/// assert!(requested > server); // more permissive, so the server refuses the request
+/// assert_eq!(OnOutage::ALL[0], OnOutage::Deny);
+/// # Ok::<(), greenlight::UnknownName>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum OnOutage {
     /// Refuse the image.

@@ -21,11 +21,11 @@ use super::{
     App,
     check::{Answer, Received, accept, is_json, read_url, receive, respond},
     images::{Spool, unstored},
-    moderation::Scans,
     on_outage::OnOutage,
     refusal::{Refusal, json},
     scan_answer::{ScanAnswer, ScanWanted},
     scan_id::ScanId,
+    scans::Scans,
     schema::{self, Problems},
     wanted::Wanted,
 };
