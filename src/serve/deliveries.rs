@@ -101,6 +101,8 @@ impl Deliveries {
         loop {
             let free = CONCURRENT.saturating_sub(self.running.len());
             if free > 0 {
+                // No more than are attempted immediately: the hold of a delivery that waits would
+                // end.
                 for delivery in self.work.claim(free).await {
                     let work = Arc::clone(&self.work);
                     self.running
@@ -110,6 +112,7 @@ impl Deliveries {
             let has_more = self.running.len() >= CONCURRENT;
             tokio::select! {
                 Some(_) = self.running.join_next() => {
+                    // The next claim fills the places of all that have ended.
                     while self.running.try_join_next().is_some() {}
                 }
                 () = self.work.scans.decided.notified(), if !has_more => {}

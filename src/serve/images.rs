@@ -75,6 +75,7 @@ impl Images {
     /// Opens the folder, or creates it. Its files have at most `max` bytes together.
     pub(super) fn open(folder: &Path, max: u64) -> io::Result<Self> {
         fs::create_dir_all(folder)?;
+        // The ledger stores the paths, which must not depend on the working directory.
         let folder = fs::canonicalize(folder)?;
         let images = Self {
             held: Arc::default(),
@@ -110,6 +111,7 @@ impl Images {
 
     /// Returns a file for an image of up to `bytes` that is being received.
     pub(super) fn spool(&self, bytes: u64) -> Result<Spool, Refusal> {
+        // Before the comparison, so that two requests cannot both get the last bytes.
         let reserved = Reserved::new(&self.held, bytes);
         let held = self.held.bytes.load(Relaxed);
         if held.saturating_add(self.held.reserved.load(Relaxed)) > self.max {
@@ -137,6 +139,7 @@ impl Images {
 
     /// Locks a file name.
     pub(super) async fn lock(&self, name: &str) -> MutexGuard<'_, ()> {
+        // A name is a hash, so its first digits spread the names over all locks.
         let part = usize::from_str_radix(name.get(..4).unwrap_or_default(), 16).unwrap_or(0);
         self.locks[part % LOCKS].lock().await
     }
@@ -152,6 +155,7 @@ impl Images {
         } = spool;
         file.flush().await?;
         file.sync_all().await?;
+        // Equal bytes have one file, which is counted once.
         let is_new = !path.exists();
         temporary.persist(path).map_err(|failed| failed.error)?;
         if is_new {
@@ -166,6 +170,7 @@ impl Images {
     pub(super) fn remove(&self, path: &Path) -> Option<SystemTime> {
         let metadata = fs::metadata(path).ok()?;
         fs::remove_file(path).ok()?;
+        // A sweep may have counted the folder without this file.
         let less = |count: &AtomicU64, by| {
             let _ = count.fetch_update(Relaxed, Relaxed, |count| {
                 Some(u64::saturating_sub(count, by))

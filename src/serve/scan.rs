@@ -158,6 +158,8 @@ async fn submit(
         .requirements(&app.requirements)
         .and_then(|requirements| {
             let len = accept(request.headers(), &requirements, by_url);
+            // Before the body is read: what the server has no room for is refused at the start of
+            // the upload, and not at its end.
             let place = app.room.enter(len)?;
             Ok((place, scans.images.spool(len)?, requirements))
         });
@@ -198,6 +200,8 @@ async fn submit(
     let id = scans.add(spool, data_id, url).await;
     let id = id.map_err(|error| refused(unwritten(&error)))?;
     if let Some(key) = key {
+        // After `add`, because it refers to the row. A crash in between costs another download, but
+        // no submission: the bytes have the same hash.
         let remembered = scans.remember(key, id).await;
         remembered.map_err(|error| refused(unwritten(&error)))?;
     }
@@ -332,7 +336,10 @@ pub(super) async fn events(
             let (mut row, sent): (Row, Option<ImageState>) = next?;
             while sent == Some(row.state) {
                 row = tokio::select! {
+                    // The stream ends if the ledger fails: the client connects again, and gets the
+                    // state then.
                     row = scans.wait(id, EVENT_WAIT) => row.ok()??,
+                    // An open stream would keep the server from ending until its time limit.
                     () = app.closed() => return None,
                 };
             }

@@ -101,6 +101,7 @@ impl Scans {
         url: Option<String>,
     ) -> Result<ScanId, Error> {
         let name = spool.name();
+        // Until the image is enqueued, so that no sweep removes the file in between.
         let _name = self.images.lock(&name).await;
         let path = self.images.path(&name);
         let persisted = self.images.persist(spool, &path).await;
@@ -111,6 +112,7 @@ impl Scans {
         let subject = Subject::File(path.clone());
         let source = source(data_id, url);
         let (key, noted) = self.queue.add(Line { subject, source }).await?;
+        // The outcome is known, so the file is not needed. A dead image may be retried.
         if noted.state.is_final() && noted.state != State::Dead {
             self.images.remove(&path);
         }
@@ -146,6 +148,7 @@ impl Scans {
         if row.source.data_id.as_deref() == data_id.map(DataId::as_str) {
             return Ok(Some(ScanId::of(&row)));
         }
+        // Another data id is another scan, which gets the outcome of the same image.
         let image = NewImage {
             key: row.key,
             location: row.location,
@@ -154,6 +157,7 @@ impl Scans {
             source: source(data_id, row.source.text),
             deliver_again: false,
         };
+        // No run enqueues it, so the webhook is woken here: the image may be final already.
         let noted = self.ledger.enqueue(vec![image], clock::now()).await?;
         self.decided.notify_one();
         let noted = noted.first();
@@ -185,6 +189,7 @@ impl Scans {
     /// Returns the scan when it is final, or after `time`.
     pub(super) async fn wait(&self, id: ScanId, time: Duration) -> Result<Option<Row>, Error> {
         let deadline = clock::instant() + time;
+        // Before the row is read, so that an outcome in between is not missed.
         let mut finals = self.finals.subscribe();
         loop {
             let row = self.read(id).await?;
@@ -258,6 +263,7 @@ impl Scans {
             self.set_obstacle(Some("the ledger cannot be used"));
             tracing::error!(error = ended.report(), "the pipeline ended");
             sleep(RESTART).await;
+            // The next run counts from zero, and a counter of the metrics must not decrease.
             *self.earlier() += Submissions::of(run.progress());
             *run = self.pipeline.open();
         }
@@ -279,6 +285,7 @@ impl Scans {
             // A dead image may be retried.
             if let Location::File(path) = &row.location
                 && row.state != State::Dead
+                // A ledger may have rows of files that are the user's.
                 && self.images.contain(path)
                 && let Some(name) = path.file_name()
             {

@@ -53,6 +53,7 @@ impl Tokens {
             if !token.bytes().all(|byte| byte.is_ascii_graphic()) {
                 return Err("a character that is not visible ASCII");
             }
+            // Tokens of different lengths cannot be compared in constant time, hashes can.
             Ok(Sha256::digest(token).into())
         })?;
         Ok(Self { hashes })
@@ -140,6 +141,7 @@ impl Clients {
 
     /// Returns the number of the request's token, from 1; 0 if no token is required.
     pub(super) fn admit(&self, headers: &HeaderMap) -> Result<usize, Denied> {
+        // Before the rate is counted: a request without a token uses no client's rate.
         let index = if self.are_known() {
             Some(self.tokens.find(headers).ok_or(Denied::Unknown)?)
         } else {

@@ -32,6 +32,7 @@ pub(super) async fn claim(
         if left == 0 {
             break;
         }
+        // `SKIP LOCKED`: concurrent workers get other images and do not wait for each other.
         let mut rows = db
             .query(
                 "WITH due AS MATERIALIZED (

@@ -89,6 +89,8 @@ pub(super) async fn record_answer(
                 expires_at: to_millis(*expires_at),
             };
             let mut tasks = record_entries(db, &sent, entries).await?;
+            // What the response omits may have been accepted, and ids without an image were billed
+            // too, so they are kept.
             mark_uncertain(db, id).await?;
             let strays: Vec<(&TaskId, Option<i64>)> = strays.iter().map(|id| (id, None)).collect();
             tasks += insert_tasks(db, &strays, Some(id), now).await?.len();
@@ -101,6 +103,7 @@ pub(super) async fn record_answer(
                 .into_iter()
                 .map(|image| Transition { image, next })
                 .collect();
+            // The leases stay valid, so that the caller can divide the batch and begin again.
             apply_next_steps(db, &transitions, State::Probed, Claim::Kept).await?;
             Ok(Stray::default())
         }
@@ -168,6 +171,7 @@ async fn record_entries(
             ImageResult::Task(name) => {
                 let is_new = new.remove(name.as_str());
                 if image.waits {
+                    // A response may name an image twice: the first entry counts.
                     image.waits = false;
                     followed.push(image.id);
                     names.push(name.as_str());

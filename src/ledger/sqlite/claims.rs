@@ -93,6 +93,7 @@ pub(super) fn extend(db: &Connection, holds: &[Hold], until: i64) -> Result<usiz
 
 /// Sets the due time of images whose leases are valid. Returns how many there were.
 fn hold_until(db: &Connection, holds: &[Hold], at: i64, change: &str) -> Result<usize, Fault> {
+    // Not of images that are sent: their due time is the settling time, which no lease moves.
     let claimed = State::CLAIMED.map(|state| state.code().to_string());
     let mut statement = db.prepare_cached(&format!(
         "UPDATE image SET {change} WHERE key = ?2 AND lease = ?3 AND state IN ({})",
@@ -122,6 +123,7 @@ pub(super) fn record_findings(
                 .execute(params![id, facts])?;
         }
         match &finding.judgement {
+            // From here on, `attempts` counts failed submissions.
             Judgement::Accepted => {
                 db.prepare_cached(
                     "UPDATE image SET state = ?2, next_at = ?3, accepted = 1, attempts = 0,
@@ -166,6 +168,7 @@ fn rename(db: &Connection, id: i64, key: Key, now: i64) -> Result<(), Fault> {
             "SELECT {LOCATION_COLUMNS} FROM image WHERE id = ?1"
         ))?
         .query_row([id], location_at)?;
+    // Sources without a text are spelled as the location of their image, which changes.
     db.prepare_cached("UPDATE source SET text = ?2 WHERE image = ?1 AND text IS NULL")?
         .execute(params![id, location.text()])?;
     // A source that was enqueued again is already there.
@@ -179,6 +182,7 @@ fn rename(db: &Connection, id: i64, key: Key, now: i64) -> Result<(), Fault> {
     }
     db.prepare_cached("DELETE FROM image WHERE id = ?1")?
         .execute([id])?;
+    // Otherwise the sources get the outcome with the others, when the image is final.
     if state.is_final() {
         for source in moved {
             outbox::put_late(db, source, to, state)?;

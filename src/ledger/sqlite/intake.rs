@@ -17,6 +17,7 @@ pub(super) fn enqueue(
     images: &[NewImage],
     now: i64,
 ) -> Result<Vec<Enqueued>, Fault> {
+    // The images of one call come from few lists, so each name is looked up once.
     let mut origins = HashMap::new();
     images
         .iter()
@@ -32,6 +33,7 @@ pub(super) fn enqueue(
 }
 
 fn origin_id(db: &Connection, name: &str) -> Result<i64, Fault> {
+    // Two statements, because `RETURNING` returns no row if the name is known.
     db.prepare_cached("INSERT INTO origin (name) VALUES (?1) ON CONFLICT DO NOTHING")?
         .execute([name])?;
     Ok(db
@@ -148,6 +150,7 @@ fn known_image(db: &Connection, image: &NewImage) -> Result<Known, Fault> {
         let text = Some(image.location.text().into_owned());
         return Ok(Known { id, state, text });
     }
+    // The earlier sources keep the spelling that they had from the old location.
     db.prepare_cached("UPDATE source SET text = ?2 WHERE image = ?1 AND text IS NULL")?
         .execute(params![id, location.text()])?;
     let stored = Stored(&image.location);

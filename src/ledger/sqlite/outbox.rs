@@ -55,6 +55,7 @@ pub(super) fn put_late(
     if state != State::Delivered {
         return Ok(state);
     }
+    // An image is delivered if every source has acknowledged its outcome, and this one has not.
     db.prepare_cached("UPDATE image SET state = ?2 WHERE id = ?1")?
         .execute(params![image, State::Decided.code()])?;
     Ok(State::Decided)
@@ -72,6 +73,7 @@ pub(super) fn undelivered(
     after: Option<DeliveryId>,
     limit: usize,
 ) -> Result<Vec<Undelivered>, Fault> {
+    // `CROSS JOIN` keeps SQLite's planner from beginning with another table.
     let mut statement = db.prepare_cached(&format!(
         "SELECT {ROW_COLUMNS} FROM outbox
          CROSS JOIN source ON source.id = outbox.source {ROW_JOINS}
@@ -132,6 +134,7 @@ pub(super) fn due(
     )?;
     let claimed = claim.query_map([now, until, limit], |row| row.get(0))?;
     let mut claimed: Vec<i64> = claimed.collect::<Result<_, _>>()?;
+    // `RETURNING` has no order.
     claimed.sort_unstable();
     let mut read = db.prepare_cached(&format!(
         "SELECT {ROW_COLUMNS}, outbox.attempts AS deliveries FROM outbox
@@ -159,6 +162,7 @@ pub(super) fn postpone(
 }
 
 pub(super) fn counts(db: &Connection) -> Result<OutboxCounts, Fault> {
+    // An abandoned delivery has no due time.
     let mut count = db.prepare_cached("SELECT COUNT(next_at), COUNT(*) FROM outbox")?;
     let (pending, all): (i64, i64) = count.query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?;
     let unsigned = |count: i64| u64::try_from(count).unwrap_or(0);
@@ -167,6 +171,7 @@ pub(super) fn counts(db: &Connection) -> Result<OutboxCounts, Fault> {
 
 pub(super) fn acknowledge(db: &Connection, deliveries: &[DeliveryId]) -> Result<(), Fault> {
     let mut remove = db.prepare_cached("DELETE FROM outbox WHERE id = ?1 RETURNING image")?;
+    // Only a decided image becomes delivered: a rejected or dead one keeps its state.
     let mut deliver = db.prepare_cached(
         "UPDATE image SET state = ?2 WHERE id = ?1 AND state = ?3
          AND NOT EXISTS (SELECT 1 FROM outbox WHERE image = ?1)",

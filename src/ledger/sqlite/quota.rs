@@ -89,6 +89,8 @@ pub(super) fn fail(db: &Connection, quota: &Quota, pause: Duration) -> Result<Du
 }
 
 pub(super) fn end_outage(db: &Connection, quota: &Quota) -> Result<(), Fault> {
+    // The suspension that the failures set ends too; without an outage nothing changes, so that a
+    // suspension by `slow_down` stays.
     db.prepare_cached(&format!(
         "UPDATE quota SET failing_since = NULL, free_at = MIN(free_at, {NOW})
          WHERE operation = ?1 AND failing_since IS NOT NULL"

@@ -189,8 +189,11 @@ impl Task {
 pub(super) fn retry(db: &Connection, classes: &[String], now: i64) -> Result<u64, Fault> {
     let mut retried = 0_u64;
     for id in retryable(db, classes)? {
+        // A consumer must not get the outcome that the retry replaces.
         db.prepare_cached("DELETE FROM outbox WHERE image = ?1")?
             .execute([id])?;
+        // The facts of a rejection are dropped: an image that cannot be read at the retry would keep
+        // its old verdict in results and exports.
         db.prepare_cached(
             "UPDATE image SET state = CASE WHEN accepted THEN ?2 ELSE ?3 END, next_at = ?4,
                     attempts = 0, expirations = 0, batch = NULL, lease = NULL,

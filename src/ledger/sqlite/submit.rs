@@ -28,6 +28,8 @@ pub(super) fn begin_batch(
         .query_row(params![BatchState::Sending.code(), now], |row| {
             Ok((row.get(0)?, row.get(1)?))
         })?;
+    // The settling time is the due time of an image that is sent: if no response is recorded,
+    // `recover` finds it then.
     let mut send = db.prepare_cached(
         "UPDATE image SET state = ?1, batch = ?2, next_at = ?3
          WHERE key = ?4 AND lease = ?5 AND state IN (?6, ?7)",
@@ -121,6 +123,7 @@ pub(super) fn record_answer(
         }
         BatchResult::Refused { request_id, next } => {
             close_batch(db, id, BatchState::Refused, request_id.as_ref())?;
+            // The leases stay valid, so that the caller can divide the batch and begin again.
             for image in images_of(db, id)? {
                 apply_next_step(db, image, next, State::Probed, Claim::Kept)?;
             }
@@ -283,6 +286,7 @@ pub(super) fn recover(db: &Connection, resubmit: Resubmit, now: i64) -> Result<R
             "UPDATE image INDEXED BY image_due SET state = ?1 WHERE state = ?2 AND next_at <= ?3",
         )?
         .execute(params![State::Uncertain.code(), State::Sending.code(), now])?;
+    // The images that were marked above are among them.
     let resubmitted = match resubmit {
         Resubmit::Never => 0,
         // `batch` stays, so that a late response is still recorded.
