@@ -80,6 +80,7 @@ impl Run {
         loop {
             let checked = tokio::select! {
                 biased;
+                // First, because results could be ready at every poll.
                 () = interrupt.wait() => break,
                 checked = self.checks.next() => checked,
             };

@@ -108,6 +108,7 @@ impl PlanReport {
             millionths: plan.cost(price.millionths),
         });
         Self {
+            // The plan counts lines without a source as unreadable; here they are counted separately.
             sources: plan.lines().saturating_sub(noticed.bad()),
             duplicates: plan.duplicates(),
             accepted: plan.accepted(),

@@ -270,6 +270,7 @@ impl ClientBuilder {
             ));
         }
         let region = self.region.clone().filter(|_| self.endpoint.is_none());
+        // 2.0 is an API of the RPC style, which the ROA signature does not cover.
         let connection = self
             .signature(SignatureStyle::Acs3)
             .connect(&v2::DIALECT, &Terms::V2)?;

@@ -261,6 +261,7 @@ impl Batch {
         }
         let entries: Vec<NamedTask> = tasks
             .into_iter()
+            // One more than is allowed, so that an endless iterator is an error too.
             .take(limit.saturating_add(1))
             .map(|task| NamedTask {
                 data_id: task.data_id.clone().unwrap_or_else(DataId::random),

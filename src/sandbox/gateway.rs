@@ -52,6 +52,7 @@ impl Gateway {
     ) -> Result<(), ErrorReply> {
         let header = text(request, "authorization")?;
         if header.is_none() && request.is_v2 {
+            // 2.0 also accepts the RPC style, whose signature is a parameter.
             let nonce = rpc::check(request, key, VERSION_2, now)?;
             return self.check_nonce(&nonce);
         }
@@ -262,6 +263,7 @@ fn string_to_sign(request: &Request<'_>, unset: &str) -> Vec<u8> {
     text.extend(request.uri.path().as_bytes());
     let query = request.uri.query().unwrap_or_default();
     let mut pairs: Vec<_> = url::form_urlencoded::parse(query.as_bytes()).collect();
+    // Parameters are signed decoded, in the order of their names (page 53415).
     pairs.sort_by(|(one, _), (other, _)| one.as_bytes().cmp(other.as_bytes()));
     for (index, (name, value)) in pairs.iter().enumerate() {
         text.push(if index == 0 { b'?' } else { b'&' });

@@ -53,6 +53,7 @@ pub(super) fn split(object: &[u8]) -> Result<Vec<(String, &[u8])>, &'static str>
         let name = rest.value()?;
         rest.expect(b':', "`:` is missing after the name of a field")?;
         let value = rest.value()?;
+        // A malformed name costs nothing if its field is unused, and a message can still show it.
         let name = serde_json::from_slice(name)
             .unwrap_or_else(|_| String::from_utf8_lossy(name).trim_matches('"').to_owned());
         fields.push((name, value));
@@ -163,6 +164,7 @@ impl End {
             return false;
         }
         match byte {
+            // Within a bare word such as `NaN`, a quote or a bracket begins no value.
             b'"' if is_first || self.depth > 0 => self.in_text = true,
             b'{' | b'[' if is_first || self.depth > 0 => self.depth = self.depth.saturating_add(1),
             b'}' | b']' if self.depth > 0 => {

@@ -103,6 +103,7 @@ impl<R: BufRead + Send> Rows for JsonRows<R> {
                     seen.push(name);
                 }
             }
+            // The row reports that the list cannot be read; missing columns are not the cause.
             if ends {
                 return Ok(());
             }
@@ -167,6 +168,7 @@ fn find(columns: &Columns, element: &[u8]) -> (Found, Names) {
     match element.first() {
         Some(b'"') => match serde_json::from_slice::<String>(element) {
             Ok(text) => (Found::source(text.into_bytes()), Names::default()),
+            // Passed on as it is: `List` reports such lines together.
             Err(_) if is_foreign(element) => (Found::source(element.to_vec()), Names::default()),
             Err(_) => broken("not a JSON text as it should be"),
         },
@@ -271,10 +273,12 @@ fn positions(
     if usual.len() > 1 {
         return Err(column::ambiguous(&usual).why);
     }
+    // A usual name whose value is null is still the column, so that the null is reported.
     let of_null = || fitting(&names.all, columns).into_iter().next();
     if let Some(name) = usual.into_iter().next().or_else(of_null) {
         return Ok((position(fields, name)?, data_id));
     }
+    // A single field needs no usual name.
     let mut others = (0..fields.len()).filter(|at| Some(*at) != data_id);
     let only = others.next().filter(|_| others.next().is_none());
     Ok((only, data_id))

@@ -122,6 +122,7 @@ impl List {
             Failure::new(format!("cannot read the list `{shown}`: {why}")).hint(hint)
         };
         let file = File::open(name).and_then(|file| {
+            // Unix opens a folder like a file, and only the first read fails.
             if file.metadata()?.is_dir() {
                 return Err(io::ErrorKind::IsADirectory.into());
             }
@@ -284,6 +285,7 @@ impl Iterator for List {
             if let Some(foreign) = &mut self.foreign {
                 foreign.add(&line);
             } else if self.another_follows() {
+                // Two near each other: the list is in another encoding, so they become one message.
                 self.foreign = Some(Foreign::begin(line));
             } else {
                 return Some(line);
@@ -309,6 +311,7 @@ impl List {
             return None;
         }
         let row = self.row();
+        // A reader that failed could fail at every further call.
         self.has_ended = row
             .as_ref()
             .is_none_or(|row| matches!(row.found, Found::Unreadable(_)));
