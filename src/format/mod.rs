@@ -2,7 +2,7 @@
 //! measured.
 //!
 //! A parser says what *is* in the bytes. It knows no limit of the moderation service and cannot
-//! fail: what is wrong with a file is a [`Defect`], a fact like the others.
+//! fail: what is wrong with a file is among its [`Defects`], facts like the others.
 
 mod bytes;
 mod defect;

@@ -72,7 +72,7 @@ pub struct CheckedLine {
     pub line: Line,
     /// The verdict. It is an error if the file cannot be read (the
     /// [`source`](std::error::Error::source) is the system's error), local resources for a request
-    /// are missing, the check panicked, or the line is [`Subject::Unusable`].
+    /// are missing, the check panicked, or the line is [`Subject::Unusable`](super::Subject::Unusable).
     pub result: Result<Verdict, Error>,
 }
 

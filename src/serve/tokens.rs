@@ -43,8 +43,9 @@ impl Tokens {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Usage`] for a text without a token, and for a token with fewer than 16 characters
-    /// or with other characters than visible ASCII. The error names the line and not the token.
+    /// [`ErrorKind::Usage`](crate::ErrorKind::Usage) for a text without a token, and for a token
+    /// with fewer than 16 characters or with other characters than visible ASCII. The error names
+    /// the line and not the token.
     pub fn parse(text: &str) -> Result<Self, Error> {
         let hashes = lines::parse("tokens", text, |token| {
             if token.len() < MIN_LEN {

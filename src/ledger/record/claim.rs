@@ -169,8 +169,9 @@ pub enum Judgement {
     /// The image could not be read.
     Unreachable(NextStep),
     /// The image is the one with this key: the claimed image is removed and its sources become
-    /// sources of that image, which is enqueued as [`Known::Checked`] if it is new. Only for an
-    /// image that was never submitted.
+    /// sources of that image, which is enqueued as
+    /// [`Known::Checked`](crate::ledger::Known::Checked) if it is new. Only for an image that was
+    /// never submitted.
     Renamed(Key),
 }
 
