@@ -36,6 +36,7 @@ impl Interrupt {
     /// Returns once the command was interrupted.
     pub(crate) async fn wait(&mut self) {
         if self.seen.wait_for(|seen| *seen).await.is_err() {
+            // The sender was dropped, because no handler could be set.
             std::future::pending::<()>().await;
         }
     }

@@ -161,6 +161,7 @@ impl<R: BufRead> Elements<R> {
             }
             held.push(byte);
         }
+        // Most lines are complete values. Only an open one is followed into the next lines.
         let mut structure = Structure::default();
         if !held.is_cut && structure.push_line(&held.bytes).is_ok() && structure.is_open() {
             return self.of_lines(line, held, structure);
@@ -218,6 +219,8 @@ impl<R: BufRead> Elements<R> {
     fn put_back(&mut self, bytes: &[u8]) -> bool {
         let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
         let again = self.again.saturating_add(length);
+        // Four elements of the longest size are allowed in any case, because little was read at the
+        // start of a list.
         let is_little = again <= self.seen.saturating_mul(MOST_AGAIN).saturating_add(1 << 22);
         if is_little {
             self.again = again;

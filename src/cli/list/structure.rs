@@ -84,6 +84,7 @@ impl Structure {
 
     fn push_text(&mut self, byte: u8) -> Result<(), Foreign> {
         match byte {
+            // A text has no line break (RFC 8259, 7).
             b'\n' => return Err(Foreign),
             _ if self.is_escaped => self.is_escaped = false,
             b'\\' => self.is_escaped = true,

@@ -123,10 +123,13 @@ impl Pool {
     pub(super) async fn connect(&self) -> Result<Connection, Fault> {
         let mut driver = self.config.driver.clone();
         let schema = &self.config.schema;
+        // `pg_temp` is named, because it would be searched first otherwise. The timeouts keep a
+        // process that hangs within a transaction from blocking the others without an end.
         let own = format!(
             "-c search_path={schema},pg_temp -c idle_in_transaction_session_timeout=60s \
              -c lock_timeout=30s"
         );
+        // After the user's options: of two settings with one name the last counts.
         let options = driver.get_options().map(|given| format!("{given} {own}"));
         driver.options(options.unwrap_or(own));
         if driver.get_application_name().is_none() {
@@ -310,6 +313,7 @@ impl Connection {
 
     /// Acquires a lock of the schema for the session. Returns `false` if another session holds it.
     pub(super) async fn try_lock(&self, lock: Lock) -> Result<bool, Fault> {
+        // Advisory locks are those of the whole database, which may have several ledgers.
         let sql = "SELECT pg_try_advisory_lock(hashtext('greenlight ' || current_schema()), $1)";
         Ok(self.query_one(sql, &[&lock.number()]).await?.try_get(0)?)
     }

@@ -155,6 +155,7 @@ pub(super) async fn take_over(
     now: i64,
     own: Option<i32>,
 ) -> Result<usize, Fault> {
+    // A lock that can be acquired belongs to no running worker. It is released with this transaction.
     let rows = db
         .query(
             "SELECT number FROM worker WHERE number IS DISTINCT FROM $1
@@ -223,6 +224,8 @@ async fn forget(db: &Connection, gone: &[i32]) -> Result<(), Fault> {
 
 /// Returns the workers whose lock is held, in the order in which they started.
 pub(super) async fn list(db: &Connection, now: i64) -> Result<Vec<WorkerStatus>, Fault> {
+    // A lock of two keys has `objsubid` 2, and its keys as unsigned numbers in `classid` and `objid`
+    // (PostgreSQL documentation, `pg_locks`).
     let rows = db
         .query(
             "SELECT name, since, (SELECT COALESCE(sum(images), 0)::bigint FROM batch

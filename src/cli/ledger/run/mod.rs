@@ -75,6 +75,7 @@ pub(crate) async fn scan(
         guard,
     } = Setup::begin(&settings, &place).await?;
     if place.is_temporary() {
+        // No later run can continue this one, so it must end by itself.
         settings.wait.get_or_insert(WAIT);
     }
     let mut lists = Vec::new();
@@ -213,6 +214,7 @@ impl Job {
         loop {
             tokio::select! {
                 biased;
+                // First, because outcomes could be ready at every poll.
                 () = interrupt.wait(), if stop.is_none() => {
                     stop = Some(self.stop(End::Interrupted));
                 }
@@ -260,6 +262,7 @@ impl Job {
         let mut rest = VecDeque::from(outcomes);
         while let Some(outcome) = rest.pop_front() {
             if !self.guard.is_held() {
+                // The lock ends with its connection, so another run may have printed this line.
                 rest.push_front(outcome);
                 self.regain(&mut rest).await?;
                 continue;
@@ -304,6 +307,7 @@ impl Job {
             printed.retain(|outcome| outcome.row.number <= self.printed_through);
             let acknowledged = self.run.acknowledge(&printed).await;
             acknowledged.map_err(End::Failed)?;
+            // The next row is not final.
             if read.through <= after {
                 break;
             }

@@ -24,6 +24,7 @@ const FIRST_READ: usize = 4 * 1024;
 /// Reads the footer, which is at the file's end, and validates it.
 pub(super) fn metadata(file: &File) -> Result<Vec<u8>> {
     let length = file.metadata()?.len();
+    // The length of the metadata and the magic number, four bytes each (Parquet file format).
     let tail = length.checked_sub(8).map(|start| read(file, start, 8));
     let tail = tail.transpose()?.unwrap_or_default();
     let Some((size, magic)) = tail.split_first_chunk::<4>() else {
@@ -75,6 +76,7 @@ impl ChunkReader for Chunk {
     fn get_read(&self, start: u64) -> Result<Self::T> {
         let mut bytes = read_up_to(&self.file, start, FIRST_READ)?;
         let mut head = page_head(&bytes);
+        // Only a header with long statistics is larger.
         if head == Err(Fault::Truncated) && bytes.len() == FIRST_READ {
             bytes = read_up_to(&self.file, start, MOST_HEADER)?;
             head = page_head(&bytes);
@@ -103,6 +105,8 @@ impl ChunkReader for Chunk {
 
 /// Decompresses a page and discards it, because the crate decompresses without a limit.
 fn check_gzip(bytes: &[u8], head: PageHead) -> Result<()> {
+    // In a page of version 2 the levels precede the values and are not compressed (Parquet
+    // format, `DataPageHeaderV2`).
     let levels = usize::try_from(head.levels)?;
     let compressed = bytes.get(levels..).unwrap_or_default();
     let uncompressed = head.uncompressed.saturating_sub(head.levels);
