@@ -35,3 +35,22 @@ fn an_unexamined_image_has_no_other_defect() {
         }
     }
 }
+
+/// Many inspections may run at a time, so what one allocates is bounded as well.
+#[test]
+fn a_png_is_inspected_in_less_than_200_kb() {
+    let files = files::files();
+    let pngs = files.iter().filter(|file| file.name.contains("png"));
+    let allocated = pngs.map(|file| {
+        let allocated = allocation_counter::measure(|| {
+            let mut inspector = Inspector::new(Depth::Payload);
+            for chunk in file.bytes.chunks(1_023) {
+                inspector.push(chunk);
+            }
+            inspector.finish();
+        });
+        (allocated.bytes_max, file.name)
+    });
+    let most = allocated.max().unwrap();
+    assert!((150_000..200_000).contains(&most.0), "{most:?}");
+}

@@ -5,6 +5,7 @@
 
 use greenlight::{DefectKind, Defects, Depth, Inspection, Inspector};
 use proptest::{prelude::*, sample::Index};
+use zlib_rs::DeflateFlush;
 
 use crate::fixtures::image;
 
@@ -188,6 +189,17 @@ impl Png {
         add(b"IEND", b"");
         file
     }
+}
+
+/// `bytes` as a zlib stream, compressed.
+fn compressed(bytes: &[u8]) -> Vec<u8> {
+    let mut data = vec![0; bytes.len() + 1000];
+    let mut deflate = zlib_rs::Deflate::new(6, true, 15);
+    deflate
+        .compress(bytes, &mut data, DeflateFlush::Finish)
+        .unwrap();
+    data.truncate(deflate.total_out().try_into().unwrap());
+    data
 }
 
 /// A GIF of 200x200 pixels, a code of 9 bits for each, and the offset of the code of one.
@@ -434,6 +446,28 @@ proptest! {
         let block = ZLIB + BLOCK + 0xffff;
         png.data[block] = 7;
         assert_near(&png.bytes(), DefectKind::PngImageData, png.place(block))?;
+    }
+
+    /// Rows of noise, of which the first ones have wrong filter types, and blank rows, which
+    /// compress to a few bytes.
+    #[test]
+    fn a_wrong_filter_type_in_compressed_rows_is_reported_where_it_is(
+        noise in prop::collection::vec(0_u8..64, 301 * 20),
+        row in 0_usize..4,
+    ) {
+        let rows = Png::rows(false);
+        let mut pixels = noise;
+        pixels.resize(rows[rows.len() - 1], 0);
+        rows[..300].iter().for_each(|row| pixels[*row] = 1);
+        rows[row..4].iter().for_each(|row| pixels[*row] = 5);
+        let png = Png {
+            data: compressed(&pixels),
+            interlaced: false,
+            chunk: usize::MAX,
+        };
+        // The rows before it compress alone to about as many bytes, without the checksum.
+        let place = compressed(&pixels[..rows[row]]).len().saturating_sub(4);
+        assert_near(&png.bytes(), DefectKind::PngFilter, png.place(place))?;
     }
 
     #[test]

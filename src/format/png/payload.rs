@@ -16,10 +16,13 @@ use crate::format::{Dimensions, work::Work};
 /// fewer calls, fewer such copies.
 const SCRATCH: usize = 128 * 1024;
 
-/// How much image data one call gets. Blocks are counted from the beginning of a chunk, so that the
-/// calls, and with them every position and the work that is counted, are the same for any division
-/// of the file.
-pub(super) const BLOCK: usize = 1024;
+/// How much image data one call gets: the first of a picture, and the most. The larger the block,
+/// the fewer calls; but the place of a wrong filter type inside of a call is an estimate, and what
+/// is wrong with all of a picture shows in its first rows. Blocks are counted from the beginning of
+/// a chunk, so that the calls, and with them every position and the work that is counted, are the
+/// same for any division of the file.
+const FIRST_BLOCK: usize = 1024;
+const BLOCK: usize = 16 * 1024;
 
 /// Picoseconds that a decompressed byte costs, if it repeats the byte before: what else deflate
 /// codes in a few bits takes as long.
@@ -65,7 +68,7 @@ pub(super) enum Outcome {
     TooMuch,
 }
 
-/// Decompresses one picture after another, with at most 128 KB and what the decompressor takes.
+/// Decompresses one picture after another, with at most 144 KB and what the decompressor takes.
 pub(super) struct Payload {
     inflate: Inflate,
     scratch: Vec<u8>,
@@ -76,6 +79,8 @@ pub(super) struct Payload {
     outcome: Option<(Outcome, u64)>,
     /// The beginning of a block whose rest has not been read.
     held: Vec<u8>,
+    /// The length of the block, if the chunk does not end before.
+    wanted: usize,
     /// The file offset just after the image data so far.
     end: u64,
     /// Whether the next call of the decompressor may begin with code tables.
@@ -101,6 +106,7 @@ impl Payload {
             left: header.unpacked(size),
             outcome: None,
             held: Vec::new(),
+            wanted: FIRST_BLOCK,
             end: 0,
             before_tables: true,
         };
@@ -117,6 +123,7 @@ impl Payload {
         self.left = header.unpacked(size);
         self.outcome = None;
         self.held.clear();
+        self.wanted = FIRST_BLOCK;
         self.before_tables = true;
         self.fit_scratch();
     }
@@ -139,17 +146,17 @@ impl Payload {
                 }
                 return;
             }
-            let wanted = BLOCK.saturating_sub(self.held.len());
+            let wanted = self.wanted.saturating_sub(self.held.len());
             let (block, rest) = data.split_at(wanted.min(data.len()));
             data = rest;
             offset = offset.saturating_add(length(block));
             self.end = offset;
-            if self.held.is_empty() && block.len() == BLOCK {
+            if self.held.is_empty() && block.len() == self.wanted {
                 self.block(block, work);
                 continue;
             }
             self.held.extend_from_slice(block);
-            if self.held.len() == BLOCK {
+            if self.held.len() == self.wanted {
                 self.flush(work);
             }
         }
@@ -168,6 +175,7 @@ impl Payload {
     /// Decompresses a block of input, which is before `end`.
     fn block(&mut self, mut input: &[u8], work: &mut Work) {
         work.earn(input.len());
+        self.wanted = self.wanted.saturating_mul(2).min(BLOCK);
         while self.outcome.is_none() {
             // One byte more than there may be shows whether there is one.
             let room = index(self.left.max(1)).min(self.scratch.len());
