@@ -25,7 +25,7 @@ impl Jpeg {
         }
         if !fill {
             let (bytes, ends_in_fill) = match walker(&mut self.payload) {
-                None => coded_run(cursor.rest(), |_, _| {}),
+                None => self.count_restarts(cursor, facts),
                 Some(payload) => {
                     let mut fed = Fed::Fine;
                     let start = cursor.offset();
@@ -76,6 +76,25 @@ impl Jpeg {
                 self.end_scan(marker, at, facts);
                 self.begin(marker, at, facts);
             }
+        }
+    }
+
+    /// Walks coded data that is not decoded, past the restart markers that begin an interval: some
+    /// files have one for every few bytes, too many to hold each of them. Returns what `coded_run`
+    /// returns of the rest.
+    fn count_restarts(&mut self, cursor: &mut Cursor<'_>, facts: &mut Facts) -> (usize, bool) {
+        loop {
+            let (bytes, ends_in_fill) = coded_run(cursor.rest(), |_, _| {});
+            let Some([code @ 0xD0..=0xD7, after @ ..]) =
+                cursor.rest().get(bytes..).filter(|_| ends_in_fill)
+            else {
+                return (bytes, ends_in_fill);
+            };
+            if may_end(false, after) {
+                return (bytes, ends_in_fill);
+            }
+            cursor.take_len(bytes.saturating_add(1));
+            self.restart(code & 7, cursor.offset().saturating_sub(2), false, facts);
         }
     }
 
@@ -221,8 +240,12 @@ impl Jpeg {
 
 /// Whether EOI may come next, behind the bytes that were read.
 fn may_end(fill: bool, rest: &[u8]) -> bool {
-    let end: &[u8] = if fill { &[0xD9] } else { &[0xFF, 0xD9] };
-    end.starts_with(rest) || rest.starts_with(end)
+    match rest {
+        [] => true,
+        [code, ..] if fill => *code == 0xD9,
+        [0xFF, after @ ..] => after.first().is_none_or(|code| *code == 0xD9),
+        _ => false,
+    }
 }
 
 /// Records the result of reading coded data.
