@@ -4,9 +4,11 @@
 //! over the bytes that it requires. Payload: the walk of the coded pixels, compared with decoders.
 //! Decode: the same, and a decoder. `inspect/worst`: files that are generated to be expensive.
 
-use std::{hint::black_box, io::Cursor};
+use std::{cell::RefCell, hint::black_box, io::Cursor, rc::Rc};
 
 use greenlight::{Depth, Inspection};
+use miniz_oxide::inflate::decompress_slice_iter_to_slice;
+use zune_inflate::{DeflateDecoder, DeflateOptions};
 use zune_jpeg::zune_core::bytestream::ZCursor;
 
 use crate::{
@@ -86,6 +88,9 @@ fn contenders<'a>(format: &str, depth: &str, at: Depth, bytes: &'a [u8]) -> Vec<
         }
         _ => {
             all.extend(decoders(format, bytes));
+            if (format, depth) == ("png", "payload") {
+                all.extend(inflaters(bytes));
+            }
             all.push(memcpy(bytes));
         }
     }
@@ -162,7 +167,7 @@ fn pass<'a>(format: &str, bytes: &'a [u8]) -> Option<Contender<'a>> {
 }
 
 fn memcpy(bytes: &[u8]) -> Contender<'_> {
-    let target = std::cell::RefCell::new(vec![0; bytes.len()]);
+    let target = RefCell::new(vec![0; bytes.len()]);
     contender("memcpy", Kind::Limit, move || {
         target.borrow_mut().copy_from_slice(black_box(bytes));
     })
@@ -194,6 +199,55 @@ fn decoders<'a>(format: &str, bytes: &'a [u8]) -> Vec<Contender<'a>> {
         })),
     }
     all
+}
+
+/// Decompression of a PNG's image data alone, in one call into one buffer. It shows what payload
+/// depth could reach with each decompressor, except for pictures that decompress to much more than
+/// the cache holds: for these a small buffer is faster.
+fn inflaters(bytes: &[u8]) -> Vec<Contender<'_>> {
+    let packed = image_data(bytes);
+    let len = DeflateDecoder::new(&packed).decode_zlib().unwrap().len();
+    let data: Rc<[u8]> = packed.into();
+    let limit = |who, inflate: fn(&[u8], &mut [u8])| {
+        let (data, target) = (data.clone(), RefCell::new(vec![0; len]));
+        let run = move || inflate(black_box(&data), &mut target.borrow_mut());
+        contender(who, Kind::Limit, run)
+    };
+    vec![
+        limit("inflate-zlib-rs", |data, target| {
+            let mut inflate = zlib_rs::Inflate::new(true, 15);
+            let status = inflate.decompress(data, target, zlib_rs::InflateFlush::Finish);
+            assert_eq!(status, Ok(zlib_rs::Status::StreamEnd));
+        }),
+        limit("inflate-fdeflate", |data, target| {
+            let mut inflate = fdeflate::Decompressor::new();
+            inflate.read(data, target, 0, true).unwrap();
+            assert!(inflate.is_done());
+        }),
+        limit("inflate-miniz_oxide", |data, target| {
+            let data = std::iter::once(data);
+            decompress_slice_iter_to_slice(target, data, true, false).unwrap();
+        }),
+        limit("inflate-zune-inflate", |data, target| {
+            let options = DeflateOptions::default().set_size_hint(target.len());
+            let mut inflate = DeflateDecoder::new_with_options(data, options);
+            black_box(inflate.decode_zlib().unwrap());
+        }),
+    ]
+}
+
+/// The contents of the IDAT chunks.
+fn image_data(file: &[u8]) -> Vec<u8> {
+    let mut rest = &file[8..];
+    let mut data = Vec::new();
+    while let Some((len, after)) = rest.split_first_chunk() {
+        let len = usize::try_from(u32::from_be_bytes(*len)).unwrap();
+        if after.starts_with(b"IDAT") {
+            data.extend_from_slice(&after[4..][..len]);
+        }
+        rest = &after[4 + len + 4..];
+    }
+    data
 }
 
 fn png(bytes: &[u8]) -> Vec<u8> {

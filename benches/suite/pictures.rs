@@ -15,7 +15,7 @@ pub(crate) const SIZES: [(&str, usize); 5] = [
 ];
 
 /// The formats and variants in use.
-pub(crate) const FORMATS: [&str; 8] = [
+pub(crate) const FORMATS: [&str; 9] = [
     "jpeg",
     "png",
     "gif",
@@ -24,6 +24,7 @@ pub(crate) const FORMATS: [&str; 8] = [
     "png-rgba",
     "png-palette",
     "png-gray16",
+    "png-graphic",
 ];
 
 /// Returns a picture of a format from [`FORMATS`], of about `bytes` bytes.
@@ -31,10 +32,11 @@ pub(crate) fn picture(format: &str, bytes: usize) -> Vec<u8> {
     match format {
         "jpeg" => sized(bytes, |side| jpeg(side, false)),
         "jpeg-progressive" => sized(bytes, |side| jpeg(side, true)),
-        "png" => sized(bytes, |side| png(side, png::ColorType::Rgb)),
-        "png-rgba" => sized(bytes, |side| png(side, png::ColorType::Rgba)),
-        "png-palette" => sized(bytes, |side| png(side, png::ColorType::Indexed)),
-        "png-gray16" => sized(bytes, |side| png(side, png::ColorType::Grayscale)),
+        "png" => sized(bytes, |side| png(photo, side, png::ColorType::Rgb)),
+        "png-rgba" => sized(bytes, |side| png(photo, side, png::ColorType::Rgba)),
+        "png-palette" => sized(bytes, |side| png(photo, side, png::ColorType::Indexed)),
+        "png-gray16" => sized(bytes, |side| png(photo, side, png::ColorType::Grayscale)),
+        "png-graphic" => sized(bytes, |side| png(graphic, side, png::ColorType::Rgb)),
         "gif" if bytes < 500_000 => sized(bytes, |side| gif(side, 1)),
         // Animations have frames of usual size.
         "gif" => gif(400, (bytes / gif(400, 1).len()).try_into().unwrap()),
@@ -102,6 +104,31 @@ fn photo(width: u32, height: u32) -> Vec<u8> {
     pixels
 }
 
+/// Returns a picture similar to a page of text: marks from a set of forty, with flat areas between
+/// them, three bytes per pixel.
+fn graphic(width: u32, height: u32) -> Vec<u8> {
+    let (across, down) = (9, 18);
+    let mut noise = Noise(77);
+    let marks: Vec<u64> = (0..40).map(|_| noise.next(u64::MAX)).collect();
+    // One for each place of the page; a sixth of the places is blank.
+    let places = (width / across + 1) * (height / down + 1);
+    let page: Vec<u64> = (0..places)
+        .map(|_| match noise.next(6) {
+            0 => 0,
+            _ => marks[noise.next(40) as usize],
+        })
+        .collect();
+    let mut pixels = Vec::with_capacity(3 * width as usize * height as usize);
+    for (y, x) in (0..height).flat_map(|y| (0..width).map(move |x| (y, x))) {
+        let mark = page[(y / down * (width / across + 1) + x / across) as usize];
+        let is_dark =
+            x % across < 8 && y % down < 8 && mark >> (y % down * 8 + x % across) & 1 == 1;
+        let warm = if y / down % 7 == 0 { 160 } else { 30 };
+        pixels.extend(if is_dark { [20, 20, warm] } else { [245; 3] });
+    }
+    pixels
+}
+
 fn jpeg(side: u32, progressive: bool) -> Vec<u8> {
     let (width, height) = (side * 4 / 3, side);
     let mut bytes = Vec::new();
@@ -119,25 +146,25 @@ fn jpeg(side: u32, progressive: bool) -> Vec<u8> {
     bytes
 }
 
-fn png(side: u32, color: png::ColorType) -> Vec<u8> {
+fn png(draw: fn(u32, u32) -> Vec<u8>, side: u32, color: png::ColorType) -> Vec<u8> {
     let (width, height) = (side * 4 / 3, side);
-    let photo = photo(width, height);
+    let drawn = draw(width, height);
     let (depth, pixels): (_, Cow<'_, [u8]>) = match color {
         png::ColorType::Rgba => {
-            let opaque = photo
+            let opaque = drawn
                 .chunks(3)
                 .flat_map(|p| [p[0], p[1], p[2], p[0] | 0x80]);
             (png::BitDepth::Eight, opaque.collect())
         }
         png::ColorType::Grayscale => {
-            let deep = photo.chunks(3).flat_map(|p| [p[0], p[1]]);
+            let deep = drawn.chunks(3).flat_map(|p| [p[0], p[1]]);
             (png::BitDepth::Sixteen, deep.collect())
         }
         png::ColorType::Indexed => {
-            let indices = photo.chunks(3).map(|p| p[0] >> 4 << 4);
+            let indices = drawn.chunks(3).map(|p| p[0] >> 4 << 4);
             (png::BitDepth::Eight, indices.collect())
         }
-        _ => (png::BitDepth::Eight, photo.into()),
+        _ => (png::BitDepth::Eight, drawn.into()),
     };
     let mut bytes = Vec::new();
     let mut encoder = png::Encoder::new(&mut bytes, width, height);
