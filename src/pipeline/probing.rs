@@ -33,6 +33,8 @@ const RECORDS: usize = 4;
 
 /// The class of an image with an inconclusive verdict.
 const UNDECIDED: &str = "probe/undecided";
+/// The class of an image that was retried and whose source the ledger does not have.
+const NOT_STORED: &str = "source/not-stored";
 /// The class of an image whose check panicked.
 const PANICKED: &str = "probe/panicked";
 
@@ -242,13 +244,23 @@ async fn probe_url(
     facts: Option<String>,
 ) -> Finding {
     let pipeline = &shared.pipeline;
-    let url = match ImageUrl::parse(&url) {
+    let parsed = ImageUrl::parse(&url);
+    let key = match &parsed {
+        Ok(url) => Key::of_url(&pipeline.scope, url),
+        Err(_) => Key::of_text(&pipeline.scope, &url),
+    };
+    // After a retry: a line without a readable source has only its text here, and a URL with a
+    // password is stored without it.
+    if key != hold.key {
+        let message = "the ledger does not have the source as it was listed: scan the list again";
+        let reason = failure::reason_of(NOT_STORED, message.to_owned());
+        return finding(hold, Judgement::Rejected(reason), None);
+    }
+    let url = match parsed {
         Ok(url) => url,
         Err(error) => {
             let verdict = Verdict::of_text(url, &error);
             let reason = failure::reason(&verdict).unwrap_or_else(|| undecided(&verdict));
-            // Not reached for URLs that this version enqueued, but an earlier version may have
-            // accepted more.
             return finding(hold, Judgement::Rejected(reason), None);
         }
     };

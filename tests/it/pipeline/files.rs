@@ -8,11 +8,11 @@ use std::{
         Arc,
         atomic::{AtomicU32, Ordering},
     },
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use greenlight::{
-    Code, ErrorKind,
+    Code, Enforcement, ErrorKind, Requirements, Rule,
     green::{Client, Credentials, Secret},
     ledger::{Key, Known, Location, NewImage, Reason, Row, Source, State},
     pipeline::{Line, Pipeline, Plan, Step, Subject},
@@ -122,6 +122,50 @@ fn equal_files_are_submitted_once() {
         assert_eq!(class(row(10)), rejected("list/encoding"));
         assert_eq!(row(10).text(), "a\u{fffd}");
         assert_eq!((bench.sandbox.paid(), progress.uploaded), (3, 2));
+    });
+}
+
+/// The ledger has the text of such a line, or a URL without its password: neither may be probed.
+#[test]
+fn a_retry_of_a_source_that_is_not_stored_asks_for_the_list() {
+    block_on(async {
+        let bench = Bench::new(Sandbox::builder()).await;
+        let url = bench.url("png/rgb.png");
+        let unreadable = Subject::Unusable {
+            text: url.clone(),
+            reason: Reason {
+                class: "file/unreadable".to_owned(),
+                message: "line 1: cannot read".to_owned(),
+            },
+        };
+        let unreadable = Line {
+            subject: unreadable,
+            ..line("", 1)
+        };
+        let secret = url.replace("http://", "http://user:pass@");
+        let lines = vec![unreadable, line(&secret, 2)];
+        let (delivered, _) = run(&bench.pipeline(), lines).await;
+        let of = |number: u32| class(&delivered[&format!("user-{number}")]);
+        assert_eq!(of(1), (State::Rejected, Some("file/unreadable")));
+        assert_eq!(of(2), (State::Rejected, Some("url/credentials")));
+        let classes = ["file/unreadable", "url/credentials"];
+        let classes = classes.map(str::to_owned).to_vec();
+        let retried = bench.ledger.retry(classes, SystemTime::now()).await;
+        assert_eq!(retried.unwrap(), 2);
+        let rule = Rule::Code(Code::UrlCredentials);
+        let asked = Requirements::ASYNC.with_enforcement(rule, Enforcement::Warn);
+        let (delivered, _) = run(&bench.pipeline().requirements(asked), Vec::new()).await;
+        for number in [1, 2] {
+            let row = &delivered[&format!("user-{number}")];
+            assert_eq!(
+                class(row),
+                (State::Rejected, Some("source/not-stored")),
+                "{number}"
+            );
+            let message = &row.reason.as_ref().unwrap().message;
+            assert!(message.contains("scan the list again"), "{message}");
+        }
+        assert_eq!(bench.sandbox.paid(), 0);
     });
 }
 
