@@ -11,7 +11,7 @@ pub(super) const COPIED: &str = "copied";
 pub(super) const UNFINISHED: &str =
     "a copy into it is not complete: repeat the copy, which continues where it ended";
 
-pub(super) const UNBOUND: &str = "it was created but never bound to a scope";
+pub(super) const UNBOUND: &str = "no run has used it yet: the first one binds it to an account";
 
 /// A value of a column.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -231,7 +231,8 @@ pub(super) trait Tables: std::fmt::Debug + Send + Sync {
 
     fn write(&self, table: &'static Table, records: Records) -> Reply<'_, ()>;
 
-    /// Records that a ledger with this fingerprint is being copied into this one.
+    /// Creates missing tables and records that a ledger with this fingerprint is being copied into
+    /// this one, in one transaction.
     fn begin_copy(&self, fingerprint: i64) -> Reply<'_, ()>;
 
     /// Ends the copy: binds the ledger to its scope, in one transaction.

@@ -12,7 +12,7 @@ use crate::{
         printer,
         terminal::{Cell, Gauge, Progress, Terminal},
     },
-    ledger::{Health, Maintenance, Upgraded},
+    ledger::{Copied, Health, Maintenance, Upgraded},
 };
 
 pub(crate) async fn run(options: LedgerOptions, interrupt: Interrupt) -> Result<Exit, Failure> {
@@ -118,11 +118,16 @@ async fn check(location: &Path) -> Result<Exit, Failure> {
 }
 
 async fn copy(options: CopyOptions, mut interrupt: Interrupt) -> Result<Exit, Failure> {
+    if options.from == options.to {
+        return Err(Failure::new(
+            "the source and the target are the same ledger",
+        ));
+    }
     // The source first: a mistyped path must not create the destination.
     let from = open_existing(&options.from).await?;
     let to = open(&options.to).await?;
     let progress = Progress::begin();
-    let show = |copied: crate::ledger::Copied| {
+    let show = |copied: Copied| {
         let gauge = Gauge {
             verb: "copied",
             done: copied.rows,
@@ -142,10 +147,17 @@ async fn copy(options: CopyOptions, mut interrupt: Interrupt) -> Result<Exit, Fa
         return Ok(Exit::Interrupted);
     };
     let copied = copied.map_err(|error| explain(error, &from.text))?;
-    print(&format!(
-        "copied {} rows from {} to {}",
-        copied.rows, from.text, to.text
-    ))
+    let Copied {
+        rows, unfinished, ..
+    } = copied;
+    let mut text = format!("copied {rows} rows from {} to {}", from.text, to.text);
+    if unfinished > 0 {
+        text.push_str(&format!(
+            "\n{unfinished} images are not finished: continue with one of the two ledgers only, because \
+             each would pay for them"
+        ));
+    }
+    print(&text)
 }
 
 fn print(text: &str) -> Result<Exit, Failure> {

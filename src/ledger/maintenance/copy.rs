@@ -8,6 +8,7 @@
 use sha2::{Digest as _, Sha256};
 
 use super::{
+    super::State,
     super::tables::{Head, TABLES, Table, Tables, UNBOUND, UNFINISHED, Value},
     Maintenance, unsigned,
 };
@@ -40,6 +41,9 @@ pub struct Copied {
     pub rows: u64,
     /// The number of rows to copy.
     pub total: u64,
+    /// The number of images with remaining work. A run of either ledger would submit them, and pay
+    /// for them.
+    pub unfinished: u64,
 }
 
 pub(super) async fn copy(
@@ -64,10 +68,16 @@ pub(super) async fn copy(
     let fingerprint = fingerprint(from, &source).await?;
     let total = total(&*from.tables).await?;
     // A repeated copy that was complete is a success, so that scripts can repeat it.
+    let unfinished = unfinished(&*from.tables).await?;
+    let mut copied = Copied {
+        rows: 0,
+        total,
+        unfinished,
+    };
     if prepare(to, fingerprint).await? {
-        return Ok(Copied { rows: total, total });
+        copied.rows = total;
+        return Ok(copied);
     }
-    let mut copied = Copied { rows: 0, total };
     for table in &TABLES {
         let (rows, mut last) = extent(&*to.tables, table).await?;
         copied.rows += rows;
@@ -102,7 +112,7 @@ pub(super) async fn copy(
 /// whether the copy is complete.
 async fn prepare(to: &Maintenance, fingerprint: i64) -> Result<bool, Error> {
     if to.tables.head().await?.version == 0 {
-        to.tables.upgrade().await?;
+        to.tables.begin_copy(fingerprint).await?;
     }
     match to.current("copy").await? {
         Head {
@@ -151,6 +161,16 @@ async fn total(tables: &dyn Tables) -> Result<u64, Error> {
         total += extent(tables, table).await?.0;
     }
     Ok(total)
+}
+
+async fn unfinished(tables: &dyn Tables) -> Result<u64, Error> {
+    let active = State::ACTIVE.map(|state| state.code().to_string());
+    let sql = format!(
+        "SELECT CAST(count(*) AS bigint) FROM image WHERE state IN ({})",
+        active.join(", ")
+    );
+    let found = tables.numbers(sql).await?;
+    Ok(found.first().copied().map_or(0, unsigned))
 }
 
 /// Returns a number that changes with every call that writes to the ledger.

@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{
-    super::{Scope, tables::UNBOUND},
+    super::Scope,
     Inner, PostgresLedger,
     clock::Clock,
     config::Config,
@@ -163,8 +163,7 @@ impl PostgresOptions {
         // Before the worker registers: its first claim already uses the database's clock.
         offset.measure(&db, &self.clock).await?;
         offset.check()?;
-        let found = schema::read_scope(&db).await?;
-        let found = found.ok_or_else(|| Fault::unusable(UNBOUND))?;
+        let found = schema::bound_scope(&db).await?;
         if let Some(scope) = scope {
             found.check(scope).map_err(Fault::unusable)?;
         }

@@ -3,7 +3,7 @@
 use super::{
     super::{
         key::Scope,
-        tables::{COPYING, UNFINISHED},
+        tables::{COPYING, UNBOUND, UNFINISHED},
     },
     fault::Fault,
     pool::{Connection, Lock},
@@ -143,12 +143,27 @@ pub(super) async fn prepare(
     if let Some(scope) = scope
         && read_scope(db).await?.is_none()
     {
-        if copy_mark(db, COPYING).await?.is_some() {
-            return Err(Fault::unusable(UNFINISHED));
-        }
+        check_copied(db).await?;
         write_scope(db, scope).await?;
     }
     db.batch("COMMIT").await
+}
+
+/// Returns the scope of a ledger that a run has used.
+pub(super) async fn bound_scope(db: &Connection) -> Result<Scope, Fault> {
+    if let Some(scope) = read_scope(db).await? {
+        return Ok(scope);
+    }
+    check_copied(db).await?;
+    Err(Fault::unusable(UNBOUND))
+}
+
+/// Fails for the target of a copy that is not complete.
+async fn check_copied(db: &Connection) -> Result<(), Fault> {
+    match copy_mark(db, COPYING).await? {
+        Some(_) => Err(Fault::unusable(UNFINISHED)),
+        None => Ok(()),
+    }
 }
 
 /// Creates or upgrades the tables. Returns the version that was found, 0 if there was none.
@@ -163,6 +178,20 @@ pub(super) async fn upgrade(db: &Connection, schema: &str) -> Result<i32, Fault>
     migrate(db, schema, version).await?;
     db.batch("COMMIT").await?;
     Ok(version)
+}
+
+/// Creates missing tables and sets the mark of a copy, in one transaction: a run must not take the
+/// target of a copy that was killed here for a new ledger.
+pub(super) async fn begin_copy(
+    db: &Connection,
+    schema: &str,
+    fingerprint: i64,
+) -> Result<(), Fault> {
+    let version = begin(db, schema).await?;
+    check_version(version)?;
+    migrate(db, schema, version).await?;
+    set_counter(db, COPYING, fingerprint).await?;
+    db.batch("COMMIT").await
 }
 
 /// Begins a transaction that excludes other migrations. Returns the version of the tables.
@@ -210,6 +239,15 @@ pub(super) async fn copy_mark(db: &Connection, name: &str) -> Result<Option<i64>
     let sql = "SELECT value FROM tally WHERE name = $1";
     let row = db.query_opt(sql, &[&name]).await?;
     Ok(row.map(|row| row.try_get(0)).transpose()?)
+}
+
+pub(super) async fn set_counter(db: &Connection, name: &str, value: i64) -> Result<(), Fault> {
+    db.execute(
+        "INSERT INTO tally VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = $2",
+        &[&name, &value],
+    )
+    .await
+    .map(drop)
 }
 
 /// Returns the version of the schema, 0 if it contains no ledger.

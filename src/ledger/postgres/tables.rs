@@ -147,12 +147,12 @@ impl Tables for PostgresTables {
     }
 
     fn begin_copy(&self, fingerprint: i64) -> Reply<'_, ()> {
-        let mark = self
-            .pool
-            .run("write ledger", Mode::Write, fingerprint, |db, value| {
-                Box::pin(set_counter(db, COPYING, *value))
-            });
-        Box::pin(mark)
+        Box::pin(async move {
+            let failed = |fault| self.failed("write ledger", fault);
+            let db = self.pool.connect().await.map_err(failed)?;
+            let begun = schema::begin_copy(&db, &self.pool.config().schema, fingerprint);
+            begun.await.map_err(failed)
+        })
     }
 
     fn end_copy(&self, scope: Scope, counters: Counters, fingerprint: i64) -> Reply<'_, ()> {
@@ -191,15 +191,6 @@ fn number(version: i32) -> u32 {
     u32::try_from(version).unwrap_or(0)
 }
 
-async fn set_counter(db: &Connection, name: &str, value: i64) -> Result<(), Fault> {
-    db.execute(
-        "INSERT INTO tally VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = $2",
-        &[&name, &value],
-    )
-    .await
-    .map(drop)
-}
-
 async fn end_copy(
     db: &Connection,
     scope: &Scope,
@@ -207,9 +198,9 @@ async fn end_copy(
     fingerprint: i64,
 ) -> Result<(), Fault> {
     schema::write_scope(db, scope).await?;
-    set_counter(db, "resubmitted", counters.resubmitted).await?;
-    set_counter(db, "expired", counters.expired).await?;
-    set_counter(db, COPIED, fingerprint).await?;
+    schema::set_counter(db, "resubmitted", counters.resubmitted).await?;
+    schema::set_counter(db, "expired", counters.expired).await?;
+    schema::set_counter(db, COPIED, fingerprint).await?;
     db.execute("DELETE FROM tally WHERE name = $1", &[&COPYING])
         .await?;
     db.query("SELECT setval('lease', $1)", &[&counters.lease.max(1)])

@@ -5,7 +5,7 @@ use std::{path::Path, sync::Arc, time::Duration};
 use rusqlite::{Connection, OpenFlags};
 
 use super::{
-    super::{Scope, tables::UNBOUND},
+    super::Scope,
     Inner, SqliteLedger, beside,
     fault::Fault,
     schema,
@@ -176,7 +176,7 @@ impl SqliteOptions {
                 schema::bind(db, scope)?;
             }
         }
-        let found = schema::read_scope(db)?.ok_or_else(|| Fault::unusable(UNBOUND))?;
+        let found = schema::bound_scope(db)?;
         // Also if the file was not bound just now: it may belong to another account.
         if let Some(scope) = scope {
             found.check(scope).map_err(Fault::unusable)?;

@@ -5,7 +5,7 @@ use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior, params};
 use super::{
     super::{
         key::Scope,
-        tables::{COPYING, UNFINISHED},
+        tables::{COPYING, UNBOUND, UNFINISHED},
     },
     fault::Fault,
 };
@@ -193,15 +193,30 @@ pub(super) fn bind(db: &mut Connection, scope: &Scope) -> Result<(), Fault> {
     let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
     match read_scope(&transaction)? {
         None => {
-            if copy_mark(&transaction, COPYING)?.is_some() {
-                return Err(Fault::unusable(UNFINISHED));
-            }
+            check_copied(&transaction)?;
             write_scope(&transaction, scope)?;
         }
         Some(found) => found.check(scope).map_err(Fault::unusable)?,
     }
     transaction.commit()?;
     Ok(())
+}
+
+/// Returns the scope of a ledger that a run has used.
+pub(super) fn bound_scope(db: &Connection) -> Result<Scope, Fault> {
+    if let Some(scope) = read_scope(db)? {
+        return Ok(scope);
+    }
+    check_copied(db)?;
+    Err(Fault::unusable(UNBOUND))
+}
+
+/// Fails for the target of a copy that is not complete.
+fn check_copied(db: &Connection) -> Result<(), Fault> {
+    match copy_mark(db, COPYING)? {
+        Some(_) => Err(Fault::unusable(UNFINISHED)),
+        None => Ok(()),
+    }
 }
 
 pub(super) fn write_scope(db: &Connection, scope: &Scope) -> Result<(), Fault> {

@@ -123,6 +123,7 @@ impl Tables for SqliteTables {
 
     fn begin_copy(&self, fingerprint: i64) -> Reply<'_, ()> {
         Box::pin(self.call("write ledger", move |db| {
+            schema::migrate_within(db)?;
             set_counter(db, COPYING, fingerprint)
         }))
     }

@@ -205,7 +205,7 @@ fn files_other_than_ledgers_are_left_unchanged() {
 
     let empty = fresh_path("empty");
     fs::write(&empty, "").unwrap();
-    let words = "created but never bound to a scope";
+    let words = "no run has used it yet";
     refused(
         SqliteLedger::open_existing(&empty),
         ErrorKind::Usage,

@@ -55,10 +55,19 @@ fn what_cannot_be_copied_or_checked_says_why() {
     assert_eq!(in_use.code, Some(2), "{in_use}");
     assert!(in_use.stderr.contains("another run uses"), "{in_use}");
     super::kill(scan);
+    let copied = service.ledger(&["copy", "greenlight.db", "copy.db"]);
+    assert_eq!(copied.code, Some(0), "{copied}");
+    assert!(
+        copied
+            .stdout
+            .contains("20 images are not finished: continue with one of the two ledgers only"),
+        "{copied}"
+    );
     service.bench.write("text.txt", "https://example.com/a.png");
     for (args, words) in [
         (&["check", "absent.db"][..], "does not exist"),
         (&["copy", "absent.db", "copy.db"], "does not exist"),
+        (&["copy", "copy.db", "copy.db"], "are the same ledger"),
         (&["check", "text.txt"], "not a ledger"),
         (&["copy", "greenlight.db", "text.txt"], "not a ledger"),
     ] {
