@@ -44,6 +44,9 @@ pub(super) struct Shared {
     pub(super) upload_outage: OutageWatch,
     /// Operations whose outage in the ledger a success must end.
     failing: Mutex<Vec<String>>,
+    /// Held while a request waits for its permit. Requests are permitted in the order of their images:
+    /// one that is overtaken holds back all later outcomes, which are delivered in order.
+    pub(super) submit_turn: Semaphore,
     /// Limits how many files are uploaded at a time.
     pub(super) uploads: Semaphore,
     /// Limits how many files are checked at a time: one per processor.
@@ -69,6 +72,7 @@ impl Shared {
             outage: OutageWatch::default(),
             upload_outage: OutageWatch::default(),
             failing: Mutex::default(),
+            submit_turn: Semaphore::new(1),
             uploads: Semaphore::new(uploads),
             readers: Semaphore::new(readers),
             again_from: AtomicI64::new(i64::MAX),

@@ -94,8 +94,16 @@ async fn send(shared: Arc<Shared>, images: Vec<Claimed>) -> Result<(), Error> {
         // The groups that wait for their turn keep their leases too.
         let all: Vec<Hold> = groups.iter().chain([&group]).flatten().map(hold).collect();
         shared.reach(Step::BeforePermit);
-        let quota = shared.pipeline.settings.submit_quota.as_ref();
-        if !held(&shared, all.clone(), shared.permit(quota, billed)).await? {
+        let permitted = async {
+            let _turn = shared
+                .submit_turn
+                .acquire()
+                .await
+                .expect("it is never closed");
+            let quota = shared.pipeline.settings.submit_quota.as_ref();
+            shared.permit(quota, billed).await
+        };
+        if !held(&shared, all.clone(), permitted).await? {
             shared.pipeline.ledger.release(all, clock::now()).await?;
             return Ok(());
         }

@@ -277,6 +277,38 @@ fn the_last_batch_of_a_list_is_not_held_back() {
     });
 }
 
+/// Outcomes are printed in the order of the list, so one late image holds back all that follow.
+#[test]
+fn images_are_submitted_in_their_order() {
+    const BATCH: usize = 10;
+    block_on(async {
+        let bench = Bench::new(Sandbox::builder()).await;
+        let pipeline = bench.pipeline().image_rate(Some(100)).batch(BATCH);
+        let lines = bench.good(500);
+        let most_ahead = async {
+            let mut most = 0;
+            loop {
+                let rows = bench.rows().await;
+                let waits = |row: &Row| {
+                    matches!(row.state, State::Received | State::Checked | State::Probed)
+                };
+                if rows.len() == 500 && !rows.iter().any(waits) {
+                    return most;
+                }
+                let sent = rows.iter().rposition(|row| !waits(row));
+                if let (Some(first), Some(last)) = (rows.iter().position(waits), sent) {
+                    most = most.max(last.saturating_sub(first));
+                }
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        let ((delivered, _), ahead) = tokio::join!(run(&pipeline, lines), most_ahead);
+        assert_eq!(delivered.len(), 500);
+        // Eight requests are in flight, and may begin and be recorded in any order.
+        assert!(ahead < 12 * BATCH, "{ahead} images ahead");
+    });
+}
+
 #[test]
 fn a_list_passed_again_is_not_billed_or_delivered_twice() {
     block_on(async {
