@@ -27,6 +27,9 @@ const FILTER_BITS: u32 = 80 << 23;
 /// Records per page of a file. To find one, one page of each run is read.
 const PAGE: usize = 256;
 
+/// Parts of a run, by the first byte of the head, that are sorted separately.
+const PARTS: u8 = 4;
+
 /// The images listed so far.
 pub(super) type Seen = Table<0>;
 
@@ -112,13 +115,7 @@ impl<const VALUE: usize> Table<VALUE> {
             self.max_held = usize::MAX;
             return;
         };
-        let mut sorted: Vec<_> = self
-            .held
-            .iter()
-            .map(|(head, value)| (*head, *value))
-            .collect();
-        sorted.sort_unstable();
-        match spilled.append(&sorted) {
+        match spilled.append(&self.held) {
             Ok(()) => self.held.clear(),
             Err(_) => self.max_held = usize::MAX,
         }
@@ -154,24 +151,37 @@ impl Spilled {
         })
     }
 
-    fn append<const VALUE: usize>(&mut self, sorted: &[(Head, [u8; VALUE])]) -> io::Result<()> {
+    /// Writes the records as a sorted run.
+    fn append<const VALUE: usize>(&mut self, held: &HashMap<Head, [u8; VALUE]>) -> io::Result<()> {
         // `end` grows only after a complete run: a failed write is overwritten or ignored.
         self.file.seek(SeekFrom::Start(self.end))?;
         let mut writer = BufWriter::with_capacity(1 << 16, &self.file);
-        for (head, value) in sorted {
-            writer.write_all(head)?;
-            writer.write_all(value)?;
+        let mut firsts = Vec::with_capacity(held.len().div_ceil(PAGE));
+        let mut len = 0_usize;
+        // Sorted in parts, because a copy of all records takes as much memory as the table.
+        for part in 0..PARTS {
+            let is_in_part = |head: &Head| head[0] / (u8::MAX / PARTS + 1) == part;
+            let records = held.iter().filter(|(head, _)| is_in_part(head));
+            let mut sorted: Vec<_> = records.map(|(head, value)| (*head, *value)).collect();
+            sorted.sort_unstable();
+            for (head, value) in sorted {
+                writer.write_all(&head)?;
+                writer.write_all(&value)?;
+                self.filter.insert(&head);
+                if len.is_multiple_of(PAGE) {
+                    firsts.push(head);
+                }
+                len = len.saturating_add(1);
+            }
         }
         writer.flush()?;
         drop(writer);
-        let heads = || sorted.iter().map(|(head, _)| head);
-        heads().for_each(|head| self.filter.insert(head));
         self.runs.push(Run {
             offset: self.end,
-            len: sorted.len(),
-            firsts: heads().step_by(PAGE).copied().collect(),
+            len,
+            firsts,
         });
-        self.end = self.end.saturating_add(bytes_of::<VALUE>(sorted.len()));
+        self.end = self.end.saturating_add(bytes_of::<VALUE>(len));
         Ok(())
     }
 
