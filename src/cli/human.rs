@@ -109,7 +109,7 @@ pub(crate) fn summary(tally: &Tally, noticed: &Noticed, is_below_lines: bool) ->
 /// How many lines of lists have no source.
 pub(crate) fn bad_lines(count: u64) -> Option<String> {
     let noun = if count == 1 { "line" } else { "lines" };
-    (count > 0).then(|| format!("{count} {noun} without a source that can be read"))
+    (count > 0).then(|| format!("{count} {noun} without a readable source"))
 }
 
 /// How many lines there are in quoted fields that seem to hold rows.

@@ -38,7 +38,7 @@ const OF_2_0: [Format; 5] = [
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Requirements")]
 pub(crate) struct RequirementOptions {
-    /// Scan they are for: async, sync, v2 [default: async]
+    /// Scan to check for: async, sync, v2 [default: async]
     ///
     /// v1-async (or async) and v1-sync (or sync) are of 1.0, up to 20 MB and 5 MB. v2 is of 2.0, with WebP and one
     /// frame of an animation, v2-mainland its smaller limits in mainland China. The default with --api 2.0 is v2, in

@@ -250,8 +250,7 @@ fn host() -> String {
 
 #[cfg(not(feature = "postgres"))]
 pub(super) fn not_built() -> Failure {
-    Failure::new("this greenlight cannot use PostgreSQL")
-        .hint("build it with the feature `postgres`")
+    Failure::new("this greenlight cannot use PostgreSQL").hint("build it with `--features full`")
 }
 
 pub(super) fn unopened(error: Error, option: &LedgerOption) -> Failure {

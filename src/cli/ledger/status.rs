@@ -119,7 +119,7 @@ struct Status {
     /// At that rate.
     seconds_left: Option<u64>,
     /// The state in which an image is due next, and the time until then: 0 if it is due as soon as
-    /// a run is at work.
+    /// a run is active.
     next_due: Option<&'static str>,
     next_due_seconds: Option<u64>,
     /// The longest time that an image has waited for its result.

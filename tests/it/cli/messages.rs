@@ -47,7 +47,7 @@ fn the_short_help_names_the_usual_options() {
 
     Requirements:
           --depth <DEPTH>        Depth of the examination [default: structure]
-          --for <SCAN>           Scan they are for: async, sync, v2 [default: async]
+          --for <SCAN>           Scan to check for: async, sync, v2 [default: async]
           --requirements <FILE>  Read the requirements from a JSON file
           --max-bytes <SIZE>     Largest file: 20MB, 5MiB [default: 20MiB]
           --strict               Make every warning a rejection

@@ -171,8 +171,8 @@ impl Job {
         let same = format!("{}{}", ledger.argument(), service.argument());
         if self.run.has_read_all() {
             return format!(
-                "`greenlight resume{same}` continues where this ended; pass the other options of \
-                 this scan too"
+                "`greenlight resume{same}` continues where this ended; pass this scan's other \
+                 options too, where it has them"
             );
         }
         "the list was not read to its end: run the same `greenlight scan` again; it prints every \

@@ -41,9 +41,7 @@ impl Status {
             let span = duration::rough(Duration::from_secs(seconds));
             format!("in {span}")
         };
-        Some(format!(
-            "{when}, for what is {state}, while a run is at work"
-        ))
+        Some(format!("{when} ({state} images), if a run is active"))
     }
 
     fn spend(&self) -> String {

@@ -121,7 +121,7 @@ fn an_interrupted_scan_can_be_resumed() {
     let said = first.without_ports();
     assert_snapshot!(said.said(), @r"
     error: interrupted: 0 done and printed, the rest is kept
-    hint: `greenlight resume --endpoint http://127.0.0.1:N` continues where this ended; pass the other options of this scan too
+    hint: `greenlight resume --endpoint http://127.0.0.1:N` continues where this ended; pass this scan's other options too, where it has them
     ");
     assert_eq!(service.status()["unread_lists"], serde_json::json!([]));
 
@@ -182,7 +182,7 @@ fn an_ended_wait_prints_how_to_continue() {
     assert_eq!(run.code, Some(2), "{run}");
     assert_snapshot!(run.without_ports().said(), @r"
     error: no result came in time: 0 done and printed
-    hint: `greenlight resume --endpoint http://127.0.0.1:N` continues where this ended; pass the other options of this scan too
+    hint: `greenlight resume --endpoint http://127.0.0.1:N` continues where this ended; pass this scan's other options too, where it has them
     ");
     let resumed = service.run(&["resume", "--format", "jsonl"]);
     assert_eq!(resumed.texts("outcome"), ["pass"], "{resumed}");

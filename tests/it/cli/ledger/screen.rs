@@ -207,8 +207,8 @@ fn an_interrupted_scan_or_resume_leaves_its_whole_hint() {
             let expected = format!(
                 "0 sources
 error: interrupted: 0 done and printed, the rest is kept
-hint: `greenlight resume --ledger {ledger} --endpoint {}` continues where this ended; pass the other options \
-of this scan too
+hint: `greenlight resume --ledger {ledger} --endpoint {}` continues where this ended; pass this scan's \
+other options too, where it has them
 exit 130",
                 service.sandbox.endpoint()
             );

@@ -271,7 +271,7 @@ fn the_summary_counts_every_line() {
     // A header, two sources, three malformed lines, and two further lines of one cell.
     let list = b"url,id\nftp://one,1\n\n\"a\"b,2\nftp://two\n,3\nftp://three,\"4\nof\nthem\"\n";
     bench.write("list.csv", list);
-    let counts = "\n2 sources: 2 reject\n3 lines without a source that can be read\n\
+    let counts = "\n2 sources: 2 reject\n3 lines without a readable source\n\
                   2 further lines within quoted fields\n";
     for command in [&["check"][..], &["scan", "--sandbox"]] {
         let run = bench.run(&[command, &["--from", "list.csv"]].concat());
@@ -282,7 +282,7 @@ fn the_summary_counts_every_line() {
     let run = bench.run(&["plan", "--from", "list.csv"]);
     for count in [
         "sources     2 (0 duplicates)\n",
-        "list        3 lines without a source that can be read\n",
+        "list        3 lines without a readable source\n",
         "list        2 further lines within quoted fields\n",
     ] {
         assert!(run.stdout.contains(count), "{run}");
