@@ -150,14 +150,14 @@ async fn copy(options: CopyOptions, mut interrupt: Interrupt) -> Result<Exit, Fa
     let Copied {
         rows, unfinished, ..
     } = copied;
-    let mut text = format!("copied {rows} rows from {} to {}", from.text, to.text);
-    if unfinished > 0 {
-        text.push_str(&format!(
-            "\n{unfinished} images are not finished: continue with one of the two ledgers only, because \
-             each would pay for them"
-        ));
+    let copied = format!("copied {rows} rows from {} to {}", from.text, to.text);
+    if unfinished == 0 {
+        return print(&copied);
     }
-    print(&text)
+    print(&format!(
+        "{copied}\n{unfinished} images are not finished: continue with one of the two ledgers only, \
+         because each would pay for them"
+    ))
 }
 
 fn print(text: &str) -> Result<Exit, Failure> {
