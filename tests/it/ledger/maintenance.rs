@@ -122,7 +122,7 @@ fn a_copy_between_files_is_equal_and_is_used_only_when_complete() {
                     let active = rows
                         .iter()
                         .filter(|row| row.state != greenlight::ledger::State::Rejected);
-                    assert_eq!(done.unfinished, active.count() as u64);
+                    assert_eq!(done.unfinished, u64::try_from(active.count()).unwrap());
                     break;
                 }
                 Err(_) if attempts < 400 => {
