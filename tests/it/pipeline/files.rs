@@ -223,7 +223,7 @@ fn a_missing_file_is_retried_and_then_abandoned() {
             // The file exists again, so it is retried by its class.
             fs::write(&path, picture(1)).unwrap();
             let classes = vec!["file/missing".to_owned()];
-            let retried = bench.ledger.retry(classes, std::time::UNIX_EPOCH).await;
+            let retried = bench.ledger.retry(classes, UNIX_EPOCH).await;
             assert_eq!(retried.unwrap(), 1);
             let (delivered, _) = run(&bench.pipeline(), Vec::new()).await;
             assert_eq!(
@@ -273,7 +273,7 @@ fn a_moved_file_is_found_under_its_new_path() {
             facts: None,
             source: line("", 1).source,
         };
-        let long_ago = std::time::UNIX_EPOCH;
+        let long_ago = UNIX_EPOCH;
         bench.ledger.enqueue(vec![noted], long_ago).await.unwrap();
         fs::rename(&old, &new).unwrap();
         let (delivered, _) = run(&bench.pipeline(), vec![file(&new, 2)]).await;
@@ -306,7 +306,7 @@ fn a_failed_upload_is_repeated() {
             let (delivered, _) = run(&bench.pipeline(), lines).await;
             let decided = delivered.values().filter(|row| row.state == State::Decided);
             assert_eq!(decided.count(), 5, "{fault:?}");
-            let stats = bench.ledger.stats(std::time::UNIX_EPOCH).await.unwrap();
+            let stats = bench.ledger.stats(UNIX_EPOCH).await.unwrap();
             assert_eq!(
                 (bench.sandbox.paid(), stats.tasks, stats.resubmitted),
                 (5, 5, 0),
