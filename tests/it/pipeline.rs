@@ -298,9 +298,12 @@ fn requests_are_permitted_in_the_order_in_which_they_wait() {
                 _ => {}
             }
         };
-        let pipeline = bench.pipeline().image_rate(Some(100)).batch(10);
-        let (delivered, _) = run(&pipeline.checkpoint(checkpoint), bench.good(400)).await;
-        assert_eq!(delivered.len(), 400);
+        // It has four parts, so it needs four times the permits of the others.
+        let mut lines = bench.good(260);
+        lines[110] = line(&bench.url("png/long-tall.png"), 111);
+        let pipeline = bench.pipeline().image_rate(Some(60)).batch(1);
+        let (delivered, _) = run(&pipeline.checkpoint(checkpoint), lines).await;
+        assert_eq!(delivered.len(), 260);
         let (waited, permitted) = &*passed.lock().unwrap();
         assert_eq!(waited.len(), permitted.len());
         let turn = |request: &_| permitted.iter().position(|other| other == request).unwrap();
