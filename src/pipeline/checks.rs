@@ -232,6 +232,7 @@ impl LineCheck {
         self,
         read: impl FnOnce(Depth, &Requirements) -> io::Result<T> + Send + 'static,
     ) -> Result<T, Error> {
+        // It is never closed, so this cannot fail.
         let _turn = self.readers.acquire().await;
         let (depth, requirements) = (self.depth, self.requirements);
         let reading = tokio::task::spawn_blocking(move || read(depth, &requirements));
@@ -315,6 +316,7 @@ impl<T: Send + 'static> Checking<T> {
     }
 
     fn stop(&self) {
+        // `send` would fail, and change nothing, while no check has subscribed.
         self.control.halt.send_replace(true);
     }
 

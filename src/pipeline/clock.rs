@@ -20,6 +20,7 @@ pub(super) fn now() -> SystemTime {
 
 /// Returns `time + wait`, capped instead of overflowing.
 pub(super) fn after(time: SystemTime, wait: Duration) -> SystemTime {
+    // The addition of a time panics on overflow, and some of these follow a billed submission.
     time.checked_add(wait.min(FAR)).unwrap_or(time)
 }
 

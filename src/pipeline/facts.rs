@@ -35,6 +35,7 @@ pub(super) fn of<S>(verdict: &Verdict<S>, settings: &Settings, frame_cap: u32) -
     let plan = frames(verdict).map_or_else(FramePlan::default, |frames| {
         FramePlan::new(frames, frame_cap)
     });
+    // Cloned, because making one serializes the requirements, which is slow for every image.
     let provenance = settings.provenance.clone().with_time(clock::now());
     json(&verdict.summary(), provenance, &plan)
 }

@@ -14,6 +14,7 @@ use crate::{
 /// Returns the backoff after `attempts` failed attempts: one second, doubled each time, at most a
 /// minute.
 fn rest(attempts: u32) -> Duration {
+    // Six doublings reach the cap, and many more would overflow.
     let doublings = attempts.min(6);
     Duration::from_secs(1 << doublings).min(Duration::from_secs(60))
 }
@@ -108,6 +109,7 @@ pub(super) enum RequestFailure {
 impl RequestFailure {
     pub(super) fn of(error: &Error) -> Self {
         match error.retry() {
+            // Never `Later`: a repeated request that was executed before is billed twice.
             Retry::Ambiguous => Self::Unknown,
             // 2.0 refuses the request for its only image: the image needs the next step, not the
             // request.
@@ -145,6 +147,7 @@ pub(super) fn may_pass<S>(verdict: &Verdict<S>) -> bool {
         | Code::DownloadIncomplete
         | Code::DownloadProtocol => true,
         Code::DownloadStatus => {
+            // 408, 425, 429 and the server's own errors are temporary.
             status.is_some_and(|status| matches!(status, 408 | 425 | 429 | 500..=599))
         }
         _ => false,

@@ -55,6 +55,7 @@ impl FileCheck {
     ) -> Option<(Verdict, [u8; 32])> {
         let sha256 = self.sha256?;
         if Key::of_content(scope, &sha256) == key {
+            // Other files with these bytes have the same key, so this file's name must not decide.
             let content = self.verdict.inspection()?.clone().without_claims();
             return Some((requirements.judge(content), sha256));
         }
@@ -99,6 +100,7 @@ pub(super) fn check(
         Ok(file) => file,
         Err(verdict) => return Ok(unhashed(verdict)),
     };
+    // A file that its size alone rejects is not read to its end for the hash.
     let (len, max) = (file.metadata()?.len(), requirements.max_bytes());
     if len > max && requirements.enforcement(Code::ImageTooLarge) == Enforcement::Reject {
         let verdict = requirements.judge_file(final_depth, file, path)?;
@@ -112,6 +114,8 @@ pub(super) fn check(
         true
     })?;
     Ok(FileCheck {
+        // A file that grew beyond the limit meanwhile was not read to its end, so this hash is of a
+        // part of it.
         sha256: inspection.is_ended().then(|| hash.finalize().into()),
         verdict: requirements.judge(inspection),
     })
@@ -129,6 +133,7 @@ pub(super) fn changed() -> Reason {
 
 /// Returns whether another attempt may succeed.
 pub(super) fn may_pass(reason: &Reason) -> bool {
+    // Changed bytes are another image with another key, which only a new line can name.
     reason.class != CHANGED
 }
 

@@ -48,6 +48,8 @@ pub(super) async fn run(
         if let Err(panicked) = reader.join() {
             std::panic::resume_unwind(panicked);
         }
+        // After the last `enqueue`: a stage that reads it before the backlog knows that the backlog
+        // has every line.
         shared.intake_done.store(true, Ordering::Release);
     }
     Ok(())

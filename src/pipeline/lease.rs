@@ -19,6 +19,7 @@ pub(super) async fn held<T>(
     let lease = settings.lease;
     let extend = || async {
         let extended = ledger.extend(holds.clone(), lease, clock::now()).await;
+        // Lost leases need no reaction here: `begin_batch` leaves their images out.
         extended.map(drop)
     };
     with_repeated(work, lease / 3, extend).await

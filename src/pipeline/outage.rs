@@ -50,6 +50,7 @@ impl OutageWatch {
     /// Records a failure that is not an [`Error`].
     pub(super) fn failed_for(&self, error: String) {
         let mut outage = self.lock();
+        // The first failure counts: the pause grows with the time since then.
         let since = outage
             .take()
             .map_or_else(clock::instant, |(since, _)| since);

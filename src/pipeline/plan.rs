@@ -268,6 +268,7 @@ impl Plan {
         L: IntoIterator<Item = Line>,
         L::IntoIter: Send + 'static,
     {
+        // The depth of a scan, so that its counts are those of the plan.
         let check = LineCheck::new(probe, requirements, probe.depth());
         let mut urls = Seen::default();
         let of_urls = scope.clone();
@@ -276,15 +277,18 @@ impl Plan {
             let key = match &target {
                 Target::Url(url) => Some(Key::of_url(&of_urls, url)),
                 Target::Malformed { text, .. } => Some(Key::of_text(&of_urls, text)),
+                // A file is identified by its bytes, which are not read yet.
                 Target::File { .. } | Target::Unusable(_) => None,
             };
             let url = key.map(head);
+            // Called in the order of the list: of equal URLs the first is checked, as in a scan.
             let is_new = url.map_or(Ok(true), |url| urls.is_new(url));
             let begun = is_new.map(|is_new| is_new.then(|| planned(&check, target)));
             async move {
                 let planned = match begun {
                     Ok(None) => Planned::Again,
                     Ok(Some(planned)) => planned.await.unwrap_or(Planned::Unreadable),
+                    // Whether the URL is new is unknown. A guess could count it twice.
                     Err(_) => Planned::Unreadable,
                 };
                 (url, planned)

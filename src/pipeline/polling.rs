@@ -69,6 +69,7 @@ pub(super) async fn run(shared: Arc<Shared>) -> Result<(), Error> {
             () = sleep(interval) => is_exhausted = false,
         }
     }
+    // Not aborted: fetched outcomes are recorded before the run ends.
     while let Some(asked) = asking.join_next().await {
         failure = failure.or(asked.ok().and_then(Result::err));
     }
@@ -95,6 +96,7 @@ async fn ask(shared: Arc<Shared>, polls: Vec<Poll>) -> Result<(), Error> {
             record(&shared, &polls, &held.collect::<Vec<_>>()).await
         }
         Err(error) => match RequestFailure::of(&error) {
+            // Unlike a submission, a poll may be repeated, because it changes nothing.
             RequestFailure::Unknown => {
                 shared.outage.failed(&error);
                 let pause = shared.failed(quota, Duration::from_secs(1)).await?;
@@ -165,6 +167,7 @@ async fn record(shared: &Shared, polls: &[Poll], reports: &[TaskReport]) -> Resu
     shared.reach(Step::AfterOutcomes);
     shared.counters.decided.add(decided);
     shared.counters.expired.add(expired);
+    // A failed task may be due again, and submitting may have waited for these results.
     shared.to_submit.notify_one();
     shared.to_deliver.notify_one();
     Ok(())

@@ -46,6 +46,8 @@ pub(super) async fn run(shared: Arc<Shared>) -> Result<(), Error> {
     while let Some(found) = probes.running.join_next_with_id().await {
         probes.keep_finding(&shared, found);
     }
+    // Not aborted: the ledger may have granted the claim, and only its result names the images to
+    // release.
     while let Some(claimed) = probes.claiming.join_next().await {
         let claimed = joined(claimed).flatten();
         ended = ended.and(claimed.map(|images| probes.waiting.extend(images)));
@@ -96,6 +98,7 @@ impl Probes {
         // Whether there may be images to claim.
         let mut has_more = true;
         while !shared.is_stopping() {
+            // Twice as many as are checked at a time, so that checks rarely wait for the ledger.
             let free = (2 * probes).saturating_sub(self.running.len() + self.waiting.len());
             // Claimed in bundles, because each call is one durable write.
             if has_more && self.claiming.is_empty() && free >= probes.div_ceil(2) {
@@ -192,6 +195,7 @@ impl Probes {
             Ok((id, _)) => *id,
             Err(error) => error.id(),
         };
+        // Its lease stays in `held`, and is released at the end of the run.
         if matches!(&found, Err(error) if error.is_cancelled()) {
             return None;
         }

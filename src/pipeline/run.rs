@@ -275,6 +275,8 @@ async fn settle(shared: Arc<Shared>) -> Result<(), Error> {
         }
         // Read before the backlog, which then contains everything that the intake enqueued.
         let intake_done = shared.intake_done.load(Ordering::Acquire);
+        // Without a new submission only a callback decides an uncertain image, and it may never
+        // arrive: the run does not wait for it.
         let waits = |state: State| state != State::Uncertain || resubmit == Resubmit::WhenSettled;
         let backlog = ledger.backlog().await?;
         if intake_done && !backlog.due.iter().any(|&(state, _)| waits(state)) {

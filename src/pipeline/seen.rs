@@ -167,6 +167,7 @@ impl Spilled {
             for (head, value) in sorted {
                 writer.write_all(&head)?;
                 writer.write_all(&value)?;
+                // Not undone if a later write fails: an extra bit can cost a read only.
                 self.filter.insert(&head);
                 if len.is_multiple_of(PAGE) {
                     firsts.push(head);

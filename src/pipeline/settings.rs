@@ -58,6 +58,7 @@ impl Settings {
             fill_wait: Duration::from_millis(500),
             lease: Duration::from_secs(60),
             send_limit: Duration::from_secs(60),
+            // A minute more than a request may take, for its callback to arrive.
             settle_after: Duration::from_secs(120),
             resubmit: Resubmit::WhenSettled,
             probe_attempts: 3,
@@ -79,6 +80,7 @@ impl Settings {
     /// Returns how long after its request an image without a known response may be submitted again:
     /// always after the request has ended.
     pub(super) fn settle_after(&self) -> Duration {
+        // The difference is the time in which a begun batch may be sent: with none, nothing is.
         let least = self.send_limit.saturating_add(Duration::from_millis(500));
         self.settle_after.max(least)
     }
@@ -163,6 +165,7 @@ impl Pipeline {
     /// for callbacks to arrive. Default: two minutes.
     #[must_use]
     pub fn settle_after(mut self, wait: Duration) -> Self {
+        // Twice the cap of `send_limit`, so that the longest one leaves time to send in too.
         self.settings.settle_after = wait.min(FAR * 2);
         self
     }

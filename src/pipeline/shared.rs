@@ -91,6 +91,7 @@ impl Shared {
     }
 
     pub(super) fn stop(&self) {
+        // `send` would fail, and change nothing, while no stage waits.
         self.halt.send_replace(true);
     }
 

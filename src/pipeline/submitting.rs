@@ -63,12 +63,15 @@ pub(super) async fn run(shared: Arc<Shared>) -> Result<(), Error> {
             () = sleep(filling.wait(settings.fill_wait)) => filling.is_exhausted = false,
         }
     }
+    // Released before the requests in flight are awaited, which may take long: other processes can
+    // submit these images meanwhile.
     let holds = filling
         .take(usize::MAX)
         .iter()
         .map(|image| image.hold)
         .collect();
     shared.pipeline.ledger.release(holds, clock::now()).await?;
+    // Never aborted: each may be billed already, and only its response has the task ids.
     while let Some(sent) = sending.join_next().await {
         failure = failure.or(joined(sent).flatten().err());
     }
@@ -94,6 +97,7 @@ async fn send(shared: Arc<Shared>, images: Vec<Claimed>) -> Result<(), Error> {
         // The groups that wait for their turn keep their leases too.
         let all: Vec<Hold> = groups.iter().chain([&group]).flatten().map(hold).collect();
         shared.reach(Step::BeforePermit);
+        // Before the batch is begun: its time to be sent in would pass while it waits for the rate.
         let permitted = async {
             let _turn = shared
                 .submit_turn
@@ -122,7 +126,10 @@ async fn send_group(shared: &Shared, mut group: Group) -> Result<Vec<Group>, Err
         ledger, settings, ..
     } = &shared.pipeline;
     shared.reach(Step::BeforeBegin);
+    // Read before the durable write, whose duration counts against the time to send in.
     let now = clock::now();
+    // Durable before anything is sent. After a crash in between these images are uncertain; as
+    // images that are merely due they would be submitted, and billed, again.
     let begun = ledger
         .begin_batch(
             group.iter().map(hold).collect(),
@@ -160,11 +167,13 @@ async fn send_group(shared: &Shared, mut group: Group) -> Result<Vec<Group>, Err
     shared.reach(Step::AfterSend);
     let parts = match sent {
         Ok(Ok(submission)) => {
+            // The task ids first: they were paid for, and the other call may fail.
             answered(shared, begun.batch, &group, &submission).await?;
             shared.succeeded(quota).await?;
             Vec::new()
         }
         Ok(Err(error)) => not_answered(shared, begun.batch, group, error).await?,
+        // The service may have executed it all the same: as uncertain as a lost response.
         Err(_too_long) => {
             let limit = settings.send_limit;
             let error = format!("submit: no response within {limit:?}");
@@ -246,6 +255,7 @@ async fn not_answered(
             .record_answer(batch, refused, clock::now())
     };
     match RequestFailure::of(&error) {
+        // Neither repeated nor refused: a callback decides these images, or the end of their time.
         RequestFailure::Unknown => {
             shared.outage.failed(&error);
             unknown(shared, batch, group.len()).await?;
@@ -277,6 +287,7 @@ async fn not_answered(
             let of_image = || failure::of_image(settings, reason, may_pass, subject, attempts);
             return refused(shared, group, of_image, refuse).await;
         }
+        // Nothing was executed and no image is at fault: a later run can submit them.
         RequestFailure::Hopeless => {
             let at = clock::now();
             refuse(NextStep::Again { at }).await?;
@@ -302,11 +313,13 @@ where
         refuse(of_image()).await?;
         return Ok(Vec::new());
     }
+    // Not due before the lease ends: this call is about to send the halves itself.
     let at = clock::after(clock::now(), shared.pipeline.settings.lease);
     refuse(NextStep::Again { at }).await?;
     // Bisection: one bad image among 50 is isolated by about seven refused requests, which are not
     // billed.
     let right = images.split_off(images.len() / 2);
+    // The first half is last, because `send` takes the last group first.
     Ok(vec![right, images])
 }
 

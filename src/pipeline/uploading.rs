@@ -118,6 +118,7 @@ pub(super) async fn ready(shared: &Arc<Shared>, images: Vec<Claimed>) -> Result<
     match hopeless {
         None => Ok(ready),
         Some(error) => {
+            // Nothing is submitted any more: other processes need not wait for these leases.
             let holds = ready.iter().map(|ready| ready.hold).collect();
             shared.pipeline.ledger.release(holds, clock::now()).await?;
             Err(error)
@@ -142,6 +143,7 @@ async fn upload(shared: &Shared, from: Origin, attempts: u32) -> Result<ImageUrl
     let Ok(_turn) = shared.uploads.acquire().await else {
         return Err(Unsent::Image(NextStep::Again { at: clock::now() }));
     };
+    // The wait for the turn may have been long.
     if shared.is_stopping() {
         return Err(Unsent::Image(NextStep::Again { at: clock::now() }));
     }
@@ -175,6 +177,7 @@ async fn of_file(
     let judged = shared.judge_file(path.clone(), key).await;
     let (verdict, sha256) = judged.map_err(|reason| unreadable(shared, reason, attempts))?;
     let accepted = accepted(verdict).map_err(|reason| Unsent::Image(NextStep::Dead(reason)))?;
+    // Hashed again during the upload: a file that changes now is not submitted under this key.
     Ok((accepted, Content::file(&path).with_sha256(sha256)))
 }
 
@@ -252,6 +255,7 @@ fn later(shared: &Shared, error: &Error, pause: Duration, attempts: u32) -> Unse
     let lasted = shared.upload_outage.lasted();
     shared.upload_outage.failed(error);
     let pause = shared.upload_outage.pause().max(pause);
+    // The first failure is counted: it may be about this image only.
     if !lasted.is_zero() && lasted < PATIENCE {
         let at = clock::after(clock::now(), pause);
         return Unsent::Image(NextStep::Again { at });

@@ -107,6 +107,7 @@ fn of_file(
         source.text.get_or_insert_with(text);
     }
     let requirements = &pipeline.settings.requirements;
+    // The key needs the hash and the format only; the probing stage checks a hashed file in full.
     let depths = (Depth::Header, pipeline.probe.depth());
     let checked = files::check(&path, folders, depths, requirements);
     // Without the bytes, the key is that of the path.

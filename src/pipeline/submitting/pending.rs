@@ -52,6 +52,7 @@ impl PendingBatch {
         let claimed = claims.await?;
         self.is_exhausted = claimed.len() < free;
         if self.images.is_empty() && !claimed.is_empty() {
+            // Since the first image: later ones do not prolong the wait of an incomplete batch.
             self.since = Some(clock::instant());
             self.held_since = self.since;
         }
