@@ -65,6 +65,7 @@ impl ProbeBuilder {
             user_agent: String::new(),
             headers: Vec::new(),
             roots: Vec::new(),
+            // `getaddrinfo` would keep a thread for each name whose server does not respond.
             resolver: Names::Dns(Vec::new()),
             resolver_threads: 32,
             concurrency: 64,

@@ -76,6 +76,7 @@ pub(super) async fn dial(addresses: &[Vetted]) -> io::Result<(TcpStream, SocketA
             }
         };
         match answer {
+            // Dropping the set ends the other attempts.
             Some(Ok(Ok(connected))) => return Ok(connected),
             // A failure starts the next attempt without its head start (RFC 8305, 5).
             Some(Ok(Err(error))) => failure = Some(error),
@@ -92,6 +93,7 @@ async fn open(address: Vetted) -> io::Result<(TcpStream, SocketAddr)> {
         reason = "the one place that opens sockets, after the address rule"
     )]
     let tcp = TcpStream::connect(address.get()).await?;
+    // Returned to be checked too: the system may connect to another address than the one asked for.
     let peer = tcp.peer_addr()?;
     // A request is one small write: Nagle's algorithm could delay it.
     tcp.set_nodelay(true)?;
@@ -113,6 +115,7 @@ pub(super) struct Counters {
 
 impl Counters {
     pub(super) fn received(&self) -> u64 {
+        // Relaxed is enough: the future that reads the counters is the one that polls the socket.
         self.received.load(Ordering::Relaxed)
     }
 

@@ -146,6 +146,7 @@ impl Connection {
         counters: Arc<Counters>,
         peer: SocketAddr,
     ) -> hyper::Result<Self> {
+        // HTTP/2 has a binary framing; only the text of HTTP/1 is malformed in ways to repair.
         let is_repaired = leniency.repairs && http2.is_none();
         let io = TokioIo::new(Repaired::new(transport, is_repaired));
         let driver = if let Some(window) = http2 {
@@ -230,6 +231,7 @@ impl Connection {
 
     /// Whether it can take another request: open, at rest, and silent.
     pub(super) fn is_idle(&mut self) -> bool {
+        // Makes unsolicited bytes an error of the socket, before hyper reads them as a response.
         self.counters.rest(true);
         self.poll_connection(&mut Context::from_waker(Waker::noop()));
         self.counters.rest(false);
@@ -275,6 +277,7 @@ impl Connection {
 impl Drop for Connection {
     fn drop(&mut self) {
         if let Driver::Http2 { tasks, .. } = &self.driver {
+            // hyper has clones of the set, so that dropping this one need not end the tasks.
             tasks.abort();
         }
     }
@@ -296,6 +299,7 @@ impl Tasks {
 impl<F: Future<Output = ()> + Send + 'static> hyper::rt::Executor<F> for Tasks {
     fn execute(&self, task: F) {
         let mut tasks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // Without it the set would grow as long as the connection is reused.
         while tasks.try_join_next().is_some() {}
         tasks.spawn(task);
     }

@@ -63,6 +63,7 @@ impl Dns {
         options.use_hosts_file = ResolveHosts::Never;
         Some(Self {
             resolver: builder.build().ok()?,
+            // A missing or unreadable hosts file does not matter to the name servers.
             hosts: Hosts::from_system().unwrap_or_default(),
         })
     }
@@ -126,6 +127,7 @@ impl Dns {
 fn name_server(address: SocketAddr) -> NameServerConfig {
     let (mut udp, mut tcp) = (ConnectionConfig::udp(), ConnectionConfig::tcp());
     udp.port = address.port();
+    // For responses that do not fit into a UDP message (RFC 7766).
     tcp.port = address.port();
     NameServerConfig::new(address.ip(), true, vec![udp, tcp])
 }

@@ -77,6 +77,7 @@ pub(super) fn connect(error: &io::Error) -> Ending {
     if is_local(error) {
         return Ending::Local(format!("cannot open a socket: {error}"));
     }
+    // A kind has the same text on every system; that of `Other` explains nothing.
     let reason = match error.kind() {
         io::ErrorKind::Other => error.to_string(),
         kind => kind.to_string(),

@@ -106,6 +106,7 @@ pub(super) async fn fetch(
             HEAD_BYTES
         };
         connection.counters.allow(head_bytes);
+        // A reused connection has read earlier responses, which are no part of this one.
         let before = connection.counters.read();
         match connection
             .send(request(probe, hop, connection.is_h2())?)
@@ -216,6 +217,7 @@ pub(super) async fn open(
     } else {
         Transport::Plain(wire)
     };
+    // Without TLS nothing is negotiated: HTTP/2 needs prior knowledge (RFC 9113, 3.3).
     let h2 = transport.agreed_on_h2() || probe.versions.is_h2_only();
     // The server fills the stream's window before this client reads: it is what a stopped download
     // costs.
@@ -238,6 +240,7 @@ async fn vetted(
 ) -> Result<Vec<Vetted>, Ending> {
     record.enter(Phase::Resolve);
     let (name, addresses) = match url.parsed_host() {
+        // A literal address reaches no resolver, so the rule is applied here and not in one.
         Some(Host::Ipv4(v4)) => (None, vec![IpAddr::V4(v4)]),
         Some(Host::Ipv6(v6)) => (None, vec![IpAddr::V6(v6)]),
         Some(Host::Domain(name)) => {
@@ -251,6 +254,7 @@ async fn vetted(
     for address in addresses {
         match probe.policy.vet(SocketAddr::new(address, origin.port)) {
             Ok(address) => vetted.push(address),
+            // Not the end: a name may have public addresses as well.
             Err(refused) => refusal = refusal.or(Some(refused)),
         }
     }
@@ -322,6 +326,7 @@ async fn secure(probe: &Inner, url: &ImageUrl, wire: Wire) -> Result<Transport, 
 pub(super) fn request(probe: &Inner, hop: &Hop<'_>, h2: bool) -> Result<Request<Content>, Ending> {
     let unsendable = |what: &str| Ending::Local(format!("cannot send the URL's {what}"));
     let parsed = hop.url.parsed();
+    // HTTP/2 sends the authority instead of `Host` (RFC 9113, 8.3.1).
     let text = if h2 {
         format!(
             "{}://{}{}",

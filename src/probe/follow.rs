@@ -89,6 +89,7 @@ fn location(from: &ImageUrl, head: &response::Parts) -> Result<ImageUrl, Ending>
     let location = locations
         .next()
         .ok_or_else(|| nowhere("without a Location leads nowhere"))?;
+    // As Chromium does. curl follows one of them; which one the service follows is unknown.
     if locations.any(|other| other != location) {
         return Err(nowhere("with two Locations leads nowhere"));
     }

@@ -125,6 +125,7 @@ impl<I: Iterator<Item = ImageUrl>> Iterator for Begun<I> {
     fn next(&mut self) -> Option<Self::Item> {
         let url = self.urls.next()?;
         let (probe, requirements) = (self.probe.clone(), self.requirements.clone());
+        // A task of its own, so that a check that panics does not end the others.
         Some(spawn(async move { probe.check(&url, &requirements).await }))
     }
 }

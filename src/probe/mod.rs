@@ -244,6 +244,7 @@ impl Probe {
             .unwrap_or_else(|| requirements.download_time());
         let depth = self.depth_in(mode);
         let resolved = fetch::resolve_first(probe, url, limit).await;
+        // A failed look-up makes no request, so that it must not wait for the turn of one.
         if !matches!(
             resolved,
             Some(Resolved {
@@ -282,6 +283,8 @@ impl Probe {
                 }
             }
         };
+        // One deadline over all phases: a server that sends a byte now and then never exceeds a
+        // limit on one of them.
         let ending = match time::timeout_at(deadline, download).await {
             Ok(Ok(ending) | Err(ending)) => ending,
             Err(_elapsed) => Ending::TooSlow,

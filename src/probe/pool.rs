@@ -89,6 +89,7 @@ impl Pool {
         if self.capacity == 0 {
             return;
         }
+        // A body of unknown length may have no end.
         if body.size_hint().upper().is_none_or(|rest| rest > MAX_DRAIN) {
             return;
         }
@@ -115,6 +116,7 @@ impl Pool {
         };
         let mut drains = self.drains.lock().unwrap_or_else(PoisonError::into_inner);
         while drains.try_join_next().is_some() {}
+        // Bounded as the pool is: it has no room for the connections of more.
         if drains.len() < self.capacity {
             drains.spawn(async move {
                 // If the rest does not arrive in time, the connection is dropped with the future.

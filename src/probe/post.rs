@@ -35,6 +35,7 @@ impl ProbeBuilder {
         let addresses: Vec<IpAddr> = match url.parsed_host() {
             Some(Host::Ipv4(address)) => vec![address.into()],
             Some(Host::Ipv6(address)) => vec![address.into()],
+            // The one name that is loopback everywhere (RFC 6761, 6.3).
             Some(Host::Domain(name)) if name.eq_ignore_ascii_case("localhost") => {
                 vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()]
             }
@@ -61,6 +62,7 @@ impl Probe {
         body: Bytes,
         limit: Duration,
     ) -> Result<Posted, String> {
+        // For its deadline and connection: no image is read, so depth and rules do not matter.
         let mut record = Record::new(url.clone(), limit, Depth::Header, Requirements::ASYNC);
         let deadline = record.deadline();
         let exchange = self.exchange(&mut record, url, headers, body);

@@ -140,6 +140,7 @@ pub(super) async fn read(
                 return Err(failure::exchange(&error));
             }
         };
+        // Trailers are no part of the image.
         let Some(bytes) = frame.data_ref() else {
             continue;
         };

@@ -117,6 +117,7 @@ impl Record {
             .headers
             .get(http::header::CONTENT_TYPE)
             .map(|value| shortened(String::from_utf8_lossy(value.as_bytes()).into_owned()));
+        // What an earlier response of the route stated is not about this one.
         self.download.content_length = None;
         self.download.unregistered_coding = None;
     }
@@ -153,6 +154,7 @@ impl Record {
         self.download.content_length = len;
         match len {
             Some(len) => broken_rule(self.gate.announce_len(len)),
+            // An empty chunk makes the gate judge the claims, which alone may reject the image.
             None => broken_rule(self.gate.push(&[])),
         }
     }

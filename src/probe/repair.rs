@@ -148,6 +148,7 @@ impl Repair {
                     self.ready.extend(bytes);
                     bytes.len()
                 }
+                // The repaired head closes the connection, so that no response can follow.
                 State::Ended => bytes.len(),
                 State::Data { left } => self.push_data(bytes, left),
                 state => {

@@ -236,6 +236,7 @@ impl Pace {
     }
 
     fn add(&self, took: Duration) {
+        // Relaxed: the average only chooses a time limit, and no other memory depends on it.
         let _never_fails = self.0.fetch_update(Relaxed, Relaxed, |average| {
             Some((average * (Self::WEIGHT - 1) + micros(took)) / Self::WEIGHT)
         });

@@ -22,6 +22,7 @@ pub(super) fn connector(
     versions: HttpVersions,
     extra_roots: &[Vec<u8>],
 ) -> Result<TlsConnector, Error> {
+    // Compiled in, so that a container without certificates works.
     let mut roots = RootCertStore {
         roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
     };

@@ -37,6 +37,7 @@ pub(super) fn status_line(line: &[u8]) -> Result<(bool, u16), Malformed> {
     let (version, rest) = rest.split_at(end);
     let is_old = match version {
         b"1.0" => true,
+        // curl accepts the versions of HTTP/2 in a text head too.
         b"1.1" | b"2" | b"2.0" => false,
         _ => return Err(Malformed("the version of HTTP is unknown")),
     };
@@ -45,6 +46,7 @@ pub(super) fn status_line(line: &[u8]) -> Result<(bool, u16), Malformed> {
         .iter()
         .copied()
         .take_while(u8::is_ascii_digit)
+        // One more than a status has, so that a longer number is refused and not cut.
         .take(4)
         .collect();
     let status = str::from_utf8(&digits)
