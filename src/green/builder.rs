@@ -69,6 +69,7 @@ impl ClientBuilder {
             api_version: None,
             biz_type: None,
             client_info: None,
+            // As every official library sends it; the service's pages write `clientInfo`.
             client_info_name: "ClientInfo",
             proxy: Proxy::None,
             requests_per_second: None,
@@ -269,6 +270,7 @@ impl ClientBuilder {
                 "2.0 has neither business scenes nor client information; its policy is the service code",
             ));
         }
+        // The endpoint wins over the region, and the region of its host is not known.
         let region = self.region.clone().filter(|_| self.endpoint.is_none());
         // 2.0 is an API of the RPC style, which the ROA signature does not cover.
         let connection = self
@@ -295,6 +297,7 @@ impl ClientBuilder {
         })?;
         let version = self.api_version;
         let api_version = version.unwrap_or_else(|| dialect.version.to_owned());
+        // It is sent as a header, which `header_map` relies on.
         check_token("API version", &api_version)?;
         let of_terms = PollConfig::of(terms);
         self.settings.poll = PollConfig {

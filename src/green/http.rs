@@ -163,6 +163,7 @@ impl Http {
                 format!("cannot set up the HTTP client: {error}"),
             )
         };
+        // Compiled in, so that a container without certificates works.
         let roots = RootCertStore {
             roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
         };
@@ -191,6 +192,7 @@ impl Http {
             .connect_timeout(Duration::from_secs(5))
             .pool_idle_timeout(Self::IDLE);
         let builder = match proxy {
+            // reqwest uses the proxies of the environment by default.
             Proxy::None => builder.no_proxy(),
             Proxy::Environment => builder,
             Proxy::Url(url) => builder.proxy(
@@ -227,6 +229,7 @@ impl Http {
             .send();
         let cause = match timeout_at(until, request).await {
             Ok(Ok(response)) => return read(response, started, until).await,
+            // The query of 2.0 has the request's parameters, which an error must not print.
             Ok(Err(error)) => Cause::Http(error.without_url()),
             Err(_) => Cause::Time(started.elapsed()),
         };

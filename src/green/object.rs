@@ -57,6 +57,7 @@ impl Object<'static> {
         if weight(text) > MAX_WEIGHT {
             return None;
         }
+        // Bytes that are not UTF-8 cost the text that they are in, not the response.
         let text = String::from_utf8_lossy(text);
         serde_json::from_str::<Map<_, _>>(&text)
             .ok()
@@ -141,6 +142,7 @@ impl Object<'_> {
         let number = value
             .as_f64()
             .or_else(|| value.as_str()?.trim().parse().ok());
+        // `NaN` and `inf` are numbers to the parser of a text.
         number.filter(|number| number.is_finite())
     }
 

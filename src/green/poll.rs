@@ -185,7 +185,9 @@ impl Watch {
                 Vec::new()
             }
         };
+        // A failed poll does not show which tasks the service knows.
         let was_answered = self.failing_since.is_none();
+        // After a tolerated failure too: the next request is about the tasks that were not polled.
         self.left_in_round = self.left_in_round.saturating_sub(count);
         let mut answered: HashSet<TaskId> = HashSet::with_capacity(reports.len());
         let known: HashSet<TaskId> = reports.iter().map(|one| one.task_id().clone()).collect();
@@ -233,6 +235,7 @@ impl Watch {
     }
 
     fn give_up(&mut self) {
+        // With a shorter limit the service still has the results.
         let expired = self.config.limit >= self.config.kept;
         for id in self.open.drain(..) {
             let state = match self.refused.remove(&id) {

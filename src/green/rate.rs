@@ -144,6 +144,7 @@ impl Backoff {
     fn double(&mut self, now: Instant) {
         if self
             .changed
+            // Requests in flight are throttled together, for one and the same excess.
             .is_none_or(|changed| now.duration_since(changed) >= Self::WINDOW)
         {
             self.factor = self.factor.saturating_mul(2).min(Self::MAX);

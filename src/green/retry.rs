@@ -123,6 +123,7 @@ pub(super) const fn subject_of_store(status: u16) -> RefusalSubject {
     }
 }
 
+// The base when throttled and the cap are those of the AWS SDKs' standard retry mode.
 const BASE: Duration = Duration::from_millis(100);
 const THROTTLED_BASE: Duration = Duration::from_secs(1);
 const CAP: Duration = Duration::from_secs(20);
@@ -134,6 +135,7 @@ pub(super) fn ceiling(class: Class, attempt: u32) -> Duration {
         Class::Throttled(_) => THROTTLED_BASE,
         _ => BASE,
     };
+    // Sixteen doublings exceed the cap by far, and more than 31 would overflow the shift.
     let doublings = attempt.saturating_sub(1).min(16);
     base.saturating_mul(1 << doublings).min(CAP)
 }
@@ -173,6 +175,7 @@ pub(super) struct Budget {
 }
 
 impl Budget {
+    // Fifty repetitions, and one more for every five successes.
     const FULL: u32 = 500;
     const COST: u32 = 10;
     const REFUND: u32 = 2;

@@ -233,6 +233,7 @@ pub fn acs3(parts: &Parts<'_>, credentials: &Credentials) -> Signature {
         let _ = writeln!(request, "{name}:{value}");
     }
     let body = header(parts.headers, "x-acs-content-sha256").unwrap_or_default();
+    // Each canonical header ends its own line, and an empty line follows them (page 159972).
     let _ = write!(request, "\n{names}\n{body}");
 
     let digest = content_sha256(request.as_bytes());

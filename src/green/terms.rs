@@ -52,6 +52,7 @@ impl Terms {
         frame_cap: Task::FRAME_CAP,
         per_second: 50,
         retention: Duration::from_secs(60 * 60),
+        // A result that 1.0 no longer has is reported with code 594, so absence means nothing.
         missing_for: Duration::MAX,
         poll_interval: Duration::from_secs(5),
         max_poll_interval: Duration::ZERO,
@@ -73,12 +74,14 @@ impl Terms {
         missing_for: Duration::from_secs(60 * 60),
         poll_interval: Duration::from_secs(5),
         max_poll_interval: Duration::from_secs(30),
+        // More than in 1.0, because each request has one image only.
         in_flight: 64,
     };
 }
 
 /// Returns the delay between a poll and the next, for a task of this age.
 pub(crate) fn poll_delay(age: Duration, shortest: Duration, longest: Duration) -> Duration {
+    // `max` is last: without a longest interval, as in 1.0, the shortest applies.
     (age / 2).min(longest).max(shortest)
 }
 

@@ -132,6 +132,7 @@ impl Answer {
             Some(b'<') => "the answer is HTML or XML, not JSON",
             Some(_) => "the answer is not a JSON object",
         });
+        // Before the tree is made, which takes many times as much memory as the text.
         if weight(body) > MAX_WEIGHT {
             return Err(NotAnAnswer("the answer has too many values"));
         }

@@ -117,6 +117,7 @@ impl Connection {
             let Failure { class, error } = match attempt.run(make(attempt.clone(), deadline)).await
             {
                 Ok(done) => {
+                    // Only successes refill it: in an outage it is empty, and calls fail fast.
                     self.budget.refund();
                     return Ok(done);
                 }
@@ -287,6 +288,7 @@ impl Connection {
                 &error.request_id,
             ),
         };
+        // The table of subjects is of submissions: in another call a code is not about an image.
         let subject = match answer {
             Answer::Service(envelope) if call.effect == Effect::Paid => {
                 (self.dialect.codes.subject)(envelope.code)
@@ -300,6 +302,7 @@ impl Connection {
         };
         let request_id = request_id.as_deref();
         let kind = match (class, answer) {
+            // The other ambiguous code of the gateway, `SignatureNonceUsed`, is a refusal.
             (Class::Ambiguous, Answer::Gateway(_)) if reply.status >= 500 => ErrorKind::Service,
             _ => class.kind(),
         };

@@ -63,6 +63,7 @@ impl Cache {
     /// are any: the source may know of a change that no expiry announced.
     pub(in crate::green) async fn renew(&self, refused: &Credentials, now: Timestamp) -> bool {
         {
+            // In a block of its own, because `get` locks it again.
             let mut held = self.held.lock().await;
             // Another call may have done it meanwhile.
             if held.as_ref().is_some_and(|held| held.is_same_as(refused)) {

@@ -70,6 +70,7 @@ impl FromEcsRole {
         if disabled.is_some_and(|value| value.eq_ignore_ascii_case("true")) {
             return Ok(None);
         }
+        // Six hours, as the official libraries request.
         let ttl = HeaderMap::from_iter([(TOKEN_TTL, HeaderValue::from_static("21600"))]);
         // A PUT with a header of its own is what a forged GET, as of a server that fetches URLs,
         // cannot send.

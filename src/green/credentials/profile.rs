@@ -121,6 +121,7 @@ impl FromCliProfile {
     fn read(&self) -> Result<Option<Credentials>, Error> {
         let named = self.path.is_some();
         let disabled = variable("ALIBABA_CLOUD_CLI_PROFILE_DISABLED");
+        // The variable is about the default file, not about one that the caller named.
         if !named && disabled.is_some_and(|value| value.eq_ignore_ascii_case("true")) {
             return Ok(None);
         }
@@ -142,6 +143,7 @@ impl FromCliProfile {
         let token = match text("mode") {
             "AK" => None,
             "StsToken" => Some(text("sts_token")),
+            // Skipping the file could use the keys of another account.
             mode => {
                 return Err(unusable(
                     &path,
@@ -184,6 +186,7 @@ impl FromIniProfile {
         let token = match value("type") {
             "access_key" => None,
             "sts" => Some(value("security_token")),
+            // Skipping the file could use the keys of another account.
             other => {
                 let what = format!("type {} is not read", harmless(other, 40));
                 return Err(unusable(&path, &what));

@@ -146,6 +146,7 @@ impl Fetch {
     ) -> Result<Reply, Error> {
         let http = self
             .http
+            // Link-local and metadata addresses are reached from this host only, not by a proxy.
             .get_or_try_init(async || Http::new(&Proxy::None))
             .await?;
         let until = clock::instant() + Self::TIMEOUT;

@@ -45,6 +45,7 @@ pub(super) async fn upload<S>(
     content.check(&image.inspection, image.len).await?;
     let plan = Plan {
         operation: OPERATION,
+        // Each attempt writes another object, and none is scanned before a submission names it.
         effect: Effect::Repeatable,
         images: 0,
         deadline: connection.settings.upload_deadline,

@@ -55,6 +55,7 @@ fn outcome(element: &Object<'_>) -> Outcome {
         decision,
         results,
         stored_url: element
+            // Copies of the service's documentation disagree about this name.
             .text("storedUrl")
             .or_else(|| element.text("storeUrl"))
             .map(str::to_owned),
@@ -93,6 +94,7 @@ pub(super) fn submission(
             None => Err(Refusal::unanswered(
                 "the answer holds nothing about this task; it may have been taken",
             )),
+            // An id counts whatever the code next to it is: the task exists and is billed.
             Some(element) => element.task_id().ok_or_else(|| refusal_of(element)),
         };
         Submitted {
