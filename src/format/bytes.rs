@@ -65,6 +65,7 @@ impl<const N: usize> Gather<N> {
             return None;
         }
         self.len = 0;
+        // Zeroed, because fields that a shorter header lacks are read as zero.
         Some(core::mem::replace(&mut self.held, [0; N]))
     }
 

@@ -111,6 +111,7 @@ impl Parser for Ico {
                     }
                     None => return Progress::More,
                 },
+                // Bytes that were read are not kept, and no image begins inside of the directory.
                 State::Seek if self.last < at => {
                     facts.defect(DefectKind::IcoDirectory, self.last);
                     Progress::Failed
@@ -143,6 +144,7 @@ impl Parser for Ico {
     }
 
     fn finish(&mut self, len: u64, facts: &mut Facts) {
+        // `push` ends with the last byte of a complete file, so this file is not complete.
         facts.defect(DefectKind::Truncated, len);
     }
 }

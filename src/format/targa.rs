@@ -17,6 +17,7 @@ pub(super) fn may_begin(head: &[u8]) -> Option<bool> {
     let fits = is_possible(1, |map| map <= 1)
         && is_possible(2, |kind| matches!(kind, 1..=3 | 9..=11))
         && is_possible(16, |bits| matches!(bits, 8 | 15 | 16 | 24 | 32))
+        // The two highest bits are reserved (TGA 2.0, field 5.6).
         && is_possible(17, |descriptor| descriptor & 0xC0 == 0);
     if !fits {
         return Some(false);

@@ -187,6 +187,7 @@ impl Tiff {
         match tag {
             // A smaller version of another picture, or a mask of one.
             254 => self.is_reduced = value & 0b101 != 0,
+            // The size is that of the first page.
             _ if self.directories > 0 => {}
             256 => self.width = self.width.or(Some(value)),
             257 => self.height = self.height.or(Some(value)),
@@ -378,6 +379,7 @@ impl Parser for Tiff {
     }
 
     fn finish(&mut self, len: u64, facts: &mut Facts) {
+        // `push` ends with the last byte of a complete file, so this file is not complete.
         facts.defect(DefectKind::Truncated, len);
     }
 }

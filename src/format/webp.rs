@@ -83,6 +83,7 @@ impl Webp {
             facts.frames = 1;
         }
         match found {
+            // The canvas of VP8X comes first, and frames may be smaller (RFC 9649, 2.7).
             Some((dimensions, color)) if facts.dimensions.is_none() => {
                 facts.dimensions = Some(dimensions);
                 facts.bit_depth = Some(8);

@@ -53,6 +53,7 @@ impl Task {
         }
         let is_lacking = format == Format::Jpeg && lacks_process(facts);
         let is_rejected = facts.defects.iter().any(|(kind, _)| !kind.is_tolerated());
+        // A second opinion would cost work and could not change the rejection.
         if is_rejected && !is_lacking {
             return None;
         }
@@ -154,6 +155,7 @@ fn decode(Task { format, cost }: Task, file: &[u8]) -> Result<(), ImageError> {
     let mut limits = Limits::no_limits();
     limits.max_alloc = Some(cost.side);
     match format {
+        // Its constructor decompresses metadata, so it needs the limits too.
         Format::Png => read(PngDecoder::with_limits(file, limits.clone())?, limits, cost),
         Format::Jpeg => read(JpegDecoder::new(file)?, limits, cost),
         Format::Gif => read(GifDecoder::new(file)?, limits, cost),

@@ -74,6 +74,7 @@ pub(crate) fn inspect(
         (_, Ok(len @ 1..CHUNK)) => len.saturating_add(1),
         _ => CHUNK,
     };
+    // One byte more than allowed proves that the file is too large.
     let mut left = max.saturating_add(1);
     let ended = read_chunks(file, first, CHUNK, |chunk| {
         // Truncated here and not while reading: some files in `/proc` reject reads of an odd

@@ -7,6 +7,7 @@ use crate::format::{
 #[cfg(feature = "containers")]
 use crate::format::{heif::Heif, ico::Ico, svg::Svg, tiff::Tiff};
 
+// Held in place and not boxed: nothing is allocated below payload depth.
 #[derive(Debug)]
 pub(super) enum Walker {
     Png(Png),

@@ -25,6 +25,7 @@ impl Inspection {
             return Self::in_full(depth, bytes);
         }
         match bytes.first() {
+            // One byte selects the fast path, which checks the rest of the signature itself.
             Some(0x89) => Self::at_a_glance(png::glance, bytes),
             Some(0xFF) => Self::at_a_glance(jpeg::glance, bytes),
             Some(b'G') => Self::at_a_glance(gif::glance, bytes),

@@ -86,6 +86,7 @@ impl Header {
             self.height = u32::from(le16(field, 2));
         } else {
             let (width, height) = (le32(field, 0).cast_signed(), le32(field, 4).cast_signed());
+            // Unlike a negative height, a negative width has no meaning.
             self.width = u32::try_from(width).unwrap_or_default();
             self.height = height.unsigned_abs();
             // Windows stores rows from bottom to top, unless the height is negative.
@@ -139,6 +140,7 @@ impl Header {
             0 => Compression::None,
             1 => Compression::Rle8,
             2 => Compression::Rle4,
+            // OS/2 2.x has numbers of its own: its 3 is Huffman 1D, where Windows has masks.
             3 if os2 && self.bits == 1 => Compression::Huffman,
             3 => Compression::Masks,
             _ => Compression::Other,
@@ -186,7 +188,9 @@ impl Header {
     fn color(&self) -> (Option<u8>, Option<ColorType>) {
         match (self.bits, self.compression) {
             (1..=8, _) => (u8::try_from(self.bits).ok(), Some(ColorType::Palette)),
+            // Without masks 16 bits are five for each channel (Win32, `BITMAPINFOHEADER`).
             (16, Compression::None) => (Some(5), Some(ColorType::Rgb)),
+            // The masks decide, which are read later.
             (16, _) => (None, None),
             _ => (Some(8), Some(ColorType::Rgb)),
         }

@@ -178,6 +178,7 @@ impl Parser for Bmp {
     fn finish(&mut self, len: u64, facts: &mut Facts) {
         let whole = match self.state {
             State::Over(_) => true,
+            // Of a coding that is not walked, only the presence of pixels is known.
             State::Body => self.header.pixels_end().is_none() && len > self.header.pixels_start(),
             State::Runs { rle, .. } => {
                 if rle.is_whole() {

@@ -56,6 +56,7 @@ impl Part {
             (Marker::App(0), _) => Self::Jfif,
             (Marker::App(1), _) => Self::Exif(Exif::new()),
             (Marker::App(14), _) => Self::Adobe,
+            // At header depth too: it follows the scan of a frame without a height (T.81 B.2.5).
             (Marker::NumberOfLines, _) => Self::Lines,
             (Marker::Scan, _) => Self::ScanHead,
             (_, Depth::Header) => Self::Rest,

@@ -45,6 +45,7 @@ impl Scan {
     pub(super) fn coded(&self, kind: Kind) -> u64 {
         let (first, last) = self.band;
         match kind {
+            // Lower bits follow in a refinement.
             Kind::Progressive if self.approximation.1 > 0 => 0,
             Kind::Progressive => {
                 let up_to = |last: u8| u64::MAX >> 63_u8.saturating_sub(last).min(63);
@@ -67,6 +68,7 @@ impl Scan {
     pub(super) fn needs_dc(&self, kind: Kind) -> bool {
         match kind {
             Kind::Baseline | Kind::Extended | Kind::Lossless => true,
+            // A refinement has one plain bit for each DC coefficient (T.81 G.1.2.1).
             Kind::Progressive => self.band.0 == 0 && self.approximation.0 == 0,
             Kind::Ls => false,
         }

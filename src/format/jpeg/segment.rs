@@ -134,6 +134,7 @@ impl Jpeg {
         if let (Part::HuffmanSymbols { .. }, Some(payload)) = (part, walker(&mut self.payload)) {
             match next {
                 Ok(_) => payload.tables().symbols(bytes),
+                // All of it: which part is kept would depend on the division into chunks.
                 Err(_) => payload.tables().forget(),
             }
         }

@@ -65,6 +65,7 @@ impl Animation {
         self.frames = self.frames.saturating_add(1);
         self.frame = Some(size);
         self.moving = !before_image;
+        // Data of a frame with an illegal size has no length that it could be compared with.
         fits.then_some(size)
     }
 
