@@ -27,6 +27,7 @@ where
         while let Ok(place) = Arc::clone(&room).acquire_owned().await {
             let stream = loop {
                 tokio::select! {
+                    // Ended connections are removed, or the set would only grow.
                     Some(_) = connections.join_next() => {}
                     accepted = next() => match accepted {
                         Ok(stream) => break stream,

@@ -74,6 +74,7 @@ impl Folders {
     pub fn new<P: AsRef<Path>>(folders: impl IntoIterator<Item = P>) -> io::Result<Self> {
         let resolve = |folder: P| {
             let given = std::path::absolute(folder.as_ref())?;
+            // Once: a link that is changed later does not move what is allowed.
             let resolved = fs::canonicalize(folder)?;
             if !resolved.is_dir() {
                 return Err(io::ErrorKind::NotADirectory.into());
@@ -137,6 +138,7 @@ impl Folders {
                 Prefix::UNC(server, share) | Prefix::VerbatimUNC(server, share) => {
                     Some(Some((server.to_owned(), share.to_owned())))
                 }
+                // Devices, and names that are not parsed further, are below no folder.
                 Prefix::DeviceNS(_) | Prefix::Verbatim(_) => Some(None),
                 Prefix::VerbatimDisk(_) | Prefix::Disk(_) => None,
             },
@@ -219,6 +221,7 @@ mod system {
         let mut at = openat(CWD, folder, FOLDER | OFlags::CLOEXEC, Mode::empty())?;
         let mut names = rest.components().peekable();
         while let Some(name) = names.next() {
+            // A resolved path has no `..`, and opening one could leave the folder.
             let Component::Normal(name) = name else {
                 return Err(io::ErrorKind::InvalidInput.into());
             };
@@ -245,6 +248,7 @@ mod system {
     pub(super) fn open_below(folder: &Path, rest: &Path) -> io::Result<File> {
         let path = folder.join(rest);
         let file = File::open(&path)?;
+        // After the opening: a link that was created before it resolves to another path.
         if fs::canonicalize(&path)? == path {
             Ok(file)
         } else {

@@ -79,6 +79,7 @@ where
     let verifier = Arc::new(verifier);
     let held = Arc::new(AtomicUsize::new(0));
     post(move |request: Request| async move {
+        // At the minimum rate a body of the largest size would hold its share for two minutes.
         let status = match timeout(MAX_TIME, read(request, held)).await {
             Ok(Ok(body)) => deliver(&body, &verifier, &seen, handle).await,
             Ok(Err(status)) => status,
@@ -178,6 +179,7 @@ async fn read(request: Request, budget: Arc<AtomicUsize>) -> Result<Vec<u8>, Sta
         if bytes.len().saturating_add(chunk.len()) > MAX_BODY {
             return Err(StatusCode::PAYLOAD_TOO_LARGE);
         }
+        // Before the bytes are kept, so that the budget is never exceeded.
         if !held.grow(chunk.len()) {
             return Err(StatusCode::SERVICE_UNAVAILABLE);
         }

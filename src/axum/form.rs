@@ -129,6 +129,7 @@ impl Form {
 
     fn note(&mut self, field: &Field) {
         self.has_other_file |= field.is_file();
+        // They serve one error text, however many fields the form has.
         if self.present.len() < MAX_NAMES {
             self.present
                 .push(field.name.chars().take(MAX_NAME).collect());

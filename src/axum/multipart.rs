@@ -81,6 +81,7 @@ impl Multipart {
         let boundary = boundary(content_type)?;
         let delimiter = [b"\r\n--", boundary.as_slice()].concat();
         Some(Self {
+            // Prepared once, because every chunk is searched for it.
             delimiter: memmem::Finder::new(&delimiter).into_owned(),
             rest: Bytes::new(),
             stage: Stage::Preamble,

@@ -119,6 +119,7 @@ impl Upload {
         // The image's own length is not announced, but it is no less than this.
         let size = announced.map_or(Ok(()), |len| {
             let len = len.saturating_sub(policy.other_bytes);
+            // By another gate: the image's own must not record a length that is only a lower bound.
             policy.gate().announce_len(len)
         });
         if awaits_continue(&head.headers) {

@@ -7,10 +7,15 @@ use crate::{
 
 pub(super) const fn default_rules() -> [Enforcement; Code::COUNT] {
     let mut rules = [Enforcement::Reject; Code::COUNT];
+    // The content decides, whatever a header says.
     rules[Code::DownloadContentType.index()] = Enforcement::Warn;
+    // The service may support the TLS that this client lacks.
     rules[Code::DownloadTlsUnsupported.index()] = Enforcement::Warn;
+    // Common clients ignore such a coding, and the service most likely does too.
     rules[Code::DownloadUnknownEncoding.index()] = Enforcement::Warn;
+    // The content decides, whatever a name says.
     rules[Code::ImageTypeMismatch.index()] = Enforcement::Warn;
+    // Each scanned frame is billed, so how many are scanned is the user's choice.
     rules[Code::ImageFramesUnseen.index()] = Enforcement::Warn;
     rules
 }

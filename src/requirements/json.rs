@@ -15,6 +15,7 @@ use crate::{
 
 /// The object. Absent settings are those of the preset.
 #[derive(Default, Deserialize, Serialize)]
+// A misspelled setting must be an error: ignored, its limit would not apply.
 #[serde(default, deny_unknown_fields)]
 struct Document {
     preset: Preset,
@@ -251,6 +252,7 @@ impl Serialize for Requirements {
             .map(|rule| (rule, self.enforcement(rule)))
             .filter(|(rule, enforcement)| Self::ASYNC.enforcement(*rule) != *enforcement);
         let document = Document {
+            // Limits are written in full; rules are written as differences from this preset.
             preset: Preset::Async,
             formats: Some(self.formats().collect()),
             max_bytes: Some(ByteSize::new(self.max_bytes)),

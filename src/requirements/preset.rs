@@ -17,6 +17,7 @@ impl Requirements {
     /// The requirements of the asynchronous scan.
     pub const ASYNC: Self = Self {
         formats: Format::Png.bit() | Format::Jpeg.bit() | Format::Gif.bit() | Format::Bmp.bit(),
+        // Of the two meanings of "20 MB" the larger one rejects, and the smaller one warns.
         max_bytes: 20 << 20,
         warn_bytes: 20_000_000,
         min_width: 256,
@@ -45,7 +46,9 @@ impl Requirements {
         warn_bytes: 10_000_000,
         min_width: 200,
         min_height: 200,
+        // No page of 2.0 states a limit of its own for GIF.
         max_gif_pixels: 250_000_000,
+        // The name of the parameter that selects more frames is on no page.
         frame_cap: 1,
         rules: {
             let mut rules = default_rules();

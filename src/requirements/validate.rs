@@ -56,6 +56,7 @@ impl Requirements {
         {
             return Some(format!("`{name}` is 0: no image meets it"));
         }
+        // A minimum that only warns contradicts no maximum.
         if !rejects(&Code::ImageTooSmall) {
             return None;
         }

@@ -88,6 +88,7 @@ struct Findings {
 
 impl Findings {
     fn decision(&self) -> Decision {
+        // A rejection is final, so it precedes the missing facts.
         if self
             .violations
             .iter()
@@ -263,6 +264,7 @@ impl<S> Accepted<S> {
 /// ```
 #[derive(Clone, Debug)]
 pub struct Rejected {
+    // Boxed, because it is the error of many small results.
     findings: Box<Findings>,
 }
 
