@@ -68,6 +68,8 @@ const SMALL: Kind = Kind::Number("smallint");
 
 /// The tables that are copied row by row. The identity of PostgreSQL's workers is not: none of them
 /// uses the copy.
+// The moduli keep the sums within 64 bits, because SQLite fails if a `sum` of integers overflows.
+// The factor of `state` makes a difference if two rows exchange their states.
 pub(super) static TABLES: [Table; 7] = [
     Table {
         name: "origin",

@@ -50,6 +50,8 @@ pub(super) fn checks(now: i64) -> Vec<Check> {
     let decided = list([State::Decided, State::Delivered]);
     let submitted = State::Submitted.code();
     let sending = State::Sending.code();
+    // Such leases come from a clock that was far ahead, and would keep their images from all
+    // workers.
     let late = now.saturating_add(LONGEST_LEASE);
     vec![
         check(

@@ -60,20 +60,23 @@ pub(super) async fn copy(
         };
         return Err(from.unusable("copy", why));
     };
+    // Workers have locks of their own, which `users` counts; `lock` takes the one of the process
+    // that prints.
     for side in [from, to] {
         if side.tables.head().await?.users > 0 || !side.tables.lock().await? {
             return Err(side.unusable("copy", "it is in use: stop its workers first"));
         }
     }
+    // Under the locks, so that no worker changes the ledger after it.
     let fingerprint = fingerprint(from, &source).await?;
     let total = total(&*from.tables).await?;
-    // A repeated copy that was complete is a success, so that scripts can repeat it.
     let unfinished = unfinished(&*from.tables).await?;
     let mut copied = Copied {
         rows: 0,
         total,
         unfinished,
     };
+    // A repeated copy that was complete is a success, so that scripts can repeat it.
     if prepare(to, fingerprint).await? {
         copied.rows = total;
         return Ok(copied);
@@ -103,6 +106,7 @@ pub(super) async fn copy(
             "it changed while it was copied: remove the copy, and repeat",
         ));
     }
+    // With the last lease: a number that is given again could make an old lease valid.
     let counters = from.tables.counters().await?;
     to.tables.end_copy(scope, counters, fingerprint).await?;
     Ok(copied)
@@ -179,6 +183,7 @@ async fn fingerprint(ledger: &Maintenance, head: &Head) -> Result<i64, Error> {
     hash.update(format!("{:?}", head.scope));
     for table in &TABLES {
         let head = ["count(*)", "max(id)"].iter();
+        // PostgreSQL's sum of `bigint` is `numeric`, which `numbers` does not read.
         let columns: Vec<_> = head
             .chain(table.fingerprint)
             .map(|expression| format!("CAST(coalesce({expression}, 0) AS bigint)"))

@@ -150,6 +150,8 @@ impl Maintenance {
     /// Returns an error if there is a ledger of another version.
     pub async fn init(&self) -> Result<Upgraded, Error> {
         let head = self.tables.head().await?;
+        // Not upgraded here: an upgrade is a command of its own, because no older worker may be
+        // active then.
         if head.version != 0 && head.version != head.current {
             return Err(self.unusable("init", &older(&head)));
         }

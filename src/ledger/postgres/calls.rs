@@ -26,6 +26,8 @@ impl Ledger for PostgresLedger {
             let (images, now, host) = args;
             Box::pin(async move {
                 let done = intake::enqueue(db, images, *now).await?;
+                // In the same transaction, so that another worker never sees the file without its
+                // host.
                 if let Some(host) = host {
                     host::record(db, images, host).await?;
                 }

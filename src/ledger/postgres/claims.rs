@@ -33,6 +33,8 @@ pub(super) async fn claim(
             break;
         }
         // `SKIP LOCKED`: concurrent workers get other images and do not wait for each other.
+        // `MATERIALIZED`: each part is evaluated once, so the limit holds and all rows get one
+        // lease.
         let mut rows = db
             .query(
                 "WITH due AS MATERIALIZED (
@@ -108,6 +110,8 @@ pub(super) async fn held(
             &[&keys, &leases, &codes(states)],
         )
         .await?;
+    // The statement compares keys and leases independently; only a pair that is in `holds` is
+    // valid.
     let mut found = HashMap::new();
     for row in rows {
         let hold = Hold {
@@ -118,6 +122,7 @@ pub(super) async fn held(
     }
     let held = holds.iter().enumerate();
     Ok(held
+        // Removed, so that a hold that is passed twice counts once.
         .filter_map(|(index, hold)| found.remove(hold).map(|id| Held { id, index }))
         .collect())
 }

@@ -102,6 +102,8 @@ impl Config {
             driver,
             schema,
             ssl,
+            // libpq's `system` names the roots of the system (PostgreSQL, "sslrootcert"); here they
+            // are built in.
             roots: roots.filter(|file| file != "system").map(PathBuf::from),
         })
     }
@@ -223,6 +225,7 @@ fn default_mode(driver: &Driver) -> SslMode {
 /// Accepts only names that need no quoting in SQL.
 fn check_schema(schema: &str) -> Result<(), Error> {
     let begins = |c: char| c.is_ascii_lowercase() || c == '_';
+    // PostgreSQL cuts names after 63 bytes, and reserves those that begin with `pg_`.
     let fits = (1..=63).contains(&schema.len())
         && schema.starts_with(begins)
         && schema.chars().all(|c| begins(c) || c.is_ascii_digit())

@@ -74,6 +74,7 @@ impl Environment {
         let Ok(text) = fs::read_to_string(&file) else {
             return Ok(None);
         };
+        // After the file could be read, because a missing one is no fault.
         check_private(&file)?;
         Ok(password(&text, driver))
     }

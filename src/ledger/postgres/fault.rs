@@ -53,6 +53,7 @@ impl Fault {
                 code.code().starts_with("08")
                     || code.code().starts_with("57P")
                     || *code == SqlState::TOO_MANY_CONNECTIONS
+                    // The server ended the session of a process that hung within a transaction.
                     || *code == SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT
             }
             None => error.is_closed() || is_io(error),
@@ -89,6 +90,7 @@ impl Fault {
                     }
                     None => harmless(&causes(&error), 400),
                 };
+                // The call may have been committed before the connection was lost.
                 let retry = if is_lost {
                     Retry::Ambiguous
                 } else {

@@ -25,6 +25,7 @@ pub(super) async fn record(db: &Connection, images: &[NewImage], host: &str) -> 
     if keys.is_empty() {
         return Ok(());
     }
+    // Only images that are read from these paths: a decided image keeps its earlier location.
     db.execute(
         "UPDATE image SET host = $3 WHERE is_file AND host IS DISTINCT FROM $3
          AND (key, url) IN (SELECT * FROM unnest($1::bytea[], $2::bytea[]))",

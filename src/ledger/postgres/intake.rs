@@ -48,6 +48,7 @@ pub(super) async fn enqueue(
     let mut done = Vec::with_capacity(images.len());
     for (image, number) in images.iter().zip(numbers) {
         let entry = known.get_mut(&image.key).ok_or_else(no_image)?;
+        // Of equal images in one call, only the first is new.
         let new_image = entry.is_new && seen.insert(image.key);
         let text = match &image.source.text {
             Some(text) => Some(text.as_bytes().to_vec()),
@@ -112,6 +113,7 @@ async fn origins(db: &Connection, images: &[NewImage]) -> Result<HashMap<Vec<u8>
         &[&names],
     )
     .await?;
+    // By the hash, because the index has it.
     let hashed = "SELECT name, id FROM origin
          WHERE sha256(name) IN (SELECT sha256(u) FROM unnest($1::bytea[]) u)";
     let rows = db.query(hashed, &[&names]).await?;
@@ -186,6 +188,8 @@ async fn insert_images(
         .iter()
         .map(|image| image.facts.as_deref().map(storable))
         .collect();
+    // `ORDER BY n` gives new rows ids in the order of the call, by which images are claimed that
+    // are due at the same time.
     let inserted = db
         .query(
             "INSERT INTO image (key, url, is_file, state, next_at, class, message, facts)
@@ -210,6 +214,8 @@ async fn insert_images(
         .iter()
         .map(|row| row.try_get(0))
         .collect::<Result<_, _>>()?;
+    // Locked, because the state decides whether a source gets its outcome now, or with the others
+    // when the image is final.
     let rows = db
         .query(
             "SELECT id, key, state, url, is_file FROM image WHERE key = ANY($1)
@@ -341,6 +347,7 @@ async fn finish(
         }
         noted.was_delivered = !noted.new_source && !waiting.contains(&noted.number);
         if noted.new_source || (noted.was_delivered && image.deliver_again) {
+            // An equal source later in this call must not get the outcome a second time.
             waiting.insert(noted.number);
             late.push((noted.number, source.image));
             if *state == State::Delivered {

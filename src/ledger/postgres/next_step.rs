@@ -69,6 +69,7 @@ pub(super) async fn apply_next_steps(
                     });
                     break None;
                 }
+                // It was uploaded before, or is a file: the fallback was used.
                 NextStep::Upload { otherwise, .. } if !marked.contains(image) => next = otherwise,
                 NextStep::Again { at }
                 | NextStep::Retry { at, .. }
@@ -78,6 +79,7 @@ pub(super) async fn apply_next_steps(
         let Some(time) = time else {
             continue;
         };
+        // Only a failure has a reason. An image that was merely deferred keeps its attempts.
         let reason = next.reason();
         ids.push(*image);
         at.push(to_millis(*time));

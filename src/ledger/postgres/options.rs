@@ -127,6 +127,7 @@ impl PostgresOptions {
         let offset = Arc::new(Offset::default());
         let found = self.prepare(&pool, scope, &offset).await.map_err(failed)?;
         let clock = self.clock.clone();
+        // A reader claims nothing, so nothing has to be freed when it ends.
         let worker = if self.read_only {
             None
         } else {
@@ -163,6 +164,7 @@ impl PostgresOptions {
         // Before the worker registers: its first claim already uses the database's clock.
         offset.measure(&db, &self.clock).await?;
         offset.check()?;
+        // Also if the scope was not written just now: the schema may belong to another account.
         let found = schema::bound_scope(&db).await?;
         if let Some(scope) = scope {
             found.check(scope).map_err(Fault::unusable)?;

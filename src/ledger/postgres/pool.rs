@@ -210,6 +210,8 @@ impl Pool {
         let ended = connection.client.batch_execute(end).await;
         // A failed call drops the connection: it may be in an unknown state.
         let done = done?;
+        // A lost COMMIT may have been executed. The call is repeated, which every call of the trait
+        // allows.
         ended?;
         self.idle().push(connection);
         Ok(done)
@@ -261,6 +263,7 @@ impl Connection {
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)
         };
+        // Cloned, so that the lock is not held while the server prepares another statement.
         let known = lock().get(sql).cloned();
         if let Some(known) = known {
             return Ok(known);

@@ -19,6 +19,8 @@ pub(super) async fn permit(db: &Connection, quota: &Quota, cost: u32) -> Result<
     let price = micros(quota.limit.interval).saturating_mul(i64::from(cost));
     let ahead = span(quota, quota.limit.burst).saturating_sub(price);
     let trial = span(quota, quota.limit.burst).min(i64::MAX / 4);
+    // In an outage a permit suspends the rate for as long as the outage has lasted, from a second
+    // to `MAX_TRIAL`, so that one process at a time tries the service.
     let granted = format!(
         "INSERT INTO quota (operation, free_at) VALUES ($1, {NOW} + $2)
          ON CONFLICT (operation) DO UPDATE SET free_at = CASE
@@ -43,6 +45,7 @@ pub(super) async fn permit(db: &Connection, quota: &Quota, cost: u32) -> Result<
     }
     let wait = format!("SELECT free_at - {NOW} - $2 FROM quota WHERE operation = $1");
     let row = db.query_one(&wait, &[&quota.operation, &ahead]).await?;
+    // The clock moved between the two statements; a wait of zero would spin.
     let wait = u64::try_from(row.try_get::<_, i64>(0)?).unwrap_or(0).max(1);
     Ok(Permit::Wait(Duration::from_micros(wait)))
 }

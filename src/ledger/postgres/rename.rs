@@ -49,6 +49,7 @@ pub(super) async fn rename(db: &Connection, id: i64, key: Key, now: i64) -> Resu
         db.execute(keep, &[&id, &text]).await?;
     }
     // A source that was enqueued again is already there.
+    // Not `UPDATE OR IGNORE`, which only SQLite has.
     let moved = db
         .query(
             "UPDATE source SET image = $2 WHERE image = $1 AND NOT EXISTS (

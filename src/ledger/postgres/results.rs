@@ -25,6 +25,7 @@ pub(super) async fn due_polls(
     until: i64,
     worker: Option<i32>,
 ) -> Result<Vec<Poll>, Fault> {
+    // In the order of expiry: a result that expires before it is polled was billed and is lost.
     let mut rows = db
         .query(
             "WITH due AS MATERIALIZED (
@@ -37,6 +38,7 @@ pub(super) async fn due_polls(
             &[&now, &signed(limit), &until, &worker],
         )
         .await?;
+    // `RETURNING` has no order.
     rows.sort_by_key(|row| (row.get::<_, i64>("expires"), row.get::<_, i64>("id")));
     rows.iter()
         .map(|row| {
@@ -109,6 +111,7 @@ async fn find_or_adopt<'a>(
             .filter_map(|update| Some((&update.task_id, Some(*images.get(&update.key?)?))))
             .collect();
         insert_tasks(db, &new, None, now).await?;
+        // Read again, because another process may have recorded the id first.
         adopted = find(db, new.iter().map(|(name, _)| *name)).await?;
     }
     let mut seen = HashSet::new();
@@ -118,6 +121,7 @@ async fn find_or_adopt<'a>(
             let name = update.task_id.as_str();
             let (is_adopted, &(task, image)) = match known.get(name) {
                 Some(found) => (false, found),
+                // A second update with the same id finds the task known, as in a call of its own.
                 None => (seen.insert(name), adopted.get(name)?),
             };
             Some(News {
@@ -210,6 +214,7 @@ impl<'a> Changes<'a> {
             image.task == Some(news.task) && image.state == State::Submitted
         };
         match news.update {
+            // Another task of the image must not defer the poll of the awaited one.
             Update::Processing { poll_at } => {
                 if is_awaited && image.state == State::Submitted {
                     self.polls.push((news.image, to_millis(*poll_at)));
@@ -235,6 +240,7 @@ impl<'a> Changes<'a> {
             }
             Update::Expired => {
                 self.closed.push((news.task, TaskState::Expired));
+                // The image is submitted again once only, because each submission is billed.
                 if is_awaited && image.expirations > 0 {
                     self.dead.push(news.image);
                 } else if is_awaited {

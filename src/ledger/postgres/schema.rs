@@ -20,6 +20,10 @@ const MIGRATIONS: &[&str] = &[V1, V2, V3, V4];
 /// text is `bytea`, because `text` cannot contain U+0000. `next_at` is NULL if no work is left, and
 /// the partial indexes omit such rows. Updates of hot rows change indexed columns, so dead versions
 /// accumulate and autovacuum must run early.
+// Unique indexes over untrusted text have its hash, because an entry of a B-tree is limited to
+// about 2,700 bytes. Numbers of workers are 32 bits, and from 100 on, because they are keys of
+// advisory locks (`Lock` has the lower ones). `source.id` is BY DEFAULT, because `enqueue` draws
+// the numbers itself.
 const V1: &str = "
 CREATE TABLE ledger (version integer NOT NULL, account text NOT NULL, service text NOT NULL,
     policy text NOT NULL, scenes text[] NOT NULL);
@@ -111,6 +115,7 @@ ALTER TABLE image ADD COLUMN by_upload boolean NOT NULL DEFAULT false;
 
 /// Adds when a delivery is due, which is NULL once it is abandoned, and the scan of a URL that a server
 /// downloaded.
+// 0 is before any time, so the outcomes of an older version and new ones are due immediately.
 const V4: &str = "
 ALTER TABLE outbox ADD COLUMN next_at bigint DEFAULT 0,
     ADD COLUMN attempts integer NOT NULL DEFAULT 0;
@@ -210,6 +215,8 @@ async fn migrate(db: &Connection, schema: &str, version: i32) -> Result<(), Faul
     if version >= current() {
         return Ok(());
     }
+    // Not `CREATE SCHEMA IF NOT EXISTS`, which needs the right to create schemas even if this one
+    // exists.
     if version == 0 && !exists(db, schema).await? {
         db.batch(&format!("CREATE SCHEMA {schema}")).await?;
     }

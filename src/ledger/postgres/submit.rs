@@ -25,6 +25,8 @@ pub(super) async fn begin_batch(
     worker: Option<i32>,
 ) -> Result<Begun, Fault> {
     let held = held(db, holds, &[State::Probed, State::Expired]).await?;
+    // Committed before the request is sent: if the process is killed then, the images are known to
+    // be possibly billed, and are not submitted again before they settle.
     let count = i32::try_from(held.len()).unwrap_or(i32::MAX);
     let row = db
         .query_one(
@@ -63,6 +65,7 @@ pub(super) async fn record_answer(
     answer: &BatchResult,
     now: i64,
 ) -> Result<Stray, Fault> {
+    // Locked, so that a response and its repetition are recorded one after the other.
     let row = db
         .query_opt(
             "SELECT id FROM batch WHERE uuid = $1 FOR UPDATE",
@@ -88,6 +91,7 @@ pub(super) async fn record_answer(
                 poll_at: to_millis(*poll_at),
                 expires_at: to_millis(*expires_at),
             };
+            // Before `mark_uncertain`, which takes the images that are still in `Sending`.
             let mut tasks = record_entries(db, &sent, entries).await?;
             // What the response omits may have been accepted, and ids without an image were billed
             // too, so they are kept.
@@ -160,6 +164,7 @@ async fn record_entries(
             tasks.push((name, Some(image.id)));
         }
     }
+    // Also of images that no longer wait: an id means that the image was billed.
     let mut new = insert_tasks(db, &tasks, Some(sent.batch), sent.submitted_at).await?;
     let (mut followed, mut names, mut transitions) = (Vec::new(), Vec::new(), Vec::new());
     let mut strays = 0;
@@ -247,6 +252,8 @@ pub(super) async fn insert_tasks(
     if tasks.is_empty() {
         return Ok(HashSet::new());
     }
+    // Known ids are ignored: a response may be recorded twice, and a callback may precede it. A
+    // stray id has no image, and is billed at least once.
     let names: Vec<&str> = tasks.iter().map(|(name, _)| name.as_str()).collect();
     let images: Vec<Option<i64>> = tasks.iter().map(|(_, image)| *image).collect();
     let rows = db
@@ -270,6 +277,8 @@ pub(super) async fn insert_tasks(
 
 /// Marks the images of the batch that the response omits as uncertain. Their settling time stays.
 async fn mark_uncertain(db: &Connection, batch: i64) -> Result<(), Fault> {
+    // The subquery locks in the order of ids. An UPDATE alone locks in any order, which could
+    // deadlock.
     db.execute(
         "UPDATE image SET state = $1 FROM (
              SELECT id FROM image WHERE state = $2 AND next_at IS NOT NULL AND batch = $3
@@ -284,6 +293,7 @@ async fn mark_uncertain(db: &Connection, batch: i64) -> Result<(), Fault> {
 /// Locks the images that wait for the batch's response. Few images are in flight at a time, so
 /// there is no index by batch.
 async fn images_of(db: &Connection, batch: i64) -> Result<Vec<i64>, Fault> {
+    // Uncertain ones too: a late rejection counts for images that recovery has marked.
     let states = codes(&[State::Sending, State::Uncertain]);
     let rows = db
         .query(

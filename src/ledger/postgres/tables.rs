@@ -203,6 +203,7 @@ async fn end_copy(
     schema::set_counter(db, COPIED, fingerprint).await?;
     db.execute("DELETE FROM tally WHERE name = $1", &[&COPYING])
         .await?;
+    // A sequence begins at 1, also if the copied ledger has given no lease.
     db.query("SELECT setval('lease', $1)", &[&counters.lease.max(1)])
         .await?;
     // The ids were copied, so the next ones must follow them.

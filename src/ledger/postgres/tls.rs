@@ -200,6 +200,8 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     fn channel_binding(&self) -> ChannelBinding {
+        // `tls-server-end-point` (RFC 5929, 4) hashes the certificate as its signature algorithm
+        // requires, for which it would have to be parsed. SCRAM works without a binding.
         ChannelBinding::none()
     }
 }

@@ -94,6 +94,8 @@ impl Worker {
         offset: Arc<Offset>,
         clock: Clock,
     ) -> Result<Self, Fault> {
+        // Not one of the pool's connections: the pool closes them after a failure, and the lock
+        // ends with its session.
         let db = pool.connect().await?;
         let row = db
             .query_one("SELECT nextval('worker_number')::integer", &[])
@@ -116,6 +118,8 @@ impl Worker {
                     _ => {
                         sleep(backoff(lost)).await;
                         lost += 1;
+                        // Under the same number, which is recorded as the holder of the worker's
+                        // images.
                         held = hold_again(&pool, number, &name).await.ok();
                     }
                 }
@@ -133,6 +137,8 @@ async fn hold_again(pool: &Pool, number: i32, name: &str) -> Result<Connection, 
 
 /// Acquires the lock before inserting the row, because a row without a lock means a dead worker.
 async fn hold(db: &Connection, number: i32, name: &str) -> Result<(), Fault> {
+    // Waits: after a lost connection the server may keep the old session, and its lock, for some
+    // time.
     db.query(
         "SELECT pg_advisory_lock(hashtext('greenlight ' || current_schema()), $1)",
         &[&number],

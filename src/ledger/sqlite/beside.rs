@@ -32,6 +32,7 @@ pub(super) fn create_private(path: &Path) {
     let file = File::options()
         .write(true)
         .create(true)
+        // Another process may have created and filled the file since it was missing.
         .truncate(false)
         .mode(0o600)
         .open(path);
@@ -62,6 +63,7 @@ pub(super) fn not_writable(path: &Path) -> Option<Fault> {
 /// expressed as one. Fails if the write-ahead log still contains changes.
 pub(super) fn as_immutable(path: &Path) -> Result<Option<PathBuf>, Fault> {
     let log = beside(path, "-wal");
+    // With `immutable=1` SQLite ignores the log, so the changes in it would be missing.
     if fs::metadata(&log).is_ok_and(|log| log.len() > 0) {
         return Err(Fault::unusable(format!(
             "its latest changes are in `{}`, and to read them needs permission to write that file \
@@ -69,6 +71,7 @@ pub(super) fn as_immutable(path: &Path) -> Result<Option<PathBuf>, Fault> {
             log.display()
         )));
     }
+    // A path of Windows has another form in a URI (SQLite, "URI Filenames").
     Ok(path.to_str().filter(|_| cfg!(unix)).map(uri))
 }
 
@@ -76,6 +79,7 @@ fn uri(path: &str) -> PathBuf {
     let mut uri = String::from("file:");
     for byte in path.bytes() {
         match byte {
+            // `?` and `#` end the path of a URI, and `%` begins an escape.
             b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'-' | b'_' | b'.' => {
                 uri.push(byte.into());
             }

@@ -43,6 +43,7 @@ fn origin_id(db: &Connection, name: &str) -> Result<i64, Fault> {
 
 pub(super) fn mark_list(db: &Connection, name: &str, is_read: bool) -> Result<(), Fault> {
     db.prepare_cached(
+        // A list is marked before its first line is read, so it may have no row yet.
         "INSERT INTO origin (name, is_read) VALUES (?1, ?2)
          ON CONFLICT (name) DO UPDATE SET is_read = excluded.is_read",
     )?
@@ -52,6 +53,7 @@ pub(super) fn mark_list(db: &Connection, name: &str, is_read: bool) -> Result<()
 
 pub(super) fn remember_url(db: &Connection, url: &Key, number: i64, now: i64) -> Result<(), Fault> {
     db.prepare_cached(
+        // The last scan replaces an earlier one: the image at the URL may have changed since.
         "INSERT INTO scanned_url (key, source, scanned_at) VALUES (?1, ?2, ?3)
          ON CONFLICT (key) DO UPDATE SET source = ?2, scanned_at = ?3",
     )?
@@ -112,6 +114,7 @@ fn enqueue_one(
 
 /// Returns the number of a known source by image, origin, line, data id and text.
 fn known_source(db: &Connection, source: impl rusqlite::Params) -> Result<i64, Fault> {
+    // `IS`, because both columns may be NULL.
     Ok(db
         .prepare_cached(
             "SELECT id FROM source WHERE image = ?1 AND origin = ?2 AND line = ?3
@@ -174,6 +177,7 @@ fn insert_image(
         record::Known::Checked => (State::Checked, None),
         record::Known::Rejected(reason) => (State::Rejected, Some(reason)),
     };
+    // A final image gets no due time, so that the indexes of due images omit it.
     let stored = Stored(&image.location);
     let id = db
         .prepare_cached(

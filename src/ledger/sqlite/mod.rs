@@ -176,6 +176,7 @@ impl Ledger for SqliteLedger {
         }))
     }
 
+    // The next steps contain their due times, so the time of the call is not needed.
     fn record_unsent(&self, unsent: Vec<(Hold, NextStep)>, _now: SystemTime) -> Reply<'_, usize> {
         Box::pin(self.inner.write("record what was not sent", move |db| {
             submit::record_unsent(db, &unsent)
@@ -204,6 +205,7 @@ impl Ledger for SqliteLedger {
 
     fn due_polls(&self, limit: usize, hold: Duration, now: SystemTime) -> Reply<'_, Vec<Poll>> {
         let now = to_millis(now);
+        // A write, because the returned tasks are held: no other user polls them until then.
         let until = now.saturating_add(span_to_millis(hold));
         Box::pin(self.inner.write("find due polls", move |db| {
             results::due_polls(db, limit, now, until)
@@ -235,6 +237,7 @@ impl Ledger for SqliteLedger {
 
     fn permit(&self, quota: Quota, cost: u32) -> Reply<'_, Permit> {
         Box::pin(async move {
+            // Before the store: a cost above the burst would wait without an end.
             quota.check(cost)?;
             self.inner
                 .write("ask for a permit", move |db| {

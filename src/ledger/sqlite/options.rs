@@ -90,6 +90,7 @@ impl SqliteOptions {
     ///
     /// Returns the errors of [`SqliteLedger::open_existing`].
     pub fn open_existing(self, path: &Path) -> Result<SqliteLedger, Error> {
+        // Checked here, because SQLite would create the file.
         if !path.is_file() {
             let message = format!("open ledger: the file does not exist: {}", path.display());
             return Err(Error::new(ErrorKind::Io, message));
@@ -128,6 +129,7 @@ impl SqliteOptions {
         let both = |path: &Path, more: OpenFlags| {
             let mut writer = self.connect(path, more)?;
             let scope = self.prepare(&mut writer, scope)?;
+            // After the writer has created the tables and set the journal mode.
             let reader = self.connect(path, more)?;
             reader.pragma_update(None, "cache_size", -READER_CACHE_KIB)?;
             Ok((writer, reader, scope))
@@ -150,6 +152,7 @@ impl SqliteOptions {
         let access = if self.read_only {
             OpenFlags::SQLITE_OPEN_READ_ONLY
         } else {
+            // Before SQLite creates the file with the mode that the umask leaves.
             beside::create_private(path);
             OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE
         };
@@ -157,6 +160,7 @@ impl SqliteOptions {
             Connection::open_with_flags(path, access | more | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
         // Before any statement: even reading the schema can meet a lock.
         db.busy_timeout(self.lock_wait)?;
+        // rusqlite keeps 16, which is fewer than the statements of these calls.
         db.set_prepared_statement_cache_capacity(64);
         db.pragma_update(None, "cache_size", -CACHE_KIB)?;
         Ok(db)
@@ -165,6 +169,7 @@ impl SqliteOptions {
     /// Sets the writer's connection to durable commits, migrates the file and binds it to the
     /// scope.
     fn prepare(self, db: &mut Connection, scope: Option<&Scope>) -> Result<Scope, Fault> {
+        // Before anything is written, because the file may be another program's.
         schema::check(db)?;
         if self.read_only {
             schema::check_current(db)?;
@@ -203,6 +208,8 @@ pub(super) fn make_durable(db: &Connection) -> Result<(), Fault> {
             "its file system does not support a write-ahead log (journal mode `{mode}`)"
         )));
     }
+    // `NORMAL` does not sync each commit of a write-ahead log: a power failure could lose task ids,
+    // which were paid for.
     Ok(db.pragma_update(None, "synchronous", "FULL")?)
 }
 

@@ -110,6 +110,7 @@ pub(super) fn ordered(db: &Connection, after: i64, limit: usize) -> Result<Order
         && state_at(row, "state")?.is_final()
     {
         read.through = row.get("number")?;
+        // An acknowledged outcome has no entry: its row only advances `through`.
         if let Some(id) = row.get::<_, Option<i64>>("delivery")? {
             read.outcomes.push(Undelivered {
                 id: DeliveryId(id),
@@ -136,6 +137,7 @@ pub(super) fn due(
     let mut claimed: Vec<i64> = claimed.collect::<Result<_, _>>()?;
     // `RETURNING` has no order.
     claimed.sort_unstable();
+    // A second statement, because `RETURNING` has the columns of the changed table only.
     let mut read = db.prepare_cached(&format!(
         "SELECT {ROW_COLUMNS}, outbox.attempts AS deliveries FROM outbox
          CROSS JOIN source ON source.id = outbox.source {ROW_JOINS} WHERE outbox.id = ?1"
@@ -155,6 +157,7 @@ pub(super) fn postpone(
 ) -> Result<(), Fault> {
     let mut update =
         db.prepare_cached("UPDATE outbox SET next_at = ?2, attempts = attempts + 1 WHERE id = ?1")?;
+    // Without a time the delivery is abandoned: `due` skips NULL, and the row stays for the counts.
     for (delivery, at) in failed {
         update.execute(params![delivery.0, at.map(to_millis)])?;
     }
@@ -180,6 +183,7 @@ pub(super) fn acknowledge(db: &Connection, deliveries: &[DeliveryId]) -> Result<
         let image: Option<i64> = remove
             .query_row([delivery.0], |row| row.get(0))
             .optional()?;
+        // No entry: it was acknowledged before, because every call may be repeated.
         if let Some(image) = image {
             deliver.execute(params![
                 image,

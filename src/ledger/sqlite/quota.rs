@@ -11,6 +11,7 @@ use super::{
 };
 
 /// SQLite's clock in microseconds, with a resolution of one millisecond.
+// Not a time of the caller: the processes that share a rate must compare it with one clock.
 const NOW: &str = "CAST(unixepoch('subsec') * 1000 AS INTEGER) * 1000";
 
 /// Grants a permit or returns how long to wait. `free_at` is the theoretical arrival time of the
@@ -20,6 +21,8 @@ pub(super) fn permit(db: &Connection, quota: &Quota, cost: u32) -> Result<Permit
     ensure(db, quota)?;
     let price = micros(quota.limit.interval).saturating_mul(i64::from(cost));
     let ahead = span(quota, quota.limit.burst).saturating_sub(price);
+    // In an outage a permit suspends the rate for as long as the outage has lasted, from a second
+    // to `MAX_TRIAL`, so that one process at a time tries the service.
     let granted = db
         .prepare_cached(&format!(
             "UPDATE quota SET free_at = CASE
@@ -33,6 +36,7 @@ pub(super) fn permit(db: &Connection, quota: &Quota, cost: u32) -> Result<Permit
                 ":price": price,
                 ":operation": quota.operation,
                 ":ahead": ahead,
+                // Far from an overflow, which SQLite would turn into a floating-point number.
                 ":trial": span(quota, quota.limit.burst).min(i64::MAX / 4),
                 ":most": micros(MAX_TRIAL),
             },

@@ -12,6 +12,8 @@ use super::{
 };
 
 pub(super) fn backlog(db: &Connection) -> Result<Backlog, Fault> {
+    // One look-up per state: the index begins with the state, so no order by time spans all of
+    // them.
     let mut first = db.prepare_cached(
         "SELECT next_at FROM image INDEXED BY image_due
          WHERE state = ?1 AND next_at IS NOT NULL ORDER BY next_at LIMIT 1",
@@ -54,6 +56,8 @@ pub(super) fn stats(db: &Connection, now: i64) -> Result<Stats, Fault> {
         unread_lists: unread_lists(db)?,
         ..Stats::default()
     };
+    // A rejected request submitted nothing. `later` omits the first request, whose images were
+    // prepared before the time that is measured.
     let (sent, since, later): (i64, Option<i64>, i64) = db
         .prepare_cached(
             "WITH recent AS (SELECT images, sent_at FROM batch WHERE sent_at > ?1 AND state <> ?2)

@@ -28,6 +28,7 @@ pub(super) fn due_polls(
          WHERE expires_at IS NOT NULL AND next_at <= ?1 ORDER BY expires_at LIMIT ?2",
     )?;
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    // In the order of expiry: a result that expires before it is polled was billed and is lost.
     let rows = statement.query_map(params![now, limit], |row| {
         let poll = Poll {
             key: Key::from_bytes(row.get(1)?),
@@ -119,6 +120,7 @@ impl Task {
     fn record(&self, db: &Connection, update: &Update, now: i64) -> Result<bool, Fault> {
         match update {
             Update::Processing { poll_at } => {
+                // Another task of the image must not defer the poll of the awaited one.
                 if self.is_awaited && self.state == State::Submitted {
                     db.prepare_cached("UPDATE image SET next_at = ?2 WHERE id = ?1")?
                         .execute(params![self.image, to_millis(*poll_at)])?;
@@ -161,6 +163,7 @@ impl Task {
     }
 
     fn expire(&self, db: &Connection, now: i64) -> Result<(), Fault> {
+        // The image is submitted again once only, because each submission is billed.
         if self.expirations > 0 {
             let reason = Reason {
                 class: EXPIRED_CLASS.to_owned(),
@@ -179,6 +182,8 @@ impl Task {
     }
 
     fn close(&self, db: &Connection, state: TaskState) -> Result<(), Fault> {
+        // Only an open task: a poll and a callback may report the same one, and the first report
+        // counts.
         db.prepare_cached("UPDATE task SET state = ?2 WHERE id = ?1 AND state = ?3")?
             .execute(params![self.id, state.code(), TaskState::Open.code()])?;
         Ok(())

@@ -12,6 +12,7 @@ use super::{
 use crate::scene::Scene;
 
 /// The application id, which distinguishes a ledger from other SQLite files.
+// The letters `GrnL`.
 const APPLICATION_ID: i32 = 0x4772_6e4c;
 
 /// One script per version, in order. Released scripts never change. Version n is the result of the
@@ -22,6 +23,9 @@ const MIGRATIONS: &[&str] = &[V1, V2, V3, V4, V5];
 /// rows by exactly this condition, because SQLite uses a partial index only if the query implies its
 /// condition, as `next_at <= ?` does and `state = ?` does not. Hot queries name their index, so that
 /// they fail instead of scanning the table.
+// `outbox` has AUTOINCREMENT, because SQLite gives the id of a deleted last row to the next one,
+// and readers continue after the last id that they got. `source_once` maps NULL to '', because a
+// unique index treats each NULL as different.
 const V1: &str = "
 CREATE TABLE scope (account TEXT NOT NULL, service TEXT NOT NULL, policy TEXT NOT NULL);
 CREATE TABLE scene (name TEXT NOT NULL);
@@ -111,6 +115,7 @@ ALTER TABLE image ADD COLUMN by_upload INTEGER NOT NULL DEFAULT 0;
 
 /// Adds when a delivery is due, which is NULL once it is abandoned, and the scan of a URL that a server
 /// downloaded.
+// 0 is before any time, so the outcomes of an older version and new ones are due immediately.
 const V5: &str = "
 ALTER TABLE outbox ADD COLUMN next_at INTEGER DEFAULT 0;
 ALTER TABLE outbox ADD COLUMN attempts INTEGER NOT NULL DEFAULT 0;
@@ -145,6 +150,8 @@ pub(super) fn migrate_within(db: &Connection) -> Result<(), Fault> {
         for script in MIGRATIONS.iter().skip(done) {
             db.execute_batch(script)?;
         }
+        // Both are in the file's header and so part of the transaction: a migration that is killed
+        // leaves the old version.
         db.pragma_update(None, "application_id", APPLICATION_ID)?;
         db.pragma_update(None, "user_version", current())?;
     }
@@ -173,6 +180,7 @@ pub(super) fn check(db: &Connection) -> Result<i64, Fault> {
     let version: i64 = db.pragma_query_value(None, "user_version", |row| row.get(0))?;
     let application: i32 = db.pragma_query_value(None, "application_id", |row| row.get(0))?;
     let tables: i64 = db.query_row("SELECT COUNT(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    // `create_private` makes an empty file, which SQLite reads as a database without tables.
     let is_empty = tables == 0 && application == 0 && version == 0;
     if !is_empty && application != APPLICATION_ID {
         return Err(Fault::unusable(
@@ -193,6 +201,7 @@ pub(super) fn bind(db: &mut Connection, scope: &Scope) -> Result<(), Fault> {
     let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
     match read_scope(&transaction)? {
         None => {
+            // A copy writes the scope last, so a file without one may be a part of a copy.
             check_copied(&transaction)?;
             write_scope(&transaction, scope)?;
         }

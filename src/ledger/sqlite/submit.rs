@@ -20,6 +20,8 @@ pub(super) fn begin_batch(
     settle_at: i64,
     now: i64,
 ) -> Result<Begun, Fault> {
+    // Committed before the request is sent: if the process is killed then, the images are known to
+    // be possibly billed, and are not submitted again before they settle.
     let (id, uuid): (i64, [u8; 16]) = db
         .prepare_cached(
             "INSERT INTO batch (uuid, state, sent_at, images)
@@ -45,6 +47,7 @@ pub(super) fn begin_batch(
             State::Probed.code(),
             State::Expired.code(),
         ])?;
+        // Without a valid lease, another user may be sending the image.
         if sent > 0 {
             keys.push(hold.key);
         }
@@ -111,6 +114,7 @@ pub(super) fn record_answer(
                 poll_at: to_millis(*poll_at),
                 expires_at: to_millis(*expires_at),
             };
+            // Before `mark_uncertain`, which takes the images that are still in `Sending`.
             let mut stray = record_entries(db, &task, entries)?;
             // What the response omits may have been accepted.
             mark_uncertain(db, id)?;
@@ -170,6 +174,7 @@ fn record_entries(
         };
         match entry {
             ImageResult::Task(name) => {
+                // Also if the image no longer waits for it: an id means that it was billed.
                 let is_new =
                     insert_task(db, name, Some(image), Some(task.batch), task.submitted_at)?;
                 if waits {
@@ -219,6 +224,8 @@ pub(super) fn insert_task(
     batch: Option<i64>,
     submitted_at: i64,
 ) -> Result<bool, Fault> {
+    // Known ids are ignored: a response may be recorded twice, and a callback may precede it. A
+    // stray id has no image, and is billed at least once.
     let inserted = db
         .prepare_cached(
             "INSERT INTO task (name, image, batch, state, submitted_at, billed)
@@ -269,6 +276,7 @@ fn mark_uncertain(db: &Connection, batch: i64) -> Result<(), Fault> {
 /// Returns the images that wait for the batch's response. Few images are in flight at a time, so
 /// there is no index by batch.
 fn images_of(db: &Connection, batch: i64) -> Result<Vec<i64>, Fault> {
+    // Uncertain ones too: a late rejection counts for images that recovery has marked.
     let mut statement = db.prepare_cached(
         "SELECT id FROM image INDEXED BY image_due
          WHERE state IN (?1, ?2) AND next_at IS NOT NULL AND batch = ?3",
@@ -344,6 +352,7 @@ pub(super) fn apply_next_step(
             at
         }
     };
+    // Only a failure has a reason. An image that was merely deferred keeps its attempts.
     let reason = next.reason();
     db.prepare_cached(
         "UPDATE image SET state = ?2, next_at = ?3, attempts = attempts + ?4, batch = NULL,

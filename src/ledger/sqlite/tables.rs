@@ -69,6 +69,7 @@ impl Tables for SqliteTables {
     }
 
     fn lock(&self) -> Reply<'_, bool> {
+        // The caller excludes other processes, as `Maintenance::sqlite` requires.
         Box::pin(async { Ok(true) })
     }
 
@@ -94,6 +95,7 @@ impl Tables for SqliteTables {
 
     fn damage(&self) -> Reply<'_, Vec<String>> {
         Box::pin(self.call("check ledger", |db| {
+            // At most ten messages: each has the same remedy, a backup.
             let mut statement = db.prepare("PRAGMA integrity_check(10)")?;
             let found = statement.query_map([], |row| row.get(0))?;
             let mut found: Vec<String> = found.collect::<Result<_, _>>()?;
@@ -195,6 +197,8 @@ fn read(db: &Connection, table: &Table, after: i64, limit: usize) -> Result<Reco
                     ValueRef::Text(text) if is_text => {
                         Value::Text(String::from_utf8_lossy(text).into_owned())
                     }
+                    // Untrusted text is copied as bytes, because `text` in PostgreSQL cannot
+                    // contain U+0000.
                     ValueRef::Text(bytes) | ValueRef::Blob(bytes) => Value::Bytes(bytes.to_vec()),
                     // No column has a fraction.
                     ValueRef::Null | ValueRef::Real(_) => Value::Null,

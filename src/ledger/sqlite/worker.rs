@@ -14,6 +14,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::fault::Fault;
 
 /// Capacity of the thread's queue.
+// Callers wait when it is full, so a slow disk does not let calls pile up in memory.
 const QUEUE: usize = 1024;
 
 /// A connection on a dedicated thread.
@@ -51,6 +52,7 @@ impl Worker {
     ) -> Result<T, Fault> {
         let (reply, answer) = oneshot::channel();
         let call = Call {
+            // In an `Option`, because `run` takes `&mut self` and has to move it out.
             work: Some(work),
             done: None,
             reply,
@@ -66,6 +68,7 @@ impl Worker {
 /// Waits until all queued calls are done and the file is closed.
 impl Drop for Worker {
     fn drop(&mut self) {
+        // First, because the thread ends only when the channel is closed, and `join` waits for it.
         self.jobs = None;
         let thread = self.thread.lock().ok().and_then(|mut slot| slot.take());
         if let Some(thread) = thread {
@@ -96,6 +99,8 @@ fn work(db: &Connection, mut waiting: mpsc::Receiver<Box<dyn Job>>, mode: Mode) 
 /// fails, all calls fail.
 fn commit(db: &Connection, mut group: Vec<Box<dyn Job>>, mode: Mode) {
     let begin = match mode {
+        // Takes the write lock first: a transaction that has read cannot wait for it later, because
+        // SQLite fails it if another process wrote in between (`SQLITE_BUSY_SNAPSHOT`).
         Mode::Write(_) => "BEGIN IMMEDIATE",
         Mode::Read => "BEGIN",
     };
@@ -123,6 +128,7 @@ fn run(db: &Connection, group: &mut [Box<dyn Job>]) -> Result<(), Fault> {
             }
             execute(db, "ROLLBACK TO call")?;
         }
+        // In both cases: `ROLLBACK TO` undoes the changes and keeps the savepoint.
         execute(db, "RELEASE call")?;
     }
     execute(db, "COMMIT")
