@@ -96,6 +96,7 @@ impl Target {
         let ip = match url.host()? {
             Host::Ipv4(ip) => ip.into(),
             Host::Ipv6(ip) => ip.into(),
+            // No name is resolved, because it could lead to another host.
             Host::Domain("localhost") => std::net::Ipv4Addr::LOCALHOST.into(),
             Host::Domain(_) => return None,
         };

@@ -242,6 +242,7 @@ fn stream(file: File, length: u64) -> Body {
             })
             .await;
             let Ok(Ok((after, piece))) = read else {
+                // Not just dropped, which would end the body as if it were complete.
                 sender.abort(io::ErrorKind::Other.into());
                 return;
             };

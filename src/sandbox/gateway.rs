@@ -83,6 +83,7 @@ impl Gateway {
     }
 
     fn check_nonce(&self, nonce: &str) -> Result<(), ErrorReply> {
+        // Hashed, so that a long nonce takes no more memory than a short one.
         let hash: [u8; 20] = Sha1::digest(nonce).into();
         let mut nonces = self.nonces.lock().expect("no holder panics");
         if !nonces.used.insert(hash) {
@@ -153,6 +154,8 @@ fn check_roa(
             )
         },
     )?;
+    // Age before signature, as for version 3: a client with a wrong clock gets the error that it
+    // can correct.
     check_date(request, now)?;
     check_md5(request)?;
     check_signature(request, key, &signature)

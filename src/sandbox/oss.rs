@@ -71,6 +71,7 @@ impl Oss {
             "accessKeyId": &credential.id,
             "accessKeySecret": &credential.secret,
             "securityToken": &credential.token,
+            // In milliseconds; 2.0 has seconds.
             "expiredTime": credential.expires.as_millisecond(),
             "ossEndpoint": endpoint,
             "ossInternalEndpoint": endpoint,

@@ -20,6 +20,7 @@ pub(super) enum Mode {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct ScanRequest {
+    // It has no effect here, and is read so that a value of another type is rejected.
     #[serde(rename = "bizType")]
     _biz_type: Option<String>,
     #[serde(default)]

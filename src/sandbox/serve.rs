@@ -105,6 +105,7 @@ async fn connection(stream: TcpStream, router: Router) {
     let _ = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(IDLE)
+        // `dated` sets this header, by the sandbox's clock.
         .auto_date_header(false)
         .serve_connection(TokioIo::new(stream), service)
         .await;

@@ -100,6 +100,7 @@ pub(super) fn execute(
 /// Reads the parameters from where the operation has them.
 fn parameters(operation: Operation, request: &Request<'_>) -> Result<Parameters, Status> {
     let query = request.uri.query().unwrap_or_default().as_bytes();
+    // The vendor's libraries send these two in a form, and all others in the query.
     let is_form = matches!(
         operation,
         Operation::ImageModeration | Operation::DescribeImageResultExt
@@ -203,6 +204,7 @@ fn moderate(
     if let Some(code) = state.download_code(&url) {
         return Err(Status::of_v2(code));
     }
+    // After the download: only code 200 is billed, for each service.
     state.count(|counts| counts.pay(services.len()));
     let mut data = answers::risk(&url);
     if let Some(data_id) = &image.data_id {
@@ -221,6 +223,7 @@ fn moderate(
         .tasks
         .lock()
         .expect("no holder panics")
+        // A synchronous scan has no `ReqId`: its details are requested by the id of its request.
         .add(request_id.to_owned(), held);
     Ok(data)
 }
@@ -271,6 +274,7 @@ fn result(state: &State, parameters: &Parameters, fault: Option<&Fault>) -> Answ
         tasks.forget_all();
     }
     match (fault, tasks.poll(id, state.clock.now())) {
+        // The service has one code for an id that is polled too early and one that is not kept.
         (_, None) => (Status::of_v2(409), None),
         (Some(Fault::Missing(_)), Some(_)) => (Status::of_v2(200), None),
         (Some(Fault::Tasks(code, _)), Some(_)) => (Status::of_v2(*code), None),

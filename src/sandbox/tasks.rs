@@ -52,6 +52,7 @@ impl Tasks {
         self.bytes += task.bytes();
         self.order.push_back(id.clone());
         self.held.insert(id, task);
+        // By bytes, too, because a client chooses the length of a URL.
         while self.order.len() > self.most || self.bytes > MAX_BYTES {
             let Some(oldest) = self.order.pop_front() else {
                 return;

@@ -128,6 +128,8 @@ impl ServerBuilder {
                 ),
             ));
         }
+        // Before the pipeline starts: a second server that finds the address in use must submit
+        // nothing.
         let socket = self.listen.bind().await?;
         let started = self.moderation.map(Scans::start).transpose();
         let started = started.map_err(|error| {

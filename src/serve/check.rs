@@ -128,6 +128,7 @@ async fn inspect(
 pub(super) fn accept(headers: &HeaderMap, requirements: &Requirements, by_url: bool) -> u64 {
     let max = requirements.max_bytes();
     match announced(headers) {
+        // The length of a JSON body says nothing about the image that it names.
         Some(len) if !by_url => len.min(max),
         _ => max,
     }

@@ -115,6 +115,7 @@ impl Deliveries {
                     // The next claim fills the places of all that have ended.
                     while self.running.try_join_next().is_some() {}
                 }
+                // Not while all places are taken: the notification is kept until one is free.
                 () = self.work.scans.decided.notified(), if !has_more => {}
                 () = sleep(LOOK) => {}
             }
@@ -145,6 +146,8 @@ impl Work {
             ..
         } = delivery;
         let scan = ScanId::of(&row);
+        // With the id of the delivery: receivers ignore a message that they know, and a later
+        // outcome of the same scan must not be ignored.
         let message_id = format!("scan_{scan}_{}", id.0);
         let message = Message {
             kind: "scan.final",
@@ -157,6 +160,8 @@ impl Work {
             Attempt::Delivered => {
                 tracing::debug!(id = message_id, "delivered an outcome");
                 let ledger = &self.scans.ledger;
+                // After the response: a crash in between repeats the message under the same id, and
+                // loses none.
                 let acknowledged = ledger.acknowledge(vec![id], clock::now()).await;
                 ("delivered", acknowledged)
             }

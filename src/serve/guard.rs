@@ -21,6 +21,7 @@ pub(super) async fn check(State(app): State<Arc<App>>, request: Request, next: N
     match admitted {
         Ok(client) => {
             let mut response = next.run(request).await;
+            // For the log, whose layer is outside of this one and sees the response only.
             response.extensions_mut().insert(client);
             response
         }

@@ -41,6 +41,7 @@ pub(super) async fn healthz() -> Response {
     )
 )]
 pub(super) async fn readyz(State(app): State<Arc<App>>) -> Response {
+    // A load balancer stops sending requests here while those in progress are finished.
     if app.is_closing() {
         let status = "shutting down";
         return json(StatusCode::SERVICE_UNAVAILABLE, &Health { status });
@@ -71,6 +72,8 @@ pub(super) async fn metrics(State(app): State<Arc<App>>) -> Response {
     let media_type = "text/plain; version=0.0.4; charset=utf-8";
     let images = app.scans.as_ref().map(|scans| scans.images.usage());
     let outbox = match &app.scans {
+        // Without a webhook nothing is delivered, and the counts would be of outcomes that a run
+        // acknowledges.
         Some(scans) if scans.webhook.is_some() => scans.ledger.outbox_counts().await.ok(),
         _ => None,
     };

@@ -27,6 +27,8 @@ use crate::{
 };
 
 /// How many files are put in place at a time, at most.
+// A fixed number, so that no table of names grows and shrinks. Two names that share a lock wait for
+// each other, which is harmless.
 const LOCKS: usize = 64;
 
 /// How many states are read at a time.
@@ -154,11 +156,14 @@ impl Images {
             ..
         } = spool;
         file.flush().await?;
+        // Before it is renamed: after a crash the name could belong to an empty file otherwise.
         file.sync_all().await?;
         // Equal bytes have one file, which is counted once.
         let is_new = !path.exists();
         temporary.persist(path).map_err(|failed| failed.error)?;
         if is_new {
+            // The reserved bytes are released at the end, after this: for a moment the file is
+            // counted twice, so that the sum is never too low.
             self.held.files.fetch_add(1, Relaxed);
             self.held.bytes.fetch_add(len, Relaxed);
         }

@@ -149,6 +149,7 @@ impl Metrics {
             let key = Key::from_static_name(name);
             self.recorder
                 .register_counter(&key, &METADATA)
+                // Set and not incremented, because a run counts from its own start.
                 .absolute(count);
         }
     }

@@ -197,6 +197,7 @@ impl Server {
             if let (Some(scans), Some(run)) = (&app.scans, run.as_mut()) {
                 scans.drive(run, &app.metrics).await;
             }
+            // Only `served` ends the server. A run that has ended, or none, must not.
             pending::<()>().await;
         };
         let deliver = async {
@@ -219,6 +220,7 @@ impl Server {
             () = tidy => {}
         }
         if let (Some(scans), Some(run)) = (&app.scans, &mut self.run) {
+            // After the connections have ended, because requests in progress still add images.
             run.stopper().stop();
             let finish = async {
                 // What was sent is recorded.
@@ -252,6 +254,8 @@ fn routes(app: &Arc<App>) -> Router {
             Arc::clone(app),
             guard::check,
         ))
+        // Outside the guard: the service has no token, and the checksum of its callbacks is
+        // verified.
         .merge(callbacks.unwrap_or_default())
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))

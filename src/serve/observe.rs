@@ -24,6 +24,7 @@ pub(super) async fn record(State(app): State<Arc<App>>, request: Request, next: 
     let id = id_of(&request);
     let started = clock::instant();
     let method = request.method().clone();
+    // The pattern and not the path: paths of clients would make any number of time series.
     let route = request.extensions().get::<MatchedPath>().cloned();
     let route = route.as_ref().map_or("other", MatchedPath::as_str);
     let mut response = next.run(request).await;

@@ -70,6 +70,7 @@ fn text(has_scans: bool, has_webhook: bool) -> String {
     }
     if has_webhook {
         let mut webhooks = Webhooks::openapi();
+        // utoipa describes a webhook as a path, which OpenAPI 3.1 lists elsewhere.
         document.webhooks = Some(std::mem::take(&mut webhooks.paths));
         document.merge(webhooks);
     }

@@ -76,6 +76,7 @@ impl IntoResponse for Refusal {
             let seconds = u64::try_from(seconds).unwrap_or(u64::MAX);
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
+        // A 401 must name a scheme (RFC 9110, 15.5.2).
         if status == StatusCode::UNAUTHORIZED {
             let scheme = HeaderValue::from_static("Bearer realm=\"greenlight\"");
             headers.insert(header::WWW_AUTHENTICATE, scheme);

@@ -99,6 +99,7 @@ pub(super) async fn scan(State((app, scans)): State<WithScans>, request: Request
     if by_status && answer.is_rejected() {
         return answer.refusal().into_response();
     }
+    // Another advice than `hold` settles the request, so the client need not ask again.
     if answer.is_final || answer.action != OnOutage::Hold.name() {
         return json(StatusCode::OK, &answer);
     }
@@ -153,6 +154,7 @@ async fn submit(
     (asked, wanted): (&ScanWanted, &Wanted),
     request: Request,
 ) -> Result<Submitted, Box<Response>> {
+    // pict-rs sends the media itself: a body of JSON there names no URL.
     let by_url = route == "/v1/scan" && is_json(request.headers());
     let admitted = wanted
         .requirements(&app.requirements)
@@ -173,6 +175,7 @@ async fn submit(
         let url = read_url(request.into_body()).await.map_err(refused)?;
         let key = url_key(scans, &url, &requirements);
         if let Some(key) = key {
+            // Before the download, which a recent scan of the URL saves.
             let known = scans.recall(key, data_id).await;
             if let Some(id) = known.map_err(|error| refused(unwritten(&error)))? {
                 return Ok((requirements, Ok(id)));

@@ -65,6 +65,7 @@ impl ScanWanted {
                     let policy: OnOutage = value
                         .parse()
                         .map_err(|error: crate::UnknownName| wrong(error.to_string()))?;
+                    // A request may only be stricter than the operator.
                     if policy > server {
                         return Err(wrong(format!("the server allows at most {server}")));
                     }
@@ -189,6 +190,7 @@ fn decide(row: &Row, outcome: Option<&Outcome>, policy: OnOutage) -> (&'static s
     match (outcome, row.state) {
         (Some(outcome), _) => of_outcome(outcome.decision()),
         (None, ImageState::Rejected) => ("rejected", OnOutage::Deny),
+        // An outcome that cannot be read is never a pass.
         (None, ImageState::Decided | ImageState::Delivered) => ("undecided", OnOutage::Hold),
         (None, _) => ("not-inspected", policy),
     }

@@ -40,6 +40,7 @@ impl FromStr for ScanId {
     fn from_str(text: &str) -> Result<Self, ()> {
         let (number, check) = text.split_once('-').ok_or(())?;
         let number = number.parse().map_err(|_| ())?;
+        // `from_str_radix` accepts a sign, too, and fewer digits.
         let digits = check.len() == 16 && check.bytes().all(|byte| byte.is_ascii_hexdigit());
         let check = u64::from_str_radix(check, 16).map_err(|_| ())?;
         if !digits || number < 1 {

@@ -141,6 +141,7 @@ impl Scans {
             return Ok(None);
         };
         let row = self.row(number).await?;
+        // These have no result of the service, and another download may give one.
         let usable = |row: &Row| !matches!(row.state, State::Dead | State::Rejected);
         let Some(row) = row.filter(usable) else {
             return Ok(None);
@@ -183,6 +184,7 @@ impl Scans {
     /// Returns the scan, as it is now.
     pub(super) async fn read(&self, id: ScanId) -> Result<Option<Row>, Error> {
         let row = self.row(id.number()).await?;
+        // The id has a part of the key, so a guessed number returns nothing.
         Ok(row.filter(|row| ScanId::of(row) == id))
     }
 
@@ -250,6 +252,8 @@ impl Scans {
                 next = run.next() => next,
             };
             let ended = match next {
+                // Acknowledged before the files are removed: after a crash in between, a sweep
+                // removes them.
                 Ok(Some(outcomes)) => match self.acknowledge(run, &outcomes).await {
                     Ok(()) => {
                         self.finished(&outcomes, metrics).await;
@@ -260,6 +264,7 @@ impl Scans {
                 Ok(None) => return,
                 Err(error) => error,
             };
+            // `/readyz` reports it, so that a load balancer sends requests elsewhere.
             self.set_obstacle(Some("the ledger cannot be used"));
             tracing::error!(error = ended.report(), "the pipeline ended");
             sleep(RESTART).await;

@@ -76,6 +76,7 @@ impl Wanted {
                 own.append_pair(&name, &value);
             }
         }
+        // `Query` rejects parameters that it does not know, so the others are removed first.
         let own = Uri::builder()
             .path_and_query(format!("/?{}", own.finish()))
             .build();
@@ -145,6 +146,7 @@ fn within(preset: Preset, server: &Requirements) -> Requirements {
     let bytes = preset.max_bytes().min(server.max_bytes());
     preset
         .with_max_bytes(bytes)
+        // After `with_max_bytes`, which sets this limit, too.
         .with_warn_bytes(warn)
         .with_max_side(side)
         .with_max_pixels_of_all(pixels)

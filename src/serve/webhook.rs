@@ -130,6 +130,8 @@ impl Webhook {
     /// Makes an attempt.
     pub(super) async fn post(&self, id: &str, body: String, now: SystemTime) -> Attempt {
         let timestamp = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        // At each attempt, because receivers reject a timestamp that is too old (Standard
+        // Webhooks).
         let signature = self.sign(id, timestamp, &body);
         let mut headers = HeaderMap::new();
         let json = HeaderValue::from_static("application/json");
@@ -220,6 +222,7 @@ impl Attempt {
     fn of(posted: Result<Posted, String>, now: SystemTime) -> Self {
         match posted {
             Ok(posted) if (200..300).contains(&posted.status) => Self::Delivered,
+            // The specification asks senders to stop at this status.
             Ok(Posted { status: 410, .. }) => Self::Gone,
             Ok(posted) => Self::Failed {
                 reason: format!("status {}", posted.status),
