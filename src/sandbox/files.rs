@@ -118,6 +118,8 @@ impl Files {
             let name = percent_decode_str(part).decode_utf8().ok()?;
             // Also excludes `.` and `..`.
             let hidden = name.is_empty() || name.starts_with('.');
+            // An encoded separator, or a drive or stream of Windows (`:`), could lead out of the
+            // folder.
             if hidden || name.contains(['/', '\\', '\0', ':']) {
                 return None;
             }

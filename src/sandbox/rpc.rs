@@ -80,6 +80,7 @@ pub(super) fn check(
 
 fn parameters(request: &Request<'_>) -> BTreeMap<String, String> {
     let query = request.uri.query().unwrap_or_default().as_bytes();
+    // In a `BTreeMap`, because the parameters are signed in the order of their names.
     let pairs = url::form_urlencoded::parse(query).chain(url::form_urlencoded::parse(request.body));
     pairs
         .map(|(name, value)| (name.into_owned(), value.into_owned()))

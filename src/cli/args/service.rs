@@ -228,6 +228,7 @@ impl FromStr for SandboxKey {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
+        // At most three parts, so that a token may have colons.
         let mut parts = text.splitn(3, ':').map(str::to_owned);
         match (parts.next(), parts.next(), parts.next()) {
             (Some(id), Some(secret), token) if !id.is_empty() && !secret.is_empty() => {

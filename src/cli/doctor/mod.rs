@@ -235,6 +235,7 @@ async fn ledger(option: &LedgerOption, account: Option<&str>) -> Finding {
             .parent()
             .filter(|folder| !folder.as_os_str().is_empty());
         let folder = folder.unwrap_or(Path::new("."));
+        // A file without a name, so that the test leaves nothing behind.
         return match tempfile::tempfile_in(folder) {
             Ok(_) => Finding::ok("ledger", &format!("{name} does not exist; scan creates it")),
             Err(error) => Finding::failed(

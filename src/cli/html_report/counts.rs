@@ -122,6 +122,8 @@ impl Points {
     pub(super) fn add(&mut self, point: (u32, u32, bool)) {
         if self.seen.is_multiple_of(self.stride) {
             if self.kept.len() == POINTS {
+                // Every second point, not the last ones, so that those that are left cover the
+                // whole run.
                 let mut keep = false;
                 self.kept.retain(|_| {
                     keep = !keep;

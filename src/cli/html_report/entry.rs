@@ -49,6 +49,7 @@ impl Finding {
     fn severity(&self) -> Severity {
         match self.severity.as_str() {
             "warn" => Severity::Warn,
+            // An unknown word, of a newer version perhaps, counts as the heavier one.
             _ => Severity::Reject,
         }
     }
@@ -138,6 +139,7 @@ impl Listed {
     pub(super) fn of(entry: &ReportEntry) -> Self {
         Self {
             has_thumbnail: false,
+            // The lines may be from elsewhere, so a password in a URL need not be masked yet.
             source: cut(&masked(&entry.source), 2_048),
             decision: cut(&entry.decision, 60),
             outcome: cut(entry.outcome.as_deref().unwrap_or_default(), 60),

@@ -23,8 +23,12 @@ pub(super) fn page(tally: &Tally, provenance: &Provenance) -> String {
         (DOCTYPE)
         html lang="en" {
             head {
+                // Before the policy, which may be long: HTML requires it within the first 1,024
+                // bytes.
                 meta charset="utf-8";
+                // Before the style and the script: a policy in a page applies to what follows it.
                 meta http-equiv="Content-Security-Policy" content=(policy(tally));
+                // Thumbnails are loaded from other hosts, which need not learn where the report is.
                 meta name="referrer" content="no-referrer";
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 title { "greenlight report" }

@@ -20,6 +20,7 @@ pub(super) fn bar(parts: &[(u64, &str)], most: u64) -> Markup {
         (at, *count, color(name))
     });
     html! {
+        // The same numbers are on the page as text, for screen readers.
         svg.bar aria-hidden="true" {
             @for (at, count, color) in placed {
                 rect x=(share(at, most)) width=(share(count, most)) height="100%" data-tone=(color) {}

@@ -84,6 +84,7 @@ impl Rows {
             return false;
         };
         let origin = url.origin().ascii_serialization();
+        // The policy is at the beginning of the page and must not grow with the number of hosts.
         let is_allowed = self.origins.len() < MAX_ORIGINS || self.origins.contains(&origin);
         if is_allowed {
             self.origins.insert(origin);

@@ -155,6 +155,7 @@ impl Tally {
             .filter(|(_, host)| host.failed > 0)
             .map(|(name, host)| (name.clone(), *host))
             .collect();
+        // By name where the counts are equal, so that the same lines give the same page.
         hosts.sort_by(|one, other| {
             other
                 .1

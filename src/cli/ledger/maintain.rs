@@ -43,6 +43,7 @@ async fn open(location: &Path) -> Result<Opened, Failure> {
     let option = LedgerOption::at(location);
     let (ledger, lock) = match option.location() {
         LedgerLocation::File(path) => {
+            // Before the file is opened, because maintenance requires that no run uses it.
             let lock = Lock::take(path)?;
             (Maintenance::sqlite(path)?, Some(lock))
         }

@@ -16,6 +16,7 @@ pub(crate) async fn run(options: RetryOptions) -> Result<Exit, Failure> {
     let opened = super::location::open_to_write(&ledger).await?;
     let before = opened.stats(clock::now()).await?;
     let found = classes_of(&before);
+    // A mistyped class would retry nothing, and look like success.
     if let Some(unknown) = classes.iter().find(|class| !found.contains(class)) {
         let hint = match found.as_slice() {
             [] => "nothing in it is dead or rejected".to_owned(),

@@ -100,6 +100,7 @@ impl Setup {
         let found = location::open_to_write(&settings.ledger).await?;
         let parties = Parties::new(settings, client).await?;
         let wanted = parties.scope(named.as_deref().unwrap_or(found.scope().scenes()));
+        // Closed before the run opens it again, with the scope to compare.
         drop(found);
         Self::open(settings, parties, wanted, place, role).await
     }

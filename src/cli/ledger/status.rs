@@ -41,6 +41,7 @@ pub(crate) async fn run(options: StatusOptions) -> Result<Exit, Failure> {
         now,
     );
     status.bad_lines = bad_lines;
+    // The ledger keeps such lines as sources, so that each gets its line of output.
     status.sources = status.sources.saturating_sub(bad_lines);
     status.workers = workers
         .iter()
@@ -153,6 +154,7 @@ impl Worker {
         let age = now.duration_since(worker.since).unwrap_or_default();
         let rate = Rate {
             count: worker.sent_last_minute,
+            // A worker that has just started has no minute of work to divide by.
             span: age.clamp(Duration::from_secs(1), Duration::from_secs(60)),
         };
         Self {

@@ -94,6 +94,7 @@ impl<R: BufRead> DelimitedRows<R> {
                 scan.push(*byte, &mut |at, bytes| name(&mut names, at, bytes));
             }
             let names = texts(names);
+            // A single name fits every delimiter, and shows none.
             let is_found = self.columns.find(&names).is_ok() && names.len() > 1;
             (is_found, names.len())
         };

@@ -145,6 +145,7 @@ impl<R: BufRead> Elements<R> {
         let Shape::Array(before) = std::mem::replace(&mut self.shape, Shape::AfterArray) else {
             return None;
         };
+        // Its error was reported with that object: the `]` may have been that of the array.
         if before == Before::Object {
             return None;
         }

@@ -40,6 +40,8 @@ impl<R: BufRead> Decoded<R> {
             return Ok(encoding);
         }
         while !is_enough(&self.ready) {
+            // One byte at a time: a pipe may have no more than the first line yet, and more is not
+            // waited for.
             match self.reader.by_ref().take(1).read_to_end(&mut self.ready) {
                 Ok(0) => break,
                 Ok(_) => {}
@@ -112,6 +114,7 @@ impl<R: BufRead> Decoded<R> {
                 return Ok(());
             }
             let taken = bytes.len().min(CHUNK);
+            // Copied, because the reader has to be released before `self` can decode.
             let bytes = bytes.get(..taken).unwrap_or_default().to_vec();
             self.reader.consume(taken);
             self.decode(&bytes, order);

@@ -6,6 +6,7 @@ use std::io;
 const MARK: usize = 4;
 
 /// Number of bytes that decide on the encoding of a text without a mark, unless its first line is
+/// enough.
 const HEAD: usize = 8 * 1024;
 
 /// One unit of UTF-16 in so many may be damaged.
@@ -64,6 +65,7 @@ pub(super) fn is_enough(head: &[u8]) -> bool {
 }
 
 fn is_plain(head: &[u8]) -> bool {
+    // A zero is rare in text, and one half of each ASCII character in UTF-16.
     !head.contains(&0) && std::str::from_utf8(head).is_ok()
 }
 
@@ -77,6 +79,7 @@ pub(super) fn encoding(head: &[u8]) -> io::Result<(Encoding, usize)> {
     if let Some((_, why)) = NOT_TEXT.iter().find(|(start, _)| head.starts_with(start)) {
         return error(why);
     }
+    // Before UTF-16, whose mark is the beginning of that of UTF-32 in little-endian order.
     if is_utf_32(head) {
         return error("it is UTF-32: save it as UTF-8");
     }

@@ -91,6 +91,8 @@ impl<R: BufRead + Send> Rows for JsonRows<R> {
             missing.retain(|(name, _)| !names.has(name));
             seen = names.all;
         }
+        // A field may be absent in the first elements, so a name is missing only if none of them
+        // has it.
         while !missing.is_empty() && self.ahead.len() < AHEAD {
             let Some((row, names)) = self.read() else {
                 break;
@@ -295,6 +297,7 @@ fn position(fields: &[(String, &[u8])], wanted: &str) -> Result<Option<usize>, S
             None => Ok(first),
         }
     };
+    // The exact name first, because names that differ in case only are different fields.
     match find(&|name| name == wanted)? {
         Some(exact) => Ok(Some(exact)),
         None => find(&|name| is_same(name, wanted)),

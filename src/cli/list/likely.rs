@@ -81,6 +81,7 @@ pub(super) fn format_of(first_line: &str) -> Option<&'static str> {
 fn has_usual_name(line: &str, delimiter: u8) -> bool {
     let delimiter = char::from(delimiter);
     let mut names = line.split(delimiter);
+    // A header of one column has no delimiter; it is tried once, as CSV.
     let is_table = delimiter == ',' || line.contains(delimiter);
     is_table && names.any(|name| is_usual(name.trim().trim_matches('"')))
 }

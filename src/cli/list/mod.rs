@@ -247,6 +247,7 @@ impl List {
             } => {
                 let source = text::without_blanks(source);
                 if source.len() > LONGEST {
+                    // A long `data:` URI becomes a short source, which is rejected by its scheme.
                     let found = Found::too_long(source);
                     return self.line(Row {
                         number,

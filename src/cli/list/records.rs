@@ -91,6 +91,7 @@ impl<R: BufRead> Records<R> {
                     _ if held.is_empty() => return Ok(None),
                     true => "a quote is opened and never closed",
                     false => {
+                        // The last record may have no line end (RFC 4180, 2.2).
                         scan.push(b'\n', &mut field);
                         let record = Record::new(&scan, first, self.line, None);
                         return Ok(Some(self.finish(record, &held)));
@@ -193,6 +194,8 @@ impl<R: BufRead> Records<R> {
         let rest = rest.unwrap_or_default();
         let length = u64::try_from(rest.len()).unwrap_or(u64::MAX);
         let again = self.again.saturating_add(length);
+        // Four records of the longest size are allowed in any case, because little was read at the
+        // start of a list.
         let most = self.seen.saturating_mul(MOST_AGAIN).saturating_add(1 << 22);
         if again <= most {
             self.again = again;

@@ -38,6 +38,7 @@ impl<R: BufRead> TextRows<R> {
         }
         while let Some(line) = self.lines.next()? {
             let start = line.bytes.trim_ascii_start();
+            // A truncated line of blanks may have a source after them, so it is reported.
             if !(start.is_empty() && !line.is_cut || start.starts_with(b"#")) {
                 return Ok(Some(Held {
                     number: line.number,

@@ -96,6 +96,7 @@ impl Config {
         let schema = own.schema.unwrap_or_else(|| SCHEMA.to_owned());
         check_schema(&schema)?;
         if driver.get_connect_timeout().is_none() {
+            // The driver and libpq have no limit of their own, and that of the system is minutes.
             driver.connect_timeout(Duration::from_secs(10));
         }
         Ok(Self {

@@ -111,6 +111,7 @@ impl Job {
                         "not waited for: `greenlight results {id}{same}` asks again"
                     )),
                     (_, state) if state.is_final() => None,
+                    // They may have been billed, so they are printed, too.
                     (_, State::Sending | State::Uncertain) => None,
                     _ => {
                         left = left.saturating_add(1);

@@ -208,6 +208,7 @@ impl Job {
     async fn drive(&mut self, interrupt: &mut Interrupt) -> End {
         let mut ticks = time::interval(SHOW);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        // An interval begins with a tick, when there is nothing to show yet.
         ticks.reset();
         // The reason to stop, and when to print that it waits for requests in flight.
         let mut stop: Option<(End, Option<Instant>)> = None;

@@ -80,6 +80,7 @@ impl Job {
     pub(super) async fn tell_shared_data_ids(&self) -> Result<(), Error> {
         let shared = self
             .ledger
+            // One more than is printed, which shows that there are others.
             .shared_data_ids(self.last_row, MOST_SHARED + 1)
             .await?;
         for same in shared.iter().take(MOST_SHARED) {

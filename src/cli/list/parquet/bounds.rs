@@ -35,6 +35,7 @@ pub(super) fn error(why: impl Into<String>) -> ParquetError {
 pub(super) fn check_metadata(bytes: &[u8]) -> Result<()> {
     let mut children = None;
     let walked = Compact::new(bytes).structure(|id, kind, value| {
+        // Ids of fields are those of parquet.thrift: in `FileMetaData`, 2 is the schema.
         if (id, kind) == (2, Kind::List) {
             children = Some(schema(value)?);
         }
@@ -59,6 +60,7 @@ fn schema(value: &mut Compact<'_>) -> Result<Vec<u64>, Fault> {
     for _ in 0..count {
         let mut claimed = 0;
         value.structure(|id, kind, value| {
+            // In `SchemaElement`, 5 is `num_children`.
             if (id, kind) != (5, Kind::Int) {
                 return Ok(false);
             }
@@ -111,6 +113,8 @@ pub(super) fn page_head(bytes: &[u8]) -> Result<PageHead, Fault> {
         (None, None, 0_u64, true);
     header.structure(|id, kind, value| {
         match (id, kind) {
+            // In `PageHeader`, 2 and 3 are the sizes of the page, and 8 is a `DataPageHeaderV2`:
+            // there, 5 and 6 are the lengths of the levels, and 7 is `is_compressed`.
             (2, Kind::Int) => uncompressed = Some(size(value)?),
             (3, Kind::Int) => compressed = Some(size(value)?),
             (8, Kind::Struct) => value.structure(|id, kind, value| {

@@ -110,6 +110,7 @@ fn check_gzip(bytes: &[u8], head: PageHead) -> Result<()> {
     let levels = usize::try_from(head.levels)?;
     let compressed = bytes.get(levels..).unwrap_or_default();
     let uncompressed = head.uncompressed.saturating_sub(head.levels);
+    // One byte more than the page declares is enough to reject it.
     let mut decoder = MultiGzDecoder::new(compressed).take(uncompressed.saturating_add(1));
     let found = io::copy(&mut decoder, &mut io::sink())?;
     if found > uncompressed {

@@ -90,6 +90,7 @@ impl ParquetRows {
             file: Arc::new(file),
             at,
             group: None,
+            // Without rows the types of the columns were not validated, so no column may be opened.
             next_group: if is_empty {
                 metadata.num_row_groups()
             } else {
