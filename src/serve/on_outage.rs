@@ -17,6 +17,7 @@ use crate::error::from_name;
 /// assert_eq!(OnOutage::ALL[0], OnOutage::Deny);
 /// # Ok::<(), greenlight::UnknownName>(())
 /// ```
+// The order of the variants is that of `Ord`: a request may only name a lesser one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum OnOutage {
     /// Refuse the image.

@@ -130,6 +130,7 @@ impl RequirementOptions {
         if let Some(pixels) = self.max_pixels {
             built = built.with_max_pixels_of_all(pixels);
         }
+        // Before formats are added, which would make any requirements differ from those of 1.0.
         let is_of_1_0 = built.formats().eq(Requirements::ASYNC.formats());
         for format in &self.allow_format {
             if is_of_1_0 && OF_2_0.contains(format) {

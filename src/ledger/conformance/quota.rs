@@ -5,6 +5,7 @@ use super::{
     trial::Trial,
 };
 
+// An hour, because the store's clock cannot be set: no unit may be free again during a test.
 fn one_an_hour(burst: u32) -> Quota {
     Quota {
         operation: "submit".to_owned(),

@@ -66,6 +66,7 @@ pub(super) async fn takeover_frees_claimed_images_immediately(mut trial: Trial) 
     trial.enqueue(vec![image(3, 3)], at(0)).await;
     let probed = trial.claim(Work::Probe, 9, at(1)).await[0].hold;
     let claimed = trial.claim(Work::Submit, 9, at(1)).await;
+    // Deferred after a failure, so without a lease: the takeover must not shorten its delay.
     let put_off = (claimed[1].hold, retry_at(20, "upload/network"));
     let recorded = trial.ledger.record_unsent(vec![put_off], at(1)).await;
     assert_eq!(recorded.expect("record unsent"), 1);
@@ -113,6 +114,7 @@ pub(super) async fn a_late_response_settles_an_uncertain_image(trial: Trial) {
     assert_eq!(trial.state(1).await, State::Submitted);
     recover(&trial, Resubmit::WhenSettled, 60).await;
     assert_eq!(trial.state(2).await, State::Probed);
+    // Due again, but not sent yet, so the late response still counts.
     let hold = trial.claim(Work::Submit, 9, at(60)).await[0].hold;
     assert_eq!(trial.answer(batch, entry(2), at(61)).await, 0);
     assert_eq!(trial.state(2).await, State::Submitted);

@@ -163,6 +163,7 @@ pub(super) async fn unsent_images_are_deferred_or_abandoned(trial: Trial) {
         (State::Dead, Some(reason("file/changed")))
     );
     assert_eq!(trial.outbox().await.len(), 1);
+    // The lease of the earlier claim, after the image was claimed again.
     let late = vec![(first, NextStep::Dead(reason("file/changed")))];
     assert_eq!(
         record(late).await.expect("record unsent"),

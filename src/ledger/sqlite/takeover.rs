@@ -23,7 +23,7 @@ pub(super) fn take_over(db: &Connection, settle: i64, now: i64) -> Result<usize,
             "UPDATE image INDEXED BY image_due SET next_at = ?2 WHERE state = ?1 AND next_at > ?2",
         )?
         .execute(params![State::Submitted.code(), now])?;
-    // Never later: the time that the earlier run set allowed for the timeout of its request already.
+    // Never later: the time that the earlier run set already allows for the timeout of its request.
     let mut settle_sooner = db.prepare_cached(
         "UPDATE image INDEXED BY image_due SET next_at = sent_at + ?2
          FROM batch WHERE batch.id = image.batch
