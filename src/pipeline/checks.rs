@@ -299,6 +299,7 @@ impl<T: Send + 'static> Checking<T> {
                     }
                 }
             })
+            // Not `buffer_unordered`: the results are in the order of the list.
             .buffered(ahead);
         Ok(Self {
             results: Box::pin(results),

@@ -97,6 +97,7 @@ fn json(summary: &Summary, provenance: Provenance, plan: &FramePlan) -> String {
 pub fn summary(row: &Row) -> Option<Summary> {
     let facts = row.facts.as_deref()?;
     let mut summary: Summary = serde_json::from_str(facts).ok()?;
+    // A URL is an image of its own, so the stored verdict is about its name already.
     if matches!(row.location, Location::File(_)) {
         judge_name(&mut summary, &row.text(), facts);
     }

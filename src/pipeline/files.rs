@@ -139,6 +139,7 @@ pub(super) fn may_pass(reason: &Reason) -> bool {
 
 /// Adds the host that added a file which cannot be read here.
 pub(super) fn with_host(mut reason: Reason, host: Option<&str>) -> Reason {
+    // Only these may be the fault of the host: bytes that changed did so for all.
     if let Some(host) = host.filter(|_| matches!(&*reason.class, MISSING | UNREADABLE)) {
         reason.message = format!("{}; host `{host}` added it", reason.message);
     }

@@ -128,6 +128,7 @@ async fn postpone(shared: &Shared, polls: Vec<Poll>, pause: Duration) -> Result<
     let poll_at = clock::after(now, pause);
     let updates = polls.into_iter().map(|poll| TaskUpdate {
         task_id: poll.task_id,
+        // The ledger has the task id. Only a callback may be about a task whose id was lost.
         key: None,
         update: Update::Processing { poll_at },
     });

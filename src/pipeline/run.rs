@@ -108,6 +108,7 @@ pub(super) enum Input {
 
 impl Run {
     pub(super) fn start(pipeline: Pipeline, input: Input) -> Self {
+        // Never true of a queue, so that such a run ends only when it is stopped.
         let intake_done = matches!(input, Input::Nothing);
         let shared = Arc::new(Shared::new(pipeline, intake_done));
         let mut stages = JoinSet::new();

@@ -85,6 +85,7 @@ type Group = Vec<Ready>;
 /// halves until the one that causes it is isolated.
 async fn send(shared: Arc<Shared>, images: Vec<Claimed>) -> Result<(), Error> {
     let holds = images.iter().map(|image| image.hold).collect();
+    // Uploads may take longer than a lease.
     let ready = held(&shared, holds, uploading::ready(&shared, images)).await?;
     let mut groups = vec![ready];
     while let Some(group) = groups.pop() {

@@ -191,6 +191,7 @@ async fn of_url(
         probe, settings, ..
     } = &shared.pipeline;
     let max = settings.requirements.max_bytes().min(MAX_IN_MEMORY);
+    // A larger image is rejected before more of it is held.
     let requirements = settings.requirements.clone().with_max_bytes(max);
     let Ok((verdict, bytes)) = probe.fetch(url, &requirements).await else {
         // Local resources were missing, which does not depend on the image.
