@@ -84,6 +84,7 @@ fn parse(text: &str) -> Option<Part> {
 fn decimal(text: &str) -> Option<u64> {
     let text = text.trim();
     text.bytes()
+        // `parse` alone accepts a plus sign.
         .all(|byte| byte.is_ascii_digit())
         .then(|| text.parse().ok())
         .flatten()

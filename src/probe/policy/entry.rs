@@ -130,6 +130,7 @@ fn unmapped(net: IpNet) -> IpNet {
 fn number(digits: &str) -> Option<u16> {
     digits
         .bytes()
+        // `parse` alone accepts a plus sign.
         .all(|byte| byte.is_ascii_digit())
         .then(|| digits.parse().ok())
         .flatten()
