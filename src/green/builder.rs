@@ -303,6 +303,7 @@ impl ClientBuilder {
         self.settings.poll = PollConfig {
             interval: self.settings.poll.interval,
             max_interval: self.max_poll_interval.unwrap_or(of_terms.max_interval),
+            // After that the service has no results that could be waited for.
             limit: self.wait_at_most.min(of_terms.limit),
             ..of_terms
         };

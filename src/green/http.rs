@@ -251,6 +251,7 @@ async fn read(mut response: Response, started: Instant, until: Instant) -> Resul
         coding: None,
     };
     let failure = loop {
+        // In chunks, because `bytes` returns nothing of a body that fails or is too long.
         match timeout_at(until, response.chunk()).await {
             // What was read so far is kept as `part`.
             Ok(Ok(Some(chunk))) if reply.body.len() + chunk.len() > Http::MAX_ANSWER => {

@@ -214,6 +214,7 @@ impl SceneResult {
     }
 
     fn is_of(&self, scene: &Scene) -> bool {
+        // The service's pages disagree about capitals.
         self.scene.as_str().eq_ignore_ascii_case(scene.as_str())
     }
 

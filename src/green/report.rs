@@ -67,6 +67,7 @@ impl TaskState {
     pub const fn is_final(&self) -> bool {
         match self {
             Self::Processing => false,
+            // The outcome was paid for, and a later poll may bring it.
             Self::Failed(refusal) => !refusal.is_temporary(),
             Self::Done(_) | Self::Expired => true,
         }

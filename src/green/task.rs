@@ -172,6 +172,7 @@ impl Task {
 
     /// How many images are billed for it, at most, for one scene.
     pub fn billed(&self) -> u32 {
+        // At least one: the first frame is scanned whatever is known of the image.
         self.coverage()
             .map_or(self.max_frames.unwrap_or(1), |coverage| coverage.seen())
             .max(1)

@@ -156,6 +156,7 @@ impl Fetch {
             .map_err(|fault| failed("its server does not answer").with_source(fault))?;
         match reply.status {
             200 => Ok(reply),
+            // Without the body, which may hold keys.
             status => Err(failed(&format!("its server answers HTTP {status}"))),
         }
     }

@@ -137,6 +137,7 @@ impl<'a> Joined<'a> {
             };
             match at.and_then(|at| elements.get_mut(at)) {
                 Some(slot @ None) => *slot = Some(element),
+                // A second id for one task was paid for as well.
                 _ => others.push(element),
             }
         }
