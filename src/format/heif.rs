@@ -175,6 +175,7 @@ impl Heif {
             (Level::File, b"mdat") | (Level::Meta, b"idat")
         );
         self.state = match (self.level, &name) {
+            // A file has at most one (ISO/IEC 14496-12, 8.11.1): of several the first counts.
             (Level::File, b"meta") if !self.is_meta_read => State::MetaVersion,
             (Level::Meta, b"pitm") => State::Primary,
             (Level::Meta, b"iprp") => {

@@ -246,6 +246,7 @@ impl Tiff {
         // Offsets that point back are not followed, so a chain of directories cannot loop.
         let directory = Some(self.next).filter(|next| *next >= at);
         self.state = match (self.strips.take_next(at), directory) {
+            // What is first in the file is read first, because nothing can be read again.
             (Some(values), Some(to)) if to < values.at => State::Seek { to },
             (Some(values), _) => State::Values(values),
             (None, Some(to)) => State::Seek { to },

@@ -29,6 +29,7 @@ pub(crate) fn glance(file: &[u8]) -> Option<Glance> {
             }
             0xE0 => app.take_app0(body),
             0xE1 => orientation = orientation.or_else(|| exif::orientation(body)),
+            // A shorter one is a defect, which the parser records.
             0xEE if body.len() >= 12 => app.take_adobe(body),
             // Tables, other application data, a comment.
             0xC4 | 0xDB | 0xDD | 0xE2..=0xED | 0xEF | 0xFE => {}

@@ -81,6 +81,7 @@ impl Strips {
                 self.offsets = self.offsets.saturating_add(1);
                 if self.last.is_none_or(|(_, last)| value > last) {
                     self.last = Some((self.offsets, value));
+                    // The lengths may precede the offsets; only the last of them is held then.
                     let (number, length) = self.lengths;
                     self.length = if number == self.offsets { length } else { 0 };
                 }

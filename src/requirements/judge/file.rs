@@ -49,6 +49,7 @@ impl Requirements {
             Identity::Undecided => false,
             Identity::NotAnImage => self.rejects(inspection),
             Identity::Format(format) => {
+                // A format that only warns is read on: the other rules still apply to it.
                 (!self.allows(format) && self.rejects(inspection))
                     || (depth == Depth::Header && inspector.is_settled())
             }
