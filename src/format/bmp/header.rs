@@ -254,6 +254,7 @@ impl Header {
             return stated;
         }
         let core_colors = if self.is_core() && self.is_palette() {
+            // Its entries have three bytes (`RGBTRIPLE`), those of other versions four.
             self.most_colors().saturating_mul(3)
         } else {
             0

@@ -16,6 +16,7 @@ const ABSOLUTE: [(&[u8], u64, u64); 8] = [
     (b"pt", 4, 3),
     (b"pc", 16, 1),
     (b"in", 96, 1),
+    // An inch is 2.54 cm; `q` is a quarter of a millimeter.
     (b"cm", 9_600, 254),
     (b"mm", 960, 254),
     (b"q", 240, 254),
@@ -144,6 +145,7 @@ fn number(text: &[u8]) -> Option<(u64, &[u8])> {
     // Six digits of the fraction count, more or fewer with an exponent.
     let places = exponent.saturating_add(6);
     let whole = i32::try_from(integer.len()).unwrap_or(i32::MAX);
+    // An exponent may ask for a thousand zeros, but `MAX` has 16 digits.
     let count = whole.saturating_add(places).clamp(0, 40);
     let zeros = std::iter::repeat(&b'0');
     let shown = integer.iter().chain(fraction).chain(zeros);

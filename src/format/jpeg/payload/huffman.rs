@@ -89,6 +89,7 @@ impl Table {
                     .wrapping_sub(code.cast_signed());
                 *long = (if next > first { end } else { 0 }, lead);
             }
+            // The codes of the next length begin behind the last one of this (T.81 C.2).
             code = code.wrapping_shl(1);
         }
         table
@@ -153,6 +154,7 @@ impl Run {
     #[inline]
     pub(super) fn of(symbol: Symbol) -> Self {
         let (zeros, size) = (u32::from(symbol.value >> 4), u32::from(symbol.value & 15));
+        // Of the symbols without a coefficient, only ZRL continues the block (T.81 F.1.2.2.1).
         let advance = if size == 0 && zeros < 15 {
             END_OF_BLOCK
         } else {
@@ -223,6 +225,7 @@ fn gather(table: &Table, bits: u64) -> u16 {
     let (mut used, mut passed) = (0_u32, 0_u32);
     while used < LOOK {
         let symbol = table.find(bits.wrapping_shl(used));
+        // Behind the twelve bits `bits` has zeros, which are not what the file has there.
         if symbol.len == 0 || used.wrapping_add(symbol.len) > LOOK {
             break;
         }
