@@ -184,6 +184,7 @@ impl<'a> Findings<'a> {
             let message =
                 "URL carries a user name or password: remove it, the service would store it"
                     .to_owned();
+            // No measured value: verdicts are stored and printed, and it would be the password.
             self.broken(Code::UrlCredentials, NOTHING, NOTHING, message);
         }
     }

@@ -92,6 +92,7 @@ fn is_private_or_https(url: &Url) -> bool {
         "https" => true,
         "http" => {
             is_loopback(&host)
+                // 100.100.100.200 is the metadata service of ECS, outside of the link-local range.
                 || matches!(host, Host::Ipv4(address)
                     if address.is_link_local() || address.octets() == [100, 100, 100, 200])
         }

@@ -153,6 +153,7 @@ fn transfer_codings(fields: &[(HeaderName, Vec<u8>)]) -> Vec<String> {
             }
         }
     }
+    // Only as the last does it divide a response into chunks (RFC 9112, 6.3).
     codings.sort_by_key(|coding| coding == "chunked");
     codings
 }
