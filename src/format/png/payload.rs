@@ -22,7 +22,7 @@ const SCRATCH: usize = 128 * 1024;
 /// a chunk, so that the calls, and with them every position and the work that is counted, are the
 /// same for any division of the file.
 const FIRST_BLOCK: usize = 1024;
-const BLOCK: usize = 16 * 1024;
+const BLOCK: usize = 4 * 1024;
 
 /// Picoseconds that a decompressed byte costs, if it repeats the byte before: what else deflate
 /// codes in a few bits takes as long.
