@@ -7,7 +7,7 @@ use std::{
 };
 
 use http::{
-    HeaderValue, Request, Uri,
+    HeaderMap, HeaderName, HeaderValue, Request, Uri,
     header::{ACCEPT, ACCEPT_ENCODING, HOST, RANGE, TRANSFER_ENCODING, USER_AGENT},
     response,
 };
@@ -322,6 +322,20 @@ async fn secure(probe: &Inner, url: &ImageUrl, wire: Wire) -> Result<Transport, 
     }
 }
 
+/// Replaces the headers with these names. A name may occur several times, as some headers do.
+fn replace<'a>(
+    headers: &mut HeaderMap,
+    others: impl Iterator<Item = (&'a HeaderName, &'a HeaderValue)>,
+) {
+    let others: Vec<_> = others.collect();
+    for (name, _) in &others {
+        headers.remove(*name);
+    }
+    for (name, value) in others {
+        headers.append(name, value.clone());
+    }
+}
+
 /// The request for a hop.
 pub(super) fn request(probe: &Inner, hop: &Hop<'_>, h2: bool) -> Result<Request<Content>, Ending> {
     let unsendable = |what: &str| Ending::Local(format!("cannot send the URL's {what}"));
@@ -353,17 +367,15 @@ pub(super) fn request(probe: &Inner, hop: &Hop<'_>, h2: bool) -> Result<Request<
     headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
     // The service scans the file, and its size on the wire has to be that of the file.
     headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-    for (name, value) in &probe.headers {
-        if hop.at_home || super::request_header::is_harmless_elsewhere(name) {
-            headers.insert(name, value.clone());
-        }
-    }
+    let for_all = probe
+        .headers
+        .iter()
+        .filter(|(name, _)| hop.at_home || super::request_header::is_harmless_elsewhere(name));
+    replace(headers, for_all);
     let host = &parsed[Position::BeforeHost..Position::AfterPort];
-    for (bound, name, value) in &probe.bound_headers {
-        if hop.at_home && **bound == *host {
-            headers.insert(name, value.clone());
-        }
-    }
+    let bound = probe.bound_headers.iter();
+    let bound = bound.filter(|(bound, ..)| hop.at_home && **bound == *host);
+    replace(headers, bound.map(|(_, name, value)| (name, value)));
     if let Some(Window { first, last }) = hop.window {
         let range = HeaderValue::try_from(format!("bytes={first}-{last}"))
             .map_err(|_invalid| unsendable("range"))?;

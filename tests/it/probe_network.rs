@@ -1044,6 +1044,24 @@ fn no_header_value_is_printed() {
 }
 
 #[tokio::test]
+async fn a_header_that_is_set_twice_is_sent_twice() {
+    let server = Server::answering(ok("image/png", &png(300, 300, 0))).await;
+    let mut probe = builder();
+    for value in ["image/png", "image/webp"] {
+        probe = probe.header(Header::new("Accept").with_value(value));
+    }
+    let url = ImageUrl::parse(&format!("http://{}/a.png", server.address)).unwrap();
+    let download = probe.build().unwrap().download(&url, &ASYNC).await;
+    assert_eq!(download.ending(), &Ending::Complete, "{download:?}");
+    let request = server.seen.requests().pop().unwrap().to_lowercase();
+    let accepted: Vec<_> = request
+        .lines()
+        .filter_map(|line| line.strip_prefix("accept: "))
+        .collect();
+    assert_eq!(accepted, ["image/png", "image/webp"], "{request}");
+}
+
+#[tokio::test]
 async fn a_bound_header_is_sent_to_its_host_only() {
     let other = Server::answering(ok("image/png", &png(300, 300, 0))).await;
     let to_other = format!("http://other.example:{}/image.png", other.address.port());
