@@ -161,6 +161,12 @@ impl Images {
         // Equal bytes have one file, which is counted once.
         let is_new = !path.exists();
         temporary.persist(path).map_err(|failed| failed.error)?;
+        // The name is in the folder, which has to survive a power failure as well. Windows has no
+        // such call.
+        #[cfg(unix)]
+        if let Some(folder) = path.parent() {
+            File::open(folder).await?.sync_all().await?;
+        }
         if is_new {
             // The reserved bytes are released at the end, after this: for a moment the file is
             // counted twice, so that the sum is never too low.

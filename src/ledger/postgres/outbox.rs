@@ -154,9 +154,11 @@ pub(super) async fn due(
 ) -> Result<Vec<Delivery>, Fault> {
     let claimed = db
         .query(
-            "UPDATE outbox SET next_at = $2 WHERE id IN (SELECT id FROM outbox
+            // `MATERIALIZED`: evaluated once, so the limit holds whatever the plan is.
+            "WITH due AS MATERIALIZED (SELECT id FROM outbox
                  WHERE next_at <= $1 ORDER BY next_at, id LIMIT $3 FOR UPDATE SKIP LOCKED)
-             RETURNING id",
+             UPDATE outbox SET next_at = $2 FROM due WHERE outbox.id = due.id
+             RETURNING outbox.id",
             &[&now, &until, &signed(limit)],
         )
         .await?;
