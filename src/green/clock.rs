@@ -107,7 +107,10 @@ pub(crate) fn iso_date(time: Timestamp) -> String {
 }
 
 /// The time of the local host.
-#[expect(clippy::disallowed_methods, reason = "the seam")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one place that reads the clocks"
+)]
 pub(crate) fn local_now() -> Timestamp {
     Timestamp::try_from(SystemTime::now()).unwrap_or(Timestamp::UNIX_EPOCH)
 }

@@ -68,7 +68,7 @@ fn read() -> Result<Option<Credentials>, Error> {
 /// A variable's text, if it is set and not empty.
 #[expect(
     clippy::disallowed_methods,
-    reason = "the seam: credentials come from here"
+    reason = "the one place that reads credentials from the environment"
 )]
 pub(super) fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
