@@ -169,7 +169,7 @@ impl Decisions {
     /// The end of a table, for one line without a source.
     fn in_words(&self) -> String {
         format!(
-            "\n{} sources: {} accept, {} reject, {} inconclusive\n1 line without a source",
+            "\n{} sources: {} accept, {} reject, {} inconclusive\n1 line without a readable source",
             self.sources, self.accepted, self.rejected, self.undecided
         )
     }
