@@ -15,6 +15,7 @@
 mod claims;
 mod deliveries;
 mod intake;
+mod outbox;
 mod quota;
 mod recovery;
 mod results;
@@ -141,17 +142,19 @@ cases! {
         a_failed_task_is_retried_or_abandoned,
         a_late_outcome_decides_a_dead_image,
         an_image_is_submitted_again_after_its_result_expired,
-        the_outbox_repeats_until_acknowledged,
-        the_outbox_can_be_read_in_source_order,
-        a_delivered_source_is_reported_at_enqueue,
-        a_source_is_delivered_again_if_requested,
-        rows_contain_pending_deliveries,
         dead_images_are_retried_by_class,
         the_facts_of_a_rejection_do_not_outlive_a_retry,
         the_backlog_lists_due_work,
         everything_is_counted,
         the_rate_is_that_after_the_first_request,
         an_unknown_task_is_ignored,
+    ;
+    outbox:
+        the_outbox_repeats_until_acknowledged,
+        the_outbox_can_be_read_in_source_order,
+        a_delivered_source_is_reported_at_enqueue,
+        a_source_is_delivered_again_if_requested,
+        rows_contain_pending_deliveries,
     ;
     deliveries:
         a_delivery_is_claimed_by_one_caller,

@@ -211,6 +211,14 @@ impl Trial {
         self.row(number).await.state
     }
 
+    pub(super) async fn acknowledge_all(&self) {
+        let outbox = self.ledger.undelivered(None, 1000).await;
+        let ids = outbox.expect("undelivered");
+        let ids = ids.iter().map(|entry| entry.id).collect();
+        let acknowledged = self.ledger.acknowledge(ids, at(100)).await;
+        acknowledged.expect("acknowledge");
+    }
+
     /// Returns the outbox: data ids and states.
     pub(super) async fn outbox(&self) -> Vec<(String, State)> {
         let outbox = self.ledger.undelivered(None, 1000).await;
