@@ -119,7 +119,7 @@ async fn check(location: &Path) -> Result<Exit, Failure> {
 }
 
 async fn copy(options: CopyOptions, mut interrupt: Interrupt) -> Result<Exit, Failure> {
-    if options.from == options.to {
+    if is_same(&options.from, &options.to) {
         return Err(Failure::new(
             "the source and the target are the same ledger",
         ));
@@ -159,6 +159,12 @@ async fn copy(options: CopyOptions, mut interrupt: Interrupt) -> Result<Exit, Fa
         "{copied}\n{unfinished} images are not finished: continue with one of the two ledgers only, \
          because each would pay for them"
     ))
+}
+
+/// Compares paths by what they name. Two URLs of one database are detected by its locks.
+fn is_same(from: &Path, to: &Path) -> bool {
+    let canonical = |path: &Path| path.canonicalize().ok();
+    from == to || canonical(from).is_some_and(|from| canonical(to) == Some(from))
 }
 
 fn print(text: &str) -> Result<Exit, Failure> {

@@ -13,7 +13,7 @@ use super::postgres::PostgresTables;
 #[cfg(feature = "ledger")]
 use super::sqlite::SqliteTables;
 use super::{
-    tables::{Head, Tables},
+    tables::{Head, Tables, UNFINISHED},
     time::to_millis,
 };
 use crate::error::{Error, ErrorKind};
@@ -147,7 +147,7 @@ impl Maintenance {
     ///
     /// # Errors
     ///
-    /// Returns an error if there is a ledger of another version.
+    /// Returns an error if there is a ledger of another version or an incomplete copy.
     pub async fn init(&self) -> Result<Upgraded, Error> {
         let head = self.tables.head().await?;
         // Not upgraded here: an upgrade is a command of its own, because no older worker may be
@@ -155,25 +155,34 @@ impl Maintenance {
         if head.version != 0 && head.version != head.current {
             return Err(self.unusable("init", &older(&head)));
         }
-        self.migrate(head.current).await
+        self.migrate("init", &head).await
     }
 
     /// Upgrades the tables of an older version.
     ///
     /// # Errors
     ///
-    /// Returns an error if there is no ledger, or a newer one, or if workers use an older one.
+    /// Returns an error if there is no ledger, or a newer one, or an incomplete copy of the current
+    /// version, or if workers use an older one.
     pub async fn upgrade(&self) -> Result<Upgraded, Error> {
         let head = self.tables.head().await?;
         if head.version == 0 {
             return Err(self.unusable("upgrade", "there is no ledger"));
         }
-        self.migrate(head.current).await
+        self.migrate("upgrade", &head).await
     }
 
-    async fn migrate(&self, to: u32) -> Result<Upgraded, Error> {
+    async fn migrate(&self, operation: &str, head: &Head) -> Result<Upgraded, Error> {
+        // A success would read as if it could be used. One of an older version cannot be continued
+        // before it is upgraded.
+        if head.copying.is_some() && head.version == head.current {
+            return Err(self.unusable(operation, UNFINISHED));
+        }
         let from = self.tables.upgrade().await?;
-        Ok(Upgraded { from, to })
+        Ok(Upgraded {
+            from,
+            to: head.current,
+        })
     }
 
     /// Counts inconsistent rows. Reads the whole ledger and writes nothing.

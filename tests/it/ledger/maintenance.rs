@@ -134,7 +134,10 @@ fn a_copy_between_files_is_equal_and_is_used_only_when_complete() {
                         begun += 1;
                         let read = SqliteLedger::open_existing(&to).unwrap_err();
                         let error = SqliteLedger::open(&to, &scope()).unwrap_err();
-                        for error in [read, error] {
+                        let unfinished = Maintenance::sqlite(&to).unwrap();
+                        let init = unfinished.init().await.unwrap_err();
+                        let upgrade = unfinished.upgrade().await.unwrap_err();
+                        for error in [read, error, init, upgrade] {
                             assert!(error.to_string().contains("not complete"), "{error}");
                         }
                     }

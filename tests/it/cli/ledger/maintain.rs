@@ -68,6 +68,7 @@ fn what_cannot_be_copied_or_checked_says_why() {
         (&["check", "absent.db"][..], "does not exist"),
         (&["copy", "absent.db", "copy.db"], "does not exist"),
         (&["copy", "copy.db", "copy.db"], "are the same ledger"),
+        (&["copy", "copy.db", "./copy.db"], "are the same ledger"),
         (&["check", "text.txt"], "not a ledger"),
         (&["copy", "greenlight.db", "text.txt"], "not a ledger"),
     ] {
