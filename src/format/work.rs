@@ -36,4 +36,11 @@ impl Work {
         self.left = self.left?.checked_sub(picoseconds);
         self.left.map(drop)
     }
+
+    /// Whether work that is optional, and costs so many picoseconds, would leave the rest of the
+    /// file what it needs.
+    #[cfg(feature = "payload")]
+    pub(super) fn affords(&self, picoseconds: u64) -> bool {
+        self.left.is_some_and(|left| picoseconds <= left)
+    }
 }

@@ -193,13 +193,53 @@ impl Png {
 
 /// `bytes` as a zlib stream, compressed.
 fn compressed(bytes: &[u8]) -> Vec<u8> {
+    compressed_at(6, bytes)
+}
+
+fn compressed_at(level: i32, bytes: &[u8]) -> Vec<u8> {
     let mut data = vec![0; bytes.len() + 1000];
-    let mut deflate = zlib_rs::Deflate::new(6, true, 15);
+    let mut deflate = zlib_rs::Deflate::new(level, true, 15);
     deflate
         .compress(bytes, &mut data, DeflateFlush::Finish)
         .unwrap();
     data.truncate(deflate.total_out().try_into().unwrap());
     data
+}
+
+/// Rows of filter type 0, in stripes of a number of rows and a highest sample each.
+fn striped(rows: &[usize], stripes: &[(usize, u8)], seed: u64) -> Vec<u8> {
+    let mut random = seed | 1;
+    let heights = stripes.iter().cycle();
+    let mut masks = heights.flat_map(|(height, mask)| std::iter::repeat_n(*mask, *height));
+    let mut pixels = Vec::new();
+    for row in rows.windows(2) {
+        let mask = masks.next().unwrap();
+        pixels.push(0);
+        for _ in row[0] + 1..row[1] {
+            // Xorshift.
+            random ^= random << 13;
+            random ^= random >> 7;
+            random ^= random << 17;
+            pixels.push(random.to_le_bytes()[3] & mask);
+        }
+    }
+    pixels
+}
+
+/// How many bytes of a zlib stream a decompressor needs, one at a time, to write the byte at `at`.
+fn read_until(data: &[u8], at: usize) -> usize {
+    let mut inflate = zlib_rs::Inflate::new(true, 15);
+    let mut output = vec![0; at + 1];
+    for (read, byte) in data.iter().enumerate() {
+        let written = usize::try_from(inflate.total_out()).unwrap();
+        let output = &mut output[written..];
+        let status = inflate.decompress(&[*byte], output, zlib_rs::InflateFlush::NoFlush);
+        status.unwrap();
+        if inflate.total_out() > at.try_into().unwrap() {
+            return read;
+        }
+    }
+    panic!("no byte at {at}")
 }
 
 /// A GIF of 200x200 pixels, a code of 9 bits for each, and the offset of the code of one.
@@ -467,6 +507,27 @@ proptest! {
         };
         // The rows before it compress alone to about as many bytes, without the checksum.
         let place = compressed(&pixels[..rows[row]]).len().saturating_sub(4);
+        assert_near(&png.bytes(), DefectKind::PngFilter, png.place(place))?;
+    }
+
+    /// Noise and flat areas alternate, so that equal lengths of rows differ in their compressed
+    /// lengths by a hundred times.
+    #[test]
+    fn a_wrong_filter_type_between_noise_and_flat_rows_is_reported_where_it_is(
+        stripes in prop::collection::vec((1_usize..60, prop::sample::select(&[0, 1, 3, 15, 255][..])), 1..30),
+        seed in any::<u64>(),
+        row in any::<Index>(),
+        level in prop::sample::select(&[1, 4, 6, 9][..]),
+        interlaced in any::<bool>(),
+        chunk in 100_usize..100_000,
+    ) {
+        let rows = Png::rows(interlaced);
+        let mut pixels = striped(&rows, &stripes, seed);
+        let row = rows[row.index(rows.len() - 1)];
+        pixels[row] = 5;
+        let data = compressed_at(level, &pixels);
+        let place = read_until(&data, row);
+        let png = Png { data, interlaced, chunk };
         assert_near(&png.bytes(), DefectKind::PngFilter, png.place(place))?;
     }
 

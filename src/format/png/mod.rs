@@ -10,6 +10,8 @@ mod payload;
 #[cfg_attr(not(feature = "payload"), path = "pictures_unread.rs")]
 mod pictures;
 #[cfg(feature = "payload")]
+mod replay;
+#[cfg(feature = "payload")]
 mod rows;
 
 use crc32fast::Hasher;

@@ -7,6 +7,7 @@ use zlib_rs::{Inflate, InflateFlush, Status};
 
 use super::{
     header::Header,
+    replay::Replay,
     rows::{Rows, SHORT_ROW_BYTES},
 };
 use crate::format::{Dimensions, work::Work};
@@ -17,8 +18,8 @@ use crate::format::{Dimensions, work::Work};
 const SCRATCH: usize = 128 * 1024;
 
 /// How much image data one call gets: the first of a picture, and the most. The larger the block,
-/// the fewer calls; but the place of a wrong filter type inside of a call is an estimate, and what
-/// is wrong with all of a picture shows in its first rows. Blocks are counted from the beginning of
+/// the fewer calls; but the place of a wrong filter type may be an estimate inside of a call, and
+/// what is wrong with all of a picture shows in its first rows. Blocks are counted from the beginning of
 /// a chunk, so that the calls, and with them every position and the work that is counted, are the
 /// same for any division of the file.
 const FIRST_BLOCK: usize = 1024;
@@ -26,7 +27,7 @@ const BLOCK: usize = 4 * 1024;
 
 /// Picoseconds that a decompressed byte costs, if it repeats the byte before: what else deflate
 /// codes in a few bits takes as long.
-const PER_BYTE: u64 = 105;
+pub(super) const PER_BYTE: u64 = 105;
 
 /// Picoseconds that a row costs, at least. Shorter rows than [`SHORT_ROW_BYTES`] are checked many
 /// at a time.
@@ -36,11 +37,11 @@ const PER_ROW: u64 = 4_000;
 pub(super) const PER_PICTURE: u64 = 300_000;
 
 /// Picoseconds that a call of the decompressor costs.
-const PER_CALL: u64 = 100_000;
+pub(super) const PER_CALL: u64 = 100_000;
 
 /// Picoseconds that a block's code tables cost: at most, and for each byte that defines them.
-const TABLES: u64 = 8_000_000;
-const TABLES_PER_BYTE: u64 = 350_000;
+pub(super) const TABLES: u64 = 8_000_000;
+pub(super) const TABLES_PER_BYTE: u64 = 350_000;
 
 /// How the decompressor names a checksum that does not match.
 const WRONG_CHECKSUM: &str = "incorrect data check";
@@ -73,6 +74,7 @@ pub(super) struct Payload {
     inflate: Inflate,
     scratch: Vec<u8>,
     rows: Rows,
+    replay: Replay,
     /// Bytes that the rows still lack.
     left: u64,
     /// The outcome, once it is known, and the file offset where it showed.
@@ -103,6 +105,7 @@ impl Payload {
             inflate: Inflate::new(true, 15),
             scratch: Vec::new(),
             rows: Rows::new(header, size),
+            replay: Replay::default(),
             left: header.unpacked(size),
             outcome: None,
             held: Vec::new(),
@@ -120,6 +123,7 @@ impl Payload {
         // make many small frames expensive.
         self.inflate.reset(true);
         self.rows = Rows::new(header, size);
+        self.replay.restart();
         self.left = header.unpacked(size);
         self.outcome = None;
         self.held.clear();
@@ -187,7 +191,9 @@ impl Payload {
             let read = self.inflate.total_in().saturating_sub(read);
             let written = self.inflate.total_out().saturating_sub(written);
             let start = self.end.saturating_sub(length(input));
-            input = input.get(index(read)..).unwrap_or_default();
+            let (data, rest) = input.split_at_checked(index(read)).unwrap_or_default();
+            input = rest;
+            self.replay.read(data, written);
             let full = index(written) == room;
             // A call that ran out of room continues inside a block of deflate, past its tables.
             self.before_tables = !full;
@@ -195,7 +201,10 @@ impl Payload {
             if may_read_tables {
                 cost = cost.saturating_add(read.saturating_mul(TABLES_PER_BYTE).min(TABLES));
             }
-            self.outcome = self.after(status.ok(), written, start, read);
+            self.outcome = self.after(status.ok(), written, start, read, work);
+            if !full && !input.is_empty() {
+                self.replay.begin_block(data);
+            }
             if !input.is_empty() && matches!(self.outcome, Some((Outcome::Complete, _))) {
                 self.outcome = Some((Outcome::Excess, start.saturating_add(read)));
             }
@@ -236,6 +245,7 @@ impl Payload {
         written: u64,
         start: u64,
         read: u64,
+        work: &mut Work,
     ) -> Option<(Outcome, u64)> {
         let at = start.saturating_add(read);
         if self.left == 0 && written > 0 {
@@ -243,10 +253,14 @@ impl Payload {
         }
         let output = self.scratch.get(..index(written)).unwrap_or_default();
         if let Some(place) = self.rows.wrong_filter(output) {
-            // Between two calls the place is estimated, as if all of the block were compressed
-            // alike.
-            let share =
-                read.saturating_mul(u64::try_from(place).unwrap_or_default()) / written.max(1);
+            let place = u64::try_from(place).unwrap_or_default();
+            let from = written.saturating_sub(place);
+            let after = self.replay.read_after(from, &mut self.scratch, work);
+            let share = match after.and_then(|after| u64::try_from(after).ok()) {
+                Some(after) => read.saturating_sub(after.saturating_add(1)),
+                // As if all that the call has read were compressed alike.
+                None => read.saturating_mul(place) / written.max(1),
+            };
             return Some((Outcome::Filter, start.saturating_add(share)));
         }
         self.left = self.left.saturating_sub(written);
@@ -274,10 +288,10 @@ fn begins_with_tables(before: u64, input: &[u8]) -> bool {
     }
 }
 
-fn length(bytes: &[u8]) -> u64 {
+pub(super) fn length(bytes: &[u8]) -> u64 {
     u64::try_from(bytes.len()).unwrap_or(u64::MAX)
 }
 
-fn index(len: u64) -> usize {
+pub(super) fn index(len: u64) -> usize {
     usize::try_from(len).unwrap_or(usize::MAX)
 }
