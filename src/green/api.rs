@@ -22,6 +22,24 @@ use crate::{error::Error, image_url::ImageUrl, verdict::Accepted};
 ///         results.await.unwrap_or_else(|_| Ok(Vec::new())) // the next poll requests them again
 ///     })
 /// }
+/// # #[cfg(feature = "sandbox")]
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # use greenlight::{ImageUrl, Scene, green::{Batch, Client, Credentials, Secret, Task}};
+/// # let sandbox = greenlight::sandbox::Sandbox::start().await?;
+/// # let key = sandbox.credentials();
+/// # let key = Credentials::new(key.id(), Secret::new(key.secret()));
+/// # let client = Client::builder().endpoint(&sandbox.endpoint()).credentials(key).build()?;
+/// # let task = Task::unchecked(ImageUrl::parse("https://images.example/a.png")?);
+/// # let submission = client.submit(Batch::new([task])?, &[Scene::Porn]).await?;
+///
+/// let tasks: Vec<TaskId> = submission.task_ids().cloned().collect();
+/// let reports = results(&client, &tasks).await?;
+/// assert_eq!(reports[0].task_id(), &tasks[0]);
+/// # Ok(())
+/// # }
+/// # #[cfg(not(feature = "sandbox"))]
+/// # fn main() {}
 /// ```
 pub type ApiReply<'a, T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send + 'a>>;
 

@@ -136,13 +136,24 @@ pub struct Face {
 /// A known person.
 ///
 /// ```
-/// use greenlight::green::Face;
+/// use greenlight::green::{Face, callback};
 ///
 /// /// Returns the names of the persons whom the service is at least 80 % sure of.
 /// fn names(face: &Face) -> Vec<&str> {
 ///     let likely = face.persons.iter().filter(|person| person.rate.is_some_and(|rate| rate >= 80.0));
 ///     likely.filter_map(|person| person.name.as_deref()).collect()
 /// }
+///
+/// # let report = callback::parse(
+/// #     br#"{"code": 200, "taskId": "t", "results": [{"scene": "terrorism", "suggestion": "review",
+/// #         "sfaceData": [{"x": 9, "y": 5, "w": 40, "h": 50, "faces":
+/// #             [{"name": "A", "rate": 91.5}, {"rate": 85.0}, {"name": "B", "rate": 40.0}]}]}]}"#,
+/// # )?;
+/// # let outcome = report.outcome().expect("the task is done");
+/// // A face with the candidates A at 91.5 %, an unnamed person at 85 %, and B at 40 %.
+/// let face = &outcome.results()[0].details().faces[0];
+/// assert_eq!(names(face), ["A"]);
+/// # Ok::<(), greenlight::Error>(())
 /// ```
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -4,14 +4,29 @@
 //! is made at most once unless the service itself reported that it was not executed:
 //! [`what_can_go_wrong`] lists each failure, and what is billed.
 //!
-//! ```no_run
-//! use greenlight::{Accepted, ImageUrl, Scene, green::{Batch, Client, Credentials, Task}};
+//! ```
+//! # #[cfg(feature = "sandbox")]
+//! # #[tokio::main]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # use greenlight::{Inspection, Requirements, green::Content};
+//! use greenlight::{
+//!     Scene,
+//!     green::{Batch, Client, Credentials, Secret, Task},
+//!     sandbox::Sandbox,
+//! };
 //!
-//! # async fn example(accepted: Accepted<ImageUrl>) -> Result<(), greenlight::Error> {
+//! // A mock of the service. The real one needs `region("ap-southeast-1")` in place of `endpoint`,
+//! // and `Credentials::from_env()?`.
+//! let sandbox = Sandbox::start().await?;
+//! let key = sandbox.credentials();
 //! let client = Client::builder()
-//!     .region("ap-southeast-1")
-//!     .credentials(Credentials::from_env()?)
+//!     .endpoint(&sandbox.endpoint())
+//!     .credentials(Credentials::new(key.id(), Secret::new(key.secret())))
+//! #     .poll_interval(std::time::Duration::from_millis(20))
 //!     .build()?;
+//! # let bytes = std::fs::read("fixtures/images/png/rgb.png")?;
+//! # let accepted = Requirements::ASYNC.judge(Inspection::of(&bytes)).into_result()?;
+//! # let accepted = client.upload(accepted, &Content::bytes(bytes)).await?;
 //! let batch = Batch::new([Task::new(accepted)])?;
 //! let submission = client.submit(batch, &[Scene::Porn, Scene::Terrorism]).await?;
 //! let mut watch = client.watch(submission.task_ids().cloned());
@@ -20,8 +35,11 @@
 //!         println!("{}: {}", report.task_id(), outcome.decision());
 //!     }
 //! }
+//! assert_eq!(sandbox.billed(), 2); // one image in two scenes
 //! # Ok(())
 //! # }
+//! # #[cfg(not(feature = "sandbox"))]
+//! # fn main() {}
 //! ```
 
 mod api;

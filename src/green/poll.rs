@@ -22,20 +22,36 @@ use crate::error::{Error, Retry};
 
 /// Polls tasks and returns their results one by one as they arrive.
 ///
-/// ```no_run
-/// # async fn example(client: greenlight::green::Client) -> Result<(), greenlight::Error> {
-/// use greenlight::{Scene, TaskId, green::TaskState};
+/// ```
+/// # #[cfg(feature = "sandbox")]
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # use greenlight::{ImageUrl, green::{Batch, Client, Credentials, Secret, Task}};
+/// # let sandbox = greenlight::sandbox::Sandbox::start().await?;
+/// # let key = sandbox.credentials();
+/// # let key = Credentials::new(key.id(), Secret::new(key.secret()));
+/// # let client = Client::builder().endpoint(&sandbox.endpoint()).credentials(key);
+/// # let client = client.poll_interval(std::time::Duration::from_millis(20)).build()?;
+/// # let task = Task::unchecked(ImageUrl::parse("https://images.example/a.png")?);
+/// # let submission = client.submit(Batch::new([task])?, &[Scene::Porn]).await?;
+/// use greenlight::{Scene, TaskId, green::{OutcomeDecision, TaskState}};
 ///
-/// let stored = TaskId::parse("img4wlJcb7p4wH4lAP3111111-12aaaa")?;
-/// let mut watch = client.watch([stored]).with_scenes(&[Scene::Porn]);
+/// let stored: Vec<TaskId> = submission.task_ids().cloned().collect(); // in a database
+/// let mut watch = client.watch(stored.clone()).with_scenes(&[Scene::Porn]);
+/// let mut passed = Vec::new();
 /// while let Some(report) = watch.next().await? {
 ///     match report.state() {
-///         TaskState::Done(outcome) => println!("{}: {}", report.task_id(), outcome.decision()),
+///         TaskState::Done(outcome) if outcome.decision() == OutcomeDecision::Pass => {
+///             passed.push(report.task_id().clone());
+///         }
 ///         state => println!("{}: {state:?}", report.task_id()),
 ///     }
 /// }
+/// assert_eq!(passed, stored);
 /// # Ok(())
 /// # }
+/// # #[cfg(not(feature = "sandbox"))]
+/// # fn main() {}
 /// ```
 #[derive(Debug)]
 pub struct Watch {

@@ -12,10 +12,18 @@ use crate::image_url::ImageUrl;
 
 /// The service's answer to a batch.
 ///
-/// ```no_run
-/// use greenlight::{Scene, green::{Batch, Client}};
-///
-/// # async fn example(client: Client, batch: Batch) -> Result<(), greenlight::Error> {
+/// ```
+/// # #[cfg(feature = "sandbox")]
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # use greenlight::{ImageUrl, Scene, green::{Batch, Client, Credentials, Secret, Task}};
+/// # let sandbox = greenlight::sandbox::Sandbox::start().await?;
+/// # let key = sandbox.credentials();
+/// # let key = Credentials::new(key.id(), Secret::new(key.secret()));
+/// # let client = Client::builder().endpoint(&sandbox.endpoint()).credentials(key);
+/// # let client = client.poll_interval(std::time::Duration::from_millis(20)).build()?;
+/// # let task = Task::unchecked(ImageUrl::parse("https://images.example/a.png")?);
+/// # let batch = Batch::new([task])?;
 /// let submission = client.submit(batch, &[Scene::Porn]).await?;
 /// for entry in submission.entries() {
 ///     match entry.result() {
@@ -24,8 +32,11 @@ use crate::image_url::ImageUrl;
 ///     }
 /// }
 /// let reports = client.wait(&submission).await?;
+/// assert_eq!(reports.len(), submission.task_ids().count());
 /// # Ok(())
 /// # }
+/// # #[cfg(not(feature = "sandbox"))]
+/// # fn main() {}
 /// ```
 #[derive(Clone, Debug)]
 pub struct Submission {

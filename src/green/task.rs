@@ -15,13 +15,30 @@ use crate::{
 /// accepting verdict.
 ///
 /// ```
+/// # #[cfg(feature = "sandbox")]
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # use greenlight::{Inspection, Requirements, green::{Client, Content, Credentials, Secret}};
+/// # let sandbox = greenlight::sandbox::Sandbox::start().await?;
+/// # let key = sandbox.credentials();
+/// # let key = Credentials::new(key.id(), Secret::new(key.secret()));
+/// # let client = Client::builder().endpoint(&sandbox.endpoint()).credentials(key).build()?;
+/// # let bytes = std::fs::read("fixtures/images/gif/animated.gif")?;
+/// # let accepted = Requirements::ASYNC.judge(Inspection::of(&bytes)).into_result()?;
+/// # let accepted = client.upload(accepted, &Content::bytes(bytes)).await?;
 /// use greenlight::{Accepted, DataId, ImageUrl, green::Task};
 ///
 /// fn task(accepted: Accepted<ImageUrl>) -> Result<Task, greenlight::Error> {
 ///     let task = Task::new(accepted).with_data_id(DataId::parse("photo-1")?);
 ///     // An animation is billed once for each scanned frame.
-///     Ok(task.with_frame_cap(3))
+///     Ok(task.with_frame_cap(2))
 /// }
+///
+/// assert_eq!(task(accepted)?.billed(), 2);
+/// # Ok(())
+/// # }
+/// # #[cfg(not(feature = "sandbox"))]
+/// # fn main() {}
 /// ```
 #[derive(Clone)]
 pub struct Task {

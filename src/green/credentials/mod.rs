@@ -211,6 +211,8 @@ pub type Provided<'a> =
 /// A source of credentials.
 ///
 /// ```
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), greenlight::Error> {
 /// use greenlight::green::{Client, Credentials, ProvideCredentials, Provided, Secret};
 ///
 /// #[derive(Debug)]
@@ -225,8 +227,11 @@ pub type Provided<'a> =
 ///     }
 /// }
 ///
+/// let credentials = Vault.provide().await?;
+/// assert_eq!(credentials.expect("the vault has a key").access_key_id(), "LTAIexample");
 /// let client = Client::builder().region("ap-southeast-1").credentials(Vault).build()?;
-/// # Ok::<(), greenlight::Error>(())
+/// # Ok(())
+/// # }
 /// ```
 pub trait ProvideCredentials: fmt::Debug + Send + Sync {
     /// Gets credentials; `None` when this source has none to give, so that the next one is asked.

@@ -24,17 +24,27 @@ use crate::{
 
 /// The bytes of an image: in memory, or in a file that is read as it is sent.
 ///
-/// ```no_run
-/// # async fn example(client: greenlight::green::Client) -> Result<(), Box<dyn std::error::Error>> {
+/// ```
+/// # #[cfg(feature = "sandbox")]
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # use greenlight::green::{Client, Credentials, Secret};
+/// # let sandbox = greenlight::sandbox::Sandbox::start().await?;
+/// # let key = sandbox.credentials();
+/// # let key = Credentials::new(key.id(), Secret::new(key.secret()));
+/// # let client = Client::builder().endpoint(&sandbox.endpoint()).credentials(key).build()?;
 /// use greenlight::{Inspection, Requirements, green::{Batch, Content, Task}};
 ///
-/// let bytes = std::fs::read("photo.png")?;
+/// let bytes = std::fs::read("fixtures/images/png/rgb.png")?;
 /// let inspection = Inspection::of(&bytes);
 /// let accepted = Requirements::ASYNC.judge(inspection).into_result()?;
 /// let uploaded = client.upload(accepted, &Content::bytes(bytes)).await?;
+/// assert!(uploaded.subject().as_str().starts_with("oss://"));
 /// let batch = Batch::new([Task::new(uploaded)])?;
 /// # Ok(())
 /// # }
+/// # #[cfg(not(feature = "sandbox"))]
+/// # fn main() {}
 /// ```
 #[derive(Clone)]
 pub struct Content {

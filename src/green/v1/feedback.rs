@@ -7,17 +7,30 @@ use crate::green::{
 
 /// A correction of a result (feedback page, 70432). Free of charge.
 ///
-/// ```no_run
-/// # async fn example(client: greenlight::green::Client) -> Result<(), greenlight::Error> {
-/// use greenlight::{Scene, TaskId, green::{Feedback, Suggestion}};
+/// ```
+/// # #[cfg(feature = "sandbox")]
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # use greenlight::{ImageUrl, green::{Batch, Client, Credentials, Secret, Task}};
+/// # use greenlight::sandbox::{Operation, Sandbox};
+/// # let sandbox = Sandbox::start().await?;
+/// # let key = sandbox.credentials();
+/// # let key = Credentials::new(key.id(), Secret::new(key.secret()));
+/// # let client = Client::builder().endpoint(&sandbox.endpoint()).credentials(key).build()?;
+/// # let task = Task::unchecked(ImageUrl::parse("https://images.example/porn.png")?);
+/// # let submission = client.submit(Batch::new([task])?, &[Scene::Porn]).await?;
+/// use greenlight::{Scene, green::{Feedback, Suggestion}};
 ///
-/// let task = TaskId::parse("img4wlJcb7p4wH4lAP3111111-12aaaa")?;
+/// let task = submission.task_ids().next().cloned().expect("the image was submitted");
 /// let feedback = Feedback::new(task)
 ///     .with_suggestion(Suggestion::Pass, &[Scene::Porn])
 ///     .with_note("a statue");
 /// client.feedback(&feedback).await?;
+/// assert_eq!(sandbox.requests_of(Operation::Feedback), 1);
 /// # Ok(())
 /// # }
+/// # #[cfg(not(feature = "sandbox"))]
+/// # fn main() {}
 /// ```
 #[derive(Clone, Debug)]
 pub struct Feedback {
