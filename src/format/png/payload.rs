@@ -18,10 +18,10 @@ use crate::format::{Dimensions, work::Work};
 const SCRATCH: usize = 128 * 1024;
 
 /// How much image data one call gets: the first of a picture, and the most. The larger the block,
-/// the fewer calls; but the place of a wrong filter type may be an estimate inside of a call, and
-/// what is wrong with all of a picture shows in its first rows. Blocks are counted from the beginning of
-/// a chunk, so that the calls, and with them every position and the work that is counted, are the
-/// same for any division of the file.
+/// the fewer calls; but the place of a wrong filter type is an estimate inside of a call if the
+/// block of deflate is long, and what is wrong with all of a picture shows in its first rows.
+/// Blocks are counted from the beginning of a chunk, so that the calls, and with them every position
+/// and the work that is counted, are the same for any division of the file.
 const FIRST_BLOCK: usize = 1024;
 const BLOCK: usize = 4 * 1024;
 
@@ -69,7 +69,8 @@ pub(super) enum Outcome {
     TooMuch,
 }
 
-/// Decompresses one picture after another, with at most 144 KB and what the decompressor takes.
+/// Decompresses one picture after another, with at most 144 KB, what the decompressor takes,
+/// and the block of deflate that is read, if it has at most 192 KB.
 pub(super) struct Payload {
     inflate: Inflate,
     scratch: Vec<u8>,

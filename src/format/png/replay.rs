@@ -8,8 +8,9 @@ use zlib_rs::{Inflate, InflateFlush};
 use super::payload::{PER_BYTE, PER_CALL, TABLES, TABLES_PER_BYTE, index, length};
 use crate::format::work::Work;
 
-/// The most image data that is kept. With zlib's usual settings a block is shorter.
-const KEPT: usize = 64 * 1024;
+/// The most image data that is kept. With zlib's usual settings a block has less than 48 KB, with
+/// libdeflate's it codes at most 300,000 bytes. Fast compressors may write one for all of a picture.
+const KEPT: usize = 192 * 1024;
 
 /// What a block may repeat (RFC 1951, 2). Zeros serve: what is repeated does not change where it is
 /// coded.
