@@ -13,6 +13,7 @@ use pyo3::{
 };
 
 use crate::{
+    arguments,
     engine::{Engine, Options, Running},
     verdict::Verdict,
 };
@@ -30,9 +31,18 @@ pub(crate) struct Checks {
 
 impl Checks {
     pub(crate) fn new(sources: &Bound<'_, PyAny>, options: Options) -> PyResult<Self> {
+        let expected = "an iterable of str";
+        arguments::not_single("urls", expected, sources)?;
+        let iterator = sources
+            .try_iter()
+            .map_err(|error| match sources.hasattr("__iter__") {
+                // What the iterable itself raises is not replaced.
+                Ok(true) => error,
+                _ => arguments::mistyped("urls", expected, sources, error),
+            })?;
         Ok(Self {
             engine: Engine::with_options(options)?,
-            sources: Some(sources.try_iter()?.unbind()),
+            sources: Some(iterator.unbind()),
             running: VecDeque::new(),
             failed: None,
         })
@@ -44,7 +54,8 @@ impl Checks {
             return Ok(());
         };
         let next = sources.bind(py).clone().next();
-        match next.map(|source| source.and_then(|source| source.extract::<String>())) {
+        let read = |source| arguments::typed("urls", "a str", &source);
+        match next.map(|source| source.and_then(read)) {
             Some(Ok(source)) => self.running.push_back(self.engine.start(source)),
             Some(Err(error)) if error.is_instance_of::<PyException>(py) => {
                 self.sources = None;

@@ -24,7 +24,12 @@ use pyo3::{
 };
 use tokio::{runtime::Runtime, task::JoinHandle, time};
 
-use crate::{depth_of, requirements::Requirements, verdict::Verdict};
+use crate::{
+    arguments::{self, list, typed},
+    depth_of,
+    requirements::Requirements,
+    verdict::Verdict,
+};
 
 /// The interval at which a wait looks for signals such as Ctrl-C.
 const SIGNALS: Duration = Duration::from_millis(100);
@@ -85,30 +90,28 @@ impl Options {
     fn set(&mut self, key: &str, value: &Bound<'_, PyAny>) -> PyResult<()> {
         match key {
             "requirements" => {
-                let requirements: Option<PyRef<'_, Requirements>> = value.extract()?;
+                let expected = "Requirements or None";
+                let requirements: Option<Py<Requirements>> = typed(key, expected, value)?;
                 self.requirements = requirements
-                    .map(|given| given.0.clone())
+                    .map(|given| given.get().0.clone())
                     .unwrap_or_default();
             }
-            "mode" => self.mode = mode(value.extract()?)?,
-            "depth" => self.depth = depth_of(value.extract()?)?,
-            "concurrency" => self.concurrency = value.extract()?,
-            "concurrency_per_host" => self.concurrency_per_host = value.extract()?,
-            "pace_per_host" => self.pace_per_host = seconds(key, value)?,
+            "mode" => self.mode = mode(&typed::<String>(key, "a str", value)?)?,
+            "depth" => self.depth = depth_of(&typed::<String>(key, "a str", value)?)?,
+            "concurrency" => self.concurrency = size(key, value)?,
+            "concurrency_per_host" => self.concurrency_per_host = size(key, value)?,
+            "pace_per_host" => self.pace_per_host = arguments::seconds(key, value)?,
             "deadline" if value.is_none() => self.deadline = None,
-            "deadline" => self.deadline = Some(seconds(key, value)?),
-            "max_redirects" => self.max_redirects = value.extract()?,
+            "deadline" => self.deadline = Some(arguments::seconds(key, value)?),
+            "max_redirects" => self.max_redirects = size(key, value)?,
             "user_agent" => {
-                self.user_agent = value.extract::<Option<String>>()?.unwrap_or_default();
+                let given: Option<String> = typed(key, "a str or None", value)?;
+                self.user_agent = given.unwrap_or_default();
             }
-            "headers" => {
-                let headers = value.cast::<PyDict>()?.iter();
-                let headers = headers.map(|(name, value)| Ok((name.extract()?, value.extract()?)));
-                self.headers = headers.collect::<PyResult<_>>()?;
-            }
-            "allow_address" => self.allow_address = value.extract()?,
-            "deny_address" => self.deny_address = value.extract()?,
-            "files_under" => self.files_under = value.extract()?,
+            "headers" => self.headers = arguments::pairs(key, value)?,
+            "allow_address" => self.allow_address = list(key, "a list of str", value)?,
+            "deny_address" => self.deny_address = list(key, "a list of str", value)?,
+            "files_under" => self.files_under = list(key, "a list of paths", value)?,
             other => {
                 let message = format!("unexpected keyword argument: {other}");
                 return Err(PyTypeError::new_err(message));
@@ -158,9 +161,8 @@ fn mode(name: &str) -> PyResult<Mode> {
     }
 }
 
-fn seconds(key: &str, value: &Bound<'_, PyAny>) -> PyResult<Duration> {
-    Duration::try_from_secs_f64(value.extract()?)
-        .map_err(|error| PyValueError::new_err(format!("{key}: {error}")))
+fn size(name: &str, value: &Bound<'_, PyAny>) -> PyResult<usize> {
+    Ok(usize::try_from(arguments::count(name, value)?).unwrap_or(usize::MAX))
 }
 
 /// The threads, connections and limits of one set of options.

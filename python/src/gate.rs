@@ -3,7 +3,7 @@
 use greenlight::{Claim, Inspection};
 use pyo3::{buffer::PyBuffer, exceptions::PyValueError, prelude::*, types::PyBytes};
 
-use crate::{depth_of, requirements::Requirements, verdict::Verdict};
+use crate::{arguments, depth_of, requirements::Requirements, verdict::Verdict};
 
 /// Evaluates an upload while it is received. It keeps none of the bytes.
 #[pyclass(module = "greenlight_image")]
@@ -43,15 +43,16 @@ impl Gate {
     }
 
     /// Records the length announced for the whole image, in bytes. Returns the verdict if that alone
-    /// is enough to reject, else None.
+    /// is enough to reject, else None. Raises ValueError if the length is negative.
     #[pyo3(signature = (length, /))]
-    fn announce_len(&mut self, length: u64) -> Option<Verdict> {
+    fn announce_len(&mut self, length: &Bound<'_, PyAny>) -> PyResult<Option<Verdict>> {
+        let length = arguments::count("length", length)?;
         if let Some(gate) = &mut self.open
             && gate.announce_len(length).is_err()
         {
             self.reject();
         }
-        self.verdict.clone()
+        Ok(self.verdict.clone())
     }
 
     /// Evaluates the next bytes of the upload. Returns the verdict once the bytes received so far are

@@ -1,5 +1,6 @@
 //! The extension module behind the Python package `greenlight_image`.
 
+mod arguments;
 mod checks;
 mod engine;
 mod gate;
@@ -14,7 +15,7 @@ use pyo3::{exceptions::PyValueError, prelude::*};
 mod _native {
     use pyo3::{prelude::*, types::PyDict};
 
-    use super::{checks, depth_of, engine, read};
+    use super::{arguments, checks, depth_of, engine, read};
 
     #[pymodule_export]
     use super::{
@@ -63,9 +64,12 @@ mod _native {
     #[pyo3(signature = (sources, /, **options))]
     fn check_batch<'py>(
         py: Python<'py>,
-        sources: Vec<String>,
+        sources: &Bound<'_, PyAny>,
         options: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<Bound<'py, PyDict>> {
+        let expected = "a list of str";
+        arguments::not_single("sources", expected, sources)?;
+        let sources = arguments::list("sources", expected, sources)?;
         checks::batch(py, sources, engine::Options::from_kwargs(options)?)
     }
 }

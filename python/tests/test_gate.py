@@ -37,6 +37,18 @@ def test_a_length_that_is_too_large_is_rejected_before_the_first_byte() -> None:
     assert [found.code for found in rejected.violations] == ["image/too-large"]
 
 
+def test_any_length_that_is_not_negative_is_accepted() -> None:
+    for length in (2**64 - 1, 2**64, 99_999_999_999_999_999_999, 10**400):
+        rejected = g.Gate().announce_len(length)
+        assert rejected is not None
+        assert [found.code for found in rejected.violations] == ["image/too-large"]
+    for length in (-1, -(2**70)):
+        gate = g.Gate()
+        with pytest.raises(ValueError, match="length: must not be negative: -"):
+            gate.announce_len(length)
+        assert gate.announce_len(0) is None
+
+
 def test_an_upload_that_ends_early_is_not_accepted(images: Path) -> None:
     gate = g.Gate()
     gate.push((images / "png/rgb.png").read_bytes()[:-1])

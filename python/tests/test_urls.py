@@ -3,8 +3,10 @@ from __future__ import annotations
 import csv
 import itertools
 import json
+import math
 import multiprocessing
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -12,7 +14,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import greenlight_image as g
 import pytest
@@ -80,6 +82,75 @@ def test_options_that_are_not_usable_are_refused() -> None:
             g.check_urls([], **options)
     with pytest.raises(OSError):
         g.check_urls([], files_under=["/no/such/folder"])
+
+
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        ({"concurrency": -1}, "concurrency: must not be negative: -1"),
+        ({"concurrency": 0}, "probe cannot be set up: concurrency must be from 1 to "),
+        ({"concurrency_per_host": 0}, "probe cannot be set up: concurrency per host must be from 1 to "),
+        ({"concurrency_per_host": 2**64}, "probe cannot be set up: concurrency per host must be from 1 to "),
+        ({"max_redirects": -(2**70)}, "max_redirects: must not be negative: -"),
+        ({"deadline": -0.5}, "deadline: must be from 0 to 1.8e19 seconds: -0.5"),
+        ({"deadline": math.nan}, "deadline: must be from 0 to 1.8e19 seconds: nan"),
+        ({"deadline": math.inf}, "deadline: must be from 0 to 1.8e19 seconds: inf"),
+        ({"pace_per_host": 1e300}, "pace_per_host: must be from 0 to 1.8e19 seconds: 1e+300"),
+        ({"pace_per_host": 10**5000}, "pace_per_host: must be from 0 to 1.8e19 seconds"),
+    ],
+)
+def test_a_number_out_of_range_is_a_valueerror(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}"):
+        g.check_urls([], **options)
+
+
+def test_numbers_above_those_of_the_machine_are_accepted_where_there_is_no_limit() -> None:
+    assert list(g.check_urls([], max_redirects=2**64, deadline=1e19, pace_per_host=2**63)) == []
+
+
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        ({"requirements": "sync"}, "requirements: expected Requirements or None, not str"),
+        ({"mode": 3}, "mode: expected a str, not int"),
+        ({"depth": None}, "depth: expected a str, not NoneType"),
+        ({"concurrency": "8"}, "concurrency: expected an int, not str"),
+        ({"concurrency_per_host": 1.5}, "concurrency_per_host: expected an int, not float"),
+        ({"max_redirects": None}, "max_redirects: expected an int, not NoneType"),
+        ({"deadline": "7"}, "deadline: expected a number of seconds, not str"),
+        ({"user_agent": b"x"}, "user_agent: expected a str or None, not bytes"),
+        ({"headers": ["a"]}, "headers: expected a dict of str to str, not list"),
+        ({"headers": {"a": 1}}, "headers: expected a dict of str to str, not one with int"),
+        ({"allow_address": "127.0.0.1/32"}, "allow_address: expected a list of str, not str"),
+        ({"deny_address": [3]}, "deny_address: expected a list of str, not one with int"),
+        ({"files_under": "/srv"}, "files_under: expected a list of paths, not str"),
+        ({"files_under": [3]}, "files_under: expected a list of paths, not one with int"),
+    ],
+)
+def test_an_option_of_another_type_is_named(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(TypeError, match=f"^{re.escape(message)}$"):
+        g.check_urls([], **options)
+
+
+def test_one_url_is_not_taken_for_a_list() -> None:
+    url = "http://127.0.0.1"
+    sources: list[Any] = [url, url.encode(), bytearray(url.encode())]
+    for source in sources:
+        kind = type(source).__name__
+        with pytest.raises(TypeError, match=f"^urls: expected an iterable of str, not {kind}: put one URL into a list$"):
+            g.check_urls(source)
+        with pytest.raises(TypeError, match=f"^sources: expected a list of str, not {kind}: put one URL into a list$"):
+            g.check_batch(source)
+    with pytest.raises(TypeError, match="^urls: expected an iterable of str, not int$"):
+        g.check_urls(3)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="^sources: expected a list of str, not int$"):
+        g.check_batch(3)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="^sources: expected a list of str, not one with int$"):
+        g.check_batch([url, 3])  # type: ignore[list-item]
+    with pytest.raises(TypeError, match="^urls: expected a str, not int$"):
+        list(g.check_urls(["no URL", 3]))  # type: ignore[list-item]
+    pair: Any = (url, url)
+    assert g.check_batch(pair)["source"] == [url, url]
 
 
 def test_a_password_is_not_in_the_verdict(site: Site) -> None:

@@ -221,11 +221,15 @@ impl ProbeBuilder {
     /// probe itself sets, for root certificates that are not PEM, and for a limit of 0.
     pub fn build(self) -> Result<Probe, Error> {
         let most = Semaphore::MAX_PERMITS;
-        for limit in [self.concurrency, self.per_host, self.resolver_threads] {
+        for (name, limit) in [
+            ("concurrency", self.concurrency),
+            ("concurrency per host", self.per_host),
+            ("resolver threads", self.resolver_threads),
+        ] {
             // `Semaphore::new` panics above its maximum, and 0 permits would wait forever.
             if !(1..=most).contains(&limit) {
                 return Err(usage(format_args!(
-                    "concurrency must be from 1 to {most}: {limit}"
+                    "{name} must be from 1 to {most}: {limit}"
                 )));
             }
         }
