@@ -11,14 +11,18 @@ import greenlight_image as g
 from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
 from django.core.files.uploadhandler import FileUploadHandler, StopUpload, TemporaryFileUploadHandler
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.urls import path
+from django.utils.datastructures import MultiValueDict
 from django.views.decorators.csrf import csrf_exempt
 
 if not settings.configured:
     settings.configure(ALLOWED_HOSTS=["127.0.0.1", "testserver"], ROOT_URLCONF=__name__, SECRET_KEY="an example")
 
 requirements = g.Requirements(max_bytes="8MB")
+
+# The length of a form is that of the image, the heads of its parts and its other fields.
+OTHER_BYTES = 64 * 1024
 
 
 class GateHandler(FileUploadHandler):
@@ -27,6 +31,14 @@ class GateHandler(FileUploadHandler):
     def __init__(self, request: HttpRequest) -> None:
         super().__init__(request)
         self.verdicts: list[g.Verdict] = []
+
+    def handle_raw_input(self, input_data, META, content_length, boundary, encoding=None):  # type: ignore[no-untyped-def]
+        rejected = g.Gate(requirements).announce_len(max(0, content_length - OTHER_BYTES))
+        if rejected is None:
+            return None
+        self.verdicts.append(rejected)
+        # The form is not read.
+        return QueryDict(), MultiValueDict()
 
     def new_file(self, field_name, file_name, content_type, *arguments, **options):  # type: ignore[no-untyped-def]
         super().new_file(field_name, file_name, content_type, *arguments, **options)

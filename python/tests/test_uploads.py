@@ -90,3 +90,13 @@ def test_a_rejection_is_sent_while_the_upload_is_received(server: tuple[str, int
 def test_a_truncated_image_is_rejected_at_its_end(server: tuple[str, int], images: Path) -> None:
     status, verdict = post(server, (images / "png/rgb.png").read_bytes()[:-5])
     assert (status, verdict["decision"]) == (422, "reject")
+
+
+@pytest.mark.parametrize("rest", [9_000_000, 2**64])
+def test_an_announced_length_that_is_too_large_is_rejected_before_the_body(
+    server: tuple[str, int], images: Path, rest: int
+) -> None:
+    status, verdict = post(server, (images / "png/rgb.png").read_bytes(), rest=rest)
+    assert (status, verdict["decision"]) == (422, "reject")
+    assert isinstance(verdict["violations"], list)
+    assert [found["code"] for found in verdict["violations"]] == ["image/too-large"]
