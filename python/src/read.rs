@@ -1,13 +1,10 @@
 //! Reading one image: bytes, a buffer, a file object or a path.
 
-use std::{
-    io,
-    path::{Path, PathBuf},
-};
+use std::{io, path::PathBuf};
 
 use greenlight::{Depth, Identity, Inspection, Inspector, Requirements, local_file};
 use pyo3::{
-    exceptions::PyTypeError,
+    exceptions::{PyOSError, PyTypeError, PyUnicodeDecodeError},
     prelude::*,
     types::{PyBytes, PyMemoryView, PySlice, PyString},
 };
@@ -38,7 +35,7 @@ pub(crate) fn source(
             let opened = local_file::open(&path)?;
             requirements.judge_file(depth, opened, &path)
         });
-        let verdict = verdict.map_err(|error| with_path(py, &error, &path))?;
+        let verdict = verdict.map_err(|error| with_path(source, &error))?;
         return Ok((Some(path.to_string_lossy().into_owned()), verdict));
     }
     if let Ok(view) = PyMemoryView::from(source) {
@@ -54,23 +51,24 @@ pub(crate) fn source(
     Err(PyTypeError::new_err(message))
 }
 
-/// An `OSError` of the kind that the error number has, with the path as its `filename`.
-fn with_path(py: Python<'_>, error: &io::Error, path: &Path) -> PyErr {
+/// An `OSError` of the kind that the error number has, with the path as its `filename`: the text as
+/// given, as `open` does it.
+fn with_path(path: &Bound<'_, PyAny>, error: &io::Error) -> PyErr {
+    let py = path.py();
     let number = match error.kind() {
         io::ErrorKind::IsADirectory => Some(EISDIR),
         _ => error.raw_os_error(),
     };
-    let text = match number {
-        Some(number) => py
-            .import("os")
-            .and_then(|os| os.call_method1("strerror", (number,)))
-            .and_then(|text| text.extract::<String>()),
-        None => Ok(error.to_string()),
-    };
-    let number = number.unwrap_or(EINVAL);
-    let path = path.to_owned();
-    match text {
-        Ok(text) => pyo3::exceptions::PyOSError::new_err((number, text, path)),
+    let arguments = py.import("os").and_then(|os| {
+        let text = match number {
+            Some(number) => os.call_method1("strerror", (number,))?.extract()?,
+            None => error.to_string(),
+        };
+        let path = os.call_method1("fspath", (path,))?.unbind();
+        Ok((number.unwrap_or(EINVAL), text, path))
+    });
+    match arguments {
+        Ok(arguments) => PyOSError::new_err(arguments),
         Err(failed) => failed,
     }
 }
@@ -141,7 +139,7 @@ fn file_object(
     let read = file.getattr("read")?;
     let inspector = Inspector::new(depth);
     walk(inspector, depth, None, requirements, |inspector, most| {
-        let chunk = read.call1((most,))?;
+        let chunk = read.call1((most,)).map_err(|error| not_binary(py, error))?;
         let bytes = chunk.cast::<PyBytes>().map_err(|_error| {
             let kind = chunk
                 .get_type()
@@ -155,6 +153,17 @@ fn file_object(
         push(py, inspector, bytes);
         Ok(bytes.len())
     })
+}
+
+/// A file in text mode fails at the first bytes that are not text.
+fn not_binary(py: Python<'_>, error: PyErr) -> PyErr {
+    if !error.is_instance_of::<PyUnicodeDecodeError>(py) {
+        return error;
+    }
+    let message = "read() decodes text and does not return bytes: open the file in binary mode";
+    let explained = PyTypeError::new_err(message);
+    explained.set_cause(py, Some(error));
+    explained
 }
 
 fn push(py: Python<'_>, inspector: &mut Inspector, chunk: &[u8]) {

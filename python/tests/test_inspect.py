@@ -10,6 +10,7 @@ import threading
 import time
 import zlib
 from pathlib import Path
+from typing import get_args
 
 import greenlight_image as g
 import pytest
@@ -64,7 +65,11 @@ def test_what_cannot_be_read_is_an_oserror(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError) as missing:
         g.inspect(tmp_path / "none.png")
     assert missing.value.errno == errno.ENOENT
-    assert os.fspath(missing.value.filename) == str(tmp_path / "none.png")
+    assert missing.value.filename == str(tmp_path / "none.png")
+    for name in ("", "./none//there.png"):
+        with pytest.raises(FileNotFoundError) as missing:
+            g.inspect(name)
+        assert missing.value.filename == name
     with pytest.raises(IsADirectoryError):
         g.inspect(tmp_path)
     fifo = tmp_path / "fifo"
@@ -80,13 +85,27 @@ def test_what_cannot_be_read_is_an_oserror(tmp_path: Path) -> None:
         g.inspect(Broken())
 
 
-def test_a_source_of_another_type_is_a_typeerror(images: Path) -> None:
+def test_a_source_of_another_type_is_a_typeerror(tmp_path: Path) -> None:
     with pytest.raises(TypeError, match="not int"):
         g.inspect(3)  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="binary mode"):
         g.inspect(io.StringIO("text"))  # type: ignore[arg-type]
+    binary = tmp_path / "binary"
+    binary.write_bytes(b"\x89PNG\r\n\x1a\n")
+    for encoding in ("utf-8", "latin-1"):
+        with binary.open(encoding=encoding) as file, pytest.raises(TypeError, match="open the file in binary mode$"):
+            g.inspect(file)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="depth"):
         g.inspect(b"", depth="deep")  # type: ignore[arg-type]
+
+
+def test_the_types_of_words_are_exported() -> None:
+    assert get_args(g.Depth) == ("header", "structure", "payload")
+    assert get_args(g.Decision) == ("accept", "reject", "inconclusive")
+    assert get_args(g.Severity) == ("warn", "reject")
+    depth: g.Depth = "header"
+    decision: g.Decision = g.inspect(b"", depth=depth).decision
+    assert decision == "reject"
 
 
 def test_depth_decides_how_far_a_file_is_read(images: Path) -> None:

@@ -16,16 +16,19 @@ from ._native import (
     check_urls,
     inspect,
 )
-from ._types import CheckOptions, Columns, Settings
+from ._types import CheckOptions, Columns, Decision, Depth, Settings, Severity
 
 __all__ = [
     "CheckOptions",
     "Checks",
     "Columns",
+    "Decision",
+    "Depth",
     "Download",
     "Gate",
     "Requirements",
     "Settings",
+    "Severity",
     "Verdict",
     "Violation",
     "__version__",

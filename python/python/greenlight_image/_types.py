@@ -10,8 +10,11 @@ if TYPE_CHECKING:
     from ._native import Requirements
 
 Depth = Literal["header", "structure", "payload"]
+"""How far an image is inspected."""
 Decision = Literal["accept", "reject", "inconclusive"]
+"""What a verdict decides."""
 Severity = Literal["warn", "reject"]
+"""Whether a violation rejects the image."""
 
 
 class Settings(TypedDict, total=False):
