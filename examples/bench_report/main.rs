@@ -15,6 +15,7 @@
 )]
 
 mod claims;
+mod growth;
 mod page;
 mod results;
 mod svg;

@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use crate::{
-    results::{self, Measured, Results, ratio},
-    svg::{self, Bar, Plot, Series},
+    growth,
+    results::{Measured, Results, ratio},
+    svg::{self, Bar, Plot},
 };
 
 const STYLE: &str = "\
@@ -21,7 +22,15 @@ figcaption{font-weight:600;margin-bottom:.75rem}figcaption small{display:block;f
 figure img{display:block;width:100%}.scroll{overflow-x:auto}\
 table{border-collapse:collapse;font-size:.85rem;width:100%}th,td{text-align:right;padding:.25rem .5rem;font-variant-numeric:tabular-nums;border-bottom:1px solid var(--line)}\
 th:first-child,td:first-child,td.text,th.text{text-align:left}thead th{color:var(--soft);font-weight:400}.good{color:var(--good)}.bad{color:var(--bad)}\
-details{margin-top:.75rem}summary{cursor:pointer;color:var(--soft)}";
+td{white-space:nowrap}td:first-child,td.text{white-space:normal}td:first-child{overflow-wrap:anywhere}\
+details{margin-top:.75rem}summary{cursor:pointer;color:var(--soft)}\
+@media(max-width:40rem){figure{padding:.75rem .5rem}table{font-size:.75rem}th,td{padding:.25rem .2rem}\
+.wide thead{display:none}.wide tr{display:block;padding:.4rem 0;border-bottom:1px solid var(--line)}\
+.wide td{display:flex;justify-content:space-between;gap:1rem;padding:.1rem .2rem;border:0}\
+.wide td:first-child{font-weight:600}.wide td+td::before{content:attr(data-head);color:var(--soft)}}";
+
+/// From this many columns on, a narrow page shows each row as a list.
+const WIDE: usize = 6;
 
 /// The page and the plots by file name.
 pub(crate) struct Page {
@@ -39,7 +48,7 @@ pub(crate) struct Extra {
 
 pub(crate) fn page(results: &Results, extras: &[Extra]) -> Page {
     let mut plots = BTreeMap::new();
-    let growth = growth_figures(results, &mut plots);
+    let growth = growth::figures(results, &mut plots);
     let compared = ratio_figures(results, &mut plots);
     let accuracy = extras.iter().find(|extra| extra.name == "accuracy");
     let accuracy = accuracy.map(|extra| accuracy_figure(extra, &mut plots));
@@ -90,7 +99,7 @@ pub(crate) fn page(results: &Results, extras: &[Extra]) -> Page {
     }
 }
 
-fn figure(
+pub(crate) fn figure(
     plots: &mut BTreeMap<String, Plot>,
     name: &str,
     title: &str,
@@ -130,7 +139,7 @@ fn losses(results: &Results) -> Markup {
                 tbody {
                     @for peer in worse {
                         tr {
-                            td { a href={ "#" (peer.group()) } { (peer.benchmark()) } } td.text { (peer.who()) }
+                            td { a href={ "#" (peer.group()) } { (breakable(peer.benchmark())) } } td.text { (peer.who()) }
                             td { (results.ours(peer).map(Measured::shown).unwrap_or_default()) } td { (peer.shown()) }
                             td.bad { (ratio(peer.ratio.unwrap_or_default())) }
                         }
@@ -148,7 +157,8 @@ fn ratio_figures(results: &Results, plots: &mut BTreeMap<String, Plot>) -> Marku
         let (Some(value), Some(ours)) = (one.ratio, results.ours(one)) else {
             continue;
         };
-        if one.who() == "greenlight" {
+        // Who may have several parts: the workers of a ledger, and the library.
+        if one.name.ends_with("/greenlight") {
             continue;
         }
         groups.entry(one.group()).or_default().push(Bar {
@@ -193,138 +203,6 @@ fn order(label: &str) -> (String, u64, String) {
     )
 }
 
-/// The plots of growth: its title, the records by prefix, and what is on the axes.
-fn growth_figures(results: &Results, plots: &mut BTreeMap<String, Plot>) -> Markup {
-    let by_bytes = |one: &Measured| Some((one.bytes?, one.value));
-    let bytes = |one: &Measured| one.bytes.is_some();
-    let count = |one: &Measured| one.part(3).parse::<f64>().is_ok();
-    let by_count = |one: &Measured| Some((one.part(3).parse().ok()?, one.value));
-    // A rate becomes the time of the whole list.
-    let by_rate = |one: &Measured| {
-        let count: f64 = one.part(3).parse().ok()?;
-        Some((count, count / one.value * 1e9))
-    };
-    let mut figures = Vec::new();
-    let mut draw = |name: &str,
-                    title: &str,
-                    note: &str,
-                    series: Vec<Series>,
-                    x: fn(f64) -> String,
-                    y: fn(f64) -> String| {
-        if series.iter().any(|series| series.points.len() > 1) {
-            figures.push(figure(plots, name, title, note, svg::growth(&series, x, y)));
-        }
-    };
-    for depth in ["structure", "payload"] {
-        let own = |one: &Measured| bytes(one) && one.who() == "greenlight";
-        let series = series(
-            results,
-            &[&format!("inspect/{depth}/")],
-            own,
-            |one| one.part(2).to_owned(),
-            by_bytes,
-        );
-        draw(
-            &format!("growth-time-{depth}"),
-            &format!("Time against image size, {depth}"),
-            "greenlight",
-            series,
-            results::size,
-            results::time,
-        );
-        let series = self::series(
-            results,
-            &[&format!("memory/{depth}/")],
-            bytes,
-            |one| format!("{} {}", one.part(2), one.who()),
-            by_bytes,
-        );
-        draw(
-            &format!("growth-memory-{depth}"),
-            &format!("Peak memory against image size, {depth}"),
-            "allocated at one time, without the file itself; nothing where there is no line",
-            series,
-            results::size,
-            results::size,
-        );
-    }
-    let who = |one: &Measured| format!("{} {}", one.part(2), one.who());
-    draw(
-        "growth-list-time",
-        "Time against list length",
-        "the command plan, without network, and limits",
-        series(results, &["list/plan/"], count, who, by_rate),
-        results::count,
-        results::time,
-    );
-    draw(
-        "growth-list-memory",
-        "Peak memory against list length",
-        "the same",
-        series(results, &["memory/list/"], count, who, by_count),
-        results::count,
-        results::size,
-    );
-    let role = |one: &Measured| one.part(1).to_owned();
-    draw(
-        "growth-pipeline-time",
-        "Time against list length, with downloads",
-        "plan: header probes; scan: against the sandbox on the same cores",
-        series(
-            results,
-            &["pipeline/plan/", "pipeline/scan/", "pipeline/scan-v2/"],
-            count,
-            role,
-            by_rate,
-        ),
-        results::count,
-        results::time,
-    );
-    draw(
-        "growth-pipeline-memory",
-        "Peak memory against list length, with downloads",
-        "the same",
-        series(
-            results,
-            &["memory/plan/", "memory/scan/", "memory/scan-v2/"],
-            count,
-            role,
-            by_count,
-        ),
-        results::count,
-        results::size,
-    );
-    html! { @for figure in figures { (figure) } }
-}
-
-fn series(
-    results: &Results,
-    prefixes: &[&str],
-    is_in: impl Fn(&Measured) -> bool,
-    name: impl Fn(&Measured) -> String,
-    point: impl Fn(&Measured) -> Option<(f64, f64)>,
-) -> Vec<Series> {
-    let mut all: BTreeMap<String, Vec<(f64, f64)>> = BTreeMap::new();
-    for one in results.all.values() {
-        let is_named = prefixes.iter().any(|prefix| one.name.starts_with(prefix));
-        if is_named
-            && is_in(one)
-            && let Some(point) = point(one)
-            && point.1 > 0.0
-        {
-            all.entry(name(one)).or_default().push(point);
-        }
-    }
-    let series =
-        all.into_iter()
-            .filter(|(_, points)| points.len() > 1)
-            .map(|(name, mut points)| {
-                points.sort_by(|one, other| one.0.total_cmp(&other.0));
-                Series { name, points }
-            });
-    series.collect()
-}
-
 fn accuracy_figure(extra: &Extra, plots: &mut BTreeMap<String, Plot>) -> Markup {
     let bars = |part: &str, of: &str, class| -> Vec<Bar> {
         let head = extra.table.first().cloned().unwrap_or_default();
@@ -362,11 +240,24 @@ fn accuracy_figure(extra: &Extra, plots: &mut BTreeMap<String, Plot>) -> Markup 
 }
 
 fn table(rows: &[Vec<String>]) -> Markup {
+    let head = rows.first().map_or(&[][..], Vec::as_slice);
     html! {
-        div.scroll { table {
-            thead { @for row in rows.iter().take(1) { tr { @for cell in row { th { (cell) } } } } }
-            tbody { @for row in rows.iter().skip(1) { tr { @for cell in row { td { (cell) } } } } }
+        div.scroll { table.wide[head.len() >= WIDE] {
+            thead { tr { @for cell in head { th { (cell) } } } }
+            tbody { @for row in rows.iter().skip(1) { tr {
+                @for (cell, name) in row.iter().zip(head) { td data-head=(name) { (cell) } }
+            } } }
         } }
+    }
+}
+
+/// A name that may be broken after each slash.
+fn breakable(name: &str) -> Markup {
+    html! {
+        @for (at, part) in name.split('/').enumerate() {
+            @if at > 0 { "/" wbr; }
+            (part)
+        }
     }
 }
 
@@ -379,7 +270,7 @@ fn numbers(results: &Results) -> Markup {
                 @for benchmark in benchmarks {
                     @for one in results.all.values().filter(|one| one.benchmark() == benchmark) {
                         tr {
-                            td { (benchmark) } td.text { (one.who()) } td { (one.shown()) }
+                            td { (breakable(benchmark)) } td.text { (one.who()) } td { (one.shown()) }
                             td { (one.ratio.map(ratio).unwrap_or_default()) }
                         }
                     }
