@@ -42,7 +42,7 @@ pub(crate) async fn run(options: CheckOptions, mut interrupt: Interrupt) -> Resu
     let mut run = Run {
         checks: LineChecks::start(&how.probe(&requirements, None)?, &requirements, lines)?,
         provenance: Provenance::new(&requirements, clock::now()),
-        printer: Printer::of_some(&print, &only)?,
+        printer: Printer::of_some::<Report>(&print, &only)?,
         counter: Counter::new("checked"),
         tally: Tally::default(),
     };

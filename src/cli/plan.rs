@@ -33,7 +33,7 @@ pub(crate) async fn run(options: PlanOptions, mut interrupt: Interrupt) -> Resul
     };
     let noticed = sources.noticed();
     let lines = Lines::new(sources, false);
-    let mut printer = Printer::new(&print)?;
+    let mut printer = Printer::new::<PlanReport>(&print)?;
     let requirements = how.requirements(&api.api.requirements(None))?;
     let probe = how.probe(&requirements, None)?;
     let planning = Plan::start(&probe, &requirements, &scope, lines)?;

@@ -102,6 +102,8 @@ pub(crate) struct Printer {
     format: Format,
     only: OnlyOption,
     escaping: Escaping,
+    /// The header of CSV, until it is written.
+    header: Option<Vec<&'static str>>,
     printed: u64,
 }
 
@@ -115,18 +117,23 @@ pub(crate) struct Escaping {
 }
 
 impl Printer {
-    pub(crate) fn new(options: &PrintOptions) -> Result<Self, Failure> {
-        Self::of_some(options, &OnlyOption::default())
+    /// Prints lines of type `L`.
+    pub(crate) fn new<L: PrintedLine>(options: &PrintOptions) -> Result<Self, Failure> {
+        Self::of_some::<L>(options, &OnlyOption::default())
     }
 
-    /// Prints only some of the lines.
-    pub(crate) fn of_some(options: &PrintOptions, only: &OnlyOption) -> Result<Self, Failure> {
+    /// Prints only some of the lines of type `L`.
+    pub(crate) fn of_some<L: PrintedLine>(
+        options: &PrintOptions,
+        only: &OnlyOption,
+    ) -> Result<Self, Failure> {
         let terminal = Terminal::open(&options.to.output)?;
         Ok(Self {
             escaping: Escaping::new(terminal.is_screen(), options.to.csv),
             terminal,
             format: options.format,
             only: only.clone(),
+            header: (options.format == Format::Csv).then(L::columns),
             printed: 0,
         })
     }
@@ -143,6 +150,7 @@ impl Printer {
 
     /// Prints one source's line.
     pub(crate) fn print<L: PrintedLine>(&mut self, line: &L) -> io::Result<()> {
+        self.begin()?;
         if !self.only.lets_through(&line.kinds()) {
             return Ok(());
         }
@@ -155,12 +163,22 @@ impl Printer {
                 self.terminal.rows(&rows)
             }
             Format::Jsonl => self.terminal.data(&self.escaping.json(line)?),
-            Format::Csv => self.terminal.data(&self.escaping.csv(line, is_first)?),
+            Format::Csv => self.terminal.data(&self.escaping.csv(line)?),
         }
     }
 
-    /// Prints the totals, for people.
+    /// Writes the header of CSV, unless it is written.
+    pub(crate) fn begin(&mut self) -> io::Result<()> {
+        match self.header.take() {
+            Some(columns) => self.terminal.data(&csv_header(&columns)?),
+            None => Ok(()),
+        }
+    }
+
+    /// Ends the lines, and prints the totals for people.
     pub(crate) fn summarize(&mut self, tally: &Tally, noticed: &Noticed) -> io::Result<()> {
+        // An interrupted run is not finished, and may have printed no line.
+        self.begin()?;
         if self.format == Format::Human {
             let is_below_lines = self.printed > 0;
             self.terminal
@@ -172,6 +190,7 @@ impl Printer {
 
     /// Moves the written file into its place. Without this it is discarded.
     pub(crate) fn finish(&mut self) -> io::Result<()> {
+        self.begin()?;
         self.terminal.finish()
     }
 }
@@ -195,14 +214,9 @@ impl Escaping {
         Ok((text + "\n").into_bytes())
     }
 
-    /// A record of CSV, with the header before it if it is the first.
-    pub(crate) fn csv<L: PrintedLine>(self, line: &L, is_first: bool) -> io::Result<Vec<u8>> {
-        let mut text = csv::Writer::from_writer(Vec::new());
-        if is_first {
-            text.write_record(L::columns())?;
-        }
-        text.write_record(line.fields().into_iter().map(|cell| self.cell(cell)))?;
-        text.into_inner().map_err(csv::IntoInnerError::into_error)
+    /// A record of CSV.
+    pub(crate) fn csv<L: PrintedLine>(self, line: &L) -> io::Result<Vec<u8>> {
+        csv_record(line.fields().into_iter().map(|cell| self.cell(cell)))
     }
 
     /// A cell that no spreadsheet takes for a formula (OWASP, CSV Injection).
@@ -218,6 +232,17 @@ impl Escaping {
             cell
         }
     }
+}
+
+/// The header of CSV, which is there even if no line follows.
+pub(crate) fn csv_header(columns: &[&'static str]) -> io::Result<Vec<u8>> {
+    csv_record(columns)
+}
+
+fn csv_record(cells: impl IntoIterator<Item = impl AsRef<[u8]>>) -> io::Result<Vec<u8>> {
+    let mut text = csv::Writer::from_writer(Vec::new());
+    text.write_record(cells)?;
+    text.into_inner().map_err(csv::IntoInnerError::into_error)
 }
 
 /// Prefixes each formula with `'`. A spreadsheet whose delimiter is not a comma, as in many

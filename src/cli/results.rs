@@ -30,7 +30,7 @@ pub(crate) async fn run(
     let client = service.client()?.credentials(service.chain());
     let api = service.api.api.build(client)?;
     service.key_id().await?;
-    let mut printer = Printer::of_some(&options.print, &options.only)?;
+    let mut printer = Printer::of_some::<ResultReport>(&options.print, &options.only)?;
     let counter = Counter::new("fetched");
     counter.set_total(u64::try_from(options.tasks.len()).unwrap_or(u64::MAX));
     let progress = Progress::of(&counter);
@@ -42,7 +42,8 @@ pub(crate) async fn run(
                 drop(progress);
                 let (done, all) = (counter.done(), options.tasks.len());
                 terminal::error(&format!("interrupted: {done} of {all} results were fetched"));
-                return Ok(Exit::Interrupted);
+                let begun = printer.begin().map(|()| Exit::Interrupted);
+                return printer::ended(begun, || Exit::Interrupted);
             }
             reports = ask_patiently(&*api, tasks, options.wait) => reports?,
         };

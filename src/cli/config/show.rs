@@ -22,7 +22,7 @@ pub(crate) fn run(options: &ShowConfigOptions, config: &ConfigOptions) -> Result
     root.build();
     // The warnings were printed when the arguments were read.
     let layers = Layers::read(&root, config, &mut Vec::new())?;
-    let mut printer = Printer::new(&options.print)?;
+    let mut printer = Printer::new::<Effective>(&options.print)?;
     let mut printed = Ok(());
     for line in effective(&root, &layers)? {
         printed = printed.and_then(|()| printer.print(&line));

@@ -39,7 +39,7 @@ const PROXIES: [&str; 3] = ["https_proxy", "all_proxy", "http_proxy"];
 
 /// Tests everything, and prints each result when it is known.
 pub(crate) async fn run(options: DoctorOptions, mut interrupt: Interrupt) -> Result<Exit, Failure> {
-    let mut printer = Printer::new(&options.print)?;
+    let mut printer = Printer::new::<Finding>(&options.print)?;
     let mut worst = Exit::Success;
     let mut print = |finding: Finding| {
         if finding.state == State::Failed {

@@ -19,7 +19,7 @@ use greenlight::TaskId;
 /// Prints a line for each source of a dead image.
 pub(crate) async fn run(options: DeadOptions) -> Result<Exit, Failure> {
     let ledger = super::open_to_read(&options.ledger).await?;
-    let mut printer = Printer::new(&options.print)?;
+    let mut printer = Printer::new::<Dead>(&options.print)?;
     let mut after = 0;
     while let Some(rows) = export::page(&*ledger, &mut after, Some(State::Dead)).await? {
         for row in rows {

@@ -70,10 +70,7 @@ struct Sink {
 
 enum Writer {
     Jsonl(BufWriter<Terminal>),
-    Csv {
-        out: BufWriter<Terminal>,
-        is_begun: bool,
-    },
+    Csv(BufWriter<Terminal>),
     Parquet(Box<ParquetOut<BufWriter<Terminal>>>),
 }
 
@@ -101,17 +98,14 @@ impl Sink {
         }
         match &mut self.writer {
             Writer::Jsonl(out) => out.write_all(&self.escaping.json(&report)?),
-            Writer::Csv { out, is_begun } => {
-                let is_first = !std::mem::replace(is_begun, true);
-                out.write_all(&self.escaping.csv(&report, is_first)?)
-            }
+            Writer::Csv(out) => out.write_all(&self.escaping.csv(&report)?),
             Writer::Parquet(file) => file.write(&report),
         }
     }
 
     fn finish(self) -> io::Result<()> {
         let out = match self.writer {
-            Writer::Jsonl(out) | Writer::Csv { out, .. } => out,
+            Writer::Jsonl(out) | Writer::Csv(out) => out,
             Writer::Parquet(file) => file.finish()?,
         };
         out.into_inner()
@@ -121,13 +115,13 @@ impl Sink {
 }
 
 impl Writer {
-    fn begin(format: ExportFormat, out: BufWriter<Terminal>) -> io::Result<Self> {
+    fn begin(format: ExportFormat, mut out: BufWriter<Terminal>) -> io::Result<Self> {
         Ok(match format {
             ExportFormat::Jsonl => Self::Jsonl(out),
-            ExportFormat::Csv => Self::Csv {
-                out,
-                is_begun: false,
-            },
+            ExportFormat::Csv => {
+                out.write_all(&printer::csv_header(&ScanReport::columns())?)?;
+                Self::Csv(out)
+            }
             ExportFormat::Parquet => Self::Parquet(Box::new(ParquetOut::new(out)?)),
         })
     }

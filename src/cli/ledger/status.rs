@@ -50,7 +50,7 @@ pub(crate) async fn run(options: StatusOptions) -> Result<Exit, Failure> {
     Obstacles::new(options.obstacles.transaction_age)
         .look(&*ledger)
         .await?;
-    let mut printer = Printer::new(&options.print)?;
+    let mut printer = Printer::new::<Status>(&options.print)?;
     let printed = printer.print(&status).and_then(|()| printer.finish());
     printer::ended(printed.map(|()| Exit::Success), || Exit::Success)
 }

@@ -304,3 +304,34 @@ fn a_name_that_is_not_utf8_is_marked_and_kept() {
     let run = bench.run(&["check", "in"]);
     assert!(run.stdout.contains(r"in/caf\xE9.png"), "{run}");
 }
+
+#[test]
+fn csv_has_a_header_without_a_line_too() {
+    let bench = Bench::new("printing-header");
+    bench.fixture("png/rgb.png", "in/good.png");
+    bench.write("empty.txt", "");
+    let scan = ["scan", "--sandbox", "in", "--format", "csv"];
+    let check = ["check", "in", "--format", "csv"];
+    let header = |args: &[&str]| {
+        let run = bench.run(args);
+        run.stdout.lines().next().unwrap_or_default().to_owned()
+    };
+    let (checked, scanned) = (header(&check), header(&scan));
+    assert!(checked.starts_with("source,"), "{checked}");
+    assert_ne!(scanned, checked);
+    for (args, header) in [
+        ([&check[..], &["--only", "rejected"]].concat(), &checked),
+        ([&scan[..], &["--only", "block"]].concat(), &scanned),
+        (
+            vec!["check", "--from", "empty.txt", "--format", "csv"],
+            &checked,
+        ),
+    ] {
+        let run = bench.run(&args);
+        assert_eq!(run.stdout, format!("{header}\n"), "{args:?}: {run}");
+        let run = bench.run(&[&args[..], &["--output", "out.csv"]].concat());
+        assert_eq!(run.stdout, "", "{args:?}: {run}");
+        let written = std::fs::read_to_string(bench.path("out.csv")).unwrap();
+        assert_eq!(written, format!("{header}\n"), "{args:?}");
+    }
+}

@@ -68,7 +68,7 @@ pub(crate) async fn scan(
         only,
         ..
     } = options;
-    let printer = Printer::of_some(&print, &only)?;
+    let printer = Printer::of_some::<ScanReport>(&print, &only)?;
     let Setup {
         ledger,
         pipeline,
@@ -110,7 +110,7 @@ pub(crate) async fn resume(options: ResumeOptions, interrupt: Interrupt) -> Resu
         print,
         only,
     } = options;
-    let printer = Printer::of_some(&print, &only)?;
+    let printer = Printer::of_some::<ScanReport>(&print, &only)?;
     let place = LedgerPlace::named(&settings.ledger);
     let Setup {
         ledger,

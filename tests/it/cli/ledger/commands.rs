@@ -165,6 +165,10 @@ fn an_export_equals_the_output_of_scan() {
         .bench
         .run(&["export", "--ledger", "other.db", "--format", "csv"]);
     assert_eq!(exported.stdout, printed.stdout);
+    let args = ["export", "--format", "csv", "--only", "review"];
+    let exported = service.bench.run(&args);
+    let header = printed.stdout.lines().next().unwrap_or_default();
+    assert_eq!(exported.stdout, format!("{header}\n"), "no line matches");
 
     service.bench.write("out.jsonl", "what was there");
     let run = service.bench.run(&["export", "--output", "out.jsonl"]);
