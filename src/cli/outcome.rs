@@ -34,6 +34,9 @@ pub(crate) enum ScanOutcome {
     NotSubmitted,
 }
 
+/// Why an image that was submitted has no outcome, while its result is waited for.
+pub(crate) const NO_RESULT_YET: &str = "no result yet";
+
 /// The result of one scene.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct SceneReport {

@@ -8,7 +8,7 @@ use std::{
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use flate2::read::GzDecoder;
-use greenlight::{Provenance, Requirements};
+use greenlight::{Code, Enforcement, Provenance, Requirements};
 use sha2::{Digest as _, Sha256};
 use tempfile::tempdir;
 
@@ -151,8 +151,8 @@ fn the_page_names_when_and_how_images_were_checked() {
         "<dt>lists</dt><dd>urls.txt</dd>",
         "<time>2023-11-14 22:13 UTC</time> to <time>2023-11-14 23:13 UTC</time>",
         "<dt>checked by</dt><dd>greenlight 0.1.0, 0.2.0, 9</dd>",
-        "<summary>asynchronous preset, <code>",
-        "<summary>asynchronous preset, 2 settings changed, <code>",
+        "<summary>preset async, <code>",
+        "<summary>preset async, 2 settings changed, <code>",
         "</code>, 2 images</summary>",
         "<th scope=\"row\">max_bytes</th><td>8\u{202f}000\u{202f}000 (changed)</td>",
         "<th scope=\"row\">min_width</th><td>256</td>",
@@ -534,4 +534,90 @@ fn output_follows_links_and_may_be_standard_output() {
     };
     let linked = without_time(&linked);
     assert_eq!(without_time(&output.stdout), linked);
+}
+
+/// Returns the summary and the changed settings of a page about one image with these requirements.
+fn made_with(requirements: &Requirements) -> (String, Vec<String>) {
+    let provenance = Provenance::new(requirements, UNIX_EPOCH);
+    let made = serde_json::to_string(&provenance).expect("it has a JSON form");
+    let made = made.trim_start_matches('{');
+    let line = format!("{{\"source\":\"a\",\"decision\":\"accept\",{made}");
+    let page = page(&line, Thumbnails::Hidden);
+    let (_, rest) = page.split_once("<summary>").expect("there is a summary");
+    let (summary, _) = rest.split_once(", <code>").expect("it has a fingerprint");
+    let rows = page.split("<th scope=\"row\">").skip(1);
+    let rows = rows.filter_map(|row| row.split_once("</th><td>"));
+    let changed = rows.filter(|(_, value)| {
+        let (value, _) = value.split_once("</td>").expect("the cell ends");
+        value.ends_with(" (changed)")
+    });
+    let changed = changed.map(|(name, _)| name.to_owned()).collect();
+    (summary.to_owned(), changed)
+}
+
+#[test]
+fn requirements_are_named_by_the_nearest_preset() {
+    for (requirements, summary, changed) in [
+        (Requirements::ASYNC, "preset async", &[][..]),
+        (Requirements::SYNC, "preset sync", &[]),
+        (Requirements::V2, "preset v2", &[]),
+        (Requirements::V2_MAINLAND, "preset v2-mainland", &[]),
+        (
+            Requirements::SYNC.with_max_bytes(4_000_000),
+            "preset sync, 2 settings changed",
+            &["max_bytes", "warn_bytes"],
+        ),
+        (
+            Requirements::ASYNC.with_max_bytes(8_000_000),
+            "preset async, 2 settings changed",
+            &["max_bytes", "warn_bytes"],
+        ),
+        (
+            Requirements::ASYNC.with_max_bytes(30_000_000),
+            "preset async, 2 settings changed",
+            &["max_bytes", "warn_bytes"],
+        ),
+        (
+            Requirements::V2.with_frame_cap(10),
+            "preset v2, 1 setting changed",
+            &["frame_cap"],
+        ),
+        (
+            Requirements::V2_MAINLAND
+                .with_enforcement(Code::ImageTooSmall, Enforcement::Reject)
+                .with_enforcement(Code::ImageTypeMismatch, Enforcement::Reject),
+            "preset v2-mainland, 2 settings changed",
+            &["image/too-small", "image/type-mismatch"],
+        ),
+    ] {
+        let (named, marked) = made_with(&requirements);
+        assert_eq!(named, summary);
+        assert_eq!(marked, changed, "{summary}");
+    }
+}
+
+/// `export` prints images without a result while a scan runs.
+#[test]
+fn images_without_a_result_are_no_outcomes() {
+    let line = |source: &str, outcome: &str, error: &str| {
+        format!(
+            "{{\"source\":\"{source}\",\"decision\":\"accept\",\"outcome\":\"{outcome}\",\"error\":{error}}}\n"
+        )
+    };
+    let waiting = line("a", "undecided", "\"no result yet\"");
+    let drawn = page(&waiting.repeat(3), Thumbnails::Hidden);
+    assert!(drawn.contains("<dt>not done yet</dt><dd>3</dd>"), "{drawn}");
+    assert!(
+        drawn.contains("<dt>no result yet</dt><dd>3</dd>"),
+        "{drawn}"
+    );
+    assert!(!drawn.contains("id=\"plot-outcomes\""), "{drawn}");
+
+    let lost = line("b", "undecided", "\"the service could not scan it: 400\"");
+    let drawn = page(&(waiting + &lost), Thumbnails::Hidden);
+    assert!(
+        drawn.contains("<dt>no result yet</dt><dd>1</dd>"),
+        "{drawn}"
+    );
+    assert!(drawn.contains("id=\"plot-outcomes\""), "{drawn}");
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use crate::{
-    cli::outcome::{ScanReport, SceneReport},
+    cli::outcome::{NO_RESULT_YET, ScanOutcome, ScanReport, SceneReport},
     image_url::masked,
     probe::classify,
 };
@@ -224,6 +224,13 @@ impl ReportEntry {
     pub(super) fn was_checked(&self) -> bool {
         let is_unread = self.error.is_some() && self.decision == "inconclusive";
         self.decision != NOT_CHECKED && !is_unread
+    }
+
+    /// Whether it was submitted and its result is waited for: `export` prints such lines while a scan
+    /// runs.
+    pub(super) fn is_waiting(&self) -> bool {
+        self.outcome.as_deref() == Some(ScanOutcome::Undecided.name())
+            && self.error.as_deref() == Some(NO_RESULT_YET)
     }
 
     /// Whether it was accepted, and passed if it was submitted.

@@ -12,7 +12,7 @@ use super::{
     words::{fact, grouped},
 };
 use crate::sanitize::sanitize;
-use greenlight::{Provenance, Requirements};
+use greenlight::{Preset, Provenance, Requirements, Rule};
 
 /// Distinct lists, versions and requirements that are shown.
 const MAX: usize = 10;
@@ -99,25 +99,22 @@ impl Used {
         let Some(requirements) = &self.requirements else {
             return html! { p { "of another version, " code { (fingerprint) } ", " (images) } };
         };
-        let usual = settings(&Requirements::ASYNC);
-        let all = settings(requirements);
-        let is_changed = |name: &str| usual.get(name) != all.get(name);
-        let changed = all.keys().filter(|name| is_changed(name)).count();
+        let (preset, rows) = nearest(requirements);
+        let changed = rows.iter().filter(|row| row.is_changed).count();
         let name = match changed {
-            0 => "asynchronous preset".to_owned(),
-            _ if *requirements == Requirements::SYNC => "synchronous preset".to_owned(),
-            1 => "asynchronous preset, 1 setting changed".to_owned(),
-            _ => format!("asynchronous preset, {changed} settings changed"),
+            0 => format!("preset {preset}"),
+            1 => format!("preset {preset}, 1 setting changed"),
+            _ => format!("preset {preset}, {changed} settings changed"),
         };
         html! {
             details.settings {
                 summary { (name) ", " code { (fingerprint) } ", " (images) }
                 table {
                     tbody {
-                        @for (name, value) in &all {
+                        @for row in &rows {
                             tr {
-                                th scope="row" { (name) }
-                                td { (text(value)) @if is_changed(name) { " (changed)" } }
+                                th scope="row" { (row.name) }
+                                td { (text(&row.value)) @if row.is_changed { " (changed)" } }
                             }
                         }
                     }
@@ -125,6 +122,62 @@ impl Used {
             }
         }
     }
+}
+
+/// A setting, and whether it differs from that of the preset.
+struct Setting {
+    name: String,
+    value: Value,
+    is_changed: bool,
+}
+
+/// Returns the preset from which the fewest settings differ, and the settings. Several presets may
+/// be as near, because they differ in few settings: then that whose size is lowered, not raised,
+/// because the service accepts no more than the preset's.
+fn nearest(requirements: &Requirements) -> (Preset, Vec<Setting>) {
+    let presets = Preset::ALL.iter().copied();
+    let compared = presets.map(|preset| (preset, compared(requirements, preset)));
+    let distance = |(preset, rows): &(Preset, Vec<Setting>)| {
+        let changed = rows.iter().filter(|row| row.is_changed).count();
+        let (its, ours) = (preset.requirements().max_bytes(), requirements.max_bytes());
+        (changed, its < ours, its.abs_diff(ours))
+    };
+    compared
+        .min_by_key(distance)
+        .unwrap_or_else(|| (Preset::default(), Vec::new()))
+}
+
+/// The settings, compared with those of a preset. Each rule is a setting of its own; those that are
+/// as in every preset are not listed.
+fn compared(requirements: &Requirements, preset: Preset) -> Vec<Setting> {
+    let preset = preset.requirements();
+    let (mut ours, mut theirs) = (settings(requirements), settings(&preset));
+    let [mut rules, its_rules] = [&mut ours, &mut theirs].map(|of| match of.remove("enforce") {
+        Some(Value::Object(rules)) => rules,
+        _ => Map::new(),
+    });
+    // A rule that is not written is the default, which the preset may have changed.
+    for (rule, _) in its_rules {
+        if let Ok(known) = rule.parse::<Rule>() {
+            let enforcement = requirements.enforcement(known).name();
+            rules.insert(rule, enforcement.into());
+        }
+    }
+    let limits = ours.into_iter().map(|(name, value)| Setting {
+        is_changed: theirs.get(&name) != Some(&value),
+        name,
+        value,
+    });
+    let rules = rules.into_iter().map(|(name, value)| {
+        let rule = name.parse::<Rule>().ok();
+        let its = rule.map(|rule| preset.enforcement(rule).name());
+        Setting {
+            is_changed: its.is_none_or(|its| value != its),
+            name,
+            value,
+        }
+    });
+    limits.chain(rules).collect()
 }
 
 /// The most frequent names.
@@ -140,8 +193,13 @@ fn names(counts: &Counts) -> String {
 fn settings(requirements: &Requirements) -> Map<String, Value> {
     match serde_json::to_value(requirements) {
         Ok(Value::Object(mut settings)) => {
-            // Each setting is listed.
+            // Each setting is listed, and these two are not written if they are the default.
             settings.remove("preset");
+            settings.insert("frame_cap".to_owned(), requirements.frame_cap().into());
+            settings.insert(
+                "max_heic_side".to_owned(),
+                requirements.max_heic_side().into(),
+            );
             settings
         }
         _ => Map::new(),
@@ -153,12 +211,6 @@ fn text(value: &Value) -> String {
         Value::Number(number) => number.as_u64().map_or_else(|| number.to_string(), grouped),
         Value::String(text) => text.clone(),
         Value::Array(values) => values.iter().map(text).collect::<Vec<_>>().join(", "),
-        Value::Object(values) if values.is_empty() => "defaults".to_owned(),
-        Value::Object(values) => values
-            .iter()
-            .map(|(name, value)| format!("{name}: {}", text(value)))
-            .collect::<Vec<_>>()
-            .join(", "),
         other => other.to_string(),
     }
 }

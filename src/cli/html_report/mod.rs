@@ -88,7 +88,8 @@ impl Drawing {
                 let why = format!("longer than {MAX_LINE} bytes");
                 self.0.add_unreadable(line.number, why);
             } else if !line.bytes.trim_ascii().is_empty() {
-                match serde_json::from_slice(line.bytes) {
+                match serde_json::from_slice::<ReportEntry>(line.bytes) {
+                    Ok(entry) if entry.is_waiting() => self.0.add_pending(entry),
                     Ok(entry) => self.0.add(&entry),
                     Err(error) => self.0.add_unreadable(line.number, error.to_string()),
                 }
@@ -108,7 +109,7 @@ impl Drawing {
         if !is_checked {
             NOT_CHECKED.clone_into(&mut entry.decision);
         }
-        self.0.add_pending(&entry);
+        self.0.add_pending(entry);
     }
 
     /// Whether there is not a single result.

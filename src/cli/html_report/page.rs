@@ -130,6 +130,7 @@ fn tiles(tally: &Tally) -> Markup {
                 (outcome("to review", "review"))
                 (outcome("blocked", "block"))
             }
+            @if tally.waiting > 0 { (tile("no result yet", None, grouped(tally.waiting))) }
             @if tally.pending > 0 { (tile("not done yet", None, grouped(tally.pending))) }
             (tile("bytes", None, bytes(tally.bytes)))
         }

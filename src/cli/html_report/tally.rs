@@ -8,6 +8,7 @@ use super::{
     made::Made,
     rows::{Rows, Thumbnails},
 };
+use crate::cli::outcome::ScanOutcome;
 use greenlight::Severity;
 
 /// Hosts that are counted.
@@ -35,6 +36,8 @@ pub(super) struct Tally {
     pub(super) rows: Rows,
     /// Images that are not done yet.
     pub(super) pending: u64,
+    /// Those of them that were submitted.
+    pub(super) waiting: u64,
     /// Lines of the input that could not be read, the first of them with its number and reason.
     pub(super) unreadable: u64,
     pub(super) first_unreadable: Option<(u64, String)>,
@@ -60,6 +63,7 @@ impl Tally {
             other_hosts: 0,
             rows: Rows::new(thumbnails),
             pending: 0,
+            waiting: 0,
             unreadable: 0,
             first_unreadable: None,
         }
@@ -73,9 +77,12 @@ impl Tally {
         }
     }
 
-    pub(super) fn add_pending(&mut self, entry: &ReportEntry) {
-        self.count(entry);
+    pub(super) fn add_pending(&mut self, mut entry: ReportEntry) {
+        // What has no result yet has no outcome, as `status` counts it.
+        let is_waiting = entry.outcome.take().as_deref() == Some(ScanOutcome::Undecided.name());
+        self.count(&entry);
         self.pending = self.pending.saturating_add(1);
+        self.waiting = self.waiting.saturating_add(is_waiting.into());
     }
 
     fn count(&mut self, entry: &ReportEntry) {

@@ -2,7 +2,11 @@
 
 use super::lines::{ARGUMENTS, UNREADABLE, located};
 use crate::{
-    cli::{name, outcome::ScanReport, report::Report},
+    cli::{
+        name,
+        outcome::{NO_RESULT_YET, ScanReport},
+        report::Report,
+    },
     green::Outcome,
     ledger::{Location, Reason, Row, State},
     pipeline,
@@ -86,7 +90,7 @@ fn wait(report: &mut ScanReport, state: State) {
         State::Sending | State::Uncertain => {
             report.leave_open("sent, and no answer is known yet".to_owned());
         }
-        State::Submitted => report.leave_open("no result yet".to_owned()),
+        State::Submitted => report.leave_open(NO_RESULT_YET.to_owned()),
         State::Expired => report
             .leave_open("the result was no longer kept: it will be submitted again".to_owned()),
         state => report.check.error = Some(format!("not submitted yet: {state}")),
