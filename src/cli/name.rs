@@ -32,7 +32,9 @@ pub(crate) fn encoded(_: &Path) -> Option<String> {
     None
 }
 
-/// The candidate that a mistyped word most likely means, measured as clap does.
+/// The candidate that a mistyped word most likely means, measured as clap does. That measure also
+/// finds words similar that share few letters, `violence` and `live`; so one must begin with the
+/// other, or at least half of the letters must be the same.
 pub(crate) fn nearest<'a>(
     word: &str,
     candidates: impl IntoIterator<Item = &'a str>,
@@ -40,7 +42,14 @@ pub(crate) fn nearest<'a>(
     let scored = candidates
         .into_iter()
         .map(|candidate| (strsim::jaro_winkler(word, candidate), candidate));
-    let near = scored.filter(|(score, _)| *score > 0.7);
+    let near = scored.filter(|(score, candidate)| *score > 0.7 && share_letters(word, candidate));
     let best = near.max_by(|(one, _), (other, _)| one.total_cmp(other));
     best.map(|(_, candidate)| candidate)
+}
+
+fn share_letters(one: &str, other: &str) -> bool {
+    let letters = one.chars().count().max(other.chars().count());
+    one.starts_with(other)
+        || other.starts_with(one)
+        || strsim::damerau_levenshtein(one, other) <= letters / 2
 }

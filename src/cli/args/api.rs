@@ -108,7 +108,7 @@ impl ApiVersion {
         match (self, self.named(options)?) {
             (_, Some(named)) => Ok(named),
             (Self::V1, None) => Ok(vec![Scene::Porn, Scene::Terrorism]),
-            (Self::V2, None) => Err(Failure::new("no service is named").hint(format!(
+            (Self::V2, None) => Err(Failure::new("no service code is named").hint(format!(
                 "name one with --service CODE: {} and others",
                 ServiceCode::DOCUMENTED[..4].join(", ")
             ))),

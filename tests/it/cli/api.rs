@@ -39,7 +39,10 @@ fn options_of_one_api_are_not_those_of_the_other() {
     let bench = images("api-options");
     for (args, message) in [
         (&["--service", "baselineCheck"][..], "--service is of 2.0"),
-        (&["--api", "2.0"], "no service is named"),
+        (
+            &["--api", "2.0"],
+            "no service code is named\nhint: name one with --service CODE: ",
+        ),
         (&["--api", "2.0", "--scenes", "porn"], "--scenes is of 1.0"),
         (&["--api", "2.0", "--service", "a b"], "not a service code"),
         (&["--api", "3.0"], "invalid value '3.0'"),

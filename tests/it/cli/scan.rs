@@ -154,6 +154,11 @@ fn a_mistyped_scene_is_rejected_before_submission() {
         let run = bench.run(&[command, &["ad, pron"]].concat());
         assert_eq!((run.code, &*run.stderr), (Some(2), refused), "{run}");
     }
+    let far = bench.run(&["plan", "in/good.png", "--scenes", "porn,violence"]);
+    let refused = "error: the service does not document the scene `violence`\n\
+                   hint: the scenes are porn, terrorism, ad, qrcode, live, logo; --any-scene \
+                   accepts others\n";
+    assert_eq!((far.code, &*far.stderr), (Some(2), refused), "{far}");
     let spaced = bench.run(&[&scan[..], &["ad, porn", "--format", "jsonl"]].concat());
     assert_eq!(spaced.code, Some(0), "{spaced}");
     let any = bench.run(&[&scan[..], &["pron", "--any-scene", "--format", "jsonl"]].concat());
