@@ -305,6 +305,40 @@ impl Format {
         }
     }
 
+    /// Whether the service scans images of the format, in 1.0 or in 2.0.
+    pub(crate) const fn is_scanned(self) -> bool {
+        matches!(
+            self,
+            Self::Png
+                | Self::Jpeg
+                | Self::Gif
+                | Self::Bmp
+                | Self::Webp
+                | Self::Tiff
+                | Self::Heic
+                | Self::Avif
+                | Self::Ico
+                | Self::Svg
+        )
+    }
+
+    /// Whether the width and height of images of the format are measured, so that they can be
+    /// accepted. TIFF, HEIC, AVIF, ICO and SVG need the feature `containers`.
+    ///
+    /// ```
+    /// use greenlight::Format;
+    ///
+    /// assert!(Format::Webp.is_measured());
+    /// assert!(!Format::Qoi.is_measured());
+    /// ```
+    pub const fn is_measured(self) -> bool {
+        let is_container = matches!(
+            self,
+            Self::Tiff | Self::Heic | Self::Avif | Self::Ico | Self::Svg
+        );
+        self.is_scanned() && (!is_container || cfg!(feature = "containers"))
+    }
+
     pub(crate) const fn is_video(self) -> bool {
         matches!(self, Self::Mp4 | Self::Mov)
     }

@@ -185,7 +185,8 @@ impl Requirements {
     }
 
     /// Sets how many frames of an animation, or parts of a long image, are scanned at most. With
-    /// fewer than there are, [`Code::ImageFramesUnseen`] is broken.
+    /// fewer than there are, [`Code::ImageFramesUnseen`] is broken. Zero counts as one, and is refused
+    /// by [`validate`](Self::validate).
     #[must_use]
     pub const fn with_frame_cap(mut self, frames: u32) -> Self {
         self.frame_cap = frames;

@@ -4,6 +4,7 @@ use super::Requirements;
 use crate::{
     code::Code,
     error::{Error, ErrorKind},
+    format::Format,
     verdict::Enforcement,
 };
 
@@ -24,7 +25,9 @@ impl Requirements {
     /// # Errors
     ///
     /// [`ErrorKind::Usage`], which names the settings as JSON does, if a limit
-    /// is zero, no format is allowed, or a minimum exceeds a maximum, and the rule rejects.
+    /// is zero, no format is allowed, or a minimum exceeds a maximum, and the rule rejects; and if a
+    /// format is allowed whose images are [not measured](Format::is_measured), or
+    /// [`frame_cap`](Self::frame_cap) is zero.
     pub fn validate(&self) -> Result<(), Error> {
         match self.contradiction() {
             None => Ok(()),
@@ -35,11 +38,25 @@ impl Requirements {
         }
     }
 
-    /// Limits whose rules only warn or are off contradict nothing.
+    /// Returns the first setting that makes no sense. Limits whose rules only warn or are off contradict nothing.
     fn contradiction(&self) -> Option<String> {
         let rejects = |code: &Code| self.enforcement(*code) == Enforcement::Reject;
         if self.formats == 0 && rejects(&Code::ImageFormatUnsupported) {
             return Some("`formats` names no format: no image meets it".to_owned());
+        }
+        if let Some(format) = self.formats().find(|format| !format.is_measured()) {
+            let measured = Format::ALL
+                .iter()
+                .copied()
+                .filter(|format| format.is_measured());
+            let names: Vec<_> = measured.map(Format::name).collect();
+            return Some(format!(
+                "`formats` names {format}, which is not measured, so that no image of it is accepted: allowed are {}",
+                names.join(", ")
+            ));
+        }
+        if self.frame_cap == 0 {
+            return Some("`frame_cap` is 0: at least one frame is scanned".to_owned());
         }
         let zero = [
             ("max_bytes", self.max_bytes == 0, Code::ImageTooLarge),

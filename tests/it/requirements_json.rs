@@ -139,6 +139,18 @@ fn errors_name_the_place_and_the_remedy() {
             "requirements: `formats` names no format: no image meets it",
         ),
         (
+            r#"{"formats":["png","qoi"]}"#,
+            "requirements: `formats` names qoi, which is not measured, so that no image of it is accepted: allowed are png, jpeg, gif, bmp, webp",
+        ),
+        (
+            r#"{"formats":["html"]}"#,
+            "requirements: `formats` names html, which is not measured",
+        ),
+        (
+            r#"{"frame_cap":0}"#,
+            "requirements: `frame_cap` is 0: at least one frame is scanned",
+        ),
+        (
             r#"{"max_bytes":"0MB"}"#,
             "requirements: `max_bytes` is 0: no image meets it",
         ),

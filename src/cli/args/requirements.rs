@@ -21,11 +21,6 @@ use greenlight::{ByteSize, Enforcement, Format, Preset, Requirements, Rule};
 /// No file of requirements is larger, in bytes.
 const MAX_FILE: u64 = 1 << 20;
 
-/// The formats whose dimensions are measured, so that they can be accepted.
-const MEASURED: [&str; 10] = [
-    "png", "jpeg", "gif", "bmp", "webp", "tiff", "heic", "avif", "ico", "svg",
-];
-
 /// The formats that only 2.0 documents.
 const OF_2_0: [Format; 5] = [
     Format::Tiff,
@@ -81,6 +76,9 @@ pub(crate) struct RequirementOptions {
     max_side: Option<u32>,
 
     /// Largest product of width and height [default: 250000000, for GIF 4194304]
+    ///
+    /// Lowers the limit for GIF as well, but does not raise it; a file of requirements can.
+    /// With --for v2 GIF has no limit of its own, and with --for v2-mainland the default is 167000000.
     #[arg(long, value_name = "N", value_parser = whole(0..=u64::MAX), hide_short_help = true)]
     max_pixels: Option<u64>,
 
@@ -169,7 +167,9 @@ fn read(path: &str) -> Result<Requirements, String> {
 }
 
 fn measured() -> impl TypedValueParser<Value = Format> {
-    PossibleValuesParser::new(MEASURED).try_map(|name| name.parse::<Format>())
+    let measured = Format::ALL.iter().filter(|format| format.is_measured());
+    let names: Vec<_> = measured.map(|format| format.name()).collect();
+    PossibleValuesParser::new(names).try_map(|name| name.parse::<Format>())
 }
 
 fn preset() -> impl TypedValueParser<Value = Preset> {
