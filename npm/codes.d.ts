@@ -102,7 +102,7 @@ export type Defect =
   | 'any/truncated'
   /** bytes follow the image's own end */
   | 'any/trailing-bytes'
-  /** width or height is zero */
+  /** width or height is zero or negative */
   | 'any/zero-dimension'
   /** coded pixels were not examined: too many, compressed too highly, or in a coding that is not examined */
   | 'any/not-walked'

@@ -16,7 +16,8 @@ pub(crate) const FRAME_CAP: u32 = 10;
 
 /// The number of frames of an image that the service scans.
 ///
-/// `Display` describes it: `looks at 10 of 95 frames`.
+/// `Display` describes it: `looks at 10 of 95 frames`, or `looks at 10 of 121 parts of the long
+/// image`.
 ///
 /// ```
 /// # #[tokio::main]
@@ -44,6 +45,12 @@ pub(crate) const FRAME_CAP: u32 = 10;
 pub struct Coverage {
     total: Option<u32>,
     seen: u32,
+    /// Whether they are parts of a long image.
+    #[cfg_attr(
+        feature = "serde",
+        serde(default, skip_serializing_if = "std::ops::Not::not")
+    )]
+    is_of_parts: bool,
 }
 
 impl Coverage {
@@ -79,6 +86,13 @@ impl Coverage {
 impl fmt::Display for Coverage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.total {
+            Some(total) if self.is_of_parts => {
+                write!(
+                    f,
+                    "looks at {} of {total} parts of the long image",
+                    self.seen
+                )
+            }
             Some(total) => write!(f, "looks at {} of {total} frames", self.seen),
             None => write!(f, "looks at no more than {} frames, uncounted", self.seen),
         }
@@ -98,6 +112,8 @@ pub(crate) enum Frames {
     Uncounted,
     /// This many, at least one.
     Counted(u32),
+    /// So many parts of a long image, more than its frames.
+    Parts(u32),
 }
 
 impl Frames {
@@ -120,9 +136,9 @@ impl Frames {
     ) -> Self {
         let parts = dimensions.map_or(1, parts);
         match frames {
-            Some(frames) => Self::Counted(frames.max(parts).max(1)),
             None if may_be_animated => Self::Uncounted,
-            None => Self::Counted(parts),
+            frames if parts > frames.unwrap_or(1).max(1) => Self::Parts(parts),
+            frames => Self::Counted(frames.unwrap_or(1).max(1)),
         }
     }
 
@@ -131,9 +147,9 @@ impl Frames {
     pub(crate) fn spread(self, cap: u32) -> Option<(u32, u32)> {
         let cap = cap.max(1);
         match self {
-            Self::Unknown | Self::Counted(0 | 1) => None,
+            Self::Unknown | Self::Counted(0 | 1) | Self::Parts(0 | 1) => None,
             Self::Uncounted => Some((1, cap)),
-            Self::Counted(total) => {
+            Self::Counted(total) | Self::Parts(total) => {
                 // `maxFrames` may be less than `cap`, because every frame that it allows can be
                 // billed.
                 let interval = total.div_ceil(cap);
@@ -158,10 +174,12 @@ impl Frames {
             Self::Uncounted => Some(Coverage {
                 total: None,
                 seen: most,
+                is_of_parts: false,
             }),
-            Self::Counted(total) => Some(Coverage {
+            Self::Counted(total) | Self::Parts(total) => Some(Coverage {
                 total: Some(total),
                 seen: most.min(total.div_ceil(interval.unwrap_or(1).max(1))),
+                is_of_parts: matches!(self, Self::Parts(_)),
             }),
         }
     }

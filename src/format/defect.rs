@@ -167,9 +167,15 @@ macro_rules! defect_kinds {
                 match self { $(Self::$variant => $text,)* }
             }
 
-            /// Whether decoders and users commonly tolerate it, so that it is a warning by default.
+            /// Whether it is a warning by default: decoders commonly tolerate it, or disagree about it.
             pub const fn is_tolerated(self) -> bool {
                 match self { $(Self::$variant => matches!($tolerated.as_bytes(), b"warn"),)* }
+            }
+
+            /// Whether it is a legal coding that many decoders do not know: a warning by default,
+            /// although decoders often reject it.
+            pub(crate) const fn is_rare(self) -> bool {
+                matches!(self, Self::JpegRareProcess | Self::BmpRareCompression)
             }
         }
     };
@@ -179,7 +185,7 @@ defect_kinds! {
     // Any format.
     Truncated, "any/truncated", Truncated, "reject", "the file ends before the image does";
     TrailingBytes, "any/trailing-bytes", Trailing, "warn", "bytes follow the image's own end";
-    ZeroDimension, "any/zero-dimension", Corrupt, "reject", "width or height is zero";
+    ZeroDimension, "any/zero-dimension", Corrupt, "reject", "width or height is zero or negative";
     NotWalked, "any/not-walked", Unexamined, "warn", "coded pixels were not examined: too many, compressed too highly, or in a coding that is not examined";
     DecoderRefused, "any/decoder-refused", Corrupt, "reject", "the `image` crate does not decode the picture";
     DecoderStrict, "any/decoder-strict", Corrupt, "warn", "the `image` crate does not decode the picture, whose coded data is complete and has a defect that most readers tolerate";

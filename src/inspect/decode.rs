@@ -62,7 +62,7 @@ impl Task {
             .and_then(|len| Cost::of(format, u64::try_from(len).ok()?, facts))
             .filter(Cost::is_bounded);
         let Some(cost) = cost else {
-            facts.defect(DefectKind::NotDecoded, 0);
+            facts.defects.add_unplaced(DefectKind::NotDecoded);
             return None;
         };
         Some(Self { format, cost })
@@ -111,12 +111,13 @@ impl Task {
     }
 }
 
+/// Records an opinion. A decoder does not tell the place.
 fn state(found: Option<DefectKind>, facts: &mut Facts) {
     match found {
         Some(DefectKind::DecoderRefused) if has_tolerated_defect(facts) => {
-            facts.defect(DefectKind::DecoderStrict, 0);
+            facts.defects.add_unplaced(DefectKind::DecoderStrict);
         }
-        Some(kind) => facts.defect(kind, 0),
+        Some(kind) => facts.defects.add_unplaced(kind),
         None => {}
     }
 }

@@ -62,6 +62,23 @@ fn a_picture_too_large_for_a_decoder_is_not_decoded() {
     let inspection = Inspection::at(Depth::Decode, &gif);
     assert!(inspection.defects().contains(DefectKind::NotDecoded));
     assert!(!inspection.defects().contains(DefectKind::DecoderRefused));
+    let mut defects = inspection.defects().iter();
+    assert!(
+        defects.any(|defect| defect == (DefectKind::NotDecoded, None)),
+        "it is about no byte"
+    );
+    let verdict = Requirements::ASYNC
+        .with_max_gif_pixels(u64::MAX)
+        .judge(inspection.clone());
+    let messages = verdict
+        .violations()
+        .iter()
+        .map(greenlight::Violation::message);
+    let found: Vec<_> = messages
+        .filter(|message| message.contains("was not decoded"))
+        .collect();
+    assert_eq!(found.len(), 1);
+    assert!(!found[0].contains("at byte"), "{found:?}");
 }
 
 #[test]

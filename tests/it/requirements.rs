@@ -459,3 +459,54 @@ fn the_presets_of_2_0_have_limits_of_their_own() {
 }
 
 const ANIMATED: &str = "fixtures/images/gif/animated.gif";
+
+fn message(requirements: &Requirements, bytes: &[u8]) -> String {
+    let verdict = requirements.judge(Inspection::of(bytes));
+    let violation = verdict.violations().first().expect("it is not accepted");
+    violation.message().to_owned()
+}
+
+#[test]
+fn a_format_that_is_forbidden_is_not_called_unscanned() {
+    let png_only = Requirements::ASYNC
+        .without_format(Format::Jpeg)
+        .without_format(Format::Gif)
+        .without_format(Format::Bmp);
+    assert_eq!(
+        message(&png_only, &gif_header(300, 300)),
+        "GIF is not allowed by the requirements: convert it to PNG"
+    );
+    assert_eq!(
+        message(&png_only, b"qoif\0\0\x01\0\0\0\x01\0\x03\0"),
+        "QOI is not scanned: convert it to PNG"
+    );
+}
+
+/// The reason for the warning of a preset is not that of a site's own.
+#[test]
+fn a_warning_about_the_size_is_true_for_any_limit() {
+    let site = Requirements::ASYNC.with_warn_bytes(1_000);
+    assert_eq!(
+        message(&site, &bmp(300, 300)),
+        "270054 bytes is over 1000, the largest size without a warning: compress or scale it down"
+    );
+}
+
+#[test]
+fn a_negative_width_is_not_called_zero_alone() {
+    let mut file = bmp(300, 300);
+    file[18..22].copy_from_slice(&(-320_i32).to_le_bytes());
+    assert_eq!(
+        message(&Requirements::ASYNC, &file),
+        "width or height is zero or negative at byte 18: save the image again"
+    );
+}
+
+#[test]
+fn parts_of_a_long_image_are_not_called_frames() {
+    let message = message(&Requirements::V2, &bmp(256, 256 * 4));
+    assert_eq!(
+        message,
+        "the service looks at 1 of 4 parts of the long image: a pass says nothing of the others"
+    );
+}

@@ -8,7 +8,7 @@ use super::DefectKind;
 const HELD: usize = 8;
 
 /// The defects of one file: the first of each kind, with its place; of more than eight kinds, the
-/// place of the first eight only (no kind is forgotten).
+/// place of the first eight only (no kind is forgotten). A decoder's opinion has no place.
 ///
 /// ```
 /// use greenlight::{DefectKind, Inspection};
@@ -64,6 +64,11 @@ impl Defects {
         }
     }
 
+    /// Adds one that is about no byte.
+    pub(crate) const fn add_unplaced(&mut self, kind: DefectKind) {
+        self.kinds |= 1 << kind.index();
+    }
+
     /// Whether there is none.
     pub const fn is_empty(&self) -> bool {
         self.kinds == 0
@@ -86,7 +91,7 @@ impl Defects {
         for (kind, offset) in self.iter().filter(|(kind, _)| !opinions.contains(kind)) {
             match offset {
                 Some(offset) => without.add(kind, offset),
-                None => without.kinds |= 1 << kind.index(),
+                None => without.add_unplaced(kind),
             }
         }
         without
@@ -120,7 +125,7 @@ impl fmt::Debug for Defects {
     }
 }
 
-/// A defect in JSON: of kinds beyond the eighth the offset is `null`.
+/// A defect in JSON: of kinds beyond the eighth, and of a decoder's opinions, the offset is `null`.
 #[cfg(feature = "serde")]
 #[derive(serde::Serialize, serde::Deserialize)]
 struct Stored {
@@ -143,7 +148,7 @@ impl<'de> serde::Deserialize<'de> for Defects {
         for Stored { kind, offset } in Vec::<Stored>::deserialize(deserializer)? {
             match offset {
                 Some(offset) => defects.add(kind, offset),
-                None => defects.kinds |= 1 << kind.index(),
+                None => defects.add_unplaced(kind),
             }
         }
         Ok(defects)

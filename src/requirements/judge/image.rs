@@ -46,6 +46,12 @@ impl Findings<'_> {
                     format.title()
                 )
             }
+            // What the service scans, these requirements may forbid.
+            _ if format.is_scanned() => format!(
+                "{} is not allowed by the requirements: convert it to {}",
+                format.title(),
+                self.format_choice()
+            ),
             _ => format!(
                 "{} is not scanned: convert it to {}",
                 format.title(),
@@ -101,10 +107,16 @@ impl Findings<'_> {
             let message = format!("{size} bytes, at most {max}: compress or scale it down");
             self.broken(Code::ImageTooLarge, size, max, message);
         } else if size > warn {
-            let message = format!(
-                "{size} bytes is over {warn}: the service may count a megabyte as 10^6 bytes"
-            );
-            // It exists only because "MB" is ambiguous. A rule that is switched off stays off.
+            let message = if is_of_megabytes(warn, max) {
+                format!(
+                    "{size} bytes is over {warn}: the service may count a megabyte as 10^6 bytes"
+                )
+            } else {
+                format!(
+                    "{size} bytes is over {warn}, the largest size without a warning: compress or scale it down"
+                )
+            };
+            // It never rejects: at most `max` does. A rule that is switched off stays off.
             let enforcement = self.asked.rules[Code::ImageTooLarge.index()].min(Enforcement::Warn);
             self.broken_as(
                 Code::ImageTooLarge,
@@ -242,6 +254,11 @@ impl Findings<'_> {
     }
 }
 
+/// Whether both limits are one number of megabytes, of 10^6 and of 2^20 bytes.
+const fn is_of_megabytes(warn: u64, max: u64) -> bool {
+    warn.is_multiple_of(1_000_000) && max.is_multiple_of(1 << 20) && warn / 1_000_000 == max >> 20
+}
+
 fn advice(enforcement: Enforcement, kind: DefectKind) -> &'static str {
     match (enforcement, kind) {
         (Enforcement::Reject, _) if kind.class() == DefectClass::Truncated => "send the whole file",
@@ -250,7 +267,7 @@ fn advice(enforcement: Enforcement, kind: DefectKind) -> &'static str {
         }
         (Enforcement::Reject, _) => "save the image again",
         _ if kind.class() == DefectClass::Unexamined => "nothing wrong was found",
-        _ if kind.is_tolerated() => "decoders usually tolerate it",
+        _ if kind.is_tolerated() && !kind.is_rare() => "decoders usually tolerate it",
         _ => "decoders often reject it",
     }
 }

@@ -367,6 +367,6 @@ fn parts_that_are_not_scanned_are_a_warning() {
     );
     assert_eq!(lines[1]["violations"].as_array().unwrap().len(), 0);
     let run = bench.run(&["scan", "--sandbox", "in"]);
-    let warning = "looks at 10 of 20 frames";
+    let warning = "looks at 10 of 20 parts of the long image";
     assert!(run.stdout.contains(warning), "{}", run.stdout);
 }
