@@ -65,6 +65,7 @@ impl Defects {
     }
 
     /// Adds one that is about no byte.
+    #[cfg(any(feature = "client", feature = "decode", feature = "serde"))]
     pub(crate) const fn add_unplaced(&mut self, kind: DefectKind) {
         self.kinds |= 1 << kind.index();
     }
