@@ -64,7 +64,8 @@ fn value(results: &results::Results, name: &str) -> f64 {
 }
 
 fn ratio(results: &results::Results, name: &str) -> f64 {
-    results.all[name].ratio.unwrap()
+    let ratio = results.all[name].ratio;
+    ratio.expect("greenlight takes part in each benchmark named here")
 }
 
 fn ledger(results: &results::Results) -> Vec<String> {
