@@ -82,23 +82,26 @@ pub struct CheckedLine {
 /// The list is read on a thread, so it may block. Dropping the checks ends every download in
 /// progress.
 ///
-/// ```no_run
+/// ```
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), greenlight::Error> {
 /// use greenlight::{
-///     Requirements,
+///     Decision, Requirements,
 ///     ledger::Source,
 ///     pipeline::{Line, LineChecks, Subject},
 ///     probe::Probe,
 /// };
 ///
-/// # async fn example() -> Result<(), greenlight::Error> {
-/// let lines = ["https://example.com/a.png", "https://example.com/b.png"].map(|url| Line {
-///     subject: Subject::Url(url.to_owned()),
+/// let lines = ["rgb.png", "empty.png"].map(|name| Line {
+///     subject: Subject::File(format!("fixtures/images/png/{name}").into()),
 ///     source: Source::default(),
 /// });
 /// let mut checks = LineChecks::start(&Probe::new(), &Requirements::ASYNC, lines)?;
+/// let mut decisions = Vec::new();
 /// while let Some(checked) = checks.next().await {
-///     println!("{:?} {}", checked.line.subject, checked.result?.decision());
+///     decisions.push(checked.result?.decision());
 /// }
+/// assert_eq!(decisions, [Decision::Accept, Decision::Reject]);
 /// # Ok(())
 /// # }
 /// ```

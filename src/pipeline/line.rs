@@ -44,6 +44,12 @@ pub struct Line {
 ///     }
 ///     Subject::FileBelow { path: entry.into(), folders: uploads.clone() }
 /// }
+///
+/// let uploads = Folders::new(["fixtures/images"])?;
+/// let url = "https://example.com/a.png";
+/// assert_eq!(subject(url, &uploads), Subject::Url(url.to_owned()));
+/// assert!(matches!(subject("png/rgb.png", &uploads), Subject::FileBelow { .. }));
+/// # Ok::<(), std::io::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Subject {
@@ -87,28 +93,44 @@ pub enum Subject {
 /// An earlier check that accepted an image, as stored with its [`Provenance`](crate::Provenance).
 ///
 /// ```
+/// # #[cfg(feature = "ledger")]
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # use greenlight::{Scene, green::{Client, Credentials, Secret}, ledger::*, pipeline::*, probe::Probe};
+/// # let folder = tempfile::tempdir()?;
+/// # let scope = Scope::new(&[Scene::Porn]);
+/// # let ledger = SqliteLedger::open(&folder.path().join("images.db"), &scope)?;
+/// # let key = Credentials::new("LTAIexample", Secret::new("example"));
+/// # let client = Client::builder().endpoint("http://127.0.0.1:1").credentials(key).build()?;
+/// # let pipeline = Pipeline::new(client, Probe::new(), std::sync::Arc::new(ledger), scope);
+/// # let checked_at = u64::try_from(std::time::UNIX_EPOCH.elapsed()?.as_millis())?;
 /// use std::time::Duration;
-/// use greenlight::{Format, Requirements, pipeline::{EarlierCheck, Pipeline, Subject}};
+/// use greenlight::{Format, Requirements, ledger::Source, pipeline::{EarlierCheck, Line, Subject}};
 ///
-/// /// Names an image that `greenlight check` accepted when it was uploaded.
-/// fn subject(url: &str, checked_at: u64) -> Subject {
-///     let check = EarlierCheck {
-///         format: Format::Png,
-///         width: 640,
-///         height: 480,
-///         bytes: 48_213,
-///         frames: Some(1),
-///         version: "0.1.0".to_owned(),
-///         requirements: Requirements::ASYNC.fingerprint(),
-///         checked_at,
-///     };
-///     Subject::CheckedUrl { url: url.to_owned(), check }
-/// }
+/// // An image that `greenlight check` accepted when it was uploaded.
+/// let check = EarlierCheck {
+///     format: Format::Png,
+///     width: 640,
+///     height: 480,
+///     bytes: 48_213,
+///     frames: Some(1),
+///     version: "0.1.0".to_owned(),
+///     requirements: Requirements::ASYNC.fingerprint(),
+///     checked_at,
+/// };
+/// let subject = Subject::CheckedUrl { url: "https://images.example/a.png".to_owned(), check };
 ///
-/// /// Does not download images again that were checked in the last hour.
-/// fn configure(pipeline: Pipeline) -> Pipeline {
-///     pipeline.checked_within(Some(Duration::from_secs(3_600)))
-/// }
+/// // Images are not downloaded again that were checked in the last hour.
+/// let pipeline = pipeline.checked_within(Some(Duration::from_secs(3_600)));
+/// let run = pipeline.start([Line { subject, source: Source::default() }]);
+/// # while run.progress().probed + run.progress().checked_before == 0 {
+/// #     tokio::task::yield_now().await;
+/// # }
+/// assert_eq!(run.progress().checked_before, 1);
+/// # Ok(())
+/// # }
+/// # #[cfg(not(feature = "ledger"))]
+/// # fn main() {}
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EarlierCheck {

@@ -6,35 +6,43 @@
 //! that share a ledger share the work and the account's rate limit. Memory is bounded for a list of
 //! any length.
 //!
-//! ```no_run
-//! # use std::{path::Path, sync::Arc};
-//! # use greenlight::{
-//! #     Requirements, Scene,
-//! #     green::Client,
-//! #     ledger::{Scope, Source, SqliteLedger},
-//! #     probe::Probe,
-//! # };
+//! ```
+//! # #[cfg(all(feature = "sandbox", feature = "ledger"))]
+//! # #[tokio::main]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # use std::{sync::Arc, time::Duration};
+//! # use greenlight::{Scene, green::{Client, Credentials, Secret}, ledger::*, probe::Probe};
+//! # let folder = tempfile::tempdir()?;
+//! # let path = folder.path().join("greenlight.db");
+//! # let sandbox = greenlight::sandbox::Sandbox::start().await?;
+//! # let key = sandbox.credentials();
+//! # let key = Credentials::new(key.id(), Secret::new(key.secret()));
+//! # let client = Client::builder().endpoint(&sandbox.endpoint()).credentials(key).build()?;
 //! use greenlight::pipeline::{Line, Pipeline, Subject};
 //!
-//! # async fn example(client: Client) -> Result<(), greenlight::Error> {
 //! let scope = Scope::new(&[Scene::Porn])
 //!     .with_account("my-account")
 //!     .with_service("green.ap-southeast-1.aliyuncs.com");
-//! let ledger = Arc::new(SqliteLedger::open(Path::new("greenlight.db"), &scope)?);
-//! let lines = ["https://example.com/a.png"].into_iter().zip(1..).map(|(url, line)| Line {
-//!     subject: Subject::Url(url.to_owned()),
+//! let ledger = Arc::new(SqliteLedger::open(&path, &scope)?);
+//! let lines = ["fixtures/images/png/rgb.png"].into_iter().zip(1..).map(|(file, line)| Line {
+//!     subject: Subject::File(file.into()), // or `Subject::Url`
 //!     source: Source { origin: "list".to_owned(), line, ..Source::default() },
 //! });
 //!
-//! let mut run = Pipeline::new(client, Probe::new(), ledger, scope).start(lines);
+//! let pipeline = Pipeline::new(client, Probe::new(), ledger, scope);
+//! # let pipeline = pipeline.poll_interval(Duration::from_millis(20));
+//! let mut run = pipeline.start(lines);
 //! while let Some(outcomes) = run.next().await? {
 //!     for outcome in &outcomes {
 //!         println!("{} {}", outcome.row.state, outcome.row.text());
 //!     }
 //!     run.acknowledge(&outcomes).await?; // without it, the next run returns them again
 //! }
+//! assert_eq!(run.progress().decided, 1);
 //! # Ok(())
 //! # }
+//! # #[cfg(not(all(feature = "sandbox", feature = "ledger")))]
+//! # fn main() {}
 //! ```
 //!
 //! The guarantees after a crash are documented in [`ledger`](crate::ledger).

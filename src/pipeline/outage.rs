@@ -16,6 +16,18 @@ use crate::error::Error;
 /// A period in which all requests to the service or to the upload store fail.
 ///
 /// ```
+/// # #[cfg(feature = "ledger")]
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # use greenlight::{Scene, green::{Client, Credentials, Secret}, ledger::*, pipeline::*, probe::Probe};
+/// # let folder = tempfile::tempdir()?;
+/// # let scope = Scope::new(&[Scene::Porn]);
+/// # let ledger = SqliteLedger::open(&folder.path().join("images.db"), &scope)?;
+/// # let key = Credentials::new("LTAIexample", Secret::new("example"));
+/// # let client = Client::builder().endpoint("http://127.0.0.1:1").credentials(key).build()?;
+/// # let pipeline = Pipeline::new(client, Probe::new(), std::sync::Arc::new(ledger), scope);
+/// # let subject = Subject::File("fixtures/images/png/rgb.png".into());
+/// # let run = pipeline.start([Line { subject, source: Source::default() }]);
 /// use greenlight::pipeline::{Outage, Run};
 ///
 /// /// Returns a message for the operator while the service cannot be reached.
@@ -23,6 +35,14 @@ use crate::error::Error;
 ///     let Outage { lasted, error, .. } = run.outage()?;
 ///     Some(format!("no response for {} s, images wait: {error}", lasted.as_secs()))
 /// }
+/// # while run.outage().is_none() { tokio::time::sleep(std::time::Duration::from_millis(5)).await; }
+///
+/// // The service refuses connections.
+/// assert!(status(&run).expect("an outage").starts_with("no response for "));
+/// # Ok(())
+/// # }
+/// # #[cfg(not(feature = "ledger"))]
+/// # fn main() {}
 /// ```
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -242,14 +242,20 @@ impl Plan {
     /// if it is not accepted or has a warning: of up to 1.8 million images in memory, and of more in a temporary file. The counts
     /// are exact.
     ///
-    /// ```no_run
-    /// # use greenlight::{Requirements, Scene, ledger::Scope, pipeline::{Line, Plan}, probe::Probe};
-    /// # async fn example(lines: Vec<Line>) -> Result<(), greenlight::Error> {
+    /// ```
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), greenlight::Error> {
+    /// # use greenlight::{Requirements, Scene, ledger::*, pipeline::*, probe::Probe};
+    /// # let lines = ["rgb.png", "gray-8-bit.png", "empty.png"].map(|name| Line {
+    /// #     subject: Subject::File(format!("fixtures/images/png/{name}").into()),
+    /// #     source: Source::default(),
+    /// # });
     /// let scope = Scope::new(&[Scene::Porn, Scene::Ad]);
     /// let mut planning = Plan::start(&Probe::new(), &Requirements::ASYNC, &scope, lines)?;
     /// while planning.advance().await {}
     /// let plan = planning.plan();
     /// println!("{} of {} would be submitted", plan.accepted(), plan.lines());
+    /// assert_eq!((plan.accepted(), plan.lines()), (2, 3));
     /// # Ok(())
     /// # }
     /// ```

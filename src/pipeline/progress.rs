@@ -8,6 +8,16 @@ macro_rules! counters {
         /// of all runs.
         ///
         /// ```
+        /// # #[cfg(feature = "ledger")]
+        /// # #[tokio::main]
+        /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+        /// # use greenlight::{Scene, green::{Client, Credentials, Secret}, ledger::*, pipeline::*, probe::Probe};
+        /// # let folder = tempfile::tempdir()?;
+        /// # let scope = Scope::new(&[Scene::Porn]);
+        /// # let ledger = SqliteLedger::open(&folder.path().join("images.db"), &scope)?;
+        /// # let key = Credentials::new("LTAIexample", Secret::new("example"));
+        /// # let client = Client::builder().endpoint("http://127.0.0.1:1").credentials(key).build()?;
+        /// # let pipeline = Pipeline::new(client, Probe::new(), std::sync::Arc::new(ledger), scope);
         /// use greenlight::pipeline::{Progress, Run};
         ///
         /// /// Returns how many results this run waits for.
@@ -15,6 +25,15 @@ macro_rules! counters {
         ///     let Progress { submitted, decided, expired, .. } = run.progress();
         ///     submitted.saturating_sub(decided + expired)
         /// }
+        ///
+        /// let subject = Subject::File("fixtures/images/png/empty.png".into());
+        /// let mut run = pipeline.start([Line { subject, source: Source::default() }]);
+        /// run.finish().await?;
+        /// assert_eq!((run.progress().rejected, pending(&run)), (1, 0));
+        /// # Ok(())
+        /// # }
+        /// # #[cfg(not(feature = "ledger"))]
+        /// # fn main() {}
         /// ```
         #[non_exhaustive]
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -37,12 +37,21 @@ const DELIVERY: usize = 500;
 /// Dropping it has the effect of a crash: nothing is lost, but claimed images stay claimed until
 /// their leases end. [`Stopper::stop`] shuts it down gracefully.
 ///
-/// ```no_run
+/// ```
+/// # #[cfg(feature = "ledger")]
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # use greenlight::{Scene, green::{Client, Credentials, Secret}, ledger::*, probe::Probe};
+/// # let folder = tempfile::tempdir()?;
+/// # let scope = Scope::new(&[Scene::Porn]);
+/// # let ledger = SqliteLedger::open(&folder.path().join("images.db"), &scope)?;
+/// # let key = Credentials::new("LTAIexample", Secret::new("example"));
+/// # let client = Client::builder().endpoint("http://127.0.0.1:1").credentials(key).build()?;
+/// # let pipeline = Pipeline::new(client, Probe::new(), std::sync::Arc::new(ledger), scope);
 /// use greenlight::{ledger::Source, pipeline::{Line, Pipeline, Subject}};
 ///
-/// # async fn example(pipeline: Pipeline) -> Result<(), greenlight::Error> {
 /// let line = Line {
-///     subject: Subject::File("photo.png".into()),
+///     subject: Subject::File("fixtures/images/png/empty.png".into()),
 ///     source: Source::default(),
 /// };
 /// let mut run = pipeline.start([line]);
@@ -52,8 +61,11 @@ const DELIVERY: usize = 500;
 ///     }
 ///     run.acknowledge(&outcomes).await?;
 /// }
+/// assert_eq!(run.progress().rejected, 1); // an empty file is not submitted
 /// # Ok(())
 /// # }
+/// # #[cfg(not(feature = "ledger"))]
+/// # fn main() {}
 /// ```
 #[derive(Debug)]
 pub struct Run {
@@ -68,21 +80,30 @@ pub struct Run {
 /// A handle that stops a run from another task or thread.
 ///
 /// ```
-/// use greenlight::{Error, pipeline::Run};
-///
-/// /// Runs to the end, or until the user interrupts it.
-/// async fn run(mut run: Run) -> Result<(), Error> {
-///     let stopper = run.stopper();
-///     tokio::spawn(async move {
-///         if tokio::signal::ctrl_c().await.is_ok() {
-///             stopper.stop(); // images in flight are recorded first
-///         }
-///     });
-///     while let Some(outcomes) = run.next().await? {
-///         run.acknowledge(&outcomes).await?;
-///     }
-///     Ok(())
+/// # #[cfg(feature = "ledger")]
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # use greenlight::{Scene, green::{Client, Credentials, Secret}, ledger::*, pipeline::*, probe::Probe};
+/// # let folder = tempfile::tempdir()?;
+/// # let scope = Scope::new(&[Scene::Porn]);
+/// # let ledger = SqliteLedger::open(&folder.path().join("images.db"), &scope)?;
+/// # let key = Credentials::new("LTAIexample", Secret::new("example"));
+/// # let client = Client::builder().endpoint("http://127.0.0.1:1").credentials(key).build()?;
+/// # let pipeline = Pipeline::new(client, Probe::new(), std::sync::Arc::new(ledger), scope);
+/// let mut run = pipeline.open(); // it ends only when it is stopped
+/// let stopper = run.stopper();
+/// tokio::spawn(async move {
+///     // Here a server awaits `tokio::signal::ctrl_c()`.
+///     stopper.stop(); // images in flight are recorded first
+/// });
+/// while let Some(outcomes) = run.next().await? {
+///     run.acknowledge(&outcomes).await?;
 /// }
+/// assert_eq!(run.progress().sent, 0);
+/// # Ok(())
+/// # }
+/// # #[cfg(not(feature = "ledger"))]
+/// # fn main() {}
 /// ```
 #[derive(Clone, Debug)]
 pub struct Stopper {
