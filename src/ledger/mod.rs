@@ -93,6 +93,12 @@ pub use view::{
 /// crash.
 ///
 /// ```
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # use greenlight::{Scene, ledger::*};
+/// # let folder = tempfile::tempdir()?;
+/// # let scope = Scope::new(&[Scene::Porn]);
+/// # let ledger = SqliteLedger::open(&folder.path().join("images.db"), &scope)?;
 /// use std::time::{Duration, SystemTime};
 /// use greenlight::ledger::{Claimed, Ledger, Reply, Work};
 ///
@@ -104,6 +110,10 @@ pub use view::{
 ///         Ok(claimed)
 ///     })
 /// }
+///
+/// assert!(claim(&ledger, SystemTime::now()).await?.is_empty()); // a new ledger
+/// # Ok(())
+/// # }
 /// ```
 pub type Reply<'a, T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send + 'a>>;
 

@@ -71,6 +71,14 @@ pub struct Limit {
 /// The result of [`Ledger::permit`](super::Ledger::permit).
 ///
 /// ```
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # use greenlight::{Scene, ledger::*};
+/// # let folder = tempfile::tempdir()?;
+/// # let scope = Scope::new(&[Scene::Porn]);
+/// # let ledger = SqliteLedger::open(&folder.path().join("images.db"), &scope)?;
+/// # let limit = Limit { interval: Duration::from_millis(1), burst: 1 };
+/// # let quota = Quota { operation: "submit".to_owned(), limit };
 /// use std::time::Duration;
 /// use greenlight::{Error, ledger::{Ledger, Permit, Quota}};
 ///
@@ -85,6 +93,12 @@ pub struct Limit {
 ///         }
 ///     }
 /// }
+///
+/// assert!(!permitted(&ledger, &quota).await?);
+/// ledger.fail(quota.clone(), Duration::from_millis(1)).await?; // the service is unreachable
+/// assert!(permitted(&ledger, &quota).await?);
+/// # Ok(())
+/// # }
 /// ```
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -16,19 +16,32 @@ use crate::ids::TaskId;
 /// The position of an outcome in the outbox. Never reused.
 ///
 /// ```
-/// use std::time::SystemTime;
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # use greenlight::{Scene, ledger::*};
+/// # let folder = tempfile::tempdir()?;
+/// # let scope = Scope::new(&[Scene::Porn]);
+/// # let ledger = SqliteLedger::open(&folder.path().join("images.db"), &scope)?;
+/// # let location = Location::Url("https://example.com/a.png".to_owned());
+/// # let (key, source) = (Key::from_bytes([1; 32]), Source::default());
+/// # let known = Known::Rejected(Reason { class: "url/port".to_owned(), message: String::new() });
+/// # let image = NewImage { key, location, known, facts: None, source, deliver_again: false };
+/// # ledger.enqueue(vec![image], std::time::SystemTime::now()).await?;
 /// use greenlight::{Error, ledger::{DeliveryId, Ledger}};
 ///
-/// /// Prints all outcomes that are not acknowledged, 100 at a time.
-/// async fn print(ledger: &dyn Ledger) -> Result<(), Error> {
-///     let mut after: Option<DeliveryId> = None;
+/// /// Counts the outcomes that are not acknowledged, 100 at a time.
+/// async fn pending(ledger: &dyn Ledger) -> Result<usize, Error> {
+///     let (mut after, mut count): (Option<DeliveryId>, _) = (None, 0);
 ///     loop {
 ///         let outcomes = ledger.undelivered(after, 100).await?;
-///         let Some(last) = outcomes.last() else { return Ok(()) };
-///         after = Some(last.id);
-///         outcomes.iter().for_each(|outcome| println!("{}", outcome.row.text()));
+///         let Some(last) = outcomes.last() else { return Ok(count) };
+///         (after, count) = (Some(last.id), count + outcomes.len());
 ///     }
 /// }
+///
+/// assert_eq!(pending(&ledger).await?, 1); // the URL of the image was rejected
+/// # Ok(())
+/// # }
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct DeliveryId(pub i64);
@@ -36,16 +49,36 @@ pub struct DeliveryId(pub i64);
 /// An outcome of one source that is not acknowledged yet.
 ///
 /// ```
-/// use greenlight::{Error, ledger::Undelivered, pipeline::Run};
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # use greenlight::{Scene, ledger::*};
+/// # let folder = tempfile::tempdir()?;
+/// # let scope = Scope::new(&[Scene::Porn]);
+/// # let ledger = SqliteLedger::open(&folder.path().join("images.db"), &scope)?;
+/// # let location = Location::Url("https://example.com/a.png".to_owned());
+/// # let (key, source) = (Key::from_bytes([1; 32]), Source::default());
+/// # let known = Known::Rejected(Reason { class: "url/port".to_owned(), message: String::new() });
+/// # let image = NewImage { key, location, known, facts: None, source, deliver_again: false };
+/// # ledger.enqueue(vec![image], SystemTime::now()).await?;
+/// use std::time::SystemTime;
+/// use greenlight::{Error, ledger::{Ledger, Undelivered}};
 ///
 /// /// Stores outcomes, and acknowledges those that were stored.
-/// async fn store(run: &Run, outcomes: &[Undelivered]) -> Result<(), Error> {
+/// async fn store(ledger: &dyn Ledger, outcomes: &[Undelivered]) -> Result<(), Error> {
 ///     for outcome in outcomes {
 ///         // The number recognizes an outcome that is returned again after a crash.
 ///         println!("{}: {}", outcome.row.number, outcome.row.state);
 ///     }
-///     run.acknowledge(outcomes).await
+///     let stored = outcomes.iter().map(|outcome| outcome.id).collect();
+///     ledger.acknowledge(stored, SystemTime::now()).await
 /// }
+///
+/// let outcomes = ledger.undelivered(None, 100).await?;
+/// assert_eq!(outcomes[0].row.state, State::Rejected);
+/// store(&ledger, &outcomes).await?;
+/// assert!(ledger.undelivered(None, 100).await?.is_empty());
+/// # Ok(())
+/// # }
 /// ```
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,6 +100,7 @@ impl Undelivered {
 /// [`Ledger::due_deliveries`](super::Ledger::due_deliveries).
 ///
 /// ```
+/// # use greenlight::ledger::{Key, Location, Row, Source, State, Undelivered};
 /// use std::time::{Duration, SystemTime};
 /// use greenlight::ledger::{Delivery, DeliveryId};
 ///
@@ -76,6 +110,13 @@ impl Undelivered {
 ///     let delay = Duration::from_secs(5) * 2_u32.pow(attempts);
 ///     (delivery.outcome.id, (attempts < 10).then(|| now + delay))
 /// }
+///
+/// # let location = Location::Url("https://example.com/a.png".to_owned());
+/// # let row = Row::new(1, Source::default(), Key::from_bytes([1; 32]), location, State::Decided);
+/// # let outcome = Undelivered::new(DeliveryId(3), row);
+/// let now = SystemTime::now();
+/// let delivery = Delivery::new(outcome, 1);
+/// assert_eq!(postponed(&delivery, now), (DeliveryId(3), Some(now + Duration::from_secs(20))));
 /// ```
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -243,6 +284,17 @@ impl Row {
 /// A selection of rows, for [`Ledger::rows`](super::Ledger::rows).
 ///
 /// ```
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # use greenlight::{Scene, ledger::*};
+/// # let folder = tempfile::tempdir()?;
+/// # let scope = Scope::new(&[Scene::Porn]);
+/// # let ledger = SqliteLedger::open(&folder.path().join("images.db"), &scope)?;
+/// # let location = Location::Url("https://example.com/a.png".to_owned());
+/// # let (key, source) = (Key::from_bytes([1; 32]), Source::default());
+/// # let known = Known::Rejected(Reason { class: "url/port".to_owned(), message: String::new() });
+/// # let image = NewImage { key, location, known, facts: None, source, deliver_again: false };
+/// # ledger.enqueue(vec![image], std::time::SystemTime::now()).await?;
 /// use greenlight::{Error, ledger::{Ledger, Rows, State}};
 ///
 /// /// Counts the rows with a rejected image, 1,000 at a time.
@@ -255,6 +307,10 @@ impl Row {
 ///         (after, count) = (last.number, count + rows.len());
 ///     }
 /// }
+///
+/// assert_eq!(rejected(&ledger).await?, 1);
+/// # Ok(())
+/// # }
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rows {

@@ -22,13 +22,19 @@ use crate::error::{Error, ErrorKind};
 ///
 /// # Example
 ///
-/// ```no_run
-/// # async fn example() -> Result<(), greenlight::Error> {
+/// ```
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # use greenlight::{Scene, ledger::{Scope, SqliteLedger}};
 /// use greenlight::ledger::Maintenance;
 ///
-/// let file = Maintenance::sqlite("images.db".as_ref())?;
-/// let database = Maintenance::postgres("postgres://me@db.example.com/images").await?;
-/// file.copy_to(&database, |copied| println!("{} of {}", copied.rows, copied.total)).await?;
+/// # let folder = tempfile::tempdir()?;
+/// # let [path, copy] = ["images.db", "copy.db"].map(|name| folder.path().join(name));
+/// # drop(SqliteLedger::open(&path, &Scope::new(&[Scene::Porn]))?);
+/// let file = Maintenance::sqlite(&path)?;
+/// let target = Maintenance::sqlite(&copy)?; // or `Maintenance::postgres(url).await?`
+/// file.copy_to(&target, |copied| println!("{} of {}", copied.rows, copied.total)).await?;
+/// assert!(target.check(std::time::SystemTime::now()).await?.problems.is_empty());
 /// # Ok(())
 /// # }
 /// ```

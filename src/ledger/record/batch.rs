@@ -11,6 +11,21 @@ use crate::{
 /// The id of a batch: 128 random bits, assigned by the store.
 ///
 /// ```
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # use greenlight::{Scene, ledger::*};
+/// # let (folder, scope) = (tempfile::tempdir()?, Scope::new(&[Scene::Porn]));
+/// # let ledger = SqliteLedger::open(&folder.path().join("images.db"), &scope)?;
+/// # let (now, lease) = (SystemTime::now(), std::time::Duration::from_secs(60));
+/// # let location = Location::Url("https://example.com/a.png".to_owned());
+/// # let (key, known, source) = (Key::from_bytes([1; 32]), Known::Checked, Source::default());
+/// # let image = NewImage { key, location, known, facts: None, source, deliver_again: false };
+/// # ledger.enqueue(vec![image], now).await?;
+/// # let hold = ledger.claim(Work::Probe, 1, lease, now).await?[0].hold;
+/// # let finding = Finding { hold, judgement: Judgement::Accepted, facts: None, billed: 1 };
+/// # ledger.record_findings(vec![finding], now).await?;
+/// # let hold = ledger.claim(Work::Submit, 1, lease, now).await?[0].hold;
+/// # let batch = ledger.begin_batch(vec![hold], lease, now).await?.batch;
 /// use std::time::SystemTime;
 /// use greenlight::{Error, ledger::{BatchId, BatchResult, Ledger}};
 ///
@@ -19,6 +34,11 @@ use crate::{
 ///     ledger.record_answer(batch, BatchResult::Unknown, now).await?;
 ///     Ok(())
 /// }
+///
+/// lost(&ledger, batch, now).await?;
+/// assert_eq!(ledger.states(vec![key]).await?, [Some(State::Uncertain)]);
+/// # Ok(())
+/// # }
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct BatchId(pub [u8; 16]);
@@ -26,6 +46,13 @@ pub struct BatchId(pub [u8; 16]);
 /// A batch that may be sent now.
 ///
 /// ```
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # use greenlight::{Scene, ledger::*};
+/// # let folder = tempfile::tempdir()?;
+/// # let scope = Scope::new(&[Scene::Porn]);
+/// # let ledger = SqliteLedger::open(&folder.path().join("images.db"), &scope)?;
+/// # let stale = Hold { key: Key::from_bytes([1; 32]), lease: Lease(1) };
 /// use std::time::{Duration, SystemTime};
 /// use greenlight::{Error, ledger::{Begun, Hold, Ledger}};
 ///
@@ -35,6 +62,10 @@ pub struct BatchId(pub [u8; 16]);
 ///     let begun = ledger.begin_batch(holds, settle, SystemTime::now()).await?;
 ///     Ok((!begun.keys.is_empty()).then_some(begun)) // other workers took the images over
 /// }
+///
+/// assert_eq!(begin(&ledger, vec![stale]).await?, None);
+/// # Ok(())
+/// # }
 /// ```
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -136,21 +167,18 @@ pub enum ImageResult {
 /// Task ids received for images that no longer wait for them: these images were billed twice.
 ///
 /// ```
-/// use std::time::SystemTime;
-/// use greenlight::{Error, ledger::{BatchId, BatchResult, Ledger}};
+/// use greenlight::ledger::Stray;
 ///
-/// /// Records a response, and warns about images that were paid for twice.
-/// async fn record(
-///     ledger: &dyn Ledger,
-///     (batch, answer): (BatchId, BatchResult),
-///     now: SystemTime,
-/// ) -> Result<(), Error> {
-///     let stray = ledger.record_answer(batch, answer, now).await?;
-///     if stray.tasks > 0 {
-///         eprintln!("{} images had been submitted again before this late response", stray.tasks);
-///     }
-///     Ok(())
+/// /// Returns a warning about images that were paid for twice.
+/// fn warning(stray: &Stray) -> Option<String> {
+///     let tasks = stray.tasks;
+///     (tasks > 0).then(|| format!("{tasks} images were submitted again before this response"))
 /// }
+///
+/// let mut stray = Stray::default(); // from `Ledger::record_answer`
+/// assert_eq!(warning(&stray), None);
+/// stray.tasks = 2;
+/// assert!(warning(&stray).is_some());
 /// ```
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -8,6 +8,17 @@ use crate::ledger::{key::Key, state::State};
 /// The purpose of a claim.
 ///
 /// ```
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # use greenlight::{Scene, ledger::*};
+/// # let folder = tempfile::tempdir()?;
+/// # let scope = Scope::new(&[Scene::Porn]);
+/// # let ledger = SqliteLedger::open(&folder.path().join("images.db"), &scope)?;
+/// # let location = Location::Url("https://example.com/a.png".to_owned());
+/// # let (key, source) = (Key::from_bytes([1; 32]), Source::default());
+/// # let known = Known::Checked;
+/// # let image = NewImage { key, location, known, facts: None, source, deliver_again: false };
+/// # ledger.enqueue(vec![image], SystemTime::now()).await?;
 /// use std::time::{Duration, SystemTime};
 /// use greenlight::{Error, ledger::{Claimed, Ledger, Work}};
 ///
@@ -20,6 +31,11 @@ use crate::ledger::{key::Key, state::State};
 ///     }
 ///     ledger.claim(Work::Probe, 50, lease, now).await
 /// }
+///
+/// let claimed = next(&ledger, SystemTime::now()).await?;
+/// assert_eq!(claimed[0].state, State::Checked); // to be probed
+/// # Ok(())
+/// # }
 /// ```
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -33,6 +49,7 @@ pub enum Work {
 /// The fencing token of a claim.
 ///
 /// ```
+/// # use greenlight::ledger::{Hold, Key, Lease, Location, State};
 /// use greenlight::ledger::Claimed;
 ///
 /// /// Returns whether the second claim took the image over from the first, whose results are ignored
@@ -40,6 +57,13 @@ pub enum Work {
 /// fn supersedes(second: &Claimed, first: &Claimed) -> bool {
 ///     second.hold.key == first.hold.key && second.hold.lease != first.hold.lease
 /// }
+///
+/// # let location = Location::Url("https://example.com/a.png".to_owned());
+/// # let hold = Hold { key: Key::from_bytes([1; 32]), lease: Lease(1) };
+/// let first = Claimed::new(hold, location, State::Checked);
+/// let mut second = first.clone();
+/// second.hold.lease = Lease(2);
+/// assert!(supersedes(&second, &first));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Lease(pub i64);
@@ -68,6 +92,7 @@ pub struct Hold {
 /// A claimed image.
 ///
 /// ```
+/// # use greenlight::ledger::{Hold, Key, Lease, Location, State};
 /// use std::time::{Duration, SystemTime};
 /// use greenlight::ledger::{Claimed, NextStep, Reason};
 ///
@@ -78,6 +103,14 @@ pub struct Hold {
 ///         _ => NextStep::Dead(reason),
 ///     }
 /// }
+///
+/// # let location = Location::Url("https://example.com/a.png".to_owned());
+/// # let hold = Hold { key: Key::from_bytes([1; 32]), lease: Lease(1) };
+/// # let reason = Reason { class: "download/status".to_owned(), message: "503".to_owned() };
+/// let mut image = Claimed::new(hold, location, State::Unreachable);
+/// image.attempts = 5;
+/// let next = after_failure(&image, reason.clone(), SystemTime::now());
+/// assert_eq!(next, NextStep::Dead(reason));
 /// ```
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -116,6 +149,7 @@ impl Claimed {
 /// The result of checking or probing one image.
 ///
 /// ```
+/// # use greenlight::ledger::{Hold, Key, Lease, Location, State};
 /// use greenlight::{Inspection, Requirements, ledger::{Claimed, Finding, Judgement, Reason}};
 ///
 /// /// Checks a claimed image whose bytes were read.
@@ -131,6 +165,13 @@ impl Claimed {
 ///     };
 ///     Finding { hold: claimed.hold, judgement, facts, billed: 1 }
 /// }
+///
+/// # let location = Location::File("fixtures/images/png/rgb.png".into());
+/// # let hold = Hold { key: Key::from_bytes([1; 32]), lease: Lease(1) };
+/// # let claimed = Claimed::new(hold, location, State::Checked);
+/// let bytes = std::fs::read("fixtures/images/png/rgb.png")?;
+/// assert_eq!(finding(&claimed, &bytes).judgement, Judgement::Accepted);
+/// # Ok::<(), std::io::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
@@ -158,6 +199,10 @@ pub struct Finding {
 ///         false => NextStep::Retry { at, reason },
 ///     })
 /// }
+///
+/// # let reason = Reason { class: "local".to_owned(), message: "no file handle".to_owned() };
+/// let at = SystemTime::now();
+/// assert_eq!(unreachable(true, at, reason), Judgement::Unreachable(NextStep::Again { at }));
 /// ```
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]

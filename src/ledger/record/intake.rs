@@ -183,14 +183,21 @@ impl Enqueued {
 /// abandoned.
 ///
 /// ```
+/// # use greenlight::ledger::{Key, Location, Source, State};
 /// use greenlight::ledger::{Reason, Row};
 ///
-/// /// Prints why an image has no outcome, and how to retry all images of this class.
-/// fn explain(row: &Row) {
-///     if let Some(Reason { class, message }) = &row.reason {
-///         println!("{}: {message} (`greenlight ledger retry --class {class}`)", row.text());
-///     }
+/// /// Describes why an image has no outcome, and how to retry all images of this class.
+/// fn explain(row: &Row) -> Option<String> {
+///     let Reason { class, message } = row.reason.as_ref()?;
+///     Some(format!("{}: {message} (`greenlight ledger retry --class {class}`)", row.text()))
 /// }
+///
+/// # let location = Location::Url("https://example.com/a.png".to_owned());
+/// # let key = Key::from_bytes([1; 32]);
+/// # let mut row = Row::new(1, Source::default(), key, location, State::Dead);
+/// row.reason = Some(Reason { class: "submit/590".to_owned(), message: "no quota".to_owned() });
+/// let text = "https://example.com/a.png: no quota (`greenlight ledger retry --class submit/590`)";
+/// assert_eq!(explain(&row).as_deref(), Some(text));
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reason {

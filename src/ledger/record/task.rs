@@ -8,6 +8,8 @@ use crate::{ids::TaskId, ledger::key::Key};
 /// A task that is due to be polled.
 ///
 /// ```
+/// # use std::time::Duration;
+/// # use greenlight::ledger::Key;
 /// use std::time::SystemTime;
 /// use greenlight::{TaskId, ledger::Poll};
 ///
@@ -15,6 +17,13 @@ use crate::{ids::TaskId, ledger::key::Key};
 /// fn task_ids(due: &[Poll], now: SystemTime) -> Vec<TaskId> {
 ///     due.iter().filter(|poll| now < poll.expires_at).map(|poll| poll.task_id.clone()).collect()
 /// }
+///
+/// # let key = Key::from_bytes([1; 32]);
+/// let (task, now) = (TaskId::parse("img-1")?, SystemTime::now());
+/// let due = [Poll::new(key, task.clone(), now..now + Duration::from_secs(3_600))];
+/// assert_eq!(task_ids(&due, now), [task]);
+/// assert!(task_ids(&due, now + Duration::from_secs(3_600)).is_empty());
+/// # Ok::<(), greenlight::InvalidId>(())
 /// ```
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,7 +57,9 @@ impl Poll {
 /// The state of a task according to a poll or a callback.
 ///
 /// ```
-/// use greenlight::{green::TaskReport, ledger::{Key, TaskUpdate, Update}};
+/// # #[cfg(feature = "client")]
+/// # fn main() -> Result<(), greenlight::Error> {
+/// use greenlight::{green::{TaskReport, callback}, ledger::{Key, TaskUpdate, Update}};
 ///
 /// /// Converts a callback. A `dataId` that is the image's key identifies the image even if the
 /// /// response with its task id was lost.
@@ -58,6 +69,18 @@ impl Poll {
 ///     let update = Update::Decided(outcome);
 ///     Some(TaskUpdate { task_id: report.task_id().clone(), key, update })
 /// }
+///
+/// let key = Key::from_bytes([7; 32]);
+/// let content = format!(
+///     r#"{{"code": 200, "taskId": "img-1", "dataId": "{key}",
+///         "results": [{{"scene": "porn", "suggestion": "pass"}}]}}"#
+/// );
+/// let update = update(&callback::parse(content.as_bytes())?).expect("the task is done");
+/// assert_eq!((update.task_id.as_str(), update.key), ("img-1", Some(key)));
+/// # Ok(())
+/// # }
+/// # #[cfg(not(feature = "client"))]
+/// # fn main() {}
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TaskUpdate {

@@ -48,16 +48,18 @@ use worker::Worker;
 /// `-shm` files are created with mode 0600, so that only the owner can read them; the mode of an
 /// existing file is left unchanged.
 ///
-/// ```no_run
-/// use std::path::Path;
+/// ```
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use std::time::SystemTime;
 /// use greenlight::{Scene, ledger::{Ledger, Scope, SqliteLedger}};
 ///
-/// # async fn example() -> Result<(), greenlight::Error> {
+/// # let folder = tempfile::tempdir()?;
 /// let scope = Scope::new(&[Scene::Porn])
 ///     .with_account("my-account")
 ///     .with_service("green.ap-southeast-1.aliyuncs.com");
-/// let ledger = SqliteLedger::open(Path::new("greenlight.db"), &scope)?;
-/// println!("{:?}", ledger.stats(std::time::SystemTime::now()).await?);
+/// let ledger = SqliteLedger::open(&folder.path().join("greenlight.db"), &scope)?;
+/// assert_eq!(ledger.stats(SystemTime::now()).await?.images(), 0);
 /// # Ok(())
 /// # }
 /// ```

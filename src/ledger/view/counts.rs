@@ -155,16 +155,27 @@ impl Stats {
 /// A transaction of another program that keeps the store from removing old rows.
 ///
 /// ```
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # use greenlight::{Scene, ledger::*};
+/// # let folder = tempfile::tempdir()?;
+/// # let scope = Scope::new(&[Scene::Porn]);
+/// # let ledger = SqliteLedger::open(&folder.path().join("images.db"), &scope)?;
 /// use std::time::Duration;
-/// use greenlight::{Error, ledger::Ledger};
+/// use greenlight::{Error, ledger::{Ledger, LongTransaction}};
 ///
-/// /// Warns about programs that make a shared store grow.
-/// async fn warn(ledger: &dyn Ledger) -> Result<(), Error> {
-///     for open in ledger.long_transactions(Duration::from_secs(600)).await? {
-///         eprintln!("{} has a transaction open for {} s", open.name, open.open_for.as_secs());
-///     }
-///     Ok(())
+/// /// Returns warnings about programs that make a shared store grow.
+/// async fn warnings(ledger: &dyn Ledger) -> Result<Vec<String>, Error> {
+///     let open = ledger.long_transactions(Duration::from_secs(600)).await?;
+///     let warning = |LongTransaction { name, open_for, .. }| {
+///         format!("{name} has a transaction open for {} s", open_for.as_secs())
+///     };
+///     Ok(open.into_iter().map(warning).collect())
 /// }
+///
+/// assert!(warnings(&ledger).await?.is_empty()); // a file is not shared
+/// # Ok(())
+/// # }
 /// ```
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -185,6 +196,12 @@ impl LongTransaction {
 /// An active user of a shared store.
 ///
 /// ```
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # use greenlight::{Scene, ledger::*};
+/// # let folder = tempfile::tempdir()?;
+/// # let scope = Scope::new(&[Scene::Porn]);
+/// # let ledger = SqliteLedger::open(&folder.path().join("images.db"), &scope)?;
 /// use std::time::SystemTime;
 /// use greenlight::{Error, ledger::Ledger};
 ///
@@ -193,6 +210,10 @@ impl LongTransaction {
 ///     let workers = ledger.workers(now).await?;
 ///     Ok(workers.iter().map(|worker| worker.sent_last_minute).sum())
 /// }
+///
+/// assert_eq!(rate(&ledger, SystemTime::now()).await?, 0); // nothing was sent
+/// # Ok(())
+/// # }
 /// ```
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]
