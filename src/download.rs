@@ -1,5 +1,7 @@
 //! The facts of a download. [`Requirements`](crate::Requirements) evaluates them.
 
+mod phase;
+
 use std::{net::SocketAddr, time::Duration};
 
 use crate::{
@@ -8,77 +10,7 @@ use crate::{
     inspect::{Depth, Inspection, Inspector},
 };
 
-/// A phase of a download.
-///
-/// ```
-/// use greenlight::download::Phase;
-///
-/// let message = format!("the deadline passed while {}", Phase::Tls.name());
-/// assert_eq!(message, "the deadline passed while setting up TLS");
-/// ```
-#[non_exhaustive]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[cfg_attr(
-    feature = "serde",
-    derive(serde::Serialize, serde::Deserialize),
-    serde(rename_all = "kebab-case")
-)]
-pub enum Phase {
-    /// The host name is resolved.
-    Resolve,
-    /// A connection is opened.
-    Connect,
-    /// TLS is set up.
-    Tls,
-    /// The request is sent and the response head awaited.
-    FirstByte,
-    /// The body is read.
-    Body,
-}
-
-impl Phase {
-    /// Returns a description of the phase that can follow "while".
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Resolve => "resolving the host",
-            Self::Connect => "connecting",
-            Self::Tls => "setting up TLS",
-            Self::FirstByte => "waiting for the answer",
-            Self::Body => "reading the body",
-        }
-    }
-}
-
-/// The duration of each phase, summed over hops; zero for a phase that was not reached.
-///
-/// ```
-/// # #[tokio::main]
-/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// use std::time::Duration;
-/// use greenlight::{ImageUrl, Requirements, probe::Probe};
-///
-/// let url = ImageUrl::parse("http://127.0.0.1/cat.png")?;
-/// let download = Probe::new().download(&url, &Requirements::ASYNC).await;
-/// // The address rule ended the download before a connection was opened.
-/// assert_eq!(download.timings().connect, Duration::ZERO);
-/// # Ok(())
-/// # }
-/// ```
-#[non_exhaustive]
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-pub struct Timings {
-    /// Resolving names.
-    pub resolve: Duration,
-    /// Opening connections.
-    pub connect: Duration,
-    /// Setting up TLS.
-    pub tls: Duration,
-    /// From a request to its response head.
-    pub first_byte: Duration,
-    /// Reading the body.
-    pub body: Duration,
-}
+pub use phase::{Phase, Timings};
 
 /// The cause of a failed TLS handshake.
 ///
@@ -125,6 +57,7 @@ pub enum TlsFault {
 /// The end of a download.
 ///
 /// ```
+/// # #[cfg(feature = "probe")]
 /// # #[tokio::main]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// use greenlight::{ImageUrl, Requirements, download::Ending, probe::Probe};
@@ -138,6 +71,8 @@ pub enum TlsFault {
 /// }
 /// # Ok(())
 /// # }
+/// # #[cfg(not(feature = "probe"))]
+/// # fn main() {}
 /// ```
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -191,6 +126,17 @@ pub enum Ending {
 /// One response of a download.
 ///
 /// ```
+/// # #[cfg(all(feature = "probe", feature = "sandbox"))]
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # use greenlight::{Requirements, probe::{AddressPolicy, Probe}};
+/// # let redirect = async || axum::response::Redirect::temporary("/b.png");
+/// # let server = axum::Router::new().route("/a.png", axum::routing::get(redirect));
+/// # let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+/// # let url = ImageUrl::parse(&format!("http://{}/a.png", listener.local_addr()?))?;
+/// # tokio::spawn(axum::serve(listener, server).into_future());
+/// # let policy = AddressPolicy::new().allow("127.0.0.1/32")?;
+/// # let probe = Probe::builder().policy(policy).build()?;
 /// use greenlight::{ImageUrl, download::Download};
 ///
 /// /// Returns where the image is, if redirects lead to another URL.
@@ -198,6 +144,13 @@ pub enum Ending {
 ///     let redirects = download.hops().iter().filter(|hop| (300..400).contains(&hop.status));
 ///     (redirects.count() > 0).then(|| download.last_url())
 /// }
+///
+/// let download = probe.download(&url, &Requirements::ASYNC).await; // of `/a.png`
+/// assert!(moved(&download).is_some_and(|url| url.as_str().ends_with("/b.png")));
+/// # Ok(())
+/// # }
+/// # #[cfg(not(all(feature = "probe", feature = "sandbox")))]
+/// # fn main() {}
 /// ```
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -217,15 +170,28 @@ type HttpVersion = &'static str;
 /// With the feature `serde` it can be stored, with its original URL including secrets, and
 /// evaluated again later under other requirements.
 ///
-/// ```no_run
-/// use greenlight::{Requirements, download::{Download, Ending}};
+/// ```
+/// # #[cfg(feature = "probe")]
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # use greenlight::{ImageUrl, probe::Probe};
+/// use greenlight::{Decision, Requirements, download::{Download, Ending}};
 ///
-/// fn report(download: Download) {
+/// fn decide(download: Download) -> Decision {
 ///     if *download.ending() == Ending::TooSlow {
 ///         eprintln!("{} was {} after {:?}", download.url(), download.phase().name(), download.elapsed());
 ///     }
-///     println!("{}", Requirements::ASYNC.judge_download(download).decision());
+///     Requirements::ASYNC.judge_download(download).decision()
 /// }
+///
+/// // The address rule closes loopback addresses.
+/// let url = ImageUrl::parse("http://127.0.0.1/cat.png")?;
+/// let download = Probe::new().download(&url, &Requirements::ASYNC).await;
+/// assert_eq!(decide(download), Decision::Reject);
+/// # Ok(())
+/// # }
+/// # #[cfg(not(feature = "probe"))]
+/// # fn main() {}
 /// ```
 #[derive(Clone, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]

@@ -57,19 +57,28 @@ impl Probe {
     /// a list of any length. A slow URL delays those after it, at most by its deadline. A check
     /// that panics is an error of kind [`Internal`](crate::ErrorKind::Internal) and ends no other.
     ///
-    /// ```no_run
-    /// use greenlight::{ImageUrl, Requirements, probe::Probe};
+    /// ```
+    /// # #[cfg(feature = "sandbox")]
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let server = greenlight::sandbox::Sandbox::builder().serve("fixtures/images").start().await?;
+    /// # let folder = server.folder_url().expect("a folder is served");
+    /// # let list = format!("{folder}/png/rgb.png\n{folder}/png/empty.png");
+    /// # let policy = greenlight::probe::AddressPolicy::new().allow("127.0.0.1/32")?;
+    /// # let probe = Probe::builder().policy(policy).build()?;
+    /// use greenlight::{Decision, ImageUrl, Requirements, probe::Probe};
     ///
-    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
-    /// let list = "https://example.com/a.png\nhttps://example.com/b.png";
     /// let urls = list.lines().filter_map(|line| ImageUrl::parse(line).ok());
-    /// let mut checks = Probe::new().check_all(urls, &Requirements::ASYNC);
+    /// let mut checks = probe.check_all(urls, &Requirements::ASYNC);
+    /// let mut decisions = Vec::new();
     /// while let Some(verdict) = checks.next().await {
-    ///     let verdict = verdict?;
-    ///     println!("{} {}", verdict.decision(), verdict.subject());
+    ///     decisions.push(verdict?.decision());
     /// }
+    /// assert_eq!(decisions, [Decision::Accept, Decision::Reject]); // the second file is empty
     /// # Ok(())
     /// # }
+    /// # #[cfg(not(feature = "sandbox"))]
+    /// # fn main() {}
     /// ```
     pub fn check_all<U>(&self, urls: U, requirements: &Requirements) -> Checks<U::IntoIter>
     where

@@ -1,16 +1,24 @@
 //! Reads a URL within one deadline, guarded against private addresses and hostile servers.
 //!
-//! ```no_run
+//! ```
+//! # #[cfg(feature = "sandbox")]
+//! # #[tokio::main]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let server = greenlight::sandbox::Sandbox::builder().serve("fixtures/images").start().await?;
+//! # let policy = greenlight::probe::AddressPolicy::new().allow("127.0.0.1/32")?;
+//! # let probe = Probe::builder().policy(policy).build()?;
 //! use greenlight::{ImageUrl, Requirements, probe::Probe};
 //!
-//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
-//! let url = ImageUrl::parse("https://example.com/image.png")?;
-//! let verdict = Probe::new().check(&url, &Requirements::ASYNC).await?;
+//! let url = ImageUrl::parse(&server.url_for("png/long-tall.png")?)?;
+//! let verdict = probe.check(&url, &Requirements::ASYNC).await?;
 //! for violation in verdict.violations() {
 //!     eprintln!("{}: {violation}", violation.code());
 //! }
+//! assert!(verdict.is_accepted());
 //! # Ok(())
 //! # }
+//! # #[cfg(not(feature = "sandbox"))]
+//! # fn main() {}
 //! ```
 //!
 //! # Guarantees
@@ -81,17 +89,23 @@ pub use request_header::Header;
 
 /// Reads URLs. Cheap to clone: clones share connections and limits.
 ///
-/// ```no_run
-/// use greenlight::{ImageUrl, Requirements, probe::Probe};
+/// ```
+/// # #[cfg(feature = "sandbox")]
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let server = greenlight::sandbox::Sandbox::builder().serve("fixtures/images").start().await?;
+/// # let policy = greenlight::probe::AddressPolicy::new().allow("127.0.0.1/32")?;
+/// # let probe = Probe::builder().policy(policy).build()?;
+/// use greenlight::{ImageUrl, Requirements, download::Ending, probe::Probe};
 ///
-/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
-/// let probe = Probe::new();
-/// let download = probe
-///     .download(&ImageUrl::parse("https://example.com/a.png")?, &Requirements::ASYNC)
-///     .await;
+/// let url = ImageUrl::parse(&server.url_for("png/rgb.png")?)?;
+/// let download = probe.download(&url, &Requirements::ASYNC).await;
 /// println!("{:?} after {:?}", download.ending(), download.elapsed());
+/// assert_eq!(*download.ending(), Ending::Complete);
 /// # Ok(())
 /// # }
+/// # #[cfg(not(feature = "sandbox"))]
+/// # fn main() {}
 /// ```
 #[derive(Clone, Debug)]
 pub struct Probe {
