@@ -47,12 +47,13 @@ fn regular(file: File) -> io::Result<File> {
 /// that is created between the two steps has no effect. On Windows, the path is resolved again
 /// after the file is opened instead.
 ///
-/// ```no_run
+/// ```
 /// use std::path::Path;
 /// use greenlight::local_file::Folders;
 ///
-/// let folders = Folders::new(["/srv/photos"])?;
-/// assert!(folders.open(Path::new("/etc/passwd")).is_err());
+/// let folders = Folders::new(["fixtures/images"])?;
+/// assert!(folders.open(Path::new("fixtures/images/png/rgb.png")).is_ok());
+/// assert!(folders.open(Path::new("fixtures/images/../../Cargo.toml")).is_err());
 /// # Ok::<(), std::io::Error>(())
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -26,11 +26,11 @@ impl Inspection {
     /// [`Requirements::judge_file`](crate::Requirements::judge_file) reads only as much as a
     /// decision needs.
     ///
-    /// ```no_run
-    /// use greenlight::{Depth, Inspection};
+    /// ```
+    /// use greenlight::{Depth, Dimensions, Inspection};
     ///
-    /// let inspection = Inspection::from_path(Depth::Structure, "photo.png")?;
-    /// println!("{:?}", inspection.dimensions());
+    /// let inspection = Inspection::from_path(Depth::Structure, "fixtures/images/png/rgb.png")?;
+    /// assert_eq!(inspection.dimensions(), Some(Dimensions::new(256, 256)));
     /// # Ok::<(), std::io::Error>(())
     /// ```
     ///

@@ -14,13 +14,13 @@ impl Requirements {
     ///
     /// `path` is not opened; the extension of its name is compared with the content.
     ///
-    /// ```no_run
+    /// ```
     /// use std::path::Path;
-    /// use greenlight::{Depth, Requirements, local_file};
+    /// use greenlight::{Decision, Depth, Requirements, local_file};
     ///
-    /// let path = Path::new("photo.png");
+    /// let path = Path::new("fixtures/images/png/rgb.png");
     /// let verdict = Requirements::ASYNC.judge_file(Depth::Structure, local_file::open(path)?, path)?;
-    /// println!("{}", verdict.decision());
+    /// assert_eq!(verdict.decision(), Decision::Accept);
     /// # Ok::<(), std::io::Error>(())
     /// ```
     ///
