@@ -52,6 +52,10 @@ const MAX_TIME: Duration = Duration::from_secs(30);
 /// `Retry-After` of 30 seconds, after which none of these bodies is read any more.
 ///
 /// ```
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # use axum::http::Request;
+/// # use hyper::service::Service as _;
 /// use axum::Router;
 /// use greenlight::{
 ///     axum::callbacks,
@@ -66,7 +70,15 @@ const MAX_TIME: Duration = Duration::from_secs(30);
 /// let callback = Callback::new("https://example.com/moderation", seed)?;
 /// let verifier = Verifier::new("1234567890123456", &callback);
 /// let app: Router = Router::new().route("/moderation", callbacks(verifier, store));
-/// # Ok::<(), greenlight::Error>(())
+/// # let body = "checksum=6aea63d2fc7307e72736ca5c5c0d498f1923e16e3f21c2f403246d86e24a821f\
+/// #     &content=%7B%22code%22%3A200%2C%22taskId%22%3A%22img-1%22%7D";
+/// # let app = hyper_util::service::TowerToHyperService::new(app);
+/// # let response = app.call(Request::post("/moderation").body(body.to_owned())?).await?;
+/// # assert_eq!(response.status(), 200);
+/// # let response = app.call(Request::post("/moderation").body(body.replace("img-1", "img-2"))?).await?;
+/// # assert_eq!(response.status(), 403);
+/// # Ok(())
+/// # }
 /// ```
 pub fn callbacks<S, H, F, E>(verifier: Verifier, handle: H) -> MethodRouter<S>
 where

@@ -17,13 +17,23 @@ const MOST: u64 = 32 * 1024;
 /// buffer, which grows to 400 KB for a fast connection and which `axum::serve` has no setting for,
 /// stays at 64 KB, because no read gives it more than 32 KB.
 ///
-/// ```no_run
-/// # async fn serve(routes: axum::Router) -> std::io::Result<()> {
+/// ```
+/// # #[tokio::main]
+/// # async fn main() -> std::io::Result<()> {
+/// # use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+/// # let routes: axum::Router = axum::Router::new();
 /// use greenlight::axum::SmallReads;
-/// use tokio::net::TcpListener;
+/// use tokio::net::{TcpListener, TcpStream};
 ///
-/// let listener = TcpListener::bind("127.0.0.1:8080").await?;
-/// axum::serve(SmallReads::new(listener), routes).await
+/// let listener = TcpListener::bind("127.0.0.1:0").await?;
+/// let address = listener.local_addr()?;
+/// tokio::spawn(axum::serve(SmallReads::new(listener), routes).into_future());
+/// # let mut client = TcpStream::connect(address).await?;
+/// # client.write_all(b"GET / HTTP/1.0\r\n\r\n").await?;
+/// # let mut response = String::new();
+/// # client.read_to_string(&mut response).await?;
+/// # assert!(response.starts_with("HTTP/1.0 404"), "{response}");
+/// # Ok(())
 /// # }
 /// ```
 ///

@@ -6,6 +6,10 @@
 //! [`UploadPolicy`] sets the requirements of a route.
 //!
 //! ```
+//! # #[tokio::main]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # use axum::{body::Body, http::Request};
+//! # use hyper::service::Service as _;
 //! use axum::{Router, routing::post};
 //! use greenlight::{Requirements, axum::{ImageField, Problem, UploadPolicy}};
 //!
@@ -21,6 +25,17 @@
 //!
 //! let app: Router = Router::new()
 //!     .route("/upload", post(upload).layer(UploadPolicy::new(Requirements::ASYNC).layer()));
+//! # let image = std::fs::read("fixtures/images/png/rgb.png")?;
+//! # let head = "--x\r\nContent-Disposition: form-data; name=\"image\"; filename=\"a.png\"\r\n\r\n";
+//! # let form = [head.as_bytes(), &image, b"\r\n--x--\r\n"].concat();
+//! # let form = Request::post("/upload").header("content-type", "multipart/form-data; boundary=x")
+//! #     .body(Body::from(form))?;
+//! # let response = hyper_util::service::TowerToHyperService::new(app).call(form).await?;
+//! # assert_eq!(response.status(), 200);
+//! # let text = axum::body::to_bytes(response.into_body(), 1_000).await?;
+//! # assert!(text.starts_with(format!("{} bytes", image.len()).as_bytes()), "{text:?}");
+//! # Ok(())
+//! # }
 //! ```
 //!
 //! # Limits
@@ -73,6 +88,10 @@ pub use upload::Upload;
 /// policy's. Fields before and after it are skipped.
 ///
 /// ```
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # use axum::{body::Body, http::Request};
+/// # use hyper::service::Service as _;
 /// use axum::{Router, routing::post};
 /// use greenlight::{Requirements, axum::{ImageField, Problem, UploadPolicy}};
 ///
@@ -88,6 +107,15 @@ pub use upload::Upload;
 /// // The field of the form: `<input type="file" name="avatar">`.
 /// let policy = UploadPolicy::new(Requirements::ASYNC).with_field("avatar");
 /// let app: Router = Router::new().route("/avatar", post(avatar).layer(policy.layer()));
+/// # let image = std::fs::read("fixtures/images/png/rgb.png")?;
+/// # let head = "--x\r\nContent-Disposition: form-data; name=\"avatar\"; filename=\"a.png\"\r\n\r\n";
+/// # let form = [head.as_bytes(), &image, b"\r\n--x--\r\n"].concat();
+/// # let form = Request::post("/avatar").header("content-type", "multipart/form-data; boundary=x")
+/// #     .body(Body::from(form))?;
+/// # let response = hyper_util::service::TowerToHyperService::new(app).call(form).await?;
+/// # assert_eq!(response.status(), 200);
+/// # Ok(())
+/// # }
 /// ```
 #[derive(Debug)]
 pub struct ImageField(pub Upload);
@@ -107,6 +135,10 @@ impl<S: Send + Sync> FromRequest<S> for ImageField {
 /// Extracts an image that is the request's body.
 ///
 /// ```
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # use axum::{body::Body, http::Request};
+/// # use hyper::service::Service as _;
 /// use axum::{Router, routing::put};
 /// use greenlight::axum::{ImageBody, Problem};
 ///
@@ -120,6 +152,12 @@ impl<S: Send + Sync> FromRequest<S> for ImageField {
 /// }
 ///
 /// let app: Router = Router::new().route("/photos", put(upload));
+/// # let image = std::fs::read("fixtures/images/png/rgb.png")?;
+/// # let request = Request::put("/photos").body(Body::from(image))?;
+/// # let response = hyper_util::service::TowerToHyperService::new(app).call(request).await?;
+/// # assert_eq!(axum::body::to_bytes(response.into_body(), 1_000).await?, "Some(Png)");
+/// # Ok(())
+/// # }
 /// ```
 #[derive(Debug)]
 pub struct ImageBody(pub Upload);

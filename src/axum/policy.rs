@@ -17,6 +17,10 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 /// [`UploadPolicy::default`], the requirements of the asynchronous scan.
 ///
 /// ```
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # use axum::{body::Body, http::Request};
+/// # use hyper::service::Service as _;
 /// use std::time::Duration;
 ///
 /// use axum::{Router, routing::post};
@@ -37,6 +41,17 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 /// let app: Router = Router::new()
 ///     .route("/avatar", post(avatar).layer(avatars.layer()))
 ///     .route("/photo", post(photo).layer(photos.layer()));
+/// # let app = hyper_util::service::TowerToHyperService::new(app);
+/// # let tall = std::fs::read("fixtures/images/png/side-31000.png")?;
+/// # let head = "--x\r\nContent-Disposition: form-data; name=\"avatar\"; filename=\"a.png\"\r\n\r\n";
+/// # let form = [head.as_bytes(), &tall, b"\r\n--x--\r\n"].concat();
+/// # let form = Request::post("/avatar").header("content-type", "multipart/form-data; boundary=x")
+/// #     .body(Body::from(form))?;
+/// # assert_eq!(app.call(form).await?.status(), 422);
+/// # let image = std::fs::read("fixtures/images/png/rgb.png")?;
+/// # assert_eq!(app.call(Request::post("/photo").body(Body::from(image))?).await?.status(), 200);
+/// # Ok(())
+/// # }
 /// ```
 #[derive(Clone, Debug)]
 pub struct UploadPolicy {

@@ -29,6 +29,12 @@ use crate::{
 /// ends them; discard whatever was stored by then. [`finish`](Self::finish) returns the receipt.
 ///
 /// ```
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # use axum::{extract::{FromRequest as _, Request}, body::Body};
+/// # let bytes = std::fs::read("fixtures/images/png/rgb.png")?;
+/// # let request = Request::new(Body::from(bytes.clone()));
+/// # let greenlight::axum::ImageBody(upload) = greenlight::axum::ImageBody::from_request(request, &()).await?;
 /// use greenlight::{Accepted, axum::{Problem, Upload}};
 /// use tokio::io::{AsyncWrite, AsyncWriteExt as _};
 ///
@@ -44,6 +50,12 @@ use crate::{
 ///     }
 ///     upload.finish().await.map(Ok)
 /// }
+///
+/// let mut file = Vec::new();
+/// let accepted = store(upload, &mut file).await??;
+/// assert_eq!(file, bytes);
+/// # Ok(())
+/// # }
 /// ```
 #[derive(Debug)]
 pub struct Upload {

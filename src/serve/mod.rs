@@ -1,14 +1,16 @@
 //! An HTTP server that checks images for programs in any language.
 //!
-//! ```no_run
+//! ```
+//! # #[tokio::main]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! use greenlight::serve::{Listen, Server, Tokens};
 //!
-//! # async fn example() -> Result<(), greenlight::Error> {
 //! let tokens = Tokens::parse("an-example-of-a-token")?;
-//! let listen: Listen = "0.0.0.0:8088".parse().expect("an address");
+//! let listen: Listen = "127.0.0.1:0".parse()?; // any free port
 //! let server = Server::builder().listen(listen).tokens(tokens).bind().await?;
-//! println!("listening on {}", server.url());
-//! server.run(std::future::pending()).await;
+//! assert!(server.url().starts_with("http://127.0.0.1:"));
+//! # let shutdown = async {};
+//! server.run(shutdown).await; // until the future `shutdown` completes
 //! # Ok(())
 //! # }
 //! ```

@@ -18,17 +18,30 @@ const MAX_HELD: u64 = 10 << 30;
 /// removed when its outcome is in the ledger, that of a dead image after a day. One ledger uses the
 /// folder.
 ///
-/// ```no_run
-/// use std::path::Path;
+/// ```
+/// # #[cfg(feature = "ledger")]
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # use greenlight::{Scene, green::{Client, Credentials, Secret}, ledger::*, probe::Probe};
+/// # let folder = tempfile::tempdir()?;
+/// # let scope = Scope::new(&[Scene::Porn]);
+/// # let ledger = SqliteLedger::open(&folder.path().join("images.db"), &scope)?;
+/// # let key = Credentials::new("LTAIexample", Secret::new("example"));
+/// # let client = Client::builder().endpoint("http://127.0.0.1:1").credentials(key).build()?;
+/// # let pipeline = Pipeline::new(client, Probe::new(), std::sync::Arc::new(ledger), scope);
+/// # let images = folder.path().join("images");
 /// use greenlight::{pipeline::Pipeline, serve::{Moderation, OnOutage, Server}};
 ///
-/// # async fn example(pipeline: Pipeline) -> Result<(), greenlight::Error> {
-/// let moderation = Moderation::new(pipeline, Path::new("/var/lib/greenlight/images"))
+/// let moderation = Moderation::new(pipeline, &images)
 ///     .on_outage(OnOutage::Deny)
 ///     .max_held(1 << 30);
-/// let server = Server::builder().moderation(moderation).bind().await?;
+/// let builder = Server::builder().listen("127.0.0.1:0".parse()?).moderation(moderation);
+/// let server = builder.bind().await?;
+/// assert!(server.url().starts_with("http://127.0.0.1:"));
 /// # Ok(())
 /// # }
+/// # #[cfg(not(feature = "ledger"))]
+/// # fn main() {}
 /// ```
 #[derive(Clone, Debug)]
 pub struct Moderation {
