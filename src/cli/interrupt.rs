@@ -33,6 +33,11 @@ impl Interrupt {
         Self { seen }
     }
 
+    /// Whether the command was interrupted.
+    pub(crate) fn is_seen(&self) -> bool {
+        *self.seen.borrow()
+    }
+
     /// Returns once the command was interrupted.
     pub(crate) async fn wait(&mut self) {
         if self.seen.wait_for(|seen| *seen).await.is_err() {

@@ -82,7 +82,7 @@ pub use sqlite::{SqliteLedger, SqliteOptions};
 pub use state::State;
 pub use view::{
     Backlog, Delivery, DeliveryId, LongTransaction, Ordered, OutboxCounts, Row, Rows, SharedDataId,
-    Stats, Undelivered, WorkerStatus,
+    Stats, Undelivered, Unreachable, WorkerStatus,
 };
 
 /// The future that the methods of a [`Ledger`] return. It is boxed, so that a pipeline holds an
@@ -319,6 +319,12 @@ pub trait Ledger: fmt::Debug + Send + Sync {
     fn long_transactions(&self, age: Duration) -> Reply<'_, Vec<LongTransaction>> {
         let _ = age;
         Box::pin(async { Ok(Vec::new()) })
+    }
+
+    /// Returns since when the store cannot be reached, if calls wait for it. The default
+    /// implementation returns `None`, for a store whose calls do not wait.
+    fn unreachable(&self) -> Option<Unreachable> {
+        None
     }
 
     /// Returns sources and the state of their images, in the order they were enqueued.

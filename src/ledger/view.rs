@@ -2,7 +2,7 @@
 
 mod counts;
 
-use std::borrow::Cow;
+use std::{borrow::Cow, time::Duration};
 
 pub use counts::{Backlog, LongTransaction, SharedDataId, Stats, WorkerStatus};
 
@@ -320,4 +320,24 @@ pub struct Rows {
     pub limit: usize,
     /// Selects only images in this state.
     pub state: Option<State>,
+}
+
+/// A period in which a store cannot be reached, and calls wait for it.
+///
+/// ```
+/// use greenlight::ledger::{Ledger, Unreachable};
+///
+/// /// Returns a message for the operator while the ledger cannot be reached.
+/// fn status(ledger: &dyn Ledger) -> Option<String> {
+///     let Unreachable { lasted, error, .. } = ledger.unreachable()?;
+///     Some(format!("waiting for the ledger for {} s: {error}", lasted.as_secs()))
+/// }
+/// ```
+#[non_exhaustive]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unreachable {
+    /// The duration so far: since the first failure after the last success.
+    pub lasted: Duration,
+    /// The latest failure with its causes.
+    pub error: String,
 }

@@ -117,6 +117,12 @@ impl Stopper {
         // The other stages record their requests in flight and end.
         self.shared.stop();
     }
+
+    /// Returns how many images are in requests to submit of which no response is recorded. A run
+    /// that is dropped now would submit them again later, and they may be billed twice.
+    pub fn unrecorded(&self) -> usize {
+        self.shared.unrecorded.load(Ordering::Acquire)
+    }
 }
 
 /// What a run enqueues.

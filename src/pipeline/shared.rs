@@ -5,7 +5,7 @@ use std::{
     path::PathBuf,
     sync::{
         Mutex, PoisonError,
-        atomic::{AtomicBool, AtomicI64, Ordering},
+        atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -51,6 +51,8 @@ pub(super) struct Shared {
     pub(super) uploads: Semaphore,
     /// Limits how many files are checked at a time: one per processor.
     readers: Semaphore,
+    /// Images in requests to submit of which no response is recorded.
+    pub(super) unrecorded: AtomicUsize,
     /// The first row to deliver again since the last call of `take_again`.
     again_from: AtomicI64,
 }
@@ -75,7 +77,17 @@ impl Shared {
             submit_turn: Semaphore::new(1),
             uploads: Semaphore::new(uploads),
             readers: Semaphore::new(readers),
+            unrecorded: AtomicUsize::new(0),
             again_from: AtomicI64::new(i64::MAX),
+        }
+    }
+
+    /// Counts images as sent, until the guard is dropped.
+    pub(super) fn sending(&self, images: usize) -> Sending<'_> {
+        self.unrecorded.fetch_add(images, Ordering::AcqRel);
+        Sending {
+            shared: self,
+            images,
         }
     }
 
@@ -216,5 +228,19 @@ impl Shared {
         }
         sleep(pause).await;
         Ok(())
+    }
+}
+
+/// Images that were sent, until the response is recorded.
+#[derive(Debug)]
+pub(super) struct Sending<'a> {
+    shared: &'a Shared,
+    images: usize,
+}
+
+impl Drop for Sending<'_> {
+    fn drop(&mut self) {
+        let unrecorded = &self.shared.unrecorded;
+        unrecorded.fetch_sub(self.images, Ordering::AcqRel);
     }
 }

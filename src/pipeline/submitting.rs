@@ -158,6 +158,8 @@ async fn send_group(shared: &Shared, mut group: Group) -> Result<Vec<Group>, Err
         return Ok(Vec::new());
     }
     let batch = Batch::new(group.iter().map(|image| image.task.clone()))?;
+    // Until the response is recorded, at the end of this function.
+    let _sending = shared.sending(group.len());
     shared.counters.sent.add(group.len());
     shared.reach(Step::BeforeSend);
     let scenes = shared.pipeline.scenes();

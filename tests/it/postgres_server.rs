@@ -33,6 +33,7 @@ if [ -e "$folder/key.pem" ]; then
   printf "ssl = on\nssl_cert_file = 'cert.pem'\nssl_key_file = 'key.pem'\n" >>"$folder/data/postgresql.conf"
 fi
 while ! [ -e "$folder/end" ]; do
+  if [ -e "$folder/stopped" ]; then sleep 0.1; continue; fi
   postgres -D "$folder/data" -p "$port" -c listen_addresses=127.0.0.1 \
     -c unix_socket_directories="$folder" -c max_connections=300 >>"$folder/log" 2>&1
   sleep 0.2
@@ -90,6 +91,30 @@ impl Server {
         let pid = pid.lines().next().unwrap();
         let killed = Command::new("kill").args(["-KILL", pid]).status();
         assert!(killed.unwrap().success());
+    }
+
+    /// Stops the server until [`start_again`](Self::start_again).
+    #[allow(dead_code, reason = "the benchmarks do not")]
+    pub(crate) fn stop(&self) {
+        let state = self.folder.join("data/postmaster.pid");
+        let text = std::fs::read_to_string(&state).unwrap();
+        std::fs::write(self.folder.join("stopped"), "").unwrap();
+        let pid = text.lines().next().unwrap();
+        let asked = Command::new("kill").args(["-INT", pid]).status();
+        assert!(asked.unwrap().success());
+        for _ in 0..600 {
+            if !state.exists() {
+                return;
+            }
+            thread::sleep(Duration::from_millis(50));
+        }
+        panic!("PostgreSQL does not stop");
+    }
+
+    /// Starts the server again after [`stop`](Self::stop).
+    #[allow(dead_code, reason = "the benchmarks do not")]
+    pub(crate) fn start_again(&self) {
+        std::fs::remove_file(self.folder.join("stopped")).unwrap();
     }
 
     fn leak(self) -> String {

@@ -10,6 +10,7 @@ mod obstacles;
 mod outage;
 mod place;
 mod progress;
+mod reach;
 mod retry;
 mod row;
 mod run;

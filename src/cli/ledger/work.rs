@@ -5,7 +5,12 @@ use std::time::Duration;
 use tokio::time::{self, MissedTickBehavior};
 
 use super::{
-    location::Role, obstacles::Obstacles, outage::Outages, place::LedgerPlace, progress::Watch,
+    location::Role,
+    obstacles::Obstacles,
+    outage::Outages,
+    place::LedgerPlace,
+    progress::Watch,
+    reach::{Abandoned, Reach},
     setup::Setup,
 };
 use crate::{
@@ -43,24 +48,50 @@ pub(crate) async fn run(options: WorkOptions, mut interrupt: Interrupt) -> Resul
         outages: Outages::default(),
         obstacles: Obstacles::new(options.obstacles.transaction_age),
     };
+    let mut reach = Reach::new(&ledger, &interrupt);
+    let ended = |abandoned| end_without(abandoned, options.settings.settle);
     loop {
-        let mut watch = Watch::start(&ledger.stats(clock::now()).await?);
+        let counted = reach.during(None, ledger.stats(clock::now())).await;
+        let stats = match counted {
+            Ok(counted) => counted?,
+            Err(abandoned) => return ended(abandoned),
+        };
+        let mut watch = Watch::start(&stats);
         let mut run = pipeline.resume();
-        if !drive(
+        let stopper = run.stopper();
+        let driving = drive(
             (&mut run, &*ledger),
             &mut watch,
             (&progress, &mut notices),
             &mut interrupt,
-        )
-        .await?
-            || options.until_done
-        {
+        );
+        let goes_on = match reach.during(Some(&stopper), driving).await {
+            Ok(driven) => driven?,
+            Err(abandoned) => return ended(abandoned),
+        };
+        if !goes_on || options.until_done {
             return Ok(Exit::Success);
         }
-        if !has_work(&*ledger, &mut notices, &mut interrupt).await? {
+        let waiting = has_work(&*ledger, &mut notices, &mut interrupt);
+        let has_work = match reach.during(None, waiting).await {
+            Ok(waited) => waited?,
+            Err(abandoned) => return ended(abandoned),
+        };
+        if !has_work {
             return Ok(Exit::Success);
         }
     }
+}
+
+/// Ends without the ledger. A worker that leaves nothing unrecorded loses nothing.
+fn end_without(abandoned: Abandoned, settle: Duration) -> Result<Exit, Failure> {
+    if abandoned.unrecorded == 0 {
+        return Ok(Exit::Success);
+    }
+    Err(Failure::new(format!(
+        "stopped while the ledger could not be reached{}",
+        abandoned.consequence(settle)
+    )))
 }
 
 /// Waits until an image needs work. Returns `false` if it is interrupted first. The counts at the start of a run read

@@ -7,7 +7,7 @@ use super::{
         Backlog, BatchId, BatchResult, Begun, Claimed, Delivery, DeliveryId, Enqueued, Finding,
         Hold, Key, Ledger, LongTransaction, NewImage, NextStep, Ordered, OutboxCounts, Permit,
         Poll, Quota, Recovered, Reply, Resubmit, Row, Rows, Scope, SharedDataId, State, Stats,
-        Stray, TaskUpdate, Undelivered, Work, WorkerStatus, time::span_to_millis,
+        Stray, TaskUpdate, Undelivered, Unreachable, Work, WorkerStatus, time::span_to_millis,
     },
     PostgresLedger, claims, host, intake, outbox,
     pool::Mode,
@@ -377,6 +377,10 @@ impl Ledger for PostgresLedger {
         pool.run("list transactions", Mode::Read, age, |db, age| {
             Box::pin(host::long_transactions(db, *age))
         })
+    }
+
+    fn unreachable(&self) -> Option<Unreachable> {
+        self.inner.pool.unreachable()
     }
 
     fn rows(&self, rows: Rows) -> Reply<'_, Vec<Row>> {

@@ -8,11 +8,15 @@ use std::{
     time::Duration,
 };
 
-use tokio::{sync::Semaphore, task::JoinHandle, time::sleep};
+use tokio::{
+    sync::Semaphore,
+    task::JoinHandle,
+    time::{Instant, sleep},
+};
 use tokio_postgres::{Client, NoTls, Row as SqlRow, Statement, types::ToSql};
 
 use super::{
-    super::Reply,
+    super::{Reply, Unreachable},
     clock,
     config::{Config, SslMode},
     fault::{Fault, backoff},
@@ -31,6 +35,8 @@ pub(super) struct Pool {
     patience: Duration,
     idle: Mutex<Vec<Connection>>,
     slots: Semaphore,
+    /// When calls began to fail because of the connection, and the latest failure.
+    lost: Mutex<Option<(Instant, String)>>,
 }
 
 /// Whether a call writes.
@@ -73,6 +79,7 @@ impl Pool {
             patience,
             idle: Mutex::new(Vec::new()),
             slots: Semaphore::new(connections.max(1)),
+            lost: Mutex::default(),
         })
     }
 
@@ -174,10 +181,15 @@ impl Pool {
         let mut conflicts = 0;
         loop {
             let fault = match self.once(mode, &args, work).await {
-                Ok(done) => return Ok(done),
+                Ok(done) => {
+                    *self.lost() = None;
+                    return Ok(done);
+                }
                 Err(fault) => fault,
             };
             if fault.is_lost() && begun.elapsed() < self.patience {
+                let error = fault.into_error(operation, &self.config.to_string());
+                self.note(&error);
                 // The other connections were most likely lost with the same server.
                 self.idle().clear();
                 sleep(backoff(lost)).await;
@@ -215,6 +227,25 @@ impl Pool {
         ended?;
         self.idle().push(connection);
         Ok(done)
+    }
+
+    fn note(&self, error: &Error) {
+        let mut lost = self.lost();
+        let since = lost.take().map_or_else(clock::instant, |(since, _)| since);
+        *lost = Some((since, error.report()));
+    }
+
+    /// Returns since when calls wait for the database.
+    pub(super) fn unreachable(&self) -> Option<Unreachable> {
+        let lost = self.lost();
+        lost.as_ref().map(|(since, error)| Unreachable {
+            lasted: since.elapsed(),
+            error: error.clone(),
+        })
+    }
+
+    fn lost(&self) -> std::sync::MutexGuard<'_, Option<(Instant, String)>> {
+        self.lost.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Connection>> {

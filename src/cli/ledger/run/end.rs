@@ -8,7 +8,7 @@ use crate::{
         args::ScanSettings,
         duration,
         exit::{Exit, Failure, service_hint},
-        ledger::page,
+        ledger::{page, reach::Abandoned},
         printer, terminal,
     },
     error::{Error, ErrorKind},
@@ -88,6 +88,20 @@ impl Job {
                 Err(Failure::new(message).hint(hint))
             }
         }
+    }
+
+    /// Ends without the ledger. What was printed and not acknowledged is printed again by the next
+    /// run, and an output that is held back is not moved into its place.
+    pub(super) fn abandon(mut self, abandoned: Abandoned) -> Exit {
+        self.progress = None;
+        let message = format!(
+            "interrupted while the ledger could not be reached: {} done and printed, the rest is \
+             kept{}",
+            self.tally.printed(),
+            abandoned.consequence(self.settings.settle)
+        );
+        terminal::failure(&Failure::new(message).hint(self.how_to_go_on()));
+        Exit::Interrupted
     }
 
     /// Prints what was paid for or decided and not printed yet, since its ledger is removed with the

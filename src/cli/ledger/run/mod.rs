@@ -20,6 +20,7 @@ use super::{
     outage::Outages,
     place::LedgerPlace,
     progress::Watch,
+    reach::Reach,
     setup::Setup,
 };
 use crate::{
@@ -196,7 +197,13 @@ impl Job {
 
     async fn work(mut self, mut interrupt: Interrupt) -> Result<Exit, Failure> {
         self.tell_unanswered();
-        let end = self.drive(&mut interrupt).await;
+        let mut reach = Reach::new(&self.ledger, &interrupt);
+        let stopper = self.run.stopper();
+        let driven = reach.during(Some(&stopper), Box::pin(self.drive(&mut interrupt)));
+        let end = match driven.await {
+            Ok(end) => end,
+            Err(abandoned) => return Ok(self.abandon(abandoned)),
+        };
         // The service may have recovered since the last tick.
         self.outages.note(self.run.outage());
         // If the ledger fails, that is known already.

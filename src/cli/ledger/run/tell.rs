@@ -128,7 +128,9 @@ impl Job {
         }
         let stands_still = self.news.0.elapsed();
         // An outage is reported by itself.
-        let is_unexplained = self.run.outage().is_none() && !self.stall_reported;
+        let is_unexplained = self.run.outage().is_none()
+            && self.ledger.unreachable().is_none()
+            && !self.stall_reported;
         if stands_still >= STANDSTILL && is_unexplained {
             self.stall_reported = true;
             let message = format!(

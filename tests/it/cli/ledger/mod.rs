@@ -16,6 +16,8 @@ mod scan;
 mod screen;
 #[cfg(feature = "postgres")]
 mod shared;
+#[cfg(all(unix, feature = "postgres"))]
+mod unreachable;
 #[cfg(unix)]
 mod written;
 
