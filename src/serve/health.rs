@@ -10,7 +10,7 @@ use axum::{
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{App, refusal::json};
+use super::{App, ledger_watch::bounded, refusal::json};
 
 /// The state of the server.
 #[derive(Serialize, ToSchema)]
@@ -74,7 +74,7 @@ pub(super) async fn metrics(State(app): State<Arc<App>>) -> Response {
     let outbox = match &app.scans {
         // Without a webhook nothing is delivered, and the counts would be of outcomes that a run
         // acknowledges.
-        Some(scans) if scans.webhook.is_some() => scans.ledger.outbox_counts().await.ok(),
+        Some(scans) if scans.webhook.is_some() => bounded(scans.ledger.outbox_counts()).await.ok(),
         _ => None,
     };
     let text = app.metrics.render(&app.room, images, outbox);

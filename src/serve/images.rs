@@ -19,7 +19,7 @@ use tokio::{
     task::spawn_blocking,
 };
 
-use super::{clock, refusal::Refusal};
+use super::{clock, ledger_watch::bounded, refusal::Refusal};
 use crate::{
     error::{Error, ErrorKind},
     ledger::{Key, Ledger, State},
@@ -209,7 +209,7 @@ impl Images {
         let mut kept = Vec::with_capacity(files.len());
         for page in files.chunks(PAGE) {
             let keys = page.iter().map(|file| file.key(ledger));
-            let states = ledger.states(keys.collect()).await?;
+            let states = bounded(ledger.states(keys.collect())).await?;
             for (file, state) in page.iter().zip(states) {
                 if !is_needless(state, age(file)) {
                     kept.push(file.clone());
@@ -217,7 +217,8 @@ impl Images {
                 }
                 let _name = self.lock(&file.name).await;
                 // The same image may have been added again.
-                let states = ledger.states(vec![file.key(ledger)]).await?;
+                // Bounded, because requests wait for the name.
+                let states = bounded(ledger.states(vec![file.key(ledger)])).await?;
                 if is_needless(states.first().copied().flatten(), age(file)) {
                     self.remove(&self.path(&file.name));
                 }

@@ -40,6 +40,7 @@ mod deliveries;
 mod guard;
 mod health;
 mod images;
+mod ledger_watch;
 mod limits;
 mod lines;
 mod metrics;
@@ -214,12 +215,19 @@ impl Server {
             }
             pending::<()>().await;
         };
+        let watch = async {
+            if let Some(scans) = &app.scans {
+                scans.watch.run(&*scans.ledger).await;
+            }
+            pending::<()>().await;
+        };
         tokio::select! {
             () = served => {}
             () = add_up => {}
             () = work => {}
             () = deliver => {}
             () = tidy => {}
+            () = watch => {}
         }
         if let (Some(scans), Some(run)) = (&app.scans, &mut self.run) {
             // After the connections have ended, because requests in progress still add images.

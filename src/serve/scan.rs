@@ -159,6 +159,10 @@ async fn submit(
     let admitted = wanted
         .requirements(&app.requirements)
         .and_then(|requirements| {
+            // Nothing can be recorded, and the images that are received would fill the disk.
+            if scans.watch.is_down() {
+                return Err(no_ledger());
+            }
             let len = accept(request.headers(), &requirements, by_url);
             // Before the body is read: what the server has no room for is refused at the start of
             // the upload, and not at its end.
@@ -177,7 +181,7 @@ async fn submit(
         if let Some(key) = key {
             // Before the download, which a recent scan of the URL saves.
             let known = scans.recall(key, data_id).await;
-            if let Some(id) = known.map_err(|error| refused(unwritten(&error)))? {
+            if let Some(id) = known.map_err(|error| refused(unwritten(scans, &error)))? {
                 return Ok((requirements, Ok(id)));
             }
         }
@@ -201,12 +205,12 @@ async fn submit(
     };
     app.metrics.checked(route, &summary);
     let id = scans.add(spool, data_id, url).await;
-    let id = id.map_err(|error| refused(unwritten(&error)))?;
+    let id = id.map_err(|error| refused(unwritten(scans, &error)))?;
     if let Some(key) = key {
         // After `add`, because it refers to the row. A crash in between costs another download, but
         // no submission: the bytes have the same hash.
         let remembered = scans.remember(key, id).await;
-        remembered.map_err(|error| refused(unwritten(&error)))?;
+        remembered.map_err(|error| refused(unwritten(scans, &error)))?;
     }
     Ok((requirements, Ok(id)))
 }
@@ -259,7 +263,7 @@ async fn outcome(
         () = app.closed() => scans.read(id).await,
     };
     let row = row
-        .map_err(|error| unwritten(&error))?
+        .map_err(|error| unwritten(scans, &error))?
         .ok_or_else(unknown)?;
     Ok(ScanAnswer::of(id, row, asked.on_outage))
 }
@@ -268,8 +272,15 @@ fn unknown() -> Refusal {
     Refusal::new(404, "scan/unknown", "there is no scan of this id")
 }
 
-fn unwritten(error: &Error) -> Refusal {
-    tracing::error!(error = error.report(), "use the ledger");
+fn unwritten(scans: &Scans, error: &Error) -> Refusal {
+    // An outage is logged once.
+    if !scans.watch.is_down() {
+        tracing::error!(error = error.report(), "use the ledger");
+    }
+    no_ledger()
+}
+
+fn no_ledger() -> Refusal {
     Refusal::new(503, "server/ledger", "the server cannot use its ledger now")
         .retry_after(Duration::from_secs(5))
 }
@@ -330,7 +341,7 @@ pub(super) async fn events(
     let (id, row) = match found {
         Ok(Some(found)) => found,
         Ok(None) => return unknown().into_response(),
-        Err(error) => return unwritten(&error).into_response(),
+        Err(error) => return unwritten(&scans, &error).into_response(),
     };
     let first = Some((row, None));
     let changes = stream::unfold(first, move |next| {

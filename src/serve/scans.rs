@@ -18,6 +18,7 @@ use tokio::{
 use super::{
     clock,
     images::{Images, Spool},
+    ledger_watch::{LedgerWatch, bounded, bounded_at, end_of_calls},
     metrics::{Metrics, Submissions},
     moderation::Moderation,
     on_outage::OnOutage,
@@ -41,6 +42,8 @@ const LOOK: Duration = Duration::from_secs(1);
 /// Delay before the pipeline is started again after the ledger failed.
 const RESTART: Duration = Duration::from_secs(1);
 
+const NO_LEDGER: &str = "the ledger cannot be used";
+
 /// Outcomes that a waiting request may miss before it reads the ledger anyway.
 const HEARD: usize = 1_024;
 
@@ -54,6 +57,7 @@ pub(super) struct Scans {
     queue: Queue,
     pipeline: Pipeline,
     pub(super) images: Images,
+    pub(super) watch: LedgerWatch,
     url_age: Option<Duration>,
     pub(super) on_outage: OnOutage,
     verifier: Option<Verifier>,
@@ -80,6 +84,7 @@ impl Scans {
             queue: run.queue(),
             pipeline: moderation.pipeline,
             images,
+            watch: LedgerWatch::default(),
             url_age: moderation.url_age,
             on_outage: moderation.on_outage,
             verifier: moderation.verifier,
@@ -101,8 +106,10 @@ impl Scans {
         url: Option<String>,
     ) -> Result<ScanId, Error> {
         let name = spool.name();
-        // Until the image is enqueued, so that no sweep removes the file in between.
-        let _name = self.images.lock(&name).await;
+        // Until the image is enqueued, so that no sweep removes the file in between. Others that have
+        // the lock may be waiting for the ledger.
+        let locked = async { Ok(self.images.lock(&name).await) };
+        let _name = bounded(locked).await?;
         let path = self.images.path(&name);
         let persisted = self.images.persist(spool, &path).await;
         persisted.map_err(|error| {
@@ -111,7 +118,7 @@ impl Scans {
         })?;
         let subject = Subject::File(path.clone());
         let source = source(data_id, url);
-        let (key, noted) = self.queue.add(Line { subject, source }).await?;
+        let (key, noted) = bounded(self.queue.add(Line { subject, source })).await?;
         // The outcome is known, so the file is not needed. A dead image may be retried.
         if noted.state.is_final() && noted.state != State::Dead {
             self.images.remove(&path);
@@ -137,10 +144,12 @@ impl Scans {
         let age = self.url_age.unwrap_or_default();
         let since = clock::now().checked_sub(age);
         let since = since.unwrap_or(std::time::SystemTime::UNIX_EPOCH);
-        let Some(number) = self.ledger.recall_url(url, since).await? else {
+        let end = end_of_calls();
+        let known = bounded_at(end, self.ledger.recall_url(url, since));
+        let Some(number) = known.await? else {
             return Ok(None);
         };
-        let row = self.row(number).await?;
+        let row = bounded_at(end, self.row(number)).await?;
         // These have no result of the service, and another download may give one.
         let usable = |row: &Row| !matches!(row.state, State::Dead | State::Rejected);
         let Some(row) = row.filter(usable) else {
@@ -159,7 +168,8 @@ impl Scans {
             deliver_again: false,
         };
         // No run enqueues it, so the webhook is woken here: the image may be final already.
-        let noted = self.ledger.enqueue(vec![image], clock::now()).await?;
+        let enqueued = self.ledger.enqueue(vec![image], clock::now());
+        let noted = bounded_at(end, enqueued).await?;
         self.decided.notify_one();
         let noted = noted.first();
         Ok(noted.map(|noted| ScanId::new(noted.number, &row.key)))
@@ -168,7 +178,7 @@ impl Scans {
     /// Records the scan of a URL.
     pub(super) async fn remember(&self, url: Key, scan: ScanId) -> Result<(), Error> {
         let now = clock::now();
-        self.ledger.remember_url(url, scan.number(), now).await
+        bounded(self.ledger.remember_url(url, scan.number(), now)).await
     }
 
     async fn row(&self, number: i64) -> Result<Option<Row>, Error> {
@@ -183,18 +193,23 @@ impl Scans {
 
     /// Returns the scan, as it is now.
     pub(super) async fn read(&self, id: ScanId) -> Result<Option<Row>, Error> {
-        let row = self.row(id.number()).await?;
+        let row = bounded(self.row(id.number())).await?;
         // The id has a part of the key, so a guessed number returns nothing.
         Ok(row.filter(|row| ScanId::of(row) == id))
     }
 
-    /// Returns the scan when it is final, or after `time`.
+    /// Returns the scan when it is final, or after `time`. If the ledger fails meanwhile, the scan is
+    /// as it was before.
     pub(super) async fn wait(&self, id: ScanId, time: Duration) -> Result<Option<Row>, Error> {
         let deadline = clock::instant() + time;
         // Before the row is read, so that an outcome in between is not missed.
         let mut finals = self.finals.subscribe();
+        let mut last = None;
         loop {
-            let row = self.read(id).await?;
+            let row = match (self.read(id).await, last) {
+                (Ok(row), _) | (Err(_), Some(row)) => row,
+                (Err(error), None) => return Err(error),
+            };
             let is_final = row.as_ref().is_none_or(|row| row.state.is_final());
             if is_final || clock::instant() >= deadline {
                 return Ok(row);
@@ -210,6 +225,7 @@ impl Scans {
                 }
             };
             let _ = timeout_at(until, heard).await;
+            last = Some(row);
         }
     }
 
@@ -222,12 +238,16 @@ impl Scans {
         let pipeline = self.pipeline.clone();
         Some(callbacks(verifier, move |report| {
             let pipeline = pipeline.clone();
-            async move { pipeline.record_callback(&report).await.map(drop) }
+            // The service sends a callback again that fails.
+            async move { bounded(pipeline.record_callback(&report)).await.map(drop) }
         }))
     }
 
     /// Returns what keeps images from being scanned.
     pub(super) fn obstacle(&self) -> Option<&'static str> {
+        if self.watch.is_down() {
+            return Some(NO_LEDGER);
+        }
         *self.obstacle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -265,7 +285,7 @@ impl Scans {
                 Err(error) => error,
             };
             // `/readyz` reports it, so that a load balancer sends requests elsewhere.
-            self.set_obstacle(Some("the ledger cannot be used"));
+            self.set_obstacle(Some(NO_LEDGER));
             tracing::error!(error = ended.report(), "the pipeline ended");
             sleep(RESTART).await;
             // The next run counts from zero, and a counter of the metrics must not decrease.

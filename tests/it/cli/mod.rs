@@ -16,6 +16,8 @@ mod running;
 mod scan;
 #[cfg(all(unix, feature = "serve"))]
 mod serve;
+#[cfg(all(unix, feature = "serve", feature = "postgres"))]
+mod serve_database;
 #[cfg(all(unix, feature = "serve"))]
 mod serve_killed;
 mod service;
