@@ -43,7 +43,7 @@ impl LedgerOption {
         if self.ledger.is_none() {
             return String::new();
         }
-        format!(" --ledger {}", self.text())
+        format!(" --ledger {}", quoted(&self.text()))
     }
 }
 
@@ -71,18 +71,58 @@ impl<'a> LedgerLocation<'a> {
     }
 }
 
-/// Returns the URL of a database without the password, which its query may hold too (PostgreSQL,
-/// "Connection URIs").
+/// Returns a value without the secrets of a URL in it. The URL of a database keeps its user and
+/// omits the password, which its query may have too (PostgreSQL, "Connection URIs"), so that a command
+/// with it works where `PGPASSWORD` or a password file supplies the password.
 pub(crate) fn without_password(url: &str) -> String {
-    let url = masked(url);
-    let Some((start, query)) = url.split_once('?') else {
-        return url.into_owned();
+    let is_database = LedgerLocation::of(Path::new(url)).is_shared();
+    let url = if is_database {
+        without_user_password(url)
+    } else {
+        masked(url).into_owned()
     };
-    let shown = query.split('&').map(|pair| match pair.split_once('=') {
-        Some((name, _)) if is_password(name) => format!("{name}=***"),
-        _ => pair.to_owned(),
-    });
-    format!("{start}?{}", shown.collect::<Vec<_>>().join("&"))
+    let Some((start, query)) = url.split_once('?') else {
+        return url;
+    };
+    let shown = query
+        .split('&')
+        .filter_map(|pair| match pair.split_once('=') {
+            Some((name, _)) if is_password(name) => (!is_database).then(|| format!("{name}=***")),
+            _ => Some(pair.to_owned()),
+        });
+    match shown.collect::<Vec<_>>().join("&") {
+        query if query.is_empty() => start.to_owned(),
+        query => format!("{start}?{query}"),
+    }
+}
+
+/// Omits the password before the host. The user is masked too if the text does not show where the
+/// password begins.
+fn without_user_password(url: &str) -> String {
+    let shown = masked(url);
+    let Some((scheme, host)) = shown.split_once("***@") else {
+        return shown.into_owned();
+    };
+    let secret = scheme.len()..url.len().saturating_sub(host.len() + 1);
+    let secret = url.get(secret).unwrap_or_default();
+    match secret.split_once(':').map_or(secret, |(user, _)| user) {
+        "" => format!("{scheme}{host}"),
+        user if user.contains(['/', '?', '#', '@']) => shown.into_owned(),
+        user => format!("{scheme}{user}@{host}"),
+    }
+}
+
+/// Quotes a text for a shell, if it needs quotes there: the query of a URL has `?` and `&`.
+fn quoted(text: &str) -> String {
+    let is_plain =
+        |c: char| c.is_alphanumeric() || "_-./:@%+,=".contains(c) || (cfg!(windows) && c == '\\');
+    if text.chars().all(is_plain) {
+        text.to_owned()
+    } else if cfg!(windows) {
+        format!("\"{text}\"")
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
+    }
 }
 
 /// Whether the URL of a database holds a password.
@@ -170,4 +210,38 @@ pub(crate) enum ExportFormat {
     Jsonl,
     Csv,
     Parquet,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_printed_ledger_omits_the_password_only() {
+        for (given, shown) in [
+            ("postgres://me@db/x", "postgres://me@db/x"),
+            ("postgres://me:s3cret@db/x", "postgres://me@db/x"),
+            (
+                "postgresql://me:s3cret@db:5433/x",
+                "postgresql://me@db:5433/x",
+            ),
+            ("postgres://:s3cret@db/x", "postgres://db/x"),
+            ("postgres://me:s3cret@a:1,b:2/x", "postgres://me@a:1,b:2/x"),
+            ("postgres://me:s3/c@ret@db/x", "postgres://me@db/x"),
+            ("postgres://[s3/cret@db/x", "'postgres://***@db/x'"),
+            ("postgres://db/x?password=s3cret", "postgres://db/x"),
+            (
+                "postgres://db/x?schema=a&password=s3cret&user=me",
+                "'postgres://db/x?schema=a&user=me'",
+            ),
+            ("images.db", "images.db"),
+            ("my images.db", "'my images.db'"),
+        ] {
+            let option = LedgerOption {
+                ledger: Some(PathBuf::from(given)),
+            };
+            let shown = shown.replace('\'', if cfg!(windows) { "\"" } else { "'" });
+            assert_eq!(option.argument(), format!(" --ledger {shown}"), "{given}");
+        }
+    }
 }
