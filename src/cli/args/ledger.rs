@@ -165,9 +165,10 @@ pub(crate) struct StatusOptions {
 
 #[derive(Args, Debug)]
 pub(crate) struct RetryOptions {
-    /// Classes of images to retry, as status and dead print them [default: every dead image]
+    /// Classes of images to retry [default: every dead image]
     ///
-    /// Separated by commas, or repeated. Classes of rejected images are possible too.
+    /// `status` and `dead` print the classes. Separate several by commas, or repeat the option. Classes
+    /// of rejected images are possible too, except those whose source is not in the ledger.
     #[arg(
         long = "class",
         value_name = "CLASS",

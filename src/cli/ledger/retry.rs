@@ -25,15 +25,77 @@ pub(crate) async fn run(options: RetryOptions) -> Result<Exit, Failure> {
         let message = format!("no dead or rejected image is of the class `{unknown}`");
         return Err(Failure::new(message).hint(hint));
     }
-    let count = opened.retry(classes, clock::now()).await?;
-    let images = if count == 1 { "image" } else { "images" };
+    let unstored = Unstored::of(&before, &classes);
+    let is_left = |class: &String| !unstored.entirely.contains(class);
+    let left: Vec<_> = classes.iter().filter(|class| is_left(class)).collect();
+    // Without a class, every dead image would be retried.
+    let retried = if left.is_empty() && !classes.is_empty() {
+        0
+    } else {
+        let left = left.into_iter().cloned().collect();
+        opened.retry(left, clock::now()).await?
+    };
+    let count = retried.saturating_sub(unstored.retried);
     let by_whom = match count {
         0 => String::new(),
         _ => format!(" by `greenlight resume{}`", ledger.argument()),
     };
-    let text = format!("{count} {images} will be tried again{by_whom}");
-    let printed = Terminal::stdout().rows(&[vec![Cell::new(text)]]);
+    let mut text = vec![format!("{} will be tried again{by_whom}", images(count))];
+    if unstored.images > 0 {
+        text.push(format!(
+            "{}: the ledger does not have the source as it was listed: run `greenlight scan` with the \
+             list again",
+            images(unstored.images)
+        ));
+    }
+    let rows = text.into_iter().map(|text| vec![Cell::new(text)]);
+    let printed = Terminal::stdout().rows(&rows.collect::<Vec<_>>());
     crate::cli::printer::ended(printed.map(|()| Exit::Success), || Exit::Success)
+}
+
+fn images(count: u64) -> String {
+    let images = if count == 1 { "image" } else { "images" };
+    format!("{count} {images}")
+}
+
+/// Rejected images of the named classes that no run can read from the ledger.
+#[derive(Default)]
+struct Unstored {
+    images: u64,
+    /// Those whose class has dead images too, so that both are made due.
+    retried: u64,
+    /// The classes without other images.
+    entirely: Vec<String>,
+}
+
+impl Unstored {
+    fn of(stats: &Stats, classes: &[String]) -> Self {
+        let mut unstored = Self::default();
+        for (state, class, count) in &stats.classes {
+            let is_unstored = *state == State::Rejected && is_not_stored(class);
+            if !is_unstored || !classes.contains(class) {
+                continue;
+            }
+            unstored.images += count;
+            let is_dead =
+                |(state, other, _): &(State, String, u64)| *state == State::Dead && other == class;
+            if stats.classes.iter().any(is_dead) {
+                unstored.retried += count;
+            } else {
+                unstored.entirely.push(class.clone());
+            }
+        }
+        unstored
+    }
+}
+
+/// Whether rejected images of the class are in the ledger without what would have to be read: the
+/// file could not be read when the list was, so nothing identifies its bytes; or the line has no
+/// source; or the URL is stored without its password.
+fn is_not_stored(class: &str) -> bool {
+    let prefixes = ["file/", "list/"];
+    prefixes.iter().any(|prefix| class.starts_with(prefix))
+        || ["source/not-stored", "url/credentials"].contains(&class)
 }
 
 /// The classes that may be named, each once.

@@ -149,6 +149,40 @@ fn without_a_class_only_dead_images_are_retried() {
     );
 }
 
+/// A file that could not be read has no bytes that identify it, so only its list names it.
+#[test]
+fn a_retry_of_a_file_that_was_not_read_asks_for_the_list() {
+    let service = Service::new("ledger-retry-unread");
+    let (file, away) = (
+        service.bench.path("in/good.png"),
+        service.bench.path("away"),
+    );
+    service.bench.write("list.txt", "in/good.png");
+    std::fs::rename(&file, &away).unwrap();
+    let scan = ["scan", "--from", "list.txt", "--files-under", "in"];
+    let missing = service.run(&[&scan[..], &["--format", "jsonl"]].concat());
+    assert_eq!(missing.texts("outcome"), ["not-submitted"], "{missing}");
+    std::fs::rename(&away, &file).unwrap();
+    let retry = ["retry", "--class", "file/unreadable"];
+    let retried = service.bench.run(&retry);
+    assert_snapshot!(retried, @r"
+    exit: 0
+    ----- stdout -----
+    0 images will be tried again
+    1 image: the ledger does not have the source as it was listed: run `greenlight scan` with the list again
+
+    ----- stderr -----
+    ");
+    assert_eq!(
+        service.bench.run(&retry).stdout,
+        retried.stdout,
+        "unchanged"
+    );
+    let again = service.run(&[&scan[..], &["--format", "jsonl"]].concat());
+    assert_eq!(again.texts("outcome"), ["pass"], "{again}");
+    assert_eq!(service.sandbox.paid(), 1);
+}
+
 #[test]
 fn an_export_equals_the_output_of_scan() {
     let service = Service::new("ledger-export");
