@@ -146,6 +146,7 @@ cases! {
         the_facts_of_a_rejection_do_not_outlive_a_retry,
         the_backlog_lists_due_work,
         everything_is_counted,
+        outcomes_are_counted_by_decision,
         the_rate_is_that_after_the_first_request,
         an_unknown_task_is_ignored,
     ;

@@ -14,7 +14,7 @@ const KEPT: usize = 192 * 1024;
 
 /// What a block may repeat (RFC 1951, 2). Zeros serve: what is repeated does not change where it is
 /// coded.
-const WINDOW: [u8; 32 * 1024] = [0; 32 * 1024];
+static WINDOW: [u8; 32 * 1024] = [0; 32 * 1024];
 
 /// How many bytes the decompressor may have read of a code that is not complete.
 const INCOMPLETE: usize = 16;
@@ -151,7 +151,7 @@ impl Again {
 
 /// Blocks that end after `used` bits of a byte, and how many bytes they decompress to.
 fn filler(used: u32) -> (Bits, u64) {
-    let (mut filler, extra) = if used % 2 == 0 {
+    let (mut filler, extra) = if used.is_multiple_of(2) {
         ((0, 0), 0)
     } else {
         (LITERAL, 1)

@@ -232,6 +232,24 @@ pub(super) async fn everything_is_counted(trial: Trial) {
     assert_eq!((later.sent_last_minute, later.sending_since), (0, None));
 }
 
+pub(super) async fn outcomes_are_counted_by_decision(trial: Trial) {
+    trial.submitted(5, at(0)).await;
+    let outcomes = [
+        r#"{"decision":"pass","results":[]}"#,
+        r#"{"decision":"block","results":[{"decision":"review"}]}"#,
+        r#"{"decision":"pass"}"#,
+        r#"{"decision":7}"#,
+        "no JSON",
+    ];
+    for (number, outcome) in (1..).zip(outcomes) {
+        let decided = Update::Decided(outcome.to_owned());
+        assert_eq!(trial.update(number, decided, at(9)).await, 1);
+    }
+    let stats = trial.ledger.stats(at(10)).await.expect("stats");
+    let expected = [("block".to_owned(), 1), ("pass".to_owned(), 2)];
+    assert_eq!(stats.decisions, expected);
+}
+
 pub(super) async fn the_rate_is_that_after_the_first_request(trial: Trial) {
     trial.accepted(5, at(0)).await;
     for (images, time) in [(2, at(10)), (2, at(20)), (1, at(30))] {

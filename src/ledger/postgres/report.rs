@@ -93,7 +93,26 @@ pub(super) async fn stats(db: &Connection, now: i64) -> Result<Stats, Fault> {
         stats.unread_lists.push(text_of(row.try_get(0)?)?);
     }
     count_states(db, &mut stats).await?;
+    stats.decisions = decisions(db).await?;
     Ok(stats)
+}
+
+/// The decision is the first member of an outcome. PostgreSQL before 16 has no test for valid JSON,
+/// and a cast of other text would fail.
+async fn decisions(db: &Connection) -> Result<Vec<(String, u64)>, Fault> {
+    let rows = db
+        .query(
+            r#"SELECT decision, count(*) FROM image,
+                 substring(outcome FROM '^\s*\{\s*"decision"\s*:\s*"([^"\\]*)"') AS decision
+             WHERE decision IS NOT NULL GROUP BY decision ORDER BY decision COLLATE "C""#,
+            &[],
+        )
+        .await?;
+    let counts = rows.iter().map(|row| {
+        let count = unsigned(row.try_get(1)?);
+        Ok((row.try_get(0)?, count))
+    });
+    counts.collect()
 }
 
 async fn count_states(db: &Connection, stats: &mut Stats) -> Result<(), Fault> {

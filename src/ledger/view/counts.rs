@@ -87,7 +87,8 @@ pub struct Stats {
     pub states: Vec<(State, u64)>,
     /// Images with a reason, per state and class.
     pub classes: Vec<(State, String, u64)>,
-    /// Images with an outcome, per value of the member `decision` of its JSON text.
+    /// Images with an outcome, per value of the member `decision` of its JSON text, which is the
+    /// first one in what the pipeline stores.
     pub decisions: Vec<(String, u64)>,
     /// Number of sources.
     pub sources: u64,
