@@ -47,7 +47,7 @@ impl ScanWanted {
             data_id: None,
             on_outage: server,
         };
-        let wanted = Wanted::read_with(uri, |name, value| {
+        let wanted = Wanted::read_with::<Self>(uri, |name, value| {
             let wrong =
                 |what: String| Refusal::bad_request("request/query", format!("{name}: {what}"));
             match name {

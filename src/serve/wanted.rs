@@ -5,7 +5,10 @@ use std::fmt;
 use axum::{extract::Query, http::Uri};
 use serde::Deserialize;
 use url::form_urlencoded;
-use utoipa::{IntoParams, ToSchema};
+use utoipa::{
+    IntoParams, ToSchema,
+    openapi::path::{Parameter, ParameterIn},
+};
 
 use super::refusal::Refusal;
 use crate::{
@@ -47,6 +50,22 @@ pub(super) struct Wanted {
     strict: Option<bool>,
 }
 
+/// The refusal of a parameter that is neither of `Wanted` nor of `T`. It lists those of both, while
+/// the error of `Query` lists those of `Wanted` only.
+fn unknown<T: IntoParams>(uri: &Uri) -> Option<Refusal> {
+    let described = |params: Vec<Parameter>| params.into_iter().map(|param| param.name);
+    let params = || Some(ParameterIn::Query);
+    let known: Vec<String> = described(T::into_params(params))
+        .chain(described(Wanted::into_params(params)))
+        .collect();
+    let query = uri.query().unwrap_or_default();
+    let mut names = form_urlencoded::parse(query.as_bytes()).map(|(name, _)| name);
+    let name = names.find(|name| !known.iter().any(|known| known == name))?;
+    let known = known.join("`, `");
+    let text = format!("unknown parameter `{name}`, expected one of `{known}`");
+    Some(Refusal::bad_request("request/query", text))
+}
+
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 enum Answer {
@@ -64,8 +83,8 @@ impl Wanted {
         Ok(wanted)
     }
 
-    /// Reads the query of a URL, except the parameters that `others` accepts.
-    pub(super) fn read_with(
+    /// Reads the query of a URL, except the parameters that `others` accepts. `T` describes these.
+    pub(super) fn read_with<T: IntoParams>(
         uri: &Uri,
         mut others: impl FnMut(&str, &str) -> Result<bool, Refusal>,
     ) -> Result<Self, Refusal> {
@@ -81,7 +100,7 @@ impl Wanted {
             .path_and_query(format!("/?{}", own.finish()))
             .build();
         let own = own.map_err(|error| Refusal::bad_request("request/query", error.to_string()))?;
-        Self::read(&own)
+        Self::read(&own).map_err(|refusal| unknown::<T>(&own).unwrap_or(refusal))
     }
 
     /// The same, with a status for each rejected image.

@@ -269,6 +269,12 @@ fn unknown_scans_and_unusable_queries_are_problems() {
             "{query} {reply:?}"
         );
     }
+    // The spelling of the response.
+    let reply = server.post("/v1/scan?data_id=x", PNG, &png(300, 260, 0));
+    let detail = json(&reply)["detail"].to_string();
+    for name in ["data_id", "wait", "dataId", "onOutage", "for", "strict"] {
+        assert!(detail.contains(&format!("`{name}`")), "{name} {detail}");
+    }
 }
 
 #[test]
