@@ -1,6 +1,6 @@
 //! `greenlight ledger`: creates, upgrades, checks and copies ledgers.
 
-use std::path::Path;
+use std::{fs, path::Path};
 
 use super::{location::explain, lock::Lock};
 use crate::{
@@ -29,6 +29,18 @@ struct Opened {
     ledger: Maintenance,
     text: String,
     _lock: Option<Lock>,
+}
+
+impl Opened {
+    /// Removes the file that opening it created.
+    fn remove(self, location: &Path) {
+        let Self { ledger, _lock, .. } = self;
+        drop(ledger);
+        if let LedgerLocation::File(path) = LedgerLocation::of(location) {
+            // The copy failed, which is what is reported.
+            let _ = fs::remove_file(path);
+        }
+    }
 }
 
 /// Opens a ledger that need not exist.
@@ -126,6 +138,7 @@ async fn copy(options: CopyOptions, mut interrupt: Interrupt) -> Result<Exit, Fa
     }
     // The source first: a mistyped path must not create the destination.
     let from = open_existing(&options.from).await?;
+    let is_new = !options.to.exists();
     let to = open(&options.to).await?;
     let progress = Progress::begin();
     let show = |copied: Copied| {
@@ -147,7 +160,15 @@ async fn copy(options: CopyOptions, mut interrupt: Interrupt) -> Result<Exit, Fa
         crate::cli::terminal::failure(&failure.hint("the same command continues it"));
         return Ok(Exit::Interrupted);
     };
-    let copied = copied.map_err(|error| explain(error, &from.text))?;
+    let copied = match copied {
+        Ok(copied) => copied,
+        Err(error) => {
+            if is_new && to.ledger.is_empty().await.unwrap_or(false) {
+                to.remove(&options.to);
+            }
+            return Err(explain(error, &from.text));
+        }
+    };
     let Copied {
         rows, unfinished, ..
     } = copied;

@@ -148,6 +148,29 @@ impl Maintenance {
         Ok(Self { tables })
     }
 
+    /// Returns whether there is no ledger yet, nor a part of a copy.
+    ///
+    /// ```
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use greenlight::ledger::Maintenance;
+    ///
+    /// let folder = tempfile::tempdir()?;
+    /// let ledger = Maintenance::sqlite(&folder.path().join("images.db"))?;
+    /// assert!(ledger.is_empty().await?);
+    /// ledger.init().await?;
+    /// assert!(!ledger.is_empty().await?);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the store cannot be read.
+    pub async fn is_empty(&self) -> Result<bool, Error> {
+        Ok(self.tables.head().await?.version == 0)
+    }
+
     /// Creates a ledger that has no scope yet: the first call that opens it for a scope binds it.
     /// An existing ledger of the current version is left unchanged.
     ///

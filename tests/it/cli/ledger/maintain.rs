@@ -79,6 +79,10 @@ fn what_cannot_be_copied_or_checked_says_why() {
     let text = std::fs::read_to_string(service.bench.path("text.txt")).unwrap();
     assert_eq!(text, "https://example.com/a.png");
     assert!(!service.bench.path("absent.db").exists());
+    service.ledger(&["init", "unbound.db"]);
+    let run = service.ledger(&["copy", "unbound.db", "new.db"]);
+    assert_eq!(run.code, Some(2), "{run}");
+    assert!(!service.bench.path("new.db").exists(), "no empty target");
 }
 
 #[cfg(feature = "postgres")]
