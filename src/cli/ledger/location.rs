@@ -22,6 +22,9 @@ use crate::{
 pub(super) enum Role {
     /// Prints outcomes in order: one process at a time.
     Print,
+    /// Serves the outcomes over HTTP: one process at a time, and none that prints.
+    #[cfg(feature = "serve")]
+    Serve,
     /// Everything else.
     Work,
 }
@@ -203,8 +206,8 @@ pub(super) async fn open_for_run(
             let ledger = ledger.map_err(NotOpened::Ledger)?;
             let guard = match role {
                 Role::Work => None,
-                Role::Print => Some(Printer {
-                    lock: lock_printer(&ledger).await?,
+                _ => Some(Printer {
+                    lock: lock_printer(&ledger, role).await?,
                     ledger: ledger.clone(),
                 }),
             };
@@ -226,9 +229,18 @@ pub(super) async fn open_for_run(
 }
 
 #[cfg(feature = "postgres")]
-async fn lock_printer(ledger: &PostgresLedger) -> Result<PrinterLock, Failure> {
+async fn lock_printer(ledger: &PostgresLedger, role: Role) -> Result<PrinterLock, Failure> {
     let lock = ledger.try_lock_printer().await?;
     lock.ok_or_else(|| {
+        #[cfg(feature = "serve")]
+        if role == Role::Serve {
+            let message = format!("another server or scan uses the ledger {}", ledger.place());
+            return Failure::new(message).hint(
+                "each server needs a ledger of its own: name another database or `?schema=NAME` with --ledger",
+            );
+        }
+        #[cfg(not(feature = "serve"))]
+        let _ = role;
         let message = format!("another run prints the ledger {}", ledger.place());
         Failure::new(message)
             .hint("`greenlight work` takes part without printing; `greenlight export` prints all")

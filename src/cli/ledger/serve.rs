@@ -2,7 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{location::Guard, place::LedgerPlace, setup::Setup};
+use super::{
+    location::{Guard, Role},
+    place::LedgerPlace,
+    setup::Setup,
+};
 use crate::{
     cli::{
         args::{LedgerLocation, ScanSettings},
@@ -30,7 +34,7 @@ pub(crate) async fn moderate(
     callback: Option<(Callback, Verifier)>,
 ) -> Result<Moderating, Failure> {
     let place = LedgerPlace::new(&settings.ledger, has_sandbox, false).await?;
-    let setup = Setup::begin(settings, &place).await?;
+    let setup = Setup::begin(settings, &place, Role::Serve).await?;
     let folder = folder.map_or_else(|| beside(&place), Path::to_owned);
     let moderation = match callback {
         Some((callback, verifier)) => {

@@ -75,6 +75,7 @@ impl Setup {
     pub(super) async fn begin(
         settings: &ScanSettings,
         place: &LedgerPlace,
+        role: Role,
     ) -> Result<Self, Failure> {
         let scenes = settings.service.api.api.chosen(&settings.scenes)?;
         let parties = if let Some(sandbox) = place.sandbox() {
@@ -85,7 +86,7 @@ impl Setup {
             Parties::new(settings, client).await?
         };
         let scope = parties.scope(&scenes);
-        Self::open(settings, parties, scope, place, Role::Print).await
+        Self::open(settings, parties, scope, place, role).await
     }
 
     /// Opens the ledger at `place` if it exists. The scenes are those it was created with, unless

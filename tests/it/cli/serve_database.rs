@@ -15,7 +15,10 @@ use std::{
 use greenlight::sandbox::Sandbox;
 use serde_json::Value;
 
-use super::{bench::Bench, serve::Server};
+use super::{
+    bench::{Bench, Run},
+    serve::Server,
+};
 use crate::{
     images::png,
     postgres_server::Server as Database,
@@ -131,6 +134,15 @@ fn a_scan_that_is_recorded_is_answered_by_the_policy() {
     let args = ["--endpoint", &endpoint, "--ledger", ledger];
     let more = ["--images", "images", "--on-outage", "allow"];
     let server = Server::start_with(&bench, &[&args[..], &more].concat());
+    let listen = ["serve", "--listen", "127.0.0.1:0"];
+    let mut second = bench.command(&[&listen[..], &args].concat());
+    second
+        .env("ALIBABA_CLOUD_ACCESS_KEY_ID", "sandbox-key-id")
+        .env("ALIBABA_CLOUD_ACCESS_KEY_SECRET", "sandbox-key-secret");
+    let second = Run::of(second.spawn().unwrap());
+    assert_eq!(second.code, Some(2), "{second}");
+    assert!(second.stderr.contains("another server or scan"), "{second}");
+    assert!(second.stderr.contains("a ledger of its own"), "{second}");
     let address = &server.address;
     let begun = Instant::now();
     let replies = thread::scope(|scope| {

@@ -74,7 +74,7 @@ pub(crate) async fn scan(
         ledger,
         pipeline,
         guard,
-    } = Setup::begin(&settings, &place).await?;
+    } = Setup::begin(&settings, &place, Role::Print).await?;
     if place.is_temporary() {
         // No later run can continue this one, so it must end by itself.
         settings.wait.get_or_insert(WAIT);
