@@ -1,6 +1,9 @@
 //! `--verbose`: the library's events on standard error.
 
-use std::io::{self, Write};
+use std::{
+    borrow::Cow,
+    io::{self, Write},
+};
 
 use tracing::Level;
 use tracing_subscriber::{
@@ -55,6 +58,38 @@ impl Write for Event {
 
 impl Drop for Event {
     fn drop(&mut self) {
-        terminal::log(&String::from_utf8_lossy(&self.text));
+        terminal::log(&with_option(&String::from_utf8_lossy(&self.text)));
+    }
+}
+
+/// Names the option that allows an address of the webhook: the library's text names none.
+fn with_option(text: &str) -> Cow<'_, str> {
+    if text.contains("an outcome was not delivered") && text.contains(ALLOW) {
+        Cow::Owned(text.replace(ALLOW, "allow it with --webhook-address "))
+    } else {
+        Cow::Borrowed(text)
+    }
+}
+
+/// The end of the reason why an address is refused, before the entry.
+const ALLOW: &str = "the address policy needs the allow entry ";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::probe::AddressPolicy;
+
+    #[test]
+    fn a_refused_webhook_names_its_option() {
+        let refused = AddressPolicy::new().check(([10, 0, 0, 7], 80).into());
+        let reason = refused.unwrap_err().to_string();
+        let text = format!("an outcome was not delivered reason=\"{reason}\"");
+        let expected = "allow it with --webhook-address 10.0.0.7/32:80\"";
+        assert!(
+            with_option(&text).ends_with(expected),
+            "{}",
+            with_option(&text)
+        );
+        assert_eq!(with_option(&reason), reason, "another event");
     }
 }

@@ -85,7 +85,13 @@ impl Arguments {
 
     /// Returns the command line, each short help of which names the long one if that has more options.
     pub(crate) fn command_line() -> clap::Command {
-        Self::command().mut_subcommands(point_to_long_help)
+        let command = Self::command();
+        // Its images come from requests, so no list states that they were checked.
+        #[cfg(feature = "serve")]
+        let command = command.mut_subcommand("serve", |serve| {
+            serve.mut_arg("checked_within", |arg| arg.hide(true))
+        });
+        command.mut_subcommands(point_to_long_help)
     }
 }
 

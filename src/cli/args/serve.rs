@@ -2,7 +2,10 @@
 
 use std::{num::NonZeroU32, path::PathBuf, time::Duration};
 
-use clap::{Args, ValueEnum, ValueHint};
+use clap::{
+    Args, ValueEnum, ValueHint,
+    builder::{PossibleValuesParser, TypedValueParser},
+};
 
 use super::{Log, ScanSettings, number::whole, webhook::WebhookOptions};
 use crate::{
@@ -85,7 +88,9 @@ pub(crate) struct ServeOptions {
     #[arg(
         long,
         value_name = "POLICY",
+        value_parser = policy(),
         default_value = "hold",
+        hide_possible_values = true,
         help_heading = "Service"
     )]
     pub(crate) on_outage: OnOutage,
@@ -181,4 +186,9 @@ impl ServeOptions {
         Tokens::parse(&text)
             .map_err(|error| Failure::new(format!("{}: {}", path.display(), error.report())))
     }
+}
+
+fn policy() -> impl TypedValueParser<Value = OnOutage> {
+    let names = OnOutage::ALL.iter().map(|policy| policy.name());
+    PossibleValuesParser::new(names).try_map(|name| name.parse::<OnOutage>())
 }

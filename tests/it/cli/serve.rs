@@ -286,3 +286,17 @@ fn a_signal_ends_a_long_poll() {
     let run = Run::of(child);
     assert_eq!(run.code, Some(0), "{run}");
 }
+
+#[test]
+fn the_options_of_a_server_have_their_values_and_an_effect() {
+    let bench = Bench::new("serve-option-values");
+    let wrong = bench.run(&["serve", "--on-outage", "x"]);
+    assert_eq!(wrong.code, Some(2), "{wrong}");
+    assert!(wrong.stderr.contains("deny, hold, allow"), "{wrong}");
+    let help = bench.run(&["serve", "--help"]);
+    assert!(help.stdout.contains("--on-outage"), "{help}");
+    assert!(!help.stdout.contains("--checked-within"), "{help}");
+    // A worker applies it to the lines that `scan` adds.
+    let help = bench.run(&["work", "--help"]);
+    assert!(help.stdout.contains("--checked-within"), "{help}");
+}
