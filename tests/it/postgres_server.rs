@@ -29,7 +29,7 @@ initdb -D "$folder/data" -U greenlight -A trust -E UTF8 --no-locale --no-sync >"
 if [ -e "$folder/key.pem" ]; then
   # TLS only, with a key that no other user can read.
   cp "$folder/key.pem" "$folder/cert.pem" "$folder/data" && chmod 600 "$folder/data/key.pem"
-  echo 'hostssl all all 127.0.0.1/32 trust' >"$folder/data/pg_hba.conf"
+  printf 'hostssl all all 127.0.0.1/32 trust\nlocal all all trust\n' >"$folder/data/pg_hba.conf"
   printf "ssl = on\nssl_cert_file = 'cert.pem'\nssl_key_file = 'key.pem'\n" >>"$folder/data/postgresql.conf"
 fi
 while ! [ -e "$folder/end" ]; do
@@ -83,6 +83,15 @@ pub(crate) struct Server {
 impl Server {
     pub(crate) fn url(&self) -> &str {
         &self.url
+    }
+
+    /// The same by its Unix socket.
+    #[allow(dead_code, reason = "the benchmarks do not")]
+    pub(crate) fn socket_url(&self) -> String {
+        let (_, port) = self.url.rsplit_once(':').unwrap();
+        let (port, database) = port.split_once('/').unwrap();
+        let folder = self.folder.display();
+        format!("postgres://greenlight@/{database}?host={folder}&port={port}")
     }
 
     /// Kills the server; another one starts automatically.

@@ -78,6 +78,12 @@ impl Config {
             })?,
             None => default_mode(&driver),
         };
+        // As in libpq (PostgreSQL, "sslmode"), it does not matter for a Unix socket.
+        let ssl = if is_reached_by_socket(&driver) {
+            SslMode::Disable
+        } else {
+            ssl
+        };
         let roots = own.sslrootcert;
         let roots = roots.or_else(|| setting("sslrootcert", "PGSSLROOTCERT"));
         driver.ssl_mode(match ssl {
@@ -196,6 +202,15 @@ fn default_host() -> String {
         .iter()
         .find(|folder| cfg!(unix) && Path::new(folder).join(".s.PGSQL.5432").exists());
     found.map_or_else(|| "localhost".to_owned(), |&folder| folder.to_owned())
+}
+
+fn is_reached_by_socket(driver: &Driver) -> bool {
+    let mut hosts = driver.get_hosts().iter();
+    #[cfg(unix)]
+    let is_socket = |host: &Host| matches!(host, Host::Unix(_));
+    #[cfg(not(unix))]
+    let is_socket = |_: &Host| false;
+    driver.get_hostaddrs().is_empty() && hosts.len() > 0 && hosts.all(is_socket)
 }
 
 /// Returns the default mode: no encryption for a local server, else `verify-full`. libpq's default,

@@ -248,7 +248,8 @@ fn tls_is_verified_according_to_sslmode() {
     let numeric = server.url().to_owned();
     let named = numeric.replace("127.0.0.1", "localhost");
     let try_open = |url: &str, mode: &str, roots: &str| {
-        let url = format!("{url}?sslmode={mode}{roots}");
+        let sign = if url.contains('?') { '&' } else { '?' };
+        let url = format!("{url}{sign}sslmode={mode}{roots}");
         block_on(async { PostgresLedger::open(&url, &scope()).await.map(drop) })
     };
     for (url, mode, roots) in [
@@ -259,6 +260,12 @@ fn tls_is_verified_according_to_sslmode() {
     ] {
         let opened = try_open(url, mode, roots);
         assert!(opened.is_ok(), "{url} {mode} {roots}: {opened:?}");
+    }
+    // A Unix socket has no name that could be verified.
+    let socket = server.socket_url();
+    for mode in ["prefer", "verify-full"] {
+        let opened = try_open(&socket, mode, "");
+        assert!(opened.is_ok(), "{socket} {mode}: {opened:?}");
     }
     for (url, mode, roots, why) in [
         (&numeric, "verify-full", &*trusted, "not valid for name"),
