@@ -113,7 +113,7 @@ fn without_user_password(url: &str) -> String {
 }
 
 /// Quotes a text for a shell, if it needs quotes there: the query of a URL has `?` and `&`.
-fn quoted(text: &str) -> String {
+pub(crate) fn quoted(text: &str) -> String {
     let is_plain =
         |c: char| c.is_alphanumeric() || "_-./:@%+,=".contains(c) || (cfg!(windows) && c == '\\');
     if text.chars().all(is_plain) {

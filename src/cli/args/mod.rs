@@ -29,7 +29,7 @@ pub(crate) use check::{CheckOptions, CheckSettings, InputOptions};
 pub(crate) use doctor::DoctorOptions;
 pub(crate) use ledger::{
     DeadOptions, ExportFormat, ExportOptions, LedgerLocation, LedgerOption, ObstacleOption,
-    RetryOptions, StatusOptions, has_password, without_password,
+    RetryOptions, StatusOptions, has_password, quoted, without_password,
 };
 pub(crate) use maintain::{CopyOptions, LedgerOptions, LedgerTask};
 pub(crate) use output::{

@@ -9,7 +9,7 @@ use crate::error::ErrorKind;
 use crate::ledger::{PostgresLedger, PostgresOptions, PrinterLock};
 use crate::{
     cli::{
-        args::{LedgerLocation, LedgerOption},
+        args::{LedgerLocation, LedgerOption, quoted},
         clock,
         exit::Failure,
     },
@@ -283,7 +283,7 @@ pub(super) fn explain(error: Error, location: &str) -> Failure {
     let is_old = error.to_string().contains("an older greenlight");
     let failure = Failure::from(error);
     if is_old {
-        return failure.hint(format!("greenlight ledger upgrade {location}"));
+        return failure.hint(format!("greenlight ledger upgrade {}", quoted(location)));
     }
     failure
 }
