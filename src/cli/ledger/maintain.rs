@@ -170,9 +170,19 @@ async fn copy(options: CopyOptions, mut interrupt: Interrupt) -> Result<Exit, Fa
         }
     };
     let Copied {
-        rows, unfinished, ..
+        rows,
+        unfinished,
+        was_complete,
+        ..
     } = copied;
-    let copied = format!("copied {rows} rows from {} to {}", from.text, to.text);
+    let copied = if was_complete {
+        format!(
+            "{} was a complete copy of {} already: nothing was copied",
+            to.text, from.text
+        )
+    } else {
+        format!("copied {rows} rows from {} to {}", from.text, to.text)
+    };
     if unfinished == 0 {
         return print(&copied);
     }

@@ -44,6 +44,8 @@ pub struct Copied {
     /// The number of images with remaining work. A run of either ledger would submit them, and pay
     /// for them.
     pub unfinished: u64,
+    /// The target was a complete copy before; a run may have used it since.
+    pub was_complete: bool,
 }
 
 pub(super) async fn copy(
@@ -75,10 +77,12 @@ pub(super) async fn copy(
         rows: 0,
         total,
         unfinished,
+        was_complete: false,
     };
     // A repeated copy that was complete is a success, so that scripts can repeat it.
     if prepare(to, fingerprint).await? {
         copied.rows = total;
+        copied.was_complete = true;
         return Ok(copied);
     }
     for table in &TABLES {

@@ -259,10 +259,19 @@ pub(super) async fn set_counter(db: &Connection, name: &str, value: i64) -> Resu
 
 /// Returns the version of the schema, 0 if it contains no ledger.
 pub(super) async fn version(db: &Connection) -> Result<i32, Fault> {
-    // Not prepared: the table may be made later on the same connection.
+    // A schema that the role may not use looks as if it were empty. Not prepared: the table may be
+    // made later on the same connection.
     let found = db
-        .query_one("SELECT to_regclass('ledger') IS NOT NULL", &[])
+        .query_one(
+            "SELECT to_regclass('ledger') IS NOT NULL, EXISTS (SELECT FROM pg_namespace
+                 WHERE nspname = split_part(current_setting('search_path'), ',', 1)
+                     AND NOT has_schema_privilege(oid, 'USAGE'))",
+            &[],
+        )
         .await?;
+    if found.try_get::<_, bool>(1)? {
+        return Err(Fault::unusable("the role has no right to use the schema"));
+    }
     if !found.try_get::<_, bool>(0)? {
         return Ok(0);
     }

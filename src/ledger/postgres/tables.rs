@@ -92,7 +92,7 @@ impl Tables for PostgresTables {
 
     fn upgrade(&self) -> Reply<'_, u32> {
         Box::pin(async move {
-            let failed = |fault| self.failed("upgrade ledger", fault);
+            let failed = |fault| self.failed("create or upgrade ledger", fault);
             let db = self.pool.connect().await.map_err(failed)?;
             let from = schema::upgrade(&db, &self.pool.config().schema);
             from.await.map(number).map_err(failed)

@@ -319,6 +319,14 @@ mod postgres {
                 unbound.to_string().contains("no run has used it yet"),
                 "{unbound}"
             );
+            let read = PostgresLedger::open_existing(&by(&worker))
+                .await
+                .unwrap_err();
+            let run = PostgresLedger::open(&by(&worker), &scope()).await;
+            for error in [read, run.map(drop).unwrap_err()] {
+                let report = error.report();
+                assert!(report.contains("no right to use the schema"), "{report}");
+            }
             let grants = format!(
                 "REVOKE CREATE ON DATABASE {database} FROM {owner};
                  GRANT USAGE ON SCHEMA {schema} TO {worker};

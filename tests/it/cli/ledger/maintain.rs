@@ -63,6 +63,8 @@ fn what_cannot_be_copied_or_checked_says_why() {
             .contains("20 images are not finished: continue with one of the two ledgers only"),
         "{copied}"
     );
+    let again = service.ledger(&["copy", "greenlight.db", "copy.db"]);
+    assert!(again.stdout.contains("nothing was copied"), "{again}");
     service.bench.write("text.txt", "https://example.com/a.png");
     for (args, words) in [
         (&["check", "absent.db"][..], "does not exist"),
