@@ -338,12 +338,14 @@ mod tests {
     fn tls_is_checked_unless_the_server_is_local() {
         let environment = Environment::of(&[]);
         let mode = |url: &str| config(url, &environment).unwrap().ssl;
-        for local in [
-            "postgres://u@localhost/d",
-            "postgres://u@127.0.0.1/d",
-            "postgres://u@%2Frun%2Fpostgresql/d",
-        ] {
+        for local in ["postgres://u@localhost/d", "postgres://u@127.0.0.1/d"] {
             assert_eq!(mode(local), SslMode::Prefer, "{local}");
+        }
+        for socket in [
+            "postgres://u@%2Frun%2Fpostgresql/d",
+            "postgres://u@/d?host=/run/postgresql&sslmode=require",
+        ] {
+            assert_eq!(mode(socket), SslMode::Disable, "{socket}");
         }
         for remote in ["postgres://u@db/d", "postgres://u@10.0.0.1/d"] {
             assert_eq!(mode(remote), SslMode::VerifyFull, "{remote}");

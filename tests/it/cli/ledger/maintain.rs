@@ -115,7 +115,12 @@ fn a_copy_that_is_killed_is_continued() {
     };
     assert_eq!(copied.code, Some(0), "{copied}");
     assert!(kills > 0);
-    assert!(copied.stdout.contains("copied 2"), "{copied}");
+    // The last kill may have come after the last transaction.
+    let texts = ["copied 2", "nothing was copied"];
+    assert!(
+        texts.iter().any(|text| copied.stdout.contains(text)),
+        "{copied}"
+    );
     assert_eq!(service.export(&url), service.export("greenlight.db"));
     let paid = service.sandbox.paid();
     let run = service.run(&[&scan[..], &["--ledger", &url]].concat());
