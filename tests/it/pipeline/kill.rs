@@ -51,8 +51,8 @@ const PROCESSES: u64 = 2;
 const RATE: u32 = 300;
 /// The same with callbacks, which the sandbox sends sequentially.
 const CALLBACK_RATE: u32 = 150;
-/// The same with uploads, of fewer images.
-const UPLOAD_RATE: u32 = 60;
+/// The same in 2.0, of fewer images.
+const RATE_V2: u32 = 60;
 
 /// Every n-th line is a file, or an image of a format that is not scanned.
 const FILES: u64 = 100;
@@ -273,8 +273,8 @@ impl<'a> Suite<'a> {
             images: self.images,
             rate: match (&self.callback, self.service) {
                 (Some(_), _) => CALLBACK_RATE,
-                (None, Service::V2WithUploads) => UPLOAD_RATE,
-                (None, _) => RATE,
+                (None, Service::V1) => RATE,
+                (None, Service::V2 | Service::V2WithUploads) => RATE_V2,
             },
             has_list,
             death,
@@ -309,6 +309,8 @@ impl<'a> Suite<'a> {
             // Kill at a random time, also if the process did not reach its step.
             let patience = match death {
                 None => Duration::from_millis(100 + random(round) % 400),
+                // A short suite would end while a process waits for a step that it does not reach.
+                Some(_) if !self.is_long() => Duration::from_secs(3),
                 Some(_) => Duration::from_secs(12),
             };
             let met = wait(&mut child, patience);
@@ -325,9 +327,14 @@ impl<'a> Suite<'a> {
         }
     }
 
+    /// Whether a process can be killed at each step.
+    fn is_long(&self) -> bool {
+        self.kills >= 40
+    }
+
     /// Returns the steps at which no process was killed, if the suite is long enough for all.
     fn missed(&self) -> Vec<Step> {
-        if self.kills < 40 {
+        if !self.is_long() {
             return Vec::new();
         }
         let killed = self.killed.lock().unwrap();
