@@ -16,9 +16,10 @@ use greenlight::{
 };
 use serde_json::json;
 use tracing::{
-    Event, Metadata, Subscriber,
+    Dispatch, Event, Metadata, Subscriber,
     field::{Field, Visit},
     span::{Attributes, Id, Record},
+    subscriber::NoSubscriber,
 };
 
 use crate::{
@@ -77,11 +78,18 @@ impl Subscriber for Collector {
 
 #[tokio::test]
 async fn each_attempt_has_a_span_with_number_and_message() {
-    // A callsite that another test's thread reaches first while this is the only subscriber is disabled for good: that
-    // thread has none. What is known before the subscriber exists is evaluated again.
-    submit_in_two_attempts().await;
+    // With one subscriber, a callsite that a thread without it reaches first is disabled for good, and
+    // threads of other tests do. With two, each is asked.
+    let _other = Dispatch::new(NoSubscriber::default());
     let collector = Collector::default();
     let _guard = tracing::subscriber::set_default(collector.clone());
+    let elsewhere = std::thread::spawn(|| {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build();
+        runtime.unwrap().block_on(submit_in_two_attempts());
+    });
+    elsewhere.join().unwrap();
     submit_in_two_attempts().await;
 
     let text = collector.text.lock().unwrap().clone();
