@@ -42,7 +42,7 @@ try {
     const head = page.locator('dl.facts');
     assert.match(await head.innerText(), /lists\s+photos\.csv/);
     const settings = head.locator('details');
-    assert.match(await settings.locator('summary').innerText(), /^asynchronous preset, [0-9a-f]{16}, 4.000 images$/);
+    assert.match(await settings.locator('summary').innerText(), /^preset async, [0-9a-f]{16}, 4.000 images$/);
     assert.equal(await settings.getByText('max_bytes').isVisible(), false);
     await settings.locator('summary').click();
     assert.equal(await settings.getByText('max_bytes').isVisible(), true);
