@@ -27,7 +27,7 @@ const BLOCK: usize = 4 * 1024;
 
 /// Picoseconds that a decompressed byte costs, if it repeats the byte before: what else deflate
 /// codes in a few bits takes as long.
-pub(super) const PER_BYTE: u64 = 105;
+const PER_BYTE: u64 = 105;
 
 /// Picoseconds that a row costs, at least. Shorter rows than [`SHORT_ROW_BYTES`] are checked many
 /// at a time.
@@ -37,11 +37,11 @@ const PER_ROW: u64 = 4_000;
 pub(super) const PER_PICTURE: u64 = 300_000;
 
 /// Picoseconds that a call of the decompressor costs.
-pub(super) const PER_CALL: u64 = 100_000;
+const PER_CALL: u64 = 100_000;
 
 /// Picoseconds that a block's code tables cost: at most, and for each byte that defines them.
-pub(super) const TABLES: u64 = 8_000_000;
-pub(super) const TABLES_PER_BYTE: u64 = 350_000;
+const TABLES: u64 = 8_000_000;
+const TABLES_PER_BYTE: u64 = 350_000;
 
 /// How the decompressor names a checksum that does not match.
 const WRONG_CHECKSUM: &str = "incorrect data check";
@@ -200,7 +200,7 @@ impl Payload {
             self.before_tables = !full;
             let mut cost = self.cost_of(written);
             if may_read_tables {
-                cost = cost.saturating_add(read.saturating_mul(TABLES_PER_BYTE).min(TABLES));
+                cost = cost.saturating_add(cost_of_tables(read));
             }
             self.outcome = self.after(status.ok(), written, start, read, work);
             if !full && !input.is_empty() {
@@ -225,8 +225,7 @@ impl Payload {
     fn cost_of(&self, written: u64) -> u64 {
         let row = self.rows.present_row().max(SHORT_ROW_BYTES);
         let rows = written.saturating_mul(PER_ROW) / row;
-        let bytes = written.saturating_mul(PER_BYTE);
-        PER_CALL.saturating_add(bytes).saturating_add(rows)
+        cost_of_call(written).saturating_add(rows)
     }
 
     /// The image data is at its end: what it was, and the file offset where that showed.
@@ -277,6 +276,16 @@ impl Payload {
             (None, _) => Some((Outcome::Invalid, at)),
         }
     }
+}
+
+/// What a call costs that decompresses so many bytes and looks at no row.
+pub(super) fn cost_of_call(written: u64) -> u64 {
+    PER_CALL.saturating_add(written.saturating_mul(PER_BYTE))
+}
+
+/// What code tables in so many bytes cost, at most.
+pub(super) fn cost_of_tables(read: u64) -> u64 {
+    read.saturating_mul(TABLES_PER_BYTE).min(TABLES)
 }
 
 /// Whether a call that gets `input` after `before` bytes of the stream can meet code tables. The

@@ -5,7 +5,7 @@
 
 use zlib_rs::{Inflate, InflateFlush};
 
-use super::payload::{PER_BYTE, PER_CALL, TABLES, TABLES_PER_BYTE, index, length};
+use super::payload::{cost_of_call, cost_of_tables, index, length};
 use crate::format::work::Work;
 
 /// The most image data that is kept. With zlib's usual settings a block has less than 48 KB, with
@@ -86,9 +86,7 @@ impl Replay {
 }
 
 fn cost(read: u64, written: u64) -> u64 {
-    let tables = read.saturating_mul(TABLES_PER_BYTE).min(TABLES);
-    let bytes = written.saturating_mul(PER_BYTE);
-    PER_CALL.saturating_add(tables).saturating_add(bytes)
+    cost_of_tables(read).saturating_add(cost_of_call(written))
 }
 
 /// Kept data that is decompressed once more.
