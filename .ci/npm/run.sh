@@ -11,7 +11,7 @@ server=${2:+$(realpath "$2")}
 cd "$(dirname "$0")/../.."
 root=$PWD
 work=$root/target/npm
-max_bytes=150500 max_gzip=76000
+max_bytes=150000 max_gzip=76000
 
 missing=()
 for tool in /usr/bin/rustc:rustc-web /usr/bin/cargo:cargo-web /usr/bin/wasm-ld-19:lld-19; do

@@ -13,7 +13,9 @@ use crate::{
     format::Format,
     image_url::{ImageUrl, UrlError},
     inspect::Inspection,
-    verdict::{Accepted, Code, Enforcement, Measure, Missing, Severity, Verdict, Violation},
+    verdict::{
+        Accepted, Code, Enforcement, Measure, Missing, Severity, Verdict, Violation, listed,
+    },
 };
 
 impl Requirements {
@@ -191,20 +193,16 @@ impl<'a> Findings<'a> {
 
     /// The formats that are scanned.
     fn formats(&self) -> Shown {
-        let names: Vec<_> = self.asked.formats().map(Format::title).collect();
-        names.join(", ").into()
+        listed(&self.format_titles(), ", ").into()
     }
 
     /// The formats to convert an image to.
     fn format_choice(&self) -> String {
-        let mut names = self.asked.formats().map(Format::title).peekable();
-        let mut choice = names.next().unwrap_or_default().to_owned();
-        while let Some(name) = names.next() {
-            let is_last = names.peek().is_none();
-            choice.push_str(if is_last { " or " } else { ", " });
-            choice.push_str(name);
-        }
-        choice
+        listed(&self.format_titles(), " or ")
+    }
+
+    fn format_titles(&self) -> Vec<&'static str> {
+        self.asked.formats().map(Format::title).collect()
     }
 }
 

@@ -5,7 +5,7 @@ use crate::{
     code::Code,
     error::{Error, ErrorKind},
     format::Format,
-    verdict::Enforcement,
+    verdict::{Enforcement, listed},
 };
 
 impl Requirements {
@@ -52,7 +52,7 @@ impl Requirements {
             let names: Vec<_> = measured.map(Format::name).collect();
             return Some(format!(
                 "`formats` names {format}, which is not measured, so that no image of it is accepted: allowed are {}",
-                names.join(", ")
+                listed(&names, ", ")
             ));
         }
         if self.frame_cap == 0 {

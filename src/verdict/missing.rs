@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::listed;
 use crate::error::{from_name, serde_name};
 
 macro_rules! missing {
@@ -39,7 +40,7 @@ macro_rules! missing {
             /// Describes the facts, separated by commas.
             pub fn in_words(facts: &[Self]) -> String {
                 let words: Vec<_> = facts.iter().map(|fact| fact.description()).collect();
-                words.join(", ")
+                listed(&words, ", ")
             }
         }
     };

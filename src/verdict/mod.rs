@@ -1,6 +1,7 @@
 //! Facts joined with requirements: accepted, rejected or inconclusive, and why.
 
 mod counts;
+mod listed;
 mod missing;
 mod summary;
 mod violation;
@@ -13,6 +14,7 @@ pub(crate) use crate::code::Code;
 pub use counts::CodeCounts;
 #[cfg(feature = "pipeline")]
 pub(crate) use counts::CodeSet;
+pub(crate) use listed::listed;
 pub use missing::Missing;
 pub use summary::{DownloadSummary, Summary};
 pub use violation::{Enforcement, Measure, Severity, Violation};

@@ -46,17 +46,19 @@ impl Findings<'_> {
                     format.title()
                 )
             }
-            // What the service scans, these requirements may forbid.
-            _ if format.is_scanned() => format!(
-                "{} is not allowed by the requirements: convert it to {}",
-                format.title(),
-                self.format_choice()
-            ),
-            _ => format!(
-                "{} is not scanned: convert it to {}",
-                format.title(),
-                self.format_choice()
-            ),
+            _ => {
+                // What the service scans, these requirements may forbid.
+                let what = if format.is_scanned() {
+                    "allowed by the requirements"
+                } else {
+                    "scanned"
+                };
+                format!(
+                    "{} is not {what}: convert it to {}",
+                    format.title(),
+                    self.format_choice()
+                )
+            }
         };
         self.broken(
             Code::ImageFormatUnsupported,
@@ -107,15 +109,12 @@ impl Findings<'_> {
             let message = format!("{size} bytes, at most {max}: compress or scale it down");
             self.broken(Code::ImageTooLarge, size, max, message);
         } else if size > warn {
-            let message = if is_of_megabytes(warn, max) {
-                format!(
-                    "{size} bytes is over {warn}: the service may count a megabyte as 10^6 bytes"
-                )
+            let reason = if is_of_megabytes(warn, max) {
+                ": the service may count a megabyte as 10^6 bytes"
             } else {
-                format!(
-                    "{size} bytes is over {warn}, the largest size without a warning: compress or scale it down"
-                )
+                ", the largest size without a warning: compress or scale it down"
             };
+            let message = format!("{size} bytes is over {warn}{reason}");
             // It never rejects: at most `max` does. A rule that is switched off stays off.
             let enforcement = self.asked.rules[Code::ImageTooLarge.index()].min(Enforcement::Warn);
             self.broken_as(
