@@ -1,6 +1,6 @@
-//! A service that does nothing: one message when it fails, and one when it recovers.
+//! Outages: one message when one is seen, and one when it has ended.
 
-use std::time::Duration;
+use std::{mem, time::Duration};
 
 use crate::{
     cli::{duration, terminal},
@@ -10,11 +10,40 @@ use crate::{
 /// An outage shorter than this is not reported.
 const SHORT: Duration = Duration::from_secs(3);
 
+/// How long the outage that was reported lasted when it was last seen.
+#[derive(Debug, Default)]
+pub(super) struct Reported(Option<Duration>);
+
+/// What to report of an outage.
+#[derive(Debug)]
+pub(super) enum Change {
+    /// How long it has lasted.
+    Began(Duration),
+    /// How long it lasted.
+    Ended(Duration),
+}
+
+impl Reported {
+    /// Notes how long the present outage has lasted, if there is one.
+    pub(super) fn note(&mut self, lasted: Option<Duration>) -> Option<Change> {
+        let lasted = lasted.filter(|lasted| *lasted >= SHORT);
+        match (mem::replace(&mut self.0, lasted), lasted) {
+            (None, Some(lasted)) => Some(Change::Began(lasted)),
+            (Some(lasted), None) => Some(Change::Ended(lasted)),
+            (None, None) | (Some(_), Some(_)) => None,
+        }
+    }
+
+    /// How long the reported outage has lasted.
+    const fn lasted(&self) -> Option<Duration> {
+        self.0
+    }
+}
+
 /// What the user knows of the service.
 #[derive(Debug, Default)]
 pub(crate) struct Outages {
-    /// How long the outage that was reported lasted when it was last seen.
-    reported: Option<Duration>,
+    reported: Reported,
 }
 
 impl Outages {
@@ -25,20 +54,24 @@ impl Outages {
 
     /// The same for an outage of which the duration and the latest error are known.
     pub(crate) fn report(&mut self, outage: Option<(Duration, String)>) -> String {
-        let Some((lasted, error)) = outage.filter(|(lasted, _)| *lasted >= SHORT) else {
-            if let Some(lasted) = self.reported.take() {
-                let lasted = duration::rough(lasted);
-                terminal::note(&format!("the service responds again after {lasted}"));
-            }
-            return String::new();
-        };
-        let text = duration::rough(lasted);
-        if self.reported.is_none() {
-            terminal::note(&format!(
-                "the service has done nothing for {text}, retrying at growing intervals: {error}"
-            ));
+        let (lasted, error) = outage.unzip();
+        match self.reported.note(lasted) {
+            Some(Change::Began(lasted)) => terminal::note(&format!(
+                "the service has done nothing for {}, retrying at growing intervals: {}",
+                duration::rough(lasted),
+                error.unwrap_or_default()
+            )),
+            Some(Change::Ended(lasted)) => terminal::note(&format!(
+                "the service responds again after {}",
+                duration::rough(lasted)
+            )),
+            None => {}
         }
-        self.reported = Some(lasted);
-        format!(", nothing done by the service for {text}")
+        self.reported.lasted().map_or_else(String::new, |lasted| {
+            format!(
+                ", nothing done by the service for {}",
+                duration::rough(lasted)
+            )
+        })
     }
 }

@@ -8,14 +8,12 @@ use std::{
 
 use tokio::time::{MissedTickBehavior, interval};
 
+use super::outage::{Change, Reported};
 use crate::{
     cli::{clock, duration, interrupt::Interrupt, terminal},
     ledger::Ledger,
     pipeline::Stopper,
 };
-
-/// An outage shorter than this is not reported.
-const SHORT: Duration = Duration::from_secs(3);
 
 /// How often the state of the ledger is read, which is in memory.
 const LOOK: Duration = Duration::from_millis(200);
@@ -55,8 +53,7 @@ impl Abandoned {
 pub(super) struct Reach {
     ledger: Arc<dyn Ledger>,
     interrupt: Interrupt,
-    /// How long the outage that was reported lasted when it was last seen.
-    reported: Option<Duration>,
+    reported: Reported,
     /// When the interrupt was seen.
     interrupted: Option<Instant>,
 }
@@ -66,7 +63,7 @@ impl Reach {
         Self {
             ledger: Arc::clone(ledger),
             interrupt: interrupt.clone(),
-            reported: None,
+            reported: Reported::default(),
             interrupted: None,
         }
     }
@@ -114,26 +111,21 @@ impl Reach {
 
     /// Reports a change. Returns whether the ledger cannot be reached.
     fn look(&mut self) -> bool {
-        let now = self.ledger.unreachable();
-        match &now {
-            Some(outage) if outage.lasted >= SHORT => {
-                if self.reported.is_none() {
-                    let text = duration::rough(outage.lasted);
-                    terminal::warning(&format!(
-                        "the ledger has been unreachable for {text}, waiting for it: {}",
-                        outage.error
-                    ));
-                }
-                self.reported = Some(outage.lasted);
-            }
-            Some(_) => {}
-            None => {
-                if let Some(lasted) = self.reported.take() {
-                    let lasted = duration::rough(lasted);
-                    terminal::note(&format!("the ledger can be reached again after {lasted}"));
-                }
-            }
+        let outage = self.ledger.unreachable();
+        let is_out = outage.is_some();
+        let (lasted, error) = outage.map(|outage| (outage.lasted, outage.error)).unzip();
+        match self.reported.note(lasted) {
+            Some(Change::Began(lasted)) => terminal::warning(&format!(
+                "the ledger has been unreachable for {}, waiting for it: {}",
+                duration::rough(lasted),
+                error.unwrap_or_default()
+            )),
+            Some(Change::Ended(lasted)) => terminal::note(&format!(
+                "the ledger can be reached again after {}",
+                duration::rough(lasted)
+            )),
+            None => {}
         }
-        now.is_some()
+        is_out
     }
 }
