@@ -167,10 +167,10 @@ impl Printer {
         }
     }
 
-    /// Writes the header of CSV, unless it is written.
+    /// Writes the header of CSV, unless it is written: it is there even if no line follows.
     pub(crate) fn begin(&mut self) -> io::Result<()> {
         match self.header.take() {
-            Some(columns) => self.terminal.data(&csv_header(&columns)?),
+            Some(columns) => self.terminal.data(&csv_record(&columns)?),
             None => Ok(()),
         }
     }
@@ -234,12 +234,8 @@ impl Escaping {
     }
 }
 
-/// The header of CSV, which is there even if no line follows.
-pub(crate) fn csv_header(columns: &[&'static str]) -> io::Result<Vec<u8>> {
-    csv_record(columns)
-}
-
-fn csv_record(cells: impl IntoIterator<Item = impl AsRef<[u8]>>) -> io::Result<Vec<u8>> {
+/// A record of cells that are written as they are, as in the header.
+pub(crate) fn csv_record(cells: impl IntoIterator<Item = impl AsRef<[u8]>>) -> io::Result<Vec<u8>> {
     let mut text = csv::Writer::from_writer(Vec::new());
     text.write_record(cells)?;
     text.into_inner().map_err(csv::IntoInnerError::into_error)

@@ -119,7 +119,7 @@ impl Writer {
         Ok(match format {
             ExportFormat::Jsonl => Self::Jsonl(out),
             ExportFormat::Csv => {
-                out.write_all(&printer::csv_header(&ScanReport::columns())?)?;
+                out.write_all(&printer::csv_record(ScanReport::columns())?)?;
                 Self::Csv(out)
             }
             ExportFormat::Parquet => Self::Parquet(Box::new(ParquetOut::new(out)?)),

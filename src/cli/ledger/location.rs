@@ -231,19 +231,20 @@ pub(super) async fn open_for_run(
 #[cfg(feature = "postgres")]
 async fn lock_printer(ledger: &PostgresLedger, role: Role) -> Result<PrinterLock, Failure> {
     let lock = ledger.try_lock_printer().await?;
-    lock.ok_or_else(|| {
+    lock.ok_or_else(|| match role {
         #[cfg(feature = "serve")]
-        if role == Role::Serve {
-            let message = format!("another server or scan uses the ledger {}", ledger.place());
-            return Failure::new(message).hint(
-                "each server needs a ledger of its own: name another database or `?schema=NAME` with --ledger",
-            );
+        Role::Serve => Failure::new(format!(
+            "another server or scan uses the ledger {}",
+            ledger.place()
+        ))
+        .hint(
+            "each server needs a ledger of its own: name another database or `?schema=NAME` with --ledger",
+        ),
+        Role::Print | Role::Work => {
+            Failure::new(format!("another run prints the ledger {}", ledger.place())).hint(
+                "`greenlight work` takes part without printing; `greenlight export` prints all",
+            )
         }
-        #[cfg(not(feature = "serve"))]
-        let _ = role;
-        let message = format!("another run prints the ledger {}", ledger.place());
-        Failure::new(message)
-            .hint("`greenlight work` takes part without printing; `greenlight export` prints all")
     })
 }
 
