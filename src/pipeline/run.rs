@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     error::Error,
-    ledger::{DeliveryId, Resubmit, State, Undelivered},
+    ledger::{DeliveryId, Ordered, Resubmit, State, Undelivered},
     spawned::joined,
 };
 
@@ -75,7 +75,13 @@ pub struct Run {
     /// The last row that was read in order.
     read_through: i64,
     failure: Option<Error>,
+    outbox: Reading<Vec<Undelivered>>,
+    ordered: Reading<Ordered>,
 }
+
+/// A read of the outbox. It outlives a call that is dropped, and the next call awaits it: a caller
+/// that does something else at intervals would otherwise begin a slow read each time, and end none.
+type Reading<T> = JoinSet<(bool, Result<T, Error>)>;
 
 /// A handle that stops a run from another task or thread.
 ///
@@ -152,6 +158,8 @@ impl Run {
             handed_out: None,
             read_through: 0,
             failure: None,
+            outbox: JoinSet::new(),
+            ordered: JoinSet::new(),
         }
     }
 
@@ -167,10 +175,19 @@ impl Run {
     /// every request. It is returned after the results of all requests in flight are recorded.
     pub async fn next(&mut self) -> Result<Option<Vec<Undelivered>>, Error> {
         loop {
-            // Read before the outbox, which then contains everything that the stages recorded.
-            let is_done = self.stages.is_empty();
-            let ledger = &self.shared.pipeline.ledger;
-            let outcomes = ledger.undelivered(self.handed_out, DELIVERY).await?;
+            if self.outbox.is_empty() {
+                // Read before the outbox, which then contains everything that the stages recorded.
+                let is_done = self.stages.is_empty();
+                let ledger = Arc::clone(&self.shared.pipeline.ledger);
+                let after = self.handed_out;
+                self.outbox
+                    .spawn(async move { (is_done, ledger.undelivered(after, DELIVERY).await) });
+            }
+            let Some(read) = self.outbox.join_next().await else {
+                continue;
+            };
+            let (is_done, outcomes) = joined(read)?;
+            let outcomes = outcomes?;
             // Delivery ids grow, so those after the last one were not returned yet.
             if let Some(last) = outcomes.last() {
                 self.handed_out = Some(last.id);
@@ -195,12 +212,21 @@ impl Run {
     /// Returns the errors of [`next`](Self::next).
     pub async fn next_in_order(&mut self) -> Result<Option<Vec<Undelivered>>, Error> {
         loop {
-            // Read before the ledger, which then contains everything that the stages recorded.
-            let is_done = self.stages.is_empty();
-            let ledger = &self.shared.pipeline.ledger;
-            // A line that is delivered again has an earlier row number than those already read.
-            self.read_through = self.read_through.min(self.shared.take_again());
-            let read = ledger.ordered(self.read_through, DELIVERY).await?;
+            if self.ordered.is_empty() {
+                // Read before the ledger, which then contains everything that the stages recorded.
+                let is_done = self.stages.is_empty();
+                let ledger = Arc::clone(&self.shared.pipeline.ledger);
+                // A line that is delivered again has an earlier row number than those already read.
+                self.read_through = self.read_through.min(self.shared.take_again());
+                let after = self.read_through;
+                self.ordered
+                    .spawn(async move { (is_done, ledger.ordered(after, DELIVERY).await) });
+            }
+            let Some(read) = self.ordered.join_next().await else {
+                continue;
+            };
+            let (is_done, read) = joined(read)?;
+            let read = read?;
             let has_moved = read.through > self.read_through;
             self.read_through = read.through;
             if !read.outcomes.is_empty() {

@@ -5,6 +5,8 @@ mod counts;
 mod crash;
 mod earlier;
 mod enforce;
+#[cfg(feature = "postgres")]
+mod far;
 mod input;
 #[cfg(feature = "postgres")]
 mod machines;
