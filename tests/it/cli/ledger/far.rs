@@ -43,7 +43,7 @@ fn far_away(near: &str) -> String {
 
 fn forward(mut from: TcpStream, mut to: TcpStream) {
     to.set_nodelay(true).unwrap();
-    let mut bytes = [0; 64 * 1024];
+    let mut bytes = vec![0; 64 * 1024];
     while let Ok(len @ 1..) = from.read(&mut bytes) {
         thread::sleep(ONE_WAY);
         if to.write_all(&bytes[..len]).is_err() {
