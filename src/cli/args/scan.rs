@@ -86,7 +86,8 @@ pub(crate) struct ScanSettings {
     /// Do not probe URLs that the list states as accepted within this time
     ///
     /// The list has the columns of `check --format csv` or `jsonl`, or of the Python package. A row of another
-    /// version or other requirements, or without such columns, is probed. The author of the list has to be
+    /// version or other requirements, or without such columns, is probed. The depth and the mode of the check
+    /// are not compared: what it did not examine is submitted unexamined. The author of the list has to be
     /// trusted, because every submission is billed.
     #[arg(long, value_name = "TIME", value_parser = duration::parse_positive, hide_short_help = true, help_heading = "Input")]
     pub(crate) checked_within: Option<Duration>,
