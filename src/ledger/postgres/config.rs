@@ -18,6 +18,10 @@ use crate::{
 /// The default schema.
 const SCHEMA: &str = "greenlight";
 
+/// How long a server may acknowledge nothing before its connection is closed, where the system
+/// supports that, and how long a connection is idle before the server has to acknowledge a packet.
+const LOST: Duration = Duration::from_secs(30);
+
 /// The TLS modes of libpq's `sslmode`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum SslMode {
@@ -101,10 +105,7 @@ impl Config {
         }
         let schema = own.schema.unwrap_or_else(|| SCHEMA.to_owned());
         check_schema(&schema)?;
-        if driver.get_connect_timeout().is_none() {
-            // The driver and libpq have no limit of their own, and that of the system is minutes.
-            driver.connect_timeout(Duration::from_secs(10));
-        }
+        set_limits(&mut driver);
         Ok(Self {
             driver,
             schema,
@@ -202,6 +203,24 @@ fn default_host() -> String {
         .iter()
         .find(|folder| cfg!(unix) && Path::new(folder).join(".s.PGSQL.5432").exists());
     found.map_or_else(|| "localhost".to_owned(), |&folder| folder.to_owned())
+}
+
+/// Sets the limits that the URL does not set. The driver and libpq have none of their own, and those
+/// of the system are minutes for an attempt to connect, a quarter of an hour for data without an
+/// acknowledgment, and two hours for an idle connection.
+fn set_limits(driver: &mut Driver) {
+    if driver.get_connect_timeout().is_none() {
+        driver.connect_timeout(Duration::from_secs(10));
+    }
+    if driver.get_tcp_user_timeout().is_none() {
+        driver.tcp_user_timeout(LOST);
+    }
+    if driver.get_keepalives_idle() == Driver::new().get_keepalives_idle() {
+        driver.keepalives_idle(LOST);
+    }
+    if driver.get_keepalives_interval().is_none() {
+        driver.keepalives_interval(Duration::from_secs(10));
+    }
 }
 
 fn is_reached_by_socket(driver: &Driver) -> bool {
@@ -332,6 +351,30 @@ mod tests {
         );
         assert_eq!(found.ssl, SslMode::Require);
         assert!(!format!("{found:?}").contains("secret"));
+    }
+
+    #[test]
+    fn a_lost_connection_is_noticed_within_a_minute() {
+        let environment = Environment::of(&[]);
+        let limits = |url: &str| {
+            let driver = config(url, &environment).unwrap().driver;
+            let [unacknowledged, connect] = [
+                driver.get_tcp_user_timeout().copied(),
+                driver.get_connect_timeout().copied(),
+            ]
+            .map(|limit| limit.map(|limit| limit.as_secs()));
+            (
+                connect,
+                unacknowledged,
+                driver.get_keepalives_idle().as_secs(),
+            )
+        };
+        assert_eq!(limits("postgres://u@db/d"), (Some(10), Some(30), 30));
+        let interval = config("postgres://u@db/d", &environment).unwrap();
+        let interval = interval.driver.get_keepalives_interval();
+        assert_eq!(interval, Some(Duration::from_secs(10)));
+        let given = "postgres://u@db/d?connect_timeout=1&tcp_user_timeout=2&keepalives_idle=3";
+        assert_eq!(limits(given), (Some(1), Some(2), 3));
     }
 
     #[test]
