@@ -120,6 +120,31 @@ impl Checks {
     }
 }
 
+/// A row of a batch, in the order of the sources.
+enum Checked {
+    Running(Running),
+    /// There is no source to check.
+    Done(Verdict),
+}
+
+impl Checked {
+    /// Starts the check of a row. One without a source has the error that the command reports for
+    /// such a row of a list.
+    fn start(engine: &Engine, source: Option<&str>) -> Self {
+        match source {
+            Some(text) if !text.is_empty() => Self::Running(engine.start(text.to_owned())),
+            _ => Self::Done(Verdict::failed(source, "no source in this row".to_owned())),
+        }
+    }
+
+    fn wait(self, py: Python<'_>, engine: &Engine) -> PyResult<Verdict> {
+        match self {
+            Self::Running(mut running) => engine.wait(py, &mut running),
+            Self::Done(verdict) => Ok(verdict),
+        }
+    }
+}
+
 /// Checks a list of sources, and returns the columns of a table with a row for each.
 #[expect(
     clippy::disallowed_methods,
@@ -127,7 +152,7 @@ impl Checks {
 )]
 pub(crate) fn batch(
     py: Python<'_>,
-    sources: Vec<String>,
+    sources: Vec<Option<String>>,
     options: Options,
 ) -> PyResult<Bound<'_, PyDict>> {
     let engine = Engine::with_options(options)?;
@@ -138,17 +163,12 @@ pub(crate) fn batch(
     let mut verdicts = Vec::with_capacity(sources.len());
     loop {
         let free = engine.window().saturating_sub(running.len());
-        running.extend(
-            waiting
-                .by_ref()
-                .take(free)
-                .map(|source| engine.start(source.clone())),
-        );
-        let Some(first) = running.front_mut() else {
+        let next = waiting.by_ref().take(free);
+        running.extend(next.map(|source| Checked::start(&engine, source.as_deref())));
+        let Some(first) = running.pop_front() else {
             break;
         };
-        verdicts.push(engine.wait(py, first)?);
-        running.pop_front();
+        verdicts.push(first.wait(py, &engine)?);
     }
     let columns = PyDict::new(py);
     columns.set_item("source", sources)?;

@@ -290,7 +290,7 @@ impl Checker {
         };
         match self.probe.check(&url, &self.requirements).await {
             Ok(verdict) => Verdict::new(Some(source), &verdict),
-            Err(error) => Verdict::failed(source, error.report()),
+            Err(error) => Verdict::failed(Some(source), error.report()),
         }
     }
 
@@ -305,7 +305,7 @@ impl Checker {
             Err(NotOpened::Outside) => {
                 Verdict::new(Some(source), &greenlight::Verdict::of_path_outside())
             }
-            Err(error) => Verdict::failed(source, format!("cannot read: {}", reason(&error))),
+            Err(error) => Verdict::failed(Some(source), format!("cannot read: {}", reason(&error))),
         }
     }
 }

@@ -60,6 +60,8 @@ mod _native {
     }
 
     /// Checks a list of URLs and returns the columns of a table, one row for each, in their order.
+    ///
+    /// A source that is None or empty has a row too, which is inconclusive.
     #[pyfunction]
     #[pyo3(signature = (sources, /, **options))]
     fn check_batch<'py>(
@@ -67,7 +69,7 @@ mod _native {
         sources: &Bound<'_, PyAny>,
         options: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<Bound<'py, PyDict>> {
-        let expected = "a list of str";
+        let expected = "a list of str or None";
         arguments::not_single("sources", expected, sources)?;
         let sources = arguments::list("sources", expected, sources)?;
         checks::batch(py, sources, engine::Options::from_kwargs(options)?)

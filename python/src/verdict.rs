@@ -38,9 +38,9 @@ impl Verdict {
     }
 
     /// The verdict of an image that could not be read.
-    pub(crate) fn failed(source: &str, error: String) -> Self {
+    pub(crate) fn failed(source: Option<&str>, error: String) -> Self {
         Self {
-            source: masked(Some(source)),
+            source: masked(source),
             summary: Summary::unseen(),
             error: Some(error),
         }

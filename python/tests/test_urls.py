@@ -139,14 +139,14 @@ def test_one_url_is_not_taken_for_a_list() -> None:
         kind = type(source).__name__
         with pytest.raises(TypeError, match=f"^urls: expected an iterable of str, not {kind}: put one URL into a list$"):
             g.check_urls(source)
-        with pytest.raises(TypeError, match=f"^sources: expected a list of str, not {kind}: put one URL into a list$"):
+        with pytest.raises(TypeError, match=f"^sources: expected a list of str or None, not {kind}: put one URL into a list$"):
             g.check_batch(source)
     with pytest.raises(TypeError, match="^urls: expected an iterable of str, not int$"):
         g.check_urls(3)  # type: ignore[arg-type]
-    with pytest.raises(TypeError, match="^sources: expected a list of str, not int$"):
+    with pytest.raises(TypeError, match="^sources: expected a list of str or None, not int$"):
         g.check_batch(3)  # type: ignore[arg-type]
-    with pytest.raises(TypeError, match="^sources: expected a list of str, not one with int$"):
-        g.check_batch([url, 3])  # type: ignore[list-item]
+    with pytest.raises(TypeError, match="^sources: expected a list of str or None, not one with int$"):
+        g.check_batch([url, 3])  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="^urls: expected a str, not int$"):
         list(g.check_urls(["no URL", 3]))  # type: ignore[list-item]
     pair: Any = (url, url)
@@ -229,6 +229,21 @@ def test_a_batch_is_columns_with_a_row_for_each_source(site: Site, images: Path)
     assert abs(columns["checked_at"][0] / 1000 - time.time()) < 60
     assert {len(column) for column in columns.values()} == {4}  # type: ignore[arg-type]
     assert all(column == [] for column in g.check_batch([]).values())
+
+
+def test_a_row_without_a_source_does_not_fail_its_batch(site: Site) -> None:
+    sources = [None, site.url(GOOD), "", " ", None]
+    columns = g.check_batch(sources, allow_address=site.allow)
+    assert columns["source"] == sources
+    assert columns["decision"] == ["inconclusive", "accept", "inconclusive", "reject", "inconclusive"]
+    none = "no source in this row"
+    assert columns["error"] == [none, None, none, None, none]
+    assert columns["codes"] == [[], [], [], ["url/malformed"], []]
+    assert columns["format"] == [None, "png", None, None, None]
+    assert columns["version"] == [g.__version__] * 5
+    assert {len(column) for column in columns.values()} == {5}  # type: ignore[arg-type]
+    # With folders, an empty text would be a path.
+    assert g.check_batch(["", None], files_under=["/"])["error"] == [none, none]
 
 
 def test_a_batch_is_a_list_of_checks_for_the_command(site: Site, command: str, tmp_path: Path) -> None:

@@ -70,8 +70,8 @@ class CheckOptions(TypedDict, total=False):
 class Columns(TypedDict):
     """The columns of check_batch(), each as long as the list of sources."""
 
-    source: list[str]
-    """As given."""
+    source: list[str | None]
+    """As given. The row of a source that is None or empty is inconclusive."""
     decision: list[Decision]
     codes: list[list[str]]
     """The codes of the violations, each once: first those that reject, then the warnings."""
