@@ -31,7 +31,7 @@ PARTITIONS = "16"
 WORKERS = {
     "spark-local": "pyspark.daemon",
     "spark-cluster": "pyspark.daemon",
-    "ray": "ray::MapBatches",
+    "ray": "MapBatches(check)",
     "dask": "multiprocessing.spawn",
 }
 

@@ -2,55 +2,54 @@
 
     python check_dask.py urls.parquet verdicts.parquet [PARTITIONS] [OPTIONS]
 
-OPTIONS are those of check_batch, as JSON: '{"files_under": ["/data/images"]}' allows paths of files that every
-worker can read. URLs and paths travel, never images, and nothing is submitted.
+Both may be URIs (s3://bucket/verdicts, which needs s3fs). OPTIONS are those of check_batch, as JSON:
+'{"files_under": ["/data/images"]}' allows paths of files that every worker can read. URLs travel, never images, and
+nothing is submitted.
 """
 
 import json
 import sys
 import time
-from pathlib import Path
 
 import dask.dataframe as dd
 import pandas as pd
 import pyarrow as pa
 from dask.distributed import Client
+from greenlight_image import tables
 
-TYPES = {"codes": pa.list_(pa.string())} | dict.fromkeys(
-    ["width", "height", "bytes", "frames", "elapsed_ms", "checked_at"], pa.int64()
-)
-NAMES = (
-    "source decision codes format width height bytes frames elapsed_ms version requirements checked_at error"
-).split()
-SCHEMA = pa.schema([(name, TYPES.get(name, pa.string())) for name in NAMES])
-PANDAS = {name: "Int64" if TYPES.get(name) == pa.int64() else object for name in NAMES}
-META = pd.DataFrame({name: pd.Series(dtype=PANDAS[name]) for name in NAMES})
+SLICE = 250_000  # Sources. A slice is written before the next one is checked.
+TYPES = {pa.int64(): pd.Int64Dtype(), pa.string(): pd.StringDtype("pyarrow")}.get
+META = tables.SCHEMA.empty_table().to_pandas(types_mapper=TYPES)
+
+
+def sources(part):
+    return tables.sources(pa.Table.from_pandas(part)).to_pandas(types_mapper=TYPES)
 
 
 def check(part, options):
-    import greenlight_image as g
-
-    columns = g.check_batch(part["url"].tolist(), **options)
-    return pd.DataFrame({name: pd.Series(columns[name], dtype=PANDAS[name]) for name in NAMES})
+    return tables.check(pa.Table.from_pandas(part), **options).to_pandas(types_mapper=TYPES)
 
 
 def main(urls, verdicts, partitions="64", given="{}"):
-    # The limits of a check are per process: all URLs of a host are in one partition.
     options = {"mode": "header", "concurrency_per_host": 4} | json.loads(given)
-    todo = dd.read_parquet(urls, columns=["url"]).drop_duplicates()
-    if list(Path(verdicts).glob("*.parquet")):
-        done = dd.read_parquet(verdicts, columns=["source"]).rename(columns={"source": "url"})
-        todo = todo.merge(done, on="url", how="left", indicator=True)
-        todo = todo[todo["_merge"] == "left_only"][["url"]]
-    todo["host"] = todo["url"].str.extract(r"^[a-zA-Z]+://([^/?#]*)", expand=False).str.lower()
-    todo["host"] = todo["host"].fillna(todo["url"])  # paths have no host
-    todo = todo.shuffle("host", npartitions=int(partitions))
-    run = f"{time.time_ns()}-"
-    checked = todo.map_partitions(check, options, meta=META)
-    checked.to_parquet(verdicts, schema=SCHEMA, write_index=False, name_function=lambda part: f"{run}{part:05}.parquet")
+    todo = dd.read_parquet(urls, columns=["url"]).map_partitions(sources).drop_duplicates()
+    if tables.written(verdicts):
+        done = dd.read_parquet(verdicts, columns=["source"])
+        todo = todo.merge(done, left_on="url", right_on="source", how="left")
+        todo = todo[todo["source"].isna()]
+    todo = todo.persist()
+    hashes = todo.map_partitions(lambda part: pd.util.hash_pandas_object(part["url"], index=False))
+    slices = -(-len(todo) // SLICE)
+    for number in range(slices):
+        # The limits of a check are per process: all URLs of a host are in one partition.
+        part = todo[hashes % slices == number].shuffle("host", npartitions=int(partitions))
+        checked, run = part.map_partitions(check, options, meta=META), time.time_ns()
+        names = {"name_function": lambda index, run=run: f"{run}-{index:05}.parquet"}
+        checked.to_parquet(verdicts, schema=tables.SCHEMA, write_index=False, **names)
     print(dd.read_parquet(verdicts, columns=["decision"])["decision"].value_counts().compute())
 
 
 if __name__ == "__main__":
+    # Without an address or DASK_SCHEDULER_ADDRESS, this starts a cluster on the local host.
     with Client():
         main(*sys.argv[1:])
