@@ -93,14 +93,21 @@ fn ledger(results: &results::Results) -> Vec<String> {
 }
 
 fn bulk(results: &results::Results) -> Vec<String> {
-    let rate = value(results, "pipeline/plan/png/100000/greenlight");
-    let shown = results::count(rate);
+    let loopback = value(results, "pipeline/plan/png/100000/greenlight");
+    let distant = value(results, "probe/rate/http/20ms-away/greenlight");
+    let ten_million = |rate: f64| 10e6 / rate;
     vec![
         format!(
-            "10 million URLs take about {:.0} minutes at [{shown} per second]",
-            10e6 / rate / 60.0
+            "on loopback | 64 | [{}](../benches/report/growth-pipeline-time.svg) \
+             | 10 million URLs take about {:.0} minutes |",
+            results::count(loopback),
+            ten_million(loopback) / 60.0
         ),
-        format!("100,000 images of a web server on the same 2 cores: {shown} per second"),
+        format!(
+            "a round trip of 20 ms | 16 | {} | 10 million URLs take about {:.0} hours |",
+            results::count(distant),
+            ten_million(distant) / 3600.0
+        ),
     ]
 }
 
