@@ -3,29 +3,21 @@
 
 use std::{
     collections::BTreeMap,
-    env, fs,
+    env,
     hint::black_box,
     path::PathBuf,
-    process::Command,
-    thread,
     time::{Duration, Instant},
 };
 
 use serde_json::{Value, json};
 
+use crate::{kept::Kept, machine::machine};
+
+pub(crate) use crate::scale::Scale;
+
 /// Minimum duration of one side's part of a round. Rounds are short and many, so that interrupted
 /// ones do not affect the median.
 const ROUND: Duration = Duration::from_micros(300);
-
-/// How much is measured.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Scale {
-    /// Shows that all benchmarks run. The values mean nothing.
-    Once,
-    Quick,
-    Full,
-    Long,
-}
 
 /// What a side is, relative to the library.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -128,34 +120,59 @@ pub(crate) enum Rounds {
 
 pub(crate) struct Suite {
     pub(crate) scale: Scale,
-    filters: Vec<String>,
+    filters: Vec<Filter>,
     is_listing: bool,
+    /// The results that a run of some benchmarks keeps.
+    kept: Option<Kept>,
+    path: Option<PathBuf>,
     records: BTreeMap<String, Value>,
     begun: Instant,
 }
 
+/// Selects the benchmarks whose names contain a text.
+struct Filter {
+    text: String,
+    has_matched: bool,
+}
+
+impl Filter {
+    /// Returns whether a benchmark is selected, possibly by its name with a side.
+    fn selects(&self, name: &str) -> bool {
+        name.contains(&self.text) || self.text.starts_with(name)
+    }
+}
+
 impl Suite {
-    pub(crate) fn new(arguments: Vec<String>) -> Self {
-        let scale = match env::var("GREENLIGHT_BENCH").as_deref() {
-            Err(_) | Ok("" | "full") => Scale::Full,
-            Ok("once") => Scale::Once,
-            Ok("quick") => Scale::Quick,
-            Ok("long") => Scale::Long,
-            Ok(other) => panic!("GREENLIGHT_BENCH is `{other}`, not once, quick, full or long"),
-        };
+    /// Reads the arguments, and the results that will be kept.
+    pub(crate) fn new(arguments: Vec<String>) -> Result<Self, String> {
+        let scale = env::var_os("GREENLIGHT_BENCH").unwrap_or_default();
+        let scale = Scale::named(&scale.to_string_lossy())?;
         let (options, filters): (Vec<_>, Vec<_>) = arguments
             .into_iter()
             .partition(|argument| argument.starts_with('-'));
         if let Some(other) = options.iter().find(|option| *option != "--list") {
-            panic!("no such option: {other}");
+            return Err(format!("no such option: {other}; --help lists them"));
         }
-        Self {
+        let is_listing = !options.is_empty();
+        let target = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
+        let path = scale.file().map(|file| target.with_file_name(file));
+        let kept = match &path {
+            Some(path) if !filters.is_empty() && !is_listing => Kept::read(path)?,
+            _ => None,
+        };
+        let filters = filters.into_iter().map(|text| Filter {
+            text,
+            has_matched: false,
+        });
+        Ok(Self {
             scale,
-            filters,
-            is_listing: !options.is_empty(),
+            filters: filters.collect(),
+            is_listing,
+            kept,
+            path,
             records: BTreeMap::new(),
             begun: Instant::now(),
-        }
+        })
     }
 
     /// Returns whether only the names are wanted.
@@ -166,7 +183,7 @@ impl Suite {
     /// Returns whether the benchmark, whose name does not contain a side yet, is to run.
     pub(crate) fn wants(&self, name: &str) -> bool {
         let mut filters = self.filters.iter();
-        self.filters.is_empty() || filters.any(|one| name.contains(one) || one.starts_with(name))
+        self.filters.is_empty() || filters.any(|filter| filter.selects(name))
     }
 
     /// Runs all sides in alternating rounds, if the name is wanted. The first side is the library's.
@@ -194,6 +211,9 @@ impl Suite {
     ) {
         if !names.iter().any(|(name, _)| self.wants(name)) {
             return;
+        }
+        for filter in &mut self.filters {
+            filter.has_matched |= names.iter().any(|(name, _)| filter.selects(name));
         }
         if self.is_listing {
             for (name, _) in names {
@@ -280,61 +300,54 @@ impl Suite {
     }
 
     /// Writes the results. If only some were selected, the others are kept.
-    pub(crate) fn finish(self) {
-        if self.is_listing {
-            return;
+    pub(crate) fn finish(self) -> Result<(), String> {
+        let unmatched = self.unmatched();
+        if !self.is_listing && !self.records.is_empty() {
+            self.write()?;
         }
-        let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("../bench/suite.json");
-        let mut records = BTreeMap::new();
-        if !self.filters.is_empty()
-            && let Ok(text) = fs::read_to_string(&path)
-        {
-            let old: Value = serde_json::from_str(&text).unwrap();
-            for record in old["results"].as_array().unwrap() {
-                records.insert(record["name"].as_str().unwrap().to_owned(), record.clone());
+        unmatched.map_or(Ok(()), Err)
+    }
+
+    /// Returns an error that names the filters without a benchmark.
+    fn unmatched(&self) -> Option<String> {
+        let filters = self.filters.iter().filter(|filter| !filter.has_matched);
+        let texts: Vec<_> = filters.map(|filter| format!("`{}`", filter.text)).collect();
+        (!texts.is_empty()).then(|| {
+            format!(
+                "no benchmark of scale {} matches {}\n\
+                 hint: list the names: cargo bench --all-features --bench suite -- --list",
+                self.scale.name(),
+                texts.join(" or "),
+            )
+        })
+    }
+
+    fn write(self) -> Result<(), String> {
+        let (measured, elapsed) = (self.records.len(), self.begun.elapsed().as_secs_f64());
+        let reason = match self.path {
+            None => "nothing was measured",
+            Some(_) if cfg!(debug_assertions) => "they are of a build without optimizations",
+            Some(_) => "",
+        };
+        let Some(path) = self.path.filter(|_| reason.is_empty()) else {
+            println!("\n{measured} results in {elapsed:.0} s, not written: {reason}");
+            return Ok(());
+        };
+        let machine = machine(self.scale);
+        let kept = match self.kept {
+            Some(mut kept) => {
+                kept.add(machine, self.records);
+                kept
             }
-        }
-        let measured = self.records.len();
-        records.extend(self.records);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(&path, document(self.scale, &records)).unwrap();
-        let path = path.canonicalize().unwrap();
+            None => Kept::new(machine, self.records),
+        };
+        kept.write(&path)?;
         println!(
-            "\n{measured} results in {:.0} s, written to {}",
-            self.begun.elapsed().as_secs_f64(),
+            "\n{measured} results in {elapsed:.0} s, written to {}",
             path.display()
         );
+        Ok(())
     }
-}
-
-/// One result per line, so that changes of a committed file can be read.
-fn document(scale: Scale, records: &BTreeMap<String, Value>) -> String {
-    let head = json!({
-        "date": jiff::Timestamp::now().strftime("%Y-%m-%d").to_string(),
-        "scale": format!("{scale:?}").to_lowercase(),
-        "commit": output("git", &["rev-parse", "--short", "HEAD"]),
-        "rustc": output("rustc", &["--version"]),
-        "processor": processor(),
-        "cores": thread::available_parallelism().map_or(1, usize::from),
-        "system": format!("{} {}", env::consts::OS, env::consts::ARCH),
-    });
-    let records: Vec<_> = records.values().map(Value::to_string).collect();
-    format!(
-        "{{\"machine\":{head},\n\"results\":[\n{}\n]}}\n",
-        records.join(",\n")
-    )
-}
-
-fn output(program: &str, arguments: &[&str]) -> Option<String> {
-    let output = Command::new(program).args(arguments).output().ok()?;
-    let text = String::from_utf8(output.stdout).ok()?.trim().to_owned();
-    (!text.is_empty()).then_some(text)
-}
-
-fn processor() -> Option<String> {
-    let info = fs::read_to_string("/proc/cpuinfo").ok()?;
-    let line = info.lines().find(|line| line.starts_with("model name"))?;
-    Some(line.split(':').nth(1)?.trim().to_owned())
 }
 
 fn shown(value: f64, unit: Unit, bytes: Option<usize>) -> String {

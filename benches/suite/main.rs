@@ -5,8 +5,10 @@
 //!     cargo bench --all-features -- --list              the names
 //!     GREENLIGHT_BENCH=quick cargo bench --all-features at most 2 minutes, less exact
 //!     GREENLIGHT_BENCH=long cargo bench --all-features  also the longest lists
+//!     GREENLIGHT_BENCH=once cargo bench --all-features  shows that they run; measures and writes nothing
 //!
-//! Names are `area/depth/format/size/who`.
+//! Names are `area/depth/format/size/who`. A text is compared with the name without `who`, or is a name
+//! with it; all sides of a benchmark run.
 
 #![cfg_attr(
     feature = "full",
@@ -16,6 +18,7 @@
         clippy::cast_precision_loss,
         clippy::cast_sign_loss,
         clippy::disallowed_methods,
+        clippy::print_stderr,
         clippy::print_stdout,
         clippy::unwrap_used,
         missing_docs,
@@ -49,9 +52,13 @@ mod images;
 #[cfg(feature = "full")]
 mod inspect;
 #[cfg(feature = "full")]
+mod kept;
+#[cfg(feature = "full")]
 mod ledger;
 #[cfg(feature = "full")]
 mod list;
+#[cfg(feature = "full")]
+mod machine;
 #[cfg(feature = "full")]
 mod pictures;
 #[cfg(feature = "full")]
@@ -65,13 +72,28 @@ mod probe;
 #[cfg(feature = "full")]
 mod process;
 #[cfg(feature = "full")]
+mod scale;
+#[cfg(feature = "full")]
 mod sign;
 mod signature;
 #[cfg(feature = "full")]
 mod upload;
 
 #[cfg(feature = "full")]
-fn main() {
+const HELP: &str = "\
+Usage: cargo bench --all-features --bench suite -- [--list] [TEXT]...
+
+  TEXT    run the benchmarks whose names contain one of these texts; by default all
+  --list  print the names, area/depth/format/size/who, and run nothing
+
+GREENLIGHT_BENCH is the scale:
+  once    run everything once; nothing is measured or written
+  quick   at most 2 minutes, less exact; written to target/bench/quick/suite.json
+  full    the default; written to target/bench/suite.json
+  long    also the longest lists; written to target/bench/suite.json";
+
+#[cfg(feature = "full")]
+fn main() -> std::process::ExitCode {
     let arguments: Vec<String> = std::env::args()
         .skip(1)
         .filter(|argument| argument != "--bench")
@@ -80,19 +102,40 @@ fn main() {
     if let [first, role, rest @ ..] = &arguments[..]
         && first == process::CHILD
     {
-        return match role.as_str() {
-            "sandbox" => pipeline::serve(),
-            "plan" => pipeline::plan(rest),
-            "scan" => pipeline::scan(rest, false, None),
-            "scan-v2" => pipeline::scan(rest, true, None),
-            "scan-v2-paced" => pipeline::scan(rest, true, Some(100)),
-            "upload" => upload::serve(rest),
-            "files" => probe::files::serve(),
-            "probe" => probe::contender::run(rest),
-            other => panic!("no such role: {other}"),
-        };
+        child(role, rest);
+        return std::process::ExitCode::SUCCESS;
     }
-    let mut suite = harness::Suite::new(arguments);
+    if arguments.iter().any(|one| one == "--help" || one == "-h") {
+        println!("{HELP}");
+        return std::process::ExitCode::SUCCESS;
+    }
+    match measure(arguments) {
+        Ok(()) => std::process::ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            std::process::ExitCode::from(2)
+        }
+    }
+}
+
+#[cfg(feature = "full")]
+fn child(role: &str, arguments: &[String]) {
+    match role {
+        "sandbox" => pipeline::serve(),
+        "plan" => pipeline::plan(arguments),
+        "scan" => pipeline::scan(arguments, false, None),
+        "scan-v2" => pipeline::scan(arguments, true, None),
+        "scan-v2-paced" => pipeline::scan(arguments, true, Some(100)),
+        "upload" => upload::serve(arguments),
+        "files" => probe::files::serve(),
+        "probe" => probe::contender::run(arguments),
+        other => panic!("no such role: {other}"),
+    }
+}
+
+#[cfg(feature = "full")]
+fn measure(arguments: Vec<String>) -> Result<(), String> {
+    let mut suite = harness::Suite::new(arguments)?;
     inspect::run(&mut suite);
     gate::run(&mut suite);
     sign::run(&mut suite);
@@ -101,5 +144,5 @@ fn main() {
     list::run(&mut suite);
     pipeline::run(&mut suite);
     probe::run(&mut suite);
-    suite.finish();
+    suite.finish()
 }

@@ -1,5 +1,6 @@
 //! The tests of the public surface, one module per topic.
 
+mod bench_kept;
 mod bmp;
 #[cfg(feature = "cli")]
 mod cli;
