@@ -23,8 +23,20 @@ fn table(results: &Results) -> String {
             .unwrap_or("unknown")
             .to_owned()
     };
+    let scale = match results.machine["scale"].as_str() {
+        Some("full" | "long") => String::new(),
+        other => format!(", at the scale {}", other.unwrap_or("unknown")),
+    };
+    let others: usize = results.other_runs.values().map(Vec::len).sum();
+    let others = match others {
+        0 => String::new(),
+        others => format!(
+            " {others} of {} results are of other runs, which [the report](benches/report/index.html) lists.",
+            results.all.len()
+        ),
+    };
     let mut text = format!(
-        "Measured on {} at commit {}, on {} cores ({}). A ratio above 1 means that greenlight is better.\n\n\
+        "Measured on {} at commit {}, on {} cores ({}){scale}.{others} A ratio above 1 means that greenlight is better.\n\n\
          | what | figure | benchmark |\n|---|---|---|\n",
         machine("date"),
         machine("commit"),
@@ -38,6 +50,13 @@ fn table(results: &Results) -> String {
         );
     }
     text
+}
+
+/// The rows of the table for which results are missing.
+pub(crate) fn missing_figures(results: &Results) -> Vec<&'static str> {
+    let rows = rows(results).into_iter();
+    let rows = rows.filter(|(_, figure, _)| figure.contains(MISSING));
+    rows.map(|(what, ..)| what).collect()
 }
 
 type Row = (&'static str, String, &'static str);
@@ -135,11 +154,13 @@ fn network(kept: &Kept<'_>) -> Vec<Row> {
             "growth-pipeline-time",
         ),
         (
-            "images through the ledger's durable steps, 32 calls in flight",
+            "images through the ledger's durable steps, with group commit and without",
             format!(
-                "{} with group commit, {} without",
+                "{} and {} with 32 calls in flight, {} and {} with 1",
                 kept.shown("ledger/submit/sqlite/32-in-flight/greenlight"),
                 kept.shown("ledger/submit/sqlite/32-in-flight/one-commit-per-call"),
+                kept.shown("ledger/submit/sqlite/1-in-flight/greenlight"),
+                kept.shown("ledger/submit/sqlite/1-in-flight/one-commit-per-call"),
             ),
             "ledger-submit",
         ),
@@ -199,6 +220,9 @@ impl Kept<'_> {
     }
 }
 
+/// The figure of a benchmark without a result.
+const MISSING: &str = "not measured";
+
 fn missing() -> String {
-    "not measured".to_owned()
+    MISSING.to_owned()
 }

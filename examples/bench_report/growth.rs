@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use maud::{Markup, html};
 
-use crate::{
+use super::{
     page::figure,
     results::{self, Measured, Results},
     svg::{self, Axis, Plot, Series},

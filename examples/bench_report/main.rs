@@ -5,93 +5,54 @@
 //!
 //! The measurements are `suite.json` (`cargo bench --all-features`), `accuracy.csv` (the example `accuracy`),
 //! `npm.csv` (npm/bench/peers.mjs) and `python.csv` (python/bench/readers.py). Each is optional but the first.
+//! All are read and checked before anything is written.
 
 #![allow(
     clippy::as_conversions,
     clippy::cast_possible_truncation,
     clippy::cast_precision_loss,
+    clippy::print_stderr,
     clippy::print_stdout,
     reason = "draws numbers, and prints what it wrote"
 )]
 
-mod claims;
-mod growth;
-mod page;
-mod results;
-mod svg;
+#[path = "draw.rs"]
+mod draw;
 
-use std::{error::Error, fs, path::Path};
+use std::{path::Path, process::ExitCode};
 
-use page::Extra;
-use results::Results;
+const HELP: &str = "\
+Draws the benchmarks' report in benches/report, and the table in README.md.
 
-fn main() -> Result<(), Box<dyn Error>> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let report = root.join("benches/report");
-    fs::create_dir_all(&report)?;
-    if let Some(measured) = std::env::args().nth(1) {
-        for name in ["suite.json", "accuracy.csv", "npm.csv", "python.csv"] {
-            let path = Path::new(&measured).join(name);
-            if path.exists() {
-                fs::copy(&path, report.join(name))?;
-                println!("kept {name}");
-            }
+Usage: cargo run --example bench_report [-- FOLDER]
+
+  FOLDER  a folder with new measurements, such as target/bench: suite.json, accuracy.csv, npm.csv or python.csv.
+          They replace the kept ones in benches/report. Without FOLDER the kept ones are drawn.
+
+Everything is read and checked before anything is written.";
+
+fn main() -> ExitCode {
+    let arguments: Vec<_> = std::env::args_os().skip(1).collect();
+    if arguments.iter().any(|one| one == "--help" || one == "-h") {
+        println!("{HELP}");
+        return ExitCode::SUCCESS;
+    }
+    let folder = match &arguments[..] {
+        [] => None,
+        [folder] if !folder.to_string_lossy().starts_with('-') => Some(Path::new(folder)),
+        _ => {
+            eprintln!("error: one folder at most is expected\n\n{HELP}");
+            return ExitCode::from(2);
+        }
+    };
+    match draw::draw(Path::new(env!("CARGO_MANIFEST_DIR")), folder) {
+        Ok(written) => {
+            println!("{written}");
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("error: {error}\nNothing was written.");
+            ExitCode::from(2)
         }
     }
-    let results = Results::parse(&fs::read_to_string(report.join("suite.json"))?)?;
-    let page = page::page(&results, &extras(&report));
-    for entry in fs::read_dir(&report)? {
-        let path = entry?.path();
-        if path.extension().is_some_and(|extension| extension == "svg") {
-            fs::remove_file(path)?;
-        }
-    }
-    for (name, plot) in &page.plots {
-        fs::write(report.join(name), &plot.svg)?;
-    }
-    fs::write(report.join("index.html"), page.html + "\n")?;
-    println!(
-        "{} plots of {} measurements in {}",
-        page.plots.len(),
-        results.all.len(),
-        report.display()
-    );
-    let readme = root.join("README.md");
-    let text = claims::replaced(&fs::read_to_string(&readme)?, Some(&results));
-    fs::write(
-        &readme,
-        text.ok_or("the README has no place for the table")?,
-    )?;
-    Ok(())
-}
-
-fn extras(report: &Path) -> Vec<Extra> {
-    let all = [
-        (
-            "accuracy",
-            "Accuracy",
-            "Rates on a folder of oddities are not rates on the images of a site. A reader of one format is measured on the files \
-             of that format; readers of headers do not look for damage.",
-        ),
-        (
-            "npm",
-            "The npm package and its peers",
-            "npm/bench/peers.mjs: microseconds per file in Node.js; a ratio above 1 means that greenlight at structure depth is faster.",
-        ),
-        (
-            "python",
-            "The Python package and its peers",
-            "python/bench/readers.py: microseconds per file, from files in the page cache.",
-        ),
-    ];
-    let present = all.into_iter().filter_map(|(name, title, note)| {
-        let table = results::table(&report.join(format!("{name}.csv")))?;
-        Some(Extra {
-            name,
-            title,
-            note,
-            table,
-        })
-    });
-    present.collect()
 }

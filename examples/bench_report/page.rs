@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use crate::{
+use super::{
     growth,
     results::{Measured, Results, ratio},
     svg::{self, Bar, Plot},
@@ -43,8 +43,14 @@ pub(crate) struct Extra {
     pub(crate) name: &'static str,
     pub(crate) title: &'static str,
     pub(crate) note: &'static str,
+    /// When and of what it was measured, if the file states it.
+    pub(crate) source: Option<String>,
     pub(crate) table: Vec<Vec<String>>,
 }
+
+/// The columns that the plots of accuracy read.
+pub(crate) const ACCURACY_COLUMNS: [&str; 4] =
+    ["good", "good refused", "corrupt", "corrupt accepted"];
 
 pub(crate) fn page(results: &Results, extras: &[Extra]) -> Page {
     let mut plots = BTreeMap::new();
@@ -77,6 +83,7 @@ pub(crate) fn page(results: &Results, extras: &[Extra]) -> Page {
                     "that the format requires. What each side does not check is described in "
                     a href="../README.md" { "the benchmarks' README" } "."
                 }
+                (other_runs(results))
                 (losses(results))
                 h2 #growth { "Growth" }
                 p { "Both axes are logarithmic: time that grows in proportion is a straight diagonal, and memory that does not grow is flat." }
@@ -86,7 +93,7 @@ pub(crate) fn page(results: &Results, extras: &[Extra]) -> Page {
                 @if let Some(accuracy) = accuracy { h2 #accuracy { "Accuracy" } (accuracy) }
                 @for extra in extras.iter().filter(|extra| extra.name != "accuracy") {
                     h2 id=(extra.name) { (extra.title) }
-                    figure { figcaption { small { (extra.note) } } (table(&extra.table)) }
+                    figure { (caption(extra)) (table(&extra.table)) }
                 }
                 h2 #numbers { "All numbers" }
                 details { summary { (results.all.len()) " measurements" } (numbers(results)) }
@@ -116,32 +123,75 @@ pub(crate) fn figure(
     markup
 }
 
-/// Where a peer is better, in the order of the ratios.
+fn caption(extra: &Extra) -> Markup {
+    html! {
+        figcaption {
+            @if let Some(source) = &extra.source { small { (source) } }
+            small { (extra.note) }
+        }
+    }
+}
+
+/// The results that the head of the page does not describe.
+fn other_runs(results: &Results) -> Markup {
+    let count: usize = results.other_runs.values().map(Vec::len).sum();
+    html! {
+        @if count > 0 {
+            p #runs { (count) " of " (results.all.len()) " measurements are of other runs:" }
+            @for (run, names) in &results.other_runs {
+                details {
+                    summary { (run) ": " (names.len()) }
+                    ul { @for name in names { li { (breakable(name)) } } }
+                }
+            }
+        }
+    }
+}
+
+/// The comparisons that a peer wins, and those that another way to use greenlight wins.
 fn losses(results: &Results) -> Markup {
-    let peers = || {
-        results
-            .all
-            .values()
-            .filter(|one| one.kind == "peer" && one.ratio.is_some())
-    };
-    let mut worse: Vec<_> = peers().filter(|peer| peer.ratio < Some(0.995)).collect();
+    let peers = |one: &Measured| one.kind == "peer";
+    let own = |one: &Measured| one.kind == "greenlight" && !one.name.ends_with("/greenlight");
+    html! {
+        h2 #losses { "Where a peer is better" }
+        (lost(results, peers, "comparisons with peers", "peer"))
+        h2 #variants { "Where another way to use greenlight is better" }
+        (lost(
+            results,
+            own,
+            "comparisons with another setting, depth or ledger of greenlight: for example, one commit per call \
+             instead of group commit, or SQLite instead of PostgreSQL",
+            "other",
+        ))
+    }
+}
+
+/// The comparisons with a ratio below 1, in the order of the ratios.
+fn lost(results: &Results, is_in: impl Fn(&Measured) -> bool, of: &str, other: &str) -> Markup {
+    let compared = results.all.values();
+    let compared: Vec<_> = compared
+        .filter(|one| is_in(one) && one.ratio.is_some())
+        .collect();
+    let mut worse: Vec<_> = compared
+        .iter()
+        .filter(|one| one.ratio < Some(0.995))
+        .collect();
     worse.sort_by(|one, other| {
         one.ratio
             .partial_cmp(&other.ratio)
             .unwrap_or(std::cmp::Ordering::Equal)
     });
     html! {
-        h2 #losses { "Where a peer is better" }
-        p { (worse.len()) " of " (peers().count()) " comparisons with peers." }
+        p { (worse.len()) " of " (compared.len()) " " (of) "." }
         @if !worse.is_empty() {
             figure { div.scroll { table {
-                thead { tr { th { "benchmark" } th.text { "peer" } th { "greenlight" } th { "peer" } th { "ratio" } } }
+                thead { tr { th { "benchmark" } th.text { (other) } th { "greenlight" } th { (other) } th { "ratio" } } }
                 tbody {
-                    @for peer in worse {
+                    @for one in worse {
                         tr {
-                            td { a href={ "#" (peer.group()) } { (breakable(peer.benchmark())) } } td.text { (peer.who()) }
-                            td { (results.ours(peer).map(Measured::shown).unwrap_or_default()) } td { (peer.shown()) }
-                            td.bad { (ratio(peer.ratio.unwrap_or_default())) }
+                            td { a href={ "#" (one.group()) } { (breakable(one.benchmark())) } } td.text { (one.who()) }
+                            td { (results.ours(one).map(Measured::shown).unwrap_or_default()) } td { (one.shown()) }
+                            td.bad { (ratio(one.ratio.unwrap_or_default())) }
                         }
                     }
                 }
@@ -235,7 +285,7 @@ fn accuracy_figure(extra: &Extra, plots: &mut BTreeMap<String, Plot>) -> Markup 
             (figure(plots, "accuracy-good-refused", "Good files that are rejected", "of the files that are for the reader; shorter is better", svg::shares(&refused, 100.0)))
             (figure(plots, "accuracy-corrupt-accepted", "Corrupt files that are accepted", "most decoders reject them; shorter is better", svg::shares(&accepted, 100.0)))
         }
-        figure style="margin-top:1rem" { figcaption { small { (extra.note) } } (table(&extra.table)) }
+        figure style="margin-top:1rem" { (caption(extra)) (table(&extra.table)) }
     }
 }
 

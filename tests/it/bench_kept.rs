@@ -68,7 +68,10 @@ fn a_head_without_results_is_replaced() {
 fn a_malformed_file_of_results_is_an_error_that_names_it() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("suite.json");
-    assert!(Kept::read(&path).unwrap().is_none(), "a missing file has no results");
+    assert!(
+        Kept::read(&path).unwrap().is_none(),
+        "a missing file has no results"
+    );
     for (text, error) in [
         ("{", "EOF while parsing"),
         ("[]", "no object `machine`"),

@@ -1,17 +1,8 @@
 //! The figures in the README are the kept results of the benchmarks.
 
-#[allow(
-    clippy::as_conversions,
-    clippy::cast_precision_loss,
-    reason = "shared with the example"
-)]
-#[path = "../../examples/bench_report/claims.rs"]
-mod claims;
-#[allow(dead_code, reason = "shared with the example")]
-#[path = "../../examples/bench_report/results.rs"]
-mod results;
-
 use std::{fs, path::Path};
+
+use crate::bench_report::draw::{claims, results};
 
 #[test]
 fn the_readme_has_the_kept_results() {

@@ -1,6 +1,7 @@
 //! The tests of the public surface, one module per topic.
 
 mod bench_kept;
+mod bench_report;
 mod bmp;
 #[cfg(feature = "cli")]
 mod cli;
