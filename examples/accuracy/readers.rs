@@ -2,13 +2,17 @@
 
 use std::{
     io::Cursor,
-    process::{Command, Stdio},
+    panic::{AssertUnwindSafe, catch_unwind},
+    time::Duration,
 };
 
 use greenlight::{Depth, Format, Inspection};
 use zune_jpeg::zune_core::bytestream::ZCursor;
 
-use crate::truth::File;
+use crate::{
+    command::{Ended, Program},
+    truth::{File, format_name},
+};
 
 /// The formats that the service scans.
 pub(crate) const ALL: &[&str] = &["png", "jpeg", "gif", "bmp"];
@@ -21,9 +25,20 @@ pub(crate) struct Reading {
     pub(crate) dimensions: Option<(u32, u32)>,
 }
 
+/// How a reader ended for a file.
+pub(crate) enum Outcome {
+    Read(Reading),
+    Panicked,
+    /// A program did not end in time.
+    TimedOut(Duration),
+}
+
+type Read = dyn Fn(&File) -> Result<Outcome, String>;
+
 pub(crate) struct Reader {
     pub(crate) name: String,
-    pub(crate) read: Box<dyn Fn(&File) -> Reading>,
+    /// Returns an error if the reader cannot be run.
+    pub(crate) read: Box<Read>,
     /// The only formats that the reader knows; empty if it identifies formats.
     formats: &'static [&'static str],
 }
@@ -36,7 +51,10 @@ impl Reader {
     ) -> Self {
         Self {
             name: name.to_owned(),
-            read: Box::new(read),
+            read: Box::new(move |file| {
+                let reading = catch_unwind(AssertUnwindSafe(|| read(file)));
+                Ok(reading.map_or(Outcome::Panicked, Outcome::Read))
+            }),
             formats,
         }
     }
@@ -73,25 +91,26 @@ pub(crate) fn all() -> Vec<Reader> {
     ]
 }
 
-/// A program that accepts a file if its exit code is 0. `{}` in an argument is replaced by the path.
-pub(crate) fn command(text: &str) -> Reader {
-    let words: Vec<String> = text.split_whitespace().map(str::to_owned).collect();
-    Reader::new(text, ALL, move |file| {
-        let path = file.path.to_string_lossy();
-        let mut words = words.iter().map(|word| word.replace("{}", &path));
-        let mut command = Command::new(words.next().unwrap_or_default());
-        command
-            .args(words)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null());
-        let status = command.status().expect("the command can be started");
-        // A program that is ended by a signal counts as a panic.
-        let code = status.code().expect("the command exits");
-        Reading {
-            accepts: code == 0,
-            ..Reading::default()
-        }
+/// A program that accepts a file if its exit code is 0.
+///
+/// # Errors
+///
+/// If it is not a command with `{}` in an argument, which is replaced by the path.
+pub(crate) fn command(text: &str, limit: Duration) -> Result<Reader, String> {
+    let program = Program::parse(text)?;
+    Ok(Reader {
+        name: text.to_owned(),
+        formats: ALL,
+        read: Box::new(move |file| {
+            Ok(match program.run(&file.path, limit)? {
+                Ended::Exited { is_success } => Outcome::Read(Reading {
+                    accepts: is_success,
+                    ..Reading::default()
+                }),
+                Ended::Crashed => Outcome::Panicked,
+                Ended::TimedOut(after) => Outcome::TimedOut(after),
+            })
+        }),
     })
 }
 
@@ -118,7 +137,7 @@ fn imagesize(file: &File) -> Reading {
     let side = |side: usize| u32::try_from(side).unwrap_or_default();
     Reading {
         accepts: size.is_some(),
-        format: format.map(|format| name(&format!("{format:?}"))),
+        format: format.map(|format| format_name(&format!("{format:?}"))),
         dimensions: size.map(|size| (side(size.width), side(size.height))),
     }
 }
@@ -128,7 +147,7 @@ fn imsz(file: &File) -> Reading {
     let side = |side: u64| u32::try_from(side).unwrap_or_default();
     Reading {
         accepts: info.is_some(),
-        format: info.as_ref().map(|info| name(info.format.name())),
+        format: info.as_ref().map(|info| format_name(info.format.name())),
         dimensions: info.map(|info| (side(info.width), side(info.height))),
     }
 }
@@ -138,7 +157,7 @@ fn infer(file: &File) -> Reading {
         infer::get(&file.bytes).filter(|kind| kind.matcher_type() == infer::MatcherType::Image);
     Reading {
         accepts: kind.is_some(),
-        format: kind.map(|kind| name(kind.extension())),
+        format: kind.map(|kind| format_name(kind.extension())),
         dimensions: None,
     }
 }
@@ -146,7 +165,9 @@ fn infer(file: &File) -> Reading {
 fn image(file: &File) -> Reading {
     let reader = image::ImageReader::new(Cursor::new(&file.bytes)).with_guessed_format();
     let reader = reader.expect("memory can be read");
-    let format = reader.format().map(|format| name(&format!("{format:?}")));
+    let format = reader
+        .format()
+        .map(|format| format_name(&format!("{format:?}")));
     let picture = reader.decode().ok();
     Reading {
         accepts: picture.is_some(),
@@ -216,14 +237,5 @@ fn decoded(dimensions: Option<(u32, u32)>) -> Reading {
         accepts: dimensions.is_some(),
         format: None,
         dimensions,
-    }
-}
-
-/// The truth's name of a format, of those that are compared.
-fn name(name: &str) -> String {
-    let name = name.to_lowercase();
-    match name.as_str() {
-        "jpg" => "jpeg".to_owned(),
-        _ => name,
     }
 }

@@ -1,5 +1,6 @@
 //! The tests of the public surface, one module per topic.
 
+mod accuracy;
 mod bench_kept;
 mod bench_report;
 mod bmp;
