@@ -98,6 +98,7 @@ impl Header {
         (self.width > 0 && self.height > 0).then(|| Dimensions::new(self.width, self.height))
     }
 
+    #[inline]
     pub(super) fn state_sides(&self, facts: &mut Facts) {
         facts.dimensions = self.dimensions();
         if facts.dimensions.is_none() {
@@ -147,6 +148,7 @@ impl Header {
         }
     }
 
+    #[inline]
     pub(super) fn state_fields(&self, facts: &mut Facts) {
         if self.bits_are_legal() {
             (facts.bit_depth, facts.color) = self.color();
