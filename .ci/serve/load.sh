@@ -17,7 +17,9 @@ mkdir -p "$work"
 
 # The peer is a role of the benchmarks' program, which is built as they are.
 peer=$(cargo bench --quiet --locked --all-features --bench suite --no-run --message-format json |
-  python3 -c 'import json, sys; print([m["executable"] for m in map(json.loads, sys.stdin) if m.get("executable")][-1])')
+  python3 -c 'import json, sys
+built = [m for m in map(json.loads, sys.stdin) if m.get("executable")]
+print(*[m["executable"] for m in built if m["target"]["name"] == "suite"])')
 
 # A PNG with a private chunk of 2 MB, in a form.
 python3 - "$work/form" <<'PYTHON'
@@ -57,6 +59,7 @@ server=$!
 # The peer ends with its standard input.
 mkfifo -m 600 "$work/stdin.$$"
 "$peer" child-process upload <"$work/stdin.$$" >"$work/peer" &
+axum=$!
 exec 3>"$work/stdin.$$"
 rm "$work/stdin.$$"
 trap 'kill "$server"; exec 3>&-' EXIT
@@ -64,6 +67,7 @@ url=
 address=
 while [ -z "$url" ] || [ -z "$address" ]; do
   kill -0 "$server"
+  kill -0 "$axum"
   sleep 0.1
   url=$(sed -n 's/^listening on //p' "$work/stdout")
   address=$(head -n 1 "$work/peer")
