@@ -79,8 +79,9 @@ pub struct Run {
     ordered: Reading<Ordered>,
 }
 
-/// A read of the outbox. It outlives a call that is dropped, and the next call awaits it: a caller
-/// that does something else at intervals would otherwise begin a slow read each time, and end none.
+/// A read of the outbox, and whether every stage had ended before it. It outlives a call that is
+/// dropped, and the next call awaits it: a caller that does something else at intervals would
+/// otherwise begin a slow read each time, and end none.
 type Reading<T> = JoinSet<(bool, Result<T, Error>)>;
 
 /// A handle that stops a run from another task or thread.
@@ -175,19 +176,14 @@ impl Run {
     /// every request. It is returned after the results of all requests in flight are recorded.
     pub async fn next(&mut self) -> Result<Option<Vec<Undelivered>>, Error> {
         loop {
-            if self.outbox.is_empty() {
+            let begin = || {
                 // Read before the outbox, which then contains everything that the stages recorded.
                 let is_done = self.stages.is_empty();
                 let ledger = Arc::clone(&self.shared.pipeline.ledger);
                 let after = self.handed_out;
-                self.outbox
-                    .spawn(async move { (is_done, ledger.undelivered(after, DELIVERY).await) });
-            }
-            let Some(read) = self.outbox.join_next().await else {
-                continue;
+                async move { (is_done, ledger.undelivered(after, DELIVERY).await) }
             };
-            let (is_done, outcomes) = joined(read)?;
-            let outcomes = outcomes?;
+            let (is_done, outcomes) = continue_read(&mut self.outbox, begin).await?;
             // Delivery ids grow, so those after the last one were not returned yet.
             if let Some(last) = outcomes.last() {
                 self.handed_out = Some(last.id);
@@ -212,21 +208,16 @@ impl Run {
     /// Returns the errors of [`next`](Self::next).
     pub async fn next_in_order(&mut self) -> Result<Option<Vec<Undelivered>>, Error> {
         loop {
-            if self.ordered.is_empty() {
+            let begin = || {
                 // Read before the ledger, which then contains everything that the stages recorded.
                 let is_done = self.stages.is_empty();
                 let ledger = Arc::clone(&self.shared.pipeline.ledger);
                 // A line that is delivered again has an earlier row number than those already read.
                 self.read_through = self.read_through.min(self.shared.take_again());
                 let after = self.read_through;
-                self.ordered
-                    .spawn(async move { (is_done, ledger.ordered(after, DELIVERY).await) });
-            }
-            let Some(read) = self.ordered.join_next().await else {
-                continue;
+                async move { (is_done, ledger.ordered(after, DELIVERY).await) }
             };
-            let (is_done, read) = joined(read)?;
-            let read = read?;
+            let (is_done, read) = continue_read(&mut self.ordered, begin).await?;
             let has_moved = read.through > self.read_through;
             self.read_through = read.through;
             if !read.outcomes.is_empty() {
@@ -313,6 +304,25 @@ impl Run {
         Stopper {
             shared: Arc::clone(&self.shared),
         }
+    }
+}
+
+/// Awaits the read that a dropped call has begun, or else begins one.
+async fn continue_read<T, F>(
+    reading: &mut Reading<T>,
+    mut begin: impl FnMut() -> F,
+) -> Result<(bool, T), Error>
+where
+    T: Send + 'static,
+    F: Future<Output = (bool, Result<T, Error>)> + Send + 'static,
+{
+    loop {
+        // `None` if there is none.
+        if let Some(ended) = reading.join_next().await {
+            let (is_done, found) = joined(ended)?;
+            return Ok((is_done, found?));
+        }
+        reading.spawn(begin());
     }
 }
 
