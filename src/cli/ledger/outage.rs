@@ -17,18 +17,19 @@ pub(super) struct Reported(Option<Duration>);
 /// What to report of an outage.
 #[derive(Debug)]
 pub(super) enum Change {
-    /// How long it has lasted.
-    Began(Duration),
+    /// How long it has lasted, and its latest error.
+    Began(Duration, String),
     /// How long it lasted.
     Ended(Duration),
 }
 
 impl Reported {
-    /// Notes how long the present outage has lasted, if there is one.
-    pub(super) fn note(&mut self, lasted: Option<Duration>) -> Option<Change> {
-        let lasted = lasted.filter(|lasted| *lasted >= SHORT);
-        match (mem::replace(&mut self.0, lasted), lasted) {
-            (None, Some(lasted)) => Some(Change::Began(lasted)),
+    /// Notes the present outage, if there is one: how long it has lasted, and its latest error.
+    pub(super) fn note(&mut self, outage: Option<(Duration, String)>) -> Option<Change> {
+        let outage = outage.filter(|(lasted, _)| *lasted >= SHORT);
+        let lasted = outage.as_ref().map(|(lasted, _)| *lasted);
+        match (mem::replace(&mut self.0, lasted), outage) {
+            (None, Some((lasted, error))) => Some(Change::Began(lasted, error)),
             (Some(lasted), None) => Some(Change::Ended(lasted)),
             (None, None) | (Some(_), Some(_)) => None,
         }
@@ -54,12 +55,10 @@ impl Outages {
 
     /// The same for an outage of which the duration and the latest error are known.
     pub(crate) fn report(&mut self, outage: Option<(Duration, String)>) -> String {
-        let (lasted, error) = outage.unzip();
-        match self.reported.note(lasted) {
-            Some(Change::Began(lasted)) => terminal::note(&format!(
-                "the service has done nothing for {}, retrying at growing intervals: {}",
-                duration::rough(lasted),
-                error.unwrap_or_default()
+        match self.reported.note(outage) {
+            Some(Change::Began(lasted, error)) => terminal::note(&format!(
+                "the service has done nothing for {}, retrying at growing intervals: {error}",
+                duration::rough(lasted)
             )),
             Some(Change::Ended(lasted)) => terminal::note(&format!(
                 "the service responds again after {}",

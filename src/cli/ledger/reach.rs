@@ -113,12 +113,11 @@ impl Reach {
     fn look(&mut self) -> bool {
         let outage = self.ledger.unreachable();
         let is_out = outage.is_some();
-        let (lasted, error) = outage.map(|outage| (outage.lasted, outage.error)).unzip();
-        match self.reported.note(lasted) {
-            Some(Change::Began(lasted)) => terminal::warning(&format!(
-                "the ledger has been unreachable for {}, waiting for it: {}",
-                duration::rough(lasted),
-                error.unwrap_or_default()
+        let outage = outage.map(|outage| (outage.lasted, outage.error));
+        match self.reported.note(outage) {
+            Some(Change::Began(lasted, error)) => terminal::warning(&format!(
+                "the ledger has been unreachable for {}, waiting for it: {error}",
+                duration::rough(lasted)
             )),
             Some(Change::Ended(lasted)) => terminal::note(&format!(
                 "the ledger can be reached again after {}",
