@@ -126,6 +126,17 @@ impl Server {
         std::fs::remove_file(self.folder.join("stopped")).unwrap();
     }
 
+    /// Stops the processes of the server, which then neither respond nor end, until the result is
+    /// dropped. The system still accepts connections and acknowledges data for them.
+    #[allow(dead_code, reason = "the benchmarks do not")]
+    pub(crate) fn freeze(&self) -> Frozen {
+        let pid = std::fs::read_to_string(self.folder.join("data/postmaster.pid")).unwrap();
+        let pid = pid.lines().next().unwrap();
+        let frozen = Frozen(pid.to_owned());
+        frozen.signal("STOP");
+        frozen
+    }
+
     fn leak(self) -> String {
         let url = self.url.clone();
         // Its standard input stays open as long as this process.
@@ -178,6 +189,26 @@ impl Server {
         }
         let log = std::fs::read_to_string(folder.join("log")).unwrap_or_default();
         panic!("PostgreSQL did not start: {log}");
+    }
+}
+
+/// A server whose processes are stopped.
+pub(crate) struct Frozen(String);
+
+impl Frozen {
+    /// Signals the first process, which starts all others, before those.
+    fn signal(&self, name: &str) {
+        let script = r#"kill -"$1" "$2" && pkill -"$1" -P "$2""#;
+        let sent = Command::new("sh")
+            .args(["-c", script, "sh", name, &self.0])
+            .status();
+        assert!(sent.unwrap().success());
+    }
+}
+
+impl Drop for Frozen {
+    fn drop(&mut self) {
+        self.signal("CONT");
     }
 }
 

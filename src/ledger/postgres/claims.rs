@@ -4,10 +4,10 @@ use std::collections::HashMap;
 
 use super::{
     super::{Claimed, Finding, Hold, Judgement, Lease, NextStep, State, Work},
+    connection::Connection,
     fault::Fault,
     next_step::{Claim, Transition, apply_next_steps},
     outbox::{self, Final},
-    pool::Connection,
     rename,
     row::{code, codes, key_of, location_at, signed, storable},
 };

@@ -18,6 +18,9 @@ use crate::{
 /// The default schema.
 const SCHEMA: &str = "greenlight";
 
+/// How long a connection to one address may take.
+const CONNECT: Duration = Duration::from_secs(10);
+
 /// How long a server may acknowledge nothing before its connection is closed, where the system
 /// supports that, and how long a connection is idle before the server has to acknowledge a packet.
 const LOST: Duration = Duration::from_secs(30);
@@ -117,6 +120,35 @@ impl Config {
     }
 }
 
+impl Config {
+    /// How long a server may be silent before a new connection is tried.
+    pub(super) fn silence_limit(&self) -> Duration {
+        self.driver
+            .get_connect_timeout()
+            .copied()
+            .unwrap_or(CONNECT)
+    }
+
+    /// How long it may take until a connection can be used, which libpq's `connect_timeout`
+    /// includes. The driver applies that to each address, and ends it when the system has accepted
+    /// the connection, which it does for a server whose processes are stopped.
+    pub(super) fn connect_limit(&self) -> Duration {
+        let hosts: u32 = self.driver.get_hosts().iter().map(addresses).sum();
+        let given = u32::try_from(self.driver.get_hostaddrs().len()).unwrap_or(u32::MAX);
+        self.silence_limit().saturating_mul(hosts.max(given))
+    }
+}
+
+/// The most addresses of a host that an attempt to connect has time for.
+fn addresses(host: &Host) -> u32 {
+    match host {
+        Host::Tcp(name) if name.parse::<std::net::IpAddr>().is_err() => 3,
+        Host::Tcp(_) => 1,
+        #[cfg(unix)]
+        Host::Unix(_) => 1,
+    }
+}
+
 /// The parameters of the URL that the driver does not support.
 #[derive(Default)]
 struct Own {
@@ -210,7 +242,7 @@ fn default_host() -> String {
 /// acknowledgment, and two hours for an idle connection.
 fn set_limits(driver: &mut Driver) {
     if driver.get_connect_timeout().is_none() {
-        driver.connect_timeout(Duration::from_secs(10));
+        driver.connect_timeout(CONNECT);
     }
     if driver.get_tcp_user_timeout().is_none() {
         driver.tcp_user_timeout(LOST);
@@ -375,6 +407,22 @@ mod tests {
         assert_eq!(interval, Some(Duration::from_secs(10)));
         let given = "postgres://u@db/d?connect_timeout=1&tcp_user_timeout=2&keepalives_idle=3";
         assert_eq!(limits(given), (Some(1), Some(2), 3));
+    }
+
+    #[test]
+    fn each_address_has_time_to_respond() {
+        let environment = Environment::of(&[]);
+        for (url, wanted) in [
+            ("postgres://u@192.0.2.1/d", 10),
+            ("postgres://u@%2Frun%2Fpostgresql/d", 10),
+            ("postgres://u@192.0.2.1,192.0.2.2/d?connect_timeout=2", 4),
+            ("postgres://u@db/d", 30),
+            ("postgres:///d?hostaddr=192.0.2.1&host=db", 30),
+            ("postgres:///d?hostaddr=192.0.2.1,192.0.2.2", 20),
+        ] {
+            let found = config(url, &environment).unwrap().connect_limit();
+            assert_eq!(found, Duration::from_secs(wanted), "{url}");
+        }
     }
 
     #[test]

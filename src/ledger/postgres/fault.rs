@@ -17,6 +17,8 @@ pub(super) enum Fault {
     Unusable(String),
     /// A table contains a value that no version writes.
     Invalid(String),
+    /// The database did not respond within this time.
+    Silent(Duration),
     Database(tokio_postgres::Error),
 }
 
@@ -44,8 +46,10 @@ impl Fault {
 
     /// Returns whether the connection was lost or refused, so that a new one may work.
     pub(super) fn is_lost(&self) -> bool {
-        let Self::Database(error) = self else {
-            return false;
+        let error = match self {
+            Self::Silent(_) => return true,
+            Self::Unusable(_) | Self::Invalid(_) => return false,
+            Self::Database(error) => error,
         };
         match error.code() {
             // Class 08 is "connection exception", 57P is "operator intervention".
@@ -67,41 +71,56 @@ impl Fault {
 
     pub(super) fn into_error(self, operation: &str, place: &str) -> Error {
         let is_lost = self.is_lost();
-        match self {
+        let (what, cause) = match self {
             Self::Unusable(detail) => {
-                Error::new(ErrorKind::Usage, format!("{operation}: {detail}: {place}"))
+                return Error::new(ErrorKind::Usage, format!("{operation}: {detail}: {place}"));
             }
-            Self::Invalid(detail) => {
-                Error::new(ErrorKind::Io, format!("{operation}: {detail}: {place}"))
-            }
+            Self::Invalid(detail) => (detail, None),
+            Self::Silent(limit) => (
+                "the database cannot be reached".to_owned(),
+                Some(format!("it does not respond within {}", seconds(limit))),
+            ),
             Self::Database(error) => {
-                let what = match error.as_db_error() {
-                    Some(_) => "the database reported an error",
-                    None if is_lost => "the database cannot be reached",
-                    None => "the database cannot be used",
-                };
-                let cause = match error.as_db_error() {
-                    Some(reported) => {
-                        let detail = reported.detail().unwrap_or_default();
-                        let space = if detail.is_empty() { "" } else { ": " };
-                        let code = reported.code().code();
-                        let text = format!("{}{space}{detail} ({code})", reported.message());
-                        harmless(&text, 400)
-                    }
-                    None => harmless(&causes(&error), 400),
-                };
-                // The call may have been committed before the connection was lost.
-                let retry = if is_lost {
-                    Retry::Ambiguous
-                } else {
-                    Retry::Never
-                };
-                let message = format!("{operation}: {what}: {place}");
-                let error = Error::new(ErrorKind::Io, message).with_source(cause);
-                error.with_retry(retry)
+                let (what, cause) = reported(&error, is_lost);
+                (what.to_owned(), Some(harmless(&cause, 400)))
             }
+        };
+        // The call may have been committed before the connection was lost.
+        let retry = if is_lost {
+            Retry::Ambiguous
+        } else {
+            Retry::Never
+        };
+        let message = format!("{operation}: {what}: {place}");
+        let error = Error::new(ErrorKind::Io, message).with_retry(retry);
+        match cause {
+            Some(cause) => error.with_source(cause),
+            None => error,
         }
     }
+}
+
+/// Returns what failed and why.
+fn reported(error: &tokio_postgres::Error, is_lost: bool) -> (&'static str, String) {
+    let Some(reported) = error.as_db_error() else {
+        let what = if is_lost {
+            "the database cannot be reached"
+        } else {
+            "the database cannot be used"
+        };
+        return (what, causes(error));
+    };
+    let detail = reported.detail().unwrap_or_default();
+    let space = if detail.is_empty() { "" } else { ": " };
+    let code = reported.code().code();
+    let cause = format!("{}{space}{detail} ({code})", reported.message());
+    ("the database reported an error", cause)
+}
+
+fn seconds(time: Duration) -> String {
+    let seconds = time.as_secs();
+    let unit = if seconds == 1 { "second" } else { "seconds" };
+    format!("{seconds} {unit}")
 }
 
 fn is_io(error: &tokio_postgres::Error) -> bool {

@@ -5,8 +5,8 @@ use std::{collections::HashMap, time::Duration};
 use super::{
     super::stored::is_file,
     super::{Claimed, Key, LongTransaction, NewImage},
+    connection::Connection,
     fault::Fault,
-    pool::Connection,
     row::{key_of, location_bytes, unsigned},
 };
 use crate::sanitize::harmless;

@@ -5,9 +5,9 @@ use std::collections::{HashMap, HashSet};
 use super::{
     super::stored::{is_file, state_of},
     super::{Enqueued, Key, Known, Location, NewImage, State},
+    connection::{Connection, Lock},
     fault::Fault,
     outbox,
-    pool::{Connection, Lock},
     row::{codes, key_of, location_at, location_bytes, signed, storable},
 };
 

@@ -4,6 +4,7 @@ mod calls;
 mod claims;
 mod clock;
 mod config;
+mod connection;
 mod environment;
 mod fault;
 mod host;
@@ -29,8 +30,9 @@ use std::{fmt, sync::Arc};
 use super::Scope;
 use crate::error::Error;
 use clock::Clock;
+use connection::{Connection, Lock};
 pub use options::PostgresOptions;
-use pool::{Connection, Lock, Pool};
+use pool::Pool;
 pub(super) use tables::PostgresTables;
 use worker::{Offset, Worker};
 

@@ -4,9 +4,9 @@ use std::collections::HashSet;
 
 use super::{
     super::{NextStep, State, time::to_millis},
+    connection::Connection,
     fault::Fault,
     outbox::{self, Final},
-    pool::Connection,
     row::{code, storable},
 };
 

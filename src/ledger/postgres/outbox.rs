@@ -5,8 +5,8 @@ use std::collections::HashSet;
 use super::{
     super::stored::{ROW_COLUMNS, ROW_JOINS, state_of},
     super::{Delivery, DeliveryId, Ordered, OutboxCounts, Reason, State, Undelivered},
+    connection::{Connection, Lock},
     fault::Fault,
-    pool::{Connection, Lock},
     row::{code, row_at, signed, storable, unsigned},
 };
 

@@ -1,7 +1,6 @@
 //! The connection pool, which runs each call as one transaction.
 
 use std::{
-    collections::HashMap,
     fmt,
     pin::Pin,
     sync::{Mutex, PoisonError},
@@ -10,15 +9,15 @@ use std::{
 
 use tokio::{
     sync::Semaphore,
-    task::JoinHandle,
-    time::{Instant, sleep},
+    time::{Instant, sleep, timeout},
 };
-use tokio_postgres::{Client, NoTls, Row as SqlRow, Statement, types::ToSql};
+use tokio_postgres::NoTls;
 
 use super::{
     super::{Reply, Unreachable},
     clock,
     config::{Config, SslMode},
+    connection::{Connection, Lock},
     fault::{Fault, backoff},
     tls::Tls,
 };
@@ -128,6 +127,14 @@ impl Pool {
 
     /// Opens a connection outside the pool.
     pub(super) async fn connect(&self) -> Result<Connection, Fault> {
+        let limit = self.config.connect_limit();
+        let connected = timeout(limit, self.connect_without_limit()).await;
+        connected.unwrap_or(Err(Fault::Silent(limit)))
+    }
+
+    /// The driver's own limit ends when the system accepts the connection, which a server does
+    /// even if its processes are stopped.
+    async fn connect_without_limit(&self) -> Result<Connection, Fault> {
         let mut driver = self.config.driver.clone();
         let schema = &self.config.schema;
         // `pg_temp` is named, because it would be searched first otherwise. The timeouts keep a
@@ -180,7 +187,7 @@ impl Pool {
         let mut lost = 0;
         let mut conflicts = 0;
         loop {
-            let fault = match self.once(mode, &args, work).await {
+            let fault = match self.respond(self.once(mode, &args, work)).await {
                 Ok(done) => {
                     *self.lost() = None;
                     return Ok(done);
@@ -203,6 +210,28 @@ impl Pool {
         }
     }
 
+    /// Awaits an attempt, however long it takes, unless the server does not accept new connections
+    /// meanwhile.
+    async fn respond<T>(
+        &self,
+        attempt: impl Future<Output = Result<T, Fault>>,
+    ) -> Result<T, Fault> {
+        let silence = async {
+            loop {
+                sleep(self.config.silence_limit()).await;
+                match self.connect().await {
+                    Err(fault) if fault.is_lost() => return fault,
+                    _ => {}
+                }
+            }
+        };
+        tokio::select! {
+            biased;
+            done = attempt => done,
+            fault = silence => Err(fault),
+        }
+    }
+
     async fn once<A: Sync, T>(
         &self,
         mode: Mode,
@@ -212,14 +241,14 @@ impl Pool {
         let _slot = self.slots.acquire().await;
         let idle = self.idle().pop();
         let connection = match idle {
-            Some(idle) if !idle.client.is_closed() => idle,
+            Some(idle) if !idle.is_closed() => idle,
             _ => self.connect().await?,
         };
         // A connection that is dropped within a transaction is closed, not reused.
-        connection.client.batch_execute(mode.begin()).await?;
+        connection.batch(mode.begin()).await?;
         let done = work(&connection, args).await;
         let end = if done.is_ok() { "COMMIT" } else { "ROLLBACK" };
-        let ended = connection.client.batch_execute(end).await;
+        let ended = connection.batch(end).await;
         // A failed call drops the connection: it may be in an unknown state.
         let done = done?;
         // A lost COMMIT may have been executed. The call is repeated, which every call of the trait
@@ -258,135 +287,5 @@ impl fmt::Debug for Pool {
         f.debug_struct("Pool")
             .field("config", &self.config)
             .finish_non_exhaustive()
-    }
-}
-
-/// A connection and the statements that are prepared on it.
-pub(super) struct Connection {
-    client: Client,
-    statements: Mutex<HashMap<String, Statement>>,
-    driver: JoinHandle<()>,
-}
-
-/// Closes the session immediately, which releases its locks.
-impl Drop for Connection {
-    fn drop(&mut self) {
-        self.driver.abort();
-    }
-}
-
-impl Connection {
-    fn new(client: Client, driver: JoinHandle<()>) -> Self {
-        Self {
-            client,
-            statements: Mutex::default(),
-            driver,
-        }
-    }
-
-    pub(super) fn is_closed(&self) -> bool {
-        self.client.is_closed()
-    }
-
-    async fn prepare(&self, sql: &str) -> Result<Statement, Fault> {
-        let lock = || {
-            self.statements
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-        };
-        // Cloned, so that the lock is not held while the server prepares another statement.
-        let known = lock().get(sql).cloned();
-        if let Some(known) = known {
-            return Ok(known);
-        }
-        let statement = self.client.prepare(sql).await?;
-        lock().insert(sql.to_owned(), statement.clone());
-        Ok(statement)
-    }
-
-    pub(super) async fn query(
-        &self,
-        sql: &str,
-        params: &[&(dyn ToSql + Sync)],
-    ) -> Result<Vec<SqlRow>, Fault> {
-        let statement = self.prepare(sql).await?;
-        Ok(self.client.query(&statement, params).await?)
-    }
-
-    pub(super) async fn query_opt(
-        &self,
-        sql: &str,
-        params: &[&(dyn ToSql + Sync)],
-    ) -> Result<Option<SqlRow>, Fault> {
-        let statement = self.prepare(sql).await?;
-        Ok(self.client.query_opt(&statement, params).await?)
-    }
-
-    pub(super) async fn query_one(
-        &self,
-        sql: &str,
-        params: &[&(dyn ToSql + Sync)],
-    ) -> Result<SqlRow, Fault> {
-        let statement = self.prepare(sql).await?;
-        Ok(self.client.query_one(&statement, params).await?)
-    }
-
-    pub(super) async fn execute(
-        &self,
-        sql: &str,
-        params: &[&(dyn ToSql + Sync)],
-    ) -> Result<u64, Fault> {
-        let statement = self.prepare(sql).await?;
-        Ok(self.client.execute(&statement, params).await?)
-    }
-
-    /// Runs statements without parameters and without preparing them.
-    pub(super) async fn batch(&self, sql: &str) -> Result<(), Fault> {
-        Ok(self.client.batch_execute(sql).await?)
-    }
-
-    /// Acquires a lock of the schema for the session. Returns `false` if another session holds it.
-    pub(super) async fn try_lock(&self, lock: Lock) -> Result<bool, Fault> {
-        // Advisory locks are those of the whole database, which may have several ledgers.
-        let sql = "SELECT pg_try_advisory_lock(hashtext('greenlight ' || current_schema()), $1)";
-        Ok(self.query_one(sql, &[&lock.number()]).await?.try_get(0)?)
-    }
-
-    /// Acquires a lock of a schema that need not exist, for the session.
-    pub(super) async fn try_lock_in(&self, schema: &str, lock: Lock) -> Result<bool, Fault> {
-        let sql = "SELECT pg_try_advisory_lock(hashtext($1), $2)";
-        let name = format!("greenlight {schema}");
-        let row = self.query_one(sql, &[&name, &lock.number()]).await?;
-        Ok(row.try_get(0)?)
-    }
-
-    /// Acquires a lock of the schema until the transaction ends.
-    pub(super) async fn lock(&self, lock: Lock) -> Result<(), Fault> {
-        let sql = "SELECT pg_advisory_xact_lock(hashtext('greenlight ' || current_schema()), $1)";
-        self.query(sql, &[&lock.number()]).await.map(drop)
-    }
-}
-
-/// The advisory locks of a schema. Numbers from 100 on belong to workers.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Lock {
-    /// Makes the numbers of sources visible in order.
-    Sources,
-    /// Makes delivery ids visible in order.
-    Outbox,
-    /// Serializes migrations.
-    Schema,
-    /// Limits printing in order to one process.
-    Printer,
-}
-
-impl Lock {
-    pub(super) const fn number(self) -> i32 {
-        match self {
-            Self::Sources => 1,
-            Self::Outbox => 2,
-            Self::Schema => 3,
-            Self::Printer => 4,
-        }
     }
 }

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use super::{
     super::{MAX_TRIAL, Permit, Quota},
+    connection::Connection,
     fault::Fault,
-    pool::Connection,
 };
 
 /// The server's clock in microseconds. Not `now()`, which is the start of the transaction.

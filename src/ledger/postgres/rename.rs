@@ -2,9 +2,9 @@
 
 use super::{
     super::{Finding, Judgement, Key, State, stored::state_of},
+    connection::{Connection, Lock},
     fault::Fault,
     outbox,
-    pool::{Connection, Lock},
     row::{code, location_at},
 };
 

@@ -5,8 +5,8 @@ use super::{
     super::{
         Backlog, Key, Row, Rows, SharedDataId, State, Stats, codes::BatchState, time::from_millis,
     },
+    connection::Connection,
     fault::Fault,
-    pool::Connection,
     row::{code, codes, row_at, signed, text_of, unsigned},
 };
 

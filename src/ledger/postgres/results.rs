@@ -9,10 +9,10 @@ use super::{
         codes::TaskState,
         time::{from_millis, to_millis},
     },
+    connection::Connection,
     fault::Fault,
     next_step::{Claim, Transition, apply_next_steps},
     outbox::{self, Final},
-    pool::Connection,
     row::{code, codes, key_of, signed, storable},
     submit::{add_to_tally, insert_tasks},
 };

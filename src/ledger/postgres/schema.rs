@@ -5,8 +5,8 @@ use super::{
         key::Scope,
         tables::{COPYING, UNBOUND, UNFINISHED},
     },
+    connection::{Connection, Lock},
     fault::Fault,
-    pool::{Connection, Lock},
     worker,
 };
 use crate::scene::Scene;

@@ -10,9 +10,9 @@ use super::{
         time::to_millis,
     },
     claims::held,
+    connection::Connection,
     fault::Fault,
     next_step::{Claim, Transition, apply_next_steps},
-    pool::Connection,
     row::{code, codes, key_of},
 };
 use crate::ids::{RequestId, TaskId};

@@ -16,9 +16,10 @@ use super::{
         },
     },
     config::Config,
+    connection::{Connection, Lock},
     environment::Environment,
     fault::Fault,
-    pool::{Connection, Lock, Mode, Pool},
+    pool::{Mode, Pool},
     row::{signed, storable},
     schema, worker,
 };

@@ -18,8 +18,9 @@ use super::{
         time::{from_millis, to_millis},
     },
     clock::Clock,
+    connection::Connection,
     fault::{Fault, backoff},
-    pool::{Connection, Pool},
+    pool::Pool,
     row::{code, codes, unsigned},
 };
 

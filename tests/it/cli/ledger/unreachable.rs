@@ -61,6 +61,45 @@ fn an_idle_worker_ends_promptly_while_the_database_is_stopped() {
     assert_reported(&run, 1);
 }
 
+/// A server that is stopped does not close its connections, and the system acknowledges what it
+/// is sent.
+#[test]
+fn a_database_that_does_not_respond_is_unreachable() {
+    let Some(database) = Server::start("frozen") else {
+        return;
+    };
+    let service = Service::new("unreachable-frozen");
+    service.list("list.txt", 1);
+    let scan = Run::of(service.scan_list(database.url(), &[]));
+    assert_eq!(scan.code, Some(0), "{scan}");
+    let url = format!("{}?connect_timeout=1", database.url());
+    let worker = service.work(&url, &[]);
+    let other = service.work(&url, &[]);
+    thread::sleep(Duration::from_secs(2));
+    let frozen = database.freeze();
+    thread::sleep(REPORTED + Duration::from_secs(3));
+    let (run, time) = terminate(worker);
+    assert_eq!(run.code, Some(0), "{run}");
+    assert!(time < Duration::from_secs(3), "{time:?}");
+    assert_reported(&run, 0);
+
+    let begun = Instant::now();
+    let status = service.bench.run(&["status", "--ledger", &url]);
+    assert_eq!(status.code, Some(2), "{status}");
+    assert!(
+        status.stderr.contains("does not respond within 1 second"),
+        "{status}"
+    );
+    assert!(begun.elapsed() < Duration::from_secs(10), "{status}");
+
+    drop(frozen);
+    thread::sleep(Duration::from_secs(8));
+    let (run, time) = terminate(other);
+    assert_eq!(run.code, Some(0), "{run}");
+    assert!(time < Duration::from_secs(3), "{time:?}");
+    assert_reported(&run, 1);
+}
+
 /// A scan that waits for results is interrupted while the database is stopped. It is resumed later.
 #[test]
 fn an_interrupted_scan_ends_while_the_database_is_stopped() {
