@@ -251,6 +251,10 @@ impl Suite {
         let ratio = quantile(ratios.collect(), 0.5);
         let values: Vec<_> = pairs.iter().map(|(theirs, _)| *theirs).collect();
         let [low, value, high] = [0.25, 0.5, 0.75].map(|part| quantile(values.clone(), part));
+        if value.is_nan() {
+            // This side has no value of this name.
+            return;
+        }
         let name = format!("{name}/{}", side.who);
         println!("{name:<64} {:>14}  {ratio:>8.2}", shown(value, unit, bytes));
         let record = json!({
@@ -356,6 +360,7 @@ fn shown(value: f64, unit: Unit, bytes: Option<usize>) -> String {
         (Unit::Nanoseconds, None) if value < 1e4 => format!("{value:.1} ns"),
         (Unit::Nanoseconds, None) => format!("{:.1} µs", value / 1e3),
         (Unit::PerSecond, _) => format!("{value:.0} /s"),
+        (Unit::Bytes, _) if value < 1e6 => format!("{value:.0} bytes"),
         (Unit::Bytes, _) => format!("{:.2} MB", value / 1e6),
         (Unit::Allocations, _) => format!("{value:.0} allocations"),
     }
