@@ -336,7 +336,7 @@ pub struct Rows {
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unreachable {
-    /// The duration so far: since the first failure after the last success.
+    /// The duration so far: since the start of the first attempt that failed after the last success.
     pub lasted: Duration,
     /// The latest failure with its causes.
     pub error: String,

@@ -152,7 +152,10 @@ impl Pipeline {
         self
     }
 
-    /// Sets the deadline of a submission, including all attempts. Default: one minute.
+    /// Sets the deadline of a submission, including all attempts and the time for which it waits for the
+    /// client's own limit ([`images_per_second`](crate::green::ClientBuilder::images_per_second)): set
+    /// that above the [`image_rate`](Self::image_rate), or images count as sent that were not. Default:
+    /// one minute.
     #[must_use]
     pub fn send_limit(mut self, limit: Duration) -> Self {
         // `settle_after` must stay greater than this, so neither may be unlimited.

@@ -36,8 +36,8 @@ Examples:
 
 A ledger records what was done, by default greenlight.db. An image is submitted once, however often it \
 is listed, scanned or interrupted; `greenlight resume` continues a scan, and `greenlight export` prints \
-everything again. Ctrl-C finishes the requests that were sent; a second one ends immediately, without \
-losing anything.
+everything again. Ctrl-C finishes the requests that were sent; a second one ends immediately, and \
+images without a recorded answer are submitted again after --settle: they may be billed twice.
 
 Every scene of every submitted image is billed. Local files that pass are uploaded to the service's \
 own store first; whether that is billed is not documented. The key is read from the environment \

@@ -1,6 +1,6 @@
 //! What to scan for, where, and what is kept of it.
 
-use std::{sync::Arc, time::Duration};
+use std::{num::NonZeroU32, sync::Arc, time::Duration};
 
 use clap::Args;
 
@@ -143,11 +143,13 @@ pub(crate) struct ScanSettings {
 }
 
 impl ScanSettings {
-    /// The client, with the rate that the user names. The ledger's rate is the narrower one.
-    pub(crate) fn client_with(&self, mut client: ClientBuilder) -> Result<Arc<dyn Api>, Failure> {
-        if let Some(rate) = self.rate.and_then(|rate| rate.try_into().ok()) {
-            client = client.requests_per_second(rate).images_per_second(rate);
-        }
+    /// The client, without a limit of its own: the ledger has the account's, and a request that waits
+    /// in the client would count as sent when its time is up.
+    pub(crate) fn client_with(&self, client: ClientBuilder) -> Result<Arc<dyn Api>, Failure> {
+        const UNLIMITED: NonZeroU32 = NonZeroU32::new(1_000_000).unwrap();
+        let client = client
+            .requests_per_second(UNLIMITED)
+            .images_per_second(UNLIMITED);
         self.service.api.api.build(client)
     }
 }

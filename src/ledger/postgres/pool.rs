@@ -187,6 +187,7 @@ impl Pool {
         let mut lost = 0;
         let mut conflicts = 0;
         loop {
+            let tried = clock::instant();
             let fault = match self.respond(self.once(mode, &args, work)).await {
                 Ok(done) => {
                     *self.lost() = None;
@@ -196,7 +197,7 @@ impl Pool {
             };
             if fault.is_lost() && begun.elapsed() < self.patience {
                 let error = fault.into_error(operation, &self.config.to_string());
-                self.note(&error);
+                self.note(tried, &error);
                 // The other connections were most likely lost with the same server.
                 self.idle().clear();
                 sleep(backoff(lost)).await;
@@ -258,9 +259,10 @@ impl Pool {
         Ok(done)
     }
 
-    fn note(&self, error: &Error) {
+    /// Records a failed attempt that began at this time.
+    fn note(&self, tried: Instant, error: &Error) {
         let mut lost = self.lost();
-        let since = lost.take().map_or_else(clock::instant, |(since, _)| since);
+        let since = lost.take().map_or(tried, |(since, _)| since.min(tried));
         *lost = Some((since, error.report()));
     }
 

@@ -105,7 +105,7 @@ impl Job {
         if told_at.is_some_and(|at| clock::instant() >= at) {
             *told_at = None;
             let message = "waiting for the answers to requests that were sent; Ctrl-C ends at once, \
-                           and loses nothing either";
+                           but images without an answer may then be billed twice";
             terminal::note(message);
         }
     }

@@ -3,11 +3,14 @@
 use std::time::Duration;
 
 use super::{Class, Status};
-use crate::cli::{
-    duration, human,
-    printer::PrintedLine,
-    report::text,
-    terminal::{Cell, Row as Cells, Tone},
+use crate::{
+    cli::{
+        duration, human,
+        printer::PrintedLine,
+        report::text,
+        terminal::{Cell, Row as Cells, Tone},
+    },
+    ledger::State,
 };
 
 impl Status {
@@ -59,12 +62,18 @@ impl Status {
                 format!(", {frames} of them for further frames of animations and long images")
             }
         };
+        let open = [State::Sending, State::Uncertain].map(State::name);
+        let open = open.iter().filter_map(|state| self.states.get(state));
+        let unanswered = match open.sum() {
+            0_u64 => String::new(),
+            images => format!("; {images} sent without an answer so far, which may be billed too"),
+        };
         let unpaid = match self.unpaid {
             0 => String::new(),
             unpaid => format!("; {unpaid} accepted and not submitted yet"),
         };
         let (task, scene) = (plural(*tasks, "task"), plural(scenes, self.api.noun()));
-        format!("{task} of {scene}: {billed} billed at most{frames}{lost}{unpaid}")
+        format!("{task} of {scene}: {billed} billed at most{frames}{lost}{unanswered}{unpaid}")
     }
 }
 

@@ -89,12 +89,18 @@ impl Service {
 
     /// Returns the command with the options for another service on loopback.
     pub(super) fn command_at(&self, endpoint: &str, args: &[&str]) -> Command {
+        let mut command = self.command_without_rate(endpoint, args);
+        command.args(["--rate", "1000"]);
+        command
+    }
+
+    fn command_without_rate(&self, endpoint: &str, args: &[&str]) -> Command {
         let allowed = format!("127.0.0.1/32:{}", self.sandbox.address().port());
         let key = self.sandbox.credentials();
         let mut command = self.bench.command(args);
         command
             .args(["--endpoint", endpoint, "--allow-address", &allowed])
-            .args(["--poll", "50ms", "--rate", "1000", "--timeout", "30s"])
+            .args(["--poll", "50ms", "--timeout", "30s"])
             .env(KEY[0].0, key.id())
             .env(KEY[1].0, key.secret());
         command

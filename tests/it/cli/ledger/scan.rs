@@ -12,6 +12,27 @@ use crate::cli::{
     site::{Page, Site},
 };
 
+/// At most half of `--settle` may pass between the start of a request and its response, and a batch
+/// has 50 images: more than a slow rate admits in this time.
+#[test]
+fn a_rate_slower_than_the_settlement_sends_each_image_once() {
+    let service = Service::new("ledger-slow-rate");
+    service.list("list.txt", 60);
+    let args = [
+        "scan", "--from", "list.txt", "--settle", "6s", "--rate", "12",
+    ];
+    let mut scan = service.command_without_rate(&service.sandbox.endpoint(), &args);
+    let run = Run::of(scan.spawn().unwrap());
+    assert_eq!(run.code, Some(0), "{run}");
+    let status = service.status();
+    assert_eq!(
+        (&status["tasks"], &status["possibly_billed"]),
+        (&60.into(), &0.into()),
+        "{status}"
+    );
+    assert_eq!(service.sandbox.paid(), 60);
+}
+
 #[test]
 fn a_second_scan_prints_the_stored_outcomes() {
     let service = Service::new("ledger-scan");
