@@ -96,20 +96,16 @@ impl Server {
 
     /// Kills the server; another one starts automatically.
     pub(crate) fn kill(&self) {
-        let pid = std::fs::read_to_string(self.folder.join("data/postmaster.pid")).unwrap();
-        let pid = pid.lines().next().unwrap();
-        let killed = Command::new("kill").args(["-KILL", pid]).status();
+        let killed = Command::new("kill").args(["-KILL", &self.pid()]).status();
         assert!(killed.unwrap().success());
     }
 
     /// Stops the server until [`start_again`](Self::start_again).
     #[allow(dead_code, reason = "the benchmarks do not")]
     pub(crate) fn stop(&self) {
-        let state = self.folder.join("data/postmaster.pid");
-        let text = std::fs::read_to_string(&state).unwrap();
+        let (state, pid) = (self.state(), self.pid());
         std::fs::write(self.folder.join("stopped"), "").unwrap();
-        let pid = text.lines().next().unwrap();
-        let asked = Command::new("kill").args(["-INT", pid]).status();
+        let asked = Command::new("kill").args(["-INT", &pid]).status();
         assert!(asked.unwrap().success());
         for _ in 0..600 {
             if !state.exists() {
@@ -130,11 +126,19 @@ impl Server {
     /// dropped. The system still accepts connections and acknowledges data for them.
     #[allow(dead_code, reason = "the benchmarks do not")]
     pub(crate) fn freeze(&self) -> Frozen {
-        let pid = std::fs::read_to_string(self.folder.join("data/postmaster.pid")).unwrap();
-        let pid = pid.lines().next().unwrap();
-        let frozen = Frozen(pid.to_owned());
+        let frozen = Frozen(self.pid());
         frozen.signal("STOP");
         frozen
+    }
+
+    /// The file that names the first process, while the server runs.
+    fn state(&self) -> PathBuf {
+        self.folder.join("data/postmaster.pid")
+    }
+
+    fn pid(&self) -> String {
+        let state = std::fs::read_to_string(self.state()).unwrap();
+        state.lines().next().unwrap().to_owned()
     }
 
     fn leak(self) -> String {

@@ -118,9 +118,7 @@ impl Config {
             roots: roots.filter(|file| file != "system").map(PathBuf::from),
         })
     }
-}
 
-impl Config {
     /// How long a server may be silent before a new connection is tried.
     pub(super) fn silence_limit(&self) -> Duration {
         self.driver

@@ -34,18 +34,23 @@ fn assert_reported(run: &Run, ends: usize) {
     assert_eq!(count("the ledger can be reached again"), ends, "{run}");
 }
 
+/// Starts two workers on a ledger that has nothing left to do.
+fn idle_workers(service: &Service, url: &str) -> [Child; 2] {
+    service.list("list.txt", 1);
+    let scan = Run::of(service.scan_list(url, &[]));
+    assert_eq!(scan.code, Some(0), "{scan}");
+    let workers = [(); 2].map(|()| service.work(url, &[]));
+    thread::sleep(Duration::from_secs(2));
+    workers
+}
+
 #[test]
 fn an_idle_worker_ends_promptly_while_the_database_is_stopped() {
     let Some(database) = Server::start("idle") else {
         return;
     };
     let service = Service::new("unreachable-idle");
-    service.list("list.txt", 1);
-    let scan = Run::of(service.scan_list(database.url(), &[]));
-    assert_eq!(scan.code, Some(0), "{scan}");
-    let worker = service.work(database.url(), &[]);
-    let other = service.work(database.url(), &[]);
-    thread::sleep(Duration::from_secs(2));
+    let [worker, other] = idle_workers(&service, database.url());
     database.stop();
     thread::sleep(REPORTED);
     let (run, time) = terminate(worker);
@@ -69,13 +74,8 @@ fn a_database_that_does_not_respond_is_unreachable() {
         return;
     };
     let service = Service::new("unreachable-frozen");
-    service.list("list.txt", 1);
-    let scan = Run::of(service.scan_list(database.url(), &[]));
-    assert_eq!(scan.code, Some(0), "{scan}");
     let url = format!("{}?connect_timeout=1", database.url());
-    let worker = service.work(&url, &[]);
-    let other = service.work(&url, &[]);
-    thread::sleep(Duration::from_secs(2));
+    let [worker, other] = idle_workers(&service, &url);
     let frozen = database.freeze();
     thread::sleep(REPORTED + Duration::from_secs(3));
     let (run, time) = terminate(worker);
