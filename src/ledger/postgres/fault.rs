@@ -34,6 +34,11 @@ impl Fault {
         }
     }
 
+    /// Returns whether the server reported it.
+    pub(super) fn is_response(&self) -> bool {
+        self.code().is_some()
+    }
+
     /// Returns whether the transaction was rolled back because of a conflict with another one.
     pub(super) fn is_conflict(&self) -> bool {
         let conflicts = [

@@ -211,8 +211,8 @@ impl Pool {
         }
     }
 
-    /// Awaits an attempt, however long it takes, unless the server does not accept new connections
-    /// meanwhile.
+    /// Awaits an attempt, however long it takes, unless the server does not respond to a new
+    /// connection meanwhile. One that refuses it, because it has too many, responds.
     async fn respond<T>(
         &self,
         attempt: impl Future<Output = Result<T, Fault>>,
@@ -221,7 +221,7 @@ impl Pool {
             loop {
                 sleep(self.config.silence_limit()).await;
                 match self.connect().await {
-                    Err(fault) if fault.is_lost() => return fault,
+                    Err(fault) if fault.is_lost() && !fault.is_response() => return fault,
                     _ => {}
                 }
             }
